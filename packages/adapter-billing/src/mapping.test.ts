@@ -1,0 +1,49 @@
+import { adapterEvent, type EventFields } from '@hms-sync/adapter-sdk';
+import { describe, expect, it } from 'vitest';
+import { syncRequest } from './mapping.ts';
+
+const event = (changes: Partial<EventFields> = {}) =>
+  adapterEvent({
+    id: 'event-1',
+    source: 'hms-api',
+    type: 'PolicyUpdated',
+    key: 'process-7',
+    time: new Date('2026-11-23T10:00:00Z'),
+    data: Buffer.from('{"processId":"process-7"}'),
+    dataContentType: 'application/json',
+    attributes: {},
+    ...changes,
+  });
+
+const bodyOf = (changes?: Partial<EventFields>) =>
+  JSON.parse(new TextDecoder().decode(syncRequest(event(changes)).body));
+
+describe('syncRequest', () => {
+  it('goes to /billing-sync', () => {
+    expect(syncRequest(event()).path).toBe('/billing-sync');
+  });
+
+  it('tells type and payload, and what identifies the event', () => {
+    expect(bodyOf()).toEqual({
+      type: 'PolicyUpdated',
+      payload: { processId: 'process-7' },
+      id: 'event-1',
+      source: 'hms-api',
+      key: 'process-7',
+      time: '2026-11-23T10:00:00.000Z',
+    });
+  });
+
+  it('tells of an event without data', () => {
+    expect(bodyOf({ type: 'ProcessUpdated', data: new Uint8Array() })).toMatchObject({
+      type: 'ProcessUpdated',
+      payload: null,
+    });
+  });
+
+  it('refuses data that should be JSON and is not', () => {
+    expect(() => syncRequest(event({ data: Buffer.from('{') }))).toThrow(
+      expect.objectContaining({ kind: 'permanent' }),
+    );
+  });
+});

@@ -1,0 +1,116 @@
+import type { FailureKind } from './outcome.ts';
+
+/** Found on every error of the SDK. `Symbol.for` makes it the same symbol in every copy of the SDK. */
+const errorBrand: unique symbol = Symbol.for('@hms-sync/adapter-sdk/error');
+
+/** What an error of the SDK may carry besides its message. */
+export interface AdapterErrorOptions {
+  /** A short stable word for programs, such as `HTTP_503`: at most 64 of A-Z, 0-9 and `_`. Absent: the error's own. */
+  readonly code?: string | undefined;
+  /** What led to it. It never leaves the adapter: an operator sees code and message. */
+  readonly cause?: unknown;
+}
+
+/** Options of an error after which the same delivery is tried again. */
+export interface RetryOptions extends AdapterErrorOptions {
+  /** Not before so many milliseconds have passed; 0 to 3,600,000 (more is cut). Absent: the hub's backoff. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** Options of an error about the configuration. */
+export interface MisconfiguredOptions extends AdapterErrorOptions {
+  /** The path of the wrong field in the configuration, such as `baseUrl`. Absent: the whole. */
+  readonly path?: string | undefined;
+}
+
+/** What {@link isAdapterError} vouches for: the data of an SDK error, whichever copy of the SDK made it. */
+export interface AdapterErrorData {
+  /** The outcome that it stands for. */
+  readonly kind: FailureKind;
+  /** See {@link AdapterErrorOptions.code}. */
+  readonly code: string;
+  /** A sentence for people. No payload, no secret. */
+  readonly message: string;
+  /** See {@link RetryOptions.retryAfterMs}. */
+  readonly retryAfterMs?: number | undefined;
+  /** See {@link MisconfiguredOptions.path}. */
+  readonly path?: string | undefined;
+}
+
+interface Failure extends RetryOptions, MisconfiguredOptions {
+  readonly kind: FailureKind;
+  readonly code: string;
+}
+
+abstract class AdapterError extends Error implements AdapterErrorData {
+  readonly [errorBrand] = true;
+  readonly kind: FailureKind;
+  readonly code: string;
+  readonly retryAfterMs: number | undefined;
+  readonly path: string | undefined;
+
+  constructor(name: string, message: string, failure: Failure) {
+    super(message, failure.cause === undefined ? undefined : { cause: failure.cause });
+    this.name = name;
+    this.kind = failure.kind;
+    this.code = failure.code;
+    this.retryAfterMs = failure.retryAfterMs;
+    this.path = failure.path;
+  }
+}
+
+/** A passing failure: the delivery is tried again and the breaker counts it. Code: `RETRYABLE`. */
+export class Retryable extends AdapterError {
+  constructor(message: string, options: RetryOptions = {}) {
+    super('Retryable', message, { ...options, kind: 'retryable', code: options.code ?? 'RETRYABLE' });
+  }
+}
+
+/**
+ * The external system asks for less: tried again after `retryAfterMs` (absent: 5 s), and the breaker does not count it.
+ * Code: `THROTTLED`.
+ */
+export class Throttled extends AdapterError {
+  constructor(message: string, options: RetryOptions = {}) {
+    super('Throttled', message, { ...options, kind: 'throttled', code: options.code ?? 'THROTTLED' });
+  }
+}
+
+/** The external system will never take this event: a dead letter at once. Code: `PERMANENT`. */
+export class Permanent extends AdapterError {
+  constructor(message: string, options: AdapterErrorOptions = {}) {
+    super('Permanent', message, { ...options, kind: 'permanent', code: options.code ?? 'PERMANENT' });
+  }
+}
+
+/** The event itself is wrong, before any system was asked: permanent. Code: `INVALID_EVENT`. */
+export class InvalidEvent extends AdapterError {
+  constructor(message: string, options: AdapterErrorOptions = {}) {
+    super('InvalidEvent', message, { ...options, kind: 'permanent', code: options.code ?? 'INVALID_EVENT' });
+  }
+}
+
+/** The configuration is wrong: the lane pauses and keeps its queue until a person mends it. Code: `MISCONFIGURED`. */
+export class Misconfigured extends AdapterError {
+  constructor(message: string, options: MisconfiguredOptions = {}) {
+    super('Misconfigured', message, { ...options, kind: 'misconfigured', code: options.code ?? 'MISCONFIGURED' });
+  }
+}
+
+/** The credential is refused: the lane pauses and keeps its queue until a person mends it. Code: `UNAUTHORIZED`. */
+export class Unauthorized extends AdapterError {
+  constructor(message: string, options: AdapterErrorOptions = {}) {
+    super('Unauthorized', message, { ...options, kind: 'unauthorized', code: options.code ?? 'UNAUTHORIZED' });
+  }
+}
+
+/** Whether a value is an error of the SDK, made by this copy or another. Never throws, whatever the value does. */
+export function isAdapterError(value: unknown): value is AdapterErrorData {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return errorBrand in value && value[errorBrand] === true;
+  } catch {
+    // A proxy that throws from its traps is nobody's error.
+    return false;
+  }
+}

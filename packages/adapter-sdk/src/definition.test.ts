@@ -1,0 +1,71 @@
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { z } from 'zod';
+import { defineAdapter, isAdapterDefinition } from './index.ts';
+
+const push = () => 'receipt';
+/** As plain JavaScript calls it, without types. */
+const define = (definition: unknown) => Reflect.apply(defineAdapter, undefined, [definition]);
+
+describe('defineAdapter', () => {
+  it('gives out a frozen definition that is known as one, by any copy of the SDK', () => {
+    const definition = defineAdapter({ accepts: ['ProcessUpdated'], delivery: { concurrency: 2 }, push });
+    expect(isAdapterDefinition(definition)).toBe(true);
+    expect(Object.isFrozen(definition)).toBe(true);
+    expect(Object.isFrozen(definition.accepts)).toBe(true);
+    expect(isAdapterDefinition({ push, [Symbol.for('@hms-sync/adapter-sdk/definition')]: true })).toBe(true);
+  });
+
+  it.each([null, undefined, 1, 'x', {}, { push }, () => 1])('does not take %s for a definition', (value) => {
+    expect(isAdapterDefinition(value)).toBe(false);
+  });
+
+  it('does not fall for a hostile value', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(isAdapterDefinition(proxy)).toBe(false);
+  });
+
+  it.each([
+    ['the definition', null],
+    ['the definition', []],
+    ['push', {}],
+    ['push', { push: 'later' }],
+    ['pushbatch', { push, pushbatch: push }],
+    ['open', { push, open: {} }],
+    ['accepts', { push, accepts: [] }],
+    ['accepts', { push, accepts: 'ProcessUpdated' }],
+    ['accepts.1', { push, accepts: ['ProcessUpdated', ''] }],
+    ['config', { push, config: { baseUrl: 'string' } }],
+    ['config', { push, config: null }],
+    ['delivery', { push, delivery: 8 }],
+    ['delivery.concurrency', { push, delivery: { concurrency: 0 } }],
+    ['delivery.concurrency', { push, delivery: { concurrency: 1025 } }],
+    ['delivery.timeoutMs', { push, delivery: { timeoutMs: 600_001 } }],
+    ['delivery.timeoutMs', { push, delivery: { timeoutMs: 1.5 } }],
+    ['delivery.timeout', { push, delivery: { timeout: 5 } }],
+  ])('refuses a wrong definition by the path %s', (path, definition) => {
+    expect(() => define(definition)).toThrow(new RegExp(`^defineAdapter: ${path.replace('.', '\\.')} `));
+  });
+
+  it('takes pushBatch in place of push', () => {
+    expect(isAdapterDefinition(define({ pushBatch: () => [] }))).toBe(true);
+  });
+
+  it('infers configuration and resource from one part to the next', () => {
+    defineAdapter({
+      config: z.object({ port: z.coerce.number() }),
+      open: async ({ config }) => {
+        expectTypeOf(config).toEqualTypeOf<{ port: number }>();
+        return { twice: config.port * 2 };
+      },
+      push: async (_event, { resource }) => {
+        expectTypeOf(resource).toEqualTypeOf<{ twice: number }>();
+      },
+    });
+    defineAdapter({
+      push: (_event, { resource }) => {
+        expectTypeOf(resource).toEqualTypeOf<undefined>();
+      },
+    });
+  });
+});

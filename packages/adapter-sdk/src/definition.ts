@@ -1,0 +1,104 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { AdapterErrorData } from './adapter-error.ts';
+import type { CheckContext, CheckResult, OpenContext, PushContext } from './context.ts';
+import { assertDefinition } from './definition-rules.ts';
+import type { DeliverySettings } from './delivery.ts';
+import type { AdapterEvent } from './event.ts';
+import type { DeliveredOutcome, Outcome } from './outcome.ts';
+
+/** Found on every definition. `Symbol.for` makes it the same symbol in every copy of the SDK. */
+const definitionBrand: unique symbol = Symbol.for('@hms-sync/adapter-sdk/definition');
+
+/** What `pushBatch` says about one event: an outcome (the receipt may be left out), or an error of the SDK, not thrown. */
+export type BatchOutcome =
+  | (Omit<DeliveredOutcome, 'receipt'> & { readonly receipt?: string | undefined })
+  | Exclude<Outcome, DeliveredOutcome>
+  | AdapterErrorData;
+
+// biome-ignore lint/suspicious/noConfusingVoidType: an async function without a return is a Promise<void>, and it is the usual push.
+type Receipt = string | void;
+
+interface AdapterParts<Config, Resource> {
+  /** The event types that it takes. Absent: all. Deliveries of other types are SKIPPED without a call. */
+  readonly accepts?: readonly string[];
+  /** Its configuration, as a schema of any Standard Schema library. Absent: it takes none. */
+  readonly config?: StandardSchemaV1<unknown, Config>;
+  /** How it wants to be given deliveries. Absent: 8 at a time, 10 s each. */
+  readonly delivery?: Partial<DeliverySettings>;
+  /** Makes what `push` works with. Called once for each configuration; at most 10 s. */
+  open?(context: OpenContext<Config>): Resource | Promise<Resource>;
+  /** Can the external system be reached, is the credential taken? Changes nothing there; at most 10 s. */
+  check?(resource: Resource, context: CheckContext): readonly CheckResult[] | Promise<readonly CheckResult[]>;
+  /** Gives back what `open` made, once no attempt uses it any more. */
+  close?(resource: Resource): unknown;
+}
+
+interface Push<Resource> {
+  /**
+   * Tells the external system about one event. Returning is success, and the string that is returned is the receipt
+   * (at most 1 KiB is kept). Throwing is the outcome that the error names; any other error is retryable.
+   */
+  push(event: AdapterEvent, context: PushContext<Resource>): Receipt | Promise<Receipt>;
+}
+
+interface PushBatch<Resource> {
+  /**
+   * Tells the external system about several events at once: those that came in one turn of the event loop.
+   * `contexts[i]` belongs to `events[i]`. Returns exactly one outcome per event, in the events' order; a missing,
+   * extra or malformed one makes the whole batch retryable, with code `CONTRACT_VIOLATION`. Throwing is the outcome of
+   * every event. When there is also a `push`, this one is called.
+   */
+  pushBatch(
+    events: readonly AdapterEvent[],
+    contexts: readonly PushContext<Resource>[],
+  ): readonly BatchOutcome[] | Promise<readonly BatchOutcome[]>;
+}
+
+/**
+ * What an author writes: `push` or `pushBatch`, and whatever else it needs. Write `config`, `open`, `check`, `push` in
+ * this order: TypeScript infers the configuration and the resource from one to the next.
+ */
+export type AdapterDefinition<Config = unknown, Resource = unknown> = AdapterParts<Config, Resource> &
+  ((Push<Resource> & Partial<PushBatch<Resource>>) | (PushBatch<Resource> & Partial<Push<Resource>>));
+
+/** A definition that passed {@link defineAdapter}: checked, branded and frozen. */
+export type DefinedAdapter<Config = unknown, Resource = unknown> = AdapterDefinition<Config, Resource> & {
+  readonly [definitionBrand]: true;
+};
+
+/**
+ * Defines an adapter: the default export of its package.
+ *
+ * ```ts
+ * export default defineAdapter({
+ *   config: z.strictObject({ baseUrl: z.url(), token: secret(z.string()) }),
+ *   open: ({ config, http }) => http.pool(config.baseUrl, { token: config.token }),
+ *   push: (event, context) => context.resource.post('/changes', eventAsJson(event), context),
+ *   close: (pool) => pool.close(),
+ * });
+ * ```
+ *
+ * @throws TypeError that names the path of the first part that is wrong.
+ */
+export function defineAdapter<Config = undefined, Resource = undefined>(
+  definition: AdapterDefinition<Config, Resource>,
+): DefinedAdapter<Config, Resource> {
+  assertDefinition(definition);
+  return Object.freeze({
+    ...definition,
+    ...(definition.accepts && { accepts: Object.freeze([...definition.accepts]) }),
+    ...(definition.delivery && { delivery: Object.freeze({ ...definition.delivery }) }),
+    [definitionBrand]: true as const,
+  });
+}
+
+/** Whether a value came from {@link defineAdapter}, of this copy of the SDK or another. Never throws. */
+export function isAdapterDefinition(value: unknown): value is DefinedAdapter {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return definitionBrand in value && value[definitionBrand] === true;
+  } catch {
+    // A proxy that throws from its traps is no definition.
+    return false;
+  }
+}

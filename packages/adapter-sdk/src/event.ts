@@ -1,0 +1,83 @@
+import { InvalidEvent } from './adapter-error.ts';
+
+/** One change that HMS-API published: the fields as they travel. Bounds are those of `hms.sync.v1.SyncEvent`. */
+export interface EventFields {
+  /** Its id: 1 to 128 visible ASCII characters. */
+  readonly id: string;
+  /** Who published it; empty when unknown. */
+  readonly source: string;
+  /** What kind of change it is, such as `ProcessUpdated`. Never empty. */
+  readonly type: string;
+  /** The thing that changed. Empty: the event has no order. */
+  readonly key: string;
+  /** When the change happened. */
+  readonly time: Date;
+  /** The payload, as the bytes that were published. Empty: none. Do not write into it. */
+  readonly data: Uint8Array;
+  /** Its media type. Empty: `application/json`. */
+  readonly dataContentType: string;
+  /** What travels with the event, `traceparent` among it. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** An event as an adapter gets it. */
+export interface AdapterEvent extends EventFields {
+  /**
+   * The payload, parsed as JSON the first time and remembered: the same value each time, so do not write into it.
+   * Judged by the bytes alone, whatever the content type says.
+   *
+   * @throws InvalidEvent when there is no data, or when it is not UTF-8 or not JSON.
+   */
+  json(): unknown;
+}
+
+/** Makes the event that an adapter gets from its fields; adapter authors need it in tests. */
+export function adapterEvent(fields: EventFields): AdapterEvent {
+  return new ReceivedEvent(fields);
+}
+
+/** Whether a media type is JSON: `application/json`, `text/json` or anything that ends in `+json`; empty counts. */
+export function isJsonContentType(contentType: string): boolean {
+  return contentType === '' || /^\s*(?:application\/json|text\/json|[^;\s]+\+json)\s*(?:;|$)/i.test(contentType);
+}
+
+// A byte order mark is kept, so that JSON.parse refuses it: RFC 8259 forbids it, and spliced into a body it breaks it.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+class ReceivedEvent implements AdapterEvent {
+  readonly id: string;
+  readonly source: string;
+  readonly type: string;
+  readonly key: string;
+  readonly time: Date;
+  readonly data: Uint8Array;
+  readonly dataContentType: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  #parsed: { readonly value: unknown } | undefined;
+
+  constructor(fields: EventFields) {
+    this.id = fields.id;
+    this.source = fields.source;
+    this.type = fields.type;
+    this.key = fields.key;
+    this.time = fields.time;
+    this.data = fields.data;
+    this.dataContentType = fields.dataContentType;
+    this.attributes = fields.attributes;
+  }
+
+  json(): unknown {
+    this.#parsed ??= { value: parse(this.data) };
+    return this.#parsed.value;
+  }
+}
+
+function parse(data: Uint8Array): unknown {
+  if (data.byteLength === 0) throw new InvalidEvent('the event has no data, and JSON was asked for');
+  try {
+    return JSON.parse(utf8.decode(data));
+  } catch {
+    // Not kept as the cause: a SyntaxError of JSON.parse quotes the payload.
+    throw new InvalidEvent(`the event's data is not JSON (${data.byteLength} bytes); publish valid UTF-8 JSON`);
+  }
+}

@@ -1,0 +1,67 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { cutToLength } from '../bounded-text.ts';
+import type { DefinedAdapter } from '../definition.ts';
+import { MESSAGE_MAX_CHARACTERS } from '../outcome.ts';
+import { nameOf } from '../outcome-of.ts';
+import { recordingSecrets } from '../secret.ts';
+import { REDACTED, type Redactor, stringsIn } from './redactor.ts';
+
+/** What is wrong with one field of a configuration. */
+export interface Diagnostic {
+  /** Its path, such as `baseUrl` or `retries.0.delay`. Empty: the whole. */
+  readonly path: string;
+  /** What is wrong and what would be right: at most 1,024 characters. Never the value. */
+  readonly message: string;
+}
+
+/** A configuration after validation. */
+export type Validation =
+  | { readonly valid: true; readonly config: unknown }
+  | { readonly valid: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** Shorter values are words such as `on` or `80`, which a message needs for its own sentence. */
+const QUOTED_MIN_CHARACTERS = 4;
+/** So many wrong fields are more than a person mends at a time. */
+const DIAGNOSTICS_MAX = 100;
+
+/** Validates a configuration by the definition's schema. The redactor learns the secrets in it. Never rejects. */
+export async function validateConfiguration(
+  definition: DefinedAdapter,
+  config: unknown,
+  redactor: Redactor,
+): Promise<Validation> {
+  const schema = definition.config;
+  if (schema === undefined) {
+    const given = typeof config === 'object' && config !== null ? Object.keys(config) : [];
+    const unwanted = given.map((path) => ({ path, message: 'this adapter takes no configuration; remove the field' }));
+    return unwanted.length === 0 ? { valid: true, config: undefined } : { valid: false, diagnostics: unwanted };
+  }
+  try {
+    const result = await recordingSecrets(redactor.learn, () => schema['~standard'].validate(config));
+    if (result.issues === undefined) return { valid: true, config: result.value };
+    const issues = result.issues.slice(0, DIAGNOSTICS_MAX);
+    return { valid: false, diagnostics: issues.map((issue) => diagnosticOf(issue, config, redactor)) };
+  } catch (error) {
+    return {
+      valid: false,
+      diagnostics: [{ path: '', message: `the schema of the configuration threw ${nameOf(error)}` }],
+    };
+  }
+}
+
+function diagnosticOf(issue: StandardSchemaV1.Issue, config: unknown, { redact }: Redactor): Diagnostic {
+  const keys = (issue.path ?? []).map((segment) => (typeof segment === 'object' ? segment.key : segment));
+  // A value that failed validation was perhaps never seen by its secret() schema, so no value at the path is repeated.
+  const quoted = stringsIn(valueAt(config, keys))
+    .filter((text) => text.length >= QUOTED_MIN_CHARACTERS)
+    .sort((a, b) => b.length - a.length);
+  const message = quoted.reduce((rest, text) => rest.replaceAll(text, REDACTED), issue.message);
+  return { path: keys.map(String).join('.'), message: cutToLength(redact(message), MESSAGE_MAX_CHARACTERS) };
+}
+
+function valueAt(config: unknown, keys: readonly PropertyKey[]): unknown {
+  return keys.reduce<unknown>(
+    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+    config,
+  );
+}

@@ -1,0 +1,65 @@
+import type { AdapterLog, LogFields } from '../adapter-log.ts';
+import type { AdapterIdentity } from '../context.ts';
+import type { Redact } from '../outcome.ts';
+import { nameOf, outcomeOf } from '../outcome-of.ts';
+
+/** A record is read on a line; what lies deeper or is longer is no longer a record. */
+const DEPTH_MAX = 5;
+const MEMBERS_MAX = 64;
+const TEXT_MAX_CHARACTERS = 4096;
+
+/**
+ * The log that an adapter gets: each record carries the adapter, secrets are taken out, bytes become their number and
+ * errors become code and message by {@link outcomeOf}. Logging never throws into the adapter.
+ */
+export function createAdapterLog(log: AdapterLog, adapter: AdapterIdentity, redact: Redact): AdapterLog {
+  const identity = { adapter: adapter.id, adapterVersion: adapter.version };
+  const writer =
+    (level: keyof AdapterLog) =>
+    (message: string, fields: LogFields = {}): void => {
+      const plain = plainFields(fields, redact);
+      // The identity last: an adapter cannot speak in another's name.
+      log[level](plainText(typeof message === 'string' ? message : nameOf(message), redact), { ...plain, ...identity });
+    };
+  return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') };
+}
+
+function plainFields(fields: LogFields, redact: Redact): LogFields {
+  try {
+    const plain = plainValue(fields, redact, 0);
+    return typeof plain === 'object' && plain !== null ? { ...plain } : { value: plain };
+  } catch {
+    // A getter or proxy that throws: the message is still worth having.
+    return { fields: 'unreadable' };
+  }
+}
+
+function plainValue(value: unknown, redact: Redact, depth: number): unknown {
+  switch (typeof value) {
+    case 'string':
+      return plainText(value, redact);
+    case 'bigint':
+      return String(value);
+    case 'symbol':
+    case 'function':
+      return `[${typeof value}]`;
+    case 'object':
+      return value === null ? null : plainObject(value, redact, depth);
+    default:
+      return value;
+  }
+}
+
+function plainObject(value: object, redact: Redact, depth: number): unknown {
+  if (value instanceof Error) return outcomeOf(value, redact);
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'invalid date' : value.toISOString();
+  if (depth === DEPTH_MAX) return '[deeper]';
+  if (Array.isArray(value)) return value.slice(0, MEMBERS_MAX).map((member) => plainValue(member, redact, depth + 1));
+  const members = Object.entries(value).slice(0, MEMBERS_MAX);
+  return Object.fromEntries(members.map(([name, member]) => [redact(name), plainValue(member, redact, depth + 1)]));
+}
+
+function plainText(text: string, redact: Redact): string {
+  return redact(text).slice(0, TEXT_MAX_CHARACTERS);
+}

@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import { createRedactor } from './redactor.ts';
+
+function redacting(...secrets: unknown[]) {
+  const { learn, redact } = createRedactor();
+  for (const secret of secrets) learn(secret);
+  return redact;
+}
+
+it('leaves no rest of a secret that holds another one', () => {
+  expect(redacting('hunter', 'hunter2-the-second')('hunter2-the-second, hunter')).toBe('[redacted], [redacted]');
+});
+
+it('knows a secret without the white space around it, which a schema may have trimmed', () => {
+  expect(redacting(' hunter2\n')('Bearer hunter2.')).toBe('Bearer [redacted].');
+});
+
+it('takes out every string of a structured secret', () => {
+  expect(redacting({ user: 'ada', keys: ['k-1', { pem: 'k-2' }] })('ada k-1 k-2')).toBe(
+    '[redacted] [redacted] [redacted]',
+  );
+});
+
+it('leaves a text alone when the secret is empty or no text', () => {
+  expect(redacting('', '  ', undefined, null, 7, {})('7 is no secret')).toBe('7 is no secret');
+});

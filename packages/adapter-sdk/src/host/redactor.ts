@@ -1,0 +1,49 @@
+import type { Redact } from '../outcome.ts';
+
+/** What stands in place of a secret. */
+export const REDACTED = '[redacted]';
+
+/** How deep a secret may lie in a structured value. */
+const DEPTH_MAX = 8;
+
+/** Knows an adapter's secrets and takes them out of texts. It forgets none: one that was replaced yesterday is secret still. */
+export interface Redactor {
+  /** Learns a secret: a string, or every string in an object or list. */
+  learn(secret: unknown): void;
+  /** Replaces every secret in a text, also as JSON, a URL or base64 writes it. */
+  readonly redact: Redact;
+}
+
+/** Makes a redactor that knows nothing. */
+export function createRedactor(): Redactor {
+  const known = new Set<string>();
+  let longestFirst: readonly string[] = [];
+  return {
+    learn: (secret) => {
+      const before = known.size;
+      for (const text of stringsIn(secret)) for (const form of formsOf(text)) known.add(form);
+      // A secret may hold another one; the longer goes first, or its rest would stay.
+      if (known.size > before) longestFirst = [...known].sort((a, b) => b.length - a.length);
+    },
+    redact: (text) => longestFirst.reduce((rest, form) => rest.replaceAll(form, REDACTED), text),
+  };
+}
+
+/** Every string in a value: itself, or what lies in its members. */
+export function stringsIn(value: unknown, depth = 0): readonly string[] {
+  if (typeof value === 'string') return value === '' ? [] : [value];
+  if (typeof value !== 'object' || value === null || depth === DEPTH_MAX) return [];
+  return Object.values(value).flatMap((member) => stringsIn(member, depth + 1));
+}
+
+function formsOf(secret: string): readonly string[] {
+  // A schema may trim what it was given, or the other way round.
+  const trimmed = secret.trim();
+  const forms = [secret, trimmed].flatMap((text) => [
+    text,
+    JSON.stringify(text).slice(1, -1),
+    encodeURIComponent(text.toWellFormed()),
+    Buffer.from(text).toString('base64'),
+  ]);
+  return forms.filter((form) => form !== '');
+}

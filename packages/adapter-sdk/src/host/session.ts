@@ -1,0 +1,157 @@
+import { isAdapterError } from '../adapter-error.ts';
+import type { AdapterLog } from '../adapter-log.ts';
+import { cutToLength } from '../bounded-text.ts';
+import type { AdapterIdentity, CheckResult, PushContext } from '../context.ts';
+import type { DefinedAdapter } from '../definition.ts';
+import type { DeliveryAttempt } from '../delivery.ts';
+import { type AdapterEvent, adapterEvent } from '../event.ts';
+import { delivered, MESSAGE_MAX_CHARACTERS, type Outcome, type Redact } from '../outcome.ts';
+import { outcomeOf } from '../outcome-of.ts';
+import { createBatcher } from './batcher.ts';
+import { batchOutcomes } from './contract.ts';
+import { framesOf } from './stack-frames.ts';
+import { withinTime } from './time-bound.ts';
+
+/** `check` and `close` are asked by people who wait. */
+const PATIENCE_MS = 10_000;
+
+/** What a session works with. */
+export interface SessionParts {
+  readonly definition: DefinedAdapter;
+  readonly adapter: AdapterIdentity;
+  /** What `open` returned. */
+  readonly resource: unknown;
+  readonly log: AdapterLog;
+  readonly redact: Redact;
+  /** Frees what `open` took from the host, whether or not the adapter's own `close` did. */
+  release(): Promise<void>;
+}
+
+/** An adapter with one configuration, from `open` to `close`. */
+export interface Session {
+  /** One attempt. Never rejects; settles when the adapter's code settles. */
+  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome>;
+  /** Never rejects. */
+  check(): Promise<readonly CheckResult[]>;
+  /** Waits for running attempts, 10 s at most, then closes. Never rejects. */
+  close(): Promise<void>;
+}
+
+const abortedBefore: Outcome = {
+  kind: 'retryable',
+  code: 'ABORTED',
+  message: 'the attempt was aborted before it began',
+};
+
+interface Item {
+  readonly event: AdapterEvent;
+  readonly context: PushContext<unknown>;
+}
+
+/** Begins a session with what `open` returned. */
+export function createSession({ definition, adapter, resource, log, redact, release }: SessionParts): Session {
+  let running = 0;
+  let onIdle = () => {};
+
+  const failure = (what: string, thrown: unknown): Outcome => {
+    const outcome = outcomeOf(thrown, redact);
+    // The operator gets no message of a foreign error, so its author gets at least the place.
+    if (!isAdapterError(thrown) && outcome.kind === 'retryable') {
+      log.warn(`${what} failed: ${outcome.message}`, { code: outcome.code, at: framesOf(thrown) });
+    }
+    return outcome;
+  };
+
+  const pushOne = async ({ event, context }: Item): Promise<Outcome> => {
+    try {
+      return delivered(await definition.push?.(event, context), redact);
+    } catch (thrown) {
+      return failure('push', thrown);
+    }
+  };
+
+  const pushMany = async (items: readonly Item[]): Promise<readonly Outcome[]> => {
+    try {
+      const events = items.map(({ event }) => event);
+      const contexts = items.map(({ context }) => context);
+      return batchOutcomes(await definition.pushBatch?.(events, contexts), items.length, redact);
+    } catch (thrown) {
+      const outcome = failure('pushBatch', thrown);
+      return items.map(() => outcome);
+    }
+  };
+
+  const push = definition.pushBatch === undefined ? pushOne : createBatcher(pushMany);
+
+  return {
+    deliver: async (attempt, signal) => {
+      if (signal.aborted) return abortedBefore;
+      running += 1;
+      try {
+        const event = adapterEvent(attempt.event);
+        return await push({ event, context: contextOf({ attempt, signal, resource, log, adapter }) });
+      } finally {
+        running -= 1;
+        if (running === 0) onIdle();
+      }
+    },
+
+    check: async () => {
+      try {
+        const run = await withinTime(PATIENCE_MS, (signal) => definition.check?.(resource, { log, signal }) ?? []);
+        if (run.late) return [{ name: 'check', ok: false, message: `check took longer than ${PATIENCE_MS} ms` }];
+        return run.result.map(({ name, ok, message }) => ({
+          name: String(name),
+          ok: ok === true,
+          message: cutToLength(redact(String(message ?? '')), MESSAGE_MAX_CHARACTERS),
+        }));
+      } catch (thrown) {
+        const outcome = failure('check', thrown);
+        return [{ name: 'check', ok: false, message: outcome.kind === 'delivered' ? '' : outcome.message }];
+      }
+    },
+
+    close: async () => {
+      if (running > 0) {
+        const idle = new Promise<void>((resolve) => {
+          onIdle = resolve;
+        });
+        await withinTime(PATIENCE_MS, () => idle);
+      }
+      try {
+        await withinTime(PATIENCE_MS, () => definition.close?.(resource));
+      } catch (thrown) {
+        log.warn('close failed; what open made may be left open', { error: outcomeOf(thrown, redact) });
+      } finally {
+        await release();
+      }
+    },
+  };
+}
+
+function contextOf(parts: {
+  attempt: DeliveryAttempt;
+  signal: AbortSignal;
+  resource: unknown;
+  log: AdapterLog;
+  adapter: AdapterIdentity;
+}): PushContext<unknown> {
+  const { attempt, signal, resource, log, adapter } = parts;
+  const endsAtMs = performance.now() + attempt.timeoutMs;
+  return {
+    resource,
+    idempotencyKey: attempt.idempotencyKey,
+    attempt: attempt.attempt,
+    redelivered: attempt.redelivered,
+    traceparent: wellFormedTraceparent(attempt.event.attributes.traceparent),
+    signal,
+    remainingMs: () => Math.max(endsAtMs - performance.now(), 0),
+    log,
+    adapter,
+  };
+}
+
+/** The form of W3C Trace Context: attributes come from publishers, and this one goes into a header. */
+function wellFormedTraceparent(value: string | undefined): string | undefined {
+  return value !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value) ? value : undefined;
+}

@@ -1,0 +1,39 @@
+export {
+  type AdapterErrorData,
+  type AdapterErrorOptions,
+  InvalidEvent,
+  isAdapterError,
+  Misconfigured,
+  type MisconfiguredOptions,
+  Permanent,
+  Retryable,
+  type RetryOptions,
+  Throttled,
+  Unauthorized,
+} from './adapter-error.ts';
+export type { AdapterLog, LogFields } from './adapter-log.ts';
+export type { AdapterIdentity, CheckContext, CheckResult, OpenContext, PushContext } from './context.ts';
+export {
+  type AdapterDefinition,
+  type BatchOutcome,
+  type DefinedAdapter,
+  defineAdapter,
+  isAdapterDefinition,
+} from './definition.ts';
+export type { DeliveryAttempt, DeliverySettings } from './delivery.ts';
+export { type AdapterEvent, adapterEvent, type EventFields } from './event.ts';
+export { eventAsJson } from './event-json.ts';
+export { type HttpAnswer, receiptOf } from './http/answer.ts';
+export type { HttpClient } from './http/client.ts';
+export type { HttpPool, HttpRequest, PoolOptions, PostContext, PostOptions } from './http/pool.ts';
+export type {
+  DeliveredOutcome,
+  FailureKind,
+  Outcome,
+  OutcomeKind,
+  RefusedOutcome,
+  RetryableOutcome,
+  ThrottledOutcome,
+} from './outcome.ts';
+export { outcomeOf } from './outcome-of.ts';
+export { secret } from './secret.ts';

@@ -1,0 +1,40 @@
+import { afterEach } from 'vitest';
+import { openPool, type PoolOptions, type PostContext } from '../src/http/pool.ts';
+import { outcomeOf } from '../src/outcome-of.ts';
+import { externalSystem } from './external-system.ts';
+
+/** A signing secret as Standard Webhooks writes it. */
+export const signingSecret = `whsec_${Buffer.from('a secret of thirty-two bytes !!!').toString('base64')}`;
+
+const destroys: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  await Promise.all(destroys.splice(0).map((destroy) => destroy()));
+});
+
+/** A pool that ends with the test. */
+export function poolFor(baseUrl: string, options: PoolOptions = {}) {
+  const { pool, destroy } = openPool(baseUrl, options, 'hms-sync test/1.0.0');
+  destroys.push(destroy);
+  return pool;
+}
+
+/** What a push would hand on. */
+export const contextOf = (changes: Partial<PostContext> = {}): PostContext => ({
+  idempotencyKey: 'event-1/billing',
+  traceparent: undefined,
+  signal: new AbortController().signal,
+  ...changes,
+});
+
+/** What a post of `{}` comes to, as the host would tell it. */
+export async function postOutcome(baseUrl: string, context = contextOf()) {
+  try {
+    return await poolFor(baseUrl).post('/sync', '{}', context);
+  } catch (error) {
+    return outcomeOf(error);
+  }
+}
+
+/** An external system that always answers the same. */
+export const answering = (status: number, headers: Record<string, string> = {}, body = 'Ada Byron') =>
+  externalSystem((response) => response.writeHead(status, headers).end(body));

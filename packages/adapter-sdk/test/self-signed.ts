@@ -1,0 +1,21 @@
+/** A certificate for 127.0.0.1 that nobody vouches for, and its key. Made for these tests; it protects nothing. */
+export const selfSigned = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQga31wHlp04Pm4g9ux
+rZwMXiTKyaDS3Uv2mkseFzMYxgahRANCAATUGuyqkfJzwQArD5yX2i9HXQhvvxiq
+cqlEjQjXwkpyYM9HleW2+bO/qcr7ujMW1lA957qLcT27zJI11hptSZar
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBkDCCATagAwIBAgIUBuZGTbS9OW/DS9+UY03d/nwPQuwwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyMzAwNDMwNloYDzIxMjYxMDMw
+MDA0MzA2WjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATUGuyqkfJzwQArD5yX2i9HXQhvvxiqcqlEjQjXwkpyYM9HleW2+bO/
+qcr7ujMW1lA957qLcT27zJI11hptSZaro2QwYjAdBgNVHQ4EFgQUzCp2ZRIiyUCs
+u5PqA5s94h0AGB8wHwYDVR0jBBgwFoAUzCp2ZRIiyUCsu5PqA5s94h0AGB8wDwYD
+VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0gAMEUC
+IBI+xIXWfnjass2qT4CfeQ4sGMvk7bSyaOetDnPkX1aJAiEA3seDORpMrOA5u4wf
+opV49Ak8zVQVHO+azcferdRHw3c=
+-----END CERTIFICATE-----
+`,
+};
