@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { parseFault } from './fault.ts';
+import { SandboxError } from './sandbox-error.ts';
+
+const problemsOf = (value: unknown): readonly { field: string; description: string }[] => {
+  try {
+    parseFault(value);
+  } catch (error) {
+    if (error instanceof SandboxError) return error.problems;
+    throw error;
+  }
+  return [];
+};
+
+describe('parseFault', () => {
+  it('takes every field within its bounds', () => {
+    const fault = {
+      latencyMs: 10,
+      jitterMs: 0.5,
+      errorRate: 1,
+      status: 599,
+      retryAfter: '2',
+      slowBodyMs: 600_000,
+      afterEffect: true,
+      times: 1,
+      match: { key: 'p-1', eventId: 'e-1', type: 'ProcessUpdated' },
+    };
+    expect(parseFault(fault)).toEqual(fault);
+    for (const alone of [{ down: true }, { hang: true, times: 2 }, { reset: true, errorRate: 0.5 }]) {
+      expect(parseFault(alone)).toEqual(alone);
+    }
+  });
+
+  it.each([
+    [{ latencyMs: -1 }, 'latencyMs', 'a number from 0 to 600000'],
+    [{ latencyMs: Number.NaN }, 'latencyMs', 'a number from 0 to 600000'],
+    [{ latencyMs: '5' }, 'latencyMs', 'a number from 0 to 600000'],
+    [{ errorRate: 1.01 }, 'errorRate', 'a number from 0 to 1'],
+    [{ status: 200 }, 'status', 'a whole number from 300 to 599'],
+    [{ status: 500.5 }, 'status', 'a whole number from 300 to 599'],
+    [{ retryAfter: 2 }, 'retryAfter', 'a string of 1 to 64'],
+    [{ retryAfter: '2\r\nset-cookie: a=b' }, 'retryAfter', 'a string of 1 to 64'],
+    [{ hang: 'yes' }, 'hang', 'true or false'],
+    [{ status: 500, times: 0 }, 'times', 'a whole number from 1'],
+    [{ status: 500, match: {} }, 'match', 'at least one of key, eventId, type'],
+    [{ status: 500, match: { key: 7 } }, 'match.key', 'must be a string'],
+    [{ status: 500, match: { eventID: 'e' } }, 'match.eventID', 'did you mean eventId?'],
+    [{ latency: 5 }, 'latency', 'did you mean latencyMs?'],
+    [{ errorrate: 0.1 }, 'errorrate', 'did you mean errorRate?'],
+    [{ somethingElseAltogether: 1 }, 'somethingElseAltogether', 'it is one of latencyMs, jitterMs'],
+    [{ constructor: 1 }, 'constructor', 'there is no such field'],
+    [{ down: true, latencyMs: 5 }, 'latencyMs', 'together with down'],
+    [{ hang: true, reset: true }, 'reset', 'together with hang'],
+    [{ hang: true, status: 500 }, 'status', 'together with hang'],
+    [{ reset: true, slowBodyMs: 5 }, 'slowBodyMs', 'together with reset'],
+    [{ latencyMs: 5, afterEffect: true }, 'afterEffect', 'needs a failure'],
+    [{ times: 3 }, '', 'it does nothing'],
+    [{ down: false }, '', 'it does nothing'],
+    [{}, '', 'it does nothing'],
+    [null, '', 'it must be an object'],
+    [[], '', 'it must be an object'],
+  ])('refuses %j and names %s', (value, field, words) => {
+    const problems = problemsOf(value);
+    expect(problems.map((problem) => problem.field)).toEqual([field]);
+    expect(problems[0]?.description).toContain(words);
+  });
+
+  it('names every wrong field at once, in one message', () => {
+    expect(() => parseFault({ statsu: 503, errorRate: 2 })).toThrow(
+      'fault is wrong: statsu: there is no such field, did you mean status?; errorRate: must be a number from 0 to 1',
+    );
+  });
+
+  it('keeps its own copy, which the caller cannot change any more', () => {
+    const written = { status: 500, match: { key: 'a' } };
+    const fault = parseFault(written);
+    written.match.key = 'b';
+    expect(fault.match?.key).toBe('a');
+  });
+});

@@ -1,0 +1,26 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { expect, it } from 'vitest';
+import { newCall } from '../test/new-call.ts';
+import { type OpenCall, OpenCalls } from './open-calls.ts';
+
+const openCall = (key: string | null): OpenCall => ({
+  call: newCall({ sequence: 1, key }),
+  response: new ServerResponse(new IncomingMessage(new Socket())),
+  startedMs: 0,
+});
+
+it('counts the open calls of each key, and holds nothing for a key whose calls are over', () => {
+  const calls = new OpenCalls();
+  const [first, second, other, bare] = [openCall('p-1'), openCall('p-1'), openCall('p-2'), openCall(null)];
+  for (const open of [first, second, other, bare]) calls.add(open);
+  expect([calls.countFor('p-1'), calls.countFor('p-2'), calls.countFor('p-3'), calls.countFor(null)]).toEqual([
+    2, 1, 0, 0,
+  ]);
+  expect(calls.remove(first)).toBe(true);
+  expect(calls.remove(first)).toBe(false);
+  expect(calls.countFor('p-1')).toBe(1);
+  for (const open of [second, other, bare]) calls.remove(open);
+  expect([...calls]).toEqual([]);
+  expect(calls.keyCount).toBe(0);
+});

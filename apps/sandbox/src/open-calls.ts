@@ -1,0 +1,42 @@
+import type { ServerResponse } from 'node:http';
+import type { Call } from './call.ts';
+
+/** A call whose answer is not out yet. */
+export type OpenCall = { readonly call: Call; readonly response: ServerResponse; readonly startedMs: number };
+
+/** The open calls of one stand-in: all of them, and how many there are for each key. */
+export class OpenCalls implements Iterable<OpenCall> {
+  readonly #calls = new Set<OpenCall>();
+  readonly #countByKey = new Map<string, number>();
+
+  /** Keys with open calls. */
+  get keyCount(): number {
+    return this.#countByKey.size;
+  }
+
+  [Symbol.iterator](): Iterator<OpenCall> {
+    return this.#calls.values();
+  }
+
+  /** How many calls for `key` are open. Calls without a key have nothing in common. */
+  countFor(key: string | null): number {
+    return key === null ? 0 : (this.#countByKey.get(key) ?? 0);
+  }
+
+  add(open: OpenCall): void {
+    const { key } = open.call;
+    this.#calls.add(open);
+    if (key !== null) this.#countByKey.set(key, this.countFor(key) + 1);
+  }
+
+  /** False when the call was not open any more. */
+  remove(open: OpenCall): boolean {
+    if (!this.#calls.delete(open)) return false;
+    const { key } = open.call;
+    if (key === null) return true;
+    const left = this.countFor(key) - 1;
+    if (left === 0) this.#countByKey.delete(key);
+    else this.#countByKey.set(key, left);
+    return true;
+  }
+}

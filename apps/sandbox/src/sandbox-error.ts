@@ -1,0 +1,46 @@
+/**
+ * Every way in which the sandbox says no. It leads each message on the command line and is `error.code` on the control
+ * port.
+ *
+ * - `invalid_argument`: a fault, a query or an option is wrong; `problems` names each field
+ * - `not_found`: no such path on the control port, or no such system
+ * - `method_not_allowed`: the path exists, the verb does not
+ * - `too_large`: the body is over the limit that the message names
+ * - `port_unavailable`: an address cannot be listened on
+ * - `wait_timed_out`: the calls that were waited for did not come in time
+ * - `closed`: the sandbox was closed meanwhile
+ * - `internal`: a mistake of the sandbox itself
+ */
+export type SandboxErrorCode =
+  | 'invalid_argument'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'too_large'
+  | 'port_unavailable'
+  | 'wait_timed_out'
+  | 'closed'
+  | 'internal';
+
+/** One wrong field: its path (`match.key`, empty for the whole) and what to do about it. */
+export type FieldProblem = { readonly field: string; readonly description: string };
+
+export type SandboxErrorDetails = { readonly problems?: readonly FieldProblem[]; readonly cause?: unknown };
+
+/** The one error class of the sandbox. Its message is complete: what was wrong, where, and what to do. */
+export class SandboxError extends Error {
+  override readonly name = 'SandboxError';
+  readonly code: SandboxErrorCode;
+  readonly problems: readonly FieldProblem[];
+
+  constructor(code: SandboxErrorCode, message: string, details: SandboxErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.problems = details.problems ?? [];
+  }
+
+  /** `invalid_argument` for `subject`, with every problem named in the message. */
+  static invalid(subject: string, problems: readonly FieldProblem[]): SandboxError {
+    const told = problems.map(({ field, description }) => (field === '' ? description : `${field}: ${description}`));
+    return new SandboxError('invalid_argument', `${subject} is wrong: ${told.join('; ')}`, { problems });
+  }
+}

@@ -1,0 +1,22 @@
+/** The outside systems that the sandbox stands in for, in the order in which they are always listed. */
+export const systemNames = ['scheduling', 'records', 'billing'] as const;
+
+export type SystemName = (typeof systemNames)[number];
+
+/** What tells one stand-in from another: where it takes changes, and how its receipts begin. */
+export type System = { readonly path: string; readonly receiptPrefix: string };
+
+export const systems: Readonly<Record<SystemName, System>> = {
+  scheduling: { path: '/api/hms-update', receiptPrefix: 'sched' },
+  records: { path: '/records-sync', receiptPrefix: 'rec' },
+  billing: { path: '/billing-sync', receiptPrefix: 'bill' },
+};
+
+export const isSystemName = (name: string): name is SystemName => Object.hasOwn(systems, name);
+
+/** One value for each system, made by `make` in the order of `systemNames`. */
+export const eachSystem = <T>(make: (system: SystemName) => T): Record<SystemName, T> => ({
+  scheduling: make('scheduling'),
+  records: make('records'),
+  billing: make('billing'),
+});

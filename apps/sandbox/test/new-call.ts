@@ -1,0 +1,26 @@
+import type { Call } from '../src/call.ts';
+
+/** A call that was answered well, with `changes`. */
+export const newCall = (changes: Partial<Call> & { readonly sequence: number }): Call => {
+  const bodyText = changes.bodyText ?? '{"type":"t"}';
+  return {
+    system: 'billing',
+    atMs: 0,
+    key: null,
+    eventId: null,
+    type: 't',
+    idempotencyKey: null,
+    attempt: 1,
+    overlap: 0,
+    traceparent: null,
+    signed: false,
+    answeredStatus: 200,
+    durationMs: 1,
+    fault: null,
+    effect: true,
+    receipt: null,
+    ...changes,
+    bodyText,
+    bodySizeBytes: bodyText.length,
+  };
+};
