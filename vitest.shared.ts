@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+/** The export condition under which workspace packages resolve to their TypeScript sources instead of dist. */
+export const sourceCondition = '@hms-sync/source';
+
+/**
+ * What every project's vitest.config.ts is: tests beside their files, sources of sibling packages, a report that
+ * tools/summarize-tests.ts adds up.
+ */
+export default defineConfig({
+  ssr: { resolve: { conditions: [sourceCondition, 'node', 'import', 'module', 'default'] } },
+  test: {
+    include: ['**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    pool: 'forks',
+    execArgv: [`--conditions=${sourceCondition}`],
+    reporters: ['default', 'json'],
+    outputFile: { json: '.reports/vitest.json' },
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+  },
+});
