@@ -1,0 +1,185 @@
+import type {
+  DeliveryCounts,
+  DeliveryRecord,
+  OpenDelivery,
+  RecordedDelivery,
+  RecordedState,
+} from '../core/delivery.ts';
+import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
+
+/**
+ * The durable record of events, deliveries and outcomes. It is the one truth: nothing is told to anybody before it
+ * stands here.
+ *
+ * What every implementation keeps, and journal.suite.ts checks:
+ * - Requests take effect in the order in which they were made, and each is all or nothing.
+ * - A promise resolves, and an observer is called, only after the change is on disk (fsync returned).
+ * - Observers are called in commit order, synchronously one after the other, before the promises of the same commit.
+ * - An error while writing is fatal: `onFatal` is called once, every open and later promise rejects with
+ *   {@link JournalError} FAILED, and nothing is retried. Only a full disk is not: it refuses new events (`full`).
+ */
+export interface Journal {
+  readonly info: JournalInfo;
+
+  /** Takes an event with one delivery for each adapter, in one transaction; many of these share one fsync. */
+  accept(request: AcceptRequest): Promise<AcceptResult>;
+
+  /**
+   * Adds a step to a delivery's life. Told to the observer once on disk. A lane makes at most one such request for
+   * a delivery at a time.
+   */
+  record(record: DeliveryRecord): void;
+
+  /** Deliveries of one adapter that are not settled, in the order of acceptance. */
+  fetchOpen(request: FetchRequest): Promise<FetchResult>;
+
+  /** One event by its id with its deliveries in alphabetical order of the adapters; undefined when unknown. */
+  readEvent(id: string): Promise<StoredEvent | undefined>;
+
+  /** Records from a place on, in the order of their cursors. */
+  readRecords(request: ReadRecordsRequest): Promise<ReadRecordsResult>;
+
+  /** Keeps the latest state of an adapter's breaker, so that it survives a restart. */
+  saveBreaker(breaker: StoredBreaker): void;
+
+  /** What is kept about breakers, read once at start. */
+  readBreakers(): Promise<readonly StoredBreaker[]>;
+
+  /** How many deliveries of each adapter are not settled, and how many are dead letters. */
+  countDeliveries(): Promise<readonly DeliveryTotals[]>;
+
+  /** Sizes and times for the health RPC. */
+  readStatistics(): Promise<JournalStatistics>;
+
+  /** Finishes what was requested and lets go of the files. Later requests reject with CLOSED. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Facts that hold from opening to closing. */
+export interface JournalInfo {
+  /** Names this journal in cursors: 8 characters of 0-9 and a-f, made once when it was created. */
+  readonly id: string;
+  /** For people: "sqlite:/var/lib/hms-sync/journal.db". */
+  readonly location: string;
+  /** The newest event and record when it was opened; 0 when there is none. */
+  readonly lastSeq: number;
+  readonly lastCursor: number;
+}
+
+/** Told of everything that reached the disk. Must not throw. */
+export interface JournalObserver {
+  /** New events, in the order of acceptance. Duplicates are not told. */
+  accepted(events: readonly AcceptedEvent[]): void;
+  /** New records, in the order of their cursors. */
+  recorded(records: readonly RecordedDelivery[]): void;
+}
+
+export interface AcceptRequest {
+  readonly event: SyncEvent;
+  /** SHA-256 over what the publisher said, 32 bytes: the same id with another hash is a conflict. */
+  readonly contentHash: Uint8Array;
+  readonly acceptedAtMs: number;
+  /** The adapters it goes to, by id, without repeats, in alphabetical order. */
+  readonly adapters: readonly string[];
+}
+
+export type AcceptResult =
+  /** It is new and on disk. lastCursor: every record of it comes after this place. */
+  | { readonly kind: 'accepted'; readonly event: AcceptedEvent; readonly lastCursor: number }
+  /** The same content was accepted before, as this event. lastCursor: every record of it comes after this place. */
+  | { readonly kind: 'duplicate'; readonly event: AcceptedEvent; readonly lastCursor: number }
+  /** Other content was accepted before under this id. Nothing was changed. */
+  | { readonly kind: 'conflict' }
+  /** There is no room on the disk. Nothing was changed. */
+  | { readonly kind: 'full' };
+
+export interface FetchRequest {
+  readonly adapter: string;
+  /** Only later ones than this. */
+  readonly afterSeq: number;
+  /** Only up to this one; absent: all. */
+  readonly upToSeq?: number;
+  /** Only of this key; absent: of all keys. */
+  readonly key?: string;
+  /** At most so many, and no more once their payloads together exceed limitBytes (but at least one). */
+  readonly limit: number;
+  readonly limitBytes: number;
+}
+
+export interface FetchResult {
+  readonly deliveries: readonly OpenDelivery[];
+  /** Everything up to this seq was looked at: the last delivery's when a limit was met, else upToSeq or the newest. */
+  readonly scannedToSeq: number;
+}
+
+/** An event with everything that is known of it. */
+export interface StoredEvent {
+  readonly event: AcceptedEvent;
+  readonly deliveries: readonly StoredDelivery[];
+}
+
+export interface StoredDelivery extends DeliveryCounts {
+  readonly adapter: string;
+  /** `waiting` until something is recorded. */
+  readonly state: RecordedState | 'waiting';
+  /** Its records of all cycles, oldest first. */
+  readonly records: readonly RecordedDelivery[];
+}
+
+export interface ReadRecordsRequest {
+  /** Only later ones than this. */
+  readonly afterCursor: number;
+  /** At most so many. */
+  readonly limit: number;
+}
+
+export interface ReadRecordsResult {
+  readonly records: readonly RecordedDelivery[];
+  /** Everything up to this place was looked at: the last record's when the limit was met, else the newest. */
+  readonly scannedToCursor: number;
+}
+
+/** An adapter's breaker as it last was. Times in milliseconds since 1970 by the hub's clock. */
+export interface StoredBreaker {
+  readonly adapter: string;
+  readonly state: 'closed' | 'open' | 'half_open';
+  readonly sinceMs: number;
+  readonly cause: string;
+}
+
+export interface DeliveryTotals {
+  readonly adapter: string;
+  readonly unsettled: number;
+  readonly deadLetters: number;
+}
+
+export interface JournalStatistics {
+  readonly sizeBytes: number;
+  /** The median of the last commits, up to 128 of them; undefined before the first. */
+  readonly commitLatencyMs: number | undefined;
+}
+
+/** Why a journal cannot be used. The message says where and what to do. */
+export type JournalErrorCode =
+  /** The folder cannot be made or written. */
+  | 'UNWRITABLE'
+  /** Another process has it open. */
+  | 'IN_USE'
+  /** It was written by a newer version, or is no journal, or is damaged. */
+  | 'UNREADABLE'
+  /** SQLite is too old to be safe, or did not take a setting. */
+  | 'UNSAFE'
+  /** Writing failed; whether the last requests took effect is unknown. */
+  | 'FAILED'
+  /** It was closed before. */
+  | 'CLOSED';
+
+export class JournalError extends Error {
+  override readonly name = 'JournalError';
+  readonly code: JournalErrorCode;
+
+  constructor(code: JournalErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

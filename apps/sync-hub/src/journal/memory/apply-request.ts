@@ -1,0 +1,151 @@
+import { Buffer } from 'node:buffer';
+import type { DeliveryRecord } from '../../core/delivery.ts';
+import {
+  type AcceptRequest,
+  type DeliveryTotals,
+  type FetchRequest,
+  type FetchResult,
+  JournalError,
+  type ReadRecordsRequest,
+  type ReadRecordsResult,
+  type StoredEvent,
+} from '../journal.ts';
+import type { JournalAnswer, JournalAnswers, JournalRequest } from '../request.ts';
+import type { DeliveryOnDisk, MemoryDisk } from './memory-disk.ts';
+
+/** Applies one request to the disk and gives its answer. Throws FAILED for what a journal cannot do. */
+export function applyRequest(disk: MemoryDisk, request: JournalRequest): JournalAnswer {
+  switch (request.kind) {
+    case 'accept':
+      return accept(disk, request.accept);
+    case 'record':
+      return record(disk, request.record);
+    case 'saveBreaker':
+      disk.breakers.set(request.breaker.adapter, request.breaker);
+      return undefined;
+    case 'fetchOpen':
+      return fetchOpen(disk, request.fetch);
+    case 'readEvent':
+      return readEvent(disk, request.id);
+    case 'readRecords':
+      return readRecords(disk, request.read);
+    case 'readBreakers':
+      return [...disk.breakers.values()].sort(byAdapter);
+    case 'countDeliveries':
+      return countDeliveries(disk);
+    case 'readStatistics':
+      return { sizeBytes: sizeBytes(disk), commitLatencyMs: undefined };
+    default:
+      return request satisfies never;
+  }
+}
+
+function accept(disk: MemoryDisk, request: AcceptRequest): JournalAnswers['accept'] {
+  const { event, contentHash, acceptedAtMs, adapters } = request;
+  const known = disk.eventsById.get(event.id);
+  if (known !== undefined) {
+    const isSame = Buffer.compare(known.contentHash, contentHash) === 0;
+    return isSame ? { event: known.event, lastCursor: known.lastCursor } : 'conflict';
+  }
+  if (disk.isFull) return 'full';
+  const seq = disk.events.length + 1;
+  const stored = {
+    // Copied as a disk does: the caller may use its buffer again.
+    event: { ...event, data: Uint8Array.from(event.data), seq, acceptedAtMs, adapters },
+    contentHash: Uint8Array.from(contentHash),
+    lastCursor: disk.records.length,
+    deliveries: new Map(adapters.map((adapter) => [adapter, newDelivery(adapter)])),
+  };
+  disk.events.push(stored);
+  disk.eventsById.set(event.id, stored);
+  return seq;
+}
+
+function newDelivery(adapter: string): DeliveryOnDisk {
+  return { adapter, state: 'waiting', cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0, records: [] };
+}
+
+function record(disk: MemoryDisk, step: DeliveryRecord): number {
+  const { adapter, seq, state, cycle, attempts, spent, crashes } = step;
+  const deliveries = disk.events[seq - 1]?.deliveries;
+  const delivery = deliveries?.get(adapter);
+  if (deliveries === undefined || delivery === undefined) {
+    throw new JournalError(
+      'FAILED',
+      `A record names a delivery that does not exist: event ${seq}, adapter ${adapter}.`,
+    );
+  }
+  const recorded = { ...step, cursor: disk.records.length + 1 };
+  disk.records.push(recorded);
+  deliveries.set(adapter, {
+    adapter,
+    state,
+    cycle,
+    attempts,
+    spent,
+    crashes,
+    notBeforeMs: step.nextAttemptAtMs,
+    records: [...delivery.records, recorded],
+  });
+  return recorded.cursor;
+}
+
+function fetchOpen(disk: MemoryDisk, request: FetchRequest): FetchResult {
+  const toSeq = Math.min(request.upToSeq ?? Number.POSITIVE_INFINITY, disk.events.length);
+  const deliveries: FetchResult['deliveries'][number][] = [];
+  let payloadBytes = 0;
+  for (let seq = request.afterSeq + 1; seq <= toSeq; seq++) {
+    const stored = disk.events[seq - 1];
+    const delivery = stored?.deliveries.get(request.adapter);
+    if (stored === undefined || delivery === undefined || !isOpen(delivery)) continue;
+    if (request.key !== undefined && stored.event.key !== request.key) continue;
+    payloadBytes += stored.event.data.byteLength;
+    const last = deliveries.at(-1);
+    if (last !== undefined && payloadBytes > request.limitBytes) {
+      return { deliveries, scannedToSeq: last.event.seq };
+    }
+    const { cycle, attempts, spent, crashes, notBeforeMs } = delivery;
+    deliveries.push({ event: stored.event, cycle, attempts, spent, crashes, notBeforeMs });
+    if (deliveries.length === request.limit) return { deliveries, scannedToSeq: seq };
+  }
+  return { deliveries, scannedToSeq: Math.max(request.afterSeq, toSeq) };
+}
+
+function readEvent(disk: MemoryDisk, id: string): StoredEvent | undefined {
+  const stored = disk.eventsById.get(id);
+  if (stored === undefined) return undefined;
+  const deliveries = [...stored.deliveries.values()].map(({ notBeforeMs: _, ...delivery }) => delivery).sort(byAdapter);
+  return { event: stored.event, deliveries };
+}
+
+function readRecords(disk: MemoryDisk, { afterCursor, limit }: ReadRecordsRequest): ReadRecordsResult {
+  const records = disk.records.slice(afterCursor, afterCursor + limit);
+  const scannedToCursor = records.at(-1)?.cursor ?? Math.max(afterCursor, disk.records.length);
+  return { records, scannedToCursor };
+}
+
+function countDeliveries(disk: MemoryDisk): readonly DeliveryTotals[] {
+  const totals = new Map<string, { adapter: string; unsettled: number; deadLetters: number }>();
+  for (const { deliveries } of disk.events) {
+    for (const delivery of deliveries.values()) {
+      const { adapter } = delivery;
+      const total = totals.get(adapter) ?? { adapter, unsettled: 0, deadLetters: 0 };
+      totals.set(adapter, total);
+      if (isOpen(delivery)) total.unsettled++;
+      if (delivery.state === 'dead_lettered') total.deadLetters++;
+    }
+  }
+  return [...totals.values()].sort(byAdapter);
+}
+
+function isOpen({ state }: DeliveryOnDisk): boolean {
+  return state === 'waiting' || state === 'retrying';
+}
+
+function sizeBytes(disk: MemoryDisk): number {
+  return disk.events.reduce((sum, { event }) => sum + event.data.byteLength, 0);
+}
+
+function byAdapter(left: { adapter: string }, right: { adapter: string }): number {
+  return left.adapter < right.adapter ? -1 : 1;
+}

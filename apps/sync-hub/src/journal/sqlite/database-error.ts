@@ -1,0 +1,68 @@
+import { JournalError } from '../journal.ts';
+
+/** SQLite's primary result codes that are told apart here: https://sqlite.org/rescode.html. */
+const ERROR = 1;
+const BUSY = 5;
+const CORRUPT = 11;
+const FULL = 13;
+const NOT_A_DATABASE = 26;
+
+/** Extended codes carry the primary one in their low byte. */
+const PRIMARY_CODE_MASK = 0xff;
+
+export function isDiskFull(error: unknown): boolean {
+  return primaryCode(error) === FULL;
+}
+
+/** Why a journal could not be opened: where, what is wrong, what to do. */
+export function openError(path: string, error: unknown): JournalError {
+  if (error instanceof JournalError) return error;
+  const options = { cause: error };
+  switch (primaryCode(error)) {
+    case BUSY:
+      return new JournalError(
+        'IN_USE',
+        `The journal ${path} is open in another process. Stop the other hub, or give this one a data folder of its own.`,
+        options,
+      );
+    // A statement that does not fit the tables.
+    case ERROR:
+    case CORRUPT:
+    case NOT_A_DATABASE:
+      return new JournalError(
+        'UNREADABLE',
+        `The journal ${path} is damaged or is not a journal (${reason(error)}). ` +
+          'Restore it from a backup, or move it away to start with an empty one.',
+        options,
+      );
+    default:
+      return new JournalError(
+        'UNWRITABLE',
+        `The journal ${path} cannot be opened for writing (${reason(error)}). ` +
+          'Give the hub a data folder that it may write, on a disk with room.',
+        options,
+      );
+  }
+}
+
+/** What the end of a running journal is reported as. */
+export function failure(path: string, error: unknown): JournalError {
+  if (error instanceof JournalError) return error;
+  return new JournalError(
+    'FAILED',
+    `The journal ${path} failed (${reason(error)}) and takes nothing more. ` +
+      'Nothing that was acknowledged is lost. Check the disk, then start the hub again.',
+    { cause: error },
+  );
+}
+
+function primaryCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
+  return error.errcode & PRIMARY_CODE_MASK;
+}
+
+/** The system's own words, and SQLite's number, which names the exact fault. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown reason';
+  return 'errcode' in error ? `${error.message}, SQLite error ${String(error.errcode)}` : error.message;
+}

@@ -1,0 +1,149 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { JournalError } from '../journal.ts';
+import { openError } from './database-error.ts';
+import { APPLICATION_ID, MIGRATIONS, migrate } from './schema.ts';
+
+const FILE_NAME = 'journal.db';
+
+/** Older ones can damage a WAL file when it is reset: https://sqlite.org/wal.html, "The WAL-Reset Bug". */
+const OLDEST_SAFE_VERSION = '3.51.3';
+
+export interface OpenedDatabase {
+  readonly database: DatabaseSync;
+  readonly path: string;
+}
+
+/**
+ * Opens the journal in a folder, making both when they are not there, with settings under which a commit that
+ * returned is on disk. The opener is its one user: the file stays locked until the database is closed.
+ *
+ * @throws JournalError UNWRITABLE, IN_USE, UNREADABLE, UNSAFE
+ */
+export function openDatabase(folderName: string): OpenedDatabase {
+  const folder = resolve(folderName);
+  const path = join(folder, FILE_NAME);
+  let database: DatabaseSync | undefined;
+  try {
+    requireSafeVersion(sqliteVersion());
+    makePlace(folder, path);
+    database = new DatabaseSync(path);
+    // Before any read (preparing a statement is one): then the first read takes the lock and keeps it, and the WAL's
+    // index needs no file, for which a full disk would have no room.
+    apply(database, { name: 'locking_mode', value: 'exclusive' });
+    const version = requireJournal(database, path);
+    apply(database, { name: 'journal_mode', value: 'wal' });
+    apply(database, { name: 'synchronous', value: 2 });
+    // The thread checkpoints by itself (checkpoint.ts): SQLite would swallow the errors of an automatic one.
+    apply(database, { name: 'wal_autocheckpoint', value: 0 });
+    apply(database, { name: 'foreign_keys', value: 1 });
+    // Damage is found where it is read instead of being carried on; costs little.
+    apply(database, { name: 'cell_size_check', value: 1 });
+    // A mapped file turns a read error into a signal that kills the process.
+    apply(database, { name: 'mmap_size', value: 0 });
+    if (process.platform === 'darwin') {
+      // There fsync alone leaves the data in the drive's cache.
+      apply(database, { name: 'fullfsync', value: 1 });
+      apply(database, { name: 'checkpoint_fullfsync', value: 1 });
+    }
+    migrate(database, version);
+    return { database, path };
+  } catch (error) {
+    database?.close();
+    throw openError(path, error);
+  }
+}
+
+/** @throws JournalError UNSAFE */
+export function requireSafeVersion(version: string): void {
+  const [found, oldest] = [version, OLDEST_SAFE_VERSION].map((text) => text.split('.').map(Number));
+  for (const [place, least] of (oldest ?? []).entries()) {
+    const part = found?.[place] ?? 0;
+    if (part > least) return;
+    if (part < least) {
+      throw new JournalError(
+        'UNSAFE',
+        `This Node ${process.version} carries SQLite ${version}, which can damage a journal; ` +
+          `${OLDEST_SAFE_VERSION} or newer is needed. Upgrade Node to 24.15 or newer from nodejs.org.`,
+      );
+    }
+  }
+}
+
+/** Of the SQLite in use, which is not Node's own where a distribution links its own. Asked without touching a file. */
+function sqliteVersion(): string {
+  const database = new DatabaseSync(':memory:');
+  try {
+    return String(readValue(database, 'SELECT sqlite_version()'));
+  } finally {
+    database.close();
+  }
+}
+
+/** An empty file for its owner alone, in a folder for its owner alone: SQLite gives its WAL the file's mode. */
+function makePlace(folder: string, path: string): void {
+  makeFolder(folder);
+  // Never opens one that is there: closing it again would let go of the locks that this process has on it.
+  if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600));
+}
+
+/** Folder by folder: mkdir's own `recursive` never returns below /proc (Node 24). */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
+  // SQLite makes the file's entry durable in its folder; the folder's own entry is up to us.
+  syncFolder(dirname(folder));
+}
+
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The file's version: 0 for a new one. Looks before anything is changed, so that a foreign file stays as it is. */
+function requireJournal(database: DatabaseSync, path: string): number {
+  const version = readNumber(database, 'PRAGMA user_version');
+  if (readNumber(database, 'PRAGMA page_count') === 0) return version;
+  if (readNumber(database, 'PRAGMA application_id') !== APPLICATION_ID) {
+    throw new JournalError(
+      'UNREADABLE',
+      `${path} is a database of another program. Give the hub a data folder of its own, or move the file away.`,
+    );
+  }
+  if (version > MIGRATIONS.length) {
+    throw new JournalError(
+      'UNREADABLE',
+      `The journal ${path} was written by a newer hub (version ${version}, this hub knows ${MIGRATIONS.length}). ` +
+        'Start the newer hub again, or restore a backup from before the upgrade.',
+    );
+  }
+  return version;
+}
+
+/** Makes a setting and reads it back: SQLite ignores what it does not know or cannot do. */
+function apply(database: DatabaseSync, { name, value }: { name: string; value: string | number }): void {
+  database.exec(`PRAGMA ${name} = ${value}`);
+  const found = readValue(database, `PRAGMA ${name}`);
+  if (found !== value) {
+    throw new JournalError(
+      'UNSAFE',
+      `SQLite did not take the setting ${name}=${value} (it says ${found}), without which a journal is not safe. ` +
+        'Put the data folder on a local disk: network file systems are known to refuse it.',
+    );
+  }
+}
+
+function readNumber(database: DatabaseSync, sql: string): number {
+  return Number(readValue(database, sql));
+}
+
+function readValue(database: DatabaseSync, sql: string): unknown {
+  const row = database.prepare(sql).get();
+  return row === undefined ? undefined : Object.values(row)[0];
+}

@@ -1,0 +1,124 @@
+import { statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { JournalStatistics } from '../journal.ts';
+import type { JournalAnswer, JournalRequest, ReadRequest } from '../request.ts';
+import { Adapters } from './adapters.ts';
+import { CommitLatency } from './commit-latency.ts';
+import type { OpenedDatabase } from './database.ts';
+import { isDiskFull } from './database-error.ts';
+import { Reader } from './reader.ts';
+import { Writer } from './writer.ts';
+
+export interface GroupCommitOptions extends OpenedDatabase {
+  /** With less than this free on the disk, new events are refused; what is left is for records. */
+  readonly reserveBytes: number;
+}
+
+/** Runs requests in their order, as one transaction with one fsync. */
+export class GroupCommit {
+  readonly #database: DatabaseSync;
+  readonly #path: string;
+  readonly #reserveBytes: number;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
+  readonly #adapters: Adapters;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #latency = new CommitLatency();
+
+  constructor({ database, path, reserveBytes }: GroupCommitOptions) {
+    this.#database = database;
+    this.#path = path;
+    this.#reserveBytes = reserveBytes;
+    this.#adapters = new Adapters(database);
+    this.#reader = new Reader(database, this.#adapters);
+    this.#writer = new Writer({ database, adapters: this.#adapters, reader: this.#reader });
+    this.#begin = database.prepare('BEGIN IMMEDIATE');
+    this.#commit = database.prepare('COMMIT');
+  }
+
+  get lastSeq(): number {
+    return this.#writer.lastSeq;
+  }
+
+  get lastCursor(): number {
+    return this.#writer.lastCursor;
+  }
+
+  /**
+   * Their answers, in their order, once all of them are on disk. A throw is the end of the journal: whether they took
+   * effect is then unknown, and nothing may be tried again.
+   */
+  run(requests: readonly JournalRequest[]): JournalAnswer[] {
+    if (!requests.some(isWrite)) return requests.map((request) => this.#answer(request, false));
+    const refuseNew = requests.some(({ kind }) => kind === 'accept') && this.#isDiskShort();
+    const startedMs = performance.now();
+    const answers = this.#transact(requests, refuseNew);
+    this.#latency.add(performance.now() - startedMs);
+    return answers;
+  }
+
+  #transact(requests: readonly JournalRequest[], refuseNew: boolean): JournalAnswer[] {
+    const giveBack = this.#writer.mark();
+    try {
+      this.#begin.run();
+      const answers = requests.map((request) => this.#answer(request, refuseNew));
+      this.#commit.run();
+      return answers;
+    } catch (error) {
+      if (!isDiskFull(error) || refuseNew) throw error;
+      // SQLite has taken back the transaction by itself when it says that it is full, but does not promise to.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      giveBack();
+      // What room there is belongs to the records. When they find none either, it is the end.
+      return this.#transact(requests, true);
+    }
+  }
+
+  #answer(request: JournalRequest, refuseNew: boolean): JournalAnswer {
+    switch (request.kind) {
+      case 'accept':
+        return this.#writer.accept(request.accept, refuseNew);
+      case 'record':
+        return this.#writer.record(request.record);
+      case 'saveBreaker':
+        return this.#writer.saveBreaker(request.breaker);
+      default:
+        return this.#read(request);
+    }
+  }
+
+  #read(request: ReadRequest): JournalAnswer {
+    switch (request.kind) {
+      case 'fetchOpen':
+        return this.#reader.fetchOpen(request.fetch, this.#writer.lastSeq);
+      case 'readEvent':
+        return this.#reader.readEvent(request.id);
+      case 'readRecords':
+        return this.#reader.readRecords(request.read, this.#writer.lastCursor);
+      case 'readBreakers':
+        return this.#reader.readBreakers();
+      case 'countDeliveries':
+        return this.#writer.totals.read(this.#adapters.all());
+      case 'readStatistics':
+        return this.#statistics();
+      default:
+        return request satisfies never;
+    }
+  }
+
+  #isDiskShort(): boolean {
+    const { bavail, bsize } = statfsSync(dirname(this.#path));
+    return bavail * bsize < this.#reserveBytes;
+  }
+
+  #statistics(): JournalStatistics {
+    const sizeBytes = statSync(this.#path).size + (statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0);
+    return { sizeBytes, commitLatencyMs: this.#latency.medianMs };
+  }
+}
+
+function isWrite({ kind }: JournalRequest): boolean {
+  return kind === 'accept' || kind === 'record' || kind === 'saveBreaker';
+}

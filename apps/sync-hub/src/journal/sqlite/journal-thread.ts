@@ -1,0 +1,116 @@
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { JournalError } from '../journal.ts';
+import type { JournalRequest } from '../request.ts';
+import { Checkpoint } from './checkpoint.ts';
+import { type OpenedDatabase, openDatabase } from './database.ts';
+import { failure, openError } from './database-error.ts';
+import { GroupCommit } from './group-commit.ts';
+import { type FromThread, type ThreadOptions, type ToThread, unpackRequests } from './thread-messages.ts';
+
+// The entry of the journal's thread: the one user of SQLite in the hub. While a commit runs, nothing else can; what
+// arrives meanwhile goes into the next one, so groups grow with the load by themselves.
+
+/**
+ * The bounds of one transaction. Past a thousand requests the fsync's share of each is small (see journal.bench.ts);
+ * a larger group would only let its first request wait longer for its last.
+ */
+const GROUP_REQUESTS = 4_096;
+const GROUP_PAYLOAD_BYTES = 4 * 1024 * 1024;
+
+interface OpenedJournal extends OpenedDatabase {
+  readonly group: GroupCommit;
+  readonly checkpoint: Checkpoint;
+}
+
+if (parentPort === null) throw new Error('journal-thread is the entry of a worker thread, started by sqlite-journal');
+start(parentPort, workerData as ThreadOptions);
+
+function start(port: MessagePort, options: ThreadOptions): void {
+  try {
+    const journal = openJournal(options);
+    serve(port, journal);
+    post(port, { kind: 'opened', info: journalInfo(journal) });
+  } catch (error) {
+    const { code, message, cause } = openError(options.folder, error);
+    post(port, { kind: 'refused', code, message, cause: plain(cause) });
+    port.close();
+  }
+}
+
+function openJournal({ folder, reserveBytes }: ThreadOptions): OpenedJournal {
+  const opened = openDatabase(folder);
+  try {
+    // Preparing their statements is the check that all tables, columns and indexes are there.
+    const group = new GroupCommit({ ...opened, reserveBytes });
+    return { ...opened, group, checkpoint: new Checkpoint(opened.database) };
+  } catch (error) {
+    opened.database.close();
+    throw openError(opened.path, error);
+  }
+}
+
+function journalInfo({ database, path, group }: OpenedJournal) {
+  const row = database.prepare('SELECT id FROM journal').get();
+  if (row === undefined) {
+    throw new JournalError('UNREADABLE', `The journal ${path} has lost its id. Restore it from a backup.`);
+  }
+  return { id: String(row.id), location: `sqlite:${path}`, lastSeq: group.lastSeq, lastCursor: group.lastCursor };
+}
+
+function serve(port: MessagePort, journal: OpenedJournal): void {
+  const waiting: JournalRequest[] = [];
+  let isClosing = false;
+
+  const take = (message: ToThread): void => {
+    if (message.kind === 'close') isClosing = true;
+    else waiting.push(...unpackRequests(message));
+  };
+
+  const takeAllThatArrived = (): void => {
+    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+      take(next.message);
+    }
+  };
+
+  const commitWaiting = (): void => {
+    for (takeAllThatArrived(); waiting.length > 0; takeAllThatArrived()) {
+      const requests = waiting.splice(0, groupSize(waiting));
+      post(port, { kind: 'answers', answers: journal.group.run(requests) });
+      journal.checkpoint.runWhenDue();
+    }
+    if (isClosing) journal.database.close();
+  };
+
+  let hasFailed = false;
+  port.on('message', (message: ToThread) => {
+    take(message);
+    try {
+      // After a failure nothing is touched: neither another commit nor a checkpoint may hide what went wrong.
+      if (!hasFailed) commitWaiting();
+    } catch (error) {
+      hasFailed = true;
+      const { message: text, cause } = failure(journal.path, error);
+      post(port, { kind: 'failed', message: text, cause: plain(cause) });
+    }
+    if (isClosing) port.close();
+  });
+}
+
+/** How many of the waiting requests go into one transaction: at least one. */
+function groupSize(waiting: readonly JournalRequest[]): number {
+  let payloadBytes = 0;
+  for (const [count, request] of waiting.entries()) {
+    if (request.kind === 'accept') payloadBytes += request.accept.event.data.byteLength;
+    if (count > 0 && (count === GROUP_REQUESTS || payloadBytes > GROUP_PAYLOAD_BYTES)) return count;
+  }
+  return waiting.length;
+}
+
+function post(port: MessagePort, message: FromThread): void {
+  port.postMessage(message);
+}
+
+/** A cause that can be cloned to the other thread whatever it is. */
+function plain(cause: unknown): unknown {
+  return cause instanceof Error ? new Error(cause.message) : undefined;
+}

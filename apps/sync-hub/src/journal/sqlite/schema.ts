@@ -1,0 +1,103 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+/** "HMSS": marks a SQLite file as a journal of this hub. */
+export const APPLICATION_ID = 0x48_4d_53_53;
+
+/**
+ * Each entry takes a journal one version up; an entry that was released is never changed. Version n is the first n.
+ *
+ * Notes on version 1:
+ * - seq and cursor are counted on from the newest row, so whatever deletes old rows keeps the newest one.
+ * - delivery is stored beside its siblings (no rowid): accepting an event touches one page of it. Only what is not
+ *   settled, and what is a dead letter, is indexed: the indexes stay as small as the work that is left.
+ * - record is only ever appended to and has no index: the records of a delivery are a chain, from
+ *   delivery.last_cursor over record.previous, 0 ends it.
+ * - Times come from publishers and clocks and may have fractions of a millisecond: REAL. SQLite stores a whole one as
+ *   an integer anyway.
+ * - state and outcome are the numbers of codes.ts.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE journal (
+    id TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE adapter (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE
+  ) STRICT;
+
+  CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL,
+    type TEXT NOT NULL,
+    key TEXT NOT NULL,
+    time_ms REAL NOT NULL,
+    content_type TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    content_hash BLOB NOT NULL,
+    accepted_at_ms REAL NOT NULL,
+    last_cursor INTEGER NOT NULL,
+    data BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE delivery (
+    seq INTEGER NOT NULL REFERENCES event (seq),
+    adapter INTEGER NOT NULL REFERENCES adapter (number),
+    key TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    cycle INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    spent INTEGER NOT NULL,
+    crashes INTEGER NOT NULL,
+    not_before_ms REAL NOT NULL,
+    last_cursor INTEGER NOT NULL,
+    PRIMARY KEY (seq, adapter)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE INDEX delivery_open ON delivery (adapter, seq) WHERE state < 2;
+  CREATE INDEX delivery_open_of_key ON delivery (adapter, key, seq) WHERE state < 2 AND key <> '';
+  CREATE INDEX delivery_dead ON delivery (adapter, seq) WHERE state = 4;
+
+  CREATE TABLE record (
+    cursor INTEGER PRIMARY KEY,
+    previous INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    adapter INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    cycle INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    spent INTEGER NOT NULL,
+    crashes INTEGER NOT NULL,
+    at_ms REAL NOT NULL,
+    next_attempt_at_ms REAL NOT NULL,
+    outcome INTEGER,
+    started_at_ms REAL,
+    duration_ms REAL,
+    receipt TEXT,
+    code TEXT,
+    message TEXT
+  ) STRICT;
+
+  CREATE TABLE breaker (
+    adapter TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    since_ms REAL NOT NULL,
+    cause TEXT NOT NULL
+  ) STRICT;
+
+  INSERT INTO journal (id) VALUES (lower(hex(randomblob(4))));
+  `,
+];
+
+/** Takes the journal from its version to the newest, in one transaction. Does nothing when it is there. */
+export function migrate(database: DatabaseSync, fromVersion: number): void {
+  if (fromVersion === MIGRATIONS.length) return;
+  database.exec('BEGIN IMMEDIATE');
+  for (const migration of MIGRATIONS.slice(fromVersion)) database.exec(migration);
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+  database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  database.exec('COMMIT');
+}

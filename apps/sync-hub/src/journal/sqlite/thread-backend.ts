@@ -1,0 +1,91 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { JournalError, type JournalInfo } from '../journal.ts';
+import type { JournalBackend } from '../queued-journal.ts';
+import type { JournalAnswer, JournalRequest } from '../request.ts';
+import { type FromThread, packRequests, type ThreadOptions, type ToThread } from './thread-messages.ts';
+
+/** What a running thread reports. */
+export interface ThreadListener {
+  answered(answers: readonly JournalAnswer[]): void;
+  failed(error: JournalError): void;
+}
+
+/** This thread's end of the journal thread. Sends what was submitted in one turn of the event loop as one message. */
+export class ThreadBackend implements JournalBackend {
+  readonly #worker: Worker;
+  readonly #exited: Promise<void>;
+  #gathered: JournalRequest[] = [];
+  #isTurnPending = false;
+  #isClosing = false;
+  #listener: ThreadListener | undefined;
+
+  private constructor(worker: Worker, exited: Promise<void>) {
+    this.#worker = worker;
+    this.#exited = exited;
+  }
+
+  /** @throws JournalError UNWRITABLE, IN_USE, UNREADABLE, UNSAFE, or FAILED when the thread did not start. */
+  static async start(options: ThreadOptions): Promise<{ backend: ThreadBackend; info: JournalInfo }> {
+    // .ts when run from sources, .js when built.
+    const entry = new URL(`./journal-thread${extname(import.meta.url)}`, import.meta.url);
+    const worker = new Worker(entry, { name: 'journal', workerData: options });
+    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    const backend = new ThreadBackend(worker, exited);
+    let death: JournalError | undefined;
+    const info = await new Promise<JournalInfo>((resolve, reject) => {
+      worker.on('message', (message: FromThread) => {
+        if (message.kind === 'opened') resolve(message.info);
+        else if (message.kind === 'refused') {
+          death = new JournalError(message.code, message.message, { cause: message.cause });
+        } else backend.#hear(message);
+      });
+      worker.once('error', (cause) => {
+        death = new JournalError('FAILED', `The journal thread died: ${cause.message}`, { cause });
+      });
+      // Told at the exit, not before: only then is the thread's hold on the files gone too.
+      worker.once('exit', (exitCode) => {
+        const error = death ?? new JournalError('FAILED', `The journal thread ended by itself with code ${exitCode}.`);
+        reject(error);
+        if (!backend.#isClosing || death !== undefined) backend.#listener?.failed(error);
+      });
+    });
+    return { backend, info };
+  }
+
+  /** Where answers go from now on. To be called before the first request. */
+  listen(listener: ThreadListener): void {
+    this.#listener = listener;
+  }
+
+  submit(request: JournalRequest): void {
+    this.#gathered.push(request);
+    if (this.#isTurnPending) return;
+    this.#isTurnPending = true;
+    setImmediate(() => this.#send());
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#send();
+    this.#post({ kind: 'close' });
+    await this.#exited;
+  }
+
+  #send(): void {
+    this.#isTurnPending = false;
+    if (this.#gathered.length === 0) return;
+    const message = packRequests(this.#gathered);
+    this.#gathered = [];
+    this.#post(message, [message.bytes.buffer]);
+  }
+
+  #post(message: ToThread, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  #hear(message: Extract<FromThread, { kind: 'answers' | 'failed' }>): void {
+    if (message.kind === 'answers') this.#listener?.answered(message.answers);
+    else this.#listener?.failed(new JournalError('FAILED', message.message, { cause: message.cause }));
+  }
+}

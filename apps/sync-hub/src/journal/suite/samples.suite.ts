@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import type { DeliveryRecord, EndedAttempt } from '../../core/delivery.ts';
+import type { AcceptedEvent, SyncEvent } from '../../core/event.ts';
+import type { AcceptRequest, AcceptResult, Journal } from '../journal.ts';
+
+/** Data of the telehealth story for the tests of journals. */
+
+export function sampleEvent(id: string, changes: Partial<SyncEvent> = {}): SyncEvent {
+  return {
+    id,
+    source: 'hms-api',
+    type: 'ProcessUpdated',
+    key: 'process-7',
+    timeMs: 1_790_000_000_000,
+    data: new TextEncoder().encode(`{"processId":"process-7","by":"${id}"}`),
+    dataContentType: 'application/json',
+    attributes: { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' },
+    ...changes,
+  };
+}
+
+/** `content` stands for all that the publisher said: the same id with another one is a conflict. */
+export function sampleAccept(
+  event: SyncEvent,
+  { adapters = ['billing', 'records'], content = event.id }: { adapters?: readonly string[]; content?: string } = {},
+): AcceptRequest {
+  const contentHash = createHash('sha256').update(content).digest();
+  return { event, contentHash, acceptedAtMs: 1_790_000_000_500, adapters };
+}
+
+/** Accepts and insists that it is new. */
+export async function acceptNew(journal: Journal, request: AcceptRequest): Promise<AcceptedEvent> {
+  return newEvent(await journal.accept(request));
+}
+
+export function newEvent(result: AcceptResult): AcceptedEvent {
+  if (result.kind !== 'accepted') throw new Error(`the event was not accepted but ${result.kind}`);
+  return result.event;
+}
+
+/** Says that a delivery was delivered at its first attempt. */
+export function sampleRecord(
+  event: Pick<AcceptedEvent, 'seq' | 'id'>,
+  changes: Partial<DeliveryRecord> = {},
+): DeliveryRecord {
+  return {
+    adapter: 'billing',
+    seq: event.seq,
+    eventId: event.id,
+    adapterVersion: '1.4.0',
+    state: 'delivered',
+    cycle: 1,
+    attempts: 1,
+    spent: 1,
+    crashes: 0,
+    atMs: 1_790_000_001_000,
+    nextAttemptAtMs: 0,
+    attempt: deliveredAttempt,
+    ...changes,
+  };
+}
+
+export const deliveredAttempt: EndedAttempt = {
+  startedAtMs: 1_790_000_000_900,
+  durationMs: 99.5,
+  outcome: 'delivered',
+  receipt: '{"status":"ok"}',
+};
+
+export const failedAttempt: EndedAttempt = {
+  startedAtMs: 1_790_000_000_900,
+  durationMs: 40,
+  outcome: 'retryable',
+  receipt: '',
+  failure: { code: 'HTTP_503', message: 'The system answered 503.' },
+};
+
+export function retrying(event: Pick<AcceptedEvent, 'seq' | 'id'>, changes: Partial<DeliveryRecord> = {}) {
+  const nextAttemptAtMs = 1_790_000_009_000;
+  return sampleRecord(event, { state: 'retrying', attempt: failedAttempt, nextAttemptAtMs, ...changes });
+}
+
+export function deadLettered(event: Pick<AcceptedEvent, 'seq' | 'id'>, changes: Partial<DeliveryRecord> = {}) {
+  return sampleRecord(event, { state: 'dead_lettered', attempt: failedAttempt, ...changes });
+}
+
+/** A record of which no attempt is part. */
+export function withoutAttempt(
+  event: Pick<AcceptedEvent, 'seq' | 'id'>,
+  changes: Partial<DeliveryRecord> & Pick<DeliveryRecord, 'state'>,
+): DeliveryRecord {
+  const { attempt: _, ...record } = sampleRecord(event, { attempts: 0, spent: 0, adapterVersion: '', ...changes });
+  return record;
+}
