@@ -1,0 +1,69 @@
+import { z } from 'zod';
+
+/** What `hms-sync.yaml` may hold. docs/operate.md says it in words. */
+const retry = z.strictObject({
+  baseMs: z.int().min(1).max(60_000).optional(),
+  capMs: z.int().min(1).max(86_400_000).optional(),
+  maxAttempts: z.int().min(1).max(1_000).optional(),
+});
+
+const breaker = z.strictObject({
+  errorThresholdPercentage: z.int().min(1).max(99).optional(),
+  volumeThreshold: z.int().min(1).max(10_000).optional(),
+  windowMs: z.int().min(1_200).max(3_600_000).optional(),
+  resetTimeoutMs: z.int().min(10).max(3_600_000).optional(),
+});
+
+const delivery = z.strictObject({
+  concurrency: z.int().min(1).max(1_024).optional(),
+  timeoutMs: z.int().min(1).max(600_000).optional(),
+});
+
+const adapter = z.strictObject({
+  package: z.string().min(1),
+  id: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be 1 to 63 characters of a-z, 0-9 and -, a letter first')
+    .optional(),
+  config: z.record(z.string(), z.unknown()).optional(),
+  delivery: delivery.optional(),
+  retry: retry.optional(),
+  breaker: breaker.optional(),
+});
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export const configFile = z.strictObject({
+  listen: z.string().optional(),
+  dataDir: z.string().min(1).optional(),
+  logLevel: z.enum(logLevels).optional(),
+  limits: z
+    .strictObject({
+      eventBytes: z
+        .int()
+        .min(1)
+        .max(3 * 1024 * 1024)
+        .optional(),
+    })
+    .optional(),
+  adapters: z.array(adapter).max(256).optional(),
+});
+
+export type ConfigFile = z.infer<typeof configFile>;
+
+/** The names that are allowed in the object at a path, for "did you mean". */
+export function namesAt(path: readonly PropertyKey[]): readonly string[] {
+  let schema: unknown = configFile;
+  for (const step of path) {
+    schema = unwrap(schema);
+    if (schema instanceof z.ZodObject) schema = schema.shape[String(step)];
+    else if (schema instanceof z.ZodArray) schema = schema.element;
+    else return [];
+  }
+  const object = unwrap(schema);
+  return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
+}
+
+function unwrap(schema: unknown): unknown {
+  return schema instanceof z.ZodOptional ? unwrap(schema.unwrap()) : schema;
+}

@@ -1,0 +1,108 @@
+import type { DeliveryCounts, RecordedState } from './delivery.ts';
+import type { AfterRecord, LaneDelivery } from './lane.ts';
+import type { Failure, Outcome } from './outcome.ts';
+import { nextRandom } from './random.ts';
+import { backoffMs, boundedRetryAfterMs } from './retry.ts';
+import type { Turn } from './turn.ts';
+
+/** An attempt that ended, with what was counted so far. */
+interface Ended {
+  readonly counts: DeliveryCounts;
+  readonly outcome: Outcome;
+}
+
+/** What an outcome means for its delivery and its lane: asks for the record and says what follows it. */
+export function conclude(turn: Turn, delivery: LaneDelivery, outcome: Outcome): AfterRecord {
+  const { state, nowMs } = turn;
+  const counts = { ...delivery.counts, attempts: delivery.counts.attempts + 1 };
+  switch (outcome.kind) {
+    case 'delivered':
+      return settle(turn, delivery, { counts, outcome, state: 'delivered' });
+    case 'permanent':
+      return settle(turn, delivery, { counts, outcome, state: 'dead_lettered' });
+    case 'throttled': {
+      const inMs = boundedRetryAfterMs(outcome.retryAfterMs);
+      state.throttledUntilMs = Math.max(state.throttledUntilMs, nowMs + inMs);
+      state.ramp = 1;
+      return again(turn, delivery, { counts, outcome, inMs, notBeforeInMs: inMs });
+    }
+    case 'misconfigured':
+      state.pause = { kind: 'misconfigured', failure: outcome.failure };
+      turn.effects.push({ kind: 'tell_paused', cause: state.pause });
+      return again(turn, delivery, { counts, outcome, inMs: undefined, notBeforeInMs: 0 });
+    case 'crashed':
+      counts.crashes += 1;
+      if (counts.crashes >= state.rules.maxCrashes) {
+        const failure = quarantined(outcome.failure, counts.crashes);
+        return settle(turn, delivery, { counts, outcome: { ...outcome, failure }, state: 'dead_lettered' });
+      }
+      return retry(turn, delivery, { counts, outcome, notBeforeInMs: 0 });
+    case 'retryable':
+      return retry(turn, delivery, { counts, outcome, notBeforeInMs: boundedRetryAfterMs(outcome.retryAfterMs ?? 0) });
+    case 'timed_out':
+      return retry(turn, delivery, { counts, outcome, notBeforeInMs: 0 });
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** Tries again with backoff while the budget lasts. A probe spends nothing: else a long outage would use up the
+ * budget of the deliveries that happen to be tried. */
+function retry(
+  turn: Turn,
+  delivery: LaneDelivery,
+  { counts, outcome, notBeforeInMs }: Ended & { notBeforeInMs: number },
+): AfterRecord {
+  const { rules, random } = turn.state;
+  const isProbe = delivery.state.kind === 'attempting' && delivery.state.probe;
+  const spent = isProbe ? counts.spent : counts.spent + 1;
+  const counted = { ...counts, spent };
+  if (spent >= rules.retry.maxAttempts) {
+    return settle(turn, delivery, { counts: counted, outcome, state: 'dead_lettered' });
+  }
+  const inMs = Math.max(backoffMs(rules.retry, Math.max(spent, 1), nextRandom(random)), notBeforeInMs);
+  return again(turn, delivery, { counts: counted, outcome, inMs, notBeforeInMs });
+}
+
+function again(
+  turn: Turn,
+  delivery: LaneDelivery,
+  { counts, outcome, inMs, notBeforeInMs }: Ended & { inMs: number | undefined; notBeforeInMs: number },
+): AfterRecord {
+  record(turn, delivery, { counts, outcome, state: 'retrying', nextAttemptInMs: inMs });
+  return { kind: 'again', dueAtMs: turn.nowMs + (inMs ?? 0), notBeforeMs: turn.nowMs + notBeforeInMs };
+}
+
+function settle(
+  turn: Turn,
+  delivery: LaneDelivery,
+  { counts, outcome, state }: Ended & { state: RecordedState },
+): AfterRecord {
+  record(turn, delivery, { counts, outcome, state, nextAttemptInMs: undefined });
+  return { kind: 'settled' };
+}
+
+function record(
+  turn: Turn,
+  delivery: LaneDelivery,
+  { counts, outcome, state, nextAttemptInMs }: Ended & { state: RecordedState; nextAttemptInMs: number | undefined },
+): void {
+  delivery.counts = counts;
+  const startedAtMs = delivery.state.kind === 'attempting' ? delivery.state.startedAtMs : turn.nowMs;
+  turn.state.unrecorded += 1;
+  turn.effects.push({
+    kind: 'record',
+    event: delivery.event,
+    counts,
+    state,
+    nextAttemptInMs,
+    attempt: { durationMs: turn.nowMs - startedAtMs, outcome },
+  });
+}
+
+function quarantined(failure: Failure, crashes: number): Failure {
+  return {
+    code: 'QUARANTINED',
+    message: `the adapter broke ${crashes} times over this event; last: ${failure.message}`,
+  };
+}

@@ -1,0 +1,43 @@
+/** Why an attempt did not deliver. Holds no payload and no secret. */
+export interface Failure {
+  /** A short stable word for programs, such as HTTP_503; at most 64 characters. */
+  readonly code: string;
+  /** A sentence for people, at most 1,024 characters. */
+  readonly message: string;
+}
+
+/** What one attempt came to. The kind alone decides what happens next. */
+export type Outcome =
+  /** The external system took the event. */
+  | { readonly kind: 'delivered'; readonly receipt: string }
+  /** A passing failure: again with backoff, not before retryAfterMs when the system named one. */
+  | { readonly kind: 'retryable'; readonly failure: Failure; readonly retryAfterMs?: number }
+  /** The system asks for less: again after the delay that it named. Spends nothing of the budget. */
+  | { readonly kind: 'throttled'; readonly failure: Failure; readonly retryAfterMs: number }
+  /** This event will never be taken: a dead letter at once. */
+  | { readonly kind: 'permanent'; readonly failure: Failure }
+  /** The configuration or the credential is refused: the lane pauses and keeps its queue. */
+  | { readonly kind: 'misconfigured'; readonly failure: Failure }
+  /** No answer within the deadline; whether it took effect is unknown. */
+  | { readonly kind: 'timed_out'; readonly failure: Failure }
+  /** The adapter broke while it had the event. */
+  | { readonly kind: 'crashed'; readonly failure: Failure };
+
+export type OutcomeKind = Outcome['kind'];
+
+/** True for the outcomes that say that the external system or the adapter is unwell: the breaker counts these alone. */
+export function countsAgainstBreaker(outcome: Outcome): boolean {
+  switch (outcome.kind) {
+    case 'retryable':
+    case 'timed_out':
+    case 'crashed':
+      return true;
+    case 'delivered':
+    case 'throttled':
+    case 'permanent':
+    case 'misconfigured':
+      return false;
+    default:
+      return outcome satisfies never;
+  }
+}

@@ -1,0 +1,45 @@
+/** How a lane tries again. */
+export interface RetryPolicy {
+  /** The first delay is drawn from 0 to this. */
+  readonly baseMs: number;
+  /** No delay is drawn from more than 0 to this. */
+  readonly capMs: number;
+  /** Attempts that may be spent on a delivery before it becomes a dead letter, at least 1. */
+  readonly maxAttempts: number;
+}
+
+/**
+ * Half a second lets a restart of the other side pass; five minutes is often enough to come back soon after a long
+ * trouble; ten attempts are about a quarter of an hour for an event that fails alone (the breaker takes over when
+ * all fail).
+ */
+export const DEFAULT_RETRY: RetryPolicy = { baseMs: 500, capMs: 300_000, maxAttempts: 10 };
+
+/**
+ * The longest wait that an external system may ask for. Nobody may silence a delivery for longer than an operator's
+ * attention lasts: the system is asked again after an hour.
+ */
+export const LONGEST_RETRY_AFTER_MS = 3_600_000;
+
+/** A wait that an adapter named, within bounds whatever it was: 0 when it is no number. */
+export function boundedRetryAfterMs(retryAfterMs: number): number {
+  return retryAfterMs > 0 ? Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) : 0;
+}
+
+/** No attempt is ever due later than this from when the one before it ended. */
+export function longestDelayMs(policy: RetryPolicy): number {
+  return Math.max(policy.capMs, LONGEST_RETRY_AFTER_MS);
+}
+
+/**
+ * Full jitter: evenly drawn from 0 to the growing bound, so that many deliveries that failed together do not come
+ * back together ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ *
+ * @param spent attempts spent so far, at least 1
+ * @param random from 0 to below 1
+ * @returns milliseconds
+ */
+export function backoffMs(policy: RetryPolicy, spent: number, random: number): number {
+  const boundMs = Math.min(policy.capMs, policy.baseMs * 2 ** (spent - 1));
+  return Math.floor(random * boundMs);
+}

@@ -1,0 +1,95 @@
+import { attempt } from './attempt.ts';
+import { endAttempt, expireAttempts, finishRecord } from './attempt-end.ts';
+import { laneHeldBy, tellAllHeld } from './gate.ts';
+import type { BreakerCondition, LaneEffect, LaneInput, LaneState, RuntimeCondition } from './lane.ts';
+import type { Turn } from './turn.ts';
+import { askForMore, becomeHead, makeDue, takeArrived, takeFetched } from './window.ts';
+
+/**
+ * The rules of a lane: what happens next when this happens. The state is changed in place (a copy for each delivery
+ * would cost more than the delivery); the effects are for the caller to perform, in their order. The same state and
+ * input always give the same result.
+ */
+export function step(state: LaneState, input: LaneInput): readonly LaneEffect[] {
+  const turn: Turn = { state, nowMs: input.atMs, effects: [], deadlinesPassed: false };
+  const heldBefore = laneHeldBy(state, turn.nowMs);
+  take(turn, input);
+  if (laneHeldBy(state, turn.nowMs) !== heldBefore) tellAllHeld(turn);
+  // The records of attempts that ran out of time come back as inputs; by then the breaker has heard of them.
+  if (!turn.deadlinesPassed) attempt(turn);
+  askForMore(turn);
+  return turn.effects;
+}
+
+/** When `time_passed` must be said next, on the monotonic clock; Infinity when nothing waits for a time. */
+export function nextWakeMs(state: LaneState): number {
+  let wakeMs = state.scheduled.earliestMs;
+  const [first] = state.attempting;
+  if (first?.state.kind === 'attempting') wakeMs = Math.min(wakeMs, first.state.deadlineAtMs);
+  // 0: not throttled. A time that has passed opened the gate in the step that saw it.
+  if (state.throttledUntilMs > 0) wakeMs = Math.min(wakeMs, state.throttledUntilMs);
+  return wakeMs;
+}
+
+function take(turn: Turn, input: LaneInput): void {
+  const { state } = turn;
+  switch (input.kind) {
+    case 'arrived':
+      takeArrived(turn, input.deliveries);
+      break;
+    case 'fetched':
+      takeFetched(turn, input);
+      break;
+    case 'attempt_ended':
+      endAttempt(turn, input.seq, input.outcome);
+      break;
+    case 'recorded':
+      finishRecord(turn, input.seq);
+      break;
+    case 'breaker_changed':
+      changeBreaker(state, input.breaker);
+      break;
+    case 'runtime_changed':
+      changeRuntime(turn, input.runtime);
+      break;
+    case 'paused':
+      state.pause = input.cause;
+      break;
+    case 'resumed':
+      state.pause = undefined;
+      break;
+    case 'draining':
+      state.draining = true;
+      break;
+    case 'time_passed':
+      passTime(turn);
+      break;
+    default:
+      input satisfies never;
+  }
+}
+
+function changeBreaker(state: LaneState, breaker: BreakerCondition): void {
+  // The other side just came back: begin with one attempt and double with each round that goes well.
+  if (state.breaker !== 'closed' && breaker === 'closed') state.ramp = 1;
+  state.breaker = breaker;
+  state.probeSent = false;
+}
+
+function changeRuntime(turn: Turn, runtime: RuntimeCondition): void {
+  const { state } = turn;
+  state.runtime = runtime;
+  if (runtime.kind === 'not_ready') return;
+  for (const delivery of state.deliveries.values()) {
+    if (delivery.state.kind === 'queued' && delivery.line.deliveries.peek() === delivery) becomeHead(turn, delivery);
+  }
+}
+
+function passTime(turn: Turn): void {
+  const { state, nowMs } = turn;
+  if (state.throttledUntilMs > 0 && state.throttledUntilMs <= nowMs) state.throttledUntilMs = 0;
+  expireAttempts(turn);
+  for (let due = state.scheduled.takeDue(nowMs); due !== undefined; due = state.scheduled.takeDue(nowMs)) {
+    makeDue(turn, due);
+  }
+}

@@ -1,0 +1,89 @@
+import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { SyncEvent as SyncEventMessage, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
+import { v7 as uuidv7 } from 'uuid';
+import type { SyncEvent } from '../core/event.ts';
+import { canonicalJson, type Json } from './canonical-json.ts';
+import { Refusal } from './refusal.ts';
+
+/** An event as it was handed in, by whatever way. */
+export type PublishedEvent = Omit<SyncEventMessage, '$typeName' | '$unknown'>;
+
+const JSON_CONTENT_TYPE = 'application/json';
+const NO_DATA = new Uint8Array(0);
+const utf8 = new TextEncoder();
+
+/**
+ * Turns what was published into an event: the payload becomes bytes, what is absent is filled in. Bounds are checked
+ * later, on the result.
+ *
+ * @returns timeMs: the time as published, undefined when it was filled in
+ * @throws {Refusal} EVENT_INVALID when there is no event, or its payload cannot become bytes
+ */
+export function toSyncEvent(
+  published: PublishedEvent | undefined,
+  acceptedAtMs: number,
+): { event: SyncEvent; timeMs: number | undefined } {
+  if (published === undefined) throw invalid('event', 'is required');
+  const timeMs = published.time === undefined ? undefined : toMs(published.time);
+  const event = {
+    id: published.id === '' ? uuidv7() : published.id,
+    source: published.source,
+    type: published.type,
+    key: published.key,
+    timeMs: timeMs ?? acceptedAtMs,
+    data: toBytes(published),
+    dataContentType: published.dataContentType === '' ? JSON_CONTENT_TYPE : published.dataContentType,
+    attributes: published.attributes,
+  };
+  return { event, timeMs };
+}
+
+/** An accepted event as the contract tells it: its payload in data. */
+export function fromSyncEvent(event: SyncEvent): MessageInitShape<typeof SyncEventSchema> {
+  return {
+    id: event.id,
+    source: event.source,
+    type: event.type,
+    key: event.key,
+    time: timestampFromMs(event.timeMs),
+    payload: event.data.byteLength === 0 ? { case: undefined } : { case: 'data', value: event.data },
+    dataContentType: event.dataContentType,
+    attributes: event.attributes,
+  };
+}
+
+function toBytes({ payload, dataContentType }: PublishedEvent): Uint8Array {
+  switch (payload.case) {
+    case undefined:
+      return NO_DATA;
+    case 'data':
+      return payload.value;
+    case 'json':
+      if (dataContentType !== '' && dataContentType !== JSON_CONTENT_TYPE) {
+        throw invalid('event.data_content_type', `must be empty or ${JSON_CONTENT_TYPE} when event.json is set`);
+      }
+      return jsonBytes(payload.value);
+    default:
+      return payload satisfies never;
+  }
+}
+
+function jsonBytes(json: JsonObject): Uint8Array {
+  try {
+    return utf8.encode(canonicalJson(json as Json));
+  } catch {
+    // A number that JSON does not know, or nested deeper than the stack: both the publisher's to mend.
+    throw invalid('event.json', 'cannot be written as JSON: use finite numbers and less nesting');
+  }
+}
+
+/** NaN, which no bound contains, when the seconds are past what a number holds. */
+function toMs({ seconds, nanos }: { seconds: bigint; nanos: number }): number {
+  const inRange = seconds >= -62_135_596_800n && seconds <= 253_402_300_799n && nanos >= 0 && nanos < 1e9;
+  return inRange ? Number(seconds) * 1_000 + Math.floor(nanos / 1e6) : Number.NaN;
+}
+
+function invalid(field: string, description: string): Refusal {
+  return new Refusal('EVENT_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
+}

@@ -1,0 +1,14 @@
+import type { HttpRoute } from './route.ts';
+
+/** For probes: 200 while events are accepted, 503 otherwise. About the hub alone, never about its adapters. */
+export function createHealthzRoute(notAcceptingReason: () => string): HttpRoute {
+  return {
+    path: '/healthz',
+    methods: ['GET', 'HEAD'],
+    handle(_request, response) {
+      const reason = notAcceptingReason();
+      response.writeHead(reason === '' ? 200 : 503, { 'content-type': 'text/plain; charset=utf-8' });
+      response.end(reason === '' ? 'ok\n' : `${reason}\n`);
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { type Ack, type DeliveryError, DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { Intaken } from '../intake.ts';
+import type { JsonAnswer } from './answer-json.ts';
+
+/** How an event stands after the wait: at each adapter, in alphabetical order. */
+export interface Standing {
+  readonly settled: boolean;
+  readonly acks: readonly Ack[];
+}
+
+/**
+ * What POST /sync answers about an accepted event: 200 when every adapter has it or does not take its type, 502 when
+ * one ended without success, 202 while some are still trying.
+ *
+ * @param standing undefined when it could not be read; then the adapters are left out
+ */
+export function syncAnswer({ event, duplicate }: Intaken, standing: Standing | undefined): JsonAnswer {
+  const outcome = outcomeOf(standing);
+  const adapters = Object.fromEntries((standing?.acks ?? []).map((ack) => [ack.adapter, toAdapter(ack)]));
+  return {
+    status: STATUSES[outcome],
+    body: { status: outcome, event_id: event.id, duplicate, adapters },
+  };
+}
+
+const STATUSES = { ok: 200, pending: 202, failed: 502 } as const;
+
+function outcomeOf(standing: Standing | undefined): keyof typeof STATUSES {
+  if (standing?.acks.some(({ state }) => state === DeliveryState.DEAD_LETTERED || state === DeliveryState.DISCARDED)) {
+    return 'failed';
+  }
+  return standing?.settled === true ? 'ok' : 'pending';
+}
+
+function toAdapter({ state, attempt, receipt, error, heldBy, nextAttemptTime }: Ack) {
+  return {
+    state: DeliveryState[state],
+    attempt,
+    ...(receipt !== '' && { receipt }),
+    ...(error !== undefined && { error: toError(error) }),
+    ...(heldBy !== HeldBy.UNSPECIFIED && { held_by: HeldBy[heldBy] }),
+    ...(nextAttemptTime !== undefined && { next_attempt_time: timestampDate(nextAttemptTime).toISOString() }),
+  };
+}
+
+function toError({ kind, code, message }: DeliveryError) {
+  return { kind: OutcomeKind[kind], code, message };
+}

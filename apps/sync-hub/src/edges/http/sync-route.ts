@@ -1,0 +1,77 @@
+import { Refusal } from '../refusal.ts';
+import { type SyncServiceOptions, waitForSettled } from '../rpc/sync-service.ts';
+import { answerJson, type JsonAnswer } from './answer-json.ts';
+import { DEFAULT_KEY_FIELDS } from './event-key.ts';
+import { ClientGone, type ReadBodyBounds, readBody } from './read-body.ts';
+import { inWordsOf, refusalAnswer } from './refusal-answer.ts';
+import type { HttpRoute, NodeRequest, NodeResponse } from './route.ts';
+import { syncAnswer } from './sync-answer.ts';
+import { readSyncEvent, syncFormat } from './sync-format.ts';
+import { traceAttributes } from './trace-headers.ts';
+import { waitMsOf } from './wait-parameter.ts';
+
+export interface SyncRouteOptions extends SyncServiceOptions {
+  /** The members of a payload that may hold the event's key, the likeliest first. Default: processId, policyId, id. */
+  readonly keyFields?: readonly string[];
+  /** What of a request's body is read. */
+  readonly bodyBounds?: ReadBodyBounds;
+}
+
+/**
+ * As large as a message of the rpcs may be, which leaves room for base64 and escapes around the largest event; half a
+ * minute for it is 140 kB/s.
+ */
+const BODY_BOUNDS: ReadBodyBounds = { sizeBytesMax: 4 * 1024 * 1024, withinMs: 30_000 };
+
+/**
+ * POST /sync: one event a request, `{type, payload}` or a CloudEvent, for callers without gRPC. Answers when every
+ * adapter has it, or after the wait. docs/publish.md says it in words.
+ */
+export function createSyncRoute(options: SyncRouteOptions): HttpRoute {
+  return {
+    path: '/sync',
+    methods: ['POST'],
+    handle: (request, response) => void serve(options, request, response).catch(options.onFault),
+  };
+}
+
+/** One request, from its headers to its answer. */
+async function serve(options: SyncRouteOptions, request: NodeRequest, response: NodeResponse): Promise<void> {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  // Unheard, a connection that breaks would end the process.
+  response.on('error', () => gone.abort());
+  try {
+    answerJson(request, response, await publish(options, request, gone.signal));
+  } catch (error) {
+    if (error instanceof ClientGone) return void response.destroy();
+    if (!(error instanceof Refusal)) options.onFault(error);
+    answerJson(request, response, refusalAnswer(error instanceof Refusal ? error : unexpected()));
+  }
+}
+
+async function publish(options: SyncRouteOptions, request: NodeRequest, gone: AbortSignal): Promise<JsonAnswer> {
+  const { intake, onFault, keyFields = DEFAULT_KEY_FIELDS, bodyBounds = BODY_BOUNDS } = options;
+  const { headers } = request;
+  const waitMs = waitMsOf(request.url ?? '');
+  const format = syncFormat(headers);
+  const body = await readBody(request, bodyBounds);
+  const { event, names } = readSyncEvent(format, { headers, body, keyFields });
+  // What the event says of its trace goes before what proxies say.
+  const attributes = { ...traceAttributes(headers), ...event.attributes };
+  const intaken = await intake.accept({ ...event, attributes }).catch((error: unknown) => {
+    throw error instanceof Refusal ? inWordsOf(names, error) : error;
+  });
+  // From here on it is accepted, and that is what the caller is told, whatever else goes wrong.
+  const standing = await waitForSettled(options, intaken, waitMs, gone).catch((error: unknown) => {
+    onFault(error);
+    return undefined;
+  });
+  return syncAnswer(intaken, standing);
+}
+
+/** A fault of the hub's own. The event may be on disk: publishing it again with its id tells. */
+function unexpected(): Refusal {
+  const message = 'the hub failed; whether the event was accepted is unknown: publish it again with the same id';
+  return new Refusal('JOURNAL_FAILED', message);
+}

@@ -1,0 +1,111 @@
+import type { AcceptedEvent } from '../core/event.ts';
+import { checkEvent } from '../core/event-rules.ts';
+import { type AcceptResult, type Journal, JournalError } from '../journal/journal.ts';
+import { contentHash } from './content-hash.ts';
+import { type PublishedEvent, toSyncEvent } from './event-message.ts';
+import { Refusal } from './refusal.ts';
+
+/** An event that is on disk, by this request or by an earlier one with the same id and content. */
+export interface Intaken {
+  readonly event: AcceptedEvent;
+  readonly duplicate: boolean;
+  /** Every record of the event comes after this place. */
+  readonly lastCursor: number;
+}
+
+export interface IntakeOptions {
+  readonly journal: Pick<Journal, 'accept'>;
+  /** The ids of the enabled adapters, in alphabetical order. */
+  readonly adapters: readonly string[];
+  readonly eventBytesMax: number;
+  readonly wallMs: () => number;
+}
+
+/** A full disk is emptied by people. */
+const FULL_RETRY_MS = 30_000;
+/** A restart takes about so long. */
+const STOPPING_RETRY_MS = 2_000;
+
+/** The one door through which events come in, whatever they were published by. */
+export class Intake {
+  readonly #options: IntakeOptions;
+  #stopping = false;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Refuses everything from now on. */
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /** Why events are not accepted; empty when they are. */
+  get notAcceptingReason(): string {
+    return this.#stopping ? 'the hub is stopping' : '';
+  }
+
+  /**
+   * Takes one event. Events go to the journal in the order of the calls: nothing is awaited before.
+   *
+   * @throws {Refusal} and then nothing was written, but for JOURNAL_FAILED, where that is unknown
+   */
+  async accept(published: PublishedEvent | undefined): Promise<Intaken> {
+    if (this.#stopping) {
+      throw new Refusal('HUB_STOPPING', 'the hub is stopping; publish again with the same id', {
+        retryAfterMs: STOPPING_RETRY_MS,
+      });
+    }
+    const { journal, adapters, eventBytesMax, wallMs } = this.#options;
+    const acceptedAtMs = wallMs();
+    const { event, timeMs } = toSyncEvent(published, acceptedAtMs);
+    this.#check(event, eventBytesMax);
+    const result = await journal
+      .accept({ event, contentHash: contentHash(event, timeMs), acceptedAtMs, adapters })
+      .catch(refuseFailed);
+    return toIntaken(result, event.id);
+  }
+
+  #check(event: Parameters<typeof checkEvent>[0], eventBytesMax: number): void {
+    const fields = checkEvent(event).map(({ field, description }) => ({ field: `event.${field}`, description }));
+    if (fields.length > 0) {
+      const what = fields.map(({ field, description }) => `${field} ${description}`).join('; ');
+      throw new Refusal('EVENT_INVALID', what, { fields });
+    }
+    if (event.data.byteLength > eventBytesMax) {
+      const description = `is ${event.data.byteLength} bytes, at most ${eventBytesMax} are taken; publish a reference to it instead`;
+      throw new Refusal('EVENT_TOO_LARGE', `event.data ${description}`, {
+        fields: [{ field: 'event.data', description }],
+      });
+    }
+  }
+}
+
+function toIntaken(result: AcceptResult, id: string): Intaken {
+  switch (result.kind) {
+    case 'accepted':
+    case 'duplicate':
+      return { event: result.event, duplicate: result.kind === 'duplicate', lastCursor: result.lastCursor };
+    case 'conflict':
+      throw new Refusal(
+        'EVENT_ID_CONFLICT',
+        `the id ${id} was accepted before with other content; a changed event needs an id of its own`,
+        { fields: [{ field: 'event.id', description: 'was accepted before with other content' }] },
+      );
+    case 'full':
+      throw new Refusal('JOURNAL_FULL', "the hub's disk is full; publish again with the same id once there is room", {
+        retryAfterMs: FULL_RETRY_MS,
+      });
+    default:
+      return result satisfies never;
+  }
+}
+
+function refuseFailed(error: unknown): never {
+  if (!(error instanceof JournalError)) throw error;
+  throw new Refusal(
+    'JOURNAL_FAILED',
+    'the hub could not write; whether the event was accepted is unknown: publish again with the same id',
+    { retryAfterMs: STOPPING_RETRY_MS },
+  );
+}

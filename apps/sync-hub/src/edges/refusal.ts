@@ -1,0 +1,61 @@
+import type { FieldProblem } from '../core/event-rules.ts';
+
+/**
+ * Every reason for which a request is refused: the closed vocabulary of the edges. `code` is the gRPC status,
+ * `httpStatus` the one on plain HTTP paths such as POST /sync. docs/errors.md lists them for callers, and a test holds
+ * that list to this one.
+ */
+export const REFUSALS = {
+  /** A field of the event is outside the contract's bounds. */
+  EVENT_INVALID: { code: 'invalid_argument', httpStatus: 400 },
+  /** The event's payload is larger than the operator allows. */
+  EVENT_TOO_LARGE: { code: 'resource_exhausted', httpStatus: 413 },
+  /** The id was used before for other content. */
+  EVENT_ID_CONFLICT: { code: 'already_exists', httpStatus: 409 },
+  /** No event has this id, or it is past retention. */
+  EVENT_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
+  /** The request cannot be read, or a field of it, other than the event, is outside its bounds. */
+  REQUEST_INVALID: { code: 'invalid_argument', httpStatus: 400 },
+  /** The body of the HTTP request is of a media type or coding that the path does not take. */
+  REQUEST_TYPE_UNSUPPORTED: { code: 'invalid_argument', httpStatus: 415 },
+  /** The body of the HTTP request is larger than the hub reads. */
+  REQUEST_TOO_LARGE: { code: 'resource_exhausted', httpStatus: 413 },
+  /** The body of the HTTP request did not arrive in time. */
+  REQUEST_TOO_SLOW: { code: 'aborted', httpStatus: 408 },
+  /** The cursor was not made by this hub's journal. */
+  CURSOR_INVALID: { code: 'invalid_argument', httpStatus: 400 },
+  /** The reader did not take its acks in time; metadata "cursor" is where to resume. */
+  READER_TOO_SLOW: { code: 'aborted', httpStatus: 409 },
+  /** There is no room on the hub's disk. 503 and not 507: clients know to wait for Retry-After with it. */
+  JOURNAL_FULL: { code: 'resource_exhausted', httpStatus: 503 },
+  /** The hub could not write; whether the event was accepted is unknown. */
+  JOURNAL_FAILED: { code: 'unavailable', httpStatus: 503 },
+  /** The hub is stopping. */
+  HUB_STOPPING: { code: 'unavailable', httpStatus: 503 },
+} as const;
+
+export type RefusalReason = keyof typeof REFUSALS;
+
+/** A request that is not carried out. The message is for people: what was wrong, where, what to do. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly reason: RefusalReason;
+  /** Each wrong field, by its path from the request, such as "event.key". */
+  readonly fields: readonly FieldProblem[];
+  /** When trying again helps: after this long. */
+  readonly retryAfterMs: number | undefined;
+  /** More for programs. */
+  readonly metadata: Readonly<Record<string, string>>;
+
+  constructor(
+    reason: RefusalReason,
+    message: string,
+    more: { fields?: readonly FieldProblem[]; retryAfterMs?: number; metadata?: Record<string, string> } = {},
+  ) {
+    super(message);
+    this.reason = reason;
+    this.fields = more.fields ?? [];
+    this.retryAfterMs = more.retryAfterMs;
+    this.metadata = more.metadata ?? {};
+  }
+}

@@ -1,0 +1,62 @@
+import type { RequestListener } from 'node:http';
+import type { ConnectRouter } from '@connectrpc/connect';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { Health } from '@hms-sync/proto/health/v1/health';
+import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import type { HttpRoute, NodeResponse } from './http/route.ts';
+import { createGrpcHealth } from './rpc/grpc-health.ts';
+import type { HealthFeed } from './rpc/health-feed.ts';
+import { createHealthService } from './rpc/health-service.ts';
+import { registerReflection } from './rpc/reflection.ts';
+import { refusalInterceptor } from './rpc/refusal-error.ts';
+import { createSyncService, type SyncServiceOptions } from './rpc/sync-service.ts';
+
+export interface RouterOptions {
+  readonly sync: SyncServiceOptions;
+  readonly health: HealthFeed;
+  readonly routes: readonly HttpRoute[];
+}
+
+/** The largest message: 1,000 small events, or 15 of the largest. Connect's own bound is 4 GiB, decompression too. */
+export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them. */
+export function createRouter({ sync, health, routes }: RouterOptions): RequestListener {
+  return connectNodeAdapter({
+    routes: (router: ConnectRouter) => {
+      router.service(SyncService, createSyncService(sync));
+      router.service(HealthService, createHealthService(health));
+      router.service(Health, createGrpcHealth(health));
+      // Its rpcs answer UNIMPLEMENTED until they are built.
+      router.service(AdminService, {});
+      registerReflection(router);
+    },
+    interceptors: [refusalInterceptor],
+    readMaxBytes: MESSAGE_BYTES_MAX,
+    fallback: (request, response) => {
+      const path = new URL(request.url ?? '/', 'http://hub').pathname;
+      const route = routes.find((candidate) => candidate.path === path);
+      if (route === undefined) return notFound(response, path, routes);
+      if (!route.methods.includes(request.method ?? '')) return wrongMethod(response, route);
+      route.handle(request, response);
+    },
+  });
+}
+
+function notFound(response: NodeResponse, path: string, routes: readonly HttpRoute[]): void {
+  const known = routes.map((route) => route.path).join(', ');
+  const message = `nothing is at ${path.slice(0, 128)}; there are ${known} and the rpcs, such as /hms.sync.v1.SyncService/PublishAndWait`;
+  answer(response, 404, { code: 'unimplemented', message });
+}
+
+function wrongMethod(response: NodeResponse, { path, methods }: HttpRoute): void {
+  response.setHeader('allow', methods.join(', '));
+  answer(response, 405, { code: 'unimplemented', message: `${path} takes ${methods.join(', ')}` });
+}
+
+function answer(response: NodeResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}

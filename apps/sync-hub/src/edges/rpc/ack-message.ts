@@ -1,0 +1,110 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  type Ack,
+  AckSchema,
+  type DeliveryErrorSchema,
+  DeliveryState,
+  HeldBy as HeldByMessage,
+  OutcomeKind as OutcomeKindMessage,
+} from '@hms-sync/proto/hms/sync/v1/ack';
+import type { Tell } from '../../acks/tell.ts';
+import type { RecordedDelivery, RecordedState } from '../../core/delivery.ts';
+import type { HeldDelivery } from '../../core/held-delivery.ts';
+import type { HeldBy } from '../../core/lane.ts';
+import type { Failure, OutcomeKind } from '../../core/outcome.ts';
+import type { Cursors } from '../cursor.ts';
+
+const STATES: Readonly<Record<RecordedState, DeliveryState>> = {
+  retrying: DeliveryState.RETRYING,
+  delivered: DeliveryState.DELIVERED,
+  skipped: DeliveryState.SKIPPED,
+  dead_lettered: DeliveryState.DEAD_LETTERED,
+  discarded: DeliveryState.DISCARDED,
+};
+
+const HELD_BY: Readonly<Record<HeldBy, HeldByMessage>> = {
+  breaker: HeldByMessage.BREAKER,
+  paused: HeldByMessage.PAUSED,
+  key: HeldByMessage.KEY,
+  not_ready: HeldByMessage.NOT_READY,
+  throttled: HeldByMessage.THROTTLED,
+};
+
+export const OUTCOME_KINDS: Readonly<Record<OutcomeKind, OutcomeKindMessage>> = {
+  delivered: OutcomeKindMessage.DELIVERED,
+  retryable: OutcomeKindMessage.RETRYABLE,
+  throttled: OutcomeKindMessage.THROTTLED,
+  permanent: OutcomeKindMessage.PERMANENT,
+  misconfigured: OutcomeKindMessage.MISCONFIGURED,
+  timed_out: OutcomeKindMessage.TIMED_OUT,
+  crashed: OutcomeKindMessage.CRASHED,
+};
+
+/** @param lastCursor the newest record's place, which HELD carries: it has none of its own */
+export function toAck(tell: Tell, cursors: Cursors, lastCursor: number): Ack {
+  return tell.kind === 'recorded' ? recordAck(tell.record, cursors) : heldAck(tell.held, cursors.encode(lastCursor));
+}
+
+/** What was recorded, as an ack. */
+export function recordAck(record: RecordedDelivery, cursors: Cursors): Ack {
+  const { attempt, state } = record;
+  const tellsError = state === 'retrying' || state === 'dead_lettered';
+  return create(AckSchema, {
+    eventId: record.eventId,
+    adapter: record.adapter,
+    adapterVersion: record.adapterVersion,
+    state: STATES[state],
+    attempt: record.attempts,
+    time: timestampFromMs(record.atMs),
+    ...(record.nextAttemptAtMs > 0 && { nextAttemptTime: timestampFromMs(record.nextAttemptAtMs) }),
+    ...(tellsError && attempt?.failure !== undefined && { error: deliveryError(attempt.outcome, attempt.failure) }),
+    receipt: attempt?.receipt ?? '',
+    cursor: cursors.encode(record.cursor),
+    cycle: record.cycle,
+  });
+}
+
+/** A delivery that waits for nothing but its turn, or for what holds it. */
+export function waitingAck(waiting: {
+  eventId: string;
+  adapter: string;
+  attempts: number;
+  cycle: number;
+  atMs: number;
+  heldBy: HeldBy | undefined;
+  cursor: string;
+}): Ack {
+  const { heldBy } = waiting;
+  return create(AckSchema, {
+    eventId: waiting.eventId,
+    adapter: waiting.adapter,
+    state: heldBy === undefined ? DeliveryState.WAITING : DeliveryState.HELD,
+    attempt: waiting.attempts,
+    time: timestampFromMs(waiting.atMs),
+    ...(heldBy !== undefined && { heldBy: HELD_BY[heldBy] }),
+    cursor: waiting.cursor,
+    cycle: waiting.cycle,
+  });
+}
+
+export function deliveryError(
+  kind: OutcomeKind,
+  { code, message }: Failure,
+): MessageInitShape<typeof DeliveryErrorSchema> {
+  return { kind: OUTCOME_KINDS[kind], code, message };
+}
+
+function heldAck(held: HeldDelivery, cursor: string): Ack {
+  return create(AckSchema, {
+    eventId: held.eventId,
+    adapter: held.adapter,
+    adapterVersion: held.adapterVersion,
+    state: DeliveryState.HELD,
+    attempt: held.attempts,
+    time: timestampFromMs(held.atMs),
+    heldBy: HELD_BY[held.heldBy],
+    cursor,
+    cycle: held.cycle,
+  });
+}

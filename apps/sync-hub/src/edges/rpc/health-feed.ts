@@ -1,0 +1,181 @@
+import { create, equals } from '@bufbuild/protobuf';
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  AdapterHealthSchema,
+  AdapterState,
+  BreakerSchema,
+  BreakerState,
+  type Health,
+  HealthSchema,
+} from '@hms-sync/proto/hms/sync/v1/health_service';
+import { Mailbox } from '../../acks/mailbox.ts';
+import type { JournalInfo, JournalStatistics } from '../../journal/journal.ts';
+import type { BreakerReport } from '../../lanes/breaker.ts';
+import type { Lane } from '../../lanes/lane.ts';
+import type { LaneHealth } from '../../lanes/lane-health.ts';
+import type { Lanes } from '../../lanes/lanes.ts';
+import { deliveryError } from './ack-message.ts';
+
+export interface HealthFeedOptions {
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly journal: { readonly info: JournalInfo; readStatistics(): Promise<JournalStatistics> };
+  readonly lanes: Lanes;
+  /** Why events are not accepted; empty when they are. */
+  readonly notAcceptingReason: () => string;
+}
+
+/** Counts change all the time; once a second is what a person can read. */
+const LOOK_EVERY_MS = 1_000;
+/** A watcher hears from the hub at least so often, and so knows that it lives. */
+const TELL_EVERY_MS = 10_000;
+/** A watcher that has not taken so many changes has stopped reading. */
+const UNREAD_MAX = 256;
+
+const ADAPTER_STATES: Readonly<Record<LaneHealth['state'], AdapterState>> = {
+  starting: AdapterState.STARTING,
+  ready: AdapterState.READY,
+  paused: AdapterState.PAUSED,
+  failed: AdapterState.FAILED,
+  incompatible: AdapterState.INCOMPATIBLE,
+  draining: AdapterState.DRAINING,
+};
+
+const BREAKER_STATES: Readonly<Record<BreakerReport['condition'], BreakerState>> = {
+  closed: BreakerState.CLOSED,
+  open: BreakerState.OPEN,
+  half_open: BreakerState.HALF_OPEN,
+};
+
+/** How the hub and its adapters stand, and who is told when that changes. */
+export class HealthFeed {
+  readonly #options: HealthFeedOptions;
+  readonly #watchers = new Set<Mailbox<Health>>();
+  #statistics: JournalStatistics = { sizeBytes: 0, commitLatencyMs: undefined };
+  #lastTold: Health | undefined;
+  #lastToldAtMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: HealthFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to look once a second. */
+  async start(): Promise<void> {
+    await this.#look();
+    this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    for (const watcher of this.#watchers) watcher.close();
+  }
+
+  /** How it stands now. */
+  now(): Health {
+    const { version, startedAtMs, journal, lanes, notAcceptingReason } = this.#options;
+    const { sizeBytes, commitLatencyMs } = this.#statistics;
+    const reason = notAcceptingReason();
+    return create(HealthSchema, {
+      hub: {
+        version,
+        startTime: timestampFromMs(startedAtMs),
+        accepting: reason === '',
+        notAcceptingReason: reason,
+        journal: {
+          location: journal.info.location,
+          sizeBytes: BigInt(sizeBytes),
+          ...(commitLatencyMs !== undefined && { commitLatency: durationFromMicroseconds(commitLatencyMs) }),
+        },
+      },
+      adapters: [...lanes].map(toAdapterHealth),
+    });
+  }
+
+  /** A state or a breaker changed: every watcher is told each such change, however soon the next follows. */
+  changed(): void {
+    if (this.#watchers.size > 0) this.#tell(this.now());
+  }
+
+  /** How it stands now, then again on each change and at least every 10 s, until the signal aborts. */
+  async *watch(signal: AbortSignal): AsyncGenerator<Health, void> {
+    const mailbox = new Mailbox<Health>({ capacity: UNREAD_MAX, signal });
+    this.#watchers.add(mailbox);
+    try {
+      yield this.now();
+      for (;;) {
+        const healths = await mailbox.take();
+        if (healths.length === 0) return;
+        yield* healths;
+      }
+    } finally {
+      this.#watchers.delete(mailbox);
+    }
+  }
+
+  async #look(): Promise<void> {
+    this.#statistics = await this.#options.journal.readStatistics().catch(() => this.#statistics);
+    if (this.#watchers.size === 0) return;
+    const health = this.now();
+    const isOverdue = performance.now() - this.#lastToldAtMs >= TELL_EVERY_MS;
+    if (isOverdue || this.#lastTold === undefined || !saysTheSame(health, this.#lastTold)) this.#tell(health);
+  }
+
+  #tell(health: Health): void {
+    this.#lastTold = health;
+    this.#lastToldAtMs = performance.now();
+    for (const watcher of this.#watchers) watcher.put(health);
+  }
+}
+
+/** Sizes, latencies and ages change without anything having happened. */
+function saysTheSame(a: Health, b: Health): boolean {
+  return equals(HealthSchema, withoutMeasures(a), withoutMeasures(b));
+}
+
+function withoutMeasures(health: Health): Health {
+  const adapters = health.adapters.map((adapter) => {
+    const { oldestUnsettledAge: _age, ...rest } = adapter;
+    return create(AdapterHealthSchema, rest);
+  });
+  const { journal: _journal, ...hub } = health.hub ?? {};
+  return create(HealthSchema, { hub, adapters });
+}
+
+function toAdapterHealth(lane: Lane) {
+  const health = lane.health();
+  return create(AdapterHealthSchema, {
+    id: lane.adapter.id,
+    package: lane.adapter.package,
+    version: lane.adapter.version,
+    runtime: lane.runtimeKind,
+    state: ADAPTER_STATES[health.state],
+    reason: health.reason,
+    breaker: toBreaker(health.breaker),
+    waiting: BigInt(health.waiting),
+    inFlight: health.inFlight,
+    ...(health.oldestUnsettledAgeMs !== undefined && {
+      oldestUnsettledAge: durationFromMs(Math.round(health.oldestUnsettledAgeMs)),
+    }),
+    deadLetters: BigInt(health.deadLetters),
+  });
+}
+
+function toBreaker(breaker: BreakerReport) {
+  const { condition, sinceMs, cause, calls, failures, nextProbeAtMs, lastFailure } = breaker;
+  return create(BreakerSchema, {
+    state: BREAKER_STATES[condition],
+    since: timestampFromMs(sinceMs),
+    cause,
+    calls,
+    failures,
+    ...(nextProbeAtMs !== undefined && { nextProbeTime: timestampFromMs(nextProbeAtMs) }),
+    ...(lastFailure !== undefined && { lastError: deliveryError(lastFailure.kind, lastFailure) }),
+  });
+}
+
+/** A commit takes a fraction of a millisecond, which durationFromMs would refuse. */
+function durationFromMicroseconds(milliseconds: number) {
+  const microseconds = Math.round(milliseconds * 1_000);
+  return { seconds: BigInt(Math.floor(microseconds / 1e6)), nanos: (microseconds % 1e6) * 1_000 };
+}

@@ -1,0 +1,66 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import type { RefusedSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { REFUSALS, Refusal, type RefusalReason } from '../refusal.ts';
+
+const DOMAIN = 'hms-sync';
+
+const CODES: Readonly<Record<(typeof REFUSALS)[RefusalReason]['code'], Code>> = {
+  invalid_argument: Code.InvalidArgument,
+  resource_exhausted: Code.ResourceExhausted,
+  already_exists: Code.AlreadyExists,
+  not_found: Code.NotFound,
+  aborted: Code.Aborted,
+  unavailable: Code.Unavailable,
+};
+
+/** A refusal as the status that ends an rpc, with google.rpc details. */
+export function refusalError(refusal: Refusal): ConnectError {
+  const { reason, fields, retryAfterMs, metadata } = refusal;
+  const error = new ConnectError(refusal.message, CODES[REFUSALS[reason].code], undefined, undefined, refusal);
+  error.details.push({ desc: ErrorInfoSchema, value: { reason, domain: DOMAIN, metadata: { ...metadata } } });
+  if (fields.length > 0) {
+    const fieldViolations = fields.map(({ field, description }) => ({ field, description, reason }));
+    error.details.push({ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) });
+  }
+  if (retryAfterMs !== undefined) {
+    error.details.push({ desc: RetryInfoSchema, value: { retryDelay: durationFromMs(retryAfterMs) } });
+  }
+  return error;
+}
+
+/** A refusal as the result of one event of a stream. */
+export function refusedMessage(refusal: Refusal): MessageInitShape<typeof RefusedSchema> {
+  const { reason, fields, retryAfterMs } = refusal;
+  return {
+    code: CODES[REFUSALS[reason].code],
+    message: refusal.message,
+    reason,
+    fields: fields.map(({ field, description }) => ({ field, description })),
+    ...(retryAfterMs !== undefined && { retryAfter: durationFromMs(retryAfterMs) }),
+  };
+}
+
+/** Turns every refusal that a handler throws, also in the middle of a stream, into its status. */
+export const refusalInterceptor: Interceptor = (next) => async (request) => {
+  try {
+    const response = await next(request);
+    return response.stream ? { ...response, message: refusing(response.message) } : response;
+  } catch (error) {
+    throw asStatus(error);
+  }
+};
+
+async function* refusing<Message>(messages: AsyncIterable<Message>): AsyncIterable<Message> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw asStatus(error);
+  }
+}
+
+function asStatus(error: unknown): unknown {
+  return error instanceof Refusal ? refusalError(error) : error;
+}

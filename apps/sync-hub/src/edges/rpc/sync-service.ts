@@ -1,0 +1,155 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { type Duration, durationMs } from '@bufbuild/protobuf/wkt';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type {
+  GetEventRequest,
+  PublishAndWaitRequest,
+  PublishAndWaitResponseSchema,
+  PublishRequest,
+  PublishResponseSchema,
+  SyncService,
+  WatchAcksRequest,
+  WatchAcksResponseSchema,
+} from '@hms-sync/proto/hms/sync/v1/sync_service';
+import type { Acks } from '../../acks/acks.ts';
+import type { Until } from '../../acks/progress.ts';
+import type { AcceptedEvent } from '../../core/event.ts';
+import type { Journal } from '../../journal/journal.ts';
+import type { Lanes } from '../../lanes/lanes.ts';
+import type { Cursors } from '../cursor.ts';
+import type { Intake, Intaken } from '../intake.ts';
+import { Refusal } from '../refusal.ts';
+import { toAccepted, toUntil } from './accepted-message.ts';
+import { recordAck } from './ack-message.ts';
+import type { EventFeed } from './event-feed.ts';
+import { type EventStatus, readStatus } from './event-status.ts';
+import { publishStream } from './publish-stream.ts';
+
+export interface SyncServiceOptions {
+  readonly intake: Intake;
+  readonly journal: Pick<Journal, 'readEvent'>;
+  readonly acks: Acks;
+  readonly lanes: Lanes;
+  readonly feed: EventFeed;
+  readonly cursors: Cursors;
+  readonly wallMs: () => number;
+  /** Told of faults of the hub's own, for the log. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Long enough for a first retry or two, short enough for a person at a terminal. */
+export const DEFAULT_WAIT_MS = 10_000;
+/** Proxies give up on a silent request after about a minute. */
+const WAIT_MAX_MS = 60_000;
+const WATCHED_EVENTS_MAX = 1_000;
+
+/** SyncService: what the contract says, by the hub's rooms. */
+export function createSyncService(options: SyncServiceOptions): ServiceImpl<typeof SyncService> {
+  const { intake, feed, cursors, acks } = options;
+  return {
+    async *publish(request: PublishRequest, context): AsyncGenerator<MessageInitShape<typeof PublishResponseSchema>> {
+      const intaken = await intake.accept(request.event);
+      yield { result: { case: 'accepted', value: toAccepted(intaken, cursors) } };
+      const until = toUntil(request.until);
+      if (until === 'accepted') return;
+      for await (const batch of feed.read({ ...feedRequest(intaken, until), signal: context.signal })) {
+        for (const ack of batch) yield { result: { case: 'ack', value: ack } };
+      }
+    },
+
+    publishStream: (requests, context) => publishStream({ ...options, requests, signal: context.signal }),
+
+    async publishAndWait(
+      request: PublishAndWaitRequest,
+      context,
+    ): Promise<MessageInitShape<typeof PublishAndWaitResponseSchema>> {
+      const waitMs = toWaitMs(request.wait);
+      const intaken = await intake.accept(request.event);
+      const { settled, acks: latest } = await waitForSettled(options, intaken, waitMs, context.signal);
+      return { accepted: toAccepted(intaken, cursors), settled, acks: [...latest] };
+    },
+
+    watchAcks: (request, context) => watchAcks(options, request, context),
+
+    async getEvent(request: GetEventRequest) {
+      if (request.id === '') throw wrongField('id', 'is required');
+      const status = await readStatus(options, request.id);
+      if (status === undefined) throw unknownEvent(request.id);
+      return status.response;
+    },
+  };
+
+  async function* watchAcks(
+    { journal }: SyncServiceOptions,
+    { eventIds, cursor }: WatchAcksRequest,
+    { signal }: HandlerContext,
+  ): AsyncGenerator<MessageInitShape<typeof WatchAcksResponseSchema>> {
+    if (eventIds.length > WATCHED_EVENTS_MAX) {
+      throw wrongField('event_ids', `must be at most ${WATCHED_EVENTS_MAX}; open another watch for the rest`);
+    }
+    const from = cursor === '' ? undefined : cursors.decode(cursor, 'cursor');
+    if (eventIds.length === 0) {
+      const afterCursor = from ?? acks.lastCursor;
+      yield { acks: [], cursor: cursors.encode(afterCursor) };
+      for await (const records of acks.tail(afterCursor, signal)) {
+        const told = records.map((record) => recordAck(record, cursors));
+        yield { acks: told, cursor: told.at(-1)?.cursor ?? '' };
+      }
+      return;
+    }
+    const events = await readEvents(journal, eventIds);
+    yield { acks: [], cursor: cursors.encode(from ?? 0) };
+    for await (const told of feed.read({ events, until: 'settled', afterCursor: from ?? 0, signal })) {
+      yield { acks: [...told], cursor: told.at(-1)?.cursor ?? '' };
+    }
+  }
+}
+
+/** Waits for an event to settle, then says how it stands. */
+export async function waitForSettled(
+  options: SyncServiceOptions,
+  intaken: Intaken,
+  waitMs: number,
+  callerSignal: AbortSignal,
+): Promise<Pick<EventStatus, 'settled' | 'acks'>> {
+  const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(waitMs)]);
+  const feed = options.feed.read({ ...feedRequest(intaken, 'settled'), signal });
+  for await (const _batch of feed) {
+    // Only the end matters here: what is known then is read afterwards.
+  }
+  const status = await readStatus(options, intaken.event.id);
+  if (status === undefined) throw unknownEvent(intaken.event.id);
+  return status;
+}
+
+/** A duplicate has a history to tell; a new event has none. */
+function feedRequest({ event, duplicate, lastCursor }: Intaken, until: Until) {
+  return { events: [event], until, afterCursor: duplicate ? lastCursor : undefined };
+}
+
+function toWaitMs(wait: Duration | undefined): number {
+  if (wait === undefined) return DEFAULT_WAIT_MS;
+  const waitMs = durationMs(wait);
+  if (!(waitMs >= 0 && waitMs <= WAIT_MAX_MS)) throw wrongField('wait', `must be from 0 to ${WAIT_MAX_MS / 1_000} s`);
+  return waitMs;
+}
+
+async function readEvents(journal: Pick<Journal, 'readEvent'>, ids: readonly string[]): Promise<AcceptedEvent[]> {
+  const unique = [...new Set(ids)];
+  const stored = await Promise.all(unique.map((id) => journal.readEvent(id)));
+  return stored.map((found, index) => {
+    if (found === undefined) throw unknownEvent(unique[index] ?? '');
+    return found.event;
+  });
+}
+
+function wrongField(field: string, description: string): Refusal {
+  return new Refusal('REQUEST_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
+}
+
+function unknownEvent(id: string): Refusal {
+  return new Refusal(
+    'EVENT_NOT_FOUND',
+    `no event has the id ${JSON.stringify(id.slice(0, 128))}, or it is past retention`,
+  );
+}

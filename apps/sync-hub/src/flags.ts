@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import { nearestName } from './config/nearest-name.ts';
+
+/** What the command line says. */
+export interface Flags {
+  readonly config: string;
+  readonly listen: string | undefined;
+  readonly dataDir: string | undefined;
+  readonly logLevel: string | undefined;
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+export class FlagError extends Error {
+  override readonly name = 'FlagError';
+}
+
+const OPTIONS = {
+  config: { type: 'string' },
+  listen: { type: 'string' },
+  'data-dir': { type: 'string' },
+  'log-level': { type: 'string' },
+  help: { type: 'boolean' },
+  version: { type: 'boolean' },
+} as const;
+
+export const HELP = `Usage: hms-sync start [--config hms-sync.yaml] [flags]
+
+Starts the hub and runs it until SIGTERM or Ctrl-C.
+
+  --config <file>        the configuration file (default: hms-sync.yaml)
+  --listen <host:port>   goes before the file's listen and HMS_SYNC_LISTEN (default: 127.0.0.1:7003)
+  --data-dir <folder>    goes before the file's dataDir and HMS_SYNC_DATA_DIR (default: .hms-sync beside the file)
+  --log-level <level>    trace, debug, info, warn, error, fatal or silent (default: info)
+  --help, --version
+
+Prints one line of JSON on stdout when it is ready; logs go to stderr.
+Exit codes: 0 stopped as asked, 1 failed, 2 wrong flags or configuration, 3 cannot listen, 4 data folder unusable.
+`;
+
+/** @throws {FlagError} naming the flag and the nearest right one */
+export function parseFlags(args: readonly string[]): Flags {
+  const { values, tokens } = parseArgs({ args: [...args], options: OPTIONS, strict: false, tokens: true });
+  const known = Object.keys(OPTIONS);
+  for (const token of tokens) {
+    if (token.kind === 'positional') throw new FlagError(`"${token.value}" is not expected; see --help`);
+    if (token.kind !== 'option') continue;
+    const option = OPTIONS[token.name as keyof typeof OPTIONS];
+    if (option === undefined) {
+      const nearest = nearestName(token.name, known);
+      throw new FlagError(
+        `unknown flag ${token.rawName}${nearest === undefined ? '; see --help' : `; did you mean --${nearest}?`}`,
+      );
+    }
+    if (option.type === 'string' && !token.value) throw new FlagError(`--${token.name} needs a value; see --help`);
+  }
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  return {
+    config: text(values.config) ?? 'hms-sync.yaml',
+    listen: text(values.listen),
+    dataDir: text(values['data-dir']),
+    logLevel: text(values['log-level']),
+    help: values.help === true,
+    version: values.version === true,
+  };
+}

@@ -1,0 +1,21 @@
+/** Time as a lane sees it; the simulation has its own. */
+export interface Clock {
+  /** Never goes back and does not jump when somebody sets the clock. Milliseconds. */
+  monotonicMs(): number;
+  /** What people call the time: milliseconds since 1970. */
+  wallMs(): number;
+  /** Calls back once after the delay; returns what takes that back. */
+  startTimer(delayMs: number, callback: () => void): () => void;
+}
+
+/** setTimeout overflows to 1 ms past this. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  startTimer(delayMs, callback) {
+    const timer = setTimeout(callback, Math.min(Math.max(0, Math.ceil(delayMs)), LONGEST_TIMER_MS));
+    return () => clearTimeout(timer);
+  },
+};

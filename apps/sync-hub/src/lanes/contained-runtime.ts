@@ -1,0 +1,51 @@
+import type { Failure, Outcome } from '../core/outcome.ts';
+import type { DeliveryAttempt, Runtime, RuntimeStart } from '../runtimes/runtime.ts';
+
+/**
+ * A runtime that keeps the port's word even when the one behind it does not: what throws or rejects there becomes an
+ * outcome here. One adapter's trouble then ends one attempt, and not the hub.
+ */
+export class ContainedRuntime implements Runtime {
+  readonly #runtime: Runtime;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  get kind(): Runtime['kind'] {
+    return this.#runtime.kind;
+  }
+
+  async start(): Promise<RuntimeStart> {
+    try {
+      return await this.#runtime.start();
+    } catch (error) {
+      return { kind: 'failed', reason: sentence('could not be started', error) };
+    }
+  }
+
+  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+    try {
+      return await this.#runtime.deliver(attempt, signal);
+    } catch (error) {
+      return { kind: 'crashed', failure: broken(error) };
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#runtime.close();
+    } catch {
+      // Nothing is delivered to it any more, and the hub goes on stopping.
+    }
+  }
+}
+
+function broken(error: unknown): Failure {
+  return { code: 'RUNTIME_BROKEN', message: sentence('failed where it must not', error) };
+}
+
+/** Names the kind of error and no more: its message is adapter code's own and may hold a payload or a secret. */
+function sentence(what: string, error: unknown): string {
+  return `the adapter's runtime ${what} (${error instanceof Error ? error.name : typeof error})`;
+}

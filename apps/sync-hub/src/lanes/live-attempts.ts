@@ -1,0 +1,61 @@
+import type { Outcome } from '../core/outcome.ts';
+import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
+import type { Breaker } from './breaker.ts';
+
+export interface LiveAttemptsOptions {
+  readonly runtime: Pick<Runtime, 'deliver'>;
+  readonly breaker: Pick<Breaker, 'run'>;
+  /** Adapter code returned, and the breaker has seen what the attempt came to. */
+  readonly onEnd: (seq: number, outcome: Outcome) => void;
+}
+
+interface LiveAttempt {
+  readonly abort: AbortController;
+  readonly expired: PromiseWithResolvers<Outcome>;
+}
+
+const timedOut: Outcome = {
+  kind: 'timed_out',
+  failure: { code: 'TIMED_OUT', message: 'no answer within the deadline' },
+};
+
+/** The attempts in which adapter code runs, from the call through the breaker until it returns. */
+export class LiveAttempts {
+  readonly #options: LiveAttemptsOptions;
+  readonly #bySeq = new Map<number, LiveAttempt>();
+
+  constructor(options: LiveAttemptsOptions) {
+    this.#options = options;
+  }
+
+  begin(attempt: DeliveryAttempt): void {
+    const live = { abort: new AbortController(), expired: Promise.withResolvers<Outcome>() };
+    this.#bySeq.set(attempt.event.seq, live);
+    // It rejects by a fault of the hub alone, which is to end the process.
+    void this.#run(attempt, live);
+  }
+
+  /** The deadline passed: the breaker hears of it now; adapter code is asked to end and is waited for still. */
+  expire(seq: number): void {
+    const live = this.#bySeq.get(seq);
+    live?.expired.resolve(timedOut);
+    live?.abort.abort();
+  }
+
+  /** Asks all of them to end. */
+  abort(): void {
+    for (const { abort } of this.#bySeq.values()) abort.abort();
+  }
+
+  async #run(attempt: DeliveryAttempt, { abort, expired }: LiveAttempt): Promise<void> {
+    const { runtime, breaker, onEnd } = this.#options;
+    const returned = Promise.withResolvers<Outcome>();
+    await breaker.run(() => {
+      returned.resolve(runtime.deliver(attempt, abort.signal));
+      return Promise.race([returned.promise, expired.promise]);
+    });
+    const outcome = await returned.promise;
+    this.#bySeq.delete(attempt.event.seq);
+    onEnd(attempt.event.seq, outcome);
+  }
+}

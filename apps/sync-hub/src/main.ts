@@ -1,0 +1,183 @@
+import { readFileSync } from 'node:fs';
+import { Acks } from './acks/acks.ts';
+import { type AdapterConfig, type Config, loadConfig } from './config/config.ts';
+import { DEFAULT_WINDOW } from './core/lane.ts';
+import { Cursors } from './edges/cursor.ts';
+import { createHealthzRoute } from './edges/http/healthz-route.ts';
+import { createSyncRoute } from './edges/http/sync-route.ts';
+import { Intake } from './edges/intake.ts';
+import { listen } from './edges/listener.ts';
+import { createRouter } from './edges/router.ts';
+import { EventFeed } from './edges/rpc/event-feed.ts';
+import { HealthFeed } from './edges/rpc/health-feed.ts';
+import { exitBecause, onStopRequest } from './exit.ts';
+import { HELP, parseFlags } from './flags.ts';
+import type { Journal } from './journal/journal.ts';
+import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
+import { systemClock } from './lanes/clock.ts';
+import { Lane } from './lanes/lane.ts';
+import { Lanes } from './lanes/lanes.ts';
+import { FailedRuntime } from './runtimes/failed-runtime.ts';
+import { type FoundAdapter, findAdapters } from './runtimes/find-adapters.ts';
+import { InlineRuntime } from './runtimes/inline/inline-runtime.ts';
+import { type Manifest, ManifestError } from './runtimes/manifest.ts';
+import type { Runtime } from './runtimes/runtime.ts';
+import { createAdapterLog, createLog, type Log } from './telemetry/log.ts';
+
+/** The composition root: the only file that wires the hub's rooms together. */
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** Kubernetes gives 30 s by default; ten of them are left for what comes before and after. */
+const DRAIN_MS = 20_000;
+/** An event in whose attempts the adapter broke three times is the likely cause. */
+const MAX_CRASHES = 3;
+
+await run(process.argv.slice(2));
+
+async function run(args: readonly string[]): Promise<void> {
+  try {
+    const flags = parseFlags(args);
+    if (flags.help) return void process.stdout.write(HELP);
+    if (flags.version) return void process.stdout.write(`${version}\n`);
+    const config = await loadConfig({ file: flags.config, env: process.env, flags });
+    await startHub(config, createLog(config.logLevel));
+  } catch (error) {
+    exitBecause(error);
+  }
+}
+
+async function startHub(config: Config, log: Log): Promise<void> {
+  const adapters = await findAdapters(config.adapters, config.folder);
+
+  // The journal tells its observer of commits; lanes and acks exist by the time there is a first one.
+  let lanes = new Lanes([]);
+  let acks: Acks | undefined;
+  const journal = await openSqliteJournal({
+    folder: config.dataDir,
+    observer: {
+      accepted: (events) => lanes.accepted(events),
+      recorded: (records) => {
+        lanes.recorded(records);
+        acks?.recorded(records);
+      },
+    },
+    // What was told is on disk, what was not is unknown; a restart finds out.
+    onFatal: (error) => {
+      log.fatal({ err: error }, 'the hub cannot go on');
+      exitBecause(error);
+    },
+  });
+  acks = new Acks({ journal, lastCursor: journal.info.lastCursor });
+  const tellHeld = acks.held.bind(acks);
+  let onHealthChange: () => void = () => undefined;
+  lanes = new Lanes(await createLanes({ adapters, journal, log, onHeld: tellHeld, onChange: () => onHealthChange() }));
+
+  const intake = new Intake({
+    journal,
+    adapters: adapters.map(({ id }) => id),
+    eventBytesMax: config.eventBytesMax,
+    wallMs: systemClock.wallMs,
+  });
+  const cursors = new Cursors(journal.info.id);
+  const shared = { journal, acks, lanes, cursors, wallMs: systemClock.wallMs };
+  const sync = {
+    ...shared,
+    intake,
+    feed: new EventFeed(shared),
+    onFault: (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the hub'),
+  };
+  const notAcceptingReason = () => intake.notAcceptingReason;
+  const health = new HealthFeed({
+    version,
+    startedAtMs: systemClock.wallMs(),
+    journal,
+    lanes,
+    notAcceptingReason,
+  });
+  onHealthChange = () => health.changed();
+  const routes = [createSyncRoute(sync), createHealthzRoute(notAcceptingReason)];
+  const listener = await listen(config.listen, createRouter({ sync, health, routes })).catch(async (error) => {
+    await journal.close();
+    throw error;
+  });
+  await health.start();
+  // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others.
+  void lanes.start().then(() => logAdapters(lanes, log));
+
+  const address = `http://${listener.host.includes(':') ? `[${listener.host}]` : listener.host}:${listener.port}`;
+  log.info({ address, dataDir: config.dataDir, version }, 'ready');
+  process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version })}\n`);
+
+  onStopRequest(async (why) => {
+    log.info({ why }, 'stopping');
+    intake.stop();
+    health.changed();
+    await lanes.drain(DRAIN_MS);
+    health.stop();
+    await listener.close(1_000);
+    await lanes.close();
+    await journal.close();
+    log.info('stopped');
+  });
+}
+
+interface LaneNeeds {
+  readonly adapters: readonly FoundAdapter<AdapterConfig>[];
+  readonly journal: Journal;
+  readonly log: Log;
+  readonly onHeld: Acks['held'];
+  readonly onChange: () => void;
+}
+
+async function createLanes({ adapters, journal, log, onHeld, onChange }: LaneNeeds): Promise<Lane[]> {
+  const totals = new Map((await journal.countDeliveries()).map((total) => [total.adapter, total]));
+  const breakers = new Map((await journal.readBreakers()).map((breaker) => [breaker.adapter, breaker]));
+  return adapters.map(({ id, named: config, manifest }) => {
+    const found = manifest instanceof ManifestError ? undefined : manifest;
+    const lane = new Lane({
+      adapter: { id, package: config.package, version: found?.version ?? '' },
+      runtime: createRuntime(config, manifest, log),
+      delivery: config.delivery,
+      rules: {
+        retry: config.retry,
+        maxCrashes: MAX_CRASHES,
+        window: DEFAULT_WINDOW,
+        recoveredToSeq: journal.info.lastSeq,
+      },
+      breakerPolicy: config.breaker,
+      journal,
+      clock: systemClock,
+      seed: Math.floor(Math.random() * 2 ** 32),
+      newestSeq: journal.info.lastSeq,
+      totals: totals.get(id) ?? { unsettled: 0, deadLetters: 0 },
+      onHeld,
+      onChange,
+    });
+    const stored = breakers.get(id);
+    if (stored !== undefined && stored.state !== 'closed') {
+      lane.restoreBreaker(`it was ${stored.state} when the hub stopped: ${stored.cause}`);
+    }
+    return lane;
+  });
+}
+
+function createRuntime(config: AdapterConfig, manifest: Manifest | ManifestError, log: Log): Runtime {
+  if (manifest instanceof ManifestError) {
+    const kind = manifest.code === 'NO_COMMON_PROTOCOL' ? 'incompatible' : 'failed';
+    return new FailedRuntime({ kind, reason: manifest.message });
+  }
+  if (config.missing.length > 0) return new FailedRuntime({ kind: 'failed', reason: config.missing.join('; ') });
+  return new InlineRuntime({ manifest, config: config.config, log: createAdapterLog(log, manifest) });
+}
+
+function logAdapters(lanes: Lanes, log: Log): void {
+  for (const lane of lanes) {
+    const { state, reason } = lane.health();
+    const { id: adapter, version: adapterVersion } = lane.adapter;
+    if (state === 'ready') log.info({ adapter, adapterVersion }, 'adapter ready');
+    else log.error({ adapter, adapterVersion, state, reason }, 'adapter does not run; its deliveries wait');
+  }
+}
