@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// Must parse and run on a Node that is far too old (CommonJS, syntax of Node 12), so that it can say so.
+'use strict';
+
+const neededText = require('../package.json').engines.node.replace('>=', '');
+const installed = process.versions.node.split('.').map(Number);
+const needed = neededText.split('.').map(Number);
+const differing = needed.findIndex((part, index) => part !== installed[index]);
+
+if (differing !== -1 && installed[differing] < needed[differing]) {
+  console.error(
+    `hms-sync: Node ${process.versions.node} is too old, ${neededText} or newer is needed: install it from ` +
+      `https://nodejs.org, or run: npx -p node@${needed[0]} -p @hms-sync/cli hms-sync`,
+  );
+  process.exit(5);
+} else {
+  start();
+}
+
+function start() {
+  const fs = require('node:fs');
+  const path = require('node:path');
+  const { pathToFileURL } = require('node:url');
+  const sourceCondition = '--conditions=@hms-sync/source';
+  const sources = path.join(__dirname, '../src');
+
+  if (!fs.existsSync(path.join(sources, 'main.ts'))) {
+    // Published: built code.
+    import('../dist/main.js');
+  } else if (process.execArgv.indexOf(sourceCondition) !== -1) {
+    import(pathToFileURL(path.join(sources, 'main.ts')).href);
+  } else {
+    // A checkout: Node runs the sources themselves, and has to find those of the sibling packages too.
+    import(pathToFileURL(path.join(sources, 'become-node.ts')).href).then((module) =>
+      module.becomeNode([sourceCondition].concat(process.execArgv, __filename, process.argv.slice(2))),
+    );
+  }
+}

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
+import { type Accepted, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import type { HubClient } from './client.ts';
+
+// A hub that restarts is back within a second or two; one that is gone for half a minute needs a person.
+const reconnectFirstDelayMs = 100;
+const reconnectMaxDelayMs = 2_000;
+const reconnectGiveUpMs = 30_000;
+
+/** What became of a published event. */
+export type PublishStep = { kind: 'accepted'; accepted: Accepted } | { kind: 'ack'; ack: Ack };
+
+/** How a feed is followed. */
+export interface FeedOptions {
+  /** Ends the feed with an AbortError. */
+  signal?: AbortSignal;
+  /** Told each time the connection was lost and the feed is about to be resumed. */
+  onLost?: (error: ConnectError) => void;
+}
+
+/** Which acks to follow. */
+export interface AckSelection {
+  /** Only those of these events, until all of them are terminal. Empty: all, without end. */
+  eventIds: readonly string[];
+  /** Begin after this place. Empty: see WatchAcksRequest. */
+  cursor: string;
+}
+
+/**
+ * Publishes an event and tells each step. A stream that is lost after the acceptance is resumed by its cursor: no ack
+ * is missing, none comes twice.
+ *
+ * @throws ConnectError when the event was refused, or no hub answered
+ */
+export async function* publishAndFollow(
+  hub: HubClient,
+  event: MessageInitShape<typeof SyncEventSchema>,
+  { until, ...options }: FeedOptions & { until: PublishUntil },
+): AsyncGenerator<PublishStep> {
+  const unfinished = new Set<string>();
+  let accepted: Accepted | undefined;
+  let cursor = '';
+  try {
+    for await (const { result } of hub.sync.publish({ event, until }, callOptions(options.signal))) {
+      if (result.case === 'accepted') {
+        accepted = result.value;
+        cursor = accepted.cursor;
+        for (const adapter of accepted.adapters) unfinished.add(adapter);
+        yield { kind: 'accepted', accepted };
+      } else if (result.case === 'ack') {
+        cursor = result.value.cursor || cursor;
+        if (isLastStep(result.value, until)) unfinished.delete(result.value.adapter);
+        yield { kind: 'ack', ack: result.value };
+      }
+    }
+    if (accepted === undefined) throw new ConnectError('the hub ended the stream without an answer', Code.Unavailable);
+  } catch (error) {
+    if (accepted === undefined || !isLost(error, options.signal)) throw error;
+    options.onLost?.(ConnectError.from(error));
+  }
+
+  // The stream was lost, or a hub that shuts down ended it early: the acks that are still due come from the journal.
+  if (until === PublishUntil.ACCEPTED || unfinished.size === 0) return;
+  const selection = { eventIds: [accepted.eventId], cursor };
+  for await (const ack of followAcks(hub, selection, { ...options, resumes: true })) {
+    yield { kind: 'ack', ack };
+    if (isLastStep(ack, until)) unfinished.delete(ack.adapter);
+    if (unfinished.size === 0) return;
+  }
+}
+
+/**
+ * Tells acks as they come, and resumes by cursor each time the stream is lost.
+ *
+ * @param options with `resumes`, also a first call that fails is tried again
+ * @throws ConnectError when the first call fails, the selection is refused, or the hub stayed away for 30 s
+ */
+export async function* followAcks(
+  hub: HubClient,
+  selection: AckSelection,
+  options: FeedOptions & { resumes?: boolean },
+): AsyncGenerator<Ack, void> {
+  let { cursor } = selection;
+  let stood = options.resumes === true;
+  let delayMs = reconnectFirstDelayMs;
+  let lostAtMs: number | undefined;
+  for (;;) {
+    try {
+      const request = { eventIds: [...selection.eventIds], cursor };
+      for await (const message of hub.sync.watchAcks(request, callOptions(options.signal))) {
+        stood = true;
+        lostAtMs = undefined;
+        delayMs = reconnectFirstDelayMs;
+        for (const ack of message.acks) {
+          cursor = ack.cursor || cursor;
+          yield ack;
+        }
+        cursor = message.cursor || cursor;
+      }
+      // Only a watch of named events ends by itself; any other that ends belongs to a hub that shuts down.
+      if (selection.eventIds.length > 0) return;
+    } catch (error) {
+      if (!stood || !isLost(error, options.signal)) throw error;
+      lostAtMs ??= performance.now();
+      if (performance.now() - lostAtMs > reconnectGiveUpMs) throw error;
+      options.onLost?.(ConnectError.from(error));
+    }
+    await sleep(delayMs, undefined, callOptions(options.signal));
+    delayMs = Math.min(reconnectMaxDelayMs, delayMs * 2);
+  }
+}
+
+/** True when no further ack follows in this replay cycle. */
+function isTerminal(state: DeliveryState): boolean {
+  return (
+    state === DeliveryState.DELIVERED ||
+    state === DeliveryState.SKIPPED ||
+    state === DeliveryState.DEAD_LETTERED ||
+    state === DeliveryState.DISCARDED
+  );
+}
+
+function isLastStep(ack: Ack, until: PublishUntil): boolean {
+  return isTerminal(ack.state) || (until === PublishUntil.FIRST_ATTEMPT && ack.attempt > 0);
+}
+
+/** True when the stream broke, and false when the hub refused the request or we ended it ourselves. */
+function isLost(error: unknown, signal: AbortSignal | undefined): boolean {
+  if (signal?.aborted) return false;
+  switch (ConnectError.from(error).code) {
+    case Code.Unavailable:
+    case Code.Aborted:
+    case Code.Canceled:
+    // A hub ends the stream of a reader that is too slow for it; the cursor brings the rest.
+    case Code.ResourceExhausted:
+    // What a connection that breaks within a message looks like.
+    case Code.Internal:
+    case Code.Unknown:
+      return true;
+    default:
+      return false;
+  }
+}
+
+function callOptions(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

@@ -1,0 +1,98 @@
+import { type Ack, DeliveryState, HeldBy } from '@hms-sync/proto/hms/sync/v1/ack';
+import { type Printer, printable, type Tone } from './terminal.ts';
+import { enumName, timeOfDay } from './words.ts';
+
+/** The longest of the states' names is DEAD_LETTERED. */
+const stateWidth = 13;
+
+/** How an ack is laid out on a line. */
+export interface AckLineLayout {
+  /** What stands first: how long after the acceptance, a time of day, an event id. */
+  lead: string;
+  /** The longest adapter id that is to be expected. */
+  adapterWidth: number;
+}
+
+/** An ack as one line for people. */
+export function ackLine(printer: Printer, ack: Ack, layout: AckLineLayout): string {
+  const state = enumName(DeliveryState, ack.state);
+  const attempt = ack.attempt === 0 ? 'not tried' : `attempt ${ack.attempt}`;
+  return [
+    printer.paint('quiet', layout.lead),
+    printable(ack.adapter).padEnd(layout.adapterWidth),
+    printer.paint(stateTone(ack.state), state.padEnd(stateWidth)),
+    attempt.padEnd(10),
+    detail(ack),
+  ]
+    .join('  ')
+    .trimEnd();
+}
+
+/** What an ack adds to its state, in words. */
+export function detail(ack: Ack): string {
+  switch (ack.state) {
+    case DeliveryState.DELIVERED:
+      return printable(ack.receipt);
+    case DeliveryState.RETRYING:
+      return `${lastError(ack)}; next attempt at ${timeOfDay(ack.nextAttemptTime)}`;
+    case DeliveryState.HELD:
+      return heldInWords(ack.heldBy);
+    case DeliveryState.SKIPPED:
+      return 'the adapter does not take events of this type';
+    case DeliveryState.DEAD_LETTERED:
+      return `${lastError(ack)}; waits for a person`;
+    case DeliveryState.DISCARDED:
+      return 'given up by a person';
+    case DeliveryState.WAITING:
+    case DeliveryState.UNSPECIFIED:
+      return '';
+    default:
+      return unknownTo('this command', ack.state);
+  }
+}
+
+/** The last failure of a delivery: its code and its sentence. */
+export function lastError(ack: Ack): string {
+  if (ack.error === undefined) return 'no error told';
+  return printable(`${ack.error.code} ${ack.error.message}`);
+}
+
+/** How a state looks. */
+export function stateTone(state: DeliveryState): Tone {
+  switch (state) {
+    case DeliveryState.DELIVERED:
+      return 'good';
+    case DeliveryState.DEAD_LETTERED:
+    case DeliveryState.DISCARDED:
+      return 'bad';
+    case DeliveryState.RETRYING:
+    case DeliveryState.HELD:
+      return 'waiting';
+    default:
+      return 'quiet';
+  }
+}
+
+function heldInWords(heldBy: HeldBy): string {
+  switch (heldBy) {
+    case HeldBy.BREAKER:
+      return 'its breaker is open';
+    case HeldBy.PAUSED:
+      return 'the adapter is paused';
+    case HeldBy.KEY:
+      return 'an earlier event of the same key comes first';
+    case HeldBy.NOT_READY:
+      return 'the adapter is not running';
+    case HeldBy.THROTTLED:
+      return 'the outside system asked for less';
+    case HeldBy.UNSPECIFIED:
+      return '';
+    default:
+      return unknownTo('this command', heldBy);
+  }
+}
+
+/** For values that a newer hub added: shown, never an error. Takes `never`, so that a known value cannot end here. */
+function unknownTo(reader: string, value: never): string {
+  return `(${value}: unknown to ${reader})`;
+}

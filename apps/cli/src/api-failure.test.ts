@@ -1,0 +1,59 @@
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import { describe, expect, test } from 'vitest';
+import { apiFailure, codeName } from './api-failure.ts';
+import { connectToHub } from './client.ts';
+import { ExitCode } from './failure.ts';
+
+const address = 'http://127.0.0.1:7003';
+
+describe('a failed call', () => {
+  test('names the code, the reason, the message and each wrong field', () => {
+    const error = new ConnectError('the event is refused', Code.InvalidArgument, undefined, [
+      { desc: ErrorInfoSchema, value: create(ErrorInfoSchema, { reason: 'EVENT_INVALID', domain: 'hms-sync' }) },
+      {
+        desc: BadRequestSchema,
+        value: create(BadRequestSchema, {
+          fieldViolations: [{ field: 'event.type', description: 'is required, such as ProcessUpdated' }],
+        }),
+      },
+    ]);
+    const failure = apiFailure(error, address);
+    expect(failure.message).toBe(
+      'INVALID_ARGUMENT (EVENT_INVALID): the event is refused\n  event.type: is required, such as ProcessUpdated',
+    );
+    expect(failure.exitCode).toBe(ExitCode.usage);
+  });
+
+  test('says when to try again', () => {
+    const retryInfo = create(RetryInfoSchema, { retryDelay: durationFromMs(2_000) });
+    const error = new ConnectError('the disk is full', Code.ResourceExhausted, undefined, [
+      { desc: RetryInfoSchema, value: retryInfo },
+    ]);
+    expect(apiFailure(error, address).message).toBe('RESOURCE_EXHAUSTED: the disk is full\n  Try again in 2 s.');
+  });
+
+  test('takes escape sequences out of what it quotes', () => {
+    expect(apiFailure(new ConnectError('bad\u001b[2J', Code.NotFound), address).message).toBe('NOT_FOUND: bad');
+  });
+
+  test('says which address does not answer, and how to get a hub', async () => {
+    const hub = connectToHub('http://127.0.0.1:1');
+    const error: unknown = await hub.health.getHealth({}).catch((thrown) => thrown);
+    hub.close();
+    const failure = apiFailure(error, hub.address);
+    expect(failure.message).toMatch(/^no hub answers at http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\)/);
+    expect(failure.message).toContain('hms-sync start');
+    expect(failure.exitCode).toBe(ExitCode.noAnswer);
+  });
+
+  test('every status code is written as the gRPC documentation writes it', () => {
+    expect([Code.Canceled, Code.DeadlineExceeded, Code.DataLoss].map(codeName)).toEqual([
+      'CANCELED',
+      'DEADLINE_EXCEEDED',
+      'DATA_LOSS',
+    ]);
+  });
+});

@@ -1,0 +1,86 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import { ExitCode, Failure } from './failure.ts';
+import { printable } from './terminal.ts';
+import { durationInWords } from './words.ts';
+
+/**
+ * Says in words why a call of the hub failed: the status code, the hub's message and reason, each wrong field, and
+ * what to do.
+ *
+ * @param error what the call threw
+ * @param address the hub that was called
+ */
+export function apiFailure(error: unknown, address: string): Failure {
+  if (error instanceof Failure) return error;
+  const status = ConnectError.from(error);
+  const systemCode = systemErrorCode(status);
+  if (systemCode !== undefined) return noAnswer(status, systemCode, address);
+
+  const reason = status.findDetails(ErrorInfoSchema)[0]?.reason;
+  const lines = [
+    `${codeName(status.code)}${reason ? ` (${printable(reason)})` : ''}: ${printable(status.rawMessage)}`,
+    ...status
+      .findDetails(BadRequestSchema)
+      .flatMap((detail) => detail.fieldViolations)
+      .map((violation) => `  ${printable(violation.field)}: ${printable(violation.description)}`),
+    ...advice(status, address).map((line) => `  ${line}`),
+  ];
+  return new Failure(lines.join('\n'), exitCodeOf(status.code), { cause: error });
+}
+
+/** The status code as the gRPC documentation writes it: "INVALID_ARGUMENT". */
+export function codeName(code: Code): string {
+  return Code[code].replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
+}
+
+/** The operating system's word for a failed connection, such as "ECONNREFUSED"; undefined when there was an answer. */
+export function systemErrorCode(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && typeof cause.code === 'string' && /^E(?!RR_)[A-Z0-9]+$/.test(cause.code)) return cause.code;
+  }
+  return undefined;
+}
+
+function noAnswer(status: ConnectError, systemCode: string, address: string): Failure {
+  const message =
+    systemCode === 'ECONNREFUSED'
+      ? `no hub answers at ${address} (ECONNREFUSED): it may not be running`
+      : `the connection to the hub at ${address} failed (${systemCode}): ${printable(status.rawMessage)}`;
+  return new Failure(`${message}\n  ${howToReachAHub}`, ExitCode.noAnswer, { cause: status });
+}
+
+const howToReachAHub =
+  'Start one with "hms-sync dev" or "hms-sync start --config hms-sync.yaml", or name another with --address.';
+
+function advice(status: ConnectError, address: string): string[] {
+  const retryDelay = status.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  if (retryDelay !== undefined) return [`Try again in ${durationInWords(retryDelay)}.`];
+  switch (status.code) {
+    case Code.AlreadyExists:
+      return ['An event with this id has other content. A new change needs a new id.'];
+    case Code.Unavailable:
+    case Code.Aborted:
+    case Code.DeadlineExceeded:
+      return ['Sending it again with the same id is safe.'];
+    case Code.Unimplemented:
+      return [`Is ${address} a hub, and is it as new as this command? "hms-sync health" shows its version.`];
+    default:
+      return [];
+  }
+}
+
+function exitCodeOf(code: Code): ExitCode {
+  switch (code) {
+    case Code.InvalidArgument:
+    case Code.OutOfRange:
+    case Code.AlreadyExists:
+      return ExitCode.usage;
+    case Code.Unavailable:
+    case Code.Aborted:
+    case Code.DeadlineExceeded:
+      return ExitCode.noAnswer;
+    default:
+      return ExitCode.failed;
+  }
+}

@@ -1,0 +1,114 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type FakeHub, startFakeHub } from '../test/fake-hub.ts';
+import { ExitCode } from './failure.ts';
+
+const bin = fileURLToPath(import.meta.resolve('../bin/hms-sync.js'));
+const pretendVersion = fileURLToPath(import.meta.resolve('../test/pretend-node-version.cjs'));
+
+interface Ended {
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function runBin(args: string[], { node = process.execPath, nodeArgs = [] as string[], env = {} } = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    const options = { env: { ...process.env, NODE_OPTIONS: '', ...env } };
+    const child = execFile(node, [...nodeArgs, bin, ...args], options, (_, stdout, stderr) =>
+      resolve({ exitCode: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+let fake: FakeHub | undefined;
+afterEach(async () => {
+  await fake?.close();
+  fake = undefined;
+});
+
+describe('a Node that is too old', () => {
+  test.each(['12.22.12', '20.20.2', '24.14.9'])('%s gets one line that says what to do', async (version) => {
+    const ended = await runBin(['publish', '--type', 'T'], {
+      nodeArgs: ['-r', pretendVersion],
+      env: { PRETEND_NODE_VERSION: version },
+    });
+    expect(ended.exitCode).toBe(ExitCode.nodeTooOld);
+    expect(ended.stdout).toBe('');
+    expect(ended.stderr).toMatch(/^hms-sync: Node [\d.]+ is too old, 24\.15\.0 or newer is needed: [^\n]+\n$/);
+    expect(ended.stderr).toContain(version);
+    expect(ended.stderr).toContain('npx -p node@24');
+  });
+
+  test.each(['24.15.0', '26.0.0'])('%s is new enough', async (version) => {
+    const nodeArgs = ['-r', pretendVersion];
+    const ended = await runBin(['--version'], { nodeArgs, env: { PRETEND_NODE_VERSION: version } });
+    expect(ended.exitCode).toBe(ExitCode.ok);
+  });
+
+  test('the file has no syntax that Node 12 cannot parse', async () => {
+    const code = await readFile(bin, 'utf8');
+    // What came after Node 12, and what an ES module needs: each of them is a SyntaxError before the first line runs.
+    expect(code).not.toMatch(/\?\.|\?\?|^import |^export |import\.meta|^await |\|\|=|&&=|\d_\d|#\w+ *[=(;]/m);
+  });
+});
+
+describe('the command from a checkout', () => {
+  test('runs the sources and says nothing about that', async () => {
+    const ended = await runBin(['--version']);
+    expect(ended).toMatchObject({ exitCode: ExitCode.ok, stderr: '' });
+    expect(ended.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test('finds the hub by HMS_SYNC_ADDRESS', async () => {
+    fake = await startFakeHub();
+    const env = { HMS_SYNC_ADDRESS: fake.address };
+    const ended = await runBin(['publish', '--type', 'T'], { env });
+    expect(ended.exitCode).toBe(ExitCode.ok);
+    expect(ended.stdout).toMatch(/billing took it/);
+  });
+
+  test('reads the data of an event from stdin', async () => {
+    fake = await startFakeHub();
+    const child = spawn(process.execPath, [bin, 'publish', '--type', 'T', '--data', '-', '--address', fake.address]);
+    child.stdin.end('{"from":"stdin"}');
+    expect(await once(child, 'exit')).toEqual([ExitCode.ok, null]);
+    const payload = fake.published[0]?.event?.payload;
+    expect(payload?.case === 'data' && new TextDecoder().decode(payload.value)).toBe('{"from":"stdin"}');
+  });
+
+  test('acks watch ends on Ctrl-C with the cursor to go on from', async () => {
+    fake = await startFakeHub();
+    await runBin(['publish', '--type', 'T', '--address', fake.address]);
+    const child = spawn(process.execPath, [bin, 'acks', 'watch', '--cursor', '0', '--json', '--address', fake.address]);
+    let stdout = '';
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (chunk) => {
+        stdout += chunk;
+        if (stdout.split('\n').length > 3) resolve();
+      });
+    });
+    child.kill('SIGINT');
+    expect(await once(child, 'close')).toEqual([ExitCode.ok, null]);
+    expect(stderr).toBe('To go on from here: hms-sync acks watch --cursor 3\n');
+  });
+
+  test('a reader that has seen enough is no error', async () => {
+    fake = await startFakeHub();
+    const command = `"${process.execPath}" "${bin}" publish --type T --address ${fake.address} | head -n 1; echo "\${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = await new Promise<Ended>((resolve) => {
+      const child = execFile('bash', ['-c', command], (_, out, err) =>
+        resolve({ exitCode: child.exitCode, stdout: out, stderr: err }),
+      );
+    });
+    expect(stdout).toMatch(/^ACCEPTED .*\n0\n$/);
+    expect(stderr).toBe('');
+  });
+});

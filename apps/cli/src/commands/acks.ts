@@ -1,0 +1,59 @@
+import type { Command } from 'commander';
+import { followAcks } from '../ack-feed.ts';
+import { ackJson } from '../ack-json.ts';
+import { ackLine } from '../ack-line.ts';
+import { apiFailure } from '../api-failure.ts';
+import { connectToHub } from '../client.ts';
+import { addressOption } from '../hub-address.ts';
+import { stopSignal } from '../stop-signal.ts';
+import { printable, type Terminal } from '../terminal.ts';
+import { timeOfDay } from '../words.ts';
+
+interface WatchOptions {
+  cursor?: string;
+  address: string;
+  json?: true;
+}
+
+// Wide enough for the ids of most adapters; a longer one shifts its own line only.
+const adapterWidth = 12;
+
+export function addAcksCommand(program: Command, terminal: Terminal): void {
+  const acks = program.command('acks').description('what became of events');
+  acks
+    .command('watch')
+    .description('show acks as they come; with event ids: all of theirs, until these events have settled')
+    .argument('[event-ids...]', 'only acks of these events')
+    .option('--cursor <cursor>', 'begin after this place instead: the cursor of the last ack that you have seen')
+    .addOption(addressOption())
+    .option('--json', 'print one JSON object a line')
+    .action((eventIds: string[], options: WatchOptions) => watchAcks(eventIds, options, terminal));
+}
+
+async function watchAcks(eventIds: string[], options: WatchOptions, terminal: Terminal): Promise<void> {
+  const { data, notes } = terminal;
+  const hub = connectToHub(options.address);
+  const stop = stopSignal();
+  let cursor = options.cursor ?? '';
+  try {
+    const acks = followAcks(
+      hub,
+      { eventIds, cursor },
+      { signal: stop.signal, onLost: () => notes.line('The connection to the hub was lost; resuming ...') },
+    );
+    for await (const ack of acks) {
+      cursor = ack.cursor || cursor;
+      if (options.json) data.json(ackJson(ack));
+      else {
+        const lead = `${timeOfDay(ack.time)}  ${printable(ack.eventId)}`;
+        data.line(ackLine(data, ack, { lead, adapterWidth }));
+      }
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw apiFailure(error, options.address);
+    if (cursor !== '') notes.line(`To go on from here: hms-sync acks watch --cursor ${cursor}`);
+  } finally {
+    stop.dispose();
+    hub.close();
+  }
+}

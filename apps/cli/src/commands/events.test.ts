@@ -1,0 +1,119 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
+import { GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type FakeHub, fakeTime, startFakeHub } from '../../test/fake-hub.ts';
+import { runInProcess } from '../../test/run-in-process.ts';
+import { ExitCode } from '../failure.ts';
+
+let fake: FakeHub;
+afterEach(() => fake.close());
+
+const error = { kind: OutcomeKind.RETRYABLE, code: 'HTTP_503', message: 'Service Unavailable' };
+
+const response: MessageInitShape<typeof GetEventResponseSchema> = {
+  event: {
+    id: 'e-1',
+    type: 'ProcessUpdated',
+    key: 'appointment-workflow',
+    source: 'hms-api',
+    payload: { case: 'data', value: new TextEncoder().encode('{"patient":"Doe"}') },
+    dataContentType: 'application/json',
+  },
+  acceptedTime: fakeTime,
+  deliveries: [
+    {
+      latest: { adapter: 'billing', state: DeliveryState.DELIVERED, attempt: 2, time: fakeTime, receipt: 'priced' },
+      idempotencyKey: 'key-1',
+      attempts: [
+        {
+          number: 1,
+          cycle: 1,
+          startTime: fakeTime,
+          duration: durationFromMs(12),
+          outcome: OutcomeKind.RETRYABLE,
+          error,
+        },
+        { number: 2, cycle: 1, startTime: fakeTime, duration: durationFromMs(8), outcome: OutcomeKind.DELIVERED },
+      ],
+    },
+    { latest: { adapter: 'records', state: DeliveryState.WAITING }, idempotencyKey: 'key-2' },
+  ],
+};
+
+describe('hms-sync events show', () => {
+  test('shows where each delivery stands, and all attempts with their errors', async () => {
+    fake = await startFakeHub({ sync: { getEvent: () => create(GetEventResponseSchema, response) } });
+    const ended = await runInProcess('events', 'show', 'e-1', '--address', fake.address);
+    expect(ended.exitCode).toBe(ExitCode.ok);
+    const text = ended.stdout().replace(/(?<!T)\d\d:\d\d:05\.678/g, 'HH:MM:05.678');
+    expect(text).toBe(
+      [
+        'e-1  type: ProcessUpdated  key: appointment-workflow  source: hms-api  accepted: 2026-01-02T03:04:05.678Z',
+        '',
+        'ADAPTER  STATE      ATTEMPTS  SINCE         DETAIL',
+        'billing  DELIVERED  2         HH:MM:05.678  priced',
+        'records  WAITING    0         -',
+        '',
+        'ADAPTER  ATTEMPT  BEGAN         TOOK   OUTCOME    ERROR OR RECEIPT',
+        'billing  1        HH:MM:05.678  12 ms  RETRYABLE  HTTP_503 Service Unavailable',
+        'billing  2        HH:MM:05.678  8 ms   DELIVERED',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('shows the data of the event only when asked for JSON', async () => {
+    fake = await startFakeHub({ sync: { getEvent: () => create(GetEventResponseSchema, response) } });
+    const people = await runInProcess('events', 'show', 'e-1', '--address', fake.address);
+    expect(people.stdout()).not.toContain('Doe');
+    const programs = await runInProcess('events', 'show', 'e-1', '--json', '--address', fake.address);
+    expect(programs.jsonLines()).toMatchObject([
+      {
+        id: 'e-1',
+        data: { patient: 'Doe' },
+        deliveries: [
+          {
+            adapter: 'billing',
+            state: 'DELIVERED',
+            idempotency_key: 'key-1',
+            attempts: [
+              { number: 1, duration_ms: 12, outcome: 'RETRYABLE', error: { code: 'HTTP_503' } },
+              { number: 2 },
+            ],
+          },
+          { adapter: 'records', state: 'WAITING' },
+        ],
+      },
+    ]);
+  });
+
+  test.each([
+    ['no JSON although it is called so', 'application/json', 'not json'],
+    ['of another type', 'application/octet-stream', '{}'],
+  ])('gives data that is %s in base64', async (_, dataContentType, data) => {
+    const event = {
+      id: 'e-1',
+      payload: { case: 'data' as const, value: new TextEncoder().encode(data) },
+      dataContentType,
+    };
+    fake = await startFakeHub({ sync: { getEvent: () => create(GetEventResponseSchema, { event }) } });
+    const ended = await runInProcess('events', 'show', 'e-1', '--json', '--address', fake.address);
+    expect(ended.jsonLines()).toMatchObject([{ data_base64: Buffer.from(data).toString('base64') }]);
+  });
+
+  test('an unknown id is an error in words', async () => {
+    fake = await startFakeHub({
+      sync: {
+        getEvent: () => {
+          throw new ConnectError('no event has the id "e-2"', Code.NotFound);
+        },
+      },
+    });
+    const ended = await runInProcess('events', 'show', 'e-2', '--address', fake.address);
+    expect(ended.exitCode).toBe(ExitCode.failed);
+    expect(ended.stderr()).toBe('hms-sync: NOT_FOUND: no event has the id "e-2"\n');
+  });
+});

@@ -1,0 +1,110 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
+import { AdapterState, BreakerState, HealthSchema } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { afterEach, describe, expect, test } from 'vitest';
+import { captureTerminal } from '../../test/captured-terminal.ts';
+import { type FakeHub, startFakeHub } from '../../test/fake-hub.ts';
+import { runInProcess } from '../../test/run-in-process.ts';
+import { ExitCode } from '../failure.ts';
+import { healthLines } from '../health-lines.ts';
+
+let fake: FakeHub | undefined;
+afterEach(() => fake?.close());
+
+const nowMs = Date.UTC(2026, 0, 2);
+
+const health: MessageInitShape<typeof HealthSchema> = {
+  hub: {
+    version: '0.1.0',
+    startTime: timestampFromMs(nowMs - 60_000),
+    accepting: true,
+    journal: { location: 'sqlite:journal.db', sizeBytes: 40_960n, commitLatency: durationFromMs(1) },
+  },
+  adapters: [
+    {
+      id: 'billing',
+      version: '0.1.0',
+      runtime: 'inline',
+      state: AdapterState.READY,
+      waiting: 7n,
+      inFlight: 1,
+      oldestUnsettledAge: durationFromMs(90_000),
+      deadLetters: 2n,
+      breaker: {
+        state: BreakerState.OPEN,
+        since: timestampFromMs(nowMs - 12_000),
+        cause: '5 of 6 attempts failed within 60 s',
+        nextProbeTime: timestampFromMs(nowMs + 3_000),
+        lastError: { kind: OutcomeKind.RETRYABLE, code: 'ECONNREFUSED', message: 'nothing listens there' },
+      },
+    },
+    {
+      id: 'lab',
+      state: AdapterState.FAILED,
+      reason: 'config.baseUrl is missing: set it',
+      breaker: { state: BreakerState.CLOSED, since: timestampFromMs(nowMs - 60_000) },
+    },
+  ],
+};
+
+describe('health in words', () => {
+  test('tells the breaker, since when, why and when the next probe is due', () => {
+    expect(healthLines(captureTerminal().data, create(HealthSchema, health), nowMs)).toEqual([
+      'Hub 0.1.0, up for 60 s, accepting events; journal sqlite:journal.db, 40 KiB, 1.0 ms a commit',
+      '',
+      'ADAPTER  VERSION  STATE   WAITING  IN FLIGHT  OLDEST  DEAD LETTERS  BREAKER',
+      'billing  0.1.0    READY   7        1          90 s    2             OPEN for 12 s: 5 of 6 attempts failed within 60 s; next probe in 3 s',
+      'lab      -        FAILED  0        0          -       0             CLOSED for 60 s',
+      '',
+      'billing: last error ECONNREFUSED nothing listens there',
+      'lab: config.baseUrl is missing: set it',
+    ]);
+  });
+});
+
+describe('hms-sync health', () => {
+  test('an adapter in trouble is no failure of the hub', async () => {
+    fake = await startFakeHub({ health: { getHealth: () => ({ health }) } });
+    const ended = await runInProcess('health', '--address', fake.address);
+    expect(ended.exitCode).toBe(ExitCode.ok);
+    expect(ended.stdout()).toContain('OPEN');
+  });
+
+  test('a hub that accepts nothing is a failure, with its reason', async () => {
+    const hub = { version: '0.1.0', accepting: false, notAcceptingReason: 'the disk is full' };
+    fake = await startFakeHub({ health: { getHealth: () => ({ health: { hub } }) } });
+    const ended = await runInProcess('health', '--address', fake.address);
+    expect(ended.exitCode).toBe(ExitCode.failed);
+    expect(ended.stderr()).toBe('hms-sync: the hub accepts no events: the disk is full\n');
+  });
+
+  test('--json prints one object with numbers as numbers', async () => {
+    fake = await startFakeHub({ health: { getHealth: () => ({ health }) } });
+    const ended = await runInProcess('health', '--json', '--address', fake.address);
+    expect(ended.jsonLines()).toMatchObject([
+      {
+        hub: { accepting: true, journal: { size_bytes: 40_960, commit_latency_ms: 1 } },
+        adapters: [
+          { id: 'billing', waiting: 7, dead_letters: 2, breaker: { state: 'OPEN', last_error: { kind: 'RETRYABLE' } } },
+          { id: 'lab', state: 'FAILED' },
+        ],
+      },
+    ]);
+  });
+
+  test('--watch prints each change, and ends with an error when the hub goes', async () => {
+    fake = await startFakeHub({
+      health: {
+        async *watchHealth() {
+          yield { health };
+          yield { health: { hub: { version: '0.1.0', accepting: true } } };
+        },
+      },
+    });
+    const ended = await runInProcess('health', '--watch', '--json', '--address', fake.address);
+    expect(ended.jsonLines()).toHaveLength(2);
+    expect(ended.exitCode).toBe(ExitCode.noAnswer);
+    expect(ended.stderr()).toContain('ended the watch');
+  });
+});

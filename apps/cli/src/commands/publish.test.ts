@@ -1,0 +1,173 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { BadRequestSchema, ErrorInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import { DeliveryErrorSchema, DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
+import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type FakeHub, type FakeHubPlan, startFakeHub } from '../../test/fake-hub.ts';
+import { runInProcess } from '../../test/run-in-process.ts';
+import { ExitCode } from '../failure.ts';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function startFake(plan?: FakeHubPlan): Promise<FakeHub> {
+  const fake = await startFakeHub(plan);
+  cleanups.push(() => fake.close());
+  return fake;
+}
+
+const refused = new ConnectError('the event is refused', Code.InvalidArgument, undefined, [
+  { desc: ErrorInfoSchema, value: create(ErrorInfoSchema, { reason: 'EVENT_INVALID', domain: 'hms-sync' }) },
+  {
+    desc: BadRequestSchema,
+    value: create(BadRequestSchema, { fieldViolations: [{ field: 'event.id', description: 'is too long' }] }),
+  },
+]);
+
+describe('hms-sync publish', () => {
+  test('hands the event over as it was given', async () => {
+    const fake = await startFake();
+    const data = '{"big": 12345678901234567890}';
+    const given = ['--type', 'T', '--key', 'k', '--id', 'i', '--source', 's', '--data', data];
+    expect((await runInProcess('publish', ...given, '--address', fake.address)).exitCode).toBe(ExitCode.ok);
+    expect(fake.published[0]).toMatchObject({
+      until: PublishUntil.SETTLED,
+      event: { type: 'T', key: 'k', id: 'i', source: 's', dataContentType: 'application/json' },
+    });
+    const payload = fake.published[0]?.event?.payload;
+    expect(payload?.case === 'data' && new TextDecoder().decode(payload.value)).toBe(data);
+  });
+
+  test('makes an id of its own, so that the same event can be published again after a lost answer', async () => {
+    const fake = await startFake();
+    for (let run = 0; run < 2; run++) await runInProcess('publish', '--type', 'T', '--address', fake.address);
+    const ids = fake.published.map(({ event }) => event?.id);
+    expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(ids[1]).not.toBe(ids[0]);
+  });
+
+  test('prints the acceptance and every ack as JSON, one object a line', async () => {
+    const fake = await startFake();
+    const ended = await runInProcess('publish', '--type', 'T', '--json', '--address', fake.address);
+    expect(ended.jsonLines().map(({ adapter, state }) => [adapter, state])).toEqual([
+      [undefined, 'ACCEPTED'],
+      ['billing', 'DELIVERED'],
+      ['records', 'DELIVERED'],
+      ['scheduling', 'DELIVERED'],
+    ]);
+    expect(ended.stderr()).toBe('');
+  });
+
+  test('prints a line for each ack, with the time since the acceptance and the receipt', async () => {
+    const fake = await startFake();
+    const ended = await runInProcess('publish', '--type', 'T', '--id', 'i', '--address', fake.address);
+    const [accepted, billing] = ended.stdout().split('\n');
+    expect(accepted).toBe('ACCEPTED  i for billing, records, scheduling');
+    expect(billing).toMatch(/^ *\+\d+ ms {2}billing {5}DELIVERED {6}attempt 1 {3}billing took it$/);
+  });
+
+  test('fails when an adapter gave up on the event, and says which and why', async () => {
+    const error = create(DeliveryErrorSchema, {
+      kind: OutcomeKind.PERMANENT,
+      code: 'HTTP_422',
+      message: 'no such slot',
+    });
+    const fake = await startFake({
+      acks: {
+        billing: [{ state: DeliveryState.DEAD_LETTERED, attempt: 1, error }],
+        records: [{ state: DeliveryState.SKIPPED }],
+      },
+    });
+    const ended = await runInProcess('publish', '--type', 'T', '--address', fake.address);
+    expect(ended.exitCode).toBe(ExitCode.failed);
+    expect(ended.stderr()).toBe(
+      'hms-sync: billing did not take the event: HTTP_422 no such slot; waits for a person\n',
+    );
+  });
+
+  test.each([
+    ['accepted', PublishUntil.ACCEPTED],
+    ['first-attempt', PublishUntil.FIRST_ATTEMPT],
+    ['settled', PublishUntil.SETTLED],
+  ])('--until %s is handed to the hub', async (name, until) => {
+    const fake = await startFake();
+    await runInProcess('publish', '--type', 'T', '--until', name, '--address', fake.address);
+    expect(fake.published[0]?.until).toBe(until);
+  });
+
+  test('a refused event names its fields', async () => {
+    const fake = await startFake({
+      sync: {
+        // biome-ignore lint/correctness/useYield: it fails before its first message
+        async *publish() {
+          throw refused;
+        },
+      },
+    });
+    const ended = await runInProcess('publish', '--type', 'T', '--address', fake.address);
+    expect(ended.exitCode).toBe(ExitCode.usage);
+    expect(ended.stderr()).toBe(
+      'hms-sync: INVALID_ARGUMENT (EVENT_INVALID): the event is refused\n  event.id: is too long\n',
+    );
+  });
+
+  test('without a hub it says where it looked, and how to publish the same event later', async () => {
+    const ended = await runInProcess('publish', '--type', 'T', '--id', 'i', '--address', '127.0.0.1:1');
+    expect(ended.exitCode).toBe(ExitCode.noAnswer);
+    expect(ended.stderr()).toContain('no hub answers at http://127.0.0.1:1 (ECONNREFUSED)');
+    expect(ended.stderr()).toContain('the same command with --id i');
+  });
+
+  test('data that is no JSON is refused by its place, and is not repeated', async () => {
+    const ended = await runInProcess('publish', '--type', 'T', '--data', '{"secret": hunter2}');
+    expect(ended.exitCode).toBe(ExitCode.usage);
+    expect(ended.stderr()).toMatch(/^hms-sync: --data is not JSON/);
+    expect(ended.stderr()).not.toContain('hunter2');
+  });
+
+  test('@file reads the data from a file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hms-sync-cli-'));
+    cleanups.push(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'change.json'), '{"a":1}');
+    const fake = await startFake();
+    const file = `@${join(folder, 'change.json')}`;
+    await runInProcess('publish', '--type', 'T', '--data', file, '--address', fake.address);
+    const payload = fake.published[0]?.event?.payload;
+    expect(payload?.case === 'data' && new TextDecoder().decode(payload.value)).toBe('{"a":1}');
+
+    const missing = await runInProcess('publish', '--type', 'T', '--data', `${file}.missing`);
+    expect(missing.exitCode).toBe(ExitCode.usage);
+    expect(missing.stderr()).toContain('change.json.missing (ENOENT)');
+  });
+});
+
+describe('wrong usage', () => {
+  test.each([
+    [['publish'], '--type is missing'],
+    [['publish', '--tpye', 'T'], 'Did you mean --type?'],
+    [['publsh'], 'Did you mean publish?'],
+    [['publish', '--type', 'T', '--until', 'never'], 'Allowed choices are accepted, first-attempt, settled'],
+    [['publish', '--type', 'T', '--address', 'ftp://hub'], 'Write it as http://host:port'],
+    [['dev', '--port', '70000'], 'A port is a whole number from 0 to 65535'],
+    [['events', 'show'], "missing required argument 'id'"],
+    [[], 'Usage: hms-sync'],
+  ])('%j ends with 2 and says what is wrong', async (args, said) => {
+    const ended = await runInProcess(...args);
+    expect(ended.exitCode).toBe(ExitCode.usage);
+    expect(ended.stderr()).toContain(said);
+    expect(ended.stderr()).not.toMatch(/^\s+at /m);
+    expect(ended.stdout()).toBe('');
+  });
+
+  test.each([[['--help']], [['publish', '--help']], [['--version']]])('%j is no error', async (args) => {
+    const ended = await runInProcess(...args);
+    expect(ended.exitCode).toBe(ExitCode.ok);
+    expect(ended.stdout()).not.toBe('');
+  });
+});

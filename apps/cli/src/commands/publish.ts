@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampNow } from '@bufbuild/protobuf/wkt';
+import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
+import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { type Command, Option } from 'commander';
+import { publishAndFollow } from '../ack-feed.ts';
+import { detail } from '../ack-line.ts';
+import { apiFailure } from '../api-failure.ts';
+import { connectToHub } from '../client.ts';
+import { ExitCode, Failure } from '../failure.ts';
+import { addressOption } from '../hub-address.ts';
+import { PublishReport } from '../publish-report.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface PublishOptions {
+  type?: string;
+  key?: string;
+  id?: string;
+  source?: string;
+  data?: string;
+  until: keyof typeof untilByName;
+  address: string;
+  json?: true;
+}
+
+const untilByName = {
+  accepted: PublishUntil.ACCEPTED,
+  'first-attempt': PublishUntil.FIRST_ATTEMPT,
+  settled: PublishUntil.SETTLED,
+} as const;
+
+export function addPublishCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('publish')
+    .description('publish one event and show what becomes of it at every adapter')
+    .option('--type <type>', 'what kind of change it is, such as ProcessUpdated (required)')
+    .option('--key <key>', 'the thing that changed; events of one key arrive in order')
+    .option('--id <id>', 'the event id; publishing it again is no second event (default: a new one)')
+    .option('--source <source>', 'who publishes')
+    .option('--data <json>', 'the change as JSON, @file to read it from a file, - to read it from stdin')
+    .addOption(
+      new Option('--until <step>', 'when to stop watching').choices(Object.keys(untilByName)).default('settled'),
+    )
+    .addOption(addressOption())
+    .option('--json', 'print one JSON object a line')
+    .addHelpText(
+      'after',
+      '\nExit code: 0 nothing failed, 1 an adapter gave up on the event, 2 wrong usage or refused, 6 no hub answered.',
+    )
+    .action((options: PublishOptions) => publish(options, terminal));
+}
+
+async function publish(options: PublishOptions, terminal: Terminal): Promise<void> {
+  const event = await eventOf(options);
+  const hub = connectToHub(options.address);
+  const report = new PublishReport(terminal.data, { asJson: options.json === true });
+  const failed = new Map<string, Ack>();
+  try {
+    const steps = publishAndFollow(hub, event, {
+      until: untilByName[options.until],
+      onLost: () => terminal.notes.line('The connection to the hub was lost; resuming ...'),
+    });
+    for await (const step of steps) {
+      report.tell(step);
+      if (step.kind === 'ack' && isFailed(step.ack)) failed.set(step.ack.adapter, step.ack);
+    }
+  } catch (error) {
+    throw withRetryAdvice(apiFailure(error, options.address), event);
+  } finally {
+    hub.close();
+  }
+  if (failed.size > 0) {
+    const lines = [...failed.values()].map((ack) => `${ack.adapter} did not take the event: ${detail(ack)}`);
+    throw new Failure(lines.join('\n  '), ExitCode.failed);
+  }
+}
+
+async function eventOf(options: PublishOptions): Promise<MessageInitShape<typeof SyncEventSchema> & { id: string }> {
+  // Not left to commander: it would name the missing option before it names the misspelt one.
+  if (options.type === undefined) throw new Failure('--type is missing, such as --type ProcessUpdated', ExitCode.usage);
+  const data = options.data === undefined ? undefined : await readJson(options.data);
+  return {
+    // Made here and not by the hub: after a lost answer the same id can be published again.
+    id: options.id ?? randomUUID(),
+    type: options.type,
+    key: options.key ?? '',
+    source: options.source ?? '',
+    time: timestampNow(),
+    payload: data === undefined ? { case: undefined } : { case: 'data', value: data },
+    dataContentType: data === undefined ? '' : 'application/json',
+  };
+}
+
+/** The bytes as they were given, after a look whether they are JSON: the hub itself never parses them. */
+async function readJson(given: string): Promise<Uint8Array<ArrayBuffer>> {
+  const json = given === '-' ? await text(process.stdin) : given.startsWith('@') ? await readGiven(given) : given;
+  try {
+    JSON.parse(json);
+  } catch (error) {
+    // Only the place: the parser's own message quotes the data.
+    const place = /line \d+ column \d+/.exec(String(error))?.[0];
+    throw new Failure(`--data is not JSON${place ? ` (${place})` : ''}. Check its quotes and commas.`, ExitCode.usage);
+  }
+  return new TextEncoder().encode(json);
+}
+
+async function readGiven(given: string): Promise<string> {
+  const file = given.slice(1);
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new Failure(`--data: cannot read ${file} (${code}).`, ExitCode.usage, { cause: error });
+  }
+}
+
+function isFailed(ack: Ack): boolean {
+  return ack.state === DeliveryState.DEAD_LETTERED || ack.state === DeliveryState.DISCARDED;
+}
+
+/** Whether the event was accepted is unknown when no answer came; its id makes trying again safe. */
+function withRetryAdvice(failure: Failure, event: { id: string }): Failure {
+  if (failure.exitCode !== ExitCode.noAnswer) return failure;
+  return new Failure(`${failure.message}\n  To try again: the same command with --id ${event.id}`, failure.exitCode, {
+    cause: failure,
+  });
+}

@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { apiFailure } from '../api-failure.ts';
+import { connectToHub } from '../client.ts';
+import { ExitCode, Failure } from '../failure.ts';
+import type { Terminal } from '../terminal.ts';
+import type { Child } from './child.ts';
+import { demoCredentials, writeHubConfig } from './hub-config.ts';
+import { hubReady, launchHub } from './hub-process.ts';
+import { readableLogLine } from './log-line.ts';
+import { SampleRun } from './sample-run.ts';
+import { launchSandbox, type SandboxAddresses, sandboxReady } from './sandbox-process.ts';
+import { tourLines } from './tour.ts';
+
+/** How the demo is run. */
+export interface DemoOptions {
+  /** The hub's TCP port; 0: any free one. */
+  port: number;
+  /** The hub's data folder; a second demo in the same folder goes on with its events. */
+  dataDir: string;
+  /** True: end when the sample has settled. False: stay up until the signal. */
+  once: boolean;
+  /** True: stdout gets nothing but JSON objects, one a line. */
+  asJson: boolean;
+  /** File URLs of the programs. */
+  hubMain: string;
+  sandboxMain: string;
+  terminal: Terminal;
+  /** Ends the demo in order: the hub drains, then the sandbox goes. */
+  signal: AbortSignal;
+  /** How long the sample may take with `once`. Default: 30 s. */
+  settleLimitMs?: number;
+  /** When the tour is shown even if an ack is missing. Default: 5 s, many times what a healthy demo takes. */
+  tourDelayMs?: number;
+}
+
+/** A hub that breaks the connection because it crashes is found dead within this time. */
+const deathNoticeMs = 1_000;
+
+/**
+ * Runs the sandbox and a hub, publishes the sample event and shows its acks.
+ *
+ * @throws Failure when a program does not start (with its own exit code), ends by itself, or, with `once`, when the
+ * sample is not delivered everywhere
+ */
+export async function runDemo(options: DemoOptions): Promise<void> {
+  const { terminal, signal } = options;
+  const stopped = rejectionOf(signal);
+  const credentials = demoCredentials();
+  const onErrorLine = (source: string) => (line: string) => {
+    const readable = readableLogLine(line);
+    if (readable !== undefined) terminal.notes.line(terminal.notes.paint('quiet', `${source} ${readable}`));
+  };
+  try {
+    const sandbox = launchSandbox({
+      main: options.sandboxMain,
+      env: credentials.sandbox,
+      onErrorLine: onErrorLine('sandbox'),
+    });
+    try {
+      const addresses = await Promise.race([sandboxReady(sandbox), stopped]);
+      const configFile = await writeHubConfig({ ...options, systems: addresses.systems });
+      const hub = launchHub({
+        main: options.hubMain,
+        configFile,
+        port: options.port,
+        dataDir: options.dataDir,
+        env: credentials.hub,
+        onErrorLine: onErrorLine('hub'),
+      });
+      try {
+        const hubAddress = await Promise.race([hubReady(hub), stopped]).catch(adviseOnStart);
+        const shown = show(options, { hubAddress, addresses, hub });
+        await Promise.race([shown, stopped, failureOf(hub), failureOf(sandbox)]);
+      } finally {
+        await hub.stop();
+      }
+    } finally {
+      await sandbox.stop();
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** What is running. */
+interface Running {
+  hub: Child;
+  hubAddress: string;
+  addresses: SandboxAddresses;
+}
+
+/** Publishes the sample and shows what becomes of it; without `once` it goes on with all other events. */
+async function show(options: DemoOptions, { hub, hubAddress, addresses }: Running): Promise<void> {
+  const { once, asJson, terminal, signal } = options;
+  const client = connectToHub(hubAddress);
+  const left = new AbortController();
+  const sample = new SampleRun({
+    client,
+    printer: terminal.data,
+    asJson,
+    // A feed that is only cut off would try to resume, and keep the process alive with it.
+    signal: AbortSignal.any([signal, left.signal]),
+  });
+  try {
+    if (once) {
+      await settledWithin(sample, options.settleLimitMs ?? 30_000);
+      requireDelivered(sample);
+      return;
+    }
+    await settledWithin(sample, options.tourDelayMs ?? 5_000);
+    const people = asJson ? terminal.notes : terminal.data;
+    for (const line of tourLines(people, { hubAddress, addresses, dataDir: options.dataDir })) people.line(line);
+    await Promise.all([sample.settled, sample.tellOthers()]);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    // A hub that crashed is the better explanation of a call that failed.
+    await Promise.race([failureOf(hub), sleep(deathNoticeMs, undefined, { ref: false, signal })]);
+    throw apiFailure(error, hubAddress);
+  } finally {
+    left.abort();
+    client.close();
+  }
+}
+
+async function settledWithin(sample: SampleRun, limitMs: number): Promise<void> {
+  await Promise.race([sample.settled, sleep(limitMs, undefined, { ref: false })]);
+}
+
+function requireDelivered(sample: SampleRun): void {
+  const missing = sample.missingDeliveries();
+  if (missing.length === 0) return;
+  throw new Failure(['the sample was not delivered everywhere', ...missing].join('\n  '), ExitCode.failed);
+}
+
+async function failureOf(child: Child): Promise<never> {
+  throw await child.ended;
+}
+
+/** The hub's own complaint speaks of its configuration; who runs the demo has options instead. */
+function adviseOnStart(error: unknown): never {
+  if (error instanceof Failure && error.exitCode === ExitCode.cannotListen) {
+    throw new Failure(
+      `${error.message}\n  Choose another port with --port, or any free one with --port 0.`,
+      error.exitCode,
+    );
+  }
+  if (error instanceof Failure && error.exitCode === ExitCode.dataFolder) {
+    throw new Failure(`${error.message}\n  Choose another data folder with --data-dir.`, error.exitCode);
+  }
+  throw error;
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  const rejection = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  // Nobody may be listening at the moment; every race that is run later sees it all the same.
+  rejection.catch(() => undefined);
+  return rejection;
+}

@@ -1,0 +1,33 @@
+import { resolve } from 'node:path';
+import { ExitCode, Failure } from '../failure.ts';
+import { Child, type ChildOptions } from './child.ts';
+
+/** How the hub begins the line by which it says why it ends. */
+const complaintPrefix = 'hms-sync: ';
+
+/** What the hub is started with. */
+export interface HubLaunch extends Pick<ChildOptions, 'main' | 'env' | 'onErrorLine'> {
+  configFile: string;
+  port: number;
+  dataDir: string;
+}
+
+/** Starts a hub from a configuration file. */
+export function launchHub({ configFile, port, dataDir, ...options }: HubLaunch): Child {
+  return new Child({
+    ...options,
+    name: 'hub',
+    // Both stand in the file, too; but variables of the surrounding shell would go before the file.
+    args: ['--config', configFile, '--listen', `127.0.0.1:${port}`, '--data-dir', resolve(dataDir)],
+    complaintIn: (line) => (line.startsWith(complaintPrefix) ? line.slice(complaintPrefix.length) : undefined),
+  });
+}
+
+/** Waits until the hub accepts events, and tells its URL. */
+export async function hubReady(hub: Child): Promise<string> {
+  const ready = await hub.ready();
+  if (typeof ready !== 'object' || ready === null || !('address' in ready) || typeof ready.address !== 'string') {
+    throw new Failure('the hub did not say where it listens', ExitCode.failed);
+  }
+  return ready.address;
+}

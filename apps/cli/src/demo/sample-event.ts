@@ -1,0 +1,39 @@
+import { randomUUID } from 'node:crypto';
+import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
+import { timestampNow } from '@bufbuild/protobuf/wkt';
+import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
+
+/** The process that the story is about: a clinic begins to offer appointments by video. */
+const processId = 'appointment-workflow';
+
+/** What HMS publishes once, for scheduling to offer the slot, records to chart it and billing to price it. */
+export const samplePayload: JsonObject = {
+  processId,
+  name: 'Appointment workflow',
+  change: 'A telehealth slot was added',
+  slots: [
+    { kind: 'in-person', durationMinutes: 30, room: 'required' },
+    { kind: 'telehealth', durationMinutes: 20, room: 'none', billingCode: 'TELEHEALTH-20' },
+  ],
+};
+
+/** The change of the telehealth story as an event with a new id. */
+export function sampleEvent(): MessageInitShape<typeof SyncEventSchema> {
+  return {
+    id: randomUUID(),
+    source: 'hms-api',
+    type: 'ProcessUpdated',
+    key: processId,
+    time: timestampNow(),
+    payload: { case: 'json', value: samplePayload },
+  };
+}
+
+/** A command line that publishes another change of the same process; it is meant to be pasted. */
+export function curlLine(hubAddress: string): string {
+  const body = JSON.stringify({
+    type: 'ProcessUpdated',
+    payload: { processId, change: 'A second telehealth slot was added' },
+  });
+  return `curl ${hubAddress}/sync -H 'content-type: application/json' -d '${body}'`;
+}

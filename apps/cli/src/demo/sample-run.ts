@@ -1,0 +1,70 @@
+import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
+import { type Accepted, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { followAcks, publishAndFollow } from '../ack-feed.ts';
+import { ackJson } from '../ack-json.ts';
+import { ackLine, detail } from '../ack-line.ts';
+import type { HubClient } from '../client.ts';
+import { PublishReport } from '../publish-report.ts';
+import { type Printer, printable } from '../terminal.ts';
+import { enumName, timeOfDay } from '../words.ts';
+import { sampleEvent } from './sample-event.ts';
+
+/** Where the sample is published, and where its acks are told. */
+export interface SampleRunOptions {
+  client: HubClient;
+  printer: Printer;
+  asJson: boolean;
+  signal: AbortSignal;
+}
+
+/** Publishes the sample event, tells its acks as they come, and knows what is still missing. */
+export class SampleRun {
+  /** Settles when every delivery is terminal; rejects when the event was refused or the hub is gone. */
+  readonly settled: Promise<void>;
+  readonly #options: SampleRunOptions;
+  readonly #latest = new Map<string, Ack>();
+  #accepted: Accepted | undefined;
+
+  constructor(options: SampleRunOptions) {
+    this.#options = options;
+    this.settled = this.#publish();
+  }
+
+  /** What keeps each adapter from having delivered, in words; empty when all have. */
+  missingDeliveries(): string[] {
+    if (this.#accepted === undefined) return ['the hub has not answered'];
+    if (this.#accepted.adapters.length === 0) return ['no adapter was there to deliver to'];
+    return this.#accepted.adapters.flatMap((adapter) => {
+      const ack = this.#latest.get(adapter);
+      if (ack === undefined) return [`${printable(adapter)}: no attempt has ended yet`];
+      if (ack.state === DeliveryState.DELIVERED) return [];
+      return [`${printable(adapter)}: ${enumName(DeliveryState, ack.state)}, attempt ${ack.attempt}, ${detail(ack)}`];
+    });
+  }
+
+  /** Tells the acks of all other events, published since the sample, until the signal. */
+  async tellOthers(): Promise<void> {
+    const { client, printer, asJson, signal } = this.#options;
+    const sampleId = this.#accepted?.eventId;
+    const adapterWidth = Math.max(0, ...(this.#accepted?.adapters ?? []).map((adapter) => adapter.length));
+    const acks = followAcks(client, { eventIds: [], cursor: this.#accepted?.cursor ?? '' }, { signal });
+    for await (const ack of acks) {
+      if (ack.eventId === sampleId) continue;
+      if (asJson) printer.json(ackJson(ack));
+      else {
+        const lead = `${timeOfDay(ack.time)}  ${printable(ack.eventId)}`;
+        printer.line(ackLine(printer, ack, { lead, adapterWidth }));
+      }
+    }
+  }
+
+  async #publish(): Promise<void> {
+    const { client, printer, asJson, signal } = this.#options;
+    const report = new PublishReport(printer, { asJson });
+    for await (const step of publishAndFollow(client, sampleEvent(), { until: PublishUntil.SETTLED, signal })) {
+      if (step.kind === 'accepted') this.#accepted = step.accepted;
+      else this.#latest.set(step.ack.adapter, step.ack);
+      report.tell(step);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { tableLines } from '../table.ts';
+import type { Printer } from '../terminal.ts';
+import { curlLine } from './sample-event.ts';
+import { type SandboxAddresses, systems } from './sandbox-process.ts';
+
+/** What a newcomer finds where. */
+export interface TourStops {
+  hubAddress: string;
+  addresses: SandboxAddresses;
+  dataDir: string;
+}
+
+/** Where everything is, and lines to paste that show what the hub is for. */
+export function tourLines(printer: Printer, { hubAddress, addresses, dataDir }: TourStops): string[] {
+  const step = (title: string, command: string) => ['', title, `  ${command}`];
+  return [
+    '',
+    ...tableLines(
+      [printer.paint('strong', 'RUNNING'), '', ''],
+      [
+        ['hub', hubAddress, 'Connect, gRPC, gRPC-Web, JSON and POST /sync on one port'],
+        ...systems.map((system) => [system, addresses.systems[system], `stands in for the outside ${system} system`]),
+        ['sandbox', addresses.control, 'breaks the stand-ins and knows the calls that they got'],
+      ],
+    ),
+    ...step('Publish another change:', curlLine(hubAddress)),
+    ...step(
+      'Take billing down, publish again, and see that the others do not wait for it:',
+      `curl -X PUT ${addresses.control}/faults/billing -d '{"down":true}'`,
+    ),
+    ...step('Bring it back:', `curl -X DELETE ${addresses.control}/faults/billing`),
+    ...step('See how the adapters and their breakers stand:', `${ownCommand()} health --watch --address ${hubAddress}`),
+    '',
+    printer.paint('quiet', `Events are kept in ${dataDir}. Acks follow as they come. Ctrl-C ends all.`),
+  ];
+}
+
+/** How this command is called from where it was called. */
+function ownCommand(): string {
+  return process.env.npm_lifecycle_event === undefined ? 'hms-sync' : 'npx hms-sync';
+}

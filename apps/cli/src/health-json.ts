@@ -1,0 +1,55 @@
+import {
+  type AdapterHealth,
+  AdapterState,
+  type Breaker,
+  BreakerState,
+  type Health,
+} from '@hms-sync/proto/hms/sync/v1/health_service';
+import { errorJson } from './ack-json.ts';
+import { durationMs, enumName, isoTime } from './words.ts';
+
+/** The health of a hub as one JSON object. Ages and latencies are in milliseconds. */
+export function healthJson({ hub, adapters }: Health): Record<string, unknown> {
+  return {
+    hub: hub && {
+      version: hub.version,
+      start_time: isoTime(hub.startTime),
+      accepting: hub.accepting,
+      not_accepting_reason: hub.notAcceptingReason || undefined,
+      journal: hub.journal && {
+        location: hub.journal.location,
+        size_bytes: Number(hub.journal.sizeBytes),
+        commit_latency_ms: hub.journal.commitLatency && durationMs(hub.journal.commitLatency),
+      },
+    },
+    adapters: adapters.map(adapterJson),
+  };
+}
+
+function adapterJson(adapter: AdapterHealth): Record<string, unknown> {
+  return {
+    id: adapter.id,
+    package: adapter.package,
+    version: adapter.version,
+    runtime: adapter.runtime,
+    state: enumName(AdapterState, adapter.state),
+    reason: adapter.reason || undefined,
+    breaker: adapter.breaker && breakerJson(adapter.breaker),
+    waiting: Number(adapter.waiting),
+    in_flight: adapter.inFlight,
+    oldest_unsettled_age_ms: adapter.oldestUnsettledAge && durationMs(adapter.oldestUnsettledAge),
+    dead_letters: Number(adapter.deadLetters),
+  };
+}
+
+function breakerJson(breaker: Breaker): Record<string, unknown> {
+  return {
+    state: enumName(BreakerState, breaker.state),
+    since: isoTime(breaker.since),
+    cause: breaker.cause || undefined,
+    calls: breaker.calls,
+    failures: breaker.failures,
+    next_probe_time: isoTime(breaker.nextProbeTime),
+    last_error: errorJson(breaker.lastError),
+  };
+}

@@ -1,0 +1,110 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import {
+  type AdapterHealth,
+  AdapterState,
+  type Breaker,
+  BreakerState,
+  type Health,
+  type HubHealth,
+} from '@hms-sync/proto/hms/sync/v1/health_service';
+import { tableLines } from './table.ts';
+import { type Printer, printable, type Tone } from './terminal.ts';
+import { durationInWords, durationMs, enumName, lengthInWords } from './words.ts';
+
+const columns = ['ADAPTER', 'VERSION', 'STATE', 'WAITING', 'IN FLIGHT', 'OLDEST', 'DEAD LETTERS', 'BREAKER'];
+
+/**
+ * The health of a hub for people: a line about the hub, a table of its adapters, and a line for each that needs a person.
+ *
+ * @param nowMs the time that "since" and "next probe" are told against, in ms since 1970
+ */
+export function healthLines(printer: Printer, { hub, adapters }: Health, nowMs: number): string[] {
+  const rows = adapters.map((adapter) => [
+    printable(adapter.id),
+    printable(adapter.version) || '-',
+    printer.paint(stateTone(adapter.state), enumName(AdapterState, adapter.state)),
+    String(adapter.waiting),
+    String(adapter.inFlight),
+    durationInWords(adapter.oldestUnsettledAge),
+    printer.paint(adapter.deadLetters > 0n ? 'bad' : 'quiet', String(adapter.deadLetters)),
+    breakerInWords(printer, adapter.breaker, nowMs),
+  ]);
+  const notes = adapters.flatMap((adapter) => troubles(printer, adapter));
+  return [
+    hubInWords(printer, hub, nowMs),
+    '',
+    ...(rows.length === 0 ? ['No adapters are configured.'] : tableLines(columns, rows)),
+    ...(notes.length === 0 ? [] : ['', ...notes]),
+  ];
+}
+
+function hubInWords(printer: Printer, hub: HubHealth | undefined, nowMs: number): string {
+  if (hub === undefined) return printer.paint('bad', 'The hub told nothing about itself.');
+  const upFor = hub.startTime ? `, up for ${lengthInWords(nowMs - timestampMs(hub.startTime))}` : '';
+  const accepting = hub.accepting
+    ? printer.paint('good', 'accepting events')
+    : printer.paint('bad', `not accepting events: ${printable(hub.notAcceptingReason)}`);
+  const journal = hub.journal
+    ? `; journal ${printable(hub.journal.location)}, ${sizeInWords(hub.journal.sizeBytes)}${
+        hub.journal.commitLatency ? `, ${commitInWords(durationMs(hub.journal.commitLatency))} a commit` : ''
+      }`
+    : '';
+  return `Hub ${printable(hub.version)}${upFor}, ${accepting}${journal}`;
+}
+
+function breakerInWords(printer: Printer, breaker: Breaker | undefined, nowMs: number): string {
+  if (breaker === undefined) return '-';
+  const since = breaker.since ? ` for ${lengthInWords(nowMs - timestampMs(breaker.since))}` : '';
+  const cause = breaker.cause ? `: ${printable(breaker.cause)}` : '';
+  const state = printer.paint(breakerTone(breaker.state), enumName(BreakerState, breaker.state));
+  return `${state}${since}${cause}${nextProbe(breaker, nowMs)}`;
+}
+
+function nextProbe({ nextProbeTime }: Breaker, nowMs: number): string {
+  if (nextProbeTime === undefined) return '';
+  const inMs = timestampMs(nextProbeTime) - nowMs;
+  return inMs > 0 ? `; next probe in ${lengthInWords(inMs)}` : '; next probe is due';
+}
+
+function troubles(printer: Printer, { id, reason, breaker }: AdapterHealth): string[] {
+  const error = breaker?.state === BreakerState.CLOSED ? undefined : breaker?.lastError;
+  return [
+    ...(reason ? [`${printer.paint('bad', printable(id))}: ${printable(reason)}`] : []),
+    ...(error
+      ? [`${printer.paint('waiting', printable(id))}: last error ${printable(`${error.code} ${error.message}`)}`]
+      : []),
+  ];
+}
+
+function stateTone(state: AdapterState): Tone {
+  switch (state) {
+    case AdapterState.READY:
+      return 'good';
+    case AdapterState.FAILED:
+    case AdapterState.INCOMPATIBLE:
+      return 'bad';
+    default:
+      return 'waiting';
+  }
+}
+
+function breakerTone(state: BreakerState): Tone {
+  switch (state) {
+    case BreakerState.CLOSED:
+      return 'good';
+    case BreakerState.OPEN:
+      return 'bad';
+    default:
+      return 'waiting';
+  }
+}
+
+/** Commits take a fraction of a millisecond on a good disk. */
+function commitInWords(ms: number): string {
+  return ms < 10 ? `${ms.toFixed(1)} ms` : lengthInWords(ms);
+}
+
+function sizeInWords(bytes: bigint): string {
+  const kib = Number(bytes) / 1024;
+  return kib < 1024 ? `${Math.ceil(kib)} KiB` : `${(kib / 1024).toFixed(1)} MiB`;
+}

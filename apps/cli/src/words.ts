@@ -1,0 +1,41 @@
+import { type Duration, type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
+
+/** A length of time as a person says it, in its largest unit: "85 ms", "12 s", "3 min", "2 h", "5 d". */
+export function lengthInWords(ms: number): string {
+  const whole = Math.max(0, Math.round(ms));
+  if (whole < 1_000) return `${whole} ms`;
+  if (whole < 120_000) return `${Math.round(whole / 1_000)} s`;
+  if (whole < 7_200_000) return `${Math.round(whole / 60_000)} min`;
+  if (whole < 172_800_000) return `${Math.round(whole / 3_600_000)} h`;
+  return `${Math.round(whole / 86_400_000)} d`;
+}
+
+/** A protobuf duration in milliseconds with its fraction, which the library's own function rounds away. */
+export function durationMs(duration: Duration): number {
+  return Number(duration.seconds) * 1_000 + duration.nanos / 1_000_000;
+}
+
+/** A protobuf duration in words; "-" when absent. */
+export function durationInWords(duration: Duration | undefined): string {
+  return duration === undefined ? '-' : lengthInWords(durationMs(duration));
+}
+
+/** A moment as RFC 3339 in UTC; undefined when absent, or outside the years that a Date can hold. */
+export function isoTime(time: Timestamp | undefined): string | undefined {
+  if (time === undefined) return undefined;
+  const date = new Date(timestampMs(time));
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
+
+/** The time of day of a moment in the reader's own zone, to the millisecond; "-" when absent. */
+export function timeOfDay(time: Timestamp | undefined): string {
+  if (time === undefined) return '-';
+  const date = new Date(timestampMs(time));
+  const part = (value: number, digits = 2) => String(value).padStart(digits, '0');
+  return `${part(date.getHours())}:${part(date.getMinutes())}:${part(date.getSeconds())}.${part(date.getMilliseconds(), 3)}`;
+}
+
+/** The name of a protobuf enum's value without its prefix; a value that a newer hub added keeps its number. */
+export function enumName(names: Record<number, string | undefined>, value: number): string {
+  return names[value] ?? `UNKNOWN_${value}`;
+}

@@ -1,0 +1,52 @@
+import { createTerminal, type Terminal } from '../src/terminal.ts';
+
+/** A terminal that keeps what was written to it. */
+export interface CapturedTerminal extends Terminal {
+  /** What stands on stdout. */
+  stdout(): string;
+  /** What stands on stderr. */
+  stderr(): string;
+  /** Each line of stdout as JSON. */
+  jsonLines(): Record<string, unknown>[];
+  /** Resolves as soon as stdout holds the text. */
+  untilStdoutHas(text: string): Promise<void>;
+}
+
+/** @param env decides about colour; streams are no terminals unless isTTY */
+export function captureTerminal({
+  env = {},
+  isTTY = false,
+}: {
+  env?: NodeJS.ProcessEnv;
+  isTTY?: boolean;
+} = {}): CapturedTerminal {
+  const written = { stdout: '', stderr: '' };
+  const waiting = new Set<() => void>();
+  const output = (name: keyof typeof written) => ({
+    isTTY,
+    write: (text: string) => {
+      written[name] += text;
+      for (const check of waiting) check();
+    },
+  });
+  return {
+    ...createTerminal(output('stdout'), output('stderr'), env),
+    stdout: () => written.stdout,
+    stderr: () => written.stderr,
+    jsonLines: () =>
+      written.stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line)),
+    untilStdoutHas: (text) =>
+      new Promise((resolve) => {
+        const check = () => {
+          if (!written.stdout.includes(text)) return;
+          waiting.delete(check);
+          resolve();
+        };
+        waiting.add(check);
+        check();
+      }),
+  };
+}
