@@ -22,7 +22,7 @@ describe('an ack as a line', () => {
     const error = { kind: OutcomeKind.RETRYABLE, code: 'HTTP_503', message: 'Service Unavailable' };
     const ack = { adapter: 'billing', state: DeliveryState.RETRYING, attempt: 2, error, nextAttemptTime: fakeTime };
     expect(lineOf(ack)).toMatch(
-      /RETRYING {7}attempt 2 {3}HTTP_503 Service Unavailable; next attempt at \d\d:\d\d:05.678$/,
+      /RETRYING {7}attempt 2 {3}HTTP_503: Service Unavailable; next attempt at \d\d:\d\d:05.678$/,
     );
   });
 

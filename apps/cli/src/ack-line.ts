@@ -54,7 +54,7 @@ export function detail(ack: Ack): string {
 /** The last failure of a delivery: its code and its sentence. */
 export function lastError(ack: Ack): string {
   if (ack.error === undefined) return 'no error told';
-  return printable(`${ack.error.code} ${ack.error.message}`);
+  return printable(`${ack.error.code}: ${ack.error.message}`);
 }
 
 /** How a state looks. */

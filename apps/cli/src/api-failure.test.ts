@@ -27,6 +27,17 @@ describe('a failed call', () => {
     expect(failure.exitCode).toBe(ExitCode.usage);
   });
 
+  test('does not say the same twice, and takes any refused field for wrong usage', () => {
+    const description = 'is 300002 bytes, at most 262144 are taken';
+    const badRequest = create(BadRequestSchema, { fieldViolations: [{ field: 'event.data', description }] });
+    const error = new ConnectError(`event.data ${description}`, Code.ResourceExhausted, undefined, [
+      { desc: BadRequestSchema, value: badRequest },
+    ]);
+    const failure = apiFailure(error, address);
+    expect(failure.message).toBe(`RESOURCE_EXHAUSTED: event.data ${description}`);
+    expect(failure.exitCode).toBe(ExitCode.usage);
+  });
+
   test('says when to try again', () => {
     const retryInfo = create(RetryInfoSchema, { retryDelay: durationFromMs(2_000) });
     const error = new ConnectError('the disk is full', Code.ResourceExhausted, undefined, [

@@ -18,15 +18,17 @@ export function apiFailure(error: unknown, address: string): Failure {
   if (systemCode !== undefined) return noAnswer(status, systemCode, address);
 
   const reason = status.findDetails(ErrorInfoSchema)[0]?.reason;
+  const violations = status.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
   const lines = [
     `${codeName(status.code)}${reason ? ` (${printable(reason)})` : ''}: ${printable(status.rawMessage)}`,
-    ...status
-      .findDetails(BadRequestSchema)
-      .flatMap((detail) => detail.fieldViolations)
-      .map((violation) => `  ${printable(violation.field)}: ${printable(violation.description)}`),
+    ...violations
+      // A single wrong field often is the message itself.
+      .filter(({ field, description }) => status.rawMessage !== `${field} ${description}`)
+      .map(({ field, description }) => `  ${printable(field)}: ${printable(description)}`),
     ...advice(status, address).map((line) => `  ${line}`),
   ];
-  return new Failure(lines.join('\n'), exitCodeOf(status.code), { cause: error });
+  const exitCode = violations.length > 0 ? ExitCode.usage : exitCodeOf(status.code);
+  return new Failure(lines.join('\n'), exitCode, { cause: error });
 }
 
 /** The status code as the gRPC documentation writes it: "INVALID_ARGUMENT". */
@@ -57,8 +59,6 @@ function advice(status: ConnectError, address: string): string[] {
   const retryDelay = status.findDetails(RetryInfoSchema)[0]?.retryDelay;
   if (retryDelay !== undefined) return [`Try again in ${durationInWords(retryDelay)}.`];
   switch (status.code) {
-    case Code.AlreadyExists:
-      return ['An event with this id has other content. A new change needs a new id.'];
     case Code.Unavailable:
     case Code.Aborted:
     case Code.DeadlineExceeded:

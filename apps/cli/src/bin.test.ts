@@ -1,8 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FakeHub, startFakeHub } from '../test/fake-hub.ts';
 import { ExitCode } from './failure.ts';
 
@@ -110,5 +112,46 @@ describe('the command from a checkout', () => {
     });
     expect(stdout).toMatch(/^ACCEPTED .*\n0\n$/);
     expect(stderr).toBe('');
+  });
+});
+
+describe('with the real hub, adapters and sandbox', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hms-sync-cli-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  test('dev --once --json ends with three DELIVERED lines, and a second run keeps the events of the first', async () => {
+    const dev = ['dev', '--once', '--json', '--port', '0', '--data-dir', join(folder, 'data')];
+    const cursors: number[] = [];
+    for (let run = 0; run < 2; run++) {
+      const ended = await runBin(dev);
+      expect(ended).toMatchObject({ exitCode: ExitCode.ok, stderr: '' });
+      const lines: Record<string, string>[] = ended.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      const delivered = lines.filter(({ state }) => state === 'DELIVERED');
+      expect(delivered.map(({ adapter }) => adapter).sort()).toEqual(['billing', 'records', 'scheduling']);
+      cursors.push(Number(/\d+$/.exec(lines[0]?.cursor ?? '')?.[0]));
+    }
+    expect(cursors[1]).toBeGreaterThanOrEqual(3);
+  });
+
+  test('start becomes the hub itself, so that kill -9 reaches it', async () => {
+    const config = join(folder, 'hms-sync.yaml');
+    await writeFile(config, 'listen: 127.0.0.1:0\ndataDir: data\nadapters: []\n');
+    const child = spawn(process.execPath, [bin, 'start', '--config', config]);
+    const [firstChunk] = await once(child.stdout, 'data');
+    expect(JSON.parse(String(firstChunk))).toMatchObject({ ready: true, pid: child.pid });
+    child.kill('SIGKILL');
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+  });
+
+  test("start's wrong usage is told by the hub, with its exit code", async () => {
+    const ended = await runBin(['start', '--config', join(folder, 'missing.yaml')]);
+    expect(ended.exitCode).toBe(ExitCode.usage);
+    expect(ended.stderr).toMatch(/^hms-sync: [^\n]*missing\.yaml[^\n]*\n$/);
   });
 });

@@ -71,7 +71,7 @@ function troubles(printer: Printer, { id, reason, breaker }: AdapterHealth): str
   return [
     ...(reason ? [`${printer.paint('bad', printable(id))}: ${printable(reason)}`] : []),
     ...(error
-      ? [`${printer.paint('waiting', printable(id))}: last error ${printable(`${error.code} ${error.message}`)}`]
+      ? [`${printer.paint('waiting', printable(id))}: last error ${printable(`${error.code}: ${error.message}`)}`]
       : []),
   ];
 }

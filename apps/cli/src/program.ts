@@ -16,11 +16,11 @@ import type { Terminal } from './terminal.ts';
  * @returns what the process is to end with; an error that nobody expected is thrown
  */
 export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  if (args[0] === startCommandName) {
-    startHub(args.slice(1));
-    return ExitCode.ok;
-  }
   try {
+    if (args[0] === startCommandName) {
+      startHub(args.slice(1));
+      return ExitCode.ok;
+    }
     await createProgram(terminal).parseAsync([...args], { from: 'user' });
     return ExitCode.ok;
   } catch (error) {

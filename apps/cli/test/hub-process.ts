@@ -54,8 +54,8 @@ if (mode === 'port is taken') {
   process.exit(3);
 }
 if (mode === 'never ready') {
-  // Held open by the IPC channel alone.
-  process.on('disconnect', () => leaveTrace('hub', 'ended'));
+  // As a hub that still opens its journal: it does not look at its parent yet.
+  setInterval(() => undefined, 60_000);
 } else {
   const hub = await startFakeHub({ ...planOf(mode), port });
   process.on('disconnect', async () => {

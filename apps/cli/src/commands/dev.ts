@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { runDemo } from '../demo/demo.ts';
+import { hubProgram, sandboxProgram } from '../programs.ts';
 import { stopSignal } from '../stop-signal.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -29,8 +30,8 @@ async function dev(options: DevOptions, terminal: Terminal): Promise<void> {
       dataDir: options.dataDir,
       once: options.once === true,
       asJson: options.json === true,
-      hubMain: import.meta.resolve('@hms-sync/sync-hub/main'),
-      sandboxMain: import.meta.resolve('@hms-sync/sandbox/main'),
+      hubMain: hubProgram(),
+      sandboxMain: sandboxProgram(),
       terminal,
       signal: stop.signal,
     });

@@ -58,7 +58,7 @@ describe('hms-sync events show', () => {
         'records  WAITING    0         -',
         '',
         'ADAPTER  ATTEMPT  BEGAN         TOOK   OUTCOME    ERROR OR RECEIPT',
-        'billing  1        HH:MM:05.678  12 ms  RETRYABLE  HTTP_503 Service Unavailable',
+        'billing  1        HH:MM:05.678  12 ms  RETRYABLE  HTTP_503: Service Unavailable',
         'billing  2        HH:MM:05.678  8 ms   DELIVERED',
         '',
       ].join('\n'),

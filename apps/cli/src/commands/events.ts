@@ -85,7 +85,7 @@ function attemptRow(printer: Printer, adapter: string, attempt: Attempt): string
       attempt.outcome === OutcomeKind.DELIVERED ? 'good' : 'waiting',
       enumName(OutcomeKind, attempt.outcome),
     ),
-    error === undefined ? printable(attempt.receipt) : printable(`${error.code} ${error.message}`),
+    error === undefined ? printable(attempt.receipt) : printable(`${error.code}: ${error.message}`),
   ];
 }
 

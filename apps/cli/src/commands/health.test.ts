@@ -57,7 +57,7 @@ describe('health in words', () => {
       'billing  0.1.0    READY   7        1          90 s    2             OPEN for 12 s: 5 of 6 attempts failed within 60 s; next probe in 3 s',
       'lab      -        FAILED  0        0          -       0             CLOSED for 60 s',
       '',
-      'billing: last error ECONNREFUSED nothing listens there',
+      'billing: last error ECONNREFUSED: nothing listens there',
       'lab: config.baseUrl is missing: set it',
     ]);
   });

@@ -52,6 +52,14 @@ describe('hms-sync publish', () => {
     expect(ids[1]).not.toBe(ids[0]);
   });
 
+  test('publishes the very same content when it is called again', async () => {
+    const fake = await startFake();
+    const again = ['publish', '--type', 'T', '--id', 'i', '--data', '{}', '--address', fake.address];
+    for (let run = 0; run < 2; run++) await runInProcess(...again);
+    expect(fake.published[1]).toEqual(fake.published[0]);
+    expect(fake.published[0]?.event?.time).toBeUndefined();
+  });
+
   test('prints the acceptance and every ack as JSON, one object a line', async () => {
     const fake = await startFake();
     const ended = await runInProcess('publish', '--type', 'T', '--json', '--address', fake.address);
@@ -87,7 +95,7 @@ describe('hms-sync publish', () => {
     const ended = await runInProcess('publish', '--type', 'T', '--address', fake.address);
     expect(ended.exitCode).toBe(ExitCode.failed);
     expect(ended.stderr()).toBe(
-      'hms-sync: billing did not take the event: HTTP_422 no such slot; waits for a person\n',
+      'hms-sync: billing did not take the event: HTTP_422: no such slot; waits for a person\n',
     );
   });
 

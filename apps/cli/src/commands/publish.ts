@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampNow } from '@bufbuild/protobuf/wkt';
 import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
@@ -84,12 +83,12 @@ async function eventOf(options: PublishOptions): Promise<MessageInitShape<typeof
   if (options.type === undefined) throw new Failure('--type is missing, such as --type ProcessUpdated', ExitCode.usage);
   const data = options.data === undefined ? undefined : await readJson(options.data);
   return {
-    // Made here and not by the hub: after a lost answer the same id can be published again.
+    // Made here and not by the hub: after a lost answer the same id can be published again. For the same reason there
+    // is no time: it would make another content of the same event.
     id: options.id ?? randomUUID(),
     type: options.type,
     key: options.key ?? '',
     source: options.source ?? '',
-    time: timestampNow(),
     payload: data === undefined ? { case: undefined } : { case: 'data', value: data },
     dataContentType: data === undefined ? '' : 'application/json',
   };

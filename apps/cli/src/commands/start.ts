@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { becomeNode } from '../become-node.ts';
+import { hubProgram } from '../programs.ts';
 
 /** The word by which main.ts knows that the rest of the command line is the hub's. */
 export const startCommandName = 'start';
@@ -23,6 +24,5 @@ export function addStartCommand(program: Command): void {
  * @param args all that follows `start`, handed over as it is
  */
 export function startHub(args: readonly string[]): void {
-  const hubMain = fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/main'));
-  becomeNode([...process.execArgv, hubMain, ...args]);
+  becomeNode([...process.execArgv, fileURLToPath(hubProgram()), ...args]);
 }

@@ -5,8 +5,8 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { ExitCode, Failure } from '../failure.ts';
 
-// A hub drains within 10 s of losing its parent; a child that is still there then hangs.
-const stopLimitMs = 15_000;
+// A hub takes 20 s at most to finish the attempts that run; a child that is still there after this hangs.
+const stopLimitMs = 30_000;
 
 /** What a child is, and who hears what it says. */
 export interface ChildOptions {
@@ -31,6 +31,7 @@ export class Child {
   readonly ended: Promise<Failure>;
   readonly #process: ChildProcess;
   readonly #readyLine: Promise<string>;
+  #isReady = false;
   #complaint: string | undefined;
 
   constructor(options: ChildOptions) {
@@ -45,7 +46,9 @@ export class Child {
     this.#readyLine = new Promise((resolve) => {
       // Read to its end, so that the pipe never fills up.
       output.on('line', (line) => {
-        if (isReadyLine(line)) resolve(line);
+        if (!isReadyLine(line)) return;
+        this.#isReady = true;
+        resolve(line);
       });
     });
     errors.on('line', (line) => {
@@ -81,6 +84,8 @@ export class Child {
   /** Lets the child finish its work and waits for its end. A child that does not end in time is killed. */
   async stop(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect();
+    // A child that still starts may not listen for the disconnect yet, and has no work to finish.
+    if (!this.#isReady) this.#process.kill('SIGTERM');
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), stopLimitMs);
     await this.ended;
     clearTimeout(timer);

@@ -1,15 +1,17 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type CapturedTerminal, captureTerminal } from '../../test/captured-terminal.ts';
 import { readTraces } from '../../test/traces.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { type DemoOptions, runDemo } from './demo.ts';
+
+// Generous, since other tests may have the processor; nothing waits that long when all is well.
+const patience = { timeout: 10_000 };
 
 let folder: string;
 let traceFile: string;
@@ -26,9 +28,11 @@ beforeEach(async () => {
 
 afterEach(async () => {
   vi.unstubAllEnvs();
-  const endings = (await readTraces(traceFile)).filter(({ pid }) => isAlive(pid));
+  // A test that failed may have left its demo running.
+  stop.abort();
+  const pids = (await readTraces(traceFile)).map(({ pid }) => pid);
+  await vi.waitFor(() => expect(pids.filter(isAlive), 'programs that outlived the demo').toEqual([]), patience);
   await rm(folder, { recursive: true });
-  expect(endings, 'programs that outlived the demo').toEqual([]);
 });
 
 function optionsWith(differences: Partial<DemoOptions> = {}): DemoOptions {
@@ -65,27 +69,20 @@ describe('the demo, once', () => {
     expect(lines[0]).toMatchObject({ state: 'ACCEPTED', event_id: expect.stringMatching(/^[0-9a-f-]{36}$/) });
   });
 
-  test('publishes a new event each time', async () => {
-    await runDemo(optionsWith({ once: true, asJson: true }));
-    await runDemo(optionsWith({ once: true, asJson: true }));
-    const ids = new Set(terminal.jsonLines().map((line) => line.event_id));
-    expect(ids.size).toBe(2);
-  });
-
   test('fails at once when an adapter gave up, and says which and why', async () => {
     vi.stubEnv('FAKE_HUB_MODE', 'billing refuses');
     const failure = await runDemo(optionsWith({ once: true })).catch((error) => error);
     expect(failure).toBeInstanceOf(Failure);
     expect(failure.exitCode).toBe(ExitCode.failed);
-    expect(failure.message).toContain('billing: DEAD_LETTERED, attempt 1, HTTP_503 unavailable');
+    expect(failure.message).toContain('billing: DEAD_LETTERED, attempt 1, HTTP_503: unavailable');
     expect(failure.message).not.toContain('records');
   });
 
   test('fails when the sample does not settle in time, and says what is missing', async () => {
     vi.stubEnv('FAKE_HUB_MODE', 'billing is down');
-    const failure = await runDemo(optionsWith({ once: true, settleLimitMs: 300 })).catch((error) => error);
+    const failure = await runDemo(optionsWith({ once: true, settleLimitMs: 2_000 })).catch((error) => error);
     expect(failure.exitCode).toBe(ExitCode.failed);
-    expect(failure.message).toContain('billing: RETRYING, attempt 3, HTTP_503 unavailable');
+    expect(failure.message).toContain('billing: RETRYING, attempt 3, HTTP_503: unavailable');
   });
 });
 
@@ -104,7 +101,7 @@ describe('the demo, staying up', () => {
       'hub ended',
       'sandbox ended',
     ]);
-    expect(terminal.stderr()).toBe('');
+    expect(terminal.stderr()).toBe('Stopping; once more ends at once.\n');
   });
 
   test('with --json stdout has nothing but JSON, and people find the tour on stderr', async () => {
@@ -122,34 +119,15 @@ describe('the demo, staying up', () => {
     vi.stubEnv('FAKE_HUB_MODE', 'billing is down');
     const demo = runDemo(optionsWith({ tourDelayMs: 50 }));
     await terminal.untilStdoutHas('Ctrl-C ends all');
+    await terminal.untilStdoutHas('RETRYING');
     stop.abort();
     await demo;
-    expect(terminal.stdout()).toContain('RETRYING');
-  });
-
-  test('the curl line of the tour survives a shell', async () => {
-    const demo = runDemo(optionsWith());
-    await terminal.untilStdoutHas('Ctrl-C ends all');
-    stop.abort();
-    await demo;
-    const line = terminal
-      .stdout()
-      .split('\n')
-      .find((text) => text.includes('/sync -H'));
-    // The shell itself takes the line apart.
-    const { stdout } = await promisify(execFile)('sh', ['-c', `${line?.trim().replace(/^curl/, "printf '%s\\n'")}`]);
-    const words = stdout.trim().split('\n');
-    expect(words.slice(1, 4)).toEqual(['-H', 'content-type: application/json', '-d']);
-    expect(JSON.parse(words[4] ?? '')).toMatchObject({
-      type: 'ProcessUpdated',
-      payload: { processId: 'appointment-workflow' },
-    });
   });
 
   test('can be stopped while the hub starts', async () => {
     vi.stubEnv('FAKE_HUB_MODE', 'never ready');
     const demo = runDemo(optionsWith());
-    await vi.waitFor(async () => expect(await readTraces(traceFile)).toHaveLength(2));
+    await vi.waitFor(async () => expect(await readTraces(traceFile)).toHaveLength(2), patience);
     stop.abort();
     await demo;
   });
@@ -165,14 +143,11 @@ describe('the process of a demo', () => {
   }
 
   async function untilBothEnded(): Promise<void> {
-    await vi.waitFor(
-      async () => {
-        const ended = (await readTraces(traceFile)).filter(({ step }) => step === 'ended');
-        expect(ended.map(({ program }) => program).sort()).toEqual(['hub', 'sandbox']);
-        expect(ended.filter(({ pid }) => isAlive(pid))).toEqual([]);
-      },
-      { timeout: 10_000 },
-    );
+    await vi.waitFor(async () => {
+      const ended = (await readTraces(traceFile)).filter(({ step }) => step === 'ended');
+      expect(ended.map(({ program }) => program).sort()).toEqual(['hub', 'sandbox']);
+      expect(ended.filter(({ pid }) => isAlive(pid))).toEqual([]);
+    }, patience);
   }
 
   test('ends as soon as it has failed', async () => {
@@ -205,7 +180,7 @@ describe('programs that fail', () => {
     const failure = await runDemo(optionsWith({ port: 7003 })).catch((error) => error);
     expect(failure.exitCode).toBe(ExitCode.cannotListen);
     expect(failure.message).toBe(
-      'cannot listen on 127.0.0.1:7003: the port is in use\n  Choose another port with --port, or any free one with --port 0.',
+      'cannot listen on 127.0.0.1:7003: the port is in use\n  With dev: --port <port>, or --port 0 for any free one.',
     );
   });
 
@@ -222,37 +197,9 @@ describe('programs that fail', () => {
     expect(failure.message).toBe('the sandbox failed: no port is free');
   });
 
-  test('a data folder that cannot be written is refused before a hub starts', async () => {
-    await writeFile(join(folder, 'data'), 'a file where the folder should be');
-    const failure = await runDemo(optionsWith()).catch((error) => error);
-    expect(failure.exitCode).toBe(ExitCode.dataFolder);
-    expect(failure.message).toMatch(
-      /cannot write to the data folder .*data \(EEXIST\): choose another with --data-dir/,
-    );
-  });
-
   test('shows warnings of the hub as one plain line each', async () => {
     vi.stubEnv('FAKE_HUB_MODE', 'logs');
     await runDemo(optionsWith({ once: true }));
     expect(terminal.stderr()).toBe('hub warn: a slow commit commitMs=812\nhub a line that is no JSON\n');
-  });
-});
-
-describe("the hub's configuration", () => {
-  test('names the adapters with the addresses of the sandbox, and holds no token', async () => {
-    vi.stubEnv('SCHEDULING_TOKEN', 'a-real-token');
-    await runDemo(optionsWith({ once: true }));
-    const yaml = await readFile(join(folder, 'data', 'dev.yaml'), 'utf8');
-    expect(yaml).toContain(
-      [
-        "  - package: '@hms-sync/adapter-scheduling'",
-        '    config:',
-        "      baseUrl: 'http://127.0.0.1:1'",
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: the hub replaces it
-        "      token: '${SCHEDULING_TOKEN}' # read from the environment",
-      ].join('\n'),
-    );
-    expect(yaml).toMatch(/^listen: 127\.0\.0\.1:0$/m);
-    expect(yaml).not.toContain('a-real-token');
   });
 });

@@ -45,6 +45,7 @@ const deathNoticeMs = 1_000;
 export async function runDemo(options: DemoOptions): Promise<void> {
   const { terminal, signal } = options;
   const stopped = rejectionOf(signal);
+  signal.addEventListener('abort', () => terminal.notes.line('Stopping; once more ends at once.'), { once: true });
   const credentials = demoCredentials();
   const onErrorLine = (source: string) => (line: string) => {
     const readable = readableLogLine(line);
@@ -139,13 +140,10 @@ async function failureOf(child: Child): Promise<never> {
 /** The hub's own complaint speaks of its configuration; who runs the demo has options instead. */
 function adviseOnStart(error: unknown): never {
   if (error instanceof Failure && error.exitCode === ExitCode.cannotListen) {
-    throw new Failure(
-      `${error.message}\n  Choose another port with --port, or any free one with --port 0.`,
-      error.exitCode,
-    );
+    throw new Failure(`${error.message}\n  With dev: --port <port>, or --port 0 for any free one.`, error.exitCode);
   }
   if (error instanceof Failure && error.exitCode === ExitCode.dataFolder) {
-    throw new Failure(`${error.message}\n  Choose another data folder with --data-dir.`, error.exitCode);
+    throw new Failure(`${error.message}\n  With dev: --data-dir <folder>.`, error.exitCode);
   }
   throw error;
 }

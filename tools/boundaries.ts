@@ -1,0 +1,161 @@
+/**
+ * Who may import whom. `npm run lint` holds the tree to it (dependency-cruiser, on resolved paths), and
+ * boundaries.test.ts sees every rule refuse. Arrows point inward: edges -> (acks, lanes, the journal's port) -> core.
+ *
+ * Processes are no imports: the command starts the hub by import.meta.resolve('@hms-sync/sync-hub/main'), which is fine.
+ */
+import type { IConfiguration, IForbiddenRuleType } from 'dependency-cruiser';
+
+type Rule = IForbiddenRuleType;
+
+const hub = '^apps/sync-hub/';
+const room = (name: string) => `${hub}src/${name}/`;
+
+/** Tests, benches, shared suites, and what only they use. They may reach for fakes and test tools, sources may not. */
+const proof =
+  '(\\.(test|bench|suite)\\.ts$|^(apps|packages|examples)/[^/]+/(test|sim)/|^[^/]+/test/|/vitest\\.config\\.ts$)';
+const testTools = '(^|/)node_modules/(vitest|fast-check)/';
+
+/** The one file that wires things together; it starts a process, so nobody can import it without starting one. */
+const main = `${hub}src/main\\.ts$`;
+
+/** Beside it: turns every room's errors into exit codes, so it sees every room. */
+const exit = `${hub}src/exit\\.ts$`;
+
+/** Every room of the hub, and what its sources see of the others. What is not named here is refused. */
+const rooms: Record<string, string[]> = {
+  core: [],
+  journal: [room('core')],
+  runtimes: [room('core')],
+  acks: [room('core'), `${room('journal')}journal\\.ts$`],
+  lanes: [room('core'), `${room('journal')}journal\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
+  edges: [room('core'), room('acks'), room('lanes'), `${room('journal')}journal\\.ts$`],
+  config: [room('core'), room('lanes')],
+  telemetry: [],
+};
+
+/** Real implementations behind ports: chosen in main.ts, seen elsewhere only by the files that make them up. */
+const implementations = ['journal/sqlite/', 'runtimes/inline/', 'edges/listener\\.ts$'];
+const proofBeside = `${hub}src/(journal|runtimes|edges)/.*${proof}`;
+
+/** Every project, and the workspace packages that it sees beside itself. What is not named here sees none. */
+const projects: Record<string, string[]> = {
+  'apps/cli': ['proto'],
+  'apps/console': ['proto'],
+  'apps/sync-hub': ['proto', 'packages/adapter-sdk'],
+  bench: ['proto', 'packages/adapter-sdk'],
+  // Its fixtures are adapters.
+  'conformance(?!/fixtures/)': ['proto', 'apps/sandbox'],
+  'conformance/fixtures/packages/[^/]+': ['packages/adapter-sdk'],
+  'examples/[^/]+': ['proto', 'packages/client'],
+  'packages/adapter-(?!sdk/)[^/]+': ['packages/adapter-sdk'],
+  'packages/client': ['proto'],
+};
+
+const anyProject = '^(apps/[^/]+|packages/[^/]+|examples/[^/]+|proto|bench|conformance|tools)/';
+
+const projectRules: Rule[] = Object.entries(projects).map(([project, seen]) => ({
+  name: `${project
+    .replace(/\(\?!.*?\)/, '')
+    .replace('[^/]+', '*')
+    .replaceAll('/', '-')}-sees`,
+  comment: `${project} may import ${seen.join(' and ')} of the workspace, and nothing else`,
+  // $1 is the project itself, whichever it is.
+  from: { path: `^(${project})/` },
+  to: { path: anyProject, pathNot: ['^$1/', ...seen.map((name) => `^${name}/`)] },
+}));
+
+const roomRules: Rule[] = Object.entries(rooms).map(([name, seen]) => ({
+  name: `${name}-sees`,
+  comment: `${name}/ may import ${seen.length === 0 ? 'no other room' : seen.join(', ')} of the hub`,
+  from: { path: room(name), pathNot: proof },
+  to: { path: `${hub}(?!node_modules/)`, pathNot: [room(name), ...seen] },
+}));
+
+const rules: Rule[] = [
+  {
+    name: 'core-imports-nothing',
+    comment: 'core is pure functions and data: it imports core alone, no node: module and no package',
+    from: { path: room('core'), pathNot: proof },
+    to: { pathNot: room('core') },
+  },
+  {
+    name: 'core-tests-import-core',
+    comment: "core's tests need core, its simulation and a test tool, nothing else",
+    from: { path: `${room('core')}.*${proof}` },
+    to: { pathNot: [room('core'), `${hub}sim/`, testTools] },
+  },
+  {
+    name: 'only-breaker-imports-opossum',
+    comment: 'lanes/breaker.ts is the one place that knows how opossum behaves',
+    from: { pathNot: `${room('lanes')}breaker\\.ts$` },
+    to: { path: '(^|/)(@types/)?opossum(/|$)' },
+  },
+  {
+    name: 'main-is-a-process',
+    comment: 'main.ts starts a hub when it is imported: start it as a process',
+    from: {},
+    to: { path: main },
+  },
+  {
+    name: 'only-main-composes',
+    comment: 'implementations are chosen in main.ts: import the port instead',
+    from: { path: hub, pathNot: [main, exit, proofBeside, ...implementations.map((path) => `${hub}src/${path}`)] },
+    to: { path: implementations.map((path) => `${hub}src/${path}`) },
+  },
+  ...roomRules,
+  {
+    name: 'room-sees',
+    comment: 'a room of the hub that tools/boundaries.ts does not name imports no other room',
+    from: { path: `${hub}src/(?!(?:${Object.keys(rooms).join('|')})/)([^/]+)/`, pathNot: proof },
+    to: { path: `${hub}(?!node_modules/)`, pathNot: `${hub}src/$1/` },
+  },
+  ...projectRules,
+  {
+    name: 'project-sees',
+    comment: 'a project that tools/boundaries.ts does not name imports nothing of the workspace',
+    from: { path: anyProject, pathNot: [...Object.keys(projects).map((project) => `^${project}/`), '^tools/'] },
+    to: { path: anyProject, pathNot: '^$1/' },
+  },
+  {
+    name: 'no-way-round-exports',
+    comment: 'another project is imported by its package name, so that its exports are the only door',
+    from: { path: anyProject },
+    to: { path: anyProject, pathNot: '^$1/', dependencyTypes: ['local'] },
+  },
+  {
+    name: 'sources-without-tests',
+    comment: 'what ships imports no test, no fake of a test, no test tool',
+    from: { path: '/src/', pathNot: proof },
+    to: { path: [proof, testTools] },
+  },
+  {
+    name: 'no-circles',
+    comment: 'two files that need each other are one file, or hide a third',
+    from: {},
+    to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+  },
+  {
+    name: 'found',
+    comment: 'an import that cannot be resolved is checked by no rule: is the path right, the package installed?',
+    from: {},
+    to: { couldNotResolve: true },
+  },
+];
+
+export const boundaries: IConfiguration = {
+  forbidden: rules.map((rule) => ({ ...rule, severity: 'error' })),
+  options: {
+    // Reads import types, export types and using declarations; see with-typescript-6.ts.
+    parser: 'tsc',
+    // Types count: an import of a type is an arrow between rooms too.
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: ['(^|/)node_modules/'] },
+    exclude: { path: ['(^|/)dist/', '/\\.reports/'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['@hms-sync/source', 'import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json', '.d.ts'],
+    },
+  },
+};
