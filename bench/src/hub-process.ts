@@ -23,10 +23,11 @@ export async function startHub(options: { readonly adapters: readonly string[] }
   const file = join(folder, 'hms-sync.yaml');
   // JSON is YAML.
   await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', logLevel: 'warn', adapters }));
-  const main = fileURLToPath(process.env.HUBMAIN ?? import.meta.resolve('@hms-sync/sync-hub/main'));
+  const main = fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/main'));
   const child = spawn(process.execPath, [...process.execArgv, main, '--config', file], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
+  if (child.stdout === null) throw new Error('the hub has no stdout to read its address from');
   const lines = createInterface({ input: child.stdout });
   const [line] = await Promise.race([
     once(lines, 'line'),

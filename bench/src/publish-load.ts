@@ -3,7 +3,11 @@ import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
-import { type PublishStreamRequest, PublishStreamRequestSchema, SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import {
+  type PublishStreamRequest,
+  PublishStreamRequestSchema,
+  SyncService,
+} from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { type Percentiles, percentiles } from './percentiles.ts';
 
 export interface PublishLoad {
@@ -70,5 +74,9 @@ export async function publishLoad(load: PublishLoad): Promise<PublishFigures> {
   }
   if (open.size > 0) throw new Error(`${open.size} events were never acknowledged by all adapters`);
   const seconds = (performance.now() - startedAtMs) / 1_000;
-  return { eventsPerSecond: latenciesMs.length / seconds, latencyMs: percentiles(latenciesMs), events: latenciesMs.length };
+  return {
+    eventsPerSecond: latenciesMs.length / seconds,
+    latencyMs: percentiles(latenciesMs),
+    events: latenciesMs.length,
+  };
 }

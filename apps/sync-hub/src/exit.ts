@@ -25,18 +25,27 @@ export function exitBecause(error: unknown): never {
   process.exit(code);
 }
 
-/** Calls back once on SIGTERM, on Ctrl-C, or when a parent that holds an IPC channel is gone; ends at once when asked
- * a second time. */
+/**
+ * Calls back once on SIGTERM, on Ctrl-C, or when a parent that holds an IPC channel is gone. Ends at once on a second
+ * signal, which is a person's impatience; a parent that is gone after it asked is none.
+ */
 export function onStopRequest(stop: (why: string) => Promise<void>): void {
   let stopping = false;
-  const onRequest = (why: string) => {
-    if (stopping) process.exit(ExitCode.FAILED);
+  const begin = (why: string) => {
+    if (stopping) return;
     stopping = true;
     stop(why).then(() => process.exit(ExitCode.OK), exitBecause);
   };
-  process.on('SIGTERM', () => onRequest('SIGTERM'));
-  process.on('SIGINT', () => onRequest('SIGINT'));
-  if (process.connected) process.on('disconnect', () => onRequest('the parent process is gone'));
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopping) process.exit(ExitCode.FAILED);
+    begin(signal);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  const orphaned = () => begin('the parent process is gone');
+  if (process.connected) process.on('disconnect', orphaned);
+  // It had a channel, and its parent went while the hub started.
+  else if (process.connected === false) orphaned();
 }
 
 function explain(error: unknown): { code: number; text: string } {

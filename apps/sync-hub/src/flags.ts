@@ -38,6 +38,10 @@ Prints one line of JSON on stdout when it is ready; logs go to stderr.
 Exit codes: 0 stopped as asked, 1 failed, 2 wrong flags or configuration, 3 cannot listen, 4 data folder unusable.
 `;
 
+function isKnown(name: string): name is keyof typeof OPTIONS {
+  return Object.hasOwn(OPTIONS, name);
+}
+
 /** @throws {FlagError} naming the flag and the nearest right one */
 export function parseFlags(args: readonly string[]): Flags {
   const { values, tokens } = parseArgs({ args: [...args], options: OPTIONS, strict: false, tokens: true });
@@ -45,14 +49,17 @@ export function parseFlags(args: readonly string[]): Flags {
   for (const token of tokens) {
     if (token.kind === 'positional') throw new FlagError(`"${token.value}" is not expected; see --help`);
     if (token.kind !== 'option') continue;
-    const option = OPTIONS[token.name as keyof typeof OPTIONS];
-    if (option === undefined) {
+    if (!isKnown(token.name)) {
       const nearest = nearestName(token.name, known);
       throw new FlagError(
         `unknown flag ${token.rawName}${nearest === undefined ? '; see --help' : `; did you mean --${nearest}?`}`,
       );
     }
-    if (option.type === 'string' && !token.value) throw new FlagError(`--${token.name} needs a value; see --help`);
+    const takesValue = OPTIONS[token.name].type === 'string';
+    if (!takesValue && token.inlineValue) throw new FlagError(`--${token.name} takes no value; see --help`);
+    // What looks like the next flag is one: the value was forgotten. One that begins so is written --flag=-value.
+    const isForgotten = !token.value || (!token.inlineValue && token.value.startsWith('-'));
+    if (takesValue && isForgotten) throw new FlagError(`--${token.name} needs a value; see --help`);
   }
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   return {

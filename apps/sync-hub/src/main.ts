@@ -107,10 +107,6 @@ async function startHub(config: Config, log: Log): Promise<void> {
   // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others.
   void lanes.start().then(() => logAdapters(lanes, log));
 
-  const address = `http://${listener.host.includes(':') ? `[${listener.host}]` : listener.host}:${listener.port}`;
-  log.info({ address, dataDir: config.dataDir, version }, 'ready');
-  process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version })}\n`);
-
   onStopRequest(async (why) => {
     log.info({ why }, 'stopping');
     intake.stop();
@@ -122,6 +118,10 @@ async function startHub(config: Config, log: Log): Promise<void> {
     await journal.close();
     log.info('stopped');
   });
+
+  const address = `http://${listener.host.includes(':') ? `[${listener.host}]` : listener.host}:${listener.port}`;
+  log.info({ address, dataDir: config.dataDir, version }, 'ready');
+  process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version })}\n`);
 }
 
 interface LaneNeeds {

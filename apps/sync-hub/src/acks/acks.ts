@@ -35,6 +35,11 @@ export class Acks {
     return this.#recent.lastCursor;
   }
 
+  /** How many events somebody follows. */
+  get followed(): number {
+    return this.#listeners.size;
+  }
+
   /** Tells records that are on disk, in the order of their cursors. */
   recorded(records: readonly RecordedDelivery[]): void {
     this.#recent.add(records);
@@ -63,8 +68,6 @@ export class Acks {
    */
   async *tail(afterCursor: number, signal: AbortSignal): AsyncGenerator<readonly RecordedDelivery[], void> {
     let cursor = afterCursor;
-    let wake: () => void = () => undefined;
-    signal.addEventListener('abort', () => wake(), { once: true });
     while (!signal.aborted) {
       const recent = this.#recent.after(cursor, PAGE_RECORDS);
       if (recent === undefined) {
@@ -75,12 +78,20 @@ export class Acks {
         cursor = recent.at(-1)?.cursor ?? cursor;
         yield recent;
       } else {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          this.#idleReaders.add(resolve);
-        });
+        await this.#somethingNew(signal);
       }
     }
+  }
+
+  /** Resolves with the next record, or when the signal aborts, and leaves nothing behind. */
+  async #somethingNew(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => resolve();
+    this.#idleReaders.add(wake);
+    signal.addEventListener('abort', wake, { once: true });
+    await promise;
+    signal.removeEventListener('abort', wake);
+    this.#idleReaders.delete(wake);
   }
 
   #tell(seq: number, tell: Tell): void {

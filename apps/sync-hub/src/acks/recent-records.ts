@@ -19,7 +19,7 @@ export class RecentRecords {
   }
 
   add(records: readonly RecordedDelivery[]): void {
-    this.#records.push(...records);
+    for (const record of records) this.#records.push(record);
     // Twice the capacity before anything is moved, so that each record is moved at most once.
     if (this.#records.length < 2 * this.#capacity) return;
     const dropped = this.#records.length - this.#capacity;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { parse, YAMLParseError } from 'yaml';
+import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../lanes/breaker.ts';
@@ -46,6 +47,7 @@ export interface AdapterConfig {
 export interface ConfigSources {
   /** Path of hms-sync.yaml. */
   readonly file: string;
+  /** A variable that is set to nothing counts as not set. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly flags: {
     readonly listen?: string | undefined;
@@ -67,17 +69,41 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
   const path = resolve(file);
   const settings = check(path, parseYaml(path, await readText(path)));
   const folder = dirname(path);
-  const logLevel = flags.logLevel ?? env.HMS_SYNC_LOG_LEVEL ?? settings.logLevel ?? 'info';
-  const dataDir = flags.dataDir ?? env.HMS_SYNC_DATA_DIR;
+  const listen = firstSet([
+    ['--listen', flags.listen],
+    ['HMS_SYNC_LISTEN', env.HMS_SYNC_LISTEN],
+    [`${path}: listen`, settings.listen ?? DEFAULT_LISTEN],
+  ]);
+  const logLevel = firstSet([
+    ['--log-level', flags.logLevel],
+    ['HMS_SYNC_LOG_LEVEL', env.HMS_SYNC_LOG_LEVEL],
+    [`${path}: logLevel`, settings.logLevel ?? 'info'],
+  ]);
+  // A path in the file is meant from the file; one given by hand, from where the hand is.
+  const [, dataDir] = firstSet([
+    ['--data-dir', flags.dataDir && resolve(flags.dataDir)],
+    ['HMS_SYNC_DATA_DIR', env.HMS_SYNC_DATA_DIR && resolve(env.HMS_SYNC_DATA_DIR)],
+    [`${path}: dataDir`, resolve(folder, settings.dataDir ?? '.hms-sync')],
+  ]);
   return Object.freeze({
-    listen: parseListen(flags.listen ?? env.HMS_SYNC_LISTEN ?? settings.listen ?? DEFAULT_LISTEN),
-    // A path in the file is meant from the file; one given by hand, from where the hand is.
-    dataDir: dataDir === undefined ? resolve(folder, settings.dataDir ?? '.hms-sync') : resolve(dataDir),
-    logLevel: parseLogLevel(logLevel),
+    listen: parseListen(...listen),
+    dataDir,
+    logLevel: parseLogLevel(...logLevel),
     eventBytesMax: settings.limits?.eventBytes ?? DEFAULT_EVENT_BYTES,
     adapters: Object.freeze((settings.adapters ?? []).map((adapter, index) => toAdapterConfig(adapter, index, env))),
     folder,
   });
+}
+
+/** A setting's text, with the name of where it comes from, for messages. */
+type Setting = readonly [source: string, text: string];
+
+/** The first that is set; the last always is. An empty text is none: `HMS_SYNC_LISTEN=` says nothing. */
+function firstSet(
+  settings: readonly [...(readonly [source: string, text: string | undefined])[], fallback: Setting],
+): Setting {
+  const found = settings.find((setting): setting is Setting => Boolean(setting[1]));
+  return found ?? (settings.at(-1) as Setting);
 }
 
 async function readText(path: string): Promise<string> {
@@ -88,14 +114,26 @@ async function readText(path: string): Promise<string> {
   }
 }
 
+/** Told by code and place alone: the library's messages quote the file, which may hold a secret. */
 function parseYaml(path: string, text: string): unknown {
-  try {
-    return parse(text, { prettyErrors: true }) ?? {};
-  } catch (cause) {
-    // The library's message goes on with an excerpt of the file, which may hold a secret.
-    const [what] = cause instanceof YAMLParseError ? cause.message.split('\n') : ['it cannot be parsed'];
-    throw new ConfigError(`${path} is no YAML: ${what}`, { cause });
+  // Its warnings would go to stderr by themselves, with an excerpt of the file. What it only warns of is wrong here too.
+  const document = parseDocument(text, { logLevel: 'error' });
+  const [wrong] = [...document.errors, ...document.warnings];
+  if (wrong !== undefined) {
+    const [at] = wrong.linePos ?? [];
+    const place = at === undefined ? '' : ` at line ${at.line}, column ${at.col}`;
+    throw new ConfigError(`${path} is no YAML that the hub reads: ${inWords(wrong.code)}${place}`);
   }
+  try {
+    return document.toJS() ?? {};
+  } catch {
+    throw new ConfigError(`${path} is no YAML that the hub reads: an alias (*name) names nothing or too much`);
+  }
+}
+
+/** BAD_INDENT as "bad indent". */
+function inWords(code: string): string {
+  return code.toLowerCase().replaceAll('_', ' ');
 }
 
 function check(path: string, content: unknown): ConfigFile {
@@ -128,24 +166,25 @@ function toAdapterConfig(
     id: adapter.id,
     config: value,
     missing,
-    delivery: adapter.delivery ?? {},
-    retry: { ...DEFAULT_RETRY, ...adapter.retry } as RetryPolicy,
-    breaker: { ...DEFAULT_BREAKER, ...adapter.breaker } as BreakerPolicy,
+    delivery: Object.freeze(adapter.delivery ?? {}),
+    retry: Object.freeze({ ...DEFAULT_RETRY, ...adapter.retry } as RetryPolicy),
+    breaker: Object.freeze({ ...DEFAULT_BREAKER, ...adapter.breaker } as BreakerPolicy),
   });
 }
 
-function parseListen(text: string): ListenAddress {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2];
+function parseListen(source: string, text: string): ListenAddress {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text);
+  const [, ipv6, name, digits] = match ?? [];
+  const host = ipv6 === undefined || isIPv6(ipv6) ? (ipv6 ?? name) : undefined;
+  const port = Number(digits);
   if (host === undefined || port > 65_535) {
-    throw new ConfigError(`listen: "${text}" is no address; write host:port, such as ${DEFAULT_LISTEN}`);
+    throw new ConfigError(`${source}: "${text}" is no address; write host:port, such as ${DEFAULT_LISTEN}`);
   }
-  return { host, port };
+  return Object.freeze({ host, port });
 }
 
-function parseLogLevel(text: string): Config['logLevel'] {
+function parseLogLevel(source: string, text: string): Config['logLevel'] {
   const level = logLevels.find((known) => known === text);
-  if (level === undefined) throw new ConfigError(`logLevel: "${text}" is none of ${logLevels.join(', ')}`);
+  if (level === undefined) throw new ConfigError(`${source}: "${text}" is none of ${logLevels.join(', ')}`);
   return level;
 }

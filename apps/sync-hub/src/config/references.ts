@@ -1,3 +1,5 @@
+import { ConfigError } from './config-error.ts';
+
 /** What a reference in a configuration resolves to, and what could not be resolved. */
 export interface Resolved {
   readonly value: unknown;
@@ -12,6 +14,7 @@ const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
  * stand in the file. A name that is not set, or set to nothing, is missing: an empty secret is a mistake.
  *
  * @param path where the value stands, for messages
+ * @throws {ConfigError} for a value that lies in itself
  */
 export function resolveReferences(
   value: unknown,
@@ -19,19 +22,24 @@ export function resolveReferences(
   env: Readonly<Record<string, string | undefined>>,
 ): Resolved {
   const missing: string[] = [];
+  // A YAML alias may stand for what it lies in, and that has no end.
+  const around = new Set<object>();
   const resolve = (part: unknown, at: string): unknown => {
     if (typeof part === 'string') {
       return part.replaceAll(REFERENCE, (_reference, name: string) => {
-        const found = env[name];
+        const found = Object.hasOwn(env, name) ? env[name] : undefined;
         if (!found) missing.push(`${at}: the environment variable ${name} is not set; set it and start the hub again`);
         return found ?? '';
       });
     }
-    if (Array.isArray(part)) return part.map((item, index) => resolve(item, `${at}.${index}`));
-    if (typeof part === 'object' && part !== null) {
-      return Object.fromEntries(Object.entries(part).map(([name, item]) => [name, resolve(item, `${at}.${name}`)]));
-    }
-    return part;
+    if (typeof part !== 'object' || part === null) return part;
+    if (around.has(part)) throw new ConfigError(`${at}: an alias (*name) stands for what it lies in; write it out`);
+    around.add(part);
+    const resolved = Array.isArray(part)
+      ? part.map((item, index) => resolve(item, `${at}.${index}`))
+      : Object.fromEntries(Object.entries(part).map(([name, item]) => [name, resolve(item, `${at}.${name}`)]));
+    around.delete(part);
+    return resolved;
   };
-  return { value: resolve(value, path), missing };
+  return { value: resolve(value, path), missing: Object.freeze(missing) };
 }

@@ -50,9 +50,10 @@ export function checkEvent(event: SyncEvent): readonly FieldProblem[] {
 }
 
 function isUnfit(text: string, maxCharacters: number): boolean {
-  return text.length > maxCharacters || CONTROL.test(text);
+  // Half a surrogate pair has no UTF-8 form: it would come back from the disk as another character.
+  return text.length > maxCharacters || CONTROL.test(text) || !text.isWellFormed();
 }
 
 function bounds(maxCharacters: number): string {
-  return `must be at most ${maxCharacters} characters without control characters`;
+  return `must be at most ${maxCharacters} characters without control characters and lone surrogates`;
 }

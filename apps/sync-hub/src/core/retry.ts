@@ -40,6 +40,8 @@ export function longestDelayMs(policy: RetryPolicy): number {
  * @returns milliseconds
  */
 export function backoffMs(policy: RetryPolicy, spent: number, random: number): number {
-  const boundMs = Math.min(policy.capMs, policy.baseMs * 2 ** (spent - 1));
+  // Twelve days are past every cap; without an end to the doubling 0 ms would become NaN.
+  const doublings = Math.min(spent - 1, 30);
+  const boundMs = Math.min(policy.capMs, policy.baseMs * 2 ** doublings);
   return Math.floor(random * boundMs);
 }

@@ -8,6 +8,9 @@ import type { Turn } from './turn.ts';
 /** A page is read while the journal's thread does nothing else; 1,024 rows take it a few milliseconds. */
 const PAGE_DELIVERIES = 1_024;
 
+/** Smaller pages than this are not worth a way to the journal's thread. */
+const WORTHWHILE_DELIVERIES = 128;
+
 /** True while the journal holds deliveries that the lane has not looked at. */
 export function isBehind(state: LaneState): boolean {
   return state.newestSeq > state.fetchedToSeq;
@@ -59,7 +62,7 @@ export function askForMore(turn: Turn): void {
   if (state.draining || state.fetching || !isBehind(state)) return;
   const { window } = state.rules;
   const room = roomOf(state);
-  const isWorthwhile = room.deliveries >= Math.min(PAGE_DELIVERIES, window.deliveries / 2);
+  const isWorthwhile = room.deliveries >= Math.min(WORTHWHILE_DELIVERIES, window.deliveries / 2);
   if (!isWorthwhile || room.bytes < window.bytes / 8) return;
   state.fetching = true;
   const limit = Math.min(PAGE_DELIVERIES, room.deliveries);
@@ -127,7 +130,10 @@ function hasRoom(state: LaneState): boolean {
 
 function fetch(turn: Turn, page: Pick<FetchEffect, 'afterSeq' | 'overflowOf' | 'limit'>): void {
   const { state, effects } = turn;
-  const limitBytes = Math.max(0, roomOf(state).bytes);
+  const { window } = state.rules;
+  // Its share and no more: room that a page keeps is closed to what arrives meanwhile.
+  const shareBytes = Math.ceil((window.bytes / window.deliveries) * page.limit);
+  const limitBytes = Math.max(0, Math.min(shareBytes, roomOf(state).bytes));
   state.awaited.deliveries += page.limit;
   state.awaited.bytes += limitBytes;
   effects.push({ kind: 'fetch', ...page, limitBytes });

@@ -58,7 +58,8 @@ function toBytes({ payload, dataContentType }: PublishedEvent): Uint8Array {
     case undefined:
       return NO_DATA;
     case 'data':
-      return payload.value;
+      // A copy: what was decoded is a view that would hold on to the whole message for as long as the event waits.
+      return new Uint8Array(payload.value);
     case 'json':
       if (dataContentType !== '' && dataContentType !== JSON_CONTENT_TYPE) {
         throw invalid('event.data_content_type', `must be empty or ${JSON_CONTENT_TYPE} when event.json is set`);

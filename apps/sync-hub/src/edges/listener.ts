@@ -66,7 +66,9 @@ export async function listen(address: { host: string; port: number }, handler: R
     session.on('error', () => session.destroy());
   });
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, address)));
+  // For good: a connection that cannot be taken later on, because no file descriptor is left, is told here too, and
+  // must not end the process.
+  server.on('error', (error: NodeJS.ErrnoException) => reject(explain(error, address)));
   server.listen(address.port, address.host, resolve);
   await listening;
   const { port } = server.address() as AddressInfo;

@@ -5,10 +5,12 @@ import { Health } from '@hms-sync/proto/health/v1/health';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { withReadableGrpcMessage } from './grpc-message.ts';
 import type { HttpRoute, NodeResponse } from './http/route.ts';
 import { createGrpcHealth } from './rpc/grpc-health.ts';
 import type { HealthFeed } from './rpc/health-feed.ts';
 import { createHealthService } from './rpc/health-service.ts';
+import { expectRequests, jsonRequestOptions } from './rpc/json-request.ts';
 import { registerReflection } from './rpc/reflection.ts';
 import { refusalInterceptor } from './rpc/refusal-error.ts';
 import { createSyncService, type SyncServiceOptions } from './rpc/sync-service.ts';
@@ -24,7 +26,7 @@ export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them. */
 export function createRouter({ sync, health, routes }: RouterOptions): RequestListener {
-  return connectNodeAdapter({
+  const handler = connectNodeAdapter({
     routes: (router: ConnectRouter) => {
       router.service(SyncService, createSyncService(sync));
       router.service(HealthService, createHealthService(health));
@@ -32,9 +34,11 @@ export function createRouter({ sync, health, routes }: RouterOptions): RequestLi
       // Its rpcs answer UNIMPLEMENTED until they are built.
       router.service(AdminService, {});
       registerReflection(router);
+      expectRequests(router);
     },
     interceptors: [refusalInterceptor],
     readMaxBytes: MESSAGE_BYTES_MAX,
+    jsonOptions: jsonRequestOptions,
     fallback: (request, response) => {
       const path = new URL(request.url ?? '/', 'http://hub').pathname;
       const route = routes.find((candidate) => candidate.path === path);
@@ -43,6 +47,7 @@ export function createRouter({ sync, health, routes }: RouterOptions): RequestLi
       route.handle(request, response);
     },
   });
+  return withReadableGrpcMessage(handler);
 }
 
 function notFound(response: NodeResponse, path: string, routes: readonly HttpRoute[]): void {

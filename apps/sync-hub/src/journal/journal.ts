@@ -14,9 +14,12 @@ import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
  * What every implementation keeps, and journal.suite.ts checks:
  * - Requests take effect in the order in which they were made, and each is all or nothing.
  * - A promise resolves, and an observer is called, only after the change is on disk (fsync returned).
- * - Observers are called in commit order, synchronously one after the other, before the promises of the same commit.
+ * - Observers are called in commit order, synchronously one after the other, before the promises of the same commit;
+ *   within a commit the events first, then the records.
  * - An error while writing is fatal: `onFatal` is called once, every open and later promise rejects with
  *   {@link JournalError} FAILED, and nothing is retried. Only a full disk is not: it refuses new events (`full`).
+ * - What is recorded or saved without a promise once it failed or was closed is dropped: a delivery is then attempted
+ *   again after the next start.
  */
 export interface Journal {
   readonly info: JournalInfo;
@@ -26,7 +29,7 @@ export interface Journal {
 
   /**
    * Adds a step to a delivery's life. Told to the observer once on disk. A lane makes at most one such request for
-   * a delivery at a time.
+   * a delivery at a time. A delivery that does not exist is an error of the caller, and fatal.
    */
   record(record: DeliveryRecord): void;
 
@@ -42,10 +45,10 @@ export interface Journal {
   /** Keeps the latest state of an adapter's breaker, so that it survives a restart. */
   saveBreaker(breaker: StoredBreaker): void;
 
-  /** What is kept about breakers, read once at start. */
+  /** What is kept about breakers, in alphabetical order of the adapters; read once at start. */
   readBreakers(): Promise<readonly StoredBreaker[]>;
 
-  /** How many deliveries of each adapter are not settled, and how many are dead letters. */
+  /** Of each adapter that ever had a delivery, in alphabetical order: how many are not settled, and how many are dead. */
   countDeliveries(): Promise<readonly DeliveryTotals[]>;
 
   /** Sizes and times for the health RPC. */
@@ -101,14 +104,17 @@ export interface FetchRequest {
   readonly upToSeq?: number;
   /** Only of this key; absent: of all keys. */
   readonly key?: string;
-  /** At most so many, and no more once their payloads together exceed limitBytes (but at least one). */
+  /** At most so many, and only while their payloads together stay within limitBytes (but at least one). */
   readonly limit: number;
   readonly limitBytes: number;
 }
 
 export interface FetchResult {
   readonly deliveries: readonly OpenDelivery[];
-  /** Everything up to this seq was looked at: the last delivery's when a limit was met, else upToSeq or the newest. */
+  /**
+   * Everything up to this seq was looked at: the last delivery's when a limit was met, else upToSeq or the newest,
+   * whichever is lower. Never below afterSeq.
+   */
   readonly scannedToSeq: number;
 }
 

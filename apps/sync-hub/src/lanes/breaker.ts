@@ -83,12 +83,13 @@ export class Breaker {
 
   get report(): BreakerReport {
     const isOpen = this.#condition === 'open';
+    const { fires, failures } = this.#opossum.stats;
     return {
       condition: this.#condition,
       sinceMs: this.#sinceMs,
       cause: this.#cause,
-      calls: this.#opossum.stats.fires,
-      failures: this.#opossum.stats.failures,
+      calls: fires,
+      failures,
       nextProbeAtMs: isOpen ? this.#sinceMs + this.#policy.resetTimeoutMs : undefined,
       lastFailure: this.#lastFailure,
     };
@@ -138,7 +139,7 @@ export class Breaker {
       // Its window still holds the failures of the outage, and the next single failure would open it again.
       this.#opossum = this.#createOpossum();
       queueMicrotask(() => opossum.shutdown());
-      this.#changeTo('closed', 'the delivery that was let through got an answer');
+      this.#changeTo('closed', 'an attempt got an answer again');
     });
     return opossum;
   }
@@ -152,7 +153,7 @@ export class Breaker {
 
   #whyOpen(): string {
     const { fires, failures } = this.#opossum.stats;
-    if (this.#condition === 'half_open') return `the delivery that was let through failed: ${this.#lastFailure?.code}`;
+    if (this.#condition === 'half_open') return `tried again, it failed still: ${this.#lastFailure?.code}`;
     if (failures === 0) return this.#cause;
     return `${failures} of ${fires} attempts failed within ${this.#policy.windowMs} ms; the last: ${this.#lastFailure?.code}`;
   }

@@ -33,11 +33,8 @@ export class ContainedRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
-    try {
-      await this.#runtime.close();
-    } catch {
-      // Nothing is delivered to it any more, and the hub goes on stopping.
-    }
+    // Whatever it says, nothing is delivered to it any more, and the hub goes on stopping.
+    await Promise.allSettled([Promise.try(() => this.#runtime.close())]);
   }
 }
 

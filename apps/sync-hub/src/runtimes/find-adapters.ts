@@ -45,8 +45,8 @@ async function findAdapter<Named extends NamedAdapter>(named: Named, folder: str
     return { id, named, manifest: { ...manifest, id } };
   } catch (error) {
     if (!(error instanceof ManifestError)) throw error;
-    // Without a manifest the package's own name is the best that people can recognise it by.
-    return { id: named.id ?? idFromPackage(named.package), named, manifest: error };
+    // Without an id the package's own name is the best that people can recognise it by.
+    return { id: named.id ?? error.id ?? idFromPackage(named.package), named, manifest: error };
   }
 }
 

@@ -25,12 +25,19 @@ export class ManifestError extends Error {
   override readonly name = 'ManifestError';
   /** NO_COMMON_PROTOCOL: the package is well, and made for another hub. TWIN: two adapters have the same id. */
   readonly code: 'NOT_FOUND' | 'INVALID' | 'NO_COMMON_PROTOCOL' | 'TWIN';
+  /** The adapter's id, when the manifest tells at least that: its deliveries must wait under the same name. */
+  readonly id: string | undefined;
 
-  constructor(code: ManifestError['code'], message: string) {
+  constructor(code: ManifestError['code'], message: string, id?: string) {
     super(message);
     this.code = code;
+    this.id = id;
   }
 }
+
+const adapterId = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be 1 to 63 characters of a-z, 0-9 and -, a letter first');
 
 const packageJson = z.object({
   name: z.string(),
@@ -38,7 +45,7 @@ const packageJson = z.object({
   hmsSync: z.object(
     {
       manifest: z.number().int(),
-      id: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be 1 to 63 characters of a-z, 0-9 and -, a letter first'),
+      id: adapterId,
       entry: z
         .string()
         .regex(/^\.($|\/)/, 'must be "." or begin with "./"')
@@ -48,6 +55,9 @@ const packageJson = z.object({
     { error: 'is missing: this package is no HMS-Sync adapter' },
   ),
 });
+
+/** What may be readable of a manifest that is wrong otherwise. */
+const idOnly = z.object({ hmsSync: z.object({ id: adapterId }) });
 
 /**
  * Finds an adapter's package in the node_modules folders from the configuration file's folder upwards, then from
@@ -64,22 +74,26 @@ export async function readManifest(packageName: string, folder: string): Promise
       `the package ${packageName} is not in node_modules of ${folder} or above; install it there: npm install ${packageName}`,
     );
   }
-  const parsed = packageJson.safeParse(await readJson(path));
+  const content = await readJson(path);
+  const id = idOnly.safeParse(content).data?.hmsSync.id;
+  const parsed = packageJson.safeParse(content);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new ManifestError('INVALID', `${path}: ${issue?.path.join('.')} ${issue?.message}`);
+    throw new ManifestError('INVALID', `${path}: ${issue?.path.join('.')} ${issue?.message}`, id);
   }
   const { name, version, hmsSync } = parsed.data;
   if (hmsSync.manifest !== MANIFEST_VERSION) {
     throw new ManifestError(
       'INVALID',
       `${path}: hmsSync.manifest is ${hmsSync.manifest}, this hub reads ${MANIFEST_VERSION}; install another version of ${name} or of the hub`,
+      id,
     );
   }
   if (!hmsSync.protocols.some((protocol) => PROTOCOLS.includes(protocol))) {
     throw new ManifestError(
       'NO_COMMON_PROTOCOL',
       `${name}@${version} speaks adapter protocol ${hmsSync.protocols.join(', ')}, this hub ${PROTOCOLS.join(', ')}; install a version of ${name} that speaks one of the hub's`,
+      id,
     );
   }
   return { id: hmsSync.id, package: name, version, folder: dirname(path), entry: hmsSync.entry };

@@ -19,6 +19,8 @@ export interface SentData<Value> {
   readonly name: string;
 }
 
+const utf8 = new TextEncoder();
+
 export const NO_DATA: CloudEventData = { payload: NO_PAYLOAD, json: undefined };
 
 /**
@@ -44,7 +46,7 @@ export function dataFromBytes({ value, contentType, name }: SentData<Uint8Array>
  */
 export function dataFromJson({ value, contentType, name }: SentData<Json>): CloudEventData {
   if (isJsonType(contentType)) return { payload: jsonPayload(value, contentType), json: value };
-  if (typeof value === 'string') return { payload: { case: 'data', value: Buffer.from(value) }, json: undefined };
+  if (typeof value === 'string') return { payload: { case: 'data', value: utf8.encode(value) }, json: undefined };
   throw wrongData(name, 'must be a string, because its content type is not JSON');
 }
 

@@ -67,5 +67,5 @@ function findKey(
   const attribute = KEY_ATTRIBUTES.find((candidate) => Object.hasOwn(attributes, candidate));
   if (attribute !== undefined) return { key: attributes[attribute] ?? '', name: nameOf(attribute) };
   const found = keyOfPayload(data.json, keyFields);
-  return { key: found?.key ?? '', name: `${dataName}.${found?.field}` };
+  return found === undefined ? { key: '', name: dataName } : { key: found.key, name: `${dataName}.${found.field}` };
 }

@@ -15,7 +15,9 @@ export function keyOfPayload(payload: Json | undefined, keyFields: readonly stri
   if (!isJsonObject(payload)) return undefined;
   for (const field of keyFields) {
     const value = Object.hasOwn(payload, field) ? payload[field] : undefined;
-    if (typeof value === 'number' || (typeof value === 'string' && value !== '')) return { key: String(value), field };
+    const isKey = typeof value === 'number' || (typeof value === 'string' && value !== '');
+    // Half a surrogate pair becomes on disk what it becomes here.
+    if (isKey) return { key: String(value).toWellFormed(), field };
   }
   return undefined;
 }

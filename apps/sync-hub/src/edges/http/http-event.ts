@@ -11,6 +11,8 @@ export interface HttpEvent {
 
 export type Payload = PublishedEvent['payload'];
 
+const utf8 = new TextEncoder();
+
 export const NO_PAYLOAD: Payload = { case: undefined };
 
 /**
@@ -21,7 +23,7 @@ export const NO_PAYLOAD: Payload = { case: undefined };
 export function jsonPayload(value: Json, contentType: string): Payload {
   const isPlain = contentType === '' || contentType === 'application/json';
   if (isPlain && isJsonObject(value)) return { case: 'json', value: value as JsonObject };
-  return { case: 'data', value: Buffer.from(canonicalJson(value)) };
+  return { case: 'data', value: utf8.encode(canonicalJson(value)) };
 }
 
 export function isJsonObject(value: Json | undefined): value is { readonly [name: string]: Json } {

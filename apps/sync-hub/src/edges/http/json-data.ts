@@ -21,30 +21,33 @@ export function parseJson(bytes: Uint8Array): Json {
 }
 
 /**
- * Reads JSON that will be written again. What would then be another value is refused: a number that is changed on the
- * way may be another patient's.
+ * Reads JSON that will be written again. A whole number that would then be another is refused: it may be a patient's.
+ * JavaScript itself writes none of these.
  *
  * @throws {JsonDataError}
  */
 export function parseExactJson(bytes: Uint8Array): Json {
   const text = decode(bytes);
   const value = parseText(text);
-  // In exponent notation a large number is meant to be rounded; in full it is somebody's id.
-  const hasManyDigits = /\d{16}/.test(text);
+  let holdsLargeNumber = false;
   // Level by level and not by recursion: the nesting is the sender's choice.
   let level: Json[] = [value];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > NESTING_MAX) throw new JsonDataError(`is nested deeper than ${NESTING_MAX} levels`);
-    if (hasManyDigits && level.some(isInexact)) {
-      throw new JsonDataError('holds a whole number past 2^53, which JSON readers round; send it as a string');
-    }
+    holdsLargeNumber ||= level.some((member) => Number.isInteger(member) && !Number.isSafeInteger(member));
     level = level.flatMap(membersOf);
   }
+  if (holdsLargeNumber) JSON.parse(text, refuseRounded);
   return value;
 }
 
-function isInexact(value: Json): boolean {
-  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
+/** Looks at a number as it was written; in exponent notation it was meant to be rounded. */
+function refuseRounded(_name: string, value: unknown, written?: { readonly source?: string }): unknown {
+  const isRounded = Number.isInteger(value) && !Number.isSafeInteger(value) && written?.source !== String(value);
+  if (isRounded && /^-?\d+$/.test(written?.source ?? '')) {
+    throw new JsonDataError('holds a whole number past 2^53 that readers of JSON round; send it as a string');
+  }
+  return value;
 }
 
 function membersOf(value: Json): readonly Json[] {

@@ -12,15 +12,16 @@ export interface ReadBodyBounds {
 }
 
 /**
- * Reads a request's body to its end, over HTTP/1.1 and HTTP/2 alike. When it rejects, the rest is left to the caller.
+ * Reads a request's body to its end, over HTTP/1.1 and HTTP/2 alike, into memory of its own: it goes on to other threads,
+ * where a Buffer would drag its whole pool along. When it rejects, the rest is left to the caller.
  *
  * @throws {Refusal} REQUEST_TOO_LARGE, before anything is read when the client says how much comes; REQUEST_TOO_SLOW
  * @throws {ClientGone}
  */
-export async function readBody(request: NodeRequest, bounds: ReadBodyBounds): Promise<Buffer> {
+export async function readBody(request: NodeRequest, bounds: ReadBodyBounds): Promise<Uint8Array> {
   const { sizeBytesMax, withinMs } = bounds;
   if (Number(request.headers['content-length'] ?? 0) > sizeBytesMax) throw tooLarge(sizeBytesMax);
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   const onData = (chunk: Buffer) => {
@@ -28,9 +29,9 @@ export async function readBody(request: NodeRequest, bounds: ReadBodyBounds): Pr
     if (sizeBytes > sizeBytesMax) reject(tooLarge(sizeBytesMax));
     else chunks.push(chunk);
   };
-  // Over HTTP/2 a body that the client broke off ends like a complete one.
-  const onEnd = () => (request.aborted ? onGone() : resolve(Buffer.concat(chunks)));
+  const onEnd = () => resolve(new Uint8Array(Buffer.concat(chunks)));
   const onGone = () => reject(new ClientGone('the client went away while it sent its request'));
+  // Over HTTP/2 a body that the client broke off ends like a complete one, but is aborted before.
   request.on('data', onData).on('end', onEnd).on('aborted', onGone).on('error', onGone).on('close', onGone);
   const timer = setTimeout(() => reject(tooSlow(withinMs)), withinMs);
   try {

@@ -32,5 +32,5 @@ function readData(sent: { data: Json | undefined; base64: Json | undefined; cont
 function decodeBase64(text: Json): Uint8Array {
   const isBase64 = typeof text === 'string' && text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
   if (!isBase64) throw wrongData('data_base64', 'must be base64 with its padding');
-  return Buffer.from(text, 'base64');
+  return new Uint8Array(Buffer.from(text, 'base64'));
 }

@@ -24,8 +24,12 @@ export interface SyncRouteOptions extends SyncServiceOptions {
 const BODY_BOUNDS: ReadBodyBounds = { sizeBytesMax: 4 * 1024 * 1024, withinMs: 30_000 };
 
 /**
- * POST /sync: one event a request, `{type, payload}` or a CloudEvent, for callers without gRPC. Answers when every
- * adapter has it, or after the wait. docs/publish.md says it in words.
+ * POST /sync: one event a request, `{type, payload}` or a CloudEvent, for callers without gRPC.
+ *
+ * Waits for every adapter, at most 10 s or `?wait=<seconds>s`, then answers with where the event stands at each:
+ * 200 `{"status":"ok"}`, 202 `{"status":"pending"}` while some still try, 502 `{"status":"failed"}` when one ended
+ * without success. Anything else is `{"status":"refused"}` with a reason of docs/errors.md. A caller who goes away
+ * takes nothing back.
  */
 export function createSyncRoute(options: SyncRouteOptions): HttpRoute {
   return {
@@ -39,7 +43,7 @@ export function createSyncRoute(options: SyncRouteOptions): HttpRoute {
 async function serve(options: SyncRouteOptions, request: NodeRequest, response: NodeResponse): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  // Unheard, a connection that breaks would end the process.
+  // An error event that nobody hears ends the process.
   response.on('error', () => gone.abort());
   try {
     answerJson(request, response, await publish(options, request, gone.signal));
@@ -57,8 +61,9 @@ async function publish(options: SyncRouteOptions, request: NodeRequest, gone: Ab
   const format = syncFormat(headers);
   const body = await readBody(request, bodyBounds);
   const { event, names } = readSyncEvent(format, { headers, body, keyFields });
-  // What the event says of its trace goes before what proxies say.
-  const attributes = { ...traceAttributes(headers), ...event.attributes };
+  // The trace that the event names is where it began; the request's is only its last step.
+  const namesTrace = event.attributes.traceparent !== undefined;
+  const attributes = namesTrace ? event.attributes : { ...traceAttributes(headers), ...event.attributes };
   const intaken = await intake.accept({ ...event, attributes }).catch((error: unknown) => {
     throw error instanceof Refusal ? inWordsOf(names, error) : error;
   });

@@ -43,7 +43,13 @@ export class EventFeed {
     const progress = new Map(events.map((event) => [event.seq, new Progress(event.adapters, until)]));
     const mailbox = new Mailbox<Tell>({ capacity: UNREAD_MAX_PER_EVENT * events.length, signal });
     // Listening begins before anything is read, so that nothing falls between the two.
-    const unfollow = events.map((event) => acks.follow(event.seq, (tell) => mailbox.put(tell)));
+    // HELD counts only from when it is looked up below: until then it may be over before it is told.
+    let knowsHeld = false;
+    const unfollow = events.map((event) =>
+      acks.follow(event.seq, (tell) => {
+        if (tell.kind === 'recorded' || knowsHeld) mailbox.put(tell);
+      }),
+    );
     let seenCursor = afterCursor ?? 0;
     const toAcks = (tells: readonly Tell[]) => tells.map((tell) => toAck(tell, cursors, acks.lastCursor));
     const follow = (tells: readonly Tell[]) => {
@@ -58,6 +64,7 @@ export class EventFeed {
       seenCursor = Math.max(seenCursor, history.at(-1)?.record.cursor ?? 0);
       if (unseen.length > 0) yield toAcks(unseen);
 
+      knowsHeld = true;
       const held = events.flatMap((event) => {
         const known = stored.find((other) => other.event.seq === event.seq)?.deliveries ?? [];
         const awaited = progress.get(event.seq);

@@ -15,7 +15,10 @@ export function createGrpcHealth(feed: HealthFeed): ServiceImpl<typeof GrpcHealt
   return {
     check({ service }) {
       const status = statuses(feed.now()).get(service);
-      if (status === undefined) throw new ConnectError(`unknown service ${JSON.stringify(service)}`, Code.NotFound);
+      if (status === undefined) {
+        // Cut: a status travels in a header, and a name may be as long as a message.
+        throw new ConnectError(`unknown service ${JSON.stringify(service.slice(0, 128))}`, Code.NotFound);
+      }
       return { status };
     },
     list() {

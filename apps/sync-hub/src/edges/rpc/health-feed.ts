@@ -8,12 +8,13 @@ import {
   type Health,
   HealthSchema,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
-import { Mailbox } from '../../acks/mailbox.ts';
+import { Mailbox, MailboxOverflow } from '../../acks/mailbox.ts';
 import type { JournalInfo, JournalStatistics } from '../../journal/journal.ts';
 import type { BreakerReport } from '../../lanes/breaker.ts';
 import type { Lane } from '../../lanes/lane.ts';
 import type { LaneHealth } from '../../lanes/lane-health.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
+import { Refusal } from '../refusal.ts';
 import { deliveryError } from './ack-message.ts';
 
 export interface HealthFeedOptions {
@@ -97,17 +98,27 @@ export class HealthFeed {
     if (this.#watchers.size > 0) this.#tell(this.now());
   }
 
-  /** How it stands now, then again on each change and at least every 10 s, until the signal aborts. */
+  /**
+   * How it stands now, then again on each change and at least every 10 s, until the signal aborts.
+   *
+   * @throws {Refusal} READER_TOO_SLOW
+   */
   async *watch(signal: AbortSignal): AsyncGenerator<Health, void> {
     const mailbox = new Mailbox<Health>({ capacity: UNREAD_MAX, signal });
+    const first = this.now();
+    // While nobody watched nothing was told, so this is what the next look compares with.
+    if (this.#watchers.size === 0) this.#remember(first);
     this.#watchers.add(mailbox);
     try {
-      yield this.now();
+      yield first;
       for (;;) {
         const healths = await mailbox.take();
         if (healths.length === 0) return;
         yield* healths;
       }
+    } catch (error) {
+      if (!(error instanceof MailboxOverflow)) throw error;
+      throw new Refusal('READER_TOO_SLOW', 'the health was not read in time; watch it again');
     } finally {
       this.#watchers.delete(mailbox);
     }
@@ -122,9 +133,13 @@ export class HealthFeed {
   }
 
   #tell(health: Health): void {
+    this.#remember(health);
+    for (const watcher of this.#watchers) watcher.put(health);
+  }
+
+  #remember(health: Health): void {
     this.#lastTold = health;
     this.#lastToldAtMs = performance.now();
-    for (const watcher of this.#watchers) watcher.put(health);
   }
 }
 

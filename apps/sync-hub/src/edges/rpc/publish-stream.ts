@@ -4,9 +4,10 @@ import type {
   PublishResultSchema,
   PublishStreamRequest,
   PublishStreamResponseSchema,
+  PublishUntil,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { Mailbox } from '../../acks/mailbox.ts';
-import { Progress } from '../../acks/progress.ts';
+import { Mailbox, MailboxOverflow } from '../../acks/mailbox.ts';
+import { Progress, type Until } from '../../acks/progress.ts';
 import type { Tell } from '../../acks/tell.ts';
 import type { PublishedEvent } from '../event-message.ts';
 import type { Intaken } from '../intake.ts';
@@ -27,8 +28,10 @@ type Item = { readonly kind: 'result'; readonly result: Result } | { readonly ki
 
 /** Events of one stream that are not settled: enough to keep every lane's window full of one publisher's work. */
 const UNSETTLED_MAX = 4_096;
-/** What the window's events can have to tell: results, and acks of 16 adapters with some retries each. */
-const UNREAD_MAX = UNSETTLED_MAX * 32;
+/** With so many results and acks unread the hub reads no more events: who writes without reading is slowed. */
+const UNREAD_ENOUGH = UNSETTLED_MAX * 4;
+/** What the window's events can have to tell besides: results, and acks of 16 adapters with some retries each. */
+const UNREAD_MAX = UNREAD_ENOUGH + UNSETTLED_MAX * 32;
 const EVENTS_PER_MESSAGE_MAX = 1_000;
 /** About 200 KiB of acks: large enough to be cheap, small enough that the reader sees the first ones soon. */
 const ITEMS_PER_MESSAGE_MAX = 1_024;
@@ -43,13 +46,14 @@ export async function* publishStream(
   const reading = publisher.readAll();
   try {
     for (;;) {
-      const items = await publisher.mailbox.take();
+      const items = await publisher.take();
       if (items.length === 0) break;
       for (let start = 0; start < items.length; start += ITEMS_PER_MESSAGE_MAX) {
         yield toMessage(items.slice(start, start + ITEMS_PER_MESSAGE_MAX));
       }
     }
-    const failure = await reading;
+    // A caller who has gone may never end its requests, and nobody is there to hear why reading ended.
+    const failure = options.signal.aborted ? undefined : await reading;
     if (failure !== undefined) throw failure;
   } finally {
     stop.abort();
@@ -58,17 +62,21 @@ export async function* publishStream(
 }
 
 class StreamPublisher {
-  readonly mailbox: Mailbox<Item>;
   readonly #options: PublishStreamOptions;
-  readonly #unfollow = new Set<() => void>();
+  readonly #mailbox: Mailbox<Item>;
+  /** What ends the listening to each event that is not settled, and the place after which all of its records are. */
+  readonly #followed = new Map<() => void, number>();
+  #told: Promise<void> = Promise.resolve();
   #unsettled = 0;
+  #unread = 0;
   #index = 0n;
+  #resumeFrom = 0;
   #readEverything = false;
   #roomAgain: () => void = () => undefined;
 
   constructor(options: PublishStreamOptions, signal: AbortSignal) {
     this.#options = options;
-    this.mailbox = new Mailbox({ capacity: UNREAD_MAX, signal });
+    this.#mailbox = new Mailbox({ capacity: UNREAD_MAX, signal });
     signal.addEventListener('abort', () => this.#roomAgain(), { once: true });
   }
 
@@ -79,16 +87,16 @@ class StreamPublisher {
       for await (const request of this.#options.requests) {
         if (request.events.length > EVENTS_PER_MESSAGE_MAX) throw tooMany(request.events.length);
         for (const event of request.events) {
-          while (this.#unsettled >= UNSETTLED_MAX && !this.mailbox.isClosed) await this.#room();
-          if (this.mailbox.isClosed) return undefined;
-          this.#unsettled += 1;
-          void this.#publish(event, this.#index, request);
-          this.#index += 1n;
+          while (this.#isFull && !this.#mailbox.isClosed) await this.#room();
+          if (this.#mailbox.isClosed) return undefined;
+          this.#publish(event, request);
         }
       }
       return undefined;
     } catch (error) {
-      this.mailbox.close();
+      // What became of the events before the fault is told first.
+      await this.#told;
+      this.#mailbox.close();
       return error;
     } finally {
       this.#readEverything = true;
@@ -96,57 +104,106 @@ class StreamPublisher {
     }
   }
 
+  /**
+   * Takes all that there is to tell, waiting while there is nothing; empty at the end.
+   *
+   * @throws {Refusal} READER_TOO_SLOW
+   */
+  async take(): Promise<readonly Item[]> {
+    const items = await this.#mailbox.take().catch((error: unknown) => {
+      throw error instanceof MailboxOverflow ? tooSlow(this.#options.cursors.encode(this.#resumeFrom)) : error;
+    });
+    this.#unread -= items.length;
+    this.#roomAgain();
+    return items;
+  }
+
   /** Stops listening to what is not settled. */
   forget(): void {
-    for (const unfollow of this.#unfollow) unfollow();
-    this.#unfollow.clear();
+    for (const unfollow of this.#followed.keys()) unfollow();
+    this.#followed.clear();
   }
 
-  async #publish(event: PublishedEvent, index: bigint, { until }: PublishStreamRequest): Promise<void> {
-    const { intake, cursors } = this.#options;
-    try {
-      const intaken = await intake.accept(event);
-      this.#putResult({ index, result: { case: 'accepted', value: toAccepted(intaken, cursors) } });
-      const progress = new Progress(intaken.event.adapters, toUntil(until));
-      if (progress.isDone) this.#settle();
-      else if (intaken.duplicate) await this.#tellDuplicate(intaken, progress);
-      else this.#follow(intaken, progress);
-    } catch (error) {
-      if (!(error instanceof Refusal)) this.#options.onFault(error);
-      const refusal = error instanceof Refusal ? error : unexpected();
-      this.#putResult({ index, result: { case: 'refused', value: refusedMessage(refusal) } });
-      this.#settle();
-    }
+  get #isFull(): boolean {
+    return this.#unsettled >= UNSETTLED_MAX || this.#unread >= UNREAD_ENOUGH;
   }
 
-  #follow({ event }: Intaken, progress: Progress): void {
+  /** Hands an event to the journal now; its result is told after those of the events before it. */
+  #publish(event: PublishedEvent, { until }: PublishStreamRequest): void {
+    const index = this.#index;
+    this.#index += 1n;
+    this.#unsettled += 1;
+    const accepting = this.#options.intake.accept(event).then(
+      (intaken) => ({ intaken }),
+      (error: unknown) => ({ error }),
+    );
+    // The journal answers in the order it was asked, so waiting for those before costs no time; a refusal, which did
+    // not go to the journal, waits for them.
+    this.#told = this.#told.then(async () => {
+      const accepted = await accepting;
+      if ('error' in accepted) this.#tellRefused(index, accepted.error);
+      else this.#tellAccepted(index, accepted.intaken, until);
+    });
+  }
+
+  #tellAccepted(index: bigint, intaken: Intaken, until: PublishUntil): void {
+    // The caller went while the journal wrote: nobody would ever end the listening.
+    if (this.#mailbox.isClosed) return;
+    this.#putResult({ index, result: { case: 'accepted', value: toAccepted(intaken, this.#options.cursors) } });
+    const progress = new Progress(intaken.event.adapters, toUntil(until));
+    if (progress.isDone) this.#settle();
+    else if (intaken.duplicate) void this.#tellDuplicate(intaken, progress.until);
+    else this.#follow(intaken, progress);
+  }
+
+  #tellRefused(index: bigint, error: unknown): void {
+    if (!(error instanceof Refusal)) this.#options.onFault(error);
+    const refusal = error instanceof Refusal ? error : unexpected();
+    this.#putResult({ index, result: { case: 'refused', value: refusedMessage(refusal) } });
+    this.#settle();
+  }
+
+  #follow({ event, lastCursor }: Intaken, progress: Progress): void {
     const { acks, cursors } = this.#options;
     const unfollow = acks.follow(event.seq, (tell: Tell) => {
       progress.take(tell);
-      this.mailbox.put({ kind: 'ack', ack: toAck(tell, cursors, acks.lastCursor) });
+      this.#put({ kind: 'ack', ack: toAck(tell, cursors, acks.lastCursor) });
       if (!progress.isDone) return;
       unfollow();
-      this.#unfollow.delete(unfollow);
+      this.#followed.delete(unfollow);
       this.#settle();
     });
-    this.#unfollow.add(unfollow);
-    for (const ack of heldNow(this.#options, { event, progress, stored: [] })) this.mailbox.put({ kind: 'ack', ack });
+    this.#followed.set(unfollow, lastCursor);
+    for (const ack of heldNow(this.#options, { event, progress, stored: [] })) this.#put({ kind: 'ack', ack });
   }
 
-  async #tellDuplicate(intaken: Intaken, progress: Progress): Promise<void> {
+  async #tellDuplicate({ event, lastCursor }: Intaken, until: Until): Promise<void> {
     const stop = new AbortController();
     const unfollow = () => stop.abort();
-    this.#unfollow.add(unfollow);
-    const until = progress.until;
-    const { event, lastCursor } = intaken;
-    const feed = this.#options.feed.read({ events: [event], until, afterCursor: lastCursor, signal: stop.signal });
-    for await (const batch of feed) for (const ack of batch) this.mailbox.put({ kind: 'ack', ack });
-    this.#unfollow.delete(unfollow);
+    this.#followed.set(unfollow, lastCursor);
+    try {
+      const feed = this.#options.feed.read({ events: [event], until, afterCursor: lastCursor, signal: stop.signal });
+      for await (const batch of feed) for (const ack of batch) this.#put({ kind: 'ack', ack });
+    } catch (error) {
+      // The event is accepted all the same; its acks can be watched again.
+      this.#options.onFault(error);
+    }
+    this.#followed.delete(unfollow);
     this.#settle();
   }
 
   #putResult(result: Result): void {
-    this.mailbox.put({ kind: 'result', result });
+    this.#put({ kind: 'result', result });
+  }
+
+  #put(item: Item): void {
+    if (this.#mailbox.isClosed) return;
+    this.#mailbox.put(item);
+    this.#unread += 1;
+    // It ran over: what is told from here on is lost to the caller, and comes after this place.
+    if (this.#mailbox.isClosed) {
+      this.#resumeFrom = Math.min(this.#options.acks.lastCursor, ...this.#followed.values());
+    }
   }
 
   #settle(): void {
@@ -156,7 +213,7 @@ class StreamPublisher {
   }
 
   #closeWhenDone(): void {
-    if (this.#readEverything && this.#unsettled === 0) this.mailbox.close();
+    if (this.#readEverything && this.#unsettled === 0) this.#mailbox.close();
   }
 
   #room(): Promise<void> {
@@ -176,6 +233,11 @@ function toMessage(items: readonly Item[]): MessageInitShape<typeof PublishStrea
 function tooMany(count: number): Refusal {
   const description = `holds ${count}, at most ${EVENTS_PER_MESSAGE_MAX} are taken in one message; send them in several`;
   return new Refusal('REQUEST_INVALID', `events ${description}`, { fields: [{ field: 'events', description }] });
+}
+
+function tooSlow(cursor: string): Refusal {
+  const message = `results and acks were not read in time; publish what has no result again, and watch acks from the cursor ${cursor}`;
+  return new Refusal('READER_TOO_SLOW', message, { metadata: { cursor } });
 }
 
 /** A fault of the hub's own. The event may be on disk: publishing it again with its id tells. */

@@ -112,10 +112,16 @@ export async function waitForSettled(
   waitMs: number,
   callerSignal: AbortSignal,
 ): Promise<Pick<EventStatus, 'settled' | 'acks'>> {
-  const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(waitMs)]);
-  const feed = options.feed.read({ ...feedRequest(intaken, 'settled'), signal });
-  for await (const _batch of feed) {
-    // Only the end matters here: what is known then is read afterwards.
+  const timeIsUp = new AbortController();
+  // A timer that is taken back: AbortSignal.timeout would hold on to each caller until its wait is over.
+  const timer = setTimeout(() => timeIsUp.abort(), waitMs);
+  const signal = AbortSignal.any([callerSignal, timeIsUp.signal]);
+  try {
+    for await (const _batch of options.feed.read({ ...feedRequest(intaken, 'settled'), signal })) {
+      // Only the end matters here: what is known then is read afterwards.
+    }
+  } finally {
+    clearTimeout(timer);
   }
   const status = await readStatus(options, intaken.event.id);
   if (status === undefined) throw unknownEvent(intaken.event.id);

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
-const KILLS = 8;
+const KILLS = 5;
 const writer = fileURLToPath(new URL('./crash-writer.ts', import.meta.url));
 const silent = { observer: { accepted() {}, recorded() {} }, onFatal() {} };
 

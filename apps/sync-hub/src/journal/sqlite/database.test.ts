@@ -106,6 +106,17 @@ it('refuses the database of another program, and leaves it as it is', async () =
   expect(readFileSync(path).equals(content)).toBe(true);
 });
 
+it('finishes a journal whose first start was killed before its tables stood', async () => {
+  const folder = useFolder();
+  const database = new DatabaseSync(join(folder, 'journal.db'));
+  database.exec('PRAGMA journal_mode = wal');
+  database.close();
+  expect(statSync(join(folder, 'journal.db')).size).toBeGreaterThan(0);
+  const journal = await openJournal(folder);
+  expect((await journal.accept(sampleAccept(sampleEvent('a')))).kind).toBe('accepted');
+  await journal.close();
+});
+
 it('refuses a journal of a newer hub', async () => {
   const folder = useFolder();
   await changedJournal(folder, 'PRAGMA user_version = 999');

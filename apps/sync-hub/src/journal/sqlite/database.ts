@@ -33,8 +33,8 @@ export function openDatabase(folderName: string): OpenedDatabase {
     // index needs no file, for which a full disk would have no room.
     apply(database, { name: 'locking_mode', value: 'exclusive' });
     const version = requireJournal(database, path);
-    apply(database, { name: 'journal_mode', value: 'wal' });
     apply(database, { name: 'synchronous', value: 2 });
+    apply(database, { name: 'journal_mode', value: 'wal' });
     // The thread checkpoints by itself (checkpoint.ts): SQLite would swallow the errors of an automatic one.
     apply(database, { name: 'wal_autocheckpoint', value: 0 });
     apply(database, { name: 'foreign_keys', value: 1 });
@@ -109,7 +109,8 @@ function syncFolder(folder: string): void {
 /** The file's version: 0 for a new one. Looks before anything is changed, so that a foreign file stays as it is. */
 function requireJournal(database: DatabaseSync, path: string): number {
   const version = readNumber(database, 'PRAGMA user_version');
-  if (readNumber(database, 'PRAGMA page_count') === 0) return version;
+  // An empty file, or one whose first start was killed before its tables stood.
+  if (readNumber(database, 'SELECT count(*) FROM sqlite_schema') === 0) return 0;
   if (readNumber(database, 'PRAGMA application_id') !== APPLICATION_ID) {
     throw new JournalError(
       'UNREADABLE',

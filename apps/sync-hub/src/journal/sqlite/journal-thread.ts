@@ -63,7 +63,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
 
   const take = (message: ToThread): void => {
     if (message.kind === 'close') isClosing = true;
-    else waiting.push(...unpackRequests(message));
+    else for (const request of unpackRequests(message)) waiting.push(request);
   };
 
   const takeAllThatArrived = (): void => {

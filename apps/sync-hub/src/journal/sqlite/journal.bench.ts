@@ -144,13 +144,8 @@ function elapse(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
 }
 
+/** Run by itself it prints one result as a line of JSON: `journal.bench.ts <outstanding> <seconds>`. */
 if (import.meta.main) {
-  for (const outstanding of [1, 64, 1_024]) {
-    const result = await benchJournal({ outstanding, durationMs: 5_000, warmUpMs: 2_000 });
-    console.log(
-      `${String(outstanding).padStart(5)} outstanding: ${result.eventsPerSecond} events/s, accept p50 ` +
-        `${result.acceptP50Ms.toFixed(2)} ms, p99 ${result.acceptP99Ms.toFixed(2)} ms, ` +
-        `commit p50 ${result.commitP50Ms.toFixed(2)} ms, caller's CPU ${(100 * result.callerCpu).toFixed(0)} %`,
-    );
-  }
+  const [outstanding = 1_024, seconds = 5] = process.argv.slice(2).map(Number);
+  console.log(JSON.stringify(await benchJournal({ outstanding, durationMs: seconds * 1_000, warmUpMs: 1_000 })));
 }

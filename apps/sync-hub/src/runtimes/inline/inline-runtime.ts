@@ -8,11 +8,18 @@ import { loadDefinition } from './load-definition.ts';
 /** An adapter that hangs at import would else never be told to have failed. */
 const LOAD_TIMEOUT_MS = 10_000;
 
+/** An error's message is for one line of a log. */
+const REASON_MAX_CHARACTERS = 512;
+/** Shorter values are words such as `on` or `80`, which a message needs for its own sentence. */
+const SECRET_MIN_CHARACTERS = 4;
+
 export interface InlineRuntimeOptions {
   readonly manifest: Manifest;
   /** The adapter's part of the configuration, secrets in clear. */
   readonly config: unknown;
   readonly log: AdapterLog;
+  /** How long importing the adapter may take; 10 s by default. */
+  readonly loadTimeoutMs?: number;
 }
 
 /**
@@ -23,23 +30,27 @@ export class InlineRuntime implements Runtime {
   readonly kind = 'inline';
   readonly #options: InlineRuntimeOptions;
   #host: AdapterHost | undefined;
+  #closed = false;
 
   constructor(options: InlineRuntimeOptions) {
     this.#options = options;
   }
 
   async start(): Promise<RuntimeStart> {
-    const { manifest, config, log } = this.#options;
+    const { manifest, config, log, loadTimeoutMs = LOAD_TIMEOUT_MS } = this.#options;
     try {
-      const definition = await withinLoadTime(loadDefinition(manifest));
+      const definition = await withinTime(loadTimeoutMs, loadDefinition(manifest));
+      if (this.#closed) return { kind: 'failed', reason: 'the hub stopped while the adapter was being loaded' };
       const host = createAdapterHost(definition, { adapter: { id: manifest.id, version: manifest.version }, log });
+      // Known before it is configured, so that closing meanwhile closes what is being opened.
+      this.#host = host;
       const diagnostics = await host.configure(config);
       if (diagnostics.length > 0) {
+        this.#host = undefined;
         await host.close();
         const wrong = diagnostics.map(({ path, message }) => `config${path && `.${path}`}: ${message}`).join('; ');
         return { kind: 'failed', reason: `${wrong}; mend the adapter's configuration and restart the hub` };
       }
-      this.#host = host;
       const { accepts, delivery } = host.description;
       return {
         kind: 'ready',
@@ -50,7 +61,7 @@ export class InlineRuntime implements Runtime {
     } catch (error) {
       return {
         kind: 'failed',
-        reason: `${manifest.package}@${manifest.version} could not be loaded: ${describe(error)}`,
+        reason: `${manifest.package}@${manifest.version} could not be loaded: ${withoutStrings(describe(error), config)}`,
       };
     }
   }
@@ -82,6 +93,7 @@ export class InlineRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#host?.close();
   }
 }
@@ -109,12 +121,9 @@ function fromAdapter(outcome: AdapterOutcome): Outcome {
   }
 }
 
-async function withinLoadTime<Value>(loading: Promise<Value>): Promise<Value> {
+async function withinTime<Value>(limitMs: number, loading: Promise<Value>): Promise<Value> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new Error(`it did not finish importing within ${LOAD_TIMEOUT_MS} ms`)),
-    LOAD_TIMEOUT_MS,
-  );
+  const timer = setTimeout(() => reject(new Error(`it did not finish importing within ${limitMs} ms`)), limitMs);
   try {
     return await Promise.race([loading, late]);
   } finally {
@@ -122,7 +131,26 @@ async function withinLoadTime<Value>(loading: Promise<Value>): Promise<Value> {
   }
 }
 
-/** What an adapter throws at import may be anything. */
+/** What an adapter throws at import may be anything, down to an error whose message cannot be read. */
 function describe(error: unknown): string {
-  return (error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${typeof error}`).slice(0, 512);
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${typeof error}`;
+  } catch {
+    return 'it threw something that cannot be read';
+  }
+}
+
+/** Importing gets no configuration, but its secrets come from an environment that adapter code can read. */
+function withoutStrings(text: string, config: unknown): string {
+  const secretless = stringsIn(config)
+    .filter((value) => value.length >= SECRET_MIN_CHARACTERS)
+    .sort((a, b) => b.length - a.length)
+    .reduce((rest, value) => rest.replaceAll(value, '[redacted]'), text);
+  // Half a character at the cut would keep the reason from being sent.
+  return secretless.slice(0, REASON_MAX_CHARACTERS).toWellFormed();
+}
+
+function stringsIn(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : [];
 }

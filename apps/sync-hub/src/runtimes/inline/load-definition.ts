@@ -13,9 +13,10 @@ import type { Manifest } from '../manifest.ts';
  */
 export async function loadDefinition(manifest: Manifest): Promise<DefinedAdapter> {
   const packageJson = JSON.parse(await readFile(join(manifest.folder, 'package.json'), 'utf8'));
-  // The conditions that this process was started with count too: a checkout runs its adapters from their sources.
-  const conditions = process.execArgv.flatMap((flag) => /^(?:--conditions|-C)=(.+)$/.exec(flag)?.[1] ?? []);
-  const [file] = resolveExports(packageJson, manifest.entry, { conditions }) ?? [packageJson.main ?? 'index.js'];
+  const conditions = conditionsIn([...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)]);
+  const [file] = resolveExports(packageJson, manifest.entry, { conditions }) ?? [
+    fileWithoutExports(packageJson, manifest),
+  ];
   if (file === undefined)
     throw new Error(`${manifest.package} exports no ${manifest.entry}, which its manifest names as entry`);
   const module = await import(pathToFileURL(join(manifest.folder, file)).href);
@@ -23,4 +24,20 @@ export async function loadDefinition(manifest: Manifest): Promise<DefinedAdapter
     throw new Error(`the default export of ${manifest.package} (${file}) is not made by defineAdapter`);
   }
   return module.default;
+}
+
+/**
+ * The export conditions among Node's flags, `--conditions=x`, `--conditions x` or `-C x`. Those that this process was
+ * started with count for adapters too: a checkout runs them from their sources.
+ */
+export function conditionsIn(flags: readonly string[]): readonly string[] {
+  return flags.flatMap((flag, index) => {
+    if (flag === '--conditions' || flag === '-C') return flags[index + 1] ?? [];
+    return flag.startsWith('--conditions=') ? flag.slice('--conditions='.length) : [];
+  });
+}
+
+/** Without `exports` a subpath is a file of the package, and "." is its `main`. */
+function fileWithoutExports(packageJson: { readonly main?: string }, { entry }: Manifest): string {
+  return entry === '.' ? (packageJson.main ?? 'index.js') : entry;
 }

@@ -1,0 +1,23 @@
+import { ExitCode, Failure } from './failure.ts';
+
+/** The file URL of the hub's program, which the command only ever starts as a process. */
+export function hubProgram(): string {
+  return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/main'));
+}
+
+/** The file URL of the sandbox's program, which the command only ever starts as a process. */
+export function sandboxProgram(): string {
+  return installed('@hms-sync/sandbox', () => import.meta.resolve('@hms-sync/sandbox/main'));
+}
+
+function installed(packageName: string, resolve: () => string): string {
+  try {
+    return resolve();
+  } catch (error) {
+    throw new Failure(
+      `the package ${packageName} is missing beside the command: install @hms-sync/cli again`,
+      ExitCode.failed,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { Refusal } from '../refusal.ts';
+import { DEFAULT_KEY_FIELDS } from './event-key.ts';
+import type { HttpEvent } from './http-event.ts';
+import { readSyncEvent, syncFormat } from './sync-format.ts';
+
+const utf8 = new TextEncoder();
+
+/** Reads a CloudEvent as one JSON object; undefined leaves a member out. */
+function structured(members: object): HttpEvent {
+  const required = { specversion: '1.0', id: 'c-1', source: '/clinic', type: 'ProcessUpdated' };
+  const headers = { 'content-type': 'application/cloudevents+json' };
+  const body = utf8.encode(JSON.stringify({ ...required, ...members }));
+  return readSyncEvent(syncFormat(headers), { headers, body, keyFields: DEFAULT_KEY_FIELDS });
+}
+
+/** Reads a CloudEvent in headers and body. */
+function binary(more: Record<string, string>, body = ''): HttpEvent {
+  const required = { 'ce-specversion': '1.0', 'ce-id': 'c-1', 'ce-source': '/clinic', 'ce-type': 'ProcessUpdated' };
+  const headers = { ...required, ...more };
+  return readSyncEvent(syncFormat(headers), { headers, body: utf8.encode(body), keyFields: DEFAULT_KEY_FIELDS });
+}
+
+function refusedFields(read: () => HttpEvent): readonly string[] {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof Refusal && error.reason === 'EVENT_INVALID') return error.fields.map(({ field }) => field);
+    throw error;
+  }
+  throw new Error('it was not refused');
+}
+
+describe('a CloudEvent', () => {
+  it('has the same fields in both modes', () => {
+    const time = '2026-11-23T09:30:00Z';
+    const one = structured({ time, subject: 's', clinic: 'north', datacontenttype: 'text/plain', data: 'x' });
+    const { event } = binary(
+      { 'ce-time': time, 'ce-subject': 's', 'ce-clinic': 'north', 'content-type': 'text/plain' },
+      'x',
+    );
+    expect(event).toEqual(one.event);
+    expect(event).toMatchObject({
+      id: 'c-1',
+      source: '/clinic',
+      type: 'ProcessUpdated',
+      dataContentType: 'text/plain',
+    });
+    expect(event).toMatchObject({ payload: { case: 'data', value: utf8.encode('x') } });
+    expect(event.time?.seconds).toBe(BigInt(Date.parse(time) / 1_000));
+  });
+
+  it('keeps as attributes what has no field of its own', () => {
+    const { event } = structured({ subject: 's', dataschema: '/schema', Count: 3, flag: true, nothing: null });
+    expect(event.attributes).toEqual({ subject: 's', dataschema: '/schema', count: '3', flag: 'true' });
+  });
+
+  it.each([
+    [{ partitionkey: 'pk', subject: 's', data: { processId: 'p' } }, 'pk', 'partitionkey'],
+    [{ subject: 's', data: { processId: 'p' } }, 's', 'subject'],
+    [{ data: { processId: 'p' } }, 'p', 'data.processId'],
+    [{ datacontenttype: 'text/plain', data: '{"processId":"p"}' }, '', 'data'],
+  ])('has its key from partitionkey, subject or data, in that order: %j', (members, key, name) => {
+    const { event, names } = structured(members);
+    expect(event.key).toBe(key);
+    expect(names['event.key']).toBe(name);
+  });
+
+  it('has its key from JSON in the body too, whose bytes stay as they are', () => {
+    const body = '{ "processId": 9007199254740993 , "a":1}';
+    const { event, names } = binary({ 'content-type': 'application/fhir+json; charset=utf-8' }, '{ "processId": "p" }');
+    expect(event).toMatchObject({ key: 'p', payload: { case: 'data', value: utf8.encode('{ "processId": "p" }') } });
+    expect(names['event.key']).toBe('body.processId');
+    expect(binary({ 'content-type': 'application/json' }, body).event.payload.value).toEqual(utf8.encode(body));
+  });
+
+  it.each([
+    ['an object', { data: { a: 1 } }, { case: 'json', value: { a: 1 } }],
+    ['a text as JSON', { data: 'x' }, { case: 'data', value: utf8.encode('"x"') }],
+    [
+      'an object of another JSON type',
+      { datacontenttype: 'a/b+json', data: { b: 1, a: 2 } },
+      { case: 'data', value: utf8.encode('{"a":2,"b":1}') },
+    ],
+    ['bytes', { datacontenttype: 'image/png', data_base64: 'AP8=' }, { case: 'data', value: Uint8Array.of(0, 255) }],
+    ['null, which is nothing', { data: null, data_base64: null }, { case: undefined }],
+  ])('carries %s', (_what, members, payload) => {
+    expect(structured(members).event.payload).toEqual(payload);
+  });
+
+  it('may have no data, or data of no known type', () => {
+    expect(binary({}).event).toMatchObject({ payload: { case: undefined }, dataContentType: '' });
+    expect(binary({}, '\0').event).toMatchObject({
+      payload: { case: 'data' },
+      dataContentType: 'application/octet-stream',
+    });
+  });
+
+  it('goes by its content type when it has ce- headers as well', () => {
+    const headers = { 'ce-id': 'h', 'content-type': 'application/cloudevents+json' };
+    expect(syncFormat(headers)).toBe('structured_cloud_event');
+  });
+
+  it.each([
+    [{ id: undefined, source: '', type: null }, ['id', 'source', 'type']],
+    [{ specversion: '0.3' }, ['specversion']],
+    [{ specversion: undefined }, ['specversion']],
+    [{ time: 'now' }, ['time']],
+    [{ extension: { nested: 1 } }, ['extension']],
+    [{ datacontenttype: 5 }, ['datacontenttype']],
+    [{ datacontenttype: 'text/plain', data: { a: 1 } }, ['data']],
+    [{ datacontenttype: 'text/plain', data: 'x', data_base64: 'AP8=' }, ['data_base64']],
+    [{ datacontenttype: 'text/plain', data_base64: 'A-_=' }, ['data_base64']],
+    [{ data_base64: 'AP8=' }, ['data_base64']],
+  ])('is refused in structured mode when a member is wrong: %j', (members, fields) => {
+    expect(refusedFields(() => structured(members))).toEqual(fields);
+  });
+
+  it.each([
+    [{ 'ce-specversion': '2.0', 'ce-id': '' }, '', ['ce-specversion', 'ce-id']],
+    [{ 'ce-note': '%zz' }, '', ['ce-note']],
+    [{ 'content-type': 'application/json' }, '{"a":', ['body']],
+  ])('is refused in binary mode when a header is wrong: %j', (headers, body, fields) => {
+    expect(refusedFields(() => binary(headers, body))).toEqual(fields);
+  });
+});

@@ -1,0 +1,161 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
+import { describe, expect, it } from 'vitest';
+import type { AcceptedEvent } from '../core/event.ts';
+import { JournalError } from '../journal/journal.ts';
+import { MemoryJournal } from '../journal/memory/memory-journal.ts';
+import { Intake, type IntakeOptions } from './intake.ts';
+import { Refusal } from './refusal.ts';
+
+const published = (init: MessageInitShape<typeof SyncEventSchema> = {}) =>
+  create(SyncEventSchema, { id: 'event-1', type: 'ProcessUpdated', key: 'process-7', ...init });
+const bytes = (value: Uint8Array) => ({ case: 'data', value }) as const;
+
+/** An intake before a journal in memory. */
+function open(changes: Partial<IntakeOptions> = {}) {
+  const events: AcceptedEvent[] = [];
+  const journal = new MemoryJournal({
+    observer: { accepted: (accepted) => void events.push(...accepted), recorded: () => undefined },
+    onFatal: () => undefined,
+  });
+  const options = { journal, adapters: ['billing', 'records'], eventBytesMax: 16, wallMs: () => 1_790_000_000_500 };
+  return { intake: new Intake({ ...options, ...changes }), journal, events };
+}
+
+const refusalOf = async (accepting: Promise<unknown>): Promise<Refusal> => {
+  const error = await accepting.catch((thrown: unknown) => thrown);
+  if (!(error instanceof Refusal)) throw new Error(`not refused but ${error}`);
+  return error;
+};
+
+describe('an event that is well', () => {
+  it('is on disk with a delivery for each adapter when it is accepted', async () => {
+    const { intake, journal } = open();
+    const accepted = await intake.accept(published());
+    expect(accepted).toMatchObject({
+      duplicate: false,
+      lastCursor: 0,
+      event: { seq: 1, acceptedAtMs: 1_790_000_000_500 },
+    });
+    const stored = await journal.readEvent('event-1');
+    expect(stored?.deliveries.map(({ adapter, state }) => [adapter, state])).toEqual([
+      ['billing', 'waiting'],
+      ['records', 'waiting'],
+    ]);
+  });
+
+  it('comes into the journal in the order of the calls, refused ones and slow answers between', async () => {
+    const { intake, events } = open();
+    const ids = Array.from({ length: 50 }, (_, index) => `event-${index}`);
+    await Promise.allSettled(
+      ids.flatMap((id, index) => [
+        intake.accept(published({ id })),
+        ...(index % 3 === 0 ? [intake.accept(published({ id, type: '' }))] : []),
+      ]),
+    );
+    expect(events.map(({ id }) => id)).toEqual(ids);
+  });
+
+  it('is not accepted before the commit', async () => {
+    const { intake, journal } = open();
+    journal.holdCommits();
+    let isAccepted = false;
+    const accepting = intake.accept(published()).then(() => {
+      isAccepted = true;
+    });
+    await new Promise(setImmediate);
+    expect(isAccepted).toBe(false);
+    journal.releaseCommits();
+    await accepting;
+  });
+});
+
+describe('an id that was used before', () => {
+  it('with the same content gives the event of then, whatever the clock and the trace say now', async () => {
+    let nowMs = 1_000;
+    const { intake, events } = open({ wallMs: () => nowMs });
+    const first = await intake.accept(published({ attributes: { traceparent: 'a' } }));
+    nowMs = 2_000;
+    const second = await intake.accept(published({ attributes: { traceparent: 'b' } }));
+    expect(second).toEqual({ ...first, duplicate: true });
+    expect(events).toHaveLength(1);
+  });
+
+  it('with other content is refused, and changes nothing', async () => {
+    const { intake, journal } = open();
+    await intake.accept(published());
+    const refusal = await refusalOf(intake.accept(published({ key: 'process-8' })));
+    expect(refusal).toMatchObject({ reason: 'EVENT_ID_CONFLICT', fields: [{ field: 'event.id' }] });
+    expect((await journal.readEvent('event-1'))?.event.key).toBe('process-7');
+  });
+});
+
+describe('an event that is not well', () => {
+  it('is refused with each wrong field by its path, and nothing is written', async () => {
+    const { intake, events } = open();
+    const refusal = await refusalOf(intake.accept(published({ type: '', key: 'k'.repeat(257), id: 'hunter 2' })));
+    expect(refusal.reason).toBe('EVENT_INVALID');
+    expect(refusal.fields.map(({ field }) => field)).toEqual(['event.id', 'event.type', 'event.key']);
+    for (const { field, description } of refusal.fields) expect(refusal.message).toContain(`${field} ${description}`);
+    expect(refusal.message).not.toContain('hunter');
+    expect(await refusalOf(intake.accept(undefined))).toMatchObject({ fields: [{ field: 'event' }] });
+    expect(events).toEqual([]);
+  });
+
+  it('is refused one byte past the bound and taken at it', async () => {
+    const { intake } = open();
+    await intake.accept(published({ payload: bytes(new Uint8Array(16)) }));
+    const refusal = await refusalOf(intake.accept(published({ id: 'event-2', payload: bytes(new Uint8Array(17)) })));
+    expect(refusal).toMatchObject({
+      reason: 'EVENT_TOO_LARGE',
+      retryAfterMs: undefined,
+      fields: [{ field: 'event.data', description: expect.stringContaining('is 17 bytes, at most 16') }],
+    });
+  });
+});
+
+describe('a hub that cannot take events', () => {
+  it('refuses everything once it stops, with when to try again', async () => {
+    const { intake, events } = open();
+    expect(intake.notAcceptingReason).toBe('');
+    intake.stop();
+    expect(intake.notAcceptingReason).toBe('the hub is stopping');
+    expect(await refusalOf(intake.accept(published()))).toMatchObject({ reason: 'HUB_STOPPING', retryAfterMs: 2_000 });
+    expect(events).toEqual([]);
+  });
+
+  it('still answers for what was handed in before it stopped', async () => {
+    const { intake } = open();
+    const accepting = intake.accept(published());
+    intake.stop();
+    expect((await accepting).event.seq).toBe(1);
+  });
+
+  it('refuses new events while the disk is full, and still knows the old ones', async () => {
+    const { intake, journal } = open();
+    await intake.accept(published());
+    journal.disk.isFull = true;
+    expect(await refusalOf(intake.accept(published({ id: 'event-2' })))).toMatchObject({
+      reason: 'JOURNAL_FULL',
+      retryAfterMs: 30_000,
+    });
+    expect((await intake.accept(published())).duplicate).toBe(true);
+  });
+
+  it('says that it does not know when the journal failed', async () => {
+    const { intake, journal } = open();
+    await journal.close();
+    expect(await refusalOf(intake.accept(published()))).toMatchObject({
+      reason: 'JOURNAL_FAILED',
+      retryAfterMs: 2_000,
+    });
+  });
+
+  it('does not hide a fault of its own behind a refusal', async () => {
+    const fault = new TypeError('a fault');
+    const { intake } = open({ journal: { accept: () => Promise.reject(fault) } });
+    await expect(intake.accept(published())).rejects.toBe(fault);
+    const failed = open({ journal: { accept: () => Promise.reject(new JournalError('FAILED', 'disk: hunter2')) } });
+    expect((await refusalOf(failed.intake.accept(published()))).message).not.toContain('hunter2');
+  });
+});

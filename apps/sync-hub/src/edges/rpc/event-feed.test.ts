@@ -1,0 +1,221 @@
+import { type Ack, DeliveryState, HeldBy } from '@hms-sync/proto/hms/sync/v1/ack';
+import { describe, expect, it } from 'vitest';
+import type { DeliveryRecord } from '../../core/delivery.ts';
+import type { HeldBy as HeldByWord } from '../../core/lane.ts';
+import { MemoryJournal } from '../../journal/memory/memory-journal.ts';
+import { sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
+import { Cursors } from '../cursor.ts';
+import { Refusal } from '../refusal.ts';
+import { EventFeed, type FeedRequest } from './event-feed.ts';
+import { allOf, CountedAcks, openTestHub, published, recordOf, settleTurns } from './test-hub.suite.ts';
+
+/** A feed before a journal in memory whose records the test writes itself; nothing is held unless it says so. */
+async function openFeed({ adapters = ['billing', 'records'] } = {}) {
+  let acks: CountedAcks | undefined;
+  const journal = new MemoryJournal({
+    observer: { accepted: () => undefined, recorded: (records) => acks?.recorded(records) },
+    onFatal(error) {
+      throw error;
+    },
+  });
+  acks = new CountedAcks({ journal, lastCursor: 0 });
+  const held = new Map<string, HeldByWord>();
+  const lanes = { heldBy: (adapter: string) => held.get(adapter) };
+  const cursors = new Cursors(journal.info.id);
+  const feed = new EventFeed({ journal, acks, lanes, cursors, wallMs: () => 1_790_000_002_000 });
+  const result = await journal.accept(sampleAccept(sampleEvent('event-1'), { adapters }));
+  if (result.kind !== 'accepted') throw new Error(result.kind);
+  const { event } = result;
+  const abort = new AbortController();
+  const read = (changes: Partial<FeedRequest> = {}) =>
+    feed.read({ events: [event], until: 'settled', afterCursor: 0, signal: abort.signal, ...changes });
+  const record = (changes: Partial<DeliveryRecord>) => journal.record(recordOf({ seq: event.seq, ...changes }));
+  return { journal, acks, held, cursors, feed, event, abort, read, record };
+}
+
+/** The life of an event at two adapters, as it is recorded. */
+const LIFE: readonly Partial<DeliveryRecord>[] = [
+  { adapter: 'billing', state: 'retrying', attempts: 1 },
+  { adapter: 'records', state: 'retrying', attempts: 1 },
+  { adapter: 'billing', state: 'retrying', attempts: 2 },
+  { adapter: 'billing', state: 'delivered', attempts: 3 },
+  { adapter: 'records', state: 'retrying', attempts: 2 },
+  { adapter: 'records', state: 'dead_lettered', attempts: 3 },
+];
+const CUTS = LIFE.flatMap((_, seen) =>
+  [0, 1, 2, 3, 4, 5, 6].filter((onDisk) => onDisk >= seen).map((onDisk) => ({ seen, onDisk })),
+);
+
+const places = (acks: readonly Ack[]) => acks.map(({ cursor }) => Number(cursor.split('-')[1]));
+const states = (acks: readonly Ack[]) => acks.map(({ adapter, state }) => `${adapter} ${DeliveryState[state]}`);
+
+describe('history and what comes', () => {
+  it.each(CUTS)('are told without gap or repeat after $seen seen and $onDisk on disk', async ({ seen, onDisk }) => {
+    const { read, record, journal } = await openFeed();
+    for (const step of LIFE.slice(0, onDisk)) record(step);
+    await journal.readStatistics();
+    const told = allOf(read({ afterCursor: seen }));
+    // The next ones are written while the history is being read, the others one by one afterwards.
+    for (const step of LIFE.slice(onDisk, onDisk + 2)) record(step);
+    for (const step of LIFE.slice(onDisk + 2)) {
+      await settleTurns();
+      record(step);
+    }
+    expect(places((await told).flat())).toEqual([1, 2, 3, 4, 5, 6].slice(seen));
+  });
+
+  it('end at once when everything was seen', async () => {
+    const { read, record, acks } = await openFeed();
+    for (const step of LIFE) record(step);
+    expect(await allOf(read({ afterCursor: 6 }))).toEqual([]);
+    expect(acks.listening).toBe(0);
+  });
+
+  it('end with the first attempt of each adapter when that is what is waited for', async () => {
+    const { read, record } = await openFeed();
+    record({ adapter: 'billing', state: 'retrying' });
+    record({ adapter: 'billing', state: 'delivered' });
+    const told = allOf(read({ until: 'first_attempt' }));
+    await settleTurns();
+    record({ adapter: 'records', state: 'retrying' });
+    expect(places((await told).flat())).toEqual([1, 2, 3]);
+  });
+
+  it('are told of several events in the order of the journal', async () => {
+    const { read, record, journal, event } = await openFeed({ adapters: ['billing'] });
+    const other = await journal.accept(sampleAccept(sampleEvent('event-2'), { adapters: ['billing'] }));
+    if (other.kind !== 'accepted') throw new Error(other.kind);
+    const second = { seq: other.event.seq, eventId: 'event-2' };
+    record({ ...second, state: 'retrying' });
+    record({ state: 'delivered' });
+    const told = allOf(read({ events: [event, other.event] }));
+    await settleTurns();
+    record({ ...second, state: 'delivered' });
+    expect((await told).flat().map(({ eventId }) => eventId)).toEqual(['event-2', 'event-1', 'event-2']);
+  });
+});
+
+describe('HELD', () => {
+  it('is told for what is held now, before anybody listened', async () => {
+    const { read, record, held } = await openFeed();
+    held.set('billing', 'breaker');
+    record({ adapter: 'billing', state: 'retrying', attempts: 4 });
+    const feed = read();
+    expect(states((await feed.next()).value ?? [])).toEqual(['billing RETRYING']);
+    const second = (await feed.next()).value ?? [];
+    expect(second).toMatchObject([{ adapter: 'billing', heldBy: HeldBy.BREAKER, attempt: 4, cycle: 1 }]);
+    expect(places(second)).toEqual([1]);
+    await feed.return();
+  });
+
+  it('that was over before the history was read is not told after what ended it', async () => {
+    const { read, record, acks, event, journal } = await openFeed();
+    journal.holdCommits();
+    record({ adapter: 'billing', state: 'delivered' });
+    const told = allOf(read());
+    const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
+    const delivery = { adapter: 'billing', adapterVersion: '1.0.0', seq: event.seq, eventId: event.id };
+    acks.held({ ...delivery, heldBy: 'key', atMs: 1, ...counts });
+    journal.releaseCommits();
+    await settleTurns();
+    record({ adapter: 'records', state: 'delivered' });
+    expect(states((await told).flat())).toEqual(['billing DELIVERED', 'records DELIVERED']);
+  });
+
+  it('is told once, whoever noticed it first', async () => {
+    const { read, record, held, acks, event } = await openFeed({ adapters: ['billing'] });
+    held.set('billing', 'paused');
+    const told = allOf(read());
+    const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
+    const delivery = { adapter: 'billing', adapterVersion: '1.0.0', seq: event.seq, eventId: event.id };
+    acks.held({ ...delivery, heldBy: 'paused', atMs: 1, ...counts });
+    await settleTurns();
+    record({ adapter: 'billing', state: 'delivered' });
+    expect(states((await told).flat())).toEqual(['billing HELD', 'billing DELIVERED']);
+  });
+
+  it('is told by a lane whose adapter has not started, and what follows when it has', async () => {
+    const hub = await openTestHub({ starts: false });
+    const { event } = await hub.intake.accept(published({ id: 'event-1' }));
+    const feed = hub.feed.read({
+      events: [event],
+      until: 'settled',
+      afterCursor: undefined,
+      signal: new AbortController().signal,
+    });
+    expect((await feed.next()).value).toMatchObject([{ state: DeliveryState.HELD, heldBy: HeldBy.NOT_READY }]);
+    await hub.lanes.start();
+    expect((await allOf(feed)).flat()).toMatchObject([{ state: DeliveryState.DELIVERED, receipt: 'ok' }]);
+    expect(hub.acks.listening).toBe(0);
+  });
+});
+
+describe('a reader that does not read', () => {
+  it('is ended with a cursor from which it resumes without gap or repeat', async () => {
+    const { read, record, acks, journal, cursors } = await openFeed({ adapters: ['billing'] });
+    const slow = read();
+    const seen: Ack[] = [];
+    record({ state: 'retrying' });
+    seen.push(...((await slow.next()).value ?? []));
+    for (let attempts = 2; attempts <= 300; attempts += 1) record({ state: 'retrying', attempts });
+    // Begun before, so that the feed waits while they are told.
+    const next = slow.next();
+    await journal.readStatistics();
+    seen.push(...((await next).value ?? []));
+    const refusal = await allOf(slow).then(
+      (batches) => void seen.push(...batches.flat()),
+      (error: unknown) => error,
+    );
+    if (!(refusal instanceof Refusal)) throw new Error('not refused');
+    expect(refusal.reason).toBe('READER_TOO_SLOW');
+    expect(seen.length).toBeGreaterThanOrEqual(257);
+    expect(acks.listening).toBe(0);
+
+    record({ state: 'delivered' });
+    const afterCursor = cursors.decode(refusal.metadata.cursor ?? '', 'cursor');
+    const rest = (await allOf(read({ afterCursor }))).flat();
+    expect(places([...seen, ...rest])).toEqual(Array.from({ length: 301 }, (_, index) => index + 1));
+  });
+});
+
+describe('a caller who goes', () => {
+  it('leaves no listener behind while it waits', async () => {
+    const { read, abort, acks } = await openFeed();
+    const next = read().next();
+    await settleTurns();
+    expect(acks.listening).toBe(1);
+    abort.abort();
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect(acks.listening).toBe(0);
+  });
+
+  it('leaves none behind while the history is read', async () => {
+    const { read, abort, acks } = await openFeed();
+    const told = allOf(read());
+    abort.abort();
+    expect(await told).toEqual([]);
+    expect(acks.listening).toBe(0);
+  });
+
+  it('leaves none behind between two messages', async () => {
+    const { read, record, acks } = await openFeed();
+    record({ adapter: 'billing', state: 'retrying' });
+    const feed = read();
+    await feed.next();
+    expect(acks.listening).toBe(1);
+    await feed.return();
+    expect(acks.listening).toBe(0);
+  });
+
+  it('leaves none behind when the journal cannot be read', async () => {
+    const { read, acks, journal } = await openFeed();
+    await journal.close();
+    await expect(allOf(read())).rejects.toThrow();
+    expect(acks.listening).toBe(0);
+  });
+});
+
+it('ends at once for an event that goes nowhere', async () => {
+  const { read } = await openFeed({ adapters: [] });
+  expect(await allOf(read())).toEqual([]);
+});

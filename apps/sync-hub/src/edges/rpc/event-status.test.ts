@@ -1,0 +1,117 @@
+import { create } from '@bufbuild/protobuf';
+import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
+import { GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { expect, it, vi } from 'vitest';
+import type { Outcome } from '../../core/outcome.ts';
+import { readStatus } from './event-status.ts';
+import { delivered, openTestHub, published, refused, settleTurns, type TestHub, unwell } from './test-hub.suite.ts';
+
+/** A hub with one event at one adapter that answers so, and how the event then stands. */
+async function statusAfter(outcome: Outcome, init: Parameters<typeof published>[0] = {}) {
+  const hub = await openTestHub({ adapters: { billing: () => outcome } });
+  await hub.intake.accept(published({ id: 'event-1', ...init }));
+  await settleTurns();
+  return { hub, ...(await statusOf(hub)) };
+}
+
+async function statusOf(hub: TestHub) {
+  const status = await readStatus(hub, 'event-1');
+  if (status === undefined) throw new Error('unknown');
+  return { ...status, response: create(GetEventResponseSchema, status.response) };
+}
+
+it('is undefined for an event that nobody published', async () => {
+  expect(await readStatus(await openTestHub(), 'event-1')).toBeUndefined();
+});
+
+it('tells the event as it was accepted, its payload as bytes', async () => {
+  const { response } = await statusAfter(delivered, {
+    key: 'process-7',
+    payload: { case: 'json', value: { b: 1, a: 2 } },
+  });
+  expect(response.event).toMatchObject({
+    id: 'event-1',
+    key: 'process-7',
+    dataContentType: 'application/json',
+    payload: { case: 'data', value: new TextEncoder().encode('{"a":2,"b":1}') },
+  });
+});
+
+it('tells a delivery that was delivered, with its attempt and what the system answered', async () => {
+  const { response, settled, acks } = await statusAfter(delivered);
+  expect(settled).toBe(true);
+  expect(acks).toMatchObject([{ state: DeliveryState.DELIVERED, receipt: 'ok', attempt: 1, cycle: 1 }]);
+  expect(response.deliveries).toMatchObject([
+    {
+      latest: { adapter: 'billing', adapterVersion: '1.0.0' },
+      idempotencyKey: 'event-1:billing',
+      attempts: [{ number: 1, cycle: 1, outcome: OutcomeKind.DELIVERED, receipt: 'ok' }],
+    },
+  ]);
+});
+
+it('tells a delivery that is tried again, with when and why', async () => {
+  const { settled, acks } = await statusAfter(unwell);
+  expect(settled).toBe(false);
+  expect(acks).toMatchObject([
+    { state: DeliveryState.RETRYING, error: { kind: OutcomeKind.RETRYABLE, code: 'HTTP_503' }, nextAttemptTime: {} },
+  ]);
+});
+
+it('tells a dead letter, with why', async () => {
+  const { settled, acks } = await statusAfter(refused);
+  expect(settled).toBe(true);
+  expect(acks).toMatchObject([
+    { state: DeliveryState.DEAD_LETTERED, error: { kind: OutcomeKind.PERMANENT, code: 'HTTP_400' } },
+  ]);
+});
+
+it('tells a delivery of a type that the adapter does not take as skipped, without attempts', async () => {
+  const { settled, acks, response } = await statusAfter(delivered, { type: 'Other' });
+  expect(settled).toBe(true);
+  expect(acks).toMatchObject([{ state: DeliveryState.SKIPPED, attempt: 0 }]);
+  expect(response.deliveries[0]?.attempts).toEqual([]);
+});
+
+it('tells what holds a delivery that waits behind another of its key', async () => {
+  const { hub } = await statusAfter(unwell, { key: 'process-7' });
+  await hub.intake.accept(published({ id: 'event-2', key: 'process-7' }));
+  await settleTurns();
+  const behind = await readStatus(hub, 'event-2');
+  expect(behind?.acks).toMatchObject([{ state: DeliveryState.HELD, heldBy: HeldBy.KEY, attempt: 0 }]);
+});
+
+it('tells what went wrong last also while the lane is held', async () => {
+  const { hub } = await statusAfter(unwell);
+  // What waits for its own next attempt is not held, until its window is gone: after a restart, say.
+  expect((await statusOf(hub)).acks).toMatchObject([{ state: DeliveryState.RETRYING }]);
+  vi.spyOn(hub.lanes, 'heldBy').mockReturnValue('breaker');
+  expect((await statusOf(hub)).acks).toMatchObject([
+    {
+      state: DeliveryState.HELD,
+      heldBy: HeldBy.BREAKER,
+      attempt: 1,
+      adapterVersion: '1.0.0',
+      error: { code: 'HTTP_503' },
+    },
+  ]);
+});
+
+it('tells a delivery that waits for its turn as waiting, since it was accepted', async () => {
+  const hub = await openTestHub({ adapters: { billing: () => new Promise(() => undefined) } });
+  const { event } = await hub.intake.accept(published({ id: 'event-1' }));
+  const { acks, settled, response } = await statusOf(hub);
+  expect(settled).toBe(false);
+  expect(acks).toMatchObject([{ state: DeliveryState.WAITING, attempt: 0, cycle: 1 }]);
+  expect(acks[0]?.time).toEqual(response.acceptedTime);
+  expect(Number(response.acceptedTime?.seconds)).toBe(Math.floor(event.acceptedAtMs / 1_000));
+});
+
+it('tells all adapters in alphabetical order, and settled only when each is', async () => {
+  const hub = await openTestHub({ adapters: { records: () => unwell, billing: () => delivered } });
+  await hub.intake.accept(published({ id: 'event-1' }));
+  await settleTurns();
+  const { acks, settled } = await statusOf(hub);
+  expect(acks.map(({ adapter }) => adapter)).toEqual(['billing', 'records']);
+  expect(settled).toBe(false);
+});

@@ -1,0 +1,195 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { AdapterState, BreakerState, type Health, HealthSchema } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { JournalStatistics } from '../../journal/journal.ts';
+import { HealthFeed } from './health-feed.ts';
+import { delivered, openTestHub, published, type TestHub, type TestHubOptions, unwell } from './test-hub.suite.ts';
+
+beforeEach(() => {
+  // The journal in memory commits by setImmediate, which goes on by itself.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function open(options: TestHubOptions & { statistics?: () => Promise<JournalStatistics> } = {}) {
+  const hub = await openTestHub(options);
+  const readStatistics = options.statistics ?? (() => hub.journal.readStatistics());
+  const journal = { info: hub.journal.info, readStatistics };
+  const feed = new HealthFeed({
+    version: '1.2.3',
+    startedAtMs: 1_790_000_000_000,
+    journal,
+    lanes: hub.lanes,
+    notAcceptingReason: () => hub.intake.notAcceptingReason,
+  });
+  hub.onChange = () => feed.changed();
+  await feed.start();
+  return { hub, feed };
+}
+
+/** Watches and keeps what was told, the first included. */
+async function watch(feed: HealthFeed) {
+  const abort = new AbortController();
+  const told: Health[] = [];
+  const ended = (async () => {
+    for await (const health of feed.watch(abort.signal)) told.push(health);
+  })();
+  await vi.waitFor(() => expect(told).toHaveLength(1));
+  return { told, ended, abort };
+}
+
+/** Lets this much time pass, and what is due in it happen. */
+async function pass(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 500) {
+    await vi.advanceTimersByTimeAsync(500);
+    for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+  }
+}
+
+const adapterStates = (told: readonly Health[]) => told.map(({ adapters }) => adapters.map(({ state }) => state));
+const lane = (hub: TestHub) => {
+  const [first] = [...hub.lanes];
+  if (first === undefined) throw new Error('no lane');
+  return first;
+};
+
+describe('how it stands now', () => {
+  it('tells the hub and each adapter, and goes over the wire', async () => {
+    const { feed } = await open({
+      adapters: { billing: () => delivered, records: () => delivered },
+      statistics: async () => ({ sizeBytes: 4_096, commitLatencyMs: 0.26 }),
+    });
+    const health = feed.now();
+    expect(health.hub).toMatchObject({
+      version: '1.2.3',
+      accepting: true,
+      notAcceptingReason: '',
+      journal: { location: 'memory', sizeBytes: 4_096n, commitLatency: { seconds: 0n, nanos: 260_000 } },
+    });
+    expect(health.adapters).toMatchObject([
+      { id: 'billing', package: 'adapter-billing', version: '1.0.0', runtime: 'inline', state: AdapterState.READY },
+      { id: 'records', breaker: { state: BreakerState.CLOSED, cause: 'the hub started' } },
+    ]);
+    expect(health.adapters[0]?.oldestUnsettledAge).toBeUndefined();
+    expect(toBinary(HealthSchema, create(HealthSchema, health)).byteLength).toBeGreaterThan(0);
+  });
+
+  it('tells what waits, how long, what failed last and what is dead', async () => {
+    const { hub, feed } = await open({ adapters: { billing: () => unwell } });
+    await hub.intake.accept(published());
+    await pass(2_500);
+    expect(feed.now().adapters[0]).toMatchObject({
+      waiting: 1n,
+      inFlight: 0,
+      deadLetters: 0n,
+      oldestUnsettledAge: { seconds: 2n },
+      breaker: { calls: 1, failures: 1, lastError: { code: 'HTTP_503' } },
+    });
+  });
+
+  it('tells why events are not accepted', async () => {
+    const { hub, feed } = await open();
+    hub.intake.stop();
+    expect(feed.now().hub).toMatchObject({ accepting: false, notAcceptingReason: 'the hub is stopping' });
+  });
+});
+
+describe('a watcher', () => {
+  it('is told each change, also when the next follows in the same turn', async () => {
+    const { hub, feed } = await open();
+    const { told, abort, ended } = await watch(feed);
+    lane(hub).pause({ kind: 'operator', reason: 'maintenance' });
+    lane(hub).resume();
+    lane(hub).pause({ kind: 'operator', reason: 'again' });
+    await vi.waitFor(() => expect(told).toHaveLength(4));
+    const { READY, PAUSED } = AdapterState;
+    expect(adapterStates(told)).toEqual([[READY], [PAUSED], [READY], [PAUSED]]);
+    expect(told.at(-1)?.adapters[0]?.reason).toBe('again');
+    abort.abort();
+    await ended;
+  });
+
+  it('is told that a breaker opened, in the turn in which it did', async () => {
+    const { hub, feed } = await open({ adapters: { billing: () => unwell } });
+    const { told } = await watch(feed);
+    await Promise.all(Array.from({ length: 5 }, () => hub.intake.accept(published())));
+    await vi.waitFor(() => expect(told.at(-1)?.adapters[0]?.breaker?.state).toBe(BreakerState.OPEN));
+    expect(told.at(-1)?.adapters[0]?.breaker?.cause).toMatch(
+      /of 5 attempts failed within 60000 ms; the last: HTTP_503/,
+    );
+  });
+
+  it('is told of counts within a second', async () => {
+    const { hub, feed } = await open({ adapters: { billing: () => new Promise(() => undefined) } });
+    const { told } = await watch(feed);
+    await hub.intake.accept(published());
+    await pass(1_000);
+    expect(told.map(({ adapters }) => adapters[0]?.waiting)).toEqual([0n, 1n]);
+  });
+
+  it('is told nothing for 10 s when nothing changes but sizes and ages, then that the hub lives', async () => {
+    let sizeBytes = 0;
+    const statistics = async () => {
+      sizeBytes += 1;
+      return { sizeBytes, commitLatencyMs: sizeBytes };
+    };
+    const { hub, feed } = await open({ adapters: { billing: () => new Promise(() => undefined) }, statistics });
+    await hub.intake.accept(published());
+    await pass(30_000);
+    const { told } = await watch(feed);
+    await pass(9_500);
+    expect(told).toHaveLength(1);
+    await pass(1_000);
+    expect(told).toHaveLength(2);
+    await pass(8_500);
+    expect(told).toHaveLength(2);
+    await pass(1_500);
+    expect(told).toHaveLength(3);
+  });
+
+  it('does not miss what changed before the journal was ever read well', async () => {
+    const { feed } = await open({ statistics: () => Promise.reject(new Error('disk')) });
+    const { told } = await watch(feed);
+    await pass(10_500);
+    expect(told).toHaveLength(2);
+    expect(told[0]?.hub?.journal?.commitLatency).toBeUndefined();
+  });
+
+  it('who stops reading is told so and forgotten, and the others go on', async () => {
+    const { hub, feed } = await open();
+    const { told } = await watch(feed);
+    const slow = feed.watch(new AbortController().signal);
+    await slow.next();
+    for (let change = 0; change < 150; change += 1) {
+      lane(hub).pause({ kind: 'operator', reason: `${change}` });
+      lane(hub).resume();
+      // The one who reads is given the time to.
+      if (change % 100 === 99) await vi.waitFor(() => expect(told).toHaveLength(2 * change + 3));
+    }
+    await vi.waitFor(() => expect(told).toHaveLength(301));
+    const reading = (async () => {
+      for await (const _health of slow) {
+        // What was kept for it comes first.
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ name: 'Refusal', reason: 'READER_TOO_SLOW' });
+  });
+
+  it('ends when it is aborted and when the hub stops', async () => {
+    const { feed } = await open();
+    const [aborted, stopped] = [await watch(feed), await watch(feed)];
+    aborted.abort.abort();
+    await aborted.ended;
+    feed.stop();
+    await stopped.ended;
+  });
+});
+
+it('leaves no timer behind when it stops', async () => {
+  const { feed } = await open({ adapters: {} });
+  expect(vi.getTimerCount()).toBe(1);
+  feed.stop();
+  expect(vi.getTimerCount()).toBe(0);
+});

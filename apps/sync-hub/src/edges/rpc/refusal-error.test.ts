@@ -1,0 +1,100 @@
+import { Code, type ConnectError, type UnaryRequest, type UnaryResponse } from '@connectrpc/connect';
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import { describe, expect, it } from 'vitest';
+import { REFUSALS, Refusal, type RefusalReason } from '../refusal.ts';
+import { refusalError, refusalInterceptor, refusedMessage } from './refusal-error.ts';
+
+const full = new Refusal('READER_TOO_SLOW', 'too slow', {
+  fields: [
+    { field: 'event.key', description: 'is too long' },
+    { field: 'event.type', description: 'is required' },
+  ],
+  retryAfterMs: 2_500,
+  metadata: { cursor: '4bf92f35-7' },
+});
+
+/** The details of a status, by the names of their messages. */
+const detailsOf = (error: ConnectError) => ({
+  info: error.findDetails(ErrorInfoSchema),
+  badRequest: error.findDetails(BadRequestSchema),
+  retry: error.findDetails(RetryInfoSchema),
+});
+
+describe('a refusal as a status', () => {
+  it.each(Object.keys(REFUSALS) as RefusalReason[])('has the code of its reason: %s', (reason) => {
+    const error = refusalError(new Refusal(reason, 'what, where, what to do'));
+    expect(Code[error.code]?.replaceAll(/(?!^)([A-Z])/g, '_$1').toLowerCase()).toBe(REFUSALS[reason].code);
+    expect(error.rawMessage).toBe('what, where, what to do');
+    const { info, badRequest, retry } = detailsOf(error);
+    expect(info).toMatchObject([{ reason, domain: 'hms-sync', metadata: {} }]);
+    expect(badRequest).toEqual([]);
+    expect(retry).toEqual([]);
+  });
+
+  it('names each wrong field, when to try again, and what programs need', () => {
+    const { info, badRequest, retry } = detailsOf(refusalError(full));
+    expect(info).toMatchObject([{ metadata: { cursor: '4bf92f35-7' } }]);
+    expect(badRequest[0]?.fieldViolations).toMatchObject([
+      { field: 'event.key', description: 'is too long', reason: 'READER_TOO_SLOW' },
+      { field: 'event.type', description: 'is required' },
+    ]);
+    expect(retry).toMatchObject([{ retryDelay: { seconds: 2n, nanos: 500_000_000 } }]);
+  });
+});
+
+it('says the same as the result of one event of a stream', () => {
+  expect(refusedMessage(full)).toMatchObject({
+    code: Code.Aborted,
+    message: 'too slow',
+    reason: 'READER_TOO_SLOW',
+    fields: [{ field: 'event.key' }, { field: 'event.type' }],
+    retryAfter: { seconds: 2n, nanos: 500_000_000 },
+  });
+  expect(refusedMessage(new Refusal('EVENT_INVALID', 'x'))).not.toHaveProperty('retryAfter');
+});
+
+describe('the interceptor', () => {
+  const request = {} as UnaryRequest;
+
+  it('turns what a handler throws into its status', async () => {
+    const rejected = refusalInterceptor(() => Promise.reject(full))(request);
+    await expect(rejected).rejects.toMatchObject({ code: Code.Aborted });
+  });
+
+  it('turns what a handler throws in the middle of a stream into its status, after what came before', async () => {
+    async function* messages() {
+      yield 1;
+      throw full;
+    }
+    const answered = refusalInterceptor(async () => ({ stream: true, message: messages() }) as never);
+    const response = await answered(request);
+    const told: unknown[] = [];
+    const reading = (async () => {
+      for await (const message of response.message as AsyncIterable<unknown>) told.push(message);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: Code.Aborted });
+    expect(told).toEqual([1]);
+  });
+
+  it('ends the handler when the caller leaves its stream', async () => {
+    let ended = false;
+    async function* messages() {
+      try {
+        yield 1;
+        yield 2;
+      } finally {
+        ended = true;
+      }
+    }
+    const response = await refusalInterceptor(async () => ({ stream: true, message: messages() }) as never)(request);
+    for await (const _message of response.message as AsyncIterable<unknown>) break;
+    expect(ended).toBe(true);
+  });
+
+  it('leaves everything else as it is', async () => {
+    const response = { stream: false, message: {} } as UnaryResponse;
+    expect(await refusalInterceptor(async () => response)(request)).toBe(response);
+    const fault = new TypeError('a fault');
+    await expect(refusalInterceptor(() => Promise.reject(fault))(request)).rejects.toBe(fault);
+  });
+});

@@ -1,0 +1,175 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
+import { onTestFinished } from 'vitest';
+import { Acks, type TellListener } from '../../acks/acks.ts';
+import type { DeliveryRecord } from '../../core/delivery.ts';
+import { DEFAULT_WINDOW } from '../../core/lane.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import { MemoryJournal } from '../../journal/memory/memory-journal.ts';
+import { DEFAULT_BREAKER } from '../../lanes/breaker.ts';
+import { systemClock } from '../../lanes/clock.ts';
+import { Lane } from '../../lanes/lane.ts';
+import { Lanes } from '../../lanes/lanes.ts';
+import type { DeliveryAttempt, Runtime } from '../../runtimes/runtime.ts';
+import { Cursors } from '../cursor.ts';
+import { Intake } from '../intake.ts';
+import { EventFeed } from './event-feed.ts';
+import type { SyncServiceOptions } from './sync-service.ts';
+
+/** The rooms behind the rpcs: real lanes, acks and intake; the journal is in memory and adapters are functions. */
+export interface TestHub extends SyncServiceOptions {
+  readonly journal: MemoryJournal;
+  readonly acks: CountedAcks;
+  /** Faults that would be in the log. */
+  readonly faults: readonly unknown[];
+  /** Every attempt that was begun, in order. */
+  readonly attempts: readonly DeliveryAttempt[];
+  /** Told of each change that an operator sees. */
+  onChange: () => void;
+}
+
+export interface TestHubOptions {
+  /** What each adapter answers, by its id. */
+  readonly adapters?: Readonly<Record<string, (attempt: DeliveryAttempt) => Outcome | Promise<Outcome>>>;
+  /** False: the lanes are there and their adapters have not started. */
+  readonly starts?: boolean;
+}
+
+/** Acks that know how many listen, so that a test sees when one is left behind. */
+export class CountedAcks extends Acks {
+  listening = 0;
+
+  override follow(seq: number, listener: TellListener): () => void {
+    const unfollow = super.follow(seq, listener);
+    let isFollowing = true;
+    this.listening += 1;
+    return () => {
+      if (isFollowing) this.listening -= 1;
+      isFollowing = false;
+      unfollow();
+    };
+  }
+}
+
+export const delivered: Outcome = { kind: 'delivered', receipt: 'ok' };
+export const unwell: Outcome = { kind: 'retryable', failure: { code: 'HTTP_503', message: 'the system answered 503' } };
+export const refused: Outcome = {
+  kind: 'permanent',
+  failure: { code: 'HTTP_400', message: 'the system answered 400' },
+};
+
+/** Opens a hub for the running test. */
+export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
+  const { adapters = { billing: () => delivered }, starts = true } = options;
+  const faults: unknown[] = [];
+  const attempts: DeliveryAttempt[] = [];
+  const onFault = (error: unknown) => void faults.push(error);
+  let lanes = new Lanes([]);
+  let acks: CountedAcks | undefined;
+  const journal = new MemoryJournal({
+    observer: {
+      accepted: (accepted) => lanes.accepted(accepted),
+      recorded(records) {
+        lanes.recorded(records);
+        acks?.recorded(records);
+      },
+    },
+    onFatal: onFault,
+  });
+  acks = new CountedAcks({ journal, lastCursor: 0 });
+  const ids = Object.keys(adapters).sort();
+  const { wallMs } = systemClock;
+  const hub: Pick<TestHub, 'onChange'> = { onChange: () => undefined };
+  lanes = new Lanes(
+    ids.map((id) => {
+      const deliver = async (attempt: DeliveryAttempt) => {
+        attempts.push(attempt);
+        return (await adapters[id]?.(attempt)) ?? delivered;
+      };
+      return createLane({ id, journal, onHeld: acks.held.bind(acks), deliver, onChange: () => hub.onChange() });
+    }),
+  );
+  const cursors = new Cursors(journal.info.id);
+  const shared = { journal, acks, lanes, cursors, wallMs };
+  const intake = new Intake({ journal, adapters: ids, eventBytesMax: 1_024, wallMs });
+  onTestFinished(async () => {
+    await lanes.close();
+    await journal.close();
+  });
+  if (starts) await lanes.start();
+  return Object.assign(hub, { ...shared, intake, feed: new EventFeed(shared), onFault, faults, attempts });
+}
+
+/** An event as a publisher hands it in. */
+export function published(init: MessageInitShape<typeof SyncEventSchema> = {}): SyncEvent {
+  return create(SyncEventSchema, { type: 'ProcessUpdated', ...init });
+}
+
+/** A step of a delivery's life, for tests that tell acks themselves. */
+export function recordOf(changes: Partial<DeliveryRecord> & Pick<DeliveryRecord, 'seq'>): DeliveryRecord {
+  return {
+    adapter: 'billing',
+    eventId: `event-${changes.seq}`,
+    adapterVersion: '1.0.0',
+    state: 'delivered',
+    cycle: 1,
+    attempts: 1,
+    spent: 1,
+    crashes: 0,
+    atMs: 1_790_000_001_000,
+    nextAttemptAtMs: 0,
+    ...changes,
+  };
+}
+
+/** What an iterator still gives until it ends. */
+export async function allOf<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+/** Resolves once all that is ready now has run, commits of the journal among it. */
+export async function settleTurns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+}
+
+function createLane(needs: {
+  id: string;
+  journal: MemoryJournal;
+  onHeld: Acks['held'];
+  deliver: Runtime['deliver'];
+  onChange: () => void;
+}): Lane {
+  const { id, journal, onHeld, deliver, onChange } = needs;
+  return new Lane({
+    adapter: { id, package: `adapter-${id}`, version: '1.0.0' },
+    runtime: {
+      kind: 'inline',
+      start: async () => ({
+        kind: 'ready',
+        accepts: new Set(['ProcessUpdated']),
+        concurrency: 64,
+        attemptTimeoutMs: 60_000,
+      }),
+      deliver,
+      close: async () => undefined,
+    },
+    delivery: {},
+    // Long enough that a test sees the waiting, never the second attempt.
+    rules: {
+      retry: { baseMs: 86_400_000, capMs: 86_400_000, maxAttempts: 10 },
+      maxCrashes: 3,
+      window: DEFAULT_WINDOW,
+      recoveredToSeq: 0,
+    },
+    breakerPolicy: DEFAULT_BREAKER,
+    journal,
+    clock: systemClock,
+    seed: 1,
+    newestSeq: 0,
+    totals: { unsettled: 0, deadLetters: 0 },
+    onHeld,
+    onChange,
+  });
+}

@@ -1,0 +1,244 @@
+import { EventEmitter, once } from 'node:events';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { BreakerCondition } from '../core/lane.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { Breaker, type BreakerPolicy, DEFAULT_BREAKER } from './breaker.ts';
+import { systemClock } from './clock.ts';
+
+const failure = { code: 'HTTP_503', message: 'the other side is unwell' };
+const delivered: Outcome = { kind: 'delivered', receipt: '' };
+const retryable: Outcome = { kind: 'retryable', failure };
+
+const policy: BreakerPolicy = { ...DEFAULT_BREAKER, resetTimeoutMs: 30 };
+
+/** A breaker on real opossum and real time, and how to wait for what it does. */
+function createBreaker(changes: Partial<BreakerPolicy> = {}) {
+  const emitter = new EventEmitter();
+  const seen: BreakerCondition[] = [];
+  const breaker = new Breaker({
+    policy: { ...policy, ...changes },
+    clock: systemClock,
+    onChange: (condition) => {
+      seen.push(condition);
+      emitter.emit(condition);
+    },
+  });
+  breakers.push(breaker);
+  return {
+    breaker,
+    seen,
+    /** Resolves with the next change to it. */
+    becomes: (condition: BreakerCondition) => once(emitter, condition),
+    attempt: (...outcomes: readonly Outcome[]) =>
+      outcomes.reduce<Promise<unknown>>(
+        (before, outcome) => before.then(() => breaker.run(async () => outcome)),
+        Promise.resolve(),
+      ),
+  };
+}
+
+const breakers: Breaker[] = [];
+afterEach(() => {
+  for (const breaker of breakers.splice(0)) breaker.close();
+  vi.useRealTimers();
+});
+
+const times = (count: number, outcome: Outcome) => new Array<Outcome>(count).fill(outcome);
+
+describe('opening', () => {
+  it('happens when more than half of at least five attempts failed', async () => {
+    const { attempt, seen } = createBreaker();
+    await attempt(...times(4, retryable));
+    expect(seen).toEqual([]);
+    await attempt(retryable);
+    expect(seen).toEqual(['open']);
+  });
+
+  it('does not happen at just half', async () => {
+    const { attempt, seen } = createBreaker();
+    await attempt(...times(5, delivered), ...times(5, retryable));
+    expect(seen).toEqual([]);
+    await attempt(retryable);
+    expect(seen).toEqual(['open']);
+  });
+
+  it.each<Outcome>([
+    { kind: 'permanent', failure },
+    { kind: 'throttled', failure, retryAfterMs: 1 },
+    { kind: 'misconfigured', failure },
+  ])('does not happen by $kind outcomes: the other side answers', async (outcome) => {
+    const { attempt, breaker, seen } = createBreaker();
+    await attempt(...times(20, outcome));
+    expect(seen).toEqual([]);
+    expect(breaker.report).toMatchObject({
+      condition: 'closed',
+      calls: 20,
+      failures: 0,
+      lastFailure: { kind: outcome.kind },
+    });
+  });
+
+  it.each<Outcome>([
+    { kind: 'timed_out', failure },
+    { kind: 'crashed', failure },
+  ])('happens by $kind outcomes as well', async (outcome) => {
+    const { attempt, seen } = createBreaker();
+    await attempt(...times(5, outcome));
+    expect(seen).toEqual(['open']);
+  });
+
+  it('is told before the attempt that caused it resolves', async () => {
+    const { attempt, breaker } = createBreaker();
+    await attempt(...times(4, retryable));
+    const condition = breaker.run(async () => retryable).then(() => breaker.report.condition);
+    expect(await condition).toBe('open');
+  });
+});
+
+it('gives every outcome back as it was', async () => {
+  const { breaker } = createBreaker();
+  expect(await breaker.run(async () => delivered)).toBe(delivered);
+  expect(await breaker.run(async () => retryable)).toBe(retryable);
+});
+
+describe('an open breaker', () => {
+  it('says why, since when, and when it will try again', async () => {
+    const { attempt, breaker } = createBreaker({ resetTimeoutMs: 60_000 });
+    const beforeMs = Date.now();
+    await attempt(delivered, ...times(4, retryable));
+    const { sinceMs, nextProbeAtMs, ...report } = breaker.report;
+    expect(report).toEqual({
+      condition: 'open',
+      cause: '4 of 5 attempts failed within 60000 ms; the last: HTTP_503',
+      calls: 5,
+      failures: 4,
+      lastFailure: { kind: 'retryable', ...failure },
+    });
+    expect(sinceMs).toBeGreaterThanOrEqual(beforeMs);
+    expect(nextProbeAtMs).toBe(sinceMs + 60_000);
+  });
+
+  it('refuses to run anything: the lane asks first', async () => {
+    const { attempt, breaker } = createBreaker();
+    await attempt(...times(5, retryable));
+    const run = vi.fn(async () => delivered);
+    await expect(breaker.run(run)).rejects.toThrow('Breaker is open');
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  it('becomes half open by itself, runs one, and closes when that is answered', async () => {
+    const { attempt, breaker, seen, becomes } = createBreaker();
+    await attempt(...times(5, retryable));
+    await becomes('half_open');
+    expect(breaker.report.nextProbeAtMs).toBeUndefined();
+    await attempt(delivered);
+    expect(seen).toEqual(['open', 'half_open', 'closed']);
+    expect(breaker.report.cause).toBe('an attempt got an answer again');
+  });
+
+  it('stays open for another while when the one that it lets through fails', async () => {
+    const { attempt, breaker, seen, becomes } = createBreaker();
+    await attempt(...times(5, retryable));
+    await becomes('half_open');
+    await attempt(retryable);
+    expect(breaker.report.cause).toBe('tried again, it failed still: HTTP_503');
+    await becomes('half_open');
+    expect(seen).toEqual(['open', 'half_open', 'open', 'half_open']);
+  });
+
+  it('closes when the one that it lets through is refused for good: the other side answers', async () => {
+    const { attempt, seen, becomes } = createBreaker();
+    await attempt(...times(5, retryable));
+    await becomes('half_open');
+    await attempt({ kind: 'permanent', failure });
+    expect(seen.at(-1)).toBe('closed');
+  });
+
+  it('runs only one while half open', async () => {
+    const { attempt, breaker, becomes } = createBreaker();
+    await attempt(...times(5, retryable));
+    await becomes('half_open');
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    const probe = breaker.run(() => promise);
+    await expect(breaker.run(async () => delivered)).rejects.toThrow('Breaker is open');
+    resolve(delivered);
+    await probe;
+    expect(breaker.report.condition).toBe('closed');
+  });
+});
+
+describe('a breaker that closed', () => {
+  it('has forgotten the failures from before, so that one more does not open it', async () => {
+    const { attempt, breaker, becomes } = createBreaker();
+    await attempt(...times(5, retryable));
+    await becomes('half_open');
+    await attempt(delivered);
+    expect(breaker.report).toMatchObject({ calls: 0, failures: 0 });
+    await attempt(...times(4, retryable));
+    expect(breaker.report.condition).toBe('closed');
+    await attempt(retryable);
+    expect(breaker.report.condition).toBe('open');
+  });
+
+  it('is not harmed by attempts from before that end only now', async () => {
+    const { attempt, breaker, seen, becomes } = createBreaker();
+    const late = times(3, retryable).map(() => Promise.withResolvers<Outcome>());
+    const running = late.map(({ promise }) => breaker.run(() => promise));
+    await attempt(...times(4, retryable));
+    await becomes('half_open');
+    await attempt(delivered);
+    for (const { resolve } of late) resolve(retryable);
+    expect(await Promise.all(running)).toEqual(times(3, retryable));
+    expect(seen).toEqual(['open', 'half_open', 'closed']);
+    expect(breaker.report).toMatchObject({ condition: 'closed', failures: 0 });
+  });
+});
+
+describe('after a restart', () => {
+  it('goes on open with the reason it is given, and tries again a full time later', async () => {
+    const { breaker, seen, becomes, attempt } = createBreaker();
+    breaker.reopen('it was open when the hub stopped');
+    const { condition, cause, sinceMs, nextProbeAtMs } = breaker.report;
+    expect([condition, cause]).toEqual(['open', 'it was open when the hub stopped']);
+    expect(nextProbeAtMs).toBe(sinceMs + 30);
+    await becomes('half_open');
+    await attempt(delivered);
+    expect(seen).toEqual(['open', 'half_open', 'closed']);
+  });
+});
+
+describe('letting go', () => {
+  it('leaves no timer behind, whatever it went through', async () => {
+    vi.useFakeTimers();
+    const { attempt, breaker, seen } = createBreaker();
+    await attempt(...times(5, retryable));
+    vi.advanceTimersByTime(30);
+    await attempt(delivered);
+    await attempt(...times(5, retryable));
+    expect(seen).toEqual(['open', 'half_open', 'closed', 'open']);
+    expect(vi.getTimerCount()).toBeGreaterThan(0);
+    breaker.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('keeps two timers at the most, however often it opened and closed', async () => {
+    vi.useFakeTimers();
+    const { attempt, seen } = createBreaker();
+    for (let round = 0; round < 5; round += 1) {
+      await attempt(...times(5, retryable));
+      vi.advanceTimersByTime(30);
+      await attempt(delivered);
+    }
+    expect(seen).toHaveLength(15);
+    expect(vi.getTimerCount()).toBeLessThanOrEqual(2);
+  });
+
+  it('still gives the outcome of what runs', async () => {
+    const { breaker } = createBreaker();
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    const running = breaker.run(() => promise);
+    breaker.close();
+    resolve(retryable);
+    expect(await running).toBe(retryable);
+  });
+});

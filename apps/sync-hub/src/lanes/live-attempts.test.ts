@@ -1,0 +1,74 @@
+import { expect, it } from 'vitest';
+import { failure, openDelivery } from '../../sim/scripted-lane.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { DeliveryAttempt } from '../runtimes/runtime.ts';
+import { LiveAttempts } from './live-attempts.ts';
+
+const delivered: Outcome = { kind: 'delivered', receipt: '' };
+const { event } = openDelivery({ seq: 7 });
+const attempt: DeliveryAttempt = { event, idempotencyKey: 'k', number: 1, redelivered: false, timeoutMs: 10 };
+
+/** Attempts in front of an adapter that answers when the test does, and all that happens to them, in order. */
+function createAttempts() {
+  const log: string[] = [];
+  const answer = Promise.withResolvers<Outcome>();
+  const ended = Promise.withResolvers<Outcome>();
+  const judged = Promise.withResolvers<void>();
+  const attempts = new LiveAttempts({
+    runtime: {
+      deliver(_attempt, signal) {
+        signal.addEventListener('abort', () => log.push('aborted'));
+        return answer.promise;
+      },
+    },
+    breaker: {
+      async run(run) {
+        const outcome = await run();
+        log.push(`breaker: ${outcome.kind}`);
+        judged.resolve();
+        return outcome;
+      },
+    },
+    onEnd(seq, outcome) {
+      log.push(`end of ${seq}: ${outcome.kind}`);
+      ended.resolve(outcome);
+    },
+  });
+  return { attempts, log, answer, ended: ended.promise, judged: judged.promise };
+}
+
+it('lets the breaker see an outcome before the lane does', async () => {
+  const { attempts, log, answer, ended } = createAttempts();
+  attempts.begin(attempt);
+  answer.resolve(delivered);
+  await ended;
+  expect(log).toEqual(['breaker: delivered', 'end of 7: delivered']);
+});
+
+it('tells the breaker of a deadline at once, and the lane of the end when adapter code has returned', async () => {
+  const { attempts, log, answer, ended, judged } = createAttempts();
+  attempts.begin(attempt);
+  attempts.expire(7);
+  await judged;
+  expect(log).toEqual(['aborted', 'breaker: timed_out']);
+  answer.resolve({ kind: 'permanent', failure });
+  await ended;
+  expect(log.at(-1)).toBe('end of 7: permanent');
+});
+
+it('forgets an attempt that ended', async () => {
+  const { attempts, log, answer, ended } = createAttempts();
+  attempts.begin(attempt);
+  answer.resolve(delivered);
+  await ended;
+  attempts.abort();
+  attempts.expire(7);
+  expect(log).not.toContain('aborted');
+});
+
+it('asks all that runs to end', () => {
+  const { attempts, log } = createAttempts();
+  attempts.begin(attempt);
+  attempts.abort();
+  expect(log).toEqual(['aborted']);
+});

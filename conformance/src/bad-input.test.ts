@@ -1,0 +1,13 @@
+import { afterAll, beforeAll } from 'vitest';
+import { describeBadInput } from './cases/bad-input.cases.ts';
+import { type Stack, startStack } from './stack.ts';
+import { transports } from './transports.ts';
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterAll(() => stack?.close());
+
+for (const kind of transports) describeBadInput(kind, () => stack);

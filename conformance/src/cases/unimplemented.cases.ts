@@ -1,0 +1,16 @@
+import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { describe, expect, test } from 'vitest';
+import type { Scene } from '../scene.ts';
+import { callWire, pathOf } from '../wire.ts';
+
+export function describeUnimplemented(scene: Scene): void {
+  describe('AdminService', () => {
+    const unary = AdminService.methods.filter(({ methodKind }) => methodKind === 'unary');
+    test.for(unary)('$name answers UNIMPLEMENTED', async (method) => {
+      const { wire } = scene.kind;
+      const message = Buffer.from(wire.codec === 'json' ? '{}' : '');
+      const { error } = await callWire(scene.stack.hub.address, { wire, path: pathOf(method), message });
+      expect(error?.code).toBe('unimplemented');
+    });
+  });
+}

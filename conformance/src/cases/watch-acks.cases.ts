@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
+import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { describe, expect, test } from 'vitest';
+import { DELIVERED_EVERYWHERE, outline } from '../acks.ts';
+import { first } from '../first.ts';
+import type { Scene } from '../scene.ts';
+import { collect, present } from '../sync-client.ts';
+
+/** With three adapters and some retries about thirty cursors: each is resumed from. */
+const EVENTS = 8;
+
+export function describeWatchAcks(scene: Scene): void {
+  describe('WatchAcks', () => {
+    /** Watches until so many acks came. */
+    async function watch(cursor: string, count: number): Promise<readonly Ack[]> {
+      const acks: Ack[] = [];
+      if (count === 0) return acks;
+      for await (const message of scene.client.watchAcks({ cursor })) {
+        acks.push(...message.acks);
+        if (acks.length >= count) return acks;
+      }
+      throw new Error(`the watch ended after ${acks.length} of ${count} acks`);
+    }
+
+    test('resumes from every cursor without a gap and without a repeat', async () => {
+      const { client, stack } = scene;
+      await stack.sandbox.setFault('billing', { status: 503, times: 3 });
+      const events = Array.from({ length: EVENTS }, () => ({ id: randomUUID(), type: 'ProcessUpdated', key: 'p-1' }));
+      const start = (await first(client.watchAcks({}))).cursor;
+      for (const event of events) await collect(client.publish({ event, until: PublishUntil.ACCEPTED }));
+      const settled = await client.publishAndWait(present(events.at(-1)));
+      const count = EVENTS * 3 + 3;
+      const all = await watch(start, count);
+      expect(settled.settled).toBe(true);
+      expect(new Set(all.map(({ cursor }) => cursor)).size).toBe(count);
+      await Promise.all(
+        all.map(async ({ cursor }, index) => {
+          expect(await watch(cursor, count - index - 1)).toEqual(all.slice(index + 1));
+        }),
+      );
+    });
+
+    test('goes on from what is on record to what comes', async () => {
+      const { client } = scene;
+      const events = Array.from({ length: EVENTS }, () => ({ id: randomUUID(), type: 'ProcessUpdated' }));
+      const { cursor } = await first(client.watchAcks({}));
+      const watched = watch(cursor, EVENTS * 3);
+      await Promise.all(events.map((event) => client.publishAndWait(event)));
+      const live = await watched;
+      expect(live.map(({ cursor: place }) => place)).toEqual(
+        (await watch(cursor, EVENTS * 3)).map((ack) => ack.cursor),
+      );
+    });
+
+    test('by event ids tells their whole history and ends with them', async () => {
+      const { client } = scene;
+      const ids = [randomUUID(), randomUUID()];
+      await Promise.all(ids.map((id) => client.publishAndWait({ id, type: 'ProcessUpdated' })));
+      const messages = await Array.fromAsync(client.watchAcks({ eventIds: ids }));
+      expect(messages[0]?.acks).toEqual([]);
+      for (const id of ids) {
+        const acks = messages.flatMap((message) => message.acks).filter(({ eventId }) => eventId === id);
+        expect(outline(acks)).toEqual(DELIVERED_EVERYWHERE);
+      }
+    });
+
+    test('by event ids waits for what is not settled, and leaves out what was seen', async () => {
+      const { client, stack } = scene;
+      const event = { id: randomUUID(), type: 'ProcessUpdated' };
+      await stack.sandbox.setFault('records', { hang: true, match: { eventId: event.id } });
+      const { cursor } = await first(
+        scene.client.watchAcks({
+          cursor: (await collect(client.publish({ event, until: PublishUntil.ACCEPTED }))).accepted.cursor,
+        }),
+        ({ acks }) => acks.some(({ eventId, adapter }) => eventId === event.id && adapter !== 'records'),
+      );
+      const rest = Array.fromAsync(client.watchAcks({ eventIds: [event.id], cursor }));
+      await stack.sandbox.waitForCalls(1, { system: 'records', eventId: event.id });
+      await stack.sandbox.clearFaults();
+      const acks = (await rest).flatMap((message) => message.acks);
+      expect(outline(acks)).toContain('records DELIVERED');
+      const history = (await Array.fromAsync(client.watchAcks({ eventIds: [event.id] }))).flatMap(
+        (message) => message.acks,
+      );
+      const seen = history.findIndex((ack) => ack.cursor === cursor);
+      expect(acks.map((ack) => ack.cursor)).toEqual(history.slice(seen + 1).map((ack) => ack.cursor));
+    });
+
+    test('of an unknown event is NOT_FOUND', async () => {
+      await expect(first(scene.client.watchAcks({ eventIds: [randomUUID()] }))).rejects.toMatchObject({
+        code: 'not_found',
+        reason: 'EVENT_NOT_FOUND',
+      });
+    });
+
+    test.for(['nonsense', '0-1', ' ', '1e9'])('refuses the foreign cursor "%s"', async (cursor) => {
+      await expect(first(scene.client.watchAcks({ cursor }))).rejects.toMatchObject({
+        code: 'invalid_argument',
+        reason: 'CURSOR_INVALID',
+        fields: ['cursor'],
+      });
+    });
+
+    test('refuses more than 1,000 event ids', async () => {
+      const eventIds = Array.from({ length: 1_001 }, (_, index) => `e-${index}`);
+      await expect(first(scene.client.watchAcks({ eventIds }))).rejects.toMatchObject({
+        code: 'invalid_argument',
+        reason: 'REQUEST_INVALID',
+        fields: ['event_ids'],
+      });
+    });
+  });
+}

@@ -1,0 +1,87 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** How a program ended, and all that it said. */
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ChildOptions {
+  /** A file URL: the program. */
+  readonly main: string;
+  readonly args: readonly string[];
+  /** Its whole environment, but for PATH: what the tests run in must not reach it. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** Hubs start by the dozen here; with their compiled sources kept, each takes half the time. */
+const compileCache = join(tmpdir(), 'hms-sync-conformance-compile-cache');
+
+/** A program that runs from its sources and, by an IPC channel that it ends with, never outlives the tests. */
+export class Child {
+  /** Settles when it has ended and all that it said has been read; never rejects. */
+  readonly ended: Promise<Ending>;
+  readonly #process: ChildProcess;
+  readonly #firstLine: Promise<string>;
+  #stdout = '';
+  #stderr = '';
+
+  constructor({ main, args, env = {}, cwd }: ChildOptions) {
+    this.#process = fork(fileURLToPath(main), [...args], {
+      execArgv: ['--conditions=@hms-sync/source'],
+      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...env },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      ...(cwd !== undefined && { cwd }),
+    });
+    const { stdout, stderr } = this.#process;
+    if (stdout === null || stderr === null) throw new TypeError('the child was started without pipes');
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.#firstLine = promise;
+    createInterface({ input: stdout }).once('line', resolve);
+    stdout.on('data', (chunk: Buffer) => {
+      this.#stdout += chunk.toString();
+    });
+    stderr.on('data', (chunk: Buffer) => {
+      this.#stderr += chunk.toString();
+    });
+    const allRead = Promise.all([once(stdout, 'close'), once(stderr, 'close')]);
+    this.ended = once(this.#process, 'exit').then(async ([code, signal]) => {
+      await allRead;
+      return { code, signal, stdout: this.#stdout, stderr: this.#stderr };
+    });
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? Number.NaN;
+  }
+
+  /** True until it ended. */
+  get isRunning(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Everything that it said on stderr so far. */
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** @throws Error with all that it said, when it ends without having said a line on stdout */
+  async firstLine(): Promise<string> {
+    const first = await Promise.race([this.#firstLine, this.ended]);
+    if (typeof first === 'string') return first;
+    throw new Error(`it ended with ${first.code ?? first.signal} before it was ready: ${first.stderr}`);
+  }
+
+  signal(signal: 'SIGTERM' | 'SIGKILL'): Promise<Ending> {
+    this.#process.kill(signal);
+    return this.ended;
+  }
+}

@@ -1,0 +1,63 @@
+import { Child, type ChildOptions, type Ending } from './child.ts';
+
+const main = import.meta.resolve('@hms-sync/sync-hub/main');
+
+export type HubOptions = Pick<ChildOptions, 'args' | 'env' | 'cwd'>;
+
+/** One hub process, from its ready line to its end. */
+export class Hub {
+  /** Its URL, such as `http://127.0.0.1:40123`. */
+  readonly address: string;
+  readonly #child: Child;
+
+  private constructor(child: Child, address: string) {
+    this.#child = child;
+    this.address = address;
+  }
+
+  /** @throws Error with its stderr when it ends instead of becoming ready */
+  static async start(options: HubOptions): Promise<Hub> {
+    const child = new Child({ main, ...options });
+    const ready: unknown = JSON.parse(await child.firstLine());
+    if (typeof ready !== 'object' || ready === null || !('address' in ready) || typeof ready.address !== 'string') {
+      throw new TypeError('the ready line has no address');
+    }
+    return new Hub(child, ready.address);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.isRunning;
+  }
+
+  get host(): string {
+    return new URL(this.address).hostname;
+  }
+
+  get port(): number {
+    return Number(new URL(this.address).port);
+  }
+
+  /** Its log, as it was written to stderr so far. */
+  get log(): string {
+    return this.#child.stderr;
+  }
+
+  /** Asks it to stop, as an operating system does, and waits for its end. */
+  stop(): Promise<Ending> {
+    return this.#child.signal('SIGTERM');
+  }
+
+  /** Ends it at once, as a power cut does. Does nothing when it has ended. */
+  kill(): Promise<Ending> {
+    return this.#child.signal('SIGKILL');
+  }
+}
+
+/** Runs a hub that ends by itself, and tells how it ended. */
+export function runHub(options: HubOptions): Promise<Ending> {
+  return new Child({ main, ...options }).ended;
+}

@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
+import { AdapterState, BreakerState } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { DELIVERED_EVERYWHERE, outline } from './acks.ts';
+import { first } from './first.ts';
+import { QUICK_RETRY, type Stack, type StackOptions, startStack, TOKEN } from './stack.ts';
+import { collect, createSyncClient, present, type SyncClient } from './sync-client.ts';
+import { connectHttp1 } from './transports/connect-http1.ts';
+
+let stack: Stack;
+
+afterEach(() => stack.close());
+
+async function start(options: StackOptions = {}): Promise<SyncClient> {
+  stack = await startStack({ lane: { retry: QUICK_RETRY }, ...options });
+  return connect();
+}
+
+function connect(): SyncClient {
+  const client = createSyncClient(connectHttp1.create(stack.hub.address));
+  onTestFinished(() => client.close());
+  return client;
+}
+
+const newEvent = (key = '') => ({ id: randomUUID(), type: 'ProcessUpdated', key });
+
+async function billingOf(client: SyncClient) {
+  return present((await client.getHealth()).adapters[0]);
+}
+
+describe('a system that refuses the credential', () => {
+  test('pauses its adapter, which keeps its queue until a hub with the right one delivers it', async () => {
+    const client = await start({ env: { BILLING_TOKEN: 'zz-wrong-token' } });
+    const events = Array.from({ length: 10 }, () => newEvent('p-1'));
+    for (const event of events) await client.publishAndWait(event, 0);
+    const paused = await first(client.watchHealth(), ({ adapters }) => adapters[0]?.state === AdapterState.PAUSED);
+    expect(paused.adapters[0]?.reason).toContain('HTTP_401');
+    expect(paused.hub?.accepting).toBe(true);
+    for (const system of ['records', 'scheduling'] as const) await stack.sandbox.waitForCalls(10, { system });
+
+    const { acks } = await client.publishAndWait(newEvent('p-2'), 200);
+    expect(acks.find(({ adapter }) => adapter === 'billing')).toMatchObject({
+      state: DeliveryState.HELD,
+      heldBy: HeldBy.PAUSED,
+    });
+    expect(await billingOf(client)).toMatchObject({
+      waiting: 11n,
+      deadLetters: 0n,
+      breaker: { state: BreakerState.CLOSED },
+    });
+    expect(stack.sandbox.countCalls({ system: 'billing' }).count).toBe(1);
+    expect(stack.hub.log).not.toContain('zz-wrong-token');
+    expect(await stack.hub.stop()).toMatchObject({ code: 0 });
+
+    await stack.restart();
+    const again = connect();
+    await Array.fromAsync(again.watchAcks({ eventIds: events.map(({ id }) => id) }));
+    const effects = stack.sandbox.calls({ system: 'billing', key: 'p-1' }).filter(({ effect }) => effect);
+    expect(effects.map(({ eventId }) => eventId)).toEqual(events.map(({ id }) => id));
+    expect(stack.hub.log).not.toContain(TOKEN);
+  });
+});
+
+describe('a system that refuses an event', () => {
+  test('makes it a dead letter at once, and its key goes on', async () => {
+    const client = await start();
+    const refused = newEvent('p-1');
+    await stack.sandbox.setFault('billing', { status: 422, match: { eventId: refused.id } });
+    const { acks } = await collect(client.publish({ event: refused }));
+    expect(outline(acks)).toEqual(['billing DEAD_LETTERED', 'records DELIVERED', 'scheduling DELIVERED']);
+    expect(acks.find(({ adapter }) => adapter === 'billing')).toMatchObject({
+      attempt: 1,
+      error: { kind: OutcomeKind.PERMANENT, code: 'HTTP_422' },
+    });
+    expect(outline((await client.publishAndWait(newEvent('p-1'))).acks)).toEqual(DELIVERED_EVERYWHERE);
+    expect(await billingOf(client)).toMatchObject({
+      deadLetters: 1n,
+      waiting: 0n,
+      state: AdapterState.READY,
+      breaker: { state: BreakerState.CLOSED },
+    });
+  });
+
+  test('has it dead-lettered after as many attempts as the operator allows', async () => {
+    const client = await start({ lane: { retry: { baseMs: 1, capMs: 1, maxAttempts: 3 } } });
+    const event = newEvent();
+    await stack.sandbox.setFault('billing', { status: 500, match: { eventId: event.id } });
+    const { acks } = await collect(client.publish({ event }));
+    const billing = acks.filter(({ adapter }) => adapter === 'billing');
+    expect(billing.map(({ state, attempt }) => [state, attempt])).toEqual([
+      [DeliveryState.RETRYING, 1],
+      [DeliveryState.RETRYING, 2],
+      [DeliveryState.DEAD_LETTERED, 3],
+    ]);
+  });
+
+  test('that says to be JSON and is not is a dead letter before anything is sent', async () => {
+    const client = await start();
+    const event = { ...newEvent(), payload: { case: 'data', value: Buffer.from('{"ZZPHI":') } } as const;
+    const { acks } = await collect(client.publish({ event }));
+    expect(acks.map(({ state, error }) => [state, error?.kind])).toEqual(
+      acks.map(() => [DeliveryState.DEAD_LETTERED, OutcomeKind.PERMANENT]),
+    );
+    expect(stack.sandbox.countCalls().count).toBe(0);
+    expect(acks.map(({ error }) => error?.message).join()).not.toContain('ZZPHI');
+  });
+});
+
+describe('a system that asks for less', () => {
+  test('gets the event again after the time that it named, and is not taken to be unwell', async () => {
+    const client = await start();
+    const event = newEvent();
+    await stack.sandbox.setFault('billing', { status: 429, retryAfter: '1', times: 1 });
+    const { acks } = await collect(client.publish({ event }));
+    const [told, done] = acks.filter(({ adapter, state }) => adapter === 'billing' && state !== DeliveryState.HELD);
+    expect(told).toMatchObject({
+      state: DeliveryState.RETRYING,
+      error: { kind: OutcomeKind.THROTTLED, code: 'HTTP_429' },
+    });
+    expect(done).toMatchObject({ state: DeliveryState.DELIVERED, attempt: 2 });
+    const [once, twice] = stack.sandbox.calls({ system: 'billing' }).map(({ at }) => Date.parse(at));
+    expect(present(twice) - present(once)).toBeGreaterThanOrEqual(990);
+    expect((await billingOf(client)).breaker).toMatchObject({ state: BreakerState.CLOSED, failures: 0 });
+  });
+});
