@@ -220,6 +220,12 @@ describe('a file that is no YAML', () => {
     expect(await complaint('listen: x\n\tdataDir: y')).toMatch(/is no YAML .*: tab as indent at line 2, column 1$/);
   });
 
+  it('is refused for a tag, which would be passed over and its text taken for the value', async () => {
+    expect(await complaint('adapters: [{package: a, config: {token: !vault path/to/it}}]')).toMatch(
+      /tag resolve failed at line 1, column 41$/,
+    );
+  });
+
   it('is refused when an alias stands for what it lies in', async () => {
     expect(await complaint('adapters: [{package: a, config: &all {self: *all}}]')).toContain(
       'adapters.0.config.self',

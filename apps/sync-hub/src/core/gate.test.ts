@@ -32,6 +32,7 @@ describe('telling what holds a delivery', () => {
     expect(lane.held).toEqual([]);
     expect(lane.finish(1, retryable).held).toEqual(['2: key']);
     expect(lane.arrive({ seq: 3, key }).held).toEqual(['3: key']);
+    expect(lane.later(500).finish(1, retryable).held).toEqual([]);
   });
 
   it('tells a retry that comes due while the lane is closed off', () => {

@@ -61,6 +61,14 @@ describe('the backlog', () => {
     expect(lane.finish(5).fetches).toMatchObject([{ afterSeq: 7 }]);
   });
 
+  it('lets nothing that arrives overtake what it has not read, though there is room', () => {
+    const lane = new ScriptedLane({ newestSeq: 1 });
+    const { fetches } = lane;
+    expect(lane.arrive({ seq: 2 }).begun).toEqual([]);
+    expect(lane.fetched([{ seq: 1 }], { scannedToSeq: 1, fetch: fetches[0] }).begun).toEqual([1]);
+    expect(lane.fetched([{ seq: 2 }], { scannedToSeq: 2 }).begun).toEqual([2]);
+  });
+
   it('takes an event that a page had already brought only once', () => {
     const lane = new ScriptedLane({ newestSeq: 1 }).fetched([{ seq: 1 }, { seq: 2 }], { scannedToSeq: 2 });
     expect(lane.arrive({ seq: 2 }).begun).toEqual([]);

@@ -1,0 +1,129 @@
+import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ListenError, listen } from './listener.ts';
+
+const answer: RequestListener = (request, response) => {
+  // What connect-node does with the authority.
+  new URL(`http://${request.headers[':authority'] ?? request.headers.host}${request.url}`);
+  response.end('fine');
+};
+
+async function open(handler: RequestListener = answer) {
+  const listener = await listen({ host: '127.0.0.1', port: 0 }, handler);
+  onTestFinished(() => listener.close(0));
+  return listener;
+}
+
+async function dial(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** What comes back for these bytes until the hub ends the connection. */
+async function send(port: number, bytes: string): Promise<string> {
+  const socket = await dial(port);
+  const said = text(socket).catch(() => '');
+  socket.write(bytes, 'latin1');
+  return said;
+}
+
+const get = (host: string, path = '/') => `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+
+async function expectAlive(port: number): Promise<void> {
+  expect(await send(port, get('hub'))).toContain('fine');
+}
+
+describe('listening', () => {
+  it('takes HTTP/1.1 and HTTP/2 on one port, and says which one it is', async () => {
+    const { port } = await open();
+    expect(port).toBeGreaterThan(0);
+    await expectAlive(port);
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    const stream = session.request({ ':path': '/' });
+    expect(await text(stream)).toBe('fine');
+    session.close();
+  });
+
+  it('says what to do when the port is taken, or the host is none', async () => {
+    const { port } = await open();
+    const taken = await listen({ host: '127.0.0.1', port }, answer).catch((error: unknown) => error);
+    expect(taken).toBeInstanceOf(ListenError);
+    expect((taken as ListenError).message).toContain(String(port));
+    const nowhere = await listen({ host: '192.0.2.1', port: 0 }, answer).catch((error: unknown) => error);
+    expect(nowhere).toBeInstanceOf(ListenError);
+  });
+});
+
+describe('a client who sends what it must not', () => {
+  it.each([
+    ['a Host that is none', get('[')],
+    ['another', get('a b')],
+    ['a path that is none', get('hub:1', '//[')],
+    ['no HTTP at all', '\u0016\u0003\u0001garbage'],
+    ['half a preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM'],
+    ['frames that are none', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'\u00ff'.repeat(100)}`],
+    ['a bad chunk', 'POST / HTTP/1.1\r\nHost: hub\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
+    ['headers without end', `GET / HTTP/1.1\r\nHost: hub\r\nX: ${'x'.repeat(100_000)}`],
+  ])('%s ends at most its own connection', async (_what, bytes) => {
+    const { port } = await open();
+    const socket = await dial(port);
+    socket.write(bytes, 'latin1');
+    await Promise.race([once(socket, 'data'), once(socket, 'close'), expectAlive(port)]);
+    socket.resetAndDestroy();
+    await expectAlive(port);
+  });
+
+  it('a bad Host is answered with what is wrong', async () => {
+    const { port } = await open();
+    expect(await send(port, get('['))).toMatch(/^HTTP\/1\.1 400 .*"invalid_argument"/s);
+  });
+
+  it('a reset in the middle of an answer is its own business', async () => {
+    const answering = Promise.withResolvers<void>();
+    const { port } = await open((request, response) => {
+      if (request.url !== '/long') return void response.end('fine');
+      response.write('x'.repeat(1_000));
+      answering.resolve();
+      request.once('close', () => response.end('y'.repeat(1_000_000)));
+    });
+    const socket = await dial(port);
+    socket.write(get('hub', '/long'));
+    await answering.promise;
+    socket.resetAndDestroy();
+    await expectAlive(port);
+  });
+});
+
+describe('closing', () => {
+  it('waits for requests that run, and for no longer than it is told to', async () => {
+    const started = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<void>();
+    const listener = await open(async (_request, response) => {
+      started.resolve();
+      await finish.promise;
+      response.end('late');
+    });
+    const said = send(listener.port, get('hub'));
+    await started.promise;
+    const closed = listener.close(10_000);
+    finish.resolve();
+    expect(await said).toContain('late');
+    await closed;
+  });
+
+  it('ends what does not end', async () => {
+    const started = Promise.withResolvers<void>();
+    const listener = await open(() => started.resolve());
+    const said = send(listener.port, get('hub'));
+    await started.promise;
+    await listener.close(20);
+    expect(await said).toBe('');
+  });
+});
