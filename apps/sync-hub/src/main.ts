@@ -14,6 +14,7 @@ import { exitBecause, onStopRequest } from './exit.ts';
 import { HELP, parseFlags } from './flags.ts';
 import type { Journal } from './journal/journal.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
+import type { BreakerReport } from './lanes/breaker.ts';
 import { systemClock } from './lanes/clock.ts';
 import { Lane } from './lanes/lane.ts';
 import { Lanes } from './lanes/lanes.ts';
@@ -155,6 +156,7 @@ async function createLanes({ adapters, journal, log, onHeld, onChange }: LaneNee
       totals: totals.get(id) ?? { unsettled: 0, deadLetters: 0 },
       onHeld,
       onChange,
+      onBreakerChange: (breaker) => logBreaker(id, breaker, log),
     });
     const stored = breakers.get(id);
     if (stored !== undefined && stored.state !== 'closed') {
@@ -171,6 +173,16 @@ function createRuntime(config: AdapterConfig, manifest: Manifest | ManifestError
   }
   if (config.missing.length > 0) return new FailedRuntime({ kind: 'failed', reason: config.missing.join('; ') });
   return new InlineRuntime({ manifest, config: config.config, log: createAdapterLog(log, manifest) });
+}
+
+/** One line when trouble begins and one when it ends; nothing for each attempt in between. */
+function logBreaker(adapter: string, { condition, cause, nextProbeAtMs }: BreakerReport, log: Log): void {
+  if (condition === 'closed') log.info({ adapter, cause }, 'breaker closed; deliveries flow');
+  else if (condition === 'half_open') log.info({ adapter, cause }, 'breaker half open');
+  else {
+    const nextProbeTime = nextProbeAtMs === undefined ? undefined : new Date(nextProbeAtMs).toISOString();
+    log.warn({ adapter, cause, nextProbeTime }, 'breaker open; deliveries wait');
+  }
 }
 
 function logAdapters(lanes: Lanes, log: Log): void {

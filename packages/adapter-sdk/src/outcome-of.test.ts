@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { InvalidEvent, isAdapterError, Misconfigured, Permanent, Retryable, Throttled, Unauthorized } from './index.ts';
 import { outcomeOf } from './outcome-of.ts';
 
@@ -74,6 +75,15 @@ describe('outcomeOf', () => {
       message: expect.stringContaining(`threw ${name}, `),
     });
     expect(JSON.stringify(outcome)).not.toContain('Ada');
+  });
+
+  it('listens to a promise that was thrown, whose rejection would end the process', async () => {
+    const unheard = vi.fn();
+    process.on('unhandledRejection', unheard);
+    expect(outcomeOf(Promise.reject(new Error('thrown')))).toMatchObject({ kind: 'retryable' });
+    await nextTurn();
+    process.off('unhandledRejection', unheard);
+    expect(unheard).not.toHaveBeenCalled();
   });
 
   it('withholds what JSON.parse quotes of a payload', () => {

@@ -1,3 +1,4 @@
+import { abandon } from './abandoned-promise.ts';
 import { isAdapterError } from './adapter-error.ts';
 import { connectionFailure } from './connection-failure.ts';
 import { failed, isFailureKind, type Outcome, type Redact } from './outcome.ts';
@@ -22,6 +23,7 @@ const programCode = /^[A-Z][A-Z0-9_]{2,63}$/;
  * @param redact takes the secrets out of the message. Absent: nothing is taken out.
  */
 export function outcomeOf(thrown: unknown, redact: Redact = (text) => text): Outcome {
+  abandon(thrown);
   if (isAdapterError(thrown)) {
     const kind = peek(thrown, 'kind');
     if (isFailureKind(kind)) {

@@ -2,12 +2,18 @@ import { getEventListeners } from 'node:events';
 import { array, assert, asyncProperty, integer, record } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
+import type { HeldDelivery } from '../core/held-delivery.ts';
 import type { ReadRecordsRequest } from '../journal/journal.ts';
 import { sampleRecord } from '../journal/suite/samples.suite.ts';
 import { Acks } from './acks.ts';
 import type { Tell } from './tell.ts';
 
 const recordAt = (cursor: number, seq = 1): RecordedDelivery => ({ ...sampleRecord({ seq, id: `e${seq}` }), cursor });
+
+const heldAt = (seq: number): HeldDelivery => {
+  const { adapter, adapterVersion, eventId, cycle, attempts, spent, crashes, atMs } = recordAt(1, seq);
+  return { adapter, adapterVersion, eventId, seq, cycle, attempts, spent, crashes, atMs, heldBy: 'breaker' };
+};
 
 /** Acks on a journal that keeps everything it was given. */
 function createAcks({ before = 0 } = {}) {
@@ -33,7 +39,7 @@ async function readUpTo(acks: Acks, { after, last }: { after: number; last: numb
   const stop = new AbortController();
   const cursors: number[] = [];
   for await (const page of acks.tail(after, stop.signal)) {
-    cursors.push(...page.map(({ cursor }) => cursor));
+    cursors.push(...page.map((tell) => (tell.kind === 'recorded' ? tell.record.cursor : Number.NaN)));
     if ((cursors.at(-1) ?? 0) >= last) stop.abort();
   }
   return cursors;
@@ -127,6 +133,22 @@ describe('a tail', () => {
     stop.abort();
     expect(await second).toEqual({ done: true, value: undefined });
     expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
+  });
+
+  it('tells what is held as it happens, after everything that is on record, and drops what is not read', async () => {
+    const { acks, add } = createAcks({ before: 2 });
+    const tail = acks.tail(0, new AbortController().signal);
+    const first = tail.next();
+    for (let seq = 1; seq <= 300; seq += 1) acks.held(heldAt(seq));
+    add(recordAt(3));
+    const kinds = ({ value }: IteratorResult<readonly Tell[], void>) => (value ?? []).map(({ kind }) => kind);
+    expect(kinds(await first)).toEqual(['recorded', 'recorded']);
+    expect(kinds(await tail.next())).toEqual(['recorded']);
+    expect(kinds(await tail.next())).toEqual(Array.from({ length: 256 }, () => 'held'));
+    const next = tail.next();
+    acks.held(heldAt(301));
+    expect(await next).toMatchObject({ value: [{ kind: 'held', held: { seq: 301 } }] });
+    await tail.return();
   });
 
   it('does not begin when it was aborted before', async () => {

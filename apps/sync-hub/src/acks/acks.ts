@@ -2,6 +2,7 @@ import type { RecordedDelivery } from '../core/delivery.ts';
 import type { HeldDelivery } from '../core/held-delivery.ts';
 import type { Journal } from '../journal/journal.ts';
 import { RecentRecords } from './recent-records.ts';
+import { TailReader } from './tail-reader.ts';
 import type { Tell } from './tell.ts';
 
 /** Called synchronously for each tell of one event; must not throw. */
@@ -21,8 +22,7 @@ export class Acks {
   readonly #journal: Pick<Journal, 'readRecords'>;
   readonly #recent: RecentRecords;
   readonly #listeners = new Map<number, Set<TellListener>>();
-  /** Wakes each reader that has read everything. */
-  readonly #idleReaders = new Set<() => void>();
+  readonly #readers = new Set<TailReader>();
 
   /** @param lastCursor the newest record in the journal */
   constructor(options: { journal: Pick<Journal, 'readRecords'>; lastCursor: number }) {
@@ -44,12 +44,13 @@ export class Acks {
   recorded(records: readonly RecordedDelivery[]): void {
     this.#recent.add(records);
     for (const record of records) this.#tell(record.seq, { kind: 'recorded', record });
-    for (const wake of this.#idleReaders) wake();
-    this.#idleReaders.clear();
+    for (const reader of this.#readers) reader.wake();
   }
 
   held(held: HeldDelivery): void {
-    this.#tell(held.seq, { kind: 'held', held });
+    const tell = { kind: 'held', held } as const;
+    this.#tell(held.seq, tell);
+    for (const reader of this.#readers) reader.hold(tell);
   }
 
   /** Listens to one event from now on. Returns what ends that. */
@@ -64,37 +65,41 @@ export class Acks {
 
   /**
    * Every record after a place, a page at a time, for ever: no gap, no repeat. Read at the reader's pace, from the
-   * journal when it is behind, so that a slow one is bounded by its page.
+   * journal when it is behind, so that a slow one is bounded by its page. A reader that has read everything is also
+   * told what is held, as it happens.
    */
-  async *tail(afterCursor: number, signal: AbortSignal): AsyncGenerator<readonly RecordedDelivery[], void> {
+  async *tail(afterCursor: number, signal: AbortSignal): AsyncGenerator<readonly Tell[], void> {
     let cursor = afterCursor;
-    while (!signal.aborted) {
-      const recent = this.#recent.after(cursor, PAGE_RECORDS);
-      if (recent === undefined) {
-        const page = await this.#journal.readRecords({ afterCursor: cursor, limit: PAGE_RECORDS });
-        cursor = Math.max(cursor, page.scannedToCursor);
-        if (page.records.length > 0) yield page.records;
-      } else if (recent.length > 0) {
-        cursor = recent.at(-1)?.cursor ?? cursor;
-        yield recent;
-      } else {
-        await this.#somethingNew(signal);
+    const reader = new TailReader();
+    this.#readers.add(reader);
+    signal.addEventListener('abort', reader.wake, { once: true });
+    try {
+      while (!signal.aborted) {
+        const recent = this.#recent.after(cursor, PAGE_RECORDS);
+        if (recent === undefined) {
+          const page = await this.#journal.readRecords({ afterCursor: cursor, limit: PAGE_RECORDS });
+          cursor = Math.max(cursor, page.scannedToCursor);
+          if (page.records.length > 0) yield page.records.map(recorded);
+        } else if (recent.length > 0) {
+          cursor = recent.at(-1)?.cursor ?? cursor;
+          yield recent.map(recorded);
+        } else {
+          const held = reader.takeHeld();
+          if (held.length > 0) yield held;
+          else await reader.somethingNew();
+        }
       }
+    } finally {
+      signal.removeEventListener('abort', reader.wake);
+      this.#readers.delete(reader);
     }
-  }
-
-  /** Resolves with the next record, or when the signal aborts, and leaves nothing behind. */
-  async #somethingNew(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const wake = () => resolve();
-    this.#idleReaders.add(wake);
-    signal.addEventListener('abort', wake, { once: true });
-    await promise;
-    signal.removeEventListener('abort', wake);
-    this.#idleReaders.delete(wake);
   }
 
   #tell(seq: number, tell: Tell): void {
     for (const listener of this.#listeners.get(seq) ?? []) listener(tell);
   }
+}
+
+function recorded(record: RecordedDelivery): Tell {
+  return { kind: 'recorded', record };
 }

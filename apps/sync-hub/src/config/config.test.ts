@@ -227,9 +227,7 @@ describe('a file that is no YAML', () => {
   });
 
   it('is refused when an alias stands for what it lies in', async () => {
-    expect(await complaint('adapters: [{package: a, config: &all {self: *all}}]')).toContain(
-      'adapters.0.config.self',
-    );
+    expect(await complaint('adapters: [{package: a, config: &all {self: *all}}]')).toContain('adapters.0.config.self');
   });
 
   it('is refused when aliases grow without bounds', async () => {

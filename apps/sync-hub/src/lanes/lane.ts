@@ -16,7 +16,7 @@ import { nextWakeMs, step } from '../core/step.ts';
 import { type Journal, JournalError } from '../journal/journal.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import { Alarm } from './alarm.ts';
-import { Breaker, type BreakerPolicy } from './breaker.ts';
+import { Breaker, type BreakerPolicy, type BreakerReport } from './breaker.ts';
 import type { Clock } from './clock.ts';
 import { ContainedRuntime } from './contained-runtime.ts';
 import { deliveryRecord } from './delivery-record.ts';
@@ -42,6 +42,8 @@ export interface LaneOptions {
   readonly onHeld: (held: HeldDelivery) => void;
   /** Called when health() would say something new about state or breaker. */
   readonly onChange: () => void;
+  /** Called on every transition of the breaker, for the log. */
+  readonly onBreakerChange?: (breaker: BreakerReport) => void;
 }
 
 /**
@@ -232,7 +234,9 @@ export class Lane {
   }
 
   #keepBreaker(): void {
-    const { condition: state, sinceMs, cause } = this.#breaker.report;
+    const { report } = this.#breaker;
+    const { condition: state, sinceMs, cause } = report;
+    this.#options.onBreakerChange?.(report);
     this.#options.journal.saveBreaker({ adapter: this.adapter.id, state, sinceMs, cause });
   }
 

@@ -1,3 +1,4 @@
+import { abandon } from '../abandoned-promise.ts';
 import { delivered, failed, isFailureKind, type Outcome, type Redact } from '../outcome.ts';
 import { nameOf, peek } from '../outcome-of.ts';
 
@@ -7,6 +8,7 @@ import { nameOf, peek } from '../outcome-of.ts';
  * code `CONTRACT_VIOLATION` and a message that says what was wrong.
  */
 export function batchOutcomes(returned: unknown, count: number, redact: Redact): readonly Outcome[] {
+  if (Array.isArray(returned)) returned.forEach(abandon);
   const broken = (what: string): readonly Outcome[] => Array.from({ length: count }, () => contractViolation(what));
   if (!Array.isArray(returned)) {
     return broken(`pushBatch returned ${returned === undefined ? 'nothing' : 'no list'} for ${count} events`);

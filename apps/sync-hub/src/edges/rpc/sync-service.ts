@@ -20,7 +20,7 @@ import type { Cursors } from '../cursor.ts';
 import type { Intake, Intaken } from '../intake.ts';
 import { Refusal } from '../refusal.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
-import { recordAck } from './ack-message.ts';
+import { toAck } from './ack-message.ts';
 import type { EventFeed } from './event-feed.ts';
 import { type EventStatus, readStatus } from './event-status.ts';
 import { publishStream } from './publish-stream.ts';
@@ -91,8 +91,8 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
     if (eventIds.length === 0) {
       const afterCursor = from ?? acks.lastCursor;
       yield { acks: [], cursor: cursors.encode(afterCursor) };
-      for await (const records of acks.tail(afterCursor, signal)) {
-        const told = records.map((record) => recordAck(record, cursors));
+      for await (const tells of acks.tail(afterCursor, signal)) {
+        const told = tells.map((tell) => toAck(tell, cursors, acks.lastCursor));
         yield { acks: told, cursor: told.at(-1)?.cursor ?? '' };
       }
       return;
