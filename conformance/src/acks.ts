@@ -3,17 +3,6 @@ import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 /** The adapters of a whole stack, in the order in which the hub tells them. */
 export const ADAPTERS = ['billing', 'records', 'scheduling'];
 
-const TERMINAL: ReadonlySet<DeliveryState> = new Set([
-  DeliveryState.DELIVERED,
-  DeliveryState.SKIPPED,
-  DeliveryState.DEAD_LETTERED,
-  DeliveryState.DISCARDED,
-]);
-
-export function isTerminal({ state }: Pick<Ack, 'state'>): boolean {
-  return TERMINAL.has(state);
-}
-
 /** Acks in one order, to compare those of adapters that worked at the same time. */
 export function byAdapter(acks: readonly Ack[]): readonly Ack[] {
   return acks.toSorted((a, b) => (a.adapter < b.adapter ? -1 : 1));

@@ -1,21 +1,15 @@
 import type { OpenDelivery } from '../src/core/delivery.ts';
-import {
-  type BreakerCondition,
-  createLane,
-  type FetchEffect,
-  type LaneEffect,
-  type LaneInput,
-  type LaneState,
-} from '../src/core/lane.ts';
-import { countsAgainstBreaker, type Outcome } from '../src/core/outcome.ts';
+import { createLane, type FetchEffect, type LaneEffect, type LaneInput, type LaneState } from '../src/core/lane.ts';
 import { nextWakeMs, step } from '../src/core/step.ts';
 import type { FetchResult } from '../src/journal/journal.ts';
 import { deliveryRecord } from '../src/lanes/delivery-record.ts';
 import { Dice } from './dice.ts';
-import { OTHER_TYPE, planLane, TAKEN_TYPE } from './lane-plan.ts';
+import { planLane } from './lane-plan.ts';
 import { type LaneFacts, LaneWitness } from './lane-witness.ts';
 import { outcomeOf, SimulatedAdapter, type SimulatedAttempt } from './simulated-adapter.ts';
+import { SimulatedBreaker } from './simulated-breaker.ts';
 import { SimulatedJournal, type Told } from './simulated-journal.ts';
+import { SimulatedPublisher } from './simulated-publisher.ts';
 
 const WALL_START_MS = 1_790_000_000_000;
 
@@ -26,19 +20,21 @@ const WALL_START_MS = 1_790_000_000_000;
  */
 export class LaneWorld {
   readonly #dice: Dice;
+  readonly #publisher: SimulatedPublisher;
   readonly #adapter: SimulatedAdapter;
+  readonly #breaker: SimulatedBreaker;
   readonly #facts: LaneFacts;
   readonly #witness: LaneWitness;
   #state: LaneState;
   /** Pages that were read and have not come to the lane yet. */
   #pages: { effect: FetchEffect; result: FetchResult }[] = [];
   #wallOffsetMs = WALL_START_MS;
-  #published = 0;
   readonly #met = new Map<string, number>();
 
   constructor(seed: number) {
     this.#dice = new Dice(seed);
     const plan = planLane(this.#dice);
+    this.#publisher = new SimulatedPublisher(plan, this.#dice);
     this.#adapter = new SimulatedAdapter(plan, this.#dice);
     this.#facts = {
       plan,
@@ -54,6 +50,11 @@ export class LaneWorld {
       attempts: this.#adapter.attempts,
       ended: undefined,
     };
+    this.#breaker = new SimulatedBreaker({
+      facts: this.#facts,
+      dice: this.#dice,
+      onChange: (breaker) => this.#take({ kind: 'breaker_changed', atMs: this.#facts.nowMs, breaker }),
+    });
     this.#witness = new LaneWitness(this.#facts);
     this.#state = this.#createState();
   }
@@ -84,7 +85,7 @@ export class LaneWorld {
       [8, () => this.#deliverPage()],
       [27, () => this.#endAttempt()],
       [13, () => this.#passTime(this.#dice.between(0, 300))],
-      [5, () => this.#waitForBreaker()],
+      [5, () => this.#breaker.halfOpen()],
       [3, () => this.#changeRuntime(true)],
       [runtimeStops ? 1 : 0, () => this.#changeRuntime(false)],
       [pauses ? 3 : 0, () => this.#operate()],
@@ -95,21 +96,7 @@ export class LaneWorld {
   }
 
   #publish(): void {
-    const { plan, journal } = this.#facts;
-    for (let count = this.#dice.between(1, 4); count > 0 && this.#published < plan.events; count -= 1) {
-      this.#published += 1;
-      const event = {
-        id: `event-${this.#published}`,
-        source: 'sim',
-        type: this.#dice.chance(0.8) ? TAKEN_TYPE : OTHER_TYPE,
-        key: this.#dice.pick(plan.keys),
-        timeMs: 0,
-        data: new Uint8Array(this.#dice.between(0, plan.payloadBytesMax)),
-        dataContentType: '',
-        attributes: {},
-      };
-      journal.accept(event, this.#wallMs);
-    }
+    for (const event of this.#publisher.nextEvents()) this.#facts.journal.accept(event, this.#wallMs);
   }
 
   /** As a journal does: events first, then records; whoever waits for a page hears of it later. */
@@ -147,32 +134,12 @@ export class LaneWorld {
   #end(attempt: SimulatedAttempt): void {
     const outcome = this.#adapter.nextOutcome();
     // The breaker judges an overdue attempt at its deadline, and others before the lane hears that they ended.
-    if (!attempt.overdue) this.#judge(outcome);
+    if (!attempt.overdue) this.#breaker.judge(outcome);
     this.#adapter.attempts.delete(attempt.seq);
     if (outcome.kind === 'delivered' && !attempt.probe && !attempt.overdue) this.#facts.ramp += 1;
     this.#facts.ended = attempt;
     this.#take({ kind: 'attempt_ended', atMs: this.#facts.nowMs, seq: attempt.seq, outcome });
     this.#facts.ended = undefined;
-  }
-
-  /** Opens at any failure or none, and as opossum does while half open: whatever ends then decides. */
-  #judge(outcome: Outcome): void {
-    const isFailure = countsAgainstBreaker(outcome);
-    if (this.#facts.breaker === 'half_open') this.#changeBreaker(isFailure ? 'open' : 'closed');
-    else if (this.#facts.breaker === 'closed' && isFailure && this.#dice.chance(this.#facts.plan.opens)) {
-      this.#changeBreaker('open');
-    }
-  }
-
-  #waitForBreaker(): void {
-    if (this.#facts.breaker === 'open') this.#changeBreaker('half_open');
-  }
-
-  #changeBreaker(breaker: BreakerCondition): void {
-    if (breaker === 'closed') this.#facts.ramp = 1;
-    this.#facts.breaker = breaker;
-    this.#facts.probeSent = false;
-    this.#take({ kind: 'breaker_changed', atMs: this.#facts.nowMs, breaker });
   }
 
   /** Time goes on, and the lane's one timer rings if it was due. */
@@ -215,10 +182,9 @@ export class LaneWorld {
     this.#pages = [];
     this.#witness.forget();
     Object.assign(this.#facts, { paused: false, runtimeReady: false, draining: false, throttledUntilMs: 0 });
-    this.#facts.breaker = 'closed';
-    this.#facts.ramp = Number.POSITIVE_INFINITY;
+    this.#breaker.reset();
     this.#state = this.#createState();
-    if (breaker !== 'closed') this.#changeBreaker('open');
+    if (breaker !== 'closed') this.#breaker.restore();
     this.#take({ kind: 'time_passed', atMs: this.#facts.nowMs });
   }
 
@@ -251,7 +217,7 @@ export class LaneWorld {
 
   #healRound(): void {
     const { journal } = this.#facts;
-    this.#waitForBreaker();
+    this.#breaker.halfOpen();
     if (this.#facts.paused) this.#operate();
     if (journal.queued > 0) this.#commit();
     else if (this.#pages.length > 0) this.#deliverPage();
@@ -271,7 +237,7 @@ export class LaneWorld {
     }
     this.#witness.inspect(this.#state);
     // The breaker hears of each deadline before anything else happens to the lane.
-    for (const effect of effects) if (effect.kind === 'abort') this.#judge(outcomeOf('timed_out'));
+    for (const effect of effects) if (effect.kind === 'abort') this.#breaker.judge(outcomeOf('timed_out'));
   }
 
   #perform(effect: LaneEffect): void {

@@ -10,7 +10,7 @@ const sentences: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'no local address was free for a connection',
   EAI_AGAIN: 'the name server did not answer',
   ECONNABORTED: 'the connection was aborted',
-  ECONNREFUSED: 'nothing listens at the address: connection refused',
+  ECONNREFUSED: 'nothing listens at the address',
   ECONNRESET: 'the connection was reset before the answer was complete',
   EHOSTUNREACH: 'the host cannot be reached',
   ENETUNREACH: 'the network cannot be reached',

@@ -103,7 +103,7 @@ describe('outcomeOf', () => {
     expect(outcome).toEqual({
       kind: 'retryable',
       code: 'ECONNREFUSED',
-      message: 'nothing listens at the address: connection refused',
+      message: 'nothing listens at the address',
     });
   });
 

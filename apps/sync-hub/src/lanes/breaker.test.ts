@@ -109,7 +109,7 @@ describe('an open breaker', () => {
     const { sinceMs, nextProbeAtMs, ...report } = breaker.report;
     expect(report).toEqual({
       condition: 'open',
-      cause: '4 of 5 attempts failed within 60000 ms; the last: HTTP_503',
+      cause: '4 of 5 attempts failed within 60 s; the last: HTTP_503',
       calls: 5,
       failures: 4,
       lastFailure: { kind: 'retryable', ...failure },

@@ -133,7 +133,7 @@ export class Breaker {
     });
     opossum.on('open', () => this.#changeTo('open', this.#whyOpen()));
     opossum.on('halfOpen', () => {
-      this.#changeTo('half_open', `open for ${resetTimeoutMs} ms: one delivery is let through`);
+      this.#changeTo('half_open', `open for ${resetTimeoutMs / 1_000} s: one delivery is let through`);
     });
     opossum.on('close', () => {
       // Its window still holds the failures of the outage, and the next single failure would open it again.
@@ -155,7 +155,7 @@ export class Breaker {
     const { fires, failures } = this.#opossum.stats;
     if (this.#condition === 'half_open') return `tried again, it failed still: ${this.#lastFailure?.code}`;
     if (failures === 0) return this.#cause;
-    return `${failures} of ${fires} attempts failed within ${this.#policy.windowMs} ms; the last: ${this.#lastFailure?.code}`;
+    return `${failures} of ${fires} attempts failed within ${this.#policy.windowMs / 1_000} s; the last: ${this.#lastFailure?.code}`;
   }
 
   #changeTo(condition: BreakerCondition, cause: string): void {

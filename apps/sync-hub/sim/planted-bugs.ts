@@ -1,0 +1,119 @@
+/**
+ * Faults that can be planted into the core, each a small change of its source as it is loaded. They prove the
+ * simulation: one that does not catch them all is worth nothing. `find` stands in `file` exactly once, which is checked.
+ */
+export interface PlantedBug {
+  readonly name: string;
+  /** In src/core. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'a key is free before its outcome is on disk',
+    file: 'attempt-end.ts',
+    find: "delivery.state = { kind: 'recording', next: conclude(turn, delivery, outcome) };",
+    replace: `const next = conclude(turn, delivery, outcome);
+      delivery.line.deliveries.shift();
+      delivery.line.deliveries.push(delivery);
+      delivery.state = { kind: 'recording', next };
+      const head = delivery.line.deliveries.peek();
+      if (head !== undefined && head !== delivery) { head.state = { kind: 'ready' }; state.ready.push(head); }`,
+  },
+  {
+    name: 'a probe is counted towards the dead letter',
+    file: 'conclude.ts',
+    find: 'isProbe ? counts.spent : counts.spent + 1',
+    replace: 'isProbe ? counts.spent + 1 : counts.spent + 1',
+  },
+  {
+    name: 'a throttled attempt is counted towards the dead letter',
+    file: 'conclude.ts',
+    find: 'return again(turn, delivery, { counts, outcome, inMs, notBeforeInMs: inMs });',
+    replace:
+      'return again(turn, delivery, { counts: { ...counts, spent: counts.spent + 1 }, outcome, inMs, notBeforeInMs: inMs });',
+  },
+  {
+    name: 'a half-open breaker gets two probes',
+    file: 'gate.ts',
+    find: 'return state.probeSent || state.attempting.size > 0 ? 0 : state.overdue + 1;',
+    replace: 'return state.overdue + 2;',
+  },
+  {
+    name: 'attempts are made while the lane is held',
+    file: 'gate.ts',
+    find: ' || laneHeldBy(state, nowMs) !== undefined) return 0;',
+    replace: ') return 0;',
+  },
+  {
+    name: 'attempts begin while the hub stops',
+    file: 'gate.ts',
+    find: 'if (state.draining || ',
+    replace: 'if (',
+  },
+  {
+    name: 'a retry lets later events of its key overtake it',
+    file: 'attempt-end.ts',
+    find: 'tellFollowersHeld(turn, delivery);',
+    replace: `delivery.line.deliveries.shift();
+      delivery.line.deliveries.push(delivery);
+      const head = delivery.line.deliveries.peek();
+      if (head !== undefined && head !== delivery) { head.state = { kind: 'ready' }; turn.state.ready.push(head); }`,
+  },
+  {
+    name: 'the wake-up of a deadline is lost',
+    file: 'step.ts',
+    find: "if (first?.state.kind === 'attempting') wakeMs",
+    replace: "if (first?.state.kind === 'attempting' && wakeMs < 0) wakeMs",
+  },
+  {
+    name: 'the wake-up of a retry is lost',
+    file: 'step.ts',
+    find: 'let wakeMs = state.scheduled.earliestMs;',
+    replace: 'let wakeMs = Number.POSITIVE_INFINITY;',
+  },
+  {
+    name: 'a page of the backlog skips one',
+    file: 'window.ts',
+    find: 'state.fetchedToSeq = Math.max(state.fetchedToSeq, page.scannedToSeq);',
+    replace: 'state.fetchedToSeq = Math.max(state.fetchedToSeq, page.scannedToSeq + 1);',
+  },
+  {
+    name: 'a fresh event passes those that wait in the journal',
+    file: 'window.ts',
+    find: 'if (!isBehind(state) && hasRoom(state)) {',
+    replace: 'if (hasRoom(state)) {',
+  },
+  {
+    name: 'pages on their way take no room of the window',
+    file: 'window.ts',
+    find: 'state.awaited.deliveries += page.limit;',
+    replace: 'state.awaited.deliveries += 0;',
+  },
+  {
+    name: 'the overflow of a hot key is forgotten',
+    file: 'window.ts',
+    find: 'line.overflowToSeq = seq;\n    return;',
+    replace: 'return;',
+  },
+  {
+    name: 'code that runs past its deadline does not keep its key',
+    file: 'attempt-end.ts',
+    find: "delivery.state = { kind: 'overdue', next, recorded: false };",
+    replace: "delivery.state = { kind: 'recording', next };",
+  },
+  {
+    name: 'a lane that comes back does not ramp up',
+    file: 'step.ts',
+    find: "if (state.breaker !== 'closed' && breaker === 'closed') state.ramp = 1;",
+    replace: '',
+  },
+  {
+    name: 'an attempt after a restart does not say that it may be a repetition',
+    file: 'attempt.ts',
+    find: 'mayHaveTakenEffect || delivery.event.seq <= state.rules.recoveredToSeq',
+    replace: 'mayHaveTakenEffect',
+  },
+];

@@ -1,0 +1,128 @@
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { loadConfig } from './config.ts';
+import { ConfigError } from './config-error.ts';
+import { useConfigPlace } from './config-place.suite.ts';
+
+const place = useConfigPlace();
+
+describe('a key that there is not', () => {
+  it.each([
+    ['lisen: x', 'lisen: unknown key; did you mean listen?'],
+    ['DATADIR: x', 'DATADIR: unknown key; did you mean dataDir?'],
+    ['limits: {eventByte: 1}', 'limits.eventByte: unknown key; did you mean eventBytes?'],
+    ['adapters: [{package: a, confg: {}}]', 'adapters.0.confg: unknown key; did you mean config?'],
+    [
+      'adapters: [{package: a}, {package: b, retry: {maxAttempt: 1}}]',
+      'adapters.1.retry.maxAttempt: unknown key; did you mean maxAttempts?',
+    ],
+    [
+      'adapters: [{package: a, breaker: {resettimeoutms: 1}}]',
+      'adapters.0.breaker.resettimeoutms: unknown key; did you mean resetTimeoutMs?',
+    ],
+    [
+      'adapters: [{package: a, delivery: {timeout: 1}}]',
+      'adapters.0.delivery.timeout: unknown key; did you mean timeoutMs?',
+    ],
+    [
+      'adapters: [{package: a, delivery: {zebra: 1}}]',
+      'adapters.0.delivery.zebra: unknown key; known are concurrency, timeoutMs',
+    ],
+    ['__proto__: {listen: x}', '__proto__: unknown key'],
+    ['constructor: x', 'constructor: unknown key'],
+  ])('is named with its place: %s', async (text, message) => {
+    expect(await place.complaint(text)).toContain(`${place.file}: ${message}`);
+  });
+
+  it('is told with all the others', async () => {
+    expect((await place.complaint('lisen: x\ndatadir: y\nlimits: {byte: 1}')).split('\n')).toHaveLength(3);
+  });
+});
+
+describe('a value of the wrong type', () => {
+  it.each([
+    ['listen: 7003', 'listen'],
+    ['limits: {eventBytes: "1"}', 'limits.eventBytes'],
+    ['limits: {eventBytes: 0}', 'limits.eventBytes'],
+    ['limits: {eventBytes: 3145729}', 'limits.eventBytes'],
+    ['adapters: {}', 'adapters'],
+    ['adapters: [{}]', 'adapters.0.package'],
+    ['adapters: [{package: ""}]', 'adapters.0.package'],
+    ['adapters: [{package: a, id: Billing}]', 'adapters.0.id'],
+    ['adapters: [{package: a, config: [x]}]', 'adapters.0.config'],
+    ['adapters: [{package: a}, {package: b, delivery: {concurrency: 1.5}}]', 'adapters.1.delivery.concurrency'],
+    [
+      'adapters: [{package: a, breaker: {errorThresholdPercentage: 100}}]',
+      'adapters.0.breaker.errorThresholdPercentage',
+    ],
+    ['adapters: [{package: a, retry: {baseMs: .nan}}]', 'adapters.0.retry.baseMs'],
+    ['- listen', 'the file'],
+    ['hello', 'the file'],
+  ])('is named by its path: %s', async (text, path) => {
+    expect(await place.complaint(text)).toContain(`${place.file}: ${path}: `);
+  });
+});
+
+describe('a file that is no YAML', () => {
+  const secret = 'hunter2';
+
+  it.each([
+    `token: "${secret}\nb: c`,
+    `a: |${secret}\n  x`,
+    `a: *${secret}`,
+    `a: !${secret} x`,
+    `token: !vault ${secret}`,
+    `%${secret} x\n---\na: 1`,
+    `? [${secret}]\n: 1`,
+    `a: 'x' ${secret}`,
+    `a: &${secret} &b 1`,
+    `"\\${secret}"`,
+    `a: b\n\t${secret}`,
+    `a: ${secret}\na: ${secret}`,
+    `a: ${secret}\n---\nb: ${secret}`,
+    `@${secret}`,
+    `a: {b: ${secret}`,
+  ])('is refused without a word of what stands in it: %j', async (text) => {
+    const stderr = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    const error = await place.load(text).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ConfigError);
+    // A key is named, so that it can be found; nothing else is.
+    if (!text.startsWith('?')) expect(`${error} ${(error as Error).cause}`).not.toContain(secret);
+    expect(stderr).not.toHaveBeenCalled();
+  });
+
+  it('is refused with the line and the column', async () => {
+    expect(await place.complaint('listen: x\n\tdataDir: y')).toMatch(
+      /is no YAML .*: tab as indent at line 2, column 1$/,
+    );
+  });
+
+  it('is refused for a tag, which would be passed over and its text taken for the value', async () => {
+    expect(await place.complaint('adapters: [{package: a, config: {token: !vault path/to/it}}]')).toMatch(
+      /tag resolve failed at line 1, column 41$/,
+    );
+  });
+
+  it('is refused when an alias stands for what it lies in', async () => {
+    expect(await place.complaint('adapters: [{package: a, config: &all {self: *all}}]')).toContain(
+      'adapters.0.config.self',
+    );
+  });
+
+  it('is refused when aliases grow without bounds', async () => {
+    const levels = Array.from({ length: 9 }, (_, level) =>
+      level === 0 ? 'l0: &l0 [x]' : `l${level}: &l${level} [${new Array(9).fill(`*l${level - 1}`).join(',')}]`,
+    );
+    expect(await place.complaint(levels.join('\n'))).toContain('alias');
+  });
+
+  it('is refused when it is not there, with what to do', async () => {
+    const error = await loadConfig({ file: join(place.folder, 'other.yaml'), env: {}, flags: {} }).catch(
+      (thrown) => thrown,
+    );
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error.message).toBe(
+      `${join(place.folder, 'other.yaml')} cannot be read; name the configuration file: --config <file>`,
+    );
+  });
+});

@@ -1,0 +1,97 @@
+import { expect, it } from 'vitest';
+import { type CreateRuntime, createOpener } from './opener.suite.ts';
+import { adapter, SECRET } from './samples.suite.ts';
+
+export function startingSuite(createRuntime: CreateRuntime): void {
+  const { failureOf, openReady } = createOpener(createRuntime);
+
+  it('tells what the adapter takes and how it wants it', async () => {
+    const parts = "accepts: ['ProcessUpdated'], delivery: { concurrency: 3, timeoutMs: 700 }, push: () => {}";
+    expect((await openReady(adapter(parts))).start).toEqual({
+      kind: 'ready',
+      accepts: new Set(['ProcessUpdated']),
+      concurrency: 3,
+      attemptTimeoutMs: 700,
+    });
+    expect((await openReady(adapter('push: () => {}'))).start).toMatchObject({
+      accepts: 'all',
+      concurrency: 8,
+      attemptTimeoutMs: 10_000,
+    });
+  });
+
+  it.each([
+    ['throws at import', adapter('push() {}', "throw new Error('no such thing');"), /Error: no such thing$/],
+    ['throws null at import', adapter('push() {}', 'throw null;'), /it threw object$/],
+    ['throws a text at import', adapter('push() {}', `throw '${SECRET}';`), /it threw string$/],
+    [
+      'throws an error that cannot be read',
+      adapter('push() {}', "throw Object.defineProperty(new Error(), 'message', { get() { throw new Error(); } });"),
+      /cannot be read$/,
+    ],
+    [
+      'throws a revoked proxy',
+      adapter('push() {}', 'const p = Proxy.revocable({}, {}); p.revoke(); throw p.proxy;'),
+      /cannot be read$|revoked$/,
+    ],
+    ['throws an error of 10 MB', adapter('push() {}', "throw new Error('x'.repeat(1e7));"), /Error: x+$/],
+    ['is no JavaScript', 'export default {{{', /SyntaxError/],
+    ['imports what is not there', "import 'nowhere';", /'nowhere'/],
+    ['has no default export', 'export const a = 1;', /is not made by defineAdapter/],
+    ['exports what is no adapter', 'export default { push() {} };', /is not made by defineAdapter/],
+    ['defines itself wrongly', adapter("push: 'no function'"), /defineAdapter: push must be a function/],
+    ['never finishes importing', 'await new Promise(() => {});', /did not finish importing within 300 ms/],
+    [
+      'is loaded as a promise that never settles',
+      'export function then() {}',
+      /did not finish importing within 300 ms/,
+    ],
+  ])('fails with the package and what is wrong when the adapter %s', async (_what, module, reason) => {
+    const told = await failureOf(module, { config: { token: SECRET } });
+    expect(told).toMatch(/^adapter-lab@1\.2\.3 could not be loaded: /);
+    expect(told).toMatch(reason);
+    expect(told.length).toBeLessThan(1_024);
+    expect(told).not.toContain(SECRET);
+  });
+
+  it('fails without a secret in the reason when the adapter quotes one at import', async () => {
+    const module = adapter(
+      'push() {}',
+      `throw new Error('cannot log in with ${SECRET} \\u{1f512}'.padEnd(5000, '\\u{1f512}'));`,
+    );
+    const told = await failureOf(module, { config: { list: [{ token: SECRET }], on: 'on' } });
+    expect(told).toContain('cannot log in with [redacted]');
+    expect(told.isWellFormed()).toBe(true);
+  });
+
+  it.each([
+    ['not exported', { packageJson: { exports: { './other': './index.js' } } }, /"\." /],
+    ['a file that is not there', { packageJson: { exports: './gone.js' } }, /gone\.js/],
+  ])('fails when the entry is %s', async (_what, more, reason) => {
+    expect(await failureOf(adapter('push() {}'), more)).toMatch(reason);
+  });
+
+  it('fails with the path of each wrong field of the configuration, and none of its values', async () => {
+    const parts =
+      'config: z.strictObject({ url: z.url(), login: z.object({ token: secret(z.string().min(99)) }) }), push() {}';
+    const told = await failureOf(adapter(parts), {
+      config: { url: SECRET, login: { token: SECRET }, [`x${1}`]: SECRET },
+    });
+    expect(told).toMatch(
+      /config\.url: .*config\.login\.token: .*x1.*mend the adapter's configuration and restart the hub$/,
+    );
+    expect(told).not.toContain(SECRET);
+  });
+
+  it('fails when a configuration is given and the adapter takes none', async () => {
+    expect(await failureOf(adapter('push() {}'), { config: { token: SECRET } })).toMatch(
+      /^config\.token: .*takes no configuration/,
+    );
+  });
+
+  it('fails without the message of what open() throws', async () => {
+    const told = await failureOf(adapter(`open() { throw new TypeError('${SECRET}'); }, push() {}`));
+    expect(told).toContain('TypeError');
+    expect(told).not.toContain(SECRET);
+  });
+}

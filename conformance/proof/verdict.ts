@@ -1,0 +1,47 @@
+import { type RecordedCall, systemNames } from '@hms-sync/sandbox';
+import type { OrderBook } from './order-book.ts';
+
+/** What went wrong between what was accepted and what the systems saw. Each line names its event. */
+export interface Verdict {
+  /** Accepted and without effect at a system. */
+  readonly lost: readonly string[];
+  /** Called after a later event of its key had been called. */
+  readonly overtaken: readonly string[];
+  /** Called again without being told to be redelivered. */
+  readonly undeclaredDuplicates: readonly string[];
+  /** Calls that were declared to be made again: what the kills are there to cause. */
+  readonly declaredDuplicates: number;
+}
+
+/** Compares the ledger with the book: every call, in the order in which it arrived. */
+export function judge(book: OrderBook, calls: readonly RecordedCall[]): Verdict {
+  const effects = new Set(calls.filter(({ effect }) => effect).map(({ system, eventId }) => `${system} ${eventId}`));
+  const lost = systemNames.flatMap((system) =>
+    book.ids.filter((id) => !effects.has(`${system} ${id}`)).map((id) => `${id} at ${system}`),
+  );
+  const overtaken: string[] = [];
+  const undeclaredDuplicates: string[] = [];
+  let declaredDuplicates = 0;
+  const newest = new Map<string, number>();
+  const seen = new Set<string>();
+  for (const call of calls) {
+    const { system, key, eventId, sequence } = call;
+    const where = `${eventId} at ${system}, call ${sequence}`;
+    // The last event of a key may be accepted without the publisher ever having been told.
+    const place = book.placeOf(eventId ?? '') ?? Number.POSITIVE_INFINITY;
+    const line = `${system} ${key}`;
+    if (place < (newest.get(line) ?? 0)) overtaken.push(where);
+    newest.set(line, Math.max(place, newest.get(line) ?? 0));
+    const delivery = `${system} ${eventId}`;
+    if (seen.has(delivery)) {
+      if (isDeclared(call)) declaredDuplicates += 1;
+      else undeclaredDuplicates.push(where);
+    }
+    seen.add(delivery);
+  }
+  return { lost, overtaken, undeclaredDuplicates, declaredDuplicates };
+}
+
+function isDeclared({ body }: RecordedCall): boolean {
+  return typeof body === 'object' && body !== null && 'redelivered' in body && body.redelivered === true;
+}
