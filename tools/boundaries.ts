@@ -30,7 +30,7 @@ const rooms: Record<string, string[]> = {
   acks: [room('core'), `${room('journal')}journal\\.ts$`],
   lanes: [room('core'), `${room('journal')}journal\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
   edges: [room('core'), room('acks'), room('lanes'), `${room('journal')}journal\\.ts$`],
-  config: [room('core'), room('lanes')],
+  config: [room('core')],
   telemetry: [],
 };
 

@@ -16,10 +16,19 @@ const NOOP_PACKAGE = '@hms-sync/bench-adapter-noop';
 
 export async function startHub(options: { readonly adapters: readonly string[] }): Promise<HubProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'hms-sync-bench-'));
+  try {
+    return await startIn(folder, options.adapters);
+  } catch (error) {
+    await rm(folder, { recursive: true });
+    throw error;
+  }
+}
+
+async function startIn(folder: string, adapterIds: readonly string[]): Promise<HubProcess> {
   const scope = join(folder, 'node_modules', '@hms-sync');
   await mkdir(scope, { recursive: true });
   await symlink(fileURLToPath(new URL('../adapter-noop', import.meta.url)), join(scope, 'bench-adapter-noop'));
-  const adapters = options.adapters.map((id) => ({ package: NOOP_PACKAGE, id }));
+  const adapters = adapterIds.map((id) => ({ package: NOOP_PACKAGE, id }));
   const file = join(folder, 'hms-sync.yaml');
   // JSON is YAML.
   await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', logLevel: 'warn', adapters }));

@@ -63,7 +63,7 @@ describe('a hub that cannot start says why in one line and ends with', () => {
     test('is not there', async () => {
       const ending = await folder.run('--config', join(folder.path, 'other.yaml'));
       expect(ending.code).toBe(2);
-      expect(complaintOf(ending)).toContain(`${folder.path}/other.yaml cannot be read`);
+      expect(complaintOf(ending)).toContain(`${folder.path}/other.yaml does not exist`);
     });
 
     test('repeats no secret that stands in a broken file', async () => {

@@ -1,4 +1,4 @@
-import { ConnectError } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -105,6 +105,40 @@ describe('following acks', () => {
     }
     expect(told).toEqual(['1', '2', '3', '4', '5']);
     expect(losses).toBeGreaterThan(0);
+  });
+
+  test('goes on from its cursor after the hub ended the stream of a reader that was too slow', async () => {
+    const cursors: string[] = [];
+    const { hub } = await startPair({
+      sync: {
+        async *watchAcks({ cursor }) {
+          cursors.push(cursor);
+          yield { acks: [{ eventId: 'e-1', cursor: `${cursor}+` }] };
+          if (cursors.length === 1) throw new ConnectError('acks were not read in time', Code.Aborted);
+        },
+      },
+    });
+    const told: string[] = [];
+    for await (const ack of followAcks(hub, { eventIds: ['e-1'], cursor: '1' }, {})) told.push(ack.cursor);
+    expect(told).toEqual(['1+', '1++']);
+    expect(cursors).toEqual(['1', '1+']);
+  });
+
+  test('ends with what the hub refuses', async () => {
+    let calls = 0;
+    const { hub } = await startPair({
+      sync: {
+        async *watchAcks() {
+          calls++;
+          yield { acks: [{ eventId: 'e-1', cursor: '1' }] };
+          throw new ConnectError('no more', Code.ResourceExhausted);
+        },
+      },
+    });
+    const acks = followAcks(hub, { eventIds: [], cursor: '' }, {});
+    await acks.next();
+    await expect(acks.next()).rejects.toThrow('no more');
+    expect(calls).toBe(1);
   });
 
   test('a hub that never answered is an error at once', async () => {

@@ -133,10 +133,9 @@ function isLost(error: unknown, signal: AbortSignal | undefined): boolean {
   if (signal?.aborted) return false;
   switch (ConnectError.from(error).code) {
     case Code.Unavailable:
-    case Code.Aborted:
     case Code.Canceled:
-    // A hub ends the stream of a reader that is too slow for it; the cursor brings the rest.
-    case Code.ResourceExhausted:
+    // READER_TOO_SLOW: a hub ends the stream of a reader that is too slow for it; the cursor brings the rest.
+    case Code.Aborted:
     // What a connection that breaks within a message looks like.
     case Code.Internal:
     case Code.Unknown:

@@ -34,7 +34,10 @@ export function detail(ack: Ack): string {
     case DeliveryState.DELIVERED:
       return printable(ack.receipt);
     case DeliveryState.RETRYING:
-      return `${lastError(ack)}; next attempt at ${timeOfDay(ack.nextAttemptTime)}`;
+      // Without a time it depends on a person: the adapter is paused, which the next line says.
+      return ack.nextAttemptTime === undefined
+        ? lastError(ack)
+        : `${lastError(ack)}; next attempt at ${timeOfDay(ack.nextAttemptTime)}`;
     case DeliveryState.HELD:
       return heldInWords(ack.heldBy);
     case DeliveryState.SKIPPED:

@@ -94,6 +94,8 @@ export class LaneWitness {
       must(line.deliveries.size <= window.deliveriesPerKey, `key ${line.key} keeps to its part of the window`);
     }
     must(state.attempting.size + state.overdue === attempts.size, 'the lane knows what runs');
+    // One that gave its place to others is told again when it comes back.
+    for (const seq of this.#told.keys()) if (!state.deliveries.has(seq)) this.#told.delete(seq);
     for (const delivery of journal.deliveries) {
       if (isSettled(delivery) || this.#recording.has(delivery.event.seq)) continue;
       must(this.#isReachable(state, delivery.event), `event ${delivery.event.seq} is not forgotten`);

@@ -56,8 +56,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a retry lets later events of its key overtake it',
     file: 'attempt-end.ts',
-    find: 'tellFollowersHeld(turn, delivery);',
-    replace: `delivery.line.deliveries.shift();
+    find: 'turn.state.scheduled.add(next.dueAtMs, delivery);\n    giveWay(turn, delivery.line);\n    tellFollowersHeld(turn, delivery);',
+    replace: `turn.state.scheduled.add(next.dueAtMs, delivery);
+      delivery.line.deliveries.shift();
       delivery.line.deliveries.push(delivery);
       const head = delivery.line.deliveries.peek();
       if (head !== undefined && head !== delivery) { head.state = { kind: 'ready' }; turn.state.ready.push(head); }`,

@@ -118,7 +118,7 @@ it.each([
   [['--lisen', 'x'], 'hms-sync: unknown flag --lisen; did you mean --listen?\n'],
   [
     ['--config', '/nowhere/hms-sync.yaml'],
-    'hms-sync: /nowhere/hms-sync.yaml cannot be read; name the configuration file: --config <file>\n',
+    'hms-sync: /nowhere/hms-sync.yaml does not exist; name the configuration file: --config <file>\n',
   ],
 ])('a real hub started with %j ends with code 2 and one line', async (args, line) => {
   const main = fileURLToPath(new URL('main.ts', import.meta.url));

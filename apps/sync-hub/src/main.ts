@@ -60,9 +60,10 @@ async function startHub(config: Config, log: Log): Promise<void> {
     folder: config.dataDir,
     observer: {
       accepted: (events) => lanes.accepted(events),
+      // Told before the lanes act on it: what they tell in turn comes after.
       recorded: (records) => {
-        lanes.recorded(records);
         acks?.recorded(records);
+        lanes.recorded(records);
       },
     },
     // What was told is on disk, what was not is unknown; a restart finds out.
@@ -122,6 +123,7 @@ async function startHub(config: Config, log: Log): Promise<void> {
 
   const address = `http://${listener.host.includes(':') ? `[${listener.host}]` : listener.host}:${listener.port}`;
   log.info({ address, dataDir: config.dataDir, version }, 'ready');
+  if (adapters.length === 0) log.warn('no adapters are configured: events are kept and delivered to nobody');
   process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version })}\n`);
 }
 
@@ -157,10 +159,11 @@ async function createLanes({ adapters, journal, log, onHeld, onChange }: LaneNee
       onHeld,
       onChange,
       onBreakerChange: (breaker) => logBreaker(id, breaker, log),
+      onPause: (cause) => log.error({ adapter: id, cause }, 'adapter paused; its deliveries wait'),
     });
     const stored = breakers.get(id);
     if (stored !== undefined && stored.state !== 'closed') {
-      lane.restoreBreaker(`it was ${stored.state} when the hub stopped: ${stored.cause}`);
+      lane.restoreBreaker(stored);
     }
     return lane;
   });

@@ -1,13 +1,11 @@
 import type { Command } from 'commander';
 import { followAcks } from '../ack-feed.ts';
-import { ackJson } from '../ack-json.ts';
-import { ackLine } from '../ack-line.ts';
+import { AckReport } from '../ack-report.ts';
 import { apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { addressOption } from '../hub-address.ts';
 import { stopSignal } from '../stop-signal.ts';
-import { printable, type Terminal } from '../terminal.ts';
-import { timeOfDay } from '../words.ts';
+import type { Terminal } from '../terminal.ts';
 
 interface WatchOptions {
   cursor?: string;
@@ -15,7 +13,7 @@ interface WatchOptions {
   json?: true;
 }
 
-// Wide enough for the ids of most adapters; a longer one shifts its own line only.
+// Wide enough for the ids of most adapters, which nobody knows before their acks.
 const adapterWidth = 12;
 
 export function addAcksCommand(program: Command, terminal: Terminal): void {
@@ -34,6 +32,7 @@ async function watchAcks(eventIds: string[], options: WatchOptions, terminal: Te
   const { data, notes } = terminal;
   const hub = connectToHub(options.address);
   const stop = stopSignal();
+  const report = new AckReport(data, { asJson: options.json === true, adapterWidth });
   let cursor = options.cursor ?? '';
   try {
     const acks = followAcks(
@@ -43,11 +42,7 @@ async function watchAcks(eventIds: string[], options: WatchOptions, terminal: Te
     );
     for await (const ack of acks) {
       cursor = ack.cursor || cursor;
-      if (options.json) data.json(ackJson(ack));
-      else {
-        const lead = `${timeOfDay(ack.time)}  ${printable(ack.eventId)}`;
-        data.line(ackLine(data, ack, { lead, adapterWidth }));
-      }
+      report.tell(ack);
     }
   } catch (error) {
     if (!stop.signal.aborted) throw apiFailure(error, options.address);

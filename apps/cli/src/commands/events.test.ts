@@ -90,9 +90,22 @@ describe('hms-sync events show', () => {
     ]);
   });
 
+  test.each(['', 'text/json', 'Application/JSON; charset=utf-8', 'application/fhir+json;v=4'])(
+    'gives data of the type %j as JSON',
+    async (dataContentType) => {
+      const payload = { case: 'data' as const, value: new TextEncoder().encode('{"a":1}') };
+      const event = { id: 'e-1', payload, dataContentType };
+      fake = await startFakeHub({ sync: { getEvent: () => create(GetEventResponseSchema, { event }) } });
+      const ended = await runInProcess('events', 'show', 'e-1', '--json', '--address', fake.address);
+      expect(ended.jsonLines()).toMatchObject([{ data: { a: 1 } }]);
+    },
+  );
+
   test.each([
     ['no JSON although it is called so', 'application/json', 'not json'],
     ['of another type', 'application/octet-stream', '{}'],
+    ['of a type that only begins like JSON', 'application/json-seq', '{}'],
+    ['of no media type', 'json', '{}'],
   ])('gives data that is %s in base64', async (_, dataContentType, data) => {
     const event = {
       id: 'e-1',

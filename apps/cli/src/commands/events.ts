@@ -1,3 +1,4 @@
+import { MIMEType } from 'node:util';
 import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Attempt, Delivery, GetEventResponse } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { Command } from 'commander';
@@ -125,10 +126,21 @@ function dataJson(event: GetEventResponse['event']): Record<string, unknown> {
       return { data: event.payload.value };
     case 'data': {
       const bytes = Buffer.from(event.payload.value);
-      const isJson = event.dataContentType === '' || /^application\/([\w.-]+\+)?json\b/.test(event.dataContentType);
-      const data = isJson ? parsed(bytes.toString()) : undefined;
+      const data = isJsonContentType(event.dataContentType) ? parsed(bytes.toString()) : undefined;
       return data === undefined ? { data_base64: bytes.toString('base64') } : { data };
     }
+  }
+}
+
+/** The rule of the adapters: `application/json`, `text/json` or anything that ends in `+json`; empty counts. */
+function isJsonContentType(contentType: string): boolean {
+  if (contentType === '') return true;
+  try {
+    const { essence } = new MIMEType(contentType);
+    return essence === 'application/json' || essence === 'text/json' || essence.endsWith('+json');
+  } catch {
+    // A publisher may call its data by a name that is no media type at all.
+    return false;
   }
 }
 

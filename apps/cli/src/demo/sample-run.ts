@@ -1,12 +1,12 @@
 import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type Accepted, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { followAcks, publishAndFollow } from '../ack-feed.ts';
-import { ackJson } from '../ack-json.ts';
-import { ackLine, detail } from '../ack-line.ts';
+import { detail } from '../ack-line.ts';
+import { AckReport } from '../ack-report.ts';
 import type { HubClient } from '../client.ts';
 import { PublishReport } from '../publish-report.ts';
 import { type Printer, printable } from '../terminal.ts';
-import { enumName, timeOfDay } from '../words.ts';
+import { enumName } from '../words.ts';
 import { sampleEvent } from './sample-event.ts';
 
 /** Where the sample is published, and where its acks are told. */
@@ -47,14 +47,10 @@ export class SampleRun {
     const { client, printer, asJson, signal } = this.#options;
     const sampleId = this.#accepted?.eventId;
     const adapterWidth = Math.max(0, ...(this.#accepted?.adapters ?? []).map((adapter) => adapter.length));
+    const report = new AckReport(printer, { asJson, adapterWidth });
     const acks = followAcks(client, { eventIds: [], cursor: this.#accepted?.cursor ?? '' }, { signal });
     for await (const ack of acks) {
-      if (ack.eventId === sampleId) continue;
-      if (asJson) printer.json(ackJson(ack));
-      else {
-        const lead = `${timeOfDay(ack.time)}  ${printable(ack.eventId)}`;
-        printer.line(ackLine(printer, ack, { lead, adapterWidth }));
-      }
+      if (ack.eventId !== sampleId) report.tell(ack);
     }
   }
 

@@ -11,8 +11,8 @@ import type { Tell } from './tell.ts';
 const recordAt = (cursor: number, seq = 1): RecordedDelivery => ({ ...sampleRecord({ seq, id: `e${seq}` }), cursor });
 
 const heldAt = (seq: number): HeldDelivery => {
-  const { adapter, adapterVersion, eventId, cycle, attempts, spent, crashes, atMs } = recordAt(1, seq);
-  return { adapter, adapterVersion, eventId, seq, cycle, attempts, spent, crashes, atMs, heldBy: 'breaker' };
+  const { adapter, eventId, cycle, attempts, spent, crashes, atMs } = recordAt(1, seq);
+  return { adapter, eventId, seq, cycle, attempts, spent, crashes, atMs, heldBy: 'breaker' };
 };
 
 /** Acks on a journal that keeps everything it was given. */

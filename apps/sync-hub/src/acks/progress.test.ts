@@ -12,7 +12,6 @@ const held: Tell = {
   kind: 'held',
   held: {
     adapter: 'billing',
-    adapterVersion: '',
     seq: 1,
     eventId: 'e1',
     heldBy: 'key',

@@ -51,6 +51,8 @@ describe('a value of the wrong type', () => {
     ['adapters: [{package: a, id: Billing}]', 'adapters.0.id'],
     ['adapters: [{package: a, config: [x]}]', 'adapters.0.config'],
     ['adapters: [{package: a}, {package: b, delivery: {concurrency: 1.5}}]', 'adapters.1.delivery.concurrency'],
+    ['adapters: [{package: a, delivery: {concurrency: 1025}}]', 'adapters.0.delivery.concurrency'],
+    ['adapters: [{package: a, delivery: {timeoutMs: 600001}}]', 'adapters.0.delivery.timeoutMs'],
     [
       'adapters: [{package: a, breaker: {errorThresholdPercentage: 100}}]',
       'adapters.0.breaker.errorThresholdPercentage',
@@ -122,7 +124,7 @@ describe('a file that is no YAML', () => {
     );
     expect(error).toBeInstanceOf(ConfigError);
     expect(error.message).toBe(
-      `${join(place.folder, 'other.yaml')} cannot be read; name the configuration file: --config <file>`,
+      `${join(place.folder, 'other.yaml')} does not exist; name the configuration file: --config <file>`,
     );
   });
 });

@@ -1,4 +1,6 @@
+import { DELIVERY_BOUNDS } from '@hms-sync/adapter-sdk/host';
 import { z } from 'zod';
+import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 
 /** What `hms-sync.yaml` may hold. docs/operate.md says it in words. */
 const retry = z.strictObject({
@@ -14,17 +16,15 @@ const breaker = z.strictObject({
   resetTimeoutMs: z.int().min(10).max(3_600_000).optional(),
 });
 
+const { concurrency, timeoutMs } = DELIVERY_BOUNDS;
 const delivery = z.strictObject({
-  concurrency: z.int().min(1).max(1_024).optional(),
-  timeoutMs: z.int().min(1).max(600_000).optional(),
+  concurrency: z.int().min(concurrency.min).max(concurrency.max).optional(),
+  timeoutMs: z.int().min(timeoutMs.min).max(timeoutMs.max).optional(),
 });
 
 const adapter = z.strictObject({
   package: z.string().min(1),
-  id: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be 1 to 63 characters of a-z, 0-9 and -, a letter first')
-    .optional(),
+  id: z.string().regex(ADAPTER_ID, ADAPTER_ID_RULE).optional(),
   config: z.record(z.string(), z.unknown()).optional(),
   delivery: delivery.optional(),
   retry: retry.optional(),

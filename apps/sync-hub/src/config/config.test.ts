@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references are written so
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import { DEFAULT_RETRY } from '../core/retry.ts';
-import { DEFAULT_BREAKER } from '../lanes/breaker.ts';
 import { useConfigPlace } from './config-place.suite.ts';
 
 const place = useConfigPlace();

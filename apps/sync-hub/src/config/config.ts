@@ -3,8 +3,8 @@ import { isIPv6 } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
-import { type BreakerPolicy, DEFAULT_BREAKER } from '../lanes/breaker.ts';
 import { ConfigError } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, namesAt } from './config-file.ts';
 import { nearestName } from './nearest-name.ts';
@@ -110,7 +110,11 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw new ConfigError(`${path} cannot be read; name the configuration file: --config <file>`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    const what = { ENOENT: 'does not exist', EISDIR: 'is a folder', EACCES: 'may not be read' }[code ?? ''];
+    throw new ConfigError(`${path} ${what ?? 'cannot be read'}; name the configuration file: --config <file>`, {
+      cause,
+    });
   }
 }
 

@@ -3,7 +3,7 @@ import { tellFollowersHeld } from './gate.ts';
 import { type AfterRecord, type LaneDelivery, MAX_CONCURRENCY } from './lane.ts';
 import type { Outcome } from './outcome.ts';
 import type { Turn } from './turn.ts';
-import { leave, makeDue } from './window.ts';
+import { giveWay, leave, makeDue } from './window.ts';
 
 /** Adapter code returned: its outcome goes to the disk, unless its deadline had passed and settled that already. */
 export function endAttempt(turn: Turn, seq: number, outcome: Outcome): void {
@@ -40,6 +40,7 @@ export function expireAttempts(turn: Turn): void {
     state.overdue += 1;
     delivery.state = { kind: 'overdue', next, recorded: false };
     turn.effects.push({ kind: 'abort', seq: delivery.event.seq });
+    tellFollowersHeld(turn, delivery);
     turn.deadlinesPassed = true;
   }
 }
@@ -65,6 +66,7 @@ function follow(turn: Turn, delivery: LaneDelivery, next: AfterRecord): void {
   } else {
     delivery.state = { ...next, kind: 'scheduled' };
     turn.state.scheduled.add(next.dueAtMs, delivery);
+    giveWay(turn, delivery.line);
     tellFollowersHeld(turn, delivery);
   }
 }

@@ -41,7 +41,8 @@ export function deliveryHeldBy(state: LaneState, delivery: LaneDelivery, nowMs: 
     // The lane tries a single delivery, and it is another one.
     return state.breaker === 'half_open' && state.probeSent ? 'breaker' : undefined;
   }
-  return head?.state.kind === 'scheduled' ? 'key' : undefined;
+  // Behind one that runs it is a matter of moments; behind these it may take long.
+  return head?.state.kind === 'scheduled' || head?.state.kind === 'overdue' ? 'key' : undefined;
 }
 
 /** Tells what holds a delivery, unless that was told already. */

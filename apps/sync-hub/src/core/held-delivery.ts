@@ -4,7 +4,6 @@ import type { HeldBy } from './lane.ts';
 /** A delivery that may not be attempted now. Told as it happens and not kept. */
 export interface HeldDelivery extends DeliveryCounts {
   readonly adapter: string;
-  readonly adapterVersion: string;
   readonly seq: number;
   readonly eventId: string;
   readonly heldBy: HeldBy;

@@ -30,6 +30,11 @@ export class Queue<Item> {
     return item;
   }
 
+  /** Takes out all but the oldest item, and returns them in their order. */
+  takeRest(): Item[] {
+    return this.#items.splice(this.#head + 1) as Item[];
+  }
+
   *[Symbol.iterator](): Iterator<Item> {
     for (let at = this.#head; at < this.#items.length; at += 1) yield this.#items[at] as Item;
   }

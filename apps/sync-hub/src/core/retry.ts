@@ -9,9 +9,10 @@ export interface RetryPolicy {
 }
 
 /**
- * Half a second lets a restart of the other side pass; five minutes is often enough to come back soon after a long
- * trouble; ten attempts are about a quarter of an hour for an event that fails alone (the breaker takes over when
- * all fail).
+ * Half a second lets a restart of the other side pass. Ten attempts have nine waits between them, drawn from bounds of
+ * 0.5, 1, 2, ... 128 s: 128 s on average and 255 s at most for an event that fails alone (the breaker takes over when
+ * all fail). The cap is reached only when an operator allows more attempts; five minutes is then often enough to come
+ * back soon after a long trouble.
  */
 export const DEFAULT_RETRY: RetryPolicy = { baseMs: 500, capMs: 300_000, maxAttempts: 10 };
 

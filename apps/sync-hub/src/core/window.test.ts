@@ -146,6 +146,23 @@ describe('the overflow of a key', () => {
     expect(lane.arrive({ seq: 4, key }).begun).toEqual([4]);
   });
 
+  it('takes in those behind a delivery that waits for its retry, when others need the room', () => {
+    const window = { deliveries: 8, bytes: 1_000, deliveriesPerKey: 8 };
+    const lane = new ScriptedLane({ rules: { window }, runtime: { concurrency: 4 } });
+    lane.arrive(...[1, 2, 3, 4, 5, 6, 7, 8].map((seq) => ({ seq, key }))).arrive({ seq: 9, key: 'another' });
+    expect(lane.begun).toEqual([]);
+    const retryable = { kind: 'retryable', failure: { code: 'X', message: 'x' }, retryAfterMs: 60_000 } as const;
+    lane.finish(1, retryable);
+    expect([...lane.state.deliveries.keys()]).toEqual([1]);
+    expect(lane.fetches).toMatchObject([{ afterSeq: 8, overflowOf: undefined }]);
+    expect(lane.fetched([{ seq: 9, key: 'another' }], { scannedToSeq: 9 }).begun).toEqual([9]);
+    lane.finish(9);
+    // Another of the key goes behind those in the journal, not past them.
+    expect(lane.arrive({ seq: 10, key }).begun).toEqual([]);
+    lane.later(60_000).finish(1);
+    expect(lane.fetches).toMatchObject([{ afterSeq: 1, overflowOf: { key, upToSeq: 10 } }]);
+  });
+
   it('goes on with one at a time when others have filled the window', () => {
     const window = { deliveries: 2, bytes: 100, deliveriesPerKey: 1 };
     const lane = new ScriptedLane({ rules: { window } });

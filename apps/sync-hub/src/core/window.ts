@@ -69,6 +69,33 @@ export function askForMore(turn: Turn): void {
   fetch(turn, { afterSeq: state.fetchedToSeq, overflowOf: undefined, limit });
 }
 
+/**
+ * Puts those behind a delivery that waits for its retry back into the journal when the window runs short of room:
+ * they cannot go before it, and other keys could.
+ */
+export function giveWay(turn: Turn, line: Line): void {
+  const { state } = turn;
+  if (!mayGiveWay(state, line)) return;
+  const followers = line.deliveries.takeRest();
+  const newest = followers.at(-1);
+  if (newest === undefined) return;
+  for (const { event } of followers) {
+    state.deliveries.delete(event.seq);
+    state.windowBytes -= event.data.byteLength;
+  }
+  line.overflowToSeq ??= newest.event.seq;
+  line.lastSeq = line.deliveries.peek()?.event.seq ?? line.lastSeq;
+}
+
+/** True when what is behind the head of this line would only take room from others. A page on its way to the line
+ * begins where the line ends now, so the line must not change under it. */
+function mayGiveWay(state: LaneState, line: Line): boolean {
+  const room = roomOf(state);
+  const { window } = state.rules;
+  const isShort = room.deliveries < window.deliveries / 2 || room.bytes < window.bytes / 2;
+  return isShort && !line.fetching && line.deliveries.peek()?.state.kind === 'scheduled';
+}
+
 /** Takes a settled delivery out of the window; the next of its key becomes the head of the line. */
 export function leave(turn: Turn, delivery: LaneDelivery): void {
   const { state } = turn;
@@ -143,7 +170,8 @@ function admit(turn: Turn, fetched: FetchedDelivery): void {
   const { state } = turn;
   const { key, seq } = fetched.delivery.event;
   const line = (key === '' ? undefined : state.lines.get(key)) ?? createLine(state, key);
-  if (line.overflowToSeq !== undefined || line.deliveries.size >= state.rules.window.deliveriesPerKey) {
+  const isFull = line.deliveries.size >= state.rules.window.deliveriesPerKey;
+  if (line.overflowToSeq !== undefined || isFull || mayGiveWay(state, line)) {
     line.overflowToSeq = seq;
     return;
   }

@@ -21,9 +21,14 @@ export class Cursors {
     const [journalId, place, ...rest] = text.split('-');
     const cursor = Number(place);
     if (journalId !== this.#journalId || rest.length > 0 || !/^\d{1,15}$/.test(place ?? '')) {
-      const description = 'was not made by this hub; use the cursor of an ack from it, or leave it empty to begin now';
-      throw new Refusal('CURSOR_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
+      throw this.unknown(field);
     }
     return cursor;
+  }
+
+  /** The refusal of a cursor that is no place in this journal. */
+  unknown(field: string): Refusal {
+    const description = 'was not made by this hub; use the cursor of an ack from it, or leave it empty to begin now';
+    return new Refusal('CURSOR_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
   }
 }

@@ -140,6 +140,10 @@ describe('a hub that cannot take events', () => {
       retryAfterMs: 30_000,
     });
     expect((await intake.accept(published())).duplicate).toBe(true);
+    expect(intake.notAcceptingReason).toBe('the disk is full');
+    journal.disk.isFull = false;
+    await intake.accept(published({ id: 'event-2' }));
+    expect(intake.notAcceptingReason).toBe('');
   });
 
   it('says that it does not know when the journal failed', async () => {

@@ -30,6 +30,7 @@ const STOPPING_RETRY_MS = 2_000;
 export class Intake {
   readonly #options: IntakeOptions;
   #stopping = false;
+  #full = false;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -42,7 +43,8 @@ export class Intake {
 
   /** Why events are not accepted; empty when they are. */
   get notAcceptingReason(): string {
-    return this.#stopping ? 'the hub is stopping' : '';
+    if (this.#stopping) return 'the hub is stopping';
+    return this.#full ? 'the disk is full' : '';
   }
 
   /**
@@ -63,6 +65,8 @@ export class Intake {
     const result = await journal
       .accept({ event, contentHash: contentHash(event, timeMs), acceptedAtMs, adapters })
       .catch(refuseFailed);
+    // Until one is accepted again. A duplicate or a conflict needs no room and says nothing about it.
+    if (result.kind === 'full' || result.kind === 'accepted') this.#full = result.kind === 'full';
     return toIntaken(result, event.id);
   }
 

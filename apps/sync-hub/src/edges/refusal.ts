@@ -32,6 +32,8 @@ export const REFUSALS = {
   JOURNAL_FAILED: { code: 'unavailable', httpStatus: 503 },
   /** The hub is stopping. */
   HUB_STOPPING: { code: 'unavailable', httpStatus: 503 },
+  /** A fault of the hub's own; whether the request took effect is unknown. */
+  HUB_FAILED: { code: 'internal', httpStatus: 500 },
 } as const;
 
 export type RefusalReason = keyof typeof REFUSALS;
@@ -57,5 +59,18 @@ export class Refusal extends Error {
     this.fields = more.fields ?? [];
     this.retryAfterMs = more.retryAfterMs;
     this.metadata = more.metadata ?? {};
+  }
+
+  /**
+   * What a caller is told of anything that a handler threw. What is no refusal is a fault of the hub's own: its text
+   * is for the log alone.
+   */
+  static of(error: unknown, onFault: (error: unknown) => void): Refusal {
+    if (error instanceof Refusal) return error;
+    onFault(error);
+    return new Refusal(
+      'HUB_FAILED',
+      'the hub failed; whether an event was accepted is unknown: publish it again with the same id',
+    );
   }
 }

@@ -5,6 +5,7 @@ import { Health } from '@hms-sync/proto/health/v1/health';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { withBoundedDeadline } from './deadline-header.ts';
 import { withReadableGrpcMessage } from './grpc-message.ts';
 import type { HttpRoute, NodeResponse } from './http/route.ts';
 import { createGrpcHealth } from './rpc/grpc-health.ts';
@@ -12,7 +13,7 @@ import type { HealthFeed } from './rpc/health-feed.ts';
 import { createHealthService } from './rpc/health-service.ts';
 import { expectRequests, jsonRequestOptions } from './rpc/json-request.ts';
 import { registerReflection } from './rpc/reflection.ts';
-import { refusalInterceptor } from './rpc/refusal-error.ts';
+import { createRefusalInterceptor } from './rpc/refusal-error.ts';
 import { createSyncService, type SyncServiceOptions } from './rpc/sync-service.ts';
 
 export interface RouterOptions {
@@ -36,7 +37,7 @@ export function createRouter({ sync, health, routes }: RouterOptions): RequestLi
       registerReflection(router);
       expectRequests(router);
     },
-    interceptors: [refusalInterceptor],
+    interceptors: [createRefusalInterceptor(sync.onFault)],
     readMaxBytes: MESSAGE_BYTES_MAX,
     jsonOptions: jsonRequestOptions,
     fallback: (request, response) => {
@@ -47,7 +48,7 @@ export function createRouter({ sync, health, routes }: RouterOptions): RequestLi
       route.handle(request, response);
     },
   });
-  return withReadableGrpcMessage(handler);
+  return withBoundedDeadline(withReadableGrpcMessage(handler));
 }
 
 function notFound(response: NodeResponse, path: string, routes: readonly HttpRoute[]): void {

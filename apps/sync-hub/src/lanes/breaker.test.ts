@@ -1,8 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { BreakerCondition } from '../core/lane.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { Breaker, type BreakerPolicy, DEFAULT_BREAKER } from './breaker.ts';
+import { Breaker } from './breaker.ts';
 import { systemClock } from './clock.ts';
 
 const failure = { code: 'HTTP_503', message: 'the other side is unwell' };
@@ -195,16 +196,38 @@ describe('a breaker that closed', () => {
 });
 
 describe('after a restart', () => {
-  it('goes on open with the reason it is given, and tries again a full time later', async () => {
-    const { breaker, seen, becomes, attempt } = createBreaker();
-    breaker.reopen('it was open when the hub stopped');
-    const { condition, cause, sinceMs, nextProbeAtMs } = breaker.report;
-    expect([condition, cause]).toEqual(['open', 'it was open when the hub stopped']);
-    expect(nextProbeAtMs).toBe(sinceMs + 30);
-    await becomes('half_open');
-    await attempt(delivered);
-    expect(seen).toEqual(['open', 'half_open', 'closed']);
+  it('goes on open with the reason and the time that it had, and tries again when it would have', async () => {
+    vi.useFakeTimers({ now: 1_000_000 });
+    const { breaker, seen, attempt } = createBreaker({ resetTimeoutMs: 1_000 });
+    breaker.reopen({ cause: '3 of 5', sinceMs: 1_000_000 - 400 });
+    expect(breaker.report).toMatchObject({
+      condition: 'open',
+      cause: '3 of 5',
+      sinceMs: 999_600,
+      nextProbeAtMs: 1_000_600,
+    });
+    vi.advanceTimersByTime(599);
+    expect(seen).toEqual(['open']);
+    vi.advanceTimersByTime(1);
+    expect(seen).toEqual(['open', 'half_open']);
+    // From then on its time is the whole again.
+    await attempt(retryable);
+    vi.advanceTimersByTime(999);
+    expect(seen).toEqual(['open', 'half_open', 'open']);
+    vi.advanceTimersByTime(1);
+    expect(seen).toEqual(['open', 'half_open', 'open', 'half_open']);
   });
+
+  it.each([1_000_000 - 3_600_000, 1_000_000 + 3_600_000])(
+    'waits no longer than its time when the clock was set (since %i)',
+    (sinceMs) => {
+      vi.useFakeTimers({ now: 1_000_000 });
+      const { breaker, seen } = createBreaker({ resetTimeoutMs: 1_000 });
+      breaker.reopen({ cause: '3 of 5', sinceMs });
+      vi.advanceTimersByTime(1_000);
+      expect(seen).toEqual(['open', 'half_open']);
+    },
+  );
 });
 
 describe('letting go', () => {
@@ -240,5 +263,26 @@ describe('letting go', () => {
     breaker.close();
     resolve(retryable);
     expect(await running).toBe(retryable);
+  });
+});
+
+describe('attempts that began while it was closed and end together while it is half open', () => {
+  it('decide once: after the success nothing that the failure says counts any more', async () => {
+    const { breaker, seen, attempt, becomes } = createBreaker();
+    const answered = Promise.withResolvers<void>();
+    const late = [retryable, delivered].map((outcome) => breaker.run(() => answered.promise.then(() => outcome)));
+    const halfOpen = becomes('half_open');
+    // Those that run count among the calls: three failures of five open it.
+    await attempt(...times(3, retryable));
+    await halfOpen;
+    answered.resolve();
+    await Promise.all(late);
+    expect(seen).toEqual(['open', 'half_open', 'closed']);
+    // It lives: what it would do next is not decided by a breaker that was let go.
+    const open = becomes('open');
+    const again = becomes('half_open');
+    await attempt(...times(5, retryable));
+    await open;
+    await again;
   });
 });

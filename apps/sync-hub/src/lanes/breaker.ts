@@ -1,29 +1,9 @@
+import type { EventEmitter } from 'node:events';
 import CircuitBreaker from 'opossum';
+import type { BreakerPolicy } from '../core/breaker-policy.ts';
 import type { BreakerCondition } from '../core/lane.ts';
 import { countsAgainstBreaker, type Failure, type Outcome } from '../core/outcome.ts';
 import type { Clock } from './clock.ts';
-
-/** When a breaker opens, and for how long. */
-export interface BreakerPolicy {
-  /** More failed attempts than this share of all within the window open it, in percent. */
-  readonly errorThresholdPercentage: number;
-  /** With fewer attempts than this in the window it does not open. */
-  readonly volumeThreshold: number;
-  readonly windowMs: number;
-  /** How long it stays open before one delivery is let through. */
-  readonly resetTimeoutMs: number;
-}
-
-/**
- * A window of a minute still sees five attempts when a quiet lane retries with backoff; after 15 s an outage is
- * noticed to be over soon, at the price of four calls a minute to a system that is down.
- */
-export const DEFAULT_BREAKER: BreakerPolicy = {
-  errorThresholdPercentage: 50,
-  volumeThreshold: 5,
-  windowMs: 60_000,
-  resetTimeoutMs: 15_000,
-};
 
 /** Where a breaker stands and why. Times in milliseconds since 1970 by the hub's clock. */
 export interface BreakerReport {
@@ -71,6 +51,8 @@ export class Breaker {
   #condition: BreakerCondition = 'closed';
   #sinceMs: number;
   #cause = 'the hub started';
+  /** While it is being opened again after a restart: as it was. */
+  #restored: Pick<BreakerReport, 'cause' | 'sinceMs'> | undefined;
   #lastFailure: BreakerReport['lastFailure'];
 
   constructor(options: BreakerOptions) {
@@ -108,10 +90,19 @@ export class Breaker {
     }
   }
 
-  /** Opens it again after a restart, with its next probe a full reset time away. */
-  reopen(cause: string): void {
-    this.#cause = cause;
+  /** Opens it again after a restart, with its next probe when it would have been without one. */
+  reopen({ cause, sinceMs }: Pick<BreakerReport, 'cause' | 'sinceMs'>): void {
+    const { resetTimeoutMs } = this.#policy;
+    const passedMs = this.#clock.wallMs() - sinceMs;
+    // The clock may have been set meanwhile, either way.
+    const leftMs = Math.min(Math.max(0, resetTimeoutMs - passedMs), resetTimeoutMs);
+    this.#restored = { cause, sinceMs: this.#clock.wallMs() - (resetTimeoutMs - leftMs) };
+    // opossum starts its timer within open(), from this option.
+    const { options } = this.#opossum as unknown as { options: { resetTimeout: number } };
+    options.resetTimeout = leftMs;
     this.#opossum.open();
+    options.resetTimeout = resetTimeoutMs;
+    this.#restored = undefined;
   }
 
   close(): void {
@@ -131,15 +122,25 @@ export class Breaker {
       rollingPercentilesEnabled: false,
       enableSnapshots: false,
     });
-    opossum.on('open', () => this.#changeTo('open', this.#whyOpen()));
-    opossum.on('halfOpen', () => {
-      this.#changeTo('half_open', `open for ${resetTimeoutMs / 1_000} s: one delivery is let through`);
+    // One that was replaced may still hear of attempts that began with it; they decide nothing any more.
+    const on = (event: 'open' | 'halfOpen' | 'close', change: () => void) => {
+      const emitter: EventEmitter = opossum;
+      emitter.on(event, () => {
+        if (this.#opossum === opossum) change();
+      });
+    };
+    on('open', () =>
+      this.#changeTo('open', this.#restored ?? { cause: this.#whyOpen(), sinceMs: this.#clock.wallMs() }),
+    );
+    on('halfOpen', () => {
+      const cause = `open for ${resetTimeoutMs / 1_000} s: one delivery is let through`;
+      this.#changeTo('half_open', { cause, sinceMs: this.#clock.wallMs() });
     });
-    opossum.on('close', () => {
+    on('close', () => {
       // Its window still holds the failures of the outage, and the next single failure would open it again.
       this.#opossum = this.#createOpossum();
       queueMicrotask(() => opossum.shutdown());
-      this.#changeTo('closed', 'an attempt got an answer again');
+      this.#changeTo('closed', { cause: 'an attempt got an answer again', sinceMs: this.#clock.wallMs() });
     });
     return opossum;
   }
@@ -154,13 +155,12 @@ export class Breaker {
   #whyOpen(): string {
     const { fires, failures } = this.#opossum.stats;
     if (this.#condition === 'half_open') return `tried again, it failed still: ${this.#lastFailure?.code}`;
-    if (failures === 0) return this.#cause;
     return `${failures} of ${fires} attempts failed within ${this.#policy.windowMs / 1_000} s; the last: ${this.#lastFailure?.code}`;
   }
 
-  #changeTo(condition: BreakerCondition, cause: string): void {
+  #changeTo(condition: BreakerCondition, { cause, sinceMs }: Pick<BreakerReport, 'cause' | 'sinceMs'>): void {
     this.#condition = condition;
-    this.#sinceMs = this.#clock.wallMs();
+    this.#sinceMs = sinceMs;
     this.#cause = cause;
     this.#onChange(condition);
   }

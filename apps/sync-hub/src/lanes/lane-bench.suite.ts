@@ -1,5 +1,6 @@
 import { onTestFinished, vi } from 'vitest';
 import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
+import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import type { HeldDelivery } from '../core/held-delivery.ts';
 import { DEFAULT_WINDOW } from '../core/lane.ts';
@@ -7,7 +8,6 @@ import type { Outcome } from '../core/outcome.ts';
 import { MemoryDisk } from '../journal/memory/memory-disk.ts';
 import { MemoryJournal } from '../journal/memory/memory-journal.ts';
 import { sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
-import { DEFAULT_BREAKER } from './breaker.ts';
 import { systemClock } from './clock.ts';
 import { Lane, type LaneOptions } from './lane.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
-import { DEFAULT_BREAKER } from './breaker.ts';
+import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import { LaneBench, retryable, until } from './lane-bench.suite.ts';
 
 describe('an outside system that is down', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import { MemoryDisk } from '../journal/memory/memory-disk.ts';
-import { DEFAULT_BREAKER } from './breaker.ts';
 import { LaneBench, retryable, until } from './lane-bench.suite.ts';
 
 describe('a hub that was killed', () => {
@@ -35,7 +35,7 @@ describe('a hub that was killed', () => {
     const after = new LaneBench({ disk });
     const [stored] = await after.journal.readBreakers();
     expect(stored).toMatchObject({ adapter: 'billing', state: 'open' });
-    after.lane.restoreBreaker('it was open when the hub stopped');
+    after.lane.restoreBreaker({ cause: '3 of 5', sinceMs: 0 });
     await after.lane.start();
     await until(() => after.lane.health().breaker.condition === 'closed' && after.records.length >= 5);
     expect(after.conditions.slice(0, 3)).toEqual(['open', 'half_open', 'closed']);

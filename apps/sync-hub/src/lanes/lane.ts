@@ -1,3 +1,4 @@
+import type { BreakerPolicy } from '../core/breaker-policy.ts';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
 import { deliveryHeldBy, laneHeldBy } from '../core/gate.ts';
@@ -16,7 +17,7 @@ import { nextWakeMs, step } from '../core/step.ts';
 import { type Journal, JournalError } from '../journal/journal.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import { Alarm } from './alarm.ts';
-import { Breaker, type BreakerPolicy, type BreakerReport } from './breaker.ts';
+import { Breaker, type BreakerReport } from './breaker.ts';
 import type { Clock } from './clock.ts';
 import { ContainedRuntime } from './contained-runtime.ts';
 import { deliveryRecord } from './delivery-record.ts';
@@ -44,6 +45,8 @@ export interface LaneOptions {
   readonly onChange: () => void;
   /** Called on every transition of the breaker, for the log. */
   readonly onBreakerChange?: (breaker: BreakerReport) => void;
+  /** Called when the lane paused itself, for the log. */
+  readonly onPause?: (cause: PauseCause) => void;
 }
 
 /**
@@ -107,8 +110,8 @@ export class Lane {
   }
 
   /** Goes on with the breaker as it was when the hub stopped. */
-  restoreBreaker(cause: string): void {
-    this.#breaker.reopen(cause);
+  restoreBreaker(stored: { readonly cause: string; readonly sinceMs: number }): void {
+    this.#breaker.reopen(stored);
   }
 
   /** Events were accepted, in this order; those that are not for this adapter are passed over. */
@@ -174,7 +177,7 @@ export class Lane {
     this.#take({ kind: 'draining', atMs: this.#nowMs() });
     this.#alarm.stop();
     this.#breaker.close();
-    this.#attempts.abort();
+    this.#attempts.abandon();
     await this.#runtime.close();
   }
 
@@ -204,6 +207,7 @@ export class Lane {
         this.#tellHeld(effect);
         break;
       case 'tell_paused':
+        this.#options.onPause?.(effect.cause);
         this.#options.onChange();
         break;
       default:
@@ -217,9 +221,9 @@ export class Lane {
   }
 
   #tellHeld({ event, counts, heldBy }: LaneEffect & { kind: 'tell_held' }): void {
-    const { id: adapter, version: adapterVersion } = this.adapter;
+    const { id: adapter } = this.adapter;
     const atMs = this.#options.clock.wallMs();
-    this.#options.onHeld({ adapter, adapterVersion, seq: event.seq, eventId: event.id, heldBy, atMs, ...counts });
+    this.#options.onHeld({ adapter, seq: event.seq, eventId: event.id, heldBy, atMs, ...counts });
   }
 
   async #fetch(effect: FetchEffect): Promise<void> {

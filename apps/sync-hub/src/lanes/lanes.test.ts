@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { openDelivery } from '../../sim/scripted-lane.ts';
 import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
+import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { DeliveryRecord } from '../core/delivery.ts';
 import { DEFAULT_WINDOW } from '../core/lane.ts';
 import { DEFAULT_RETRY } from '../core/retry.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { DEFAULT_BREAKER } from './breaker.ts';
 import { systemClock } from './clock.ts';
 import { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';

@@ -61,14 +61,18 @@ it('forgets an attempt that ended', async () => {
   attempts.begin(attempt);
   answer.resolve(delivered);
   await ended;
-  attempts.abort();
+  attempts.abandon();
   attempts.expire(7);
   expect(log).not.toContain('aborted');
 });
 
-it('asks all that runs to end', () => {
-  const { attempts, log } = createAttempts();
+it('asks all that runs to end when it is abandoned, and takes what that comes to for no outcome', async () => {
+  const { attempts, log, answer, judged } = createAttempts();
   attempts.begin(attempt);
-  attempts.abort();
+  attempts.abandon();
   expect(log).toEqual(['aborted']);
+  answer.resolve({ kind: 'retryable', failure });
+  await judged;
+  await new Promise(setImmediate);
+  expect(log).toEqual(['aborted', 'breaker: retryable']);
 });

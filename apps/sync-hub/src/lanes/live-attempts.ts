@@ -23,6 +23,7 @@ const timedOut: Outcome = {
 export class LiveAttempts {
   readonly #options: LiveAttemptsOptions;
   readonly #bySeq = new Map<number, LiveAttempt>();
+  #abandoned = false;
 
   constructor(options: LiveAttemptsOptions) {
     this.#options = options;
@@ -42,8 +43,9 @@ export class LiveAttempts {
     live?.abort.abort();
   }
 
-  /** Asks all of them to end. */
-  abort(): void {
+  /** Asks all of them to end, and hears of none any more: what they come to for this reason is no outcome. */
+  abandon(): void {
+    this.#abandoned = true;
     for (const { abort } of this.#bySeq.values()) abort.abort();
   }
 
@@ -56,6 +58,6 @@ export class LiveAttempts {
     });
     const outcome = await returned.promise;
     this.#bySeq.delete(attempt.event.seq);
-    onEnd(attempt.event.seq, outcome);
+    if (!this.#abandoned) onEnd(attempt.event.seq, outcome);
   }
 }

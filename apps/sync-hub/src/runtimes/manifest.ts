@@ -3,6 +3,7 @@ import { findPackageJSON } from 'node:module';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 
 /** The manifest versions and the adapter protocols that this hub understands. */
 const MANIFEST_VERSION = 1;
@@ -10,7 +11,7 @@ const PROTOCOLS: readonly number[] = [1];
 
 /** What an adapter's package.json says of it, read without running its code. */
 export interface Manifest {
-  /** Names the adapter in acks, metrics and configuration. */
+  /** Names the adapter in acks, health and configuration. */
   readonly id: string;
   readonly package: string;
   readonly version: string;
@@ -35,9 +36,7 @@ export class ManifestError extends Error {
   }
 }
 
-const adapterId = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be 1 to 63 characters of a-z, 0-9 and -, a letter first');
+const adapterId = z.string().regex(ADAPTER_ID, ADAPTER_ID_RULE);
 
 const packageJson = z.object({
   name: z.string(),

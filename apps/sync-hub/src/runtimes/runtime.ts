@@ -2,7 +2,7 @@ import type { AcceptedEvent } from '../core/event.ts';
 import type { Outcome } from '../core/outcome.ts';
 
 /**
- * How adapter code runs: the port that the inline, process and remote runtimes fill.
+ * How adapter code runs: the port that the inline runtime fills, and that those in processes of their own will.
  *
  * What every implementation keeps: no method rejects or throws, whatever the adapter does; `deliver` settles exactly
  * once, when adapter code no longer has the event.

@@ -1,5 +1,4 @@
 import type { AdapterLog, LogFields } from '../adapter-log.ts';
-import type { AdapterIdentity } from '../context.ts';
 import type { Redact } from '../outcome.ts';
 import { nameOf, outcomeOf } from '../outcome-of.ts';
 
@@ -9,17 +8,15 @@ const MEMBERS_MAX = 64;
 const TEXT_MAX_CHARACTERS = 4096;
 
 /**
- * The log that an adapter gets: each record carries the adapter, secrets are taken out, bytes become their number and
- * errors become code and message by {@link outcomeOf}. Logging never throws into the adapter.
+ * The log that an adapter gets: secrets are taken out, bytes become their number and errors become code and message by
+ * {@link outcomeOf}. Logging never throws into the adapter.
  */
-export function createAdapterLog(log: AdapterLog, adapter: AdapterIdentity, redact: Redact): AdapterLog {
-  const identity = { adapter: adapter.id, adapterVersion: adapter.version };
+export function createAdapterLog(log: AdapterLog, redact: Redact): AdapterLog {
   const writer =
     (level: keyof AdapterLog) =>
-    (message: string, fields: LogFields = {}): void => {
-      const plain = plainFields(fields, redact);
-      // The identity last: an adapter cannot speak in another's name.
-      log[level](plainText(typeof message === 'string' ? message : nameOf(message), redact), { ...plain, ...identity });
+    (message: string, fields?: LogFields): void => {
+      const text = plainText(typeof message === 'string' ? message : nameOf(message), redact);
+      log[level](text, fields && plainFields(fields, redact));
     };
   return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') };
 }

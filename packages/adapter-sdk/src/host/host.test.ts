@@ -106,7 +106,6 @@ describe('deliver', () => {
       {
         level: 'warn',
         fields: {
-          adapter: 'billing',
           code: 'UNKNOWN_ERROR',
           at: expect.arrayContaining([expect.stringMatching(/pushThatFails/)]),
         },

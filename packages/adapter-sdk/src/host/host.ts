@@ -16,10 +16,13 @@ import { withinTime } from './time-bound.ts';
 export type { AdapterLog, LogFields } from '../adapter-log.ts';
 export type { AdapterIdentity, CheckResult } from '../context.ts';
 export { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
-export type { DeliveryAttempt, DeliverySettings } from '../delivery.ts';
+export { DELIVERY_BOUNDS, type DeliveryAttempt, type DeliverySettings } from '../delivery.ts';
 export type { EventFields } from '../event.ts';
 export type { Outcome, OutcomeKind } from '../outcome.ts';
+export { nameOf, peek } from '../outcome-of.ts';
 export type { Diagnostic } from './configuration.ts';
+export { createRedactor, type Redactor, stringsIn } from './redactor.ts';
+export { withinTime } from './time-bound.ts';
 
 /** An adapter that takes longer to open has hung, and the hub's start waits for it. */
 const OPEN_TIMEOUT_MS = 10_000;
@@ -28,7 +31,7 @@ const OPEN_TIMEOUT_MS = 10_000;
 export interface AdapterHostOptions {
   /** Which adapter this is, by its manifest. */
   readonly adapter: AdapterIdentity;
-  /** Where the adapter's records go, secrets taken out. */
+  /** Where the adapter's records go, secrets taken out. Who speaks is added there: this log is one adapter's. */
   readonly log: AdapterLog;
 }
 
@@ -66,7 +69,7 @@ export interface AdapterHost {
 /** Makes the host of one adapter. No adapter code runs before `configure`. */
 export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: AdapterHostOptions): AdapterHost {
   const redactor = createRedactor();
-  const adapterLog = createAdapterLog(log, adapter, redactor.redact);
+  const adapterLog = createAdapterLog(log, redactor.redact);
   let session: Session | undefined;
   let closing: Promise<void> | undefined;
   // One configuration after the other: two at once would each close the other's predecessor.

@@ -21,6 +21,15 @@ it('takes out every string of a structured secret', () => {
   );
 });
 
+it('finds a secret however deep it lies, also in a value that holds itself', () => {
+  const value: Record<string, unknown> = Array.from({ length: 50_000 }).reduce<Record<string, unknown>>(
+    (inner) => ({ inner }),
+    { pem: 'k-9' },
+  );
+  value.self = value;
+  expect(redacting(value)('k-9')).toBe('[redacted]');
+});
+
 it('leaves a text alone when the secret is empty or no text', () => {
   expect(redacting('', '  ', undefined, null, 7, {})('7 is no secret')).toBe('7 is no secret');
 });

@@ -3,9 +3,6 @@ import type { Redact } from '../outcome.ts';
 /** What stands in place of a secret. */
 export const REDACTED = '[redacted]';
 
-/** How deep a secret may lie in a structured value. */
-const DEPTH_MAX = 8;
-
 /** Knows an adapter's secrets and takes them out of texts. It forgets none: one that was replaced yesterday is secret still. */
 export interface Redactor {
   /** Learns a secret: a string, or every string in an object or list. */
@@ -29,11 +26,19 @@ export function createRedactor(): Redactor {
   };
 }
 
-/** Every string in a value: itself, or what lies in its members. */
-export function stringsIn(value: unknown, depth = 0): readonly string[] {
-  if (typeof value === 'string') return value === '' ? [] : [value];
-  if (typeof value !== 'object' || value === null || depth === DEPTH_MAX) return [];
-  return Object.values(value).flatMap((member) => stringsIn(member, depth + 1));
+/** Every string in a value but the empty one: itself, or what lies in its members, however deep. It may hold itself. */
+export function stringsIn(value: unknown): readonly string[] {
+  const strings: string[] = [];
+  const seen = new Set<object>();
+  const left = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (typeof next === 'string' && next !== '') strings.push(next);
+    if (typeof next !== 'object' || next === null || seen.has(next)) continue;
+    seen.add(next);
+    for (const member of Object.values(next)) left.push(member);
+  }
+  return strings;
 }
 
 function formsOf(secret: string): readonly string[] {

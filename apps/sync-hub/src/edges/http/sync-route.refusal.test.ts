@@ -105,12 +105,12 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     expect(stopping).toMatchObject({ status: 503, headers: { 'retry-after': '2' }, body: { reason: 'HUB_STOPPING' } });
   });
 
-  it('answers 503 when the hub is at fault, and says nothing of the fault', async () => {
+  it('answers 500 when the hub is at fault, and says nothing of the fault', async () => {
     const caller = await startSyncCaller(version);
     const { journal } = caller.hub;
     vi.spyOn(journal, 'accept').mockRejectedValue(new TypeError('undefined is not a journal'));
     const answer = await caller.postJson({ type: 'ProcessUpdated' });
-    expect(answer).toMatchObject({ status: 503, body: { status: 'refused', reason: 'JOURNAL_FAILED' } });
+    expect(answer).toMatchObject({ status: 500, body: { status: 'refused', reason: 'HUB_FAILED' } });
     expect(JSON.stringify(answer.body)).not.toContain('undefined');
     expect(caller.hub.faults).toMatchObject([{ message: 'undefined is not a journal' }]);
   });

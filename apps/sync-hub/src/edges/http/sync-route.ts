@@ -49,8 +49,7 @@ async function serve(options: SyncRouteOptions, request: NodeRequest, response: 
     answerJson(request, response, await publish(options, request, gone.signal));
   } catch (error) {
     if (error instanceof ClientGone) return void response.destroy();
-    if (!(error instanceof Refusal)) options.onFault(error);
-    answerJson(request, response, refusalAnswer(error instanceof Refusal ? error : unexpected()));
+    answerJson(request, response, refusalAnswer(Refusal.of(error, options.onFault)));
   }
 }
 
@@ -73,10 +72,4 @@ async function publish(options: SyncRouteOptions, request: NodeRequest, gone: Ab
     return undefined;
   });
   return syncAnswer(intaken, standing);
-}
-
-/** A fault of the hub's own. The event may be on disk: publishing it again with its id tells. */
-function unexpected(): Refusal {
-  const message = 'the hub failed; whether the event was accepted is unknown: publish it again with the same id';
-  return new Refusal('JOURNAL_FAILED', message);
 }

@@ -1,9 +1,9 @@
 import { Acks } from '../../acks/acks.ts';
+import { DEFAULT_BREAKER } from '../../core/breaker-policy.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
 import { DEFAULT_WINDOW } from '../../core/lane.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { MemoryJournal } from '../../journal/memory/memory-journal.ts';
-import { DEFAULT_BREAKER } from '../../lanes/breaker.ts';
 import { systemClock } from '../../lanes/clock.ts';
 import { Lane } from '../../lanes/lane.ts';
 import { Lanes } from '../../lanes/lanes.ts';

@@ -99,7 +99,6 @@ function heldAck(held: HeldDelivery, cursor: string): Ack {
   return create(AckSchema, {
     eventId: held.eventId,
     adapter: held.adapter,
-    adapterVersion: held.adapterVersion,
     state: DeliveryState.HELD,
     attempt: held.attempts,
     time: timestampFromMs(held.atMs),

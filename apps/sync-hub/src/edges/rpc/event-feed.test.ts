@@ -28,7 +28,7 @@ async function openFeed({ adapters = ['billing', 'records'] } = {}) {
   const { event } = result;
   const abort = new AbortController();
   const read = (changes: Partial<FeedRequest> = {}) =>
-    feed.read({ events: [event], until: 'settled', afterCursor: 0, signal: abort.signal, ...changes });
+    feed.read({ events: [event], until: 'settled', afterCursor: 0, isNew: false, signal: abort.signal, ...changes });
   const record = (changes: Partial<DeliveryRecord>) => journal.record(recordOf({ seq: event.seq, ...changes }));
   return { journal, acks, held, cursors, feed, event, abort, read, record };
 }
@@ -114,7 +114,7 @@ describe('HELD', () => {
     record({ adapter: 'billing', state: 'delivered' });
     const told = allOf(read());
     const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
-    const delivery = { adapter: 'billing', adapterVersion: '1.0.0', seq: event.seq, eventId: event.id };
+    const delivery = { adapter: 'billing', seq: event.seq, eventId: event.id };
     acks.held({ ...delivery, heldBy: 'key', atMs: 1, ...counts });
     journal.releaseCommits();
     await settleTurns();
@@ -122,12 +122,34 @@ describe('HELD', () => {
     expect(states((await told).flat())).toEqual(['billing DELIVERED', 'records DELIVERED']);
   });
 
+  it('carries a place from which nothing that follows it is lost, however late it is read', async () => {
+    const { read, record, acks, event, journal } = await openFeed();
+    const feed = read();
+    record({ adapter: 'records', state: 'retrying' });
+    await journal.readStatistics();
+    await feed.next();
+    const waiting = feed.next();
+    await settleTurns();
+    const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
+    const delivery = { adapter: 'billing', seq: event.seq, eventId: event.id };
+    acks.held({ ...delivery, heldBy: 'breaker', atMs: 1, ...counts });
+    const [held] = (await waiting).value ?? [];
+    acks.held({ ...delivery, heldBy: 'paused', atMs: 2, ...counts });
+    record({ adapter: 'billing', state: 'delivered' });
+    await journal.readStatistics();
+    const both = (await feed.next()).value ?? [];
+    expect(states(both)).toEqual(['billing HELD', 'billing DELIVERED']);
+    // Resuming after either HELD tells DELIVERED.
+    expect([...places(held === undefined ? [] : [held]), ...places(both)]).toEqual([1, 1, 2]);
+    await feed.return();
+  });
+
   it('is told once, whoever noticed it first', async () => {
     const { read, record, held, acks, event } = await openFeed({ adapters: ['billing'] });
     held.set('billing', 'paused');
     const told = allOf(read());
     const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
-    const delivery = { adapter: 'billing', adapterVersion: '1.0.0', seq: event.seq, eventId: event.id };
+    const delivery = { adapter: 'billing', seq: event.seq, eventId: event.id };
     acks.held({ ...delivery, heldBy: 'paused', atMs: 1, ...counts });
     await settleTurns();
     record({ adapter: 'billing', state: 'delivered' });
@@ -140,7 +162,8 @@ describe('HELD', () => {
     const feed = hub.feed.read({
       events: [event],
       until: 'settled',
-      afterCursor: undefined,
+      afterCursor: 0,
+      isNew: true,
       signal: new AbortController().signal,
     });
     expect((await feed.next()).value).toMatchObject([{ state: DeliveryState.HELD, heldBy: HeldBy.NOT_READY }]);

@@ -64,9 +64,9 @@ function latestAck(
     cycle,
     atMs: heldBy === undefined ? event.acceptedAtMs : wallMs(),
     heldBy,
-    cursor: cursors.encode(last?.cursor ?? 0),
+    cursor: last === undefined ? '' : cursors.encode(last.cursor),
   });
-  // Held or not, the operator wants to see what went wrong last.
+  // Held is not all that an operator wants to know: what went wrong last is told with it.
   const failed = last?.cycle === cycle ? last.attempt : undefined;
   if (last === undefined || failed?.failure === undefined) return ack;
   return { ...ack, ...pickFailure(recordAck(last, cursors)) };

@@ -28,8 +28,8 @@ export interface HealthFeedOptions {
 
 /** Counts change all the time; once a second is what a person can read. */
 const LOOK_EVERY_MS = 1_000;
-/** A watcher hears from the hub at least so often, and so knows that it lives. */
-const TELL_EVERY_MS = 10_000;
+/** A watcher hears from the hub at least every 10 s, and so knows that it lives; one look is kept in hand. */
+const TELL_EVERY_MS = 10_000 - LOOK_EVERY_MS;
 /** A watcher that has not taken so many changes has stopped reading. */
 const UNREAD_MAX = 256;
 

@@ -51,7 +51,7 @@ describe('results', () => {
     const fault = new TypeError('hunter2');
     vi.spyOn(hub.intake, 'accept').mockRejectedValueOnce(fault);
     const [refused, accepted] = resultsOf(await allOf(open(hub, requestsOf([requestOf([published(), published()])]))));
-    expect(refused?.result.value).toMatchObject({ reason: 'JOURNAL_FAILED' });
+    expect(refused?.result.value).toMatchObject({ reason: 'HUB_FAILED' });
     expect(JSON.stringify(refused?.result.value)).not.toContain('hunter2');
     expect(accepted?.result.case).toBe('accepted');
     expect(hub.faults).toEqual([fault]);

@@ -157,8 +157,7 @@ class StreamPublisher {
   }
 
   #tellRefused(index: bigint, error: unknown): void {
-    if (!(error instanceof Refusal)) this.#options.onFault(error);
-    const refusal = error instanceof Refusal ? error : unexpected();
+    const refusal = Refusal.of(error, this.#options.onFault);
     this.#putResult({ index, result: { case: 'refused', value: refusedMessage(refusal) } });
     this.#settle();
   }
@@ -174,7 +173,9 @@ class StreamPublisher {
       this.#settle();
     });
     this.#followed.set(unfollow, lastCursor);
-    for (const ack of heldNow(this.#options, { event, progress, stored: [] })) this.#put({ kind: 'ack', ack });
+    // What was recorded before stands in the mailbox before it.
+    const held = heldNow(this.#options, { event, progress, stored: [], toldCursor: acks.lastCursor });
+    for (const ack of held) this.#put({ kind: 'ack', ack });
   }
 
   async #tellDuplicate({ event, lastCursor }: Intaken, until: Until): Promise<void> {
@@ -182,7 +183,13 @@ class StreamPublisher {
     const unfollow = () => stop.abort();
     this.#followed.set(unfollow, lastCursor);
     try {
-      const feed = this.#options.feed.read({ events: [event], until, afterCursor: lastCursor, signal: stop.signal });
+      const feed = this.#options.feed.read({
+        events: [event],
+        until,
+        afterCursor: lastCursor,
+        isNew: false,
+        signal: stop.signal,
+      });
       for await (const batch of feed) for (const ack of batch) this.#put({ kind: 'ack', ack });
     } catch (error) {
       // The event is accepted all the same; its acks can be watched again.
@@ -238,12 +245,4 @@ function tooMany(count: number): Refusal {
 function tooSlow(cursor: string): Refusal {
   const message = `results and acks were not read in time; publish what has no result again, and watch acks from the cursor ${cursor}`;
   return new Refusal('READER_TOO_SLOW', message, { metadata: { cursor } });
-}
-
-/** A fault of the hub's own. The event may be on disk: publishing it again with its id tells. */
-function unexpected(): Refusal {
-  return new Refusal(
-    'JOURNAL_FAILED',
-    'the hub failed; whether the event was accepted is unknown: publish it again with the same id',
-  );
 }

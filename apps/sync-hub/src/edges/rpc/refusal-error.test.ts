@@ -1,8 +1,8 @@
-import { Code, type ConnectError, type UnaryRequest, type UnaryResponse } from '@connectrpc/connect';
+import { Code, ConnectError, type UnaryRequest, type UnaryResponse } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
 import { describe, expect, it } from 'vitest';
 import { REFUSALS, Refusal, type RefusalReason } from '../refusal.ts';
-import { refusalError, refusalInterceptor, refusedMessage } from './refusal-error.ts';
+import { createRefusalInterceptor, refusalError, refusedMessage } from './refusal-error.ts';
 
 const full = new Refusal('READER_TOO_SLOW', 'too slow', {
   fields: [
@@ -55,6 +55,8 @@ it('says the same as the result of one event of a stream', () => {
 
 describe('the interceptor', () => {
   const request = {} as UnaryRequest;
+  const faults: unknown[] = [];
+  const refusalInterceptor = createRefusalInterceptor((error) => faults.push(error));
 
   it('turns what a handler throws into its status', async () => {
     const rejected = refusalInterceptor(() => Promise.reject(full))(request);
@@ -91,10 +93,20 @@ describe('the interceptor', () => {
     expect(ended).toBe(true);
   });
 
+  it('tells a fault of the hub to the log alone', async () => {
+    const fault = new TypeError('ZZPHI');
+    const rejected = refusalInterceptor(() => Promise.reject(fault))(request);
+    await expect(rejected).rejects.toMatchObject({
+      code: Code.Internal,
+      rawMessage: expect.stringMatching(/^the hub failed;/),
+    });
+    expect(faults).toEqual([fault]);
+  });
+
   it('leaves everything else as it is', async () => {
     const response = { stream: false, message: {} } as UnaryResponse;
     expect(await refusalInterceptor(async () => response)(request)).toBe(response);
-    const fault = new TypeError('a fault');
-    await expect(refusalInterceptor(() => Promise.reject(fault))(request)).rejects.toBe(fault);
+    const cancelled = new ConnectError('cancelled', Code.Canceled);
+    await expect(refusalInterceptor(() => Promise.reject(cancelled))(request)).rejects.toBe(cancelled);
   });
 });

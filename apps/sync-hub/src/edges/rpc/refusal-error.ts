@@ -14,6 +14,7 @@ const CODES: Readonly<Record<(typeof REFUSALS)[RefusalReason]['code'], Code>> = 
   not_found: Code.NotFound,
   aborted: Code.Aborted,
   unavailable: Code.Unavailable,
+  internal: Code.Internal,
 };
 
 /** A refusal as the status that ends an rpc, with google.rpc details. */
@@ -43,24 +44,28 @@ export function refusedMessage(refusal: Refusal): MessageInitShape<typeof Refuse
   };
 }
 
-/** Turns every refusal that a handler throws, also in the middle of a stream, into its status. */
-export const refusalInterceptor: Interceptor = (next) => async (request) => {
-  try {
-    const response = await next(request);
-    return response.stream ? { ...response, message: refusing(response.message) } : response;
-  } catch (error) {
-    throw asStatus(error);
-  }
-};
+/**
+ * Gives every error that a handler throws, also in the middle of a stream, its status. What Connect throws itself, for
+ * bytes that it cannot read or calls that were cancelled, stays as it is.
+ */
+export function createRefusalInterceptor(onFault: (error: unknown) => void): Interceptor {
+  const asStatus = (error: unknown) =>
+    error instanceof ConnectError ? error : refusalError(Refusal.of(error, onFault));
 
-async function* refusing<Message>(messages: AsyncIterable<Message>): AsyncIterable<Message> {
-  try {
-    yield* messages;
-  } catch (error) {
-    throw asStatus(error);
+  async function* refusing<Message>(messages: AsyncIterable<Message>): AsyncIterable<Message> {
+    try {
+      yield* messages;
+    } catch (error) {
+      throw asStatus(error);
+    }
   }
-}
 
-function asStatus(error: unknown): unknown {
-  return error instanceof Refusal ? refusalError(error) : error;
+  return (next) => async (request) => {
+    try {
+      const response = await next(request);
+      return response.stream ? { ...response, message: refusing(response.message) } : response;
+    } catch (error) {
+      throw asStatus(error);
+    }
+  };
 }

@@ -88,6 +88,8 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
       throw wrongField('event_ids', `must be at most ${WATCHED_EVENTS_MAX}; open another watch for the rest`);
     }
     const from = cursor === '' ? undefined : cursors.decode(cursor, 'cursor');
+    // Such as one from before the journal was restored from a backup: waiting for it would look like silence.
+    if (from !== undefined && from > acks.lastCursor) throw cursors.unknown('cursor');
     if (eventIds.length === 0) {
       const afterCursor = from ?? acks.lastCursor;
       yield { acks: [], cursor: cursors.encode(afterCursor) };
@@ -99,7 +101,7 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
     }
     const events = await readEvents(journal, eventIds);
     yield { acks: [], cursor: cursors.encode(from ?? 0) };
-    for await (const told of feed.read({ events, until: 'settled', afterCursor: from ?? 0, signal })) {
+    for await (const told of feed.read({ events, until: 'settled', afterCursor: from ?? 0, isNew: false, signal })) {
       yield { acks: [...told], cursor: told.at(-1)?.cursor ?? '' };
     }
   }
@@ -130,7 +132,7 @@ export async function waitForSettled(
 
 /** A duplicate has a history to tell; a new event has none. */
 function feedRequest({ event, duplicate, lastCursor }: Intaken, until: Until) {
-  return { events: [event], until, afterCursor: duplicate ? lastCursor : undefined };
+  return { events: [event], until, afterCursor: lastCursor, isNew: !duplicate };
 }
 
 function toWaitMs(wait: Duration | undefined): number {

@@ -1,5 +1,15 @@
-import type { AdapterHost, AdapterLog, Outcome as AdapterOutcome } from '@hms-sync/adapter-sdk/host';
-import { createAdapterHost } from '@hms-sync/adapter-sdk/host';
+import { types } from 'node:util';
+import {
+  type AdapterHost,
+  type AdapterLog,
+  type Outcome as AdapterOutcome,
+  createAdapterHost,
+  createRedactor,
+  nameOf,
+  peek,
+  stringsIn,
+  withinTime,
+} from '@hms-sync/adapter-sdk/host';
 import type { Outcome } from '../../core/outcome.ts';
 import type { Manifest } from '../manifest.ts';
 import type { DeliveryAttempt, Runtime, RuntimeStart } from '../runtime.ts';
@@ -39,9 +49,10 @@ export class InlineRuntime implements Runtime {
   async start(): Promise<RuntimeStart> {
     const { manifest, config, log, loadTimeoutMs = LOAD_TIMEOUT_MS } = this.#options;
     try {
-      const definition = await withinTime(loadTimeoutMs, loadDefinition(manifest));
+      const loaded = await withinTime(loadTimeoutMs, () => loadDefinition(manifest));
+      if (loaded.late) return this.#notLoaded(`it did not finish importing within ${loadTimeoutMs} ms`);
       if (this.#closed) return { kind: 'failed', reason: 'the hub stopped while the adapter was being loaded' };
-      const host = createAdapterHost(definition, { adapter: { id: manifest.id, version: manifest.version }, log });
+      const host = createAdapterHost(loaded.result, { adapter: { id: manifest.id, version: manifest.version }, log });
       // Known before it is configured, so that closing meanwhile closes what is being opened.
       this.#host = host;
       const diagnostics = await host.configure(config);
@@ -59,10 +70,7 @@ export class InlineRuntime implements Runtime {
         attemptTimeoutMs: delivery.timeoutMs,
       };
     } catch (error) {
-      return {
-        kind: 'failed',
-        reason: `${manifest.package}@${manifest.version} could not be loaded: ${withoutStrings(describe(error), config)}`,
-      };
+      return this.#notLoaded(reasonOf(error, config));
     }
   }
 
@@ -96,6 +104,11 @@ export class InlineRuntime implements Runtime {
     this.#closed = true;
     await this.#host?.close();
   }
+
+  #notLoaded(why: string): RuntimeStart {
+    const { manifest } = this.#options;
+    return { kind: 'failed', reason: `${manifest.package}@${manifest.version} could not be loaded: ${why}` };
+  }
 }
 
 /** The hub knows one word for "a person must mend the configuration or the credential". */
@@ -121,36 +134,15 @@ function fromAdapter(outcome: AdapterOutcome): Outcome {
   }
 }
 
-async function withinTime<Value>(limitMs: number, loading: Promise<Value>): Promise<Value> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`it did not finish importing within ${limitMs} ms`)), limitMs);
-  try {
-    return await Promise.race([loading, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** What an adapter throws at import may be anything, down to an error whose message cannot be read. */
-function describe(error: unknown): string {
-  try {
-    return error instanceof Error ? `${error.name}: ${error.message}` : `it threw ${typeof error}`;
-  } catch {
-    return 'it threw something that cannot be read';
-  }
-}
-
-/** Importing gets no configuration, but its secrets come from an environment that adapter code can read. */
-function withoutStrings(text: string, config: unknown): string {
-  const secretless = stringsIn(config)
-    .filter((value) => value.length >= SECRET_MIN_CHARACTERS)
-    .sort((a, b) => b.length - a.length)
-    .reduce((rest, value) => rest.replaceAll(value, '[redacted]'), text);
+/**
+ * What an adapter threw at import, which may be anything, down to an error whose message cannot be read. Importing
+ * gets no configuration, but its secrets come from an environment that adapter code can read.
+ */
+function reasonOf(error: unknown, config: unknown): string {
+  const message = types.isNativeError(error) ? peek(error, 'message') : undefined;
+  const what = typeof message === 'string' ? `${nameOf(error)}: ${message}` : `it threw ${nameOf(error)}`;
+  const { learn, redact } = createRedactor();
+  learn(stringsIn(config).filter((value) => value.length >= SECRET_MIN_CHARACTERS));
   // Half a character at the cut would keep the reason from being sent.
-  return secretless.slice(0, REASON_MAX_CHARACTERS).toWellFormed();
-}
-
-function stringsIn(value: unknown): readonly string[] {
-  if (typeof value === 'string') return [value];
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : [];
+  return redact(what).slice(0, REASON_MAX_CHARACTERS).toWellFormed();
 }

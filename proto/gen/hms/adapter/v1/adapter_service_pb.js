@@ -138,6 +138,8 @@ export const OutcomeKind = /*@__PURE__*/
   tsEnum(OutcomeKindSchema);
 
 /**
+ * The contract stands before its building: adapters run inside the hub for now.
+ *
  * What an adapter process serves to the hub: on a Unix socket when the hub started it, on TCP when it runs
  * elsewhere, in any language. grpc.health.v1.Health is served beside it.
  * The version is the package's: a hub that also speaks v2 takes the newest that both speak.

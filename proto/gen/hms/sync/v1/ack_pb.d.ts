@@ -66,7 +66,7 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   adapter: string;
 
   /**
-   * The version of the adapter's package that made the attempt; empty when none ran.
+   * The version of the adapter's package that made the last attempt; empty when none ran, and for HELD as it happens.
    *
    * @generated from field: string adapter_version = 3;
    */
@@ -87,7 +87,7 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   attempt: number;
 
   /**
-   * When this became true, by the hub's clock.
+   * When this became true, by the hub's clock; for HELD, when it was told.
    *
    * @generated from field: google.protobuf.Timestamp time = 6;
    */
@@ -108,7 +108,8 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   heldBy: HeldBy;
 
   /**
-   * RETRYING and DEAD_LETTERED: the last failure. Absent otherwise.
+   * RETRYING and DEAD_LETTERED: the last failure. HELD, when it is asked for: the last failure if there was one.
+   * Absent otherwise.
    *
    * @generated from field: hms.sync.v1.DeliveryError error = 9;
    */
@@ -122,8 +123,8 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   receipt: string;
 
   /**
-   * The place of this ack in the journal; WatchAcks resumes after it. Opaque. HELD is not journaled and carries
-   * the place of what was journaled before it.
+   * The place of this ack in the journal; WatchAcks resumes after it without gap or repeat. Opaque. HELD is not
+   * journaled and carries the place of what was told before it. Empty while nothing is on record.
    *
    * @generated from field: string cursor = 11;
    */

@@ -926,6 +926,7 @@ export declare const JobStateSchema: GenEnum<JobState>;
 
 /**
  * For operators: what is not delivered and why, and what to do about it. Every change names its reason.
+ * The contract stands before its building: until then its rpcs answer UNIMPLEMENTED.
  *
  * @generated from service hms.sync.v1.AdminService
  */

@@ -246,6 +246,7 @@ export const JobState = /*@__PURE__*/
 
 /**
  * For operators: what is not delivered and why, and what to do about it. Every change names its reason.
+ * The contract stands before its building: until then its rpcs answer UNIMPLEMENTED.
  *
  * @generated from service hms.sync.v1.AdminService
  */

@@ -21,7 +21,7 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
   /**
    * The publisher's idempotency key, 1 to 128 visible ASCII characters (0x21 to 0x7E).
    * Publishing the same id with the same content again gives the original result; with other content it is
-   * refused with ALREADY_EXISTS. Empty: the hub makes a UUIDv7, and a repeated call is a new event.
+   * refused with ALREADY_EXISTS (traceparent and tracestate are no content). Empty: the hub makes a UUIDv7, and a repeated call is a new event.
    *
    * @generated from field: string id = 1;
    */
@@ -51,7 +51,7 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
   key: string;
 
   /**
-   * When the change happened, by the publisher's clock, from the year 1970 to the year 9999.
+   * When the change happened, by the publisher's clock, from the year 1970 to the year 9999; kept to the millisecond.
    * Absent: the time of acceptance.
    *
    * @generated from field: google.protobuf.Timestamp time = 5;

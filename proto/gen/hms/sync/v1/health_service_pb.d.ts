@@ -121,7 +121,7 @@ export declare type HubHealth = Message<"hms.sync.v1.HubHealth"> & {
   version: string;
 
   /**
-   * When this process became ready.
+   * When this process started to serve.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 2;
    */
@@ -307,7 +307,7 @@ export declare type Breaker = Message<"hms.sync.v1.Breaker"> & {
   cause: string;
 
   /**
-   * Attempts within the window of 60 s.
+   * Attempts within the breaker's window, 60 s unless the operator set another; those that run are counted.
    *
    * @generated from field: uint32 calls = 4;
    */

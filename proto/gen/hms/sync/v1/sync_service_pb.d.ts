@@ -606,8 +606,8 @@ export declare const PublishUntilSchema: GenEnum<PublishUntil>;
 /**
  * For publishers: hand in an event once, see what becomes of it at every adapter.
  *
- * Errors carry google.rpc.ErrorInfo with domain "hms-sync"; wrong fields are named in google.rpc.BadRequest;
- * google.rpc.RetryInfo is there when trying again helps.
+ * Errors of requests that could be read carry google.rpc.ErrorInfo with domain "hms-sync"; wrong fields are named in
+ * google.rpc.BadRequest; google.rpc.RetryInfo is there when trying again helps. docs/errors.md lists the reasons.
  *
  * @generated from service hms.sync.v1.SyncService
  */
@@ -626,7 +626,8 @@ export declare const SyncService: GenService<{
   /**
    * The fast way for many events: any number of events a message in, any number of results a message out.
    * A refused event is one result and never ends the stream. The hub stops reading while 4,096 events of the
-   * stream are unsettled, so a caller that writes without reading is slowed and never loses anything.
+   * stream are unsettled or too much is unread, so a caller that writes without reading is slowed. One that stops
+   * reading altogether is ended with READER_TOO_SLOW and a cursor; nothing that was accepted is lost.
    *
    * @generated from rpc hms.sync.v1.SyncService.PublishStream
    */

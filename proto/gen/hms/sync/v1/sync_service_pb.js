@@ -142,8 +142,8 @@ export const PublishUntil = /*@__PURE__*/
 /**
  * For publishers: hand in an event once, see what becomes of it at every adapter.
  *
- * Errors carry google.rpc.ErrorInfo with domain "hms-sync"; wrong fields are named in google.rpc.BadRequest;
- * google.rpc.RetryInfo is there when trying again helps.
+ * Errors of requests that could be read carry google.rpc.ErrorInfo with domain "hms-sync"; wrong fields are named in
+ * google.rpc.BadRequest; google.rpc.RetryInfo is there when trying again helps. docs/errors.md lists the reasons.
  *
  * @generated from service hms.sync.v1.SyncService
  */

@@ -1,0 +1,34 @@
+import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
+import { ackJson } from './ack-json.ts';
+import { ackLine } from './ack-line.ts';
+import { type Printer, printable } from './terminal.ts';
+import { timeOfDay } from './words.ts';
+
+/** How acks are told. */
+export interface AckReportOptions {
+  asJson: boolean;
+  /** The longest adapter id that is to be expected; a longer one shifts its own line only. */
+  adapterWidth: number;
+}
+
+/** Tells the acks of whichever events as they come: as lines for people, or as JSON, one object a line. */
+export class AckReport {
+  readonly #printer: Printer;
+  readonly #asJson: boolean;
+  readonly #adapterWidth: number;
+
+  constructor(printer: Printer, { asJson, adapterWidth }: AckReportOptions) {
+    this.#printer = printer;
+    this.#asJson = asJson;
+    this.#adapterWidth = adapterWidth;
+  }
+
+  tell(ack: Ack): void {
+    if (this.#asJson) {
+      this.#printer.json(ackJson(ack));
+      return;
+    }
+    const lead = `${timeOfDay(ack.time)}  ${printable(ack.eventId)}`;
+    this.#printer.line(ackLine(this.#printer, ack, { lead, adapterWidth: this.#adapterWidth }));
+  }
+}
