@@ -23,6 +23,9 @@ export interface OpenDelivery extends DeliveryCounts {
 /** The states in which a delivery is recorded. All but retrying settle it. */
 export type RecordedState = 'retrying' | 'delivered' | 'skipped' | 'dead_lettered' | 'discarded';
 
+/** Where a delivery stands: as it was last recorded, or waiting when nothing was recorded in this cycle. */
+export type DeliveryState = RecordedState | 'waiting';
+
 /** One attempt that ended. */
 export interface EndedAttempt {
   /** When it began, in milliseconds since 1970 by the hub's clock. */
@@ -49,6 +52,8 @@ export interface DeliveryRecord extends DeliveryCounts {
   readonly nextAttemptAtMs: number;
   /** The attempt that led here; absent for skipped and discarded. */
   readonly attempt?: EndedAttempt;
+  /** For discarded: why a person gave it up. Absent otherwise. */
+  readonly reason?: string;
 }
 
 /** A record that is on disk. What is told as an ack. */

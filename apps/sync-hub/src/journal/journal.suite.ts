@@ -2,8 +2,11 @@ import { describe } from 'vitest';
 import { acceptingSuite } from './suite/accepting.suite.ts';
 import { closingSuite } from './suite/closing.suite.ts';
 import { countingSuite } from './suite/counting.suite.ts';
+import { decidingSuite } from './suite/deciding.suite.ts';
 import { fetchingSuite } from './suite/fetching.suite.ts';
+import { listingSuite } from './suite/listing.suite.ts';
 import type { CreatePlace } from './suite/place.suite.ts';
+import { pruningSuite } from './suite/pruning.suite.ts';
 import { recordingSuite } from './suite/recording.suite.ts';
 
 /** What every journal keeps. Runs unchanged over each implementation of the port. */
@@ -13,6 +16,9 @@ export function describeJournal(name: string, createPlace: CreatePlace): void {
     describe('recording', () => recordingSuite(createPlace));
     describe('fetching', () => fetchingSuite(createPlace));
     describe('counting', () => countingSuite(createPlace));
+    describe('listing', () => listingSuite(createPlace));
+    describe('deciding', () => decidingSuite(createPlace));
+    describe('pruning', () => pruningSuite(createPlace));
     describe('closing', () => closingSuite(createPlace));
   });
 }

@@ -1,11 +1,16 @@
 import type {
   DeliveryCounts,
   DeliveryRecord,
+  DeliveryState,
   OpenDelivery,
   RecordedDelivery,
-  RecordedState,
 } from '../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
+import type { DiscardRequest, DiscardResult, ReopenedDelivery, ReplayRequest, ReplayResult } from './dead-letter.ts';
+import type { DeliveryFilter } from './delivery-filter.ts';
+import type { DeliveryPage, ListDeliveriesRequest } from './delivery-page.ts';
+import type { ReplayJob } from './replay-job.ts';
+import type { PruneRequest, PruneResult } from './retention.ts';
 
 /**
  * The durable record of events, deliveries and outcomes. It is the one truth: nothing is told to anybody before it
@@ -15,9 +20,9 @@ import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
  * - Requests take effect in the order in which they were made, and each is all or nothing.
  * - A promise resolves, and an observer is called, only after the change is on disk (fsync returned).
  * - Observers are called in commit order, synchronously one after the other, before the promises of the same commit;
- *   within a commit the events first, then the records.
+ *   within a commit the events first, then the records, then what was reopened.
  * - An error while writing is fatal: `onFatal` is called once, every open and later promise rejects with
- *   {@link JournalError} FAILED, and nothing is retried. Only a full disk is not: it refuses new events (`full`).
+ *   {@link JournalError} FAILED, and nothing is retried. So is damage that is found while reading: UNREADABLE. Only a full disk is not: it refuses new events (`full`).
  * - What is recorded or saved without a promise once it failed or was closed is dropped: a delivery is then attempted
  *   again after the next start.
  */
@@ -51,6 +56,45 @@ export interface Journal {
   /** Of each adapter that ever had a delivery, in alphabetical order: how many are not settled, and how many are dead. */
   countDeliveries(): Promise<readonly DeliveryTotals[]>;
 
+  /** Deliveries that match a filter, newest first, a page at a time. */
+  listDeliveries(request: ListDeliveriesRequest): Promise<DeliveryPage>;
+
+  /**
+   * How many deliveries match a filter. Counted in steps between which others are served: what changes meanwhile is
+   * counted as it was or as it is, but nothing twice.
+   */
+  countDeliveriesOf(filter: DeliveryFilter): Promise<number>;
+
+  /** Begins a new cycle of a dead letter. */
+  replay(request: ReplayRequest): Promise<ReplayResult>;
+
+  /** Gives a dead letter up, for good. */
+  discard(request: DiscardRequest): Promise<DiscardResult>;
+
+  /**
+   * The newest event of a key that the adapter delivered since the key got its first dead letter there; 0 when there
+   * is none. A dead letter of the key with a lower seq is stale: replayed, it would follow a newer one. Asks one index.
+   */
+  newestDeliveredSeq(adapter: string, key: string): Promise<number>;
+
+  /** Keeps a replay job as it stands, over a restart. Resolves once it is on disk. */
+  saveJob(job: ReplayJob): Promise<void>;
+
+  /** The jobs that are kept, oldest first. */
+  readJobs(): Promise<readonly ReplayJob[]>;
+
+  /** Keeps whether a person paused a lane, over a restart. Resolves once it is on disk. */
+  saveLanePause(lane: StoredLane): Promise<void>;
+
+  /** The lanes that are paused, in alphabetical order of the adapters. */
+  readLanes(): Promise<readonly StoredLane[]>;
+
+  /** Deletes settled events that have had their time, in small steps. An id is known as long as its event is kept. */
+  prune(request: PruneRequest): Promise<PruneResult>;
+
+  /** Copies the journal, while it is in use, with all that was accepted before, to a file that is not there yet. */
+  backup(targetPath: string): Promise<BackupResult>;
+
   /** Sizes and times for the health RPC. */
   readStatistics(): Promise<JournalStatistics>;
 
@@ -75,6 +119,8 @@ export interface JournalObserver {
   accepted(events: readonly AcceptedEvent[]): void;
   /** New records, in the order of their cursors. */
   recorded(records: readonly RecordedDelivery[]): void;
+  /** Dead letters that are open again, in the order of the requests. */
+  reopened?(deliveries: readonly ReopenedDelivery[]): void;
 }
 
 export interface AcceptRequest {
@@ -127,7 +173,7 @@ export interface StoredEvent {
 export interface StoredDelivery extends DeliveryCounts {
   readonly adapter: string;
   /** `waiting` until something is recorded. */
-  readonly state: RecordedState | 'waiting';
+  readonly state: DeliveryState;
   /** Its records of all cycles, oldest first. */
   readonly records: readonly RecordedDelivery[];
 }
@@ -153,11 +199,24 @@ export interface StoredBreaker {
   readonly cause: string;
 }
 
+/** What a person decided about an adapter's lane. */
+export interface StoredLane {
+  readonly adapter: string;
+  /** Undefined: it is not paused. */
+  readonly pause: { readonly reason: string; readonly sinceMs: number } | undefined;
+}
+
 export interface DeliveryTotals {
   readonly adapter: string;
   readonly unsettled: number;
   readonly deadLetters: number;
 }
+
+export type BackupResult =
+  /** It stands, is on disk, and can be put in the place of a journal. */
+  | { readonly kind: 'done'; readonly path: string; readonly sizeBytes: number }
+  /** There is no new file. The reason is a sentence for people. */
+  | { readonly kind: 'refused'; readonly reason: string };
 
 export interface JournalStatistics {
   readonly sizeBytes: number;

@@ -1,7 +1,8 @@
 import type { DeliveryRecord, RecordedDelivery } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
+import type { ReopenedDelivery } from './dead-letter.ts';
 import type { AcceptRequest, AcceptResult, JournalError, JournalObserver } from './journal.ts';
-import type { JournalAnswer, JournalAnswers, ReadAnswer } from './request.ts';
+import type { AnsweredKind, JournalAnswer, JournalAnswers } from './request.ts';
 
 type Settle<Result> = {
   readonly resolve: (result: Result) => void;
@@ -12,7 +13,9 @@ type PendingRequest =
   | ({ readonly kind: 'accept'; readonly accept: AcceptRequest } & Settle<AcceptResult>)
   | { readonly kind: 'record'; readonly record: DeliveryRecord }
   | { readonly kind: 'saveBreaker' }
-  | ({ readonly kind: 'read' } & Settle<ReadAnswer>);
+  | ({ readonly kind: 'replay'; readonly adapter: string } & Settle<JournalAnswers['replay']>)
+  | ({ readonly kind: 'discard' } & Settle<JournalAnswers['discard']>)
+  | ({ readonly kind: 'other' } & Settle<JournalAnswers[AnsweredKind]>);
 
 export interface PendingRequestsOptions {
   readonly observer: JournalObserver;
@@ -53,6 +56,7 @@ export class PendingRequests {
     const requests = this.#queue.splice(0, answers.length);
     const accepted: AcceptedEvent[] = [];
     const recorded: RecordedDelivery[] = [];
+    const reopened: ReopenedDelivery[] = [];
     requests.forEach((request, index) => {
       // The backend answers in order, so the answer's type follows from the request's kind.
       const answer = answers[index];
@@ -69,16 +73,32 @@ export class PendingRequests {
           break;
         case 'saveBreaker':
           break;
-        case 'read':
-          request.resolve(answer as ReadAnswer);
+        case 'replay': {
+          const result = answer as JournalAnswers['replay'];
+          if (result.kind === 'reopened') reopened.push({ adapter: request.adapter, delivery: result.delivery });
+          request.resolve(result);
+          break;
+        }
+        case 'discard': {
+          const result = answer as JournalAnswers['discard'];
+          if (result.kind === 'discarded') {
+            this.#lastCursor = result.record.cursor;
+            recorded.push(result.record);
+          }
+          request.resolve(result);
+          break;
+        }
+        case 'other':
+          request.resolve(answer as JournalAnswers[AnsweredKind]);
           break;
         default:
           request satisfies never;
       }
     });
-    // Still ahead of the promises: whoever awaits one runs after this function. Events first: nobody can know, and so record anything about, an event of this very commit.
+    // Still ahead of the promises: whoever awaits one runs after this function. Events first: nobody can know, and so record anything about, an event of this very commit. What was reopened last: it was a dead letter before.
     if (accepted.length > 0) this.#observer.accepted(accepted);
     if (recorded.length > 0) this.#observer.recorded(recorded);
+    if (reopened.length > 0) this.#observer.reopened?.(reopened);
   }
 
   /** Writing failed: whether the open requests took effect is unknown. Told once. */
@@ -86,7 +106,7 @@ export class PendingRequests {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     for (const request of this.#queue.splice(0)) {
-      if (request.kind === 'accept' || request.kind === 'read') request.reject(error);
+      if ('reject' in request) request.reject(error);
     }
     this.#onFatal(error);
   }

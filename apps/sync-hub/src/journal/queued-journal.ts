@@ -1,7 +1,11 @@
 import type { DeliveryRecord } from '../core/delivery.ts';
+import type { DiscardRequest, DiscardResult, ReplayRequest, ReplayResult } from './dead-letter.ts';
+import type { DeliveryFilter } from './delivery-filter.ts';
+import type { DeliveryPage, DeliveryPosition, ListDeliveriesRequest } from './delivery-page.ts';
 import {
   type AcceptRequest,
   type AcceptResult,
+  type BackupResult,
   type DeliveryTotals,
   type FetchRequest,
   type FetchResult,
@@ -13,9 +17,12 @@ import {
   type ReadRecordsResult,
   type StoredBreaker,
   type StoredEvent,
+  type StoredLane,
 } from './journal.ts';
 import type { PendingRequests } from './pending-requests.ts';
-import type { JournalAnswers, JournalRequest, ReadRequest } from './request.ts';
+import type { ReplayJob } from './replay-job.ts';
+import type { AnsweredKind, JournalAnswers, JournalRequest } from './request.ts';
+import type { PruneRequest, PruneResult } from './retention.ts';
 
 /**
  * The side of a journal that has the disk. Takes requests in order, makes them durable, and gives their answers, in
@@ -23,6 +30,8 @@ import type { JournalAnswers, JournalRequest, ReadRequest } from './request.ts';
  */
 export interface JournalBackend {
   submit(request: JournalRequest): void;
+  /** Goes on beside the requests. Rejects with a JournalError when the journal ends before it is done. */
+  backup(targetPath: string): Promise<BackupResult>;
   /** Resolves once all that was submitted is answered and the files are let go. Called once. */
   close(): Promise<void>;
 }
@@ -69,27 +78,89 @@ export class QueuedJournal implements Journal {
   }
 
   fetchOpen(fetch: FetchRequest): Promise<FetchResult> {
-    return this.#read({ kind: 'fetchOpen', fetch });
+    return this.#ask({ kind: 'fetchOpen', fetch });
   }
 
   readEvent(id: string): Promise<StoredEvent | undefined> {
-    return this.#read({ kind: 'readEvent', id });
+    return this.#ask({ kind: 'readEvent', id });
   }
 
   readRecords(read: ReadRecordsRequest): Promise<ReadRecordsResult> {
-    return this.#read({ kind: 'readRecords', read });
+    return this.#ask({ kind: 'readRecords', read });
   }
 
   readBreakers(): Promise<readonly StoredBreaker[]> {
-    return this.#read({ kind: 'readBreakers' });
+    return this.#ask({ kind: 'readBreakers' });
   }
 
   countDeliveries(): Promise<readonly DeliveryTotals[]> {
-    return this.#read({ kind: 'countDeliveries' });
+    return this.#ask({ kind: 'countDeliveries' });
+  }
+
+  listDeliveries(list: ListDeliveriesRequest): Promise<DeliveryPage> {
+    return this.#ask({ kind: 'listDeliveries', list });
+  }
+
+  async countDeliveriesOf(filter: DeliveryFilter): Promise<number> {
+    let total = 0;
+    let after: DeliveryPosition | undefined;
+    do {
+      const { count, next } = await this.#ask({ kind: 'countSome', filter, after });
+      total += count;
+      after = next;
+    } while (after !== undefined);
+    return total;
+  }
+
+  replay(replay: ReplayRequest): Promise<ReplayResult> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      this.#pending.add({ kind: 'replay', adapter: replay.adapter, resolve, reject });
+      this.#backend.submit({ kind: 'replay', replay });
+    });
+  }
+
+  discard(discard: DiscardRequest): Promise<DiscardResult> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      this.#pending.add({ kind: 'discard', resolve, reject });
+      this.#backend.submit({ kind: 'discard', discard });
+    });
+  }
+
+  newestDeliveredSeq(adapter: string, key: string): Promise<number> {
+    return this.#ask({ kind: 'newestDeliveredSeq', adapter, key });
+  }
+
+  saveJob(job: ReplayJob): Promise<void> {
+    return this.#ask({ kind: 'saveJob', job });
+  }
+
+  readJobs(): Promise<readonly ReplayJob[]> {
+    return this.#ask({ kind: 'readJobs' });
+  }
+
+  saveLanePause(lane: StoredLane): Promise<void> {
+    return this.#ask({ kind: 'saveLanePause', lane });
+  }
+
+  readLanes(): Promise<readonly StoredLane[]> {
+    return this.#ask({ kind: 'readLanes' });
+  }
+
+  prune(prune: PruneRequest): Promise<PruneResult> {
+    return this.#ask({ kind: 'prune', prune });
+  }
+
+  backup(targetPath: string): Promise<BackupResult> {
+    const refusal = this.#refusal();
+    return refusal === undefined ? this.#backend.backup(targetPath) : Promise.reject(refusal);
   }
 
   readStatistics(): Promise<JournalStatistics> {
-    return this.#read({ kind: 'readStatistics' });
+    return this.#ask({ kind: 'readStatistics' });
   }
 
   close(): Promise<void> {
@@ -97,12 +168,12 @@ export class QueuedJournal implements Journal {
     return this.#closing;
   }
 
-  #read<Kind extends ReadRequest['kind']>(request: ReadRequest & { kind: Kind }): Promise<JournalAnswers[Kind]> {
+  #ask<Kind extends AnsweredKind>(request: JournalRequest & { kind: Kind }): Promise<JournalAnswers[Kind]> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       this.#pending.add({
-        kind: 'read',
+        kind: 'other',
         // The backend answers a request with its own kind's answer.
         resolve: (answer) => resolve(answer as JournalAnswers[Kind]),
         reject,

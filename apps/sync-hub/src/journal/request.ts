@@ -1,5 +1,8 @@
 import type { DeliveryRecord } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
+import type { DiscardRequest, DiscardResult, ReplayRequest, ReplayResult } from './dead-letter.ts';
+import type { DeliveryFilter } from './delivery-filter.ts';
+import type { DeliveryCount, DeliveryPage, DeliveryPosition, ListDeliveriesRequest } from './delivery-page.ts';
 import type {
   AcceptRequest,
   DeliveryTotals,
@@ -10,14 +13,23 @@ import type {
   ReadRecordsResult,
   StoredBreaker,
   StoredEvent,
+  StoredLane,
 } from './journal.ts';
+import type { ReplayJob } from './replay-job.ts';
+import type { PruneRequest, PruneResult } from './retention.ts';
 
 /** One call of the port as data: queued, sent to the disk's side, and answered in the same order. */
-export type JournalRequest =
+export type JournalRequest = WriteRequest | ReadRequest;
+
+export type WriteRequest =
   | { readonly kind: 'accept'; readonly accept: AcceptRequest }
   | { readonly kind: 'record'; readonly record: DeliveryRecord }
   | { readonly kind: 'saveBreaker'; readonly breaker: StoredBreaker }
-  | ReadRequest;
+  | { readonly kind: 'replay'; readonly replay: ReplayRequest }
+  | { readonly kind: 'discard'; readonly discard: DiscardRequest }
+  | { readonly kind: 'saveJob'; readonly job: ReplayJob }
+  | { readonly kind: 'saveLanePause'; readonly lane: StoredLane }
+  | { readonly kind: 'prune'; readonly prune: PruneRequest };
 
 export type ReadRequest =
   | { readonly kind: 'fetchOpen'; readonly fetch: FetchRequest }
@@ -25,6 +37,11 @@ export type ReadRequest =
   | { readonly kind: 'readRecords'; readonly read: ReadRecordsRequest }
   | { readonly kind: 'readBreakers' }
   | { readonly kind: 'countDeliveries' }
+  | { readonly kind: 'listDeliveries'; readonly list: ListDeliveriesRequest }
+  | { readonly kind: 'countSome'; readonly filter: DeliveryFilter; readonly after: DeliveryPosition | undefined }
+  | { readonly kind: 'newestDeliveredSeq'; readonly adapter: string; readonly key: string }
+  | { readonly kind: 'readJobs' }
+  | { readonly kind: 'readLanes' }
   | { readonly kind: 'readStatistics' };
 
 /** What each kind of request is answered with once it is on disk. */
@@ -34,11 +51,21 @@ export interface JournalAnswers {
   /** The cursor. */
   readonly record: number;
   readonly saveBreaker: undefined;
+  readonly replay: ReplayResult;
+  readonly discard: DiscardResult;
+  readonly saveJob: undefined;
+  readonly saveLanePause: undefined;
+  readonly prune: PruneResult;
   readonly fetchOpen: FetchResult;
   readonly readEvent: StoredEvent | undefined;
   readonly readRecords: ReadRecordsResult;
   readonly readBreakers: readonly StoredBreaker[];
   readonly countDeliveries: readonly DeliveryTotals[];
+  readonly listDeliveries: DeliveryPage;
+  readonly countSome: DeliveryCount;
+  readonly newestDeliveredSeq: number;
+  readonly readJobs: readonly ReplayJob[];
+  readonly readLanes: readonly StoredLane[];
   readonly readStatistics: JournalStatistics;
 }
 
@@ -49,4 +76,6 @@ export interface DuplicateEvent {
 }
 
 export type JournalAnswer = JournalAnswers[keyof JournalAnswers];
-export type ReadAnswer = JournalAnswers[ReadRequest['kind']];
+
+/** The kinds whose answer goes as it is to whoever asked. */
+export type AnsweredKind = Exclude<keyof JournalAnswers, 'accept' | 'record' | 'saveBreaker'>;

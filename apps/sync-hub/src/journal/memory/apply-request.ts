@@ -1,6 +1,13 @@
 import { Buffer } from 'node:buffer';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import {
+  type DiscardRequest,
+  type DiscardResult,
+  discardRecord,
+  type ReplayRequest,
+  type ReplayResult,
+} from '../dead-letter.ts';
+import {
   type AcceptRequest,
   type DeliveryTotals,
   type FetchRequest,
@@ -8,10 +15,15 @@ import {
   JournalError,
   type ReadRecordsRequest,
   type ReadRecordsResult,
+  type StoredDelivery,
   type StoredEvent,
 } from '../journal.ts';
+import type { ReplayJob } from '../replay-job.ts';
 import type { JournalAnswer, JournalAnswers, JournalRequest } from '../request.ts';
+import { countMatching, listMatching } from './listing.ts';
 import type { DeliveryOnDisk, MemoryDisk } from './memory-disk.ts';
+import { prune } from './prune.ts';
+import { newestDeliveredSeq, watch } from './watched-keys.ts';
 
 /** Applies one request to the disk and gives its answer. Throws FAILED for what a journal cannot do. */
 export function applyRequest(disk: MemoryDisk, request: JournalRequest): JournalAnswer {
@@ -23,6 +35,19 @@ export function applyRequest(disk: MemoryDisk, request: JournalRequest): Journal
     case 'saveBreaker':
       disk.breakers.set(request.breaker.adapter, request.breaker);
       return undefined;
+    case 'replay':
+      return replay(disk, request.replay);
+    case 'discard':
+      return discard(disk, request.discard);
+    case 'saveJob':
+      disk.jobs.set(request.job.id, request.job);
+      return undefined;
+    case 'saveLanePause':
+      if (request.lane.pause === undefined) disk.pausedLanes.delete(request.lane.adapter);
+      else disk.pausedLanes.set(request.lane.adapter, request.lane);
+      return undefined;
+    case 'prune':
+      return prune(disk, request.prune);
     case 'fetchOpen':
       return fetchOpen(disk, request.fetch);
     case 'readEvent':
@@ -33,6 +58,16 @@ export function applyRequest(disk: MemoryDisk, request: JournalRequest): Journal
       return [...disk.breakers.values()].sort(byAdapter);
     case 'countDeliveries':
       return countDeliveries(disk);
+    case 'listDeliveries':
+      return listMatching(disk, request.list);
+    case 'countSome':
+      return countMatching(disk, request);
+    case 'newestDeliveredSeq':
+      return newestDeliveredSeq(disk, request);
+    case 'readJobs':
+      return [...disk.jobs.values()].sort(byCreation);
+    case 'readLanes':
+      return [...disk.pausedLanes.values()].sort(byAdapter);
     case 'readStatistics':
       return { sizeBytes: sizeBytes(disk), commitLatencyMs: undefined };
     default:
@@ -62,14 +97,24 @@ function accept(disk: MemoryDisk, request: AcceptRequest): JournalAnswers['accep
 }
 
 function newDelivery(adapter: string): DeliveryOnDisk {
-  return { adapter, state: 'waiting', cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0, records: [] };
+  return {
+    adapter,
+    state: 'waiting',
+    cycle: 1,
+    attempts: 0,
+    spent: 0,
+    crashes: 0,
+    notBeforeMs: 0,
+    reopenedAtMs: undefined,
+    records: [],
+  };
 }
 
 function record(disk: MemoryDisk, step: DeliveryRecord): number {
   const { adapter, seq, state, cycle, attempts, spent, crashes } = step;
-  const deliveries = disk.events[seq - 1]?.deliveries;
-  const delivery = deliveries?.get(adapter);
-  if (deliveries === undefined || delivery === undefined) {
+  const stored = disk.events[seq - 1];
+  const delivery = stored?.deliveries.get(adapter);
+  if (stored === undefined || delivery === undefined) {
     throw new JournalError(
       'FAILED',
       `A record names a delivery that does not exist: event ${seq}, adapter ${adapter}.`,
@@ -77,8 +122,9 @@ function record(disk: MemoryDisk, step: DeliveryRecord): number {
   }
   const recorded = { ...step, cursor: disk.records.length + 1 };
   disk.records.push(recorded);
-  deliveries.set(adapter, {
-    adapter,
+  watch(disk, { adapter, key: stored.event.key, seq, state });
+  stored.deliveries.set(adapter, {
+    ...delivery,
     state,
     cycle,
     attempts,
@@ -88,6 +134,26 @@ function record(disk: MemoryDisk, step: DeliveryRecord): number {
     records: [...delivery.records, recorded],
   });
   return recorded.cursor;
+}
+
+function replay(disk: MemoryDisk, { adapter, seq, atMs }: ReplayRequest): ReplayResult {
+  const stored = disk.events[seq - 1];
+  const delivery = stored?.deliveries.get(adapter);
+  if (stored === undefined || delivery === undefined) return { kind: 'unknown' };
+  if (delivery.state !== 'dead_lettered') return { kind: 'not_dead_letter', state: delivery.state };
+  const begun = { cycle: delivery.cycle + 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 };
+  stored.deliveries.set(adapter, { ...delivery, ...begun, state: 'waiting', reopenedAtMs: atMs });
+  return { kind: 'reopened', delivery: { event: stored.event, ...begun } };
+}
+
+function discard(disk: MemoryDisk, { adapter, seq, atMs, reason }: DiscardRequest): DiscardResult {
+  const stored = disk.events[seq - 1];
+  const delivery = stored?.deliveries.get(adapter);
+  if (stored === undefined || delivery === undefined) return { kind: 'unknown' };
+  if (delivery.state !== 'dead_lettered') return { kind: 'not_dead_letter', state: delivery.state };
+  const step = discardRecord({ adapter, seq, eventId: stored.event.id, counts: delivery, atMs, reason });
+  const cursor = record(disk, step);
+  return { kind: 'discarded', record: { ...step, cursor } };
 }
 
 function fetchOpen(disk: MemoryDisk, request: FetchRequest): FetchResult {
@@ -114,19 +180,28 @@ function fetchOpen(disk: MemoryDisk, request: FetchRequest): FetchResult {
 function readEvent(disk: MemoryDisk, id: string): StoredEvent | undefined {
   const stored = disk.eventsById.get(id);
   if (stored === undefined) return undefined;
-  const deliveries = [...stored.deliveries.values()].map(({ notBeforeMs: _, ...delivery }) => delivery).sort(byAdapter);
+  const deliveries = [...stored.deliveries.values()].map(storedDelivery).sort(byAdapter);
   return { event: stored.event, deliveries };
 }
 
+function storedDelivery({ notBeforeMs: _, reopenedAtMs: __, ...delivery }: DeliveryOnDisk): StoredDelivery {
+  return delivery;
+}
+
 function readRecords(disk: MemoryDisk, { afterCursor, limit }: ReadRecordsRequest): ReadRecordsResult {
-  const records = disk.records.slice(afterCursor, afterCursor + limit);
-  const scannedToCursor = records.at(-1)?.cursor ?? Math.max(afterCursor, disk.records.length);
+  // filter leaves out the holes of what was deleted.
+  const records = disk.records
+    .slice(afterCursor)
+    .filter(() => true)
+    .slice(0, limit);
+  const last = records.length === limit ? records.at(-1) : undefined;
+  const scannedToCursor = last?.cursor ?? Math.max(afterCursor, disk.records.length);
   return { records, scannedToCursor };
 }
 
 function countDeliveries(disk: MemoryDisk): readonly DeliveryTotals[] {
   const totals = new Map<string, { adapter: string; unsettled: number; deadLetters: number }>();
-  for (const { deliveries } of disk.events) {
+  disk.events.forEach(({ deliveries }) => {
     for (const delivery of deliveries.values()) {
       const { adapter } = delivery;
       const total = totals.get(adapter) ?? { adapter, unsettled: 0, deadLetters: 0 };
@@ -134,7 +209,7 @@ function countDeliveries(disk: MemoryDisk): readonly DeliveryTotals[] {
       if (isOpen(delivery)) total.unsettled++;
       if (delivery.state === 'dead_lettered') total.deadLetters++;
     }
-  }
+  });
   return [...totals.values()].sort(byAdapter);
 }
 
@@ -148,4 +223,8 @@ function sizeBytes(disk: MemoryDisk): number {
 
 function byAdapter(left: { adapter: string }, right: { adapter: string }): number {
   return left.adapter < right.adapter ? -1 : 1;
+}
+
+function byCreation(left: ReplayJob, right: ReplayJob): number {
+  return left.createdAtMs - right.createdAtMs || (left.id < right.id ? -1 : 1);
 }

@@ -1,4 +1,4 @@
-import type { JournalObserver } from '../journal.ts';
+import type { BackupResult, JournalObserver } from '../journal.ts';
 import { JournalError } from '../journal.ts';
 import { PendingRequests } from '../pending-requests.ts';
 import { type JournalBackend, QueuedJournal } from '../queued-journal.ts';
@@ -89,6 +89,10 @@ class MemoryBackend implements JournalBackend {
       return;
     }
     this.#pending.settle(answers);
+  }
+
+  async backup(): Promise<BackupResult> {
+    return { kind: 'refused', reason: 'This journal is kept in memory alone: there is no file to copy.' };
   }
 
   kill(): void {

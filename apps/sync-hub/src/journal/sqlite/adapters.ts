@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { Damage } from './damage.ts';
 
 /** The small integers that stand for adapters in every delivery and record. Kept here as the file has them. */
 export class Adapters {
@@ -40,7 +41,7 @@ export class Adapters {
 
   id(number: number): string {
     const id = this.#ids.get(number);
-    if (id === undefined) throw new Error(`the journal names the unknown adapter number ${number}`);
+    if (id === undefined) throw new Damage(`a row names the unknown adapter number ${number}`);
     return id;
   }
 

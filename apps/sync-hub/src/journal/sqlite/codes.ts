@@ -1,9 +1,8 @@
-import type { RecordedState } from '../../core/delivery.ts';
+import type { DeliveryState, RecordedState } from '../../core/delivery.ts';
 import type { OutcomeKind } from '../../core/outcome.ts';
+import { Damage } from './damage.ts';
 
 /** The numbers under which words stand in the file. Never renumber: files out there hold them. */
-
-export type DeliveryState = RecordedState | 'waiting';
 
 export const stateCodes: Readonly<Record<DeliveryState, number>> = {
   waiting: 0,
@@ -38,7 +37,7 @@ export function deliveryState(code: number): DeliveryState {
 
 export function recordedState(code: number): RecordedState {
   const state = deliveryState(code);
-  if (state === 'waiting') throw new Error('a record of the journal has the state of a delivery without records');
+  if (state === 'waiting') throw new Damage('a record has the state of a delivery without records');
   return state;
 }
 
@@ -52,6 +51,6 @@ function wordsByCode<Word extends string>(codes: Readonly<Record<Word, number>>)
 
 function word<Word>(words: ReadonlyMap<number, Word>, code: number): Word {
   const found = words.get(code);
-  if (found === undefined) throw new Error(`the journal holds the unknown code ${code}`);
+  if (found === undefined) throw new Damage(`a row holds the unknown code ${code}`);
   return found;
 }

@@ -1,4 +1,5 @@
 import { JournalError } from '../journal.ts';
+import { Damage } from './damage.ts';
 
 /** SQLite's primary result codes that are told apart here: https://sqlite.org/rescode.html. */
 const ERROR = 1;
@@ -17,6 +18,7 @@ export function isDiskFull(error: unknown): boolean {
 /** Why a journal could not be opened: where, what is wrong, what to do. */
 export function openError(path: string, error: unknown): JournalError {
   if (error instanceof JournalError) return error;
+  if (error instanceof Damage) return damaged(path, error);
   const options = { cause: error };
   switch (primaryCode(error)) {
     case BUSY:
@@ -48,10 +50,25 @@ export function openError(path: string, error: unknown): JournalError {
 /** What the end of a running journal is reported as. */
 export function failure(path: string, error: unknown): JournalError {
   if (error instanceof JournalError) return error;
+  if (isDamage(error)) return damaged(path, error);
   return new JournalError(
     'FAILED',
     `The journal ${path} failed (${reason(error)}) and takes nothing more. ` +
       'Nothing that was acknowledged is lost. Check the disk, then start the hub again.',
+    { cause: error },
+  );
+}
+
+function isDamage(error: unknown): boolean {
+  const code = primaryCode(error);
+  return error instanceof Damage || code === CORRUPT || code === NOT_A_DATABASE;
+}
+
+function damaged(path: string, error: unknown): JournalError {
+  return new JournalError(
+    'UNREADABLE',
+    `The journal ${path} is damaged: ${reason(error)}. Nothing is read from it any more, so that nothing is skipped. ` +
+      'Keep a copy of the file, check the disk, look at all of it with `hms-sync journal verify`, and restore a backup.',
     { cause: error },
   );
 }

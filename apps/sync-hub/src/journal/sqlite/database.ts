@@ -5,7 +5,7 @@ import { JournalError } from '../journal.ts';
 import { openError } from './database-error.ts';
 import { APPLICATION_ID, MIGRATIONS, migrate } from './schema.ts';
 
-const FILE_NAME = 'journal.db';
+export const FILE_NAME = 'journal.db';
 
 /** Older ones can damage a WAL file when it is reset: https://sqlite.org/wal.html, "The WAL-Reset Bug". */
 const OLDEST_SAFE_VERSION = '3.51.3';
@@ -55,6 +55,31 @@ export function openDatabase(folderName: string): OpenedDatabase {
   }
 }
 
+/**
+ * Opens a journal that no hub has open, to look at it as it is: nothing can be written.
+ *
+ * @throws JournalError IN_USE, UNREADABLE, UNSAFE
+ */
+export function openForLooking(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    requireSafeVersion(sqliteVersion());
+    database = new DatabaseSync(path);
+    apply(database, { name: 'locking_mode', value: 'exclusive' });
+    const version = requireJournal(database, path);
+    apply(database, { name: 'query_only', value: 1 });
+    if (version === MIGRATIONS.length) return database;
+    throw new JournalError(
+      'UNREADABLE',
+      `The journal ${path} is of version ${version}, and this hub looks at version ${MIGRATIONS.length}. ` +
+        'Start this hub on it once, which brings it up, or look at it with the hub that wrote it.',
+    );
+  } catch (error) {
+    database?.close();
+    throw openError(path, error);
+  }
+}
+
 /** @throws JournalError UNSAFE */
 export function requireSafeVersion(version: string): void {
   const [found, oldest] = [version, OLDEST_SAFE_VERSION].map((text) => text.split('.').map(Number));
@@ -97,7 +122,8 @@ function makeFolder(folder: string): void {
   syncFolder(dirname(folder));
 }
 
-function syncFolder(folder: string): void {
+/** Makes durable which files a folder has. */
+export function syncFolder(folder: string): void {
   const descriptor = openSync(folder, 'r');
   try {
     fsyncSync(descriptor);

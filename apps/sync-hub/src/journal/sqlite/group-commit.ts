@@ -2,13 +2,19 @@ import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { JournalStatistics } from '../journal.ts';
-import type { JournalAnswer, JournalRequest, ReadRequest } from '../request.ts';
+import type { JournalAnswer, JournalRequest, ReadRequest, WriteRequest } from '../request.ts';
 import { Adapters } from './adapters.ts';
 import { CommitLatency } from './commit-latency.ts';
 import type { OpenedDatabase } from './database.ts';
 import { isDiskFull } from './database-error.ts';
+import { LaneKeeper } from './lane-keeper.ts';
+import { Listing } from './listing.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
+
+/** At most 16 MiB of payload, and some milliseconds. */
+const CHECKED_EVENTS = 64;
+const CHECKED_RECORDS = 1_024;
 
 export interface GroupCommitOptions extends OpenedDatabase {
   /** With less than this free on the disk, new events are refused; what is left is for records. */
@@ -21,7 +27,9 @@ export class GroupCommit {
   readonly #path: string;
   readonly #reserveBytes: number;
   readonly #reader: Reader;
+  readonly #listing: Listing;
   readonly #writer: Writer;
+  readonly #keeper: LaneKeeper;
   readonly #adapters: Adapters;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
@@ -33,7 +41,9 @@ export class GroupCommit {
     this.#reserveBytes = reserveBytes;
     this.#adapters = new Adapters(database);
     this.#reader = new Reader(database, this.#adapters);
+    this.#listing = new Listing({ database, adapters: this.#adapters, reader: this.#reader });
     this.#writer = new Writer({ database, adapters: this.#adapters, reader: this.#reader });
+    this.#keeper = new LaneKeeper(database);
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
   }
@@ -44,6 +54,24 @@ export class GroupCommit {
 
   get lastCursor(): number {
     return this.#writer.lastCursor;
+  }
+
+  /**
+   * The quick form of `hms-sync journal verify`, for each start: what was written last, which a crash or a lying disk
+   * harms first. The rest is checked row by row as it is read.
+   *
+   * @throws Damage
+   */
+  checkNewest(): void {
+    const { lastSeq, lastCursor } = this.#writer;
+    this.#reader.readRecords(
+      { afterCursor: Math.max(0, lastCursor - CHECKED_RECORDS), limit: CHECKED_RECORDS },
+      lastCursor,
+    );
+    for (let seq = Math.max(1, lastSeq - CHECKED_EVENTS + 1); seq <= lastSeq; seq++) {
+      const event = this.#reader.readBySeq(seq);
+      if (event !== undefined) this.#reader.readEvent(event.id);
+    }
   }
 
   /**
@@ -83,7 +111,17 @@ export class GroupCommit {
       case 'record':
         return this.#writer.record(request.record);
       case 'saveBreaker':
-        return this.#writer.saveBreaker(request.breaker);
+        return this.#keeper.saveBreaker(request.breaker);
+      case 'replay':
+        return this.#writer.replay(request.replay);
+      case 'discard':
+        return this.#writer.discard(request.discard);
+      case 'saveJob':
+        return this.#keeper.saveJob(request.job);
+      case 'saveLanePause':
+        return this.#keeper.saveLanePause(request.lane);
+      case 'prune':
+        return this.#writer.prune(request.prune);
       default:
         return this.#read(request);
     }
@@ -101,6 +139,16 @@ export class GroupCommit {
         return this.#reader.readBreakers();
       case 'countDeliveries':
         return this.#writer.totals.read(this.#adapters.all());
+      case 'listDeliveries':
+        return this.#listing.page(request.list);
+      case 'countSome':
+        return this.#listing.count(request);
+      case 'newestDeliveredSeq':
+        return this.#writer.newestDeliveredSeq(request.adapter, request.key);
+      case 'readJobs':
+        return this.#reader.readJobs();
+      case 'readLanes':
+        return this.#reader.readLanes();
       case 'readStatistics':
         return this.#statistics();
       default:
@@ -119,6 +167,17 @@ export class GroupCommit {
   }
 }
 
+const WRITES: Readonly<Record<WriteRequest['kind'], true>> = {
+  accept: true,
+  record: true,
+  saveBreaker: true,
+  replay: true,
+  discard: true,
+  saveJob: true,
+  saveLanePause: true,
+  prune: true,
+};
+
 function isWrite({ kind }: JournalRequest): boolean {
-  return kind === 'accept' || kind === 'record' || kind === 'saveBreaker';
+  return kind in WRITES;
 }

@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { JournalError } from '../journal.ts';
 import type { JournalRequest } from '../request.ts';
+import { backUp } from './backup.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { failure, openError } from './database-error.ts';
@@ -42,6 +43,7 @@ function openJournal({ folder, reserveBytes }: ThreadOptions): OpenedJournal {
   try {
     // Preparing their statements is the check that all tables, columns and indexes are there.
     const group = new GroupCommit({ ...opened, reserveBytes });
+    group.checkNewest();
     return { ...opened, group, checkpoint: new Checkpoint(opened.database) };
   } catch (error) {
     opened.database.close();
@@ -61,8 +63,18 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
   const waiting: JournalRequest[] = [];
   let isClosing = false;
 
+  // One after the other, and each copies beside the commits.
+  let backups: Promise<void> = Promise.resolve();
+  let isBackingUp = false;
+  const backUpTo = async (targetPath: string) => {
+    isBackingUp = true;
+    post(port, { kind: 'backedUp', result: await backUp(journal.database, targetPath) });
+    isBackingUp = false;
+  };
+
   const take = (message: ToThread): void => {
     if (message.kind === 'close') isClosing = true;
+    else if (message.kind === 'backup') backups = backups.then(() => backUpTo(message.targetPath));
     else for (const request of unpackRequests(message)) waiting.push(request);
   };
 
@@ -77,22 +89,30 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
       const requests = waiting.splice(0, groupSize(waiting));
       post(port, { kind: 'answers', answers: journal.group.run(requests) });
       journal.checkpoint.runWhenDue();
+      // The copy goes on in this thread's turns: without a pause, a steady load would never let it end.
+      if (isBackingUp && waiting.length > 0) {
+        setImmediate(commitOrFail);
+        return;
+      }
     }
-    if (isClosing) journal.database.close();
+    if (isClosing && journal.database.isOpen) journal.database.close();
   };
 
   let hasFailed = false;
-  port.on('message', (message: ToThread) => {
-    take(message);
+  const commitOrFail = (): void => {
     try {
       // After a failure nothing is touched: neither another commit nor a checkpoint may hide what went wrong.
       if (!hasFailed) commitWaiting();
     } catch (error) {
       hasFailed = true;
-      const { message: text, cause } = failure(journal.path, error);
-      post(port, { kind: 'failed', message: text, cause: plain(cause) });
+      const { code, message: text, cause } = failure(journal.path, error);
+      post(port, { kind: 'failed', code, message: text, cause: plain(cause) });
     }
-    if (isClosing) port.close();
+    if (isClosing && (hasFailed || waiting.length === 0)) port.close();
+  };
+  port.on('message', (message: ToThread) => {
+    take(message);
+    commitOrFail();
   });
 }
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { OpenDelivery, RecordedDelivery } from '../../core/delivery.ts';
+import type { AcceptedEvent } from '../../core/event.ts';
 import type {
   FetchRequest,
   FetchResult,
@@ -8,32 +9,32 @@ import type {
   StoredBreaker,
   StoredDelivery,
   StoredEvent,
+  StoredLane,
 } from '../journal.ts';
+import type { ReplayJob } from '../replay-job.ts';
 import type { DuplicateEvent } from '../request.ts';
 import type { Adapters } from './adapters.ts';
 import { deliveryState } from './codes.ts';
-import { EVENT_COLUMNS, type EventRow, eventFromRow, type RecordRow, recordFromRow } from './rows.ts';
+import { Damage } from './damage.ts';
+import {
+  DELIVERY_COLUMNS,
+  type DeliveryRow,
+  EVENT_COLUMNS,
+  EVENT_HEAD_COLUMNS,
+  type EventHeadRow,
+  type EventRow,
+  eventFromRow,
+  type RecordRow,
+  recordFromRow,
+  requireIntactDelivery,
+  requireIntactHead,
+} from './rows.ts';
 
-interface CountsRow {
-  readonly cycle: number;
-  readonly attempts: number;
-  readonly spent: number;
-  readonly crashes: number;
-}
-
-interface OpenDeliveryRow extends EventRow, CountsRow {
-  readonly not_before_ms: number;
-}
-
-interface DeliveryRow extends CountsRow {
-  readonly adapter: number;
-  readonly state: number;
-  readonly last_cursor: number;
-}
-
-interface AcceptedRow extends EventRow {
-  readonly content_hash: Uint8Array;
-  readonly last_cursor: number;
+/** An event and its delivery, whose columns of the same names are told apart. */
+interface OpenDeliveryRow extends EventRow, Omit<DeliveryRow, 'checksum'> {
+  readonly delivery_key: string;
+  readonly delivery_last_cursor: number;
+  readonly delivery_checksum: number | null;
 }
 
 /** Reads events, deliveries, records and breakers as the open transaction sees them. */
@@ -48,7 +49,7 @@ export class Reader {
 
   /** An event as it was accepted, and what tells a duplicate from a conflict. */
   readAccepted(id: string): (DuplicateEvent & { readonly contentHash: Uint8Array }) | undefined {
-    const row = this.#statements.selectEvent.get(id) as AcceptedRow | undefined;
+    const row = this.#statements.selectEvent.get(id) as EventRow | undefined;
     if (row === undefined) return undefined;
     const event = eventFromRow(row, this.#adapters);
     return { event, lastCursor: row.last_cursor, contentHash: row.content_hash };
@@ -66,6 +67,7 @@ export class Reader {
       }
       const { cycle, attempts, spent, crashes, not_before_ms: notBeforeMs } = row;
       const event = eventFromRow(row, this.#adapters);
+      this.#requireIntactDelivery(row);
       deliveries.push({ event, cycle, attempts, spent, crashes, notBeforeMs });
       if (deliveries.length === request.limit) return { deliveries, scannedToSeq: event.seq };
     }
@@ -78,12 +80,31 @@ export class Reader {
     const { event } = accepted;
     const rows = this.#statements.selectDeliveries.all(event.seq) as unknown as DeliveryRow[];
     const deliveries = rows.map((row): StoredDelivery => {
+      requireIntactDelivery(row, this.#adapters);
       const { cycle, attempts, spent, crashes } = row;
-      const records = this.#chain(row.last_cursor, event.id);
+      const records = this.#chain(row, event.id);
       const adapter = this.#adapters.id(row.adapter);
       return { adapter, state: deliveryState(row.state), cycle, attempts, spent, crashes, records };
     });
     return { event, deliveries: deliveries.sort((left, right) => (left.adapter < right.adapter ? -1 : 1)) };
+  }
+
+  /** An open or settled event by its seq; undefined when there is none. */
+  readBySeq(seq: number): AcceptedEvent | undefined {
+    const row = this.#statements.selectEventBySeq.get(seq) as EventRow | undefined;
+    return row && eventFromRow(row, this.#adapters);
+  }
+
+  /** @throws Damage when the event is not as it was written; its payload is not looked at. */
+  requireIntactHead(seq: number): void {
+    const row = this.#statements.selectEventHead.get(seq) as EventHeadRow | undefined;
+    if (row === undefined) throw new Damage(`event ${seq} is missing`);
+    requireIntactHead(row, this.#adapters);
+  }
+
+  /** One record, for whose event's id the caller stands; undefined for cursor 0, which ends a chain. */
+  readRecord(cursor: number, eventId: string): RecordedDelivery | undefined {
+    return cursor === 0 ? undefined : recordFromRow(this.#recordRow(cursor), eventId, this.#adapters);
   }
 
   readRecords({ afterCursor, limit }: ReadRecordsRequest, lastCursor: number): ReadRecordsResult {
@@ -94,6 +115,17 @@ export class Reader {
     const isMore = records.length === limit;
     const last = isMore ? records.at(-1) : undefined;
     return { records, scannedToCursor: last?.cursor ?? Math.max(afterCursor, lastCursor) };
+  }
+
+  readLanes(): readonly StoredLane[] {
+    return this.#statements.selectLanes.all().map((row) => ({
+      adapter: String(row.adapter),
+      pause: { reason: String(row.reason), sinceMs: Number(row.since_ms) },
+    }));
+  }
+
+  readJobs(): readonly ReplayJob[] {
+    return this.#statements.selectJobs.all().map((row) => JSON.parse(String(row.content)) as ReplayJob);
   }
 
   readBreakers(): readonly StoredBreaker[] {
@@ -116,15 +148,30 @@ export class Reader {
   }
 
   /** A delivery's records, oldest first, found from its last one backwards. */
-  #chain(lastCursor: number, eventId: string): readonly RecordedDelivery[] {
+  #chain(delivery: DeliveryRow, eventId: string): readonly RecordedDelivery[] {
     const records: RecordedDelivery[] = [];
-    for (let cursor = lastCursor; cursor !== 0; ) {
-      const row = this.#statements.selectRecord.get(cursor) as RecordRow | undefined;
-      if (row === undefined) throw new Error(`the journal misses record ${cursor}`);
+    for (let cursor = delivery.last_cursor; cursor !== 0; ) {
+      const row = this.#recordRow(cursor);
+      // Each comes before the next, so a chain that was bent cannot go in circles.
+      if (row.seq !== delivery.seq || row.adapter !== delivery.adapter || row.previous >= cursor) {
+        throw new Damage(`record ${cursor} is not in its place among those of event ${delivery.seq}`);
+      }
       records.push(recordFromRow(row, eventId, this.#adapters));
       cursor = row.previous;
     }
     return records.reverse();
+  }
+
+  #recordRow(cursor: number): RecordRow {
+    const row = this.#statements.selectRecord.get(cursor) as RecordRow | undefined;
+    if (row === undefined) throw new Damage(`record ${cursor} is missing`);
+    return row;
+  }
+
+  #requireIntactDelivery(row: OpenDeliveryRow): void {
+    const { delivery_last_cursor: last_cursor, delivery_checksum: checksum } = row;
+    requireIntactDelivery({ ...row, last_cursor, checksum }, this.#adapters);
+    if (row.delivery_key !== row.key) throw new Damage(`the key of event ${row.seq} is not that of its delivery`);
   }
 }
 
@@ -142,8 +189,9 @@ export const OPEN_QUERIES = {
 /** INDEXED BY: a query that cannot use its partial index fails to prepare, instead of reading all deliveries. */
 function openQuery(index: string, condition: string): string {
   return `
-    SELECT ${EVENT_COLUMNS}, delivery.cycle, delivery.attempts, delivery.spent, delivery.crashes,
-      delivery.not_before_ms
+    SELECT ${EVENT_COLUMNS}, delivery.adapter, delivery.key AS delivery_key, delivery.state, delivery.cycle,
+      delivery.attempts, delivery.spent, delivery.crashes, delivery.not_before_ms, delivery.reopened_at_ms,
+      delivery.last_cursor AS delivery_last_cursor, delivery.checksum AS delivery_checksum
     FROM delivery INDEXED BY ${index} CROSS JOIN event ON event.seq = delivery.seq
     WHERE delivery.state < 2 AND ${condition} AND delivery.seq > ? AND delivery.seq <= ?
     ORDER BY delivery.seq LIMIT ?`;
@@ -151,17 +199,19 @@ function openQuery(index: string, condition: string): string {
 
 function prepare(database: DatabaseSync) {
   return {
-    selectEvent: database.prepare(`SELECT ${EVENT_COLUMNS}, content_hash, last_cursor FROM event WHERE id = ?`),
+    selectEvent: database.prepare(`SELECT ${EVENT_COLUMNS} FROM event WHERE id = ?`),
+    selectEventBySeq: database.prepare(`SELECT ${EVENT_COLUMNS} FROM event WHERE seq = ?`),
     selectOpen: database.prepare(OPEN_QUERIES.all),
     selectOpenOfKey: database.prepare(OPEN_QUERIES.ofKey),
     selectOpenWithoutKey: database.prepare(OPEN_QUERIES.withoutKey),
-    selectDeliveries: database.prepare(
-      'SELECT adapter, state, cycle, attempts, spent, crashes, last_cursor FROM delivery WHERE seq = ?',
-    ),
+    selectEventHead: database.prepare(`SELECT ${EVENT_HEAD_COLUMNS} FROM event WHERE seq = ?`),
+    selectDeliveries: database.prepare(`SELECT ${DELIVERY_COLUMNS} FROM delivery WHERE seq = ?`),
     selectRecord: database.prepare('SELECT * FROM record WHERE cursor = ?'),
     selectRecords: database.prepare(`
       SELECT record.*, event.id AS event_id FROM record JOIN event ON event.seq = record.seq
       WHERE record.cursor > ? ORDER BY record.cursor LIMIT ?`),
+    selectLanes: database.prepare('SELECT adapter, reason, since_ms FROM lane_pause ORDER BY adapter'),
+    selectJobs: database.prepare('SELECT content FROM replay_job ORDER BY created_at_ms, id'),
     selectBreakers: database.prepare('SELECT adapter, state, since_ms, cause FROM breaker ORDER BY adapter'),
   };
 }

@@ -1,15 +1,21 @@
+import { crc32 } from 'node:zlib';
 import type { EndedAttempt, RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { Adapters } from './adapters.ts';
+import { deliveryChecksum, eventChecksum, recordChecksum, requireChecksum } from './checksum.ts';
 import { outcomeKind, recordedState } from './codes.ts';
 
-/** What {@link EventRow} is read from; `event` must be in the query's FROM. */
-export const EVENT_COLUMNS = `
+/** What {@link EventHeadRow} is read from; `event` must be in the query's FROM. */
+export const EVENT_HEAD_COLUMNS = `
   event.seq, event.id, event.source, event.type, event.key, event.time_ms, event.content_type, event.attributes,
-  event.accepted_at_ms, event.data,
+  event.accepted_at_ms, event.content_hash, event.last_cursor, event.data_checksum, event.checksum,
   (SELECT group_concat(sibling.adapter) FROM delivery AS sibling WHERE sibling.seq = event.seq) AS adapters`;
 
-export interface EventRow {
+/** What {@link EventRow} is read from. */
+export const EVENT_COLUMNS = `${EVENT_HEAD_COLUMNS}, event.data`;
+
+/** An event without its payload. */
+export interface EventHeadRow {
   readonly seq: number;
   readonly id: string;
   readonly source: string;
@@ -19,8 +25,37 @@ export interface EventRow {
   readonly content_type: string;
   readonly attributes: string;
   readonly accepted_at_ms: number;
-  readonly data: Uint8Array;
+  readonly content_hash: Uint8Array;
+  readonly last_cursor: number;
+  readonly data_checksum: number | null;
+  readonly checksum: number | null;
+  /** The numbers of the adapters that it goes to; null: none. */
   readonly adapters: string | null;
+}
+
+export interface EventRow extends EventHeadRow {
+  readonly data: Uint8Array;
+}
+
+/** What {@link DeliveryRow} is read from, beside columns of other tables of the same names. */
+export const DELIVERY_COLUMNS = `
+  delivery.seq, delivery.adapter, delivery.key, delivery.state, delivery.cycle, delivery.attempts, delivery.spent,
+  delivery.crashes, delivery.not_before_ms, delivery.last_cursor, delivery.reopened_at_ms, delivery.checksum`;
+
+/** Every column of the table delivery. */
+export interface DeliveryRow {
+  readonly seq: number;
+  readonly adapter: number;
+  readonly key: string;
+  readonly state: number;
+  readonly cycle: number;
+  readonly attempts: number;
+  readonly spent: number;
+  readonly crashes: number;
+  readonly not_before_ms: number;
+  readonly last_cursor: number;
+  readonly reopened_at_ms: number | null;
+  readonly checksum: number | null;
 }
 
 /** Every column of the table record. */
@@ -42,12 +77,17 @@ export interface RecordRow {
   readonly started_at_ms: number | null;
   readonly duration_ms: number | null;
   readonly receipt: string | null;
-  /** Null, like message, when the attempt delivered. */
+  /** Null when no attempt failed. */
   readonly code: string | null;
+  /** Of the failure; when no attempt led here, why a person did; or null. */
   readonly message: string | null;
+  readonly checksum: number | null;
 }
 
+/** @throws Damage when the row is not as it was written. */
 export function eventFromRow(row: EventRow, adapters: Adapters): AcceptedEvent {
+  requireIntactHead(row, adapters);
+  requireChecksum(row.data_checksum, crc32(row.data), () => `the payload of event ${row.seq}`);
   return {
     id: row.id,
     source: row.source,
@@ -63,7 +103,23 @@ export function eventFromRow(row: EventRow, adapters: Adapters): AcceptedEvent {
   };
 }
 
+/** @throws Damage when the row is not as it was written. */
+export function requireIntactHead(row: EventHeadRow, adapters: Adapters): void {
+  requireChecksum(row.checksum, eventChecksum(row, adapters.list(row.adapters)), () => `event ${row.seq}`);
+}
+
+/** @throws Damage when the row is not as it was written. */
+export function requireIntactDelivery(row: DeliveryRow, adapters: Adapters): void {
+  requireChecksum(
+    row.checksum,
+    deliveryChecksum(row),
+    () => `the delivery of event ${row.seq} to ${adapters.id(row.adapter)}`,
+  );
+}
+
+/** @throws Damage when the row is not as it was written. */
 export function recordFromRow(row: RecordRow, eventId: string, adapters: Adapters): RecordedDelivery {
+  requireChecksum(row.checksum, recordChecksum(row, eventId), () => `record ${row.cursor}`);
   const attempt = attemptFromRow(row);
   return {
     adapter: adapters.id(row.adapter),
@@ -78,6 +134,7 @@ export function recordFromRow(row: RecordRow, eventId: string, adapters: Adapter
     atMs: row.at_ms,
     nextAttemptAtMs: row.next_attempt_at_ms,
     ...(attempt === undefined ? {} : { attempt }),
+    ...(row.outcome === null && row.message !== null ? { reason: row.message } : {}),
     cursor: row.cursor,
   };
 }

@@ -15,6 +15,12 @@ export const APPLICATION_ID = 0x48_4d_53_53;
  * - Times come from publishers and clocks and may have fractions of a millisecond: REAL. SQLite stores a whole one as
  *   an integer anyway.
  * - state and outcome are the numbers of codes.ts.
+ *
+ * Notes on version 2:
+ * - Checksums (checksum.ts) are null in the rows that version 1 wrote.
+ * - watched_key has a row for each adapter and key with a dead letter, and says what was delivered of the key since:
+ *   a delivery that is delivered asks it only while its adapter has such keys, so health costs nothing.
+ * - A record of which no attempt is part keeps in message why a person made it.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -89,6 +95,39 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
 
   INSERT INTO journal (id) VALUES (lower(hex(randomblob(4))));
+  `,
+  `
+  ALTER TABLE event ADD COLUMN data_checksum INTEGER;
+  ALTER TABLE event ADD COLUMN checksum INTEGER;
+  ALTER TABLE delivery ADD COLUMN reopened_at_ms REAL;
+  ALTER TABLE delivery ADD COLUMN checksum INTEGER;
+  ALTER TABLE record ADD COLUMN checksum INTEGER;
+
+  CREATE INDEX delivery_dead_of_key ON delivery (adapter, key, seq) WHERE state = 4 AND key <> '';
+
+  CREATE TABLE watched_key (
+    adapter INTEGER NOT NULL REFERENCES adapter (number),
+    key TEXT NOT NULL,
+    newest_delivered_seq INTEGER NOT NULL,
+    PRIMARY KEY (adapter, key)
+  ) STRICT, WITHOUT ROWID;
+
+  INSERT INTO watched_key (adapter, key, newest_delivered_seq)
+  SELECT adapter, key, max(CASE WHEN state = 2 THEN seq ELSE 0 END) FROM delivery
+  WHERE (adapter, key) IN (SELECT adapter, key FROM delivery WHERE state = 4 AND key <> '')
+  GROUP BY adapter, key;
+
+  CREATE TABLE replay_job (
+    id TEXT PRIMARY KEY,
+    created_at_ms REAL NOT NULL,
+    content TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE lane_pause (
+    adapter TEXT PRIMARY KEY,
+    reason TEXT NOT NULL,
+    since_ms REAL NOT NULL
+  ) STRICT;
   `,
 ];
 

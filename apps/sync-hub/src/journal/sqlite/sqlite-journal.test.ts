@@ -87,8 +87,17 @@ async function perform(journal: Journal, steps: readonly JournalStep[]): Promise
     const batch = await Promise.all(steps.slice(start, start + 10).map((step) => step(journal, accepted)));
     for (const answer of batch) if (isAccepted(answer)) accepted.push(answer.event);
     answers.push(...batch);
+    if (start % 50 === 40) answers.push(await prune(journal, accepted));
   }
   return answers;
+}
+
+/** Apart from the other requests, which name only events that are there. */
+async function prune(journal: Journal, accepted: AcceptedEvent[]): Promise<unknown> {
+  const answer = await journal.prune({ settledBeforeMs: Number.MAX_SAFE_INTEGER, maxEvents: 20 });
+  const kept = await Promise.all(accepted.map(({ id }) => journal.readEvent(id)));
+  accepted.splice(0, accepted.length, ...kept.flatMap((stored) => stored?.event ?? []));
+  return answer;
 }
 
 function isAccepted(answer: unknown): answer is { kind: 'accepted'; event: AcceptedEvent } {

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { JournalError, type JournalInfo } from '../journal.ts';
+import { type BackupResult, JournalError, type JournalInfo } from '../journal.ts';
 import type { JournalBackend } from '../queued-journal.ts';
 import type { JournalAnswer, JournalRequest } from '../request.ts';
 import { type FromThread, packRequests, type ThreadOptions, type ToThread } from './thread-messages.ts';
@@ -16,6 +16,7 @@ export class ThreadBackend implements JournalBackend {
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
   #gathered: JournalRequest[] = [];
+  readonly #backups: Pick<PromiseWithResolvers<BackupResult>, 'resolve' | 'reject'>[] = [];
   #isTurnPending = false;
   #isClosing = false;
   #listener: ThreadListener | undefined;
@@ -47,6 +48,7 @@ export class ThreadBackend implements JournalBackend {
       worker.once('exit', (exitCode) => {
         const error = death ?? new JournalError('FAILED', `The journal thread ended by itself with code ${exitCode}.`);
         reject(error);
+        for (const { reject: rejectBackup } of backend.#backups.splice(0)) rejectBackup(error);
         if (!backend.#isClosing || death !== undefined) backend.#listener?.failed(error);
       });
     });
@@ -63,6 +65,15 @@ export class ThreadBackend implements JournalBackend {
     if (this.#isTurnPending) return;
     this.#isTurnPending = true;
     setImmediate(() => this.#send());
+  }
+
+  backup(targetPath: string): Promise<BackupResult> {
+    // Behind all that was submitted before.
+    this.#send();
+    this.#post({ kind: 'backup', targetPath });
+    const { promise, resolve, reject } = Promise.withResolvers<BackupResult>();
+    this.#backups.push({ resolve, reject });
+    return promise;
   }
 
   async close(): Promise<void> {
@@ -84,8 +95,9 @@ export class ThreadBackend implements JournalBackend {
     this.#worker.postMessage(message, transfer);
   }
 
-  #hear(message: Extract<FromThread, { kind: 'answers' | 'failed' }>): void {
+  #hear(message: Extract<FromThread, { kind: 'answers' | 'backedUp' | 'failed' }>): void {
     if (message.kind === 'answers') this.#listener?.answered(message.answers);
-    else this.#listener?.failed(new JournalError('FAILED', message.message, { cause: message.cause }));
+    else if (message.kind === 'backedUp') this.#backups.shift()?.resolve(message.result);
+    else this.#listener?.failed(new JournalError(message.code, message.message, { cause: message.cause }));
   }
 }

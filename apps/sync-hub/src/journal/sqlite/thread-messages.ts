@@ -1,5 +1,5 @@
 import type { SyncEvent } from '../../core/event.ts';
-import type { AcceptRequest, JournalErrorCode, JournalInfo } from '../journal.ts';
+import type { AcceptRequest, BackupResult, JournalErrorCode, JournalInfo } from '../journal.ts';
 import type { JournalAnswer, JournalRequest } from '../request.ts';
 
 /** What the journal thread is started with. */
@@ -11,6 +11,7 @@ export interface ThreadOptions {
 /** To the thread: requests of one turn of the event loop, in their order; or the last message of all. */
 export type ToThread =
   | { readonly kind: 'requests'; readonly requests: readonly PackedRequest[]; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'backup'; readonly targetPath: string }
   | { readonly kind: 'close' };
 
 /** From the thread. It ends by itself after `refused`, and after the answers to all that came before `close`. */
@@ -19,7 +20,9 @@ export type FromThread =
   | { readonly kind: 'refused'; readonly code: JournalErrorCode; readonly message: string; readonly cause: unknown }
   /** One commit returned. The answers of the oldest requests, in their order. */
   | { readonly kind: 'answers'; readonly answers: readonly JournalAnswer[] }
-  | { readonly kind: 'failed'; readonly message: string; readonly cause: unknown };
+  /** The oldest backup that was asked for and not answered. */
+  | { readonly kind: 'backedUp'; readonly result: BackupResult }
+  | { readonly kind: 'failed'; readonly code: JournalErrorCode; readonly message: string; readonly cause: unknown };
 
 type PackedAccept = Omit<AcceptRequest, 'event' | 'contentHash'> & {
   readonly kind: 'accept';

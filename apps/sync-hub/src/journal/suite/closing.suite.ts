@@ -75,6 +75,15 @@ async function expectAllToReject(journal: Journal, code: string): Promise<void> 
     journal.readRecords({ afterCursor: 0, limit: 1 }),
     journal.readBreakers(),
     journal.countDeliveries(),
+    journal.listDeliveries({ filter: {}, limit: 1 }),
+    journal.countDeliveriesOf({}),
+    journal.replay({ adapter: 'billing', seq: 1, atMs: 0 }),
+    journal.discard({ adapter: 'billing', seq: 1, atMs: 0, reason: 'late' }),
+    journal.newestDeliveredSeq('billing', 'process-7'),
+    journal.saveLanePause({ adapter: 'billing', pause: undefined }),
+    journal.readLanes(),
+    journal.readJobs(),
+    journal.prune({ settledBeforeMs: 0, maxEvents: 1 }),
     journal.readStatistics(),
   ];
   for (const result of await Promise.allSettled(requests)) {

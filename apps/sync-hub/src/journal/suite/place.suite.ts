@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
+import type { ReopenedDelivery } from '../dead-letter.ts';
 import type { Journal, JournalError, JournalObserver } from '../journal.ts';
 
 /** Where one journal's data is: it can be opened, closed and opened again there. */
@@ -23,6 +24,7 @@ export type CreatePlace = () => Promise<JournalPlace>;
 export type Told =
   | { readonly kind: 'accepted'; readonly events: readonly AcceptedEvent[] }
   | { readonly kind: 'recorded'; readonly records: readonly RecordedDelivery[] }
+  | { readonly kind: 'reopened'; readonly deliveries: readonly ReopenedDelivery[] }
   | { readonly kind: 'resolved'; readonly id: string };
 
 export interface OpenedJournal {
@@ -45,6 +47,7 @@ export async function usePlace(createPlace: CreatePlace) {
     const observer: JournalObserver = {
       accepted: (events) => void told.push({ kind: 'accepted', events }),
       recorded: (records) => void told.push({ kind: 'recorded', records }),
+      reopened: (deliveries) => void told.push({ kind: 'reopened', deliveries }),
     };
     const journal = await place.open({ observer, onFatal: (error) => void fatal.push(error), isFull });
     journals.push(journal);

@@ -64,6 +64,44 @@ const readRecords = fc.record({ afterCursor: anyPlace, limit: fc.integer({ min: 
       journal.readRecords(request),
 );
 
+const anyDecision = fc
+  .record({ adapter: anyAdapter, seq: anyPlace, atMs: fc.nat(9), isReplay: fc.boolean() })
+  .map(({ adapter, seq, atMs, isReplay }): JournalStep => {
+    const place = { adapter, seq, atMs };
+    return (journal) => (isReplay ? journal.replay(place) : journal.discard({ ...place, reason: 'in doubt' }));
+  });
+
+const anyStates = fc.subarray(['waiting', 'retrying', 'delivered', 'skipped', 'dead_lettered', 'discarded'] as const);
+
+const listDeliveries = fc
+  .record(
+    {
+      limit: fc.integer({ min: 1, max: 20 }),
+      filter: fc.record(
+        {
+          adapters: fc.subarray(adapters),
+          states: anyStates,
+          keys: fc.subarray(['', 'x', 'y']),
+          eventIds: fc.subarray(['1', '2', '3', '4', '5', '6', '7', '8']),
+          errorKinds: fc.subarray(['delivered', 'retryable'] as const),
+        },
+        { requiredKeys: [] },
+      ),
+      after: fc.record({ seq: anyPlace, adapter: anyAdapter }),
+    },
+    { requiredKeys: ['limit', 'filter'] },
+  )
+  .map(
+    (request): JournalStep =>
+      async (journal) => [await journal.listDeliveries(request), await journal.countDeliveriesOf(request.filter)],
+  );
+
+const newestDeliveredSeq = fc.tuple(anyAdapter, anyKey).map(
+  ([adapter, key]): JournalStep =>
+    (journal) =>
+      journal.newestDeliveredSeq(adapter, key),
+);
+
 const countDeliveries = fc.constant<JournalStep>((journal) => journal.countDeliveries());
 
 /** Any sequence of requests, with more of those that write. */
@@ -75,6 +113,9 @@ export const anySteps: fc.Arbitrary<readonly JournalStep[]> = fc.array(
     readEvent,
     readRecords,
     countDeliveries,
+    { arbitrary: anyDecision, weight: 3 },
+    { arbitrary: listDeliveries, weight: 3 },
+    newestDeliveredSeq,
   ),
   { minLength: 50, maxLength: 300, size: 'max' },
 );

@@ -1,0 +1,24 @@
+import type { DeliveryFilter } from './delivery-filter.ts';
+import type { DeliveryPosition } from './delivery-page.ts';
+
+/** Dead letters that a person asked to send again, and how far the hub is with it. */
+export interface ReplayJob {
+  readonly id: string;
+  readonly state: 'running' | 'done' | 'cancelled';
+  readonly filter: DeliveryFilter;
+  readonly ratePerSecond: number;
+  /** Why it was asked for. */
+  readonly reason: string;
+  /** Also those whose key has a newer delivered event. */
+  readonly includeStale: boolean;
+  /** Also those that were replayed before. */
+  readonly includeReplayed: boolean;
+  readonly createdAtMs: number;
+  /** Deliveries that matched when it was made. */
+  readonly matched: number;
+  readonly skippedStale: number;
+  readonly skippedReplayed: number;
+  readonly sent: number;
+  /** The last one that was looked at; absent before the first. */
+  readonly position?: DeliveryPosition;
+}

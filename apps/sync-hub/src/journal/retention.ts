@@ -1,0 +1,20 @@
+/** Deletes what has had its time, a step at a time: other requests are served between the steps. */
+export interface PruneRequest {
+  /**
+   * Only events whose deliveries were all settled before this time by the hub's clock, none of them a dead letter; and
+   * at the end of a round jobs that ended and were made before it.
+   */
+  readonly settledBeforeMs: number;
+  /** Goes on after this event: `next` of the step before. Absent: begins a round with the oldest. */
+  readonly afterSeq?: number;
+  /** Looks at so many events at most, and so deletes no more: 256 take about 10 ms. */
+  readonly maxEvents: number;
+}
+
+export interface PruneResult {
+  /** Deleted, with all of their deliveries and records. The newest event and the newest record are always kept. */
+  readonly events: number;
+  readonly records: number;
+  /** Where the next step goes on; undefined when the round is over. */
+  readonly next: number | undefined;
+}

@@ -1,0 +1,60 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { acceptNew, deadLettered, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { openSqliteJournal } from './sqlite-journal.ts';
+import { verifyJournal } from './verify-journal.ts';
+
+const silent = { observer: { accepted() {}, recorded() {} }, onFatal() {} };
+
+async function useJournal() {
+  const folder = mkdtempSync(join(tmpdir(), 'hms-sync-backup-'));
+  const journal = await openSqliteJournal({ folder: join(folder, 'data'), ...silent });
+  onTestFinished(async () => {
+    await journal.close();
+    rmSync(folder, { recursive: true });
+  });
+  mkdirSync(join(folder, 'restored'));
+  return { folder, journal, target: join(folder, 'restored', 'journal.db') };
+}
+
+it('copies all that was accepted before, while more is accepted and recorded', async () => {
+  const { folder, journal, target } = await useJournal();
+  const data = new Uint8Array(10_000).fill(7);
+  const accept = (id: string) => acceptNew(journal, sampleAccept(sampleEvent(id, { data })));
+  const before = await Promise.all(Array.from({ length: 500 }, (_, number) => accept(`before-${number}`)));
+  for (const event of before) journal.record(deadLettered(event));
+  let isOver = false;
+  const backup = journal.backup(target).finally(() => {
+    isOver = true;
+  });
+  let meanwhile = 0;
+  while (!isOver) journal.record(sampleRecord(await accept(`meanwhile-${meanwhile++}`)));
+  expect(await backup).toEqual({ kind: 'done', path: target, sizeBytes: statSync(target).size });
+  expect(meanwhile).toBeGreaterThan(0);
+  expect((statSync(target).mode & 0o777).toString(8)).toBe('600');
+  expect(readdirSync(join(folder, 'restored'))).toEqual(['journal.db']);
+  expect(verifyJournal(join(folder, 'restored'))).toMatchObject({ deadLetters: 500, problems: [] });
+  const restored = await openSqliteJournal({ folder: join(folder, 'restored'), ...silent });
+  onTestFinished(() => restored.close());
+  expect(restored.info.id).toBe(journal.info.id);
+  expect(await restored.countDeliveriesOf({ states: ['dead_lettered'] })).toBe(500);
+  expect((await restored.readEvent('before-499'))?.event).toEqual(before[499]);
+});
+
+it('refuses a target that is there, and one that cannot be made, and goes on', async () => {
+  const { folder, journal, target } = await useJournal();
+  writeFileSync(target, 'kept');
+  expect(await journal.backup(target)).toEqual({ kind: 'refused', reason: expect.stringContaining(target) });
+  expect(statSync(target).size).toBe(4);
+  const nowhere = join(folder, 'nowhere', 'journal.db');
+  expect(await journal.backup(nowhere)).toEqual({ kind: 'refused', reason: expect.stringContaining(nowhere) });
+  expect((await journal.accept(sampleAccept(sampleEvent('a')))).kind).toBe('accepted');
+});
+
+it('is refused by a journal that was closed', async () => {
+  const { journal, target } = await useJournal();
+  await journal.close();
+  await expect(journal.backup(target)).rejects.toMatchObject({ code: 'CLOSED' });
+});

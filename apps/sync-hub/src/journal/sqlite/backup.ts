@@ -1,0 +1,39 @@
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { backup, type DatabaseSync } from 'node:sqlite';
+import type { BackupResult } from '../journal.ts';
+import { syncFolder } from './database.ts';
+
+/** So many pages of 4 KiB are copied at a time, 1 MiB: commits wait some milliseconds for a step. */
+const STEP_PAGES = 256;
+
+/**
+ * Copies a journal that is in use. What is committed meanwhile by the same connection goes into the copy too. Made
+ * under another name first, so that nothing under the target's name is ever half a journal.
+ */
+export async function backUp(database: DatabaseSync, targetPath: string): Promise<BackupResult> {
+  const path = resolve(targetPath);
+  if (existsSync(path)) return { kind: 'refused', reason: `${path} is there already. Name a file that is not.` };
+  const partial = `${path}.partial`;
+  try {
+    closeSync(openSync(partial, 'wx', 0o600));
+  } catch (error) {
+    return {
+      kind: 'refused',
+      reason: `${partial} cannot be made (${messageOf(error)}). Name a folder that can be written.`,
+    };
+  }
+  try {
+    await backup(database, partial, { rate: STEP_PAGES });
+    renameSync(partial, path);
+    syncFolder(dirname(path));
+    return { kind: 'done', path, sizeBytes: statSync(path).size };
+  } catch (error) {
+    for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(partial + suffix, { force: true });
+    return { kind: 'refused', reason: `${path} could not be written (${messageOf(error)}). Check the disk's room.` };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown reason';
+}

@@ -1,0 +1,175 @@
+import { expect, it } from 'vitest';
+import type { ReplayJob } from '../replay-job.ts';
+import { type CreatePlace, toldRecords, useJournal, usePlace } from './place.suite.ts';
+import { acceptNew, deadLettered, retrying, sampleAccept, sampleEvent, sampleRecord } from './samples.suite.ts';
+
+const job: ReplayJob = {
+  id: 'job-1',
+  state: 'running',
+  filter: { adapters: ['billing'], states: ['dead_lettered'] },
+  ratePerSecond: 50,
+  reason: 'billing is back, says Dana',
+  includeStale: false,
+  includeReplayed: true,
+  createdAtMs: 1_790_000_100_000,
+  matched: 12,
+  skippedStale: 1,
+  skippedReplayed: 0,
+  sent: 3,
+  position: { seq: 7, adapter: 'billing' },
+};
+
+/** What people decide: about dead letters, jobs, lanes. */
+export function decidingSuite(createPlace: CreatePlace): void {
+  it('begins a new cycle of a dead letter, and tells of it once it is on disk', async () => {
+    const open = await usePlace(createPlace);
+    const { journal, told } = await open();
+    const event = await acceptNew(journal, sampleAccept(sampleEvent('a')));
+    journal.record(deadLettered(event, { attempts: 10, spent: 9, crashes: 2 }));
+    const delivery = { event, cycle: 2, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 };
+    const result = await journal.replay({ adapter: 'billing', seq: event.seq, atMs: 5_000 });
+    expect(result).toEqual({ kind: 'reopened', delivery });
+    expect(told.at(-1)).toEqual({ kind: 'reopened', deliveries: [{ adapter: 'billing', delivery }] });
+    await journal.close();
+    const { journal: reopened } = await open();
+    const request = { adapter: 'billing', afterSeq: 0, limit: 9, limitBytes: 9_999 };
+    expect((await reopened.fetchOpen(request)).deliveries).toEqual([delivery]);
+    expect(await reopened.countDeliveries()).toMatchObject([{ adapter: 'billing', unsettled: 1, deadLetters: 0 }, {}]);
+    const { deliveries } = await reopened.listDeliveries({ filter: { adapters: ['billing'] }, limit: 9 });
+    expect(deliveries).toMatchObject([{ state: 'waiting', cycle: 2, reopenedAtMs: 5_000, latest: { cycle: 1 } }]);
+  });
+
+  it('keeps the records of the cycle before when a new one is recorded', async () => {
+    const { journal } = await useJournal(createPlace);
+    const event = await acceptNew(journal, sampleAccept(sampleEvent('a'), { adapters: ['billing'] }));
+    journal.record(deadLettered(event));
+    await journal.replay({ adapter: 'billing', seq: event.seq, atMs: 5_000 });
+    journal.record(sampleRecord(event, { cycle: 2 }));
+    const stored = await journal.readEvent('a');
+    expect(stored?.deliveries).toMatchObject([
+      { state: 'delivered', cycle: 2, records: [{ state: 'dead_lettered', cycle: 1 }, { cycle: 2 }] },
+    ]);
+  });
+
+  it('gives a dead letter up with a record that says why', async () => {
+    const open = await usePlace(createPlace);
+    const { journal, told } = await open();
+    const event = await acceptNew(journal, sampleAccept(sampleEvent('a'), { adapters: ['billing'] }));
+    journal.record(deadLettered(event, { attempts: 3, spent: 2, crashes: 1 }));
+    const reason = 'sent twice, says Dana';
+    const result = await journal.discard({ adapter: 'billing', seq: event.seq, atMs: 5_000, reason });
+    const record = {
+      adapter: 'billing',
+      seq: event.seq,
+      eventId: 'a',
+      adapterVersion: '',
+      state: 'discarded',
+      cycle: 1,
+      attempts: 3,
+      spent: 2,
+      crashes: 1,
+      atMs: 5_000,
+      nextAttemptAtMs: 0,
+      reason,
+      cursor: 2,
+    };
+    expect(result).toEqual({ kind: 'discarded', record });
+    expect(toldRecords(told).at(-1)).toEqual(record);
+    journal.record(retrying(event, { cycle: 2 }));
+    expect((await journal.readRecords({ afterCursor: 2, limit: 9 })).records).toMatchObject([{ cursor: 3 }]);
+    await journal.close();
+    const { journal: reopened } = await open();
+    expect((await reopened.readEvent('a'))?.deliveries[0]?.records[1]).toEqual(record);
+  });
+
+  it('replays and discards nothing but dead letters, and each only once', async () => {
+    const { journal, told } = await useJournal(createPlace);
+    const event = await acceptNew(journal, sampleAccept(sampleEvent('a')));
+    journal.record(deadLettered(event));
+    journal.record(sampleRecord(event, { adapter: 'records' }));
+    const place = { adapter: 'billing', seq: event.seq, atMs: 5_000 };
+    const both = await Promise.all([journal.replay(place), journal.replay(place)]);
+    expect(both).toMatchObject([{ kind: 'reopened' }, { kind: 'not_dead_letter', state: 'waiting' }]);
+    expect(await journal.discard({ ...place, reason: 'late' })).toEqual({ kind: 'not_dead_letter', state: 'waiting' });
+    const delivered = { kind: 'not_dead_letter', state: 'delivered' };
+    expect(await journal.replay({ ...place, adapter: 'records' })).toEqual(delivered);
+    expect(await journal.discard({ ...place, adapter: 'records', reason: 'late' })).toEqual(delivered);
+    for (const unknown of [
+      { ...place, seq: 99 },
+      { ...place, adapter: 'nobody' },
+    ]) {
+      expect(await journal.replay(unknown)).toEqual({ kind: 'unknown' });
+      expect(await journal.discard({ ...unknown, reason: 'late' })).toEqual({ kind: 'unknown' });
+    }
+    expect(told.filter(({ kind }) => kind === 'reopened')).toHaveLength(1);
+    expect(toldRecords(told)).toHaveLength(2);
+  });
+
+  it('knows whether a dead letter is stale: what of its key was delivered since', async () => {
+    const open = await usePlace(createPlace);
+    const { journal } = await open();
+    const [a, b, c, other] = await Promise.all(
+      ['a', 'b', 'c', 'other'].map((id) =>
+        acceptNew(journal, sampleAccept(sampleEvent(id, { key: id === 'other' ? 'z' : 'x' }))),
+      ),
+    );
+    if (a === undefined || b === undefined || c === undefined || other === undefined) throw new Error('not accepted');
+    journal.record(sampleRecord(a));
+    expect(await journal.newestDeliveredSeq('billing', 'x')).toBe(0);
+    journal.record(deadLettered(b));
+    journal.record(sampleRecord(c, { adapter: 'records' }));
+    journal.record(sampleRecord(other));
+    expect(await journal.newestDeliveredSeq('billing', 'x')).toBe(0);
+    journal.record(sampleRecord(c));
+    expect(await journal.newestDeliveredSeq('billing', 'x')).toBe(c.seq);
+    await journal.close();
+    const { journal: reopened } = await open();
+    await reopened.replay({ adapter: 'billing', seq: b.seq, atMs: 5_000 });
+    reopened.record(sampleRecord(b, { cycle: 2 }));
+    expect(await reopened.newestDeliveredSeq('billing', 'x')).toBe(c.seq);
+    const d = await acceptNew(reopened, sampleAccept(sampleEvent('d', { key: 'x' })));
+    reopened.record(sampleRecord(d));
+    expect(await reopened.newestDeliveredSeq('billing', 'x')).toBe(d.seq);
+    expect(await reopened.newestDeliveredSeq('records', 'x')).toBe(0);
+    expect(await reopened.newestDeliveredSeq('nobody', 'x')).toBe(0);
+  });
+
+  it('watches no order where there is none: the empty key is never stale', async () => {
+    const { journal } = await useJournal(createPlace);
+    const a = await acceptNew(journal, sampleAccept(sampleEvent('a', { key: '' })));
+    const b = await acceptNew(journal, sampleAccept(sampleEvent('b', { key: '' })));
+    journal.record(deadLettered(a));
+    journal.record(sampleRecord(b));
+    expect(await journal.newestDeliveredSeq('billing', '')).toBe(0);
+  });
+
+  it('keeps jobs as they were last saved, oldest first', async () => {
+    const open = await usePlace(createPlace);
+    const { journal } = await open();
+    expect(await journal.readJobs()).toEqual([]);
+    const { position: _, ...older } = { ...job, id: 'job-0', createdAtMs: job.createdAtMs - 1 };
+    await journal.saveJob({ ...job, sent: 1 });
+    await journal.saveJob(older);
+    await journal.saveJob(job);
+    expect(await journal.readJobs()).toEqual([older, job]);
+    await journal.close();
+    const { journal: reopened } = await open();
+    expect(await reopened.readJobs()).toEqual([older, job]);
+  });
+
+  it('keeps which lanes a person paused', async () => {
+    const open = await usePlace(createPlace);
+    const { journal } = await open();
+    expect(await journal.readLanes()).toEqual([]);
+    const records = { adapter: 'records', pause: { reason: 'upgrade', sinceMs: 1 } };
+    const billing = { adapter: 'billing', pause: { reason: 'audit', sinceMs: 2 } };
+    await journal.saveLanePause(records);
+    await journal.saveLanePause({ ...billing, pause: { reason: 'typo', sinceMs: 1 } });
+    await journal.saveLanePause(billing);
+    expect(await journal.readLanes()).toEqual([billing, records]);
+    await journal.saveLanePause({ adapter: 'records', pause: undefined });
+    await journal.close();
+    const { journal: reopened } = await open();
+    expect(await reopened.readLanes()).toEqual([billing]);
+  });
+}
