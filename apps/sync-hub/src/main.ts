@@ -7,6 +7,7 @@ import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';
 import { Intake } from './edges/intake.ts';
 import { listen } from './edges/listener.ts';
+import { REQUEST_BUDGET, RequestBudget } from './edges/request-budget.ts';
 import { createRouter } from './edges/router.ts';
 import { EventFeed } from './edges/rpc/event-feed.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
@@ -101,7 +102,9 @@ async function startHub(config: Config, log: Log): Promise<void> {
   });
   onHealthChange = () => health.changed();
   const routes = [createSyncRoute(sync), createHealthzRoute(notAcceptingReason)];
-  const listener = await listen(config.listen, createRouter({ sync, health, routes })).catch(async (error) => {
+  const budget = new RequestBudget(REQUEST_BUDGET);
+  const router = budget.wrap(createRouter({ sync, health, routes }));
+  const listener = await listen(config.listen, router).catch(async (error) => {
     await journal.close();
     throw error;
   });
@@ -116,6 +119,7 @@ async function startHub(config: Config, log: Log): Promise<void> {
     await lanes.drain(DRAIN_MS);
     health.stop();
     await listener.close(1_000);
+    budget.close();
     await lanes.close();
     await journal.close();
     log.info('stopped');

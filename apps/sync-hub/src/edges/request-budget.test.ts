@@ -1,0 +1,83 @@
+import { type EventEmitter, once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:http2';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { listen } from './listener.ts';
+import { type BudgetBounds, RequestBudget } from './request-budget.ts';
+
+const closed = (emitter: EventEmitter) => new Promise((resolve) => emitter.once('close', resolve));
+
+/** A listener within a budget that answers each request once its body is whole. */
+async function open(bounds: Partial<BudgetBounds>) {
+  const budget = new RequestBudget({ totalBytes: 1_000, messageMs: 60_000, ...bounds });
+  const handler = budget.wrap((request, response) => {
+    request.resume();
+    request.on('error', () => undefined);
+    request.on('end', () => response.end('whole'));
+  });
+  const listener = await listen({ host: '127.0.0.1', port: 0 }, handler);
+  const session = connect(`http://127.0.0.1:${listener.port}`);
+  onTestFinished(async () => {
+    session.destroy();
+    budget.close();
+    await listener.close(0);
+  });
+  const post = (contentType = 'application/proto') => {
+    const stream = session.request({ ':method': 'POST', ':path': '/', 'content-type': contentType });
+    stream.on('error', () => undefined);
+    return stream;
+  };
+  return { budget, listener, post };
+}
+
+it('counts what is unfinished, and no more once it is whole', async () => {
+  const { budget, post } = await open({});
+  const stream = post();
+  stream.write(Buffer.alloc(400));
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(400));
+  stream.end();
+  await once(stream, 'response');
+  expect(budget.totalBytes).toBe(0);
+});
+
+it('ends the request that goes past the whole, and no other', async () => {
+  const { budget, post } = await open({});
+  const first = post();
+  first.write(Buffer.alloc(600));
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(600));
+  const second = post();
+  second.write(Buffer.alloc(600));
+  await closed(second);
+  expect(budget.totalBytes).toBe(600);
+  first.end();
+  const [headers] = await once(first, 'response');
+  expect(headers[':status']).toBe(200);
+});
+
+it('does not count the whole messages of a stream', async () => {
+  const { budget, post } = await open({});
+  const stream = post('application/grpc+proto');
+  const message = Buffer.alloc(905);
+  message.writeUInt32BE(900, 1);
+  for (let sent = 0; sent < 20; sent += 1) stream.write(message);
+  stream.end();
+  await once(stream, 'response');
+  expect(budget.totalBytes).toBe(0);
+});
+
+it('ends a message whose rest does not come', async () => {
+  const { budget, post } = await open({ messageMs: 60 });
+  const stream = post();
+  stream.write(Buffer.alloc(10));
+  await closed(stream);
+  expect(budget.totalBytes).toBe(0);
+});
+
+it('holds for HTTP/1.1 alike', async () => {
+  const { budget, listener } = await open({});
+  const request = httpRequest({ port: listener.port, host: '127.0.0.1', method: 'POST' });
+  request.on('error', () => undefined);
+  request.write(Buffer.alloc(2_000));
+  await closed(request);
+  expect(budget.totalBytes).toBe(0);
+});
