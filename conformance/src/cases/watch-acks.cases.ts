@@ -94,6 +94,12 @@ export function describeWatchAcks(scene: Scene): void {
       });
     });
 
+    test('refuses a place that the journal has not come to, as after a restore from a backup', async () => {
+      const { acks } = await collect(scene.client.publish({ event: { type: 'ProcessUpdated' } }));
+      const cursor = present(acks.at(-1)).cursor.replace(/\d+$/, (place) => String(Number(place) + 1_000_000));
+      await expect(first(scene.client.watchAcks({ cursor }))).rejects.toMatchObject({ reason: 'CURSOR_INVALID' });
+    });
+
     test.for(['nonsense', '0-1', ' ', '1e9'])('refuses the foreign cursor "%s"', async (cursor) => {
       await expect(first(scene.client.watchAcks({ cursor }))).rejects.toMatchObject({
         code: 'invalid_argument',

@@ -1,6 +1,6 @@
 import { type EventEmitter, once } from 'node:events';
 import { request as httpRequest } from 'node:http';
-import { connect } from 'node:http2';
+import { connect, constants } from 'node:http2';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { listen } from './listener.ts';
 import { type BudgetBounds, RequestBudget } from './request-budget.ts';
@@ -63,6 +63,25 @@ it('does not count the whole messages of a stream', async () => {
   stream.end();
   await once(stream, 'response');
   expect(budget.totalBytes).toBe(0);
+});
+
+it('counts nothing of a caller that left in the middle of a message', async () => {
+  const { budget, post } = await open({});
+  const stream = post();
+  stream.write(Buffer.alloc(400));
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(400));
+  stream.close(constants.NGHTTP2_CANCEL);
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(0));
+});
+
+it('counts nothing of a caller over HTTP/1.1 that left in the middle of a message', async () => {
+  const { budget, listener } = await open({});
+  const request = httpRequest({ port: listener.port, host: '127.0.0.1', method: 'POST' });
+  request.on('error', () => undefined);
+  request.write(Buffer.alloc(400));
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(400));
+  request.destroy();
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(0));
 });
 
 it('ends a message whose rest does not come', async () => {

@@ -64,6 +64,16 @@ describe('history and what comes', () => {
     expect(places((await told).flat())).toEqual([1, 2, 3, 4, 5, 6].slice(seen));
   });
 
+  it('are told in messages that a client can take, however much there is', async () => {
+    const { read, record, journal } = await openFeed({ adapters: ['billing'] });
+    for (let attempts = 1; attempts <= 600; attempts += 1) record({ state: 'retrying', attempts });
+    record({ state: 'delivered', attempts: 601 });
+    await journal.readStatistics();
+    const told = await allOf(read());
+    expect(told.map((acks) => acks.length)).toEqual([256, 256, 89]);
+    expect(places(told.flat())).toEqual(Array.from({ length: 601 }, (_, index) => index + 1));
+  });
+
   it('end at once when everything was seen', async () => {
     const { read, record, acks } = await openFeed();
     for (const step of LIFE) record(step);
