@@ -12,6 +12,8 @@ export {
   Unauthorized,
 } from './adapter-error.ts';
 export type { AdapterLog, LogFields } from './adapter-log.ts';
+export { configPageOf } from './config-page.ts';
+export { configSchemaOf, type JsonSchema } from './config-schema.ts';
 export type { AdapterIdentity, CheckContext, CheckResult, OpenContext, PushContext } from './context.ts';
 export {
   type AdapterDefinition,
@@ -25,7 +27,9 @@ export { type AdapterEvent, adapterEvent, type EventFields } from './event.ts';
 export { eventAsJson } from './event-json.ts';
 export { type HttpAnswer, receiptOf } from './http/answer.ts';
 export type { HttpClient } from './http/client.ts';
+export type { OAuthOptions } from './http/oauth.ts';
 export type { HttpPool, HttpRequest, PoolOptions, PostContext, PostOptions } from './http/pool.ts';
+export type { TlsOptions } from './http/tls.ts';
 export type {
   DeliveredOutcome,
   FailureKind,

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { SECRET_MARK } from './config-schema.ts';
 
 type OnSecret = (value: unknown) => void;
 
@@ -9,25 +10,31 @@ type OnSecret = (value: unknown) => void;
  */
 const recorderKey = Symbol.for('@hms-sync/adapter-sdk/secret-recorder');
 
-/** Libraries whose schemas run nested schemas by ways of their own, so that a wrapper around one would see nothing. */
-const unwatchable = ['valibot', 'arktype'];
-
 /**
  * Marks a field of the configuration as secret: its value stays the plain string that the schema gives out, and the
- * host replaces it by `[redacted]` in every outcome, diagnostic and log record of the adapter.
+ * host replaces it by `[redacted]` in every outcome, diagnostic and log record of the adapter. The JSON Schema of the
+ * configuration has `"writeOnly": true` and `"x-secret": true` at the field.
  *
- * Works inside zod schemas (4 and its mini, however deep, with `.optional()` and the like around it) and for schemas
- * that validate through the Standard Schema interface. Give it the outermost schema of the field.
+ * Give it the outermost schema of the field, `.optional()` and the like around it. However deep the field lies:
  *
- * @throws TypeError for a library that it cannot watch: a secret that is not taken out would be worse.
+ * | library | is watched through |
+ * |---|---|
+ * | zod 4 | a check and its metadata; `zod/mini` a check |
+ * | valibot | the schema's run, and metadata in its pipe |
+ * | arktype | its metadata, found again in the JSON Schema |
+ * | any other | the Standard Schema interface: a field that its library validates in another way is not seen |
  */
 export function secret<Schema extends StandardSchemaV1>(schema: Schema): Schema {
-  const { vendor } = schema['~standard'];
-  if (unwatchable.includes(vendor)) {
-    throw new TypeError(`secret: schemas of ${vendor} cannot be watched; declare the configuration with zod`);
+  switch (schema['~standard'].vendor) {
+    case 'zod':
+      return hasMethod(schema, 'check') ? secretOfZod(schema) : watched(schema);
+    case 'valibot':
+      return hasMethod(schema, '~run') ? secretOfValibot(schema) : watched(schema);
+    case 'arktype':
+      return hasMethod(schema, 'configure') ? (schema.configure(SECRET_MARK) as Schema) : watched(schema);
+    default:
+      return watched(schema);
   }
-  if (vendor === 'zod' && hasCheck(schema)) return schema.check((payload) => record(payload.value));
-  return watched(schema);
 }
 
 /** Runs a validation and hands every value that a {@link secret} schema sees to `onSecret`. */
@@ -45,16 +52,50 @@ function recorder(): AsyncLocalStorage<OnSecret> {
   return shared[recorderKey];
 }
 
-interface Checkable<Schema> {
-  // A check stays with the schema when it is refined or extended further, which a wrapper would not.
-  check(check: (payload: { readonly value: unknown }) => void): Schema;
+type With<Name extends string> = Readonly<Record<Name, (...args: readonly unknown[]) => unknown>>;
+
+function hasMethod<Schema extends StandardSchemaV1, Name extends string>(
+  schema: Schema,
+  name: Name,
+): schema is Schema & With<Name> {
+  return typeof Reflect.get(schema, name) === 'function';
 }
 
-function hasCheck<Schema extends StandardSchemaV1>(schema: Schema): schema is Schema & Checkable<Schema> {
-  return typeof Reflect.get(schema, 'check') === 'function';
+/** A check stays with the schema when it is refined or extended further, which a wrapper would not. */
+function secretOfZod<Schema extends StandardSchemaV1>(schema: Schema & With<'check'>): Schema {
+  const checked = schema.check((payload: { readonly value: unknown }) => record(payload.value)) as Schema;
+  // zod/mini has no such method, and no JSON Schema of its own either.
+  return hasMethod(checked, 'meta') ? (checked.meta(SECRET_MARK) as Schema) : checked;
+}
+
+/** What valibot's `pipe(schema, metadata(mark))` gives, made by hand so that valibot is no dependency, and watched. */
+function secretOfValibot<Schema extends StandardSchemaV1>(schema: Schema & With<'~run'>): Schema {
+  const pipe: unknown = Reflect.get(schema, 'pipe');
+  const mark = { kind: 'metadata', type: 'metadata', reference: secret, metadata: SECRET_MARK };
+  const run = (dataset: { readonly value: unknown }, ...rest: readonly unknown[]) => {
+    record(dataset.value);
+    const ran = schema['~run'](dataset, ...rest);
+    return ran instanceof Promise ? ran.then(recordRun) : recordRun(ran);
+  };
+  return {
+    ...schema,
+    pipe: [...(Array.isArray(pipe) ? pipe : [schema]), mark],
+    '~run': run,
+    '~standard': watchedStandard(schema),
+  };
+}
+
+function recordRun(dataset: unknown): unknown {
+  if (typeof dataset === 'object' && dataset !== null) record(Reflect.get(dataset, 'value'));
+  return dataset;
 }
 
 function watched<Schema extends StandardSchemaV1>(schema: Schema): Schema {
+  // A child object instead of a proxy, because a frozen schema forbids a proxy to answer otherwise.
+  return Object.create(schema, { '~standard': { value: watchedStandard(schema), enumerable: true } });
+}
+
+function watchedStandard(schema: StandardSchemaV1): StandardSchemaV1.Props {
   const standard = schema['~standard'];
   const validate = (value: unknown, options?: StandardSchemaV1.Options) => {
     // The input too: a value that is refused is secret all the same, and the refusal may quote it.
@@ -63,8 +104,7 @@ function watched<Schema extends StandardSchemaV1>(schema: Schema): Schema {
     if (result instanceof Promise) return result.then(recordOutput);
     return recordOutput(result);
   };
-  // A child object instead of a proxy, because a frozen schema forbids a proxy to answer otherwise.
-  return Object.create(schema, { '~standard': { value: { ...standard, validate }, enumerable: true } });
+  return { ...standard, validate };
 }
 
 function recordOutput<Output>(result: StandardSchemaV1.Result<Output>): StandardSchemaV1.Result<Output> {

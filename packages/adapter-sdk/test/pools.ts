@@ -13,7 +13,7 @@ afterEach(async () => {
 
 /** A pool that ends with the test. */
 export function poolFor(baseUrl: string, options: PoolOptions = {}) {
-  const { pool, destroy } = openPool(baseUrl, options, 'hms-sync test/1.0.0');
+  const { pool, destroy } = openPool(baseUrl, options, { userAgent: 'hms-sync test/1.0.0', onToken: () => {} });
   destroys.push(destroy);
   return pool;
 }

@@ -1,6 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { cutToLength } from '../bounded-text.ts';
+import { configSchemaOf, type JsonSchema } from '../config-schema.ts';
 import type { DefinedAdapter } from '../definition.ts';
+import { secretsIn } from '../json-schema.ts';
 import { MESSAGE_MAX_CHARACTERS } from '../outcome.ts';
 import { nameOf } from '../outcome-of.ts';
 import { recordingSecrets } from '../secret.ts';
@@ -37,16 +39,38 @@ export async function validateConfiguration(
     return unwanted.length === 0 ? { valid: true, config: undefined } : { valid: false, diagnostics: unwanted };
   }
   try {
+    const marked = markedSchemaOf(definition);
+    // Before it is validated: a secret that is refused is secret all the same, and the refusal may quote it.
+    learnMarked(marked, config, redactor);
     const result = await recordingSecrets(redactor.learn, () => schema['~standard'].validate(config));
-    if (result.issues === undefined) return { valid: true, config: result.value };
+    if (result.issues === undefined) {
+      learnMarked(marked, result.value, redactor);
+      return { valid: true, config: result.value };
+    }
     const issues = result.issues.slice(0, DIAGNOSTICS_MAX);
     return { valid: false, diagnostics: issues.map((issue) => diagnosticOf(issue, config, redactor)) };
   } catch (error) {
-    return {
-      valid: false,
-      diagnostics: [{ path: '', message: `the schema of the configuration threw ${nameOf(error)}` }],
-    };
+    const what =
+      error instanceof UnknownSecrets ? error.message : `the schema of the configuration threw ${nameOf(error)}`;
+    return { valid: false, diagnostics: [{ path: '', message: what }] };
   }
+}
+
+class UnknownSecrets extends Error {}
+
+/** The JSON Schema in which secret fields are marked; undefined when there is none and another way to see them. */
+function markedSchemaOf(definition: DefinedAdapter): JsonSchema | undefined {
+  try {
+    return configSchemaOf(definition);
+  } catch (error) {
+    // The marks are the only way to arktype's secrets; one that is not taken out would be worse than no adapter.
+    if (definition.config?.['~standard'].vendor !== 'arktype') return undefined;
+    throw new UnknownSecrets(`its secret fields cannot be found: ${error instanceof Error ? error.message : ''}`);
+  }
+}
+
+function learnMarked(schema: JsonSchema | undefined, config: unknown, redactor: Redactor): void {
+  if (schema !== undefined) for (const secret of secretsIn(schema, config)) redactor.learn(secret);
 }
 
 function diagnosticOf(issue: StandardSchemaV1.Issue, config: unknown, { redact }: Redactor): Diagnostic {

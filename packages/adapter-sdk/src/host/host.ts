@@ -1,6 +1,7 @@
 import { isAdapterError } from '../adapter-error.ts';
 import type { AdapterLog } from '../adapter-log.ts';
 import { cutToLength } from '../bounded-text.ts';
+import { configSchemaOf, type JsonSchema } from '../config-schema.ts';
 import type { AdapterIdentity, CheckResult } from '../context.ts';
 import type { DefinedAdapter } from '../definition.ts';
 import { DELIVERY_DEFAULTS, type DeliveryAttempt, type DeliverySettings } from '../delivery.ts';
@@ -14,6 +15,7 @@ import { createSession, type Session } from './session.ts';
 import { withinTime } from './time-bound.ts';
 
 export type { AdapterLog, LogFields } from '../adapter-log.ts';
+export type { JsonSchema } from '../config-schema.ts';
 export type { AdapterIdentity, CheckResult } from '../context.ts';
 export { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
 export { DELIVERY_BOUNDS, type DeliveryAttempt, type DeliverySettings } from '../delivery.ts';
@@ -41,6 +43,8 @@ export interface AdapterDescription {
   readonly accepts: readonly string[] | undefined;
   /** How it wants to be given deliveries; defaults filled in. */
   readonly delivery: DeliverySettings;
+  /** The JSON Schema of its configuration. Undefined: it takes none, or the schema's library makes none. */
+  readonly configSchema: JsonSchema | undefined;
 }
 
 /**
@@ -76,7 +80,7 @@ export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: 
   let configuring: Promise<unknown> = Promise.resolve();
 
   async function open(config: unknown): Promise<Session | readonly Diagnostic[]> {
-    const http = createHttpClient(adapter);
+    const http = createHttpClient(adapter, redactor.learnPassing);
     const closeLate = async (resource: unknown) => {
       await definition.close?.(resource);
       await http.destroy();
@@ -123,6 +127,7 @@ export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: 
     description: {
       accepts: definition.accepts,
       delivery: { ...DELIVERY_DEFAULTS, ...definition.delivery },
+      configSchema: schemaOrNone(definition),
     },
     configure: (config) => {
       const result = configuring.then(() => configure(config));
@@ -145,6 +150,15 @@ export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: 
       return closing;
     },
   };
+}
+
+/** An adapter whose configuration cannot be described works all the same; `hms-adapter docs` says what to do. */
+function schemaOrNone(definition: DefinedAdapter): JsonSchema | undefined {
+  try {
+    return configSchemaOf(definition);
+  } catch {
+    return undefined;
+  }
 }
 
 function openDiagnostic(thrown: unknown, outcome: Outcome): Diagnostic {

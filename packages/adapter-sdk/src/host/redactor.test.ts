@@ -33,3 +33,9 @@ it('finds a secret however deep it lies, also in a value that holds itself', () 
 it('leaves a text alone when the secret is empty or no text', () => {
   expect(redacting('', '  ', undefined, null, 7, {})('7 is no secret')).toBe('7 is no secret');
 });
+
+it('knows the latest passing secrets, and no more of them than could still be in use', () => {
+  const { learnPassing, redact } = createRedactor();
+  for (let n = 1; n <= 20; n += 1) learnPassing(`token-${n}.`);
+  expect(redact('token-20. token-13. token-12.')).toBe('[redacted] [redacted] token-12.');
+});

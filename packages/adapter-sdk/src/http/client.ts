@@ -19,14 +19,14 @@ export interface OwnedHttpClient {
   destroy(): Promise<void>;
 }
 
-/** Makes the client of one `open`. */
-export function createHttpClient(adapter: AdapterIdentity): OwnedHttpClient {
+/** Makes the client of one `open`. @param onToken told of every access token, so that it is taken out of what people read. */
+export function createHttpClient(adapter: AdapterIdentity, onToken: (token: string) => void): OwnedHttpClient {
   const owned: OwnedPool[] = [];
   const userAgent = `hms-sync ${adapter.id}/${adapter.version}`;
   return {
     client: {
       pool: (baseUrl, options = {}) => {
-        const opened = openPool(baseUrl, options, userAgent);
+        const opened = openPool(baseUrl, options, { userAgent, onToken });
         owned.push(opened);
         return opened.pool;
       },

@@ -1,19 +1,26 @@
 import { Pool } from 'undici';
-import { Misconfigured, Permanent, Retryable } from '../adapter-error.ts';
-import { connectionFailure } from '../connection-failure.ts';
+import { isAdapterError, Misconfigured } from '../adapter-error.ts';
 import type { CheckResult, PushContext } from '../context.ts';
 import { DELIVERY_BOUNDS } from '../delivery.ts';
-import { codeOf, nameOf } from '../outcome-of.ts';
+import { nameOf } from '../outcome-of.ts';
 import { type HttpAnswer, receiptOf } from './answer.ts';
 import { parseBaseUrl } from './base-url.ts';
 import { readBounded } from './body.ts';
+import type { OAuthOptions } from './oauth.ts';
 import { type Headers, poolHeaders } from './request-headers.ts';
 import { signer } from './signature.ts';
+import { connectOptions, type TlsOptions } from './tls.ts';
+import { openTokenSource } from './token-source.ts';
+import { transportError } from './transport-error.ts';
 
 /** How a pool talks to its external system. */
 export interface PoolOptions {
   /** Sent as `authorization: Bearer <token>`. Visible ASCII. */
   readonly token?: string | undefined;
+  /** Asks for access tokens and sends them instead of `token`: OAuth 2.0 client credentials. */
+  readonly oauth?: OAuthOptions | undefined;
+  /** Whom to trust and which client certificate to show, to the system and to the token endpoint alike. */
+  readonly tls?: TlsOptions | undefined;
   /** Signs every `post` by Standard Webhooks: `whsec_` and base64. */
   readonly signingSecret?: string | undefined;
   /** Connections at a time, each with one request. Absent: as many as there are attempts, at most 1,024. */
@@ -80,12 +87,25 @@ export interface OwnedPool {
   destroy(): Promise<void>;
 }
 
+/** Who opens a pool. */
+export interface PoolOwner {
+  readonly userAgent: string;
+  /** Told of every access token, so that it is taken out of what people read. */
+  readonly onToken: (token: string) => void;
+}
+
 /** Opens a pool. @throws Misconfigured that names the option that is wrong. */
-export function openPool(baseUrl: string, options: PoolOptions, userAgent: string): OwnedPool {
+export function openPool(baseUrl: string, options: PoolOptions, { userAgent, onToken }: PoolOwner): OwnedPool {
   const { origin, pathPrefix } = parseBaseUrl(baseUrl);
   const sign = options.signingSecret === undefined ? undefined : signer(options.signingSecret);
   const common = poolHeaders({ headers: options.headers ?? {}, token: options.token, userAgent });
+  if (options.oauth !== undefined && options.token !== undefined) {
+    throw new Misconfigured('oauth takes the place of token; give one of them', { path: 'oauth' });
+  }
+  const connect = options.tls === undefined ? {} : connectOptions(options.tls, new URL(origin).protocol);
+  const tokens = options.oauth && openTokenSource(options.oauth, { userAgent, connect, onToken });
   const connections = new Pool(origin, {
+    connect,
     connections: connectionsMax(options.connections),
     // One request a connection: a reset or an answer that stalls then harms one delivery, not its neighbours.
     pipelining: 1,
@@ -95,18 +115,28 @@ export function openPool(baseUrl: string, options: PoolOptions, userAgent: strin
     bodyTimeout: DELIVERY_BOUNDS.timeoutMs.max,
   });
 
-  async function request({ method, path, headers, body, signal }: HttpRequest): Promise<HttpAnswer> {
+  async function request(asked: HttpRequest): Promise<HttpAnswer> {
+    if (tokens === undefined) return send(asked, common);
+    const token = await tokens.token(asked.signal);
+    const answer = await send(asked, { ...common, authorization: `Bearer ${token}` });
+    if (answer.status !== 401) return answer;
+    // Revoked before its time, perhaps. The system took nothing, so it may be asked again, once.
+    tokens.forget(token);
+    return send(asked, { ...common, authorization: `Bearer ${await tokens.token(asked.signal)}` });
+  }
+
+  async function send({ method, path, headers, body, signal }: HttpRequest, first: Headers): Promise<HttpAnswer> {
     try {
       const answer = await connections.request({
         method,
         path: `${pathPrefix}${path}` || '/',
-        headers: { ...common, ...lowerCased(headers) },
+        headers: { ...first, ...lowerCased(headers) },
         body: body ?? null,
         signal,
       });
       return { status: answer.statusCode, headers: answer.headers, body: await readBounded(answer.body), origin };
     } catch (error) {
-      throw transportError(error, origin, signal);
+      throw transportError(error, origin, signal.aborted ? 'ABORTED' : undefined);
     }
   }
 
@@ -135,12 +165,19 @@ export function openPool(baseUrl: string, options: PoolOptions, userAgent: strin
         return checkResults(await request({ method: 'HEAD', path: '', signal }));
       } catch (error) {
         const message = error instanceof Error ? error.message : nameOf(error);
-        return [{ name: 'reach', ok: false, message }];
+        const refused = isAdapterError(error) && (error.kind === 'unauthorized' || error.kind === 'misconfigured');
+        return [{ name: refused ? 'credentials' : 'reach', ok: false, message }];
       }
     },
-    close: () => (connections.closed ? Promise.resolve() : connections.close()),
+    close: async () => {
+      if (!connections.closed) await connections.close();
+      await tokens?.close();
+    },
   };
-  return { pool, destroy: () => (connections.destroyed ? Promise.resolve() : connections.destroy()) };
+  const destroy = async () => {
+    await Promise.all([connections.destroyed || connections.destroy(), tokens?.destroy()]);
+  };
+  return { pool, destroy };
 }
 
 /** As many as the hub could use at once, unless the external system wants fewer. */
@@ -149,19 +186,6 @@ function connectionsMax(asked: number | undefined): number {
   if (asked === undefined) return max;
   if (Number.isInteger(asked) && asked >= min && asked <= max) return asked;
   throw new Misconfigured(`connections must be a whole number from ${min} to ${max}`, { path: 'connections' });
-}
-
-function transportError(error: unknown, origin: string, signal: AbortSignal): Error {
-  // Whatever an aborted request rejects with, the reason is the abort.
-  const code = signal.aborted ? 'ABORTED' : (codeOf(error) ?? 'UNKNOWN_ERROR');
-  if (code === 'UND_ERR_INVALID_ARG') {
-    return new Permanent('the request cannot be sent: its path or a header holds what HTTP cannot carry', {
-      code: 'INVALID_REQUEST',
-      cause: error,
-    });
-  }
-  const sentence = connectionFailure(code) ?? 'the answer could not be read';
-  return new Retryable(`${sentence} (${code}, ${origin})`, { code, cause: error });
 }
 
 function checkResults({ status, origin }: HttpAnswer): readonly CheckResult[] {

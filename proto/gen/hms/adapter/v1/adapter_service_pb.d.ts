@@ -73,7 +73,7 @@ export declare type DescribeResponse = Message<"hms.adapter.v1.DescribeResponse"
   accepts: string[];
 
   /**
-   * Optional abilities, by name. An unknown one is ignored.
+   * Optional abilities, by name: "check" when Check tries something. An unknown one is ignored.
    *
    * @generated from field: repeated string capabilities = 5;
    */
@@ -92,6 +92,14 @@ export declare type DescribeResponse = Message<"hms.adapter.v1.DescribeResponse"
    * @generated from field: hms.adapter.v1.DeliverySettings delivery = 7;
    */
   delivery?: DeliverySettings | undefined;
+
+  /**
+   * Why the adapter's code could not be loaded, at most 8,192 characters, perhaps with a secret that it quotes: the hub
+   * takes those out. Nothing else but id, version and protocols is told then. Empty: it was loaded.
+   *
+   * @generated from field: string load_failure = 8;
+   */
+  loadFailure: string;
 };
 
 /**
@@ -597,8 +605,6 @@ export enum OutcomeKind {
 export declare const OutcomeKindSchema: GenEnum<OutcomeKind>;
 
 /**
- * The contract stands before its building: adapters run inside the hub for now.
- *
  * What an adapter process serves to the hub: on a Unix socket when the hub started it, on TCP when it runs
  * elsewhere, in any language. grpc.health.v1.Health is served beside it.
  * The version is the package's: a hub that also speaks v2 takes the newest that both speak.
@@ -638,7 +644,8 @@ export declare const AdapterService: GenService<{
   },
   /**
    * Deliveries in, exactly one outcome for each out, in any order. The hub sends no more than the adapter gave
-   * credit for. When the stream ends, deliveries without an outcome are sent again later.
+   * credit for. When the stream ends, the adapter stops what still runs; those deliveries are sent again later.
+   * Before a configuration was taken: FAILED_PRECONDITION.
    *
    * @generated from rpc hms.adapter.v1.AdapterService.Deliver
    */

@@ -1,0 +1,18 @@
+import { writeFile } from 'node:fs/promises';
+import { configPageOf } from '../config-page.ts';
+import { configSchemaOf } from '../config-schema.ts';
+import { findPackage, importDefinition } from '../testing/adapter-package.ts';
+import { parseFlags } from './flags.ts';
+
+/** `hms-adapter docs`: the configuration of the adapter in this folder, as a page or as its JSON Schema. */
+export async function docs(flags: readonly string[]): Promise<number> {
+  const { json, out } = parseFlags(flags, { json: { type: 'boolean' }, out: { type: 'string' } });
+  const found = await findPackage(process.cwd());
+  const definition = await importDefinition(found);
+  const text = json
+    ? `${JSON.stringify(configSchemaOf(definition) ?? {}, undefined, 2)}\n`
+    : configPageOf(definition, `Configuration of ${String(found.manifest.id)}`);
+  if (out === undefined) process.stdout.write(text);
+  else await writeFile(out, text);
+  return 0;
+}

@@ -1,0 +1,31 @@
+import { docs } from './docs.ts';
+import { UsageError, usage } from './usage.ts';
+import { verifyAdapter } from './verify.ts';
+
+/** The `hms-adapter` command: what the author of an adapter runs. Exit codes: 0 well, 1 not well, 2 wrongly asked. */
+const [command, ...rest] = process.argv.slice(2);
+try {
+  process.exitCode = await run(command, rest);
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`hms-adapter: ${message}\n`);
+  if (error instanceof UsageError) process.stderr.write(`\n${usage}`);
+  process.exitCode = 2;
+}
+
+async function run(name: string | undefined, flags: readonly string[]): Promise<number> {
+  switch (name) {
+    case 'verify':
+      return verifyAdapter(flags);
+    case 'docs':
+      return docs(flags);
+    case undefined:
+    case 'help':
+    case '--help':
+    case '-h':
+      process.stdout.write(usage);
+      return 0;
+    default:
+      throw new UsageError(`there is no command ${name}`);
+  }
+}

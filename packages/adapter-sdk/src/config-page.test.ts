@@ -1,0 +1,130 @@
+import { toStandardJsonSchema } from '@valibot/to-json-schema';
+import { type } from 'arktype';
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import * as zm from 'zod/mini';
+import { configPageOf, configSchemaOf, defineAdapter, secret } from './index.ts';
+
+const inZod = z.strictObject({
+  baseUrl: z.url().describe('Where the lab lives'),
+  token: secret(z.string().min(8)).optional(),
+  mode: z.enum(['live', 'trial']).default('trial'),
+  tenants: z.array(z.object({ id: z.int().min(1), key: secret(z.string().describe('Its\nkey | old')) })),
+  headers: z.record(z.string(), secret(z.string())).optional(),
+});
+
+describe('the JSON Schema of a configuration', () => {
+  it.each([
+    ['zod', inZod],
+    [
+      'arktype',
+      type({
+        '+': 'reject',
+        baseUrl: type('string.url').configure({ description: 'Where the lab lives' }),
+        'token?': secret(type('string >= 8')),
+        tenants: type({ id: 'number.integer >= 1', key: secret(type('string')) }).array(),
+      }),
+    ],
+    [
+      'valibot',
+      toStandardJsonSchema(
+        v.strictObject({
+          baseUrl: v.pipe(v.string(), v.url(), v.description('Where the lab lives')),
+          token: v.optional(secret(v.pipe(v.string(), v.minLength(8)))),
+          tenants: v.array(v.object({ id: v.pipe(v.number(), v.integer(), v.minValue(1)), key: secret(v.string()) })),
+        }),
+      ),
+    ],
+  ])('is what %s makes of it, with secrets marked', (_library, config) => {
+    expect(configSchemaOf({ config })).toMatchObject({
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      type: 'object',
+      additionalProperties: false,
+      required: ['baseUrl', 'tenants'],
+      properties: {
+        baseUrl: { type: 'string', format: 'uri', description: 'Where the lab lives' },
+        token: { type: 'string', minLength: 8, writeOnly: true, 'x-secret': true },
+        tenants: {
+          type: 'array',
+          items: { properties: { key: { writeOnly: true, 'x-secret': true } }, required: ['id', 'key'] },
+        },
+      },
+    });
+  });
+
+  it('keeps what it can when a part cannot be said', () => {
+    const config = z.object({ since: z.date(), token: secret(z.string().transform((text) => text.length)) });
+    expect(configSchemaOf({ config })).toMatchObject({ properties: { token: { type: 'string', 'x-secret': true } } });
+  });
+
+  it('leaves the mark where the converter of valibot reads it', () => {
+    const marks = (schema: object) => Reflect.get(schema, 'pipe').slice(1);
+    const marked = { kind: 'metadata', type: 'metadata', metadata: { writeOnly: true, 'x-secret': true } };
+    expect(marks(secret(v.string()))).toMatchObject([marked]);
+    expect(marks(secret(v.pipe(v.string(), v.minLength(3))))).toMatchObject([{ type: 'min_length' }, marked]);
+  });
+
+  it.each([
+    ['valibot', v.object({}), /toStandardJsonSchema/],
+    ['zod/mini', zm.object({}), /instead of zod\/mini/],
+    [
+      'a library of its own',
+      { '~standard': { version: 1, vendor: 'own', validate: () => ({ value: 1 }) } } as const,
+      /Standard JSON/,
+    ],
+  ])('that %s does not make is refused with what to do', (_library, config, advice) => {
+    expect(() => configSchemaOf({ config })).toThrow(advice);
+  });
+
+  it('is undefined for an adapter without configuration', () => {
+    expect(configSchemaOf(defineAdapter({ push: () => {} }))).toBeUndefined();
+  });
+});
+
+describe('the page of a configuration', () => {
+  it('is a table of its fields, however deep', () => {
+    expect(configPageOf({ config: inZod }, 'Configuration of lab')).toBe(
+      [
+        '# Configuration of lab',
+        '',
+        '| field | type | required | default | secret | description |',
+        '| --- | --- | --- | --- | --- | --- |',
+        '| `baseUrl` | string (uri) | yes |  |  | Where the lab lives |',
+        '| `token` | string, 8 or more characters |  |  | yes |  |',
+        '| `mode` | "live" or "trial" |  | `"trial"` |  |  |',
+        '| `tenants` | array | yes |  |  |  |',
+        '| `tenants[].id` | integer, at least 1 | yes |  |  |  |',
+        '| `tenants[].key` | string | yes |  | yes | Its key \\| old |',
+        '| `headers` | object |  |  |  |  |',
+        '| `headers.*` | string |  |  | yes |  |',
+        '',
+        'A field that is not listed here is refused by its name.',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('does not tell the default of a secret', () => {
+    const page = configPageOf({ config: z.object({ token: secret(z.string()).default('hunter2') }) });
+    expect(page).toContain('`token`');
+    expect(page).not.toContain('hunter2');
+  });
+
+  it('shows the fields of every alternative, and ends for a schema within itself', () => {
+    const node: z.ZodType = z.object({
+      kind: z.literal('tree'),
+      get child() {
+        return node.optional();
+      },
+    });
+    const config = z.object({ auth: z.union([z.object({ kind: z.literal('none') }), node]) });
+    const page = configPageOf({ config });
+    expect(page).toContain('| `auth` | object |');
+    expect(page).toMatch(/`auth\.child\.kind`/);
+  });
+
+  it('says so when there is nothing to configure', () => {
+    expect(configPageOf(defineAdapter({ push: () => {} }))).toContain('takes no configuration');
+  });
+});

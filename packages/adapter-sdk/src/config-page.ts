@@ -1,0 +1,47 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { configSchemaOf } from './config-schema.ts';
+import { type ConfigField, fieldsOf } from './json-schema.ts';
+
+/**
+ * The configuration of an adapter as a page in Markdown: a table with path, type, whether it is required, default,
+ * whether it is secret, and description of each field, made from the same schema that validates.
+ *
+ * @param title the page's heading, such as `Configuration of billing`.
+ * @throws TypeError when the schema's library makes no JSON Schema; see {@link configSchemaOf}.
+ */
+export function configPageOf(
+  definition: { readonly config?: StandardSchemaV1 | undefined },
+  title = 'Configuration',
+): string {
+  const schema = configSchemaOf(definition);
+  if (schema === undefined) return `# ${title}\n\nThis adapter takes no configuration.\n`;
+  // That a list of objects holds objects is told by their fields.
+  const fields = fieldsOf(schema).filter(
+    ({ path, type, secret }) => secret || type !== 'object' || !/(\[\]|\*)$/.test(path),
+  );
+  const rows = [
+    ['field', 'type', 'required', 'default', 'secret', 'description'],
+    ['---', '---', '---', '---', '---', '---'],
+    ...fields.map(rowOf),
+  ];
+  const strict =
+    schema.additionalProperties === false ? '\nA field that is not listed here is refused by its name.\n' : '';
+  const table = rows.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+  return `# ${title}\n\n${table}${strict}`;
+}
+
+function rowOf({ path, type, required, default: preset, secret, description }: ConfigField): readonly string[] {
+  return [
+    `\`${cell(path)}\``,
+    cell(type),
+    required ? 'yes' : '',
+    // The default of a secret is a secret.
+    preset === undefined || secret ? '' : `\`${cell(JSON.stringify(preset))}\``,
+    secret ? 'yes' : '',
+    cell(description),
+  ];
+}
+
+function cell(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
+}

@@ -1,0 +1,224 @@
+import { generateKeyPairSync } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { decodeProtectedHeader, jwtVerify } from 'jose';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { externalSystem } from '../../test/external-system.ts';
+import { contextOf, poolFor } from '../../test/pools.ts';
+import { outcomeOf } from '../outcome-of.ts';
+import type { OAuthOptions } from './oauth.ts';
+
+type Answer = (response: ServerResponse, request: IncomingMessage) => unknown;
+
+const takes: Answer = (response) => response.end('taken');
+const gives =
+  (token = 'token-1', fields: object = { expires_in: 300 }): Answer =>
+  (response) =>
+    response.end(JSON.stringify({ access_token: token, token_type: 'Bearer', ...fields }));
+
+const counting = (answer: (n: number) => Answer): Answer => {
+  let n = 0;
+  return (response, request) => {
+    n += 1;
+    return answer(n)(response, request);
+  };
+};
+
+/** A system, its token endpoint, and a pool that uses both. */
+async function oauthPool(
+  answers: { readonly token?: Answer; readonly system?: Answer },
+  options: Partial<OAuthOptions> = { clientSecret: 'hunter2' },
+) {
+  const endpoint = await externalSystem(answers.token ?? gives());
+  const system = await externalSystem(answers.system ?? takes);
+  onTestFinished(async () => {
+    await endpoint[Symbol.asyncDispose]();
+    await system[Symbol.asyncDispose]();
+  });
+  const oauth = { tokenUrl: `${endpoint.baseUrl}/token?tenant=7`, clientId: 'hms:sync', ...options };
+  return { pool: poolFor(system.baseUrl, { oauth }), endpoint, system, oauth };
+}
+
+const form = (body: string | undefined) => Object.fromEntries(new URLSearchParams(body));
+
+describe('the request for a token', () => {
+  it('carries the secret in the authorization header, form-encoded, and what is asked for in the form', async () => {
+    const options = { clientSecret: 'hunter2:é', scope: 'a b', parameters: { audience: 'lab' } };
+    const { pool, endpoint, system } = await oauthPool({}, options);
+    expect(await pool.post('/sync', '{}', contextOf())).toBe('taken');
+    expect(endpoint.calls).toMatchObject([
+      {
+        method: 'POST',
+        path: '/token?tenant=7',
+        headers: {
+          authorization: `Basic ${btoa('hms%3Async:hunter2%3A%C3%A9')}`,
+          'content-type': 'application/x-www-form-urlencoded',
+        },
+      },
+    ]);
+    expect(form(endpoint.calls[0]?.body)).toEqual({ grant_type: 'client_credentials', scope: 'a b', audience: 'lab' });
+    expect(system.calls).toMatchObject([{ headers: { authorization: 'Bearer token-1' } }]);
+  });
+
+  it('carries the secret in the form when that is how the system wants it', async () => {
+    const { pool, endpoint } = await oauthPool({}, { clientSecret: 'hunter2', clientAuthentication: 'post' });
+    await pool.post('/sync', '{}', contextOf());
+    expect(form(endpoint.calls[0]?.body)).toMatchObject({ client_id: 'hms:sync', client_secret: 'hunter2' });
+    expect(endpoint.calls[0]?.headers).not.toHaveProperty('authorization');
+  });
+
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  it.each([
+    ['RS384', rsa, rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }), 'k-1'],
+    ['ES384', ec, JSON.stringify({ ...ec.privateKey.export({ format: 'jwk' }), kid: 'k-2' }), undefined],
+  ])('is signed by %s as SMART Backend Services asks', async (algorithm, { publicKey }, key, keyId) => {
+    const token = counting((n) => gives(`token-${n}`, { expires_in: 0.001 }));
+    const { pool, endpoint, oauth } = await oauthPool({ token }, { privateKey: String(key), keyId });
+    await pool.post('/sync', '{}', contextOf());
+    await vi.waitFor(async () => {
+      await pool.post('/sync', '{}', contextOf());
+      expect(endpoint.calls.length).toBeGreaterThan(1);
+    });
+    const ids = endpoint.calls.map(async ({ body }) => {
+      const fields = form(body);
+      expect(fields).toMatchObject({
+        grant_type: 'client_credentials',
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      });
+      const assertion = fields.client_assertion ?? '';
+      expect(decodeProtectedHeader(assertion)).toEqual({ alg: algorithm, typ: 'JWT', kid: keyId ?? 'k-2' });
+      const { payload } = await jwtVerify(assertion, publicKey, { audience: oauth.tokenUrl, issuer: 'hms:sync' });
+      expect(payload.sub).toBe('hms:sync');
+      expect(Number(payload.exp) - Date.now() / 1000).toBeLessThanOrEqual(300);
+      return payload.jti;
+    });
+    const known = await Promise.all(ids);
+    expect(new Set(known).size).toBe(known.length);
+  });
+});
+
+describe('a token', () => {
+  it('is asked for once, however many wait for it, and kept', async () => {
+    const asked = Promise.withResolvers<ServerResponse>();
+    const { pool, endpoint, system } = await oauthPool({ token: (response) => asked.resolve(response) });
+    const posts = Array.from({ length: 20 }, () => pool.post('/sync', '{}', contextOf()));
+    gives()(await asked.promise, {} as IncomingMessage);
+    await Promise.all(posts);
+    await pool.post('/sync', '{}', contextOf());
+    expect([endpoint.calls.length, system.calls.length]).toEqual([1, 21]);
+  });
+
+  it.each([
+    [300, 269_000, 271_000],
+    [20, 9_000, 11_000],
+  ])('that lives %i s is used for %i ms, and replaced at %i ms', async (life, usedMs, replacedMs) => {
+    const token = counting((n) => gives(`token-${n}`, { expires_in: life }));
+    const { pool, system } = await oauthPool({ token });
+    const begin = performance.now();
+    const clock = vi.spyOn(performance, 'now');
+    onTestFinished(() => clock.mockRestore());
+    for (const atMs of [0, usedMs, replacedMs]) {
+      clock.mockReturnValue(begin + atMs);
+      await pool.post('/sync', '{}', contextOf());
+    }
+    expect(system.calls.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer token-1',
+      'Bearer token-1',
+      'Bearer token-2',
+    ]);
+  });
+
+  it('that the system refuses is replaced once, and the request sent again', async () => {
+    const { pool, endpoint, system } = await oauthPool({
+      token: counting((n) => gives(`token-${n}`)),
+      system: (response, { headers }) =>
+        response.writeHead(headers.authorization === 'Bearer token-1' ? 401 : 200).end('taken'),
+    });
+    expect(await pool.post('/sync', '{"a":1}', contextOf())).toBe('taken');
+    expect(system.calls.map(({ body }) => body)).toEqual(['{"a":1}', '{"a":1}']);
+    expect(endpoint.calls).toHaveLength(2);
+  });
+
+  it('that the system refuses again is unauthorized', async () => {
+    const { pool, endpoint, system } = await oauthPool({ system: (response) => response.writeHead(401).end() });
+    await expect(pool.post('/sync', '{}', contextOf())).rejects.toMatchObject({ kind: 'unauthorized' });
+    expect([endpoint.calls.length, system.calls.length]).toEqual([2, 2]);
+  });
+});
+
+describe('a token endpoint', () => {
+  it.each<[number, object | string, Record<string, string>, object]>([
+    [400, { error: 'invalid_client' }, {}, { kind: 'unauthorized', code: 'OAUTH_INVALID_CLIENT' }],
+    [401, { error: 'invalid_client' }, {}, { kind: 'unauthorized', code: 'OAUTH_INVALID_CLIENT' }],
+    [401, 'no', {}, { kind: 'unauthorized', code: 'OAUTH_HTTP_401' }],
+    [400, { error: 'invalid_scope' }, {}, { kind: 'misconfigured', code: 'OAUTH_INVALID_SCOPE' }],
+    [400, 'no', {}, { kind: 'misconfigured', code: 'OAUTH_HTTP_400' }],
+    [404, '<html>', {}, { kind: 'misconfigured', code: 'OAUTH_HTTP_404' }],
+    [302, '', { location: 'https://evil.example' }, { kind: 'misconfigured', code: 'OAUTH_HTTP_302' }],
+    [200, '<html>', {}, { kind: 'misconfigured', code: 'OAUTH_NO_TOKEN' }],
+    [200, { access_token: 'a b' }, {}, { kind: 'misconfigured', code: 'OAUTH_NO_TOKEN' }],
+    [200, { access_token: 'ab', token_type: 'mac' }, {}, { kind: 'misconfigured', code: 'OAUTH_NO_TOKEN' }],
+    [429, '', { 'retry-after': '3' }, { kind: 'throttled', code: 'OAUTH_HTTP_429', retryAfterMs: 3000 }],
+    [503, '', { 'retry-after': '3' }, { kind: 'throttled', code: 'OAUTH_HTTP_503' }],
+    [503, '', {}, { kind: 'retryable', code: 'OAUTH_HTTP_503' }],
+    [500, '', {}, { kind: 'retryable', code: 'OAUTH_HTTP_500' }],
+  ])('that answers %i %j %j makes the outcome %j, and tells no secret', async (status, body, headers, expected) => {
+    const said = typeof body === 'string' ? body : JSON.stringify({ ...body, error_description: 'hunter2' });
+    const { pool, system } = await oauthPool({ token: (response) => response.writeHead(status, headers).end(said) });
+    const error: unknown = await pool.post('/sync', '{}', contextOf()).catch((thrown: unknown) => thrown);
+    expect(outcomeOf(error)).toMatchObject(expected);
+    expect(JSON.stringify(outcomeOf(error))).not.toMatch(/hunter2|evil\.example\//);
+    expect(system.calls).toEqual([]);
+  });
+
+  it('that resets is retryable, and is asked again by the next', async () => {
+    const { pool } = await oauthPool({
+      token: counting((n) => (n === 1 ? (response) => response.socket?.resetAndDestroy() : gives())),
+    });
+    await expect(pool.post('/sync', '{}', contextOf())).rejects.toMatchObject({ kind: 'retryable' });
+    expect(await pool.post('/sync', '{}', contextOf())).toBe('taken');
+  });
+
+  it('that hangs holds an attempt no longer than its signal', async () => {
+    const { pool, endpoint } = await oauthPool({ token: () => undefined });
+    const abort = new AbortController();
+    const post = pool.post('/sync', '{}', contextOf({ signal: abort.signal }));
+    await endpoint.called(1);
+    abort.abort();
+    await expect(post).rejects.toMatchObject({ kind: 'retryable', code: 'ABORTED' });
+  });
+
+  it('that refuses the client is told by check as credentials, not as reach', async () => {
+    const { pool } = await oauthPool({ token: (response) => response.writeHead(401).end() });
+    expect(await pool.check({ signal: new AbortController().signal })).toMatchObject([
+      { name: 'credentials', ok: false },
+    ]);
+  });
+});
+
+describe('options', () => {
+  const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const right = { tokenUrl: 'https://a.example/token', clientId: 'c', clientSecret: 'hunter2' };
+  it.each<[string, OAuthOptions]>([
+    ['oauth.tokenUrl', { ...right, tokenUrl: 'hunter2' }],
+    ['oauth.tokenUrl', { ...right, tokenUrl: 'https://a:hunter2@a.example/token' }],
+    ['oauth.tokenUrl', { ...right, tokenUrl: 'ftp://a.example/hunter2' }],
+    ['oauth.clientId', { ...right, clientId: '' }],
+    ['oauth.clientSecret', { ...right, clientSecret: '' }],
+    ['oauth.clientSecret', { tokenUrl: right.tokenUrl, clientId: 'c' }],
+    ['oauth.privateKey', { ...right, privateKey: 'hunter2' }],
+    ['oauth.privateKey', { ...right, clientSecret: undefined, privateKey: 'hunter2' }],
+    ['oauth.privateKey', { ...right, clientSecret: undefined, privateKey: '{"kty":"hunter2"}' }],
+    ['oauth.privateKey', { ...right, clientSecret: undefined, privateKey: String(weak) }],
+    ['oauth.privateKey', { ...right, clientSecret: undefined, privateKey: String(curve) }],
+  ])('are refused at %s, and nothing of them is repeated', (path, oauth) => {
+    const open = () => poolFor('https://billing.example', { oauth });
+    expect(open).toThrow(expect.objectContaining({ kind: 'misconfigured', path }));
+    expect(open).not.toThrow(/hunter2/);
+  });
+
+  it('are refused beside a token', () => {
+    expect(() => poolFor('https://a.example', { token: 't', oauth: right })).toThrow('give one of them');
+  });
+});

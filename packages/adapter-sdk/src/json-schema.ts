@@ -1,0 +1,157 @@
+import type { JsonSchema } from './config-schema.ts';
+
+/** One field of a configuration, as its JSON Schema tells it. */
+export interface ConfigField {
+  /** Such as `baseUrl`, `retries[].delay`, `headers.*`. Empty: the whole. */
+  readonly path: string;
+  /** What it is: `string (uri)`, `"a" or "b"`, `number, at least 1`. */
+  readonly type: string;
+  readonly required: boolean;
+  /** Undefined: none that the schema tells. */
+  readonly default: unknown;
+  readonly secret: boolean;
+  /** Empty: none. */
+  readonly description: string;
+}
+
+/** A schema within a schema, and how the way there is written. */
+interface Child {
+  readonly schema: JsonSchema;
+  readonly path: string;
+  readonly required: boolean;
+}
+
+/** Configurations are not this deep; a schema that refers to itself would be without end. */
+const DEPTH_MAX = 12;
+
+/** Every field below a schema, in the order in which it names them, those of all its alternatives among them. */
+export function fieldsOf(root: JsonSchema): readonly ConfigField[] {
+  const fields = new Map<string, ConfigField>();
+  const visit = (schema: JsonSchema, path: string, depth: number) => {
+    if (depth > DEPTH_MAX) return;
+    for (const alternative of alternativesOf(schema, root)) {
+      for (const child of childrenOf(alternative)) {
+        const at = child.path.startsWith('[') || path === '' ? `${path}${child.path}` : `${path}.${child.path}`;
+        const resolved = resolve(child.schema, root);
+        if (!fields.has(at)) fields.set(at, fieldOf(resolved, { path: at, required: child.required, root }));
+        visit(resolved, at, depth + 1);
+      }
+    }
+  };
+  visit(resolve(root, root), '', 0);
+  return [...fields.values()];
+}
+
+/** The values in a configuration that lie where its schema is marked as secret. */
+export function secretsIn(root: JsonSchema, config: unknown): readonly unknown[] {
+  const secrets: unknown[] = [];
+  const visit = (schema: JsonSchema, value: unknown, depth: number) => {
+    if (depth > DEPTH_MAX || value === undefined) return;
+    for (const alternative of alternativesOf(schema, root)) {
+      if (isSecret(alternative)) secrets.push(value);
+      for (const child of childrenOf(alternative)) {
+        for (const member of membersAt(value, child.path, alternative)) visit(child.schema, member, depth + 1);
+      }
+    }
+  };
+  visit(root, config, 0);
+  return secrets;
+}
+
+function membersAt(value: unknown, path: string, schema: JsonSchema): readonly unknown[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (path === '[]') return Array.isArray(value) ? value : [];
+  if (path !== '*') return [Reflect.get(value, path.replace(/^\[(\d+)\]$/, '$1'))];
+  const named = record(schema.properties) ?? {};
+  return Object.entries(value).flatMap(([name, member]) => (Object.hasOwn(named, name) ? [] : [member]));
+}
+
+/** The schema itself and every one that it combines, references followed. */
+function alternativesOf(schema: JsonSchema, root: JsonSchema, depth = 0): readonly JsonSchema[] {
+  if (depth > DEPTH_MAX) return [];
+  const here = resolve(schema, root);
+  const parts = ['anyOf', 'oneOf', 'allOf'].flatMap((word) => schemasIn(here[word]));
+  return [here, ...parts.flatMap((part) => alternativesOf(part, root, depth + 1))];
+}
+
+function childrenOf(schema: JsonSchema): readonly Child[] {
+  const required = Array.isArray(schema.required) ? schema.required : [];
+  const named = Object.entries(record(schema.properties) ?? {}).flatMap(([name, value]) => {
+    const child = record(value);
+    return child === undefined ? [] : [{ schema: child, path: name, required: required.includes(name) }];
+  });
+  const others = schemasIn([...Object.values(record(schema.patternProperties) ?? {}), schema.additionalProperties]);
+  const items = schemasIn([schema.items]);
+  return [
+    ...named,
+    ...others.map((child) => ({ schema: child, path: '*', required: false })),
+    ...schemasIn(schema.prefixItems).map((child, index) => ({ schema: child, path: `[${index}]`, required: true })),
+    ...items.map((child) => ({ schema: child, path: '[]', required: false })),
+  ];
+}
+
+function resolve(schema: JsonSchema, root: JsonSchema): JsonSchema {
+  const reference = schema.$ref;
+  if (typeof reference !== 'string' || !reference.startsWith('#')) return schema;
+  const names = reference.slice(1).split('/').filter(Boolean);
+  const target = names.reduce<JsonSchema | undefined>(
+    (at, name) => record(at?.[decodeURIComponent(name).replaceAll('~1', '/').replaceAll('~0', '~')]),
+    root,
+  );
+  // What stands beside a reference holds too: a secret mark may be there.
+  return target === undefined ? schema : { ...target, ...schema, $ref: undefined };
+}
+
+function fieldOf(
+  schema: JsonSchema,
+  { path, required, root }: { readonly path: string; readonly required: boolean; readonly root: JsonSchema },
+): ConfigField {
+  return {
+    path,
+    type: typeOf(schema, root),
+    required: required && schema.default === undefined,
+    default: schema.default,
+    secret: alternativesOf(schema, root).some(isSecret),
+    description: typeof schema.description === 'string' ? schema.description : '',
+  };
+}
+
+function typeOf(schema: JsonSchema, root: JsonSchema): string {
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (Array.isArray(schema.enum)) return schema.enum.map((value) => JSON.stringify(value)).join(' or ');
+  const alternatives = [...schemasIn(schema.anyOf), ...schemasIn(schema.oneOf)];
+  if (alternatives.length > 0) {
+    return [...new Set(alternatives.map((one) => typeOf(resolve(one, root), root)))].join(' or ');
+  }
+  const names = Array.isArray(schema.type) ? schema.type : [schema.type ?? 'any'];
+  const format = typeof schema.format === 'string' ? ` (${schema.format})` : '';
+  return [`${names.join(' or ')}${format}`, ...boundsOf(schema)].join(', ');
+}
+
+function boundsOf(schema: JsonSchema): readonly string[] {
+  const bound = (word: string, text: (value: number) => string) => {
+    const value = schema[word];
+    // zod tells the range of safe integers with every whole number, which says nothing.
+    return typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER ? [text(value)] : [];
+  };
+  return [
+    ...bound('minimum', (value) => `at least ${value}`),
+    ...bound('exclusiveMinimum', (value) => `more than ${value}`),
+    ...bound('maximum', (value) => `at most ${value}`),
+    ...bound('exclusiveMaximum', (value) => `less than ${value}`),
+    ...bound('minLength', (value) => `${value} or more characters`),
+    ...bound('maxLength', (value) => `${value} or fewer characters`),
+  ];
+}
+
+function isSecret(schema: JsonSchema): boolean {
+  return schema['x-secret'] === true;
+}
+
+function schemasIn(value: unknown): readonly JsonSchema[] {
+  return Array.isArray(value) ? value.map(record).filter((member) => member !== undefined) : [];
+}
+
+function record(value: unknown): JsonSchema | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonSchema) : undefined;
+}

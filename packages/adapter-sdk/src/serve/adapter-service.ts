@@ -1,0 +1,156 @@
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
+import {
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import {
+  type CheckRequest,
+  type CheckResponse,
+  CheckResponseSchema,
+  type ConfigureRequest,
+  type ConfigureResponse,
+  ConfigureResponseSchema,
+  type DeliverRequest,
+  type DeliverResponse,
+  type DescribeResponse,
+  DescribeResponseSchema,
+  type DrainRequest,
+  type DrainResponse,
+  DrainResponseSchema,
+} from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+import type { AdapterLog } from '../adapter-log.ts';
+import type { AdapterIdentity } from '../context.ts';
+import type { DefinedAdapter } from '../definition.ts';
+import { type AdapterHost, createAdapterHost, type Diagnostic } from '../host/host.ts';
+import { serveDeliverCall } from './deliver-call.ts';
+import type { LoadedAdapter } from './load-adapter.ts';
+import { RunningAttempts } from './running-attempts.ts';
+
+/** The protocol majors that this SDK serves. */
+export const PROTOCOLS: readonly number[] = [1];
+
+/** A hub that asks to drain without saying for how long waits as long as it would for an attempt. */
+const DRAIN_TIMEOUT_MS = 10_000;
+
+/** What the service works with. */
+export interface AdapterServiceOptions {
+  readonly adapter: AdapterIdentity;
+  /** The adapter's code, once it is loaded. Never rejects. */
+  readonly loading: Promise<LoadedAdapter>;
+  readonly log: AdapterLog;
+}
+
+/** hms.adapter.v1.AdapterService over a host: messages in and out, nothing else. */
+export class AdapterServer {
+  readonly #options: AdapterServiceOptions;
+  readonly #running = new RunningAttempts();
+  #host: AdapterHost | undefined;
+  #configured = false;
+  #configuring: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: AdapterServiceOptions) {
+    this.#options = options;
+  }
+
+  /** The rpcs, for a server of @grpc/grpc-js. */
+  get implementation(): UntypedServiceImplementation {
+    return {
+      Describe: unary(() => this.#describe()),
+      Configure: unary((request: ConfigureRequest) => this.#configure(request)),
+      Check: unary((_request: CheckRequest) => this.#check()),
+      Drain: unary((request: DrainRequest) => this.#drain(request)),
+      Deliver: (call: ServerDuplexStream<DeliverRequest, DeliverResponse>) => this.#deliver(call),
+    };
+  }
+
+  /** Closes the adapter once what it opens or works on has ended, or after 10 s. Never rejects. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#host?.close();
+    // What open() makes while it is being closed is closed too, and that must not be cut off.
+    await this.#configuring;
+  }
+
+  async #describe(): Promise<DescribeResponse> {
+    const { adapter, loading } = this.#options;
+    const loaded = await loading;
+    const identity = { ...adapter, protocols: [...PROTOCOLS] };
+    if (loaded.kind === 'failed') return create(DescribeResponseSchema, { ...identity, loadFailure: loaded.why });
+    const { definition } = loaded;
+    const { accepts, delivery, configSchema } = this.#hostOf(definition).description;
+    return create(DescribeResponseSchema, {
+      ...identity,
+      accepts: [...(accepts ?? [])],
+      capabilities: definition.check === undefined ? [] : ['check'],
+      configSchemaJson: configSchema === undefined ? '' : JSON.stringify(configSchema),
+      delivery: { concurrency: delivery.concurrency, timeout: durationFromMs(delivery.timeoutMs) },
+    });
+  }
+
+  async #configure({ configJson }: ConfigureRequest): Promise<ConfigureResponse> {
+    const loaded = await this.#options.loading;
+    if (loaded.kind === 'failed') return refused({ path: '', message: 'the adapter could not be loaded' });
+    if (this.#closed) return refused({ path: '', message: 'the adapter is closing' });
+    const config = parsed(configJson);
+    if (config === undefined) return refused({ path: '', message: 'config_json is no JSON document' });
+    const configuring = this.#hostOf(loaded.definition).configure(config.value);
+    this.#configuring = configuring;
+    const diagnostics = await configuring;
+    if (diagnostics.length === 0) this.#configured = true;
+    return refused(...diagnostics);
+  }
+
+  async #check(): Promise<CheckResponse> {
+    const results = (await this.#host?.check()) ?? [
+      { name: 'configuration', ok: false, message: 'the adapter has no valid configuration yet' },
+    ];
+    return create(CheckResponseSchema, { results: [...results] });
+  }
+
+  async #drain({ timeout }: DrainRequest): Promise<DrainResponse> {
+    const timeoutMs = timeout === undefined ? DRAIN_TIMEOUT_MS : durationMs(timeout);
+    return create(DrainResponseSchema, { unfinished: await this.#running.drain(timeoutMs) });
+  }
+
+  #deliver(call: ServerDuplexStream<DeliverRequest, DeliverResponse>): void {
+    if (this.#host !== undefined && this.#configured) {
+      serveDeliverCall({ call, host: this.#host, running: this.#running });
+      return;
+    }
+    call.emit('error', { code: status.FAILED_PRECONDITION, details: 'Configure the adapter before Deliver' });
+  }
+
+  #hostOf(definition: DefinedAdapter): AdapterHost {
+    const { adapter, log } = this.#options;
+    this.#host ??= createAdapterHost(definition, { adapter, log });
+    return this.#host;
+  }
+}
+
+function unary<Request, Response>(handle: (request: Request) => Promise<Response>) {
+  return ({ request }: ServerUnaryCall<Request, Response>, answer: sendUnaryData<Response>): void => {
+    handle(request).then(
+      (response) => answer(null, response),
+      // The host never rejects, so this is a fault of the SDK; its message could quote what adapter code gave it.
+      () => answer({ code: status.INTERNAL, details: 'the SDK could not answer' }),
+    );
+  };
+}
+
+function refused(...diagnostics: readonly Diagnostic[]): ConfigureResponse {
+  return create(ConfigureResponseSchema, { diagnostics: [...diagnostics] });
+}
+
+function parsed(json: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(json) };
+  } catch {
+    // Not quoted: it holds secrets.
+    return undefined;
+  }
+}

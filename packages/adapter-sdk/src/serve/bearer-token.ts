@@ -1,0 +1,38 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import {
+  type Metadata,
+  ResponderBuilder,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  ServerListenerBuilder,
+  status,
+} from '@grpc/grpc-js';
+
+/** Refuses every call that does not carry `authorization: Bearer <token>`. */
+export function requireBearerToken(token: string): ServerInterceptor {
+  const expected = digest(`Bearer ${token}`);
+  const isAuthorized = (metadata: Metadata): boolean => {
+    const [given] = metadata.get('authorization');
+    // Of digests, because only equal lengths can be compared in constant time.
+    return given !== undefined && timingSafeEqual(digest(String(given)), expected);
+  };
+  return (_method, call) =>
+    new ServerInterceptingCall(
+      call,
+      new ResponderBuilder()
+        .withStart((next) => {
+          const listener = new ServerListenerBuilder()
+            .withOnReceiveMetadata((metadata, pass) => {
+              if (isAuthorized(metadata)) pass(metadata);
+              else call.sendStatus({ code: status.UNAUTHENTICATED, details: 'send the token of this adapter' });
+            })
+            .build();
+          next(listener);
+        })
+        .build(),
+    );
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

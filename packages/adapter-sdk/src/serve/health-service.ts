@@ -1,0 +1,46 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import {
+  type HealthCheckRequest,
+  type HealthCheckResponse,
+  HealthCheckResponseSchema,
+  type HealthListRequest,
+  type HealthListResponse,
+  HealthListResponseSchema,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+} from '@hms-sync/proto/health/v1/health';
+
+/** The one service that an adapter process serves, by the name that probes ask for; "" is the whole process. */
+const SERVICES = ['', 'hms.adapter.v1.AdapterService'];
+
+/**
+ * grpc.health.v1.Health of an adapter process: it serves while it answers. Whether its external system is well is told
+ * by Check and by the outcomes, so that a probe never restarts a process for somebody else's outage.
+ */
+export function createHealthService(): UntypedServiceImplementation {
+  const serving = create(HealthCheckResponseSchema, { status: ServingStatus.SERVING });
+  const unknown = create(HealthCheckResponseSchema, { status: ServingStatus.SERVICE_UNKNOWN });
+  return {
+    Check(
+      { request }: ServerUnaryCall<HealthCheckRequest, HealthCheckResponse>,
+      answer: sendUnaryData<HealthCheckResponse>,
+    ) {
+      if (SERVICES.includes(request.service)) answer(null, serving);
+      else answer({ code: status.NOT_FOUND, details: `there is no service "${request.service}"` });
+    },
+    List(_call: ServerUnaryCall<HealthListRequest, HealthListResponse>, answer: sendUnaryData<HealthListResponse>) {
+      const statuses = Object.fromEntries(SERVICES.map((service) => [service, serving]));
+      answer(null, create(HealthListResponseSchema, { statuses }));
+    },
+    Watch(call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>) {
+      // It stays as it is until the process ends, and then the stream does too.
+      call.write(SERVICES.includes(call.request.service) ? serving : unknown);
+    },
+  };
+}

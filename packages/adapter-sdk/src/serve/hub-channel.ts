@@ -1,0 +1,48 @@
+import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { AdapterLog, LogFields } from '../adapter-log.ts';
+
+/** The pipe on which a process tells its hub things: one JSON document a line. */
+const RECORDS_FD = 3;
+/** The pipe that nobody writes to: it ends when the hub does, however that came. */
+const LIFELINE_FD = 4;
+
+/** What a process tells the hub that started it, beside the protocol. */
+export type ProcessRecord =
+  /** The socket takes connections now. */
+  | { readonly kind: 'listening' }
+  /** The adapter logged something. */
+  | {
+      readonly kind: 'log';
+      readonly level: keyof AdapterLog;
+      readonly message: string;
+      readonly fields?: LogFields | undefined;
+    }
+  /** Adapter code threw outside of an attempt, and the process ends. */
+  | { readonly kind: 'uncaught'; readonly error: string; readonly at: readonly string[] };
+
+/** Tells the hub. Synchronous, so that last words are not lost; a hub that reads slowly slows the adapter down. */
+export function tellHub(record: ProcessRecord): void {
+  try {
+    writeSync(RECORDS_FD, `${JSON.stringify(record)}\n`);
+  } catch {
+    // The hub is gone, or adapter code closed the pipe: the lifeline ends the process for the one, nothing for the other.
+  }
+}
+
+/** The adapter's log, on its way to the hub's. */
+export function createHubLog(): AdapterLog {
+  const writer = (level: keyof AdapterLog) => (message: string, fields?: LogFields) => {
+    tellHub({ kind: 'log', level, message, fields });
+  };
+  return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') };
+}
+
+/** Calls back when the hub is gone. */
+export function onHubGone(callback: () => void): void {
+  const lifeline = new Socket({ fd: LIFELINE_FD, readable: true, writable: false });
+  lifeline.on('close', callback);
+  // A broken lifeline closes, too.
+  lifeline.on('error', () => undefined);
+  lifeline.resume();
+}

@@ -1,0 +1,45 @@
+import { types } from 'node:util';
+import { cutToLength } from '../bounded-text.ts';
+import { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
+import { withinTime } from '../host/time-bound.ts';
+import { nameOf, peek } from '../outcome-of.ts';
+
+/** What the contract has room for (DescribeResponse.load_failure). The hub cuts it to a line after it took secrets out. */
+const FAILURE_MAX_CHARACTERS = 8_192;
+
+/** An adapter's definition, or a function that imports its module, whose default export is the definition. */
+export type AdapterSource = DefinedAdapter | (() => Promise<unknown>);
+
+/** An adapter's code, or why there is none. */
+export type LoadedAdapter =
+  | { readonly kind: 'loaded'; readonly definition: DefinedAdapter }
+  | { readonly kind: 'failed'; readonly why: string };
+
+/** What loading works with. */
+export interface LoadOptions {
+  /** How long importing may take. */
+  readonly timeoutMs: number;
+  /** Where the default export comes from, for the message when it is no definition. */
+  readonly name: string;
+}
+
+/** Runs an adapter's module. Never rejects: whatever it throws becomes the reason. */
+export async function loadAdapter(source: AdapterSource, { timeoutMs, name }: LoadOptions): Promise<LoadedAdapter> {
+  if (typeof source !== 'function') return { kind: 'loaded', definition: source };
+  try {
+    const loaded = await withinTime(timeoutMs, source);
+    if (loaded.late) return { kind: 'failed', why: `it did not finish importing within ${timeoutMs} ms` };
+    const definition = peek(loaded.result, 'default');
+    if (isAdapterDefinition(definition)) return { kind: 'loaded', definition };
+    return { kind: 'failed', why: `the default export of ${name} is not made by defineAdapter` };
+  } catch (thrown) {
+    return { kind: 'failed', why: whyOf(thrown) };
+  }
+}
+
+/** At import there is no event yet whose payload the message could hold, and its author needs it. */
+function whyOf(thrown: unknown): string {
+  const message = types.isNativeError(thrown) ? peek(thrown, 'message') : undefined;
+  const what = typeof message === 'string' ? `${nameOf(thrown)}: ${message}` : `it threw ${nameOf(thrown)}`;
+  return cutToLength(what, FAILURE_MAX_CHARACTERS);
+}

@@ -1,0 +1,31 @@
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  OutcomeKind,
+  type Outcome as OutcomeMessage,
+  OutcomeSchema,
+} from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+import type { FailureKind, Outcome } from '../outcome.ts';
+
+const kinds: Readonly<Record<FailureKind, OutcomeKind>> = {
+  retryable: OutcomeKind.RETRYABLE,
+  throttled: OutcomeKind.THROTTLED,
+  permanent: OutcomeKind.PERMANENT,
+  misconfigured: OutcomeKind.MISCONFIGURED,
+  unauthorized: OutcomeKind.UNAUTHORIZED,
+};
+
+/** An outcome as the contract tells it. `ref` names the attempt on its stream. */
+export function outcomeMessage(ref: bigint, outcome: Outcome): OutcomeMessage {
+  if (outcome.kind === 'delivered') {
+    return create(OutcomeSchema, { ref, kind: OutcomeKind.DELIVERED, receipt: outcome.receipt });
+  }
+  const message = create(OutcomeSchema, {
+    ref,
+    kind: kinds[outcome.kind],
+    code: outcome.code,
+    message: outcome.message,
+  });
+  if ('retryAfterMs' in outcome) message.retryAfter = durationFromMs(outcome.retryAfterMs);
+  return message;
+}

@@ -1,0 +1,45 @@
+import type { DeliveryAttempt } from '../delivery.ts';
+import type { AdapterHost } from '../host/host.ts';
+import type { Outcome } from '../outcome.ts';
+
+const draining: Outcome = {
+  kind: 'retryable',
+  code: 'DRAINING',
+  message: 'the adapter finishes what it has and takes nothing new',
+};
+
+/** Every attempt that adapter code works on, over all streams: what Drain waits for. */
+export class RunningAttempts {
+  #count = 0;
+  #draining = false;
+  #onIdle: () => void = () => undefined;
+
+  /** How many run now. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Makes one attempt. Never rejects. */
+  async run(host: AdapterHost, attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+    if (this.#draining) return draining;
+    this.#count += 1;
+    try {
+      return await host.deliver(attempt, signal);
+    } finally {
+      this.#count -= 1;
+      if (this.#count === 0) this.#onIdle();
+    }
+  }
+
+  /** Takes nothing new from now on; resolves when nothing runs, or after the time, with what is left. */
+  async drain(timeoutMs: number): Promise<number> {
+    this.#draining = true;
+    if (this.#count === 0) return 0;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle = resolve;
+    const timer = setTimeout(resolve, timeoutMs);
+    await promise;
+    clearTimeout(timer);
+    return this.#count;
+  }
+}

@@ -1,0 +1,233 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { grpcServiceDefinition } from '@hms-sync/proto/grpc';
+import { Health, type HealthCheckResponse } from '@hms-sync/proto/health/v1/health';
+import {
+  AdapterService,
+  type ConfigureResponse,
+  DeliverRequestSchema,
+  type DeliverResponse,
+  type DescribeResponse,
+  type DrainResponse,
+  OutcomeKind,
+} from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { Permanent } from '../adapter-error.ts';
+import { defineAdapter } from '../definition.ts';
+import { secret } from '../secret.ts';
+import { type AdapterSource, serveAdapter } from './serve.ts';
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Serves an adapter, and calls it as a hub in any language would. */
+async function serve(source: AdapterSource) {
+  const served = await serveAdapter(source, {
+    adapter: { id: 'lab', version: '1.2.3' },
+    listen: { host: '127.0.0.1', port: 0 },
+    log: silent,
+    loadTimeoutMs: 500,
+  });
+  const client = new Client(served.address, credentials.createInsecure());
+  onTestFinished(async () => {
+    client.close();
+    await served.close();
+  });
+  const methods = { ...grpcServiceDefinition(AdapterService), ...grpcServiceDefinition(Health) };
+  const method = (name: string) => {
+    const found = methods[name];
+    if (found === undefined) throw new Error(`there is no rpc ${name}`);
+    return found;
+  };
+  function call<Response>(name: string, request: Record<string, unknown> = {}): Promise<Response> {
+    const { path, requestSerialize, responseDeserialize } = method(name);
+    const service = [AdapterService, Health].find(({ typeName }) => path.startsWith(`/${typeName}/`));
+    const input = service?.methods.find((known) => known.name === name)?.input;
+    if (input === undefined) throw new Error(`there is no rpc ${name}`);
+    return new Promise((resolve, reject) => {
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, create(input, request), (error, answer) => {
+        if (error !== null) reject(error);
+        else resolve(answer as Response);
+      });
+    });
+  }
+  function deliver() {
+    const { path, requestSerialize, responseDeserialize } = method('Deliver');
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    const answers: DeliverResponse[] = [];
+    let onAnswer = () => {};
+    stream.on('data', (answer: DeliverResponse) => {
+      answers.push(answer);
+      onAnswer();
+    });
+    const failed = new Promise<ServiceError>((resolve) => stream.on('error', resolve));
+    return {
+      send: (request: MessageInitShape<typeof DeliverRequestSchema>) =>
+        stream.write(create(DeliverRequestSchema, request)),
+      next: async () => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        onAnswer = resolve;
+        if (answers.length === 0) await promise;
+        return answers.shift() as DeliverResponse;
+      },
+      failed,
+      cancel: () => stream.cancel(),
+    };
+  }
+  return { served, call, deliver };
+}
+
+const delivery = (ref: bigint, key = '') => ({
+  ref,
+  event: { id: `event-${ref}`, type: 'ProcessUpdated', key },
+  idempotencyKey: `event-${ref}:lab`,
+  attempt: 1,
+  timeout: durationFromMs(10_000),
+});
+
+/** Waits for an abort with the key `wait`, refuses `bad`, and delivers everything else. */
+const lab = defineAdapter({
+  push: (event, { signal }) => {
+    if (event.key === 'bad') throw new Permanent('no', { code: 'BAD' });
+    if (event.key !== 'wait') return event.id;
+    return new Promise<string>((resolve) => signal.addEventListener('abort', () => resolve('aborted')));
+  },
+});
+
+describe('Describe', () => {
+  it('tells who the adapter is, what it takes and how, and its configuration', async () => {
+    const { call } = await serve(
+      defineAdapter({
+        accepts: ['ProcessUpdated'],
+        config: z.strictObject({ token: secret(z.string()) }),
+        delivery: { concurrency: 3, timeoutMs: 700 },
+        check: () => [],
+        push: () => undefined,
+      }),
+    );
+    const described = await call<DescribeResponse>('Describe', { protocols: [1] });
+    expect(described).toMatchObject({
+      id: 'lab',
+      version: '1.2.3',
+      protocols: [1],
+      accepts: ['ProcessUpdated'],
+      capabilities: ['check'],
+      delivery: { concurrency: 3, timeout: durationFromMs(700) },
+      loadFailure: '',
+    });
+    expect(JSON.parse(described.configSchemaJson)).toMatchObject({ properties: { token: { type: 'string' } } });
+  });
+
+  it.each([
+    ['throws', () => Promise.reject(new Error('no license')), 'Error: no license'],
+    ['throws null', () => Promise.reject(null), 'it threw null'],
+    ['exports no definition', async () => ({ default: {} }), 'the default export of lab is not made by defineAdapter'],
+    ['never finishes', () => new Promise(() => {}), 'it did not finish importing within 500 ms'],
+  ])('tells why a module could not be loaded that %s, and Configure refuses', async (_what, source, why) => {
+    const { call } = await serve(source);
+    expect(await call<DescribeResponse>('Describe')).toMatchObject({ id: 'lab', protocols: [1], loadFailure: why });
+    const { diagnostics } = await call<ConfigureResponse>('Configure', { configJson: '{}' });
+    expect(diagnostics).toMatchObject([{ path: '', message: 'the adapter could not be loaded' }]);
+  });
+});
+
+describe('Configure', () => {
+  it('names the path of each wrong field, and Deliver is refused as long as there is one', async () => {
+    const { call, deliver } = await serve(
+      defineAdapter({ config: z.strictObject({ url: z.url() }), push: () => undefined }),
+    );
+    const { diagnostics } = await call<ConfigureResponse>('Configure', { configJson: '{"url":"hunter2"}' });
+    expect(diagnostics).toMatchObject([{ path: 'url' }]);
+    expect(JSON.stringify(diagnostics)).not.toContain('hunter2');
+    expect(await deliver().failed).toMatchObject({ code: status.FAILED_PRECONDITION });
+    expect(await call<ConfigureResponse>('Configure', { configJson: '{"url":"http://x"}' })).toMatchObject({
+      diagnostics: [],
+    });
+  });
+
+  it('refuses what is no JSON without quoting it', async () => {
+    const { call } = await serve(lab);
+    const { diagnostics } = await call<ConfigureResponse>('Configure', { configJson: 'hunter2' });
+    expect(diagnostics).toMatchObject([{ path: '', message: 'config_json is no JSON document' }]);
+  });
+});
+
+describe('Deliver', () => {
+  it('gives credit first, then one outcome for each delivery, those of one turn in one message, with their credit', async () => {
+    const { call, deliver } = await serve(lab);
+    await call('Configure', { configJson: '{}' });
+    const stream = deliver();
+    expect(await stream.next()).toMatchObject({ outcomes: [], credit: 2_048 });
+    stream.send({ deliveries: [delivery(1n), delivery(2n, 'bad'), delivery(3n)] });
+    const { outcomes, credit } = await stream.next();
+    expect(credit).toBe(3);
+    expect(outcomes.toSorted((a, b) => Number(a.ref - b.ref))).toMatchObject([
+      { ref: 1n, kind: OutcomeKind.DELIVERED, receipt: 'event-1' },
+      { ref: 2n, kind: OutcomeKind.PERMANENT, code: 'BAD', message: 'no' },
+      { ref: 3n, kind: OutcomeKind.DELIVERED, receipt: 'event-3' },
+    ]);
+  });
+
+  it('aborts the attempts that are named, and answers for them all the same', async () => {
+    const { call, deliver } = await serve(lab);
+    await call('Configure', { configJson: '{}' });
+    const stream = deliver();
+    await stream.next();
+    stream.send({ deliveries: [delivery(1n, 'wait')] });
+    stream.send({ aborted: [1n, 99n] });
+    expect((await stream.next()).outcomes).toMatchObject([{ ref: 1n, receipt: 'aborted' }]);
+  });
+
+  it('aborts everything of a caller that is gone', async () => {
+    const aborted = Promise.withResolvers<void>();
+    const { call, deliver } = await serve(
+      defineAdapter({
+        push: (_event, { signal }) =>
+          new Promise<void>((resolve) => {
+            signal.addEventListener('abort', () => {
+              aborted.resolve();
+              resolve();
+            });
+            begun.resolve();
+          }),
+      }),
+    );
+    const begun = Promise.withResolvers<void>();
+    await call('Configure', { configJson: '{}' });
+    const stream = deliver();
+    stream.send({ deliveries: [delivery(1n)] });
+    await begun.promise;
+    stream.cancel();
+    await aborted.promise;
+    expect(await stream.failed).toMatchObject({ code: status.CANCELLED });
+  });
+});
+
+describe('Drain', () => {
+  it('lets finish what runs, takes nothing new, and tells what is left after its time', async () => {
+    const { call, deliver } = await serve(lab);
+    await call('Configure', { configJson: '{}' });
+    const stream = deliver();
+    await stream.next();
+    stream.send({ deliveries: [delivery(1n, 'wait'), delivery(2n)] });
+    await stream.next();
+    expect(await call<DrainResponse>('Drain', { timeout: durationFromMs(20) })).toMatchObject({ unfinished: 1 });
+    stream.send({ deliveries: [delivery(3n)] });
+    expect((await stream.next()).outcomes).toMatchObject([{ ref: 3n, kind: OutcomeKind.RETRYABLE, code: 'DRAINING' }]);
+    const draining = call<DrainResponse>('Drain', { timeout: durationFromMs(10_000) });
+    stream.send({ aborted: [1n] });
+    expect(await draining).toMatchObject({ unfinished: 0 });
+  });
+});
+
+describe('grpc.health.v1', () => {
+  it('serves the process and its service, and knows no other', async () => {
+    const { call } = await serve(lab);
+    for (const service of ['', 'hms.adapter.v1.AdapterService']) {
+      expect(await call<HealthCheckResponse>('Check', { service })).toMatchObject({ status: 1 });
+    }
+    expect(await call('List')).toMatchObject({ statuses: { '': { status: 1 } } });
+    await expect(call('Check', { service: 'elsewhere' })).rejects.toMatchObject({ code: status.NOT_FOUND });
+  });
+});

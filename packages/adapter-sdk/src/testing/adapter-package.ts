@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
+import { entryFile } from './entry-file.ts';
+
+/** A package on disk: its package.json as it stands, which may be wrong. */
+export interface AdapterPackage {
+  readonly folder: string;
+  readonly packageJson: Readonly<Record<string, unknown>>;
+  /** The part of package.json that says what adapter this is; empty when there is none. */
+  readonly manifest: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Finds the package that a file belongs to, or that lies in a folder.
+ *
+ * @param place a folder, or the URL of a file: `import.meta.url`.
+ * @throws Error when there is no package.json there or above, or it is not JSON.
+ */
+export async function findPackage(place: string): Promise<AdapterPackage> {
+  const start = place.startsWith('file:') ? dirname(fileURLToPath(place)) : place;
+  for (let folder = start; ; folder = dirname(folder)) {
+    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => undefined);
+    if (text !== undefined) {
+      const packageJson = record(JSON.parse(text));
+      return { folder, packageJson, manifest: record(packageJson.hmsSync) };
+    }
+    if (dirname(folder) === folder) throw new Error(`there is no package.json in ${start} or above`);
+  }
+}
+
+/** Runs the adapter's code: imports what its manifest names. @throws whatever that throws, or Error when it is no adapter. */
+export async function importDefinition(found: AdapterPackage): Promise<DefinedAdapter> {
+  const file = entryFile(found);
+  const module: unknown = await import(pathToFileURL(join(found.folder, file)).href);
+  const definition = record(module).default;
+  if (isAdapterDefinition(definition)) return definition;
+  throw new Error(`the default export of ${file} is not made by defineAdapter`);
+}
+
+/** A value's members; none when it has none. */
+export function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}

@@ -1,0 +1,69 @@
+import type { Outcome, OutcomeKind } from '../../outcome.ts';
+import { type Check, must } from '../check.ts';
+import type { StandInAnswer } from '../kit.ts';
+import type { Trial } from '../trial.ts';
+
+const RETRY_AFTER_S = 7;
+
+/** 429: the system asks for less. */
+export const throttling: Check = {
+  name: 'throttling',
+  title: '429 is throttled, for as long as Retry-After says',
+  run: async (trial) => {
+    const answer = { status: 429, headers: { 'retry-after': String(RETRY_AFTER_S) } };
+    const outcome = await outcomeOf(trial, answer, ['throttled'], 'Throttled(message, { retryAfterMs })');
+    const waitMs = outcome.kind === 'throttled' ? outcome.retryAfterMs : 0;
+    must(
+      waitMs > (RETRY_AFTER_S - 1) * 1000 && waitMs <= (RETRY_AFTER_S + 1) * 1000,
+      `Retry-After: ${RETRY_AFTER_S} became ${waitMs} ms`,
+      'hand the seconds of Retry-After on as retryAfterMs, in milliseconds',
+    );
+  },
+};
+
+/** 5xx: the system has a fault that will pass. */
+export const serverFailure: Check = {
+  name: 'server-failure',
+  title: '500, 502 and 503 are retried',
+  run: async (trial) => {
+    for (const status of [500, 502, 503]) await outcomeOf(trial, { status }, ['retryable'], 'Retryable');
+  },
+};
+
+/** 400, 422: this event will never be taken. */
+export const refusal: Check = {
+  name: 'refusal',
+  title: '400 and 422 are permanent',
+  run: async (trial) => {
+    for (const status of [400, 422]) await outcomeOf(trial, { status }, ['permanent'], 'Permanent');
+  },
+};
+
+/** 401, 403: no event will be taken until a person acts. */
+export const credentials: Check = {
+  name: 'credentials',
+  title: '401 and 403 stop the lane until a person replaces the credential',
+  run: async (trial) => {
+    for (const status of [401, 403]) {
+      await outcomeOf(trial, { status }, ['unauthorized', 'misconfigured'], 'Unauthorized');
+    }
+  },
+};
+
+async function outcomeOf(
+  trial: Trial,
+  answer: StandInAnswer,
+  kinds: readonly OutcomeKind[],
+  error: string,
+): Promise<Outcome> {
+  const target = await trial.ready();
+  trial.standIn.behave({ kind: 'answer', answer });
+  const outcome = await trial.deliver(target);
+  trial.standIn.behaveWell();
+  must(
+    kinds.includes(outcome.kind),
+    `HTTP ${answer.status} was ${outcome.kind}`,
+    `throw ${error}, as pool.post of the SDK does`,
+  );
+  return outcome;
+}

@@ -1,0 +1,63 @@
+import type { Outcome } from '../../outcome.ts';
+import { type Check, must } from '../check.ts';
+
+/** As many as a lane may hand over in one turn, a few times the usual concurrency. */
+const TOGETHER = 20;
+
+/** One outcome for each event, also when many come at once. */
+export const oneOutcome: Check = {
+  name: 'one-outcome',
+  title: 'each of many events at once gets exactly one outcome, and its own idempotency key',
+  run: async (trial) => {
+    const target = await trial.ready();
+    const attempts = Array.from({ length: TOGETHER }, () => trial.attempt());
+    const outcomes = await Promise.all(attempts.map((attempt) => trial.deliver(target, attempt)));
+    const [breach] = target.breaches();
+    must(breach === undefined, String(breach), 'answer every delivery with exactly one outcome, within its bounds');
+    for (const outcome of outcomes) mustBeDelivered(outcome, `one of ${TOGETHER} events at once`);
+    for (const [id, requests] of trial.standIn.effects) {
+      const bodies = new Set(requests.map(({ body }) => body));
+      must(
+        bodies.size <= 1,
+        `different events were sent with the same identity (${id.split(' ', 1)}), so the system would drop all but one`,
+        'send context.idempotencyKey, which is different for each event',
+      );
+    }
+  },
+};
+
+/** Delivered again, which happens after a crash, it takes effect once. */
+export const duplicate: Check = {
+  name: 'duplicate',
+  title: 'an event that is delivered twice has one effect',
+  run: async (trial) => {
+    const target = await trial.ready();
+    const first = trial.attempt();
+    mustBeDelivered(await trial.deliver(target, first), 'an event');
+    must(
+      trial.standIn.effects.size > 0,
+      'an event was delivered, and the system was told nothing',
+      'wait for the answer of the system before push returns; if it does take the event, name where in verify.json',
+    );
+    const again = { ...first, attempt: 2, redelivered: true };
+    mustBeDelivered(await trial.deliver(target, again), 'an event that was delivered before');
+    const { effects } = trial.standIn;
+    must(
+      effects.size === 1,
+      `an event that was delivered twice had ${effects.size} effects`,
+      'send context.idempotencyKey (as Idempotency-Key, or where idempotency of verify.json says), or write by PUT to ' +
+        'an address made of the event; for a system that knows neither: when context.redelivered, GET by an id that ' +
+        'was written, and write only what is not there',
+    );
+  },
+};
+
+export function mustBeDelivered(outcome: Outcome, what: string): void {
+  if (outcome.kind === 'delivered') return;
+  const { kind, code, message } = outcome;
+  must(
+    false,
+    `${what} was ${kind} (${code}: ${message})`,
+    'the stand-in took it; see answer and events in verify.json',
+  );
+}

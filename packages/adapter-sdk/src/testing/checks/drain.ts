@@ -1,0 +1,37 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Check, must } from '../check.ts';
+
+const TOGETHER = 8;
+const DRAIN_MS = 5_000;
+
+/** An adapter is drained at each upgrade and each stop of the hub. */
+export const drain: Check = {
+  name: 'drain',
+  title: 'drain loses nothing: what is in flight ends, and what is delivered took effect',
+  run: async (trial) => {
+    const target = await trial.ready();
+    const release = Promise.withResolvers<void>();
+    trial.standIn.behave({ kind: 'hold', until: release.promise });
+    const attempts = Array.from({ length: TOGETHER }, () => trial.attempt());
+    const outcomes = attempts.map((attempt) => trial.deliver(target, attempt));
+    must(await trial.standIn.wrote(1, DRAIN_MS), 'the system was not asked for the events', 'ask it in push');
+    // Time for those that may go together to do so; an adapter that asks one after the other is fine too.
+    await trial.standIn.wrote(TOGETHER, 200);
+    const drained = target.drain(DRAIN_MS);
+    await delay(50);
+    release.resolve();
+    const unfinished = await drained;
+    must(unfinished === 0, `drain left ${unfinished} of ${TOGETHER} deliveries`, 'let what is in flight end');
+    const settled = await Promise.all(outcomes);
+    const delivered = attempts.filter((_attempt, index) => settled[index]?.kind === 'delivered');
+    const told = JSON.stringify([...trial.standIn.effects.values()]);
+    const lost = delivered.filter(({ event, idempotencyKey }) =>
+      [event.id, event.key, idempotencyKey].every((name) => !told.includes(name)),
+    );
+    must(
+      lost.length === 0,
+      `${lost.length} of ${TOGETHER} deliveries were told to be delivered, and never reached the system`,
+      'return from push only when the system has answered; keep nothing for later',
+    );
+  },
+};

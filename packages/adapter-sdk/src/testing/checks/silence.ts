@@ -1,0 +1,69 @@
+import { withinTime } from '../../host/time-bound.ts';
+import { type Check, must } from '../check.ts';
+import { mustBeDelivered } from './delivering.ts';
+
+/** How long the attempt is given. */
+const DEADLINE_MS = 250;
+/** From the abort to the outcome: far more than any code needs on a busy machine, less than a person waits. */
+const GRACE_MS = 2_000;
+
+/** A connection that breaks. */
+export const reset: Check = {
+  name: 'reset',
+  title: 'a connection that is reset is retried',
+  run: async (trial) => {
+    const target = await trial.ready();
+    trial.standIn.behave({ kind: 'reset' });
+    const outcome = await trial.deliver(target);
+    must(outcome.kind === 'retryable', `a reset connection was ${outcome.kind}`, 'throw Retryable: nobody knows');
+    trial.standIn.behaveWell();
+    mustBeDelivered(await trial.deliver(target), 'the event after a reset connection');
+  },
+};
+
+/** A system that takes the request and says nothing. */
+export const hang: Check = {
+  name: 'hang',
+  title: 'a system that does not answer is given up at the deadline, and retried',
+  run: async (trial) => {
+    const target = await trial.ready();
+    trial.standIn.behave({ kind: 'hang' });
+    const outcome = await trial.deliver(target, trial.attempt({ timeoutMs: DEADLINE_MS }), {
+      signal: AbortSignal.timeout(DEADLINE_MS),
+      withinMs: DEADLINE_MS + GRACE_MS,
+    });
+    must(
+      outcome.kind === 'retryable',
+      `an attempt whose time was over was ${outcome.kind}`,
+      'let the abort be thrown, or throw Retryable: it may have taken effect',
+    );
+  },
+};
+
+/** The hub stops, or the time is over: what runs is asked to end. */
+export const abort: Check = {
+  name: 'abort',
+  title: 'an attempt ends when its signal aborts, and its request with it',
+  run: async (trial) => {
+    const target = await trial.ready();
+    trial.standIn.behave({ kind: 'hang' });
+    const controller = new AbortController();
+    const outcome = trial.deliver(target, trial.attempt(), { signal: controller.signal });
+    const asked = await trial.standIn.wrote(1, GRACE_MS);
+    must(asked, 'the system was not asked for the event', 'ask it in push');
+    controller.abort();
+    const ended = await withinTime(GRACE_MS, () => outcome);
+    must(
+      !ended.late,
+      `push had not settled ${GRACE_MS} ms after its signal aborted`,
+      'hand context.signal to whatever is waited for',
+    );
+    const settled = ended.result;
+    must(settled.kind === 'retryable', `an aborted attempt was ${settled.kind}`, 'let the abort be thrown');
+    must(
+      await trial.standIn.brokeOff(1, GRACE_MS),
+      'the request of an aborted attempt went on',
+      'hand context.signal to the request itself',
+    );
+  },
+};

@@ -1,0 +1,54 @@
+import type { Check } from './check.ts';
+import { CheckFailure } from './check.ts';
+import { configuration } from './checks/configuration.ts';
+import { checks } from './checks.ts';
+import { Trial, type TrialOptions } from './trial.ts';
+
+/** What a check came to. */
+export type Verdict = {
+  /** A short word for programs. */
+  readonly check: string;
+  /** What holds when it passes. */
+  readonly title: string;
+} & (
+  | { readonly kind: 'passed'; readonly tookMs: number /** What of it could not be seen. */; readonly note?: string }
+  | { readonly kind: 'failed'; readonly tookMs: number /** What was seen, and what to do. */; readonly why: string }
+  | { readonly kind: 'not seen'; readonly why: string }
+);
+
+/** Runs the checks one after the other and tells each verdict as it falls. Never throws for what an adapter does. */
+export async function* verify(
+  options: TrialOptions,
+  chosen: readonly Check[] = checks,
+): AsyncGenerator<Verdict, void, void> {
+  let useless: string | undefined;
+  for (const check of chosen) {
+    const { name, title } = check;
+    const blind = useless ?? check.blind?.(options.subject);
+    if (blind !== undefined) {
+      yield { kind: 'not seen', check: name, title, why: blind };
+      continue;
+    }
+    const begin = performance.now();
+    const why = await runCheck(check, options).then(
+      () => undefined,
+      (error: unknown) => (error instanceof CheckFailure ? error.message : unexpected(error)),
+    );
+    const tookMs = Math.round(performance.now() - begin);
+    // Every other check would say the same again.
+    if (why !== undefined && check === configuration) useless = 'it needs an adapter that takes its configuration';
+    const note = check.partly?.(options.subject);
+    if (why !== undefined) yield { kind: 'failed', check: name, title, tookMs, why };
+    else yield { kind: 'passed', check: name, title, tookMs, ...(note !== undefined && { note }) };
+  }
+}
+
+/** Runs one check with a stand-in of its own. @throws CheckFailure, or whatever could not even be tried */
+export async function runCheck(check: Check, options: TrialOptions): Promise<void> {
+  await using trial = await Trial.begin(options);
+  await check.run(trial);
+}
+
+function unexpected(error: unknown): string {
+  return error instanceof Error ? error.message : `it threw ${String(error)}`;
+}

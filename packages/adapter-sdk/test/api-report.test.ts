@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { apiReport } from './api-report.ts';
+
+const header = `# What adapters can import
+
+Every name that this package offers, with its type. A change here is a change of the API: adapter teams feel it. When it
+is meant, accept it with \`npx vitest run test/api-report.test.ts -u\` in packages/adapter-sdk, and tell it in a changeset.
+
+`;
+
+it('offers what etc/adapter-sdk.api.md says, and nothing else', async () => {
+  const report = await apiReport({
+    '.': 'index.ts',
+    './host': 'host/host.ts',
+    './testing': 'testing/testing.ts',
+  });
+  await expect(`${header}${report}`).toMatchFileSnapshot('../etc/adapter-sdk.api.md');
+});
