@@ -2,6 +2,7 @@
 export class OrderBook {
   readonly #places = new Map<string, { readonly key: string; readonly place: number }>();
   readonly #next = new Map<string, number>();
+  readonly #waiting = new Set<{ readonly size: number; readonly resolve: () => void }>();
 
   get size(): number {
     return this.#places.size;
@@ -16,10 +17,23 @@ export class OrderBook {
     const place = this.#next.get(key) ?? 0;
     this.#next.set(key, place + 1);
     this.#places.set(id, { key, place });
+    for (const waiter of this.#waiting) {
+      if (waiter.size > this.size) continue;
+      this.#waiting.delete(waiter);
+      waiter.resolve();
+    }
   }
 
   /** Its place among the accepted events of its key; undefined when it was never told to be accepted. */
   placeOf(id: string): number | undefined {
     return this.#places.get(id)?.place;
+  }
+
+  /** Resolves once it holds so many events. */
+  async reaches(size: number): Promise<void> {
+    if (this.size >= size) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add({ size, resolve });
+    await promise;
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as elapse } from 'node:timers/promises';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { CallError } from '../src/call-error.ts';
 import { collect, createSyncClient } from '../src/sync-client.ts';
 import { grpcJs } from '../src/transports/grpc-js.ts';
 import type { OrderBook } from './order-book.ts';
@@ -9,8 +10,14 @@ export interface PublisherOptions {
   readonly address: () => string | undefined;
   readonly book: OrderBook;
   readonly keys: number;
+  readonly payloadBytes: number;
   readonly signal: AbortSignal;
+  /** Told of every publish that was not told to be accepted. */
+  readonly onFailed: (error: CallError) => void;
 }
+
+/** Ids and keys have one width, so that none is the beginning of another: `process-07/000042`. */
+export const EVENT_ID = /process-\d{2}\/\d{6}/g;
 
 /** While no hub answers; the next try is made with the same id, as a publisher should. */
 const RETRY_MS = 20;
@@ -20,12 +27,14 @@ const RETRY_MS = 20;
  * An answer that was lost is asked for again with the same id, so the book holds every accepted event but the last of
  * each key.
  */
-export async function publishPersistently({ address, book, keys, signal }: PublisherOptions): Promise<void> {
-  await Promise.all(Array.from({ length: keys }, (_, index) => publishKey(`process-${index}`)));
+export async function publishPersistently(options: PublisherOptions): Promise<void> {
+  const { address, book, keys, payloadBytes, signal, onFailed } = options;
+  const payload = { case: 'data', value: new Uint8Array(payloadBytes).fill(0x61) } as const;
+  await Promise.all(Array.from({ length: keys }, (_, index) => publishKey(`process-${digits(index, 2)}`)));
 
   async function publishKey(key: string): Promise<void> {
     for (let version = 1; !signal.aborted; version += 1) {
-      const id = `${key}/${version}`;
+      const id = `${key}/${digits(version, 6)}`;
       if (await publishUntilAccepted(id, key)) book.add(id, key);
     }
   }
@@ -38,25 +47,31 @@ export async function publishPersistently({ address, book, keys, signal }: Publi
     }
     return false;
   }
+
+  /** False when whether it was accepted is unknown, as when the hub ended under the call; the next try finds out. */
+  async function publishOnce(hub: string, id: string, key: string): Promise<boolean> {
+    const client = clients.get(hub) ?? createSyncClient(grpcJs.create(hub));
+    clients.set(hub, client);
+    const event = { id, key, type: 'ProcessUpdated', source: 'proof', payload };
+    try {
+      await collect(client.publish({ event, until: PublishUntil.ACCEPTED }));
+      return true;
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      onFailed(error);
+      return false;
+    }
+  }
 }
 
 const clients = new Map<string, ReturnType<typeof createSyncClient>>();
-
-async function publishOnce(hub: string, id: string, key: string): Promise<boolean> {
-  const client = clients.get(hub) ?? createSyncClient(grpcJs.create(hub));
-  clients.set(hub, client);
-  const event = { id, key, type: 'ProcessUpdated', source: 'crash-proof' };
-  try {
-    await collect(client.publish({ event, until: PublishUntil.ACCEPTED }));
-    return true;
-  } catch {
-    // Killed under the call: whether it was accepted is unknown, and the next try with the same id finds out.
-    return false;
-  }
-}
 
 /** Lets go of all connections. */
 export function closePublisher(): void {
   for (const client of clients.values()) client.close();
   clients.clear();
+}
+
+function digits(number: number, width: number): string {
+  return String(number).padStart(width, '0');
 }

@@ -36,12 +36,6 @@ export type NotDeadLetter =
   /** There never was such a delivery, or it was deleted after its time. */
   | { readonly kind: 'unknown' };
 
-/** A dead letter that is open again. */
-export interface ReopenedDelivery {
-  readonly adapter: string;
-  readonly delivery: OpenDelivery;
-}
-
 /** What is recorded of a dead letter that is given up: its counts stay as they were. */
 export function discardRecord(request: DiscardRequest & { eventId: string; counts: DeliveryCounts }): DeliveryRecord {
   const { adapter, seq, eventId, counts, atMs, reason } = request;

@@ -41,6 +41,11 @@ export interface ListedDelivery extends DeliveryCounts, DeliveryPosition {
   readonly latest: RecordedDelivery | undefined;
 }
 
+/** Negative when the left one is sent again before the right one: events oldest first. */
+export function compareOldestFirst(left: DeliveryPosition, right: DeliveryPosition): number {
+  return left.seq === right.seq ? comparePositions(left, right) : left.seq - right.seq;
+}
+
 /** Negative when the left one is listed before the right one. */
 export function comparePositions(left: DeliveryPosition, right: DeliveryPosition): number {
   if (left.seq !== right.seq) return right.seq - left.seq;

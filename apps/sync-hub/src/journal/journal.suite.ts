@@ -8,6 +8,7 @@ import { listingSuite } from './suite/listing.suite.ts';
 import type { CreatePlace } from './suite/place.suite.ts';
 import { pruningSuite } from './suite/pruning.suite.ts';
 import { recordingSuite } from './suite/recording.suite.ts';
+import { replayingSuite } from './suite/replaying.suite.ts';
 
 /** What every journal keeps. Runs unchanged over each implementation of the port. */
 export function describeJournal(name: string, createPlace: CreatePlace): void {
@@ -18,6 +19,7 @@ export function describeJournal(name: string, createPlace: CreatePlace): void {
     describe('counting', () => countingSuite(createPlace));
     describe('listing', () => listingSuite(createPlace));
     describe('deciding', () => decidingSuite(createPlace));
+    describe('replaying', () => replayingSuite(createPlace));
     describe('pruning', () => pruningSuite(createPlace));
     describe('closing', () => closingSuite(createPlace));
   });

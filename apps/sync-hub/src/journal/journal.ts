@@ -4,12 +4,15 @@ import type {
   DeliveryState,
   OpenDelivery,
   RecordedDelivery,
+  ReopenedDelivery,
 } from '../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
-import type { DiscardRequest, DiscardResult, ReopenedDelivery, ReplayRequest, ReplayResult } from './dead-letter.ts';
+import type { DeadLetterOfKey } from '../core/held-keys.ts';
+import type { DiscardRequest, DiscardResult, ReplayRequest, ReplayResult } from './dead-letter.ts';
 import type { DeliveryFilter } from './delivery-filter.ts';
 import type { DeliveryPage, ListDeliveriesRequest } from './delivery-page.ts';
 import type { ReplayJob } from './replay-job.ts';
+import type { ReplayStepRequest, ReplayStepResult } from './replay-step.ts';
 import type { PruneRequest, PruneResult } from './retention.ts';
 
 /**
@@ -68,6 +71,12 @@ export interface Journal {
   /** Begins a new cycle of a dead letter. */
   replay(request: ReplayRequest): Promise<ReplayResult>;
 
+  /**
+   * Goes on with a replay job: looks at some of its dead letters, begins a new cycle of those that it sends, and keeps
+   * how far it is, all in one transaction. So a crash neither sends one twice nor leaves one out.
+   */
+  stepReplay(request: ReplayStepRequest): Promise<ReplayStepResult>;
+
   /** Gives a dead letter up, for good. */
   discard(request: DiscardRequest): Promise<DiscardResult>;
 
@@ -76,6 +85,12 @@ export interface Journal {
    * is none. A dead letter of the key with a lower seq is stale: replayed, it would follow a newer one. Asks one index.
    */
   newestDeliveredSeq(adapter: string, key: string): Promise<number>;
+
+  /**
+   * The dead letters of an adapter whose events have a key, oldest first: what holds its keys under
+   * `onDeadLetter: hold`. Read once at start, over one index, about a million a second.
+   */
+  readDeadLetterKeys(adapter: string): Promise<readonly DeadLetterOfKey[]>;
 
   /** Keeps a replay job as it stands, over a restart. Resolves once it is on disk. */
   saveJob(job: ReplayJob): Promise<void>;
@@ -120,7 +135,7 @@ export interface JournalObserver {
   /** New records, in the order of their cursors. */
   recorded(records: readonly RecordedDelivery[]): void;
   /** Dead letters that are open again, in the order of the requests. */
-  reopened?(deliveries: readonly ReopenedDelivery[]): void;
+  reopened(deliveries: readonly ReopenedDelivery[]): void;
 }
 
 export interface AcceptRequest {

@@ -1,7 +1,7 @@
-import type { DeliveryRecord, RecordedDelivery } from '../core/delivery.ts';
+import type { DeliveryRecord, RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
-import type { ReopenedDelivery } from './dead-letter.ts';
 import type { AcceptRequest, AcceptResult, JournalError, JournalObserver } from './journal.ts';
+import type { ReplayStepResult } from './replay-step.ts';
 import type { AnsweredKind, JournalAnswer, JournalAnswers } from './request.ts';
 
 type Settle<Result> = {
@@ -14,6 +14,7 @@ type PendingRequest =
   | { readonly kind: 'record'; readonly record: DeliveryRecord }
   | { readonly kind: 'saveBreaker' }
   | ({ readonly kind: 'replay'; readonly adapter: string } & Settle<JournalAnswers['replay']>)
+  | ({ readonly kind: 'stepReplay' } & Settle<ReplayStepResult>)
   | ({ readonly kind: 'discard' } & Settle<JournalAnswers['discard']>)
   | ({ readonly kind: 'other' } & Settle<JournalAnswers[AnsweredKind]>);
 
@@ -79,6 +80,12 @@ export class PendingRequests {
           request.resolve(result);
           break;
         }
+        case 'stepReplay': {
+          const { reopened: sent, ...result } = answer as JournalAnswers['stepReplay'];
+          reopened.push(...sent);
+          request.resolve(result);
+          break;
+        }
         case 'discard': {
           const result = answer as JournalAnswers['discard'];
           if (result.kind === 'discarded') {
@@ -98,7 +105,7 @@ export class PendingRequests {
     // Still ahead of the promises: whoever awaits one runs after this function. Events first: nobody can know, and so record anything about, an event of this very commit. What was reopened last: it was a dead letter before.
     if (accepted.length > 0) this.#observer.accepted(accepted);
     if (recorded.length > 0) this.#observer.recorded(recorded);
-    if (reopened.length > 0) this.#observer.reopened?.(reopened);
+    if (reopened.length > 0) this.#observer.reopened(reopened);
   }
 
   /** Writing failed: whether the open requests took effect is unknown. Told once. */

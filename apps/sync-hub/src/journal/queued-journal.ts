@@ -1,4 +1,5 @@
 import type { DeliveryRecord } from '../core/delivery.ts';
+import type { DeadLetterOfKey } from '../core/held-keys.ts';
 import type { DiscardRequest, DiscardResult, ReplayRequest, ReplayResult } from './dead-letter.ts';
 import type { DeliveryFilter } from './delivery-filter.ts';
 import type { DeliveryPage, DeliveryPosition, ListDeliveriesRequest } from './delivery-page.ts';
@@ -21,6 +22,7 @@ import {
 } from './journal.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import type { ReplayJob } from './replay-job.ts';
+import type { ReplayStepRequest, ReplayStepResult } from './replay-step.ts';
 import type { AnsweredKind, JournalAnswers, JournalRequest } from './request.ts';
 import type { PruneRequest, PruneResult } from './retention.ts';
 
@@ -121,6 +123,15 @@ export class QueuedJournal implements Journal {
     });
   }
 
+  stepReplay(step: ReplayStepRequest): Promise<ReplayStepResult> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      this.#pending.add({ kind: 'stepReplay', resolve, reject });
+      this.#backend.submit({ kind: 'stepReplay', step });
+    });
+  }
+
   discard(discard: DiscardRequest): Promise<DiscardResult> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
@@ -132,6 +143,10 @@ export class QueuedJournal implements Journal {
 
   newestDeliveredSeq(adapter: string, key: string): Promise<number> {
     return this.#ask({ kind: 'newestDeliveredSeq', adapter, key });
+  }
+
+  readDeadLetterKeys(adapter: string): Promise<readonly DeadLetterOfKey[]> {
+    return this.#ask({ kind: 'readDeadLetterKeys', adapter });
   }
 
   saveJob(job: ReplayJob): Promise<void> {

@@ -14,11 +14,13 @@ export interface ReplayJob {
   /** Also those that were replayed before. */
   readonly includeReplayed: boolean;
   readonly createdAtMs: number;
+  /** Only what was a dead letter at this place of the journal: not what dies again after it was sent. */
+  readonly upToCursor: number;
   /** Deliveries that matched when it was made. */
   readonly matched: number;
   readonly skippedStale: number;
   readonly skippedReplayed: number;
   readonly sent: number;
-  /** The last one that was looked at; absent before the first. */
+  /** Everything up to here was looked at, the oldest first; absent before the first. */
   readonly position?: DeliveryPosition;
 }

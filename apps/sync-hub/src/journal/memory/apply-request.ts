@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { DeliveryRecord } from '../../core/delivery.ts';
+import type { DeliveryRecord, ReopenedDelivery } from '../../core/delivery.ts';
 import {
   type DiscardRequest,
   type DiscardResult,
@@ -19,8 +19,9 @@ import {
   type StoredEvent,
 } from '../journal.ts';
 import type { ReplayJob } from '../replay-job.ts';
+import { type ReplayStepRequest, takeReplayStep } from '../replay-step.ts';
 import type { JournalAnswer, JournalAnswers, JournalRequest } from '../request.ts';
-import { countMatching, listMatching } from './listing.ts';
+import { countMatching, deadLetterKeys, deadLettersAfter, listMatching } from './listing.ts';
 import type { DeliveryOnDisk, MemoryDisk } from './memory-disk.ts';
 import { prune } from './prune.ts';
 import { newestDeliveredSeq, watch } from './watched-keys.ts';
@@ -37,6 +38,8 @@ export function applyRequest(disk: MemoryDisk, request: JournalRequest): Journal
       return undefined;
     case 'replay':
       return replay(disk, request.replay);
+    case 'stepReplay':
+      return stepReplay(disk, request.step);
     case 'discard':
       return discard(disk, request.discard);
     case 'saveJob':
@@ -64,6 +67,8 @@ export function applyRequest(disk: MemoryDisk, request: JournalRequest): Journal
       return countMatching(disk, request);
     case 'newestDeliveredSeq':
       return newestDeliveredSeq(disk, request);
+    case 'readDeadLetterKeys':
+      return deadLetterKeys(disk, request.adapter);
     case 'readJobs':
       return [...disk.jobs.values()].sort(byCreation);
     case 'readLanes':
@@ -144,6 +149,22 @@ function replay(disk: MemoryDisk, { adapter, seq, atMs }: ReplayRequest): Replay
   const begun = { cycle: delivery.cycle + 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 };
   stored.deliveries.set(adapter, { ...delivery, ...begun, state: 'waiting', reopenedAtMs: atMs });
   return { kind: 'reopened', delivery: { event: stored.event, ...begun } };
+}
+
+function stepReplay(disk: MemoryDisk, step: ReplayStepRequest): JournalAnswers['stepReplay'] {
+  const reopened: ReopenedDelivery[] = [];
+  const job = takeReplayStep(step, {
+    deadLetters: deadLettersAfter(disk, step.job),
+    newestDeliveredSeq: (adapter, key) => newestDeliveredSeq(disk, { adapter, key }),
+    send({ adapter, seq }) {
+      const result = replay(disk, { adapter, seq, atMs: step.atMs });
+      if (result.kind !== 'reopened') throw new JournalError('FAILED', `Event ${seq} is no dead letter at ${adapter}.`);
+      reopened.push({ adapter, delivery: result.delivery });
+      return result.delivery.event.data.byteLength;
+    },
+  });
+  if (step.bounds !== undefined) disk.jobs.set(job.id, job);
+  return { job, reopened };
 }
 
 function discard(disk: MemoryDisk, { adapter, seq, atMs, reason }: DiscardRequest): DiscardResult {

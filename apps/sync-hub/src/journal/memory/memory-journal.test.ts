@@ -5,7 +5,7 @@ import { MemoryDisk } from './memory-disk.ts';
 import { MemoryJournal, type MemoryJournalOptions } from './memory-journal.ts';
 
 const silent: MemoryJournalOptions = {
-  observer: { accepted() {}, recorded() {} },
+  observer: { accepted() {}, recorded() {}, reopened() {} },
   onFatal(error) {
     throw error;
   },

@@ -6,7 +6,7 @@ import { acceptNew, deadLettered, sampleAccept, sampleEvent, sampleRecord } from
 import { openSqliteJournal } from './sqlite-journal.ts';
 import { verifyJournal } from './verify-journal.ts';
 
-const silent = { observer: { accepted() {}, recorded() {} }, onFatal() {} };
+const silent = { observer: { accepted() {}, recorded() {}, reopened() {} }, onFatal() {} };
 
 async function useJournal() {
   const folder = mkdtempSync(join(tmpdir(), 'hms-sync-backup-'));

@@ -12,7 +12,7 @@ import { openSqliteJournal } from './sqlite-journal.ts';
 async function useChanged(sql: string) {
   const folder = mkdtempSync(join(tmpdir(), 'hms-sync-checksum-'));
   const failed = Promise.withResolvers<JournalError>();
-  const options = { folder, observer: { accepted() {}, recorded() {} }, onFatal: failed.resolve };
+  const options = { folder, observer: { accepted() {}, recorded() {}, reopened() {} }, onFatal: failed.resolve };
   const journal = await openSqliteJournal(options);
   const a = await acceptNew(journal, sampleAccept(sampleEvent('a')));
   journal.record(sampleRecord(a));

@@ -13,6 +13,7 @@ const journal = await openSqliteJournal({
     recorded(records) {
       process.stdout.write(records.map(({ eventId }) => `recorded ${eventId}\n`).join(''));
     },
+    reopened() {},
   },
   onFatal(error) {
     throw error;

@@ -11,7 +11,7 @@ import { openSqliteJournal } from './sqlite-journal.ts';
 
 const KILLS = 5;
 const writer = fileURLToPath(new URL('./crash-writer.ts', import.meta.url));
-const silent = { observer: { accepted() {}, recorded() {} }, onFatal() {} };
+const silent = { observer: { accepted() {}, recorded() {}, reopened() {} }, onFatal() {} };
 
 function startWriter(folder: string, name: string): ChildProcess {
   return spawn(process.execPath, [...process.execArgv, writer, folder, name], { stdio: ['ignore', 'pipe', 'inherit'] });

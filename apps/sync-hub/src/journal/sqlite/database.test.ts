@@ -15,7 +15,7 @@ function useFolder(): string {
 }
 
 function openJournal(folder: string) {
-  return openSqliteJournal({ folder, observer: { accepted() {}, recorded() {} }, onFatal() {} });
+  return openSqliteJournal({ folder, observer: { accepted() {}, recorded() {}, reopened() {} }, onFatal() {} });
 }
 
 /** Makes a journal with an event in it, changes its file by SQL, and gives its path. */

@@ -10,6 +10,7 @@ import { isDiskFull } from './database-error.ts';
 import { LaneKeeper } from './lane-keeper.ts';
 import { Listing } from './listing.ts';
 import { Reader } from './reader.ts';
+import { Replayer } from './replayer.ts';
 import { Writer } from './writer.ts';
 
 /** At most 16 MiB of payload, and some milliseconds. */
@@ -30,6 +31,7 @@ export class GroupCommit {
   readonly #listing: Listing;
   readonly #writer: Writer;
   readonly #keeper: LaneKeeper;
+  readonly #replayer: Replayer;
   readonly #adapters: Adapters;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
@@ -44,6 +46,7 @@ export class GroupCommit {
     this.#listing = new Listing({ database, adapters: this.#adapters, reader: this.#reader });
     this.#writer = new Writer({ database, adapters: this.#adapters, reader: this.#reader });
     this.#keeper = new LaneKeeper(database);
+    this.#replayer = new Replayer({ listing: this.#listing, writer: this.#writer, keeper: this.#keeper });
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
   }
@@ -114,6 +117,8 @@ export class GroupCommit {
         return this.#keeper.saveBreaker(request.breaker);
       case 'replay':
         return this.#writer.replay(request.replay);
+      case 'stepReplay':
+        return this.#replayer.step(request.step);
       case 'discard':
         return this.#writer.discard(request.discard);
       case 'saveJob':
@@ -145,6 +150,8 @@ export class GroupCommit {
         return this.#listing.count(request);
       case 'newestDeliveredSeq':
         return this.#writer.newestDeliveredSeq(request.adapter, request.key);
+      case 'readDeadLetterKeys':
+        return this.#reader.readDeadLetterKeys(request.adapter);
       case 'readJobs':
         return this.#reader.readJobs();
       case 'readLanes':
@@ -172,6 +179,7 @@ const WRITES: Readonly<Record<WriteRequest['kind'], true>> = {
   record: true,
   saveBreaker: true,
   replay: true,
+  stepReplay: true,
   discard: true,
   saveJob: true,
   saveLanePause: true,

@@ -5,7 +5,11 @@ import { backUp } from './backup.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { failure, openError } from './database-error.ts';
+import { EndMark, markPath, missing } from './end-mark.ts';
 import { GroupCommit } from './group-commit.ts';
+import { keepLog } from './keep-log.ts';
+import { checkPages } from './page-check.ts';
+import { Scrub } from './scrub.ts';
 import { type FromThread, type ThreadOptions, type ToThread, unpackRequests } from './thread-messages.ts';
 
 // The entry of the journal's thread: the one user of SQLite in the hub. While a commit runs, nothing else can; what
@@ -18,7 +22,12 @@ import { type FromThread, type ThreadOptions, type ToThread, unpackRequests } fr
 const GROUP_REQUESTS = 4_096;
 const GROUP_PAYLOAD_BYTES = 4 * 1024 * 1024;
 
+/** Between two steps of the scrub: nobody notices it then, and it is through with a million events within a day. */
+const SCRUB_PAUSE_MS = 100;
+
 interface OpenedJournal extends OpenedDatabase {
+  readonly id: string;
+  readonly endMark: EndMark;
   readonly group: GroupCommit;
   readonly checkpoint: Checkpoint;
 }
@@ -43,20 +52,33 @@ function openJournal({ folder, reserveBytes }: ThreadOptions): OpenedJournal {
   try {
     // Preparing their statements is the check that all tables, columns and indexes are there.
     const group = new GroupCommit({ ...opened, reserveBytes });
+    const id = journalId(opened);
+    const mark = markPath(opened.path);
+    const lost = missing(opened.path, EndMark.read(mark), { id, ...endOf(group) });
+    if (lost !== undefined) throw new JournalError('UNREADABLE', lost);
+    checkPages(opened.database);
     group.checkNewest();
-    return { ...opened, group, checkpoint: new Checkpoint(opened.database) };
+    return { ...opened, id, group, endMark: new EndMark(mark), checkpoint: new Checkpoint(opened.database) };
   } catch (error) {
+    // Closing moves the log into the database and deletes it, though something in it may be the last of its kind.
+    keepLog(opened.path);
     opened.database.close();
     throw openError(opened.path, error);
   }
 }
 
-function journalInfo({ database, path, group }: OpenedJournal) {
+function journalId({ database, path }: OpenedDatabase): string {
   const row = database.prepare('SELECT id FROM journal').get();
-  if (row === undefined) {
-    throw new JournalError('UNREADABLE', `The journal ${path} has lost its id. Restore it from a backup.`);
-  }
-  return { id: String(row.id), location: `sqlite:${path}`, lastSeq: group.lastSeq, lastCursor: group.lastCursor };
+  if (row !== undefined) return String(row.id);
+  throw new JournalError('UNREADABLE', `The journal ${path} has lost its id. Restore it from a backup.`);
+}
+
+function endOf({ lastSeq, lastCursor }: GroupCommit) {
+  return { lastSeq, lastCursor };
+}
+
+function journalInfo({ id, path, group }: OpenedJournal) {
+  return { id, location: `sqlite:${path}`, ...endOf(group) };
 }
 
 function serve(port: MessagePort, journal: OpenedJournal): void {
@@ -87,7 +109,9 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
   const commitWaiting = (): void => {
     for (takeAllThatArrived(); waiting.length > 0; takeAllThatArrived()) {
       const requests = waiting.splice(0, groupSize(waiting));
-      post(port, { kind: 'answers', answers: journal.group.run(requests) });
+      const answers = journal.group.run(requests);
+      journal.endMark.advance({ id: journal.id, ...endOf(journal.group) });
+      post(port, { kind: 'answers', answers });
       journal.checkpoint.runWhenDue();
       // The copy goes on in this thread's turns: without a pause, a steady load would never let it end.
       if (isBackingUp && waiting.length > 0) {
@@ -95,21 +119,36 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
         return;
       }
     }
-    if (isClosing && journal.database.isOpen) journal.database.close();
+    if (isClosing && journal.database.isOpen) {
+      journal.database.close();
+      journal.endMark.close();
+    }
   };
 
   let hasFailed = false;
-  const commitOrFail = (): void => {
+  const orFail = (work: () => void): void => {
     try {
       // After a failure nothing is touched: neither another commit nor a checkpoint may hide what went wrong.
-      if (!hasFailed) commitWaiting();
+      if (!hasFailed) work();
     } catch (error) {
       hasFailed = true;
       const { code, message: text, cause } = failure(journal.path, error);
       post(port, { kind: 'failed', code, message: text, cause: plain(cause) });
     }
+  };
+
+  const commitOrFail = (): void => {
+    orFail(commitWaiting);
     if (isClosing && (hasFailed || waiting.length === 0)) port.close();
   };
+
+  const scrub = new Scrub(journal.database, journal.group.lastSeq);
+  const scrubOn = (): void =>
+    orFail(() => {
+      if (!isClosing && scrub.step()) setTimeout(scrubOn, SCRUB_PAUSE_MS).unref();
+    });
+  setTimeout(scrubOn, SCRUB_PAUSE_MS).unref();
+
   port.on('message', (message: ToThread) => {
     take(message);
     commitOrFail();

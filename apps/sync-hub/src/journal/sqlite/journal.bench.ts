@@ -46,6 +46,7 @@ export async function benchJournal(options: JournalBenchOptions): Promise<Journa
   const journal = await openSqliteJournal({
     folder,
     observer: {
+      reopened() {},
       accepted: (events) => {
         for (const event of events) {
           open.set(event.seq, ADAPTERS.length);

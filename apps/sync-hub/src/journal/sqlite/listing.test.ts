@@ -21,6 +21,7 @@ function useDatabase() {
 it.each([
   [LIST_QUERIES.open, 'USING INDEX delivery_open (adapter=? AND seq<?)'],
   [LIST_QUERIES.dead, 'USING INDEX delivery_dead (adapter=? AND seq<?)'],
+  [LIST_QUERIES.deadOldestFirst, 'USING INDEX delivery_dead (adapter=? AND seq>?)'],
 ])('lists what is not delivered over a partial index, in its order (%#)', (query, index) => {
   const plan = useDatabase()
     .prepare(`EXPLAIN QUERY PLAN ${query}`)

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { createMatcher, type DeliveryFilter, statesOf } from '../delivery-filter.ts';
 import {
+  compareOldestFirst,
   comparePositions,
   type DeliveryCount,
   type DeliveryPage,
@@ -8,6 +9,7 @@ import {
   type ListDeliveriesRequest,
   type ListedDelivery,
 } from '../delivery-page.ts';
+import type { DeadLetter } from '../replay-step.ts';
 import type { Adapters } from './adapters.ts';
 import { deliveryState, isOpenCode, outcomeKind, stateCodes } from './codes.ts';
 import { mergeSorted } from './merge-sorted.ts';
@@ -19,6 +21,9 @@ const SCAN_DELIVERIES = 2_048;
 
 /** Of history, where no index helps, so many events are read at a time. */
 const HISTORY_EVENTS = 256;
+
+/** Dead letters of one adapter that are read at a time on the way of a replay job. */
+const DEAD_PAGE = 256;
 
 /** A delivery that a filter looks at, with what it needs of the event and of the last record. */
 interface CandidateRow extends DeliveryRow {
@@ -90,15 +95,52 @@ export class Listing {
     const hasOpen = codes.some(isOpenCode);
     const hasDead = codes.includes(stateCodes.dead_lettered);
     if (codes.some((code) => !isOpenCode(code) && code !== stateCodes.dead_lettered)) return this.#history(after);
-    const wanted = filter.adapters === undefined || filter.adapters.length === 0 ? undefined : new Set(filter.adapters);
-    const streams = this.#adapters
-      .all()
-      .filter(([id]) => wanted?.has(id) ?? true)
-      .flatMap(([id, number]) => {
-        const queries = [...(hasOpen ? [LIST_QUERIES.open] : []), ...(hasDead ? [LIST_QUERIES.dead] : [])];
-        return queries.map((query) => this.#stream(query, { id, number, after }));
-      });
+    const streams = this.#wantedAdapters(filter).flatMap(([id, number]) => {
+      const queries = [...(hasOpen ? [LIST_QUERIES.open] : []), ...(hasDead ? [LIST_QUERIES.dead] : [])];
+      return queries.map((query) => this.#stream(query, { id, number, after }));
+    });
     return mergeSorted(streams, comparePositions);
+  }
+
+  /** All dead letters that a filter can mean, and more, after a place; events oldest first. */
+  *deadLettersAfter(filter: DeliveryFilter, after: DeliveryPosition | undefined): Iterable<DeadLetter> {
+    const matches = createMatcher({ ...filter, states: ['dead_lettered'] });
+    for (const candidate of this.#deadOldestFirst(filter, after)) {
+      const { last_outcome: outcome, last_cursor: cursor } = candidate.row;
+      const lastOutcome = outcome === null ? undefined : outcomeKind(outcome);
+      yield { ...candidate, cursor, isMeant: matches({ ...candidate, lastOutcome }) };
+    }
+  }
+
+  #deadOldestFirst(filter: DeliveryFilter, after: DeliveryPosition | undefined): Iterable<Candidate> {
+    if (filter.eventIds !== undefined && filter.eventIds.length > 0) {
+      return [...this.#ofEvents(filter.eventIds, undefined)]
+        .filter(({ state }) => state === 'dead_lettered')
+        .filter((candidate) => after === undefined || compareOldestFirst(candidate, after) > 0)
+        .sort(compareOldestFirst);
+    }
+    const streams = this.#wantedAdapters(filter).map(([id, number]) => this.#deadStream(id, number, after));
+    return mergeSorted(streams, compareOldestFirst);
+  }
+
+  /** Read in pages: what was read of one may change before the next is. */
+  *#deadStream(id: string, number: number, after: DeliveryPosition | undefined): Iterable<Candidate> {
+    const statement = this.#database.prepare(LIST_QUERIES.deadOldestFirst);
+    let afterSeq = 0;
+    if (after !== undefined)
+      afterSeq = compareOldestFirst({ seq: after.seq, adapter: id }, after) > 0 ? after.seq - 1 : after.seq;
+    for (;;) {
+      const rows = statement.all(number, afterSeq, DEAD_PAGE) as unknown as CandidateRow[];
+      for (const row of rows) yield this.#candidate(row);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < DEAD_PAGE) return;
+      afterSeq = last.seq;
+    }
+  }
+
+  #wantedAdapters({ adapters }: DeliveryFilter): readonly (readonly [id: string, number: number])[] {
+    const wanted = adapters === undefined || adapters.length === 0 ? undefined : new Set(adapters);
+    return this.#adapters.all().filter(([id]) => wanted?.has(id) ?? true);
   }
 
   *#stream(query: string, adapter: { id: string; number: number; after: DeliveryPosition | undefined }) {
@@ -170,6 +212,9 @@ const CANDIDATE = `
 export const LIST_QUERIES = {
   open: unsettledQuery('delivery_open', 'delivery.state < 2'),
   dead: unsettledQuery('delivery_dead', 'delivery.state = 4'),
+  deadOldestFirst: `${CANDIDATE}
+    FROM delivery INDEXED BY delivery_dead CROSS JOIN event ON event.seq = delivery.seq
+    WHERE delivery.state = 4 AND delivery.adapter = ? AND delivery.seq > ? ORDER BY delivery.seq LIMIT ?`,
   ofEvent: `${CANDIDATE} FROM event CROSS JOIN delivery ON delivery.seq = event.seq WHERE event.id = ?`,
   historyStart: 'SELECT min(seq) AS seq FROM (SELECT seq FROM event WHERE seq <= ? ORDER BY seq DESC LIMIT ?)',
   history: `${CANDIDATE} FROM event CROSS JOIN delivery ON delivery.seq = event.seq WHERE event.seq BETWEEN ? AND ?`,

@@ -9,7 +9,7 @@ import { MIGRATIONS } from './schema.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
 const fixture = readFileSync(new URL('./fixtures/version-1.sql', import.meta.url), 'utf8');
-const silent = { observer: { accepted() {}, recorded() {} }, onFatal() {} };
+const silent = { observer: { accepted() {}, recorded() {}, reopened() {} }, onFatal() {} };
 
 function useFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'hms-sync-migration-'));

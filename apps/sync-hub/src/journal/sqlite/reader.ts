@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { OpenDelivery, RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
+import type { DeadLetterOfKey } from '../../core/held-keys.ts';
 import type {
   FetchRequest,
   FetchResult,
@@ -117,6 +118,12 @@ export class Reader {
     return { records, scannedToCursor: last?.cursor ?? Math.max(afterCursor, lastCursor) };
   }
 
+  readDeadLetterKeys(adapter: string): readonly DeadLetterOfKey[] {
+    const rows = this.#statements.selectDeadLetterKeys.all(this.#adapters.find(adapter) ?? 0);
+    const deadLetters = rows.map((row) => ({ key: String(row.key), seq: Number(row.seq) }));
+    return deadLetters.sort((left, right) => left.seq - right.seq);
+  }
+
   readLanes(): readonly StoredLane[] {
     return this.#statements.selectLanes.all().map((row) => ({
       adapter: String(row.adapter),
@@ -210,6 +217,8 @@ function prepare(database: DatabaseSync) {
     selectRecords: database.prepare(`
       SELECT record.*, event.id AS event_id FROM record JOIN event ON event.seq = record.seq
       WHERE record.cursor > ? ORDER BY record.cursor LIMIT ?`),
+    selectDeadLetterKeys: database.prepare(`
+      SELECT key, seq FROM delivery INDEXED BY delivery_dead_of_key WHERE adapter = ? AND state = 4 AND key <> ''`),
     selectLanes: database.prepare('SELECT adapter, reason, since_ms FROM lane_pause ORDER BY adapter'),
     selectJobs: database.prepare('SELECT content FROM replay_job ORDER BY created_at_ms, id'),
     selectBreakers: database.prepare('SELECT adapter, state, since_ms, cause FROM breaker ORDER BY adapter'),

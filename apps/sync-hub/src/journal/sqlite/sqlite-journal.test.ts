@@ -12,7 +12,7 @@ import { anySteps, type JournalStep } from '../suite/requests.suite.ts';
 import { sampleAccept, sampleEvent } from '../suite/samples.suite.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
-const silent = { observer: { accepted() {}, recorded() {} }, onFatal() {} };
+const silent = { observer: { accepted() {}, recorded() {}, reopened() {} }, onFatal() {} };
 
 function makeFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'hms-sync-journal-'));

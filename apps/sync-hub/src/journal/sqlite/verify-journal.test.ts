@@ -7,7 +7,7 @@ import { acceptNew, deadLettered, retrying, sampleAccept, sampleEvent, sampleRec
 import { openSqliteJournal } from './sqlite-journal.ts';
 import { verifyJournal } from './verify-journal.ts';
 
-const silent = { observer: { accepted() {}, recorded() {} }, onFatal() {} };
+const silent = { observer: { accepted() {}, recorded() {}, reopened() {} }, onFatal() {} };
 
 function useFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'hms-sync-verify-'));

@@ -6,6 +6,7 @@ import { Adapters } from './adapters.ts';
 import { isOpenCode, stateCodes } from './codes.ts';
 import { Damage } from './damage.ts';
 import { FILE_NAME, openForLooking } from './database.ts';
+import { EndMark, markPath, missing } from './end-mark.ts';
 import {
   DELIVERY_COLUMNS,
   type DeliveryRow,
@@ -48,7 +49,7 @@ export function verifyJournal(folder: string): JournalReport {
     throw new JournalError('UNREADABLE', `There is no journal ${path}. Name the hub's data folder.`);
   const database = openForLooking(path);
   try {
-    return { path, sizeBytes: statSync(path).size, ...new Verification(database).run() };
+    return { path, sizeBytes: statSync(path).size, ...new Verification(database, path).run() };
   } finally {
     database.close();
   }
@@ -56,17 +57,20 @@ export function verifyJournal(folder: string): JournalReport {
 
 class Verification {
   readonly #database: DatabaseSync;
+  readonly #path: string;
   readonly #adapters: Adapters;
   readonly #problems: string[] = [];
   #rowsWithoutChecksum = 0;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, path: string) {
     this.#database = database;
+    this.#path = path;
     this.#adapters = new Adapters(database);
   }
 
   run(): Omit<JournalReport, 'path' | 'sizeBytes'> {
     this.#try(() => this.#pages());
+    this.#try(() => this.#end());
     const events = this.#rows<EventRow>(`SELECT ${EVENT_COLUMNS} FROM event`, (row) => {
       this.#rowsWithoutChecksum += Number(row.checksum === null);
       eventFromRow(row, this.#adapters);
@@ -89,6 +93,18 @@ class Verification {
     for (const { integrity_check: line } of this.#database.prepare(`PRAGMA integrity_check(${MAX_PROBLEMS})`).all()) {
       if (line !== 'ok') this.#add(String(line));
     }
+  }
+
+  /** Nothing is missing of what a hub told. */
+  #end(): void {
+    const { id, lastSeq, lastCursor } = this.#database
+      .prepare(`
+        SELECT id, (SELECT max(seq) FROM event) AS lastSeq, (SELECT max(cursor) FROM record) AS lastCursor
+        FROM journal`)
+      .get() ?? { id: '', lastSeq: 0, lastCursor: 0 };
+    const end = { id: String(id), lastSeq: Number(lastSeq ?? 0), lastCursor: Number(lastCursor ?? 0) };
+    const lost = missing(this.#path, EndMark.read(markPath(this.#path)), end);
+    if (lost !== undefined) this.#add(lost);
   }
 
   #deliveries() {

@@ -118,7 +118,7 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     await fc.assert(
       fc.asyncProperty(anyAccepts, async (requests) => {
         const place = await createPlace();
-        const silent = { observer: { accepted() {}, recorded() {} }, onFatal() {}, isFull: false };
+        const silent = { observer: { accepted() {}, recorded() {}, reopened() {} }, onFatal() {}, isFull: false };
         const journal = await place.open(silent);
         const results = await Promise.all(requests.map((request) => journal.accept(request)));
         await journal.close();

@@ -82,6 +82,7 @@ async function expectAllToReject(journal: Journal, code: string): Promise<void> 
     journal.newestDeliveredSeq('billing', 'process-7'),
     journal.saveLanePause({ adapter: 'billing', pause: undefined }),
     journal.readLanes(),
+    journal.readDeadLetterKeys('billing'),
     journal.readJobs(),
     journal.prune({ settledBeforeMs: 0, maxEvents: 1 }),
     journal.readStatistics(),

@@ -12,6 +12,7 @@ const job: ReplayJob = {
   includeStale: false,
   includeReplayed: true,
   createdAtMs: 1_790_000_100_000,
+  upToCursor: 12,
   matched: 12,
   skippedStale: 1,
   skippedReplayed: 0,
@@ -141,6 +142,28 @@ export function decidingSuite(createPlace: CreatePlace): void {
     journal.record(deadLettered(a));
     journal.record(sampleRecord(b));
     expect(await journal.newestDeliveredSeq('billing', '')).toBe(0);
+  });
+
+  it('tells the dead letters that have a key, over a restart', async () => {
+    const open = await usePlace(createPlace);
+    const { journal } = await open();
+    const keys = { a: 'y', b: 'x', c: '', d: 'x', e: 'x', f: 'x' };
+    const ids = Object.entries(keys);
+    const events = await Promise.all(
+      ids.map(([id, key]) => acceptNew(journal, sampleAccept(sampleEvent(id, { key })))),
+    );
+    const [a, b, c, d, e, f] = events;
+    if (!a || !b || !c || !d || !e || !f) throw new Error('not accepted');
+    for (const event of [a, b, c, d, f]) journal.record(deadLettered(event));
+    journal.record(sampleRecord(e));
+    journal.record(deadLettered(e, { adapter: 'records' }));
+    await journal.replay({ adapter: 'billing', seq: f.seq, atMs: 1 });
+    const expected = [a, b, d].map(({ key, seq }) => ({ key, seq }));
+    expect(await journal.readDeadLetterKeys('billing')).toEqual(expected);
+    await journal.close();
+    const { journal: reopened } = await open();
+    expect(await reopened.readDeadLetterKeys('billing')).toEqual(expected);
+    expect(await reopened.readDeadLetterKeys('nobody')).toEqual([]);
   });
 
   it('keeps jobs as they were last saved, oldest first', async () => {

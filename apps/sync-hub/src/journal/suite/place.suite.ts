@@ -1,7 +1,6 @@
 import { onTestFinished } from 'vitest';
-import type { RecordedDelivery } from '../../core/delivery.ts';
+import type { RecordedDelivery, ReopenedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
-import type { ReopenedDelivery } from '../dead-letter.ts';
 import type { Journal, JournalError, JournalObserver } from '../journal.ts';
 
 /** Where one journal's data is: it can be opened, closed and opened again there. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { Journal } from '../journal.ts';
-import { sampleAccept, sampleEvent, sampleRecord, withoutAttempt } from './samples.suite.ts';
+import { sampleAccept, sampleEvent, sampleJob, sampleRecord, withoutAttempt } from './samples.suite.ts';
 
 /** One request to a journal with what it answers, as far as two journals must agree on it. */
 export type JournalStep = (journal: Journal, accepted: readonly AcceptedEvent[]) => Promise<unknown>;
@@ -71,6 +71,24 @@ const anyDecision = fc
     return (journal) => (isReplay ? journal.replay(place) : journal.discard({ ...place, reason: 'in doubt' }));
   });
 
+const stepReplay = fc
+  .record({
+    adapters: fc.subarray(adapters),
+    keys: fc.subarray(['', 'x', 'y']),
+    upToCursor: fc.nat(200),
+    position: fc.option(fc.record({ seq: anyPlace, adapter: anyAdapter })),
+    limit: fc.integer({ min: 1, max: 5 }),
+    dryRun: fc.boolean(),
+    includeStale: fc.boolean(),
+    includeReplayed: fc.boolean(),
+  })
+  .map(({ adapters, keys, upToCursor, position, limit, dryRun, ...included }): JournalStep => {
+    const job = sampleJob({ filter: { adapters, keys }, upToCursor, ...included, ...(position && { position }) });
+    return (journal) => journal.stepReplay({ job, atMs: 7, ...(!dryRun && { bounds: { limit, limitBytes: 100 } }) });
+  });
+
+const readJobs = fc.constant<JournalStep>((journal) => journal.readJobs());
+
 const anyStates = fc.subarray(['waiting', 'retrying', 'delivered', 'skipped', 'dead_lettered', 'discarded'] as const);
 
 const listDeliveries = fc
@@ -102,6 +120,12 @@ const newestDeliveredSeq = fc.tuple(anyAdapter, anyKey).map(
       journal.newestDeliveredSeq(adapter, key),
 );
 
+const readDeadLetterKeys = anyAdapter.map(
+  (adapter): JournalStep =>
+    (journal) =>
+      journal.readDeadLetterKeys(adapter),
+);
+
 const countDeliveries = fc.constant<JournalStep>((journal) => journal.countDeliveries());
 
 /** Any sequence of requests, with more of those that write. */
@@ -115,7 +139,10 @@ export const anySteps: fc.Arbitrary<readonly JournalStep[]> = fc.array(
     countDeliveries,
     { arbitrary: anyDecision, weight: 3 },
     { arbitrary: listDeliveries, weight: 3 },
+    { arbitrary: stepReplay, weight: 3 },
+    readJobs,
     newestDeliveredSeq,
+    readDeadLetterKeys,
   ),
   { minLength: 50, maxLength: 300, size: 'max' },
 );

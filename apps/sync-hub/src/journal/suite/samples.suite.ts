@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DeliveryRecord, EndedAttempt } from '../../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../../core/event.ts';
 import type { AcceptRequest, AcceptResult, Journal } from '../journal.ts';
+import type { ReplayJob } from '../replay-job.ts';
 
 /** Data of the telehealth story for the tests of journals. */
 
@@ -91,4 +92,24 @@ export function withoutAttempt(
 ): DeliveryRecord {
   const { attempt: _, ...record } = sampleRecord(event, { attempts: 0, spent: 0, adapterVersion: '', ...changes });
   return record;
+}
+
+/** A replay job of all dead letters that just began. */
+export function sampleJob(changes: Partial<ReplayJob> = {}): ReplayJob {
+  return {
+    id: 'job-1',
+    state: 'running',
+    filter: {},
+    ratePerSecond: 50,
+    reason: 'billing is back, says Dana',
+    includeStale: false,
+    includeReplayed: false,
+    createdAtMs: 1_790_000_100_000,
+    upToCursor: Number.MAX_SAFE_INTEGER,
+    matched: 0,
+    skippedStale: 0,
+    skippedReplayed: 0,
+    sent: 0,
+    ...changes,
+  };
 }

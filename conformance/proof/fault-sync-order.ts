@@ -1,0 +1,105 @@
+import { systemNames } from '@hms-sync/sandbox';
+import { collect, createSyncClient, type SyncClient } from '../src/sync-client.ts';
+import { grpcJs } from '../src/transports/grpc-js.ts';
+import type { FaultAnswer, FaultOptions } from './fault-answer.ts';
+import { LedgerStack } from './ledger-stack.ts';
+import { EVENT_ID } from './persistent-publisher.ts';
+import { Strace } from './strace.ts';
+import { type ToldAfterSync, toldAfterSync } from './told-after-sync.ts';
+
+/** Callers of single calls at the same time: enough for several to share a commit, and commits to overlap with answers. */
+const CALLERS = 24;
+/** Published by single calls, and as many by a stream. */
+const EVENTS_EACH = { short: 96, full: 480 };
+/** Of one message of the stream: its answer stays below the size from which the hub compresses, which none could read. */
+const BATCH = 8;
+/** What may leave only once it is on disk: ids of events, and the receipts of deliveries. */
+const WORDS = new RegExp(`${EVENT_ID.source}|(?:sched|rec|bill)-\\d{6}`, 'g');
+/** Everything with which the hub writes to a socket, and all that it does to its log. */
+const CALLS = 'write,writev,sendmsg,sendto,pwrite64,fsync,fdatasync';
+
+/** From a trace of the hub's system calls: nothing is told to a caller before its commit was synced. */
+export async function* syncOrder({ short }: FaultOptions): AsyncGenerator<FaultAnswer> {
+  const events = short ? EVENTS_EACH.short : EVENTS_EACH.full;
+  const { told, syncs, tooEarly, unwritten, unseen } = await traced(events, {});
+  const ids = [...told].filter((word) => word.startsWith('process-')).length;
+  const seen = `${ids} ACCEPTED and ${told.size - ids} receipts left, each after one of ${syncs} fsyncs of its commit`;
+  const wrong = [...tooEarly, ...unwritten, ...unseen];
+  yield {
+    fault: 'every system call of a hub under load is traced',
+    times: told.size,
+    answer: wrong.length === 0 ? seen : `${wrong.length} wrong, such as: ${wrong[0]}`,
+    ok: wrong.length === 0 && ids >= 2 * events && told.size - ids >= systemNames.length * events,
+  };
+  const plant = new URL('./plant-unsynced-journal.ts', import.meta.url).href;
+  const planted = await traced(EVENTS_EACH.short, { NODE_OPTIONS: `--import=${plant}` });
+  yield {
+    fault: 'the same, with synchronous=NORMAL planted',
+    times: planted.told.size,
+    answer:
+      planted.tooEarly.length > 0
+        ? `refused: ${planted.tooEarly.length} told before they were synced`
+        : 'NOT NOTICED: the trace proves nothing',
+    ok: planted.tooEarly.length > 0,
+  };
+}
+
+interface Traced extends ToldAfterSync {
+  /** One line for each word that a caller was told, and of which the trace knows nothing. */
+  readonly unseen: readonly string[];
+}
+
+/** Publishes to a hub under strace, by single calls that wait for all acks and by a stream. */
+async function traced(events: number, env: Readonly<Record<string, string>>): Promise<Traced> {
+  const stack = await LedgerStack.create({ keys: 0 });
+  try {
+    const hub = await stack.folder.start(env);
+    const strace = await Strace.attach({ pid: hub.pid, folder: stack.folder.path, calls: CALLS, withBytes: true });
+    const client = createSyncClient(grpcJs.create(hub.address));
+    const heard = await Promise.all([
+      ...Array.from({ length: CALLERS }, (_, caller) => publishSingly(client, caller, events / CALLERS)),
+      publishStream(client, events),
+    ]);
+    client.close();
+    await hub.stop();
+    const calls = await strace.read();
+    const verdict = toldAfterSync({ calls, logPath: stack.logPath, port: hub.port, words: WORDS });
+    const unseen = heard.flat().filter((word) => !verdict.told.has(word));
+    return { ...verdict, unseen: unseen.map((word) => `${word} was told, and no write to a caller says so`) };
+  } finally {
+    await stack.close();
+  }
+}
+
+/** One event after the other, each until all adapters have it; every word that was heard. */
+async function publishSingly(client: SyncClient, caller: number, events: number): Promise<readonly string[]> {
+  const heard: string[] = [];
+  const key = `process-${String(caller).padStart(2, '0')}`;
+  for (let version = 1; version <= events; version += 1) {
+    const id = `${key}/${String(version).padStart(6, '0')}`;
+    const { accepted, acks } = await collect(client.publish({ event: { id, key, type: 'ProcessUpdated' } }));
+    heard.push(accepted.eventId, ...acks.flatMap(({ receipt }) => receipt.match(WORDS) ?? []));
+  }
+  return heard;
+}
+
+/** The ids of what was told to be accepted. */
+async function publishStream(client: SyncClient, events: number): Promise<readonly string[]> {
+  const heard: string[] = [];
+  for await (const { results } of client.publishStream(batches(events))) {
+    for (const { result } of results) if (result.case === 'accepted') heard.push(result.value.eventId);
+  }
+  return heard;
+}
+
+async function* batches(events: number) {
+  for (let made = 0; made < events; made += BATCH) {
+    yield {
+      events: Array.from({ length: BATCH }, (_, index) => ({
+        id: `process-99/${String(made + index).padStart(6, '0')}`,
+        key: `process-${90 + index}`,
+        type: 'ProcessUpdated',
+      })),
+    };
+  }
+}

@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import { type Sandbox, startSandbox, systemNames } from '@hms-sync/sandbox';
+import { first } from '../src/first.ts';
+import type { Hub } from '../src/hub.ts';
+import { type HubConfig, HubFolder } from '../src/hub-folder.ts';
+import { createSyncClient } from '../src/sync-client.ts';
+import { grpcJs } from '../src/transports/grpc-js.ts';
+import { OrderBook } from './order-book.ts';
+import { closePublisher, publishPersistently } from './persistent-publisher.ts';
+import { RefusalTally } from './refusal-tally.ts';
+import { judge, type Verdict } from './verdict.ts';
+
+export interface LedgerStackOptions {
+  /** Keys that are published, one event after the other each. */
+  readonly keys: number;
+  readonly payloadBytes?: number;
+  /** From which an open breaker lets the next delivery through. */
+  readonly breakerResetMs?: number;
+  /** Settings of the hub beside its adapters. */
+  readonly settings?: HubConfig;
+}
+
+/** What was accepted is delivered long before; later is lost. */
+const SETTLE_WITHIN_MS = 60_000;
+const MAX_CALLS = 2_000_000;
+
+/**
+ * A hub in a folder of its own, a publisher that writes down every ACCEPTED in a book and never gives up, and stand-ins
+ * whose calls are the ledger. Whatever is done to the hub, in the end the two are compared.
+ */
+export class LedgerStack {
+  readonly sandbox: Sandbox;
+  readonly folder: HubFolder;
+  readonly book = new OrderBook();
+  readonly refusals = new RefusalTally();
+  readonly #stop = new AbortController();
+  readonly #publishing: Promise<void>;
+  #hub: Hub | undefined;
+
+  private constructor(sandbox: Sandbox, folder: HubFolder, { keys, payloadBytes = 0 }: LedgerStackOptions) {
+    this.sandbox = sandbox;
+    this.folder = folder;
+    this.#publishing = publishPersistently({
+      address: () => this.#hub?.address,
+      book: this.book,
+      keys,
+      payloadBytes,
+      signal: this.#stop.signal,
+      onFailed: (error) => this.refusals.add(error),
+    });
+  }
+
+  static async create(options: LedgerStackOptions): Promise<LedgerStack> {
+    const sandbox = await startSandbox({ keepBodyBytes: 512 * 1024 * 1024, keepCalls: MAX_CALLS });
+    const adapters = systemNames.map((id) => ({
+      package: 'adapter-ledger',
+      id,
+      config: { baseUrl: sandbox.urls[id] },
+      retry: { baseMs: 20, capMs: 200, maxAttempts: 1_000 },
+      breaker: { resetTimeoutMs: options.breakerResetMs ?? 100 },
+    }));
+    const folder = await HubFolder.create({ config: { adapters, logLevel: 'error', ...options.settings } });
+    await folder.install('adapter-ledger');
+    return new LedgerStack(sandbox, folder, options);
+  }
+
+  /** The hub's log of what was written last. */
+  get logPath(): string {
+    return `${this.journalPath}-wal`;
+  }
+
+  get journalPath(): string {
+    return join(this.folder.path, '.hms-sync', 'journal.db');
+  }
+
+  /** Starts a hub on the data of the one before, and publishes to it. */
+  async start(): Promise<Hub> {
+    const hub = await this.folder.start();
+    this.publishTo(hub);
+    return hub;
+  }
+
+  /** Publishes to a hub on this data that runs already. */
+  publishTo(hub: Hub): void {
+    this.#hub = hub;
+  }
+
+  /** Nothing new is published until the next start. */
+  pause(): void {
+    this.#hub = undefined;
+  }
+
+  /** Resolves once so many events more were accepted. */
+  async accepted(count: number): Promise<void> {
+    await this.book.reaches(this.book.size + count);
+  }
+
+  /** Waits until the hub has nothing left to deliver, but not for ever. */
+  async settle({ address }: Hub): Promise<void> {
+    const client = createSyncClient(grpcJs.create(address));
+    const deadlineMs = performance.now() + SETTLE_WITHIN_MS;
+    await first(
+      client.watchHealth(),
+      ({ adapters }) => adapters.every(({ waiting }) => waiting === 0n) || performance.now() > deadlineMs,
+    );
+    client.close();
+  }
+
+  /** Ends the publishing, waits until the hub has nothing left to deliver, and compares the ledger with the book. */
+  async verdict(): Promise<Verdict> {
+    this.#stop.abort();
+    await this.#publishing;
+    if (this.#hub !== undefined) await this.settle(this.#hub);
+    return judge(this.book, this.sandbox.calls({ limit: MAX_CALLS }));
+  }
+
+  /** Starts a hub and takes the verdict: one line for each event that was not dealt with as it should. */
+  async lossAfterRestart(): Promise<string[]> {
+    await this.start();
+    const { lost, overtaken, undeclaredDuplicates } = await this.verdict();
+    return [
+      ...lost.map((line) => `lost: ${line}`),
+      ...overtaken.map((line) => `overtaken: ${line}`),
+      ...undeclaredDuplicates.map((line) => `repeated without being told so: ${line}`),
+    ];
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.folder.remove();
+    await this.#publishing;
+    closePublisher();
+    await this.sandbox.close();
+  }
+}
