@@ -10,8 +10,9 @@ import { durationInWords } from './words.ts';
  *
  * @param error what the call threw
  * @param address the hub that was called
+ * @param whenUnknown what to do when nobody knows whether the call took effect
  */
-export function apiFailure(error: unknown, address: string): Failure {
+export function apiFailure(error: unknown, address: string, whenUnknown = adviceToPublishers): Failure {
   if (error instanceof Failure) return error;
   const status = ConnectError.from(error);
   const systemCode = systemErrorCode(status);
@@ -25,7 +26,7 @@ export function apiFailure(error: unknown, address: string): Failure {
       // A single wrong field often is the message itself.
       .filter(({ field, description }) => status.rawMessage !== `${field} ${description}`)
       .map(({ field, description }) => `  ${printable(field)}: ${printable(description)}`),
-    ...advice(status, address).map((line) => `  ${line}`),
+    ...advice(status, { address, whenUnknown }).map((line) => `  ${line}`),
   ];
   const exitCode = violations.length > 0 ? ExitCode.usage : exitCodeOf(status.code);
   return new Failure(lines.join('\n'), exitCode, { cause: error });
@@ -55,14 +56,16 @@ function noAnswer(status: ConnectError, systemCode: string, address: string): Fa
 const howToReachAHub =
   'Start one with "hms-sync dev" or "hms-sync start --config hms-sync.yaml", or name another with --address.';
 
-function advice(status: ConnectError, address: string): string[] {
+const adviceToPublishers = 'Sending it again with the same id is safe.';
+
+function advice(status: ConnectError, { address, whenUnknown }: { address: string; whenUnknown: string }): string[] {
   const retryDelay = status.findDetails(RetryInfoSchema)[0]?.retryDelay;
   if (retryDelay !== undefined) return [`Try again in ${durationInWords(retryDelay)}.`];
   switch (status.code) {
     case Code.Unavailable:
     case Code.Aborted:
     case Code.DeadlineExceeded:
-      return ['Sending it again with the same id is safe.'];
+      return [whenUnknown];
     case Code.Unimplemented:
       return [`Is ${address} a hub, and is it as new as this command? "hms-sync health" shows its version.`];
     default:

@@ -149,6 +149,12 @@ describe('with the real hub, adapters and sandbox', () => {
     expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
   });
 
+  test('journal verify becomes the program that looks at the file, with its exit code', async () => {
+    const ended = await runBin(['journal', 'verify', '--data-dir', folder]);
+    expect(ended.exitCode).toBe(ExitCode.dataFolder);
+    expect(ended.stderr).toMatch(/^hms-sync: There is no journal [^\n]*\n$/);
+  });
+
   test("start's wrong usage is told by the hub, with its exit code", async () => {
     const ended = await runBin(['start', '--config', join(folder, 'missing.yaml')]);
     expect(ended.exitCode).toBe(ExitCode.usage);

@@ -1,5 +1,6 @@
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 
@@ -9,6 +10,7 @@ export interface HubClient {
   readonly address: string;
   readonly sync: Client<typeof SyncService>;
   readonly health: Client<typeof HealthService>;
+  readonly admin: Client<typeof AdminService>;
   /** Ends the connection and every call on it. */
   close(): void;
 }
@@ -29,6 +31,7 @@ export function connectToHub(address: string): HubClient {
     address,
     sync: createClient(SyncService, transport),
     health: createClient(HealthService, transport),
+    admin: createClient(AdminService, transport),
     close: () => sessionManager.abort(),
   };
 }

@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAcksCommand } from './commands/acks.ts';
+import { addAdapterCommands } from './commands/adapters.ts';
+import { addDeliveriesCommand } from './commands/deliveries.ts';
 import { addDevCommand } from './commands/dev.ts';
+import { addDiscardCommand } from './commands/discard.ts';
 import { addEventsCommand } from './commands/events.ts';
 import { addHealthCommand } from './commands/health.ts';
+import { addJobCommand } from './commands/job.ts';
+import { addJournalCommand } from './commands/journal.ts';
 import { addPublishCommand } from './commands/publish.ts';
+import { addReplayCommand } from './commands/replay.ts';
 import { addStartCommand, startCommandName, startHub } from './commands/start.ts';
+import { addTailCommand } from './commands/tail.ts';
 import { ExitCode, Failure } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -51,6 +58,13 @@ function createProgram(terminal: Terminal): Command {
   addEventsCommand(program, terminal);
   addAcksCommand(program, terminal);
   addHealthCommand(program, terminal);
+  addDeliveriesCommand(program, terminal);
+  addReplayCommand(program, terminal);
+  addDiscardCommand(program, terminal);
+  addJobCommand(program, terminal);
+  addAdapterCommands(program, terminal);
+  addTailCommand(program, terminal);
+  addJournalCommand(program, terminal);
   return program;
 }
 

@@ -5,6 +5,11 @@ export function hubProgram(): string {
   return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/main'));
 }
 
+/** The file URL of the program that looks at a journal, which the command only ever becomes. */
+export function verifyProgram(): string {
+  return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/verify'));
+}
+
 /** The file URL of the sandbox's program, which the command only ever starts as a process. */
 export function sandboxProgram(): string {
   return installed('@hms-sync/sandbox', () => import.meta.resolve('@hms-sync/sandbox/main'));

@@ -6,6 +6,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { type Ack, AckSchema, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
+import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import {
   type PublishRequest,
@@ -29,6 +30,7 @@ export interface FakeHubPlan {
   cutAfterAcks?: number;
   sync?: Partial<ServiceImpl<typeof SyncService>>;
   health?: Partial<ServiceImpl<typeof HealthService>>;
+  admin?: Partial<ServiceImpl<typeof AdminService>>;
 }
 
 /** A fake hub that serves. */
@@ -118,6 +120,7 @@ export async function startFakeHub(plan: FakeHubPlan = {}): Promise<FakeHub> {
       routes: (router) => {
         router.service(SyncService, { publish, watchAcks, ...plan.sync });
         router.service(HealthService, { ...plan.health });
+        router.service(AdminService, { ...plan.admin });
       },
     }),
   );

@@ -1,5 +1,9 @@
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { runAdapterDemo } from '../demo/adapter-demo.ts';
+import { type Chaos, ChaosError, noChaos, parseChaos, parseLength } from '../demo/chaos.ts';
 import { runDemo } from '../demo/demo.ts';
+import { ExitCode, Failure } from '../failure.ts';
 import { hubProgram, sandboxProgram } from '../programs.ts';
 import { stopSignal } from '../stop-signal.ts';
 import type { Terminal } from '../terminal.ts';
@@ -8,8 +12,15 @@ interface DevOptions {
   once?: true;
   json?: true;
   port: number;
-  dataDir: string;
+  dataDir?: string;
+  adapter?: string;
+  chaos?: Chaos;
+  every?: number;
 }
+
+const dataFolder = '.hms-sync';
+/** A sample a second is as fast as a person reads along. */
+const everyDefaultMs = 1_000;
 
 export function addDevCommand(program: Command, terminal: Terminal): void {
   program
@@ -18,23 +29,38 @@ export function addDevCommand(program: Command, terminal: Terminal): void {
     .option('--once', 'end when the sample is delivered everywhere; fail when it is not within 30 s')
     .option('--json', 'print acks as JSON objects, one a line, and nothing else on stdout')
     .option('--port <port>', "the hub's port; 0 takes a free one", parsePort, 7003)
-    .option('--data-dir <folder>', 'where events are kept', '.hms-sync')
+    .option(
+      '--data-dir <folder>',
+      `where events are kept (default: ${dataFolder}, in the folder of --adapter if given)`,
+    )
+    .option('--adapter <folder>', 'the adapter in this folder alone, with the events and the system of its verify.json')
+    .option('--chaos <faults>', 'its system is slow and fails, such as latency=2s,fail=30%', refusing(parseChaos))
+    .option('--every <time>', 'the pause between two of its sample events (default: 1s)', refusing(parseLength))
     .action((options: DevOptions) => dev(options, terminal));
 }
 
-async function dev(options: DevOptions, terminal: Terminal): Promise<void> {
+async function dev({ adapter, chaos, every, ...options }: DevOptions, terminal: Terminal): Promise<void> {
+  if (adapter === undefined && (chaos ?? every) !== undefined) {
+    throw new Failure('--chaos and --every go with --adapter <folder>', ExitCode.usage);
+  }
   const stop = stopSignal();
+  const shared = {
+    port: options.port,
+    once: options.once === true,
+    asJson: options.json === true,
+    hubMain: hubProgram(),
+    terminal,
+    signal: stop.signal,
+  };
   try {
-    await runDemo({
-      port: options.port,
-      dataDir: options.dataDir,
-      once: options.once === true,
-      asJson: options.json === true,
-      hubMain: hubProgram(),
-      sandboxMain: sandboxProgram(),
-      terminal,
-      signal: stop.signal,
-    });
+    if (adapter === undefined) {
+      const dataDir = options.dataDir ?? dataFolder;
+      await runDemo({ ...shared, dataDir, sandboxMain: sandboxProgram() });
+    } else {
+      const dataDir = options.dataDir ?? join(adapter, dataFolder);
+      const everyMs = every ?? everyDefaultMs;
+      await runAdapterDemo({ ...shared, folder: adapter, dataDir, chaos: chaos ?? noChaos, everyMs });
+    }
   } finally {
     stop.dispose();
   }
@@ -44,4 +70,16 @@ function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a whole number from 0 to 65535.');
   return port;
+}
+
+/** The same parser, refusing in the way that the command line tells of. */
+function refusing<Value>(parse: (text: string) => Value): (text: string) => Value {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (error instanceof ChaosError) throw new InvalidArgumentError(error.message);
+      throw error;
+    }
+  };
 }

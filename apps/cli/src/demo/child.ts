@@ -16,6 +16,8 @@ export interface ChildOptions {
   main: string;
   args: readonly string[];
   env: NodeJS.ProcessEnv;
+  /** Export conditions under which it resolves packages, beside those of this process. */
+  conditions?: readonly string[];
   /** Told each line on its stderr, except the one by which it says why it ends. */
   onErrorLine: (line: string) => void;
   /** Finds in a line on its stderr why it ends; undefined when the line is something else. */
@@ -37,6 +39,7 @@ export class Child {
   constructor(options: ChildOptions) {
     this.#process = fork(fileURLToPath(options.main), options.args, {
       env: options.env,
+      execArgv: [...process.execArgv, ...(options.conditions ?? []).map((condition) => `--conditions=${condition}`)],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Its own process group: Ctrl-C reaches the command alone, which then ends its children in the right order.
       detached: true,
@@ -79,6 +82,11 @@ export class Child {
     const ready = await Promise.race([this.#readyLine, this.ended]);
     if (ready instanceof Failure) throw ready;
     return JSON.parse(ready);
+  }
+
+  /** Rejects when the child has ended: for races. */
+  async failure(): Promise<never> {
+    throw await this.ended;
   }
 
   /** Lets the child finish its work and waits for its end. A child that does not end in time is killed. */

@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
-import { ExitCode, Failure } from '../failure.ts';
+import { Failure } from '../failure.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Child } from './child.ts';
-import { demoCredentials, writeHubConfig } from './hub-config.ts';
+import { demoAdapters, demoCredentials } from './demo-adapters.ts';
+import { writeHubConfig } from './hub-config.ts';
 import { hubReady, launchHub } from './hub-process.ts';
 import { readableLogLine } from './log-line.ts';
+import { sampleEvent } from './sample-event.ts';
 import { SampleRun } from './sample-run.ts';
 import { launchSandbox, type SandboxAddresses, sandboxReady } from './sandbox-process.ts';
+import { rejectedOn } from './stopped.ts';
 import { tourLines } from './tour.ts';
 
 /** How the demo is run. */
@@ -44,7 +47,7 @@ const deathNoticeMs = 1_000;
  */
 export async function runDemo(options: DemoOptions): Promise<void> {
   const { terminal, signal } = options;
-  const stopped = rejectionOf(signal);
+  const stopped = rejectedOn(signal);
   signal.addEventListener('abort', () => terminal.notes.line('Stopping; once more ends at once.'), { once: true });
   const credentials = demoCredentials();
   const onErrorLine = (source: string) => (line: string) => {
@@ -59,7 +62,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     });
     try {
       const addresses = await Promise.race([sandboxReady(sandbox), stopped]);
-      const configFile = await writeHubConfig({ ...options, systems: addresses.systems });
+      const configFile = await writeHubConfig({ ...options, adapters: demoAdapters(addresses.systems) });
       const hub = launchHub({
         main: options.hubMain,
         configFile,
@@ -69,9 +72,9 @@ export async function runDemo(options: DemoOptions): Promise<void> {
         onErrorLine: onErrorLine('hub'),
       });
       try {
-        const hubAddress = await Promise.race([hubReady(hub), stopped]).catch(adviseOnStart);
+        const hubAddress = await Promise.race([hubReady(hub), stopped]);
         const shown = show(options, { hubAddress, addresses, hub });
-        await Promise.race([shown, stopped, failureOf(hub), failureOf(sandbox)]);
+        await Promise.race([shown, stopped, hub.failure(), sandbox.failure()]);
       } finally {
         await hub.stop();
       }
@@ -96,6 +99,7 @@ async function show(options: DemoOptions, { hub, hubAddress, addresses }: Runnin
   const client = connectToHub(hubAddress);
   const left = new AbortController();
   const sample = new SampleRun({
+    event: sampleEvent(),
     client,
     printer: terminal.data,
     asJson,
@@ -104,55 +108,21 @@ async function show(options: DemoOptions, { hub, hubAddress, addresses }: Runnin
   });
   try {
     if (once) {
-      await settledWithin(sample, options.settleLimitMs ?? 30_000);
-      requireDelivered(sample);
+      await sample.settledWithin(options.settleLimitMs ?? 30_000);
+      sample.requireDelivered();
       return;
     }
-    await settledWithin(sample, options.tourDelayMs ?? 5_000);
+    await sample.settledWithin(options.tourDelayMs ?? 5_000);
     const people = asJson ? terminal.notes : terminal.data;
     for (const line of tourLines(people, { hubAddress, addresses, dataDir: options.dataDir })) people.line(line);
     await Promise.all([sample.settled, sample.tellOthers()]);
   } catch (error) {
     if (error instanceof Failure) throw error;
     // A hub that crashed is the better explanation of a call that failed.
-    await Promise.race([failureOf(hub), sleep(deathNoticeMs, undefined, { ref: false, signal })]);
+    await Promise.race([hub.failure(), sleep(deathNoticeMs, undefined, { ref: false, signal })]);
     throw apiFailure(error, hubAddress);
   } finally {
     left.abort();
     client.close();
   }
-}
-
-async function settledWithin(sample: SampleRun, limitMs: number): Promise<void> {
-  await Promise.race([sample.settled, sleep(limitMs, undefined, { ref: false })]);
-}
-
-function requireDelivered(sample: SampleRun): void {
-  const missing = sample.missingDeliveries();
-  if (missing.length === 0) return;
-  throw new Failure(['the sample was not delivered everywhere', ...missing].join('\n  '), ExitCode.failed);
-}
-
-async function failureOf(child: Child): Promise<never> {
-  throw await child.ended;
-}
-
-/** The hub's own complaint speaks of its configuration; who runs the demo has options instead. */
-function adviseOnStart(error: unknown): never {
-  if (error instanceof Failure && error.exitCode === ExitCode.cannotListen) {
-    throw new Failure(`${error.message}\n  With dev: --port <port>, or --port 0 for any free one.`, error.exitCode);
-  }
-  if (error instanceof Failure && error.exitCode === ExitCode.dataFolder) {
-    throw new Failure(`${error.message}\n  With dev: --data-dir <folder>.`, error.exitCode);
-  }
-  throw error;
-}
-
-function rejectionOf(signal: AbortSignal): Promise<never> {
-  const rejection = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  // Nobody may be listening at the moment; every race that is run later sees it all the same.
-  rejection.catch(() => undefined);
-  return rejection;
 }

@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ExitCode } from '../failure.ts';
-import { demoCredentials, writeHubConfig } from './hub-config.ts';
+import { linkPackage, writeHubConfig } from './hub-config.ts';
 
 let dataDir: string;
 beforeEach(async () => {
@@ -14,12 +14,18 @@ afterEach(async () => {
   await rm(join(dataDir, '..'), { recursive: true });
 });
 
-const systems = { scheduling: 'http://127.0.0.1:1', records: 'http://127.0.0.1:2', billing: 'http://127.0.0.1:3' };
+const adapters = [
+  {
+    package: '@hms-sync/adapter-scheduling',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the hub replaces it
+    config: { baseUrl: 'http://127.0.0.1:1', token: '${SCHEDULING_TOKEN}' },
+  },
+];
 
 describe("the hub's configuration", () => {
-  test('names the adapters with the addresses of the sandbox, and holds no token', async () => {
+  test('names the adapters with what they are configured with, and holds no token', async () => {
     vi.stubEnv('SCHEDULING_TOKEN', 'a-real-token');
-    const file = await writeHubConfig({ port: 7003, dataDir, systems });
+    const file = await writeHubConfig({ port: 7003, dataDir, adapters });
     const yaml = await readFile(file, 'utf8');
     expect(yaml).toContain(
       [
@@ -27,7 +33,7 @@ describe("the hub's configuration", () => {
         '    config:',
         "      baseUrl: 'http://127.0.0.1:1'",
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the hub replaces it
-        "      token: '${SCHEDULING_TOKEN}' # read from the environment",
+        "      token: '${SCHEDULING_TOKEN}'",
       ].join('\n'),
     );
     expect(yaml).toMatch(/^listen: 127\.0\.0\.1:7003$/m);
@@ -35,9 +41,32 @@ describe("the hub's configuration", () => {
     expect(await readdir(dataDir)).toEqual(['dev.yaml']);
   });
 
+  test('says every kind of value in YAML that means the same', async () => {
+    const config = {
+      text: "it's",
+      list: [1, 'two'],
+      'a.b': { deep: true },
+      lines: 'one\ntwo',
+      nothing: null,
+    };
+    const file = await writeHubConfig({ port: 0, dataDir, adapters: [{ package: 'adapter-lab', config }] });
+    expect(await readFile(file, 'utf8')).toContain(
+      [
+        "  - package: 'adapter-lab'",
+        '    config:',
+        "      text: 'it''s'",
+        '      list: [1,"two"]',
+        '      "a.b": {"deep":true}',
+        '      lines: "one\\ntwo"',
+        '      nothing: null',
+        '',
+      ].join('\n'),
+    );
+  });
+
   test('a data folder that cannot be written is refused with what to do', async () => {
     await writeFile(dataDir, 'a file where the folder should be');
-    await expect(writeHubConfig({ port: 7003, dataDir, systems })).rejects.toMatchObject({
+    await expect(writeHubConfig({ port: 7003, dataDir, adapters })).rejects.toMatchObject({
       exitCode: ExitCode.dataFolder,
       message: expect.stringMatching(
         /cannot write to the data folder .*data \(EEXIST\): choose another with --data-dir/,
@@ -46,18 +75,14 @@ describe("the hub's configuration", () => {
   });
 });
 
-describe('the credentials of the demo', () => {
-  test('are the same for the hub and the sandbox, and never those of the surrounding shell', () => {
-    vi.stubEnv('BILLING_TOKEN', 'a-real-token');
-    vi.stubEnv('SANDBOX_BILLING_TOKEN', 'another-token');
-    const { hub, sandbox } = demoCredentials();
-    for (const name of ['SCHEDULING_TOKEN', 'RECORDS_TOKEN', 'BILLING_TOKEN']) {
-      expect(hub[name]).toMatch(/^[0-9a-f-]{36}$/);
-      expect(sandbox[`SANDBOX_${name}`]).toBe(hub[name]);
+describe('a package in a folder', () => {
+  test('is found by its name from the data folder, also after it was moved', async () => {
+    for (const folder of ['one', 'two']) {
+      await mkdir(join(dataDir, folder), { recursive: true });
+      await linkPackage(dataDir, { packageName: '@clinic/adapter-lab', folder: join(dataDir, folder) });
+      expect(await realpath(join(dataDir, 'node_modules/@clinic/adapter-lab'))).toBe(
+        await realpath(join(dataDir, folder)),
+      );
     }
-  });
-
-  test('are other ones at each start', () => {
-    expect(demoCredentials().hub.BILLING_TOKEN).not.toBe(demoCredentials().hub.BILLING_TOKEN);
   });
 });

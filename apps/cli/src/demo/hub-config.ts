@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { ExitCode, Failure } from '../failure.ts';
-import { type System, systems } from './sandbox-process.ts';
 
 /** What the demo's hub is told. */
 export interface HubConfig {
@@ -10,13 +8,19 @@ export interface HubConfig {
   port: number;
   /** The folder that gets the configuration file, and the hub's data. Made when it is missing. */
   dataDir: string;
-  /** The URL of each outside system. */
-  systems: Record<System, string>;
+  adapters: readonly ConfiguredAdapter[];
+}
+
+/** An adapter as the configuration names it. */
+export interface ConfiguredAdapter {
+  package: string;
+  /** What it is configured with; a text may hold `${NAME}`, which the hub takes from its environment. */
+  config: unknown;
 }
 
 /**
  * Writes the configuration of the demo's hub into its data folder, the way a person would write one: it serves as an
- * example, too. The addresses of the sandbox change with each start, so the file is written anew each time.
+ * example, too. The addresses of stand-ins change with each start, so the file is written anew each time.
  *
  * @returns the file's absolute path
  */
@@ -28,47 +32,62 @@ export async function writeHubConfig(config: HubConfig): Promise<string> {
     await writeFile(`${file}.new`, yamlOf(config));
     await rename(`${file}.new`, file);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new Failure(
-      `cannot write to the data folder ${config.dataDir} (${code}): choose another with --data-dir`,
-      ExitCode.dataFolder,
-      { cause: error },
-    );
+    throw unwritable(config.dataDir, error);
   }
   return file;
 }
 
-function tokenVariable(system: System): string {
-  return `${system.toUpperCase()}_TOKEN`;
+/** Puts a package where a configuration in the data folder finds it by its name: as if it were installed there. */
+export async function linkPackage(
+  dataDir: string,
+  { packageName, folder }: { packageName: string; folder: string },
+): Promise<void> {
+  const link = join(resolve(dataDir), 'node_modules', packageName);
+  try {
+    await mkdir(dirname(link), { recursive: true });
+    await rm(link, { recursive: true, force: true });
+    // A junction is what Windows lets everybody make; elsewhere the word means nothing.
+    await symlink(folder, link, 'junction');
+  } catch (error) {
+    throw unwritable(dataDir, error);
+  }
 }
 
-/**
- * Makes up a bearer token for each stand-in.
- *
- * @returns the environment of the hub and of the sandbox. The tokens take the place of any real ones in the surrounding
- * shell, so that none of those is ever sent to a stand-in.
- */
-export function demoCredentials(): { hub: NodeJS.ProcessEnv; sandbox: NodeJS.ProcessEnv } {
-  const tokens = systems.map((system) => [tokenVariable(system), randomUUID()] as const);
-  return {
-    hub: { ...process.env, ...Object.fromEntries(tokens) },
-    sandbox: { ...process.env, ...Object.fromEntries(tokens.map(([name, token]) => [`SANDBOX_${name}`, token])) },
-  };
+function unwritable(dataDir: string, error: unknown): Failure {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  return new Failure(
+    `cannot write to the data folder ${dataDir} (${code}): choose another with --data-dir`,
+    ExitCode.dataFolder,
+    { cause: error },
+  );
 }
 
-function yamlOf({ port, systems: addresses }: HubConfig): string {
+function yamlOf({ port, adapters }: HubConfig): string {
   return [
     '# Written by "hms-sync dev" at each start. To keep changes, copy this file and run: hms-sync start --config <copy>',
     `listen: 127.0.0.1:${port}`,
     '# Relative to this file.',
     'dataDir: .',
     'adapters:',
-    ...systems.flatMap((system) => [
-      `  - package: '@hms-sync/adapter-${system}'`,
-      '    config:',
-      `      baseUrl: '${addresses[system]}'`,
-      `      token: '\${${tokenVariable(system)}}' # read from the environment`,
-    ]),
+    ...adapters.flatMap((adapter) => [`  - package: ${scalar(adapter.package)}`, ...configLines(adapter.config)]),
     '',
   ].join('\n');
+}
+
+function configLines(config: unknown): string[] {
+  if (typeof config !== 'object' || config === null) return [];
+  return [
+    '    config:',
+    ...Object.entries(config).map(([name, value]) => `      ${fieldName(name)}: ${scalar(value)}`),
+  ];
+}
+
+/** A text in quotes; anything else as JSON, which is YAML too. */
+function scalar(value: unknown): string {
+  const isPlain = typeof value === 'string' && /^[ -~]*$/.test(value);
+  return isPlain ? `'${value.replaceAll("'", "''")}'` : JSON.stringify(value);
+}
+
+function fieldName(name: string): string {
+  return /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name);
 }

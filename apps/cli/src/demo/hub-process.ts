@@ -6,7 +6,7 @@ import { Child, type ChildOptions } from './child.ts';
 const complaintPrefix = 'hms-sync: ';
 
 /** What the hub is started with. */
-export interface HubLaunch extends Pick<ChildOptions, 'main' | 'env' | 'onErrorLine'> {
+export interface HubLaunch extends Pick<ChildOptions, 'main' | 'env' | 'conditions' | 'onErrorLine'> {
   configFile: string;
   port: number;
   dataDir: string;
@@ -25,9 +25,20 @@ export function launchHub({ configFile, port, dataDir, ...options }: HubLaunch):
 
 /** Waits until the hub accepts events, and tells its URL. */
 export async function hubReady(hub: Child): Promise<string> {
-  const ready = await hub.ready();
+  const ready = await hub.ready().catch(adviseOnStart);
   if (typeof ready !== 'object' || ready === null || !('address' in ready) || typeof ready.address !== 'string') {
     throw new Failure('the hub did not say where it listens', ExitCode.failed);
   }
   return ready.address;
+}
+
+/** The hub's own complaint speaks of its configuration; who runs the demo has options instead. */
+function adviseOnStart(error: unknown): never {
+  if (error instanceof Failure && error.exitCode === ExitCode.cannotListen) {
+    throw new Failure(`${error.message}\n  With dev: --port <port>, or --port 0 for any free one.`, error.exitCode);
+  }
+  if (error instanceof Failure && error.exitCode === ExitCode.dataFolder) {
+    throw new Failure(`${error.message}\n  With dev: --data-dir <folder>.`, error.exitCode);
+  }
+  throw error;
 }

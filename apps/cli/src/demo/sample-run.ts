@@ -1,23 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { type Accepted, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { followAcks, publishAndFollow } from '../ack-feed.ts';
 import { detail } from '../ack-line.ts';
 import { AckReport } from '../ack-report.ts';
 import type { HubClient } from '../client.ts';
+import { ExitCode, Failure } from '../failure.ts';
 import { PublishReport } from '../publish-report.ts';
 import { type Printer, printable } from '../terminal.ts';
 import { enumName } from '../words.ts';
-import { sampleEvent } from './sample-event.ts';
 
-/** Where the sample is published, and where its acks are told. */
+/** What is published where, and where its acks are told. */
 export interface SampleRunOptions {
+  event: MessageInitShape<typeof SyncEventSchema>;
   client: HubClient;
   printer: Printer;
   asJson: boolean;
   signal: AbortSignal;
 }
 
-/** Publishes the sample event, tells its acks as they come, and knows what is still missing. */
+/** Publishes one event, tells its acks as they come, and knows what is still missing. */
 export class SampleRun {
   /** Settles when every delivery is terminal; rejects when the event was refused or the hub is gone. */
   readonly settled: Promise<void>;
@@ -30,16 +34,16 @@ export class SampleRun {
     this.settled = this.#publish();
   }
 
-  /** What keeps each adapter from having delivered, in words; empty when all have. */
-  missingDeliveries(): string[] {
-    if (this.#accepted === undefined) return ['the hub has not answered'];
-    if (this.#accepted.adapters.length === 0) return ['no adapter was there to deliver to'];
-    return this.#accepted.adapters.flatMap((adapter) => {
-      const ack = this.#latest.get(adapter);
-      if (ack === undefined) return [`${printable(adapter)}: no attempt has ended yet`];
-      if (ack.state === DeliveryState.DELIVERED) return [];
-      return [`${printable(adapter)}: ${enumName(DeliveryState, ack.state)}, attempt ${ack.attempt}, ${detail(ack)}`];
-    });
+  /** Resolves when every delivery is terminal, or after the time. */
+  async settledWithin(limitMs: number): Promise<void> {
+    await Promise.race([this.settled, sleep(limitMs, undefined, { ref: false })]);
+  }
+
+  /** @throws Failure that says what is missing, unless every adapter has delivered */
+  requireDelivered(): void {
+    const missing = this.#missingDeliveries();
+    if (missing.length === 0) return;
+    throw new Failure(['the sample was not delivered everywhere', ...missing].join('\n  '), ExitCode.failed);
   }
 
   /** Tells the acks of all other events, published since the sample, until the signal. */
@@ -54,10 +58,22 @@ export class SampleRun {
     }
   }
 
+  /** What keeps each adapter from having delivered, in words; empty when all have. */
+  #missingDeliveries(): string[] {
+    if (this.#accepted === undefined) return ['the hub has not answered'];
+    if (this.#accepted.adapters.length === 0) return ['no adapter was there to deliver to'];
+    return this.#accepted.adapters.flatMap((adapter) => {
+      const ack = this.#latest.get(adapter);
+      if (ack === undefined) return [`${printable(adapter)}: no attempt has ended yet`];
+      if (ack.state === DeliveryState.DELIVERED) return [];
+      return [`${printable(adapter)}: ${enumName(DeliveryState, ack.state)}, attempt ${ack.attempt}, ${detail(ack)}`];
+    });
+  }
+
   async #publish(): Promise<void> {
-    const { client, printer, asJson, signal } = this.#options;
+    const { event, client, printer, asJson, signal } = this.#options;
     const report = new PublishReport(printer, { asJson });
-    for await (const step of publishAndFollow(client, sampleEvent(), { until: PublishUntil.SETTLED, signal })) {
+    for await (const step of publishAndFollow(client, event, { until: PublishUntil.SETTLED, signal })) {
       if (step.kind === 'accepted') this.#accepted = step.accepted;
       else this.#latest.set(step.ack.adapter, step.ack);
       report.tell(step);

@@ -108,6 +108,14 @@ describe('a tail', () => {
     expect(reads).toEqual([]);
   });
 
+  it('keeps nothing in memory for nobody: who comes later reads the journal', async () => {
+    const { acks, add, reads } = createAcks();
+    add(recordAt(1), recordAt(2));
+    expect(await readUpTo(acks, { after: 0, last: 2 })).toEqual([1, 2]);
+    expect(reads).toHaveLength(1);
+    expect(acks.lastCursor).toBe(2);
+  });
+
   it('gives pages of a bounded size however much there is', async () => {
     const { acks, add } = createAcks();
     add(...upTo(1_000).map((cursor) => recordAt(cursor)));
@@ -139,15 +147,28 @@ describe('a tail', () => {
     const { acks, add } = createAcks({ before: 2 });
     const tail = acks.tail(0, new AbortController().signal);
     const first = tail.next();
-    for (let seq = 1; seq <= 300; seq += 1) acks.held(heldAt(seq));
+    for (let seq = 2; seq <= 301; seq += 1) acks.held(heldAt(seq));
     add(recordAt(3));
     const kinds = ({ value }: IteratorResult<readonly Tell[], void>) => (value ?? []).map(({ kind }) => kind);
     expect(kinds(await first)).toEqual(['recorded', 'recorded']);
     expect(kinds(await tail.next())).toEqual(['recorded']);
     expect(kinds(await tail.next())).toEqual(Array.from({ length: 256 }, () => 'held'));
     const next = tail.next();
-    acks.held(heldAt(301));
-    expect(await next).toMatchObject({ value: [{ kind: 'held', held: { seq: 301 } }] });
+    acks.held(heldAt(302));
+    expect(await next).toMatchObject({ value: [{ kind: 'held', held: { seq: 302 } }] });
+    await tail.return();
+  });
+
+  it('does not tell that a delivery is held once its next record was told', async () => {
+    const { acks, add } = createAcks({ before: 1 });
+    const tail = acks.tail(0, new AbortController().signal);
+    const first = tail.next();
+    acks.held(heldAt(1));
+    acks.held(heldAt(2));
+    await first;
+    add(recordAt(2, 1));
+    expect(await tail.next()).toMatchObject({ value: [{ kind: 'recorded', record: { seq: 1 } }] });
+    expect(await tail.next()).toEqual({ done: false, value: [{ kind: 'held', held: heldAt(2) }] });
     await tail.return();
   });
 

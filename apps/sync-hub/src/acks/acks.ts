@@ -42,9 +42,15 @@ export class Acks {
 
   /** Tells records that are on disk, in the order of their cursors. */
   recorded(records: readonly RecordedDelivery[]): void {
-    this.#recent.add(records);
+    // With nobody who reads everything they would be kept for nobody, long enough to become old garbage by the
+    // thousand; whoever comes with an older cursor reads the journal first anyway.
+    if (this.#readers.size > 0) this.#recent.add(records);
+    else this.#recent.pass(records);
     for (const record of records) this.#tell(record.seq, { kind: 'recorded', record });
-    for (const reader of this.#readers) reader.wake();
+    for (const reader of this.#readers) {
+      for (const record of records) reader.recorded(record);
+      reader.wake();
+    }
   }
 
   held(held: HeldDelivery): void {

@@ -32,3 +32,14 @@ it('holds twice its capacity at the most', () => {
     expect(cursorsOf(recent.after(Math.max(0, cursor - 10), 99))?.at(-1)).toBe(cursor);
   }
 });
+
+it('keeps nothing of what it goes past, and knows where it is', () => {
+  const recent = new RecentRecords({ capacity: 10, lastCursor: 4 });
+  recent.add(records(5, 6));
+  recent.pass(records(7, 9));
+  expect(recent.lastCursor).toBe(9);
+  expect(recent.after(8, 9)).toBeUndefined();
+  expect(recent.after(9, 9)).toEqual([]);
+  recent.add(records(10));
+  expect(cursorsOf(recent.after(9, 9))).toEqual([10]);
+});

@@ -27,6 +27,12 @@ export class RecentRecords {
     this.#records = this.#records.slice(dropped);
   }
 
+  /** Goes past records without keeping them, and lets go of those before them. */
+  pass(records: readonly RecordedDelivery[]): void {
+    this.#floor = records.at(-1)?.cursor ?? this.lastCursor;
+    this.#records = [];
+  }
+
   /** Up to `limit` records after a place; undefined when some of them are only in the journal. */
   after(cursor: number, limit: number): readonly RecordedDelivery[] | undefined {
     if (cursor < this.#floor) return undefined;

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { AcceptedEvent } from '../core/event.ts';
 import { JournalError } from '../journal/journal.ts';
 import { MemoryJournal } from '../journal/memory/memory-journal.ts';
+import { Admission } from './admission.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { Refusal } from './refusal.ts';
 
@@ -15,7 +16,11 @@ const bytes = (value: Uint8Array) => ({ case: 'data', value }) as const;
 function open(changes: Partial<IntakeOptions> = {}) {
   const events: AcceptedEvent[] = [];
   const journal = new MemoryJournal({
-    observer: { accepted: (accepted) => void events.push(...accepted), recorded: () => undefined },
+    observer: {
+      accepted: (accepted) => void events.push(...accepted),
+      recorded: () => undefined,
+      reopened: () => undefined,
+    },
     onFatal: () => undefined,
   });
   const options = { journal, adapters: ['billing', 'records'], eventBytesMax: 16, wallMs: () => 1_790_000_000_500 };
@@ -144,6 +149,44 @@ describe('a hub that cannot take events', () => {
     journal.disk.isFull = false;
     await intake.accept(published({ id: 'event-2' }));
     expect(intake.notAcceptingReason).toBe('');
+  });
+
+  it('is ready again after the time that it told, even if nobody publishes to a hub that is not', async () => {
+    let nowMs = 0;
+    const { intake, journal } = open({ nowMs: () => nowMs });
+    journal.disk.isFull = true;
+    const { retryAfterMs } = await refusalOf(intake.accept(published()));
+    nowMs = (retryAfterMs ?? 0) - 1;
+    expect(intake.notAcceptingReason).toBe('the disk is full');
+    nowMs += 1;
+    expect(intake.notAcceptingReason).toBe('');
+  });
+
+  it('refuses while the journal is stuck, before anything is written, and drops nothing that it let in', async () => {
+    let nowMs = 0;
+    const admission = new Admission({ nowMs: () => nowMs, random: () => 0.5 });
+    const { intake, journal, events } = open({ admission });
+    journal.holdCommits();
+    const accepting = [intake.accept(published()), intake.accept(published({ id: 'event-2' }))];
+    nowMs = 4_000;
+    expect(await refusalOf(intake.accept(published({ id: 'event-3' })))).toMatchObject({
+      reason: 'HUB_OVERLOADED',
+      retryAfterMs: 6_000,
+    });
+    expect(intake.notAcceptingReason).toContain('stuck');
+    journal.releaseCommits();
+    await Promise.all(accepting);
+    expect(intake.notAcceptingReason).toBe('');
+    await intake.accept(published({ id: 'event-3' }));
+    expect(events.map(({ id }) => id)).toEqual(['event-1', 'event-2', 'event-3']);
+  });
+
+  it('accepts again after a journal that answered with an error', async () => {
+    const admission = new Admission({ nowMs: () => 0, random: () => 0 });
+    const payload = bytes(new Uint8Array(16));
+    const { intake } = open({ admission, journal: { accept: () => Promise.reject(new JournalError('FAILED', '')) } });
+    for (let index = 0; index < 3; index += 1) await refusalOf(intake.accept(published({ payload })));
+    expect(admission.waitingBytes).toBe(0);
   });
 
   it('says that it does not know when the journal failed', async () => {

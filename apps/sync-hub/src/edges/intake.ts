@@ -1,6 +1,7 @@
 import type { AcceptedEvent } from '../core/event.ts';
 import { checkEvent } from '../core/event-rules.ts';
 import { type AcceptResult, type Journal, JournalError } from '../journal/journal.ts';
+import { Admission } from './admission.ts';
 import { contentHash } from './content-hash.ts';
 import { type PublishedEvent, toSyncEvent } from './event-message.ts';
 import { Refusal } from './refusal.ts';
@@ -19,6 +20,10 @@ export interface IntakeOptions {
   readonly adapters: readonly string[];
   readonly eventBytesMax: number;
   readonly wallMs: () => number;
+  /** A monotonic clock, in milliseconds; default: the computer's. */
+  readonly nowMs?: () => number;
+  /** Default: one by the computer's clock. */
+  readonly admission?: Admission;
 }
 
 /** A full disk is emptied by people. */
@@ -29,11 +34,17 @@ const STOPPING_RETRY_MS = 2_000;
 /** The one door through which events come in, whatever they were published by. */
 export class Intake {
   readonly #options: IntakeOptions;
+  readonly #admission: Admission;
+  readonly #nowMs: () => number;
   #stopping = false;
-  #full = false;
+  /** Until one is accepted again, but no longer than callers were told to wait: with a hub that is not ready nobody
+   * would ever try. */
+  #fullUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#admission = options.admission ?? new Admission({ nowMs: this.#nowMs, random: Math.random });
   }
 
   /** Refuses everything from now on. */
@@ -44,7 +55,7 @@ export class Intake {
   /** Why events are not accepted; empty when they are. */
   get notAcceptingReason(): string {
     if (this.#stopping) return 'the hub is stopping';
-    return this.#full ? 'the disk is full' : '';
+    return this.#nowMs() < this.#fullUntilMs ? 'the disk is full' : this.#admission.closedBecause;
   }
 
   /**
@@ -62,11 +73,14 @@ export class Intake {
     const acceptedAtMs = wallMs();
     const { event, timeMs } = toSyncEvent(published, acceptedAtMs);
     this.#check(event, eventBytesMax);
+    const answered = this.#admission.enter(event.data.byteLength);
     const result = await journal
       .accept({ event, contentHash: contentHash(event, timeMs), acceptedAtMs, adapters })
-      .catch(refuseFailed);
-    // Until one is accepted again. A duplicate or a conflict needs no room and says nothing about it.
-    if (result.kind === 'full' || result.kind === 'accepted') this.#full = result.kind === 'full';
+      .catch(refuseFailed)
+      .finally(answered);
+    // A duplicate or a conflict needs no room and says nothing about it.
+    if (result.kind === 'full') this.#fullUntilMs = this.#nowMs() + FULL_RETRY_MS;
+    if (result.kind === 'accepted') this.#fullUntilMs = Number.NEGATIVE_INFINITY;
     return toIntaken(result, event.id);
   }
 

@@ -12,8 +12,8 @@ const answer: RequestListener = (request, response) => {
   response.end('fine');
 };
 
-async function open(handler: RequestListener = answer) {
-  const listener = await listen({ host: '127.0.0.1', port: 0 }, handler);
+async function open(handler: RequestListener = answer, headersTimeoutMs?: number) {
+  const listener = await listen({ host: '127.0.0.1', port: 0 }, handler, headersTimeoutMs);
   onTestFinished(() => listener.close(0));
   return listener;
 }
@@ -98,6 +98,52 @@ describe('a client who sends what it must not', () => {
     await answering.promise;
     socket.resetAndDestroy();
     await expectAlive(port);
+  });
+});
+
+describe('a client who does not say in time what it wants', () => {
+  const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+  it.each([
+    ['nothing', ''],
+    ['one byte', 'P'],
+    ['half a preface', PREFACE.slice(0, 9)],
+    ['a preface without settings', PREFACE],
+    ['half of its headers', 'GET / HTTP/1.1\r\nHost: hub\r\n'],
+    ['half of the headers after an answer', 'GET / HTTP/1.1\r\nHost: hub\r\n\r\nGET / HTTP/1.1\r\n'],
+  ])('but %s loses its connection', async (_what, bytes) => {
+    const { port } = await open(answer, 50);
+    await send(port, bytes);
+  });
+
+  it('but drips headers loses its connection', async () => {
+    const { port } = await open(answer, 50);
+    const socket = await dial(port);
+    socket.write('GET / HTTP/1.1\r\nX-A: ');
+    const dripping = setInterval(() => socket.write('x'), 5);
+    await new Promise((resolve) => socket.once('close', resolve));
+    clearInterval(dripping);
+  });
+
+  it('and says it keeps its connection, and its long answers', async () => {
+    const ended = Promise.withResolvers<void>();
+    const { port } = await open((request, response) => {
+      if (request.url !== '/long') return void response.end('fine');
+      response.write('x');
+      void ended.promise.then(() => response.end('y'));
+    }, 50);
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    onTestFinished(() => session.destroy());
+    await once(session, 'remoteSettings');
+    const long = [session.request({ ':path': '/long' }), await dial(port)] as const;
+    long[1].write(get('hub', '/long'));
+    const said = long.map((stream) => text(stream));
+    // It begins later and is over by its time; theirs was over before.
+    await send(port, 'P');
+    await send(port, 'P');
+    ended.resolve();
+    expect(await said[0]).toBe('xy');
+    expect(await said[1]).toContain('y');
+    expect(await text(session.request({ ':path': '/' }))).toBe('fine');
   });
 });
 

@@ -1,7 +1,8 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Server as Http1Server, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Http2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from '@httptoolkit/httpolyglot';
+import { ResponseBudget } from './response-budget.ts';
 
 /** Why the hub cannot listen. */
 export class ListenError extends Error {
@@ -17,9 +18,10 @@ export interface Listener {
   close(withinMs: number): Promise<void>;
 }
 
-/** A connection that has not said by then what it wants is closed; a client sends its preface at once. */
-const FIRST_BYTES_TIMEOUT_MS = 10_000;
-/** HTTP/1.1: from the first byte of a request to the end of its headers. */
+/**
+ * How long a connection may take to say what it wants: over HTTP/1.1 the headers of each request, over HTTP/2 the
+ * preface and the settings. A client sends them at once; one that drips them would hold connections for ever.
+ */
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Requests of one HTTP/2 connection at a time; clients open another connection for more. */
 const CONCURRENT_STREAMS_MAX = 2_048;
@@ -34,12 +36,21 @@ const RESETS_PER_SECOND = 100;
  *
  * @throws {ListenError} saying what to do
  */
-export async function listen(address: { host: string; port: number }, handler: RequestListener): Promise<Listener> {
+export async function listen(
+  address: { host: string; port: number },
+  handler: RequestListener,
+  headersTimeoutMs = HEADERS_TIMEOUT_MS,
+): Promise<Listener> {
   const sessions = new Set<Http2Session>();
-  const sockets = new Set<Socket>();
+  /** Every connection, and what ends it unless it says in time which protocol it speaks. */
+  const sockets = new Map<Socket, NodeJS.Timeout>();
   const server = createServer(
     {
-      http: { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0 },
+      http: {
+        headersTimeout: headersTimeoutMs,
+        connectionsCheckingInterval: headersTimeoutMs / 2,
+        requestTimeout: 0,
+      },
       http2: {
         maxSessionMemory: SESSION_MEMORY_MAX_MB,
         settings: { maxConcurrentStreams: CONCURRENT_STREAMS_MAX },
@@ -47,21 +58,32 @@ export async function listen(address: { host: string; port: number }, handler: R
         streamResetRate: RESETS_PER_SECOND,
       },
     },
-    guarded(handler),
+    guarded(new ResponseBudget().wrap(handler)),
   );
+  // Node watches the headers of its connections from when it listens, and this server never does: the port is its
+  // owner's (httpolyglot 3.1.0), which hands it connections.
+  const { _httpServer: http1 } = server as unknown as { _httpServer: Http1Server };
+  http1.emit('listening');
   server.prependListener('connection', (socket: Socket) => {
-    if (sockets.has(socket)) return;
-    sockets.add(socket);
+    const deadline = sockets.get(socket);
+    // Told by the port, and once more by the server of the protocol that the connection turned out to speak.
+    if (deadline !== undefined) return clearTimeout(deadline);
+    const unsaid = setTimeout(() => socket.destroy(), headersTimeoutMs);
+    sockets.set(socket, unsaid);
     // An ack is a small message that nothing follows: held back to fill a packet, it would come 40 ms late.
     socket.setNoDelay(true);
-    socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, () => socket.destroy());
-    socket.once('data', () => socket.setTimeout(0));
-    socket.once('close', () => sockets.delete(socket));
+    socket.once('close', () => {
+      clearTimeout(unsaid);
+      sockets.delete(socket);
+    });
     // A reset is the client's business; unheard, it would end the process.
     socket.on('error', () => socket.destroy());
   });
   server.on('session', (session: Http2Session) => {
     sessions.add(session);
+    const unsaid = setTimeout(() => session.destroy(), headersTimeoutMs);
+    session.once('remoteSettings', () => clearTimeout(unsaid));
+    session.once('close', () => clearTimeout(unsaid));
     session.once('close', () => sessions.delete(session));
     session.on('error', () => session.destroy());
   });
@@ -79,7 +101,7 @@ export async function listen(address: { host: string; port: number }, handler: R
       const closed = new Promise<void>((done) => server.close(() => done()));
       for (const session of sessions) session.close();
       const timer = setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
+        for (const socket of sockets.keys()) socket.destroy();
       }, withinMs);
       await closed;
       clearTimeout(timer);

@@ -24,8 +24,19 @@ export const REFUSALS = {
   REQUEST_TOO_SLOW: { code: 'aborted', httpStatus: 408 },
   /** The cursor was not made by this hub's journal. */
   CURSOR_INVALID: { code: 'invalid_argument', httpStatus: 400 },
+  /** The hub has no adapter of this id, and never had one. */
+  ADAPTER_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
+  /** No job has this id, or it is past retention. */
+  JOB_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
+  /** As many replay jobs run, or as many people look on, as may. */
+  TOO_MANY_AT_ONCE: { code: 'resource_exhausted', httpStatus: 429 },
+  /** The backup could not be written there; nothing was left behind. */
+  BACKUP_REFUSED: { code: 'failed_precondition', httpStatus: 409 },
   /** The reader did not take its acks in time; metadata "cursor" is where to resume. */
   READER_TOO_SLOW: { code: 'aborted', httpStatus: 409 },
+  /** The hub cannot write as fast as is published. 503: clients know to wait for Retry-After with it. Not UNAVAILABLE,
+   * which clients' own policies try again at once, and which tells balancers that the hub is gone. */
+  HUB_OVERLOADED: { code: 'resource_exhausted', httpStatus: 503 },
   /** There is no room on the hub's disk. 503 and not 507: clients know to wait for Retry-After with it. */
   JOURNAL_FULL: { code: 'resource_exhausted', httpStatus: 503 },
   /** The hub could not write; whether the event was accepted is unknown. */
@@ -37,6 +48,11 @@ export const REFUSALS = {
 } as const;
 
 export type RefusalReason = keyof typeof REFUSALS;
+
+/** A field of a request, other than of an event, that is outside its bounds. */
+export function wrongField(field: string, description: string): Refusal {
+  return new Refusal('REQUEST_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
+}
 
 /** A request that is not carried out. The message is for people: what was wrong, where, what to do. */
 export class Refusal extends Error {

@@ -8,6 +8,7 @@ import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { withBoundedDeadline } from './deadline-header.ts';
 import { withReadableGrpcMessage } from './grpc-message.ts';
 import type { HttpRoute, NodeResponse } from './http/route.ts';
+import { type AdminServiceOptions, createAdminService } from './rpc/admin-service.ts';
 import { createGrpcHealth } from './rpc/grpc-health.ts';
 import type { HealthFeed } from './rpc/health-feed.ts';
 import { createHealthService } from './rpc/health-service.ts';
@@ -19,6 +20,7 @@ import { createSyncService, type SyncServiceOptions } from './rpc/sync-service.t
 export interface RouterOptions {
   readonly sync: SyncServiceOptions;
   readonly health: HealthFeed;
+  readonly admin: AdminServiceOptions;
   readonly routes: readonly HttpRoute[];
 }
 
@@ -26,14 +28,13 @@ export interface RouterOptions {
 export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them. */
-export function createRouter({ sync, health, routes }: RouterOptions): RequestListener {
+export function createRouter({ sync, health, admin, routes }: RouterOptions): RequestListener {
   const handler = connectNodeAdapter({
     routes: (router: ConnectRouter) => {
       router.service(SyncService, createSyncService(sync));
       router.service(HealthService, createHealthService(health));
       router.service(Health, createGrpcHealth(health));
-      // Its rpcs answer UNIMPLEMENTED until they are built.
-      router.service(AdminService, {});
+      router.service(AdminService, createAdminService(admin));
       registerReflection(router);
       expectRequests(router);
     },

@@ -50,6 +50,7 @@ export async function startTestHub(options: TestHubOptions): Promise<TestHub> {
         lanes.recorded(records);
         acks?.recorded(records);
       },
+      reopened: (deliveries) => lanes.reopened(deliveries),
     },
     onFatal: onFault,
   });
@@ -105,6 +106,7 @@ function createLane(needs: {
       concurrency: 8,
       attemptTimeoutMs: 60_000,
     }),
+    check: async () => [],
     deliver: async (attempt) => await deliver(attempt),
     close: async () => undefined,
   };
@@ -116,6 +118,7 @@ function createLane(needs: {
     rules: {
       retry: { baseMs: 86_400_000, capMs: 86_400_000, maxAttempts: 10 },
       maxCrashes: 3,
+      onDeadLetter: 'continue',
       window: DEFAULT_WINDOW,
       recoveredToSeq: 0,
     },

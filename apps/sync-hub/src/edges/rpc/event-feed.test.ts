@@ -13,7 +13,7 @@ import { allOf, CountedAcks, openTestHub, published, recordOf, settleTurns } fro
 async function openFeed({ adapters = ['billing', 'records'] } = {}) {
   let acks: CountedAcks | undefined;
   const journal = new MemoryJournal({
-    observer: { accepted: () => undefined, recorded: (records) => acks?.recorded(records) },
+    observer: { accepted: () => undefined, recorded: (records) => acks?.recorded(records), reopened: () => undefined },
     onFatal(error) {
       throw error;
     },
@@ -62,6 +62,22 @@ describe('history and what comes', () => {
       record(step);
     }
     expect(places((await told).flat())).toEqual([1, 2, 3, 4, 5, 6].slice(seen));
+  });
+
+  it('are told to a caller who asks for the first ack only after everything is recorded', async () => {
+    const { read, record, journal } = await openFeed();
+    const reading = read({ isNew: true });
+    for (const step of LIFE) record(step);
+    await journal.readStatistics();
+    expect(places((await allOf(reading)).flat())).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('are not kept for a caller who goes before asking for the first ack', async () => {
+    const { read, acks, abort } = await openFeed();
+    read({ isNew: true });
+    expect(acks.listening).toBe(1);
+    abort.abort();
+    expect(acks.listening).toBe(0);
   });
 
   it('are told in messages that a client can take, however much there is', async () => {

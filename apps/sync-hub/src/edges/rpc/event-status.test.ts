@@ -115,3 +115,22 @@ it('tells all adapters in alphabetical order, and settled only when each is', as
   expect(acks.map(({ adapter }) => adapter)).toEqual(['billing', 'records']);
   expect(settled).toBe(false);
 });
+
+it('tells the newest attempts, an equal share of each delivery, and how many are left out', async () => {
+  const hub = await openTestHub({ adapters: { billing: () => delivered, records: () => delivered } });
+  await hub.intake.accept(published({ id: 'event-1' }));
+  await settleTurns();
+  const stored = await hub.journal.readEvent('event-1');
+  const grown = stored?.deliveries.map((delivery, index) => {
+    const [record] = delivery.records;
+    if (record === undefined) throw new Error('no record');
+    const count = index === 0 ? 1_000 : 128;
+    return { ...delivery, records: Array.from({ length: count }, (_, place) => ({ ...record, attempts: place + 1 })) };
+  });
+  vi.spyOn(hub.journal, 'readEvent').mockResolvedValue(stored && { ...stored, deliveries: grown ?? [] });
+  const { deliveries } = (await statusOf(hub)).response;
+  const numbers = deliveries.map(({ attempts }) => attempts.map(({ number }) => number));
+  expect(numbers.map(([first]) => first)).toEqual([873, 1]);
+  expect(numbers.map((all) => all.at(-1))).toEqual([1_000, 128]);
+  expect(deliveries.map(({ attemptsLeftOut }) => attemptsLeftOut)).toEqual([872, 0]);
+});

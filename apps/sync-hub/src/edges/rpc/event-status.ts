@@ -1,18 +1,15 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
-import {
-  AttemptSchema,
-  type DeliverySchema,
-  type GetEventResponseSchema,
-} from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { AttemptSchema, type GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { RecordedDelivery } from '../../core/delivery.ts';
-import type { Journal, StoredDelivery, StoredEvent } from '../../journal/journal.ts';
+import type { Journal, StoredDelivery } from '../../journal/journal.ts';
 import { idempotencyKey } from '../../lanes/idempotency-key.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { Cursors } from '../cursor.ts';
 import { fromSyncEvent } from '../event-message.ts';
-import { deliveryError, OUTCOME_KINDS, recordAck, waitingAck } from './ack-message.ts';
+import { deliveryError, OUTCOME_KINDS } from './ack-message.ts';
+import { latestAck } from './latest-ack.ts';
 
 /** How an event stands: what GetEvent answers. */
 export interface EventStatus {
@@ -30,62 +27,43 @@ export interface EventStatusOptions {
   readonly wallMs: () => number;
 }
 
+/**
+ * Attempts in one message. With the longest errors in the widest letters that is about 1 MiB, beside the payload, and
+ * clients take 4 MiB; a delivery may have had thousands, through a long outage or a long retry policy.
+ */
+const ATTEMPTS_MAX = 256;
+
 /** Reads how an event stands; undefined when it is unknown. */
 export async function readStatus(options: EventStatusOptions, id: string): Promise<EventStatus | undefined> {
   const stored = await options.journal.readEvent(id);
   if (stored === undefined) return undefined;
-  const acks = stored.deliveries.map((delivery) => latestAck(options, stored, delivery));
+  const { event, deliveries } = stored;
+  const attemptsMax = Math.max(1, Math.floor(ATTEMPTS_MAX / deliveries.length));
+  const acks = deliveries.map((delivery) => {
+    const isOpen = delivery.state === 'waiting' || delivery.state === 'retrying';
+    const heldBy = isOpen ? options.lanes.heldBy(delivery.adapter, event) : undefined;
+    const { acceptedAtMs } = event;
+    return latestAck({ ...delivery, eventId: id, acceptedAtMs, latest: delivery.records.at(-1), heldBy }, options);
+  });
   return {
     response: {
-      event: fromSyncEvent(stored.event),
-      acceptedTime: timestampFromMs(stored.event.acceptedAtMs),
-      deliveries: stored.deliveries.map((delivery, index) => toDelivery(id, delivery, acks[index])),
+      event: fromSyncEvent(event),
+      acceptedTime: timestampFromMs(event.acceptedAtMs),
+      deliveries: deliveries.map((delivery, index) => ({
+        ...(acks[index] !== undefined && { latest: acks[index] }),
+        idempotencyKey: idempotencyKey(id, delivery.adapter),
+        ...newestAttempts(delivery, attemptsMax),
+      })),
     },
-    settled: stored.deliveries.every(({ state }) => state !== 'waiting' && state !== 'retrying'),
+    settled: deliveries.every(({ state }) => state !== 'waiting' && state !== 'retrying'),
     acks,
   };
 }
 
-/** What is on record, unless something holds the delivery now. */
-function latestAck(
-  { lanes, cursors, wallMs }: EventStatusOptions,
-  { event }: StoredEvent,
-  delivery: StoredDelivery,
-): Ack {
-  const { adapter, state, attempts, cycle } = delivery;
-  const last = delivery.records.at(-1);
-  const isOpen = state === 'waiting' || state === 'retrying';
-  const heldBy = isOpen ? lanes.heldBy(adapter, event.seq) : undefined;
-  if (last !== undefined && state !== 'waiting' && heldBy === undefined) return recordAck(last, cursors);
-  const ack = waitingAck({
-    eventId: event.id,
-    adapter,
-    attempts,
-    cycle,
-    atMs: heldBy === undefined ? event.acceptedAtMs : wallMs(),
-    heldBy,
-    cursor: last === undefined ? '' : cursors.encode(last.cursor),
-  });
-  // Held is not all that an operator wants to know: what went wrong last is told with it.
-  const failed = last?.cycle === cycle ? last.attempt : undefined;
-  if (last === undefined || failed?.failure === undefined) return ack;
-  return { ...ack, ...pickFailure(recordAck(last, cursors)) };
-}
-
-function pickFailure({ error, adapterVersion }: Ack): Partial<Ack> {
-  return { ...(error !== undefined && { error }), adapterVersion };
-}
-
-function toDelivery(
-  eventId: string,
-  { adapter, records }: StoredDelivery,
-  latest: Ack | undefined,
-): MessageInitShape<typeof DeliverySchema> {
-  return {
-    ...(latest !== undefined && { latest }),
-    idempotencyKey: idempotencyKey(eventId, adapter),
-    attempts: records.filter((record) => record.attempt !== undefined).map(toAttempt),
-  };
+function newestAttempts({ records }: StoredDelivery, countMax: number) {
+  const ended = records.filter(({ attempt }) => attempt !== undefined);
+  const attemptsLeftOut = Math.max(0, ended.length - countMax);
+  return { attempts: ended.slice(attemptsLeftOut).map(toAttempt), attemptsLeftOut };
 }
 
 function toAttempt({ attempts, cycle, adapterVersion, attempt }: RecordedDelivery) {

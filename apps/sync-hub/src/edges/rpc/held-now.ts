@@ -25,7 +25,7 @@ export interface AwaitedEvent {
 export function heldNow({ lanes, cursors, wallMs }: HeldNowOptions, awaited: AwaitedEvent): readonly Ack[] {
   const { event, progress, stored, toldCursor } = awaited;
   return event.adapters.flatMap((adapter) => {
-    const heldBy = progress.isPending(adapter) ? lanes.heldBy(adapter, event.seq) : undefined;
+    const heldBy = progress.isPending(adapter) ? lanes.heldBy(adapter, event) : undefined;
     if (heldBy === undefined) return [];
     const { attempts, cycle } = stored.find((delivery) => delivery.adapter === adapter) ?? { attempts: 0, cycle: 1 };
     const cursor = cursors.encode(toldCursor);

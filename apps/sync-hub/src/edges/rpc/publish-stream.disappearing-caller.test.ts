@@ -60,7 +60,7 @@ describe('a caller who disappears', () => {
     const abort = new AbortController();
     const caller = countedRequests(WINDOW + 10);
     const all = allOf(open(hub, caller.requests(), abort.signal));
-    await vi.waitFor(() => expect(hub.acks.listening).toBe(WINDOW));
+    await vi.waitFor(() => expect(hub.acks.listening).toBe(WINDOW), { timeout: 10_000 });
     abort.abort();
     await all;
     await settleTurns();

@@ -1,8 +1,9 @@
 import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type PublishStreamResponse, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, it, vi } from 'vitest';
-import { acksOf, open, requestOf, requestsOf, resultsOf } from './publish-caller.suite.ts';
-import { allOf, delivered, openTestHub, published } from './test-hub.suite.ts';
+import { Refusal } from '../refusal.ts';
+import { acksOf, countedRequests, open, requestOf, requestsOf, resultsOf } from './publish-caller.suite.ts';
+import { allOf, delivered, openTestHub, published, settleTurns } from './test-hub.suite.ts';
 
 describe('results', () => {
   it('come in the order handed in, refused ones between accepted ones', async () => {
@@ -81,6 +82,53 @@ describe('results', () => {
     const [first, second] = [acksOf(await once()), acksOf(await once())];
     expect(second).toEqual(first);
     expect(first).toHaveLength(1);
+  });
+});
+
+describe('a journal that does not keep up', () => {
+  it('has the events of a stream refused one by one, with when to come again; the stream goes on', async () => {
+    const hub = await openTestHub();
+    const overloaded = new Refusal('HUB_OVERLOADED', 'the journal is stuck', { retryAfterMs: 2_500 });
+    const accept = vi.spyOn(hub.intake, 'accept').mockRejectedValueOnce(overloaded);
+    const results = resultsOf(await allOf(open(hub, requestsOf([requestOf([published(), published()])]))));
+    expect(results.map(({ result }) => result.case)).toEqual(['refused', 'accepted']);
+    expect(results[0]?.result.value).toMatchObject({
+      code: 8,
+      reason: 'HUB_OVERLOADED',
+      retryAfter: { seconds: 2n, nanos: 500_000_000 },
+    });
+    expect(accept).toHaveBeenCalledTimes(2);
+  });
+
+  it('slows a stream: 1,024 of its events wait for the disk at a time', async () => {
+    const hub = await openTestHub();
+    hub.journal.holdCommits();
+    const caller = countedRequests(3_000, PublishUntil.ACCEPTED);
+    const all = allOf(open(hub, caller.requests()));
+    await settleTurns();
+    // The one that does not fit has been taken from the caller and waits.
+    expect(caller.sent).toBe(1_025);
+    hub.journal.releaseCommits();
+    expect(resultsOf(await all)).toHaveLength(3_000);
+  });
+
+  it('slows one of large events sooner', async () => {
+    const hub = await openTestHub({ eventBytesMax: 1024 * 1024 });
+    hub.journal.holdCommits();
+    let sent = 0;
+    const data = new Uint8Array(1024 * 1024);
+    const all = allOf(
+      open(
+        hub,
+        (async function* () {
+          for (; sent < 20; sent += 1) yield requestOf([published({ payload: { case: 'data', value: data } })]);
+        })(),
+      ),
+    );
+    await settleTurns();
+    expect(sent).toBe(8);
+    hub.journal.releaseCommits();
+    expect(resultsOf(await all)).toHaveLength(20);
   });
 });
 

@@ -17,6 +17,7 @@ import { toAck } from './ack-message.ts';
 import { heldNow } from './held-now.ts';
 import { refusedMessage } from './refusal-error.ts';
 import type { SyncServiceOptions } from './sync-service.ts';
+import { UntoldHistories, type UntoldHistory } from './untold-histories.ts';
 
 export interface PublishStreamOptions extends SyncServiceOptions {
   readonly requests: AsyncIterable<PublishStreamRequest>;
@@ -28,6 +29,10 @@ type Item = { readonly kind: 'result'; readonly result: Result } | { readonly ki
 
 /** Events of one stream that are not settled: enough to keep every lane's window full of one publisher's work. */
 const UNSETTLED_MAX = 4_096;
+/** Events of one stream on their way to the disk: enough for a full group, so that more would only wait longer in line. */
+const UNCOMMITTED_MAX = 1_024;
+/** Of their payload, where it came as bytes: two full groups. One stream alone is slowed then and never refused. */
+const UNCOMMITTED_BYTES_MAX = 8 * 1024 * 1024;
 /** With so many results and acks unread the hub reads no more events: who writes without reading is slowed. */
 const UNREAD_ENOUGH = UNSETTLED_MAX * 4;
 /** What the window's events can have to tell besides: results, and acks of 16 adapters with some retries each. */
@@ -66,8 +71,11 @@ class StreamPublisher {
   readonly #mailbox: Mailbox<Item>;
   /** What ends the listening to each event that is not settled, and the place after which all of its records are. */
   readonly #followed = new Map<() => void, number>();
+  readonly #untold = new UntoldHistories();
   #told: Promise<void> = Promise.resolve();
   #unsettled = 0;
+  #uncommitted = 0;
+  #uncommittedBytes = 0;
   #unread = 0;
   #index = 0n;
   #resumeFrom = 0;
@@ -125,7 +133,12 @@ class StreamPublisher {
   }
 
   get #isFull(): boolean {
-    return this.#unsettled >= UNSETTLED_MAX || this.#unread >= UNREAD_ENOUGH;
+    return (
+      this.#unsettled >= UNSETTLED_MAX ||
+      this.#uncommitted >= UNCOMMITTED_MAX ||
+      this.#uncommittedBytes >= UNCOMMITTED_BYTES_MAX ||
+      this.#unread >= UNREAD_ENOUGH
+    );
   }
 
   /** Hands an event to the journal now; its result is told after those of the events before it. */
@@ -133,6 +146,10 @@ class StreamPublisher {
     const index = this.#index;
     this.#index += 1n;
     this.#unsettled += 1;
+    const { payload } = event;
+    const sizeBytes = payload.case === 'data' ? payload.value.byteLength : 0;
+    this.#uncommitted += 1;
+    this.#uncommittedBytes += sizeBytes;
     const accepting = this.#options.intake.accept(event).then(
       (intaken) => ({ intaken }),
       (error: unknown) => ({ error }),
@@ -141,6 +158,9 @@ class StreamPublisher {
     // not go to the journal, waits for them.
     this.#told = this.#told.then(async () => {
       const accepted = await accepting;
+      this.#uncommitted -= 1;
+      this.#uncommittedBytes -= sizeBytes;
+      this.#roomAgain();
       if ('error' in accepted) this.#tellRefused(index, accepted.error);
       else this.#tellAccepted(index, accepted.intaken, until);
     });
@@ -166,7 +186,7 @@ class StreamPublisher {
     const { acks, cursors } = this.#options;
     const unfollow = acks.follow(event.seq, (tell: Tell) => {
       progress.take(tell);
-      this.#put({ kind: 'ack', ack: toAck(tell, cursors, acks.lastCursor) });
+      this.#putAck(toAck(tell, cursors, acks.lastCursor));
       if (!progress.isDone) return;
       unfollow();
       this.#followed.delete(unfollow);
@@ -175,13 +195,14 @@ class StreamPublisher {
     this.#followed.set(unfollow, lastCursor);
     // What was recorded before stands in the mailbox before it.
     const held = heldNow(this.#options, { event, progress, stored: [], toldCursor: acks.lastCursor });
-    for (const ack of held) this.#put({ kind: 'ack', ack });
+    for (const ack of held) this.#putAck(ack);
   }
 
   async #tellDuplicate({ event, lastCursor }: Intaken, until: Until): Promise<void> {
     const stop = new AbortController();
     const unfollow = () => stop.abort();
     this.#followed.set(unfollow, lastCursor);
+    const history = this.#untold.begin(lastCursor);
     try {
       const feed = this.#options.feed.read({
         events: [event],
@@ -189,18 +210,28 @@ class StreamPublisher {
         afterCursor: lastCursor,
         isNew: false,
         signal: stop.signal,
+        onHistoryTold: () => this.#untold.end(history),
       });
-      for await (const batch of feed) for (const ack of batch) this.#put({ kind: 'ack', ack });
+      for await (const batch of feed) for (const ack of batch) this.#putAck(ack, history);
     } catch (error) {
       // The event is accepted all the same; its acks can be watched again.
       this.#options.onFault(error);
     }
+    this.#untold.end(history);
     this.#followed.delete(unfollow);
     this.#settle();
   }
 
   #putResult(result: Result): void {
     this.#put({ kind: 'result', result });
+  }
+
+  /** @param teller the history that the ack is part of, or comes after */
+  #putAck(ack: Ack, teller?: UntoldHistory): void {
+    const { cursors } = this.#options;
+    const bound = this.#untold.bound(teller);
+    const isPast = Number.isFinite(bound) && cursors.decode(ack.cursor, 'cursor') > bound;
+    this.#put({ kind: 'ack', ack: isPast ? { ...ack, cursor: cursors.encode(bound) } : ack });
   }
 
   #put(item: Item): void {

@@ -93,6 +93,16 @@ describe('the interceptor', () => {
     expect(ended).toBe(true);
   });
 
+  it.each(['ERR_STREAM_PREMATURE_CLOSE', 'ERR_HTTP2_INVALID_STREAM', 'ECONNRESET'])(
+    'takes it for no fault of the hub that the caller goes: %s',
+    async (code) => {
+      const gone = Object.assign(new Error('Premature close'), { code });
+      const rejected = refusalInterceptor(() => Promise.reject(gone))(request);
+      await expect(rejected).rejects.toMatchObject({ code: Code.Canceled, cause: gone });
+      expect(faults).toEqual([]);
+    },
+  );
+
   it('tells a fault of the hub to the log alone', async () => {
     const fault = new TypeError('ZZPHI');
     const rejected = refusalInterceptor(() => Promise.reject(fault))(request);

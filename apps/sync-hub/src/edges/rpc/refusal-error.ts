@@ -12,6 +12,7 @@ const CODES: Readonly<Record<(typeof REFUSALS)[RefusalReason]['code'], Code>> = 
   resource_exhausted: Code.ResourceExhausted,
   already_exists: Code.AlreadyExists,
   not_found: Code.NotFound,
+  failed_precondition: Code.FailedPrecondition,
   aborted: Code.Aborted,
   unavailable: Code.Unavailable,
   internal: Code.Internal,
@@ -44,13 +45,33 @@ export function refusedMessage(refusal: Refusal): MessageInitShape<typeof Refuse
   };
 }
 
+/** What Node says while a request is read, or a message of its answer written, whose connection breaks just then. */
+const CALLER_GONE: ReadonlySet<unknown> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ERR_HTTP2_INVALID_STREAM',
+  'ERR_HTTP2_SESSION_ERROR',
+  'ERR_HTTP2_STREAM_ERROR',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_STREAM_WRITE_AFTER_END',
+]);
+
+/** No fault of the hub's, and nobody is there to be told of it. */
+function isCallerGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && CALLER_GONE.has(error.code);
+}
+
 /**
  * Gives every error that a handler throws, also in the middle of a stream, its status. What Connect throws itself, for
  * bytes that it cannot read or calls that were cancelled, stays as it is.
  */
 export function createRefusalInterceptor(onFault: (error: unknown) => void): Interceptor {
-  const asStatus = (error: unknown) =>
-    error instanceof ConnectError ? error : refusalError(Refusal.of(error, onFault));
+  const asStatus = (error: unknown) => {
+    if (error instanceof ConnectError) return error;
+    if (isCallerGone(error)) return new ConnectError('the caller has gone', Code.Canceled, undefined, undefined, error);
+    return refusalError(Refusal.of(error, onFault));
+  };
 
   async function* refusing<Message>(messages: AsyncIterable<Message>): AsyncIterable<Message> {
     try {

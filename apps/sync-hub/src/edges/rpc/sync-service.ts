@@ -18,7 +18,8 @@ import type { Journal } from '../../journal/journal.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { Cursors } from '../cursor.ts';
 import type { Intake, Intaken } from '../intake.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal, wrongField } from '../refusal.ts';
+import { Turns } from '../turns.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
 import { toAck } from './ack-message.ts';
 import type { EventFeed } from './event-feed.ts';
@@ -42,17 +43,25 @@ export const DEFAULT_WAIT_MS = 10_000;
 /** Proxies give up on a silent request after about a minute. */
 const WAIT_MAX_MS = 60_000;
 const WATCHED_EVENTS_MAX = 1_000;
+/**
+ * Events that are read for GetEvent and WatchAcks at a time: with the largest payloads 8 MiB. A request for an event is
+ * some bytes, the event a quarter of a megabyte, and one connection may send 2,048 of them at once.
+ */
+const READS_AT_A_TIME = 32;
+const NO_DATA = new Uint8Array(0);
 
 /** SyncService: what the contract says, by the hub's rooms. */
 export function createSyncService(options: SyncServiceOptions): ServiceImpl<typeof SyncService> {
   const { intake, feed, cursors, acks } = options;
+  const turns = new Turns(READS_AT_A_TIME);
   return {
     async *publish(request: PublishRequest, context): AsyncGenerator<MessageInitShape<typeof PublishResponseSchema>> {
       const intaken = await intake.accept(request.event);
-      yield { result: { case: 'accepted', value: toAccepted(intaken, cursors) } };
       const until = toUntil(request.until);
-      if (until === 'accepted') return;
-      for await (const batch of feed.read({ ...feedRequest(intaken, until), signal: context.signal })) {
+      // Listening begins before ACCEPTED is sent: the caller may ask for more only after all is recorded.
+      const batches = until === 'accepted' ? [] : feed.read({ ...feedRequest(intaken, until), signal: context.signal });
+      yield { result: { case: 'accepted', value: toAccepted(intaken, cursors) } };
+      for await (const batch of batches) {
         for (const ack of batch) yield { result: { case: 'ack', value: ack } };
       }
     },
@@ -71,9 +80,9 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
 
     watchAcks: (request, context) => watchAcks(options, request, context),
 
-    async getEvent(request: GetEventRequest) {
+    async getEvent(request: GetEventRequest, { signal }) {
       if (request.id === '') throw wrongField('id', 'is required');
-      const status = await readStatus(options, request.id);
+      const status = await turns.run(() => readStatus(options, request.id), signal);
       if (status === undefined) throw unknownEvent(request.id);
       return status.response;
     },
@@ -99,7 +108,8 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
       }
       return;
     }
-    const events = await readEvents(journal, eventIds);
+    const ids = [...new Set(eventIds)];
+    const events = await Promise.all(ids.map((id) => turns.run(() => readHead(journal, id), signal)));
     yield { acks: [], cursor: cursors.encode(from ?? 0) };
     for await (const told of feed.read({ events, until: 'settled', afterCursor: from ?? 0, isNew: false, signal })) {
       yield { acks: [...told], cursor: told.at(-1)?.cursor ?? '' };
@@ -142,17 +152,11 @@ function toWaitMs(wait: Duration | undefined): number {
   return waitMs;
 }
 
-async function readEvents(journal: Pick<Journal, 'readEvent'>, ids: readonly string[]): Promise<AcceptedEvent[]> {
-  const unique = [...new Set(ids)];
-  const stored = await Promise.all(unique.map((id) => journal.readEvent(id)));
-  return stored.map((found, index) => {
-    if (found === undefined) throw unknownEvent(unique[index] ?? '');
-    return found.event;
-  });
-}
-
-function wrongField(field: string, description: string): Refusal {
-  return new Refusal('REQUEST_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
+/** An event without its payload: a watch lasts, and has no need of it. */
+async function readHead(journal: Pick<Journal, 'readEvent'>, id: string): Promise<AcceptedEvent> {
+  const stored = await journal.readEvent(id);
+  if (stored === undefined) throw unknownEvent(id);
+  return { ...stored.event, data: NO_DATA };
 }
 
 function unknownEvent(id: string): Refusal {

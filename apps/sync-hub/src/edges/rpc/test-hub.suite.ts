@@ -10,6 +10,7 @@ import { MemoryJournal } from '../../journal/memory/memory-journal.ts';
 import { systemClock } from '../../lanes/clock.ts';
 import { Lane } from '../../lanes/lane.ts';
 import { Lanes } from '../../lanes/lanes.ts';
+import { Operations } from '../../operations/operations.ts';
 import type { DeliveryAttempt, Runtime } from '../../runtimes/runtime.ts';
 import { Cursors } from '../cursor.ts';
 import { Intake } from '../intake.ts';
@@ -20,8 +21,11 @@ import type { SyncServiceOptions } from './sync-service.ts';
 export interface TestHub extends SyncServiceOptions {
   readonly journal: MemoryJournal;
   readonly acks: CountedAcks;
+  readonly operations: Operations;
   /** Faults that would be in the log. */
   readonly faults: readonly unknown[];
+  /** What the hub did by itself, as it would be in the log. */
+  readonly reports: readonly unknown[];
   /** Every attempt that was begun, in order. */
   readonly attempts: readonly DeliveryAttempt[];
   /** Told of each change that an operator sees. */
@@ -33,6 +37,8 @@ export interface TestHubOptions {
   readonly adapters?: Readonly<Record<string, (attempt: DeliveryAttempt) => Outcome | Promise<Outcome>>>;
   /** False: the lanes are there and their adapters have not started. */
   readonly starts?: boolean;
+  /** Default: 1,024. */
+  readonly eventBytesMax?: number;
 }
 
 /** Acks that know how many listen, so that a test sees when one is left behind. */
@@ -60,19 +66,26 @@ export const refused: Outcome = {
 
 /** Opens a hub for the running test. */
 export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
-  const { adapters = { billing: () => delivered }, starts = true } = options;
+  const { adapters = { billing: () => delivered }, starts = true, eventBytesMax = 1_024 } = options;
   const faults: unknown[] = [];
+  const reports: unknown[] = [];
   const attempts: DeliveryAttempt[] = [];
   const onFault = (error: unknown) => void faults.push(error);
   let lanes = new Lanes([]);
   let acks: CountedAcks | undefined;
+  let operations: Operations | undefined;
   const journal = new MemoryJournal({
     observer: {
-      accepted: (accepted) => lanes.accepted(accepted),
-      recorded(records) {
-        lanes.recorded(records);
-        acks?.recorded(records);
+      accepted(accepted) {
+        lanes.accepted(accepted);
+        operations?.accepted(accepted);
       },
+      recorded(records) {
+        acks?.recorded(records);
+        operations?.recorded(records);
+        lanes.recorded(records);
+      },
+      reopened: (deliveries) => lanes.reopened(deliveries),
     },
     onFatal: onFault,
   });
@@ -89,15 +102,33 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
       return createLane({ id, journal, onHeld: acks.held.bind(acks), deliver, onChange: () => hub.onChange() });
     }),
   );
+  operations = new Operations({
+    journal,
+    lanes,
+    clock: systemClock,
+    lastCursor: () => acks.lastCursor,
+    settledMs: 60_000,
+    onReport: (facts) => reports.push(facts),
+  });
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };
-  const intake = new Intake({ journal, adapters: ids, eventBytesMax: 1_024, wallMs });
+  const intake = new Intake({ journal, adapters: ids, eventBytesMax, wallMs });
   onTestFinished(async () => {
+    await operations.stop();
     await lanes.close();
     await journal.close();
   });
   if (starts) await lanes.start();
-  return Object.assign(hub, { ...shared, intake, feed: new EventFeed(shared), onFault, faults, attempts });
+  return Object.assign(hub, {
+    ...shared,
+    intake,
+    feed: new EventFeed(shared),
+    operations,
+    onFault,
+    faults,
+    reports,
+    attempts,
+  });
 }
 
 /** An event as a publisher hands it in. */
@@ -152,6 +183,7 @@ function createLane(needs: {
         concurrency: 64,
         attemptTimeoutMs: 60_000,
       }),
+      check: async () => [],
       deliver,
       close: async () => undefined,
     },
@@ -160,6 +192,7 @@ function createLane(needs: {
     rules: {
       retry: { baseMs: 86_400_000, capMs: 86_400_000, maxAttempts: 10 },
       maxCrashes: 3,
+      onDeadLetter: 'continue',
       window: DEFAULT_WINDOW,
       recoveredToSeq: 0,
     },

@@ -14,20 +14,21 @@ import type { SyncEvent } from "./event_pb.js";
 export declare const file_hms_sync_v1_admin_service: GenFile;
 
 /**
- * Which deliveries are meant. Fields are joined by "and", the values of one field by "or".
+ * Which deliveries are meant. Fields are joined by "and", the values of one field by "or". At most 1,000 values a field.
  *
  * @generated from message hms.sync.v1.DeliveryFilter
  */
 export declare type DeliveryFilter = Message<"hms.sync.v1.DeliveryFilter"> & {
   /**
-   * Adapter ids. Empty: any.
+   * Adapter ids. Empty: any. NOT_FOUND when the hub never had such an adapter.
    *
    * @generated from field: repeated string adapters = 1;
    */
   adapters: string[];
 
   /**
-   * States. Empty: all that are not DELIVERED, SKIPPED or DISCARDED.
+   * States. Empty: all that are not DELIVERED, SKIPPED or DISCARDED. HELD: what may not be attempted at this moment,
+   * which is then neither WAITING nor RETRYING.
    *
    * @generated from field: repeated hms.sync.v1.DeliveryState states = 2;
    */
@@ -103,7 +104,7 @@ export declare type ListDeliveriesRequest = Message<"hms.sync.v1.ListDeliveriesR
   pageSize: number;
 
   /**
-   * next_page_token of the page before. Empty: the first page.
+   * next_page_token of the page before, with the same filter. Empty: the first page.
    *
    * @generated from field: string page_token = 3;
    */
@@ -123,7 +124,7 @@ export declare const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesReque
  */
 export declare type ListDeliveriesResponse = Message<"hms.sync.v1.ListDeliveriesResponse"> & {
   /**
-   * The deliveries.
+   * The deliveries. May be fewer than page_size, even none, while there is a next page.
    *
    * @generated from field: repeated hms.sync.v1.ListedDelivery deliveries = 1;
    */
@@ -176,6 +177,13 @@ export declare type ListedDelivery = Message<"hms.sync.v1.ListedDelivery"> & {
    * @generated from field: google.protobuf.Timestamp accepted_time = 4;
    */
   acceptedTime?: Timestamp | undefined;
+
+  /**
+   * DISCARDED: why a person gave it up. Empty otherwise.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
 };
 
 /**
@@ -191,14 +199,14 @@ export declare const ListedDeliverySchema: GenMessage<ListedDelivery>;
  */
 export declare type ReplayDeliveriesRequest = Message<"hms.sync.v1.ReplayDeliveriesRequest"> & {
   /**
-   * Which dead letters; other states do not match. Required, and not empty.
+   * Which dead letters; its states are empty or hold DEAD_LETTERED. Required, and not empty.
    *
    * @generated from field: hms.sync.v1.DeliveryFilter filter = 1;
    */
   filter?: DeliveryFilter | undefined;
 
   /**
-   * True: count only. The count is what a real run would send.
+   * True: count only, in job.sent. The count is what a real run would send.
    *
    * @generated from field: bool dry_run = 2;
    */
@@ -212,7 +220,7 @@ export declare type ReplayDeliveriesRequest = Message<"hms.sync.v1.ReplayDeliver
   ratePerSecond: number;
 
   /**
-   * Why, for the record, 1 to 256 characters. Required.
+   * Why, for the record, 1 to 256 characters. Required, unless it only counts.
    *
    * @generated from field: string reason = 4;
    */
@@ -266,7 +274,7 @@ export declare const ReplayDeliveriesResponseSchema: GenMessage<ReplayDeliveries
  */
 export declare type DiscardDeliveriesRequest = Message<"hms.sync.v1.DiscardDeliveriesRequest"> & {
   /**
-   * Which. Required, and not empty.
+   * Which. Required, and not empty. Deliveries that are settled do not match.
    *
    * @generated from field: hms.sync.v1.DeliveryFilter filter = 1;
    */
@@ -280,7 +288,7 @@ export declare type DiscardDeliveriesRequest = Message<"hms.sync.v1.DiscardDeliv
   dryRun: boolean;
 
   /**
-   * Why, for the record, 1 to 256 characters. Required.
+   * Why, for the record, 1 to 256 characters. Required, unless it only counts.
    *
    * @generated from field: string reason = 3;
    */
@@ -374,6 +382,20 @@ export declare type Job = Message<"hms.sync.v1.Job"> & {
    * @generated from field: google.protobuf.Timestamp create_time = 8;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * Which dead letters it sends.
+   *
+   * @generated from field: hms.sync.v1.DeliveryFilter filter = 9;
+   */
+  filter?: DeliveryFilter | undefined;
+
+  /**
+   * At most so many a second.
+   *
+   * @generated from field: uint32 rate_per_second = 10;
+   */
+  ratePerSecond: number;
 };
 
 /**
@@ -827,7 +849,8 @@ export declare const RemoveAdapterResponseSchema: GenMessage<RemoveAdapterRespon
  */
 export declare type TailEventsRequest = Message<"hms.sync.v1.TailEventsRequest"> & {
   /**
-   * Which deliveries; its since and until are ignored.
+   * Which deliveries; its since and until are ignored, and empty states mean any. An event that was accepted is told
+   * when one of its deliveries, WAITING, matches.
    *
    * @generated from field: hms.sync.v1.DeliveryFilter filter = 1;
    */
@@ -841,7 +864,7 @@ export declare type TailEventsRequest = Message<"hms.sync.v1.TailEventsRequest">
 export declare const TailEventsRequestSchema: GenMessage<TailEventsRequest>;
 
 /**
- * Something that happened.
+ * Something that happened. The first message is empty: what follows happened after it.
  *
  * @generated from message hms.sync.v1.TailEventsResponse
  */
@@ -885,6 +908,53 @@ export declare type TailEventsResponse = Message<"hms.sync.v1.TailEventsResponse
 export declare const TailEventsResponseSchema: GenMessage<TailEventsResponse>;
 
 /**
+ * Asks for a copy of the journal.
+ *
+ * @generated from message hms.sync.v1.BackupJournalRequest
+ */
+export declare type BackupJournalRequest = Message<"hms.sync.v1.BackupJournalRequest"> & {
+  /**
+   * Where the copy goes: an absolute path on the hub's machine. Nothing may be there yet. Required.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message hms.sync.v1.BackupJournalRequest.
+ * Use `create(BackupJournalRequestSchema)` to create a new message.
+ */
+export declare const BackupJournalRequestSchema: GenMessage<BackupJournalRequest>;
+
+/**
+ * The copy stands, and is on disk.
+ *
+ * @generated from message hms.sync.v1.BackupJournalResponse
+ */
+export declare type BackupJournalResponse = Message<"hms.sync.v1.BackupJournalResponse"> & {
+  /**
+   * Where it is.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * How large it is.
+   *
+   * @generated from field: uint64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message hms.sync.v1.BackupJournalResponse.
+ * Use `create(BackupJournalResponseSchema)` to create a new message.
+ */
+export declare const BackupJournalResponseSchema: GenMessage<BackupJournalResponse>;
+
+/**
  * How a job stands.
  *
  * @generated from enum hms.sync.v1.JobState
@@ -926,7 +996,8 @@ export declare const JobStateSchema: GenEnum<JobState>;
 
 /**
  * For operators: what is not delivered and why, and what to do about it. Every change names its reason.
- * The contract stands before its building: until then its rpcs answer UNIMPLEMENTED.
+ * AddAdapter, UpgradeAdapter, RollbackAdapter and RemoveAdapter stand before their building: until then they answer
+ * UNIMPLEMENTED.
  *
  * @generated from service hms.sync.v1.AdminService
  */
@@ -942,7 +1013,8 @@ export declare const AdminService: GenService<{
     output: typeof ListDeliveriesResponseSchema;
   },
   /**
-   * Sends dead letters again, as a job in the hub.
+   * Sends dead letters again, as a job in the hub: those that are dead letters now, the oldest first. At most 8 jobs
+   * run at a time.
    *
    * @generated from rpc hms.sync.v1.AdminService.ReplayDeliveries
    */
@@ -952,7 +1024,7 @@ export declare const AdminService: GenService<{
     output: typeof ReplayDeliveriesResponseSchema;
   },
   /**
-   * Gives deliveries up, for good.
+   * Gives deliveries up, for good. Ends early when the caller leaves: what was given up until then stays given up.
    *
    * @generated from rpc hms.sync.v1.AdminService.DiscardDeliveries
    */
@@ -1071,6 +1143,17 @@ export declare const AdminService: GenService<{
     methodKind: "server_streaming";
     input: typeof TailEventsRequestSchema;
     output: typeof TailEventsResponseSchema;
+  },
+  /**
+   * Copies the journal while it is in use, with all that was accepted before, to a new file on the hub's machine. The
+   * copy can be put in the place of a journal.
+   *
+   * @generated from rpc hms.sync.v1.AdminService.BackupJournal
+   */
+  backupJournal: {
+    methodKind: "unary";
+    input: typeof BackupJournalRequestSchema;
+    output: typeof BackupJournalResponseSchema;
   },
 }>;
 

@@ -481,11 +481,19 @@ export declare type Delivery = Message<"hms.sync.v1.Delivery"> & {
   idempotencyKey: string;
 
   /**
-   * Every attempt that ran and has ended, oldest first.
+   * The newest attempts that ran and have ended, oldest first: at most 256 in the whole message, an equal share for
+   * each delivery.
    *
    * @generated from field: repeated hms.sync.v1.Attempt attempts = 3;
    */
   attempts: Attempt[];
+
+  /**
+   * How many older ones are left out; 0 when all are here.
+   *
+   * @generated from field: uint32 attempts_left_out = 4;
+   */
+  attemptsLeftOut: number;
 };
 
 /**
@@ -626,8 +634,11 @@ export declare const SyncService: GenService<{
   /**
    * The fast way for many events: any number of events a message in, any number of results a message out.
    * A refused event is one result and never ends the stream. The hub stops reading while 4,096 events of the
-   * stream are unsettled or too much is unread, so a caller that writes without reading is slowed. One that stops
-   * reading altogether is ended with READER_TOO_SLOW and a cursor; nothing that was accepted is lost.
+   * stream are unsettled, 1,024 of them or 8 MiB of their data wait for its disk, or too much is unread, so a caller
+   * that writes without reading is slowed. One that stops reading altogether is ended with READER_TOO_SLOW and a
+   * cursor; nothing that was accepted is lost.
+   * An event that was published before is told with its history. Until that is told, the cursors of other acks stay
+   * before it: resuming from the last one tells some acks again and misses none.
    *
    * @generated from rpc hms.sync.v1.SyncService.PublishStream
    */
@@ -658,7 +669,7 @@ export declare const SyncService: GenService<{
     output: typeof WatchAcksResponseSchema;
   },
   /**
-   * One event, its deliveries and each of their attempts. NOT_FOUND when the id is unknown or past retention.
+   * One event, its deliveries and the newest of their attempts. NOT_FOUND when the id is unknown or past retention.
    *
    * @generated from rpc hms.sync.v1.SyncService.GetEvent
    */

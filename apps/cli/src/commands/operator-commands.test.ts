@@ -1,0 +1,112 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type FakeHub, startFakeHub } from '../../test/fake-hub.ts';
+import { runInProcess } from '../../test/run-in-process.ts';
+import { ExitCode } from '../failure.ts';
+
+let fake: FakeHub | undefined;
+afterEach(() => fake?.close());
+
+const reason = 'audit, says Dana';
+
+/** A hub that takes what is asked of it. */
+async function start({ probed = '' } = {}): Promise<{ asked: unknown[]; address: string }> {
+  const asked: unknown[] = [];
+  fake = await startFakeHub({
+    admin: {
+      pauseAdapter: ({ adapter, reason }) => {
+        asked.push({ pause: adapter, reason });
+        return {};
+      },
+      resumeAdapter: ({ adapter, reason }) => {
+        asked.push({ resume: adapter, reason });
+        return {};
+      },
+      probeAdapter: ({ adapter }) => {
+        asked.push({ probe: adapter });
+        return { eventId: probed };
+      },
+      discardDeliveries: ({ filter, reason, dryRun }) => {
+        asked.push({ discard: filter?.adapters, reason, dryRun });
+        return { discarded: 3n };
+      },
+      backupJournal: ({ path }) => {
+        asked.push({ backup: path });
+        return { path, sizeBytes: 4_096n };
+      },
+    },
+  });
+  return { asked, address: fake.address };
+}
+
+describe('hms-sync pause and resume', () => {
+  test('name the adapter and the reason', async () => {
+    const { asked, address } = await start();
+    const paused = await runInProcess('pause', 'billing', '--reason', reason, '--address', address);
+    expect(paused.stdout()).toBe('billing is paused; its deliveries wait until "hms-sync resume billing".\n');
+    const resumed = await runInProcess('resume', 'billing', '--reason', reason, '--json', '--address', address);
+    expect(resumed.jsonLines()).toEqual([{ adapter: 'billing', paused: false }]);
+    expect(asked).toEqual([
+      { pause: 'billing', reason },
+      { resume: 'billing', reason },
+    ]);
+  });
+
+  test.each(['pause', 'resume'])('%s is refused without a reason', async (command) => {
+    const run = await runInProcess(command, 'billing', '--address', 'http://127.0.0.1:1');
+    expect(run.exitCode).toBe(ExitCode.usage);
+    expect(run.stderr()).toContain('--reason');
+  });
+});
+
+describe('hms-sync probe', () => {
+  test('tells what was let through', async () => {
+    const { address } = await start({ probed: 'e-1' });
+    const run = await runInProcess('probe', 'billing', '--address', address);
+    expect(run.stdout()).toBe('e-1 was let through; "hms-sync events show e-1" tells its outcome.\n');
+  });
+
+  test('tells when nothing waits', async () => {
+    const { address } = await start();
+    const run = await runInProcess('probe', 'billing', '--address', address);
+    expect(run.stdout()).toBe('Nothing waits at billing that could be let through.\n');
+  });
+});
+
+describe('hms-sync discard', () => {
+  test('counts first, then gives up', async () => {
+    const { asked, address } = await start();
+    const counted = await runInProcess('discard', '--adapter', 'billing', '--dry-run', '--address', address);
+    expect(counted.stdout()).toBe('3 deliveries would be given up.\n');
+    const run = await runInProcess('discard', '--adapter', 'billing', '--reason', reason, '--address', address);
+    expect(run.stdout()).toBe('3 deliveries given up.\n');
+    expect(asked).toEqual([
+      { discard: ['billing'], reason: '', dryRun: true },
+      { discard: ['billing'], reason, dryRun: false },
+    ]);
+  });
+
+  test.each([
+    [['--reason', reason], 'such as --adapter billing'],
+    [['--adapter', 'billing'], '--reason'],
+  ])('refuses %j before it asks a hub', async (flags, hint) => {
+    const run = await runInProcess('discard', ...flags, '--address', 'http://127.0.0.1:1');
+    expect(run.exitCode).toBe(ExitCode.usage);
+    expect(run.stderr()).toContain(hint);
+  });
+});
+
+describe('hms-sync journal', () => {
+  test('backup names an absolute path to the hub', async () => {
+    const { asked, address } = await start();
+    const run = await runInProcess('journal', 'backup', 'copy.db', '--json', '--address', address);
+    const path = `${process.cwd()}/copy.db`;
+    expect(run.jsonLines()).toEqual([{ path, size_bytes: 4_096 }]);
+    expect(asked).toEqual([{ backup: path }]);
+  });
+
+  test('verify needs to know where', async () => {
+    const run = await runInProcess('journal', 'verify');
+    expect(run.exitCode).toBe(ExitCode.usage);
+    expect(run.stderr()).toContain('--data-dir');
+  });
+});

@@ -1,0 +1,134 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { type JobSchema, JobState, type ReplayDeliveriesRequest } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type FakeHub, startFakeHub } from '../../test/fake-hub.ts';
+import { runInProcess } from '../../test/run-in-process.ts';
+import { ExitCode } from '../failure.ts';
+
+let fake: FakeHub | undefined;
+afterEach(() => fake?.close());
+
+const reason = 'billing is back, says Dana';
+const job: MessageInitShape<typeof JobSchema> = {
+  id: 'job-1',
+  state: JobState.RUNNING,
+  matched: 12n,
+  skippedStale: 2n,
+  sent: 3n,
+  reason,
+  ratePerSecond: 50,
+};
+const ended: typeof job = { ...job, state: JobState.DONE, sent: 10n };
+
+/** A hub with one job; what was asked of it. */
+async function start(): Promise<{ requests: ReplayDeliveriesRequest[]; address: string; cancelled: string[] }> {
+  const requests: ReplayDeliveriesRequest[] = [];
+  const cancelled: string[] = [];
+  fake = await startFakeHub({
+    admin: {
+      replayDeliveries: (request) => {
+        requests.push(request);
+        return { job: request.dryRun ? { ...ended, id: '', reason: '' } : job };
+      },
+      getJob: ({ id }) => {
+        if (id !== 'job-1') throw new ConnectError('no job has the id "x"', Code.NotFound);
+        return { job };
+      },
+      async *watchJob() {
+        yield { job };
+        yield { job: ended };
+      },
+      cancelJob: ({ id }) => {
+        cancelled.push(id);
+        return { job: { ...job, state: JobState.CANCELLED } };
+      },
+    },
+  });
+  return { requests, cancelled, address: fake.address };
+}
+
+describe('hms-sync replay', () => {
+  test('begins a job and follows it to its end', async () => {
+    const { requests, address } = await start();
+    const run = await runInProcess('replay', '--adapter', 'billing', '--reason', reason, '--address', address);
+    expect(run.exitCode).toBe(ExitCode.ok);
+    const left = '; 2 left out, a newer event of their key was delivered (--include-stale)';
+    expect(run.stdout()).toBe(
+      [
+        `job-1  RUNNING  3 of 12 dead letters sent${left}: ${reason}`,
+        `job-1  DONE  10 of 12 dead letters sent${left}: ${reason}`,
+        '',
+      ].join('\n'),
+    );
+    expect(requests).toMatchObject([
+      { filter: { adapters: ['billing'] }, reason, ratePerSecond: 50, includeStale: false, dryRun: false },
+    ]);
+  });
+
+  test('only counts when it is asked to, and then needs no reason', async () => {
+    const { requests, address } = await start();
+    const flags = ['--dry-run', '--include-stale', '--include-replayed', '--rate', '10'];
+    const run = await runInProcess('replay', '--key', 'p-1', ...flags, '--address', address);
+    expect(run.stdout()).toMatch(/^12 dead letters match: 10 would be sent; 2 left out, [^\n]+\n$/);
+    expect(requests).toMatchObject([
+      { dryRun: true, includeStale: true, includeReplayed: true, ratePerSecond: 10, reason: '' },
+    ]);
+  });
+
+  test('leaves the job to itself when it is asked to', async () => {
+    const { address } = await start();
+    const flags = ['--reason', reason, '--detach', '--json'];
+    const run = await runInProcess('replay', '--adapter', 'billing', ...flags, '--address', address);
+    expect(run.jsonLines()).toMatchObject([{ id: 'job-1', state: 'RUNNING', matched: 12, skipped_stale: 2, sent: 3 }]);
+  });
+
+  test.each([
+    [['--reason', reason], 'such as --adapter billing'],
+    [['--dry-run'], 'such as --adapter billing'],
+    [['--adapter', 'billing'], '--reason'],
+    [['--adapter', 'billing', '--rate', '0'], 'from 1 to 10000'],
+  ])('refuses %j before it asks a hub', async (flags, hint) => {
+    const run = await runInProcess('replay', ...flags, '--address', 'http://127.0.0.1:1');
+    expect(run.exitCode).toBe(ExitCode.usage);
+    expect(run.stderr()).toContain(hint);
+  });
+});
+
+describe('hms-sync job', () => {
+  test('shows it, follows it, and ends it', async () => {
+    const { address, cancelled } = await start();
+    const shown = await runInProcess('job', 'job-1', '--json', '--address', address);
+    expect(shown.jsonLines()).toMatchObject([{ state: 'RUNNING' }]);
+    const watched = await runInProcess('job', 'job-1', '--watch', '--json', '--address', address);
+    expect(watched.jsonLines()).toMatchObject([{ state: 'RUNNING' }, { state: 'DONE' }]);
+    const ended = await runInProcess('job', 'job-1', '--cancel', '--address', address);
+    expect(ended.stdout()).toMatch(/^job-1 {2}CANCELLED {2}3 of 12/);
+    expect(cancelled).toEqual(['job-1']);
+  });
+
+  test('an unknown id is an error in words', async () => {
+    const { address } = await start();
+    const run = await runInProcess('job', 'x', '--address', address);
+    expect(run.exitCode).toBe(ExitCode.failed);
+    expect(run.stderr()).toBe('hms-sync: NOT_FOUND: no job has the id "x"\n');
+  });
+
+  test('does not take --watch and --cancel together', async () => {
+    const run = await runInProcess('job', 'x', '--watch', '--cancel');
+    expect(run.exitCode).toBe(ExitCode.usage);
+  });
+
+  test('says what to do when nobody knows whether it took effect', async () => {
+    fake = await startFakeHub({
+      admin: {
+        cancelJob: () => {
+          throw new ConnectError('the connection broke', Code.Unavailable);
+        },
+      },
+    });
+    const run = await runInProcess('job', 'x', '--cancel', '--address', fake.address);
+    expect(run.exitCode).toBe(ExitCode.noAnswer);
+    expect(run.stderr()).toContain('hms-sync deliveries');
+  });
+});

@@ -1,0 +1,62 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { TailEventsRequest, TailEventsResponseSchema } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type FakeHub, fakeTime, startFakeHub } from '../../test/fake-hub.ts';
+import { runInProcess } from '../../test/run-in-process.ts';
+import { ExitCode } from '../failure.ts';
+
+let fake: FakeHub;
+afterEach(() => fake.close());
+
+const happenings: MessageInitShape<typeof TailEventsResponseSchema>[] = [
+  {},
+  { happening: { case: 'accepted', value: { id: 'e-1', type: 'ProcessUpdated', key: 'p-1', time: fakeTime } } },
+  {
+    happening: {
+      case: 'ack',
+      value: { eventId: 'e-1', adapter: 'billing', state: DeliveryState.DELIVERED, attempt: 1, time: fakeTime },
+    },
+  },
+  { happening: { case: 'missed', value: 7n } },
+];
+
+async function start(): Promise<TailEventsRequest[]> {
+  const requests: TailEventsRequest[] = [];
+  fake = await startFakeHub({
+    admin: {
+      async *tailEvents(request) {
+        requests.push(request);
+        yield* happenings;
+      },
+    },
+  });
+  return requests;
+}
+
+describe('hms-sync tail', () => {
+  test('tells what happens, and how much was left out, until the hub ends it', async () => {
+    const requests = await start();
+    const run = await runInProcess('tail', '--adapter', 'billing', '--address', fake.address);
+    expect(run.stdout().replace(/\d\d:\d\d:05\.678/g, 'HH:MM:05.678')).toBe(
+      [
+        'HH:MM:05.678  e-1  ACCEPTED  ProcessUpdated of p-1',
+        'HH:MM:05.678  e-1  billing       DELIVERED      attempt 1',
+        '',
+      ].join('\n'),
+    );
+    expect(run.stderr()).toContain('(7 left out here: they came faster than they were read)');
+    expect(run.exitCode).toBe(ExitCode.noAnswer);
+    expect(requests).toMatchObject([{ filter: { adapters: ['billing'] } }]);
+  });
+
+  test('gives one JSON object a line', async () => {
+    await start();
+    const run = await runInProcess('tail', '--json', '--address', fake.address);
+    expect(run.jsonLines()).toMatchObject([
+      { kind: 'accepted', event_id: 'e-1', key: 'p-1' },
+      { kind: 'ack', event_id: 'e-1', state: 'DELIVERED' },
+      { kind: 'missed', missed: 7 },
+    ]);
+  });
+});

@@ -1,0 +1,59 @@
+import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { ListedDelivery } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { ackJson } from './ack-json.ts';
+import { detail, lastError, stateTone } from './ack-line.ts';
+import { tableLines } from './table.ts';
+import { type Printer, printable } from './terminal.ts';
+import { enumName, isoTime } from './words.ts';
+
+const columns = ['STATE', 'ADAPTER', 'EVENT', 'KEY', 'ACCEPTED', 'ATTEMPT', 'WHY, AND WHAT HAPPENS NEXT'];
+
+/** Deliveries for people, one a line. */
+export function deliveryLines(printer: Printer, deliveries: readonly ListedDelivery[]): string[] {
+  return tableLines(
+    columns,
+    deliveries.map((delivery) => {
+      const state = delivery.latest?.state ?? DeliveryState.UNSPECIFIED;
+      return [
+        printer.paint(stateTone(state), enumName(DeliveryState, state)),
+        printable(delivery.latest?.adapter ?? ''),
+        printable(delivery.latest?.eventId ?? ''),
+        printable(delivery.key) || '-',
+        isoTime(delivery.acceptedTime) ?? '-',
+        attempt(delivery),
+        why(delivery),
+      ];
+    }),
+  );
+}
+
+/** A delivery as one JSON object. */
+export function deliveryJson({ latest, type, key, acceptedTime, reason }: ListedDelivery): Record<string, unknown> {
+  return {
+    ...(latest && ackJson(latest)),
+    type,
+    key: key || undefined,
+    accepted_time: isoTime(acceptedTime),
+    reason: reason || undefined,
+  };
+}
+
+/** A number alone in the first cycle; "2.1" is the first attempt after a replay. */
+function attempt({ latest }: ListedDelivery): string {
+  if (latest === undefined) return '-';
+  return latest.cycle > 1 ? `${latest.cycle}.${latest.attempt}` : String(latest.attempt);
+}
+
+function why({ latest, reason }: ListedDelivery): string {
+  if (latest === undefined) return '';
+  switch (latest.state) {
+    case DeliveryState.WAITING:
+      return 'its turn comes';
+    case DeliveryState.HELD:
+      return latest.error === undefined ? detail(latest) : `${detail(latest)}; last ${lastError(latest)}`;
+    case DeliveryState.DISCARDED:
+      return reason === '' ? detail(latest) : `${detail(latest)}: ${printable(reason)}`;
+    default:
+      return detail(latest);
+  }
+}

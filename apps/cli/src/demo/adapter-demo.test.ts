@@ -1,0 +1,88 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { captureTerminal } from '../../test/captured-terminal.ts';
+import { labCode, labFolder } from '../../test/lab-folder.ts';
+import { ExitCode } from '../failure.ts';
+import { hubProgram } from '../programs.ts';
+import { type AdapterDemoOptions, runAdapterDemo } from './adapter-demo.ts';
+import { noChaos } from './chaos.ts';
+
+/** With the real hub, which runs the adapter in a process of its own. */
+async function prepared(differences: Partial<AdapterDemoOptions> = {}) {
+  const folder = await labFolder();
+  const terminal = captureTerminal();
+  const stop = new AbortController();
+  onTestFinished(() => stop.abort());
+  const options: AdapterDemoOptions = {
+    folder,
+    chaos: noChaos,
+    everyMs: 50,
+    port: 0,
+    dataDir: join(folder, '.hms-sync'),
+    once: false,
+    asJson: false,
+    hubMain: hubProgram(),
+    terminal,
+    signal: stop.signal,
+    ...differences,
+  };
+  return { folder, terminal, stop, run: () => runAdapterDemo(options) };
+}
+
+describe('an adapter alone, once', () => {
+  test('is given each sample of its kit from its sources, nothing built, and that is all', async () => {
+    const { terminal, run } = await prepared({ once: true, asJson: true });
+    await run();
+    const delivered = terminal.jsonLines().filter(({ state }) => state === 'DELIVERED');
+    expect(delivered).toMatchObject([
+      { adapter: 'lab', receipt: '{"receipt":"r-1"}' },
+      { adapter: 'lab', receipt: '{"receipt":"r-1"}' },
+    ]);
+    expect(terminal.stderr()).toMatch(/^lab 1\.2\.3 from .*\nhub {6}http:.*\nsystem {3}http:.*, a stand-in\n/);
+    expect(terminal.stderr().match(/the system was asked POST \/hms\/changes: 202\n/g)).toHaveLength(2);
+  });
+
+  test('fails when its system does, and says how far it came', async () => {
+    const chaos = { latencyMs: 0, failShare: 1 };
+    const { terminal, run } = await prepared({ once: true, chaos, settleLimitMs: 2_000 });
+    await expect(run()).rejects.toMatchObject({
+      exitCode: ExitCode.failed,
+      message: expect.stringMatching(/lab: RETRYING, attempt \d, HTTP_503/),
+    });
+    expect(terminal.stdout()).toContain('a stand-in, which fails 100% of the time\n');
+    expect(terminal.stdout()).toContain('the system was asked POST /hms/changes: 503, by chaos\n');
+  });
+});
+
+describe('an adapter alone, worked on', () => {
+  test('is given samples until it is stopped, and begins anew when it changes', { timeout: 60_000 }, async () => {
+    const { folder, terminal, stop, run } = await prepared();
+    const demo = run();
+    await terminal.untilStdoutHas('lab 1.2.3 is READY');
+    await terminal.untilStdoutHas('DELIVERED');
+
+    await writeFile(join(folder, 'src/adapter.ts'), 'export default 5 5;');
+    await terminal.untilStdoutHas('src/adapter.ts has changed: once more.');
+    await terminal.untilStdoutHas('lab 1.2.3 is FAILED: ');
+
+    await writeFile(join(folder, 'verify.json'), '{');
+    await terminal.untilStdoutHas('verify.json: Expected');
+
+    await writeFile(join(folder, 'src/adapter.ts'), labCode('/again'));
+    await writeFile(join(folder, 'verify.json'), '{"config":{"baseUrl":"{{url}}"}}');
+    await terminal.untilStdoutHas('the system was asked POST /again: 200');
+
+    stop.abort();
+    await demo;
+    // All turns had the same hub, as far as its callers can tell.
+    expect(new Set(terminal.stdout().match(/hub {6}http:\/\/127\.0\.0\.1:\d+/g)).size).toBe(1);
+  });
+
+  test('that is no adapter is refused before anything starts', async () => {
+    const { folder, terminal, run } = await prepared();
+    await writeFile(join(folder, 'package.json'), '{"name":"x"}');
+    await expect(run()).rejects.toMatchObject({ exitCode: ExitCode.usage });
+    expect(terminal.stdout()).toBe('');
+  });
+});

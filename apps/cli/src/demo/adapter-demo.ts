@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { apiFailure } from '../api-failure.ts';
+import { connectToHub } from '../client.ts';
+import { Failure } from '../failure.ts';
+import { type Printer, printable, type Terminal } from '../terminal.ts';
+import { lengthInWords } from '../words.ts';
+import { tellAdapter } from './adapter-feed.ts';
+import type { Chaos } from './chaos.ts';
+import type { Child } from './child.ts';
+import { type DevAdapter, readDevAdapter } from './dev-adapter.ts';
+import { type ExternalSystem, startExternalSystem, type Write } from './external-system.ts';
+import { linkPackage, writeHubConfig } from './hub-config.ts';
+import { hubReady, launchHub } from './hub-process.ts';
+import { readableLogLine } from './log-line.ts';
+import { filled } from './placeholders.ts';
+import { SampleFeed } from './sample-feed.ts';
+import { SampleRun } from './sample-run.ts';
+import { watchSources } from './source-watch.ts';
+import { rejectedOn } from './stopped.ts';
+
+/** How an adapter is tried by whoever works on it. */
+export interface AdapterDemoOptions {
+  /** The folder of its package. */
+  folder: string;
+  chaos: Chaos;
+  /** The pause between two sample events. */
+  everyMs: number;
+  /** The hub's TCP port; 0: any free one. */
+  port: number;
+  dataDir: string;
+  /** True: end when each sample has been delivered once. False: stay up until the signal. */
+  once: boolean;
+  /** True: stdout gets nothing but JSON objects, one a line. */
+  asJson: boolean;
+  /** File URL of the hub's program. */
+  hubMain: string;
+  terminal: Terminal;
+  /** Ends it in order: the hub drains, then the stand-in goes. */
+  signal: AbortSignal;
+  /** How long the samples may take with `once`. Default: 30 s. */
+  settleLimitMs?: number;
+}
+
+/** In place of every `{{secret}}`; the hub reads it from its environment, so that no file holds it. */
+const SECRET_VARIABLE = 'HMS_SYNC_DEV_SECRET';
+
+/** Under it the package says where its sources are, so that nothing has to be built first. */
+const CONDITION = '@hms-sync/dev';
+
+/** A hub that breaks the connection because it crashes is found dead within this time. */
+const DEATH_NOTICE_MS = 1_000;
+
+/**
+ * Runs a hub with one adapter, a stand-in for its system and sample events, and begins anew when a source changes.
+ *
+ * @throws Failure when the package cannot be read, the hub does not start or ends by itself, or, with `once`, when a
+ * sample is not delivered
+ */
+export async function runAdapterDemo(options: AdapterDemoOptions): Promise<void> {
+  const { folder, terminal, signal, asJson, everyMs } = options;
+  const stopped = rejectedOn(signal);
+  signal.addEventListener('abort', () => terminal.notes.line('Stopping; once more ends at once.'), { once: true });
+  const feed = new SampleFeed(terminal.data, { asJson, everyMs });
+  const people = asJson ? terminal.notes : terminal.data;
+  // What is wrong from the beginning is told before anything is started.
+  await readDevAdapter(folder);
+  let { port } = options;
+  try {
+    for (;;) {
+      // Before its files are read, so that no change is missed.
+      const sources = await watchSources(folder);
+      try {
+        const turn = await runTurn({ ...options, port }, { feed, people, stopped, changed: sources.changed });
+        if (turn.changed === undefined) return;
+        people.line(people.paint('strong', `${printable(turn.changed)} has changed: once more.`));
+        port = turn.port;
+      } finally {
+        sources.close();
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** What the turns of one demo share, and what ends this one. */
+interface TurnParts {
+  feed: SampleFeed;
+  people: Printer;
+  stopped: Promise<never>;
+  changed: Promise<string>;
+}
+
+/** How a turn ended. */
+interface TurnEnd {
+  /** The file for which it begins anew; undefined: it is done. */
+  changed: string | undefined;
+  /** The hub's, which stays the same from turn to turn. */
+  port: number;
+}
+
+async function runTurn(options: AdapterDemoOptions, { feed, people, stopped, changed }: TurnParts): Promise<TurnEnd> {
+  const { chaos } = options;
+  let adapter: DevAdapter;
+  try {
+    adapter = await readDevAdapter(options.folder);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    people.line(people.paint('bad', error.message));
+    return { changed: await Promise.race([changed, stopped]), port: options.port };
+  }
+  const onWrite = (write: Write) => people.line(writeLine(people, write));
+  const system = await startExternalSystem({ answer: adapter.answer, chaos, random: Math.random, onWrite });
+  try {
+    const hub = await startHub(options, { adapter, system });
+    const over = new AbortController();
+    try {
+      const address = await Promise.race([hubReady(hub), stopped]);
+      for (const line of introduction(people, { adapter, system, address, chaos })) people.line(line);
+      const shown = show({ ...options, signal: over.signal }, { adapter, feed, people, address, hub });
+      const end = await Promise.race([shown, changed, stopped, hub.failure()]);
+      return { changed: end ?? undefined, port: Number(new URL(address).port) };
+    } finally {
+      over.abort();
+      await hub.stop();
+    }
+  } finally {
+    await system.close();
+  }
+}
+
+/** What a turn's hub is started for. */
+interface HubParts {
+  adapter: DevAdapter;
+  system: ExternalSystem;
+}
+
+async function startHub(options: AdapterDemoOptions, { adapter, system }: HubParts): Promise<Child> {
+  const { port, dataDir, hubMain, terminal } = options;
+  await linkPackage(dataDir, adapter);
+  const config = filled(adapter.config, { url: system.url, secret: `\${${SECRET_VARIABLE}}` });
+  const configFile = await writeHubConfig({ port, dataDir, adapters: [{ package: adapter.packageName, config }] });
+  return launchHub({
+    main: hubMain,
+    configFile,
+    port,
+    dataDir,
+    conditions: [CONDITION],
+    // Letters and digits that are base64 too, as signing secrets have to be.
+    env: { ...process.env, [SECRET_VARIABLE]: randomBytes(16).toString('hex') },
+    onErrorLine: (line) => {
+      const readable = readableLogLine(line);
+      if (readable !== undefined) terminal.notes.line(terminal.notes.paint('quiet', `hub ${readable}`));
+    },
+  });
+}
+
+/** Who shows what. */
+interface ShowParts {
+  adapter: DevAdapter;
+  feed: SampleFeed;
+  people: Printer;
+  address: string;
+  hub: Child;
+}
+
+async function show(options: AdapterDemoOptions, { adapter, feed, people, address, hub }: ShowParts): Promise<void> {
+  const { once, asJson, terminal, signal } = options;
+  const client = connectToHub(address);
+  try {
+    if (!once) {
+      await Promise.all([tellAdapter(client, people, signal), feed.run(client, adapter.samples, signal)]);
+      return;
+    }
+    for (const _ of adapter.samples) {
+      const event = feed.next(adapter.samples);
+      const sample = new SampleRun({ client, printer: terminal.data, asJson, event, signal });
+      await sample.settledWithin(options.settleLimitMs ?? 30_000);
+      sample.requireDelivered();
+    }
+  } catch (error) {
+    if (error instanceof Failure || signal.aborted) throw error;
+    // A hub that crashed is the better explanation of a call that failed.
+    await Promise.race([hub.failure(), sleep(DEATH_NOTICE_MS, undefined, { ref: false })]);
+    throw apiFailure(error, address);
+  } finally {
+    client.close();
+  }
+}
+
+function writeLine(printer: Printer, { method, path, status, chaos }: Write): string {
+  return printer.paint(
+    'quiet',
+    `  the system was asked ${method} ${printable(path)}: ${status}${chaos ? ', by chaos' : ''}`,
+  );
+}
+
+function introduction(
+  printer: Printer,
+  { adapter, system, address, chaos }: HubParts & { address: string; chaos: Chaos },
+): readonly string[] {
+  const { latencyMs, failShare } = chaos;
+  const faults = [
+    ...(latencyMs > 0 ? [`answers after ${lengthInWords(latencyMs)}`] : []),
+    ...(failShare > 0 ? [`fails ${Number((failShare * 100).toFixed(2))}% of the time`] : []),
+  ];
+  const manner = faults.length === 0 ? '' : `, which ${faults.join(' and ')}`;
+  return [
+    `${printer.paint('strong', `${printable(adapter.id)} ${printable(adapter.version)}`)} from ${adapter.folder}`,
+    `hub      ${address}`,
+    `system   ${system.url}, a stand-in${manner}`,
+    '',
+  ];
+}

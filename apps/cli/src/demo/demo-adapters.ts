@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import type { ConfiguredAdapter } from './hub-config.ts';
+import { type System, systems } from './sandbox-process.ts';
+
+/** The three adapters, each told where its stand-in is. */
+export function demoAdapters(addresses: Record<System, string>): ConfiguredAdapter[] {
+  return systems.map((system) => ({
+    package: `@hms-sync/adapter-${system}`,
+    // The token is read from the environment.
+    config: { baseUrl: addresses[system], token: `\${${tokenVariable(system)}}` },
+  }));
+}
+
+/**
+ * Makes up a bearer token for each stand-in.
+ *
+ * @returns the environment of the hub and of the sandbox. The tokens take the place of any real ones in the surrounding
+ * shell, so that none of those is ever sent to a stand-in.
+ */
+export function demoCredentials(): { hub: NodeJS.ProcessEnv; sandbox: NodeJS.ProcessEnv } {
+  const tokens = systems.map((system) => [tokenVariable(system), randomUUID()] as const);
+  return {
+    hub: { ...process.env, ...Object.fromEntries(tokens) },
+    sandbox: { ...process.env, ...Object.fromEntries(tokens.map(([name, token]) => [`SANDBOX_${name}`, token])) },
+  };
+}
+
+function tokenVariable(system: System): string {
+  return `${system.toUpperCase()}_TOKEN`;
+}

@@ -1,0 +1,61 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ExitCode } from '../failure.ts';
+import { readDevAdapter } from './dev-adapter.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hms-sync-adapter-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const lab = '{"name":"adapter-lab","version":"1.2.3","hmsSync":{"id":"lab"}}';
+
+describe('an adapter that somebody works on', () => {
+  test('is known by its package.json and its verify.json', async () => {
+    await writeFile(join(folder, 'package.json'), lab);
+    await writeFile(join(folder, 'verify.json'), '{"config":{"baseUrl":"{{url}}"},"events":[{"type":"A","data":"x"}]}');
+    expect(await readDevAdapter(folder)).toEqual({
+      folder,
+      packageName: 'adapter-lab',
+      version: '1.2.3',
+      id: 'lab',
+      config: { baseUrl: '{{url}}' },
+      samples: [{ type: 'A', data: 'x' }],
+      answer: { status: 200, body: { status: 'ok' } },
+    });
+  });
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    ['a folder without a package', {}, /package\.json: there is no such file; name the folder .* npm create @hms-sync/],
+    [
+      'another package',
+      { 'package.json': '{"name":"x"}' },
+      /package\.json: hmsSync\.id is missing: this package is no/,
+    ],
+    ['half a package', { 'package.json': '{' }, /package\.json: .*JSON/],
+    ['one without a kit', { 'package.json': lab }, /verify\.json: there is no such file; write \{"config"/],
+    [
+      'one without events',
+      { 'package.json': lab, 'verify.json': '{"events":[]}' },
+      /verify\.json: events must be a list/,
+    ],
+    [
+      'one without a status',
+      { 'package.json': lab, 'verify.json': '{"answer":{}}' },
+      /verify\.json: answer\.status must/,
+    ],
+  ])('%s is refused, with what to do', async (_what, files, message) => {
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    await expect(readDevAdapter(folder)).rejects.toMatchObject({
+      message: expect.stringMatching(message),
+      exitCode: ExitCode.usage,
+    });
+  });
+
+  test('a folder that is not there is refused', async () => {
+    await expect(readDevAdapter(join(folder, 'nowhere'))).rejects.toThrow(/^--adapter: .*nowhere is no folder$/);
+  });
+});

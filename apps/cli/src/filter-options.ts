@@ -1,0 +1,111 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { DeliveryFilterSchema } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { type Command, InvalidArgumentError } from 'commander';
+import { ExitCode, Failure } from './failure.ts';
+
+/** The flags that say which deliveries are meant: the fields of the contract's DeliveryFilter. */
+export interface FilterOptions {
+  adapter?: string[];
+  state?: DeliveryState[];
+  type?: string[];
+  key?: string[];
+  eventId?: string[];
+  since?: Timestamp;
+  until?: Timestamp;
+  errorKind?: OutcomeKind[];
+}
+
+/** Adds them to a command. Each may be given again, and then either of its values is meant. */
+export function addFilterOptions(command: Command): Command {
+  return command
+    .option('--adapter <id>', 'of this adapter; this flag and the next may be repeated', collect(text))
+    .option('--state <state>', 'in this state: waiting, retrying, held, dead-lettered, ...', collect(state))
+    .option('--type <type>', 'of events of this type', collect(text))
+    .option('--key <key>', 'of events of this key', collect(text))
+    .option('--event-id <id>', 'of this event', collect(text))
+    .option('--since <time>', 'accepted at this time or later: 2026-01-31T08:00:00Z, or 2h for two hours ago', time)
+    .option('--until <time>', 'accepted before this time', time)
+    .option(
+      '--error-kind <kind>',
+      'whose last failure was of this kind: permanent, timed-out, ...',
+      collect(errorKind),
+    );
+}
+
+/** The flags as the contract's filter. */
+export function toFilter(options: FilterOptions): MessageInitShape<typeof DeliveryFilterSchema> {
+  return {
+    adapters: options.adapter ?? [],
+    states: options.state ?? [],
+    types: options.type ?? [],
+    keys: options.key ?? [],
+    eventIds: options.eventId ?? [],
+    errorKinds: options.errorKind ?? [],
+    ...(options.since !== undefined && { since: options.since }),
+    ...(options.until !== undefined && { until: options.until }),
+  };
+}
+
+/**
+ * For what changes deliveries: nothing is changed by a filter that was forgotten.
+ *
+ * @throws Failure when no flag says which are meant
+ */
+export function requireFilter(command: string, options: FilterOptions): void {
+  const { adapter, state, type, key, eventId, since, until, errorKind } = options;
+  const isNamed = [adapter, state, type, key, eventId, since, until, errorKind].some((value) => value !== undefined);
+  if (isNamed) return;
+  throw new Failure(
+    `${command} needs to know which deliveries are meant, such as --adapter billing or --since 2h`,
+    ExitCode.usage,
+  );
+}
+
+/** @throws Failure when a person has not said why */
+export function requireReason(command: string, { reason, dryRun }: { reason?: string; dryRun?: true }): string {
+  if (reason === undefined && dryRun !== true) {
+    throw new Failure(`${command} needs a --reason: say why, for the record`, ExitCode.usage);
+  }
+  return reason ?? '';
+}
+
+function collect<Value>(parse: (given: string) => Value): (given: string, before: Value[] | undefined) => Value[] {
+  return (given, before = []) => [...before, parse(given)];
+}
+
+function text(given: string): string {
+  return given;
+}
+
+function state(given: string): DeliveryState {
+  return named(DeliveryState, given);
+}
+
+function errorKind(given: string): OutcomeKind {
+  return named(OutcomeKind, given);
+}
+
+/** A value of a protobuf enum by its name, written large or small, with - or _. */
+function named<Value extends number>(names: Record<string, string | Value>, given: string): Value {
+  const value = names[given.toUpperCase().replaceAll('-', '_')];
+  if (typeof value === 'number' && value !== 0) return value;
+  const known = Object.entries(names).filter(([, other]) => typeof other === 'number' && other !== 0);
+  throw new InvalidArgumentError(
+    `There are ${known.map(([name]) => name.toLowerCase().replaceAll('_', '-')).join(', ')}.`,
+  );
+}
+
+const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function time(given: string): Timestamp {
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(given) ?? [];
+  const atMs = count === undefined ? Date.parse(given) : Date.now() - Number(count) * (unitsMs[unit] ?? Number.NaN);
+  // Date.parse takes more than that, in the zone of whoever reads it.
+  const isExact = count !== undefined || /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(given);
+  if (!isExact || Number.isNaN(atMs)) {
+    throw new InvalidArgumentError('Write it as 2026-01-31T08:00:00Z, or as a time ago: 90s, 30m, 2h, 7d.');
+  }
+  return timestampFromMs(atMs);
+}

@@ -1,0 +1,100 @@
+import type { RequestListener, ServerResponse } from 'node:http';
+import { constants, type ServerHttp2Stream } from 'node:http2';
+
+/**
+ * What all answers together may hold of bytes that their clients do not take: 500 of the largest events. Without a
+ * bound one client could take all memory with small requests for large answers and a window that it never opens.
+ */
+const UNSENT_BYTES_MAX = 128 * 1024 * 1024;
+
+/** How far unsent bytes are brought down once they are too many, so that not every write has to look at all answers. */
+const ROOM_SHARE = 0.25;
+
+/** An answer, and how many of its bytes were unsent when it was looked at last. */
+interface Unsent {
+  readonly response: ServerResponse;
+  bytes: number;
+}
+
+/**
+ * Bounds what unread answers cost. Past the bound those end that were written to least recently: an answer that moves is
+ * written to again and again, one that stands still is not.
+ */
+export class ResponseBudget {
+  readonly #totalBytesMax: number;
+  /** Those written to least recently first. */
+  readonly #unsent = new Set<Unsent>();
+  /** At least what is unsent: what went out since is taken off when it matters. */
+  #totalBytes = 0;
+
+  constructor(totalBytesMax: number = UNSENT_BYTES_MAX) {
+    this.#totalBytesMax = totalBytesMax;
+  }
+
+  wrap(handler: RequestListener): RequestListener {
+    return (request, response) => {
+      this.#watch(response);
+      handler(request, response);
+    };
+  }
+
+  #watch(response: ServerResponse): void {
+    const entry: Unsent = { response, bytes: 0 };
+    for (const method of ['write', 'end'] as const) {
+      const send: (...parameters: never[]) => unknown = response[method].bind(response);
+      const watched = (...parameters: never[]) => {
+        const result = send(...parameters);
+        this.#written(entry);
+        return result;
+      };
+      Object.assign(response, { [method]: watched });
+    }
+    response.once('close', () => this.#forget(entry));
+  }
+
+  #written(entry: Unsent): void {
+    this.#unsent.delete(entry);
+    this.#unsent.add(entry);
+    this.#measure(entry);
+    if (this.#totalBytes > this.#totalBytesMax) this.#makeRoom();
+  }
+
+  #measure(entry: Unsent): void {
+    // What nobody will send is let go with the answer, some turns of the event loop later.
+    const bytes = isOver(entry.response) ? 0 : entry.response.writableLength;
+    this.#totalBytes += bytes - entry.bytes;
+    entry.bytes = bytes;
+  }
+
+  #makeRoom(): void {
+    for (const entry of this.#unsent) this.#measure(entry);
+    if (this.#totalBytes <= this.#totalBytesMax) return;
+    for (const entry of this.#unsent) {
+      if (this.#totalBytes <= this.#totalBytesMax * (1 - ROOM_SHARE)) return;
+      if (entry.bytes > 0) this.#end(entry);
+    }
+  }
+
+  #end(entry: Unsent): void {
+    this.#forget(entry);
+    const { response } = entry;
+    const stream = streamOf(response);
+    if (stream === undefined) response.destroy();
+    else stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  #forget(entry: Unsent): void {
+    this.#unsent.delete(entry);
+    this.#totalBytes -= entry.bytes;
+    entry.bytes = 0;
+  }
+}
+
+function isOver(response: ServerResponse): boolean {
+  return streamOf(response)?.destroyed ?? response.destroyed;
+}
+
+/** Of an answer over HTTP/2, whose own `destroyed` says nothing. */
+function streamOf(response: ServerResponse): ServerHttp2Stream | undefined {
+  return (response as ServerResponse & { stream?: ServerHttp2Stream }).stream;
+}

@@ -1,0 +1,171 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { ListDeliveriesResponse, ListedDelivery } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { describe, expect, it } from 'vitest';
+import { deadLettered, sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
+import { type AdminTestHub, openAdminTestHub, publishAll, refusalOf } from './admin-test-hub.suite.ts';
+import { delivered, refused, unwell } from './test-hub.suite.ts';
+
+const reason = 'sent by hand, says Dana';
+
+/** billing refuses "bad" events for good, records is unwell with the key "sick"; all else is delivered. */
+async function open(): Promise<AdminTestHub> {
+  return openAdminTestHub({
+    adapters: {
+      billing: ({ event }) => (event.id.startsWith('bad') ? refused : delivered),
+      records: ({ event }) => (event.key === 'sick' ? unwell : delivered),
+    },
+  });
+}
+
+const outline = ({ deliveries }: Pick<ListDeliveriesResponse, 'deliveries'>) =>
+  deliveries.map(({ latest }) => `${latest?.eventId} ${latest?.adapter} ${DeliveryState[latest?.state ?? 0]}`);
+
+describe('ListDeliveries', () => {
+  it('answers what is not delivered, and why, the newest first', async () => {
+    const hub = await open();
+    await publishAll(hub, ['good', 'bad'], 'x');
+    await publishAll(hub, ['first', 'second'], 'sick');
+    const { deliveries, nextPageToken } = await hub.admin.listDeliveries({});
+    expect(outline({ deliveries })).toEqual([
+      'second records HELD',
+      'first records RETRYING',
+      'bad billing DEAD_LETTERED',
+    ]);
+    expect(nextPageToken).toBe('');
+    const [second, first, bad] = deliveries;
+    expect(second).toMatchObject({ key: 'sick', type: 'ProcessUpdated', latest: { heldBy: HeldBy.KEY } });
+    expect(first?.latest).toMatchObject({ nextAttemptTime: {}, error: { code: 'HTTP_503' } });
+    expect(bad?.latest).toMatchObject({ error: { kind: OutcomeKind.PERMANENT, code: 'HTTP_400' }, cycle: 1 });
+    expect(Number(bad?.acceptedTime?.seconds)).toBeGreaterThan(1_600_000_000);
+  });
+
+  it.each<[string, object, readonly string[]]>([
+    ['adapter', { adapters: ['billing'] }, ['bad billing DEAD_LETTERED']],
+    ['key', { keys: ['sick'] }, ['second records HELD', 'first records RETRYING']],
+    ['event', { eventIds: ['first'] }, ['first records RETRYING']],
+    ['what is held now', { states: [DeliveryState.HELD] }, ['second records HELD']],
+    ['what waits for its own next attempt', { states: [DeliveryState.RETRYING] }, ['first records RETRYING']],
+    ['what waits for nothing', { states: [DeliveryState.WAITING] }, []],
+    ['kind of failure', { errorKinds: [OutcomeKind.PERMANENT] }, ['bad billing DEAD_LETTERED']],
+    ['what was delivered', { states: [DeliveryState.DELIVERED], eventIds: ['bad'] }, ['bad records DELIVERED']],
+    ['time', { since: timestampFromMs(4_000_000_000_000) }, []],
+  ])('filters by %s', async (_, filter, expected) => {
+    const hub = await open();
+    await publishAll(hub, ['good', 'bad'], 'x');
+    await publishAll(hub, ['first', 'second'], 'sick');
+    expect(outline(await hub.admin.listDeliveries({ filter }))).toEqual(expected);
+  });
+
+  it('gives the same page by page', async () => {
+    const hub = await open();
+    await publishAll(hub, ['bad-1', 'bad-2', 'bad-3', 'bad-4', 'bad-5']);
+    const filter = { adapters: ['billing'] };
+    const pages: ListedDelivery[][] = [];
+    let pageToken = '';
+    do {
+      const page = await hub.admin.listDeliveries({ filter, pageSize: 2, pageToken });
+      pages.push(page.deliveries);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    expect(pages.map((deliveries) => deliveries.length)).toEqual([2, 2, 1]);
+    expect(outline({ deliveries: pages.flat() })).toEqual(outline(await hub.admin.listDeliveries({ filter })));
+  });
+
+  it('refuses a page token with another filter, of another hub, or made up', async () => {
+    const [hub, other] = [await open(), await open()];
+    for (const each of [hub, other]) await publishAll(each, ['bad-1', 'bad-2']);
+    const filter = { adapters: ['billing'] };
+    const { nextPageToken } = await hub.admin.listDeliveries({ filter, pageSize: 1 });
+    const wrong = [
+      { admin: hub.admin, filter: { ...filter, keys: ['x'] }, pageToken: nextPageToken },
+      { admin: hub.admin, pageToken: nextPageToken },
+      { admin: other.admin, filter, pageToken: nextPageToken },
+      { admin: hub.admin, filter, pageToken: 'x' },
+      { admin: hub.admin, filter, pageToken: nextPageToken.slice(0, -4) },
+    ];
+    for (const { admin, ...request } of wrong) {
+      const refusal = await refusalOf(admin.listDeliveries(request));
+      expect(refusal).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['page_token'] });
+    }
+  });
+
+  it.each<[string, object]>([
+    ['page_size', { pageSize: 1_001 }],
+    ['filter.states', { filter: { states: [DeliveryState.UNSPECIFIED] } }],
+    ['filter.states', { filter: { states: [99] } }],
+    ['filter.error_kinds', { filter: { errorKinds: [OutcomeKind.DELIVERED] } }],
+    ['filter.keys', { filter: { keys: Array(1_001).fill('x') } }],
+    ['filter.until', { filter: { since: timestampFromMs(2), until: timestampFromMs(2) } }],
+  ])('refuses nonsense, naming %s', async (field, request) => {
+    const hub = await open();
+    const refusal = await refusalOf(hub.admin.listDeliveries(request));
+    expect(refusal).toMatchObject({ code: 'InvalidArgument', reason: 'REQUEST_INVALID', fields: [field] });
+  });
+
+  it('says that there is no such adapter rather than that all is well', async () => {
+    const hub = await open();
+    expect(await refusalOf(hub.admin.listDeliveries({ filter: { adapters: ['biling'] } }))).toMatchObject({
+      code: 'NotFound',
+      reason: 'ADAPTER_NOT_FOUND',
+      message: 'the hub has no adapter "biling"; it has billing, records',
+    });
+  });
+});
+
+describe('DiscardDeliveries', () => {
+  it('gives up dead letters and what waits, and keeps why', async () => {
+    const hub = await open();
+    await publishAll(hub, ['bad'], 'x');
+    await publishAll(hub, ['first', 'second'], 'sick');
+    const filter = { keys: ['x', 'sick'] };
+    expect(await hub.admin.discardDeliveries({ filter, dryRun: true })).toMatchObject({ discarded: 3n });
+    expect((await hub.admin.listDeliveries({})).deliveries).toHaveLength(3);
+    expect(await hub.admin.discardDeliveries({ filter, reason })).toMatchObject({ discarded: 3n });
+    expect((await hub.admin.listDeliveries({})).deliveries).toEqual([]);
+    const given = await hub.admin.listDeliveries({ filter: { states: [DeliveryState.DISCARDED] } });
+    expect(given.deliveries.map((delivery) => delivery.reason)).toEqual([reason, reason, reason]);
+    expect(hub.changes).toEqual([{ change: 'discard', reason, deliveries: 3 }]);
+    expect([...hub.lanes].map((lane) => lane.health())).toMatchObject([
+      { waiting: 0, deadLetters: 0 },
+      { waiting: 0, deadLetters: 0 },
+    ]);
+  });
+
+  it('gives up only what matches, and nothing that is settled', async () => {
+    const hub = await open();
+    await publishAll(hub, ['bad-1', 'bad-2']);
+    const filter = { eventIds: ['bad-1'] };
+    expect(await hub.admin.discardDeliveries({ filter, reason })).toMatchObject({ discarded: 1n });
+    expect(outline(await hub.admin.listDeliveries({}))).toEqual(['bad-2 billing DEAD_LETTERED']);
+    expect(await hub.admin.discardDeliveries({ filter, reason })).toMatchObject({ discarded: 0n });
+  });
+
+  it('gives up what an adapter left behind that is no longer configured', async () => {
+    const hub = await open();
+    for (const id of ['a', 'b']) await hub.journal.accept(sampleAccept(sampleEvent(id), { adapters: ['gone'] }));
+    hub.journal.record(deadLettered({ seq: 2, id: 'b' }, { adapter: 'gone' }));
+    const filter = { adapters: ['gone'] };
+    expect(outline(await hub.admin.listDeliveries({ filter }))).toEqual(['b gone DEAD_LETTERED', 'a gone HELD']);
+    expect(await hub.admin.discardDeliveries({ filter, reason })).toMatchObject({ discarded: 2n });
+    expect(outline(await hub.admin.listDeliveries({ filter }))).toEqual([]);
+  });
+
+  it.each<[string, object]>([
+    ['filter', { reason }],
+    ['filter', { reason, filter: {} }],
+    ['filter', { reason, filter: {}, dryRun: true }],
+    ['reason', { filter: { keys: ['x'] } }],
+    ['reason', { filter: { keys: ['x'] }, reason: ' ' }],
+    ['reason', { filter: { keys: ['x'] }, reason: 'x'.repeat(257) }],
+    ['reason', { filter: { keys: ['x'] }, reason: 'two\nlines' }],
+    ['filter.states', { filter: { states: [DeliveryState.DELIVERED] }, reason }],
+  ])('refuses a request without the right %s', async (field, request) => {
+    const hub = await open();
+    expect(await refusalOf(hub.admin.discardDeliveries(request))).toMatchObject({
+      code: 'InvalidArgument',
+      reason: 'REQUEST_INVALID',
+      fields: [field],
+    });
+  });
+});

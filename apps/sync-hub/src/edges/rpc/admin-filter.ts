@@ -1,0 +1,128 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import { DeliveryState, OutcomeKind as OutcomeKindMessage } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { DeliveryFilterSchema, DeliveryFilter as FilterMessage } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import type { OutcomeKind } from '../../core/outcome.ts';
+import type { DeliveryFilter } from '../../journal/delivery-filter.ts';
+import type { Journal } from '../../journal/journal.ts';
+import type { Lanes } from '../../lanes/lanes.ts';
+import type { DeliveryQuery, SeenState } from '../../operations/delivery-query.ts';
+import { Refusal, wrongField } from '../refusal.ts';
+
+export interface AdapterIdsOptions {
+  readonly lanes: Iterable<{ readonly adapter: { readonly id: string } }> & Pick<Lanes, 'get'>;
+  readonly journal: Pick<Journal, 'countDeliveries'>;
+}
+
+/** A field of a filter holds at most so many values: a person names few, a program asks again. */
+const VALUES_MAX = 1_000;
+
+const STATES: Readonly<Record<DeliveryState, SeenState | undefined>> = {
+  [DeliveryState.UNSPECIFIED]: undefined,
+  [DeliveryState.WAITING]: 'waiting',
+  [DeliveryState.RETRYING]: 'retrying',
+  [DeliveryState.HELD]: 'held',
+  [DeliveryState.DELIVERED]: 'delivered',
+  [DeliveryState.SKIPPED]: 'skipped',
+  [DeliveryState.DEAD_LETTERED]: 'dead_lettered',
+  [DeliveryState.DISCARDED]: 'discarded',
+};
+
+const ERROR_KINDS: Readonly<Record<OutcomeKindMessage, OutcomeKind | undefined>> = {
+  [OutcomeKindMessage.UNSPECIFIED]: undefined,
+  // No failure, so nothing can have it as its last one.
+  [OutcomeKindMessage.DELIVERED]: undefined,
+  [OutcomeKindMessage.RETRYABLE]: 'retryable',
+  [OutcomeKindMessage.THROTTLED]: 'throttled',
+  [OutcomeKindMessage.PERMANENT]: 'permanent',
+  [OutcomeKindMessage.MISCONFIGURED]: 'misconfigured',
+  [OutcomeKindMessage.TIMED_OUT]: 'timed_out',
+  [OutcomeKindMessage.CRASHED]: 'crashed',
+};
+
+/**
+ * Reads the filter of a request.
+ *
+ * @throws {Refusal} REQUEST_INVALID naming the field, or ADAPTER_NOT_FOUND: a misspelt id would find nothing, which
+ *   looks as if all were well
+ */
+export async function toQuery(filter: FilterMessage | undefined, known: AdapterIdsOptions): Promise<DeliveryQuery> {
+  if (filter === undefined) return { filter: {}, states: [] };
+  const { adapters, types, keys, eventIds, since, until } = filter;
+  const lists = { adapters, states: filter.states, types, keys, event_ids: eventIds, error_kinds: filter.errorKinds };
+  for (const [name, values] of Object.entries(lists)) {
+    if (values.length > VALUES_MAX) throw wrongField(`filter.${name}`, `must be at most ${VALUES_MAX}`);
+  }
+  const states = filter.states.map((state) => {
+    const seen = STATES[state];
+    if (seen === undefined) throw wrongField('filter.states', `holds ${state}, which is no state of a delivery`);
+    return seen;
+  });
+  const errorKinds = filter.errorKinds.map((kind) => {
+    const outcome = ERROR_KINDS[kind];
+    if (outcome === undefined) throw wrongField('filter.error_kinds', `holds ${kind}, which is no kind of failure`);
+    return outcome;
+  });
+  const acceptedFromMs = since && timestampMs(since);
+  const acceptedToMs = until && timestampMs(until);
+  if (acceptedFromMs !== undefined && acceptedToMs !== undefined && acceptedFromMs >= acceptedToMs) {
+    throw wrongField('filter.until', 'must be after filter.since');
+  }
+  await requireAdapters(adapters, known);
+  return {
+    filter: {
+      adapters,
+      types,
+      keys,
+      eventIds,
+      errorKinds,
+      ...(acceptedFromMs !== undefined && { acceptedFromMs }),
+      ...(acceptedToMs !== undefined && { acceptedToMs }),
+    },
+    states,
+  };
+}
+
+/** A job's filter as it was asked for. */
+export function toFilterMessage(filter: DeliveryFilter): MessageInitShape<typeof DeliveryFilterSchema> {
+  const { acceptedFromMs, acceptedToMs, errorKinds = [] } = filter;
+  return {
+    adapters: [...(filter.adapters ?? [])],
+    states: (filter.states ?? []).map((state) => numberOf(STATES, state)),
+    types: [...(filter.types ?? [])],
+    keys: [...(filter.keys ?? [])],
+    eventIds: [...(filter.eventIds ?? [])],
+    errorKinds: errorKinds.map((kind) => numberOf(ERROR_KINDS, kind)),
+    ...(acceptedFromMs !== undefined && { since: timestampFromMs(acceptedFromMs) }),
+    ...(acceptedToMs !== undefined && { until: timestampFromMs(acceptedToMs) }),
+  };
+}
+
+/** @throws {Refusal} REQUEST_INVALID when it names nothing: what is changed by it is named, never everything there is */
+export function requireNamed(filter: FilterMessage | undefined): void {
+  const { adapters = [], states = [], types = [], keys = [], eventIds = [], errorKinds = [] } = filter ?? {};
+  const named = [adapters, states, types, keys, eventIds, errorKinds].some((values) => values.length > 0);
+  if (!named && filter?.since === undefined && filter?.until === undefined) {
+    throw wrongField('filter', 'is required: name which deliveries are meant, such as those of one adapter');
+  }
+}
+
+/** @throws {Refusal} ADAPTER_NOT_FOUND naming those that there are */
+export function unknownAdapter(id: string, known: readonly string[]): Refusal {
+  const there = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`;
+  return new Refusal('ADAPTER_NOT_FOUND', `the hub has no adapter ${JSON.stringify(id.slice(0, 128))}; ${there}`);
+}
+
+/** Adapters that have a lane, and those that ever had deliveries: what they left behind can be looked at too. */
+async function requireAdapters(ids: readonly string[], { lanes, journal }: AdapterIdsOptions): Promise<void> {
+  if (ids.every((id) => lanes.get(id) !== undefined)) return;
+  const known = new Set([...lanes].map(({ adapter }) => adapter.id));
+  for (const { adapter } of await journal.countDeliveries()) known.add(adapter);
+  const unknown = ids.find((id) => !known.has(id));
+  if (unknown !== undefined) throw unknownAdapter(unknown, [...known].sort());
+}
+
+/** The number of the contract for a word of the core. */
+function numberOf<Word>(words: Readonly<Record<number, Word | undefined>>, word: Word): number {
+  return Number(Object.keys(words).find((value) => words[Number(value)] === word) ?? 0);
+}

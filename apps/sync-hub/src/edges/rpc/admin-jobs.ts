@@ -1,0 +1,99 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type Job, JobSchema, JobState, type ReplayDeliveriesRequest } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import type { ReplayJob } from '../../journal/replay-job.ts';
+import type { OperatorChange } from '../../operations/operator-change.ts';
+import { type ReplayJobs, RUNNING_JOBS_MAX } from '../../operations/replay-jobs.ts';
+import { Refusal, wrongField } from '../refusal.ts';
+import { type AdapterIdsOptions, requireNamed, toFilterMessage, toQuery } from './admin-filter.ts';
+import { toReason } from './admin-reason.ts';
+
+export interface AdminJobsOptions extends AdapterIdsOptions {
+  readonly jobs: ReplayJobs;
+  readonly onChange: (change: OperatorChange) => void;
+}
+
+const RATE_DEFAULT = 50;
+const RATE_MAX = 10_000;
+/** About so long a small job takes, or a person to end one. */
+const TOO_MANY_RETRY_MS = 10_000;
+/** A restart takes about so long. */
+const STOPPING_RETRY_MS = 2_000;
+
+const JOB_STATES: Readonly<Record<ReplayJob['state'], JobState>> = {
+  running: JobState.RUNNING,
+  done: JobState.DONE,
+  cancelled: JobState.CANCELLED,
+};
+
+/** Counts what a replay would send, or begins it as a job. */
+export async function replayDeliveries(options: AdminJobsOptions, request: ReplayDeliveriesRequest): Promise<Job> {
+  const { jobs, onChange } = options;
+  requireNamed(request.filter);
+  const reason = toReason(request);
+  const { ratePerSecond, includeStale, includeReplayed, dryRun } = request;
+  if (ratePerSecond > RATE_MAX) throw wrongField('rate_per_second', `must be at most ${RATE_MAX}`);
+  const { filter, states } = await toQuery(request.filter, options);
+  if (states.length > 0 && !states.includes('dead_lettered')) {
+    throw wrongField('filter.states', 'leave out DEAD_LETTERED, and only dead letters are sent again');
+  }
+  const order = { filter, reason, ratePerSecond: ratePerSecond || RATE_DEFAULT, includeStale, includeReplayed };
+  if (dryRun) return toJob(await jobs.count(order));
+  const job = await jobs.begin(order);
+  if (job === undefined) {
+    throw new Refusal('TOO_MANY_AT_ONCE', `${RUNNING_JOBS_MAX} jobs run already; wait for one to end, or cancel one`, {
+      retryAfterMs: TOO_MANY_RETRY_MS,
+    });
+  }
+  onChange({ change: 'replay', reason, job: job.id, deliveries: job.matched - job.skippedStale - job.skippedReplayed });
+  return toJob(job);
+}
+
+export async function getJob({ jobs }: AdminJobsOptions, id: string): Promise<Job> {
+  return toJob((await jobs.find(requireId(id))) ?? throwUnknown(id));
+}
+
+export async function* watchJob(
+  { jobs }: AdminJobsOptions,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<Job, void> {
+  let last: ReplayJob | undefined;
+  for await (last of jobs.watch(requireId(id), signal)) yield toJob(last);
+  if (last === undefined) throwUnknown(id);
+  if (last.state === 'running' && !signal.aborted) {
+    throw new Refusal('HUB_STOPPING', 'the hub is stopping; the job goes on when it is back', {
+      retryAfterMs: STOPPING_RETRY_MS,
+    });
+  }
+}
+
+export async function cancelJob({ jobs, onChange }: AdminJobsOptions, id: string): Promise<Job> {
+  const job = (await jobs.cancel(requireId(id))) ?? throwUnknown(id);
+  onChange({ change: 'cancel', job: id, deliveries: job.sent });
+  return toJob(job);
+}
+
+function toJob(job: ReplayJob): Job {
+  return create(JobSchema, {
+    id: job.id,
+    state: JOB_STATES[job.state],
+    matched: BigInt(job.matched),
+    skippedStale: BigInt(job.skippedStale),
+    skippedReplayed: BigInt(job.skippedReplayed),
+    sent: BigInt(job.sent),
+    reason: job.reason,
+    createTime: timestampFromMs(job.createdAtMs),
+    filter: toFilterMessage(job.filter),
+    ratePerSecond: job.ratePerSecond,
+  });
+}
+
+function requireId(id: string): string {
+  if (id === '') throw wrongField('id', 'is required');
+  return id;
+}
+
+function throwUnknown(id: string): never {
+  throw new Refusal('JOB_NOT_FOUND', `no job has the id ${JSON.stringify(id.slice(0, 128))}, or it is past retention`);
+}

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import type { Journal } from '../../journal/journal.ts';
+import { openAdminTestHub, publishAll, refusalOf } from './admin-test-hub.suite.ts';
+
+const reason = 'audit, says Dana';
+
+describe('PauseAdapter and ResumeAdapter', () => {
+  it('stop and go on, are kept, and name their reason', async () => {
+    const hub = await openAdminTestHub();
+    await hub.admin.pauseAdapter({ adapter: 'billing', reason });
+    expect([...hub.lanes][0]?.health()).toMatchObject({ state: 'paused', reason });
+    expect(await hub.journal.readLanes()).toMatchObject([{ adapter: 'billing', pause: { reason } }]);
+    await publishAll(hub, ['a']);
+    expect(hub.attempts).toEqual([]);
+    await hub.admin.resumeAdapter({ adapter: 'billing', reason: 'the audit is over' });
+    await publishAll(hub, ['b']);
+    expect(hub.attempts.map(({ event }) => event.id)).toEqual(['a', 'b']);
+    expect(await hub.journal.readLanes()).toEqual([]);
+    expect(hub.changes).toEqual([
+      { change: 'pause', adapter: 'billing', reason },
+      { change: 'resume', adapter: 'billing', reason: 'the audit is over' },
+    ]);
+  });
+
+  it('put it on disk before the lane acts', async () => {
+    const hub = await openAdminTestHub();
+    hub.journal.holdCommits();
+    const pausing = hub.admin.pauseAdapter({ adapter: 'billing', reason });
+    // A call that the hub answers after it took that one.
+    await refusalOf(hub.admin.pauseAdapter({ adapter: 'nobody', reason }));
+    expect([...hub.lanes][0]?.health().state).toBe('ready');
+    hub.journal.releaseCommits();
+    await pausing;
+    expect([...hub.lanes][0]?.health().state).toBe('paused');
+  });
+
+  it('resume a lane that a refused credential paused, without a restart', async () => {
+    let isRefused = true;
+    const failure = { code: 'HTTP_401', message: 'the system answered 401' };
+    const hub = await openAdminTestHub({
+      adapters: {
+        billing: () => (isRefused ? { kind: 'misconfigured', failure } : { kind: 'delivered', receipt: 'ok' }),
+      },
+    });
+    await publishAll(hub, ['a']);
+    expect([...hub.lanes][0]?.health().state).toBe('paused');
+    isRefused = false;
+    await hub.admin.resumeAdapter({ adapter: 'billing', reason: 'the token is renewed' });
+    await publishAll(hub, []);
+    expect((await hub.admin.listDeliveries({})).deliveries).toEqual([]);
+  });
+
+  it('refuse an adapter that there is not, and a change without a reason', async () => {
+    const { admin } = await openAdminTestHub();
+    const unknown = { code: 'NotFound', reason: 'ADAPTER_NOT_FOUND' };
+    expect(await refusalOf(admin.pauseAdapter({ adapter: 'nobody', reason }))).toMatchObject(unknown);
+    expect(await refusalOf(admin.resumeAdapter({ adapter: 'nobody', reason }))).toMatchObject(unknown);
+    expect(await refusalOf(admin.probeAdapter({ adapter: 'nobody' }))).toMatchObject(unknown);
+    for (const change of [admin.pauseAdapter, admin.resumeAdapter]) {
+      const refusal = await refusalOf(change({ adapter: 'billing' }));
+      expect(refusal).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['reason'] });
+    }
+    expect(await refusalOf(admin.pauseAdapter({ reason }))).toMatchObject({ fields: ['adapter'] });
+  });
+});
+
+describe('BackupJournal', () => {
+  const withBackup = (backup: Journal['backup']) =>
+    openAdminTestHub({ rooms: ({ journal }) => ({ journal: Object.assign(Object.create(journal), { backup }) }) });
+
+  it('says where the copy is, and how large', async () => {
+    const hub = await withBackup(async (path) => ({ kind: 'done', path, sizeBytes: 4_096 }));
+    expect(await hub.admin.backupJournal({ path: '/backup/journal.db' })).toMatchObject({
+      path: '/backup/journal.db',
+      sizeBytes: 4_096n,
+    });
+    expect(hub.changes).toEqual([{ change: 'backup', path: '/backup/journal.db' }]);
+  });
+
+  it('passes on why there is none', async () => {
+    const hub = await withBackup(async () => ({ kind: 'refused', reason: '/x is there already.' }));
+    expect(await refusalOf(hub.admin.backupJournal({ path: '/x' }))).toMatchObject({
+      code: 'FailedPrecondition',
+      reason: 'BACKUP_REFUSED',
+      message: '/x is there already.',
+    });
+    expect(hub.changes).toEqual([]);
+  });
+
+  it.each(['', 'journal.db', './journal.db', '/a\0b', `/${'x'.repeat(4_095)}`])(
+    'refuses a path that is none on its own machine: %j',
+    async (path) => {
+      const { admin } = await openAdminTestHub();
+      expect(await refusalOf(admin.backupJournal({ path }))).toMatchObject({ fields: ['path'] });
+    },
+  );
+});
+
+describe('TailEvents', () => {
+  it('tells events as they are accepted, without payload, and acks as they are recorded', async () => {
+    const hub = await openAdminTestHub();
+    const told: unknown[] = [];
+    for await (const { happening } of hub.admin.tailEvents({ filter: { keys: ['x'] } })) {
+      if (happening.case === undefined) await publishAll(hub, ['a'], 'x');
+      else told.push(happening);
+      if (told.length === 2) break;
+    }
+    expect(told).toMatchObject([
+      { case: 'accepted', value: { id: 'a', key: 'x', payload: { case: undefined } } },
+      { case: 'ack', value: { eventId: 'a', adapter: 'billing', receipt: 'ok' } },
+    ]);
+  });
+
+  it('refuses more readers than may look on', async () => {
+    const { admin } = await openAdminTestHub({ rooms: () => ({ tail: { watch: () => undefined } as never }) });
+    const reading = (async () => {
+      for await (const _ of admin.tailEvents({}));
+    })();
+    expect(await refusalOf(reading)).toMatchObject({ code: 'ResourceExhausted', reason: 'TOO_MANY_AT_ONCE' });
+  });
+});
+
+it.each(['addAdapter', 'upgradeAdapter', 'rollbackAdapter', 'removeAdapter'] as const)(
+  '%s says that it is not built, and what to do instead',
+  async (rpc) => {
+    const { admin } = await openAdminTestHub();
+    expect(await refusalOf(admin[rpc]({}))).toMatchObject({
+      code: 'Unimplemented',
+      message: expect.stringContaining('configuration file'),
+    });
+  },
+);

@@ -1,0 +1,67 @@
+import { isAbsolute } from 'node:path';
+import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
+import type { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import type { Journal } from '../../journal/journal.ts';
+import { Refusal, wrongField } from '../refusal.ts';
+import { type AdminAdaptersOptions, pauseAdapter, probeAdapter, resumeAdapter } from './admin-adapters.ts';
+import { type AdminDeliveriesOptions, discardDeliveries, listDeliveries } from './admin-deliveries.ts';
+import { type AdminJobsOptions, cancelJob, getJob, replayDeliveries, watchJob } from './admin-jobs.ts';
+import { type AdminTailOptions, tailEvents } from './admin-tail.ts';
+
+export interface AdminServiceOptions
+  extends AdminDeliveriesOptions,
+    AdminJobsOptions,
+    AdminTailOptions,
+    AdminAdaptersOptions {
+  readonly lanes: AdminAdaptersOptions['lanes'];
+  readonly journal: Pick<Journal, 'countDeliveries' | 'saveLanePause' | 'backup'>;
+}
+
+/** The longest that Linux opens. */
+const PATH_MAX = 4_095;
+
+/** AdminService: what people decide, by the hub's rooms. */
+export function createAdminService(options: AdminServiceOptions): ServiceImpl<typeof AdminService> {
+  return {
+    listDeliveries: (request) => listDeliveries(options, request),
+    discardDeliveries: (request, { signal }) => discardDeliveries(options, request, signal),
+    replayDeliveries: async (request) => ({ job: await replayDeliveries(options, request) }),
+    getJob: async ({ id }) => ({ job: await getJob(options, id) }),
+    async *watchJob({ id }, { signal }) {
+      for await (const job of watchJob(options, id, signal)) yield { job };
+    },
+    cancelJob: async ({ id }) => ({ job: await cancelJob(options, id) }),
+    pauseAdapter: async (request) => {
+      await pauseAdapter(options, request);
+      return {};
+    },
+    resumeAdapter: async (request) => {
+      await resumeAdapter(options, request);
+      return {};
+    },
+    probeAdapter: ({ adapter }) => ({ eventId: probeAdapter(options, adapter) }),
+    tailEvents: (request, { signal }) => tailEvents(options, request, signal),
+    backupJournal: ({ path }) => backupJournal(options, path),
+    addAdapter: refuseUnbuilt,
+    upgradeAdapter: refuseUnbuilt,
+    rollbackAdapter: refuseUnbuilt,
+    removeAdapter: refuseUnbuilt,
+  };
+}
+
+async function backupJournal({ journal, onChange }: AdminServiceOptions, path: string) {
+  if (!isAbsolute(path) || path.length > PATH_MAX || path.includes('\0')) {
+    throw wrongField('path', "must be an absolute path on the hub's machine, such as /backup/journal.db");
+  }
+  const result = await journal.backup(path);
+  if (result.kind === 'refused') throw new Refusal('BACKUP_REFUSED', result.reason);
+  onChange({ change: 'backup', path: result.path });
+  return { path: result.path, sizeBytes: BigInt(result.sizeBytes) };
+}
+
+function refuseUnbuilt(): never {
+  throw new ConnectError(
+    'this hub takes its adapters from its configuration file alone: change it there and restart the hub',
+    Code.Unimplemented,
+  );
+}

@@ -1,0 +1,84 @@
+import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
+import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { BadRequestSchema, ErrorInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { expect, onTestFinished } from 'vitest';
+import type { OperatorChange } from '../../operations/operator-change.ts';
+import { listen } from '../listener.ts';
+import { createRouter } from '../router.ts';
+import type { AdminServiceOptions } from './admin-service.ts';
+import { HealthFeed } from './health-feed.ts';
+import { openTestHub, published, settleTurns, type TestHub, type TestHubOptions } from './test-hub.suite.ts';
+
+/** A hub behind a real port, and an operator who calls it. */
+export interface AdminTestHub extends TestHub {
+  readonly admin: Client<typeof AdminService>;
+  /** What an operator changed, as it would be in the log. */
+  readonly changes: readonly OperatorChange[];
+}
+
+export interface AdminTestHubOptions extends TestHubOptions {
+  /** Goes before the hub's own rooms. */
+  readonly rooms?: (hub: TestHub) => Partial<AdminServiceOptions>;
+}
+
+export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
+  const hub = await openTestHub(options);
+  const changes: OperatorChange[] = [];
+  const { finder, discards, jobs, tail } = hub.operations;
+  const admin = {
+    ...hub,
+    ...{ finder, discards, jobs, tail },
+    journalId: hub.journal.info.id,
+    onChange: (change: OperatorChange) => changes.push(change),
+    ...rooms?.(hub),
+  };
+  const health = new HealthFeed({
+    version: '1.2.3',
+    startedAtMs: 0,
+    journal: hub.journal,
+    lanes: hub.lanes,
+    notAcceptingReason: () => '',
+  });
+  const router = createRouter({ sync: hub, health, admin, routes: [] });
+  const listener = await listen({ host: '127.0.0.1', port: 0 }, router);
+  const baseUrl = `http://127.0.0.1:${listener.port}`;
+  const sessionManager = new Http2SessionManager(baseUrl);
+  const transport = createConnectTransport({ httpVersion: '2', baseUrl, sessionManager });
+  onTestFinished(async () => {
+    sessionManager.abort();
+    await listener.close(0);
+    expect(hub.faults).toEqual([]);
+  });
+  return Object.assign(hub, { admin: createClient(AdminService, transport), changes });
+}
+
+/** Publishes events that were attempted by the time it returns. */
+export async function publishAll(hub: TestHub, ids: readonly string[], key = ''): Promise<void> {
+  for (const id of ids) await hub.intake.accept(published({ id, key }));
+  await settleTurns();
+}
+
+/** Follows a job to its end. */
+export async function untilEnded({ admin }: AdminTestHub, job: Job | undefined): Promise<Job> {
+  for await (const told of admin.watchJob({ id: job?.id ?? '' })) {
+    if (told.job !== undefined && told.job.state !== JobState.RUNNING) return told.job;
+  }
+  throw new Error('the watch ended before the job did');
+}
+
+/** How a call was refused: its status, its reason, and the fields that were wrong. */
+export async function refusalOf(call: Promise<unknown>) {
+  const error = await call.then(
+    () => {
+      throw new Error('the call was not refused');
+    },
+    (thrown: unknown) => ConnectError.from(thrown),
+  );
+  return {
+    code: Code[error.code],
+    reason: error.findDetails(ErrorInfoSchema)[0]?.reason,
+    fields: error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations.map(({ field }) => field)),
+    message: error.rawMessage,
+  };
+}

@@ -1,0 +1,92 @@
+import type { OpenDelivery } from '../core/delivery.ts';
+import { discardRecord } from '../journal/dead-letter.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Lanes } from '../lanes/lanes.ts';
+import type { DeliveryFinder, DeliveryQuery, SeenDelivery } from './delivery-query.ts';
+
+export interface DiscardsOptions {
+  readonly journal: Pick<Journal, 'discard' | 'record' | 'readEvent' | 'countDeliveries'>;
+  readonly lanes: Pick<Lanes, 'get'>;
+  readonly finder: DeliveryFinder;
+  readonly wallMs: () => number;
+}
+
+/** Open deliveries go to their lane with their events: so many payloads are in memory at a time. */
+const OPEN_AT_A_TIME = 32;
+
+/** Gives deliveries up for a person. Settled ones do not match, whatever the query says. */
+export class Discards {
+  readonly #options: DiscardsOptions;
+
+  constructor(options: DiscardsOptions) {
+    this.#options = options;
+  }
+
+  /** How many would be given up now, attempts that run among them. */
+  count(query: DeliveryQuery, signal: AbortSignal): Promise<number> {
+    return this.#options.finder.count(query, signal);
+  }
+
+  /**
+   * Gives up all that are meant, a page at a time, until the signal aborts; how many it were. One whose attempt runs is
+   * left to its outcome.
+   */
+  async run(query: DeliveryQuery, reason: string, signal: AbortSignal): Promise<number> {
+    let discarded = 0;
+    for await (const page of this.#options.finder.pages(query, signal)) {
+      const dead = page.filter(({ state }) => state === 'dead_lettered');
+      const open = page.filter(({ state }) => state === 'waiting' || state === 'retrying');
+      discarded += await this.#discardDead(dead, reason);
+      for (const [adapter, deliveries] of Map.groupBy(open, (delivery) => delivery.adapter)) {
+        discarded += await this.#discardOpen(adapter, deliveries, reason);
+      }
+    }
+    return discarded;
+  }
+
+  async #discardDead(dead: readonly SeenDelivery[], reason: string): Promise<number> {
+    const { journal, wallMs } = this.#options;
+    const results = await Promise.all(
+      dead.map(({ adapter, seq }) => journal.discard({ adapter, seq, atMs: wallMs(), reason })),
+    );
+    return results.filter(({ kind }) => kind === 'discarded').length;
+  }
+
+  async #discardOpen(adapter: string, open: readonly SeenDelivery[], reason: string): Promise<number> {
+    const { journal, lanes } = this.#options;
+    let discarded = 0;
+    for (let start = 0; start < open.length; start += OPEN_AT_A_TIME) {
+      const some = open.slice(start, start + OPEN_AT_A_TIME);
+      const deliveries = await this.#openDeliveries(some);
+      const lane = lanes.get(adapter);
+      if (lane !== undefined) discarded += await lane.discard(deliveries, reason);
+      else discarded += this.#discardWithoutLane(adapter, deliveries, reason);
+    }
+    // Behind the records that were asked for.
+    await journal.countDeliveries();
+    return discarded;
+  }
+
+  /** Nobody attempts the deliveries of an adapter that is no longer configured, so nobody else records anything. */
+  #discardWithoutLane(adapter: string, deliveries: readonly OpenDelivery[], reason: string): number {
+    const { journal, wallMs } = this.#options;
+    for (const { event, ...counts } of deliveries) {
+      const { seq, id: eventId } = event;
+      journal.record(discardRecord({ adapter, seq, eventId, counts, atMs: wallMs(), reason }));
+    }
+    return deliveries.length;
+  }
+
+  /** With their events, as they stand now; without those that were settled meanwhile. */
+  async #openDeliveries(some: readonly SeenDelivery[]): Promise<readonly OpenDelivery[]> {
+    const stored = await Promise.all(some.map(({ eventId }) => this.#options.journal.readEvent(eventId)));
+    return stored.flatMap((found, index) => {
+      const delivery = found?.deliveries.find(({ adapter }) => adapter === some[index]?.adapter);
+      if (found === undefined || delivery === undefined) return [];
+      if (delivery.state !== 'waiting' && delivery.state !== 'retrying') return [];
+      const { cycle, attempts, spent, crashes, records } = delivery;
+      const notBeforeMs = delivery.state === 'retrying' ? (records.at(-1)?.nextAttemptAtMs ?? 0) : 0;
+      return [{ event: found.event, cycle, attempts, spent, crashes, notBeforeMs }];
+    });
+  }
+}

@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import type { ReopenedDelivery } from '../core/delivery.ts';
+import { MemoryDisk } from '../journal/memory/memory-disk.ts';
+import { MemoryJournal } from '../journal/memory/memory-journal.ts';
+import type { ReplayJob } from '../journal/replay-job.ts';
+import { acceptNew, deadLettered, sampleAccept, sampleEvent, sampleRecord } from '../journal/suite/samples.suite.ts';
+import { ManualClock, settle } from './manual-clock.suite.ts';
+import { ReplayJobs, type ReplayOrder, RUNNING_JOBS_MAX } from './replay-jobs.ts';
+
+/** Jobs on a memory journal, on a clock of their own. */
+function open(disk = new MemoryDisk(), clock = new ManualClock()) {
+  const sent: ReopenedDelivery[] = [];
+  let lastCursor = disk.records.length;
+  const journal = new MemoryJournal({
+    disk,
+    observer: {
+      accepted() {},
+      recorded: (records) => {
+        lastCursor = records.at(-1)?.cursor ?? lastCursor;
+      },
+      reopened: (deliveries) => void sent.push(...deliveries),
+    },
+    onFatal(error) {
+      throw error;
+    },
+  });
+  const ended: ReplayJob[] = [];
+  const jobs = new ReplayJobs({ journal, clock, lastCursor: () => lastCursor, onEnd: (job) => ended.push(job) });
+  return { journal, jobs, clock, disk, ended, sentIds: () => sent.map(({ delivery }) => delivery.event.id) };
+}
+
+type Opened = ReturnType<typeof open>;
+
+async function acceptDead({ journal }: Opened, count: number, key = ''): Promise<readonly string[]> {
+  const ids = Array.from({ length: count }, (_, index) => `${key}${index}`);
+  for (const id of ids) {
+    const event = await acceptNew(journal, sampleAccept(sampleEvent(id, { key }), { adapters: ['billing'] }));
+    journal.record(deadLettered(event));
+  }
+  await settle();
+  return ids;
+}
+
+const order = (changes: Partial<ReplayOrder> = {}): ReplayOrder => ({
+  filter: { adapters: ['billing'] },
+  ratePerSecond: 10,
+  reason: 'billing is back, says Dana',
+  includeStale: false,
+  includeReplayed: false,
+  ...changes,
+});
+
+async function begin({ jobs }: Opened, changes: Partial<ReplayOrder> = {}): Promise<ReplayJob> {
+  const job = await jobs.begin(order(changes));
+  if (job === undefined) throw new Error('too many jobs');
+  return job;
+}
+
+async function allOf(jobs: AsyncIterable<ReplayJob>): Promise<ReplayJob[]> {
+  const all: ReplayJob[] = [];
+  for await (const job of jobs) all.push(job);
+  return all;
+}
+
+const forever = new AbortController().signal;
+
+describe('a replay job', () => {
+  it('sends at most as many a second as it may, the oldest first', async () => {
+    const opened = open();
+    const ids = await acceptDead(opened, 25);
+    await begin(opened, { ratePerSecond: 10 });
+    await opened.clock.pass(999);
+    expect(opened.sentIds()).toEqual(ids.slice(0, 10));
+    await opened.clock.pass(1_000);
+    expect(opened.sentIds()).toEqual(ids.slice(0, 20));
+    await opened.clock.pass(1_000);
+    expect(opened.sentIds()).toEqual(ids);
+    expect(opened.ended).toMatchObject([{ state: 'done', matched: 25, sent: 25 }]);
+  });
+
+  it.each([1, 3, 15, 120])('keeps to a rate of %d', async (ratePerSecond) => {
+    const opened = open();
+    const ids = await acceptDead(opened, 3 * ratePerSecond);
+    await begin(opened, { ratePerSecond });
+    for (const second of [1, 2, 3]) {
+      await opened.clock.pass(second === 1 ? 999 : 1_000);
+      expect(opened.sentIds().length).toBeLessThanOrEqual(second * ratePerSecond);
+    }
+    expect(opened.sentIds().length).toBeGreaterThan(0.9 * ids.length);
+  });
+
+  it('is not hurried and not held up by a clock on the wall that jumps', async () => {
+    const opened = open();
+    await acceptDead(opened, 30);
+    await begin(opened);
+    await opened.clock.pass(450);
+    opened.clock.jump(86_400_000);
+    await opened.clock.pass(300);
+    opened.clock.jump(-2 * 86_400_000);
+    await opened.clock.pass(249);
+    expect(opened.sentIds()).toHaveLength(10);
+  });
+
+  it('tells each change to who watches it, and ends the watch with its own end', async () => {
+    const opened = open();
+    await acceptDead(opened, 3);
+    const { id } = await begin(opened);
+    const watched = allOf(opened.jobs.watch(id, forever));
+    await opened.clock.pass(1_000);
+    const told = await watched;
+    expect(told.map(({ state, sent }) => `${state} ${sent}`)).toEqual([
+      'running 0',
+      'running 1',
+      'running 2',
+      'done 3',
+    ]);
+    expect(await allOf(opened.jobs.watch(id, forever))).toEqual([told.at(-1)]);
+    expect(await allOf(opened.jobs.watch('nobody', forever))).toEqual([]);
+  });
+
+  it('is cancelled by a person: what it sent stays sent, and no more is', async () => {
+    const opened = open();
+    await acceptDead(opened, 30);
+    const { id } = await begin(opened);
+    await opened.clock.pass(500);
+    const sent = opened.sentIds().length;
+    expect(await opened.jobs.cancel(id)).toMatchObject({ state: 'cancelled', sent });
+    await opened.clock.pass(10_000);
+    expect(opened.sentIds()).toHaveLength(sent);
+    expect(await opened.jobs.find(id)).toMatchObject({ state: 'cancelled' });
+    expect(await opened.jobs.cancel(id)).toMatchObject({ state: 'cancelled' });
+    expect(await opened.jobs.cancel('nobody')).toBeUndefined();
+  });
+
+  it('does not send again what dies while it goes on', async () => {
+    const opened = open();
+    const ids = await acceptDead(opened, 5);
+    await begin(opened, { includeReplayed: true });
+    await opened.clock.pass(100);
+    const event = (await opened.journal.readEvent('0'))?.event;
+    if (event === undefined) throw new Error('no event');
+    opened.journal.record(deadLettered(event, { cycle: 2 }));
+    await opened.clock.pass(5_000);
+    expect(opened.sentIds()).toEqual(ids);
+  });
+
+  it('leaves out a dead letter that has become stale by the time of its turn', async () => {
+    const opened = open();
+    await acceptDead(opened, 3, 'x');
+    const { id } = await begin(opened);
+    await opened.clock.pass(99);
+    const newer = await acceptNew(
+      opened.journal,
+      sampleAccept(sampleEvent('newer', { key: 'x' }), { adapters: ['billing'] }),
+    );
+    opened.journal.record(sampleRecord(newer));
+    await opened.clock.pass(5_000);
+    expect(opened.sentIds()).toEqual(['x0']);
+    expect(await opened.jobs.find(id)).toMatchObject({ state: 'done', sent: 1, skippedStale: 2 });
+  });
+
+  it.each(['killed', 'stopped'])('goes on where it was when the hub was %s, and sends nothing twice', async (how) => {
+    const before = open();
+    const ids = await acceptDead(before, 20);
+    const { id } = await begin(before);
+    await before.clock.pass(850);
+    if (how === 'stopped') {
+      await before.jobs.stop();
+      await before.journal.close();
+    } else before.journal.kill();
+    const sentBefore = before.sentIds();
+    expect(sentBefore).toEqual(ids.slice(0, 9));
+
+    const after = open(before.disk);
+    await after.jobs.resume();
+    await after.clock.pass(5_000);
+    expect([...sentBefore, ...after.sentIds()]).toEqual(ids);
+    expect(await after.jobs.find(id)).toMatchObject({ state: 'done', matched: 20, sent: 20 });
+  });
+
+  it('ends the watches of a hub that stops, as a running one', async () => {
+    const opened = open();
+    await acceptDead(opened, 20);
+    const { id } = await begin(opened);
+    const watched = allOf(opened.jobs.watch(id, forever));
+    await opened.clock.pass(300);
+    await opened.jobs.stop();
+    expect((await watched).at(-1)).toMatchObject({ state: 'running' });
+  });
+});
+
+describe('replay jobs', () => {
+  it('count what a job would send without sending it', async () => {
+    const opened = open();
+    await acceptDead(opened, 3);
+    const counted = await opened.jobs.count(order());
+    expect(counted).toMatchObject({ id: '', state: 'done', matched: 3, sent: 3 });
+    await opened.clock.pass(5_000);
+    expect(opened.sentIds()).toEqual([]);
+    expect(await opened.journal.readJobs()).toEqual([]);
+  });
+
+  it('run no more than so many at a time', async () => {
+    const opened = open();
+    await acceptDead(opened, 40);
+    const made = await Promise.all(Array.from({ length: RUNNING_JOBS_MAX + 1 }, () => opened.jobs.begin(order())));
+    expect(made.map((job) => job === undefined)).toEqual([...Array(RUNNING_JOBS_MAX).fill(false), true]);
+    await opened.jobs.cancel(made[0]?.id ?? '');
+    expect(await opened.jobs.begin(order())).toBeDefined();
+  });
+});

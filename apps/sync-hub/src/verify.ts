@@ -1,0 +1,63 @@
+import { parseArgs } from 'node:util';
+import { ExitCode, exitBecause } from './exit.ts';
+import { FlagError } from './flags.ts';
+import { JournalError } from './journal/journal.ts';
+import { type JournalReport, verifyJournal } from './journal/sqlite/verify-journal.ts';
+
+// The program behind `hms-sync journal verify`: looks at a journal that no hub has open, and changes nothing in it.
+
+const OPTIONS = { 'data-dir': { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean' } } as const;
+
+const HELP = `Usage: hms-sync journal verify --data-dir <folder> [--json]
+
+Reads all of the journal of a hub that is stopped, changes nothing in it, and says whether it is whole.
+
+Exit codes: 0 whole, 1 damaged, 2 wrong flags, 4 no journal that can be looked at: none there, in use, another version.
+`;
+
+run(process.argv.slice(2));
+
+function run(args: readonly string[]): void {
+  try {
+    const flags = parseFlags(args);
+    if (flags.help === true) return void process.stdout.write(HELP);
+    const folder = flags['data-dir'];
+    if (folder === undefined || folder === '') throw new FlagError('--data-dir is missing: name the data folder');
+    const report = verifyJournal(folder);
+    process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : inWords(report));
+    process.exitCode = report.problems.length === 0 ? ExitCode.OK : ExitCode.FAILED;
+  } catch (error) {
+    if (!isDamaged(error)) exitBecause(error);
+    process.stderr.write(`hms-sync: ${error.message}\n`);
+    process.exitCode = ExitCode.FAILED;
+  }
+}
+
+function parseFlags(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS }).values;
+  } catch (error) {
+    throw new FlagError(`${error instanceof Error ? error.message : String(error)}; see --help`);
+  }
+}
+
+/** So damaged that it cannot even be opened: with a cause, unlike what is no journal of this hub. */
+function isDamaged(error: unknown): error is JournalError {
+  return error instanceof JournalError && error.code === 'UNREADABLE' && error.cause !== undefined;
+}
+
+function inWords(report: JournalReport): string {
+  const { path, sizeBytes, events, deliveries, unsettled, deadLetters, records, rowsWithoutChecksum, problems } =
+    report;
+  const holds = `${events} events, ${deliveries} deliveries (${unsettled} not settled, ${deadLetters} dead letters), ${records} records`;
+  const unchecked =
+    rowsWithoutChecksum === 0 ? [] : [`${rowsWithoutChecksum} rows are of an older hub, which wrote no checksums`];
+  const verdict =
+    problems.length === 0
+      ? ['whole: every page, row and chain is as it was written']
+      : [
+          ...problems.map((problem) => `damaged: ${problem}`),
+          'Keep a copy of the file, check the disk, and restore a backup.',
+        ];
+  return `${[`${path}: ${sizeBytes} bytes, ${holds}`, ...unchecked, ...verdict].join('\n')}\n`;
+}
