@@ -19,8 +19,14 @@ const testTools = '(^|/)node_modules/(vitest|fast-check)/';
 /** The one file that wires things together; it starts a process, so nobody can import it without starting one. */
 const main = `${hub}src/main\\.ts$`;
 
+/** The program of `hms-sync journal verify`: a process too, over the journal's files alone. */
+const verify = `${hub}src/verify(\\.test)?\\.ts$`;
+
 /** Beside it: turns every room's errors into exit codes, so it sees every room. */
 const exit = `${hub}src/exit(\\.test)?\\.ts$`;
+
+/** The journal's port, and the data that goes through it. */
+const journalPort = `${room('journal')}(journal|dead-letter|delivery-filter|delivery-page|replay-job)\\.ts$`;
 
 /** Every room of the hub, and what its sources see of the others. What is not named here is refused. */
 const rooms: Record<string, string[]> = {
@@ -29,13 +35,14 @@ const rooms: Record<string, string[]> = {
   runtimes: [room('core')],
   acks: [room('core'), `${room('journal')}journal\\.ts$`],
   lanes: [room('core'), `${room('journal')}journal\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
-  edges: [room('core'), room('acks'), room('lanes'), `${room('journal')}journal\\.ts$`],
+  operations: [room('core'), room('lanes'), journalPort],
+  edges: [room('core'), room('acks'), room('lanes'), room('operations'), journalPort],
   config: [room('core')],
   telemetry: [],
 };
 
 /** Real implementations behind ports: chosen in main.ts, seen elsewhere only by the files that make them up. */
-const implementations = ['journal/sqlite/', 'runtimes/inline/', 'edges/listener\\.ts$'];
+const implementations = ['journal/sqlite/', 'runtimes/(inline|process|remote)/', 'edges/listener\\.ts$'];
 const proofBeside = `${hub}src/(journal|runtimes|edges)/.*${proof}`;
 
 /** Every project, and the workspace packages that it sees beside itself. What is not named here sees none. */
@@ -49,6 +56,7 @@ const projects: Record<string, string[]> = {
   'conformance/fixtures/packages/[^/]+': ['packages/adapter-sdk'],
   'examples/[^/]+': ['proto', 'packages/client'],
   'packages/adapter-(?!sdk/)[^/]+': ['packages/adapter-sdk'],
+  'packages/adapter-sdk': ['proto'],
   'packages/client': ['proto'],
 };
 
@@ -93,14 +101,17 @@ const rules: Rule[] = [
   },
   {
     name: 'main-is-a-process',
-    comment: 'main.ts starts a hub when it is imported: start it as a process',
+    comment: 'main.ts and verify.ts run when they are imported: start them as processes',
     from: {},
-    to: { path: main },
+    to: { path: [main, verify] },
   },
   {
     name: 'only-main-composes',
     comment: 'implementations are chosen in main.ts: import the port instead',
-    from: { path: hub, pathNot: [main, exit, proofBeside, ...implementations.map((path) => `${hub}src/${path}`)] },
+    from: {
+      path: hub,
+      pathNot: [main, verify, exit, proofBeside, ...implementations.map((path) => `${hub}src/${path}`)],
+    },
     to: { path: implementations.map((path) => `${hub}src/${path}`) },
   },
   ...roomRules,

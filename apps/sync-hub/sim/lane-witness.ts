@@ -1,40 +1,21 @@
-import type { BreakerCondition, HeldBy, LaneEffect, LaneState, RecordEffect } from '../src/core/lane.ts';
-import type { Outcome } from '../src/core/outcome.ts';
-import { LONGEST_RETRY_AFTER_MS } from '../src/core/retry.ts';
-import type { LanePlan } from './lane-plan.ts';
-import type { SimulatedAttempt } from './simulated-adapter.ts';
-import { isSettled, type SimulatedJournal } from './simulated-journal.ts';
-
-/** How the world around the lane stands, as the witness knows it without asking the lane. */
-export interface LaneFacts {
-  readonly plan: LanePlan;
-  readonly journal: SimulatedJournal;
-  nowMs: number;
-  breaker: BreakerCondition;
-  /** Half-open: the one delivery was sent. */
-  probeSent: boolean;
-  paused: boolean;
-  runtimeReady: boolean;
-  draining: boolean;
-  throttledUntilMs: number;
-  /** Attempts that may run at a time after trouble: one, and one more for each success since. */
-  ramp: number;
-  /** By seq; overdue ones among them. */
-  readonly attempts: ReadonlyMap<number, SimulatedAttempt>;
-  /** The attempt whose end the lane is being told; not among those that run. */
-  ended: SimulatedAttempt | undefined;
-}
+import type { HeldBy, LaneState } from '../src/core/lane.ts';
+import type { LaneEffect, RecordEffect } from '../src/core/lane-effect.ts';
+import { type LaneFacts, must } from './lane-facts.ts';
+import { inspectLane, mustBeEmpty } from './lane-inspection.ts';
+import { OutcomeWitness } from './outcome-witness.ts';
+import { type DeliveryInJournal, isSettled } from './simulated-journal.ts';
 
 /** Watches one lane keep its promises, by rules that are written as plainly as can be. Throws at the first breach. */
 export class LaneWitness {
   readonly #facts: LaneFacts;
+  readonly #outcomes: OutcomeWitness;
   readonly #everAttempted = new Set<number>();
   readonly #recording = new Set<number>();
-  readonly #dueAtMs = new Map<number, { byBackoff: number; bySystem: number }>();
   readonly #told = new Map<number, HeldBy>();
 
   constructor(facts: LaneFacts) {
     this.#facts = facts;
+    this.#outcomes = new OutcomeWitness(facts);
   }
 
   /** All that a step wants, before it is performed. */
@@ -64,6 +45,12 @@ export class LaneWitness {
       case 'fetch':
         must(!this.#facts.draining, 'a draining lane fetches nothing');
         break;
+      case 'look_up':
+        must(this.#facts.givenUp.has(effect.seq), `event ${effect.seq} is looked up because a person gives it up`);
+        break;
+      case 'tell_kept':
+        this.#seeKept(effect.seq);
+        break;
       case 'tell_paused':
         this.#facts.paused = true;
         break;
@@ -77,33 +64,27 @@ export class LaneWitness {
     this.#recording.delete(seq);
   }
 
+  /** A dead letter begins a new life. */
+  seeReopened(seq: number): void {
+    this.#outcomes.forget(seq);
+  }
+
   /** The process died: what it knew is gone, what it did is not. */
   forget(): void {
     this.#recording.clear();
-    this.#dueAtMs.clear();
+    this.#outcomes.forgetAll();
     this.#told.clear();
+    this.#facts.suspects.clear();
+    this.#facts.givenUp.clear();
   }
 
   /** After every step. */
   inspect(state: LaneState): void {
-    const { journal, attempts } = this.#facts;
-    const { window } = state.rules;
-    must(state.deliveries.size + state.awaited.deliveries <= window.deliveries, 'the window holds its count');
-    must(state.windowBytes <= window.bytes + this.#facts.plan.payloadBytesMax * window.deliveries, 'and its bytes');
-    for (const line of state.lines.values()) {
-      must(line.deliveries.size <= window.deliveriesPerKey, `key ${line.key} keeps to its part of the window`);
-    }
-    must(state.attempting.size + state.overdue === attempts.size, 'the lane knows what runs');
-    // One that gave its place to others is told again when it comes back.
+    // One that gave its place to others is told again when it comes back, and the lane has forgotten its suspicion.
     for (const seq of this.#told.keys()) if (!state.deliveries.has(seq)) this.#told.delete(seq);
-    for (const delivery of journal.deliveries) {
-      if (isSettled(delivery) || this.#recording.has(delivery.event.seq)) continue;
-      must(this.#isReachable(state, delivery.event), `event ${delivery.event.seq} is not forgotten`);
-    }
-    for (const [seq, { state: now }] of state.deliveries) {
-      const isDone = isSettled(journal.delivery(seq)) && !this.#recording.has(seq);
-      must(!isDone || now.kind === 'overdue', `event ${seq} is settled and has left the window`);
-    }
+    for (const seq of this.#facts.suspects) if (!state.deliveries.has(seq)) this.#facts.suspects.delete(seq);
+    for (const seq of this.#outcomes.waiting) if (!state.deliveries.has(seq)) this.#outcomes.forgetMemoryOf(seq);
+    inspectLane(state, this.#facts, this.#recording);
   }
 
   /** After the lane's timer had its chance to ring. */
@@ -113,123 +94,115 @@ export class LaneWitness {
     must(late === undefined, `event ${late?.seq} is stopped at its deadline`);
   }
 
-  /** When nothing is left to happen: all is settled, but for what code that never returns holds, which is its key
-   * and, with enough of it, the whole window. */
+  /** When nothing is left to happen: all is settled, but for what code that never returns holds, which is its key and,
+   * with enough of it, the whole window, and but for what waits behind a dead letter. */
   seeEnd(state: LaneState): void {
-    const { journal, attempts } = this.#facts;
+    const { journal, attempts, givenUp } = this.#facts;
     const hanging = [...attempts.values()];
-    const isHeld = ({ seq, key }: { seq: number; key: string }) =>
-      hanging.some((attempt) => attempt.seq === seq || (key !== '' && attempt.key === key));
-    const forgotten = journal.deliveries.filter((delivery) => !isSettled(delivery) && !isHeld(delivery.event));
+    const isHeld = ({ event }: DeliveryInJournal) =>
+      this.#deadLetterBefore(event) !== undefined ||
+      hanging.some((attempt) => attempt.seq === event.seq || (event.key !== '' && attempt.key === event.key));
+    const forgotten = journal.deliveries.filter((delivery) => !isSettled(delivery) && !isHeld(delivery));
     const { deliveries, bytes } = state.rules.window;
-    const isFull = state.deliveries.size > deliveries / 2 || state.windowBytes > bytes * (7 / 8);
+    const isFull = state.deliveries.size >= deliveries || state.windowBytes >= bytes;
     const seqs = forgotten.map(({ event }) => event.seq);
     must(seqs.length === 0 || (hanging.length > 0 && isFull), `all is delivered in the end, also ${seqs}`);
+    must(givenUp.size === 0, `whoever gave up ${[...givenUp]} has an answer`);
     if (hanging.length === 0) mustBeEmpty(state);
   }
 
-  #isReachable(state: LaneState, { seq, key }: { seq: number; key: string }): boolean {
-    if (state.deliveries.has(seq) || seq > state.fetchedToSeq) return true;
-    const line = state.lines.get(key);
-    return line?.overflowToSeq !== undefined && line.lastSeq < seq && seq <= line.overflowToSeq;
+  #deadLetterBefore({ key, seq }: { key: string; seq: number }): DeliveryInJournal | undefined {
+    const { journal, plan } = this.#facts;
+    if (plan.rules.onDeadLetter === 'continue' || key === '') return undefined;
+    return journal.deadLetters.find(({ event }) => event.key === key && event.seq < seq);
   }
 
   #seeAttempt({ event, number, redelivered, timeoutMs }: LaneEffect & { kind: 'attempt' }): void {
-    const { journal, nowMs, plan, attempts } = this.#facts;
+    const { journal, nowMs, runtime, attempts, breaker, asked, untold } = this.#facts;
     const { seq, key } = event;
     const delivery = journal.delivery(seq);
-    this.#mustBeOpen();
+    const isAsked = asked === seq;
+    this.#mustBeOpen(seq);
     must(!isSettled(delivery), `event ${seq} is attempted only while it is not settled`);
     must(!this.#recording.has(seq), `event ${seq} is attempted again only when its last outcome is on disk`);
-    must(
-      plan.runtime.accepts === 'all' || plan.runtime.accepts.has(event.type),
-      'only types that it takes are attempted',
-    );
+    must(runtime.accepts === 'all' || runtime.accepts.has(event.type), 'only types that it takes are attempted');
     must(
       number === delivery.attempts + 1,
       `attempt ${number} of event ${seq} follows the ${delivery.attempts} on disk`,
     );
     must(redelivered || !this.#everAttempted.has(seq), `event ${seq} says that it may have taken effect before`);
-    must(timeoutMs === plan.runtime.attemptTimeoutMs, 'an attempt has the time that the adapter asked for');
+    must(timeoutMs === runtime.attemptTimeoutMs, 'an attempt has the time that the adapter asked for');
     if (key !== '') {
       const running = attempts.values().find((attempt) => attempt.key === key);
       must(running === undefined, `key ${key} has one live attempt`);
-      const earlier = journal.deliveries.find((other) => other.event.key === key && !isSettled(other));
+      const ofKey = journal.deliveries.filter((other) => other.event.key === key && !untold.has(other.event.seq));
+      const earlier = ofKey.find((other) => !isSettled(other));
       must(earlier?.event.seq === seq, `event ${seq} of ${key} waits for ${earlier?.event.seq} to be settled on disk`);
+      const deadLetter = this.#deadLetterBefore(event)?.event.seq;
+      must(deadLetter === undefined, `event ${seq} of ${key} is held by the dead letter ${deadLetter}`);
     }
-    const due = this.#dueAtMs.get(seq);
-    if (due !== undefined) {
+    const due = this.#outcomes.dueAtMs(seq);
+    if (due !== undefined && !isAsked) {
       must(nowMs >= due.bySystem, `event ${seq} waits as long as the external system asked`);
-      must(nowMs >= due.byBackoff || this.#facts.breaker === 'half_open', `event ${seq} waits out its backoff`);
+      must(nowMs >= due.byBackoff || breaker === 'half_open', `event ${seq} waits out its backoff`);
     }
     this.#everAttempted.add(seq);
     this.#told.delete(seq);
   }
 
   /** The gate, as anybody would put it. */
-  #mustBeOpen(): void {
-    const { plan, attempts, nowMs, breaker, probeSent, paused, runtimeReady, draining, throttledUntilMs } = this.#facts;
+  #mustBeOpen(seq: number): void {
+    const { attempts, nowMs, breaker, probeSent, paused, runtime, runtimeReady, draining } = this.#facts;
+    const { suspects, throttledUntilMs, asked, ramp } = this.#facts;
     must(runtimeReady, 'nothing is attempted before the adapter is ready');
-    must(!paused, 'nothing is attempted while paused');
     must(!draining, 'nothing is attempted while draining');
     must(breaker !== 'open', 'nothing is attempted while the breaker is open');
+    const onTime = [...attempts.values()].filter((attempt) => !attempt.overdue);
+    must(!suspects.has(seq) || onTime.length === 0, `event ${seq} may have broken the adapter and runs alone`);
+    const suspect = onTime.find((attempt) => suspects.has(attempt.seq));
+    must(suspect === undefined, `nothing runs beside event ${suspect?.seq}, which may have broken the adapter`);
+    if (breaker === 'half_open') must(!probeSent, 'half-open sends one');
+    if (asked === seq) return;
+    must(!paused, 'nothing is attempted while paused');
     must(throttledUntilMs <= nowMs, 'nothing is attempted while throttled');
-    const overdue = attempts.values().filter((attempt) => attempt.overdue);
-    const overdueCount = [...overdue].length;
-    const onTime = attempts.size - overdueCount;
-    if (breaker === 'half_open') must(!probeSent && onTime === 0, 'half-open sends one, after the earlier ones ended');
-    else must(onTime === 0 || attempts.size < plan.runtime.concurrency, 'no more run than the adapter takes');
-    must(onTime < this.#facts.ramp, 'after trouble the lane begins with one at a time');
+    if (breaker === 'half_open') must(onTime.length === 0, 'half-open sends one after the earlier ones ended');
+    else must(onTime.length === 0 || attempts.size < runtime.concurrency, 'no more run than the adapter takes');
+    must(onTime.length < ramp, 'after trouble the lane begins with one at a time');
   }
 
   #seeAbort(seq: number): void {
     const attempt = this.#facts.attempts.get(seq);
     must(attempt !== undefined && !attempt.overdue, `event ${seq} runs and is aborted once`);
-    must((attempt?.deadlineAtMs ?? 0) <= this.#facts.nowMs, `event ${seq} is aborted at its deadline`);
+    must(attempt.deadlineAtMs <= this.#facts.nowMs, `event ${seq} is aborted at its deadline`);
   }
 
   #seeRecord(effect: RecordEffect): void {
     const { seq, type } = effect.event;
-    const { plan, journal } = this.#facts;
+    const { runtime, journal, givenUp } = this.#facts;
     must(!this.#recording.has(seq), `event ${seq} has one record on its way`);
     const before = journal.delivery(seq);
     must(!isSettled(before), `event ${seq} is settled once`);
     this.#recording.add(seq);
     if (effect.attempt !== undefined) {
-      this.#seeOutcome(effect, effect.attempt.outcome);
+      this.#outcomes.see(effect, effect.attempt.outcome);
+      return;
+    }
+    must(effect.counts.attempts === before.attempts, `event ${seq} counts no attempt where none was`);
+    if (effect.state === 'discarded') {
+      must(givenUp.delete(seq), `event ${seq} is discarded because a person gives it up`);
     } else {
       must(effect.state === 'skipped', 'without an attempt there is nothing to say but skipped');
-      must(plan.runtime.accepts !== 'all' && !plan.runtime.accepts.has(type), 'what the adapter takes is not skipped');
-      must(effect.counts.attempts === before.attempts, 'to skip counts nothing');
+      must(runtime.accepts !== 'all' && !runtime.accepts.has(type), 'what the adapter takes is not skipped');
     }
   }
 
-  #seeOutcome({ event: { seq }, counts, state, nextAttemptInMs }: RecordEffect, outcome: Outcome): void {
-    const { plan, journal, attempts, ended, nowMs } = this.#facts;
-    const before = journal.delivery(seq);
-    const attempt = ended?.seq === seq ? ended : attempts.get(seq);
-    must(attempt !== undefined, `event ${seq} had an attempt to record`);
-    const isSpent = !attempt?.probe && SPENDING.has(outcome.kind);
-    const crashes = before.crashes + (outcome.kind === 'crashed' ? 1 : 0);
-    const isQuarantined = crashes >= plan.rules.maxCrashes && outcome.kind === 'crashed';
-    const spent = before.spent + (isSpent && !isQuarantined ? 1 : 0);
-    must(counts.attempts === before.attempts + 1, `event ${seq} counts the attempt that ran`);
-    must(counts.crashes === crashes, `event ${seq} counts its crashes`);
-    must(counts.spent === spent, `event ${seq} has spent ${spent}, not ${counts.spent}`);
-    const isExhausted = isSpent && spent >= plan.rules.retry.maxAttempts;
-    const isDead = outcome.kind === 'permanent' || isQuarantined || isExhausted;
-    const expected = outcome.kind === 'delivered' ? 'delivered' : isDead ? 'dead_lettered' : 'retrying';
-    must(state === expected, `event ${seq} is ${expected} after ${outcome.kind}, not ${state}`);
-    if (state !== 'retrying') return;
-    const asked = 'retryAfterMs' in outcome ? Math.min(outcome.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS) : 0;
-    const inMs = nextAttemptInMs ?? 0;
-    must(inMs >= asked, 'Retry-After is honoured');
-    must(inMs <= Math.max(asked, plan.rules.retry.capMs), 'no backoff is longer than the cap');
-    this.#dueAtMs.set(seq, { byBackoff: nowMs + inMs, bySystem: nowMs + asked });
-    if (outcome.kind === 'throttled') {
-      this.#facts.ramp = 1;
-      this.#facts.throttledUntilMs = Math.max(this.#facts.throttledUntilMs, nowMs + asked);
-    }
+  #seeKept(seq: number): void {
+    const { givenUp, journal, attempts } = this.#facts;
+    must(givenUp.delete(seq), `event ${seq} is left alone though a person gives it up`);
+    const delivery = journal.delivery(seq);
+    // One that was replayed meanwhile was none that could be given up when the lane looked.
+    const isBusy = attempts.has(seq) || this.#recording.has(seq) || delivery.cycle > 1;
+    must(isBusy || isSettled(delivery), `event ${seq} can be given up`);
   }
 
   #seeHeld({ event: { seq }, heldBy }: LaneEffect & { kind: 'tell_held' }): void {
@@ -245,18 +218,4 @@ export class LaneWitness {
     };
     must(isTrue[heldBy], `${heldBy} holds event ${seq}`);
   }
-}
-
-const SPENDING: ReadonlySet<Outcome['kind']> = new Set(['retryable', 'timed_out', 'crashed'] as const);
-
-function mustBeEmpty({ deliveries, lines, ready, scheduled, attempting, ...state }: LaneState): void {
-  const left = { deliveries: deliveries.size, lines: lines.size, ready: ready.size, scheduled: scheduled.size };
-  const { overdue, unrecorded, windowBytes, awaited } = state;
-  const counts = { attempting: attempting.size, overdue, unrecorded, windowBytes, awaitedBytes: awaited.bytes };
-  const kept = Object.entries({ ...left, ...counts, awaited: awaited.deliveries }).filter(([, size]) => size !== 0);
-  must(kept.length === 0, `nothing is kept of what is settled, not ${JSON.stringify(kept)}`);
-}
-
-function must(isKept: boolean, promise: string): void {
-  if (!isKept) throw new Error(`a promise is broken: ${promise}`);
 }

@@ -1,17 +1,18 @@
-import type { OpenDelivery } from '../src/core/delivery.ts';
-import { createLane, type FetchEffect, type LaneEffect, type LaneInput, type LaneState } from '../src/core/lane.ts';
-import { nextWakeMs, step } from '../src/core/step.ts';
-import type { FetchResult } from '../src/journal/journal.ts';
-import { deliveryRecord } from '../src/lanes/delivery-record.ts';
+import type { Outcome } from '../src/core/outcome.ts';
 import { Dice } from './dice.ts';
+import type { LaneFacts } from './lane-facts.ts';
 import { planLane } from './lane-plan.ts';
-import { type LaneFacts, LaneWitness } from './lane-witness.ts';
 import { outcomeOf, SimulatedAdapter, type SimulatedAttempt } from './simulated-adapter.ts';
 import { SimulatedBreaker } from './simulated-breaker.ts';
-import { SimulatedJournal, type Told } from './simulated-journal.ts';
-import { SimulatedPublisher } from './simulated-publisher.ts';
+import { isSettled, SimulatedJournal } from './simulated-journal.ts';
+import { SimulatedOperator } from './simulated-operator.ts';
+import { isPoison, SimulatedPublisher } from './simulated-publisher.ts';
+import { WatchedLane } from './watched-lane.ts';
 
 const WALL_START_MS = 1_790_000_000_000;
+
+/** How long the breaker stays open when the world is well. */
+const OPEN_MS = 15_000;
 
 /**
  * One lane in a world of faults that all come from one seed: a journal that commits late or dies, an adapter that
@@ -23,13 +24,10 @@ export class LaneWorld {
   readonly #publisher: SimulatedPublisher;
   readonly #adapter: SimulatedAdapter;
   readonly #breaker: SimulatedBreaker;
+  readonly #operator: SimulatedOperator;
   readonly #facts: LaneFacts;
-  readonly #witness: LaneWitness;
-  #state: LaneState;
-  /** Pages that were read and have not come to the lane yet. */
-  #pages: { effect: FetchEffect; result: FetchResult }[] = [];
+  readonly #lane: WatchedLane;
   #wallOffsetMs = WALL_START_MS;
-  readonly #met = new Map<string, number>();
 
   constructor(seed: number) {
     this.#dice = new Dice(seed);
@@ -43,20 +41,38 @@ export class LaneWorld {
       breaker: 'closed',
       probeSent: false,
       paused: false,
+      runtime: plan.runtimes[0],
       runtimeReady: false,
       draining: false,
       throttledUntilMs: 0,
       ramp: Number.POSITIVE_INFINITY,
       attempts: this.#adapter.attempts,
       ended: undefined,
+      asked: undefined,
+      givenUp: new Set(),
+      untold: new Set(),
+      suspects: new Set(),
     };
+    this.#lane = new WatchedLane({
+      facts: this.#facts,
+      dice: this.#dice,
+      adapter: this.#adapter,
+      wallMs: () => this.#wallMs,
+      onExpired: () => this.#breaker.judge(outcomeOf('timed_out')),
+    });
     this.#breaker = new SimulatedBreaker({
       facts: this.#facts,
       dice: this.#dice,
-      onChange: (breaker) => this.#take({ kind: 'breaker_changed', atMs: this.#facts.nowMs, breaker }),
+      onChange: (breaker) => this.#lane.take({ kind: 'breaker_changed', atMs: this.#facts.nowMs, breaker }),
     });
-    this.#witness = new LaneWitness(this.#facts);
-    this.#state = this.#createState();
+    this.#operator = new SimulatedOperator({
+      facts: this.#facts,
+      dice: this.#dice,
+      breaker: this.#breaker,
+      state: () => this.#lane.state,
+      wallMs: () => this.#wallMs,
+      take: (input) => this.#lane.take(input),
+    });
   }
 
   /**
@@ -69,26 +85,25 @@ export class LaneWorld {
     const actions = this.#createActions();
     for (let count = this.#facts.plan.actions; count > 0; count -= 1) this.#dice.pick(actions)?.();
     this.#heal();
-    return this.#met;
-  }
-
-  #meet(what: string): void {
-    this.#met.set(what, (this.#met.get(what) ?? 0) + 1);
+    return this.#lane.met;
   }
 
   /** What can happen next; a thing that is here twice happens twice as often. */
   #createActions(): readonly (() => void)[] {
-    const { pauses, restarts, clockJumps, runtimeStops } = this.#facts.plan;
+    const { pauses, probes, replays, discards, restarts, clockJumps, runtimeStops, runtimes } = this.#facts.plan;
     const weighted: [number, () => void][] = [
       [12, () => this.#publish()],
       [28, () => this.#commit()],
-      [8, () => this.#deliverPage()],
+      [8, () => this.#lane.takeAnswer()],
       [27, () => this.#endAttempt()],
       [13, () => this.#passTime(this.#dice.between(0, 300))],
       [5, () => this.#breaker.halfOpen()],
-      [3, () => this.#changeRuntime(true)],
+      [runtimes.length > 1 ? 6 : 3, () => this.#changeRuntime(true)],
       [runtimeStops ? 1 : 0, () => this.#changeRuntime(false)],
-      [pauses ? 3 : 0, () => this.#operate()],
+      [pauses ? 3 : 0, () => this.#operator.pauseOrResume()],
+      [probes ? 4 : 0, () => this.#operator.probe()],
+      [replays ? 6 : 0, () => this.#operator.replay()],
+      [discards ? 3 : 0, () => this.#operator.discard()],
       [clockJumps ? 2 : 0, () => this.#jumpClock()],
       [restarts ? 1 : 0, () => (this.#dice.chance(0.2) ? this.#drain() : this.#restart())],
     ];
@@ -99,46 +114,28 @@ export class LaneWorld {
     for (const event of this.#publisher.nextEvents()) this.#facts.journal.accept(event, this.#wallMs);
   }
 
-  /** As a journal does: events first, then records; whoever waits for a page hears of it later. */
   #commit(): void {
     const { journal } = this.#facts;
-    if (journal.queued === 0) return;
-    const told = journal.commit(this.#dice.between(1, journal.queued));
-    const accepted = told.filter((one) => one.kind === 'accepted').map(({ delivery }) => delivery);
-    if (accepted.length > 0) this.#take({ kind: 'arrived', atMs: this.#facts.nowMs, deliveries: accepted });
-    for (const one of told) this.#tell(one);
-  }
-
-  #tell(told: Told): void {
-    if (told.kind === 'fetched') this.#pages.push(told);
-    if (told.kind !== 'recorded') return;
-    this.#witness.seeRecorded(told.seq);
-    this.#take({ kind: 'recorded', atMs: this.#facts.nowMs, seq: told.seq });
-  }
-
-  #deliverPage(): void {
-    const page = this.#pages.splice(this.#dice.between(0, this.#pages.length - 1), 1)[0];
-    if (page === undefined) return;
-    const { effect: fetch, result } = page;
-    const withDelay = (delivery: OpenDelivery) => ({ delivery, delayMs: delivery.notBeforeMs - this.#wallMs });
-    const { scannedToSeq } = result;
-    const deliveries = result.deliveries.map(withDelay);
-    this.#take({ kind: 'fetched', atMs: this.#facts.nowMs, fetch, deliveries, scannedToSeq });
+    if (journal.queued > 0) this.#lane.tell(journal.commit(this.#dice.between(1, journal.queued)));
   }
 
   #endAttempt(): void {
     const attempt = this.#dice.pick(this.#adapter.mayEnd);
-    if (attempt !== undefined) this.#end(attempt);
+    if (attempt === undefined) return;
+    const outcome = this.#adapter.nextOutcome(attempt);
+    const isPoisonous = attempt.isPoison && outcome.kind === 'crashed';
+    const broken = isPoisonous ? [...this.#adapter.attempts.values()] : [attempt];
+    if (isPoisonous && this.#dice.chance(0.5)) this.#changeRuntime(false);
+    for (const one of broken) this.#end(one, isPoisonous ? { ...outcome, suspects: broken.length } : outcome);
   }
 
-  #end(attempt: SimulatedAttempt): void {
-    const outcome = this.#adapter.nextOutcome();
+  #end(attempt: SimulatedAttempt, outcome: Outcome): void {
     // The breaker judges an overdue attempt at its deadline, and others before the lane hears that they ended.
     if (!attempt.overdue) this.#breaker.judge(outcome);
     this.#adapter.attempts.delete(attempt.seq);
     if (outcome.kind === 'delivered' && !attempt.probe && !attempt.overdue) this.#facts.ramp += 1;
     this.#facts.ended = attempt;
-    this.#take({ kind: 'attempt_ended', atMs: this.#facts.nowMs, seq: attempt.seq, outcome });
+    this.#lane.take({ kind: 'attempt_ended', atMs: this.#facts.nowMs, seq: attempt.seq, outcome });
     this.#facts.ended = undefined;
   }
 
@@ -146,22 +143,17 @@ export class LaneWorld {
   #passTime(byMs: number): void {
     this.#facts.nowMs += byMs;
     const isEarly = this.#dice.chance(0.1);
-    const isDue = nextWakeMs(this.#state) <= this.#facts.nowMs;
-    if (isDue || isEarly) this.#take({ kind: 'time_passed', atMs: this.#facts.nowMs });
-    this.#witness.seeDeadlines();
+    const isDue = this.#lane.wakeMs <= this.#facts.nowMs;
+    if (isDue || isEarly) this.#lane.take({ kind: 'time_passed', atMs: this.#facts.nowMs });
+    this.#lane.seeDeadlines();
   }
 
+  /** The adapter runs, perhaps in another version than before, or does not. */
   #changeRuntime(ready: boolean): void {
     this.#facts.runtimeReady = ready;
-    const runtime = ready ? this.#facts.plan.runtime : ({ kind: 'not_ready' } as const);
-    this.#take({ kind: 'runtime_changed', atMs: this.#facts.nowMs, runtime });
-  }
-
-  #operate(): void {
-    this.#facts.paused = !this.#facts.paused;
-    const { nowMs: atMs, paused } = this.#facts;
-    const cause = { kind: 'operator', reason: 'maintenance' } as const;
-    this.#take(paused ? { kind: 'paused', atMs, cause } : { kind: 'resumed', atMs });
+    if (ready) this.#facts.runtime = this.#dice.pick(this.#facts.plan.runtimes);
+    const runtime = ready ? this.#facts.runtime : ({ kind: 'not_ready' } as const);
+    this.#lane.take({ kind: 'runtime_changed', atMs: this.#facts.nowMs, runtime });
   }
 
   #jumpClock(): void {
@@ -170,111 +162,78 @@ export class LaneWorld {
 
   #drain(): void {
     this.#facts.draining = true;
-    this.#take({ kind: 'draining', atMs: this.#facts.nowMs });
+    this.#lane.take({ kind: 'draining', atMs: this.#facts.nowMs });
   }
 
   /** kill -9, and up again: all that is not on disk is gone. */
   #restart(): void {
     const { breaker } = this.#facts;
-    this.#meet('restart');
     this.#facts.journal.loseQueued();
     this.#adapter.attempts.clear();
-    this.#pages = [];
-    this.#witness.forget();
     Object.assign(this.#facts, { paused: false, runtimeReady: false, draining: false, throttledUntilMs: 0 });
     this.#breaker.reset();
-    this.#state = this.#createState();
+    this.#lane.restart();
     if (breaker !== 'closed') this.#breaker.restore();
-    this.#take({ kind: 'time_passed', atMs: this.#facts.nowMs });
-  }
-
-  #createState(): LaneState {
-    const { plan, journal } = this.#facts;
-    const rules = { ...plan.rules, recoveredToSeq: journal.lastSeq };
-    return createLane(rules, { seed: this.#dice.between(0, 1_000_000), newestSeq: journal.lastSeq });
+    this.#lane.take({ kind: 'time_passed', atMs: this.#facts.nowMs });
   }
 
   /** No faults any more: everything is to settle, with no other wake-up than the lane asks for. */
   #heal(): void {
     if (this.#facts.draining) this.#restart();
     this.#adapter.heal();
-    if (this.#facts.paused) this.#operate();
+    if (this.#facts.paused) this.#operator.pauseOrResume();
     if (!this.#facts.runtimeReady) this.#changeRuntime(true);
-    const { plan } = this.#facts;
-    const roundsMax = 50 + 20 * plan.events;
-    for (let round = 0; this.#isBusy(); round += 1) {
-      if (round > roundsMax) throw new Error(`not drained within ${roundsMax} rounds`);
+    if (this.#facts.plan.poison.kind === 'retryable')
+      this.#healUntil('what is not poisonous is delivered', () => this.#isGoodDone());
+    this.#adapter.cure();
+    this.#healUntil('all is drained', () => !this.#isBusy());
+    for (let round = 0; this.#operator.hasDecisions && this.#adapter.attempts.size === 0; round += 1) {
+      if (round > this.#facts.plan.events) throw new Error('dead letters hold their keys for ever');
+      this.#operator.decide();
+      this.#healUntil('what was held is drained', () => !this.#isBusy());
+    }
+    this.#lane.seeEnd();
+  }
+
+  /** In bounded time: an hour that a system asked for is 240 times that the breaker opens, of a few rounds each. */
+  #healUntil(what: string, isDone: () => boolean): void {
+    const roundsMax = 2_000 + 60 * this.#facts.plan.events;
+    for (let round = 0; !isDone(); round += 1) {
+      if (round > roundsMax) throw new Error(`a promise is broken: ${what} within ${roundsMax} rounds`);
       this.#healRound();
     }
-    this.#witness.seeEnd(this.#state);
+  }
+
+  /** True when only what fails is left, and what comes after it with its key, or behind code that does not return. */
+  #isGoodDone(): boolean {
+    if (!this.#isBusy() || this.#adapter.attempts.values().some(({ hangs }) => hangs)) return true;
+    const blocked = new Set<string>();
+    return this.#facts.journal.deliveries.every((delivery) => {
+      const { key } = delivery.event;
+      const isBad = isPoison(delivery.event) || blocked.has(key) || delivery.state === 'dead_lettered';
+      if (isBad && key !== '' && delivery.state !== 'delivered') blocked.add(key);
+      return isBad || isSettled(delivery);
+    });
   }
 
   #isBusy(): boolean {
     const { journal, breaker } = this.#facts;
-    const isWaiting = breaker === 'open' || nextWakeMs(this.#state) < Number.POSITIVE_INFINITY;
-    return journal.queued > 0 || this.#adapter.mayEnd.length > 0 || this.#pages.length > 0 || isWaiting;
+    const isWaiting = breaker === 'open' || this.#lane.wakeMs < Number.POSITIVE_INFINITY;
+    return journal.queued > 0 || this.#adapter.mayEnd.length > 0 || this.#lane.hasAnswers || isWaiting;
   }
 
   #healRound(): void {
     const { journal } = this.#facts;
+    if (this.#facts.breaker === 'open') this.#passTime(OPEN_MS);
     this.#breaker.halfOpen();
-    if (this.#facts.paused) this.#operate();
+    if (this.#facts.paused) this.#operator.pauseOrResume();
+    if (!this.#facts.runtimeReady) this.#changeRuntime(true);
     if (journal.queued > 0) this.#commit();
-    else if (this.#pages.length > 0) this.#deliverPage();
+    else if (this.#lane.hasAnswers) this.#lane.takeAnswer();
     else if (this.#adapter.mayEnd.length > 0) this.#endAttempt();
-    else if (nextWakeMs(this.#state) < Number.POSITIVE_INFINITY) {
-      this.#passTime(Math.max(0, nextWakeMs(this.#state) - this.#facts.nowMs));
+    else if (this.#lane.wakeMs < Number.POSITIVE_INFINITY) {
+      this.#passTime(Math.max(0, this.#lane.wakeMs - this.#facts.nowMs));
     }
-  }
-
-  #take(input: LaneInput): void {
-    this.#meet(input.kind === 'attempt_ended' ? `ended ${input.outcome.kind}` : input.kind);
-    const effects = step(this.#state, input);
-    this.#witness.seeTogether(effects);
-    for (const effect of effects) {
-      this.#witness.see(effect);
-      this.#perform(effect);
-    }
-    this.#witness.inspect(this.#state);
-    // The breaker hears of each deadline before anything else happens to the lane.
-    for (const effect of effects) if (effect.kind === 'abort') this.#breaker.judge(outcomeOf('timed_out'));
-  }
-
-  #perform(effect: LaneEffect): void {
-    const { journal, attempts } = this.#facts;
-    switch (effect.kind) {
-      case 'attempt':
-        this.#begin(effect);
-        break;
-      case 'abort': {
-        const attempt = attempts.get(effect.seq);
-        if (attempt !== undefined) attempt.overdue = true;
-        break;
-      }
-      case 'record':
-        journal.record(deliveryRecord(effect, { adapter: journal.adapter, nowMs: this.#wallMs }));
-        this.#meet(effect.state);
-        break;
-      case 'fetch':
-        journal.fetch(effect);
-        this.#meet(effect.overflowOf === undefined ? 'backlog page' : 'overflow page');
-        break;
-      case 'tell_held':
-        this.#meet(`held by ${effect.heldBy}`);
-        break;
-      case 'tell_paused':
-        break;
-      default:
-        effect satisfies never;
-    }
-  }
-
-  #begin(effect: LaneEffect & { kind: 'attempt' }): void {
-    const { nowMs, breaker } = this.#facts;
-    const probe = breaker === 'half_open';
-    this.#facts.probeSent ||= probe;
-    this.#adapter.begin(effect, { nowMs, probe });
-    this.#meet(probe ? 'probe' : 'attempt');
   }
 
   get #wallMs(): number {

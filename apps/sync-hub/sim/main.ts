@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { PLANTED_BUGS } from './planted-bugs.ts';
+import { EVERY_PLANTED_BUG } from './hub-planted-bugs.ts';
+import { playOnEveryCore } from './hub-players.ts';
 import { playUntilViolation } from './play.ts';
 
 /**
- * `npm run sim -- --schedules N [--seed S]` plays N seeded schedules of crashes, hangs, clocks, operators and late
- * commits against the core. `npm run sim -- --planted` plants one bug after the other and sees each caught.
+ * `npm run sim -- --schedules N [--seed S]` plays N seeded schedules of crashes, hangs, clocks, operators, readers and
+ * late commits, each against the core of one lane and against a whole hub. `npm run sim -- --planted` plants one bug
+ * after the other and sees each caught; with `--named TEXT` those whose names hold the text.
  */
 
 const { values } = parseArgs({
@@ -14,49 +17,57 @@ const { values } = parseArgs({
     schedules: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
     planted: { type: 'boolean', default: false },
+    named: { type: 'string', default: '' },
   },
 });
 const schedules = wholeNumber('--schedules', values.schedules);
 const seed = wholeNumber('--seed', values.seed);
+const isPlanted = process.env.HMS_SIM_PLANT !== undefined;
 
 if (values.planted) await catchPlantedBugs();
-else playSchedules();
+else await playSchedules();
 
-function playSchedules(): void {
+async function playSchedules(): Promise<void> {
   const startedMs = performance.now();
-  const violation = playUntilViolation(seed, schedules);
+  // A bug is planted into the sources as this thread loads them.
+  const { violation, steps } = await (isPlanted ? playUntilViolation : playOnEveryCore)(seed, schedules);
+  const seconds = (performance.now() - startedMs) / 1_000;
+  console.error(`${seconds.toFixed(1)} s: each schedule once with the core of one lane and once with a whole hub`);
+  console.error(`${steps} steps, ${Math.round(steps / seconds)} steps/s`);
   if (violation === undefined) {
-    const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
-    console.error(`${seconds} s`);
     console.log(`${schedules} schedules, 0 violations`);
     return;
   }
-  console.log(`schedule ${violation.seed}: ${violation.promise}`);
+  console.log(`schedule ${violation.seed} (${violation.world}): ${violation.promise}`);
   console.log(`again: npm run sim -- --schedules 1 --seed ${violation.seed}`);
   process.exitCode = 1;
 }
 
+/** As many at a time as there are cores; told in the order of the list. */
 async function catchPlantedBugs(): Promise<void> {
-  for (const [number, bug] of PLANTED_BUGS.entries()) {
-    const caught = await playPlanted(number);
-    console.log(
-      `${caught === undefined ? 'NOT CAUGHT' : 'caught'}: ${bug.name}${caught === undefined ? '' : `: ${caught}`}`,
-    );
-    if (caught === undefined) process.exitCode = 1;
+  const bugs = EVERY_PLANTED_BUG.flatMap(({ name }, number) =>
+    name.includes(values.named) ? [{ name, number, caught: Promise.withResolvers<string | undefined>() }] : [],
+  );
+  const waiting = [...bugs];
+  const catchNext = async (): Promise<void> => {
+    for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
+      await playPlanted(bug.number).then(bug.caught.resolve, bug.caught.reject);
+    }
+  };
+  const catching = Array.from({ length: availableParallelism() }, catchNext);
+  for (const { name, caught } of bugs) {
+    const schedule = await caught.promise;
+    console.log(schedule === undefined ? `NOT CAUGHT: ${name}` : `caught: ${name}: ${schedule}`);
+    if (schedule === undefined) process.exitCode = 1;
   }
+  await Promise.all(catching);
 }
 
-/** What caught it, such as "schedule 4: ..."; undefined when nothing did. */
+/** What caught it, such as "schedule 4 (hub): ..."; undefined when nothing did. */
 async function playPlanted(number: number): Promise<string | undefined> {
   const plant = new URL('./plant.ts', import.meta.url).href;
-  const args = [
-    ...process.execArgv,
-    '--import',
-    plant,
-    fileURLToPath(import.meta.url),
-    '--schedules',
-    String(schedules),
-  ];
+  const flags = ['--schedules', String(schedules), '--seed', String(seed)];
+  const args = [...process.execArgv, '--import', plant, fileURLToPath(import.meta.url), ...flags];
   const env = { ...process.env, HMS_SIM_PLANT: String(number) };
   try {
     await promisify(execFile)(process.execPath, args, { env });

@@ -1,3 +1,6 @@
+import { BUGS_ABOUT_PEOPLE } from './planted-bugs-about-people.ts';
+import { BUGS_ABOUT_PLACES } from './planted-bugs-about-places.ts';
+
 /**
  * Faults that can be planted into the core, each a small change of its source as it is loaded. They prove the
  * simulation: one that does not catch them all is worth nothing. `find` stands in `file` exactly once, which is checked.
@@ -11,6 +14,8 @@ export interface PlantedBug {
 }
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...BUGS_ABOUT_PEOPLE,
+  ...BUGS_ABOUT_PLACES,
   {
     name: 'a key is free before its outcome is on disk',
     file: 'attempt-end.ts',
@@ -56,30 +61,30 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a retry lets later events of its key overtake it',
     file: 'attempt-end.ts',
-    find: 'turn.state.scheduled.add(next.dueAtMs, delivery);\n    giveWay(turn, delivery.line);\n    tellFollowersHeld(turn, delivery);',
-    replace: `turn.state.scheduled.add(next.dueAtMs, delivery);
-      delivery.line.deliveries.shift();
-      delivery.line.deliveries.push(delivery);
-      const head = delivery.line.deliveries.peek();
-      if (head !== undefined && head !== delivery) { head.state = { kind: 'ready' }; turn.state.ready.push(head); }`,
+    find: 'state.scheduled.add(next.dueAtMs, delivery);\n    tellFollowersHeld(turn, delivery);\n    giveWay(state, line);',
+    replace: `state.scheduled.add(next.dueAtMs, delivery);
+      line.deliveries.shift();
+      line.deliveries.push(delivery);
+      const head = line.deliveries.peek();
+      if (head !== undefined && head !== delivery) { head.state = { kind: 'ready' }; state.ready.push(head); }`,
   },
   {
     name: 'the wake-up of a deadline is lost',
     file: 'step.ts',
-    find: "if (first?.state.kind === 'attempting') wakeMs",
-    replace: "if (first?.state.kind === 'attempting' && wakeMs < 0) wakeMs",
+    find: 'Math.min(state.scheduled.earliestMs, state.attempting.earliestDeadlineMs)',
+    replace: 'state.scheduled.earliestMs',
   },
   {
     name: 'the wake-up of a retry is lost',
     file: 'step.ts',
-    find: 'let wakeMs = state.scheduled.earliestMs;',
-    replace: 'let wakeMs = Number.POSITIVE_INFINITY;',
+    find: 'Math.min(state.scheduled.earliestMs, state.attempting.earliestDeadlineMs)',
+    replace: 'state.attempting.earliestDeadlineMs',
   },
   {
     name: 'a page of the backlog skips one',
     file: 'window.ts',
-    find: 'state.fetchedToSeq = Math.max(state.fetchedToSeq, page.scannedToSeq);',
-    replace: 'state.fetchedToSeq = Math.max(state.fetchedToSeq, page.scannedToSeq + 1);',
+    find: 'Math.min(page.scannedToSeq, readAgainFromSeq - 1));',
+    replace: 'Math.min(page.scannedToSeq + 1, readAgainFromSeq - 1));',
   },
   {
     name: 'a fresh event passes those that wait in the journal',
@@ -89,14 +94,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'pages on their way take no room of the window',
-    file: 'window.ts',
-    find: 'state.awaited.deliveries += page.limit;',
+    file: 'fetch.ts',
+    find: 'state.awaited.deliveries += limit;',
     replace: 'state.awaited.deliveries += 0;',
   },
   {
     name: 'the overflow of a hot key is forgotten',
     file: 'window.ts',
-    find: 'line.overflowToSeq = seq;\n    return;',
+    find: 'line.overflowToSeq = Math.max(line.overflowToSeq ?? 0, seq);\n    return;',
     replace: 'return;',
   },
   {

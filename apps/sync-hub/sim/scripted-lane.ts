@@ -3,23 +3,22 @@ import {
   type BreakerCondition,
   createLane,
   DEFAULT_WINDOW,
-  type FetchEffect,
-  type FetchedDelivery,
-  type LaneEffect,
-  type LaneInput,
   type LaneRules,
   type LaneState,
-  type RecordEffect,
+  type NewLane,
   type RuntimeCondition,
 } from '../src/core/lane.ts';
+import type { FetchEffect, LaneEffect, RecordEffect } from '../src/core/lane-effect.ts';
+import type { FetchedDelivery, LaneInput } from '../src/core/lane-input.ts';
 import type { Failure, Outcome } from '../src/core/outcome.ts';
+import { nextProbe } from '../src/core/probe.ts';
 import { DEFAULT_RETRY } from '../src/core/retry.ts';
 import { step } from '../src/core/step.ts';
 
 export const failure: Failure = { code: 'HTTP_503', message: 'the other side is unwell' };
 export const delivered = { kind: 'delivered', receipt: 'taken' } as const satisfies Outcome;
 export const retryable = { kind: 'retryable', failure } as const satisfies Outcome;
-export const crashed = { kind: 'crashed', failure } as const satisfies Outcome;
+export const crashed = { kind: 'crashed', failure, suspects: 1 } as const satisfies Outcome;
 
 /** What a test says about a delivery; the rest is filled in. */
 export interface Sketch {
@@ -34,6 +33,7 @@ export interface ScriptedLaneOptions {
   readonly rules?: Partial<LaneRules>;
   readonly runtime?: Partial<RuntimeCondition & { kind: 'ready' }> | 'not_ready';
   readonly newestSeq?: number;
+  readonly deadLetters?: NewLane['deadLetters'];
 }
 
 /** A lane that a test leads step by step; nothing happens that the test does not say. */
@@ -43,9 +43,16 @@ export class ScriptedLane {
   /** Of the last step. */
   effects: readonly LaneEffect[] = [];
 
-  constructor({ rules, runtime = {}, newestSeq = 0 }: ScriptedLaneOptions = {}) {
-    const allRules = { retry: DEFAULT_RETRY, maxCrashes: 3, window: DEFAULT_WINDOW, recoveredToSeq: 0, ...rules };
-    this.state = createLane(allRules, { seed: 1, newestSeq });
+  constructor({ rules, runtime = {}, newestSeq = 0, deadLetters = [] }: ScriptedLaneOptions = {}) {
+    const allRules: LaneRules = {
+      retry: DEFAULT_RETRY,
+      maxCrashes: 3,
+      onDeadLetter: 'continue',
+      window: DEFAULT_WINDOW,
+      recoveredToSeq: 0,
+      ...rules,
+    };
+    this.state = createLane(allRules, { seed: 1, newestSeq, deadLetters });
     if (runtime !== 'not_ready') this.ready(runtime);
   }
 
@@ -73,6 +80,27 @@ export class ScriptedLane {
       return { delivery: openDelivery(sketch), delayMs: sketch.delayMs ?? 0 };
     };
     return this.take({ kind: 'fetched', fetch, deliveries: deliveries.map(withDelay), scannedToSeq });
+  }
+
+  /** A person replayed a dead letter. */
+  reopen(sketch: Sketch): this {
+    return this.take({
+      kind: 'reopened',
+      delivery: openDelivery({ ...sketch, counts: { cycle: 2, ...sketch.counts } }),
+    });
+  }
+
+  /** A person gives open deliveries up. */
+  discard(...seqs: readonly number[]): this {
+    return this.take({ kind: 'discard', seqs, reason: 'sent by mistake' });
+  }
+
+  /** A person lets the next one through. */
+  probe(): this {
+    const next = nextProbe(this.state);
+    if (next !== undefined) return this.take({ kind: 'probe', seq: next.event.seq });
+    this.effects = [];
+    return this;
   }
 
   end(seq: number, outcome: Outcome = delivered): this {

@@ -1,5 +1,5 @@
 import type { Outcome } from '../src/core/outcome.ts';
-import type { DeliveryAttempt, Runtime, RuntimeStart } from '../src/runtimes/runtime.ts';
+import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../src/runtimes/runtime.ts';
 
 /** An adapter that a test plays: what it answers, and all that it was asked. */
 export class ScriptedRuntime implements Runtime {
@@ -8,6 +8,7 @@ export class ScriptedRuntime implements Runtime {
   readonly signals: AbortSignal[] = [];
   isClosed = false;
   start: () => Promise<RuntimeStart>;
+  check: () => Promise<readonly CheckResult[]> = async () => [];
   /** Called for each attempt, as adapter code is; may break the port's rules. */
   answer: (attempt: DeliveryAttempt, signal: AbortSignal) => Promise<Outcome> = async () => ({
     kind: 'delivered',

@@ -1,7 +1,8 @@
-import type { LaneEffect } from '../src/core/lane.ts';
+import type { LaneEffect } from '../src/core/lane-effect.ts';
 import type { Outcome, OutcomeKind } from '../src/core/outcome.ts';
 import type { Dice } from './dice.ts';
 import type { LanePlan } from './lane-plan.ts';
+import { isPoison } from './simulated-publisher.ts';
 
 const failure = { code: 'SIMULATED', message: 'by the simulation' };
 
@@ -9,10 +10,12 @@ const failure = { code: 'SIMULATED', message: 'by the simulation' };
 export interface SimulatedAttempt {
   readonly seq: number;
   readonly key: string;
+  /** The breaker was half open, or a person asked for it. */
   readonly probe: boolean;
   readonly deadlineAtMs: number;
   /** Its code does not return while there are faults. */
   readonly hangs: boolean;
+  readonly isPoison: boolean;
   /** Its deadline passed. */
   overdue: boolean;
 }
@@ -24,15 +27,21 @@ export class SimulatedAdapter {
   readonly #plan: LanePlan;
   readonly #dice: Dice;
   #healed = false;
+  #cured = false;
 
   constructor(plan: LanePlan, dice: Dice) {
     this.#plan = plan;
     this.#dice = dice;
   }
 
-  /** From now on everything is delivered; what hangs for ever still does. */
+  /** From now on everything is delivered but what is poisonous; what hangs for ever still does. */
   heal(): void {
     this.#healed = true;
+  }
+
+  /** Nothing is poisonous any more. */
+  cure(): void {
+    this.#cured = true;
   }
 
   begin(
@@ -41,7 +50,15 @@ export class SimulatedAdapter {
   ): void {
     const { seq, key } = event;
     const hangs = !this.#healed && this.#dice.chance(this.#plan.hangs);
-    this.attempts.set(seq, { seq, key, probe, deadlineAtMs: nowMs + timeoutMs, hangs, overdue: false });
+    const deadlineAtMs = nowMs + timeoutMs;
+    const attempt = { seq, key, probe, deadlineAtMs, hangs, isPoison: isPoison(event) };
+    this.attempts.set(seq, { ...attempt, overdue: false });
+  }
+
+  /** Its deadline passed; its code runs on. */
+  expire(seq: number): void {
+    const attempt = this.attempts.get(seq);
+    if (attempt !== undefined) attempt.overdue = true;
   }
 
   /** Those whose code can return. */
@@ -50,9 +67,12 @@ export class SimulatedAdapter {
     return [...this.attempts.values()].filter(({ hangs }) => !(hangs && hangsOn));
   }
 
-  nextOutcome(): Outcome {
+  /** What an attempt comes to. One that crashes takes all others down with it when it is poisonous. */
+  nextOutcome(attempt: SimulatedAttempt): Outcome {
+    if (attempt.isPoison && !this.#cured) return outcomeOf(this.#plan.poison.kind);
     if (this.#healed) return outcomeOf('delivered');
-    return outcomeOf(this.#dice.pick(this.#plan.outcomes), this.#dice.between(0, this.#plan.retryAfterMsMax));
+    const outcome = outcomeOf(this.#dice.pick(this.#plan.outcomes), this.#dice.between(0, this.#plan.retryAfterMsMax));
+    return outcome.kind === 'throttled' && this.#dice.chance(0.4) ? { ...outcome, scope: 'delivery' } : outcome;
   }
 }
 
@@ -66,8 +86,9 @@ export function outcomeOf(kind: OutcomeKind, retryAfterMs = 0): Outcome {
     case 'permanent':
     case 'misconfigured':
     case 'timed_out':
-    case 'crashed':
       return { kind, failure };
+    case 'crashed':
+      return { kind, failure, suspects: 1 };
     default:
       return kind satisfies never;
   }

@@ -1,7 +1,7 @@
 import type { BreakerCondition } from '../src/core/lane.ts';
 import { countsAgainstBreaker, type Outcome } from '../src/core/outcome.ts';
 import type { Dice } from './dice.ts';
-import type { LaneFacts } from './lane-witness.ts';
+import type { LaneFacts } from './lane-facts.ts';
 
 export interface SimulatedBreakerOptions {
   /** Where it keeps its condition, for the witness to see. */

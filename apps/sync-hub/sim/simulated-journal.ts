@@ -1,6 +1,7 @@
 import type { DeliveryRecord, OpenDelivery } from '../src/core/delivery.ts';
 import type { SyncEvent } from '../src/core/event.ts';
-import type { FetchEffect } from '../src/core/lane.ts';
+import type { FetchEffect, LookUpEffect } from '../src/core/lane-effect.ts';
+import type { DiscardResult, ReplayResult } from '../src/journal/dead-letter.ts';
 import type { FetchResult } from '../src/journal/journal.ts';
 import { applyRequest } from '../src/journal/memory/apply-request.ts';
 import { type DeliveryOnDisk, MemoryDisk } from '../src/journal/memory/memory-disk.ts';
@@ -8,16 +9,20 @@ import type { JournalRequest } from '../src/journal/request.ts';
 
 const ADAPTER = { id: 'billing', version: '1.0.0' };
 
-/** Something that one commit made true, in the order in which it is told. */
+/** Something that one commit made true, or read. */
 export type Told =
   | { readonly kind: 'accepted'; readonly delivery: OpenDelivery }
   | { readonly kind: 'recorded'; readonly seq: number }
-  | { readonly kind: 'fetched'; readonly effect: FetchEffect; readonly result: FetchResult };
+  | { readonly kind: 'dead_letter_discarded'; readonly seq: number }
+  | { readonly kind: 'reopened'; readonly delivery: OpenDelivery }
+  | { readonly kind: 'fetched'; readonly effect: FetchEffect; readonly result: FetchResult }
+  | { readonly kind: 'looked_up'; readonly effect: LookUpEffect; readonly delivery: OpenDelivery | undefined }
+  | { readonly kind: 'nothing' };
 
 interface Queued {
   readonly request: JournalRequest;
-  /** Of a fetch: what asked for it. */
-  readonly effect?: FetchEffect;
+  /** What it is told as. */
+  readonly tell: (answer: unknown) => Told;
 }
 
 /**
@@ -28,6 +33,8 @@ export class SimulatedJournal {
   readonly adapter = ADAPTER;
   readonly disk = new MemoryDisk();
   #queue: Queued[] = [];
+  /** Of the last commit. */
+  #deliveries: readonly DeliveryInJournal[] = [];
 
   get queued(): number {
     return this.#queue.length;
@@ -38,35 +45,75 @@ export class SimulatedJournal {
   }
 
   get deliveries(): readonly DeliveryInJournal[] {
-    return this.disk.events.map(({ event, deliveries }) => ({ event, ...onlyDelivery(deliveries) }));
+    return this.#deliveries;
+  }
+
+  get deadLetters(): readonly DeliveryInJournal[] {
+    return this.deliveries.filter(({ state }) => state === 'dead_lettered');
   }
 
   /** One delivery as it is on disk. */
   delivery(seq: number): DeliveryInJournal {
-    const stored = this.disk.events[seq - 1];
-    if (stored === undefined) throw new Error(`there is no event ${seq}`);
-    return { event: stored.event, ...onlyDelivery(stored.deliveries) };
+    const delivery = this.#deliveries[seq - 1];
+    if (delivery === undefined) throw new Error(`there is no event ${seq}`);
+    return delivery;
   }
 
   accept(event: SyncEvent, acceptedAtMs: number): void {
-    const contentHash = new Uint8Array();
-    const accept = { event, contentHash, acceptedAtMs, adapters: [ADAPTER.id] };
-    this.#queue.push({ request: { kind: 'accept', accept } });
+    const accept = { event, contentHash: new Uint8Array(), acceptedAtMs, adapters: [ADAPTER.id] };
+    const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 };
+    this.#add({ kind: 'accept', accept }, (answer) => ({
+      kind: 'accepted',
+      delivery: { event: this.delivery(answer as number).event, ...counts },
+    }));
   }
 
   record(record: DeliveryRecord): void {
-    this.#queue.push({ request: { kind: 'record', record } });
+    this.#add({ kind: 'record', record }, () => ({ kind: 'recorded', seq: record.seq }));
   }
 
   fetch(effect: FetchEffect): void {
-    const { afterSeq, overflowOf, limit, limitBytes } = effect;
-    const fetch = { adapter: ADAPTER.id, afterSeq, limit, limitBytes, ...overflowOf };
-    this.#queue.push({ request: { kind: 'fetchOpen', fetch }, effect });
+    const { afterSeq, of, limit, limitBytes } = effect;
+    const { kind: _, ...bounds } = of;
+    const fetch = { adapter: ADAPTER.id, afterSeq, limit, limitBytes, ...bounds };
+    const tell = (answer: unknown): Told => ({ kind: 'fetched', effect, result: answer as FetchResult });
+    this.#add({ kind: 'fetchOpen', fetch }, tell);
   }
 
-  /** Commits the oldest requests. */
+  lookUp(effect: LookUpEffect): void {
+    const { seq } = effect;
+    const fetch = { adapter: ADAPTER.id, afterSeq: seq - 1, upToSeq: seq, limit: 1, limitBytes: 0 };
+    this.#add({ kind: 'fetchOpen', fetch }, (answer) => {
+      return { kind: 'looked_up', effect, delivery: (answer as FetchResult).deliveries[0] };
+    });
+  }
+
+  /** A person sends a dead letter again. */
+  replay(seq: number, atMs: number): void {
+    this.#add({ kind: 'replay', replay: { adapter: ADAPTER.id, seq, atMs } }, (answer) => {
+      const result = answer as ReplayResult;
+      return result.kind === 'reopened' ? { kind: 'reopened', delivery: result.delivery } : { kind: 'nothing' };
+    });
+  }
+
+  /** A person gives a dead letter up. */
+  discard(seq: number, atMs: number): void {
+    const discard = { adapter: ADAPTER.id, seq, atMs, reason: 'by the simulation' };
+    this.#add({ kind: 'discard', discard }, (answer) => {
+      const isDone = (answer as DiscardResult).kind === 'discarded';
+      return isDone ? { kind: 'dead_letter_discarded', seq } : { kind: 'nothing' };
+    });
+  }
+
+  /** Commits the oldest requests; what they made true comes in the order in which a journal tells it. */
   commit(count: number): readonly Told[] {
-    return this.#queue.splice(0, count).map((queued) => this.#apply(queued));
+    const answered = this.#queue.splice(0, count).map(({ request, tell }) => {
+      const answer = applyRequest(this.disk, request);
+      return { answer, tell };
+    });
+    this.#deliveries = this.disk.events.map(({ event, deliveries }) => ({ event, ...onlyDelivery(deliveries) }));
+    const told = answered.map(({ answer, tell }) => tell(answer));
+    return told.sort((left, right) => ORDER[left.kind] - ORDER[right.kind]);
   }
 
   /** The process dies: what was not committed never was. */
@@ -74,22 +121,25 @@ export class SimulatedJournal {
     this.#queue = [];
   }
 
-  #apply({ request, effect }: Queued): Told {
-    const answer = applyRequest(this.disk, request);
-    if (request.kind === 'record') return { kind: 'recorded', seq: request.record.seq };
-    if (effect !== undefined) return { kind: 'fetched', effect, result: answer as FetchResult };
-    const { event } = this.delivery(answer as number);
-    return {
-      kind: 'accepted',
-      delivery: { event, cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 },
-    };
+  #add(request: JournalRequest, tell: Queued['tell']): void {
+    this.#queue.push({ request, tell });
   }
 }
 
+const ORDER: Readonly<Record<Told['kind'], number>> = {
+  accepted: 0,
+  recorded: 1,
+  dead_letter_discarded: 1,
+  reopened: 2,
+  fetched: 3,
+  looked_up: 3,
+  nothing: 4,
+};
+
 export type DeliveryInJournal = DeliveryOnDisk & { readonly event: OpenDelivery['event'] };
 
-/** True once nothing more happens to it. */
-export function isSettled({ state }: DeliveryInJournal): boolean {
+/** True once nothing more happens to it, unless a person sends it again. */
+export function isSettled({ state }: Pick<DeliveryInJournal, 'state'>): boolean {
   return state !== 'waiting' && state !== 'retrying';
 }
 

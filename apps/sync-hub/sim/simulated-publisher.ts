@@ -20,16 +20,24 @@ export class SimulatedPublisher {
   }
 
   #nextEvent(): SyncEvent {
+    const { distinctKeys, keys, payloadBytesMax, poison } = this.#plan;
     this.#published += 1;
     return {
       id: `event-${this.#published}`,
       source: 'sim',
       type: this.#dice.chance(0.8) ? TAKEN_TYPE : OTHER_TYPE,
-      key: this.#dice.pick(this.#plan.keys),
+      key: distinctKeys ? `key-${this.#published}` : this.#dice.pick(keys),
       timeMs: 0,
-      data: new Uint8Array(this.#dice.between(0, this.#plan.payloadBytesMax)),
+      data: new Uint8Array(this.#dice.between(0, payloadBytesMax)),
       dataContentType: '',
-      attributes: {},
+      attributes: this.#dice.chance(poison.share) ? POISON : {},
     };
   }
+}
+
+const POISON = { poison: 'yes' } as const;
+
+/** True for an event that fails at every attempt until it is cured. */
+export function isPoison({ attributes }: Pick<SyncEvent, 'attributes'>): boolean {
+  return attributes.poison !== undefined;
 }

@@ -19,11 +19,16 @@ import type { BreakerReport } from './lanes/breaker.ts';
 import { systemClock } from './lanes/clock.ts';
 import { Lane } from './lanes/lane.ts';
 import { Lanes } from './lanes/lanes.ts';
+import { MemoryKeeper, processMemory } from './memory-keeper.ts';
+import { Operations } from './operations/operations.ts';
+import type { OperatorChange } from './operations/operator-change.ts';
 import { FailedRuntime } from './runtimes/failed-runtime.ts';
 import { type FoundAdapter, findAdapters } from './runtimes/find-adapters.ts';
 import { InlineRuntime } from './runtimes/inline/inline-runtime.ts';
-import { type Manifest, ManifestError } from './runtimes/manifest.ts';
-import type { Runtime } from './runtimes/runtime.ts';
+import { ManifestError } from './runtimes/manifest.ts';
+import { createProcessRuntime } from './runtimes/process/process-runtime.ts';
+import { createRemoteRuntime } from './runtimes/remote/remote-runtime.ts';
+import type { Runtime, RuntimeStart } from './runtimes/runtime.ts';
 import { createAdapterLog, createLog, type Log } from './telemetry/log.ts';
 
 /** The composition root: the only file that wires the hub's rooms together. */
@@ -57,15 +62,21 @@ async function startHub(config: Config, log: Log): Promise<void> {
   // The journal tells its observer of commits; lanes and acks exist by the time there is a first one.
   let lanes = new Lanes([]);
   let acks: Acks | undefined;
+  let operations: Operations | undefined;
   const journal = await openSqliteJournal({
     folder: config.dataDir,
     observer: {
-      accepted: (events) => lanes.accepted(events),
+      accepted: (events) => {
+        lanes.accepted(events);
+        operations?.accepted(events);
+      },
       // Told before the lanes act on it: what they tell in turn comes after.
       recorded: (records) => {
         acks?.recorded(records);
+        operations?.recorded(records);
         lanes.recorded(records);
       },
+      reopened: (deliveries) => lanes.reopened(deliveries),
     },
     // What was told is on disk, what was not is unknown; a restart finds out.
     onFatal: (error) => {
@@ -77,6 +88,15 @@ async function startHub(config: Config, log: Log): Promise<void> {
   const tellHeld = acks.held.bind(acks);
   let onHealthChange: () => void = () => undefined;
   lanes = new Lanes(await createLanes({ adapters, journal, log, onHeld: tellHeld, onChange: () => onHealthChange() }));
+
+  operations = new Operations({
+    journal,
+    lanes,
+    clock: systemClock,
+    lastCursor: () => acks?.lastCursor ?? 0,
+    settledMs: config.settledMs,
+    onReport: (facts, text) => log.info(facts, text),
+  });
 
   const intake = new Intake({
     journal,
@@ -101,21 +121,32 @@ async function startHub(config: Config, log: Log): Promise<void> {
     notAcceptingReason,
   });
   onHealthChange = () => health.changed();
+  const { finder, discards, jobs, tail } = operations;
+  const admin = {
+    ...shared,
+    ...{ finder, discards, jobs, tail },
+    journalId: journal.info.id,
+    onChange: (change: OperatorChange) => log.info(change, 'changed by a person'),
+  };
   const routes = [createSyncRoute(sync), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);
-  const router = budget.wrap(createRouter({ sync, health, routes }));
+  const router = budget.wrap(createRouter({ sync, health, admin, routes }));
   const listener = await listen(config.listen, router).catch(async (error) => {
     await journal.close();
     throw error;
   });
   await health.start();
   // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others.
-  void lanes.start().then(() => logAdapters(lanes, log));
+  void lanes.start();
+  await operations.start();
 
+  const memory = new MemoryKeeper(processMemory());
   onStopRequest(async (why) => {
     log.info({ why }, 'stopping');
     intake.stop();
+    memory.stop();
     health.changed();
+    await operations.stop();
     await lanes.drain(DRAIN_MS);
     health.stop();
     await listener.close(1_000);
@@ -142,15 +173,19 @@ interface LaneNeeds {
 async function createLanes({ adapters, journal, log, onHeld, onChange }: LaneNeeds): Promise<Lane[]> {
   const totals = new Map((await journal.countDeliveries()).map((total) => [total.adapter, total]));
   const breakers = new Map((await journal.readBreakers()).map((breaker) => [breaker.adapter, breaker]));
-  return adapters.map(({ id, named: config, manifest }) => {
+  const pauses = new Map((await journal.readLanes()).map(({ adapter, pause }) => [adapter, pause]));
+  const create = async (adapter: FoundAdapter<AdapterConfig>) => {
+    const { id, named: config, manifest } = adapter;
     const found = manifest instanceof ManifestError ? undefined : manifest;
+    const identity = { id, package: config.package, version: found?.version ?? '' };
     const lane = new Lane({
-      adapter: { id, package: config.package, version: found?.version ?? '' },
-      runtime: createRuntime(config, manifest, log),
+      adapter: identity,
+      runtime: createRuntime(adapter, log),
       delivery: config.delivery,
       rules: {
         retry: config.retry,
         maxCrashes: MAX_CRASHES,
+        onDeadLetter: config.onDeadLetter,
         window: DEFAULT_WINDOW,
         recoveredToSeq: journal.info.lastSeq,
       },
@@ -160,8 +195,11 @@ async function createLanes({ adapters, journal, log, onHeld, onChange }: LaneNee
       seed: Math.floor(Math.random() * 2 ** 32),
       newestSeq: journal.info.lastSeq,
       totals: totals.get(id) ?? { unsettled: 0, deadLetters: 0 },
+      deadLetters: config.onDeadLetter === 'hold' ? await journal.readDeadLetterKeys(id) : [],
+      pause: pauses.get(id),
       onHeld,
       onChange,
+      onRuntimeChange: (start) => logRuntime(identity, start, log),
       onBreakerChange: (breaker) => logBreaker(id, breaker, log),
       onPause: (cause) => log.error({ adapter: id, cause }, 'adapter paused; its deliveries wait'),
     });
@@ -170,16 +208,21 @@ async function createLanes({ adapters, journal, log, onHeld, onChange }: LaneNee
       lane.restoreBreaker(stored);
     }
     return lane;
-  });
+  };
+  return Promise.all(adapters.map(create));
 }
 
-function createRuntime(config: AdapterConfig, manifest: Manifest | ManifestError, log: Log): Runtime {
+function createRuntime({ id, named: config, manifest }: FoundAdapter<AdapterConfig>, log: Log): Runtime {
+  const { runtime: kind, remote, missing } = config;
   if (manifest instanceof ManifestError) {
-    const kind = manifest.code === 'NO_COMMON_PROTOCOL' ? 'incompatible' : 'failed';
-    return new FailedRuntime({ kind, reason: manifest.message });
+    const start = manifest.code === 'NO_COMMON_PROTOCOL' ? 'incompatible' : 'failed';
+    return new FailedRuntime(kind, { kind: start, reason: manifest.message });
   }
-  if (config.missing.length > 0) return new FailedRuntime({ kind: 'failed', reason: config.missing.join('; ') });
-  return new InlineRuntime({ manifest, config: config.config, log: createAdapterLog(log, manifest) });
+  if (missing.length > 0) return new FailedRuntime(kind, { kind: 'failed', reason: missing.join('; ') });
+  if (remote !== undefined) return createRemoteRuntime({ remote, config: config.config, hubVersion: version });
+  if (manifest === undefined) throw new Error(`adapter ${id} has neither a package nor an address`);
+  const parts = { manifest, config: config.config, log: createAdapterLog(log, manifest) };
+  return kind === 'inline' ? new InlineRuntime(parts) : createProcessRuntime({ ...parts, hubVersion: version });
 }
 
 /** One line when trouble begins and one when it ends; nothing for each attempt in between. */
@@ -192,11 +235,9 @@ function logBreaker(adapter: string, { condition, cause, nextProbeAtMs }: Breake
   }
 }
 
-function logAdapters(lanes: Lanes, log: Log): void {
-  for (const lane of lanes) {
-    const { state, reason } = lane.health();
-    const { id: adapter, version: adapterVersion } = lane.adapter;
-    if (state === 'ready') log.info({ adapter, adapterVersion }, 'adapter ready');
-    else log.error({ adapter, adapterVersion, state, reason }, 'adapter does not run; its deliveries wait');
-  }
+/** What became of starting an adapter, at first and again after it ended. */
+function logRuntime(adapter: Lane['adapter'], start: RuntimeStart, log: Log): void {
+  const facts = { adapter: adapter.id, adapterVersion: adapter.version };
+  if (start.kind === 'ready') log.info(facts, 'adapter ready');
+  else log.error({ ...facts, state: start.kind, reason: start.reason }, 'adapter does not run; its deliveries wait');
 }

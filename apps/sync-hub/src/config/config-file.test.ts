@@ -45,6 +45,8 @@ describe('a value of the wrong type', () => {
     ['limits: {eventBytes: "1"}', 'limits.eventBytes'],
     ['limits: {eventBytes: 0}', 'limits.eventBytes'],
     ['limits: {eventBytes: 3145729}', 'limits.eventBytes'],
+    ['retention: {settledDays: 0}', 'retention.settledDays'],
+    ['retention: {settledDays: 1.5}', 'retention.settledDays'],
     ['adapters: {}', 'adapters'],
     ['adapters: [{}]', 'adapters.0.package'],
     ['adapters: [{package: ""}]', 'adapters.0.package'],

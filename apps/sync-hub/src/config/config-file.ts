@@ -22,13 +22,43 @@ const delivery = z.strictObject({
   timeoutMs: z.int().min(timeoutMs.min).max(timeoutMs.max).optional(),
 });
 
-const adapter = z.strictObject({
-  package: z.string().min(1),
+export const runtimes = ['process', 'inline', 'remote'] as const;
+
+const remote = z.strictObject({
+  address: z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, 'must be host:port'),
+  ca: z.string().min(1).optional(),
+  cert: z.string().min(1).optional(),
+  key: z.string().min(1).optional(),
+  token: z.string().min(1).optional(),
+  plaintext: z.literal(true).optional(),
+});
+
+const adapterFields = z.strictObject({
+  package: z.string().min(1).optional(),
+  runtime: z.enum(runtimes).optional(),
+  remote: remote.optional(),
   id: z.string().regex(ADAPTER_ID, ADAPTER_ID_RULE).optional(),
   config: z.record(z.string(), z.unknown()).optional(),
   delivery: delivery.optional(),
   retry: retry.optional(),
   breaker: breaker.optional(),
+  onDeadLetter: z.enum(['continue', 'hold']).optional(),
+});
+
+/** A remote adapter is named by its address, any other by its package. */
+const adapter = adapterFields.superRefine((fields, context) => {
+  const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+  if (fields.runtime !== 'remote') {
+    if (fields.package === undefined) refuse(['package'], 'is missing; name the npm package of the adapter');
+    if (fields.remote !== undefined) refuse(['remote'], 'is for runtime: remote alone');
+    return;
+  }
+  if (fields.package !== undefined) refuse(['package'], 'is not for runtime: remote; remove it');
+  if (fields.id === undefined) refuse(['id'], 'is missing; give the remote adapter a name');
+  if (fields.remote === undefined) refuse(['remote'], 'is missing; write remote: { address: host:port }');
+  const { cert, key, ca, plaintext } = fields.remote ?? {};
+  if ((cert === undefined) !== (key === undefined)) refuse(['remote', 'cert'], 'and remote.key belong together');
+  if (plaintext && (cert ?? ca) !== undefined) refuse(['remote', 'plaintext'], 'goes without ca, cert and key');
 });
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -46,6 +76,7 @@ export const configFile = z.strictObject({
         .optional(),
     })
     .optional(),
+  retention: z.strictObject({ settledDays: z.int().min(1).max(3_650).optional() }).optional(),
   adapters: z.array(adapter).max(256).optional(),
 });
 

@@ -18,6 +18,7 @@ describe('precedence', () => {
       dataDir: join(place.folder, '.hms-sync'),
       logLevel: 'info',
       eventBytesMax: 262_144,
+      settledMs: 7 * 86_400_000,
       adapters: [],
       folder: place.folder,
     });
@@ -55,6 +56,10 @@ describe('precedence', () => {
   it('leaves an absolute data folder as it is', async () => {
     expect((await place.load('dataDir: /var/lib/hms-sync')).dataDir).toBe('/var/lib/hms-sync');
   });
+});
+
+it('keeps settled events for as many days as the file says', async () => {
+  expect((await place.load('retention: {settledDays: 30}')).settledMs).toBe(30 * 86_400_000);
 });
 
 describe('an address', () => {
@@ -104,6 +109,49 @@ it('refuses a log level that there is not, from each source', async () => {
   expect(await place.complaint('', { flags: { logLevel: 'loud' } })).toMatch(/^--log-level: /);
 });
 
+describe('a remote adapter', () => {
+  it('is named by its address; its files are meant from the configuration, its token is a reference', async () => {
+    const text = `adapters: [{id: lab, runtime: remote, remote: {address: 'lab.example:7443', ca: ca.pem, cert: /etc/c.pem, key: /etc/k.pem, token: '\${LAB_TOKEN}'}}]`;
+    const [lab] = (await place.load(text, { env: { LAB_TOKEN: 'hunter2' } })).adapters;
+    expect(lab).toMatchObject({ id: 'lab', package: '', runtime: 'remote', missing: [] });
+    expect(lab?.remote).toEqual({
+      address: 'lab.example:7443',
+      ca: join(place.folder, 'ca.pem'),
+      cert: '/etc/c.pem',
+      key: '/etc/k.pem',
+      token: 'hunter2',
+      plaintext: false,
+    });
+  });
+
+  it('says which variable its token lacks', async () => {
+    const text = "adapters: [{id: lab, runtime: remote, remote: {address: 'lab:1', token: '${LAB_TOKEN}'}}]";
+    const [lab] = (await place.load(text)).adapters;
+    expect(lab?.missing).toEqual([
+      expect.stringContaining('adapters.0.remote.token: the environment variable LAB_TOKEN'),
+    ]);
+  });
+
+  it.each([
+    ['{runtime: remote, id: lab}', 'adapters.0.remote: is missing'],
+    ["{runtime: remote, remote: {address: 'lab:1'}}", 'adapters.0.id: is missing'],
+    ["{runtime: remote, id: lab, package: a, remote: {address: 'lab:1'}}", 'adapters.0.package: is not for'],
+    ["{package: a, remote: {address: 'lab:1'}}", 'adapters.0.remote: is for runtime: remote alone'],
+    ['{runtime: remote, id: lab, remote: {address: lab}}', 'adapters.0.remote.address: must be host:port'],
+    [
+      "{runtime: remote, id: lab, remote: {address: 'lab:1', cert: a}}",
+      'adapters.0.remote.cert: and remote.key belong',
+    ],
+    [
+      "{runtime: remote, id: lab, remote: {address: 'lab:1', ca: a, plaintext: true}}",
+      'adapters.0.remote.plaintext: goes without',
+    ],
+    ['{package: a, runtime: elsewhere}', 'adapters.0.runtime: '],
+  ])('that is half told is refused: %s', async (text, message) => {
+    await expect(place.load(`adapters: [${text}]`)).rejects.toThrow(message);
+  });
+});
+
 describe('an adapter', () => {
   it('has the defaults of what it does not say', async () => {
     const { adapters } = await place.load('adapters: [{package: "@clinic/adapter-lab"}]');
@@ -113,22 +161,27 @@ describe('an adapter', () => {
         id: undefined,
         config: {},
         missing: [],
+        runtime: 'process',
+        remote: undefined,
         delivery: {},
         retry: DEFAULT_RETRY,
         breaker: DEFAULT_BREAKER,
+        onDeadLetter: 'continue',
       },
     ]);
   });
 
   it('changes only what it says', async () => {
     const { adapters } = await place.load(
-      'adapters: [{package: a, id: lab, retry: {maxAttempts: 3}, breaker: {windowMs: 2000}, delivery: {timeoutMs: 5}}]',
+      `adapters: [{package: a, id: lab, retry: {maxAttempts: 3}, breaker: {windowMs: 2000}, delivery: {timeoutMs: 5},
+        onDeadLetter: hold}]`,
     );
     expect(adapters[0]).toMatchObject({
       id: 'lab',
       retry: { ...DEFAULT_RETRY, maxAttempts: 3 },
       breaker: { ...DEFAULT_BREAKER, windowMs: 2_000 },
       delivery: { timeoutMs: 5 },
+      onDeadLetter: 'hold',
     });
   });
 

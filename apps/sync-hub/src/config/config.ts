@@ -4,9 +4,10 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
+import type { OnDeadLetter } from '../core/lane.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
 import { ConfigError } from './config-error.ts';
-import { type ConfigFile, configFile, logLevels, namesAt } from './config-file.ts';
+import { type ConfigFile, configFile, logLevels, namesAt, type runtimes } from './config-file.ts';
 import { nearestName } from './nearest-name.ts';
 import { resolveReferences } from './references.ts';
 
@@ -18,6 +19,8 @@ export interface Config {
   readonly logLevel: (typeof logLevels)[number];
   /** The most payload that an event may carry. */
   readonly eventBytesMax: number;
+  /** So long after its last delivery was settled, an event is kept, and with it its id. */
+  readonly settledMs: number;
   readonly adapters: readonly AdapterConfig[];
   /** The configuration file's folder: adapter packages are looked up from here. */
   readonly folder: string;
@@ -29,8 +32,27 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** Where an adapter is served, and how the two know each other. */
+export interface RemoteConfig {
+  /** As `host:port`. */
+  readonly address: string;
+  /** Absolute paths of PEM files. Without ca: the authorities that Node knows. Without cert and key: no client certificate. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** In clear. */
+  readonly token: string | undefined;
+  /** No TLS. */
+  readonly plaintext: boolean;
+}
+
 export interface AdapterConfig {
+  /** Empty for a remote one. */
   readonly package: string;
+  /** How its code runs. */
+  readonly runtime: (typeof runtimes)[number];
+  /** For `remote` alone. */
+  readonly remote: RemoteConfig | undefined;
   /** Undefined: the id of its manifest. */
   readonly id: string | undefined;
   /** The adapter's own part, secrets in clear. */
@@ -41,6 +63,7 @@ export interface AdapterConfig {
   readonly delivery: { readonly concurrency?: number | undefined; readonly timeoutMs?: number | undefined };
   readonly retry: RetryPolicy;
   readonly breaker: BreakerPolicy;
+  readonly onDeadLetter: OnDeadLetter;
 }
 
 /** Where settings come from, each going before the one left of it: file, environment, flags. */
@@ -56,9 +79,14 @@ export interface ConfigSources {
   };
 }
 
+/** A process of its own is what keeps an adapter's trouble its own. */
+const DEFAULT_RUNTIME = 'process';
 const DEFAULT_LISTEN = '127.0.0.1:7003';
 /** Room for a large process definition; more belongs into a store, with a reference in the event. */
 const DEFAULT_EVENT_BYTES = 256 * 1024;
+/** A publisher that was down over a long weekend still finds what it published before. */
+const DEFAULT_SETTLED_DAYS = 7;
+const DAY_MS = 86_400_000;
 
 /**
  * Reads the configuration once.
@@ -90,7 +118,10 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     dataDir,
     logLevel: parseLogLevel(...logLevel),
     eventBytesMax: settings.limits?.eventBytes ?? DEFAULT_EVENT_BYTES,
-    adapters: Object.freeze((settings.adapters ?? []).map((adapter, index) => toAdapterConfig(adapter, index, env))),
+    settledMs: (settings.retention?.settledDays ?? DEFAULT_SETTLED_DAYS) * DAY_MS,
+    adapters: Object.freeze(
+      (settings.adapters ?? []).map((adapter, index) => toAdapterConfig(adapter, { index, folder, env })),
+    ),
     folder,
   });
 }
@@ -159,20 +190,44 @@ function describe(issue: z.core.$ZodIssue): string {
     .join('\n');
 }
 
+interface AdapterPlace {
+  readonly index: number;
+  /** The configuration file's. */
+  readonly folder: string;
+  readonly env: ConfigSources['env'];
+}
+
 function toAdapterConfig(
   adapter: NonNullable<ConfigFile['adapters']>[number],
-  index: number,
-  env: ConfigSources['env'],
+  { index, folder, env }: AdapterPlace,
 ): AdapterConfig {
-  const { value, missing } = resolveReferences(adapter.config ?? {}, `adapters.${index}.config`, env);
+  const own = resolveReferences(adapter.config ?? {}, `adapters.${index}.config`, env);
+  const remote = resolveReferences(adapter.remote, `adapters.${index}.remote`, env);
+  const missing = Object.freeze([...own.missing, ...remote.missing]);
   return Object.freeze({
-    package: adapter.package,
+    package: adapter.package ?? '',
+    runtime: adapter.runtime ?? DEFAULT_RUNTIME,
+    remote: toRemoteConfig(remote.value as typeof adapter.remote, folder),
     id: adapter.id,
-    config: value,
+    config: own.value,
     missing,
     delivery: Object.freeze(adapter.delivery ?? {}),
     retry: Object.freeze({ ...DEFAULT_RETRY, ...adapter.retry } as RetryPolicy),
     breaker: Object.freeze({ ...DEFAULT_BREAKER, ...adapter.breaker } as BreakerPolicy),
+    onDeadLetter: adapter.onDeadLetter ?? 'continue',
+  });
+}
+
+function toRemoteConfig(
+  remote: NonNullable<ConfigFile['adapters']>[number]['remote'],
+  folder: string,
+): RemoteConfig | undefined {
+  if (remote === undefined) return undefined;
+  const { address, token, plaintext = false } = remote;
+  const from = (path: string | undefined) => (path === undefined ? undefined : resolve(folder, path));
+  return Object.freeze({
+    ...{ address, token, plaintext },
+    ...{ ca: from(remote.ca), cert: from(remote.cert), key: from(remote.key) },
   });
 }
 

@@ -1,19 +1,29 @@
 import { attemptLimit } from './gate.ts';
-import type { LaneDelivery } from './lane.ts';
+import type { LaneDelivery, LaneState } from './lane.ts';
+import { makeDue } from './line.ts';
+import { takeAsked } from './probe.ts';
 import type { Turn } from './turn.ts';
-import { makeDue } from './window.ts';
 
-/** Begins as many attempts as the gate and the concurrency allow, in the order in which deliveries became ready. */
+/** Begins as many attempts as the gate and the concurrency allow, and what a person asked for. */
 export function attempt(turn: Turn): void {
   const { state } = turn;
   if (state.runtime.kind === 'not_ready') return;
+  const { attemptTimeoutMs } = state.runtime;
+  const asked = takeAsked(state);
+  if (asked !== undefined) begin(turn, asked, { timeoutMs: attemptTimeoutMs, isProbe: true });
   const limit = attemptLimit(state, turn.nowMs);
-  while (state.attempting.size + state.overdue < limit) {
-    if (state.breaker === 'half_open') findProbe(turn);
-    const delivery = state.ready.shift();
+  while (state.attempting.size + state.overdue < limit && !waitsForSuspect(state)) {
+    const isProbe = state.breaker === 'half_open';
+    if (isProbe) findProbe(turn);
+    const delivery = state.ready.shift(isProbe);
     if (delivery === undefined) return;
-    begin(turn, delivery, state.runtime.attemptTimeoutMs);
+    begin(turn, delivery, { timeoutMs: attemptTimeoutMs, isProbe });
   }
+}
+
+/** True while a suspect runs, which it does alone, or waits for what runs to end. */
+function waitsForSuspect({ suspectRuns, ready, attempting }: LaneState): boolean {
+  return suspectRuns || (ready.hasSuspect && attempting.size > 0);
 }
 
 /** With nothing ready, the delivery that is due first becomes the probe: waiting out its own backoff as well would
@@ -28,14 +38,24 @@ function findProbe(turn: Turn): void {
   }
 }
 
-function begin(turn: Turn, delivery: LaneDelivery, timeoutMs: number): void {
+function begin(
+  turn: Turn,
+  delivery: LaneDelivery,
+  { timeoutMs, isProbe }: { timeoutMs: number; isProbe: boolean },
+): void {
   const { state, nowMs } = turn;
   const number = delivery.counts.attempts + 1;
-  const probe = state.breaker === 'half_open';
-  delivery.state = { kind: 'attempting', startedAtMs: nowMs, deadlineAtMs: nowMs + timeoutMs, probe };
+  delivery.state = {
+    kind: 'attempting',
+    startedAtMs: nowMs,
+    timeoutMs,
+    deadlineAtMs: nowMs + timeoutMs,
+    probe: isProbe,
+  };
   delivery.toldHeldBy = undefined;
-  state.attempting.add(delivery);
-  if (probe) state.probeSent = true;
+  state.attempting.add(delivery, timeoutMs);
+  if (delivery.isSuspect) state.suspectRuns = true;
+  if (state.breaker === 'half_open') state.probeSent = true;
   const mayHaveTakenEffect = number > 1 || delivery.counts.cycle > 1;
   const redelivered = mayHaveTakenEffect || delivery.event.seq <= state.rules.recoveredToSeq;
   turn.effects.push({ kind: 'attempt', event: delivery.event, number, redelivered, timeoutMs });

@@ -84,8 +84,8 @@ describe('a throttled lane', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, throttled).arrive({ seq: 2 });
     expect(lane.begun).toEqual([]);
     expect(lane.later(4_999).begun).toEqual([]);
-    expect(lane.later(1).begun).toEqual([2]);
-    expect(lane.end(2).begun).toEqual([1]);
+    expect(lane.later(1).begun).toEqual([1]);
+    expect(lane.end(1).begun).toEqual([2]);
   });
 
   it('spends nothing of the budget', () => {
@@ -93,6 +93,16 @@ describe('a throttled lane', () => {
     const records = attempts(new ScriptedLane({ rules }), [throttled, throttled, throttled]);
     expect(records.map((record) => record?.state)).toEqual(['retrying', 'retrying', 'retrying']);
     expect(records[2]).toMatchObject({ counts: { attempts: 3, spent: 0 }, nextAttemptInMs: 5_000 });
+  });
+
+  it('goes on when the system asks it of one delivery alone, which waits and spends nothing', () => {
+    const rules = { retry: { baseMs: 1, capMs: 1, maxAttempts: 1 } };
+    const lane = new ScriptedLane({ rules }).arrive({ seq: 1 }).finish(1, { ...throttled, scope: 'delivery' });
+    expect(lane.arrive({ seq: 2 }, { seq: 3 }).begun).toEqual([2, 3]);
+    expect(lane.later(4_999).begun).toEqual([]);
+    expect(lane.later(1).begun).toEqual([1]);
+    expect(lane.end(1, { ...throttled, scope: 'lane' }).records).toMatchObject([{ counts: { attempts: 2, spent: 0 } }]);
+    expect(lane.arrive({ seq: 4 }).begun).toEqual([]);
   });
 
   it('is not opened early by a shorter wait', () => {
@@ -121,6 +131,13 @@ describe('a misconfigured adapter', () => {
     expect(lane.records[0]?.nextAttemptInMs).toBeUndefined();
     expect(lane.recorded(1).later(3_600_000).begun).toEqual([]);
     expect(lane.take({ kind: 'resumed' }).begun).toEqual([1]);
+  });
+
+  it('does not take the place of the pause of a person', () => {
+    const cause = { kind: 'operator', reason: 'maintenance' } as const;
+    const lane = new ScriptedLane().arrive({ seq: 1 }).take({ kind: 'paused', cause }).end(1, misconfigured);
+    expect(lane.effects.map(({ kind }) => kind)).toEqual(['record']);
+    expect(lane.state.pause).toEqual(cause);
   });
 });
 

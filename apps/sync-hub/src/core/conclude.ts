@@ -15,6 +15,7 @@ interface Ended {
 export function conclude(turn: Turn, delivery: LaneDelivery, outcome: Outcome): AfterRecord {
   const { state, nowMs } = turn;
   const counts = { ...delivery.counts, attempts: delivery.counts.attempts + 1 };
+  if (outcome.kind !== 'crashed') delivery.isSuspect = false;
   switch (outcome.kind) {
     case 'delivered':
       return settle(turn, delivery, { counts, outcome, state: 'delivered' });
@@ -22,15 +23,24 @@ export function conclude(turn: Turn, delivery: LaneDelivery, outcome: Outcome): 
       return settle(turn, delivery, { counts, outcome, state: 'dead_lettered' });
     case 'throttled': {
       const inMs = boundedRetryAfterMs(outcome.retryAfterMs);
-      state.throttledUntilMs = Math.max(state.throttledUntilMs, nowMs + inMs);
-      state.ramp = 1;
+      if (outcome.scope !== 'delivery') {
+        state.throttledUntilMs = Math.max(state.throttledUntilMs, nowMs + inMs);
+        state.ramp = 1;
+      }
       return again(turn, delivery, { counts, outcome, inMs, notBeforeInMs: inMs });
     }
     case 'misconfigured':
-      state.pause = { kind: 'misconfigured', failure: outcome.failure };
-      turn.effects.push({ kind: 'tell_paused', cause: state.pause });
+      // What a person paused stays paused until that person resumes it, and says so.
+      if (state.pause === undefined) {
+        state.pause = { kind: 'misconfigured', failure: outcome.failure };
+        turn.effects.push({ kind: 'tell_paused', cause: state.pause });
+      }
       return again(turn, delivery, { counts, outcome, inMs: undefined, notBeforeInMs: 0 });
     case 'crashed':
+      if (outcome.suspects > 1) {
+        delivery.isSuspect = true;
+        return retryFree(turn, delivery, { counts, outcome });
+      }
       counts.crashes += 1;
       if (counts.crashes >= state.rules.maxCrashes) {
         const failure = quarantined(outcome.failure, counts.crashes);
@@ -64,6 +74,13 @@ function retry(
   return again(turn, delivery, { counts: counted, outcome, inMs, notBeforeInMs });
 }
 
+/** Tries again and counts nothing: any of those that ran may have broken the adapter, and each goes alone from now on. */
+function retryFree(turn: Turn, delivery: LaneDelivery, { counts, outcome }: Ended): AfterRecord {
+  const { rules, random } = turn.state;
+  const inMs = backoffMs(rules.retry, Math.max(counts.spent, 1), nextRandom(random));
+  return again(turn, delivery, { counts, outcome, inMs, notBeforeInMs: 0 });
+}
+
 function again(
   turn: Turn,
   delivery: LaneDelivery,
@@ -79,7 +96,7 @@ function settle(
   { counts, outcome, state }: Ended & { state: RecordedState },
 ): AfterRecord {
   record(turn, delivery, { counts, outcome, state, nextAttemptInMs: undefined });
-  return { kind: 'settled' };
+  return { kind: state === 'dead_lettered' ? 'dead' : 'settled' };
 }
 
 function record(

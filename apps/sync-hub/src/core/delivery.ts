@@ -20,6 +20,12 @@ export interface OpenDelivery extends DeliveryCounts {
   readonly notBeforeMs: number;
 }
 
+/** A dead letter that is open again. */
+export interface ReopenedDelivery {
+  readonly adapter: string;
+  readonly delivery: OpenDelivery;
+}
+
 /** The states in which a delivery is recorded. All but retrying settle it. */
 export type RecordedState = 'retrying' | 'delivered' | 'skipped' | 'dead_lettered' | 'discarded';
 

@@ -5,7 +5,7 @@ interface Entry<Item> {
 
 /** What is due when, earliest first: a binary heap, so that a lane needs one timer and not one for each delivery. */
 export class DueTimes<Item> {
-  readonly #heap: Entry<Item>[] = [];
+  #heap: Entry<Item>[] = [];
 
   get size(): number {
     return this.#heap.length;
@@ -58,6 +58,17 @@ export class DueTimes<Item> {
     }
     heap[at] = last;
     return earliest.item;
+  }
+
+  /** Takes out one that is due late: none of the rest has to wait for it. */
+  takeLate(): Item | undefined {
+    return this.#heap.pop()?.item;
+  }
+
+  /** Takes out all that are meant. Looks at every item. */
+  take(isMeant: (item: Item) => boolean): void {
+    // What is sorted is a heap.
+    this.#heap = this.#heap.filter(({ item }) => !isMeant(item)).sort((left, right) => left.atMs - right.atMs);
   }
 
   /** Takes out the earliest item if it is due by then, or undefined. */

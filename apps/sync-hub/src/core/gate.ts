@@ -36,6 +36,7 @@ export function deliveryHeldBy(state: LaneState, delivery: LaneDelivery, nowMs: 
   if (kind !== 'queued' && kind !== 'ready') return undefined;
   const lane = laneHeldBy(state, nowMs);
   if (lane !== undefined) return lane;
+  if (state.heldKeys.holds(delivery.event)) return 'key';
   const head = delivery.line.deliveries.peek();
   if (head === delivery) {
     // The lane tries a single delivery, and it is another one.

@@ -11,9 +11,10 @@ const KEPT_SEEDS: readonly number[] = [];
 
 const EVERYTHING = [
   ...['arrived', 'fetched', 'recorded', 'breaker_changed', 'runtime_changed', 'paused', 'resumed', 'draining'],
-  ...['time_passed', 'restart', 'attempt', 'probe', 'backlog page', 'overflow page'],
+  ...['reopened', 'dead_letter_discarded', 'discard', 'looked_up', 'kept', 'probe', 'time_passed', 'restart'],
+  ...['attempt', 'probe sent', 'backlog page', 'overflow page', 'passed_over page'],
   ...['delivered', 'retryable', 'throttled', 'permanent', 'misconfigured', 'crashed'].map((kind) => `ended ${kind}`),
-  ...['delivered', 'skipped', 'dead_lettered', 'retrying'],
+  ...['delivered', 'skipped', 'dead_lettered', 'discarded', 'retrying'],
   ...['not_ready', 'paused', 'breaker', 'throttled', 'key'].map((reason) => `held by ${reason}`),
 ];
 

@@ -1,20 +1,28 @@
-import type { DeliveryCounts, OpenDelivery, RecordedState } from './delivery.ts';
+import type { DeliveryCounts } from './delivery.ts';
 import { DueTimes } from './due-times.ts';
 import type { AcceptedEvent } from './event.ts';
-import type { Failure, Outcome } from './outcome.ts';
-import { Queue } from './queue.ts';
+import { type DeadLetterOfKey, HeldKeys } from './held-keys.ts';
+import type { Failure } from './outcome.ts';
+import type { PassedOver } from './passed-over.ts';
+import type { Queue } from './queue.ts';
 import type { Random } from './random.ts';
+import { Ready } from './ready.ts';
 import type { RetryPolicy } from './retry.ts';
+import { RunningAttempts } from './running-attempts.ts';
 
 /** The rules of one lane: numbers that do not change while it lives. */
 export interface LaneRules {
   readonly retry: RetryPolicy;
   /** An event in whose attempts the adapter broke so often is quarantined as a dead letter. */
   readonly maxCrashes: number;
+  readonly onDeadLetter: OnDeadLetter;
   readonly window: WindowBounds;
   /** Events up to this seq may have been attempted by an earlier hub process that did not live to record it. */
   readonly recoveredToSeq: number;
 }
+
+/** What becomes of a key after a dead letter: its later events go on, or wait until a person has decided about it. */
+export type OnDeadLetter = 'continue' | 'hold';
 
 /** What a lane holds in memory at the most; the rest waits in the journal. */
 export interface WindowBounds {
@@ -28,10 +36,12 @@ export interface WindowBounds {
 /** 8,192 deliveries keep 1,024 attempts busy through eight commits; 32 MiB bounds them when payloads are large. */
 export const DEFAULT_WINDOW: WindowBounds = { deliveries: 8_192, bytes: 32 * 1024 * 1024, deliveriesPerKey: 256 };
 
-/** Where a delivery in the window stands. Only the head of a line is ever in another state than `queued`. */
+/** Where a delivery in the window stands. Only the head of a line is ever in another state than `queued`, but for one
+ * that a person gives up, which is recorded wherever it stands. */
 export type DeliveryState =
-  /** Behind an earlier delivery of its key, or its adapter's accepted types are not known yet. */
-  | { readonly kind: 'queued' }
+  /** Behind an earlier delivery of its key, or its adapter's accepted types are not known yet. It does not go before it
+   * is due; 0 when it may at once. */
+  | { readonly kind: 'queued'; readonly dueAtMs: number }
   /** It goes as soon as the gate and the concurrency allow. */
   | { readonly kind: 'ready' }
   /** An attempt failed; the next is due then. */
@@ -40,7 +50,9 @@ export type DeliveryState =
   | {
       readonly kind: 'attempting';
       readonly startedAtMs: number;
+      readonly timeoutMs: number;
       readonly deadlineAtMs: number;
+      /** It spends nothing. */
       readonly probe: boolean;
     }
   /** Its deadline passed, adapter code still runs and owns the key; what follows waits for both. */
@@ -52,7 +64,11 @@ export type DeliveryState =
   | { readonly kind: 'settled' };
 
 /** What a delivery becomes once its outcome is on disk. */
-export type AfterRecord = { readonly kind: 'settled' } | ({ readonly kind: 'again' } & DueAgain);
+export type AfterRecord =
+  | { readonly kind: 'settled' }
+  /** Settled, and its key may have to wait. */
+  | { readonly kind: 'dead' }
+  | ({ readonly kind: 'again' } & DueAgain);
 
 export interface DueAgain {
   readonly dueAtMs: number;
@@ -67,20 +83,26 @@ export interface LaneDelivery {
   readonly line: Line;
   counts: DeliveryCounts;
   state: DeliveryState;
+  /** The adapter broke while it had this and others. It goes alone until an attempt did not end so. Known in memory
+   * alone: after a restart one more crash finds it out again. */
+  isSuspect: boolean;
   /** What was last told to hold it; told again only when it changes. */
   toldHeldBy: HeldBy | undefined;
 }
 
-/** The deliveries of one key in the order accepted. A delivery without a key has a line of its own. */
+/** The deliveries of one key in the order accepted, behind the one that runs. A delivery without a key has a line of its
+ * own. */
 export interface Line {
   readonly key: string;
   readonly deliveries: Queue<LaneDelivery>;
-  /** The newest delivery that was put in line. */
-  lastSeq: number;
-  /** Set while the journal holds later deliveries of this key that are not in memory: the newest of them. */
+  /** Up to this seq, all of the key that is open is in line, runs, or is held. */
+  readToSeq: number;
+  /** Set while the journal may hold deliveries of this key that are not in memory: none is later than this. */
   overflowToSeq: number | undefined;
-  /** A page of the overflow is on its way. */
-  fetching: boolean;
+  /** The page of the overflow that is on its way. */
+  fetchId: number | undefined;
+  /** From here on that page is not to be used: something came to lie before its end meanwhile. */
+  readAgainFromSeq: number | undefined;
 }
 
 /** What keeps a delivery from being attempted. */
@@ -125,106 +147,78 @@ export interface LaneState {
 
   readonly deliveries: Map<number, LaneDelivery>;
   readonly lines: Map<string, Line>;
-  readonly ready: Queue<LaneDelivery>;
+  readonly ready: Ready;
   readonly scheduled: DueTimes<LaneDelivery>;
-  /** In the order of their deadlines, which is the order of their starts: all have the same time to run. */
-  readonly attempting: Set<LaneDelivery>;
+  readonly attempting: RunningAttempts;
   overdue: number;
+  /** A suspect runs, so nothing else begins. */
+  suspectRuns: boolean;
+  /** What a person wants attempted now. */
+  asked: LaneDelivery | undefined;
   /** Records that were asked for and are not on disk yet. */
   unrecorded: number;
   windowBytes: number;
   /** Room that is kept for pages on their way. */
   readonly awaited: { deliveries: number; bytes: number };
 
-  /** Every delivery up to this seq is settled, in the window, or in a line's overflow. */
+  /** Every delivery up to this seq is settled, in the window, in a line's overflow, held by a dead letter, or passed over. */
   fetchedToSeq: number;
   /** The newest event that is known to exist. */
   newestSeq: number;
-  /** A page of the backlog is on its way. */
+  /** What was read and has no place in memory, as far as the present pass over it has gathered it. */
+  passedOver: PassedOver | undefined;
+  /** The present pass: what the one before had gathered, being read again. */
+  pass: { readonly over: PassedOver; readToSeq: number } | undefined;
+  /** Passes that were begun. */
+  passes: number;
+  /** A page of the backlog or of what was passed over is on its way. */
   fetching: boolean;
+  /** Which of the two was read last: they take turns. */
+  lastRead: 'backlog' | 'passed_over';
+  /** From here on the page of the backlog that is on its way is not to be used: a delivery was opened again there. */
+  readAgainFromSeq: number | undefined;
+  readonly fetches: OutstandingFetches;
+  readonly heldKeys: HeldKeys;
+  /** What a person gives up and is not in the window. */
+  readonly discarding: Map<number, Discarding>;
+  lastLookUpId: number;
 }
 
-/** What happens to a lane. `atMs` is a monotonic clock's time and never goes back. */
-export type LaneInput =
-  /** Events were accepted; each is for this adapter. */
-  | { readonly kind: 'arrived'; readonly atMs: number; readonly deliveries: readonly OpenDelivery[] }
-  /** A fetch was answered. `delayMs` of each delivery: how long until it may go. */
-  | {
-      readonly kind: 'fetched';
-      readonly atMs: number;
-      readonly fetch: FetchEffect;
-      readonly deliveries: readonly FetchedDelivery[];
-      readonly scannedToSeq: number;
-    }
-  /** Adapter code returned. */
-  | { readonly kind: 'attempt_ended'; readonly atMs: number; readonly seq: number; readonly outcome: Outcome }
-  /** What a record effect asked for is on disk. */
-  | { readonly kind: 'recorded'; readonly atMs: number; readonly seq: number }
-  | { readonly kind: 'breaker_changed'; readonly atMs: number; readonly breaker: BreakerCondition }
-  | { readonly kind: 'runtime_changed'; readonly atMs: number; readonly runtime: RuntimeCondition }
-  | { readonly kind: 'paused'; readonly atMs: number; readonly cause: PauseCause }
-  | { readonly kind: 'resumed'; readonly atMs: number }
-  /** The hub stops: what runs may finish, nothing new begins. */
-  | { readonly kind: 'draining'; readonly atMs: number }
-  | { readonly kind: 'time_passed'; readonly atMs: number };
-
-/** A delivery from the journal with its waiting time on the monotonic clock. */
-export interface FetchedDelivery {
-  readonly delivery: OpenDelivery;
-  readonly delayMs: number;
+/** The pages on their way. One that was asked for before a delivery left the window may bring it as it was. */
+export interface OutstandingFetches {
+  lastId: number;
+  count: number;
+  /** Of these, those that may bring what was in the window. */
+  repeating: number;
+  /** By seq, what left while such a page was on its way: pages up to this id are wrong about it. */
+  readonly left: Map<number, number>;
 }
 
-/** What a lane wants done. */
-export type LaneEffect =
-  /** Call adapter code. `number` counts from 1 within the cycle. */
-  | {
-      readonly kind: 'attempt';
-      readonly event: AcceptedEvent;
-      readonly number: number;
-      readonly redelivered: boolean;
-      readonly timeoutMs: number;
-    }
-  /** Nobody waits for this attempt any more; `timed_out` was its outcome. */
-  | { readonly kind: 'abort'; readonly seq: number }
-  | RecordEffect
-  /** Not on disk, for those who look on. */
-  | {
-      readonly kind: 'tell_held';
-      readonly event: AcceptedEvent;
-      readonly counts: DeliveryCounts;
-      readonly heldBy: HeldBy;
-    }
-  | FetchEffect
-  /** The lane paused itself. */
-  | { readonly kind: 'tell_paused'; readonly cause: PauseCause };
-
-/** Put this on disk, then say `recorded`. */
-export interface RecordEffect {
-  readonly kind: 'record';
-  readonly event: AcceptedEvent;
-  readonly counts: DeliveryCounts;
-  readonly state: RecordedState;
-  /** For retrying: how long until the next attempt; undefined when that depends on a person. */
-  readonly nextAttemptInMs: number | undefined;
-  /** The attempt that led here; undefined for skipped. */
-  readonly attempt: { readonly durationMs: number; readonly outcome: Outcome } | undefined;
+/** A delivery that is only in the journal and is being given up. */
+export interface Discarding {
+  /** How it stands on disk is being looked up. */
+  readonly lookUpId: number;
+  readonly reason: string;
+  /** It was open and its record is on the way to the disk. */
+  isRecorded: boolean;
 }
 
-/** Read deliveries from the journal, then say `fetched`. */
-export interface FetchEffect {
-  readonly kind: 'fetch';
-  readonly afterSeq: number;
-  /** With a key: only its deliveries, and only up to this seq. */
-  readonly overflowOf: { readonly key: string; readonly upToSeq: number } | undefined;
-  readonly limit: number;
-  readonly limitBytes: number;
+export interface NewLane {
+  /** Where the generator for jitter begins. */
+  readonly seed: number;
+  /** The newest event in the journal. */
+  readonly newestSeq: number;
+  /** The dead letters of the journal that hold their keys. */
+  readonly deadLetters?: readonly DeadLetterOfKey[];
 }
 
-/** A lane before anything happened. `newestSeq`: the newest event in the journal. */
-export function createLane(rules: LaneRules, options: { seed: number; newestSeq: number }): LaneState {
+/** A lane before anything happened. */
+export function createLane(rules: LaneRules, { seed, newestSeq, deadLetters = [] }: NewLane): LaneState {
+  const heldKeys = new HeldKeys();
+  if (rules.onDeadLetter === 'hold') for (const deadLetter of deadLetters) heldKeys.add(deadLetter);
   return {
     rules,
-    random: { seed: options.seed },
+    random: { seed },
     runtime: { kind: 'not_ready' },
     breaker: 'closed',
     probeSent: false,
@@ -234,15 +228,26 @@ export function createLane(rules: LaneRules, options: { seed: number; newestSeq:
     ramp: MAX_CONCURRENCY,
     deliveries: new Map(),
     lines: new Map(),
-    ready: new Queue(),
+    ready: new Ready(),
     scheduled: new DueTimes(),
-    attempting: new Set(),
+    attempting: new RunningAttempts(),
     overdue: 0,
+    suspectRuns: false,
+    asked: undefined,
     unrecorded: 0,
     windowBytes: 0,
     awaited: { deliveries: 0, bytes: 0 },
     fetchedToSeq: 0,
-    newestSeq: options.newestSeq,
+    newestSeq,
+    passedOver: undefined,
+    pass: undefined,
+    passes: 0,
     fetching: false,
+    lastRead: 'passed_over',
+    readAgainFromSeq: undefined,
+    fetches: { lastId: 0, count: 0, repeating: 0, left: new Map() },
+    heldKeys,
+    discarding: new Map(),
+    lastLookUpId: 0,
   };
 }

@@ -11,7 +11,7 @@ it('counts against the breaker only what says that the other side or the adapter
     { kind: 'permanent', failure },
     { kind: 'misconfigured', failure },
     { kind: 'timed_out', failure },
-    { kind: 'crashed', failure },
+    { kind: 'crashed', failure, suspects: 1 },
   ];
   expect(outcomes.filter(countsAgainstBreaker).map(({ kind }) => kind)).toEqual(['retryable', 'timed_out', 'crashed']);
 });

@@ -13,7 +13,13 @@ export type Outcome =
   /** A passing failure: again with backoff, not before retryAfterMs when the system named one. */
   | { readonly kind: 'retryable'; readonly failure: Failure; readonly retryAfterMs?: number }
   /** The system asks for less: again after the delay that it named. Spends nothing of the budget. */
-  | { readonly kind: 'throttled'; readonly failure: Failure; readonly retryAfterMs: number }
+  | {
+      readonly kind: 'throttled';
+      readonly failure: Failure;
+      readonly retryAfterMs: number;
+      /** Who waits: this delivery alone, or the whole lane. Absent: the lane. */
+      readonly scope?: 'delivery' | 'lane';
+    }
   /** This event will never be taken: a dead letter at once. */
   | { readonly kind: 'permanent'; readonly failure: Failure }
   /** The configuration or the credential is refused: the lane pauses and keeps its queue. */
@@ -21,7 +27,13 @@ export type Outcome =
   /** No answer within the deadline; whether it took effect is unknown. */
   | { readonly kind: 'timed_out'; readonly failure: Failure }
   /** The adapter broke while it had the event. */
-  | { readonly kind: 'crashed'; readonly failure: Failure };
+  | {
+      readonly kind: 'crashed';
+      readonly failure: Failure;
+      /** How many attempts it had when it broke, this one among them; at least 1. With more than one nobody knows whose
+       * fault it was. */
+      readonly suspects: number;
+    };
 
 export type OutcomeKind = Outcome['kind'];
 

@@ -16,6 +16,11 @@ export class Queue<Item> {
     return this.#items[this.#head];
   }
 
+  /** The newest item, or undefined when there is none. */
+  peekLast(): Item | undefined {
+    return this.#items.at(-1);
+  }
+
   /** Takes the oldest item out, or undefined when there is none. */
   shift(): Item | undefined {
     if (this.size === 0) return undefined;
@@ -30,9 +35,19 @@ export class Queue<Item> {
     return item;
   }
 
-  /** Takes out all but the oldest item, and returns them in their order. */
-  takeRest(): Item[] {
-    return this.#items.splice(this.#head + 1) as Item[];
+  /** Takes the newest item out, or undefined when there is none. */
+  pop(): Item | undefined {
+    return this.size === 0 ? undefined : this.#items.pop();
+  }
+
+  /** Takes out all that are meant and returns them in their order. Looks at every item. */
+  take(isMeant: (item: Item) => boolean): Item[] {
+    const items = [...this];
+    const taken = items.filter(isMeant);
+    if (taken.length === 0) return taken;
+    this.#items = items.filter((item) => !isMeant(item));
+    this.#head = 0;
+    return taken;
   }
 
   *[Symbol.iterator](): Iterator<Item> {

@@ -1,9 +1,15 @@
 import { attempt } from './attempt.ts';
 import { endAttempt, expireAttempts, finishRecord } from './attempt-end.ts';
+import { discard, discardDeadLetter, takeLookedUp } from './discard.ts';
 import { laneHeldBy, tellAllHeld } from './gate.ts';
-import type { BreakerCondition, LaneEffect, LaneInput, LaneState, RuntimeCondition } from './lane.ts';
+import type { BreakerCondition, LaneState, RuntimeCondition } from './lane.ts';
+import type { LaneEffect } from './lane-effect.ts';
+import type { LaneInput } from './lane-input.ts';
+import { becomeHead, isRefused, makeDue } from './line.ts';
+import { ask } from './probe.ts';
+import { takeReopened } from './reopen.ts';
 import type { Turn } from './turn.ts';
-import { askForMore, becomeHead, makeDue, takeArrived, takeFetched } from './window.ts';
+import { askForMore, takeArrived, takeFetched } from './window.ts';
 
 /**
  * The rules of a lane: what happens next when this happens. The state is changed in place (a copy for each delivery
@@ -23,9 +29,7 @@ export function step(state: LaneState, input: LaneInput): readonly LaneEffect[] 
 
 /** When `time_passed` must be said next, on the monotonic clock; Infinity when nothing waits for a time. */
 export function nextWakeMs(state: LaneState): number {
-  let wakeMs = state.scheduled.earliestMs;
-  const [first] = state.attempting;
-  if (first?.state.kind === 'attempting') wakeMs = Math.min(wakeMs, first.state.deadlineAtMs);
+  let wakeMs = Math.min(state.scheduled.earliestMs, state.attempting.earliestDeadlineMs);
   // 0: not throttled. A time that has passed opened the gate in the step that saw it.
   if (state.throttledUntilMs > 0) wakeMs = Math.min(wakeMs, state.throttledUntilMs);
   return wakeMs;
@@ -45,6 +49,21 @@ function take(turn: Turn, input: LaneInput): void {
       break;
     case 'recorded':
       finishRecord(turn, input.seq);
+      break;
+    case 'reopened':
+      takeReopened(turn, input.delivery);
+      break;
+    case 'dead_letter_discarded':
+      discardDeadLetter(turn, input.seq);
+      break;
+    case 'discard':
+      discard(turn, input);
+      break;
+    case 'looked_up':
+      takeLookedUp(turn, input);
+      break;
+    case 'probe':
+      ask(state, input.seq);
       break;
     case 'breaker_changed':
       changeBreaker(state, input.breaker);
@@ -81,8 +100,14 @@ function changeRuntime(turn: Turn, runtime: RuntimeCondition): void {
   state.runtime = runtime;
   if (runtime.kind === 'not_ready') return;
   for (const delivery of state.deliveries.values()) {
-    if (delivery.state.kind === 'queued' && delivery.line.deliveries.peek() === delivery) becomeHead(turn, delivery);
+    const { kind } = delivery.state;
+    // Another version of the adapter may not take what the one before took.
+    const isOut = (kind === 'ready' || kind === 'scheduled') && isRefused(state, delivery);
+    const isHead = delivery.line.deliveries.peek() === delivery;
+    if (isOut || (kind === 'queued' && isHead)) becomeHead(turn, delivery);
   }
+  state.ready.clean();
+  state.scheduled.take((delivery) => delivery.state.kind !== 'scheduled');
 }
 
 function passTime(turn: Turn): void {

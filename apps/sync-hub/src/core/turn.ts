@@ -1,4 +1,5 @@
-import type { LaneEffect, LaneState } from './lane.ts';
+import type { LaneState } from './lane.ts';
+import type { LaneEffect } from './lane-effect.ts';
 
 /** One step in the making: the state it changes, the time it happens at, the effects it gathers. */
 export interface Turn {

@@ -38,7 +38,7 @@ describe('the bounds of the window', () => {
     const lane = new ScriptedLane({ rules: { window }, runtime: { concurrency: 1 } });
     lane.arrive({ seq: 1, key }, { seq: 2, key }, { seq: 3, key: 'a' }, { seq: 4, key: 'b' }, { seq: 5, key: 'c' });
     lane.finish(1);
-    expect(lane.fetches).toMatchObject([{ overflowOf: { key }, limit: 1 }]);
+    expect(lane.fetches).toMatchObject([{ of: { kind: 'overflow', key }, limit: 1 }]);
     const { fetches } = lane;
     lane.arrive({ seq: 6, key: 'd' }).fetched([{ seq: 2, key }], { scannedToSeq: 2, fetch: fetches[0] });
     expect([...lane.state.deliveries.keys()]).toEqual([3, 4, 5, 2]);
@@ -48,7 +48,7 @@ describe('the bounds of the window', () => {
 describe('the backlog', () => {
   it('is read page by page, each after the one before, while new events arrive', () => {
     const lane = new ScriptedLane({ rules: { window: small }, newestSeq: 6 });
-    expect(lane.fetches).toMatchObject([{ afterSeq: 0, limit: 4, overflowOf: undefined }]);
+    expect(lane.fetches).toMatchObject([{ afterSeq: 0, limit: 4, of: { kind: 'backlog' } }]);
     const { fetches } = lane;
     expect(lane.arrive({ seq: 7 }).effects).toEqual([]);
     lane.fetched([{ seq: 2 }, { seq: 3 }, { seq: 4 }, { seq: 5 }], { scannedToSeq: 5, fetch: fetches[0] });
@@ -125,12 +125,12 @@ describe('the overflow of a key', () => {
   it('is fetched when half of its part is done, in order, and what arrives meanwhile comes behind it', () => {
     const lane = new ScriptedLane({ rules }).arrive(...[1, 2, 3, 4].map((seq) => ({ seq, key })));
     lane.finish(1);
-    expect(lane.fetches).toMatchObject([{ afterSeq: 2, overflowOf: { key, upToSeq: 4 }, limit: 1 }]);
+    expect(lane.fetches).toMatchObject([{ afterSeq: 2, of: { kind: 'overflow', key, upToSeq: 4 }, limit: 1 }]);
     const { fetches } = lane;
     expect(lane.arrive({ seq: 5, key }).finish(2).begun).toEqual([]);
     lane.fetched([{ seq: 3, key }], { scannedToSeq: 3, fetch: fetches[0] });
     expect(lane.begun).toEqual([3]);
-    expect(lane.fetches).toMatchObject([{ afterSeq: 3, overflowOf: { key, upToSeq: 5 } }]);
+    expect(lane.fetches).toMatchObject([{ afterSeq: 3, of: { kind: 'overflow', key, upToSeq: 5 } }]);
     lane.fetched([{ seq: 4, key }], { scannedToSeq: 4 });
     expect(lane.finish(3).begun).toEqual([4]);
     expect(lane.fetched([{ seq: 5, key }], { scannedToSeq: 5 }).finish(4).begun).toEqual([5]);
@@ -154,13 +154,24 @@ describe('the overflow of a key', () => {
     const retryable = { kind: 'retryable', failure: { code: 'X', message: 'x' }, retryAfterMs: 60_000 } as const;
     lane.finish(1, retryable);
     expect([...lane.state.deliveries.keys()]).toEqual([1]);
-    expect(lane.fetches).toMatchObject([{ afterSeq: 8, overflowOf: undefined }]);
+    expect(lane.fetches).toMatchObject([{ afterSeq: 8, of: { kind: 'backlog' } }]);
     expect(lane.fetched([{ seq: 9, key: 'another' }], { scannedToSeq: 9 }).begun).toEqual([9]);
     lane.finish(9);
     // Another of the key goes behind those in the journal, not past them.
     expect(lane.arrive({ seq: 10, key }).begun).toEqual([]);
     lane.later(60_000).finish(1);
-    expect(lane.fetches).toMatchObject([{ afterSeq: 1, overflowOf: { key, upToSeq: 10 } }]);
+    expect(lane.fetches).toMatchObject([{ afterSeq: 1, of: { kind: 'overflow', key, upToSeq: 10 } }]);
+  });
+
+  it('takes in those behind code that does not return, too', () => {
+    const window = { deliveries: 8, bytes: 1_000, deliveriesPerKey: 8 };
+    const lane = new ScriptedLane({ rules: { window }, runtime: { concurrency: 4 } });
+    lane.arrive(...[1, 2, 3, 4, 5, 6, 7, 8].map((seq) => ({ seq, key }))).later(10_000);
+    expect(lane.held).toContain('8: key');
+    expect([...lane.state.deliveries.keys()]).toEqual([1]);
+    expect(lane.arrive({ seq: 9, key }, { seq: 10 }).begun).toEqual([10]);
+    lane.recorded(1).later(500).end(1).finish(1);
+    expect(lane.fetches).toMatchObject([{ of: { kind: 'overflow', key, upToSeq: 9 }, afterSeq: 1 }]);
   });
 
   it('goes on with one at a time when others have filled the window', () => {
@@ -168,7 +179,7 @@ describe('the overflow of a key', () => {
     const lane = new ScriptedLane({ rules: { window } });
     lane.arrive({ seq: 1, key, bytes: 10 }, { seq: 2, key, bytes: 10 }, { seq: 3, bytes: 500 });
     lane.finish(1);
-    expect(lane.fetches).toMatchObject([{ overflowOf: { key }, limit: 1, limitBytes: 0 }]);
+    expect(lane.fetches).toMatchObject([{ of: { kind: 'overflow', key }, limit: 1, limitBytes: 0 }]);
     expect(lane.fetched([{ seq: 2, key, bytes: 10 }], { scannedToSeq: 2 }).begun).toEqual([2]);
   });
 });
@@ -196,6 +207,30 @@ describe('types that the adapter does not take', () => {
     const lane = new ScriptedLane({ runtime: 'not_ready' }).arrive({ seq: 1, type: 'Other' });
     expect(lane.records).toEqual([]);
     expect(lane.ready(runtime).records).toMatchObject([{ state: 'skipped' }]);
+  });
+});
+
+describe('another version of the adapter', () => {
+  const ofOne = { accepts: new Set(['ProcessUpdated']) };
+
+  it('is not given what it does not take, though that was ready or waits for its retry', () => {
+    const lane = new ScriptedLane({ runtime: { concurrency: 1 } }).arrive({ seq: 1, type: 'Other', key });
+    const retryable = { kind: 'retryable', failure: { code: 'X', message: 'x' }, retryAfterMs: 60_000 } as const;
+    lane.finish(1, retryable).arrive({ seq: 2, key }, { seq: 3 }, { seq: 4, type: 'Other' }).ready(ofOne);
+    expect(lane.records.map(({ event, state }) => `${event.seq}: ${state}`)).toEqual(['1: skipped', '4: skipped']);
+    expect(lane.recorded(1).begun).toEqual([2]);
+    expect(lane.recorded(4).later(60_000).begun).toEqual([]);
+  });
+
+  it('lets an attempt of the one before end with its own outcome', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, type: 'Other' }).ready(ofOne);
+    expect(lane.end(1).records).toMatchObject([{ event: { seq: 1 }, state: 'delivered' }]);
+  });
+
+  it('does not get what failed with the one before, when it does not take it', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, type: 'Other' }).ready(ofOne);
+    lane.end(1, { kind: 'retryable', failure: { code: 'X', message: 'x' }, retryAfterMs: 60_000 });
+    expect(lane.recorded(1).records).toMatchObject([{ event: { seq: 1 }, state: 'skipped' }]);
   });
 });
 

@@ -1,19 +1,30 @@
 import type { OpenDelivery } from './delivery.ts';
-import { tellHeld } from './gate.ts';
-import type { FetchEffect, FetchedDelivery, LaneDelivery, LaneState, Line } from './lane.ts';
-import { Queue } from './queue.ts';
-import { longestDelayMs } from './retry.ts';
+import { endFetch, fetch, forgetLeft, isOutdated } from './fetch.ts';
+import { tellHeldByKey } from './hold.ts';
+import type { LaneState, Line } from './lane.ts';
+import type { FetchEffect } from './lane-effect.ts';
+import type { FetchedDelivery } from './lane-input.ts';
+import { askForOverflow, createLine, dropIfEmpty, enqueue, mayGiveWay, readAgain } from './line.ts';
+import {
+  endPage,
+  hasPassedOver,
+  makeRoom,
+  mayBePassedOver,
+  passOver,
+  passOverToo,
+  presentPass,
+  rangeOf,
+} from './passing.ts';
+import { hasRoom, hasRoomForPage, isBehind, roomOf } from './room.ts';
 import type { Turn } from './turn.ts';
 
 /** A page is read while the journal's thread does nothing else; 1,024 rows take it a few milliseconds. */
 const PAGE_DELIVERIES = 1_024;
 
-/** Smaller pages than this are not worth a way to the journal's thread. */
-const WORTHWHILE_DELIVERIES = 128;
-
-/** True while the journal holds deliveries that the lane has not looked at. */
-export function isBehind(state: LaneState): boolean {
-  return state.newestSeq > state.fetchedToSeq;
+interface FetchedPage {
+  readonly fetch: FetchEffect;
+  readonly deliveries: readonly FetchedDelivery[];
+  readonly scannedToSeq: number;
 }
 
 /** Takes freshly accepted deliveries into the window while it has room and nothing older waits in the journal. */
@@ -31,197 +42,144 @@ export function takeArrived(turn: Turn, deliveries: readonly OpenDelivery[]): vo
 }
 
 /** Takes a page from the journal into the window. */
-export function takeFetched(
-  turn: Turn,
-  page: { fetch: FetchEffect; deliveries: readonly FetchedDelivery[]; scannedToSeq: number },
-): void {
+export function takeFetched(turn: Turn, page: FetchedPage): void {
   const { state } = turn;
-  state.awaited.deliveries -= page.fetch.limit;
-  state.awaited.bytes -= page.fetch.limitBytes;
-  if (page.fetch.overflowOf === undefined) {
-    state.fetching = false;
-    for (const fetched of page.deliveries) admit(turn, fetched);
-    state.fetchedToSeq = Math.max(state.fetchedToSeq, page.scannedToSeq);
-    state.newestSeq = Math.max(state.newestSeq, page.scannedToSeq);
-    return;
+  const { of } = page.fetch;
+  endFetch(state, page.fetch);
+  switch (of.kind) {
+    case 'backlog':
+      state.fetching = false;
+      takeBacklog(turn, page);
+      break;
+    case 'passed_over':
+      state.fetching = false;
+      for (const fetched of upToDate(state, page)) admitAgain(turn, fetched);
+      endPage(state, page.scannedToSeq);
+      break;
+    case 'overflow': {
+      const line = state.lines.get(of.key);
+      if (line?.fetchId === page.fetch.id) takeOverflow(turn, line, page);
+      break;
+    }
+    default:
+      of satisfies never;
   }
-  const line = state.lines.get(page.fetch.overflowOf.key);
-  if (line === undefined) return;
-  line.fetching = false;
-  for (const { delivery, delayMs } of page.deliveries) enqueue(turn, line, { delivery, delayMs });
-  line.lastSeq = Math.max(line.lastSeq, page.scannedToSeq);
-  if (line.overflowToSeq !== undefined && line.overflowToSeq <= line.lastSeq) line.overflowToSeq = undefined;
-  askForOverflow(turn, line);
-  dropIfEmpty(state, line);
+  forgetLeft(state);
 }
 
-/** Asks for the next page of the backlog once there is room for a good one, and not only when the window runs empty:
- * it may be nearly full of deliveries that wait for their retry, and what comes after them must not wait with them. */
+/** Asks for the next page once there is room for a good one, and not only when the window runs empty: it may be nearly
+ * full of deliveries that wait for their retry, and what comes after them must not wait with them. */
 export function askForMore(turn: Turn): void {
   const { state } = turn;
-  if (state.draining || state.fetching || !isBehind(state)) return;
-  const { window } = state.rules;
-  const room = roomOf(state);
-  const isWorthwhile = room.deliveries >= Math.min(WORTHWHILE_DELIVERIES, window.deliveries / 2);
-  if (!isWorthwhile || room.bytes < window.bytes / 8) return;
+  if (state.draining || state.fetching) return;
+  const isUnread = isBehind(state);
+  if (!isUnread && !hasPassedOver(state)) return;
+  if (isUnread) makeRoom(state);
+  // With nothing to do but what failed before, a small page is better than none.
+  const isIdle = !state.ready.hasFresh && state.attempting.size === 0;
+  if (!hasRoomForPage(state) && !(isIdle && hasRoom(state))) return;
   state.fetching = true;
-  const limit = Math.min(PAGE_DELIVERIES, room.deliveries);
-  fetch(turn, { afterSeq: state.fetchedToSeq, overflowOf: undefined, limit });
-}
-
-/**
- * Puts those behind a delivery that waits for its retry back into the journal when the window runs short of room:
- * they cannot go before it, and other keys could.
- */
-export function giveWay(turn: Turn, line: Line): void {
-  const { state } = turn;
-  if (!mayGiveWay(state, line)) return;
-  const followers = line.deliveries.takeRest();
-  const newest = followers.at(-1);
-  if (newest === undefined) return;
-  for (const { event } of followers) {
-    state.deliveries.delete(event.seq);
-    state.windowBytes -= event.data.byteLength;
+  // They take turns, so that neither new events nor those that gave their place wait for ever.
+  const isBacklogNext = isUnread && !(state.lastRead === 'backlog' && hasPassedOver(state));
+  state.lastRead = isBacklogNext ? 'backlog' : 'passed_over';
+  const limit = Math.min(PAGE_DELIVERIES, roomOf(state).deliveries);
+  const pass = isBacklogNext ? undefined : presentPass(state);
+  if (pass === undefined) {
+    fetch(turn, { of: { kind: 'backlog' }, afterSeq: state.fetchedToSeq, limit, repeats: false });
+  } else {
+    const of = { kind: 'passed_over', upToSeq: pass.over.toSeq } as const;
+    fetch(turn, { of, afterSeq: pass.readToSeq, limit, repeats: true });
   }
-  line.overflowToSeq ??= newest.event.seq;
-  line.lastSeq = line.deliveries.peek()?.event.seq ?? line.lastSeq;
 }
 
-/** True when what is behind the head of this line would only take room from others. A page on its way to the line
- * begins where the line ends now, so the line must not change under it. */
-function mayGiveWay(state: LaneState, line: Line): boolean {
-  const room = roomOf(state);
-  const { window } = state.rules;
-  const isShort = room.deliveries < window.deliveries / 2 || room.bytes < window.bytes / 2;
-  return isShort && !line.fetching && line.deliveries.peek()?.state.kind === 'scheduled';
-}
-
-/** Takes a settled delivery out of the window; the next of its key becomes the head of the line. */
-export function leave(turn: Turn, delivery: LaneDelivery): void {
+function takeBacklog(turn: Turn, page: FetchedPage): void {
   const { state } = turn;
-  const { line } = delivery;
-  const head = line.deliveries.shift();
-  if (head !== delivery) throw new Error(`delivery ${delivery.event.seq} left its line from the middle`);
-  delivery.state = { kind: 'settled' };
-  state.deliveries.delete(delivery.event.seq);
-  state.windowBytes -= delivery.event.data.byteLength;
-  askForOverflow(turn, line);
-  const next = line.deliveries.peek();
-  if (next !== undefined) becomeHead(turn, next);
-  else dropIfEmpty(state, line);
-}
-
-/** A delivery whose time has come is the head of its line again. */
-export function makeDue(turn: Turn, delivery: LaneDelivery): void {
-  delivery.state = { kind: 'queued' };
-  becomeHead(turn, delivery);
-  tellHeld(turn, delivery);
-}
-
-/** A delivery that became the head of its line may go, or is none of this adapter's business. */
-export function becomeHead(turn: Turn, delivery: LaneDelivery): void {
-  const { runtime } = turn.state;
-  if (runtime.kind === 'not_ready') return;
-  if (runtime.accepts === 'all' || runtime.accepts.has(delivery.event.type)) {
-    delivery.state = { kind: 'ready' };
-    turn.state.ready.push(delivery);
-    return;
+  const { readAgainFromSeq = Number.POSITIVE_INFINITY } = state;
+  state.readAgainFromSeq = undefined;
+  for (const fetched of upToDate(state, page)) {
+    if (fetched.delivery.event.seq >= readAgainFromSeq) break;
+    admit(turn, fetched);
   }
-  delivery.state = { kind: 'recording', next: { kind: 'settled' } };
-  turn.state.unrecorded += 1;
-  turn.effects.push({
-    kind: 'record',
-    event: delivery.event,
-    counts: delivery.counts,
-    state: 'skipped',
-    nextAttemptInMs: undefined,
-    attempt: undefined,
-  });
+  state.fetchedToSeq = Math.max(state.fetchedToSeq, Math.min(page.scannedToSeq, readAgainFromSeq - 1));
+  state.newestSeq = Math.max(state.newestSeq, page.scannedToSeq);
 }
 
-/** What the window can still take beside the pages on their way; below zero when a large payload went beyond it. */
-function roomOf({ rules: { window }, deliveries, windowBytes, awaited }: LaneState): {
-  deliveries: number;
-  bytes: number;
-} {
-  return {
-    deliveries: window.deliveries - deliveries.size - awaited.deliveries,
-    bytes: window.bytes - windowBytes - awaited.bytes,
-  };
-}
-
-function hasRoom(state: LaneState): boolean {
-  const room = roomOf(state);
-  return room.deliveries > 0 && room.bytes > 0;
-}
-
-function fetch(turn: Turn, page: Pick<FetchEffect, 'afterSeq' | 'overflowOf' | 'limit'>): void {
-  const { state, effects } = turn;
-  const { window } = state.rules;
-  // Its share and no more: room that a page keeps is closed to what arrives meanwhile.
-  const shareBytes = Math.ceil((window.bytes / window.deliveries) * page.limit);
-  const limitBytes = Math.max(0, Math.min(shareBytes, roomOf(state).bytes));
-  state.awaited.deliveries += page.limit;
-  state.awaited.bytes += limitBytes;
-  effects.push({ kind: 'fetch', ...page, limitBytes });
-}
-
+/** Takes in a delivery that the lane has not seen. */
 function admit(turn: Turn, fetched: FetchedDelivery): void {
   const { state } = turn;
   const { key, seq } = fetched.delivery.event;
-  const line = (key === '' ? undefined : state.lines.get(key)) ?? createLine(state, key);
+  if (key === '') {
+    enqueue(turn, createLine(state, key, seq), fetched);
+    return;
+  }
+  if (state.heldKeys.holds(fetched.delivery.event)) {
+    tellHeldByKey(turn, fetched);
+    return;
+  }
+  const line = state.lines.get(key);
+  if (line === undefined) {
+    if (mayBePassedOver(state, key)) passOverToo(state, rangeOf(fetched.delivery.event));
+    else enqueue(turn, createLine(state, key, seq), fetched);
+  } else if (state.pass?.over.mayHave(key)) {
+    // The pass may bring more of the key, and this is later.
+    line.overflowToSeq = seq;
+  } else {
+    append(turn, line, fetched);
+  }
+}
+
+/** Takes in a delivery that was passed over. */
+function admitAgain(turn: Turn, fetched: FetchedDelivery): void {
+  const { state } = turn;
+  const { key, seq } = fetched.delivery.event;
+  if (key === '') {
+    enqueue(turn, createLine(state, key, seq), fetched);
+    return;
+  }
+  if (state.heldKeys.holds(fetched.delivery.event)) return;
+  const line = state.lines.get(key);
+  if (line === undefined && (state.passedOver?.mayHave(key) ?? false)) {
+    passOver(state, rangeOf(fetched.delivery.event));
+  } else if (line === undefined) {
+    enqueue(turn, createLine(state, key, seq), fetched);
+  } else if (seq <= line.readToSeq) {
+    readAgain(turn, line, seq);
+  } else {
+    append(turn, line, fetched);
+  }
+}
+
+/** Puts a delivery at the end of what is known of its key. */
+function append(turn: Turn, line: Line, fetched: FetchedDelivery): void {
+  const { state } = turn;
+  const { seq } = fetched.delivery.event;
   const isFull = line.deliveries.size >= state.rules.window.deliveriesPerKey;
   if (line.overflowToSeq !== undefined || isFull || mayGiveWay(state, line)) {
-    line.overflowToSeq = seq;
+    line.overflowToSeq = Math.max(line.overflowToSeq ?? 0, seq);
     return;
   }
   enqueue(turn, line, fetched);
 }
 
-function enqueue(turn: Turn, line: Line, { delivery, delayMs }: FetchedDelivery): void {
-  const { state, nowMs } = turn;
-  const { event, cycle, attempts, spent, crashes } = delivery;
-  const entry: LaneDelivery = {
-    event,
-    line,
-    counts: { cycle, attempts, spent, crashes },
-    state: { kind: 'queued' },
-    toldHeldBy: undefined,
-  };
-  const isHead = line.deliveries.size === 0;
-  line.deliveries.push(entry);
-  line.lastSeq = event.seq;
-  state.deliveries.set(event.seq, entry);
-  state.windowBytes += event.data.byteLength;
-  if (isHead && delayMs > 0) {
-    // The journal gives clock time; whatever the clock did meanwhile, no wait is longer than the longest there is.
-    const dueAtMs = nowMs + Math.min(delayMs, longestDelayMs(state.rules.retry));
-    entry.state = { kind: 'scheduled', dueAtMs, notBeforeMs: 0 };
-    state.scheduled.add(dueAtMs, entry);
-  } else if (isHead) {
-    becomeHead(turn, entry);
-  }
-  tellHeld(turn, entry);
+function takeOverflow(turn: Turn, line: Line, page: FetchedPage): void {
+  const { state } = turn;
+  const { readAgainFromSeq = Number.POSITIVE_INFINITY } = line;
+  line.fetchId = undefined;
+  line.readAgainFromSeq = undefined;
+  // Those behind a delivery that waits would only take room from others: they are read when it has gone.
+  if (!mayGiveWay(state, line)) {
+    for (const fetched of upToDate(state, page)) {
+      if (fetched.delivery.event.seq >= readAgainFromSeq) break;
+      if (!state.heldKeys.holds(fetched.delivery.event)) enqueue(turn, line, fetched);
+    }
+    line.readToSeq = Math.min(Math.max(line.readToSeq, page.scannedToSeq), readAgainFromSeq - 1);
+  } else line.readToSeq = Math.min(line.readToSeq, readAgainFromSeq - 1);
+  if (line.overflowToSeq !== undefined && line.overflowToSeq <= line.readToSeq) line.overflowToSeq = undefined;
+  askForOverflow(turn, line);
+  dropIfEmpty(state, line);
 }
 
-function createLine(state: LaneState, key: string): Line {
-  const line: Line = { key, deliveries: new Queue(), lastSeq: 0, overflowToSeq: undefined, fetching: false };
-  if (key !== '') state.lines.set(key, line);
-  return line;
-}
-
-function dropIfEmpty(state: LaneState, line: Line): void {
-  const isEmpty = line.deliveries.size === 0 && line.overflowToSeq === undefined;
-  if (isEmpty && state.lines.get(line.key) === line) state.lines.delete(line.key);
-}
-
-function askForOverflow(turn: Turn, line: Line): void {
-  const { deliveriesPerKey } = turn.state.rules.window;
-  const { overflowToSeq: upToSeq, deliveries } = line;
-  if (upToSeq === undefined || line.fetching || turn.state.draining || deliveries.size > deliveriesPerKey / 2) return;
-  if (!hasRoom(turn.state) && deliveries.size > 0) return;
-  line.fetching = true;
-  // To an empty line one still comes, however full the window is: without a head nothing would ever ask for more.
-  const limit = Math.min(Math.max(1, roomOf(turn.state).deliveries), deliveriesPerKey - deliveries.size);
-  fetch(turn, { afterSeq: line.lastSeq, overflowOf: { key: line.key, upToSeq }, limit });
+/** Of a page, what the lane does not have and still is as the page says. */
+function* upToDate(state: LaneState, { fetch: { id }, deliveries }: FetchedPage): Iterable<FetchedDelivery> {
+  for (const fetched of deliveries) if (!isOutdated(state, id, fetched.delivery.event.seq)) yield fetched;
 }

@@ -1,50 +1,6 @@
-import { EventEmitter, once } from 'node:events';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
-import type { BreakerCondition } from '../core/lane.ts';
+import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { Breaker } from './breaker.ts';
-import { systemClock } from './clock.ts';
-
-const failure = { code: 'HTTP_503', message: 'the other side is unwell' };
-const delivered: Outcome = { kind: 'delivered', receipt: '' };
-const retryable: Outcome = { kind: 'retryable', failure };
-
-const policy: BreakerPolicy = { ...DEFAULT_BREAKER, resetTimeoutMs: 30 };
-
-/** A breaker on real opossum and real time, and how to wait for what it does. */
-function createBreaker(changes: Partial<BreakerPolicy> = {}) {
-  const emitter = new EventEmitter();
-  const seen: BreakerCondition[] = [];
-  const breaker = new Breaker({
-    policy: { ...policy, ...changes },
-    clock: systemClock,
-    onChange: (condition) => {
-      seen.push(condition);
-      emitter.emit(condition);
-    },
-  });
-  breakers.push(breaker);
-  return {
-    breaker,
-    seen,
-    /** Resolves with the next change to it. */
-    becomes: (condition: BreakerCondition) => once(emitter, condition),
-    attempt: (...outcomes: readonly Outcome[]) =>
-      outcomes.reduce<Promise<unknown>>(
-        (before, outcome) => before.then(() => breaker.run(async () => outcome)),
-        Promise.resolve(),
-      ),
-  };
-}
-
-const breakers: Breaker[] = [];
-afterEach(() => {
-  for (const breaker of breakers.splice(0)) breaker.close();
-  vi.useRealTimers();
-});
-
-const times = (count: number, outcome: Outcome) => new Array<Outcome>(count).fill(outcome);
+import { createBreaker, delivered, failure, retryable, times } from './breaker-bench.suite.ts';
 
 describe('opening', () => {
   it('happens when more than half of at least five attempts failed', async () => {
@@ -81,7 +37,7 @@ describe('opening', () => {
 
   it.each<Outcome>([
     { kind: 'timed_out', failure },
-    { kind: 'crashed', failure },
+    { kind: 'crashed', failure, suspects: 1 },
   ])('happens by $kind outcomes as well', async (outcome) => {
     const { attempt, seen } = createBreaker();
     await attempt(...times(5, outcome));

@@ -26,6 +26,16 @@ export interface BreakerOptions {
   readonly onChange: (condition: BreakerCondition) => void;
 }
 
+/** What opossum is given to begin half open. */
+const HALF_OPEN = {
+  enabled: true,
+  closed: false,
+  open: false,
+  halfOpen: true,
+  warmUp: false,
+  shutdown: false,
+} as const;
+
 /** How an attempt that counts against the breaker goes through opossum, which knows failures as rejections only. */
 class CountedFailure extends Error {
   readonly outcome: Outcome;
@@ -105,11 +115,20 @@ export class Breaker {
     this.#restored = undefined;
   }
 
+  /** Lets one attempt through before its time: half open from now on. Does nothing unless it is open. */
+  tryNow(cause = 'a person lets one delivery through'): void {
+    if (this.#condition !== 'open') return;
+    const before = this.#opossum;
+    this.#opossum = this.#createOpossum({ isHalfOpen: true });
+    before.shutdown();
+    this.#changeTo('half_open', { cause, sinceMs: this.#clock.wallMs() });
+  }
+
   close(): void {
     this.#opossum.shutdown();
   }
 
-  #createOpossum(): CircuitBreaker<[() => Promise<Outcome>], Outcome> {
+  #createOpossum({ isHalfOpen = false } = {}): CircuitBreaker<[() => Promise<Outcome>], Outcome> {
     const { errorThresholdPercentage, volumeThreshold, windowMs, resetTimeoutMs } = this.#policy;
     // A fresh object each time: opossum writes into the one it is given.
     const opossum = new CircuitBreaker(this.#judge, {
@@ -121,6 +140,7 @@ export class Breaker {
       resetTimeout: resetTimeoutMs,
       rollingPercentilesEnabled: false,
       enableSnapshots: false,
+      ...(isHalfOpen && { state: HALF_OPEN }),
     });
     // One that was replaced may still hear of attempts that began with it; they decide nothing any more.
     const on = (event: 'open' | 'halfOpen' | 'close', change: () => void) => {

@@ -1,5 +1,5 @@
 import type { Failure, Outcome } from '../core/outcome.ts';
-import type { DeliveryAttempt, Runtime, RuntimeStart } from '../runtimes/runtime.ts';
+import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 
 /**
  * A runtime that keeps the port's word even when the one behind it does not: what throws or rejects there becomes an
@@ -16,11 +16,19 @@ export class ContainedRuntime implements Runtime {
     return this.#runtime.kind;
   }
 
-  async start(): Promise<RuntimeStart> {
+  async start(onChange?: (start: RuntimeStart) => void): Promise<RuntimeStart> {
     try {
-      return await this.#runtime.start();
+      return await this.#runtime.start(onChange);
     } catch (error) {
       return { kind: 'failed', reason: sentence('could not be started', error) };
+    }
+  }
+
+  async check(): Promise<readonly CheckResult[]> {
+    try {
+      return await this.#runtime.check();
+    } catch (error) {
+      return [{ name: 'check', ok: false, message: sentence('could not be checked', error) }];
     }
   }
 
@@ -28,7 +36,7 @@ export class ContainedRuntime implements Runtime {
     try {
       return await this.#runtime.deliver(attempt, signal);
     } catch (error) {
-      return { kind: 'crashed', failure: broken(error) };
+      return { kind: 'crashed', failure: broken(error), suspects: 1 };
     }
   }
 

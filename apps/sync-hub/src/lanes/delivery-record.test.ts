@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { openDelivery } from '../../sim/scripted-lane.ts';
-import type { RecordEffect } from '../core/lane.ts';
+import type { RecordEffect } from '../core/lane-effect.ts';
 import { deliveryRecord } from './delivery-record.ts';
 
 const { event } = openDelivery({ seq: 7 });

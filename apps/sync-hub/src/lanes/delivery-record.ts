@@ -1,9 +1,9 @@
 import type { DeliveryRecord, EndedAttempt } from '../core/delivery.ts';
-import type { RecordEffect } from '../core/lane.ts';
+import type { RecordEffect } from '../core/lane-effect.ts';
 
 /** What the core wants recorded, in the journal's words. `nowMs`: milliseconds since 1970 by the hub's clock. */
 export function deliveryRecord(
-  { event, counts, state, nextAttemptInMs, attempt }: RecordEffect,
+  { event, counts, state, nextAttemptInMs, attempt, reason }: RecordEffect,
   { adapter, nowMs }: { adapter: { readonly id: string; readonly version: string }; nowMs: number },
 ): DeliveryRecord {
   return {
@@ -16,6 +16,7 @@ export function deliveryRecord(
     atMs: nowMs,
     nextAttemptAtMs: nextAttemptInMs === undefined ? 0 : Math.ceil(nowMs + nextAttemptInMs),
     ...(attempt !== undefined && { attempt: endedAttempt(attempt, nowMs) }),
+    ...(reason !== undefined && { reason }),
   };
 }
 

@@ -9,7 +9,8 @@ import { MemoryDisk } from '../journal/memory/memory-disk.ts';
 import { MemoryJournal } from '../journal/memory/memory-journal.ts';
 import { sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
 import { systemClock } from './clock.ts';
-import { Lane, type LaneOptions } from './lane.ts';
+import { Lane } from './lane.ts';
+import type { LaneOptions } from './lane-options.ts';
 
 export const failure = { code: 'HTTP_503', message: 'the other side is unwell' };
 export const retryable: Outcome = { kind: 'retryable', failure };
@@ -34,6 +35,9 @@ export class LaneBench {
           this.records.push(...records);
           for (const record of records) this.lane.recorded(record);
         },
+        reopened: (deliveries) => {
+          for (const { delivery } of deliveries) this.lane.reopened(delivery);
+        },
       },
       onFatal: (error) => {
         throw error;
@@ -46,6 +50,7 @@ export class LaneBench {
       rules: {
         retry: { baseMs: 1, capMs: 20, maxAttempts: 3 },
         maxCrashes: 3,
+        onDeadLetter: 'continue',
         window: DEFAULT_WINDOW,
         recoveredToSeq: this.journal.info.lastSeq,
       },

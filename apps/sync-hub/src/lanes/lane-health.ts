@@ -1,4 +1,7 @@
+import type { LaneState } from '../core/lane.ts';
+import type { RuntimeStart } from '../runtimes/runtime.ts';
 import type { BreakerReport } from './breaker.ts';
+import type { TrialHealth } from './trial.ts';
 
 /** How a lane stands, for operators. */
 export interface LaneHealth {
@@ -6,6 +9,8 @@ export interface LaneHealth {
   /** Why it is paused, failed or incompatible, and what to do; empty otherwise. */
   readonly reason: string;
   readonly breaker: BreakerReport;
+  /** The version that is being tried with a share of the keys; undefined when there is none. */
+  readonly trial: TrialHealth | undefined;
   /** Deliveries that are not settled. */
   readonly waiting: number;
   /** Attempts that run now, overdue ones among them. */
@@ -13,4 +18,38 @@ export interface LaneHealth {
   /** Undefined when nothing waits. */
   readonly oldestUnsettledAgeMs: number | undefined;
   readonly deadLetters: number;
+}
+
+/** Whether the lane works, and if not why. `start`: undefined while the adapter is being started. */
+export function laneStanding(
+  { pause, draining }: LaneState,
+  start: RuntimeStart | undefined,
+): Pick<LaneHealth, 'state' | 'reason'> {
+  if (start === undefined) return { state: 'starting', reason: '' };
+  if (start.kind !== 'ready') return { state: start.kind, reason: start.reason };
+  if (draining) return { state: 'draining', reason: '' };
+  switch (pause?.kind) {
+    case undefined:
+      return { state: 'ready', reason: '' };
+    case 'operator':
+      return { state: 'paused', reason: pause.reason };
+    case 'misconfigured': {
+      const { code, message } = pause.failure;
+      return { state: 'paused', reason: `${code}: ${message}; mend the adapter's configuration and then resume it` };
+    }
+    default:
+      return pause satisfies never;
+  }
+}
+
+/** How long the delivery that was accepted first, of those that the lane knows of, has been waiting. Undefined: none is. */
+export function oldestUnsettledAgeMs({ deliveries, passedOver, pass }: LaneState, nowMs: number): number | undefined {
+  const oldestMs = Iterator.from(deliveries.values()).reduce(
+    (earliestMs, { event }) => Math.min(earliestMs, event.acceptedAtMs),
+    Math.min(
+      passedOver?.oldestAcceptedAtMs ?? Number.POSITIVE_INFINITY,
+      pass?.over.oldestAcceptedAtMs ?? Number.POSITIVE_INFINITY,
+    ),
+  );
+  return Number.isFinite(oldestMs) ? Math.max(0, nowMs - oldestMs) : undefined;
 }

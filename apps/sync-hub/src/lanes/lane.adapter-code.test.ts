@@ -72,7 +72,7 @@ describe('a runtime that breaks its word', () => {
       reason: "the adapter's runtime could not be started (RangeError)",
       waiting: 1,
     });
-    expect(bench.lane.heldBy(1)).toBe('not_ready');
+    expect(bench.lane.heldBy({ seq: 1, key: '' })).toBe('not_ready');
     expect(bench.runtime.attempts).toEqual([]);
   });
 

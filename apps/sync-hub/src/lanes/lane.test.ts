@@ -70,7 +70,7 @@ describe('a lane', () => {
     bench.lane.pause({ kind: 'operator', reason: 'maintenance' });
     await bench.lane.start();
     await bench.accept('a');
-    expect(bench.lane.heldBy(1)).toBe('paused');
+    expect(bench.lane.heldBy({ seq: 1, key: '' })).toBe('paused');
     expect(bench.held).toMatchObject([{ adapter: 'billing', eventId: 'a', heldBy: 'paused', attempts: 0, cycle: 1 }]);
     expect(bench.lane.health()).toMatchObject({ state: 'paused', reason: 'maintenance' });
   });

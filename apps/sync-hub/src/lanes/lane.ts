@@ -1,53 +1,24 @@
-import type { BreakerPolicy } from '../core/breaker-policy.ts';
-import type { RecordedDelivery } from '../core/delivery.ts';
+import type { OpenDelivery, RecordedDelivery } from '../core/delivery.ts';
+import { isRecording } from '../core/discard.ts';
 import type { AcceptedEvent } from '../core/event.ts';
 import { deliveryHeldBy, laneHeldBy } from '../core/gate.ts';
-import type { HeldDelivery } from '../core/held-delivery.ts';
-import {
-  createLane,
-  type FetchEffect,
-  type HeldBy,
-  type LaneEffect,
-  type LaneInput,
-  type LaneRules,
-  type LaneState,
-  type PauseCause,
-} from '../core/lane.ts';
+import { createLane, type HeldBy, type LaneState, type PauseCause } from '../core/lane.ts';
+import type { FetchEffect, LaneEffect, LookUpEffect } from '../core/lane-effect.ts';
+import type { LaneInput } from '../core/lane-input.ts';
+import { nextProbe } from '../core/probe.ts';
 import { nextWakeMs, step } from '../core/step.ts';
-import { type Journal, JournalError } from '../journal/journal.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
+import { AdapterVersion } from './adapter-version.ts';
+import { AdapterVersions } from './adapter-versions.ts';
 import { Alarm } from './alarm.ts';
-import { Breaker, type BreakerReport } from './breaker.ts';
-import type { Clock } from './clock.ts';
-import { ContainedRuntime } from './contained-runtime.ts';
-import { deliveryRecord } from './delivery-record.ts';
+import { Breaker } from './breaker.ts';
 import { idempotencyKey } from './idempotency-key.ts';
-import type { LaneHealth } from './lane-health.ts';
+import { type LaneHealth, laneStanding, oldestUnsettledAgeMs } from './lane-health.ts';
+import { LaneJournal } from './lane-journal.ts';
+import type { LaneOptions } from './lane-options.ts';
 import { LiveAttempts } from './live-attempts.ts';
-
-export interface LaneOptions {
-  readonly adapter: { readonly id: string; readonly package: string; readonly version: string };
-  readonly runtime: Runtime;
-  /** What the operator set goes before what the adapter asks for. */
-  readonly delivery: { readonly concurrency?: number | undefined; readonly timeoutMs?: number | undefined };
-  readonly rules: LaneRules;
-  readonly breakerPolicy: BreakerPolicy;
-  readonly journal: Pick<Journal, 'fetchOpen' | 'record' | 'saveBreaker'>;
-  readonly clock: Clock;
-  /** Where the generator for jitter begins. */
-  readonly seed: number;
-  /** The newest event in the journal. */
-  readonly newestSeq: number;
-  readonly totals: { readonly unsettled: number; readonly deadLetters: number };
-  /** Told of deliveries that may not be attempted now. */
-  readonly onHeld: (held: HeldDelivery) => void;
-  /** Called when health() would say something new about state or breaker. */
-  readonly onChange: () => void;
-  /** Called on every transition of the breaker, for the log. */
-  readonly onBreakerChange?: (breaker: BreakerReport) => void;
-  /** Called when the lane paused itself, for the log. */
-  readonly onPause?: (cause: PauseCause) => void;
-}
+import { MAX_DISCARDS, PendingDiscards } from './pending-discards.ts';
+import { runtimeCondition } from './runtime-condition.ts';
 
 /**
  * Everything that belongs to one adapter: performs what the core decides. All that happens to it (events, outcomes,
@@ -56,12 +27,13 @@ export interface LaneOptions {
 export class Lane {
   readonly #options: LaneOptions;
   readonly #state: LaneState;
-  readonly #runtime: Runtime;
+  readonly #versions: AdapterVersions;
   readonly #breaker: Breaker;
   readonly #attempts: LiveAttempts;
   readonly #alarm: Alarm;
+  readonly #journal: LaneJournal;
+  readonly #discards = new PendingDiscards();
   readonly #idle = Promise.withResolvers<void>();
-  #start: RuntimeStart | undefined;
   #unsettled: number;
   #deadLetters: number;
 
@@ -69,7 +41,8 @@ export class Lane {
     this.#options = options;
     this.#unsettled = options.totals.unsettled;
     this.#deadLetters = options.totals.deadLetters;
-    this.#state = createLane(options.rules, { seed: options.seed, newestSeq: options.newestSeq });
+    this.#state = createLane(options.rules, options);
+    this.#journal = new LaneJournal(options);
     this.#breaker = new Breaker({
       policy: options.breakerPolicy,
       clock: options.clock,
@@ -79,34 +52,48 @@ export class Lane {
         options.onChange();
       },
     });
-    this.#runtime = new ContainedRuntime(options.runtime);
+    const first = new AdapterVersion({ version: options.adapter.version, runtime: options.runtime });
+    this.#versions = new AdapterVersions(first, (start) => this.#changeRuntime(start));
     this.#attempts = new LiveAttempts({
-      runtime: this.#runtime,
       breaker: this.#breaker,
-      onEnd: (seq, outcome) => this.#take({ kind: 'attempt_ended', atMs: this.#nowMs(), seq, outcome }),
+      onEnd: (seq, outcome) => {
+        this.#take({ kind: 'attempt_ended', atMs: this.#nowMs(), seq, outcome });
+        this.#versions.ended(seq, outcome);
+      },
     });
     this.#alarm = new Alarm(options.clock, () => this.#take({ kind: 'time_passed', atMs: this.#nowMs() }));
+    const { pause } = options;
+    if (pause !== undefined) {
+      this.#take({ kind: 'paused', atMs: this.#nowMs(), cause: { kind: 'operator', reason: pause.reason } });
+    }
   }
 
   get adapter(): LaneOptions['adapter'] {
-    return this.#options.adapter;
+    const { id, package: packageName } = this.#options.adapter;
+    return { id, package: packageName, version: this.#versions.current.version };
+  }
+
+  /** The versions of its adapter, for whoever replaces one by another. */
+  get versions(): AdapterVersions {
+    return this.#versions;
   }
 
   get runtimeKind(): Runtime['kind'] {
-    return this.#runtime.kind;
+    return this.#versions.current.kind;
   }
 
   /** Begins to read the backlog and starts the adapter; resolves when that is ready or has failed. */
   async start(): Promise<void> {
     this.#take({ kind: 'time_passed', atMs: this.#nowMs() });
-    const start = await this.#runtime.start();
-    this.#start = start;
-    if (start.kind === 'ready') {
-      const { concurrency = start.concurrency, timeoutMs = start.attemptTimeoutMs } = this.#options.delivery;
-      const runtime = { ...start, concurrency, attemptTimeoutMs: timeoutMs };
-      this.#take({ kind: 'runtime_changed', atMs: this.#nowMs(), runtime });
-    }
-    this.#options.onChange();
+    await this.#versions.current.start();
+  }
+
+  /** Ends a trial in favour of the version that runs, and takes back what the other brought the lane to. */
+  endTrial(): void {
+    const wasMisconfigured = this.#versions.trial?.isMisconfigured;
+    this.#versions.endTrial();
+    if (wasMisconfigured && this.#state.pause?.kind === 'misconfigured') this.resume();
+    this.#breaker.tryNow('the version that was tried is gone: one delivery is let through');
   }
 
   /** Goes on with the breaker as it was when the hub stopped. */
@@ -116,18 +103,66 @@ export class Lane {
 
   /** Events were accepted, in this order; those that are not for this adapter are passed over. */
   accepted(events: readonly AcceptedEvent[]): void {
-    const mine = events.filter((event) => event.adapters.includes(this.adapter.id));
+    const { id } = this.#options.adapter;
+    const mine = events.filter((event) => event.adapters.includes(id));
     if (mine.length === 0) return;
     this.#unsettled += mine.length;
     const deliveries = mine.map((event) => ({ event, cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 }));
     this.#take({ kind: 'arrived', atMs: this.#nowMs(), deliveries });
   }
 
-  /** What the lane asked to record is on disk. */
+  /** A record of this adapter is on disk: one that the lane asked for, or a dead letter that a person gave up. */
   recorded(record: RecordedDelivery): void {
+    const { seq } = record;
+    if (!isRecording(this.#state, seq)) {
+      this.#deadLetters -= 1;
+      this.#take({ kind: 'dead_letter_discarded', atMs: this.#nowMs(), seq });
+      return;
+    }
     if (record.state !== 'retrying') this.#unsettled -= 1;
     if (record.state === 'dead_lettered') this.#deadLetters += 1;
-    this.#take({ kind: 'recorded', atMs: this.#nowMs(), seq: record.seq });
+    this.#take({ kind: 'recorded', atMs: this.#nowMs(), seq });
+    if (record.state === 'discarded') this.#discards.end(seq, true);
+  }
+
+  /** A dead letter of this adapter was opened again: a new cycle of it begins. */
+  reopened(delivery: OpenDelivery): void {
+    this.#unsettled += 1;
+    this.#deadLetters -= 1;
+    this.#take({ kind: 'reopened', atMs: this.#nowMs(), delivery });
+  }
+
+  /**
+   * Lets exactly one delivery through now, whatever holds the lane: an open breaker becomes half open, a pause stays
+   * for all others. It spends nothing of the delivery's budget.
+   *
+   * @returns the id of its event; undefined when nothing waits, the adapter does not run, or one is on its way alone
+   */
+  probe(): string | undefined {
+    const next = nextProbe(this.#state);
+    if (next === undefined) return undefined;
+    this.#take({ kind: 'probe', atMs: this.#nowMs(), seq: next.event.seq });
+    this.#breaker.tryNow();
+    return next.event.id;
+  }
+
+  /**
+   * Gives open deliveries up. One whose attempt runs, whose outcome is on the way to the disk, or that is settled is
+   * left alone.
+   *
+   * @param deliveries at most {@link MAX_DISCARDS}, of this adapter
+   * @param reason why, and who says so: kept with the record
+   * @returns how many were given up, once that is on disk
+   * @throws {JournalError} when the journal ended meanwhile: then nobody knows
+   */
+  async discard(deliveries: readonly OpenDelivery[], reason: string): Promise<number> {
+    if (deliveries.length > MAX_DISCARDS)
+      throw new RangeError(`${deliveries.length} deliveries were named; at most ${MAX_DISCARDS} are given up at once`);
+    const seqs = new Set(deliveries.map(({ event }) => event.seq));
+    const asked = [...seqs].filter((seq) => !this.#discards.has(seq));
+    const count = this.#discards.wait(asked);
+    this.#take({ kind: 'discard', atMs: this.#nowMs(), seqs: asked, reason });
+    return count;
   }
 
   pause(cause: PauseCause): void {
@@ -140,24 +175,22 @@ export class Lane {
     this.#options.onChange();
   }
 
-  /** What keeps a delivery that is not settled from being attempted; undefined when nothing does. */
-  heldBy(seq: number): HeldBy | undefined {
-    const delivery = this.#state.deliveries.get(seq);
+  /** What keeps the delivery of an event that is not settled from being attempted; undefined when nothing does. */
+  heldBy(event: { readonly seq: number; readonly key: string }): HeldBy | undefined {
+    const delivery = this.#state.deliveries.get(event.seq);
     const nowMs = this.#nowMs();
-    return delivery === undefined ? laneHeldBy(this.#state, nowMs) : deliveryHeldBy(this.#state, delivery, nowMs);
+    if (delivery !== undefined) return deliveryHeldBy(this.#state, delivery, nowMs);
+    return laneHeldBy(this.#state, nowMs) ?? (this.#state.heldKeys.holds(event) ? 'key' : undefined);
   }
 
   health(): LaneHealth {
-    const oldest = Iterator.from(this.#state.deliveries.values()).reduce(
-      (earliestMs, { event }) => Math.min(earliestMs, event.acceptedAtMs),
-      Number.POSITIVE_INFINITY,
-    );
     return {
-      ...this.#condition(),
+      ...laneStanding(this.#state, this.#versions.current.standing),
       breaker: this.#breaker.report,
+      trial: this.#versions.trial?.health,
       waiting: this.#unsettled,
       inFlight: this.#state.attempting.size + this.#state.overdue,
-      oldestUnsettledAgeMs: Number.isFinite(oldest) ? Math.max(0, this.#options.clock.wallMs() - oldest) : undefined,
+      oldestUnsettledAgeMs: oldestUnsettledAgeMs(this.#state, this.#options.clock.wallMs()),
       deadLetters: this.#deadLetters,
     };
   }
@@ -178,7 +211,7 @@ export class Lane {
     this.#alarm.stop();
     this.#breaker.close();
     this.#attempts.abandon();
-    await this.#runtime.close();
+    await this.#versions.close();
   }
 
   #take(input: LaneInput): void {
@@ -194,14 +227,19 @@ export class Lane {
         break;
       case 'abort':
         this.#attempts.expire(effect.seq);
+        this.#versions.expired(effect.seq);
         break;
-      case 'record': {
-        const { adapter } = this;
-        this.#options.journal.record(deliveryRecord(effect, { adapter, nowMs: this.#options.clock.wallMs() }));
+      case 'record':
+        this.#journal.record(effect, this.#versions.versionOf(effect.event.seq));
         break;
-      }
       case 'fetch':
         void this.#fetch(effect);
+        break;
+      case 'look_up':
+        this.#lookUp(effect);
+        break;
+      case 'tell_kept':
+        this.#discards.end(effect.seq, false);
         break;
       case 'tell_held':
         this.#tellHeld(effect);
@@ -215,53 +253,40 @@ export class Lane {
     }
   }
 
+  #changeRuntime(start: RuntimeStart): void {
+    const runtime = runtimeCondition(start, this.#options.delivery);
+    this.#take({ kind: 'runtime_changed', atMs: this.#nowMs(), runtime });
+    this.#options.onRuntimeChange?.(start);
+    this.#options.onChange();
+  }
+
   #attempt({ event, number, redelivered, timeoutMs }: LaneEffect & { kind: 'attempt' }): void {
-    const key = idempotencyKey(event.id, this.adapter.id);
-    this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs });
+    const key = idempotencyKey(event.id, this.#options.adapter.id);
+    const version = this.#versions.begin(event);
+    this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, version);
   }
 
   #tellHeld({ event, counts, heldBy }: LaneEffect & { kind: 'tell_held' }): void {
-    const { id: adapter } = this.adapter;
+    const { id: adapter } = this.#options.adapter;
     const atMs = this.#options.clock.wallMs();
     this.#options.onHeld({ adapter, seq: event.seq, eventId: event.id, heldBy, atMs, ...counts });
   }
 
-  async #fetch(effect: FetchEffect): Promise<void> {
-    const { afterSeq, overflowOf, limit, limitBytes } = effect;
-    const request = { adapter: this.adapter.id, afterSeq, limit, limitBytes, ...overflowOf };
-    const page = await this.#options.journal.fetchOpen(request).catch(unlessJournalEnded);
-    if (page === undefined) return;
-    const nowMs = this.#options.clock.wallMs();
-    const deliveries = page.deliveries.map((delivery) => ({ delivery, delayMs: delivery.notBeforeMs - nowMs }));
-    const { scannedToSeq } = page;
-    this.#take({ kind: 'fetched', atMs: this.#nowMs(), fetch: effect, deliveries, scannedToSeq });
+  async #fetch(fetch: FetchEffect): Promise<void> {
+    const page = await this.#journal.fetch(fetch);
+    if (page !== undefined) this.#take({ kind: 'fetched', atMs: this.#nowMs(), fetch, ...page });
+  }
+
+  #lookUp(lookUp: LookUpEffect): void {
+    const take = (delivery: OpenDelivery | undefined) =>
+      this.#take({ kind: 'looked_up', atMs: this.#nowMs(), lookUp, delivery });
+    void this.#journal.lookUp(lookUp.seq).then(take, (error) => this.#discards.fail(error));
   }
 
   #keepBreaker(): void {
     const { report } = this.#breaker;
-    const { condition: state, sinceMs, cause } = report;
     this.#options.onBreakerChange?.(report);
-    this.#options.journal.saveBreaker({ adapter: this.adapter.id, state, sinceMs, cause });
-  }
-
-  #condition(): Pick<LaneHealth, 'state' | 'reason'> {
-    const { pause, draining } = this.#state;
-    if (this.#start === undefined) return { state: 'starting', reason: '' };
-    if (this.#start.kind !== 'ready') return { state: this.#start.kind, reason: this.#start.reason };
-    if (draining) return { state: 'draining', reason: '' };
-    switch (pause?.kind) {
-      case undefined:
-        return { state: 'ready', reason: '' };
-      case 'operator':
-        return { state: 'paused', reason: pause.reason };
-      case 'misconfigured':
-        return {
-          state: 'paused',
-          reason: `${pause.failure.code}: ${pause.failure.message}; mend the adapter's configuration and restart the hub`,
-        };
-      default:
-        return pause satisfies never;
-    }
+    this.#journal.saveBreaker(report);
   }
 
   #isIdle(): boolean {
@@ -272,9 +297,4 @@ export class Lane {
   #nowMs(): number {
     return this.#options.clock.monotonicMs();
   }
-}
-
-/** A journal that failed or was closed has told the hub so; the lane has nothing to add. */
-function unlessJournalEnded(error: unknown): undefined {
-  if (!(error instanceof JournalError)) throw error;
 }

@@ -19,7 +19,13 @@ function createLanes(runtimes: Readonly<Record<string, ScriptedRuntime>>) {
         adapter: { id, package: `@hms-sync/adapter-${id}`, version: '1.0.0' },
         runtime,
         delivery: {},
-        rules: { retry: DEFAULT_RETRY, maxCrashes: 3, window: DEFAULT_WINDOW, recoveredToSeq: 0 },
+        rules: {
+          retry: DEFAULT_RETRY,
+          maxCrashes: 3,
+          onDeadLetter: 'continue',
+          window: DEFAULT_WINDOW,
+          recoveredToSeq: 0,
+        },
         breakerPolicy: DEFAULT_BREAKER,
         journal: {
           fetchOpen: async () => ({ deliveries: [], scannedToSeq: 0 }),
@@ -60,13 +66,13 @@ it('lets an adapter that hangs while it starts harm no other', async () => {
   await new Promise(setImmediate);
   lanes.accepted([eventFor('billing', 'records')]);
   expect(runtimes.records.ids).toEqual(['event-1']);
-  expect(lanes.heldBy('billing', 1)).toBe('not_ready');
-  expect(lanes.heldBy('records', 1)).toBeUndefined();
+  expect(lanes.heldBy('billing', { seq: 1, key: '' })).toBe('not_ready');
+  expect(lanes.heldBy('records', { seq: 1, key: '' })).toBeUndefined();
   await lanes.close();
 });
 
 it('says of a delivery whose adapter was taken out of the configuration that nobody will attempt it', () => {
-  expect(createLanes({}).lanes.heldBy('billing', 1)).toBe('not_ready');
+  expect(createLanes({}).lanes.heldBy('billing', { seq: 1, key: '' })).toBe('not_ready');
 });
 
 it('passes over records of adapters that it does not have', async () => {

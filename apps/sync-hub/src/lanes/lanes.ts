@@ -1,19 +1,48 @@
-import type { RecordedDelivery } from '../core/delivery.ts';
+import type { RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
 import type { HeldBy } from '../core/lane.ts';
 import type { Lane } from './lane.ts';
 
 /** All lanes of the hub, each independent of the others. */
 export class Lanes {
-  readonly #lanes: ReadonlyMap<string, Lane>;
+  #lanes: ReadonlyMap<string, Lane> = new Map();
+  #ids: readonly string[] = [];
+  readonly #leaving = new Set<string>();
 
-  /** @param lanes in alphabetical order of their adapters' ids */
   constructor(lanes: readonly Lane[]) {
-    this.#lanes = new Map(lanes.map((lane) => [lane.adapter.id, lane]));
+    this.#replace(lanes);
   }
 
   [Symbol.iterator](): Iterator<Lane> {
     return this.#lanes.values();
+  }
+
+  /** The lane of an adapter; undefined when that is not configured. */
+  get(adapterId: string): Lane | undefined {
+    return this.#lanes.get(adapterId);
+  }
+
+  /** The adapters that take events now, in alphabetical order. */
+  get ids(): readonly string[] {
+    return this.#ids;
+  }
+
+  /** An adapter that takes events from now on. Its lane has been started. */
+  add(lane: Lane): void {
+    this.#replace([...this, lane]);
+  }
+
+  /** An adapter takes no new events from now on, or does so again. What it has goes on. */
+  setLeaving(id: string, isLeaving: boolean): void {
+    if (isLeaving) this.#leaving.add(id);
+    else this.#leaving.delete(id);
+    this.#replace([...this]);
+  }
+
+  /** Lets go of a lane; nothing is told to it any more. */
+  remove(id: string): void {
+    this.#leaving.delete(id);
+    this.#replace([...this].filter(({ adapter }) => adapter.id !== id));
   }
 
   /** Starts every lane; resolves when each adapter is ready or has failed. */
@@ -30,11 +59,16 @@ export class Lanes {
     for (const record of records) this.#lanes.get(record.adapter)?.recorded(record);
   }
 
-  /** What keeps a delivery that is not settled from being attempted; undefined when nothing does. */
-  heldBy(adapter: string, seq: number): HeldBy | undefined {
+  /** Dead letters were opened again. Those of adapters that are no longer configured are passed over. */
+  reopened(deliveries: readonly ReopenedDelivery[]): void {
+    for (const { adapter, delivery } of deliveries) this.#lanes.get(adapter)?.reopened(delivery);
+  }
+
+  /** What keeps the delivery of an event that is not settled from being attempted; undefined when nothing does. */
+  heldBy(adapter: string, event: { readonly seq: number; readonly key: string }): HeldBy | undefined {
     // Without a lane nobody will attempt it: its adapter was taken out of the configuration.
     const lane = this.#lanes.get(adapter);
-    return lane === undefined ? 'not_ready' : lane.heldBy(seq);
+    return lane === undefined ? 'not_ready' : lane.heldBy(event);
   }
 
   /** Begins nothing new; resolves when all that runs has ended and is recorded, or after the time. */
@@ -44,5 +78,12 @@ export class Lanes {
 
   async close(): Promise<void> {
     await Promise.all([...this].map((lane) => lane.close()));
+  }
+
+  /** As a whole: who goes through the lanes meanwhile sees all of one state. */
+  #replace(lanes: readonly Lane[]): void {
+    const sorted = lanes.toSorted((a, b) => (a.adapter.id < b.adapter.id ? -1 : 1));
+    this.#lanes = new Map(sorted.map((lane) => [lane.adapter.id, lane]));
+    this.#ids = [...this.#lanes.keys()].filter((id) => !this.#leaving.has(id));
   }
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { failure, openDelivery } from '../../sim/scripted-lane.ts';
 import type { Outcome } from '../core/outcome.ts';
-import type { DeliveryAttempt } from '../runtimes/runtime.ts';
+import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
 import { LiveAttempts } from './live-attempts.ts';
 
 const delivered: Outcome = { kind: 'delivered', receipt: '' };
@@ -14,13 +14,13 @@ function createAttempts() {
   const answer = Promise.withResolvers<Outcome>();
   const ended = Promise.withResolvers<Outcome>();
   const judged = Promise.withResolvers<void>();
-  const attempts = new LiveAttempts({
-    runtime: {
-      deliver(_attempt, signal) {
-        signal.addEventListener('abort', () => log.push('aborted'));
-        return answer.promise;
-      },
+  const runtime: Pick<Runtime, 'deliver'> = {
+    deliver(_attempt, signal) {
+      signal.addEventListener('abort', () => log.push('aborted'));
+      return answer.promise;
     },
+  };
+  const attempts = new LiveAttempts({
     breaker: {
       async run(run) {
         const outcome = await run();
@@ -34,20 +34,27 @@ function createAttempts() {
       ended.resolve(outcome);
     },
   });
-  return { attempts, log, answer, ended: ended.promise, judged: judged.promise };
+  return {
+    begin: () => attempts.begin(attempt, runtime),
+    attempts,
+    log,
+    answer,
+    ended: ended.promise,
+    judged: judged.promise,
+  };
 }
 
 it('lets the breaker see an outcome before the lane does', async () => {
-  const { attempts, log, answer, ended } = createAttempts();
-  attempts.begin(attempt);
+  const { begin, log, answer, ended } = createAttempts();
+  begin();
   answer.resolve(delivered);
   await ended;
   expect(log).toEqual(['breaker: delivered', 'end of 7: delivered']);
 });
 
 it('tells the breaker of a deadline at once, and the lane of the end when adapter code has returned', async () => {
-  const { attempts, log, answer, ended, judged } = createAttempts();
-  attempts.begin(attempt);
+  const { begin, attempts, log, answer, ended, judged } = createAttempts();
+  begin();
   attempts.expire(7);
   await judged;
   expect(log).toEqual(['aborted', 'breaker: timed_out']);
@@ -57,8 +64,8 @@ it('tells the breaker of a deadline at once, and the lane of the end when adapte
 });
 
 it('forgets an attempt that ended', async () => {
-  const { attempts, log, answer, ended } = createAttempts();
-  attempts.begin(attempt);
+  const { begin, attempts, log, answer, ended } = createAttempts();
+  begin();
   answer.resolve(delivered);
   await ended;
   attempts.abandon();
@@ -67,8 +74,8 @@ it('forgets an attempt that ended', async () => {
 });
 
 it('asks all that runs to end when it is abandoned, and takes what that comes to for no outcome', async () => {
-  const { attempts, log, answer, judged } = createAttempts();
-  attempts.begin(attempt);
+  const { begin, attempts, log, answer, judged } = createAttempts();
+  begin();
   attempts.abandon();
   expect(log).toEqual(['aborted']);
   answer.resolve({ kind: 'retryable', failure });

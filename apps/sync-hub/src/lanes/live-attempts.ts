@@ -3,7 +3,6 @@ import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
 import type { Breaker } from './breaker.ts';
 
 export interface LiveAttemptsOptions {
-  readonly runtime: Pick<Runtime, 'deliver'>;
   readonly breaker: Pick<Breaker, 'run'>;
   /** Adapter code returned, and the breaker has seen what the attempt came to. */
   readonly onEnd: (seq: number, outcome: Outcome) => void;
@@ -29,11 +28,12 @@ export class LiveAttempts {
     this.#options = options;
   }
 
-  begin(attempt: DeliveryAttempt): void {
+  /** @param runtime whose adapter code makes it */
+  begin(attempt: DeliveryAttempt, runtime: Pick<Runtime, 'deliver'>): void {
     const live = { abort: new AbortController(), expired: Promise.withResolvers<Outcome>() };
     this.#bySeq.set(attempt.event.seq, live);
     // It rejects by a fault of the hub alone, which is to end the process.
-    void this.#run(attempt, live);
+    void this.#run(attempt, runtime, live);
   }
 
   /** The deadline passed: the breaker hears of it now; adapter code is asked to end and is waited for still. */
@@ -49,8 +49,12 @@ export class LiveAttempts {
     for (const { abort } of this.#bySeq.values()) abort.abort();
   }
 
-  async #run(attempt: DeliveryAttempt, { abort, expired }: LiveAttempt): Promise<void> {
-    const { runtime, breaker, onEnd } = this.#options;
+  async #run(
+    attempt: DeliveryAttempt,
+    runtime: Pick<Runtime, 'deliver'>,
+    { abort, expired }: LiveAttempt,
+  ): Promise<void> {
+    const { breaker, onEnd } = this.#options;
     const returned = Promise.withResolvers<Outcome>();
     await breaker.run(() => {
       returned.resolve(runtime.deliver(attempt, abort.signal));

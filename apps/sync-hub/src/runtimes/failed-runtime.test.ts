@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { FailedRuntime } from './failed-runtime.ts';
 
 it('says why it cannot start, delivers nothing, and closes as often as it is asked', async () => {
-  const runtime = new FailedRuntime({ kind: 'incompatible', reason: 'it speaks protocol 2' });
+  const runtime = new FailedRuntime('process', { kind: 'incompatible', reason: 'it speaks protocol 2' });
   expect(await runtime.start()).toEqual({ kind: 'incompatible', reason: 'it speaks protocol 2' });
   expect(await runtime.deliver()).toMatchObject({ kind: 'crashed', failure: { code: 'NOT_STARTED' } });
   await runtime.close();

@@ -1,12 +1,13 @@
 import type { Outcome } from '../core/outcome.ts';
-import type { Runtime, RuntimeStart } from './runtime.ts';
+import type { CheckResult, Runtime, RuntimeStart } from './runtime.ts';
 
 /** Stands where an adapter could not even be found, so that its lane exists, keeps its queue and says why. */
 export class FailedRuntime implements Runtime {
-  readonly kind = 'inline';
+  readonly kind: Runtime['kind'];
   readonly #start: RuntimeStart;
 
-  constructor(start: RuntimeStart & { kind: 'failed' | 'incompatible' }) {
+  constructor(kind: Runtime['kind'], start: RuntimeStart & { kind: 'failed' | 'incompatible' }) {
+    this.kind = kind;
     this.#start = start;
   }
 
@@ -14,8 +15,12 @@ export class FailedRuntime implements Runtime {
     return this.#start;
   }
 
+  async check(): Promise<readonly CheckResult[]> {
+    return [];
+  }
+
   async deliver(): Promise<Outcome> {
-    return { kind: 'crashed', failure: { code: 'NOT_STARTED', message: 'the adapter does not run' } };
+    return { kind: 'crashed', failure: { code: 'NOT_STARTED', message: 'the adapter does not run' }, suspects: 1 };
   }
 
   async close(): Promise<void> {}

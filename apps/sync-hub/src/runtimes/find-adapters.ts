@@ -5,13 +5,16 @@ export interface NamedAdapter {
   readonly package: string;
   /** Undefined: the id of its manifest. */
   readonly id: string | undefined;
+  /** A remote one has no package here, and an id. */
+  readonly runtime?: 'process' | 'inline' | 'remote';
 }
 
 /** A named adapter as it was found: its manifest, or why there is none. */
 export interface FoundAdapter<Named extends NamedAdapter> {
   readonly id: string;
   readonly named: Named;
-  readonly manifest: Manifest | ManifestError;
+  /** Undefined: it runs elsewhere. */
+  readonly manifest: Manifest | ManifestError | undefined;
 }
 
 /**
@@ -39,6 +42,7 @@ export async function findAdapters<Named extends NamedAdapter>(
 }
 
 async function findAdapter<Named extends NamedAdapter>(named: Named, folder: string): Promise<FoundAdapter<Named>> {
+  if (named.runtime === 'remote') return { id: named.id ?? '', named, manifest: undefined };
   try {
     const manifest = await readManifest(named.package, folder);
     const id = named.id ?? manifest.id;

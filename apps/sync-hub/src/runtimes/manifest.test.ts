@@ -19,6 +19,20 @@ describe('a manifest', () => {
       version: '1.2.3',
       folder,
       entry: '.',
+      memoryMb: 512,
+      permissions: undefined,
+    });
+  });
+
+  it('may bound its memory and declare what its process may do', async () => {
+    const packages = await useAdapterPackages();
+    const declared = { limits: { memoryMb: 256 }, permissions: { fsRead: ['./certificates'], worker: true } };
+    await packages.add('adapter-lab', {
+      packageJson: { hmsSync: { manifest: 1, id: 'lab', protocols: [1], ...declared } },
+    });
+    expect(await readManifest('adapter-lab', packages.folder)).toMatchObject({
+      memoryMb: 256,
+      permissions: { fsRead: ['./certificates'], fsWrite: [], childProcess: false, worker: true, addons: false },
     });
   });
 
@@ -85,6 +99,8 @@ describe('a package that is no adapter for this hub', () => {
     [{ hmsSync: { manifest: 1, id: 'lab' } }, /: hmsSync\.protocols /],
     [{ hmsSync: { manifest: 1, id: 'lab', protocols: [1], entry: 'dist/index.js' } }, /: hmsSync\.entry must be "\."/],
     [{ hmsSync: { manifest: 1, id: 'lab', protocols: [1], entry: '../other' } }, /: hmsSync\.entry must be/],
+    [{ hmsSync: { manifest: 1, id: 'lab', protocols: [1], limits: { memoryMb: 1 } } }, /: hmsSync\.limits\.memoryMb /],
+    [{ hmsSync: { manifest: 1, id: 'lab', protocols: [1], permissions: { fsreed: [] } } }, /: hmsSync\.permissions /],
     [{ version: undefined }, /: version /],
     [
       { hmsSync: { manifest: 2, id: 'lab', protocols: [1] } },

@@ -5,9 +5,19 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 
-/** The manifest versions and the adapter protocols that this hub understands. */
+/** The manifest version that this hub understands. */
 const MANIFEST_VERSION = 1;
-const PROTOCOLS: readonly number[] = [1];
+/** The majors of hms.adapter that this hub speaks. */
+export const SPOKEN_PROTOCOLS: readonly number[] = [1];
+
+/**
+ * A process of its own with an SDK and an HTTP client takes 100 MB; the rest is room for 1,024 events in flight of a
+ * quarter of a megabyte each.
+ */
+const DEFAULT_MEMORY_MB = 512;
+/** Less than this no Node process with an adapter in it can start. */
+const MIN_MEMORY_MB = 128;
+const MAX_MEMORY_MB = 65_536;
 
 /** What an adapter's package.json says of it, read without running its code. */
 export interface Manifest {
@@ -19,6 +29,23 @@ export interface Manifest {
   readonly folder: string;
   /** The package export that is the adapter's definition: "." or a subpath such as "./adapter". */
   readonly entry: string;
+  /** What the resident memory of its process may come to. */
+  readonly memoryMb: number;
+  /** What its process may do beside computing and the network. Undefined: what the hub's user may. */
+  readonly permissions: Permissions | undefined;
+}
+
+/**
+ * What Node's permission model lets a process do. A seat belt against mistakes and no sandbox: Node says so itself, and
+ * the network is not restricted.
+ */
+export interface Permissions {
+  /** Folders and files beside its packages, absolute or from the package's folder. */
+  readonly fsRead: readonly string[];
+  readonly fsWrite: readonly string[];
+  readonly childProcess: boolean;
+  readonly worker: boolean;
+  readonly addons: boolean;
 }
 
 /** Why a package cannot be used as an adapter. The message says where and what to do. */
@@ -38,6 +65,15 @@ export class ManifestError extends Error {
 
 const adapterId = z.string().regex(ADAPTER_ID, ADAPTER_ID_RULE);
 
+// Strict: a permission that is misspelt would else be missing where it is needed.
+const permissions = z.strictObject({
+  fsRead: z.array(z.string().min(1)).default([]),
+  fsWrite: z.array(z.string().min(1)).default([]),
+  childProcess: z.boolean().default(false),
+  worker: z.boolean().default(false),
+  addons: z.boolean().default(false),
+});
+
 const packageJson = z.object({
   name: z.string(),
   version: z.string(),
@@ -50,6 +86,10 @@ const packageJson = z.object({
         .regex(/^\.($|\/)/, 'must be "." or begin with "./"')
         .default('.'),
       protocols: z.array(z.number().int()).min(1),
+      limits: z
+        .object({ memoryMb: z.int().min(MIN_MEMORY_MB).max(MAX_MEMORY_MB).default(DEFAULT_MEMORY_MB) })
+        .prefault({}),
+      permissions: permissions.optional(),
     },
     { error: 'is missing: this package is no HMS-Sync adapter' },
   ),
@@ -73,6 +113,11 @@ export async function readManifest(packageName: string, folder: string): Promise
       `the package ${packageName} is not in node_modules of ${folder} or above; install it there: npm install ${packageName}`,
     );
   }
+  return readManifestFile(path);
+}
+
+/** Reads the manifest in a package.json. @throws {ManifestError} */
+export async function readManifestFile(path: string): Promise<Manifest> {
   const content = await readJson(path);
   const id = idOnly.safeParse(content).data?.hmsSync.id;
   const parsed = packageJson.safeParse(content);
@@ -88,14 +133,22 @@ export async function readManifest(packageName: string, folder: string): Promise
       id,
     );
   }
-  if (!hmsSync.protocols.some((protocol) => PROTOCOLS.includes(protocol))) {
+  if (!hmsSync.protocols.some((protocol) => SPOKEN_PROTOCOLS.includes(protocol))) {
     throw new ManifestError(
       'NO_COMMON_PROTOCOL',
-      `${name}@${version} speaks adapter protocol ${hmsSync.protocols.join(', ')}, this hub ${PROTOCOLS.join(', ')}; install a version of ${name} that speaks one of the hub's`,
+      `${name}@${version} speaks adapter protocol ${hmsSync.protocols.join(', ')}, this hub ${SPOKEN_PROTOCOLS.join(', ')}; install a version of ${name} that speaks one of the hub's`,
       id,
     );
   }
-  return { id: hmsSync.id, package: name, version, folder: dirname(path), entry: hmsSync.entry };
+  return {
+    id: hmsSync.id,
+    package: name,
+    version,
+    folder: dirname(path),
+    entry: hmsSync.entry,
+    memoryMb: hmsSync.limits.memoryMb,
+    permissions: hmsSync.permissions,
+  };
 }
 
 function locate(packageName: string, base: string | URL): string | undefined {

@@ -2,7 +2,7 @@ import type { AcceptedEvent } from '../core/event.ts';
 import type { Outcome } from '../core/outcome.ts';
 
 /**
- * How adapter code runs: the port that the inline runtime fills, and that those in processes of their own will.
+ * How adapter code runs: the port that the inline runtime fills, and those in a process of its own or elsewhere.
  *
  * What every implementation keeps: no method rejects or throws, whatever the adapter does; `deliver` settles exactly
  * once, when adapter code no longer has the event.
@@ -10,8 +10,17 @@ import type { Outcome } from '../core/outcome.ts';
 export interface Runtime {
   readonly kind: 'inline' | 'process' | 'remote';
 
-  /** Loads the adapter, configures it and opens its connection. Called once. */
-  start(): Promise<RuntimeStart>;
+  /**
+   * Loads the adapter, configures it and opens its connection. Called once.
+   *
+   * @param onChange told of whatever becomes of it afterwards: that it ended and is started again, that it is ready
+   *   again. When it ended, this is told before the outcomes of the attempts that it had.
+   */
+  start(onChange?: (start: RuntimeStart) => void): Promise<RuntimeStart>;
+
+  /** What the adapter says of its external system, once it is ready: can it be reached, is the credential taken? Empty
+   * when it does not look. Changes nothing there. */
+  check(): Promise<readonly CheckResult[]>;
 
   /** Makes one attempt. An aborted signal asks it to end soon; its outcome then no longer matters. */
   deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome>;
@@ -31,14 +40,28 @@ export interface DeliveryAttempt {
   readonly timeoutMs: number;
 }
 
+/** One thing that an adapter looked at. */
+export interface CheckResult {
+  /** `reach`, `credentials`. */
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was seen and, if it did not go well, what to do; at most 1,024 characters, no secret. */
+  readonly message: string;
+}
+
+/** An adapter that takes deliveries, and how it wants them. */
+export interface ReadyRuntime {
+  readonly kind: 'ready';
+  readonly accepts: ReadonlySet<string> | 'all';
+  readonly concurrency: number;
+  readonly attemptTimeoutMs: number;
+}
+
 /** What became of starting an adapter. */
 export type RuntimeStart =
-  | {
-      readonly kind: 'ready';
-      readonly accepts: ReadonlySet<string> | 'all';
-      readonly concurrency: number;
-      readonly attemptTimeoutMs: number;
-    }
+  | ReadyRuntime
+  /** It ran and ended, and is started again at the time that the reason names. */
+  | { readonly kind: 'starting'; readonly reason: string }
   /** It cannot run. The reason says what is wrong, where, and what to do; it holds no secret. */
   | { readonly kind: 'failed'; readonly reason: string }
   /** It speaks no protocol version that the hub speaks. The reason says which would do. */

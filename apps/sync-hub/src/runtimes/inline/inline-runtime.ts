@@ -12,7 +12,7 @@ import {
 } from '@hms-sync/adapter-sdk/host';
 import type { Outcome } from '../../core/outcome.ts';
 import type { Manifest } from '../manifest.ts';
-import type { DeliveryAttempt, Runtime, RuntimeStart } from '../runtime.ts';
+import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtime.ts';
 import { loadDefinition } from './load-definition.ts';
 
 /** An adapter that hangs at import would else never be told to have failed. */
@@ -74,10 +74,14 @@ export class InlineRuntime implements Runtime {
     }
   }
 
+  async check(): Promise<readonly CheckResult[]> {
+    return this.#host?.check() ?? [];
+  }
+
   async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
     const { event, idempotencyKey, number, redelivered, timeoutMs } = attempt;
     if (this.#host === undefined)
-      return { kind: 'crashed', failure: { code: 'NOT_STARTED', message: 'the adapter does not run' } };
+      return { kind: 'crashed', failure: { code: 'NOT_STARTED', message: 'the adapter does not run' }, suspects: 1 };
     const outcome = await this.#host.deliver(
       {
         event: {

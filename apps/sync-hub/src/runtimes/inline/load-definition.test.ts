@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type PackageContent, useAdapterPackages } from '../adapter-packages.suite.ts';
-import { conditionsIn, loadDefinition } from './load-definition.ts';
+import { readManifest } from '../manifest.ts';
+import { loadDefinition } from './load-definition.ts';
 
 /** An adapter that takes this type of event alone, so that a test sees which file was loaded. */
 const adapter = (type: string) =>
@@ -10,7 +11,7 @@ export default defineAdapter({ accepts: ['${type}'], push: () => {} });`;
 async function load(content: PackageContent, entry = '.') {
   const packages = await useAdapterPackages();
   const folder = await packages.add('adapter-lab', content);
-  return loadDefinition({ id: 'lab', package: 'adapter-lab', version: '1.2.3', folder, entry });
+  return loadDefinition({ ...(await readManifest('adapter-lab', packages.folder)), folder, entry });
 }
 
 describe('the entry', () => {
@@ -61,19 +62,4 @@ describe('the entry', () => {
       /^the default export of adapter-lab \(\.\/index\.js\) is not made by defineAdapter$/,
     );
   });
-});
-
-it.each([
-  [
-    ['--conditions=a', '--conditions=b'],
-    ['a', 'b'],
-  ],
-  [
-    ['-C', 'a', '--conditions', 'b', '--inspect'],
-    ['a', 'b'],
-  ],
-  [['--conditions'], []],
-  [['', '--max-old-space-size=64'], []],
-])('reads the conditions among Node flags: %j', (flags, conditions) => {
-  expect(conditionsIn(flags)).toEqual(conditions);
 });

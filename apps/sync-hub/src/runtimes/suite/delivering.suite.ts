@@ -108,11 +108,13 @@ export function deliveringSuite(createRuntime: CreateRuntime): void {
   it('settles when adapter code does, not when it is asked to end', async () => {
     const { deliver } = await openReady(
       adapter(
-        "push: (e, { signal }) => new Promise((done) => signal.addEventListener('abort', () => setImmediate(done, 'ended')))",
+        "push: (e, { signal }) => e.key === '' ? 'here' : new Promise((done) => signal.addEventListener('abort', () => setImmediate(done, 'ended')))",
       ),
     );
     const abort = new AbortController();
     const delivering = deliver({}, abort.signal);
+    // Sent after it and answered at once: by then the adapter has both.
+    await deliver({ event: { ...attemptOf().event, key: '' } });
     abort.abort();
     expect(await delivering).toEqual({ kind: 'delivered', receipt: 'ended' });
   });

@@ -14,16 +14,20 @@ export interface RuntimeNeeds {
 
 export type CreateRuntime = (needs: RuntimeNeeds) => Runtime;
 
-type OpenOptions = { readonly config?: unknown } & Pick<PackageContent, 'packageJson'>;
+type OpenOptions = { readonly config?: unknown; readonly loadTimeoutMs?: number } & Pick<PackageContent, 'packageJson'>;
+
+/** Importing an honest adapter takes a tenth of a second, and on a machine under load many times that. */
+const LOAD_TIMEOUT_MS = 10_000;
 
 /** Opens runtimes of adapters whose modules are given as text, each in a package that lasts as long as the test. */
 export function createOpener(createRuntime: CreateRuntime) {
   /** A runtime of a package with this module; it has not started. */
-  async function open(module: string, { config = {}, packageJson }: OpenOptions = {}): Promise<Runtime> {
+  async function open(module: string, options: OpenOptions = {}): Promise<Runtime> {
+    const { config = {}, loadTimeoutMs = LOAD_TIMEOUT_MS, packageJson } = options;
     const packages = await useAdapterPackages();
     await packages.add('adapter-lab', { files: { 'index.js': module }, ...(packageJson && { packageJson }) });
     const manifest = await readManifest('adapter-lab', packages.folder);
-    return createRuntime({ manifest, config, loadTimeoutMs: 300 });
+    return createRuntime({ manifest, config, loadTimeoutMs });
   }
 
   /** A runtime that has started, and is closed with the test. */

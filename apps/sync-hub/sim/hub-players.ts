@@ -1,0 +1,67 @@
+import { availableParallelism } from 'node:os';
+import { parentPort, Worker } from 'node:worker_threads';
+import { type Played, playUntilViolation, type Violation } from './play.ts';
+
+interface Part {
+  readonly firstSeed: number;
+  readonly schedules: number;
+}
+
+/** So many at a time that asking for the next part costs nothing, and so few that all cores end together. */
+const PART_SCHEDULES = 100;
+
+/**
+ * Plays schedules on every core, each in a thread of its own, for a schedule replaces the global timers of the thread
+ * that plays it. What comes out is the same as with one: the lowest seed that breaks a promise is told.
+ */
+export async function playOnEveryCore(firstSeed: number, schedules: number): Promise<Played> {
+  const parts = partsOf(firstSeed, schedules);
+  const players = Math.min(availableParallelism(), parts.length);
+  if (players < 2) return playUntilViolation(firstSeed, schedules);
+  let violation: Violation | undefined;
+  let steps = 0;
+  const play = async () => {
+    const player = new Player();
+    // In their order: when one breaks a promise, only those that are being played may still do so with a lower seed.
+    for (let part = parts.shift(); part !== undefined && violation === undefined; part = parts.shift()) {
+      const played = await player.play(part);
+      steps += played.steps;
+      violation = lower(violation, played.violation);
+    }
+    await player.end();
+  };
+  await Promise.all(Array.from({ length: players }, play));
+  return { violation, steps };
+}
+
+class Player {
+  readonly #worker = new Worker(new URL(import.meta.url));
+
+  play(part: Part): Promise<Played> {
+    const { promise, resolve, reject } = Promise.withResolvers<Played>();
+    this.#worker.once('message', resolve).once('error', reject);
+    this.#worker.postMessage(part);
+    return promise.finally(() => this.#worker.off('error', reject));
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
+
+function partsOf(firstSeed: number, schedules: number): Part[] {
+  return Array.from({ length: Math.ceil(schedules / PART_SCHEDULES) }, (_, index) => {
+    const played = index * PART_SCHEDULES;
+    return { firstSeed: firstSeed + played, schedules: Math.min(PART_SCHEDULES, schedules - played) };
+  });
+}
+
+function lower(left: Violation | undefined, right: Violation | undefined): Violation | undefined {
+  if (left === undefined || right === undefined) return left ?? right;
+  return left.seed < right.seed ? left : right;
+}
+
+// In the thread of a player.
+parentPort?.on('message', async ({ firstSeed, schedules }: Part) => {
+  parentPort?.postMessage(await playUntilViolation(firstSeed, schedules));
+});

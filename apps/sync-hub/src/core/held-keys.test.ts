@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { HeldKeys } from './held-keys.ts';
+
+const key = 'process-7';
+
+it('holds what comes behind the first dead letter of a key, until there is none', () => {
+  const held = new HeldKeys();
+  held.add({ key, seq: 9 });
+  held.add({ key, seq: 4 });
+  held.add({ key: 'policy-1', seq: 1 });
+  expect([3, 4, 5, 10].map((seq) => held.holds({ key, seq }))).toEqual([false, false, true, true]);
+  expect(held.remove(4)).toEqual({ key, seq: 4 });
+  expect([5, 9, 10].map((seq) => held.holds({ key, seq }))).toEqual([false, false, true]);
+  held.remove(9);
+  expect(held.holds({ key, seq: 10 })).toBe(false);
+  expect(held.size).toBe(1);
+});
+
+it('does not know a dead letter that holds nothing', () => {
+  expect(new HeldKeys().remove(4)).toBeUndefined();
+});

@@ -1,0 +1,72 @@
+import type { LaneDelivery } from './lane.ts';
+import { Queue } from './queue.ts';
+
+/**
+ * While the breaker is half open, so many that were never tried go before one that failed: one of them may be what gets
+ * an answer, but those that failed in an outage must not wait until nothing new comes.
+ */
+const FRESH_PROBES_IN_A_ROW = 7;
+
+/**
+ * The deliveries that may go, and which of them goes next. Those that were never tried and those that failed before
+ * take turns, so that neither waits for ever behind the other.
+ */
+export class Ready {
+  readonly #fresh = new Queue<LaneDelivery>();
+  readonly #tried = new Queue<LaneDelivery>();
+  /** The adapter broke while it had them and others: each goes when nothing else runs. */
+  readonly #suspects = new Queue<LaneDelivery>();
+  #freshInARow = 0;
+
+  get size(): number {
+    return this.#fresh.size + this.#tried.size + this.#suspects.size;
+  }
+
+  get hasFresh(): boolean {
+    return this.#fresh.size > 0;
+  }
+
+  get hasSuspect(): boolean {
+    return this.#suspects.size > 0;
+  }
+
+  push(delivery: LaneDelivery): void {
+    if (delivery.isSuspect) this.#suspects.push(delivery);
+    else if (delivery.counts.attempts > 0) this.#tried.push(delivery);
+    else this.#fresh.push(delivery);
+  }
+
+  /** The one that goes next, suspects before the others; undefined when there is none. */
+  peek(isProbe: boolean): LaneDelivery | undefined {
+    return this.#next(isProbe).peek();
+  }
+
+  /** Takes out the one that goes next. */
+  shift(isProbe: boolean): LaneDelivery | undefined {
+    const next = this.#next(isProbe);
+    if (next === this.#fresh) this.#freshInARow += 1;
+    else if (next === this.#tried) this.#freshInARow = 0;
+    return next.shift();
+  }
+
+  /** Takes out the one that failed before and would go last of these. */
+  popTried(): LaneDelivery | undefined {
+    return this.#tried.pop();
+  }
+
+  remove(delivery: LaneDelivery): void {
+    for (const queue of [this.#fresh, this.#tried, this.#suspects]) queue.take((other) => other === delivery);
+  }
+
+  /** Takes out all that are not ready any more. */
+  clean(): void {
+    for (const queue of [this.#fresh, this.#tried, this.#suspects]) queue.take(({ state }) => state.kind !== 'ready');
+  }
+
+  #next(isProbe: boolean): Queue<LaneDelivery> {
+    if (this.#suspects.size > 0) return this.#suspects;
+    const isTriedNext = this.#freshInARow >= (isProbe ? FRESH_PROBES_IN_A_ROW : 1);
+    if (isTriedNext) return this.#tried.size > 0 ? this.#tried : this.#fresh;
+    return this.#fresh.size > 0 ? this.#fresh : this.#tried;
+  }
+}

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { retryable, ScriptedLane } from '../../sim/scripted-lane.ts';
+
+const key = 'process-7';
+const permanent = { kind: 'permanent', failure: retryable.failure } as const;
+const small = { deliveries: 2, bytes: 1_000_000, deliveriesPerKey: 2 };
+
+describe('a dead letter that is open again', () => {
+  it('is attempted in a new cycle, and says that it may have taken effect', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, permanent).reopen({ seq: 1 });
+    expect(lane.effects).toMatchObject([{ kind: 'attempt', event: { seq: 1 }, number: 1, redelivered: true }]);
+  });
+
+  it('goes before those of its key that wait, and behind the one that runs', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }, { seq: 3, key }).finish(1, permanent);
+    expect(lane.reopen({ seq: 1, key }).begun).toEqual([]);
+    expect(lane.fetches).toMatchObject([{ of: { kind: 'overflow', key, upToSeq: 3 }, afterSeq: 0, repeats: true }]);
+    const page = lane.fetches[0];
+    lane.fetched(
+      [
+        { seq: 1, key },
+        { seq: 2, key },
+        { seq: 3, key },
+      ],
+      { scannedToSeq: 3, fetch: page },
+    );
+    expect(lane.finish(2).begun).toEqual([1]);
+    expect(lane.finish(1).begun).toEqual([3]);
+  });
+
+  it('goes before one of its key that waits for its retry', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).finish(1, permanent);
+    lane.finish(2, { ...retryable, retryAfterMs: 5_000 }).reopen({ seq: 1, key });
+    const again = { seq: 2, key, delayMs: 5_000, counts: { attempts: 1, spent: 1 } };
+    expect(lane.fetched([{ seq: 1, key }, again], { scannedToSeq: 2 }).begun).toEqual([1]);
+    expect(lane.finish(1).begun).toEqual([]);
+    expect(lane.later(5_000).begun).toEqual([2]);
+  });
+
+  it('goes before one of its key that ran when it was opened, and failed', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).finish(1, permanent);
+    lane.reopen({ seq: 1, key }).fetched(
+      [
+        { seq: 1, key },
+        { seq: 2, key },
+      ],
+      { scannedToSeq: 2 },
+    );
+    expect(lane.finish(2, { ...retryable, retryAfterMs: 1 }).begun).toEqual([1]);
+    expect(lane.fetches).toMatchObject([{ of: { kind: 'overflow', upToSeq: 2 }, afterSeq: 1 }]);
+    expect(lane.fetched([{ seq: 2, key }], { scannedToSeq: 2 }).finish(1).begun).toEqual([2]);
+  });
+
+  it('waits for the code of its last attempt, which ran out of time and owns the key', () => {
+    const rules = { retry: { baseMs: 1, capMs: 1, maxAttempts: 1 } };
+    const lane = new ScriptedLane({ rules }).arrive({ seq: 1, key }, { seq: 2, key }).later(10_000).recorded(1);
+    expect(lane.reopen({ seq: 1, key }).begun).toEqual([]);
+    expect(lane.end(1).begun).toEqual([1]);
+    expect(lane.effects).toMatchObject([{ kind: 'attempt', number: 1, redelivered: true }]);
+    expect(lane.finish(1).begun).toEqual([2]);
+  });
+
+  it('comes with a later page when the window has no room, so that a million of them need none', () => {
+    const lane = new ScriptedLane({ rules: { window: small } }).arrive({ seq: 1 }, { seq: 2 }, { seq: 3 });
+    lane
+      .finish(1, permanent)
+      .fetched([{ seq: 3 }], { scannedToSeq: 3 })
+      .reopen({ seq: 1 });
+    expect([...lane.state.deliveries.keys()]).toEqual([2, 3]);
+    expect(lane.fetches).toEqual([]);
+    lane.finish(2);
+    expect(lane.fetches).toMatchObject([{ of: { kind: 'passed_over', upToSeq: 1 }, afterSeq: 0 }]);
+    expect(lane.fetched([{ seq: 1, counts: { cycle: 2 } }], { scannedToSeq: 1 }).begun).toEqual([1]);
+    expect(lane.state.pass).toBeUndefined();
+  });
+
+  it('is not left out by a page of the backlog that was read before it was open', () => {
+    const lane = new ScriptedLane({ newestSeq: 3 });
+    const { fetches } = lane;
+    lane.reopen({ seq: 2, key });
+    lane.fetched([{ seq: 1 }, { seq: 3, key }], { scannedToSeq: 3, fetch: fetches[0] });
+    expect(lane.begun).toEqual([1]);
+    expect(lane.fetches).toMatchObject([{ of: { kind: 'backlog' }, afterSeq: 1 }]);
+    lane.fetched(
+      [
+        { seq: 2, key, counts: { cycle: 2 } },
+        { seq: 3, key },
+      ],
+      { scannedToSeq: 3 },
+    );
+    expect(lane.begun).toEqual([2]);
+  });
+
+  it('is not taken for what a page says that was read before it was settled', () => {
+    const lane = new ScriptedLane({ rules: { window: small } }).arrive({ seq: 1 }, { seq: 2 }, { seq: 3 });
+    lane
+      .finish(1, permanent)
+      .fetched([{ seq: 3 }], { scannedToSeq: 3 })
+      .reopen({ seq: 1 })
+      .finish(3);
+    const { fetches } = lane;
+    // The page was read while 2 was open; 2 is delivered before the page comes.
+    lane.finish(2).fetched([{ seq: 1 }, { seq: 2 }], { scannedToSeq: 1, fetch: fetches[0] });
+    expect(lane.begun).toEqual([1]);
+  });
+});

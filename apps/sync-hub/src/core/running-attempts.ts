@@ -1,0 +1,45 @@
+import type { LaneDelivery } from './lane.ts';
+
+/** The attempts whose deadline has not passed, by the time that they were given: of one time, the first to start is the first due. */
+export class RunningAttempts {
+  readonly #byTimeout = new Map<number, Set<LaneDelivery>>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** When the first deadline passes; Infinity when nothing runs. */
+  get earliestDeadlineMs(): number {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const [first] of this.#byTimeout.values()) {
+      if (first?.state.kind === 'attempting') earliestMs = Math.min(earliestMs, first.state.deadlineAtMs);
+    }
+    return earliestMs;
+  }
+
+  add(delivery: LaneDelivery, timeoutMs: number): void {
+    const started = this.#byTimeout.get(timeoutMs);
+    if (started === undefined) this.#byTimeout.set(timeoutMs, new Set([delivery]));
+    else started.add(delivery);
+    this.#size += 1;
+  }
+
+  delete(delivery: LaneDelivery, timeoutMs: number): void {
+    const started = this.#byTimeout.get(timeoutMs);
+    if (!started?.delete(delivery)) return;
+    this.#size -= 1;
+    // Kept for the next attempt, but for times that an adapter no longer asks for.
+    if (started.size === 0 && this.#byTimeout.size > 1) this.#byTimeout.delete(timeoutMs);
+  }
+
+  /** Takes out an attempt whose deadline has passed; undefined when there is none. */
+  takeExpired(nowMs: number): LaneDelivery | undefined {
+    for (const [timeoutMs, [first]] of this.#byTimeout) {
+      if (first?.state.kind !== 'attempting' || first.state.deadlineAtMs > nowMs) continue;
+      this.delete(first, timeoutMs);
+      return first;
+    }
+    return undefined;
+  }
+}

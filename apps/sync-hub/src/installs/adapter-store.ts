@@ -1,0 +1,216 @@
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Manifest } from '../runtimes/manifest.ts';
+import { AdaptersLock, type LockedAdapter, type LockedVersion, syncFolder } from './adapters-lock.ts';
+import { digestOfFile, digestOfList, firstDifference, listFiles, syncFiles } from './file-list.ts';
+import { InstallError } from './install-error.ts';
+import type { NpmOptions } from './npm.ts';
+import { installPackage, readInstalled, TARBALL } from './package-files.ts';
+import { parsePackageSpec } from './package-spec.ts';
+import { isVersion } from './version-range.ts';
+
+/** A version that lies in the store, and what the lock is to say of it. */
+export interface StoredVersion {
+  readonly manifest: Manifest;
+  readonly locked: LockedVersion;
+}
+
+/** What loads for an adapter. */
+export interface LoadableVersion extends StoredVersion {
+  /** It is not the one that the lock names as current, and why; absent when it is. */
+  readonly insteadOf?: { readonly version: string; readonly why: string };
+}
+
+export interface InstallOptions {
+  /** The adapter's id; absent: as its manifest says. */
+  readonly id?: string | undefined;
+  /** Throws when the id may not be used; asked before anything is put in its place. */
+  readonly assertFree?: (id: string) => void;
+}
+
+/** Folders that begin so are being made, or were when the hub ended. No id does. */
+const UNFINISHED = '.new-';
+
+/**
+ * `<data>/adapters/`: each version of each adapter in a folder of its own, with its dependencies. A version counts only
+ * when `adapters.lock` names it, and loads only when every file of it is as it was installed.
+ *
+ * ```
+ * adapters.lock               what loads
+ * lab/1.0.0/                  package.json, package-lock.json, adapter.tgz, node_modules/
+ * lab/1.0.0.files             the sha512 of each of these; the lock has the sha512 of this list
+ * ```
+ */
+export class AdapterStore {
+  readonly lock: AdaptersLock;
+  readonly #folder: string;
+  readonly #npm: NpmOptions | undefined;
+
+  private constructor(folder: string, lock: AdaptersLock, npm: NpmOptions | undefined) {
+    this.#folder = folder;
+    this.lock = lock;
+    this.#npm = npm;
+  }
+
+  /**
+   * @param folder `<data>/adapters`; made when it is not there. One hub at a time: the journal beside it sees to that
+   * @throws {InstallError} LOCK_FAILED
+   */
+  static async open(folder: string, npm?: NpmOptions): Promise<AdapterStore> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const left = (await readdir(folder)).filter((name) => name.startsWith(UNFINISHED));
+    await Promise.all(left.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+    return new AdapterStore(folder, await AdaptersLock.read(join(folder, 'adapters.lock')), npm);
+  }
+
+  /**
+   * The store as it is, for whoever only looks: a hub may be at work in it.
+   *
+   * @throws {InstallError} LOCK_FAILED
+   */
+  static async read(folder: string): Promise<AdapterStore> {
+    return new AdapterStore(folder, await AdaptersLock.read(join(folder, 'adapters.lock')), undefined);
+  }
+
+  /**
+   * Installs a version beside those that are there. The lock does not name it yet.
+   *
+   * @param text `<package>@<range>`, or the absolute path of a tarball or a folder
+   * @throws {InstallError}
+   */
+  async install(text: string, { id, assertFree }: InstallOptions = {}): Promise<StoredVersion> {
+    const spec = await parsePackageSpec(text);
+    const fresh = await mkdtemp(join(this.#folder, UNFINISHED));
+    try {
+      const { id: ownId, package: name, version } = await installPackage(spec, fresh, this.#npm);
+      if (!isVersion(version)) throw new InstallError('NOT_AN_ADAPTER', `${name} has no version that npm knows`);
+      const adapter = id ?? ownId;
+      assertFree?.(adapter);
+      this.#assertOwned(adapter, name);
+      const integrity = await digestOfFile(join(fresh, TARBALL));
+      const known = this.#known(adapter, version);
+      if (known !== undefined && known.integrity !== integrity) {
+        throw new InstallError(
+          'TAKEN',
+          `${name}@${version} is installed as "${adapter}" with other bytes; publish what was changed as a new version`,
+        );
+      }
+      // The same bytes again: what is there may be running.
+      if (known !== undefined && (await this.#fault(adapter, known)) === undefined) return this.#stored(adapter, known);
+      const files = await listFiles(fresh);
+      const tree = digestOfList(files);
+      await syncFiles(fresh);
+      await this.#putInPlace(fresh, { adapter, version, files });
+      return this.#stored(adapter, { version, integrity, tree, from: text, installedAt: new Date().toISOString() });
+    } finally {
+      await rm(fresh, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * What loads for an adapter that the lock names: its current version, or the one before when the current one is not as
+   * it was installed.
+   *
+   * @throws {InstallError} CHANGED when neither is
+   */
+  async load(id: string, { current, previous }: LockedAdapter): Promise<LoadableVersion> {
+    const why = await this.#fault(id, current);
+    if (why === undefined) return this.#stored(id, current);
+    if (previous !== undefined && (await this.#fault(id, previous)) === undefined) {
+      return { ...(await this.#stored(id, previous)), insteadOf: { version: current.version, why } };
+    }
+    throw changed(id, current, why);
+  }
+
+  /** One version as the lock names it. @throws {InstallError} CHANGED */
+  async loadVersion(id: string, locked: LockedVersion): Promise<StoredVersion> {
+    const why = await this.#fault(id, locked);
+    if (why !== undefined) throw changed(id, locked, why);
+    return this.#stored(id, locked);
+  }
+
+  /** Why a version is not as it was installed; undefined when it is. For before each start of it. */
+  async fault(id: string, locked: LockedVersion): Promise<string | undefined> {
+    const why = await this.#fault(id, locked);
+    return why === undefined ? undefined : changed(id, locked, why).message;
+  }
+
+  /** Removes the versions of an adapter that the lock does not name. */
+  async prune(id: string): Promise<void> {
+    const { current, previous } = this.lock.get(id) ?? {};
+    const kept = [current, previous].flatMap((locked) => (locked === undefined ? [] : [locked.version]));
+    const folder = join(this.#folder, id);
+    const names = await readdir(folder).catch(() => []);
+    const left = names.filter((name) => !kept.includes(name) && !kept.includes(name.replace(/\.files$/, '')));
+    await Promise.all(left.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+    if (kept.length === 0) await rm(folder, { recursive: true, force: true });
+  }
+
+  #assertOwned(id: string, packageName: string): void {
+    const taken = this.lock.get(id)?.package;
+    if (taken === undefined || taken === packageName) return;
+    throw new InstallError(
+      'TAKEN',
+      `the id "${id}" belongs to ${taken}; remove that adapter first, or give ${packageName} another id`,
+    );
+  }
+
+  #known(id: string, version: string): LockedVersion | undefined {
+    const { current, previous } = this.lock.get(id) ?? {};
+    return [current, previous].find((locked) => locked?.version === version);
+  }
+
+  /** The folder comes first: a list without one names nothing. */
+  async #putInPlace(
+    fresh: string,
+    { adapter, version, files }: { adapter: string; version: string; files: string },
+  ): Promise<void> {
+    const place = this.#place(adapter, version);
+    await mkdir(join(this.#folder, adapter), { recursive: true, mode: 0o700 });
+    await rm(place, { recursive: true, force: true });
+    await rename(fresh, place);
+    const list = await open(`${place}.files`, 'w', 0o600);
+    try {
+      await writeFile(list, files);
+      await list.sync();
+    } finally {
+      await list.close();
+    }
+    await syncFolder(join(this.#folder, adapter));
+    await syncFolder(this.#folder);
+  }
+
+  async #fault(id: string, { version, integrity, tree }: LockedVersion): Promise<string | undefined> {
+    const place = this.#place(id, version);
+    try {
+      const installed = await readFile(`${place}.files`, 'utf8');
+      if (digestOfList(installed) !== tree) return `${place}.files was changed`;
+      const difference = firstDifference(installed, await listFiles(place));
+      if (difference !== undefined) return `${place}/${difference}`;
+      // The lock itself may be the one that was changed.
+      return (await digestOfFile(join(place, TARBALL))) === integrity
+        ? undefined
+        : `${place}/${TARBALL} is another one`;
+    } catch (error) {
+      const { code, path = place } = error as NodeJS.ErrnoException;
+      if (code === undefined) throw error;
+      return `${path} cannot be read (${code})`;
+    }
+  }
+
+  async #stored(id: string, locked: LockedVersion): Promise<StoredVersion> {
+    const manifest = await readInstalled(this.#place(id, locked.version));
+    return { manifest: { ...manifest, id }, locked };
+  }
+
+  #place(id: string, version: string): string {
+    return join(this.#folder, id, version);
+  }
+}
+
+function changed(id: string, { version, from }: LockedVersion, why: string): InstallError {
+  return new InstallError(
+    'CHANGED',
+    `${id} ${version} is not as it was installed: ${why}; install it again: hms-sync adapter upgrade ${id} ${version} (it came from ${from})`,
+  );
+}

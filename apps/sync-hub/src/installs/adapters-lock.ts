@@ -1,0 +1,142 @@
+import { open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { ADAPTER_ID } from '../core/adapter-id.ts';
+import { InstallError } from './install-error.ts';
+
+const integrity = z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/);
+
+const lockedVersion = z.strictObject({
+  version: z.string().min(1),
+  /** Of the tarball's bytes, as npm writes it. */
+  integrity,
+  /** Of all that was installed, dependencies among it. */
+  tree: integrity,
+  /** What was asked for. */
+  from: z.string(),
+  installedAt: z.iso.datetime(),
+});
+
+const lockedAdapter = z.strictObject({
+  package: z.string().min(1),
+  current: lockedVersion,
+  /** What a rollback goes back to. */
+  previous: lockedVersion.optional(),
+  /** Of an adapter that was added while the hub ran: its part of the configuration, secrets by reference. Absent: the
+   * configuration file names the adapter. */
+  config: z.record(z.string(), z.unknown()).optional(),
+});
+
+const lockFile = z.strictObject({
+  lockVersion: z.literal(1),
+  adapters: z.record(z.string().regex(ADAPTER_ID), lockedAdapter),
+});
+
+/** One version as it was installed. */
+export type LockedVersion = Readonly<z.infer<typeof lockedVersion>>;
+
+/** An adapter of the store, and the versions of it that may load. */
+export type LockedAdapter = Readonly<z.infer<typeof lockedAdapter>>;
+
+/**
+ * `adapters.lock`: what loads, by the adapters' ids. It is replaced as a whole, so that whoever reads it, also after a
+ * crash at any instant, finds all of one state.
+ */
+export class AdaptersLock {
+  readonly #path: string;
+  #adapters: ReadonlyMap<string, LockedAdapter>;
+  #saving: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, adapters: ReadonlyMap<string, LockedAdapter>) {
+    this.#path = path;
+    this.#adapters = adapters;
+  }
+
+  /** Without a file there is nothing in it. @throws {InstallError} LOCK_FAILED */
+  static async read(path: string): Promise<AdaptersLock> {
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw unreadable(path, `cannot be read (${error.code})`);
+    });
+    if (text === undefined) return new AdaptersLock(path, new Map());
+    const parsed = lockFile.safeParse(asJson(path, text));
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      throw unreadable(path, `is wrong at ${issue?.path.join('.')}: ${issue?.message}`);
+    }
+    return new AdaptersLock(path, new Map(Object.entries(parsed.data.adapters)));
+  }
+
+  get(id: string): LockedAdapter | undefined {
+    return this.#adapters.get(id);
+  }
+
+  /** In alphabetical order of the ids. */
+  [Symbol.iterator](): Iterator<[id: string, adapter: LockedAdapter]> {
+    return [...this.#adapters].sort(([a], [b]) => (a < b ? -1 : 1))[Symbol.iterator]();
+  }
+
+  /** On disk once it resolves; undefined takes the adapter away. @throws {InstallError} LOCK_FAILED, and nothing changed */
+  async set(id: string, adapter: LockedAdapter | undefined): Promise<void> {
+    const saving = this.#saving.then(async () => {
+      const adapters = new Map(this.#adapters);
+      if (adapter === undefined) adapters.delete(id);
+      else adapters.set(id, adapter);
+      await replaceFile(this.#path, toText(adapters)).catch(unwritten(this.#path));
+      this.#adapters = adapters;
+    });
+    this.#saving = saving.catch(() => undefined);
+    await saving;
+  }
+}
+
+function toText(adapters: ReadonlyMap<string, LockedAdapter>): string {
+  const sorted = Object.fromEntries([...adapters].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return `${JSON.stringify({ lockVersion: 1, adapters: sorted }, null, 2)}\n`;
+}
+
+/** Either the old file or the new one is there, whole, whatever ends the hub meanwhile. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const fresh = `${path}.new`;
+  // A configuration stands in it, and people write secrets where they should not.
+  const file = await open(fresh, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(fresh, path);
+  await syncFolder(dirname(path));
+}
+
+/** What was renamed in a folder is on disk when the folder is. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function unwritten(path: string): (error: NodeJS.ErrnoException) => never {
+  return ({ code }) => {
+    throw new InstallError('LOCK_FAILED', `${path} cannot be written (${code}); nothing was changed`);
+  };
+}
+
+function asJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unreadable(path, 'is no JSON');
+  }
+}
+
+function unreadable(path: string, what: string): InstallError {
+  return new InstallError(
+    'LOCK_FAILED',
+    `${path} ${what}; put a copy of it back, or remove it and add the adapters again`,
+  );
+}

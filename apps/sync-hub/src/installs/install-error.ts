@@ -1,0 +1,31 @@
+/** Why something cannot be installed or loaded, in the closed vocabulary of this room. */
+export type InstallFault =
+  /** What was asked for is no package, no tarball and no folder that can be read. */
+  | 'SPEC_INVALID'
+  /** There is no such package or no such version of it, or the registry did not answer. */
+  | 'NOT_FOUND'
+  /** There is no npm, or it failed for a reason of its own. */
+  | 'NPM_FAILED'
+  /** The package is no adapter, or not one that can run here. */
+  | 'NOT_AN_ADAPTER'
+  /** Something else has that id, or that version with other bytes. */
+  | 'TAKEN'
+  /** What is on disk is not what was installed. */
+  | 'CHANGED'
+  /** The lock cannot be read or written. */
+  | 'LOCK_FAILED'
+  /** It does not start, or its configuration is wrong. */
+  | 'DOES_NOT_RUN'
+  /** It is not in a state in which that can be done. */
+  | 'NOT_NOW';
+
+/** The message says what was wrong, where and what to do. It holds no secret. */
+export class InstallError extends Error {
+  override readonly name = 'InstallError';
+  readonly code: InstallFault;
+
+  constructor(code: InstallFault, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

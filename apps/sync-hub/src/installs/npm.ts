@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { InstallError } from './install-error.ts';
+
+/** A large tree over a slow line; past that somebody waits for nothing. */
+const TIMEOUT_MS = 300_000;
+/** Of what npm says, the end is what matters. */
+const OUTPUT_MAX_CHARACTERS = 65_536;
+
+/** Set by an npm that started the hub: they would tell ours that it works for that one's package. */
+const OF_ANOTHER_NPM =
+  /^npm_(package_|lifecycle_|command$|config_(local_prefix|workspaces?|prefix|global|dry_run|json)$)/i;
+
+/** Nothing but the package itself: no install scripts, no audit, no advertisement. */
+const QUIETLY = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier', '--json', '--loglevel=error'];
+
+/** How npm is called; for tests. */
+export interface NpmOptions {
+  /** `npm` of the PATH by default. */
+  readonly command?: string;
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Runs the operator's npm, with its configuration and its cache, in a folder.
+ *
+ * @throws {InstallError} NOT_FOUND when the registry has no such package or version, NPM_FAILED otherwise
+ */
+export async function runNpm(
+  args: readonly string[],
+  folder: string,
+  { command = 'npm', timeoutMs = TIMEOUT_MS }: NpmOptions = {},
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OF_ANOTHER_NPM.test(name)));
+  const child = spawn(command, [...args, ...QUIETLY], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] = (output[name] + text).slice(-OUTPUT_MAX_CHARACTERS);
+    });
+  }
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  child.once('error', (cause) => reject(cannotStart(command, cause)));
+  child.once('close', (code, signal) => {
+    if (code === 0) resolve();
+    else if (signal === 'SIGKILL') reject(failed(`npm did not finish within ${timeoutMs / 1_000} s, or was killed`));
+    else reject(explain(output, code));
+  });
+  await promise.finally(() => clearTimeout(timer));
+}
+
+function cannotStart(command: string, cause: NodeJS.ErrnoException): InstallError {
+  if (cause.code !== 'ENOENT') return failed(`${command} could not be started: ${cause.code}`);
+  return failed(`there is no ${command} in the PATH of the hub; install Node's npm there`);
+}
+
+function explain({ stdout, stderr }: { stdout: string; stderr: string }, exitCode: number | null): InstallError {
+  const { code, summary } = saidAsJson(stdout) ?? saidAsLines(stderr);
+  const what = withoutCredentials(summary).trim().replace(/\s+/g, ' ').slice(0, 512);
+  if (code === 'E404' || code === 'ETARGET' || code === 'ENOVERSIONS') {
+    return new InstallError('NOT_FOUND', `npm found no such package or version: ${what}`);
+  }
+  return failed(`npm ended with ${code ?? exitCode}: ${what || 'it did not say why'}`);
+}
+
+interface Said {
+  readonly code: string | undefined;
+  readonly summary: string;
+}
+
+function saidAsJson(stdout: string): Said | undefined {
+  try {
+    const { error } = JSON.parse(stdout) as { error?: { code?: string; summary?: string } };
+    return error?.summary === undefined ? undefined : { code: error.code, summary: error.summary };
+  } catch {
+    // It ended before it came to that.
+    return undefined;
+  }
+}
+
+function saidAsLines(stderr: string): Said {
+  const lines = stderr.split('\n').map((line) => line.replace(/^npm (error|ERR!) ?/, ''));
+  const code = lines.find((line) => line.startsWith('code '))?.slice('code '.length);
+  return { code, summary: lines.find((line) => line !== '' && !line.startsWith('code ')) ?? '' };
+}
+
+/** A registry's address may hold a password. */
+function withoutCredentials(text: string): string {
+  return text.replace(/\/\/[^/@\s]+@/g, '//');
+}
+
+function failed(message: string): InstallError {
+  return new InstallError('NPM_FAILED', message);
+}

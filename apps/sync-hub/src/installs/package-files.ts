@@ -1,0 +1,90 @@
+import { access, copyFile, mkdir, readdir, readFile, rename, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findEntryFile } from '../runtimes/entry-file.ts';
+import { type Manifest, ManifestError, readManifestFile } from '../runtimes/manifest.ts';
+import { InstallError } from './install-error.ts';
+import { type NpmOptions, runNpm } from './npm.ts';
+import type { PackageSpec } from './package-spec.ts';
+
+/** By which people find adapters at npm; also the sign that a package means to be one. */
+const KEYWORD = 'hms-sync-adapter';
+/** The package as it came, beside what was made of it: what the lock's integrity is about. */
+export const TARBALL = 'adapter.tgz';
+
+/**
+ * Puts a package and its dependencies into an empty folder, with a lockfile of their own. No script of any of them
+ * runs.
+ *
+ * @throws {InstallError} NOT_FOUND, NPM_FAILED or NOT_AN_ADAPTER
+ */
+export async function installPackage(spec: PackageSpec, folder: string, npm?: NpmOptions): Promise<Manifest> {
+  await fetchTarball(spec, folder, npm);
+  await writeFile(join(folder, 'package.json'), `${JSON.stringify({ private: true })}\n`);
+  // Whatever the operator's npm is set to: a lockfile, no links, here and for nobody else.
+  const flags = ['--omit=dev', '--package-lock', '--no-global', '--install-strategy=hoisted', '--install-links'];
+  await runNpm(['install', `./${TARBALL}`, ...flags], folder, npm);
+  const manifest = await readInstalled(folder);
+  await assertRunnable(manifest);
+  return manifest;
+}
+
+/**
+ * The manifest of the package that a folder was made for.
+ *
+ * @throws {InstallError} NOT_AN_ADAPTER
+ */
+export async function readInstalled(folder: string): Promise<Manifest> {
+  const { dependencies = {} } = (await readJson(join(folder, 'package.json'))) as {
+    dependencies?: Readonly<Record<string, string>>;
+  };
+  const [name] = Object.keys(dependencies);
+  if (name === undefined) throw new InstallError('NOT_AN_ADAPTER', 'npm installed nothing: the package has no name');
+  const path = join(folder, 'node_modules', name, 'package.json');
+  const { keywords, version } = (await readJson(path)) as { keywords?: unknown; version?: unknown };
+  if (!Array.isArray(keywords) || !keywords.includes(KEYWORD)) {
+    throw new InstallError(
+      'NOT_AN_ADAPTER',
+      `${name}@${version} is no adapter: the keywords of its package.json do not hold "${KEYWORD}"`,
+    );
+  }
+  try {
+    return await readManifestFile(path);
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error;
+    const what = error.message.replace(path, 'its package.json');
+    throw new InstallError('NOT_AN_ADAPTER', `${name}@${version} cannot run here: ${what}`, { cause: error });
+  }
+}
+
+async function fetchTarball(spec: PackageSpec, folder: string, npm: NpmOptions | undefined): Promise<void> {
+  const tarball = join(folder, TARBALL);
+  if (spec.kind === 'tarball') return copyFile(spec.path, tarball);
+  const packed = join(folder, 'packed');
+  await mkdir(packed);
+  const wanted = spec.kind === 'folder' ? spec.path : `${spec.package}@${spec.range}`;
+  await runNpm(['pack', wanted, '--pack-destination', packed], folder, npm);
+  const [name] = (await readdir(packed)).filter((file) => file.endsWith('.tgz'));
+  if (name === undefined) throw new InstallError('NPM_FAILED', `npm pack made no tarball of ${wanted}`);
+  await rename(join(packed, name), tarball);
+  await rmdir(packed);
+}
+
+/** Its scripts did not run, so what they would have built is not there. */
+async function assertRunnable(manifest: Manifest): Promise<void> {
+  const { package: name, version } = manifest;
+  try {
+    const { path } = await findEntryFile(manifest);
+    await access(path);
+  } catch (error) {
+    const what = error instanceof Error ? error.message.replace(`${manifest.folder}/`, '') : '';
+    throw new InstallError(
+      'NOT_AN_ADAPTER',
+      `${name}@${version} has no code where its manifest says (${what}); no install scripts are run: it must be published built`,
+      { cause: error },
+    );
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  return JSON.parse(await readFile(path, 'utf8'));
+}

@@ -1,0 +1,81 @@
+import type { Outcome } from '../core/outcome.ts';
+import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtimes/runtime.ts';
+import type { Clock } from './clock.ts';
+import { ContainedRuntime } from './contained-runtime.ts';
+
+/** One version of an adapter, from its start until it is closed, and the attempts that it has. */
+export class AdapterVersion {
+  /** As its package has it; empty when that could not be read. */
+  readonly version: string;
+  readonly #runtime: Runtime;
+  readonly #attempts = new Set<number>();
+  #starting: Promise<RuntimeStart> | undefined;
+  #start: RuntimeStart | undefined;
+  #onIdle: () => void = () => undefined;
+  /** Told of whatever becomes of it, its first start among it. */
+  onChange: (start: RuntimeStart) => void = () => undefined;
+
+  constructor({ version, runtime }: { readonly version: string; readonly runtime: Runtime }) {
+    this.version = version;
+    this.#runtime = new ContainedRuntime(runtime);
+  }
+
+  get kind(): Runtime['kind'] {
+    return this.#runtime.kind;
+  }
+
+  /** How it stands; undefined while it is started for the first time. */
+  get standing(): RuntimeStart | undefined {
+    return this.#start;
+  }
+
+  /** Starts it, once; resolves when it is ready or has failed. */
+  start(): Promise<RuntimeStart> {
+    this.#starting ??= this.#runtime
+      .start((start) => this.#change(start))
+      .then((start) => {
+        this.#change(start);
+        return start;
+      });
+    return this.#starting;
+  }
+
+  /** What it says of its external system. Never rejects. */
+  check(): Promise<readonly CheckResult[]> {
+    return this.#runtime.check();
+  }
+
+  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+    return this.#runtime.deliver(attempt, signal);
+  }
+
+  began(seq: number): void {
+    this.#attempts.add(seq);
+  }
+
+  ended(seq: number): void {
+    this.#attempts.delete(seq);
+    if (this.#attempts.size === 0) this.#onIdle();
+  }
+
+  /** Resolves when its attempts have ended, or after the time: false. Nobody may give it new ones. */
+  async drained(withinMs: number, clock: Clock): Promise<boolean> {
+    if (this.#attempts.size === 0) return true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle = resolve;
+    const takeBack = clock.startTimer(withinMs, resolve);
+    await promise;
+    takeBack();
+    return this.#attempts.size === 0;
+  }
+
+  async close(): Promise<void> {
+    this.onChange = () => undefined;
+    await this.#runtime.close();
+  }
+
+  #change(start: RuntimeStart): void {
+    this.#start = start;
+    this.onChange(start);
+  }
+}

@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { type ConfigSecrets, RAW_MAX_CHARACTERS } from '../protocol/config-secrets.ts';
+import type { LaunchCommand } from './launch-command.ts';
+import { readLines } from './line-reader.ts';
+import { guardGroup } from './orphan-guard.ts';
+import { endReason } from './process-end.ts';
+import type { ProcessLog } from './process-log.ts';
+import { parseProcessRecord } from './process-record.ts';
+
+/** A line of a person's size; longer ones are cut. */
+const OUTPUT_LINE_CHARACTERS = 4_096;
+/** A log record with its fields; a longer one is cut, and then it is none. */
+const RECORD_LINE_CHARACTERS = 64 * 1024;
+/** What V8 writes before it ends a process whose heap is full. */
+const HEAP_FULL = /heap limit|JavaScript heap out of memory/;
+/** The rest of what a process wrote is in its pipes when it has ended; reading it takes no longer. */
+const LAST_WORDS_MS = 1_000;
+
+export interface AdapterProcessOptions {
+  readonly command: LaunchCommand;
+  readonly log: ProcessLog;
+  /** Taken out of what it writes to stdout and stderr. */
+  readonly secrets: ConfigSecrets;
+  readonly heapLimitMb: number;
+}
+
+/**
+ * One child process, from its start until nothing is left of it: the leader of a group of its own, so that what it
+ * started ends with it.
+ */
+export class AdapterProcess {
+  readonly #child: ChildProcess;
+  readonly #options: AdapterProcessOptions;
+  readonly #listening = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<string>();
+  #killedFor: string | undefined;
+  #uncaught: string | undefined;
+  #outOfHeap = false;
+  #exited = false;
+
+  constructor(options: AdapterProcessOptions) {
+    this.#options = options;
+    const { file, args, env } = options.command;
+    // 3: what it tells the hub; 4: its lifeline, which ends with the hub. Nothing to read from: stdin belongs to people.
+    const stdio = ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'] as const;
+    this.#child = spawn(file, args, { env, stdio: [...stdio], detached: true });
+    const { pid } = this.#child;
+    if (pid === undefined) {
+      this.#child.once('error', (error: NodeJS.ErrnoException) => this.#end(`could not be started: ${error.code}`));
+      return;
+    }
+    const letGo = guardGroup(pid);
+    this.#child.on('error', () => undefined);
+    this.#child.once('exit', (exitCode, signal) => {
+      this.#exited = true;
+      // What it forked has its group and perhaps its pipes still.
+      this.#signalGroup('SIGKILL');
+      letGo();
+      void this.#lastWords().then(() => {
+        const { heapLimitMb } = options;
+        const end = { killedFor: this.#killedFor, uncaught: this.#uncaught, outOfHeap: this.#outOfHeap, heapLimitMb };
+        this.#end(endReason({ exitCode, signal, ...end }));
+      });
+    });
+    this.#listen();
+  }
+
+  /** Undefined when it could not even be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Resolves when its socket takes connections; never, when it ends before. */
+  get listening(): Promise<void> {
+    return this.#listening.promise;
+  }
+
+  /** Resolves when it has ended, with why: what follows "the adapter's process". */
+  get ended(): Promise<string> {
+    return this.#ended.promise;
+  }
+
+  /** Asks it to close the adapter and end; kills it when it has not after the time. */
+  async terminate(withinMs: number): Promise<void> {
+    if (!this.#exited) this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.kill(`it did not close within ${withinMs} ms`), withinMs);
+    await this.#ended.promise;
+    clearTimeout(timer);
+  }
+
+  /** Ends it and what it started, at once. The first cause is the one that is told. */
+  kill(cause: string): void {
+    if (this.#exited) return;
+    this.#killedFor ??= cause;
+    this.#signalGroup('SIGKILL');
+  }
+
+  #listen(): void {
+    const { log, secrets } = this.#options;
+    const [, stdout, stderr, records, lifeline] = this.#child.stdio;
+    const output = (stream: 'stdout' | 'stderr') => (line: string) => {
+      if (stream === 'stderr' && HEAP_FULL.test(line)) this.#outOfHeap = true;
+      const text = secrets.takenOut(line, OUTPUT_LINE_CHARACTERS);
+      if (text.trim() !== '') log.write(stream === 'stderr' ? 'warn' : 'info', text, { stream });
+    };
+    readLines(stdout as Readable, { lineMaxCharacters: RAW_MAX_CHARACTERS, onLine: output('stdout') });
+    readLines(stderr as Readable, { lineMaxCharacters: RAW_MAX_CHARACTERS, onLine: output('stderr') });
+    readLines(records as Readable, {
+      lineMaxCharacters: RECORD_LINE_CHARACTERS,
+      onLine: (line) => this.#takeRecord(line),
+    });
+    lifeline?.on('error', () => undefined);
+    // Nothing comes, but only who reads sees the end.
+    (lifeline as Readable).resume();
+  }
+
+  #takeRecord(line: string): void {
+    const record = parseProcessRecord(line);
+    switch (record?.kind) {
+      case undefined:
+        break;
+      case 'listening':
+        this.#listening.resolve();
+        break;
+      case 'log':
+        this.#options.log.write(record.level, record.message, record.fields);
+        break;
+      case 'uncaught':
+        this.#uncaught = record.error;
+        this.#options.log.write('error', 'adapter code threw outside of an attempt', {
+          error: record.error,
+          at: record.at,
+        });
+        break;
+      default:
+        record satisfies never;
+    }
+  }
+
+  #signalGroup(signal: NodeJS.Signals): void {
+    if (this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, signal);
+    } catch {
+      // Nothing is left of the group.
+    }
+  }
+
+  /** Waits until its pipes have ended. */
+  async #lastWords(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#child.once('close', () => resolve());
+    const timer = setTimeout(resolve, LAST_WORDS_MS);
+    await promise;
+    clearTimeout(timer);
+    for (const stream of this.#child.stdio) stream?.destroy();
+  }
+
+  #end(why: string): void {
+    this.#options.log.end();
+    this.#ended.resolve(why);
+  }
+}

@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { useAdapterPackages } from '../adapter-packages.suite.ts';
+import { adapter } from '../suite/samples.suite.ts';
+
+const runtimes = fileURLToPath(new URL('..', import.meta.url));
+
+/** A hub of a few lines: starts the adapter, prints its receipt, and waits to be killed. */
+const program = (folder: string) => `
+import { createProcessRuntime } from ${JSON.stringify(join(runtimes, 'process/process-runtime.ts'))};
+import { readManifest } from ${JSON.stringify(join(runtimes, 'manifest.ts'))};
+import { attemptOf, never } from ${JSON.stringify(join(runtimes, 'suite/samples.suite.ts'))};
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+const manifest = await readManifest('adapter-lab', ${JSON.stringify(folder)});
+const runtime = createProcessRuntime({ manifest, config: {}, log, hubVersion: '0.0.0' });
+const start = await runtime.start();
+if (start.kind !== 'ready') throw new Error(start.reason);
+const { receipt } = await runtime.deliver(attemptOf(), never());
+console.log(receipt);
+setInterval(() => {}, 1e6);
+`;
+
+async function hubOf(push: string) {
+  const packages = await useAdapterPackages();
+  const module = adapter(`push: () => { ${push} }`, "import { spawn } from 'node:child_process';");
+  await packages.add('adapter-lab', { files: { 'index.js': module } });
+  const file = join(packages.folder, 'hub.ts');
+  await writeFile(file, program(packages.folder));
+  const hub = spawn(process.execPath, [...process.execArgv, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = await once(hub.stdout, 'data');
+  return { hub, pids: String(line).trim().split(' ').map(Number) };
+}
+
+it.each([
+  ['that is idle', "return process.pid + ' ' + spawn('sleep', ['1000']).pid;"],
+  [
+    'that is in an endless loop',
+    "setTimeout(() => { for (;;); }, 50); return process.pid + ' ' + spawn('sleep', ['1000']).pid;",
+  ],
+])('a process %s ends with its hub, and so does what it forked, also by kill -9', async (_what, push) => {
+  const { hub, pids } = await hubOf(push);
+  expect(pids.map(isAlive)).toEqual([true, true]);
+  // The loop has begun by then; ending too early would only make the test weaker.
+  await sleep(100);
+  hub.kill('SIGKILL');
+  while (pids.some(isAlive)) await sleep(10);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

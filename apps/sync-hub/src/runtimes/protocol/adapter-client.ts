@@ -1,0 +1,178 @@
+import { create, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  Client,
+  type ClientDuplexStream,
+  Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import { type GrpcMethod, grpcServiceDefinition } from '@hms-sync/proto/grpc';
+import { Health } from '@hms-sync/proto/health/v1/health';
+import {
+  AdapterService,
+  type CheckResult,
+  type DeliverRequest,
+  type DeliverResponse,
+  type DescribeResponse,
+  type Diagnostic,
+} from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+
+/** Outcomes of a full credit with the longest messages: 2,048 of about 3 KiB. */
+const RECEIVE_MAX_BYTES = 8 * 1024 * 1024;
+
+export interface AdapterClientOptions {
+  /** As @grpc/grpc-js writes it: `unix:<path>` or `dns:host:port`. */
+  readonly target: string;
+  readonly credentials: ChannelCredentials;
+  /** Sent with every call as `authorization: Bearer <token>`. Undefined: none. */
+  readonly token?: string | undefined;
+  readonly channel?: ChannelOptions;
+}
+
+/** Who asks. */
+export interface HubIdentity {
+  readonly version: string;
+  /** The protocol majors that it speaks. */
+  readonly protocols: readonly number[];
+}
+
+/** Why a call got no answer. `late`: not within its time. The message is ours or gRPC's, never adapter code's. */
+export class CallError extends Error {
+  override readonly name = 'CallError';
+  readonly code: 'late' | 'unimplemented' | 'unauthenticated' | 'unavailable';
+
+  constructor(code: CallError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const deliverMethod = methodOf(AdapterService.method.deliver);
+
+/** hms.adapter.v1 of one adapter, over one connection. */
+export class AdapterClient {
+  readonly #client: Client;
+  readonly #metadata = new Metadata();
+  readonly #calls = new Set<{ cancel(): void }>();
+  #protocol = 1;
+
+  constructor({ target, credentials, token, channel }: AdapterClientOptions) {
+    if (token !== undefined) this.#metadata.set('authorization', `Bearer ${token}`);
+    this.#client = new Client(target, credentials, {
+      'grpc.max_receive_message_length': RECEIVE_MAX_BYTES,
+      // What failed is tried again by lanes and runtimes, which know what it costs.
+      'grpc.enable_retries': 0,
+      // A connection of its own, whose end means that this adapter is gone.
+      'grpc.use_local_subchannel_pool': 1,
+      ...channel,
+    });
+  }
+
+  /**
+   * Who is this? Asked in the words of one protocol; after the answer every call is made in them.
+   *
+   * @throws {CallError} `unimplemented` when the adapter does not speak it
+   */
+  async describe(protocol: number, hub: HubIdentity, timeoutMs: number): Promise<DescribeResponse> {
+    this.#protocol = protocol;
+    const request = { hubVersion: hub.version, protocols: [...hub.protocols] };
+    return this.#call(AdapterService.method.describe, request, timeoutMs);
+  }
+
+  /** Hands over the configuration; empty when it was taken. @throws {CallError} */
+  async configure(config: unknown, timeoutMs: number): Promise<readonly Diagnostic[]> {
+    const request = { configJson: JSON.stringify(config ?? null) };
+    return (await this.#call(AdapterService.method.configure, request, timeoutMs)).diagnostics;
+  }
+
+  /** Can the adapter reach its external system? @throws {CallError} */
+  async check(timeoutMs: number): Promise<readonly CheckResult[]> {
+    return (await this.#call(AdapterService.method.check, {}, timeoutMs)).results;
+  }
+
+  /** Lets what runs finish; how much did not within the time. @throws {CallError} */
+  async drain(timeoutMs: number): Promise<number> {
+    const request = { timeout: durationFromMs(timeoutMs) };
+    // A second for the way there and back.
+    return (await this.#call(AdapterService.method.drain, request, timeoutMs + 1_000)).unfinished;
+  }
+
+  /** Resolves when it answers, whatever it says. @throws {CallError} */
+  async beat(timeoutMs: number): Promise<void> {
+    await this.#call(Health.method.check, {}, timeoutMs);
+  }
+
+  deliver(): ClientDuplexStream<DeliverRequest, DeliverResponse> {
+    const { path, requestSerialize, responseDeserialize } = deliverMethod;
+    const call = this.#client.makeBidiStreamRequest(
+      this.#inProtocol(path),
+      requestSerialize,
+      responseDeserialize as (bytes: Buffer) => DeliverResponse,
+      this.#metadata,
+    );
+    this.#calls.add(call);
+    call.once('status', () => this.#calls.delete(call));
+    return call;
+  }
+
+  /** Ends every call and the connection. */
+  close(): void {
+    // Closing a channel of gRPC lets its calls go on.
+    for (const call of this.#calls) call.cancel();
+    this.#client.close();
+  }
+
+  #call<Method extends DescMethodUnary>(
+    method: Method,
+    init: MessageInitShape<Method['input']>,
+    timeoutMs: number,
+  ): Promise<MessageShape<Method['output']>> {
+    const { path, requestSerialize, responseDeserialize } = methodOf(method);
+    return new Promise((resolve, reject) => {
+      const call = this.#client.makeUnaryRequest(
+        this.#inProtocol(path),
+        requestSerialize,
+        responseDeserialize as (bytes: Buffer) => MessageShape<Method['output']>,
+        create(method.input, init),
+        this.#metadata,
+        (error, answer) => {
+          clearTimeout(timer);
+          this.#calls.delete(call);
+          if (answer !== undefined) resolve(answer);
+          else reject(callError(error, timeoutMs));
+        },
+      );
+      // Not gRPC's deadline, which is a time of the wall clock: that may jump.
+      const timer = setTimeout(() => call.cancel(), timeoutMs);
+      this.#calls.add(call);
+    });
+  }
+
+  /** The major is the package's name; within one, newer fields are for those who know them. */
+  #inProtocol(path: string): string {
+    return path.replace('/hms.adapter.v1.', `/hms.adapter.v${this.#protocol}.`);
+  }
+}
+
+function methodOf({ name, parent }: DescMethodUnary | typeof AdapterService.method.deliver): GrpcMethod {
+  const method = grpcServiceDefinition(parent)[name];
+  if (method === undefined) throw new Error(`${parent.typeName} has no ${name}`);
+  return method;
+}
+
+function callError(error: ServiceError | null, timeoutMs: number): CallError {
+  switch (error?.code) {
+    case status.CANCELLED:
+      return new CallError('late', `no answer within ${timeoutMs} ms`);
+    case status.UNIMPLEMENTED:
+      return new CallError('unimplemented', 'it does not serve this call');
+    case status.UNAUTHENTICATED:
+    case status.PERMISSION_DENIED:
+      return new CallError('unauthenticated', 'it refuses the token');
+    default:
+      return new CallError('unavailable', (error?.details ?? 'no answer').slice(0, 256));
+  }
+}

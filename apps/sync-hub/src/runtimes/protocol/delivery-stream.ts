@@ -1,0 +1,157 @@
+import { create } from '@bufbuild/protobuf';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import {
+  type DeliverRequest,
+  DeliverRequestSchema,
+  type DeliverResponse,
+} from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+import type { Outcome } from '../../core/outcome.ts';
+import type { DeliveryAttempt } from '../runtime.ts';
+import { attemptMessage } from './attempt-message.ts';
+import { outcomeFrom } from './outcome-message.ts';
+
+/** Payloads of a message: an adapter may be slow to take a larger one, and answers nothing meanwhile. */
+const MESSAGE_BYTES = 1024 * 1024;
+
+const abortedBefore: Outcome = {
+  kind: 'retryable',
+  failure: { code: 'ABORTED', message: 'the attempt was aborted before the adapter had it' },
+};
+/** No adapter code ran, so it spends nothing of the delivery's budget; the lane waits for the adapter anyway. */
+const neverSent: Outcome = {
+  kind: 'throttled',
+  failure: { code: 'NOT_SENT', message: 'the adapter ended before it had the event' },
+  retryAfterMs: 0,
+  scope: 'delivery',
+};
+
+export interface DeliveryStreamOptions {
+  readonly call: ClientDuplexStream<DeliverRequest, DeliverResponse>;
+  /** The stream ended or broke; attempts without an outcome wait for `settleAll`. Called once. */
+  readonly onEnd: (why: string) => void;
+  /** An attempt was asked to stop, and this is when. */
+  readonly onAbort?: (ref: bigint) => void;
+  /** An attempt ended. */
+  readonly onOutcome?: (ref: bigint) => void;
+}
+
+interface InFlight {
+  readonly settle: (outcome: Outcome) => void;
+  readonly signal: AbortSignal;
+  readonly onAbort: () => void;
+}
+
+/**
+ * One Deliver stream: what is delivered in one turn of the event loop goes as one message, as far as the adapter has
+ * given credit; the rest waits here. Each attempt settles exactly once: by the adapter, or by `settleAll`.
+ */
+export class DeliveryStream {
+  readonly #options: DeliveryStreamOptions;
+  readonly #inFlight = new Map<bigint, InFlight>();
+  #waiting: { readonly ref: bigint; readonly attempt: DeliveryAttempt }[] = [];
+  #aborted: bigint[] = [];
+  #credit = 0;
+  #lastRef = 0n;
+  #flushing = false;
+  #ended = false;
+
+  constructor(options: DeliveryStreamOptions) {
+    this.#options = options;
+    const { call } = options;
+    call.on('data', (response: DeliverResponse) => this.#take(response));
+    call.on('error', (error: { details?: string }) => this.#end(error.details ?? 'it broke'));
+    call.on('end', () => this.#end('the adapter ended it'));
+  }
+
+  /** Attempts that the adapter has and has not answered. */
+  get inFlight(): number {
+    return this.#inFlight.size - this.#waiting.length;
+  }
+
+  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+    if (signal.aborted) return Promise.resolve(abortedBefore);
+    this.#lastRef += 1n;
+    const ref = this.#lastRef;
+    return new Promise((settle) => {
+      const onAbort = () => this.#abort(ref);
+      this.#inFlight.set(ref, { settle, signal, onAbort });
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.push({ ref, attempt });
+      this.#flushSoon();
+    });
+  }
+
+  /** Gives this outcome to every attempt that the adapter has and did not answer. Those that it never got cost nothing. */
+  settleAll(outcome: Outcome): void {
+    const unsent = this.#waiting.map(({ ref }) => ref);
+    this.#waiting = [];
+    for (const ref of unsent) this.#settle(ref, neverSent);
+    for (const ref of [...this.#inFlight.keys()]) this.#settle(ref, outcome);
+  }
+
+  #take({ outcomes, credit }: DeliverResponse): void {
+    this.#credit += credit;
+    for (const outcome of outcomes) this.#settle(outcome.ref, outcomeFrom(outcome));
+    if (this.#waiting.length > 0) this.#flushSoon();
+  }
+
+  /** An outcome for an attempt that is not in flight is the adapter's mistake, and there is nobody to tell. */
+  #settle(ref: bigint, outcome: Outcome): void {
+    const attempt = this.#inFlight.get(ref);
+    if (attempt === undefined) return;
+    this.#inFlight.delete(ref);
+    attempt.signal.removeEventListener('abort', attempt.onAbort);
+    this.#options.onOutcome?.(ref);
+    attempt.settle(outcome);
+  }
+
+  #abort(ref: bigint): void {
+    const position = this.#waiting.findIndex((waiting) => waiting.ref === ref);
+    if (position >= 0) {
+      this.#waiting.splice(position, 1);
+      this.#settle(ref, abortedBefore);
+      return;
+    }
+    this.#options.onAbort?.(ref);
+    this.#aborted.push(ref);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing || this.#ended) return;
+    this.#flushing = true;
+    // Once the turn's other deliveries are here, too: one message for all of them.
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#ended) return;
+    const sendable = Math.min(this.#credit, this.#waiting.length);
+    this.#credit -= sendable;
+    let deliveries: DeliverRequest['deliveries'] = [];
+    let bytes = 0;
+    for (const { ref, attempt } of this.#waiting.splice(0, sendable)) {
+      if (bytes > 0 && bytes + attempt.event.data.byteLength > MESSAGE_BYTES) {
+        this.#options.call.write(create(DeliverRequestSchema, { deliveries }));
+        deliveries = [];
+        bytes = 0;
+      }
+      deliveries.push(attemptMessage(ref, attempt));
+      bytes += attempt.event.data.byteLength;
+    }
+    const aborted = this.#aborted;
+    this.#aborted = [];
+    if (deliveries.length > 0 || aborted.length > 0) {
+      this.#options.call.write(create(DeliverRequestSchema, { deliveries, aborted }));
+    }
+  }
+
+  #end(why: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#options.onEnd(why);
+  }
+}

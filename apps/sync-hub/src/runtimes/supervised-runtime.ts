@@ -1,0 +1,147 @@
+import type { Outcome } from '../core/outcome.ts';
+import { backoffMs, type RetryPolicy } from '../core/retry.ts';
+import type { StartFailure } from './protocol/handshake.ts';
+import type { CheckResult, DeliveryAttempt, ReadyRuntime, Runtime, RuntimeStart } from './runtime.ts';
+
+/**
+ * Full jitter over 0.5, 1, 2, ... 30 s: a crash that was a chance costs less than a second, and one that happens at
+ * every start costs the machine a start every quarter of a minute.
+ */
+export const RESTART_POLICY: Omit<RetryPolicy, 'maxAttempts'> = { baseMs: 500, capMs: 30_000 };
+/** A life of a minute was a good one: what ends it is not what ended the one before. */
+const GOOD_LIFE_MS = 60_000;
+
+/** An adapter from the handshake that went well until it ends. */
+export interface AdapterLife {
+  readonly ready: ReadyRuntime;
+  /** Never rejects. */
+  check(): Promise<readonly CheckResult[]>;
+  /** Never rejects. */
+  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome>;
+  /** Lets what runs finish, 10 s at most, and ends it. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** How one life begins. */
+export interface LifeOptions {
+  /** The life ended by itself, and why; it takes nothing from now on. Called once, before its attempts get outcomes. */
+  readonly onEnd: (why: string) => void;
+  /** Aborted when the runtime is closed meanwhile. */
+  readonly signal: AbortSignal;
+}
+
+/** Begins a life. Never rejects; after `onEnd`, or with a failure, nothing of it is left. */
+export type BeginLife = (options: LifeOptions) => Promise<AdapterLife | StartFailure>;
+
+export interface SupervisedRuntimeOptions {
+  readonly kind: Runtime['kind'];
+  readonly begin: BeginLife;
+  readonly restart?: Omit<RetryPolicy, 'maxAttempts'>;
+  /** From 0 to below 1; for tests. */
+  readonly random?: () => number;
+}
+
+const notRunning: Outcome = {
+  kind: 'crashed',
+  failure: { code: 'NOT_STARTED', message: 'the adapter does not run' },
+  // More than this one: no adapter code ran, and so it is not to blame.
+  suspects: 2,
+};
+
+/**
+ * A runtime whose adapter may end at any time: it is started again with backoff.
+ *
+ * - before `start`, or after `close`: nothing runs.
+ * - starting: `begin` is under way.
+ * - ready: a life takes deliveries.
+ * - waiting: the last life or start ended; a timer begins the next.
+ * - given up: the first start failed in a way that only a person can mend. Once it was ready, the same configuration is
+ *   known to do, and every later failure is taken for passing.
+ */
+export class SupervisedRuntime implements Runtime {
+  readonly #options: SupervisedRuntimeOptions;
+  readonly #closing = new AbortController();
+  #onChange: (start: RuntimeStart) => void = () => undefined;
+  #life: AdapterLife | undefined;
+  #beginning: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #failuresInARow = 0;
+  #wasReady = false;
+
+  constructor(options: SupervisedRuntimeOptions) {
+    this.#options = options;
+  }
+
+  get kind(): Runtime['kind'] {
+    return this.#options.kind;
+  }
+
+  async start(onChange: (start: RuntimeStart) => void = () => undefined): Promise<RuntimeStart> {
+    this.#onChange = onChange;
+    return this.#begin();
+  }
+
+  async check(): Promise<readonly CheckResult[]> {
+    return this.#life?.check() ?? [{ name: 'check', ok: false, message: 'the adapter does not run' }];
+  }
+
+  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+    return this.#life?.deliver(attempt, signal) ?? notRunning;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearTimeout(this.#timer);
+    const life = this.#life;
+    this.#life = undefined;
+    await Promise.all([life?.close(), this.#beginning]);
+  }
+
+  #begin(): Promise<RuntimeStart> {
+    const beginning = this.#tryToBegin();
+    this.#beginning = beginning;
+    return beginning;
+  }
+
+  async #tryToBegin(): Promise<RuntimeStart> {
+    const stopped: RuntimeStart = { kind: 'failed', reason: 'the hub stopped while the adapter was being started' };
+    const { signal } = this.#closing;
+    if (signal.aborted) return stopped;
+    let endedAs: string | undefined;
+    let beganAtMs = performance.now();
+    const onEnd = (why: string) => {
+      endedAs = why;
+      if (this.#life === undefined) return;
+      this.#life = undefined;
+      if (performance.now() - beganAtMs >= GOOD_LIFE_MS) this.#failuresInARow = 0;
+      if (!signal.aborted) this.#onChange({ kind: 'starting', reason: this.#again(why) });
+    };
+    const begun = await this.#options.begin({ onEnd, signal });
+    if (signal.aborted) {
+      if ('ready' in begun) await begun.close();
+      return stopped;
+    }
+    if ('ready' in begun && endedAs === undefined) {
+      beganAtMs = performance.now();
+      this.#wasReady = true;
+      this.#life = begun;
+      return begun.ready;
+    }
+    if ('ready' in begun) return { kind: 'failed', reason: this.#again(endedAs ?? '') };
+    if (!begun.passing && !this.#wasReady) return { kind: begun.kind, reason: begun.reason };
+    return { kind: 'failed', reason: this.#again(begun.reason) };
+  }
+
+  /** Begins again after a while; returns the reason with that while in it. */
+  #again(why: string): string {
+    this.#failuresInARow += 1;
+    const { restart = RESTART_POLICY, random = Math.random } = this.#options;
+    const delayMs = backoffMs({ ...restart, maxAttempts: 1 }, this.#failuresInARow, random());
+    this.#timer = setTimeout(() => {
+      void this.#begin().then((start) => {
+        if (!this.#closing.signal.aborted) this.#onChange(start);
+      });
+    }, delayMs);
+    return `${why}; it is started again in ${(delayMs / 1_000).toFixed(1)} s`;
+  }
+}
