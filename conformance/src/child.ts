@@ -13,6 +13,17 @@ export interface Ending {
   readonly stderr: string;
 }
 
+/** It ended instead of saying its first line. */
+export class EndedEarly extends Error {
+  override readonly name = 'EndedEarly';
+  readonly ending: Ending;
+
+  constructor(ending: Ending) {
+    super(`it ended with ${ending.code ?? ending.signal} before it was ready: ${ending.stderr}`);
+    this.ending = ending;
+  }
+}
+
 export interface ChildOptions {
   /** A file URL: the program. */
   readonly main: string;
@@ -73,11 +84,11 @@ export class Child {
     return this.#stderr;
   }
 
-  /** @throws Error with all that it said, when it ends without having said a line on stdout */
+  /** @throws EndedEarly when it ends without having said a line on stdout */
   async firstLine(): Promise<string> {
     const first = await Promise.race([this.#firstLine, this.ended]);
     if (typeof first === 'string') return first;
-    throw new Error(`it ended with ${first.code ?? first.signal} before it was ready: ${first.stderr}`);
+    throw new EndedEarly(first);
   }
 
   signal(signal: 'SIGTERM' | 'SIGKILL'): Promise<Ending> {

@@ -71,9 +71,14 @@ export class HubFolder {
     return runHub({ args: ['--config', this.configFile, ...flags], env: this.#options.env ?? {} });
   }
 
+  /** Ends every hub that still runs. */
+  async endHubs(): Promise<void> {
+    await Promise.all(this.#hubs.splice(0).map((hub) => hub.kill()));
+  }
+
   /** Ends what still runs and leaves nothing behind. */
   async remove(): Promise<void> {
-    await Promise.all(this.#hubs.map((hub) => hub.kill()));
+    await this.endHubs();
     await rm(this.path, { recursive: true, force: true });
   }
 }

@@ -15,7 +15,7 @@ export class Hub {
     this.address = address;
   }
 
-  /** @throws Error with its stderr when it ends instead of becoming ready */
+  /** @throws EndedEarly when it ends instead of becoming ready */
   static async start(options: HubOptions): Promise<Hub> {
     const child = new Child({ main, ...options });
     const ready: unknown = JSON.parse(await child.firstLine());
@@ -44,6 +44,11 @@ export class Hub {
   /** Its log, as it was written to stderr so far. */
   get log(): string {
     return this.#child.stderr;
+  }
+
+  /** How it ended, once it has. */
+  get ended(): Promise<Ending> {
+    return this.#child.ended;
   }
 
   /** Asks it to stop, as an operating system does, and waits for its end. */

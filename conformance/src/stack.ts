@@ -76,7 +76,7 @@ export async function startStack({
 }
 
 /** Adapters start behind the open port; until then every delivery is told to be held, which few tests are about. */
-async function whenAdaptersStarted({ address }: Hub): Promise<void> {
+export async function whenAdaptersStarted({ address }: Hub): Promise<void> {
   const client = createSyncClient(grpcJs.create(address));
   await first(client.watchHealth(), ({ adapters }) => adapters.every(({ state }) => state !== AdapterState.STARTING));
   client.close();

@@ -13,6 +13,8 @@ export interface WireCall {
   readonly message: Buffer;
   /** Said in the envelope instead of the message's own length. */
   readonly claimedLength?: number;
+  /** Sent as it is, instead of the message in its envelope. */
+  readonly body?: Buffer;
   /** `gzip`: the message is compressed by it. */
   readonly compression?: 'gzip';
   /** Goes before the one that belongs to the wire. */
@@ -37,15 +39,20 @@ export async function callWire(address: string, call: WireCall): Promise<WireAns
     httpVersion: wire.httpVersion,
     path,
     headers: headersOf(call),
-    body: wire.protocol === 'connect' ? message : envelope(call),
+    body: call.body ?? (wire.protocol === 'connect' ? message : envelope(call)),
   });
   if (response === 'connection closed') {
     const error = new CallError({ code: 'connection_closed', message: '', details: [] });
     return { httpStatus: 0, message: Buffer.alloc(0), error };
   }
   const error = errorOf(wire, response);
-  const answered = wire.protocol === 'connect' ? response.body : response.body.subarray(5);
+  const answered = wire.protocol === 'connect' ? response.body : firstMessage(response.body);
   return { httpStatus: response.status, message: answered, error };
+}
+
+/** Of a body of envelopes; what comes after it is another message, or the trailers of gRPC-Web. */
+function firstMessage(body: Buffer): Buffer {
+  return body.byteLength < 5 ? Buffer.alloc(0) : body.subarray(5, 5 + body.readUInt32BE(1));
 }
 
 function headersOf({ wire, contentType, compression }: WireCall): Record<string, string> {

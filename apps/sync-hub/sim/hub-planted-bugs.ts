@@ -68,9 +68,9 @@ const HUB_PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'what is recorded while the history is read is not told',
-    file: 'edges/rpc/event-feed.ts',
-    find: "if (tell.kind === 'recorded' || knowsHeld)",
-    replace: 'if (knowsHeld)',
+    file: 'edges/rpc/event-listener.ts',
+    find: "if (tell.kind === 'recorded' || this.#hearsHeld)",
+    replace: 'if (this.#hearsHeld)',
   },
   {
     name: 'what a reader has seen is told again after it resumed',
@@ -80,8 +80,22 @@ const HUB_PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a reader who left is not forgotten',
-    file: 'edges/rpc/event-feed.ts',
-    find: 'for (const end of unfollow) end();',
+    file: 'edges/rpc/event-listener.ts',
+    find: 'for (const unfollow of this.#unfollow) unfollow();',
+    replace: '',
+  },
+  {
+    name: 'a feed listens only when its first ack is asked for',
+    file: 'edges/rpc/sync-service.ts',
+    find: "until === 'accepted' ? [] : feed.read({ ...feedRequest(intaken, until), signal: context.signal });",
+    replace: `until === 'accepted' ? [] : (async function* () {
+          yield* feed.read({ ...feedRequest(intaken, until), signal: context.signal });
+        })();`,
+  },
+  {
+    name: 'a hold that is over is told',
+    file: 'acks/acks.ts',
+    find: 'for (const record of records) reader.recorded(record);',
     replace: '',
   },
   {

@@ -1,0 +1,86 @@
+import { expect } from 'vitest';
+import type { Hub } from './hub.ts';
+import { forgetPeak, peakResidentBytes, residentBytes } from './resident-memory.ts';
+import { createSyncClient, type SyncClient } from './sync-client.ts';
+import { grpcJs } from './transports/grpc-js.ts';
+
+/** How long one publish after the other took, each accepted and delivered everywhere. */
+export interface Latencies {
+  readonly count: number;
+  readonly medianMs: number;
+  readonly worstMs: number;
+}
+
+/** What something that was done to a hub cost it, and a publisher beside it. */
+export interface Toll {
+  readonly beforeBytes: number;
+  /** The most resident memory of the hub meanwhile. */
+  readonly peakBytes: number;
+  readonly alone: Latencies;
+  readonly beside: Latencies;
+}
+
+/** The first calls wait for the connection's opening and the hub's compiler. */
+const WARM_UP_PUBLISHES = 40;
+const ALONE_PUBLISHES = 60;
+const BESIDE_PUBLISHES = 20;
+
+const MIB = 1_024 * 1_024;
+
+/** A normal publisher: it goes on publishing while something is done to the hub, and measures what it notices. */
+export class Bystander {
+  readonly #hub: Hub;
+  readonly #client: SyncClient;
+  readonly #alone: Latencies;
+
+  private constructor(hub: Hub, client: SyncClient, alone: Latencies) {
+    this.#hub = hub;
+    this.#client = client;
+    this.#alone = alone;
+  }
+
+  /** Measures first how long its publishes take while it is alone. */
+  static async open(hub: Hub): Promise<Bystander> {
+    const client = createSyncClient(grpcJs.create(hub.address));
+    await publishUntil(client, (count) => count >= WARM_UP_PUBLISHES);
+    return new Bystander(hub, client, await publishUntil(client, (count) => count >= ALONE_PUBLISHES));
+  }
+
+  /** Publishes from the beginning of the deed to its end, and at least a few times. Every publish must go well. */
+  async beside(deed: () => Promise<void>): Promise<Toll> {
+    const { pid } = this.#hub;
+    await forgetPeak(pid);
+    const beforeBytes = await residentBytes(pid);
+    let isDone = false;
+    const doing = deed().finally(() => {
+      isDone = true;
+    });
+    const publishing = publishUntil(this.#client, (count) => isDone && count >= BESIDE_PUBLISHES);
+    await Promise.all([doing, publishing]);
+    return { beforeBytes, peakBytes: await peakResidentBytes(pid), alone: this.#alone, beside: await publishing };
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+}
+
+/** The toll as a line for people. */
+export function tellToll({ beforeBytes, peakBytes, alone, beside }: Toll): string {
+  const memory = `RSS ${Math.round(beforeBytes / MIB)} MiB, at most ${Math.round(peakBytes / MIB)} MiB`;
+  const ratio = (beside.medianMs / alone.medianMs).toFixed(1);
+  const median = `median ${alone.medianMs.toFixed(1)} ms alone, ${beside.medianMs.toFixed(1)} ms beside (x${ratio})`;
+  return `${memory}; ${beside.count} published, ${median}, worst ${beside.worstMs.toFixed(0)} ms`;
+}
+
+async function publishUntil(client: SyncClient, isEnough: (count: number) => boolean): Promise<Latencies> {
+  const tookMs: number[] = [];
+  while (!isEnough(tookMs.length)) {
+    const startedAtMs = performance.now();
+    const { settled } = await client.publishAndWait({ type: 'ProcessUpdated' });
+    expect(settled).toBe(true);
+    tookMs.push(performance.now() - startedAtMs);
+  }
+  const sorted = tookMs.toSorted((a, b) => a - b);
+  return { count: sorted.length, medianMs: sorted[sorted.length >> 1] ?? 0, worstMs: sorted.at(-1) ?? 0 };
+}

@@ -1,0 +1,116 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Bystander, type Toll, tellToll } from './bystander.ts';
+import { HTTP2_PREFACE, SETTINGS } from './http2-frame.ts';
+import { type Stack, startStack } from './stack.ts';
+import { expectUnharmed } from './unharmed.ts';
+
+let stack: Stack;
+let bystander: Bystander;
+let sockets: Socket[];
+
+beforeAll(async () => {
+  stack = await startStack();
+  bystander = await Bystander.open(stack.hub);
+});
+beforeEach(() => {
+  sockets = [];
+});
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await expectUnharmed(stack, stack.hub.pid);
+});
+afterAll(async () => {
+  bystander?.close();
+  await stack?.close();
+});
+
+const MIB = 1_024 * 1_024;
+/** A publish takes some milliseconds. With the machine busy at both ends it still ends before a usual deadline. */
+const WORST_PUBLISH_MS = 5_000;
+
+function expectBearable({ beforeBytes, peakBytes, beside }: Toll): void {
+  expect(beside.worstMs).toBeLessThan(WORST_PUBLISH_MS);
+  expect(peakBytes - beforeBytes).toBeLessThan(128 * MIB);
+}
+
+async function dial(count: number): Promise<readonly Socket[]> {
+  const { host, port } = stack.hub;
+  const dialled = Array.from({ length: count }, () => connect({ host, port }));
+  sockets.push(...dialled);
+  await Promise.all(
+    dialled.map((socket) => {
+      const connected = once(socket, 'connect');
+      socket.on('error', () => undefined);
+      return connected;
+    }),
+  );
+  return dialled;
+}
+
+/** Resolves once the bytes are out, or never will be. */
+function write(socket: Socket, bytes: string | Buffer): Promise<void> {
+  return new Promise((resolve) => socket.write(bytes, () => resolve()));
+}
+
+const HEADERS =
+  'POST /sync HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nX-Filler: aaaaaaaaaaaaaaaaaaaaaaa';
+
+test('500 clients who send their headers byte by byte are borne', async ({ annotate }) => {
+  const dialled = await dial(500);
+  const toll = await bystander.beside(async () => {
+    for (const byte of HEADERS) await Promise.all(dialled.map((socket) => write(socket, byte)));
+  });
+  await annotate(tellToll(toll), 'toll');
+  expectBearable(toll);
+});
+
+test('500 clients who send their preface byte by byte are borne', async ({ annotate }) => {
+  const dialled = await dial(500);
+  const toll = await bystander.beside(async () => {
+    for (const byte of HTTP2_PREFACE) await Promise.all(dialled.map((socket) => write(socket, byte)));
+  });
+  await annotate(tellToll(toll), 'toll');
+  expectBearable(toll);
+});
+
+test('500 clients who begin TLS are sent away at once', async ({ annotate }) => {
+  const toll = await bystander.beside(async () => {
+    const dialled = await dial(500);
+    const closed = dialled.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    for (const socket of dialled) socket.write(Buffer.from('16030100c8010000c40303', 'hex'));
+    await Promise.all(closed);
+  });
+  await annotate(tellToll(toll), 'toll');
+  expectBearable(toll);
+});
+
+test('1,000 clients who do nothing are borne, and leave nothing behind', async ({ annotate }) => {
+  const toll = await bystander.beside(async () => {
+    const [silent, http2, http1] = [await dial(400), await dial(300), await dial(300)];
+    await Promise.all(http2.map((socket) => write(socket, Buffer.concat([Buffer.from(HTTP2_PREFACE), SETTINGS]))));
+    await Promise.all(
+      http1.map(async (socket) => {
+        await write(socket, 'GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n');
+        await once(socket, 'data');
+      }),
+    );
+    expect(silent.some(({ closed }) => closed)).toBe(false);
+  });
+  await annotate(tellToll(toll), 'toll');
+  expectBearable(toll);
+});
+
+test('1,000 clients who come and are gone are borne', async ({ annotate }) => {
+  const toll = await bystander.beside(async () => {
+    for (let round = 0; round < 10; round += 1) {
+      for (const [index, socket] of (await dial(100)).entries()) {
+        socket.write(index % 2 === 0 ? HEADERS : HTTP2_PREFACE);
+        socket.resetAndDestroy();
+      }
+    }
+  });
+  await annotate(tellToll(toll), 'toll');
+  expectBearable(toll);
+});

@@ -1,0 +1,64 @@
+import { type Sandbox, type SystemName, startSandbox, systemNames } from '@hms-sync/sandbox';
+import type { Hub } from '../hub.ts';
+import { HubFolder } from '../hub-folder.ts';
+import { QUICK_RETRY, whenAdaptersStarted } from '../stack.ts';
+import { TcpProxy } from './tcp-proxy.ts';
+
+/**
+ * A hub with a network before it and one behind it, each of which can be disturbed, and the stand-ins. Its adapters tell
+ * the stand-ins whether a call is made again, so that their calls are a ledger of it.
+ */
+export interface DisturbedStack {
+  readonly sandbox: Sandbox;
+  readonly hub: Hub;
+  /** What publishers reach the hub by, the same over restarts. */
+  readonly front: TcpProxy;
+  /** What each adapter reaches its system by. */
+  readonly back: Readonly<Record<SystemName, TcpProxy>>;
+  /** Ends the hub at once and starts another on its data. */
+  crash(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Shorter than a test waits, longer than a stand-in takes. */
+const ATTEMPT_MS = 400;
+
+/** @param lane settings of every adapter, which go before quick retries and an attempt's 400 ms */
+export async function startDisturbedStack(lane: Readonly<Record<string, unknown>> = {}): Promise<DisturbedStack> {
+  const sandbox = await startSandbox();
+  const back = Object.fromEntries(
+    await Promise.all(systemNames.map(async (name) => [name, await TcpProxy.start(sandbox.urls[name])])),
+  ) as Record<SystemName, TcpProxy>;
+  const adapters = systemNames.map((id) => ({
+    package: 'adapter-ledger',
+    id,
+    config: { baseUrl: back[id].url },
+    delivery: { concurrency: 16, timeoutMs: ATTEMPT_MS },
+    retry: QUICK_RETRY,
+    breaker: { resetTimeoutMs: 50 },
+    ...lane,
+  }));
+  const folder = await HubFolder.create({ config: { adapters } });
+  await folder.install('adapter-ledger');
+  let hub = await folder.start();
+  const front = await TcpProxy.start(hub.address);
+  await whenAdaptersStarted(hub);
+  return {
+    sandbox,
+    front,
+    back,
+    get hub() {
+      return hub;
+    },
+    crash: async () => {
+      await hub.kill();
+      hub = await folder.start();
+      front.leadTo(hub.address);
+      await whenAdaptersStarted(hub);
+    },
+    close: async () => {
+      await folder.remove();
+      await Promise.all([front, ...Object.values(back), sandbox].map((part) => part.close()));
+    },
+  };
+}

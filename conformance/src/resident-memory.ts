@@ -1,0 +1,23 @@
+import { readFile, writeFile } from 'node:fs/promises';
+
+/** What a process has in memory now, in bytes. */
+export function residentBytes(pid: number): Promise<number> {
+  return statusBytes(pid, 'VmRSS');
+}
+
+/** The most that it has had there since the last {@link forgetPeak}, in bytes. */
+export function peakResidentBytes(pid: number): Promise<number> {
+  return statusBytes(pid, 'VmHWM');
+}
+
+/** Linux keeps the peak by itself; writing 5 resets it (proc(5), clear_refs). */
+export function forgetPeak(pid: number): Promise<void> {
+  return writeFile(`/proc/${pid}/clear_refs`, '5');
+}
+
+async function statusBytes(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const [, kilobytes] = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status) ?? [];
+  if (kilobytes === undefined) throw new TypeError(`/proc/${pid}/status has no ${field}`);
+  return Number(kilobytes) * 1_024;
+}

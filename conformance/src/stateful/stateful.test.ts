@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type DisturbedStack, startDisturbedStack } from '../network/disturbed-stack.ts';
+import { House } from './house.ts';
+import { looking } from './looking.commands.ts';
+import { Model } from './model.ts';
+import { operators } from './operators.commands.ts';
+import { publishing } from './publishing.commands.ts';
+import { trouble } from './trouble.commands.ts';
+import { expectModel } from './verdict.ts';
+
+const RUNS = Number(process.env.HMS_SYNC_STATEFUL_RUNS ?? 6);
+const { HMS_SYNC_STATEFUL_SEED: SEED, HMS_SYNC_STATEFUL_PATH: PATH } = process.env;
+const COMMANDS = 30;
+const TIMEOUT_MS = 30_000 + RUNS * 20_000;
+
+let stack: DisturbedStack;
+
+beforeAll(async () => {
+  stack = await startDisturbedStack();
+});
+afterAll(() => stack?.close());
+
+test('whatever publishers, faults, crashes and operators come, the hub is as the model says', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const commands = fc.commands([...publishing, ...publishing, ...looking, ...trouble, ...operators], {
+    maxCommands: COMMANDS,
+    size: 'max',
+  });
+  const property = fc.asyncProperty(commands, async (run) => {
+    const model = new Model();
+    const house = await House.open(stack);
+    try {
+      await fc.asyncModelRun(() => ({ model, real: house }), run);
+    } finally {
+      await house.heal();
+    }
+    await expectModel(model, house).finally(() => house.close());
+    expect(stack.hub.log).not.toContain('a fault of the hub');
+  });
+  // A failure prints its seed and path. Looking for a smaller one takes its time, so it is done on demand: with a path.
+  await fc.assert(property, {
+    numRuns: RUNS,
+    endOnFailure: PATH === undefined,
+    ...(SEED !== undefined && { seed: Number(SEED) }),
+    ...(PATH !== undefined && { path: PATH }),
+  });
+});
