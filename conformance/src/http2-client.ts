@@ -4,11 +4,16 @@ import { setTimeout as elapse } from 'node:timers/promises';
 import { HTTP2_PREFACE, SETTINGS } from './http2-frame.ts';
 import type { Hub } from './hub.ts';
 
+const FRAME_HEAD_BYTES = 9;
+const RST_STREAM = 3;
+
 /** An HTTP/2 connection on which every frame is written by hand. It reads and never answers. */
 export class Http2Client {
   /** Resolves once the hub has ended the connection. */
   readonly ended: Promise<void>;
   readonly #socket: Socket;
+  #unread: Buffer = Buffer.alloc(0);
+  #resets = 0;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -27,7 +32,7 @@ export class Http2Client {
     const socket = connect({ port: hub.port, host: hub.host, noDelay: true });
     const client = new Http2Client(socket);
     await once(socket, 'connect');
-    if (reads) socket.resume();
+    if (reads) socket.on('data', (chunk: Buffer) => client.#read(chunk));
     socket.write(HTTP2_PREFACE);
     socket.write(settings);
     return client;
@@ -37,9 +42,9 @@ export class Http2Client {
     return !this.#socket.closed;
   }
 
-  /** Bytes that the hub has sent and that were read. */
-  get readBytes(): number {
-    return this.#socket.bytesRead;
+  /** How many streams the hub has reset. */
+  get resets(): number {
+    return this.#resets;
   }
 
   /** Resolves once the bytes have gone out, or never will. */
@@ -57,4 +62,18 @@ export class Http2Client {
   close(): void {
     this.#socket.destroy();
   }
+
+  #read(chunk: Buffer): void {
+    let rest = Buffer.concat([this.#unread, chunk]);
+    for (let end = frameEnd(rest); end <= rest.byteLength; end = frameEnd(rest)) {
+      if (rest.readUInt8(3) === RST_STREAM) this.#resets += 1;
+      rest = rest.subarray(end);
+    }
+    this.#unread = rest;
+  }
+}
+
+/** Where the first frame ends, so far as that is known. */
+function frameEnd(bytes: Buffer): number {
+  return FRAME_HEAD_BYTES + (bytes.byteLength < 3 ? 0 : bytes.readUIntBE(0, 3));
 }

@@ -65,6 +65,19 @@ describe('hms-sync events show', () => {
     );
   });
 
+  test('says how many older attempts it does not show', async () => {
+    const [first, ...others] = response.deliveries ?? [];
+    const deliveries = [{ ...first, attemptsLeftOut: 40 }, ...others];
+    fake = await startFakeHub({
+      sync: { getEvent: () => create(GetEventResponseSchema, { ...response, deliveries }) },
+    });
+    const people = await runInProcess('events', 'show', 'e-1', '--address', fake.address);
+    expect(people.stdout()).toMatch(/billing +DELIVERED +42 /);
+    expect(people.stdout()).toContain('40 older attempts are not shown');
+    const programs = await runInProcess('events', 'show', 'e-1', '--json', '--address', fake.address);
+    expect(programs.jsonLines()).toMatchObject([{ deliveries: [{ attempts_left_out: 40 }, { adapter: 'records' }] }]);
+  });
+
   test('shows the data of the event only when asked for JSON', async () => {
     fake = await startFakeHub({ sync: { getEvent: () => create(GetEventResponseSchema, response) } });
     const people = await runInProcess('events', 'show', 'e-1', '--address', fake.address);

@@ -50,6 +50,7 @@ function eventLines(printer: Printer, { event, acceptedTime, deliveries }: GetEv
   const attempts = deliveries.flatMap(({ latest, attempts }) =>
     attempts.map((attempt) => attemptRow(printer, latest?.adapter ?? '', attempt)),
   );
+  const leftOut = deliveries.reduce((sum, delivery) => sum + delivery.attemptsLeftOut, 0);
   return [
     `${printer.paint('strong', printable(event?.id ?? ''))}  ${facts.join('  ')}`,
     '',
@@ -60,15 +61,16 @@ function eventLines(printer: Printer, { event, acceptedTime, deliveries }: GetEv
     ...(attempts.length === 0
       ? []
       : ['', ...tableLines(['ADAPTER', 'ATTEMPT', 'BEGAN', 'TOOK', 'OUTCOME', 'ERROR OR RECEIPT'], attempts)]),
+    ...(leftOut === 0 ? [] : [printer.paint('quiet', `${leftOut} older attempts are not shown`)]),
   ];
 }
 
-function deliveryRow(printer: Printer, { latest, attempts }: Delivery): string[] {
+function deliveryRow(printer: Printer, { latest, attempts, attemptsLeftOut }: Delivery): string[] {
   const state = latest?.state ?? DeliveryState.UNSPECIFIED;
   return [
     printable(latest?.adapter ?? ''),
     printer.paint(stateTone(state), enumName(DeliveryState, state)),
-    String(attempts.length),
+    String(attempts.length + attemptsLeftOut),
     timeOfDay(latest?.time),
     latest === undefined ? '' : detail(latest),
   ];
@@ -100,7 +102,7 @@ function eventJson({ event, acceptedTime, deliveries }: GetEventResponse): Recor
     accepted_time: isoTime(acceptedTime),
     data_content_type: event?.dataContentType || undefined,
     ...dataJson(event),
-    deliveries: deliveries.map(({ latest, idempotencyKey, attempts }) => ({
+    deliveries: deliveries.map(({ latest, idempotencyKey, attempts, attemptsLeftOut }) => ({
       ...(latest && ackJson(latest)),
       idempotency_key: idempotencyKey,
       attempts: attempts.map((attempt) => ({
@@ -113,6 +115,7 @@ function eventJson({ event, acceptedTime, deliveries }: GetEventResponse): Recor
         error: errorJson(attempt.error),
         receipt: attempt.receipt || undefined,
       })),
+      attempts_left_out: attemptsLeftOut || undefined,
     })),
   };
 }
