@@ -16,7 +16,7 @@ export default defineConfig({
     execArgv: [`--conditions=${sourceCondition}`],
     reporters: ['default', 'json'],
     outputFile: { json: '.reports/vitest.json' },
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -13,7 +13,7 @@ const room = (name: string) => `${hub}src/${name}/`;
 
 /** Tests, benches, shared suites, and what only they use. They may reach for fakes and test tools, sources may not. */
 const proof =
-  '(\\.(test|bench|suite)\\.ts$|^(apps|packages|examples)/[^/]+/(test|sim)/|^[^/]+/test/|/vitest\\.config\\.ts$)';
+  '(\\.(test|bench|suite)\\.ts$|^(apps|packages|examples)/[^/]+/(test|sim)/|^[^/]+/test/|^conformance/|/vitest\\.config\\.ts$)';
 const testTools = '(^|/)node_modules/(vitest|fast-check)/';
 
 /** The one file that wires things together; it starts a process, so nobody can import it without starting one. */
@@ -21,6 +21,12 @@ const main = `${hub}src/main\\.ts$`;
 
 /** The program of `hms-sync journal verify`: a process too, over the journal's files alone. */
 const verify = `${hub}src/verify(\\.test)?\\.ts$`;
+
+/** The program of `hms-sync adapter check`: a process too, over the configuration and the adapters' folder. */
+const checkAdapters = `${hub}src/check-adapters(\\.test)?\\.ts$`;
+
+/** Part of the composition: makes the lanes and runtimes of adapters, for main.ts alone. */
+const adapterLanes = `${hub}src/adapter-lanes\\.ts$`;
 
 /** Beside it: turns every room's errors into exit codes, so it sees every room. */
 const exit = `${hub}src/exit(\\.test)?\\.ts$`;
@@ -36,8 +42,9 @@ const rooms: Record<string, string[]> = {
   acks: [room('core'), `${room('journal')}journal\\.ts$`],
   lanes: [room('core'), `${room('journal')}journal\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
   operations: [room('core'), room('lanes'), journalPort],
-  edges: [room('core'), room('acks'), room('lanes'), room('operations'), journalPort],
-  config: [room('core')],
+  edges: [room('core'), room('acks'), room('lanes'), room('operations'), room('installs'), journalPort],
+  config: [room('core'), `${room('installs')}(package-name|version-range)\\.ts$`],
+  installs: [room('core'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],
   telemetry: [],
 };
 
@@ -54,10 +61,14 @@ const projects: Record<string, string[]> = {
   // Its fixtures are adapters.
   'conformance(?!/fixtures/)': ['proto', 'apps/sandbox'],
   'conformance/fixtures/packages/[^/]+': ['packages/adapter-sdk'],
-  'examples/[^/]+': ['proto', 'packages/client'],
+  'examples/(?!adapter-)[^/]+': ['proto', 'packages/client'],
+  // In other languages: their tests have the kit.
+  'examples/adapter-[^/]+': ['packages/adapter-sdk'],
   'packages/adapter-(?!sdk/)[^/]+': ['packages/adapter-sdk'],
   'packages/adapter-sdk': ['proto'],
   'packages/client': ['proto'],
+  // The code of an adapter that somebody begins with; what makes it of that sees nothing.
+  'packages/create-adapter/template': ['packages/adapter-sdk'],
 };
 
 const anyProject = '^(apps/[^/]+|packages/[^/]+|examples/[^/]+|proto|bench|conformance|tools)/';
@@ -101,16 +112,16 @@ const rules: Rule[] = [
   },
   {
     name: 'main-is-a-process',
-    comment: 'main.ts and verify.ts run when they are imported: start them as processes',
+    comment: 'main.ts, verify.ts and check-adapters.ts run when they are imported: start them as processes',
     from: {},
-    to: { path: [main, verify] },
+    to: { path: [main, verify, checkAdapters] },
   },
   {
     name: 'only-main-composes',
     comment: 'implementations are chosen in main.ts: import the port instead',
     from: {
       path: hub,
-      pathNot: [main, verify, exit, proofBeside, ...implementations.map((path) => `${hub}src/${path}`)],
+      pathNot: [main, adapterLanes, verify, exit, proofBeside, ...implementations.map((path) => `${hub}src/${path}`)],
     },
     to: { path: implementations.map((path) => `${hub}src/${path}`) },
   },

@@ -11,6 +11,8 @@ export interface PublisherOptions {
   readonly book: OrderBook;
   readonly keys: number;
   readonly payloadBytes: number;
+  /** At most so many of all keys together; absent: as fast as they are accepted. */
+  readonly perSecond?: number;
   readonly signal: AbortSignal;
   /** Told of every publish that was not told to be accepted. */
   readonly onFailed: (error: CallError) => void;
@@ -28,12 +30,15 @@ const RETRY_MS = 20;
  * each key.
  */
 export async function publishPersistently(options: PublisherOptions): Promise<void> {
-  const { address, book, keys, payloadBytes, signal, onFailed } = options;
+  const { address, book, keys, payloadBytes, perSecond = Number.POSITIVE_INFINITY, signal, onFailed } = options;
+  const startedMs = performance.now();
   const payload = { case: 'data', value: new Uint8Array(payloadBytes).fill(0x61) } as const;
   await Promise.all(Array.from({ length: keys }, (_, index) => publishKey(`process-${digits(index, 2)}`)));
 
   async function publishKey(key: string): Promise<void> {
     for (let version = 1; !signal.aborted; version += 1) {
+      const dueInMs = startedMs + (version * keys * 1_000) / perSecond - performance.now();
+      if (dueInMs > 0) await elapse(dueInMs);
       const id = `${key}/${digits(version, 6)}`;
       if (await publishUntilAccepted(id, key)) book.add(id, key);
     }

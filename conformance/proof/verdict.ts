@@ -1,4 +1,4 @@
-import { type RecordedCall, systemNames } from '@hms-sync/sandbox';
+import { type RecordedCall, type SystemName, systemNames } from '@hms-sync/sandbox';
 import type { OrderBook } from './order-book.ts';
 
 /** What went wrong between what was accepted and what the systems saw. Each line names its event. */
@@ -13,10 +13,14 @@ export interface Verdict {
   readonly declaredDuplicates: number;
 }
 
-/** Compares the ledger with the book: every call, in the order in which it arrived. */
-export function judge(book: OrderBook, calls: readonly RecordedCall[]): Verdict {
+/** Compares the ledger with the book: every call, in the order in which it arrived, at the systems that were to get it. */
+export function judge(
+  book: OrderBook,
+  calls: readonly RecordedCall[],
+  systems: readonly SystemName[] = systemNames,
+): Verdict {
   const effects = new Set(calls.filter(({ effect }) => effect).map(({ system, eventId }) => `${system} ${eventId}`));
-  const lost = systemNames.flatMap((system) =>
+  const lost = systems.flatMap((system) =>
     book.ids.filter((id) => !effects.has(`${system} ${id}`)).map((id) => `${id} at ${system}`),
   );
   const overtaken: string[] = [];

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
+  type AddAdapterRequestSchema,
   AdminService,
   type BackupJournalRequestSchema,
   type DeliveryFilterSchema,
@@ -7,6 +8,7 @@ import {
   type Job,
   type ListedDelivery,
   type ReplayDeliveriesRequestSchema,
+  type UpgradeAdapterRequestSchema,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { present } from './sync-client.ts';
 import type { Transport } from './transports/transport.ts';
@@ -29,6 +31,11 @@ export function createAdminClient({ unary, serverStream, close }: Transport) {
     },
     pause: (adapter: string, reason: string) => unary(method.pauseAdapter, { adapter, reason }),
     resume: (adapter: string, reason: string) => unary(method.resumeAdapter, { adapter, reason }),
+    addAdapter: (request: MessageInitShape<typeof AddAdapterRequestSchema>) => unary(method.addAdapter, request),
+    upgradeAdapter: (request: MessageInitShape<typeof UpgradeAdapterRequestSchema>) =>
+      unary(method.upgradeAdapter, request),
+    rollbackAdapter: (adapter: string, reason: string) => unary(method.rollbackAdapter, { adapter, reason }),
+    removeAdapter: (adapter: string, reason: string) => unary(method.removeAdapter, { adapter, reason }),
     backup: (request: MessageInitShape<typeof BackupJournalRequestSchema>) => unary(method.backupJournal, request),
     close,
   };

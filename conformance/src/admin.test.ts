@@ -69,7 +69,7 @@ describe('dead letters', () => {
     await stack.sandbox.waitForCalls(10, { system: 'billing' });
     expect(effectsOf('p-1')).toEqual(ids);
 
-    await vi.waitUntil(async () => (await admin.list()).length === 0, { interval: 5 });
+    await vi.waitUntil(async () => (await admin.list()).length === 0, { interval: 5, timeout: 20_000 });
     const { deliveries } = await client.getEvent(present(ids[0]));
     expect(deliveries).toMatchObject([
       { latest: { state: DeliveryState.DELIVERED, cycle: 2, attempt: 1 }, attempts: [{ cycle: 1 }, { cycle: 2 }] },
@@ -89,7 +89,7 @@ describe('dead letters', () => {
     const { admin } = callersOf(await stack.restart());
     const ended = await first(admin.watchJob(id), ({ state }) => state !== JobState.RUNNING);
     expect(ended).toMatchObject({ state: JobState.DONE, matched: 40n, sent: 40n });
-    await vi.waitUntil(async () => (await admin.list()).length === 0, { interval: 5 });
+    await vi.waitUntil(async () => (await admin.list()).length === 0, { interval: 5, timeout: 20_000 });
     expect(effectsOf('p-1')).toEqual(ids);
     const delivered = await admin.list({ states: [DeliveryState.DELIVERED] });
     expect(delivered.map(({ latest }) => latest?.cycle)).toEqual(ids.map(() => 2));

@@ -95,7 +95,7 @@ describe('a hub that is killed between ACCEPTED and delivery', () => {
         }
       })(),
     ).rejects.toMatchObject({ code: 'unavailable' });
-    await vi.waitUntil(() => accepted.length >= 500, { interval: 1 });
+    await vi.waitUntil(() => accepted.length >= 500, { interval: 1, timeout: 20_000 });
     await stack.hub.kill();
     await publishing;
 

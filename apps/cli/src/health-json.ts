@@ -26,14 +26,23 @@ export function healthJson({ hub, adapters }: Health): Record<string, unknown> {
   };
 }
 
-function adapterJson(adapter: AdapterHealth): Record<string, unknown> {
+/** One adapter of it. */
+export function adapterJson(adapter: AdapterHealth): Record<string, unknown> {
   return {
     id: adapter.id,
     package: adapter.package,
     version: adapter.version,
+    previous_version: adapter.previousVersion || undefined,
     runtime: adapter.runtime,
     state: enumName(AdapterState, adapter.state),
     reason: adapter.reason || undefined,
+    notice: adapter.notice || undefined,
+    canary: adapter.canary && {
+      version: adapter.canary.version,
+      percent: adapter.canary.percent,
+      attempts: Number(adapter.canary.attempts),
+      failures: Number(adapter.canary.failures),
+    },
     breaker: adapter.breaker && breakerJson(adapter.breaker),
     waiting: Number(adapter.waiting),
     in_flight: adapter.inFlight,

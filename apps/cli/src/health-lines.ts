@@ -9,6 +9,7 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { tableLines } from './table.ts';
 import { type Printer, printable, type Tone } from './terminal.ts';
+import { versionNotes } from './version-notes.ts';
 import { durationInWords, durationMs, enumName, lengthInWords } from './words.ts';
 
 const columns = ['ADAPTER', 'VERSION', 'STATE', 'WAITING', 'IN FLIGHT', 'OLDEST', 'DEAD LETTERS', 'BREAKER'];
@@ -66,17 +67,19 @@ function nextProbe({ nextProbeTime }: Breaker, nowMs: number): string {
   return inMs > 0 ? `; next probe in ${lengthInWords(inMs)}` : '; next probe is due';
 }
 
-function troubles(printer: Printer, { id, reason, breaker }: AdapterHealth): string[] {
+function troubles(printer: Printer, adapter: AdapterHealth): string[] {
+  const { id, breaker } = adapter;
   const error = breaker?.state === BreakerState.CLOSED ? undefined : breaker?.lastError;
   return [
-    ...(reason ? [`${printer.paint('bad', printable(id))}: ${printable(reason)}`] : []),
+    ...versionNotes(printer, adapter),
     ...(error
       ? [`${printer.paint('waiting', printable(id))}: last error ${printable(`${error.code}: ${error.message}`)}`]
       : []),
   ];
 }
 
-function stateTone(state: AdapterState): Tone {
+/** How a state looks. */
+export function stateTone(state: AdapterState): Tone {
   switch (state) {
     case AdapterState.READY:
       return 'good';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAcksCommand } from './commands/acks.ts';
+import { addAdapterCommand } from './commands/adapter.ts';
 import { addAdapterCommands } from './commands/adapters.ts';
 import { addDeliveriesCommand } from './commands/deliveries.ts';
 import { addDevCommand } from './commands/dev.ts';
@@ -63,6 +64,7 @@ function createProgram(terminal: Terminal): Command {
   addDiscardCommand(program, terminal);
   addJobCommand(program, terminal);
   addAdapterCommands(program, terminal);
+  addAdapterCommand(program, terminal);
   addTailCommand(program, terminal);
   addJournalCommand(program, terminal);
   return program;

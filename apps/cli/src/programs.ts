@@ -10,6 +10,11 @@ export function verifyProgram(): string {
   return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/verify'));
 }
 
+/** The file URL of the program that says what a hub would load, which the command only ever becomes. */
+export function checkAdaptersProgram(): string {
+  return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/check-adapters'));
+}
+
 /** The file URL of the sandbox's program, which the command only ever starts as a process. */
 export function sandboxProgram(): string {
   return installed('@hms-sync/sandbox', () => import.meta.resolve('@hms-sync/sandbox/main'));

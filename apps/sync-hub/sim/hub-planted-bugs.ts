@@ -85,14 +85,6 @@ const HUB_PLANTED_BUGS: readonly PlantedBug[] = [
     replace: '',
   },
   {
-    name: 'a feed listens only when its first ack is asked for',
-    file: 'edges/rpc/sync-service.ts',
-    find: "until === 'accepted' ? [] : feed.read({ ...feedRequest(intaken, until), signal: context.signal });",
-    replace: `until === 'accepted' ? [] : (async function* () {
-          yield* feed.read({ ...feedRequest(intaken, until), signal: context.signal });
-        })();`,
-  },
-  {
     name: 'a hold that is over is told',
     file: 'acks/acks.ts',
     find: 'for (const record of records) reader.recorded(record);',

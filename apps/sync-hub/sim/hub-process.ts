@@ -206,7 +206,7 @@ function createParts(
   onFault: (fault: unknown) => void,
 ) {
   const wallMs = () => time.wallMs();
-  const intake = new Intake({ ...options, journal, eventBytesMax: 1_024, wallMs });
+  const intake = new Intake({ ...options, adapters: () => options.adapters, journal, eventBytesMax: 1_024, wallMs });
   const shared = { journal, acks, lanes, cursors, wallMs };
   const feed = new EventFeed(shared);
   return { intake, feed, sync: createSyncService({ ...shared, intake, feed, onFault }) };

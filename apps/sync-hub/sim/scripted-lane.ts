@@ -10,7 +10,7 @@ import {
 } from '../src/core/lane.ts';
 import type { FetchEffect, LaneEffect, RecordEffect } from '../src/core/lane-effect.ts';
 import type { FetchedDelivery, LaneInput } from '../src/core/lane-input.ts';
-import type { Failure, Outcome } from '../src/core/outcome.ts';
+import type { AttemptEnd, Failure, Outcome } from '../src/core/outcome.ts';
 import { nextProbe } from '../src/core/probe.ts';
 import { DEFAULT_RETRY } from '../src/core/retry.ts';
 import { step } from '../src/core/step.ts';
@@ -103,7 +103,7 @@ export class ScriptedLane {
     return this;
   }
 
-  end(seq: number, outcome: Outcome = delivered): this {
+  end(seq: number, outcome: AttemptEnd = delivered): this {
     return this.take({ kind: 'attempt_ended', seq, outcome });
   }
 

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Acks } from './acks/acks.ts';
-import { type AdapterConfig, type Config, loadConfig } from './config/config.ts';
-import { DEFAULT_WINDOW } from './core/lane.ts';
+import { AdapterLanes } from './adapter-lanes.ts';
+import { type AdapterConfig, addedAdapter, type Config, loadConfig } from './config/config.ts';
+import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';
@@ -13,23 +15,16 @@ import { EventFeed } from './edges/rpc/event-feed.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
 import { HELP, parseFlags } from './flags.ts';
-import type { Journal } from './journal/journal.ts';
+import { AdapterLifecycle } from './installs/adapter-lifecycle.ts';
+import { AdapterStore } from './installs/adapter-store.ts';
+import { noticeOf } from './installs/read-installed.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
-import type { BreakerReport } from './lanes/breaker.ts';
 import { systemClock } from './lanes/clock.ts';
-import { Lane } from './lanes/lane.ts';
 import { Lanes } from './lanes/lanes.ts';
 import { MemoryKeeper, processMemory } from './memory-keeper.ts';
 import { Operations } from './operations/operations.ts';
 import type { OperatorChange } from './operations/operator-change.ts';
-import { FailedRuntime } from './runtimes/failed-runtime.ts';
-import { type FoundAdapter, findAdapters } from './runtimes/find-adapters.ts';
-import { InlineRuntime } from './runtimes/inline/inline-runtime.ts';
-import { ManifestError } from './runtimes/manifest.ts';
-import { createProcessRuntime } from './runtimes/process/process-runtime.ts';
-import { createRemoteRuntime } from './runtimes/remote/remote-runtime.ts';
-import type { Runtime, RuntimeStart } from './runtimes/runtime.ts';
-import { createAdapterLog, createLog, type Log } from './telemetry/log.ts';
+import { createLog, type Log } from './telemetry/log.ts';
 
 /** The composition root: the only file that wires the hub's rooms together. */
 
@@ -39,8 +34,6 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /** Kubernetes gives 30 s by default; ten of them are left for what comes before and after. */
 const DRAIN_MS = 20_000;
-/** An event in whose attempts the adapter broke three times is the likely cause. */
-const MAX_CRASHES = 3;
 
 await run(process.argv.slice(2));
 
@@ -57,10 +50,11 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 async function startHub(config: Config, log: Log): Promise<void> {
-  const adapters = await findAdapters(config.adapters, config.folder);
+  const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
+  const adapters = await findConfigured(config, store, process.env);
 
   // The journal tells its observer of commits; lanes and acks exist by the time there is a first one.
-  let lanes = new Lanes([]);
+  const lanes = new Lanes([]);
   let acks: Acks | undefined;
   let operations: Operations | undefined;
   const journal = await openSqliteJournal({
@@ -85,9 +79,32 @@ async function startHub(config: Config, log: Log): Promise<void> {
     },
   });
   acks = new Acks({ journal, lastCursor: journal.info.lastCursor });
-  const tellHeld = acks.held.bind(acks);
   let onHealthChange: () => void = () => undefined;
-  lanes = new Lanes(await createLanes({ adapters, journal, log, onHeld: tellHeld, onChange: () => onHealthChange() }));
+  const onChange = () => onHealthChange();
+  const adapterLanes = new AdapterLanes({ journal, log, hubVersion: version, onHeld: acks.held.bind(acks), onChange });
+  const lifecycle = new AdapterLifecycle<AdapterConfig>({
+    store,
+    lanes,
+    clock: systemClock,
+    named: new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, { ...named, settings: named }]]))),
+    settingsOf: (packageName, own) => addedAdapter({ package: packageName, config: own }, process.env),
+    createRuntime: (next) => adapterLanes.createRuntime({ ...next, id: next.manifest.id }),
+    createLane: async (next) => {
+      const [lane] = await adapterLanes.createLanes([{ ...next, id: next.manifest.id }]);
+      if (lane === undefined) throw new Error('no lane was made');
+      return lane;
+    },
+    settled: () => journal.countDeliveries(),
+    onReport: (facts, text) => log.info(facts, text),
+    onChange,
+  });
+  await store.tidy();
+  const toRun = adapters.map(({ id, named: settings, manifest, stored }) => {
+    if (stored === undefined) return { id, settings, manifest };
+    lifecycle.note(id, noticeOf(stored));
+    return { id, ...lifecycle.versionToRun(stored, settings) };
+  });
+  for (const lane of await adapterLanes.createLanes(toRun)) lanes.add(lane);
 
   operations = new Operations({
     journal,
@@ -100,7 +117,7 @@ async function startHub(config: Config, log: Log): Promise<void> {
 
   const intake = new Intake({
     journal,
-    adapters: adapters.map(({ id }) => id),
+    adapters: () => lanes.ids,
     eventBytesMax: config.eventBytesMax,
     wallMs: systemClock.wallMs,
   });
@@ -118,13 +135,14 @@ async function startHub(config: Config, log: Log): Promise<void> {
     startedAtMs: systemClock.wallMs(),
     journal,
     lanes,
+    versions: (id) => lifecycle.standing(id),
     notAcceptingReason,
   });
   onHealthChange = () => health.changed();
   const { finder, discards, jobs, tail } = operations;
   const admin = {
     ...shared,
-    ...{ finder, discards, jobs, tail },
+    ...{ finder, discards, jobs, tail, lifecycle },
     journalId: journal.info.id,
     onChange: (change: OperatorChange) => log.info(change, 'changed by a person'),
   };
@@ -160,84 +178,4 @@ async function startHub(config: Config, log: Log): Promise<void> {
   log.info({ address, dataDir: config.dataDir, version }, 'ready');
   if (adapters.length === 0) log.warn('no adapters are configured: events are kept and delivered to nobody');
   process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version })}\n`);
-}
-
-interface LaneNeeds {
-  readonly adapters: readonly FoundAdapter<AdapterConfig>[];
-  readonly journal: Journal;
-  readonly log: Log;
-  readonly onHeld: Acks['held'];
-  readonly onChange: () => void;
-}
-
-async function createLanes({ adapters, journal, log, onHeld, onChange }: LaneNeeds): Promise<Lane[]> {
-  const totals = new Map((await journal.countDeliveries()).map((total) => [total.adapter, total]));
-  const breakers = new Map((await journal.readBreakers()).map((breaker) => [breaker.adapter, breaker]));
-  const pauses = new Map((await journal.readLanes()).map(({ adapter, pause }) => [adapter, pause]));
-  const create = async (adapter: FoundAdapter<AdapterConfig>) => {
-    const { id, named: config, manifest } = adapter;
-    const found = manifest instanceof ManifestError ? undefined : manifest;
-    const identity = { id, package: config.package, version: found?.version ?? '' };
-    const lane = new Lane({
-      adapter: identity,
-      runtime: createRuntime(adapter, log),
-      delivery: config.delivery,
-      rules: {
-        retry: config.retry,
-        maxCrashes: MAX_CRASHES,
-        onDeadLetter: config.onDeadLetter,
-        window: DEFAULT_WINDOW,
-        recoveredToSeq: journal.info.lastSeq,
-      },
-      breakerPolicy: config.breaker,
-      journal,
-      clock: systemClock,
-      seed: Math.floor(Math.random() * 2 ** 32),
-      newestSeq: journal.info.lastSeq,
-      totals: totals.get(id) ?? { unsettled: 0, deadLetters: 0 },
-      deadLetters: config.onDeadLetter === 'hold' ? await journal.readDeadLetterKeys(id) : [],
-      pause: pauses.get(id),
-      onHeld,
-      onChange,
-      onRuntimeChange: (start) => logRuntime(identity, start, log),
-      onBreakerChange: (breaker) => logBreaker(id, breaker, log),
-      onPause: (cause) => log.error({ adapter: id, cause }, 'adapter paused; its deliveries wait'),
-    });
-    const stored = breakers.get(id);
-    if (stored !== undefined && stored.state !== 'closed') {
-      lane.restoreBreaker(stored);
-    }
-    return lane;
-  };
-  return Promise.all(adapters.map(create));
-}
-
-function createRuntime({ id, named: config, manifest }: FoundAdapter<AdapterConfig>, log: Log): Runtime {
-  const { runtime: kind, remote, missing } = config;
-  if (manifest instanceof ManifestError) {
-    const start = manifest.code === 'NO_COMMON_PROTOCOL' ? 'incompatible' : 'failed';
-    return new FailedRuntime(kind, { kind: start, reason: manifest.message });
-  }
-  if (missing.length > 0) return new FailedRuntime(kind, { kind: 'failed', reason: missing.join('; ') });
-  if (remote !== undefined) return createRemoteRuntime({ remote, config: config.config, hubVersion: version });
-  if (manifest === undefined) throw new Error(`adapter ${id} has neither a package nor an address`);
-  const parts = { manifest, config: config.config, log: createAdapterLog(log, manifest) };
-  return kind === 'inline' ? new InlineRuntime(parts) : createProcessRuntime({ ...parts, hubVersion: version });
-}
-
-/** One line when trouble begins and one when it ends; nothing for each attempt in between. */
-function logBreaker(adapter: string, { condition, cause, nextProbeAtMs }: BreakerReport, log: Log): void {
-  if (condition === 'closed') log.info({ adapter, cause }, 'breaker closed; deliveries flow');
-  else if (condition === 'half_open') log.info({ adapter, cause }, 'breaker half open');
-  else {
-    const nextProbeTime = nextProbeAtMs === undefined ? undefined : new Date(nextProbeAtMs).toISOString();
-    log.warn({ adapter, cause, nextProbeTime }, 'breaker open; deliveries wait');
-  }
-}
-
-/** What became of starting an adapter, at first and again after it ended. */
-function logRuntime(adapter: Lane['adapter'], start: RuntimeStart, log: Log): void {
-  const facts = { adapter: adapter.id, adapterVersion: adapter.version };
-  if (start.kind === 'ready') log.info(facts, 'adapter ready');
-  else log.error({ ...facts, state: start.kind, reason: start.reason }, 'adapter does not run; its deliveries wait');
 }

@@ -59,25 +59,25 @@ describe('a proxy', () => {
     proxy.leadTo(other.url);
     const { socket, said } = dial();
     socket.write('x');
-    await vi.waitUntil(() => said() === 'x', { interval: 1 });
+    await vi.waitUntil(() => said() === 'x', { interval: 1, timeout: 20_000 });
     expect([echo.sockets.size, other.sockets.size]).toEqual([0, 1]);
   });
 
   test('resets both ends', async () => {
     const { socket, said, ending } = dial();
     socket.write('x');
-    await vi.waitUntil(() => said() === 'x', { interval: 1 });
+    await vi.waitUntil(() => said() === 'x', { interval: 1, timeout: 20_000 });
     proxy.resetAll();
     expect(await ending).toBe('ECONNRESET');
-    await vi.waitUntil(() => echo.sockets.size === 0, { interval: 1 });
+    await vi.waitUntil(() => echo.sockets.size === 0, { interval: 1, timeout: 20_000 });
   });
 
   test('tells a reset of one end to the other', async () => {
     const { socket, said } = dial();
     socket.write('x');
-    await vi.waitUntil(() => said() === 'x', { interval: 1 });
+    await vi.waitUntil(() => said() === 'x', { interval: 1, timeout: 20_000 });
     socket.resetAndDestroy();
-    await vi.waitUntil(() => echo.sockets.size === 0, { interval: 1 });
+    await vi.waitUntil(() => echo.sockets.size === 0, { interval: 1, timeout: 20_000 });
   });
 });
 
@@ -106,16 +106,16 @@ describe('disturbed by', () => {
   test('a black hole it takes bytes and passes none, and resets the connection once that is over', async () => {
     const { socket, said, ending } = dial();
     socket.write('x');
-    await vi.waitUntil(() => said() === 'x', { interval: 1 });
+    await vi.waitUntil(() => said() === 'x', { interval: 1, timeout: 20_000 });
     proxy.disturb('to_server', { kind: 'black_hole' });
     socket.write(LONG);
-    await vi.waitUntil(() => proxy.lostBytes === LONG.length, { interval: 1 });
+    await vi.waitUntil(() => proxy.lostBytes === LONG.length, { interval: 1, timeout: 20_000 });
     const other = dial();
     proxy.heal();
     expect(await ending).toBe('ECONNRESET');
     expect(said()).toBe('x');
     other.socket.write('y');
-    await vi.waitUntil(() => other.said() === 'y', { interval: 1 });
+    await vi.waitUntil(() => other.said() === 'y', { interval: 1, timeout: 20_000 });
   });
 
   test.for([0, 1, 37, 99])('a reset after %i bytes it passes no more than those', async (afterBytes) => {
@@ -135,6 +135,6 @@ describe('disturbed by', () => {
     expect(said()).toBe(LONG.slice(0, 37));
     const [server] = echo.sockets;
     socket.write('more');
-    await vi.waitUntil(() => server?.bytesRead === LONG.length + 4, { interval: 1 });
+    await vi.waitUntil(() => server?.bytesRead === LONG.length + 4, { interval: 1, timeout: 20_000 });
   });
 });

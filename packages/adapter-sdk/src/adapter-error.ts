@@ -1,4 +1,4 @@
-import type { FailureKind } from './outcome.ts';
+import type { FailureKind, ThrottleScope } from './outcome.ts';
 
 /** Found on every error of the SDK. `Symbol.for` makes it the same symbol in every copy of the SDK. */
 const errorBrand: unique symbol = Symbol.for('@hms-sync/adapter-sdk/error');
@@ -17,6 +17,15 @@ export interface RetryOptions extends AdapterErrorOptions {
   readonly retryAfterMs?: number | undefined;
 }
 
+/** Options of an error by which an external system asks for less. */
+export interface ThrottledOptions extends RetryOptions {
+  /**
+   * Who waits: `lane`, nothing is sent to the system meanwhile, or `delivery`, this event alone (and what follows it
+   * under its key), for a limit of that one record or account. Absent: `lane`.
+   */
+  readonly scope?: ThrottleScope | undefined;
+}
+
 /** Options of an error about the configuration. */
 export interface MisconfiguredOptions extends AdapterErrorOptions {
   /** The path of the wrong field in the configuration, such as `baseUrl`. Absent: the whole. */
@@ -33,11 +42,13 @@ export interface AdapterErrorData {
   readonly message: string;
   /** See {@link RetryOptions.retryAfterMs}. */
   readonly retryAfterMs?: number | undefined;
+  /** See {@link ThrottledOptions.scope}. */
+  readonly scope?: ThrottleScope | undefined;
   /** See {@link MisconfiguredOptions.path}. */
   readonly path?: string | undefined;
 }
 
-interface Failure extends RetryOptions, MisconfiguredOptions {
+interface Failure extends ThrottledOptions, MisconfiguredOptions {
   readonly kind: FailureKind;
   readonly code: string;
 }
@@ -47,6 +58,7 @@ abstract class AdapterError extends Error implements AdapterErrorData {
   readonly kind: FailureKind;
   readonly code: string;
   readonly retryAfterMs: number | undefined;
+  readonly scope: ThrottleScope | undefined;
   readonly path: string | undefined;
 
   constructor(name: string, message: string, failure: Failure) {
@@ -55,6 +67,7 @@ abstract class AdapterError extends Error implements AdapterErrorData {
     this.kind = failure.kind;
     this.code = failure.code;
     this.retryAfterMs = failure.retryAfterMs;
+    this.scope = failure.scope;
     this.path = failure.path;
   }
 }
@@ -68,10 +81,10 @@ export class Retryable extends AdapterError {
 
 /**
  * The external system asks for less: tried again after `retryAfterMs` (absent: 5 s), and the breaker does not count it.
- * Code: `THROTTLED`.
+ * Every delivery waits meanwhile, or with `scope: 'delivery'` this one alone. Code: `THROTTLED`.
  */
 export class Throttled extends AdapterError {
-  constructor(message: string, options: RetryOptions = {}) {
+  constructor(message: string, options: ThrottledOptions = {}) {
     super('Throttled', message, { ...options, kind: 'throttled', code: options.code ?? 'THROTTLED' });
   }
 }

@@ -9,6 +9,7 @@ export {
   Retryable,
   type RetryOptions,
   Throttled,
+  type ThrottledOptions,
   Unauthorized,
 } from './adapter-error.ts';
 export type { AdapterLog, LogFields } from './adapter-log.ts';
@@ -38,6 +39,7 @@ export type {
   RefusedOutcome,
   RetryableOutcome,
   ThrottledOutcome,
+  ThrottleScope,
 } from './outcome.ts';
 export { outcomeOf } from './outcome-of.ts';
 export { secret } from './secret.ts';

@@ -33,6 +33,10 @@ describe('outcomeOf', () => {
       new Throttled('slower', { retryAfterMs: 70 }),
       { kind: 'throttled', code: 'THROTTLED', message: 'slower', retryAfterMs: 70 },
     ],
+    [
+      new Throttled('slower', { scope: 'delivery' }),
+      { kind: 'throttled', code: 'THROTTLED', message: 'slower', retryAfterMs: 5000, scope: 'delivery' },
+    ],
     [new Throttled('slower'), { kind: 'throttled', code: 'THROTTLED', message: 'slower', retryAfterMs: 5000 }],
     [new Permanent('no'), { kind: 'permanent', code: 'PERMANENT', message: 'no' }],
     [new InvalidEvent('what'), { kind: 'permanent', code: 'INVALID_EVENT', message: 'what' }],
@@ -132,6 +136,7 @@ describe('outcomeOf', () => {
         code: fc.anything(),
         message: fc.anything(),
         retryAfterMs: fc.anything(),
+        scope: fc.anything(),
       })
       .map((fields) => ({ ...fields, [Symbol.for('@hms-sync/adapter-sdk/error')]: true }));
     fc.assert(
@@ -151,6 +156,7 @@ describe('outcomeOf', () => {
             expect(outcome.retryAfterMs).toBeGreaterThanOrEqual(0);
             expect(outcome.retryAfterMs).toBeLessThanOrEqual(3_600_000);
           }
+          if ('scope' in outcome) expect(outcome.scope).toBe('delivery');
         },
       ),
     );

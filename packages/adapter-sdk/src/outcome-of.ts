@@ -31,13 +31,14 @@ export function outcomeOf(thrown: unknown, redact: Redact = (text) => text): Out
         code: peek(thrown, 'code'),
         message: peek(thrown, 'message'),
         retryAfterMs: peek(thrown, 'retryAfterMs'),
+        scope: peek(thrown, 'scope'),
       };
       return failed(kind, parts, redact);
     }
   }
   const code = codeOf(thrown) ?? 'UNKNOWN_ERROR';
   const sentence = connectionFailure(code) ?? withheld(thrown);
-  return failed('retryable', { code, message: sentence, retryAfterMs: undefined }, redact);
+  return failed('retryable', { code, message: sentence, retryAfterMs: undefined, scope: undefined }, redact);
 }
 
 /** The code of Node, undici or the platform on a thrown value or on what caused it. Never throws. */

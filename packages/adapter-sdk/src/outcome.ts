@@ -38,7 +38,12 @@ export interface ThrottledOutcome {
   readonly message: string;
   /** Not before so many milliseconds, 0 to 3,600,000. */
   readonly retryAfterMs: number;
+  /** Who waits. Absent: the lane. */
+  readonly scope?: ThrottleScope;
 }
+
+/** Who waits when an external system asks for less: this delivery alone, or all of the adapter's. */
+export type ThrottleScope = 'delivery' | 'lane';
 
 /** `permanent`: this event will never be taken. `misconfigured`, `unauthorized`: none will be until a person acts. */
 export interface RefusedOutcome {
@@ -65,6 +70,7 @@ export interface FailureParts {
   readonly code: unknown;
   readonly message: unknown;
   readonly retryAfterMs: unknown;
+  readonly scope: unknown;
 }
 
 /** Success, with what the external system answered. Anything but a string counts as no receipt. */
@@ -84,8 +90,10 @@ export function failed(kind: FailureKind, parts: FailureParts, redact: Redact): 
       const retryAfterMs = boundedRetryAfterMs(parts.retryAfterMs);
       return retryAfterMs === undefined ? { kind, code, message } : { kind, code, message, retryAfterMs };
     }
-    case 'throttled':
-      return { kind, code, message, retryAfterMs: boundedRetryAfterMs(parts.retryAfterMs) ?? THROTTLE_DEFAULT_MS };
+    case 'throttled': {
+      const retryAfterMs = boundedRetryAfterMs(parts.retryAfterMs) ?? THROTTLE_DEFAULT_MS;
+      return { kind, code, message, retryAfterMs, ...(parts.scope === 'delivery' && { scope: parts.scope }) };
+    }
     case 'permanent':
     case 'misconfigured':
     case 'unauthorized':

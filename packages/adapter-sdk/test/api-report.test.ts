@@ -12,6 +12,7 @@ it('offers what etc/adapter-sdk.api.md says, and nothing else', async () => {
   const report = await apiReport({
     '.': 'index.ts',
     './host': 'host/host.ts',
+    './serve': 'serve/serve.ts',
     './testing': 'testing/testing.ts',
   });
   await expect(`${header}${report}`).toMatchFileSnapshot('../etc/adapter-sdk.api.md');

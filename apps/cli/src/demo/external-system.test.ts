@@ -37,7 +37,7 @@ describe('the stand-in for an external system', () => {
   test.each([
     [0.29, 503],
     [0.3, 201],
-  ])('with a share of 30%%, a draw of %d answers %d', async (draw, status) => {
+  ])('failing three in ten, a draw of %d is answered %d', async (draw, status) => {
     await start({ chaos: { latencyMs: 0, failShare: 0.3 }, random: () => draw });
     expect((await post('{}')).status).toBe(status);
     expect(writes).toMatchObject([{ status, chaos: status === 503 }]);

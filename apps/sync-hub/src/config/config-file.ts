@@ -1,6 +1,8 @@
 import { DELIVERY_BOUNDS } from '@hms-sync/adapter-sdk/host';
 import { z } from 'zod';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
+import { splitPackageName } from '../installs/package-name.ts';
+import { isRange } from '../installs/version-range.ts';
 
 /** What `hms-sync.yaml` may hold. docs/operate.md says it in words. */
 const retry = z.strictObject({
@@ -45,12 +47,22 @@ const adapterFields = z.strictObject({
   onDeadLetter: z.enum(['continue', 'hold']).optional(),
 });
 
-/** A remote adapter is named by its address, any other by its package. */
+/** A remote adapter is named by its address, any other by its package: one of node_modules, or with a version range one
+ * that the hub installs. */
 const adapter = adapterFields.superRefine((fields, context) => {
   const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
   if (fields.runtime !== 'remote') {
     if (fields.package === undefined) refuse(['package'], 'is missing; name the npm package of the adapter');
     if (fields.remote !== undefined) refuse(['remote'], 'is for runtime: remote alone');
+    const { range } = splitPackageName(fields.package ?? '');
+    if (range === undefined) return;
+    if (range === '' || !isRange(range))
+      refuse(
+        ['package'],
+        `"${range}" is no version range; write one such as ^1.2.0, a tag means another version each day`,
+      );
+    if (fields.id === undefined)
+      refuse(['id'], 'is missing; with a version range the deliveries wait under it, also before it is installed');
     return;
   }
   if (fields.package !== undefined) refuse(['package'], 'is not for runtime: remote; remove it');

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { OnDeadLetter } from '../core/lane.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
+import { splitPackageName } from '../installs/package-name.ts';
 import { ConfigError } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, namesAt, type runtimes } from './config-file.ts';
 import { nearestName } from './nearest-name.ts';
@@ -49,6 +50,8 @@ export interface RemoteConfig {
 export interface AdapterConfig {
   /** Empty for a remote one. */
   readonly package: string;
+  /** Which versions of what the hub installed may load. Undefined: it is in node_modules, or elsewhere. */
+  readonly range: string | undefined;
   /** How its code runs. */
   readonly runtime: (typeof runtimes)[number];
   /** For `remote` alone. */
@@ -120,7 +123,9 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     eventBytesMax: settings.limits?.eventBytes ?? DEFAULT_EVENT_BYTES,
     settledMs: (settings.retention?.settledDays ?? DEFAULT_SETTLED_DAYS) * DAY_MS,
     adapters: Object.freeze(
-      (settings.adapters ?? []).map((adapter, index) => toAdapterConfig(adapter, { index, folder, env })),
+      (settings.adapters ?? []).map((adapter, index) =>
+        toAdapterConfig(adapter, { at: `adapters.${index}.`, folder, env }),
+      ),
     ),
     folder,
   });
@@ -191,7 +196,8 @@ function describe(issue: z.core.$ZodIssue): string {
 }
 
 interface AdapterPlace {
-  readonly index: number;
+  /** What goes before the names of its fields in messages. */
+  readonly at: string;
   /** The configuration file's. */
   readonly folder: string;
   readonly env: ConfigSources['env'];
@@ -199,13 +205,13 @@ interface AdapterPlace {
 
 function toAdapterConfig(
   adapter: NonNullable<ConfigFile['adapters']>[number],
-  { index, folder, env }: AdapterPlace,
+  { at, folder, env }: AdapterPlace,
 ): AdapterConfig {
-  const own = resolveReferences(adapter.config ?? {}, `adapters.${index}.config`, env);
-  const remote = resolveReferences(adapter.remote, `adapters.${index}.remote`, env);
+  const own = resolveReferences(adapter.config ?? {}, `${at}config`, env);
+  const remote = resolveReferences(adapter.remote, `${at}remote`, env);
   const missing = Object.freeze([...own.missing, ...remote.missing]);
   return Object.freeze({
-    package: adapter.package ?? '',
+    ...splitPackageName(adapter.package ?? ''),
     runtime: adapter.runtime ?? DEFAULT_RUNTIME,
     remote: toRemoteConfig(remote.value as typeof adapter.remote, folder),
     id: adapter.id,
@@ -216,6 +222,18 @@ function toAdapterConfig(
     breaker: Object.freeze({ ...DEFAULT_BREAKER, ...adapter.breaker } as BreakerPolicy),
     onDeadLetter: adapter.onDeadLetter ?? 'continue',
   });
+}
+
+/**
+ * An adapter that is not in the file, with what holds when nothing is set.
+ *
+ * @param config its own part, with `${NAME}` for secrets
+ */
+export function addedAdapter(
+  added: { readonly package: string; readonly config: Readonly<Record<string, unknown>> },
+  env: ConfigSources['env'],
+): AdapterConfig {
+  return toAdapterConfig({ package: added.package, config: { ...added.config } }, { at: '', folder: '', env });
 }
 
 function toRemoteConfig(

@@ -52,6 +52,15 @@ describe('an attempt that runs out of time', () => {
   });
 });
 
+it('was no attempt when no adapter code ran: nothing is recorded or counted, and it goes a little later', () => {
+  const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).end(1, { kind: 'not_run' });
+  expect(lane.records).toEqual([]);
+  expect(lane.begun).toEqual([]);
+  lane.later(500);
+  expect(lane.effects).toMatchObject([{ kind: 'attempt', event: { seq: 1 }, number: 1, redelivered: false }]);
+  expect(lane.state.deliveries.get(1)?.counts).toEqual({ cycle: 1, attempts: 0, spent: 0, crashes: 0 });
+});
+
 it('refuses to hear of an attempt that does not run', () => {
   expect(() => new ScriptedLane().end(1)).toThrow('an attempt ended that does not run: seq 1, not in the window');
 });

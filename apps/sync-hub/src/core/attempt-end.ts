@@ -4,13 +4,15 @@ import { tellFollowersHeld } from './gate.ts';
 import { hold } from './hold.ts';
 import { type AfterRecord, type LaneDelivery, MAX_CONCURRENCY } from './lane.ts';
 import { giveWay, goOn, isDisplaced, isRefused, leave, makeDue, putBack } from './line.ts';
-import type { Outcome } from './outcome.ts';
+import type { AttemptEnd } from './outcome.ts';
 import { gaveItsPlace } from './passing.ts';
+import { nextRandom } from './random.ts';
+import { backoffMs } from './retry.ts';
 import { drop } from './room.ts';
 import type { Turn } from './turn.ts';
 
 /** Adapter code returned: its outcome goes to the disk, unless its deadline had passed and settled that already. */
-export function endAttempt(turn: Turn, seq: number, outcome: Outcome): void {
+export function endAttempt(turn: Turn, seq: number, outcome: AttemptEnd): void {
   const { state } = turn;
   const delivery = state.deliveries.get(seq);
   if (delivery?.state.kind === 'overdue') {
@@ -24,6 +26,12 @@ export function endAttempt(turn: Turn, seq: number, outcome: Outcome): void {
     throw new Error(`an attempt ended that does not run: seq ${seq}, ${delivery?.state.kind ?? 'not in the window'}`);
   }
   stopRunning(turn, delivery, delivery.state.timeoutMs);
+  if (outcome.kind === 'not_run') {
+    // A little later: an adapter that never has what it is sent must not be asked in a circle.
+    const dueAtMs = turn.nowMs + backoffMs(state.rules.retry, 1, nextRandom(state.random));
+    follow(turn, delivery, { kind: 'again', dueAtMs, notBeforeMs: turn.nowMs });
+    return;
+  }
   // One more for each success doubles the ramp with each round of successes. The probe is before the first round.
   if (outcome.kind === 'delivered' && !delivery.state.probe && state.ramp < MAX_CONCURRENCY) state.ramp += 1;
   delivery.state = { kind: 'recording', next: conclude(turn, delivery, outcome) };

@@ -16,6 +16,16 @@ it('holds what comes behind the first dead letter of a key, until there is none'
   expect(held.size).toBe(1);
 });
 
+it('takes and lets go of a hundred thousand dead letters of one key without looking at them all', () => {
+  const held = new HeldKeys();
+  for (let seq = 100_000; seq >= 1; seq -= 1) held.add({ key, seq });
+  for (let seq = 1; seq < 100_000; seq += 1) {
+    held.remove(seq);
+    if (seq % 10_000 === 0) expect(held.firstSeq(key)).toBe(seq + 1);
+  }
+  expect(held.firstSeq(key)).toBe(100_000);
+}, 10_000);
+
 it('does not know a dead letter that holds nothing', () => {
   expect(new HeldKeys().remove(4)).toBeUndefined();
 });

@@ -10,7 +10,7 @@ export interface DeadLetterOfKey {
  */
 export class HeldKeys {
   /** In rising order. */
-  readonly #seqsByKey = new Map<string, readonly number[]>();
+  readonly #seqsByKey = new Map<string, number[]>();
   readonly #keyBySeq = new Map<number, string>();
 
   get size(): number {
@@ -18,11 +18,10 @@ export class HeldKeys {
   }
 
   add({ key, seq }: DeadLetterOfKey): void {
-    const seqs = this.#seqsByKey.get(key) ?? [];
-    this.#seqsByKey.set(
-      key,
-      [...seqs, seq].sort((left, right) => left - right),
-    );
+    if (this.#keyBySeq.has(seq)) return;
+    const seqs = this.#seqsByKey.get(key);
+    if (seqs === undefined) this.#seqsByKey.set(key, [seq]);
+    else seqs.splice(placeOf(seq, seqs), 0, seq);
     this.#keyBySeq.set(seq, key);
   }
 
@@ -31,9 +30,9 @@ export class HeldKeys {
     const key = this.#keyBySeq.get(seq);
     if (key === undefined) return undefined;
     this.#keyBySeq.delete(seq);
-    const others = (this.#seqsByKey.get(key) ?? []).filter((other) => other !== seq);
-    if (others.length === 0) this.#seqsByKey.delete(key);
-    else this.#seqsByKey.set(key, others);
+    const seqs = this.#seqsByKey.get(key) ?? [];
+    seqs.splice(placeOf(seq, seqs), 1);
+    if (seqs.length === 0) this.#seqsByKey.delete(key);
     return { key, seq };
   }
 
@@ -46,4 +45,16 @@ export class HeldKeys {
   holds({ key, seq }: DeadLetterOfKey): boolean {
     return this.#seqsByKey.size > 0 && seq > this.firstSeq(key);
   }
+}
+
+/** Where it stands, or would stand, in a rising order. One key may have a hundred thousand, so they are not all looked at. */
+function placeOf(seq: number, seqs: readonly number[]): number {
+  let from = 0;
+  let to = seqs.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((seqs[middle] ?? 0) < seq) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }

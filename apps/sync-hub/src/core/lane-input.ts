@@ -1,7 +1,7 @@
 import type { OpenDelivery } from './delivery.ts';
 import type { BreakerCondition, PauseCause, RuntimeCondition } from './lane.ts';
 import type { FetchEffect, LookUpEffect } from './lane-effect.ts';
-import type { Outcome } from './outcome.ts';
+import type { AttemptEnd } from './outcome.ts';
 
 /** What happens to a lane. `atMs` is a monotonic clock's time and never goes back. */
 export type LaneInput =
@@ -16,7 +16,7 @@ export type LaneInput =
       readonly scannedToSeq: number;
     }
   /** Adapter code returned. */
-  | { readonly kind: 'attempt_ended'; readonly atMs: number; readonly seq: number; readonly outcome: Outcome }
+  | { readonly kind: 'attempt_ended'; readonly atMs: number; readonly seq: number; readonly outcome: AttemptEnd }
   /** What a record effect asked for is on disk. */
   | { readonly kind: 'recorded'; readonly atMs: number; readonly seq: number }
   /** A person replayed a dead letter: it is open again, on disk. */

@@ -37,6 +37,12 @@ export type Outcome =
 
 export type OutcomeKind = Outcome['kind'];
 
+/**
+ * What became of an attempt: an outcome, or nothing at all because no adapter code ran (the adapter did not run, or ended
+ * before it had the event). That is no attempt: it is not counted and not recorded.
+ */
+export type AttemptEnd = Outcome | { readonly kind: 'not_run' };
+
 /** True for the outcomes that say that the external system or the adapter is unwell: the breaker counts these alone. */
 export function countsAgainstBreaker(outcome: Outcome): boolean {
   switch (outcome.kind) {

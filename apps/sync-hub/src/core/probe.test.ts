@@ -42,6 +42,11 @@ describe('one delivery that a person lets through', () => {
     expect(new ScriptedLane().take(paused).arrive({ seq: 1 }).take({ kind: 'draining' }).probe().begun).toEqual([]);
   });
 
+  it('is none when as many run as the adapter takes', () => {
+    const lane = new ScriptedLane({ runtime: { concurrency: 2 } }).arrive({ seq: 1 }, { seq: 2 }, { seq: 3 });
+    expect(lane.probe().begun).toEqual([]);
+  });
+
   it('is none beside one that may have broken the adapter and runs alone', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }, { seq: 2 });
     lane

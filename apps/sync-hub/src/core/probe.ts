@@ -2,13 +2,14 @@ import type { LaneDelivery, LaneState } from './lane.ts';
 
 /**
  * The delivery that goes when a person wants one let through now: the one that would go next, else the one that is due
- * first, whatever it waits for. Undefined when none can: nothing waits in the window, the adapter does not run, the hub
- * stops, or one is on its way alone.
+ * first, whatever it waits for. Undefined when none can: nothing waits in the window, the adapter does not run or has as
+ * many as it takes, the hub stops, or one is on its way alone.
  */
 export function nextProbe(state: LaneState): LaneDelivery | undefined {
-  const { runtime, draining, breaker, probeSent, suspectRuns, ready, attempting, scheduled } = state;
+  const { runtime, draining, breaker, probeSent, suspectRuns, ready, attempting, overdue, scheduled } = state;
   if (runtime.kind === 'not_ready' || draining || suspectRuns) return undefined;
   if (breaker === 'half_open' && probeSent) return undefined;
+  if (attempting.size >= Math.max(1, runtime.concurrency - overdue)) return undefined;
   const next = ready.peek(true) ?? scheduled.earliest;
   return next?.isSuspect && attempting.size > 0 ? undefined : next;
 }

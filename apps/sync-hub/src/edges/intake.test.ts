@@ -23,7 +23,12 @@ function open(changes: Partial<IntakeOptions> = {}) {
     },
     onFatal: () => undefined,
   });
-  const options = { journal, adapters: ['billing', 'records'], eventBytesMax: 16, wallMs: () => 1_790_000_000_500 };
+  const options = {
+    journal,
+    adapters: () => ['billing', 'records'],
+    eventBytesMax: 16,
+    wallMs: () => 1_790_000_000_500,
+  };
   return { intake: new Intake({ ...options, ...changes }), journal, events };
 }
 

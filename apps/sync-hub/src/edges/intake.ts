@@ -16,8 +16,8 @@ export interface Intaken {
 
 export interface IntakeOptions {
   readonly journal: Pick<Journal, 'accept'>;
-  /** The ids of the enabled adapters, in alphabetical order. */
-  readonly adapters: readonly string[];
+  /** The ids of the adapters that take events at this moment, in alphabetical order. */
+  readonly adapters: () => readonly string[];
   readonly eventBytesMax: number;
   readonly wallMs: () => number;
   /** A monotonic clock, in milliseconds; default: the computer's. */
@@ -75,7 +75,7 @@ export class Intake {
     this.#check(event, eventBytesMax);
     const answered = this.#admission.enter(event.data.byteLength);
     const result = await journal
-      .accept({ event, contentHash: contentHash(event, timeMs), acceptedAtMs, adapters })
+      .accept({ event, contentHash: contentHash(event, timeMs), acceptedAtMs, adapters: adapters() })
       .catch(refuseFailed)
       .finally(answered);
     // A duplicate or a conflict needs no room and says nothing about it.

@@ -26,6 +26,14 @@ export const REFUSALS = {
   CURSOR_INVALID: { code: 'invalid_argument', httpStatus: 400 },
   /** The hub has no adapter of this id, and never had one. */
   ADAPTER_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
+  /** npm found no such package, or no such version of it. */
+  PACKAGE_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
+  /** npm could not install it, or the store could not be written. Nothing was changed. */
+  INSTALL_FAILED: { code: 'failed_precondition', httpStatus: 409 },
+  /** That package, that version or that change of an adapter is not possible. What ran runs on. */
+  ADAPTER_REFUSED: { code: 'failed_precondition', httpStatus: 409 },
+  /** The adapter has deliveries that are not settled. */
+  ADAPTER_UNSETTLED: { code: 'failed_precondition', httpStatus: 409 },
   /** No job has this id, or it is past retention. */
   JOB_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
   /** As many replay jobs run, or as many people look on, as may. */

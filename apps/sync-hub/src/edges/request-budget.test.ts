@@ -34,7 +34,7 @@ it('counts what is unfinished, and no more once it is whole', async () => {
   const { budget, post } = await open({});
   const stream = post();
   stream.write(Buffer.alloc(400));
-  await vi.waitFor(() => expect(budget.totalBytes).toBe(400));
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(400), { timeout: 20_000 });
   stream.end();
   await once(stream, 'response');
   expect(budget.totalBytes).toBe(0);
@@ -44,7 +44,7 @@ it('ends the request that goes past the whole, and no other', async () => {
   const { budget, post } = await open({});
   const first = post();
   first.write(Buffer.alloc(600));
-  await vi.waitFor(() => expect(budget.totalBytes).toBe(600));
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(600), { timeout: 20_000 });
   const second = post();
   second.write(Buffer.alloc(600));
   await closed(second);
@@ -69,9 +69,9 @@ it('counts nothing of a caller that left in the middle of a message', async () =
   const { budget, post } = await open({});
   const stream = post();
   stream.write(Buffer.alloc(400));
-  await vi.waitFor(() => expect(budget.totalBytes).toBe(400));
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(400), { timeout: 20_000 });
   stream.close(constants.NGHTTP2_CANCEL);
-  await vi.waitFor(() => expect(budget.totalBytes).toBe(0));
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(0), { timeout: 20_000 });
 });
 
 it('counts nothing of a caller over HTTP/1.1 that left in the middle of a message', async () => {
@@ -79,9 +79,9 @@ it('counts nothing of a caller over HTTP/1.1 that left in the middle of a messag
   const request = httpRequest({ port: listener.port, host: '127.0.0.1', method: 'POST' });
   request.on('error', () => undefined);
   request.write(Buffer.alloc(400));
-  await vi.waitFor(() => expect(budget.totalBytes).toBe(400));
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(400), { timeout: 20_000 });
   request.destroy();
-  await vi.waitFor(() => expect(budget.totalBytes).toBe(0));
+  await vi.waitFor(() => expect(budget.totalBytes).toBe(0), { timeout: 20_000 });
 });
 
 it('ends a message whose rest does not come', async () => {

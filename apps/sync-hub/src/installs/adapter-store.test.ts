@@ -59,6 +59,7 @@ describe('installing', () => {
     await mkdir(join(folder, '.new-abcdef'));
     await mkdir(join(folder, 'lab', '1.0.0'), { recursive: true });
     const again = await AdapterStore.open(folder);
+    await again.tidy();
     expect(await readdir(folder)).toEqual(['lab']);
     expect(await again.install(await writePackage())).toMatchObject({ locked: { version: '1.0.0' } });
   });
@@ -94,7 +95,9 @@ describe('installing', () => {
       code: 'TAKEN',
       message: expect.stringContaining('"lab"'),
     });
-    expect(await store.install(other, { id: 'lab-two' })).toMatchObject({ manifest: { id: 'lab-two', package: 'other-lab' } });
+    expect(await store.install(other, { id: 'lab-two' })).toMatchObject({
+      manifest: { id: 'lab-two', package: 'other-lab' },
+    });
     const changed = await writePackage({ definition: 'push: () => "other"' });
     await expect(store.install(changed)).rejects.toMatchObject({
       code: 'TAKEN',

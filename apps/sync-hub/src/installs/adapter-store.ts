@@ -5,7 +5,7 @@ import { AdaptersLock, type LockedAdapter, type LockedVersion, syncFolder } from
 import { digestOfFile, digestOfList, firstDifference, listFiles, syncFiles } from './file-list.ts';
 import { InstallError } from './install-error.ts';
 import type { NpmOptions } from './npm.ts';
-import { installPackage, readInstalled, TARBALL } from './package-files.ts';
+import { installPackage, readPackage, TARBALL } from './package-files.ts';
 import { parsePackageSpec } from './package-spec.ts';
 import { isVersion } from './version-range.ts';
 
@@ -53,23 +53,20 @@ export class AdapterStore {
   }
 
   /**
-   * @param folder `<data>/adapters`; made when it is not there. One hub at a time: the journal beside it sees to that
+   * Reads the lock, and writes nothing: another hub may be at work in the folder.
+   *
+   * @param folder `<data>/adapters`; it need not be there yet
    * @throws {InstallError} LOCK_FAILED
    */
   static async open(folder: string, npm?: NpmOptions): Promise<AdapterStore> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const left = (await readdir(folder)).filter((name) => name.startsWith(UNFINISHED));
-    await Promise.all(left.map((name) => rm(join(folder, name), { recursive: true, force: true })));
     return new AdapterStore(folder, await AdaptersLock.read(join(folder, 'adapters.lock')), npm);
   }
 
-  /**
-   * The store as it is, for whoever only looks: a hub may be at work in it.
-   *
-   * @throws {InstallError} LOCK_FAILED
-   */
-  static async read(folder: string): Promise<AdapterStore> {
-    return new AdapterStore(folder, await AdaptersLock.read(join(folder, 'adapters.lock')), undefined);
+  /** Removes what an earlier hub did not finish. For the hub alone that has the journal beside it. */
+  async tidy(): Promise<void> {
+    const names = await readdir(this.#folder).catch(() => []);
+    const left = names.filter((name) => name.startsWith(UNFINISHED));
+    await Promise.all(left.map((name) => rm(join(this.#folder, name), { recursive: true, force: true })));
   }
 
   /**
@@ -80,6 +77,7 @@ export class AdapterStore {
    */
   async install(text: string, { id, assertFree }: InstallOptions = {}): Promise<StoredVersion> {
     const spec = await parsePackageSpec(text);
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const fresh = await mkdtemp(join(this.#folder, UNFINISHED));
     try {
       const { id: ownId, package: name, version } = await installPackage(spec, fresh, this.#npm);
@@ -199,7 +197,7 @@ export class AdapterStore {
   }
 
   async #stored(id: string, locked: LockedVersion): Promise<StoredVersion> {
-    const manifest = await readInstalled(this.#place(id, locked.version));
+    const manifest = await readPackage(this.#place(id, locked.version));
     return { manifest: { ...manifest, id }, locked };
   }
 

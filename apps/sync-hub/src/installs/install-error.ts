@@ -16,6 +16,10 @@ export type InstallFault =
   | 'LOCK_FAILED'
   /** It does not start, or its configuration is wrong. */
   | 'DOES_NOT_RUN'
+  /** The hub has no such adapter. */
+  | 'NO_SUCH_ADAPTER'
+  /** It has deliveries that are not settled. */
+  | 'UNSETTLED'
   /** It is not in a state in which that can be done. */
   | 'NOT_NOW';
 

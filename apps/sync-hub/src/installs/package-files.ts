@@ -21,9 +21,17 @@ export async function installPackage(spec: PackageSpec, folder: string, npm?: Np
   await fetchTarball(spec, folder, npm);
   await writeFile(join(folder, 'package.json'), `${JSON.stringify({ private: true })}\n`);
   // Whatever the operator's npm is set to: a lockfile, no links, here and for nobody else.
-  const flags = ['--omit=dev', '--package-lock', '--no-global', '--install-strategy=hoisted', '--install-links'];
+  // What it has seen of the dependencies already is as good as what the registry says today, and there at once.
+  const flags = [
+    '--prefer-offline',
+    '--omit=dev',
+    '--package-lock',
+    '--no-global',
+    '--install-strategy=hoisted',
+    '--install-links',
+  ];
   await runNpm(['install', `./${TARBALL}`, ...flags], folder, npm);
-  const manifest = await readInstalled(folder);
+  const manifest = await readPackage(folder);
   await assertRunnable(manifest);
   return manifest;
 }
@@ -33,7 +41,7 @@ export async function installPackage(spec: PackageSpec, folder: string, npm?: Np
  *
  * @throws {InstallError} NOT_AN_ADAPTER
  */
-export async function readInstalled(folder: string): Promise<Manifest> {
+export async function readPackage(folder: string): Promise<Manifest> {
   const { dependencies = {} } = (await readJson(join(folder, 'package.json'))) as {
     dependencies?: Readonly<Record<string, string>>;
   };
@@ -62,7 +70,7 @@ async function fetchTarball(spec: PackageSpec, folder: string, npm: NpmOptions |
   const packed = join(folder, 'packed');
   await mkdir(packed);
   const wanted = spec.kind === 'folder' ? spec.path : `${spec.package}@${spec.range}`;
-  await runNpm(['pack', wanted, '--pack-destination', packed], folder, npm);
+  await runNpm(['pack', wanted, '--prefer-online', '--pack-destination', packed], folder, npm);
   const [name] = (await readdir(packed)).filter((file) => file.endsWith('.tgz'));
   if (name === undefined) throw new InstallError('NPM_FAILED', `npm pack made no tarball of ${wanted}`);
   await rename(join(packed, name), tarball);

@@ -1,4 +1,4 @@
-import type { Outcome } from '../core/outcome.ts';
+import type { AttemptEnd } from '../core/outcome.ts';
 import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import type { Clock } from './clock.ts';
 import { ContainedRuntime } from './contained-runtime.ts';
@@ -45,7 +45,7 @@ export class AdapterVersion {
     return this.#runtime.check();
   }
 
-  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
     return this.#runtime.deliver(attempt, signal);
   }
 

@@ -1,5 +1,5 @@
 import type { AcceptedEvent } from '../core/event.ts';
-import type { Outcome, OutcomeKind } from '../core/outcome.ts';
+import type { AttemptEnd, OutcomeKind } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import type { AdapterVersion } from './adapter-version.ts';
 import type { Trial } from './trial.ts';
@@ -64,12 +64,12 @@ export class AdapterVersions {
   }
 
   /** Adapter code returned, and the lane knows what its attempt came to. */
-  ended(seq: number, outcome: Outcome): void {
+  ended(seq: number, outcome: AttemptEnd): void {
     const begun = this.#begun.get(seq);
     if (begun === undefined) return;
     this.#begun.delete(seq);
     begun.by.ended(seq);
-    if (!begun.isOver) this.#count(begun.by, outcome.kind);
+    if (!begun.isOver && outcome.kind !== 'not_run') this.#count(begun.by, outcome.kind);
   }
 
   /**

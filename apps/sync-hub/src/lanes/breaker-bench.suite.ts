@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { onTestFinished, vi } from 'vitest';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { BreakerCondition } from '../core/lane.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { AttemptEnd, Outcome } from '../core/outcome.ts';
 import { Breaker } from './breaker.ts';
 import { systemClock } from './clock.ts';
 
@@ -33,7 +33,7 @@ export function createBreaker(changes: Partial<BreakerPolicy> = {}) {
     seen,
     /** Resolves with the next change to it. */
     becomes: (condition: BreakerCondition) => once(emitter, condition),
-    attempt: (...outcomes: readonly Outcome[]) =>
+    attempt: (...outcomes: readonly AttemptEnd[]) =>
       outcomes.reduce<Promise<unknown>>(
         (before, outcome) => before.then(() => breaker.run(async () => outcome)),
         Promise.resolve(),

@@ -111,6 +111,14 @@ describe('an open breaker', () => {
     expect(seen.at(-1)).toBe('closed');
   });
 
+  it('stays open for another while when the one that it lets through does not reach the adapter', async () => {
+    const { attempt, seen, becomes } = createBreaker();
+    await attempt(...times(5, retryable));
+    await becomes('half_open');
+    await attempt({ kind: 'not_run' });
+    expect(seen).toEqual(['open', 'half_open', 'open']);
+  });
+
   it('runs only one while half open', async () => {
     const { attempt, breaker, becomes } = createBreaker();
     await attempt(...times(5, retryable));

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import CircuitBreaker from 'opossum';
 import type { BreakerPolicy } from '../core/breaker-policy.ts';
 import type { BreakerCondition } from '../core/lane.ts';
-import { countsAgainstBreaker, type Failure, type Outcome } from '../core/outcome.ts';
+import { type AttemptEnd, countsAgainstBreaker, type Failure, type Outcome } from '../core/outcome.ts';
 import type { Clock } from './clock.ts';
 
 /** Where a breaker stands and why. Times in milliseconds since 1970 by the hub's clock. */
@@ -38,9 +38,9 @@ const HALF_OPEN = {
 
 /** How an attempt that counts against the breaker goes through opossum, which knows failures as rejections only. */
 class CountedFailure extends Error {
-  readonly outcome: Outcome;
+  readonly outcome: AttemptEnd;
 
-  constructor(outcome: Outcome) {
+  constructor(outcome: AttemptEnd) {
     super(outcome.kind);
     this.outcome = outcome;
   }
@@ -57,7 +57,7 @@ export class Breaker {
   readonly #policy: BreakerPolicy;
   readonly #clock: Clock;
   readonly #onChange: BreakerOptions['onChange'];
-  #opossum: CircuitBreaker<[() => Promise<Outcome>], Outcome>;
+  #opossum: CircuitBreaker<[() => Promise<AttemptEnd>], AttemptEnd>;
   #condition: BreakerCondition = 'closed';
   #sinceMs: number;
   #cause = 'the hub started';
@@ -91,7 +91,7 @@ export class Breaker {
    * Runs one attempt and lets the breaker see its outcome. Any transition that follows from it is told before the
    * promise resolves. The lane asks first: running while open is a fault of the lane and throws.
    */
-  async run(attempt: () => Promise<Outcome>): Promise<Outcome> {
+  async run(attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
     try {
       return await this.#opossum.fire(attempt);
     } catch (error) {
@@ -128,7 +128,7 @@ export class Breaker {
     this.#opossum.shutdown();
   }
 
-  #createOpossum({ isHalfOpen = false } = {}): CircuitBreaker<[() => Promise<Outcome>], Outcome> {
+  #createOpossum({ isHalfOpen = false } = {}): CircuitBreaker<[() => Promise<AttemptEnd>], AttemptEnd> {
     const { errorThresholdPercentage, volumeThreshold, windowMs, resetTimeoutMs } = this.#policy;
     // A fresh object each time: opossum writes into the one it is given.
     const opossum = new CircuitBreaker(this.#judge, {
@@ -165,8 +165,13 @@ export class Breaker {
     return opossum;
   }
 
-  readonly #judge = async (attempt: () => Promise<Outcome>): Promise<Outcome> => {
+  readonly #judge = async (attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> => {
     const outcome = await attempt();
+    if (outcome.kind === 'not_run') {
+      // It says nothing about the other side. A probe that was never sent must not close the breaker: the next is later.
+      if (this.#condition === 'half_open') throw new CountedFailure(outcome);
+      return outcome;
+    }
     if (outcome.kind !== 'delivered') this.#lastFailure = { kind: outcome.kind, ...outcome.failure };
     if (countsAgainstBreaker(outcome)) throw new CountedFailure(outcome);
     return outcome;
@@ -174,7 +179,8 @@ export class Breaker {
 
   #whyOpen(): string {
     const { fires, failures } = this.#opossum.stats;
-    if (this.#condition === 'half_open') return `tried again, it failed still: ${this.#lastFailure?.code}`;
+    if (this.#condition === 'half_open')
+      return `tried again, it failed still: ${this.#lastFailure?.code ?? 'the adapter does not run'}`;
     return `${failures} of ${fires} attempts failed within ${this.#policy.windowMs / 1_000} s; the last: ${this.#lastFailure?.code}`;
   }
 

@@ -1,4 +1,4 @@
-import type { Failure, Outcome } from '../core/outcome.ts';
+import type { AttemptEnd, Failure } from '../core/outcome.ts';
 import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 
 /**
@@ -32,7 +32,7 @@ export class ContainedRuntime implements Runtime {
     }
   }
 
-  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
     try {
       return await this.#runtime.deliver(attempt, signal);
     } catch (error) {

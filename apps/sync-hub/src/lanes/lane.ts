@@ -19,6 +19,7 @@ import type { LaneOptions } from './lane-options.ts';
 import { LiveAttempts } from './live-attempts.ts';
 import { MAX_DISCARDS, PendingDiscards } from './pending-discards.ts';
 import { runtimeCondition } from './runtime-condition.ts';
+import type { Trial } from './trial.ts';
 
 /**
  * Everything that belongs to one adapter: performs what the core decides. All that happens to it (events, outcomes,
@@ -88,11 +89,9 @@ export class Lane {
     await this.#versions.current.start();
   }
 
-  /** Ends a trial in favour of the version that runs, and takes back what the other brought the lane to. */
-  endTrial(): void {
-    const wasMisconfigured = this.#versions.trial?.isMisconfigured;
-    this.#versions.endTrial();
-    if (wasMisconfigured && this.#state.pause?.kind === 'misconfigured') this.resume();
+  /** Takes back what a version on trial brought the lane to. It is over, and to be called again when all of it ended. */
+  recoverFrom(trial: Trial): void {
+    if (trial.isMisconfigured && this.#state.pause?.kind === 'misconfigured') this.resume();
     this.#breaker.tryNow('the version that was tried is gone: one delivery is let through');
   }
 

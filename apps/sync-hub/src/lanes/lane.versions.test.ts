@@ -135,7 +135,7 @@ describe('a version on trial', () => {
       kind: 'failed',
       why: '20 of its 20 attempts failed, and 0 of 40 of the version before',
     });
-    bench.lane.endTrial();
+    bench.lane.versions.endTrial();
     await bench.accept('next/k-of-anyone');
     await until(() => bench.told.includes('next/k-of-anyone: delivered'));
     expect(bench.lane.health().trial).toBeUndefined();
@@ -158,7 +158,8 @@ describe('a version on trial', () => {
     await bench.accept(id);
     expect(await trial.ended).toMatchObject({ kind: 'failed', why: expect.stringContaining('credential') });
     expect(bench.lane.health().state).toBe('paused');
-    bench.lane.endTrial();
+    bench.lane.versions.endTrial();
+    bench.lane.recoverFrom(trial);
     await until(() => bench.told.includes(`${id}: delivered`));
     expect(bench.lane.health().state).toBe('ready');
     expect(bench.runtime.attempts).toMatchObject([{ redelivered: true }]);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { failure, openDelivery } from '../../sim/scripted-lane.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { AttemptEnd, Outcome } from '../core/outcome.ts';
 import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
 import { LiveAttempts } from './live-attempts.ts';
 
@@ -11,8 +11,8 @@ const attempt: DeliveryAttempt = { event, idempotencyKey: 'k', number: 1, redeli
 /** Attempts in front of an adapter that answers when the test does, and all that happens to them, in order. */
 function createAttempts() {
   const log: string[] = [];
-  const answer = Promise.withResolvers<Outcome>();
-  const ended = Promise.withResolvers<Outcome>();
+  const answer = Promise.withResolvers<AttemptEnd>();
+  const ended = Promise.withResolvers<AttemptEnd>();
   const judged = Promise.withResolvers<void>();
   const runtime: Pick<Runtime, 'deliver'> = {
     deliver(_attempt, signal) {

@@ -1,16 +1,16 @@
-import type { Outcome } from '../core/outcome.ts';
+import type { AttemptEnd, Outcome } from '../core/outcome.ts';
 import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
 import type { Breaker } from './breaker.ts';
 
 export interface LiveAttemptsOptions {
   readonly breaker: Pick<Breaker, 'run'>;
   /** Adapter code returned, and the breaker has seen what the attempt came to. */
-  readonly onEnd: (seq: number, outcome: Outcome) => void;
+  readonly onEnd: (seq: number, outcome: AttemptEnd) => void;
 }
 
 interface LiveAttempt {
   readonly abort: AbortController;
-  readonly expired: PromiseWithResolvers<Outcome>;
+  readonly expired: PromiseWithResolvers<AttemptEnd>;
 }
 
 const timedOut: Outcome = {
@@ -30,7 +30,7 @@ export class LiveAttempts {
 
   /** @param runtime whose adapter code makes it */
   begin(attempt: DeliveryAttempt, runtime: Pick<Runtime, 'deliver'>): void {
-    const live = { abort: new AbortController(), expired: Promise.withResolvers<Outcome>() };
+    const live = { abort: new AbortController(), expired: Promise.withResolvers<AttemptEnd>() };
     this.#bySeq.set(attempt.event.seq, live);
     // It rejects by a fault of the hub alone, which is to end the process.
     void this.#run(attempt, runtime, live);
@@ -55,7 +55,7 @@ export class LiveAttempts {
     { abort, expired }: LiveAttempt,
   ): Promise<void> {
     const { breaker, onEnd } = this.#options;
-    const returned = Promise.withResolvers<Outcome>();
+    const returned = Promise.withResolvers<AttemptEnd>();
     await breaker.run(() => {
       returned.resolve(runtime.deliver(attempt, abort.signal));
       return Promise.race([returned.promise, expired.promise]);

@@ -17,6 +17,8 @@ const OPEN_AT_A_TIME = 32;
 /** Gives deliveries up for a person. Settled ones do not match, whatever the query says. */
 export class Discards {
   readonly #options: DiscardsOptions;
+  /** Settles with the last turn of those without a lane. */
+  #lastTurn: Promise<unknown> = Promise.resolve();
 
   constructor(options: DiscardsOptions) {
     this.#options = options;
@@ -53,23 +55,32 @@ export class Discards {
   }
 
   async #discardOpen(adapter: string, open: readonly SeenDelivery[], reason: string): Promise<number> {
-    const { journal, lanes } = this.#options;
+    const lane = this.#options.lanes.get(adapter);
     let discarded = 0;
     for (let start = 0; start < open.length; start += OPEN_AT_A_TIME) {
       const some = open.slice(start, start + OPEN_AT_A_TIME);
-      const deliveries = await this.#openDeliveries(some);
-      const lane = lanes.get(adapter);
-      if (lane !== undefined) discarded += await lane.discard(deliveries, reason);
-      else discarded += this.#discardWithoutLane(adapter, deliveries, reason);
+      if (lane === undefined) discarded += await this.#inTurn(() => this.#discardWithoutLane(adapter, some, reason));
+      else discarded += await lane.discard(await this.#openDeliveries(some), reason);
     }
     // Behind the records that were asked for.
-    await journal.countDeliveries();
+    await this.#options.journal.countDeliveries();
     return discarded;
   }
 
-  /** Nobody attempts the deliveries of an adapter that is no longer configured, so nobody else records anything. */
-  #discardWithoutLane(adapter: string, deliveries: readonly OpenDelivery[], reason: string): number {
+  /** Two people may mean the same delivery, and no lane decides who settles it: the second one's turn finds it settled. */
+  #inTurn(discard: () => Promise<number>): Promise<number> {
+    const turn = this.#lastTurn.then(discard, discard);
+    this.#lastTurn = turn;
+    return turn;
+  }
+
+  /**
+   * Nobody attempts the deliveries of an adapter that is no longer configured, so nobody records anything between the
+   * read and the record but another discard, which waits for its turn.
+   */
+  async #discardWithoutLane(adapter: string, some: readonly SeenDelivery[], reason: string): Promise<number> {
     const { journal, wallMs } = this.#options;
+    const deliveries = await this.#openDeliveries(some);
     for (const { event, ...counts } of deliveries) {
       const { seq, id: eventId } = event;
       journal.record(discardRecord({ adapter, seq, eventId, counts, atMs: wallMs(), reason }));

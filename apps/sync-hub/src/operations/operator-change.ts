@@ -1,11 +1,24 @@
 /** What a person changed by the hub, for the log: never a payload, never a secret. */
 export interface OperatorChange {
-  readonly change: 'replay' | 'cancel' | 'discard' | 'pause' | 'resume' | 'probe' | 'backup';
+  readonly change:
+    | 'replay'
+    | 'cancel'
+    | 'discard'
+    | 'pause'
+    | 'resume'
+    | 'probe'
+    | 'backup'
+    | 'add'
+    | 'upgrade'
+    | 'rollback'
+    | 'remove';
   /** Why, as the person said it; absent where none is asked for. */
   readonly reason?: string;
   readonly adapter?: string;
   readonly eventId?: string;
   readonly job?: string;
+  /** What runs now. */
+  readonly adapterVersion?: string;
   readonly path?: string;
   /** How many deliveries it is about. */
   readonly deliveries?: number;

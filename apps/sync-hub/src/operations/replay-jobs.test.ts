@@ -178,6 +178,23 @@ describe('a replay job', () => {
     expect(await after.jobs.find(id)).toMatchObject({ state: 'done', matched: 20, sent: 20 });
   });
 
+  it('stays cancelled when the hub stops in the same moment', async () => {
+    const before = open();
+    const ids = await acceptDead(before, 20);
+    const { id } = await begin(before);
+    await before.clock.pass(300);
+    const [cancelled] = await Promise.all([before.jobs.cancel(id), before.jobs.stop()]);
+    expect(cancelled).toMatchObject({ state: 'cancelled' });
+    await before.journal.close();
+
+    const after = open(before.disk);
+    await after.jobs.resume();
+    await after.clock.pass(5_000);
+    expect(after.sentIds()).toEqual([]);
+    expect(await after.jobs.find(id)).toMatchObject({ state: 'cancelled', sent: before.sentIds().length });
+    expect(before.sentIds().length).toBeLessThan(ids.length);
+  });
+
   it('ends the watches of a hub that stops, as a running one', async () => {
     const opened = open();
     await acceptDead(opened, 20);

@@ -46,9 +46,10 @@ export class RunningReplay {
     return this.ended;
   }
 
-  /** Stops after the step that it takes; the job stays a running one. */
+  /** Stops after the step that it takes; the job stays a running one, unless it was cancelled before. */
   stop(): Promise<ReplayJob> {
-    this.#wish = 'stop';
+    // Never over a person's wish: the job would go on after the restart.
+    if (this.#wish === 'go_on') this.#wish = 'stop';
     this.#wake();
     return this.ended;
   }

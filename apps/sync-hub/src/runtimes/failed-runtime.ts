@@ -1,4 +1,5 @@
-import type { Outcome } from '../core/outcome.ts';
+import type { AttemptEnd } from '../core/outcome.ts';
+import { NOT_SENT } from './not-sent.ts';
 import type { CheckResult, Runtime, RuntimeStart } from './runtime.ts';
 
 /** Stands where an adapter could not even be found, so that its lane exists, keeps its queue and says why. */
@@ -19,8 +20,8 @@ export class FailedRuntime implements Runtime {
     return [];
   }
 
-  async deliver(): Promise<Outcome> {
-    return { kind: 'crashed', failure: { code: 'NOT_STARTED', message: 'the adapter does not run' }, suspects: 1 };
+  async deliver(): Promise<AttemptEnd> {
+    return NOT_SENT;
   }
 
   async close(): Promise<void> {}

@@ -17,18 +17,23 @@ export interface FoundAdapter<Named extends NamedAdapter> {
   readonly manifest: Manifest | ManifestError | undefined;
 }
 
+/** Where the manifest of a named adapter is read from; looks from the folder. @throws {ManifestError} */
+export type ReadManifest<Named extends NamedAdapter> = (named: Named, folder: string) => Promise<Manifest>;
+
 /**
  * Reads the manifests of all adapters, in alphabetical order of their ids, without running their code. One that is
  * missing or wrong is found too, with the reason.
  *
  * @param folder where to look from
+ * @param read by default from node_modules
  * @throws {ManifestError} TWIN when two have the same id
  */
 export async function findAdapters<Named extends NamedAdapter>(
   named: readonly Named[],
   folder: string,
+  read: ReadManifest<Named> = (adapter) => readManifest(adapter.package, folder),
 ): Promise<readonly FoundAdapter<Named>[]> {
-  const found = await Promise.all(named.map((adapter) => findAdapter(adapter, folder)));
+  const found = await Promise.all(named.map((adapter) => findAdapter(adapter, folder, read)));
   found.sort((a, b) => (a.id < b.id ? -1 : 1));
   found.forEach(({ id, named: { package: packageName } }, index) => {
     const twin = found[index - 1];
@@ -41,10 +46,14 @@ export async function findAdapters<Named extends NamedAdapter>(
   return found;
 }
 
-async function findAdapter<Named extends NamedAdapter>(named: Named, folder: string): Promise<FoundAdapter<Named>> {
+async function findAdapter<Named extends NamedAdapter>(
+  named: Named,
+  folder: string,
+  read: ReadManifest<Named>,
+): Promise<FoundAdapter<Named>> {
   if (named.runtime === 'remote') return { id: named.id ?? '', named, manifest: undefined };
   try {
-    const manifest = await readManifest(named.package, folder);
+    const manifest = await read(named, folder);
     const id = named.id ?? manifest.id;
     return { id, named, manifest: { ...manifest, id } };
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { AcceptedEvent } from '../core/event.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { AttemptEnd } from '../core/outcome.ts';
 
 /**
  * How adapter code runs: the port that the inline runtime fills, and those in a process of its own or elsewhere.
@@ -23,7 +23,7 @@ export interface Runtime {
   check(): Promise<readonly CheckResult[]>;
 
   /** Makes one attempt. An aborted signal asks it to end soon; its outcome then no longer matters. */
-  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome>;
+  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd>;
 
   /** Lets go of everything. Nothing is delivered afterwards. Idempotent. */
   close(): Promise<void>;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NOT_SENT } from './not-sent.ts';
 import type { StartFailure } from './protocol/handshake.ts';
 import type { RuntimeStart } from './runtime.ts';
 import { attemptOf, never } from './suite/samples.suite.ts';
@@ -9,7 +10,7 @@ const passing: StartFailure = { kind: 'failed', reason: 'it broke', passing: tru
 const lasting: StartFailure = { kind: 'failed', reason: 'its configuration is wrong', passing: false };
 
 /** A runtime whose lives are as the test says, one after the other; the last again and again. */
-function supervise(script: readonly (StartFailure | 'lives')[]) {
+function supervise(script: readonly (StartFailure | 'lives' | 'throws')[]) {
   const lives: LifeOptions[] = [];
   const changes: RuntimeStart[] = [];
   const waiting: (() => void)[] = [];
@@ -29,6 +30,7 @@ function supervise(script: readonly (StartFailure | 'lives')[]) {
     begin: async (options) => {
       const next = script[Math.min(lives.length, script.length - 1)];
       lives.push(options);
+      if (next === 'throws') throw Object.assign(new Error('no such folder: /secret'), { code: 'ENOENT' });
       return next === undefined || next === 'lives' ? life : next;
     },
   });
@@ -54,7 +56,7 @@ describe('a supervised adapter', () => {
     expect(await start()).toEqual(ready);
     lives[0]?.onEnd('it left');
     expect(await changed()).toEqual({ kind: 'starting', reason: 'it left; it is started again in 0.0 s' });
-    expect(await runtime.deliver(attemptOf(), never())).toMatchObject({ kind: 'crashed', suspects: 2 });
+    expect(await runtime.deliver(attemptOf(), never())).toEqual(NOT_SENT);
     expect(await changed()).toEqual(ready);
     expect(await runtime.deliver(attemptOf(), never())).toMatchObject({ kind: 'delivered' });
     await runtime.close();
@@ -64,6 +66,16 @@ describe('a supervised adapter', () => {
     const { runtime, start, changed } = supervise([passing, passing, 'lives']);
     expect(await start()).toEqual({ kind: 'failed', reason: 'it broke; it is started again in 0.0 s' });
     expect(await changed()).toMatchObject({ kind: 'failed' });
+    expect(await changed()).toEqual(ready);
+    await runtime.close();
+  });
+
+  it('that could not even be tried, as without a temporary folder, is tried again', async () => {
+    const { runtime, start, changed } = supervise(['throws', 'lives']);
+    expect(await start()).toEqual({
+      kind: 'failed',
+      reason: 'the adapter could not be started: ENOENT; it is started again in 0.0 s',
+    });
     expect(await changed()).toEqual(ready);
     await runtime.close();
   });
@@ -92,7 +104,12 @@ describe('a supervised adapter', () => {
       kind: 'process',
       begin: async ({ onEnd }) => {
         onEnd('it left at once');
-        return { ready, check: async () => [], deliver: async () => ({ kind: 'delivered', receipt: '' }), close: async () => undefined };
+        return {
+          ready,
+          check: async () => [],
+          deliver: async () => ({ kind: 'delivered', receipt: '' }),
+          close: async () => undefined,
+        };
       },
     });
     expect(await dying.start()).toMatchObject({ kind: 'failed', reason: expect.stringContaining('it left at once') });
@@ -107,6 +124,6 @@ describe('a supervised adapter', () => {
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(lives).toHaveLength(1);
     expect(closed()).toBe(1);
-    expect((await runtime.deliver(attemptOf(), never())).kind).toBe('crashed');
+    expect(await runtime.deliver(attemptOf(), never())).toEqual(NOT_SENT);
   });
 });

@@ -1,5 +1,6 @@
-import type { Outcome } from '../core/outcome.ts';
+import type { AttemptEnd } from '../core/outcome.ts';
 import { backoffMs, type RetryPolicy } from '../core/retry.ts';
+import { NOT_SENT } from './not-sent.ts';
 import type { StartFailure } from './protocol/handshake.ts';
 import type { CheckResult, DeliveryAttempt, ReadyRuntime, Runtime, RuntimeStart } from './runtime.ts';
 
@@ -17,7 +18,7 @@ export interface AdapterLife {
   /** Never rejects. */
   check(): Promise<readonly CheckResult[]>;
   /** Never rejects. */
-  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome>;
+  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd>;
   /** Lets what runs finish, 10 s at most, and ends it. Never rejects. */
   close(): Promise<void>;
 }
@@ -30,7 +31,7 @@ export interface LifeOptions {
   readonly signal: AbortSignal;
 }
 
-/** Begins a life. Never rejects; after `onEnd`, or with a failure, nothing of it is left. */
+/** Begins a life. After `onEnd`, or with a failure, nothing of it is left. */
 export type BeginLife = (options: LifeOptions) => Promise<AdapterLife | StartFailure>;
 
 export interface SupervisedRuntimeOptions {
@@ -40,13 +41,6 @@ export interface SupervisedRuntimeOptions {
   /** From 0 to below 1; for tests. */
   readonly random?: () => number;
 }
-
-const notRunning: Outcome = {
-  kind: 'crashed',
-  failure: { code: 'NOT_STARTED', message: 'the adapter does not run' },
-  // More than this one: no adapter code ran, and so it is not to blame.
-  suspects: 2,
-};
 
 /**
  * A runtime whose adapter may end at any time: it is started again with backoff.
@@ -85,8 +79,8 @@ export class SupervisedRuntime implements Runtime {
     return this.#life?.check() ?? [{ name: 'check', ok: false, message: 'the adapter does not run' }];
   }
 
-  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
-    return this.#life?.deliver(attempt, signal) ?? notRunning;
+  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
+    return this.#life?.deliver(attempt, signal) ?? NOT_SENT;
   }
 
   async close(): Promise<void> {
@@ -116,7 +110,7 @@ export class SupervisedRuntime implements Runtime {
       if (performance.now() - beganAtMs >= GOOD_LIFE_MS) this.#failuresInARow = 0;
       if (!signal.aborted) this.#onChange({ kind: 'starting', reason: this.#again(why) });
     };
-    const begun = await this.#options.begin({ onEnd, signal });
+    const begun = await this.#options.begin({ onEnd, signal }).catch(unableToBegin);
     if (signal.aborted) {
       if ('ready' in begun) await begun.close();
       return stopped;
@@ -144,4 +138,9 @@ export class SupervisedRuntime implements Runtime {
     }, delayMs);
     return `${why}; it is started again in ${(delayMs / 1_000).toFixed(1)} s`;
   }
+}
+
+/** Something of the machine, such as a temporary folder that is gone or full: it may be mended while the hub runs. */
+function unableToBegin(error: NodeJS.ErrnoException): StartFailure {
+  return { kind: 'failed', reason: `the adapter could not be started: ${error.code ?? error.name}`, passing: true };
 }

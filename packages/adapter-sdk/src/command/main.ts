@@ -2,7 +2,10 @@ import { docs } from './docs.ts';
 import { UsageError, usage } from './usage.ts';
 import { verifyAdapter } from './verify.ts';
 
-/** The `hms-adapter` command: what the author of an adapter runs. Exit codes: 0 well, 1 not well, 2 wrongly asked. */
+/**
+ * The `hms-adapter` command: what the author of an adapter runs. Exit codes: 0 well, 1 not well, 2 wrongly asked
+ * or, said by its bin, on a Node that is too old.
+ */
 const [command, ...rest] = process.argv.slice(2);
 try {
   process.exitCode = await run(command, rest);

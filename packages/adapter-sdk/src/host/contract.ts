@@ -40,6 +40,7 @@ function boundedOutcome(value: unknown, redact: Redact): Outcome | undefined {
     code: peek(value, 'code'),
     message: peek(value, 'message'),
     retryAfterMs: peek(value, 'retryAfterMs'),
+    scope: peek(value, 'scope'),
   };
   return failed(kind, parts, redact);
 }

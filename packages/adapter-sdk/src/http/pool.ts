@@ -1,4 +1,3 @@
-import { Pool } from 'undici';
 import { isAdapterError, Misconfigured } from '../adapter-error.ts';
 import type { CheckResult, PushContext } from '../context.ts';
 import { DELIVERY_BOUNDS } from '../delivery.ts';
@@ -6,6 +5,7 @@ import { nameOf } from '../outcome-of.ts';
 import { type HttpAnswer, receiptOf } from './answer.ts';
 import { parseBaseUrl } from './base-url.ts';
 import { readBounded } from './body.ts';
+import { openConnections } from './connections.ts';
 import type { OAuthOptions } from './oauth.ts';
 import { type Headers, poolHeaders } from './request-headers.ts';
 import { signer } from './signature.ts';
@@ -104,7 +104,7 @@ export function openPool(baseUrl: string, options: PoolOptions, { userAgent, onT
   }
   const connect = options.tls === undefined ? {} : connectOptions(options.tls, new URL(origin).protocol);
   const tokens = options.oauth && openTokenSource(options.oauth, { userAgent, connect, onToken });
-  const connections = new Pool(origin, {
+  const connections = openConnections(origin, {
     connect,
     connections: connectionsMax(options.connections),
     // One request a connection: a reset or an answer that stalls then harms one delivery, not its neighbours.

@@ -1,6 +1,6 @@
-import { Pool } from 'undici';
 import { Retryable } from '../adapter-error.ts';
 import { readBounded } from './body.ts';
+import { openConnections } from './connections.ts';
 import { clientCredential, type OAuthOptions } from './oauth.ts';
 import type { ConnectOptions } from './tls.ts';
 import { type AccessToken, accessTokenOf } from './token-answer.ts';
@@ -43,7 +43,7 @@ export interface TokenSource {
 export function openTokenSource(options: OAuthOptions, { userAgent, connect, onToken }: TokenSourceParts): TokenSource {
   const credential = clientCredential(options);
   const { origin, pathname, search } = new URL(options.tokenUrl);
-  const connection = new Pool(origin, { connections: 1, allowH2: false, connect });
+  const connection = openConnections(origin, { connections: 1, allowH2: false, connect });
   let current: { readonly token: string; readonly endsAtMs: number } | undefined;
   let asking: Promise<string> | undefined;
 

@@ -4,8 +4,9 @@ import {
   OutcomeKind,
   type Outcome as OutcomeMessage,
   OutcomeSchema,
+  ThrottleScope,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
-import type { FailureKind, Outcome } from '../outcome.ts';
+import type { FailureKind, Outcome, ThrottleScope as ScopeName } from '../outcome.ts';
 
 const kinds: Readonly<Record<FailureKind, OutcomeKind>> = {
   retryable: OutcomeKind.RETRYABLE,
@@ -13,6 +14,11 @@ const kinds: Readonly<Record<FailureKind, OutcomeKind>> = {
   permanent: OutcomeKind.PERMANENT,
   misconfigured: OutcomeKind.MISCONFIGURED,
   unauthorized: OutcomeKind.UNAUTHORIZED,
+};
+
+const scopes: Readonly<Record<ScopeName, ThrottleScope>> = {
+  delivery: ThrottleScope.DELIVERY,
+  lane: ThrottleScope.LANE,
 };
 
 /** An outcome as the contract tells it. `ref` names the attempt on its stream. */
@@ -27,5 +33,6 @@ export function outcomeMessage(ref: bigint, outcome: Outcome): OutcomeMessage {
     message: outcome.message,
   });
   if ('retryAfterMs' in outcome) message.retryAfter = durationFromMs(outcome.retryAfterMs);
+  if ('scope' in outcome) message.throttleScope = scopes[outcome.scope];
   return message;
 }

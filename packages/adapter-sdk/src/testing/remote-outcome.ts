@@ -1,5 +1,9 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import { OutcomeKind, type Outcome as OutcomeMessage } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+import {
+  OutcomeKind,
+  type Outcome as OutcomeMessage,
+  ThrottleScope,
+} from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import type { Outcome } from '../outcome.ts';
 
 /** The bounds of the contract. */
@@ -8,13 +12,16 @@ const MESSAGE_MAX_CHARACTERS = 1024;
 const CODE_MAX_CHARACTERS = 64;
 
 /** The outcome that a message of the contract tells; a kind that is not known counts as retryable. */
-export function outcomeFrom({ kind, code, message, retryAfter, receipt }: OutcomeMessage): Outcome {
+export function outcomeFrom({ kind, code, message, retryAfter, receipt, throttleScope }: OutcomeMessage): Outcome {
   const retryAfterMs = retryAfter === undefined ? undefined : durationMs(retryAfter);
   switch (kind) {
     case OutcomeKind.DELIVERED:
       return { kind: 'delivered', receipt };
     case OutcomeKind.THROTTLED:
-      return { kind: 'throttled', code, message, retryAfterMs: retryAfterMs ?? 0 };
+      return {
+        ...{ kind: 'throttled', code, message, retryAfterMs: retryAfterMs ?? 0 },
+        ...(throttleScope === ThrottleScope.DELIVERY && { scope: 'delivery' }),
+      };
     case OutcomeKind.PERMANENT:
       return { kind: 'permanent', code, message };
     case OutcomeKind.MISCONFIGURED:

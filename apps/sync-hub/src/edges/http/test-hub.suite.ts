@@ -61,7 +61,7 @@ export async function startTestHub(options: TestHubOptions): Promise<TestHub> {
     ids.map((id) => createLane({ id, journal, onHeld, deliver: options.adapters[id] ?? (() => delivered('')) })),
   );
   const { wallMs } = systemClock;
-  const intake = new Intake({ journal, adapters: ids, eventBytesMax: options.eventBytesMax ?? 262_144, wallMs });
+  const intake = new Intake({ journal, adapters: () => ids, eventBytesMax: options.eventBytesMax ?? 262_144, wallMs });
   const shared = { journal, acks, lanes, cursors: new Cursors(journal.info.id), wallMs };
   const { bodyBounds } = options;
   const route = createSyncRoute({

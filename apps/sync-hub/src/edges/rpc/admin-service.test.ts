@@ -119,14 +119,3 @@ describe('TailEvents', () => {
     expect(await refusalOf(reading)).toMatchObject({ code: 'ResourceExhausted', reason: 'TOO_MANY_AT_ONCE' });
   });
 });
-
-it.each(['addAdapter', 'upgradeAdapter', 'rollbackAdapter', 'removeAdapter'] as const)(
-  '%s says that it is not built, and what to do instead',
-  async (rpc) => {
-    const { admin } = await openAdminTestHub();
-    expect(await refusalOf(admin[rpc]({}))).toMatchObject({
-      code: 'Unimplemented',
-      message: expect.stringContaining('configuration file'),
-    });
-  },
-);

@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
+import type { ServiceImpl } from '@connectrpc/connect';
 import type { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import type { Journal } from '../../journal/journal.ts';
 import { Refusal, wrongField } from '../refusal.ts';
@@ -7,12 +7,20 @@ import { type AdminAdaptersOptions, pauseAdapter, probeAdapter, resumeAdapter } 
 import { type AdminDeliveriesOptions, discardDeliveries, listDeliveries } from './admin-deliveries.ts';
 import { type AdminJobsOptions, cancelJob, getJob, replayDeliveries, watchJob } from './admin-jobs.ts';
 import { type AdminTailOptions, tailEvents } from './admin-tail.ts';
+import {
+  type AdminVersionsOptions,
+  addAdapter,
+  removeAdapter,
+  rollbackAdapter,
+  upgradeAdapter,
+} from './admin-versions.ts';
 
 export interface AdminServiceOptions
   extends AdminDeliveriesOptions,
     AdminJobsOptions,
     AdminTailOptions,
-    AdminAdaptersOptions {
+    AdminAdaptersOptions,
+    AdminVersionsOptions {
   readonly lanes: AdminAdaptersOptions['lanes'];
   readonly journal: Pick<Journal, 'countDeliveries' | 'saveLanePause' | 'backup'>;
 }
@@ -42,10 +50,10 @@ export function createAdminService(options: AdminServiceOptions): ServiceImpl<ty
     probeAdapter: ({ adapter }) => ({ eventId: probeAdapter(options, adapter) }),
     tailEvents: (request, { signal }) => tailEvents(options, request, signal),
     backupJournal: ({ path }) => backupJournal(options, path),
-    addAdapter: refuseUnbuilt,
-    upgradeAdapter: refuseUnbuilt,
-    rollbackAdapter: refuseUnbuilt,
-    removeAdapter: refuseUnbuilt,
+    addAdapter: (request) => addAdapter(options, request),
+    upgradeAdapter: (request) => upgradeAdapter(options, request),
+    rollbackAdapter: (request) => rollbackAdapter(options, request),
+    removeAdapter: (request) => removeAdapter(options, request),
   };
 }
 
@@ -57,11 +65,4 @@ async function backupJournal({ journal, onChange }: AdminServiceOptions, path: s
   if (result.kind === 'refused') throw new Refusal('BACKUP_REFUSED', result.reason);
   onChange({ change: 'backup', path: result.path });
   return { path: result.path, sizeBytes: BigInt(result.sizeBytes) };
-}
-
-function refuseUnbuilt(): never {
-  throw new ConnectError(
-    'this hub takes its adapters from its configuration file alone: change it there and restart the hub',
-    Code.Unimplemented,
-  );
 }

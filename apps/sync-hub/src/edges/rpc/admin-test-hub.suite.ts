@@ -3,6 +3,7 @@ import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect
 import { BadRequestSchema, ErrorInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
 import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { expect, onTestFinished } from 'vitest';
+import { InstallError } from '../../installs/install-error.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import { listen } from '../listener.ts';
 import { createRouter } from '../router.ts';
@@ -22,6 +23,12 @@ export interface AdminTestHubOptions extends TestHubOptions {
   readonly rooms?: (hub: TestHub) => Partial<AdminServiceOptions>;
 }
 
+/** Of a hub that installs nothing. */
+const refuse = async () => {
+  throw new InstallError('NOT_NOW', 'nothing is installed in this test');
+};
+const noInstalls = { add: refuse, upgrade: refuse, rollback: refuse, remove: refuse };
+
 export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
   const hub = await openTestHub(options);
   const changes: OperatorChange[] = [];
@@ -31,6 +38,7 @@ export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOption
     ...{ finder, discards, jobs, tail },
     journalId: hub.journal.info.id,
     onChange: (change: OperatorChange) => changes.push(change),
+    lifecycle: noInstalls,
     ...rooms?.(hub),
   };
   const health = new HealthFeed({

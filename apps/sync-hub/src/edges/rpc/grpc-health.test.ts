@@ -47,7 +47,7 @@ async function open() {
     (await service.list({ $typeName: 'grpc.health.v1.HealthListRequest' }, context('list'))).statuses;
   const openBreaker = async () => {
     await Promise.all(Array.from({ length: 5 }, () => hub.intake.accept(published())));
-    await vi.waitFor(async () => expect(await check('adapter/billing')).toBe(Status.NOT_SERVING));
+    await vi.waitFor(async () => expect(await check('adapter/billing')).toBe(Status.NOT_SERVING), { timeout: 20_000 });
   };
   return { hub, feed, check, watch, list, openBreaker, abort };
 }

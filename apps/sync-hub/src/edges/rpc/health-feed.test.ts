@@ -36,7 +36,7 @@ async function watch(feed: HealthFeed) {
   const ended = (async () => {
     for await (const health of feed.watch(abort.signal)) told.push(health);
   })();
-  await vi.waitFor(() => expect(told).toHaveLength(1));
+  await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 20_000 });
   return { told, ended, abort };
 }
 
@@ -103,7 +103,7 @@ describe('a watcher', () => {
     lane(hub).pause({ kind: 'operator', reason: 'maintenance' });
     lane(hub).resume();
     lane(hub).pause({ kind: 'operator', reason: 'again' });
-    await vi.waitFor(() => expect(told).toHaveLength(4));
+    await vi.waitFor(() => expect(told).toHaveLength(4), { timeout: 20_000 });
     const { READY, PAUSED } = AdapterState;
     expect(adapterStates(told)).toEqual([[READY], [PAUSED], [READY], [PAUSED]]);
     expect(told.at(-1)?.adapters[0]?.reason).toBe('again');
@@ -115,7 +115,9 @@ describe('a watcher', () => {
     const { hub, feed } = await open({ adapters: { billing: () => unwell } });
     const { told } = await watch(feed);
     await Promise.all(Array.from({ length: 5 }, () => hub.intake.accept(published())));
-    await vi.waitFor(() => expect(told.at(-1)?.adapters[0]?.breaker?.state).toBe(BreakerState.OPEN));
+    await vi.waitFor(() => expect(told.at(-1)?.adapters[0]?.breaker?.state).toBe(BreakerState.OPEN), {
+      timeout: 20_000,
+    });
     expect(told.at(-1)?.adapters[0]?.breaker?.cause).toMatch(/of 5 attempts failed within 60 s; the last: HTTP_503/);
   });
 
@@ -166,7 +168,7 @@ describe('a watcher', () => {
       // The one who reads is given the time to.
       if (change % 100 === 99) await vi.waitFor(() => expect(told).toHaveLength(2 * change + 3));
     }
-    await vi.waitFor(() => expect(told).toHaveLength(301));
+    await vi.waitFor(() => expect(told).toHaveLength(301), { timeout: 20_000 });
     const reading = (async () => {
       for await (const _health of slow) {
         // What was kept for it comes first.

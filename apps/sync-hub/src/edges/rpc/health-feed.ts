@@ -9,6 +9,7 @@ import {
   HealthSchema,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { Mailbox, MailboxOverflow } from '../../acks/mailbox.ts';
+import type { VersionsStanding } from '../../installs/adapter-change.ts';
 import type { JournalInfo, JournalStatistics } from '../../journal/journal.ts';
 import type { BreakerReport } from '../../lanes/breaker.ts';
 import type { Lane } from '../../lanes/lane.ts';
@@ -22,6 +23,8 @@ export interface HealthFeedOptions {
   readonly startedAtMs: number;
   readonly journal: { readonly info: JournalInfo; readStatistics(): Promise<JournalStatistics> };
   readonly lanes: Lanes;
+  /** What there is of an adapter beside the version that runs; absent: nothing is told of it. */
+  readonly versions?: (id: string) => VersionsStanding;
   /** Why events are not accepted; empty when they are. */
   readonly notAcceptingReason: () => string;
 }
@@ -74,7 +77,7 @@ export class HealthFeed {
 
   /** How it stands now. */
   now(): Health {
-    const { version, startedAtMs, journal, lanes, notAcceptingReason } = this.#options;
+    const { version, startedAtMs, journal, lanes, versions, notAcceptingReason } = this.#options;
     const { sizeBytes, commitLatencyMs } = this.#statistics;
     const reason = notAcceptingReason();
     return create(HealthSchema, {
@@ -89,7 +92,7 @@ export class HealthFeed {
           ...(commitLatencyMs !== undefined && { commitLatency: durationFromMicroseconds(commitLatencyMs) }),
         },
       },
-      adapters: [...lanes].map(toAdapterHealth),
+      adapters: [...lanes].map((lane) => toAdapterHealth(lane, versions?.(lane.adapter.id))),
     });
   }
 
@@ -157,8 +160,9 @@ function withoutMeasures(health: Health): Health {
   return create(HealthSchema, { hub, adapters });
 }
 
-function toAdapterHealth(lane: Lane) {
+function toAdapterHealth(lane: Lane, versions: VersionsStanding | undefined) {
   const health = lane.health();
+  const { trial } = health;
   return create(AdapterHealthSchema, {
     id: lane.adapter.id,
     package: lane.adapter.package,
@@ -173,6 +177,11 @@ function toAdapterHealth(lane: Lane) {
       oldestUnsettledAge: durationFromMs(Math.round(health.oldestUnsettledAgeMs)),
     }),
     deadLetters: BigInt(health.deadLetters),
+    previousVersion: versions?.previous ?? '',
+    notice: versions?.notice ?? '',
+    ...(trial !== undefined && {
+      canary: { ...trial, attempts: BigInt(trial.attempts), failures: BigInt(trial.failures) },
+    }),
   });
 }
 

@@ -36,7 +36,7 @@ describe('a caller who disappears', () => {
     abort.abort();
     await all;
     hub.journal.releaseCommits();
-    await vi.waitFor(() => expect(hub.attempts).toHaveLength(2));
+    await vi.waitFor(() => expect(hub.attempts).toHaveLength(2), { timeout: 20_000 });
     await settleTurns();
     expect(hub.acks.listening).toBe(0);
     expect(hub.faults).toEqual([]);

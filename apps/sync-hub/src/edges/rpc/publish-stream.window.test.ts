@@ -11,13 +11,13 @@ describe('the window', () => {
     const hub = await openTestHub({ adapters: { billing: () => new Promise((resolve) => release.push(resolve)) } });
     const caller = countedRequests(WINDOW + 10);
     const all = allOf(open(hub, caller.requests()));
-    await vi.waitFor(() => expect(release).toHaveLength(64));
+    await vi.waitFor(() => expect(release).toHaveLength(64), { timeout: 20_000 });
     await settleTurns();
     // The one that does not fit has been taken from the caller and waits.
     expect(caller.sent).toBe(WINDOW + 1);
     expect(hub.acks.listening).toBe(WINDOW);
     release[0]?.(delivered);
-    await vi.waitFor(() => expect(caller.sent).toBe(WINDOW + 2));
+    await vi.waitFor(() => expect(caller.sent).toBe(WINDOW + 2), { timeout: 20_000 });
     const drain = setInterval(() => {
       for (const settle of release.splice(0)) settle(delivered);
     });

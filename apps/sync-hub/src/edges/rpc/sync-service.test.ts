@@ -27,7 +27,7 @@ describe('waiting for an event to settle', () => {
     fakeTime();
     const intaken = await hub.intake.accept(published());
     const waiting = waitForSettled(hub, intaken, 10_000, caller());
-    await vi.waitFor(() => expect(hub.attempts).toHaveLength(2));
+    await vi.waitFor(() => expect(hub.attempts).toHaveLength(2), { timeout: 20_000 });
     await vi.advanceTimersByTimeAsync(10_000);
     const { settled, acks } = await waiting;
     expect(settled).toBe(false);
@@ -44,7 +44,7 @@ describe('waiting for an event to settle', () => {
     const intaken = await hub.intake.accept(published());
     const abort = new AbortController();
     const waiting = waitForSettled(hub, intaken, 10_000, abort.signal);
-    await vi.waitFor(() => expect(hub.acks.listening).toBe(1));
+    await vi.waitFor(() => expect(hub.acks.listening).toBe(1), { timeout: 20_000 });
     abort.abort();
     expect(await waiting).toMatchObject({ settled: false });
     expect(vi.getTimerCount()).toBe(0);

@@ -112,7 +112,7 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
   });
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };
-  const intake = new Intake({ journal, adapters: ids, eventBytesMax, wallMs });
+  const intake = new Intake({ journal, adapters: () => ids, eventBytesMax, wallMs });
   onTestFinished(async () => {
     await operations.stop();
     await lanes.close();

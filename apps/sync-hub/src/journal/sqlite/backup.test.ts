@@ -53,6 +53,16 @@ it('refuses a target that is there, and one that cannot be made, and goes on', a
   expect((await journal.accept(sampleAccept(sampleEvent('a')))).kind).toBe('accepted');
 });
 
+it('begins anew over what a hub left that was killed in the middle of a backup', async () => {
+  const { folder, journal, target } = await useJournal();
+  await acceptNew(journal, sampleAccept(sampleEvent('a')));
+  writeFileSync(`${target}.partial`, 'half a journal');
+  writeFileSync(`${target}.partial-journal`, 'a rollback of it');
+  expect(await journal.backup(target)).toMatchObject({ kind: 'done', path: target });
+  expect(readdirSync(join(folder, 'restored'))).toEqual(['journal.db']);
+  expect(verifyJournal(join(folder, 'restored'))).toMatchObject({ problems: [] });
+});
+
 it('is refused by a journal that was closed', async () => {
   const { journal, target } = await useJournal();
   await journal.close();

@@ -16,6 +16,8 @@ export async function backUp(database: DatabaseSync, targetPath: string): Promis
   if (existsSync(path)) return { kind: 'refused', reason: `${path} is there already. Name a file that is not.` };
   const partial = `${path}.partial`;
   try {
+    // Of a hub that was killed in the middle of a backup. Within a hub backups follow each other.
+    removePartial(partial);
     closeSync(openSync(partial, 'wx', 0o600));
   } catch (error) {
     return {
@@ -29,9 +31,14 @@ export async function backUp(database: DatabaseSync, targetPath: string): Promis
     syncFolder(dirname(path));
     return { kind: 'done', path, sizeBytes: statSync(path).size };
   } catch (error) {
-    for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(partial + suffix, { force: true });
+    removePartial(partial);
     return { kind: 'refused', reason: `${path} could not be written (${messageOf(error)}). Check the disk's room.` };
   }
+}
+
+/** With the files that SQLite makes beside a database. */
+function removePartial(partial: string): void {
+  for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(partial + suffix, { force: true });
 }
 
 function messageOf(error: unknown): string {

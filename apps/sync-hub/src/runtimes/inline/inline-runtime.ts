@@ -10,8 +10,9 @@ import {
   stringsIn,
   withinTime,
 } from '@hms-sync/adapter-sdk/host';
-import type { Outcome } from '../../core/outcome.ts';
+import type { AttemptEnd, Outcome } from '../../core/outcome.ts';
 import type { Manifest } from '../manifest.ts';
+import { NOT_SENT } from '../not-sent.ts';
 import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtime.ts';
 import { loadDefinition } from './load-definition.ts';
 
@@ -78,10 +79,9 @@ export class InlineRuntime implements Runtime {
     return this.#host?.check() ?? [];
   }
 
-  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
     const { event, idempotencyKey, number, redelivered, timeoutMs } = attempt;
-    if (this.#host === undefined)
-      return { kind: 'crashed', failure: { code: 'NOT_STARTED', message: 'the adapter does not run' }, suspects: 1 };
+    if (this.#host === undefined) return NOT_SENT;
     const outcome = await this.#host.deliver(
       {
         event: {
@@ -127,7 +127,12 @@ function fromAdapter(outcome: AdapterOutcome): Outcome {
         ...(outcome.retryAfterMs !== undefined && { retryAfterMs: outcome.retryAfterMs }),
       };
     case 'throttled':
-      return { kind: 'throttled', failure, retryAfterMs: outcome.retryAfterMs };
+      return {
+        kind: 'throttled',
+        failure,
+        retryAfterMs: outcome.retryAfterMs,
+        ...(outcome.scope !== undefined && { scope: outcome.scope }),
+      };
     case 'permanent':
       return { kind: 'permanent', failure };
     case 'misconfigured':

@@ -1,3 +1,5 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type PackageContent, useAdapterPackages } from '../adapter-packages.suite.ts';
 import { readManifest } from '../manifest.ts';
@@ -22,11 +24,16 @@ describe('the entry', () => {
     expect((await load({ packageJson, files }, './adapter')).accepts).toEqual(['b']);
   });
 
-  it('is read with the conditions that this process was started with', async () => {
+  it('is read from its sources when the package is one of a checkout, and never when it is installed', async () => {
     // Tests run with --conditions=@hms-sync/source, as the hub in a checkout does.
     const files = { 'source.js': adapter('source'), 'dist.js': adapter('dist') };
     const packageJson = { exports: { '.': { '@hms-sync/source': './source.js', default: './dist.js' } } };
-    expect((await load({ packageJson, files })).accepts).toEqual(['source']);
+    expect((await load({ packageJson, files })).accepts).toEqual(['dist']);
+    const packages = await useAdapterPackages();
+    const checkout = await packages.add('../checkout', { packageJson: { ...packageJson, name: 'adapter-lab' }, files });
+    await symlink(checkout, join(packages.folder, 'node_modules', 'adapter-lab'));
+    const linked = await loadDefinition(await readManifest('adapter-lab', packages.folder));
+    expect(linked.accepts).toEqual(['source']);
   });
 
   it('is read as import and node, never as require or browser', async () => {

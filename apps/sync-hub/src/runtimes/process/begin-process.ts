@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { type AdapterLog, withinTime } from '@hms-sync/adapter-sdk/host';
 import type { Manifest } from '../manifest.ts';
@@ -13,6 +10,7 @@ import { AdapterProcess } from './adapter-process.ts';
 import { HEAP_SHARE, launchCommand } from './launch-command.ts';
 import { ProcessLife } from './process-life.ts';
 import { ProcessLog } from './process-log.ts';
+import { makeSocketFolder } from './socket-folder.ts';
 
 /** Node starts in a tenth of a second; a machine under load takes ten times that. */
 const LISTEN_TIMEOUT_MS = 10_000;
@@ -43,13 +41,11 @@ export async function beginProcess(
   const { memoryMb } = manifest;
   const name = `${manifest.package}@${manifest.version}`;
   const secrets = new ConfigSecrets(config);
-  // mkdtemp makes it with mode 0700, so that nobody else can connect; short, because a socket's path has 103 bytes.
-  const folder = await mkdtemp(join(tmpdir(), 'hms-sync-'));
-  const socket = join(folder, 's');
-  const removeFolder = () => rm(folder, { recursive: true, force: true });
+  const folder = await makeSocketFolder();
+  const { socket } = folder;
   const command = await launchCommand(manifest, { socket, loadTimeoutMs }).catch((error: unknown) => String(error));
   if (typeof command === 'string' || signal.aborted) {
-    await removeFolder();
+    await folder.remove();
     return typeof command === 'string' ? failed(`${name} could not be loaded: ${secrets.takenOut(command)}`) : stopped;
   }
   const process = new AdapterProcess({
@@ -58,7 +54,7 @@ export async function beginProcess(
     secrets,
     heapLimitMb: Math.floor(memoryMb * HEAP_SHARE),
   });
-  void process.ended.then(removeFolder);
+  void process.ended.then(folder.remove);
   const client = new AdapterClient({ target: `unix:${socket}`, credentials: credentials.createInsecure() });
   const begun = await Promise.race([
     makeReady({ ...options, process, client, secrets, name }),

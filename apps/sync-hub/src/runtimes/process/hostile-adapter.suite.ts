@@ -1,6 +1,6 @@
 import type { AdapterLog, LogFields } from '@hms-sync/adapter-sdk/host';
 import { expect, onTestFinished } from 'vitest';
-import type { Outcome } from '../../core/outcome.ts';
+import type { AttemptEnd } from '../../core/outcome.ts';
 import { useAdapterPackages } from '../adapter-packages.suite.ts';
 import { readManifest } from '../manifest.ts';
 import type { DeliveryAttempt, RuntimeStart } from '../runtime.ts';
@@ -22,7 +22,7 @@ interface LogRecord {
 export interface HostileAdapter {
   readonly start: RuntimeStart;
   readonly records: readonly LogRecord[];
-  deliver(changes?: Partial<DeliveryAttempt>, signal?: AbortSignal): Promise<Outcome>;
+  deliver(changes?: Partial<DeliveryAttempt>, signal?: AbortSignal): Promise<AttemptEnd>;
   /** The next change of its state, or one that came already and was not asked for. */
   changed(): Promise<RuntimeStart>;
   close(): Promise<void>;

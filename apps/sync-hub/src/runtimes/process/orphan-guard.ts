@@ -1,18 +1,28 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+
+/** In its folder; short, because a socket's path has 103 bytes. */
+export const SOCKET_NAME = 's';
 
 /**
- * A shell that waits for the end of its input and then kills every process group that it was told and not told off. It
- * costs a megabyte. Its memory of groups is a list of words; `kill` of a group that is gone does no harm.
+ * A shell that waits for the end of its input. Then it kills every process group and removes every socket folder that it
+ * was told and not told off. It costs a megabyte. What it knows is a list of words: a number is a group, anything else the
+ * name of a folder in $1. `kill` of a group that is gone does no harm; of a folder it removes the socket and no more.
  */
-const SCRIPT = `groups=' '
-while read -r sign group; do
+const SCRIPT = `words=' '
+while read -r sign word; do
   case $sign in
-    +) groups="$groups$group " ;;
-    -) groups="\${groups%% $group *} \${groups#* $group }" ;;
+    +) words="$words$word " ;;
+    -) words="\${words%% $word *} \${words#* $word }" ;;
   esac
 done
-for group in $groups; do kill -9 "-$group" 2>/dev/null; done
+for word in $words; do
+  case $word in *[!0-9]*) ;; *) kill -9 "-$word" 2>/dev/null ;; esac
+done
+for word in $words; do
+  case $word in *[!0-9]*) rm -f "$1/$word/${SOCKET_NAME}"; rmdir "$1/$word" 2>/dev/null ;; esac
+done
 exit 0`;
 
 let guard: ChildProcess | undefined;
@@ -24,14 +34,32 @@ let guard: ChildProcess | undefined;
  * @returns takes it back, once the group has ended
  */
 export function guardGroup(groupId: number): () => void {
+  return tellGuard(String(groupId));
+}
+
+/**
+ * Lets a socket's folder go with the hub, however that ends.
+ *
+ * @param name of a folder in tmpdir(), without spaces
+ * @returns takes it back, once the folder is removed
+ */
+export function guardFolder(name: string): () => void {
+  return tellGuard(name);
+}
+
+function tellGuard(word: string): () => void {
   guard ??= startGuard();
-  guard.stdin?.write(`+ ${groupId}\n`);
-  return () => guard?.stdin?.write(`- ${groupId}\n`);
+  guard.stdin?.write(`+ ${word}\n`);
+  return () => guard?.stdin?.write(`- ${word}\n`);
 }
 
 function startGuard(): ChildProcess {
   // In a session of its own: Ctrl-C is for the hub.
-  const child = spawn('/bin/sh', ['-c', SCRIPT], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: {} });
+  const child = spawn('/bin/sh', ['-c', SCRIPT, 'sh', tmpdir()], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    env: { PATH: '/usr/bin:/bin' },
+  });
   // Without a shell there is no guard; a process that is not in a loop still sees the end of its lifeline.
   child.on('error', () => undefined);
   child.stdin?.on('error', () => undefined);

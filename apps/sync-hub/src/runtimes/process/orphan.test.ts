@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,10 @@ import { adapter } from '../suite/samples.suite.ts';
 
 const runtimes = fileURLToPath(new URL('..', import.meta.url));
 
-/** A hub of a few lines: starts the adapter, prints its receipt, and waits to be killed. */
+/**
+ * A hub of a few lines: starts the adapter, prints its receipt, and waits to be killed. Asked to stop, it becomes another
+ * program at once, as a hub whose disk failed does.
+ */
 const program = (folder: string) => `
 import { createProcessRuntime } from ${JSON.stringify(join(runtimes, 'process/process-runtime.ts'))};
 import { readManifest } from ${JSON.stringify(join(runtimes, 'manifest.ts'))};
@@ -22,6 +25,7 @@ const start = await runtime.start();
 if (start.kind !== 'ready') throw new Error(start.reason);
 const { receipt } = await runtime.deliver(attemptOf(), never());
 console.log(receipt);
+process.once('SIGTERM', () => process.execve('/bin/sh', ['sh', '-c', 'exit 4'], process.env));
 setInterval(() => {}, 1e6);
 `;
 
@@ -31,9 +35,12 @@ async function hubOf(push: string) {
   await packages.add('adapter-lab', { files: { 'index.js': module } });
   const file = join(packages.folder, 'hub.ts');
   await writeFile(file, program(packages.folder));
-  const hub = spawn(process.execPath, [...process.execArgv, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const tmp = join(packages.folder, 'a tmp');
+  await mkdir(tmp);
+  const env = { ...process.env, TMPDIR: tmp };
+  const hub = spawn(process.execPath, [...process.execArgv, file], { stdio: ['ignore', 'pipe', 'inherit'], env });
   const [line] = await once(hub.stdout, 'data');
-  return { hub, pids: String(line).trim().split(' ').map(Number) };
+  return { hub, pids: String(line).trim().split(' ').map(Number), tmp };
 }
 
 it.each([
@@ -43,12 +50,20 @@ it.each([
     "setTimeout(() => { for (;;); }, 50); return process.pid + ' ' + spawn('sleep', ['1000']).pid;",
   ],
 ])('a process %s ends with its hub, and so does what it forked, also by kill -9', async (_what, push) => {
-  const { hub, pids } = await hubOf(push);
+  const { hub, pids, tmp } = await hubOf(push);
+  expect(await readdir(tmp)).toHaveLength(1);
   expect(pids.map(isAlive)).toEqual([true, true]);
   // The loop has begun by then; ending too early would only make the test weaker.
   await sleep(100);
   hub.kill('SIGKILL');
   while (pids.some(isAlive)) await sleep(10);
+  while ((await readdir(tmp)).length > 0) await sleep(10);
+});
+
+it('and so does its socket, when the hub ends by becoming another program', async () => {
+  const { hub, pids, tmp } = await hubOf('return String(process.pid);');
+  hub.kill('SIGTERM');
+  while (pids.some(isAlive) || (await readdir(tmp)).length > 0) await sleep(10);
 });
 
 function isAlive(pid: number): boolean {

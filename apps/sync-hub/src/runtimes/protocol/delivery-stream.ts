@@ -5,7 +5,8 @@ import {
   DeliverRequestSchema,
   type DeliverResponse,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
-import type { Outcome } from '../../core/outcome.ts';
+import type { AttemptEnd, Outcome } from '../../core/outcome.ts';
+import { NOT_SENT } from '../not-sent.ts';
 import type { DeliveryAttempt } from '../runtime.ts';
 import { attemptMessage } from './attempt-message.ts';
 import { outcomeFrom } from './outcome-message.ts';
@@ -16,13 +17,6 @@ const MESSAGE_BYTES = 1024 * 1024;
 const abortedBefore: Outcome = {
   kind: 'retryable',
   failure: { code: 'ABORTED', message: 'the attempt was aborted before the adapter had it' },
-};
-/** No adapter code ran, so it spends nothing of the delivery's budget; the lane waits for the adapter anyway. */
-const neverSent: Outcome = {
-  kind: 'throttled',
-  failure: { code: 'NOT_SENT', message: 'the adapter ended before it had the event' },
-  retryAfterMs: 0,
-  scope: 'delivery',
 };
 
 export interface DeliveryStreamOptions {
@@ -36,9 +30,11 @@ export interface DeliveryStreamOptions {
 }
 
 interface InFlight {
-  readonly settle: (outcome: Outcome) => void;
+  readonly settle: (outcome: AttemptEnd) => void;
   readonly signal: AbortSignal;
   readonly onAbort: () => void;
+  /** The adapter may know it, and answer. */
+  sent: boolean;
 }
 
 /**
@@ -68,13 +64,13 @@ export class DeliveryStream {
     return this.#inFlight.size - this.#waiting.length;
   }
 
-  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
     if (signal.aborted) return Promise.resolve(abortedBefore);
     this.#lastRef += 1n;
     const ref = this.#lastRef;
     return new Promise((settle) => {
       const onAbort = () => this.#abort(ref);
-      this.#inFlight.set(ref, { settle, signal, onAbort });
+      this.#inFlight.set(ref, { settle, signal, onAbort, sent: false });
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.push({ ref, attempt });
       this.#flushSoon();
@@ -85,18 +81,20 @@ export class DeliveryStream {
   settleAll(outcome: Outcome): void {
     const unsent = this.#waiting.map(({ ref }) => ref);
     this.#waiting = [];
-    for (const ref of unsent) this.#settle(ref, neverSent);
+    for (const ref of unsent) this.#settle(ref, NOT_SENT);
     for (const ref of [...this.#inFlight.keys()]) this.#settle(ref, outcome);
   }
 
   #take({ outcomes, credit }: DeliverResponse): void {
     this.#credit += credit;
-    for (const outcome of outcomes) this.#settle(outcome.ref, outcomeFrom(outcome));
+    for (const outcome of outcomes) {
+      // One for an attempt that it was not sent, or not any more, is the adapter's mistake, and there is nobody to tell.
+      if (this.#inFlight.get(outcome.ref)?.sent) this.#settle(outcome.ref, outcomeFrom(outcome));
+    }
     if (this.#waiting.length > 0) this.#flushSoon();
   }
 
-  /** An outcome for an attempt that is not in flight is the adapter's mistake, and there is nobody to tell. */
-  #settle(ref: bigint, outcome: Outcome): void {
+  #settle(ref: bigint, outcome: AttemptEnd): void {
     const attempt = this.#inFlight.get(ref);
     if (attempt === undefined) return;
     this.#inFlight.delete(ref);
@@ -140,6 +138,8 @@ export class DeliveryStream {
         bytes = 0;
       }
       deliveries.push(attemptMessage(ref, attempt));
+      const inFlight = this.#inFlight.get(ref);
+      if (inFlight !== undefined) inFlight.sent = true;
       bytes += attempt.event.data.byteLength;
     }
     const aborted = this.#aborted;

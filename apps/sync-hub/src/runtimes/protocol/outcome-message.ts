@@ -1,5 +1,9 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import { OutcomeKind, type Outcome as OutcomeMessage } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+import {
+  OutcomeKind,
+  type Outcome as OutcomeMessage,
+  ThrottleScope,
+} from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import type { Failure, Outcome } from '../../core/outcome.ts';
 
 /** The contract's bounds. An adapter in any language may break them, and the journal relies on them. */
@@ -20,6 +24,7 @@ export function outcomeFrom(message: OutcomeMessage): Outcome {
         kind: 'throttled',
         failure: failureOf(message, 'THROTTLED'),
         retryAfterMs: retryAfterMs ?? THROTTLE_DEFAULT_MS,
+        ...(message.throttleScope === ThrottleScope.DELIVERY && { scope: 'delivery' }),
       };
     case OutcomeKind.PERMANENT:
       return { kind: 'permanent', failure: failureOf(message, 'PERMANENT') };

@@ -1,4 +1,4 @@
-import type { Outcome } from '../../core/outcome.ts';
+import type { AttemptEnd } from '../../core/outcome.ts';
 import { startHeartbeat } from '../heartbeat.ts';
 import type { AdapterClient } from '../protocol/adapter-client.ts';
 import { checkAdapter } from '../protocol/check-adapter.ts';
@@ -54,7 +54,7 @@ export class RemoteLife implements AdapterLife {
     return checkAdapter(this.#options);
   }
 
-  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
     return this.#stream.deliver(attempt, signal);
   }
 

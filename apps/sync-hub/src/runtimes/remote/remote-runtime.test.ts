@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { defineAdapter } from '@hms-sync/adapter-sdk';
 import { type AdapterSource, type ServeAddress, type ServedAdapter, serveAdapter } from '@hms-sync/adapter-sdk/serve';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Outcome } from '../../core/outcome.ts';
+import type { AttemptEnd } from '../../core/outcome.ts';
 import { useAdapterPackages } from '../adapter-packages.suite.ts';
 import { findEntryFile } from '../entry-file.ts';
 import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtime.ts';
@@ -73,7 +73,7 @@ class ServedPackage implements Runtime {
     return this.#runtime?.check() ?? [];
   }
 
-  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
+  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
     const notStarted = reach('127.0.0.1:1', plaintext);
     return (this.#runtime ?? notStarted).deliver(attempt, signal);
   }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
+import { NOT_SENT } from '../not-sent.ts';
 import { type CreateRuntime, createOpener } from './opener.suite.ts';
 import { adapter, attemptOf, never, SECRET } from './samples.suite.ts';
 
@@ -35,7 +36,11 @@ export function deliveringSuite(createRuntime: CreateRuntime): void {
     ],
     [
       'throw new Throttled("less", { retryAfterMs: 5 })',
-      { kind: 'throttled', failure: { code: 'THROTTLED', message: 'less' } },
+      { kind: 'throttled', failure: { code: 'THROTTLED', message: 'less' }, retryAfterMs: 5 },
+    ],
+    [
+      'throw new Throttled("less for this patient", { scope: "delivery" })',
+      { kind: 'throttled', retryAfterMs: 5_000, scope: 'delivery' },
     ],
     ['throw new Unauthorized("no")', { kind: 'misconfigured', failure: { code: 'UNAUTHORIZED', message: 'no' } }],
     [
@@ -119,14 +124,11 @@ export function deliveringSuite(createRuntime: CreateRuntime): void {
     expect(await delivering).toEqual({ kind: 'delivered', receipt: 'ended' });
   });
 
-  it('gives an outcome also where the adapter does not run', async () => {
+  it('spends nothing and blames nobody where the adapter does not run', async () => {
     const runtime = await open(adapter('push() {}'));
-    expect(await runtime.deliver(attemptOf(), never())).toMatchObject({
-      kind: 'crashed',
-      failure: { code: 'NOT_STARTED' },
-    });
+    expect(await runtime.deliver(attemptOf(), never())).toEqual(NOT_SENT);
     const failed = await open('throw 1');
     await failed.start();
-    expect(await failed.deliver(attemptOf(), never())).toMatchObject({ kind: 'crashed' });
+    expect(await failed.deliver(attemptOf(), never())).toEqual(NOT_SENT);
   });
 }

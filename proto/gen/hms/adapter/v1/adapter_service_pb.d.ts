@@ -495,6 +495,13 @@ export declare type Outcome = Message<"hms.adapter.v1.Outcome"> & {
    * @generated from field: string receipt = 6;
    */
   receipt: string;
+
+  /**
+   * THROTTLED: who waits.
+   *
+   * @generated from field: hms.adapter.v1.ThrottleScope throttle_scope = 7;
+   */
+  throttleScope: ThrottleScope;
 };
 
 /**
@@ -542,6 +549,39 @@ export declare type DrainResponse = Message<"hms.adapter.v1.DrainResponse"> & {
  * Use `create(DrainResponseSchema)` to create a new message.
  */
 export declare const DrainResponseSchema: GenMessage<DrainResponse>;
+
+/**
+ * Who waits when an external system asks for less.
+ *
+ * @generated from enum hms.adapter.v1.ThrottleScope
+ */
+export enum ThrottleScope {
+  /**
+   * Taken as LANE.
+   *
+   * @generated from enum value: THROTTLE_SCOPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Every delivery of the adapter: nothing is sent meanwhile.
+   *
+   * @generated from enum value: THROTTLE_SCOPE_LANE = 1;
+   */
+  LANE = 1,
+
+  /**
+   * This delivery, and what follows it under its key.
+   *
+   * @generated from enum value: THROTTLE_SCOPE_DELIVERY = 2;
+   */
+  DELIVERY = 2,
+}
+
+/**
+ * Describes the enum hms.adapter.v1.ThrottleScope.
+ */
+export declare const ThrottleScopeSchema: GenEnum<ThrottleScope>;
 
 /**
  * What an attempt came to, as far as an adapter can tell. The hub alone tells timeouts and crashes.

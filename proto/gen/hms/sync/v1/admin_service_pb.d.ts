@@ -5,7 +5,7 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Ack, DeliveryState, OutcomeKind } from "./ack_pb.js";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { SyncEvent } from "./event_pb.js";
 
 /**
@@ -653,18 +653,26 @@ export declare const ProbeAdapterResponseSchema: GenMessage<ProbeAdapterResponse
  */
 export declare type AddAdapterRequest = Message<"hms.sync.v1.AddAdapterRequest"> & {
   /**
-   * The package with a version or a range: "@clinic/adapter-lab@^1.2.0", a tarball or a folder. Required.
+   * The package with a version or a range, "@clinic/adapter-lab@^1.2.0", or the absolute path of a tarball or a folder on
+   * the hub's machine. Required.
    *
    * @generated from field: string package = 1;
    */
   package: string;
 
   /**
-   * Its configuration as JSON. Secrets by reference, as in the configuration file.
+   * Its configuration as a JSON object. Secrets by reference, as in the configuration file: "${LAB_TOKEN}". Empty: none.
    *
    * @generated from field: string config_json = 2;
    */
   configJson: string;
+
+  /**
+   * The id that it gets, 1 to 63 characters of a-z, 0-9 and -, a letter first. Empty: the id of its manifest.
+   *
+   * @generated from field: string id = 3;
+   */
+  id: string;
 };
 
 /**
@@ -692,6 +700,13 @@ export declare type AddAdapterResponse = Message<"hms.sync.v1.AddAdapterResponse
    * @generated from field: string version = 2;
    */
   version: string;
+
+  /**
+   * What did not go well when it checked its external system.
+   *
+   * @generated from field: repeated string warnings = 3;
+   */
+  warnings: string[];
 };
 
 /**
@@ -714,18 +729,40 @@ export declare type UpgradeAdapterRequest = Message<"hms.sync.v1.UpgradeAdapterR
   adapter: string;
 
   /**
-   * The version or range. Required.
+   * The version or range, or the absolute path of a tarball or a folder on the hub's machine. Required.
    *
    * @generated from field: string version = 2;
    */
   version: string;
 
   /**
-   * A share of the keys that goes first, 1 to 99. 0: all at once.
+   * A share of the keys that goes first, 1 to 99. 0: all at once. It goes back by itself when the new version fails more
+   * than the one before, by three standard errors, from its twentieth attempt on; or when it ends or is misconfigured.
    *
    * @generated from field: uint32 canary_percent = 3;
    */
   canaryPercent: number;
+
+  /**
+   * So many attempts prove the new version, 1 to 1,000,000. 0: 200.
+   *
+   * @generated from field: uint32 canary_attempts = 4;
+   */
+  canaryAttempts: number;
+
+  /**
+   * After this it takes over with fewer, unless it failed more often, 1 s to 24 h. Absent: 10 minutes.
+   *
+   * @generated from field: google.protobuf.Duration canary_time = 5;
+   */
+  canaryTime?: Duration | undefined;
+
+  /**
+   * True: also to a version that is older than the one that runs.
+   *
+   * @generated from field: bool allow_downgrade = 6;
+   */
+  allowDowngrade: boolean;
 };
 
 /**
@@ -746,6 +783,13 @@ export declare type UpgradeAdapterResponse = Message<"hms.sync.v1.UpgradeAdapter
    * @generated from field: string version = 1;
    */
   version: string;
+
+  /**
+   * What did not go well when it checked its external system.
+   *
+   * @generated from field: repeated string warnings = 2;
+   */
+  warnings: string[];
 };
 
 /**
@@ -793,6 +837,13 @@ export declare type RollbackAdapterResponse = Message<"hms.sync.v1.RollbackAdapt
    * @generated from field: string version = 1;
    */
   version: string;
+
+  /**
+   * What did not go well when it checked its external system.
+   *
+   * @generated from field: repeated string warnings = 2;
+   */
+  warnings: string[];
 };
 
 /**
@@ -996,8 +1047,6 @@ export declare const JobStateSchema: GenEnum<JobState>;
 
 /**
  * For operators: what is not delivered and why, and what to do about it. Every change names its reason.
- * AddAdapter, UpgradeAdapter, RollbackAdapter and RemoveAdapter stand before their building: until then they answer
- * UNIMPLEMENTED.
  *
  * @generated from service hms.sync.v1.AdminService
  */
@@ -1104,7 +1153,8 @@ export declare const AdminService: GenService<{
     output: typeof AddAdapterResponseSchema;
   },
   /**
-   * Replaces a running adapter by another version without losing or reordering anything.
+   * Replaces a running adapter by another version without losing or reordering anything. With a canary it answers when
+   * that is over; it goes on when the caller leaves.
    *
    * @generated from rpc hms.sync.v1.AdminService.UpgradeAdapter
    */
@@ -1114,7 +1164,7 @@ export declare const AdminService: GenService<{
     output: typeof UpgradeAdapterResponseSchema;
   },
   /**
-   * Goes back to the version before the last upgrade.
+   * Goes back to the version before the last upgrade; during a canary, ends that.
    *
    * @generated from rpc hms.sync.v1.AdminService.RollbackAdapter
    */

@@ -271,6 +271,27 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
    * @generated from field: uint64 dead_letters = 11;
    */
   deadLetters: bigint;
+
+  /**
+   * The version that a rollback goes back to; empty when there is none.
+   *
+   * @generated from field: string previous_version = 12;
+   */
+  previousVersion: string;
+
+  /**
+   * A new version that is being tried with a share of the keys; absent when there is none.
+   *
+   * @generated from field: hms.sync.v1.Canary canary = 13;
+   */
+  canary?: Canary | undefined;
+
+  /**
+   * What a person should know although it runs, such as that its newest version was refused; empty otherwise.
+   *
+   * @generated from field: string notice = 14;
+   */
+  notice: string;
 };
 
 /**
@@ -278,6 +299,47 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
  * Use `create(AdapterHealthSchema)` to create a new message.
  */
 export declare const AdapterHealthSchema: GenMessage<AdapterHealth>;
+
+/**
+ * A new version of an adapter that is being tried.
+ *
+ * @generated from message hms.sync.v1.Canary
+ */
+export declare type Canary = Message<"hms.sync.v1.Canary"> & {
+  /**
+   * The version.
+   *
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * The share of the keys that it gets, 1 to 99.
+   *
+   * @generated from field: uint32 percent = 2;
+   */
+  percent: number;
+
+  /**
+   * Its attempts that ended.
+   *
+   * @generated from field: uint64 attempts = 3;
+   */
+  attempts: bigint;
+
+  /**
+   * Those of them that were not delivered, throttled ones left out.
+   *
+   * @generated from field: uint64 failures = 4;
+   */
+  failures: bigint;
+};
+
+/**
+ * Describes the message hms.sync.v1.Canary.
+ * Use `create(CanarySchema)` to create a new message.
+ */
+export declare const CanarySchema: GenMessage<Canary>;
 
 /**
  * A lane's circuit breaker, and why it is as it is.

@@ -1,0 +1,129 @@
+import { create } from '@bufbuild/protobuf';
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import { AdapterHealthSchema, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type FakeHub, startFakeHub } from '../../test/fake-hub.ts';
+import { runInProcess } from '../../test/run-in-process.ts';
+import { ExitCode } from '../failure.ts';
+
+let fake: FakeHub | undefined;
+afterEach(() => fake?.close());
+
+const lab = create(AdapterHealthSchema, {
+  ...{ id: 'lab', package: '@clinic/adapter-lab', version: '1.1.0', runtime: 'process', state: AdapterState.READY },
+  ...{ previousVersion: '1.0.0', canary: { version: '1.2.0', percent: 10, attempts: 40n, failures: 1n } },
+});
+
+/** A hub that takes what is asked of it. */
+async function start(): Promise<{ asked: unknown[]; address: string }> {
+  const asked: unknown[] = [];
+  const warnings = ['reach: no answer'];
+  fake = await startFakeHub({
+    health: { getHealth: () => ({ health: { adapters: [lab] } }) },
+    admin: {
+      addAdapter: ({ package: wanted, configJson, id }) => {
+        asked.push({ add: wanted, configJson, id });
+        return { adapter: 'lab', version: '1.0.0', warnings };
+      },
+      upgradeAdapter: ({ adapter, version, canaryPercent, canaryAttempts, canaryTime, allowDowngrade }) => {
+        const timeMs = canaryTime && durationMs(canaryTime);
+        asked.push({ upgrade: adapter, version, canaryPercent, canaryAttempts, timeMs, allowDowngrade });
+        return { version: '1.1.0' };
+      },
+      rollbackAdapter: ({ adapter, reason }) => {
+        asked.push({ rollback: adapter, reason });
+        return { version: '1.0.0' };
+      },
+      removeAdapter: ({ adapter, reason }) => {
+        asked.push({ remove: adapter, reason });
+        return {};
+      },
+    },
+  });
+  return { asked, address: fake.address };
+}
+
+const nobody = ['--address', 'http://127.0.0.1:1'];
+
+describe('hms-sync adapter', () => {
+  test('add names the package, its configuration and its id, and warns of what its check found', async () => {
+    const { asked, address } = await start();
+    const config = JSON.stringify({ token: `\${LAB_TOKEN}` });
+    const flags = ['--config', config, '--id', 'lab', '--address', address];
+    const run = await runInProcess('adapter', 'add', '@clinic/adapter-lab@^1', ...flags);
+    expect(run.stdout()).toBe('lab 1.0.0 is added; it gets what is published from now on.\n');
+    expect(run.stderr()).toBe('hms-sync: its check warns: reach: no answer\n');
+    const json = await runInProcess('adapter', 'add', './lab', '--json', '--address', address);
+    expect(json.jsonLines()).toEqual([{ adapter: 'lab', version: '1.0.0', warnings: ['reach: no answer'] }]);
+    expect(asked).toEqual([
+      { add: '@clinic/adapter-lab@^1', configJson: config, id: 'lab' },
+      { add: `${process.cwd()}/lab`, configJson: '', id: '' },
+    ]);
+  });
+
+  test('list shows what runs, what a rollback goes back to, and what is being tried', async () => {
+    const { address } = await start();
+    const run = await runInProcess('adapter', 'list', '--address', address);
+    expect(run.stdout()).toBe(
+      [
+        'ADAPTER  PACKAGE              VERSION  RUNTIME  STATE  PREVIOUS',
+        'lab      @clinic/adapter-lab  1.1.0    process  READY  1.0.0',
+        '',
+        'lab: 1.2.0 is tried with 10% of the keys; 1 of its 40 attempts failed',
+        '',
+      ].join('\n'),
+    );
+    const json = await runInProcess('adapter', 'list', '--json', '--address', address);
+    expect(json.jsonLines()).toMatchObject([
+      {
+        adapters: [
+          {
+            ...{ id: 'lab', version: '1.1.0', previous_version: '1.0.0', state: 'READY' },
+            canary: { version: '1.2.0', percent: 10, attempts: 40, failures: 1 },
+          },
+        ],
+      },
+    ]);
+  });
+
+  test('upgrade goes all at once, or with a canary of a share, so many attempts and so many minutes', async () => {
+    const { asked, address } = await start();
+    const all = await runInProcess('adapter', 'upgrade', 'lab', '^1.1', '--allow-downgrade', '--address', address);
+    expect(all.stdout()).toBe('lab runs 1.1.0.\n');
+    const canary = ['--canary', '10%', '--canary-attempts', '50', '--canary-minutes', '5'];
+    const run = await runInProcess('adapter', 'upgrade', 'lab', '1.1.0', ...canary, '--address', address);
+    expect(run.stderr()).toContain('10% of the keys go first');
+    expect(asked).toEqual([
+      { upgrade: 'lab', version: '^1.1', canaryPercent: 0, canaryAttempts: 0, timeMs: undefined, allowDowngrade: true },
+      {
+        ...{ upgrade: 'lab', version: '1.1.0', canaryPercent: 10, canaryAttempts: 50, timeMs: 300_000 },
+        allowDowngrade: false,
+      },
+    ]);
+  });
+
+  test('rollback and remove name the reason', async () => {
+    const { asked, address } = await start();
+    const back = await runInProcess('adapter', 'rollback', 'lab', '--reason', 'it is slow', '--address', address);
+    expect(back.stdout()).toBe('lab runs 1.0.0.\n');
+    const gone = await runInProcess('adapter', 'remove', 'lab', '--reason', 'closed', '--json', '--address', address);
+    expect(gone.jsonLines()).toEqual([{ adapter: 'lab', removed: true }]);
+    expect(asked).toEqual([
+      { rollback: 'lab', reason: 'it is slow' },
+      { remove: 'lab', reason: 'closed' },
+    ]);
+  });
+
+  test.each([
+    ['rollback', 'lab'],
+    ['remove', 'lab'],
+    ['upgrade', 'lab', '1', '--canary', '100%'],
+    ['upgrade', 'lab', '1', '--canary', 'some'],
+    ['upgrade', 'lab', '1', '--canary-minutes', '5'],
+    ['upgrade', 'lab'],
+    ['add'],
+  ])('refuses %j before it asks a hub', async (...args) => {
+    const run = await runInProcess('adapter', ...args, ...nobody);
+    expect(run.exitCode).toBe(ExitCode.usage);
+  });
+});

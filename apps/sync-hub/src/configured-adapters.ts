@@ -1,0 +1,56 @@
+import { type AdapterConfig, addedAdapter, type Config } from './config/config.ts';
+import type { AdapterStore, LoadableVersion } from './installs/adapter-store.ts';
+import { readInstalled } from './installs/read-installed.ts';
+import { type FoundAdapter, findAdapters } from './runtimes/find-adapters.ts';
+import { readManifest } from './runtimes/manifest.ts';
+
+/** What holds for an adapter, and where it was said. */
+export type ConfiguredAdapter = AdapterConfig & {
+  /** While the hub ran, and not in the configuration file. */
+  readonly isAdded: boolean;
+};
+
+/** An adapter as the hub will load it. */
+export interface LoadedAdapter extends FoundAdapter<ConfiguredAdapter> {
+  /** Undefined: it does not come from the store, or what is there cannot load. */
+  readonly stored: LoadableVersion | undefined;
+}
+
+/**
+ * All adapters of a hub: those that its configuration file names and those that were added while it ran, in alphabetical
+ * order of their ids. What cannot load is found too, with the reason.
+ *
+ * @throws {ManifestError} TWIN when two have the same id
+ */
+export async function findConfigured(
+  { adapters, folder }: Pick<Config, 'adapters' | 'folder'>,
+  store: AdapterStore,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<readonly LoadedAdapter[]> {
+  const named = adapters.map((adapter) => ({ ...adapter, isAdded: false }));
+  const stored = new Map<string, LoadableVersion>();
+  const found = await findAdapters([...named, ...added(adapters, store, env)], folder, async (adapter) => {
+    const { id, package: name, range } = adapter;
+    if (id === undefined || range === undefined) return readManifest(name, folder);
+    const version = await readInstalled({ id, package: name, range }, store);
+    stored.set(id, version);
+    return version.manifest;
+  });
+  return found.map((adapter) => ({ ...adapter, stored: stored.get(adapter.id) }));
+}
+
+/** Whoever writes an adapter that was added into the file has the file decide about it. */
+function added(
+  named: readonly AdapterConfig[],
+  { lock }: AdapterStore,
+  env: Readonly<Record<string, string | undefined>>,
+): readonly ConfiguredAdapter[] {
+  const inFile = new Set(named.flatMap(({ id, range }) => (range === undefined ? [] : [id])));
+  return Iterator.from(lock)
+    .filter(([id]) => !inFile.has(id))
+    .flatMap(([id, { package: name, config, current }]) => {
+      if (config === undefined) return [];
+      return [{ ...addedAdapter({ package: name, config }, env), id, range: current.version, isAdded: true }];
+    })
+    .toArray();
+}

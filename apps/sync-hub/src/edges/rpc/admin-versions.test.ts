@@ -1,0 +1,143 @@
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { describe, expect, it } from 'vitest';
+import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-change.ts';
+import { InstallError, type InstallFault } from '../../installs/install-error.ts';
+import { openAdminTestHub, refusalOf } from './admin-test-hub.suite.ts';
+import { HealthFeed } from './health-feed.ts';
+
+const installed: Installed = { id: 'lab', version: '1.1.0', warnings: ['reach: it does not answer'] };
+
+/** A hub whose installing room notes what it is asked, and does or refuses it. */
+async function openHub(refusal?: InstallError) {
+  const asked: unknown[] = [];
+  const answer = async (what: unknown) => {
+    asked.push(what);
+    if (refusal !== undefined) throw refusal;
+    return installed;
+  };
+  const lifecycle = {
+    add: (request: AddRequest) => answer({ add: request }),
+    upgrade: (request: UpgradeRequest) => answer({ upgrade: request }),
+    rollback: (id: string, reason: string) => answer({ rollback: id, reason }),
+    remove: async (id: string) => void (await answer({ remove: id })),
+  };
+  const hub = await openAdminTestHub({ rooms: () => ({ lifecycle }) });
+  return { hub, asked };
+}
+
+describe('an operator', () => {
+  it('adds an adapter with its configuration, and is told what its check found', async () => {
+    const { hub, asked } = await openHub();
+    const token = `\${LAB_TOKEN}`;
+    const added = await hub.admin.addAdapter({
+      package: '@clinic/adapter-lab@^1',
+      configJson: JSON.stringify({ token }),
+      id: 'lab',
+    });
+    expect(added).toMatchObject({ adapter: 'lab', version: '1.1.0', warnings: ['reach: it does not answer'] });
+    expect(asked).toEqual([{ add: { package: '@clinic/adapter-lab@^1', id: 'lab', config: { token } } }]);
+    await hub.admin.addAdapter({ package: '/packages/lab' });
+    expect(asked[1]).toEqual({ add: { package: '/packages/lab', id: undefined, config: undefined } });
+    expect(hub.changes[0]).toEqual({ change: 'add', adapter: 'lab', adapterVersion: '1.1.0' });
+  });
+
+  it('upgrades all at once, or a share of the keys first with what proves a version by default', async () => {
+    const { hub, asked } = await openHub();
+    await hub.admin.upgradeAdapter({ adapter: 'lab', version: '^1.1' });
+    await hub.admin.upgradeAdapter({ adapter: 'lab', version: '1.1.0', canaryPercent: 10, allowDowngrade: true });
+    const canaryTime = durationFromMs(5_000);
+    await hub.admin.upgradeAdapter({ adapter: 'lab', version: '1', canaryPercent: 99, canaryAttempts: 50, canaryTime });
+    expect(asked).toEqual([
+      { upgrade: { id: 'lab', version: '^1.1', canary: undefined, allowDowngrade: false } },
+      {
+        upgrade: {
+          id: 'lab',
+          version: '1.1.0',
+          canary: { percent: 10, attempts: 200, timeMs: 600_000 },
+          allowDowngrade: true,
+        },
+      },
+      {
+        upgrade: {
+          id: 'lab',
+          version: '1',
+          canary: { percent: 99, attempts: 50, timeMs: 5_000 },
+          allowDowngrade: false,
+        },
+      },
+    ]);
+  });
+
+  it('rolls back and removes with a reason, which goes into the log', async () => {
+    const { hub, asked } = await openHub();
+    expect(await hub.admin.rollbackAdapter({ adapter: 'lab', reason: 'it is slow' })).toMatchObject({
+      version: '1.1.0',
+    });
+    await hub.admin.removeAdapter({ adapter: 'lab', reason: 'the lab closed' });
+    expect(asked).toEqual([{ rollback: 'lab', reason: 'it is slow' }, { remove: 'lab' }]);
+    expect(hub.changes).toEqual([
+      { change: 'rollback', adapter: 'lab', adapterVersion: '1.1.0', reason: 'it is slow' },
+      { change: 'remove', adapter: 'lab', reason: 'the lab closed' },
+    ]);
+  });
+});
+
+it('refuses what is outside the bounds, with the field, before anything is installed', async () => {
+  const { hub, asked } = await openHub();
+  const { admin } = hub;
+  const upgrade = { adapter: 'lab', version: '1' };
+  const wrong: readonly (readonly [string, Promise<unknown>])[] = [
+    ['package', admin.addAdapter({})],
+    ['id', admin.addAdapter({ package: 'lab', id: 'Lab' })],
+    ['config_json', admin.addAdapter({ package: 'lab', configJson: '{"token": whsec-marker' })],
+    ['config_json', admin.addAdapter({ package: 'lab', configJson: '[]' })],
+    ['adapter', admin.upgradeAdapter({ version: '1' })],
+    ['version', admin.upgradeAdapter({ adapter: 'lab' })],
+    ['canary_percent', admin.upgradeAdapter({ ...upgrade, canaryPercent: 100 })],
+    ['canary_attempts', admin.upgradeAdapter({ ...upgrade, canaryPercent: 1, canaryAttempts: 1_000_001 })],
+    ['canary_time', admin.upgradeAdapter({ ...upgrade, canaryPercent: 1, canaryTime: durationFromMs(999) })],
+    ['reason', admin.rollbackAdapter({ adapter: 'lab' })],
+    ['reason', admin.removeAdapter({ adapter: 'lab' })],
+  ];
+  for (const [field, call] of wrong) {
+    const refusal = await refusalOf(call);
+    expect(refusal).toMatchObject({ code: 'InvalidArgument', reason: 'REQUEST_INVALID', fields: [field] });
+    expect(refusal.message).not.toContain('whsec-marker');
+  }
+  expect(asked).toEqual([]);
+});
+
+it.each<[InstallFault, string, string]>([
+  ['SPEC_INVALID', 'InvalidArgument', 'REQUEST_INVALID'],
+  ['NOT_FOUND', 'NotFound', 'PACKAGE_NOT_FOUND'],
+  ['NO_SUCH_ADAPTER', 'NotFound', 'ADAPTER_NOT_FOUND'],
+  ['NPM_FAILED', 'FailedPrecondition', 'INSTALL_FAILED'],
+  ['LOCK_FAILED', 'FailedPrecondition', 'INSTALL_FAILED'],
+  ['UNSETTLED', 'FailedPrecondition', 'ADAPTER_UNSETTLED'],
+  ['NOT_AN_ADAPTER', 'FailedPrecondition', 'ADAPTER_REFUSED'],
+  ['TAKEN', 'FailedPrecondition', 'ADAPTER_REFUSED'],
+  ['CHANGED', 'FailedPrecondition', 'ADAPTER_REFUSED'],
+  ['DOES_NOT_RUN', 'FailedPrecondition', 'ADAPTER_REFUSED'],
+  ['NOT_NOW', 'FailedPrecondition', 'ADAPTER_REFUSED'],
+])('tells %s as %s with %s, and logs no change', async (fault, code, reason) => {
+  const { hub } = await openHub(new InstallError(fault, 'this is what was wrong'));
+  const refusal = await refusalOf(hub.admin.upgradeAdapter({ adapter: 'lab', version: '1' }));
+  expect(refusal).toMatchObject({ code, reason, message: expect.stringContaining('this is what was wrong') });
+  expect(hub.changes).toEqual([]);
+});
+
+it('health tells what there is beside the version that runs', async () => {
+  const { hub } = await openHub();
+  const feed = new HealthFeed({
+    version: '1.2.3',
+    startedAtMs: 0,
+    journal: hub.journal,
+    lanes: hub.lanes,
+    versions: (id) => ({ previous: `before-${id}`, notice: 'its newest version was refused' }),
+    notAcceptingReason: () => '',
+  });
+  expect(feed.now().adapters[0]).toMatchObject({
+    previousVersion: 'before-billing',
+    notice: 'its newest version was refused',
+  });
+});

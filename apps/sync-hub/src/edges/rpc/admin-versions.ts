@@ -1,0 +1,144 @@
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import type {
+  AddAdapterRequest,
+  RemoveAdapterRequest,
+  RollbackAdapterRequest,
+  UpgradeAdapterRequest,
+} from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { ADAPTER_ID, ADAPTER_ID_RULE } from '../../core/adapter-id.ts';
+import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-change.ts';
+import { InstallError } from '../../installs/install-error.ts';
+import type { OperatorChange } from '../../operations/operator-change.ts';
+import { Refusal, wrongField } from '../refusal.ts';
+import { toReason } from './admin-reason.ts';
+
+/** Who installs and replaces adapters; as `AdapterLifecycle` does it. */
+export interface AdminVersionsOptions {
+  readonly lifecycle: {
+    add(request: AddRequest): Promise<Installed>;
+    upgrade(request: UpgradeRequest): Promise<Installed>;
+    rollback(id: string, reason: string): Promise<Installed>;
+    remove(id: string): Promise<void>;
+  };
+  readonly onChange: (change: OperatorChange) => void;
+}
+
+/** A thousand attempts tell a version that fails one in ten from one that fails one in twenty; this tells gross faults. */
+const CANARY_ATTEMPTS = 200;
+const CANARY_ATTEMPTS_MAX = 1_000_000;
+/** A quiet adapter may not have so many in a day; nobody waits for that. */
+const CANARY_MS = { least: 1_000, usual: 600_000, most: 86_400_000 };
+/** A configuration is read by people. */
+const CONFIG_MAX_CHARACTERS = 65_536;
+const SPEC_MAX_CHARACTERS = 4_096;
+
+/** @throws {Refusal} */
+export async function addAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: AddAdapterRequest) {
+  const { configJson, id } = request;
+  const wanted = toSpec('package', request.package);
+  if (id !== '' && !ADAPTER_ID.test(id)) throw wrongField('id', ADAPTER_ID_RULE);
+  const config = configJson === '' ? undefined : toConfig(configJson);
+  const added = await refusing('package', () => lifecycle.add({ package: wanted, id: id || undefined, config }));
+  onChange({ change: 'add', adapter: added.id, adapterVersion: added.version });
+  return { adapter: added.id, version: added.version, warnings: [...added.warnings] };
+}
+
+/** @throws {Refusal} */
+export async function upgradeAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: UpgradeAdapterRequest) {
+  const { adapter, canaryPercent, allowDowngrade } = request;
+  const id = required('adapter', adapter);
+  const version = toSpec('version', request.version);
+  if (canaryPercent > 99) throw wrongField('canary_percent', 'must be 1 to 99, or 0 for all at once');
+  const canary = canaryPercent === 0 ? undefined : toCanary(request);
+  const upgraded = await refusing('version', () => lifecycle.upgrade({ id, version, canary, allowDowngrade }));
+  onChange({ change: 'upgrade', adapter: id, adapterVersion: upgraded.version });
+  return { version: upgraded.version, warnings: [...upgraded.warnings] };
+}
+
+/** @throws {Refusal} */
+export async function rollbackAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: RollbackAdapterRequest) {
+  const id = required('adapter', request.adapter);
+  const reason = toReason(request);
+  const { version, warnings } = await refusing('adapter', () => lifecycle.rollback(id, reason));
+  onChange({ change: 'rollback', adapter: id, adapterVersion: version, reason });
+  return { version, warnings: [...warnings] };
+}
+
+/** @throws {Refusal} */
+export async function removeAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: RemoveAdapterRequest) {
+  const id = required('adapter', request.adapter);
+  const reason = toReason(request);
+  await refusing('adapter', () => lifecycle.remove(id));
+  onChange({ change: 'remove', adapter: id, reason });
+  return {};
+}
+
+function toCanary({ canaryPercent: percent, canaryAttempts, canaryTime }: UpgradeAdapterRequest) {
+  if (canaryAttempts > CANARY_ATTEMPTS_MAX) {
+    throw wrongField('canary_attempts', `must be 1 to ${CANARY_ATTEMPTS_MAX}, or 0 for ${CANARY_ATTEMPTS}`);
+  }
+  const timeMs = canaryTime === undefined ? CANARY_MS.usual : durationMs(canaryTime);
+  if (timeMs < CANARY_MS.least || timeMs > CANARY_MS.most) throw wrongField('canary_time', 'must be 1 s to 24 h');
+  return { percent, attempts: canaryAttempts || CANARY_ATTEMPTS, timeMs };
+}
+
+function toConfig(text: string): Readonly<Record<string, unknown>> {
+  const rule = `must be a JSON object of at most ${CONFIG_MAX_CHARACTERS} characters`;
+  if (text.length > CONFIG_MAX_CHARACTERS) throw wrongField('config_json', rule);
+  const value = parseJson(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongField('config_json', rule);
+  return { ...value };
+}
+
+/** Undefined for what is none: the parser's own words quote the text, which may hold a secret. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function required(field: string, value: string): string {
+  if (value === '') throw wrongField(field, 'is required');
+  return value;
+}
+
+function toSpec(field: string, value: string): string {
+  if (value.length > SPEC_MAX_CHARACTERS || /\p{Cc}/u.test(value)) throw wrongField(field, 'is too long, or no line');
+  return required(field, value);
+}
+
+/** What the installing room refuses, in the words of the edges. */
+async function refusing<Result>(field: string, change: () => Promise<Result>): Promise<Result> {
+  try {
+    return await change();
+  } catch (error) {
+    if (!(error instanceof InstallError)) throw error;
+    throw toRefusal(error, field);
+  }
+}
+
+function toRefusal({ code, message }: InstallError, field: string): Refusal {
+  switch (code) {
+    case 'SPEC_INVALID':
+      return wrongField(field, message);
+    case 'NOT_FOUND':
+      return new Refusal('PACKAGE_NOT_FOUND', message);
+    case 'NO_SUCH_ADAPTER':
+      return new Refusal('ADAPTER_NOT_FOUND', message);
+    case 'NPM_FAILED':
+    case 'LOCK_FAILED':
+      return new Refusal('INSTALL_FAILED', message);
+    case 'UNSETTLED':
+      return new Refusal('ADAPTER_UNSETTLED', message);
+    case 'NOT_AN_ADAPTER':
+    case 'TAKEN':
+    case 'CHANGED':
+    case 'DOES_NOT_RUN':
+    case 'NOT_NOW':
+      return new Refusal('ADAPTER_REFUSED', message);
+    default:
+      return code satisfies never;
+  }
+}

@@ -1,0 +1,42 @@
+import type { Clock } from '../lanes/clock.ts';
+import type { Lane } from '../lanes/lane.ts';
+import type { Lanes } from '../lanes/lanes.ts';
+import type { Manifest } from '../runtimes/manifest.ts';
+import type { Runtime } from '../runtimes/runtime.ts';
+import type { AdapterStore } from './adapter-store.ts';
+
+/** An adapter that the configuration file names. */
+export interface NamedInstall<Settings> {
+  readonly package: string;
+  /** Which versions of the store it may load. Undefined: it is not of the store. */
+  readonly range: string | undefined;
+  readonly settings: Settings;
+}
+
+/** A version that is to run, and how. */
+export interface VersionToRun<Settings> {
+  readonly manifest: Manifest;
+  readonly settings: Settings;
+  /** Asked before each start of it: why it may not be loaded; undefined when it may. */
+  readonly fault: () => Promise<string | undefined>;
+}
+
+/** What installing needs of the hub around it. `Settings`: what the operator set for one adapter. */
+export interface AdapterHouse<Settings> {
+  readonly store: AdapterStore;
+  readonly lanes: Lanes;
+  readonly clock: Clock;
+  /** By the adapters' ids. */
+  readonly named: ReadonlyMap<string, NamedInstall<Settings>>;
+  /** The settings of an adapter that is not in the file. Its configuration holds secrets by reference. */
+  settingsOf(packageName: string, config: Readonly<Record<string, unknown>>): Settings;
+  createRuntime(version: VersionToRun<Settings>): Runtime;
+  /** A lane that is not started and gets no events yet. */
+  createLane(version: VersionToRun<Settings>): Promise<Lane>;
+  /** Resolves when the lanes know of all that was accepted before. */
+  settled(): Promise<unknown>;
+  /** Something happened that people should know, for the log. */
+  onReport(facts: Readonly<Record<string, unknown>>, text: string): void;
+  /** The health of an adapter says something new. */
+  onChange(): void;
+}

@@ -1,0 +1,61 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { runNpm } from './npm.ts';
+import { useFolder } from './sample-package.suite.ts';
+
+/** An npm that does what the test says. */
+async function npmThat(code: string) {
+  const folder = await useFolder();
+  const command = join(folder, 'npm.mjs');
+  await writeFile(command, `#!/usr/bin/env node\nimport { writeFileSync } from 'node:fs';\n${code}`);
+  await chmod(command, 0o755);
+  return { folder, command };
+}
+
+const jsonError = (code: string, summary: string) =>
+  `console.log(JSON.stringify({ error: ${JSON.stringify({ code, summary })} })); process.exit(1);`;
+
+it.each([
+  [
+    'E404',
+    'Not Found - GET https://registry.example/lab',
+    'NOT_FOUND',
+    'npm found no such package or version: Not Found',
+  ],
+  ['ETARGET', 'No matching version found for lab@^9.', 'NOT_FOUND', 'No matching version found for lab@^9.'],
+  ['ECONNREFUSED', 'request to https://registry.example/ failed', 'NPM_FAILED', 'npm ended with ECONNREFUSED'],
+])('tells %s in words', async (code, summary, fault, says) => {
+  const { folder, command } = await npmThat(jsonError(code, summary));
+  await expect(runNpm(['install'], folder, { command })).rejects.toMatchObject({
+    code: fault,
+    message: expect.stringContaining(says),
+  });
+});
+
+it('takes what it wrote as lines when it came to no JSON, and no password with it', async () => {
+  const line = 'npm error request to https://dana:hunter2@registry.example/lab failed';
+  const { folder, command } = await npmThat(`console.error('npm error code EAI_AGAIN\\n${line}'); process.exit(1);`);
+  const message = 'npm ended with EAI_AGAIN: request to https://registry.example/lab failed';
+  await expect(runNpm(['install'], folder, { command })).rejects.toMatchObject({ code: 'NPM_FAILED', message });
+});
+
+it('waits for no npm that hangs', async () => {
+  const { folder, command } = await npmThat('setInterval(() => {}, 1_000);');
+  await expect(runNpm(['install'], folder, { command, timeoutMs: 50 })).rejects.toThrow('did not finish within 0.05 s');
+});
+
+it('runs in the folder, without scripts, and not as part of the package that an npm around the hub runs', async () => {
+  vi.stubEnv('npm_package_name', 'the-hub');
+  vi.stubEnv('npm_config_workspace', 'apps/sync-hub');
+  vi.stubEnv('npm_config_registry', 'http://127.0.0.1:1/');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { folder, command } = await npmThat(
+    `const { npm_package_name, npm_config_workspace, npm_config_registry } = process.env;
+writeFileSync('seen.json', JSON.stringify([process.argv.slice(2), { npm_package_name, npm_config_workspace, npm_config_registry }]));`,
+  );
+  await runNpm(['install', './adapter.tgz'], folder, { command });
+  const { default: seen } = await import(join(folder, 'seen.json'), { with: { type: 'json' } });
+  expect(seen[0]).toEqual(expect.arrayContaining(['install', './adapter.tgz', '--ignore-scripts', '--no-audit']));
+  expect(seen[1]).toEqual({ npm_config_registry: 'http://127.0.0.1:1/' });
+});

@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
+import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
+import type { RecordedDelivery } from '../core/delivery.ts';
+import { DEFAULT_WINDOW } from '../core/lane.ts';
+import { DEFAULT_RETRY } from '../core/retry.ts';
+import { MemoryDisk } from '../journal/memory/memory-disk.ts';
+import { MemoryJournal } from '../journal/memory/memory-journal.ts';
+import { sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
+import { systemClock } from '../lanes/clock.ts';
+import { Lane } from '../lanes/lane.ts';
+import { Lanes } from '../lanes/lanes.ts';
+import type { NamedInstall, VersionToRun } from './adapter-house.ts';
+import { AdapterLifecycle } from './adapter-lifecycle.ts';
+import { AdapterStore } from './adapter-store.ts';
+import { useFolder } from './sample-package.suite.ts';
+
+/** What the operator set, as these tests see it. */
+export type TestSettings = Readonly<Record<string, unknown>>;
+
+/** A hub of memory that installs packages for true, and whose versions the test plays. */
+export interface TestHouse {
+  readonly folder: string;
+  readonly store: AdapterStore;
+  readonly lanes: Lanes;
+  readonly lifecycle: AdapterLifecycle<TestSettings>;
+  readonly records: RecordedDelivery[];
+  readonly reports: string[];
+  /** The versions that were made to run, in order, with what they were given. */
+  readonly made: { readonly version: VersionToRun<TestSettings>; readonly runtime: ScriptedRuntime }[];
+  /** Plays the next runtime of a version. */
+  readonly plays: Map<string, (runtime: ScriptedRuntime) => void>;
+  /** Accepts events for the adapters that take them now; each with its own key. */
+  accept(...ids: readonly string[]): Promise<void>;
+  /** The names of the versions that a file named as current would load after a restart. */
+  currentInLock(id: string): Promise<string | undefined>;
+}
+
+export async function openHouse(named: Readonly<Record<string, NamedInstall<TestSettings>>> = {}): Promise<TestHouse> {
+  const folder = join(await useFolder(), 'adapters');
+  const store = await AdapterStore.open(folder);
+  const lanes = new Lanes([]);
+  const records: RecordedDelivery[] = [];
+  const reports: string[] = [];
+  const made: TestHouse['made'] = [];
+  const plays: TestHouse['plays'] = new Map();
+  const journal = new MemoryJournal({
+    disk: new MemoryDisk(),
+    observer: {
+      accepted: (events) => lanes.accepted(events),
+      recorded: (told) => {
+        records.push(...told);
+        lanes.recorded(told);
+      },
+      reopened: (deliveries) => lanes.reopened(deliveries),
+    },
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  const createRuntime = (version: VersionToRun<TestSettings>) => {
+    const runtime = new ScriptedRuntime();
+    plays.get(version.manifest.version)?.(runtime);
+    made.push({ version, runtime });
+    return runtime;
+  };
+  const createLane = async (version: VersionToRun<TestSettings>) =>
+    new Lane({
+      adapter: { id: version.manifest.id, package: version.manifest.package, version: version.manifest.version },
+      runtime: createRuntime(version),
+      delivery: {},
+      rules: {
+        retry: DEFAULT_RETRY,
+        maxCrashes: 3,
+        onDeadLetter: 'continue',
+        window: DEFAULT_WINDOW,
+        recoveredToSeq: 0,
+      },
+      breakerPolicy: DEFAULT_BREAKER,
+      journal,
+      clock: systemClock,
+      seed: 1,
+      newestSeq: 0,
+      totals: { unsettled: 0, deadLetters: 0 },
+      onHeld: () => undefined,
+      onChange: () => undefined,
+    });
+  const lifecycle = new AdapterLifecycle<TestSettings>({
+    store,
+    lanes,
+    clock: systemClock,
+    named: new Map(Object.entries(named)),
+    settingsOf: (_packageName, config) => config,
+    createRuntime,
+    createLane,
+    settled: () => journal.countDeliveries(),
+    onReport: (_facts, text) => reports.push(text),
+    onChange: () => undefined,
+  });
+  onTestFinished(async () => {
+    await lanes.close();
+    await journal.close();
+  });
+  return {
+    ...{ folder, store, lanes, lifecycle, records, reports, made, plays },
+    accept: async (...ids) => {
+      const accept = (id: string) =>
+        journal.accept(sampleAccept(sampleEvent(id, { key: id }), { adapters: lanes.ids }));
+      await Promise.all(ids.map(accept));
+    },
+    currentInLock: async (id) => (await AdapterStore.open(folder)).lock.get(id)?.current.version,
+  };
+}

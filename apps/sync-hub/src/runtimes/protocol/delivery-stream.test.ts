@@ -1,0 +1,68 @@
+import { EventEmitter } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import { create } from '@bufbuild/protobuf';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import {
+  type DeliverRequest,
+  type DeliverResponse,
+  DeliverResponseSchema,
+  OutcomeKind,
+} from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+import { expect, it } from 'vitest';
+import { sampleEvent } from '../../journal/suite/samples.suite.ts';
+import type { DeliveryAttempt } from '../runtime.ts';
+import { DeliveryStream } from './delivery-stream.ts';
+
+/** An adapter's end of the stream, as far as the hub uses it. */
+class FakeCall extends EventEmitter {
+  readonly sentIds: (string | undefined)[] = [];
+
+  write({ deliveries }: DeliverRequest): boolean {
+    this.sentIds.push(...deliveries.map(({ event }) => event?.id));
+    return true;
+  }
+
+  answer({ delivered = [], credit = 0 }: { delivered?: readonly bigint[]; credit?: number }): void {
+    const outcomes = delivered.map((ref) => ({ ref, kind: OutcomeKind.DELIVERED }));
+    this.emit('data', create(DeliverResponseSchema, { outcomes, credit }));
+  }
+}
+
+function open() {
+  const call = new FakeCall();
+  const ended: bigint[] = [];
+  const stream = new DeliveryStream({
+    call: call as unknown as ClientDuplexStream<DeliverRequest, DeliverResponse>,
+    onEnd() {},
+    onOutcome: (ref) => ended.push(ref),
+  });
+  return { call, stream, ended };
+}
+
+const attempt = (id: string): DeliveryAttempt => ({
+  event: { ...sampleEvent(id), seq: 1, acceptedAtMs: 0, adapters: ['billing'] },
+  idempotencyKey: id,
+  number: 1,
+  redelivered: false,
+  timeoutMs: 1_000,
+});
+
+it('settles an attempt only by an outcome that comes after it was sent', async () => {
+  const { call, stream, ended } = open();
+  const outcome = stream.deliver(attempt('a'), new AbortController().signal);
+  await setImmediate();
+  call.answer({ delivered: [1n] });
+  expect({ ended, sentIds: call.sentIds, inFlight: stream.inFlight }).toEqual({ ended: [], sentIds: [], inFlight: 0 });
+
+  call.answer({ credit: 1 });
+  await setImmediate();
+  expect({ ended, sentIds: call.sentIds, inFlight: stream.inFlight }).toEqual({
+    ended: [],
+    sentIds: ['a'],
+    inFlight: 1,
+  });
+
+  call.answer({ delivered: [1n] });
+  expect(await outcome).toMatchObject({ kind: 'delivered' });
+  expect({ ended, inFlight: stream.inFlight }).toEqual({ ended: [1n], inFlight: 0 });
+});

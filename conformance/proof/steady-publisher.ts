@@ -1,0 +1,116 @@
+import { setTimeout as elapse } from 'node:timers/promises';
+import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
+import { createSyncClient, type SyncClient } from '../src/sync-client.ts';
+import { grpcJs } from '../src/transports/grpc-js.ts';
+import type { OrderBook } from './order-book.ts';
+
+/** Far from what a hub can do, and enough for a p99 of a short window. */
+const EVENTS_PER_SECOND = 200;
+/** How often events are handed in. */
+const TICK_MS = 10;
+const KEYS = 16;
+/** What is accepted is delivered long before; later is lost. */
+const SETTLE_WITHIN_MS = 30_000;
+
+/** How long one delivery took, from handing its event in to its ack. */
+export interface Latency {
+  /** When it was handed in, by performance.now(). */
+  readonly atMs: number;
+  readonly tookMs: number;
+}
+
+export interface SteadyPublisherOptions {
+  readonly address: string;
+  /** Where what is accepted is written down. */
+  readonly book: OrderBook;
+  /** The lanes whose latencies are measured, and that must get everything. */
+  readonly lanes: readonly string[];
+  /** Begins the ids of its events: unique in the book. */
+  readonly prefix: string;
+}
+
+/** Publishes to a hub at a steady rate through one stream, and measures when each of some lanes acknowledged. */
+export class SteadyPublisher {
+  readonly latencies: Latency[] = [];
+  /** Acks of the other lanes, as they came. */
+  readonly otherAcks: Ack[] = [];
+  /** Why events were refused; none should be. */
+  readonly refusals: string[] = [];
+  readonly #options: SteadyPublisherOptions;
+  readonly #client: SyncClient;
+  readonly #sent: { readonly id: string; readonly key: string; readonly atMs: number }[] = [];
+  readonly #atMs = new Map<string, number>();
+  readonly #running: Promise<void>;
+  readonly #settled = Promise.withResolvers<void>();
+  #extra: string[] = [];
+  #stopping = false;
+
+  constructor(options: SteadyPublisherOptions) {
+    this.#options = options;
+    this.#client = createSyncClient(grpcJs.create(options.address));
+    this.#running = this.#read();
+  }
+
+  /** Publishes some events of this type under one key of theirs, in one message. @returns their ids */
+  publish(type: string, count: number): readonly string[] {
+    const ids = Array.from({ length: count }, (_, index) => `${this.#options.prefix}-${type}-${index}`);
+    this.#extra.push(...ids);
+    return ids;
+  }
+
+  /** Ends the publishing and waits for the lanes. @returns the deliveries that they did not acknowledge in time */
+  async stop(): Promise<number> {
+    this.#stopping = true;
+    await Promise.race([this.#running, elapse(SETTLE_WITHIN_MS, undefined, { ref: false })]);
+    this.#client.close();
+    return this.#sent.length * this.#options.lanes.length - this.latencies.length;
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for await (const { results, acks } of this.#client.publishStream(this.#requests())) {
+        for (const { index, result } of results) {
+          const { id, key } = this.#sent[Number(index)] ?? { id: '', key: '' };
+          if (result.case === 'accepted') this.#options.book.add(id, key);
+          else this.refusals.push(result.case === 'refused' ? result.value.message : 'no result');
+        }
+        for (const ack of acks) this.#take(ack);
+        if (this.#stopping && this.latencies.length === this.#sent.length * this.#options.lanes.length) break;
+      }
+    } catch (error) {
+      if (!this.#stopping) this.refusals.push(String(error));
+    }
+    this.#stopping = true;
+    this.#settled.resolve();
+  }
+
+  #take(ack: Ack): void {
+    if (!this.#options.lanes.includes(ack.adapter)) this.otherAcks.push(ack);
+    else if (ack.state === DeliveryState.DELIVERED) {
+      const atMs = this.#atMs.get(ack.eventId) ?? Number.NaN;
+      this.latencies.push({ atMs, tookMs: performance.now() - atMs });
+    }
+  }
+
+  async *#requests() {
+    const startedAtMs = performance.now();
+    for (let made = 0; !this.#stopping; await elapse(TICK_MS)) {
+      const nowMs = performance.now();
+      const due = Math.floor(((nowMs - startedAtMs) / 1_000) * EVENTS_PER_SECOND) - made;
+      const steady = Array.from({ length: due }, (_, index) => ({
+        id: `${this.#options.prefix}-${made + index}`,
+        key: `process-${(made + index) % KEYS}`,
+        type: 'ProcessUpdated',
+      }));
+      made += due;
+      const events = [...this.#extra.splice(0).map((id) => ({ id, key: 'harm', type: 'Harm' })), ...steady];
+      for (const { id, key } of events) {
+        this.#sent.push({ id, key, atMs: nowMs });
+        this.#atMs.set(id, nowMs);
+      }
+      if (events.length > 0) yield { events };
+    }
+    // The stream is open until the last ack has come.
+    await this.#settled.promise;
+  }
+}

@@ -1,0 +1,39 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface LabPackage {
+  readonly version: string;
+  /** The body of its push; `event` and `context` are there. By default the receipt tells what it was told. */
+  readonly push?: string;
+  /** What is run when it is imported. */
+  readonly atImport?: string;
+}
+
+const TELL = 'return JSON.stringify({ attempt: context.attempt, redelivered: context.redelivered });';
+
+/**
+ * Writes the package of an adapter "lab" that depends on nothing: its SDK is bundled, as far as it needs one. So
+ * installing it asks no registry.
+ *
+ * @returns its folder
+ */
+export async function writeLab(into: string, { version, push = TELL, atImport = '' }: LabPackage): Promise<string> {
+  const folder = join(into, `lab-${version}`);
+  await mkdir(folder, { recursive: true });
+  const packageJson = {
+    name: '@clinic/adapter-lab',
+    version,
+    type: 'module',
+    keywords: ['hms-sync-adapter'],
+    exports: './index.js',
+    hmsSync: { manifest: 1, id: 'lab', protocols: [1] },
+  };
+  const definition = `{
+  delivery: { concurrency: 32 },
+  async push(event, context) { ${push} },
+  [Symbol.for('@hms-sync/adapter-sdk/definition')]: true,
+}`;
+  await writeFile(join(folder, 'package.json'), JSON.stringify(packageJson));
+  await writeFile(join(folder, 'index.js'), `${atImport}\nexport default ${definition};\n`);
+  return folder;
+}

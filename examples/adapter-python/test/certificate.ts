@@ -1,0 +1,23 @@
+/**
+ * A certificate for 127.0.0.1 that vouches for itself, with its key: authority, server and client at once. Made for
+ * these tests; it protects nothing.
+ */
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgotIFziHf7yPPYEcG
+Bcu+jVQ4IDG6kIuLhvHNC93TuoyhRANCAAQmNLbiI8/GL0eT1YKeMW9aLrPEHKxS
+eriR7mbOYWzRgOqkyoKo7n2qI9AZzUTI6hvhPjyCr/3SqalCybdAfDJU
+-----END PRIVATE KEY-----
+`;
+
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIBjzCCATagAwIBAgIUDMXGoz7G/0m60IC0g8lc5ERRQ/IwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyMzA0NDEwMVoYDzIxMjYxMDMw
+MDQ0MTAxWjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQmNLbiI8/GL0eT1YKeMW9aLrPEHKxSeriR7mbOYWzRgOqkyoKo7n2q
+I9AZzUTI6hvhPjyCr/3SqalCybdAfDJUo2QwYjAdBgNVHQ4EFgQU86Ybjx7hs6KG
+qDtyoDb3jPG47zcwHwYDVR0jBBgwFoAU86Ybjx7hs6KGqDtyoDb3jPG47zcwDwYD
+VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0cAMEQC
+IAjKQ3G+WgB1pIs5a4r+UeOX3Ya1FohB8YYwzVgUOlL7AiBM9pj31UWaD1nXgJeB
+thlQK+jYZABXq6PNBXxyYfi3Iw==
+-----END CERTIFICATE-----
+`;

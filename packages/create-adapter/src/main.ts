@@ -1,0 +1,69 @@
+import { relative, resolve } from 'node:path';
+import { adapterName, NameError } from './adapter-name.ts';
+import { readCommandLine, UsageError, usage } from './command-line.ts';
+import { createAdapter, FolderError } from './create-adapter.ts';
+import { install } from './install.ts';
+import { NODE_MIN, releases } from './releases.ts';
+
+/** `npm create @hms-sync/adapter`. Exit codes: 0 well; 1 it could not be made or installed; 2 wrongly asked. */
+try {
+  process.exitCode = await run(process.argv.slice(2));
+} catch (error) {
+  const asked = error instanceof UsageError || error instanceof NameError;
+  if (!asked && !(error instanceof FolderError)) throw error;
+  process.stderr.write(`create-adapter: ${error.message}\n`);
+  if (error instanceof UsageError) process.stderr.write(`\n${usage}`);
+  process.exitCode = asked ? 2 : 1;
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const asked = readCommandLine(args);
+  if (asked === undefined) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const name = adapterName(asked.name);
+  const folder = resolve(asked.dir ?? name.folder);
+  const bringsNode = isOlder(process.versions.node, NODE_MIN);
+  const description = asked.description ?? `Tells the ${name.id} system what changed in HMS`;
+  const files = await createAdapter(folder, { name, description, kind: 'package', bringsNode });
+
+  const shown = relative(process.cwd(), folder) || '.';
+  say(`${name.packageName} 0.1.0 in ${shown}:`, ...files.map((path) => `  ${path}`).sort());
+  if (bringsNode) {
+    say(
+      '',
+      `This is Node ${process.versions.node}, and adapters run on ${NODE_MIN} or newer: its npm scripts run on Node`,
+      `${releases().node}, which it brings along as a devDependency. Take that out once your Node is new enough.`,
+    );
+  }
+  if (asked.install) say('', 'npm install');
+  const installed = asked.install && (await install(folder));
+  if (asked.install && !installed) {
+    process.stderr.write('create-adapter: npm install failed, see above; everything else is in place\n');
+  }
+  say(
+    '',
+    'Next:',
+    ...(shown === '.' ? [] : [`  cd ${shown.includes(' ') ? `'${shown}'` : shown}`]),
+    ...(installed ? [] : ['  npm install']),
+    '  npm test                                        # what a hub expects of it, checked',
+    '  npm run dev                                     # a hub, this adapter, a stand-in for its system',
+    '  npm run dev -- --chaos latency=2s,fail=30%      # the same on a bad day',
+    'Then say in src/mapping.ts what your system is asked, and in src/config.ts how to reach it.',
+  );
+  return asked.install && !installed ? 1 : 0;
+}
+
+function say(...lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function isOlder(version: string, needed: string): boolean {
+  const numbers = version.split('.').map(Number);
+  for (const [index, least] of needed.split('.').map(Number).entries()) {
+    const number = numbers[index] ?? 0;
+    if (number !== least) return number < least;
+  }
+  return false;
+}
