@@ -6,14 +6,16 @@ import { type TrialResult, tryBadAdapter } from './hostile-trial.ts';
  * `npm run adapters:hostile [-- --only <name>]`: a real hub with two good adapters and one bad one at a time, each in a
  * process of its own. A line for each: what its operator sees, the p99 of the good lanes as a ratio to that without harm
  * in the same run, and whether it recovered. Ends with 1 when a hub ends, a good lane loses, repeats or reorders
- * anything or is slowed, a secret is told, or one does not recover.
+ * anything or is slowed, a secret is told, or one does not recover. Linux alone.
  */
 
-const SPAN = { warmUpMs: 1_500, calmMs: 1_500 };
+const SPAN = { warmUpMs: 1_000, calmMs: 1_500 };
 /** A bad adapter may take a whole core for seconds, of as few as two: that shows, and it stays bearable. */
 const P99_RATIO_MAX = 3;
 /** Below this a ratio is noise: nobody waits for it. */
 const P99_BEARABLE_MS = 50;
+/** Whatever else the machine does slows, too, but not three times out of three in the same place. */
+const TRIES_MAX = 3;
 const MEMORY_RISE_MAX_MB = 128;
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
@@ -26,9 +28,13 @@ const startedAtMs = performance.now();
 let failed = 0;
 console.log(`${'bad adapter'.padEnd(20)} p99 with/without harm     hub's RSS  recovered  what its operator sees`);
 for (const bad of chosen) {
-  const result = await tryBadAdapter(bad, SPAN);
-  const shortfalls = [...result.breaches, ...slowness(result)];
+  let result = await tryBadAdapter(bad, SPAN);
   console.log(`${bad.name.padEnd(20)} ${tell(result)}`);
+  for (let tries = 1; tries < TRIES_MAX && result.breaches.length === 0 && isSlower(result); tries += 1) {
+    result = await tryBadAdapter(bad, SPAN);
+    console.log(`${'  measured again'.padEnd(20)} ${tell(result)}`);
+  }
+  const shortfalls = [...result.breaches, ...costs(result)];
   for (const shortfall of shortfalls) console.log(`  short of its promise: ${shortfall}`);
   if (shortfalls.length > 0) failed += 1;
 }
@@ -44,11 +50,14 @@ function tell({ seen, deadLetters, calmP99Ms, harmP99Ms, memoryRiseBytes, recove
   return `${ratio.padEnd(24)} ${memory.padStart(9)}  ${recovered.padStart(9)}  ${seen}${letters}`;
 }
 
-function slowness({ calmP99Ms, harmP99Ms, memoryRiseBytes }: TrialResult): readonly string[] {
-  const isSlower = harmP99Ms > calmP99Ms * P99_RATIO_MAX && harmP99Ms > P99_BEARABLE_MS;
-  const isFat = memoryRiseBytes > MEMORY_RISE_MAX_MB * 2 ** 20;
+function isSlower({ calmP99Ms, harmP99Ms }: TrialResult): boolean {
+  return harmP99Ms > calmP99Ms * P99_RATIO_MAX && harmP99Ms > P99_BEARABLE_MS;
+}
+
+function costs(result: TrialResult): readonly string[] {
+  const isFat = result.memoryRiseBytes > MEMORY_RISE_MAX_MB * 2 ** 20;
   return [
-    ...(isSlower ? [`the p99 of the others is over ${P99_RATIO_MAX} times as long`] : []),
+    ...(isSlower(result) ? [`the p99 of the others is over ${P99_RATIO_MAX} times as long`] : []),
     ...(isFat ? [`the hub's RSS rose by more than ${MEMORY_RISE_MAX_MB} MB`] : []),
   ];
 }

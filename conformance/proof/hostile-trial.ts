@@ -43,7 +43,9 @@ const WINDOW_MS = 500;
 const SEEN_WITHIN_MS = 60_000;
 const RECOVERED_WITHIN_MS = 60_000;
 /** So that harm that is over at once has windows of its own. */
-const HARM_MIN_MS = 2_000;
+const HARM_MIN_MS = 1_500;
+/** More than a trial makes. */
+const MAX_CALLS = 1_000_000;
 /** What an adapter's error says; as little to be told as the secret. */
 const WITHHELD = 'Ada Byron';
 
@@ -64,6 +66,13 @@ interface Shift {
   readonly hub: Hub;
   readonly publisher: SteadyPublisher;
   readonly view: OperatorView;
+}
+
+/** Events that an adapter does harm with. */
+interface Harm {
+  readonly harmed: readonly string[];
+  /** When they were published, or the adapter that is mended was started. */
+  readonly fromMs: number;
 }
 
 class Trial {
@@ -89,12 +98,12 @@ class Trial {
   async badOnEvent(): Promise<void> {
     const shift = await this.#begin();
     await this.#calm(shift);
-    let harmed: readonly string[] = [];
     await this.#harm(shift, async () => {
-      harmed = shift.publisher.publish('Harm', HARMS);
+      const fromMs = performance.now();
+      const harmed = shift.publisher.publish('Harm', HARMS);
       await this.#see(shift);
       if (this.#bad.bad === 'once') await this.#stack.mend();
-      await this.#recover(shift, harmed);
+      await this.#recover(shift, { harmed, fromMs });
     });
     await this.#calm(shift);
     await this.#end(shift);
@@ -110,8 +119,9 @@ class Trial {
     await this.#harm(during, () => this.#see(during));
     await this.#end(during);
     await this.#stack.mend();
+    const fromMs = performance.now();
     const after = await this.#begin();
-    await this.#recover(after, harmed);
+    await this.#recover(after, { harmed, fromMs });
     await this.#calm(after);
     await this.#end(after);
   }
@@ -119,11 +129,10 @@ class Trial {
   result(): TrialResult {
     const calls = this.#stack.sandbox.calls({ limit: MAX_CALLS });
     const { lost, overtaken, undeclaredDuplicates } = judge(this.#book, calls, GOOD_LANES);
-    const told = [
-      ...lost.map((line) => `lost: ${line}`),
-      ...overtaken.map((line) => `overtaken: ${line}`),
-      ...undeclaredDuplicates.map((line) => `repeated without being told so: ${line}`),
-    ];
+    const wrongs = { lost, overtaken, 'repeated without being told so': undeclaredDuplicates };
+    const told = Object.entries(wrongs).flatMap(([wrong, [example, ...others]]) =>
+      example === undefined ? [] : [`${others.length + 1} ${wrong}, such as ${example}`],
+    );
     return {
       seen: this.#seen,
       deadLetters: this.#deadLetters,
@@ -185,9 +194,11 @@ class Trial {
   }
 
   /** Waits until it takes deliveries as before, and what did harm is settled. */
-  async #recover({ view }: Shift, harmed: readonly string[]): Promise<void> {
-    const fromMs = performance.now();
-    const isOver = async () => view.isWell && (await view.ends(harmed)).length === harmed.length;
+  async #recover({ view }: Shift, { harmed, fromMs }: Harm): Promise<void> {
+    const isOver = async () =>
+      view.isWell &&
+      harmed.every((id) => this.#book.placeOf(id) !== undefined) &&
+      (await view.ends(harmed)).length === harmed.length;
     if (!(await view.until(isOver, RECOVERED_WITHIN_MS))) this.#breaches.push('it did not recover');
     this.#recoveredMs = performance.now() - fromMs;
     const ends = await view.ends(harmed);
@@ -198,8 +209,6 @@ class Trial {
     if (children.length > 0) this.#breaches.push(`${children.length} children outlived its process`);
   }
 }
-
-const MAX_CALLS = 1_000_000;
 
 /** The p99 of each whole window within a time, by when the events were handed in. */
 function p99Of(latencies: readonly Latency[], { fromMs, toMs }: { fromMs: number; toMs: number }): readonly number[] {

@@ -1,5 +1,6 @@
 import { type Ack, type DeliveryError, DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type AdapterHealth, AdapterState, BreakerState } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { CallError } from '../src/call-error.ts';
 import type { Hub } from '../src/hub.ts';
 import { createSyncClient, type SyncClient } from '../src/sync-client.ts';
 import { grpcJs } from '../src/transports/grpc-js.ts';
@@ -54,7 +55,11 @@ export class OperatorView {
 
   /** What became of some events at the adapter; shorter than they are while one of them is not settled. */
   async ends(eventIds: readonly string[]): Promise<readonly Ack[]> {
-    const events = await Promise.all(eventIds.map((id) => this.#client.getEvent(id)));
+    const events = await Promise.all(eventIds.map((id) => this.#client.getEvent(id))).catch((error: unknown) => {
+      // A hub that has ended tells nothing more, and that is noticed elsewhere.
+      if (error instanceof CallError && error.code === 'unavailable') return [];
+      throw error;
+    });
     const latest = events.flatMap(({ deliveries }) => deliveries.flatMap((delivery) => delivery.latest ?? []));
     const ends = latest.filter(({ adapter, state }) => adapter === this.#adapter && SETTLED.has(state));
     for (const { error } of ends) if (error !== undefined) this.#lines.add(tellError(error));

@@ -40,7 +40,6 @@ export class SteadyPublisher {
   readonly #client: SyncClient;
   readonly #sent: { readonly id: string; readonly key: string; readonly atMs: number }[] = [];
   readonly #atMs = new Map<string, number>();
-  readonly #running: Promise<void>;
   readonly #settled = Promise.withResolvers<void>();
   #extra: string[] = [];
   #stopping = false;
@@ -48,7 +47,7 @@ export class SteadyPublisher {
   constructor(options: SteadyPublisherOptions) {
     this.#options = options;
     this.#client = createSyncClient(grpcJs.create(options.address));
-    this.#running = this.#read();
+    void this.#read();
   }
 
   /** Publishes some events of this type under one key of theirs, in one message. @returns their ids */
@@ -61,8 +60,14 @@ export class SteadyPublisher {
   /** Ends the publishing and waits for the lanes. @returns the deliveries that they did not acknowledge in time */
   async stop(): Promise<number> {
     this.#stopping = true;
-    await Promise.race([this.#running, elapse(SETTLE_WITHIN_MS, undefined, { ref: false })]);
+    if (this.#missing === 0) this.#settled.resolve();
+    await Promise.race([this.#settled.promise, elapse(SETTLE_WITHIN_MS, undefined, { ref: false })]);
     this.#client.close();
+    return this.#missing;
+  }
+
+  /** Deliveries of what was sent that the lanes did not acknowledge yet. */
+  get #missing(): number {
     return this.#sent.length * this.#options.lanes.length - this.latencies.length;
   }
 
@@ -75,12 +80,11 @@ export class SteadyPublisher {
           else this.refusals.push(result.case === 'refused' ? result.value.message : 'no result');
         }
         for (const ack of acks) this.#take(ack);
-        if (this.#stopping && this.latencies.length === this.#sent.length * this.#options.lanes.length) break;
+        if (this.#stopping && this.#missing === 0) this.#settled.resolve();
       }
     } catch (error) {
       if (!this.#stopping) this.refusals.push(String(error));
     }
-    this.#stopping = true;
     this.#settled.resolve();
   }
 

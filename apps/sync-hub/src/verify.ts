@@ -24,7 +24,7 @@ function run(args: readonly string[]): void {
     const folder = flags['data-dir'];
     if (folder === undefined || folder === '') throw new FlagError('--data-dir is missing: name the data folder');
     const report = verifyJournal(folder);
-    process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : inWords(report));
+    process.stdout.write(flags.json === true ? `${JSON.stringify(inJson(report))}\n` : inWords(report));
     process.exitCode = report.problems.length === 0 ? ExitCode.OK : ExitCode.FAILED;
   } catch (error) {
     if (!isDamaged(error)) exitBecause(error);
@@ -44,6 +44,17 @@ function parseFlags(args: readonly string[]) {
 /** So damaged that it cannot even be opened: with a cause, unlike what is no journal of this hub. */
 function isDamaged(error: unknown): error is JournalError {
   return error instanceof JournalError && error.code === 'UNREADABLE' && error.cause !== undefined;
+}
+
+/** As one JSON object, its names as those of every other command. */
+function inJson({ sizeBytes, deadLetters, rowsWithoutChecksum, problems, ...rest }: JournalReport) {
+  return {
+    ...rest,
+    size_bytes: sizeBytes,
+    dead_letters: deadLetters,
+    rows_without_checksum: rowsWithoutChecksum,
+    problems,
+  };
 }
 
 function inWords(report: JournalReport): string {

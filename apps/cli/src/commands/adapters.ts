@@ -1,8 +1,11 @@
+import { type AdapterHealth, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import type { Command } from 'commander';
+import type { HubClient } from '../client.ts';
 import { requireReason } from '../filter-options.ts';
 import { addressOption } from '../hub-address.ts';
 import { callHub } from '../hub-call.ts';
 import { printable, type Terminal } from '../terminal.ts';
+import { enumName } from '../words.ts';
 
 interface AdapterOptions {
   address: string;
@@ -44,15 +47,49 @@ async function pause(adapter: string, options: ChangeOptions, { data }: Terminal
 
 async function resume(adapter: string, options: ChangeOptions, { data }: Terminal): Promise<void> {
   const reason = requireReason('resume', options);
-  await callHub(options.address, ({ admin }) => admin.resumeAdapter({ adapter, reason }));
-  if (options.json) data.json({ adapter, paused: false });
-  else data.line(`${printable(adapter)} is resumed.`);
+  const health = await callHub(options.address, async (hub) => {
+    await hub.admin.resumeAdapter({ adapter, reason });
+    return healthAfter(hub, adapter);
+  });
+  if (options.json) data.json({ adapter, paused: health?.state === AdapterState.PAUSED, ...stateJson(health) });
+  else if (health === undefined) data.line(`${printable(adapter)} is not paused.`);
+  else if (health.state === AdapterState.READY) data.line(`${printable(adapter)} is not paused; it is READY.`);
+  else data.line(stateLine(health));
 }
 
 async function probe(adapter: string, options: AdapterOptions, { data }: Terminal): Promise<void> {
-  const { eventId } = await callHub(options.address, ({ admin }) => admin.probeAdapter({ adapter }));
-  if (options.json) data.json({ adapter, event_id: eventId || undefined });
-  else if (eventId === '') data.line(`Nothing waits at ${printable(adapter)} that could be let through.`);
-  else
+  const { eventId, health } = await callHub(options.address, async (hub) => {
+    const { eventId } = await hub.admin.probeAdapter({ adapter });
+    return { eventId, health: eventId === '' ? await healthAfter(hub, adapter) : undefined };
+  });
+  if (options.json) data.json({ adapter, event_id: eventId || undefined, ...stateJson(health) });
+  else if (eventId !== '') {
     data.line(`${printable(eventId)} was let through; "hms-sync events show ${printable(eventId)}" tells its outcome.`);
+  } else if (health === undefined || takesProbes(health.state)) {
+    data.line(`Nothing waits at ${printable(adapter)} that could be let through.`);
+  } else {
+    data.line(stateLine(health));
+    data.line('Nothing can be let through while it is not READY.');
+  }
+}
+
+/** How the adapter stands after a change; undefined when the hub cannot tell, for the change was made all the same. */
+async function healthAfter(hub: HubClient, adapter: string): Promise<AdapterHealth | undefined> {
+  const { health } = await hub.health.getHealth({}).catch(() => ({ health: undefined }));
+  return health?.adapters.find(({ id }) => id === adapter);
+}
+
+/** A paused adapter takes the one delivery of a probe. */
+function takesProbes(state: AdapterState): boolean {
+  return state === AdapterState.READY || state === AdapterState.PAUSED;
+}
+
+function stateLine({ id, state, reason }: AdapterHealth): string {
+  return `${printable(id)} is ${enumName(AdapterState, state)}${reason === '' ? '.' : `: ${printable(reason)}`}`;
+}
+
+function stateJson(health: AdapterHealth | undefined): Record<string, unknown> {
+  return health === undefined
+    ? {}
+    : { state: enumName(AdapterState, health.state), reason: health.reason || undefined };
 }

@@ -2,9 +2,8 @@ import type { Command } from 'commander';
 import { ExitCode, Failure } from '../failure.ts';
 import { addressOption } from '../hub-address.ts';
 import { callHub } from '../hub-call.ts';
-import { JobReport } from '../job-report.ts';
 import type { Terminal } from '../terminal.ts';
-import { watchJob } from '../watch-job.ts';
+import { followJob, JobAndNextReport } from './job-following.ts';
 
 interface JobOptions {
   watch?: true;
@@ -29,9 +28,9 @@ async function showJob(id: string, options: JobOptions, terminal: Terminal): Pro
   if (options.watch && options.cancel) {
     throw new Failure('--watch and --cancel do not go together: a job that is cancelled has ended', ExitCode.usage);
   }
-  const report = new JobReport(terminal.data, { asJson: options.json === true });
+  const report = new JobAndNextReport(terminal, { asJson: options.json === true });
   await callHub(options.address, async (hub) => {
-    if (options.watch) return watchJob(hub, id, { report, terminal });
+    if (options.watch) return followJob(hub, id, { report, terminal });
     const { job } = await (options.cancel ? hub.admin.cancelJob({ id }) : hub.admin.getJob({ id }));
     if (job === undefined) throw new Failure('the hub answered without the job', ExitCode.failed);
     report.tell(job);

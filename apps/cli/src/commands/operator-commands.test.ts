@@ -1,3 +1,4 @@
+import { AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FakeHub, startFakeHub } from '../../test/fake-hub.ts';
 import { runInProcess } from '../../test/run-in-process.ts';
@@ -9,9 +10,14 @@ afterEach(() => fake?.close());
 const reason = 'audit, says Dana';
 
 /** A hub that takes what is asked of it. */
-async function start({ probed = '' } = {}): Promise<{ asked: unknown[]; address: string }> {
+async function start({
+  probed = '',
+  state = AdapterState.READY,
+  why = '',
+} = {}): Promise<{ asked: unknown[]; address: string }> {
   const asked: unknown[] = [];
   fake = await startFakeHub({
+    health: { getHealth: () => ({ health: { adapters: [{ id: 'billing', state, reason: why }] } }) },
     admin: {
       pauseAdapter: ({ adapter, reason }) => {
         asked.push({ pause: adapter, reason });
@@ -44,11 +50,21 @@ describe('hms-sync pause and resume', () => {
     const paused = await runInProcess('pause', 'billing', '--reason', reason, '--address', address);
     expect(paused.stdout()).toBe('billing is paused; its deliveries wait until "hms-sync resume billing".\n');
     const resumed = await runInProcess('resume', 'billing', '--reason', reason, '--json', '--address', address);
-    expect(resumed.jsonLines()).toEqual([{ adapter: 'billing', paused: false }]);
+    expect(resumed.jsonLines()).toEqual([{ adapter: 'billing', paused: false, state: 'READY' }]);
     expect(asked).toEqual([
       { pause: 'billing', reason },
       { resume: 'billing', reason },
     ]);
+  });
+
+  test.each([
+    [AdapterState.READY, '', 'billing is not paused; it is READY.\n'],
+    [AdapterState.STARTING, '', 'billing is STARTING.\n'],
+    [AdapterState.FAILED, 'no address', 'billing is FAILED: no address\n'],
+  ])('resume tells how the adapter stands then (%j)', async (state, why, told) => {
+    const { address } = await start({ state, why });
+    const run = await runInProcess('resume', 'billing', '--reason', reason, '--address', address);
+    expect(run.stdout()).toBe(told);
   });
 
   test.each(['pause', 'resume'])('%s is refused without a reason', async (command) => {
@@ -69,6 +85,14 @@ describe('hms-sync probe', () => {
     const { address } = await start();
     const run = await runInProcess('probe', 'billing', '--address', address);
     expect(run.stdout()).toBe('Nothing waits at billing that could be let through.\n');
+  });
+
+  test('tells when the adapter does not run', async () => {
+    const { address } = await start({ state: AdapterState.FAILED, why: 'no address' });
+    const run = await runInProcess('probe', 'billing', '--address', address);
+    expect(run.stdout()).toBe('billing is FAILED: no address\nNothing can be let through while it is not READY.\n');
+    const json = await runInProcess('probe', 'billing', '--json', '--address', address);
+    expect(json.jsonLines()).toEqual([{ adapter: 'billing', state: 'FAILED', reason: 'no address' }]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { type JobSchema, JobState, type ReplayDeliveriesRequest } from '@hms-sync/proto/hms/sync/v1/admin_service';
@@ -61,6 +62,7 @@ describe('hms-sync replay', () => {
         '',
       ].join('\n'),
     );
+    expect(run.stderr()).toContain('"hms-sync deliveries" shows what was not delivered');
     expect(requests).toMatchObject([
       { filter: { adapters: ['billing'] }, reason, ratePerSecond: 50, includeStale: false, dryRun: false },
     ]);
@@ -74,6 +76,38 @@ describe('hms-sync replay', () => {
     expect(requests).toMatchObject([
       { dryRun: true, includeStale: true, includeReplayed: true, ratePerSecond: 10, reason: '' },
     ]);
+  });
+
+  test('a count as JSON cannot be taken for a run', async () => {
+    const { address } = await start();
+    const run = await runInProcess('replay', '--key', 'p-1', '--dry-run', '--json', '--address', address);
+    expect(run.jsonLines()).toEqual([
+      { dry_run: true, matched: 12, skipped_stale: 2, skipped_replayed: 0, would_send: 10 },
+    ]);
+  });
+
+  test.each([
+    ['replay', '--adapter', 'billing', '--reason', reason],
+    ['job', 'job-1', '--watch'],
+  ])('%s says that the job goes on when the hub is killed under it', async (...args) => {
+    const hub = await startFakeHub({
+      admin: {
+        replayDeliveries: () => ({ job }),
+        async *watchJob() {
+          yield { job };
+          // What was told has left by the next turn; then the hub is gone.
+          await nextTurn();
+          await hub.close();
+        },
+      },
+    });
+    fake = hub;
+    const run = await runInProcess(...args, '--address', hub.address);
+    expect(run.stdout()).toMatch(/^job-1 {2}RUNNING/);
+    expect(run.stderr()).toBe(
+      'hms-sync: the connection to the hub was lost; the job goes on when the hub runs: hms-sync job job-1 --watch\n',
+    );
+    expect(run.exitCode).toBe(ExitCode.noAnswer);
   });
 
   test('leaves the job to itself when it is asked to', async () => {

@@ -1,11 +1,11 @@
+import type { Job } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode, Failure } from '../failure.ts';
 import { addFilterOptions, type FilterOptions, requireFilter, requireReason, toFilter } from '../filter-options.ts';
 import { addressOption } from '../hub-address.ts';
 import { callHub } from '../hub-call.ts';
-import { JobReport } from '../job-report.ts';
 import type { Terminal } from '../terminal.ts';
-import { watchJob } from '../watch-job.ts';
+import { followJob, JobAndNextReport } from './job-following.ts';
 
 interface ReplayOptions extends FilterOptions {
   reason?: string;
@@ -35,7 +35,7 @@ export function addReplayCommand(program: Command, terminal: Terminal): void {
 async function replay(options: ReplayOptions, terminal: Terminal): Promise<void> {
   requireFilter('replay', options);
   const reason = requireReason('replay', options);
-  const report = new JobReport(terminal.data, { asJson: options.json === true });
+  const report = new JobAndNextReport(terminal, { asJson: options.json === true });
   await callHub(options.address, async (hub) => {
     const { job } = await hub.admin.replayDeliveries({
       filter: toFilter(options),
@@ -46,10 +46,22 @@ async function replay(options: ReplayOptions, terminal: Terminal): Promise<void>
       dryRun: options.dryRun === true,
     });
     if (job === undefined) throw new Failure('the hub answered without a job', ExitCode.failed);
-    if (options.dryRun) report.tellCounted(job);
+    if (options.dryRun && options.json) terminal.data.json(countedJson(job));
+    else if (options.dryRun) report.tellCounted(job);
     else if (options.detach) report.tell(job);
-    else await watchJob(hub, job.id, { report, terminal });
+    else await followJob(hub, job.id, { report, terminal });
   });
+}
+
+/** What a run would send, as one JSON object that nobody takes for a run: it has no id, no state and nothing sent. */
+function countedJson({ matched, skippedStale, skippedReplayed, sent }: Job): Record<string, unknown> {
+  return {
+    dry_run: true,
+    matched: Number(matched),
+    skipped_stale: Number(skippedStale),
+    skipped_replayed: Number(skippedReplayed),
+    would_send: Number(sent),
+  };
 }
 
 function parseRate(given: string): number {

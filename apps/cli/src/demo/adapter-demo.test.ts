@@ -45,7 +45,7 @@ describe('an adapter alone, once', () => {
 
   test('fails when its system does, and says how far it came', async () => {
     const chaos = { latencyMs: 0, failShare: 1 };
-    const { terminal, run } = await prepared({ once: true, chaos, settleLimitMs: 2_000 });
+    const { terminal, run } = await prepared({ once: true, chaos, settleLimitMs: 8_000 });
     await expect(run()).rejects.toMatchObject({
       exitCode: ExitCode.failed,
       message: expect.stringMatching(/lab: RETRYING, attempt \d, HTTP_503/),

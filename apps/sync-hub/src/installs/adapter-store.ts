@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from '
 import { join } from 'node:path';
 import type { Manifest } from '../runtimes/manifest.ts';
 import { AdaptersLock, type LockedAdapter, type LockedVersion, syncFolder } from './adapters-lock.ts';
-import { digestOfFile, digestOfList, firstDifference, listFiles, syncFiles } from './file-list.ts';
+import { digestOfFile, digestOfList, firstDifference, listFiles, syncFiles, UnreadableError } from './file-list.ts';
 import { InstallError } from './install-error.ts';
 import type { NpmOptions } from './npm.ts';
 import { installPackage, readPackage, TARBALL } from './package-files.ts';
@@ -190,6 +190,7 @@ export class AdapterStore {
         ? undefined
         : `${place}/${TARBALL} is another one`;
     } catch (error) {
+      if (error instanceof UnreadableError) return error.message;
       const { code, path = place } = error as NodeJS.ErrnoException;
       if (code === undefined) throw error;
       return `${path} cannot be read (${code})`;

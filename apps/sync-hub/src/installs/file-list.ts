@@ -1,8 +1,10 @@
 import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, open, readdir, readFile, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, open, readdir } from 'node:fs/promises';
+import { extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { Worker } from 'node:worker_threads';
+import type { FileListAnswer } from './file-list-thread.ts';
 
 /**
  * All that is in a folder: one line for each file, `<sha512> <path>`, and for each link, `link:<target> <path>`, in the
@@ -10,19 +12,30 @@ import { pipeline } from 'node:stream/promises';
  */
 export type FileList = string;
 
-/** Larger ones are hashed piece by piece, so that the hub's other work goes on meanwhile. */
-const AT_ONCE_BYTES = 256 * 1024;
 /** Enough to keep the disk busy, few enough open files. */
 const PARALLEL = 16;
 
-/** @throws NodeJS.ErrnoException when something cannot be read */
+/** Something of a folder cannot be read. */
+export class UnreadableError extends Error {
+  override readonly name = 'UnreadableError';
+
+  constructor({ path, code }: { readonly path: string; readonly code: string }) {
+    super(`${path} cannot be read (${code})`);
+  }
+}
+
+/** Reads all of a folder, in a thread of its own. @throws {UnreadableError} */
 export async function listFiles(folder: string): Promise<FileList> {
-  const lines = new Map<string, string>();
-  const paths = await pathsIn(folder);
-  await forEach(paths, async (path) => {
-    lines.set(path, `${await digestOf(join(folder, path))} ${JSON.stringify(path)}\n`);
-  });
-  return paths.map((path) => lines.get(path)).join('');
+  // .ts when run from sources, .js when built.
+  const entry = new URL(`./file-list-thread${extname(import.meta.url)}`, import.meta.url);
+  const { promise, resolve, reject } = Promise.withResolvers<FileListAnswer>();
+  const worker = new Worker(entry, { name: 'file-list', workerData: folder });
+  worker.once('message', resolve);
+  worker.once('error', reject);
+  worker.once('exit', (code) => reject(new Error(`the thread that lists ${folder} ended with ${code}`)));
+  const answer = await promise;
+  if (answer.kind === 'unreadable') throw new UnreadableError(answer);
+  return answer.list;
 }
 
 /** Puts all files of a folder on disk. What was renamed before its bytes were there would be empty after a power cut. */
@@ -56,7 +69,9 @@ export function digestOfList(list: FileList): string {
 
 /** As npm writes it: `sha512-<base64>`. @throws NodeJS.ErrnoException */
 export async function digestOfFile(path: string): Promise<string> {
-  return `sha512-${await sha512(path)}`;
+  const digest = createHash('sha512');
+  await pipeline(createReadStream(path), digest);
+  return `sha512-${digest.digest('base64')}`;
 }
 
 /** The first path in which two lists differ, and how; undefined when they are the same. */
@@ -81,19 +96,4 @@ function linesByPath(list: FileList): Map<string, string> {
       return [at === -1 ? line : line.slice(at + 2, -1), line.slice(0, at)];
     }),
   );
-}
-
-async function digestOf(path: string): Promise<string> {
-  const found = await lstat(path);
-  if (found.isSymbolicLink()) return `link:${JSON.stringify(await readlink(path))}`;
-  // What may be run is part of what was installed.
-  const mode = found.mode & 0o111 ? 'x' : '-';
-  return `${mode}${await sha512(path, found.size)}`;
-}
-
-async function sha512(path: string, sizeBytes = Number.POSITIVE_INFINITY): Promise<string> {
-  if (sizeBytes <= AT_ONCE_BYTES) return hash('sha512', await readFile(path), 'base64');
-  const digest = createHash('sha512');
-  await pipeline(createReadStream(path), digest);
-  return digest.digest('base64');
 }

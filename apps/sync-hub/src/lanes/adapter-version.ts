@@ -8,7 +8,7 @@ export class AdapterVersion {
   /** As its package has it; empty when that could not be read. */
   readonly version: string;
   readonly #runtime: Runtime;
-  readonly #attempts = new Set<number>();
+  #attempts = 0;
   #starting: Promise<RuntimeStart> | undefined;
   #start: RuntimeStart | undefined;
   #onIdle: () => void = () => undefined;
@@ -49,24 +49,26 @@ export class AdapterVersion {
     return this.#runtime.deliver(attempt, signal);
   }
 
-  began(seq: number): void {
-    this.#attempts.add(seq);
+  /** It has one attempt more. */
+  began(): void {
+    this.#attempts += 1;
   }
 
-  ended(seq: number): void {
-    this.#attempts.delete(seq);
-    if (this.#attempts.size === 0) this.#onIdle();
+  /** One of its attempts ended. */
+  ended(): void {
+    this.#attempts -= 1;
+    if (this.#attempts === 0) this.#onIdle();
   }
 
   /** Resolves when its attempts have ended, or after the time: false. Nobody may give it new ones. */
   async drained(withinMs: number, clock: Clock): Promise<boolean> {
-    if (this.#attempts.size === 0) return true;
+    if (this.#attempts === 0) return true;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
     const takeBack = clock.startTimer(withinMs, resolve);
     await promise;
     takeBack();
-    return this.#attempts.size === 0;
+    return this.#attempts === 0;
   }
 
   async close(): Promise<void> {

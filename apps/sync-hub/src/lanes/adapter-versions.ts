@@ -4,7 +4,9 @@ import type { RuntimeStart } from '../runtimes/runtime.ts';
 import type { AdapterVersion } from './adapter-version.ts';
 import type { Trial } from './trial.ts';
 
-interface Begun {
+/** An attempt, and who makes it. */
+export interface BegunAttempt {
+  readonly seq: number;
   readonly by: AdapterVersion;
   /** Its deadline passed: what it came to is known, and what it returns still does not matter. */
   isOver: boolean;
@@ -22,7 +24,7 @@ interface Begun {
  */
 export class AdapterVersions {
   readonly #onChange: (start: RuntimeStart) => void;
-  readonly #begun = new Map<number, Begun>();
+  readonly #begun = new Map<number, BegunAttempt>();
   readonly #retired = new Set<AdapterVersion>();
   #current: AdapterVersion;
   #trial: Trial | undefined;
@@ -45,9 +47,14 @@ export class AdapterVersions {
   /** An attempt begins: by this version. */
   begin(event: AcceptedEvent): AdapterVersion {
     const by = this.#trial?.takes(event) ? this.#trial.candidate : this.#current;
-    by.began(event.seq);
-    this.#begun.set(event.seq, { by, isOver: false });
+    by.began();
+    this.#begun.set(event.seq, { seq: event.seq, by, isOver: false });
     return by;
+  }
+
+  /** The last attempt of a delivery that began. */
+  attemptOf(seq: number): BegunAttempt | undefined {
+    return this.#begun.get(seq);
   }
 
   /** The version that makes, or has just made, the attempt of a delivery. */
@@ -60,16 +67,15 @@ export class AdapterVersions {
     const begun = this.#begun.get(seq);
     if (begun === undefined) return;
     begun.isOver = true;
-    this.#trial?.saw(begun.by, 'timed_out');
+    this.#count(begun.by, 'timed_out');
   }
 
-  /** Adapter code returned, and the lane knows what its attempt came to. */
-  ended(seq: number, outcome: AttemptEnd): void {
-    const begun = this.#begun.get(seq);
-    if (begun === undefined) return;
-    this.#begun.delete(seq);
-    begun.by.ended(seq);
-    if (!begun.isOver && outcome.kind !== 'not_run') this.#count(begun.by, outcome.kind);
+  /** Adapter code returned, and the lane knows what its attempt came to: the next one of the delivery may have begun. */
+  ended(attempt: BegunAttempt, outcome: AttemptEnd): void {
+    const { seq, by, isOver } = attempt;
+    if (this.#begun.get(seq) === attempt) this.#begun.delete(seq);
+    by.ended();
+    if (!isOver && outcome.kind !== 'not_run') this.#count(by, outcome.kind);
   }
 
   /**

@@ -58,8 +58,9 @@ export class Lane {
     this.#attempts = new LiveAttempts({
       breaker: this.#breaker,
       onEnd: (seq, outcome) => {
+        const attempt = this.#versions.attemptOf(seq);
         this.#take({ kind: 'attempt_ended', atMs: this.#nowMs(), seq, outcome });
-        this.#versions.ended(seq, outcome);
+        if (attempt !== undefined) this.#versions.ended(attempt, outcome);
       },
     });
     this.#alarm = new Alarm(options.clock, () => this.#take({ kind: 'time_passed', atMs: this.#nowMs() }));

@@ -85,7 +85,8 @@ describe('a lane whose adapter is replaced', () => {
   });
 
   it('hears no more of the old one: that it ended holds nothing up', async () => {
-    const bench = new LaneBench();
+    const told: RuntimeStart[] = [];
+    const bench = new LaneBench({ onRuntimeChange: (start) => told.push(start) });
     let change: (start: RuntimeStart) => void = () => {};
     const start = bench.runtime.start.bind(bench.runtime);
     bench.runtime.start = (onChange?: typeof change) => {
@@ -96,6 +97,7 @@ describe('a lane whose adapter is replaced', () => {
     bench.lane.versions.switchTo((await startVersion('1.3.0', { concurrency: 1 })).next);
     change({ kind: 'starting', reason: 'its process ended' });
     expect(bench.lane.health()).toMatchObject({ state: 'ready', reason: '' });
+    expect(told.map(({ kind }) => kind)).toEqual(['ready', 'ready']);
   });
 
   it('lets a version that could not be started be replaced by one that can, and its queue goes on', async () => {
@@ -168,7 +170,8 @@ describe('a version on trial', () => {
   it('goes when its process ends, and an attempt that ran out of its time counts as failed', async () => {
     const { bench, runtime, trial } = await beginTrial({}, { attemptTimeoutMs: 5 });
     bench.runtime.start = async () => ({ kind: 'failed', reason: '' });
-    runtime.answer = () => new Promise(() => {});
+    const late = Promise.withResolvers<Outcome>();
+    runtime.answer = () => late.promise;
     const slow = new LaneBench({ delivery: { timeoutMs: 5 } });
     await slow.lane.start();
     slow.lane.versions.beginTrial(trial);
@@ -176,6 +179,12 @@ describe('a version on trial', () => {
     await slow.accept(id);
     await until(() => slow.told.includes(`${id}: retrying`));
     expect(trial.health).toMatchObject({ attempts: 1, failures: 1 });
+    runtime.answer = () => new Promise(() => {});
+    late.resolve(delivered);
+    await until(() => runtime.ids.length === 2);
+    // What it returned at last counts for nothing: that it failed was known by then.
+    expect(trial.health.attempts).toBe(trial.health.failures);
+    expect(await trial.candidate.drained(0, systemClock)).toBe(false);
     trial.candidate.onChange({ kind: 'starting', reason: 'its process ended' });
     expect(await trial.ended).toEqual({ kind: 'failed', why: 'its process ended' });
     expect(bench.lane.health().state).toBe('ready');

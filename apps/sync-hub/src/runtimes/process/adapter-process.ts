@@ -101,8 +101,10 @@ export class AdapterProcess {
     const [, stdout, stderr, records, lifeline] = this.#child.stdio;
     const output = (stream: 'stdout' | 'stderr') => (line: string) => {
       if (stream === 'stderr' && HEAP_FULL.test(line)) this.#outOfHeap = true;
-      const text = secrets.takenOut(line, OUTPUT_LINE_CHARACTERS);
-      if (text.trim() !== '') log.write(stream === 'stderr' ? 'warn' : 'info', text, { stream });
+      if (line.trim() === '') return;
+      log.write(stream === 'stderr' ? 'warn' : 'info', () => secrets.takenOut(line, OUTPUT_LINE_CHARACTERS), {
+        stream,
+      });
     };
     readLines(stdout as Readable, { lineMaxCharacters: RAW_MAX_CHARACTERS, onLine: output('stdout') });
     readLines(stderr as Readable, { lineMaxCharacters: RAW_MAX_CHARACTERS, onLine: output('stderr') });
@@ -124,11 +126,11 @@ export class AdapterProcess {
         this.#listening.resolve();
         break;
       case 'log':
-        this.#options.log.write(record.level, record.message, record.fields);
+        this.#options.log.write(record.level, () => record.message, record.fields);
         break;
       case 'uncaught':
         this.#uncaught = record.error;
-        this.#options.log.write('error', 'adapter code threw outside of an attempt', {
+        this.#options.log.write('error', () => 'adapter code threw outside of an attempt', {
           error: record.error,
           at: record.at,
         });

@@ -14,7 +14,8 @@ export class ProcessLog {
     this.#log = log;
   }
 
-  write(level: keyof AdapterLog, message: string, fields?: LogFields): void {
+  /** @param message made only when it is written, for a process that floods */
+  write(level: keyof AdapterLog, message: () => string, fields?: LogFields): void {
     // One timer for each second in which something is written.
     this.#timer ??= setTimeout(() => this.#nextSecond(), 1_000).unref();
     if (this.#written >= RECORDS_PER_SECOND) {
@@ -22,7 +23,7 @@ export class ProcessLog {
       return;
     }
     this.#written += 1;
-    this.#log[level](message, fields);
+    this.#log[level](message(), fields);
   }
 
   /** Tells at once how many were left out: nothing more comes. */

@@ -9,8 +9,7 @@ import {
   OutcomeKind,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { expect, it } from 'vitest';
-import { sampleEvent } from '../../journal/suite/samples.suite.ts';
-import type { DeliveryAttempt } from '../runtime.ts';
+import { attemptOf, never } from '../suite/samples.suite.ts';
 import { DeliveryStream } from './delivery-stream.ts';
 
 /** An adapter's end of the stream, as far as the hub uses it. */
@@ -39,17 +38,9 @@ function open() {
   return { call, stream, ended };
 }
 
-const attempt = (id: string): DeliveryAttempt => ({
-  event: { ...sampleEvent(id), seq: 1, acceptedAtMs: 0, adapters: ['billing'] },
-  idempotencyKey: id,
-  number: 1,
-  redelivered: false,
-  timeoutMs: 1_000,
-});
-
 it('settles an attempt only by an outcome that comes after it was sent', async () => {
   const { call, stream, ended } = open();
-  const outcome = stream.deliver(attempt('a'), new AbortController().signal);
+  const outcome = stream.deliver(attemptOf(), never());
   await setImmediate();
   call.answer({ delivered: [1n] });
   expect({ ended, sentIds: call.sentIds, inFlight: stream.inFlight }).toEqual({ ended: [], sentIds: [], inFlight: 0 });
@@ -58,7 +49,7 @@ it('settles an attempt only by an outcome that comes after it was sent', async (
   await setImmediate();
   expect({ ended, sentIds: call.sentIds, inFlight: stream.inFlight }).toEqual({
     ended: [],
-    sentIds: ['a'],
+    sentIds: ['event-1'],
     inFlight: 1,
   });
 

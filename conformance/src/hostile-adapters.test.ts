@@ -1,0 +1,14 @@
+import { describe, expect, it } from 'vitest';
+import { badAdapters } from '../proof/bad-adapters.ts';
+import { tryBadAdapter } from '../proof/hostile-trial.ts';
+
+// The rest, and what they cost the others in time, is `npm run adapters:hostile`.
+const HERE = ['throws-at-import', 'floods-stdout', 'forks-children', 'prints-a-secret'];
+
+describe('beside a bad adapter the other lanes notice nothing, its operator sees why, and it recovers', () => {
+  it.each(badAdapters.filter(({ name }) => HERE.includes(name)))('$name', { timeout: 90_000 }, async (bad) => {
+    const result = await tryBadAdapter(bad, { warmUpMs: 100, calmMs: 100 });
+    expect(result.breaches).toEqual([]);
+    expect(result.seen).toMatch(bad.sees);
+  });
+});
