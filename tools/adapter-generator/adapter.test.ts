@@ -24,7 +24,7 @@ async function workspaceCopy(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'hms-sync-workspace-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
-  const shared = ['package.json', 'biome.json', 'tsconfig.base.json', 'vitest.shared.ts', 'vitest.shared.d.ts'];
+  const shared = ['package.json', 'biome.json', 'tsconfig.base.json', 'vitest.shared.ts'];
   await Promise.all(shared.map((file) => copyFile(join(root, file), join(folder, file))));
   return folder;
 }
@@ -63,7 +63,8 @@ describe('nx g ./tools:adapter', () => {
 
   test('is found by nx under that name', async () => {
     const nx = join(root, 'node_modules/.bin/nx');
-    const { stdout } = await run(nx, ['g', './tools:adapter', 'lab-of-nobody', '--dry-run'], { cwd: root });
+    const env = { ...process.env, FORCE_COLOR: '0' };
+    const { stdout } = await run(nx, ['g', './tools:adapter', 'lab-of-nobody', '--dry-run'], { cwd: root, env });
     expect(stdout).toContain('CREATE packages/adapter-lab-of-nobody/src/adapter.ts');
   });
 });

@@ -241,8 +241,9 @@ describe('an adapter that the configuration names by a range', () => {
       expect(await check()).toMatchObject({ code: 1, told: { id: 'lab', loads: false } });
       const waiting = await callers.client.publishAndWait({ id: 'early', type: 'ProcessUpdated' }, 1);
       expect(waiting.settled).toBe(false);
+      const { cursor } = await first(callers.client.watchAcks({}));
       await callers.admin.addAdapter({ package: await write('1.0.0') });
-      await settledAcks(callers, ['early'], '');
+      await settledAcks(callers, ['early'], cursor);
       await expect(callers.admin.upgradeAdapter({ adapter: 'lab', version: await write('2.0.0') })).rejects.toThrow(
         'hms-sync.yaml allows ^1.0.0 of lab, and not 2.0.0',
       );
