@@ -46,7 +46,7 @@ function tell({ seen, deadLetters, calmP99Ms, harmP99Ms, memoryRiseBytes, recove
   const ratio = `${harmP99Ms.toFixed(0)}/${calmP99Ms.toFixed(0)} ms = ${(harmP99Ms / calmP99Ms).toFixed(2)}`;
   const memory = `+${(memoryRiseBytes / 2 ** 20).toFixed(0)} MB`;
   const recovered = `${(recoveredMs / 1_000).toFixed(1)} s`;
-  const letters = deadLetters === 0 ? '' : ` (${deadLetters} dead letters)`;
+  const letters = deadLetters === 0 ? '' : `; dead letters: ${deadLetters}`;
   return `${ratio.padEnd(24)} ${memory.padStart(9)}  ${recovered.padStart(9)}  ${seen}${letters}`;
 }
 
