@@ -30,7 +30,7 @@ const failedTest = {
   status: 'failed',
   message: '',
   assertionResults: [
-    { status: 'failed', fullName: 'a lane keeps order' },
+    { status: 'failed', fullName: 'a lane keeps order', failureMessages: ['Error: 2 came before 1\n  at x'] },
     { status: 'passed', fullName: 'a lane is bounded' },
   ],
 };
@@ -45,7 +45,9 @@ describe('the sum of all tests', () => {
   test('names every failed test', async () => {
     const { passed, failures } = await summarizeTests([await project('a', report(1, failedTest))]);
     expect(passed).toBe(1);
-    expect(failures).toEqual([expect.stringMatching(/^a: .*lane\.test\.ts: a lane keeps order$/)]);
+    expect(failures).toEqual([
+      expect.stringMatching(/^a: .*lane\.test\.ts: a lane keeps order: Error: 2 came before 1$/),
+    ]);
   });
 
   test('counts a file that broke before its first test as one failure', async () => {

@@ -14,7 +14,9 @@ const Report = z.object({
       name: z.string(),
       status: z.string(),
       message: z.string(),
-      assertionResults: z.array(z.object({ status: z.string(), fullName: z.string() })),
+      assertionResults: z.array(
+        z.object({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()).default([]) }),
+      ),
     }),
   ),
 });
@@ -59,8 +61,14 @@ function parse(text: string): Report | undefined {
 function failuresOf(project: string, folder: string, file: Report['testResults'][number]): string[] {
   const where = `${project}: ${relative(folder, file.name)}`;
   const tests = file.assertionResults.filter(({ status }) => status === 'failed');
-  if (tests.length > 0) return tests.map(({ fullName }) => `${where}: ${fullName}`);
-  return file.status === 'failed' ? [`${where}: ${file.message.split('\n')[0]}`] : [];
+  if (tests.length > 0) {
+    return tests.map(({ fullName, failureMessages: [why = ''] }) => `${where}: ${fullName}: ${firstLine(why)}`);
+  }
+  return file.status === 'failed' ? [`${where}: ${firstLine(file.message)}`] : [];
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }
 
 function lost(failure: string): Summary {

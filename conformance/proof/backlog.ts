@@ -2,9 +2,9 @@ import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { residentMb } from '../src/resident-memory.ts';
 import { fillBacklog } from './backlog-filler.ts';
 import { comparePace } from './compare-pace.ts';
-import { residentMb } from './process-memory.ts';
 import { type StillHub, startStillHub } from './still-hub.ts';
 
 /**
@@ -35,7 +35,7 @@ try {
   const pace = await comparePace(well, burdened, size.pairs);
   console.log(`p99 of the other two adapters: ${pace}`);
   if (pace.isSlowerBy(P99_RATIO_MAX)) shortfalls.push(`the p99 of the others is over ${P99_RATIO_MAX} times as long`);
-  const steadyMb = residentMb(burdened.hub.pid);
+  const steadyMb = await residentMb(burdened.hub.pid);
   console.log(`RSS after deliveries went past the backlog: ${steadyMb.toFixed(0)} MB`);
   if (steadyMb >= RESIDENT_MAX_MB) shortfalls.push(`RSS in use is not under ${RESIDENT_MAX_MB} MB`);
 } finally {
@@ -49,9 +49,9 @@ async function fill({ hub }: StillHub): Promise<void> {
   const startedAtMs = performance.now();
   await fillBacklog(hub.address, size.deliveries);
   const seconds = (performance.now() - startedAtMs) / 1_000;
-  const peakMb = residentMb(hub.pid);
+  const peakMb = await residentMb(hub.pid);
   await elapse(SETTLE_MS);
-  const residentAfterMb = residentMb(hub.pid);
+  const residentAfterMb = await residentMb(hub.pid);
   console.log(
     `${size.deliveries} deliveries wait behind one adapter, the other two have them, after ${seconds.toFixed(0)} s`,
   );
@@ -64,7 +64,7 @@ async function fill({ hub }: StillHub): Promise<void> {
 async function restart(still: StillHub): Promise<void> {
   const readyMs = await still.restart();
   await elapse(SETTLE_MS);
-  const restartedMb = residentMb(still.hub.pid);
+  const restartedMb = await residentMb(still.hub.pid);
   console.log(`restart after kill -9: ready in ${(readyMs / 1_000).toFixed(2)} s, RSS ${restartedMb.toFixed(0)} MB`);
   if (readyMs > READY_WITHIN_MS) shortfalls.push(`ready later than after ${READY_WITHIN_MS / 1_000} s`);
   if (restartedMb >= RESIDENT_MAX_MB) shortfalls.push(`RSS after a restart is not under ${RESIDENT_MAX_MB} MB`);

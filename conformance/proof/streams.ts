@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { residentMb } from '../src/resident-memory.ts';
 import { createSyncClient } from '../src/sync-client.ts';
 import { grpcJs } from '../src/transports/grpc-js.ts';
 import { comparePace } from './compare-pace.ts';
 import { HeldStreams } from './held-streams.ts';
-import { residentMb } from './process-memory.ts';
 import { startStillHub } from './still-hub.ts';
 
 /**
@@ -38,10 +38,10 @@ try {
   const order = { address, waitingEventId, perConnection: STREAMS_PER_CONNECTION } as const;
 
   // Of a hub that has done next to nothing: what it needs from its first streams on for any number counts as theirs.
-  const beforeMb = residentMb(pid);
+  const beforeMb = await residentMb(pid);
   await streams.add({ kind: 'idle', count: size.idle, ...order });
   await elapse(SETTLE_MS);
-  const idleMb = residentMb(pid);
+  const idleMb = await residentMb(pid);
   const kibEach = ((idleMb - beforeMb) * 1_024) / size.idle;
   console.log(
     `${size.idle} idle streams over ${Math.ceil(size.idle / STREAMS_PER_CONNECTION)} connections: ` +
@@ -56,7 +56,9 @@ try {
   await streams.add({ kind: 'active', count: size.active, ...order });
   const active = await comparePace(without, beside, size.pairs);
   console.log(`with ${size.active} active ones, of ${(size.active / 5).toFixed(0)} events/s in all: ${active}`);
-  console.log(`${streams.open} of ${size.idle + size.active} streams are open, RSS ${residentMb(pid).toFixed(0)} MB`);
+  console.log(
+    `${streams.open} of ${size.idle + size.active} streams are open, RSS ${(await residentMb(pid)).toFixed(0)} MB`,
+  );
   if (streams.open !== size.idle + size.active) shortfalls.push('streams were ended');
 } finally {
   await streams.close();

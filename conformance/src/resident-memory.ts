@@ -5,6 +5,11 @@ export function residentBytes(pid: number): Promise<number> {
   return statusBytes(pid, 'VmRSS');
 }
 
+/** The same in MB of 1,048,576 bytes. */
+export async function residentMb(pid: number): Promise<number> {
+  return (await residentBytes(pid)) / 2 ** 20;
+}
+
 /** The most that it has had there since the last {@link forgetPeak}, in bytes. */
 export function peakResidentBytes(pid: number): Promise<number> {
   return statusBytes(pid, 'VmHWM');

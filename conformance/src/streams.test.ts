@@ -1,8 +1,8 @@
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, onTestFinished, test } from 'vitest';
 import { HeldStreams } from '../proof/held-streams.ts';
-import { residentMb } from '../proof/process-memory.ts';
 import { startStillHub } from '../proof/still-hub.ts';
+import { residentMb } from './resident-memory.ts';
 import { collect, createSyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
@@ -22,9 +22,9 @@ test('hundreds of streams stay open on two connections beside a publisher, and c
   const streams = new HeldStreams();
   onTestFinished(() => streams.close());
   const order = { address: hub.address, perConnection: 500, waitingEventId: event.id };
-  const beforeMb = residentMb(hub.pid);
+  const beforeMb = await residentMb(hub.pid);
   await streams.add({ kind: 'idle', count: IDLE, ...order });
-  expect(residentMb(hub.pid) - beforeMb).toBeLessThan(GROWTH_MAX_MB);
+  expect((await residentMb(hub.pid)) - beforeMb).toBeLessThan(GROWTH_MAX_MB);
   await streams.add({ kind: 'active', count: ACTIVE, ...order });
   const { accepted } = await collect(
     client.publish({ event: { type: 'ProcessUpdated' }, until: PublishUntil.ACCEPTED }),

@@ -17,10 +17,9 @@ export class JobReport {
     else this.#printer.line(jobLine(this.#printer, job));
   }
 
-  /** What a run would send. */
+  /** What a run would send, for people. */
   tellCounted(job: Job): void {
-    if (this.#asJson) this.#printer.json(jobJson(job));
-    else this.#printer.line(`${count(job.matched)} match: ${job.sent} would be sent${leftOut(job)}.`);
+    this.#printer.line(`${count(job.matched)} match: ${job.sent} would be sent${leftOut(job)}.`);
   }
 }
 

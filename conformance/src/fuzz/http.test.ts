@@ -1,30 +1,14 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { PAYLOAD_MARKER } from '../marker.ts';
 import { request } from '../raw-request.ts';
-import { type Stack, startStack } from '../stack.ts';
-import { createSyncClient, type SyncClient } from '../sync-client.ts';
-import { grpcJs } from '../transports/grpc-js.ts';
-import { expectUnharmed } from '../unharmed.ts';
 import { expectKept, type SaidEvent } from './accepted-event.ts';
 import { inTime } from './deadline.ts';
+import { useFuzzedHub } from './fuzzed-hub.ts';
 import { mutated, oddJson } from './mutation.ts';
 import { CASES_AT_ONCE, runs, TIMEOUT_MS } from './runs.ts';
 
-let stack: Stack;
-let client: SyncClient;
-let pid: number;
-
-beforeAll(async () => {
-  stack = await startStack();
-  client = createSyncClient(grpcJs.create(stack.hub.address));
-  pid = stack.hub.pid;
-});
-afterAll(async () => {
-  client?.close();
-  if (stack !== undefined) await expectUnharmed(stack, pid);
-  await stack?.close();
-}, TIMEOUT_MS);
+const hub = useFuzzedHub();
 
 interface HttpCase {
   readonly headers: Readonly<Record<string, string>>;
@@ -140,7 +124,7 @@ describe('whatever is posted to /sync', () => {
           } else {
             accepted += 1;
             expect(told.httpStatus).toBeOneOf([200, 202, 502]);
-            await expectKept(client, told.event_id, format.said(one));
+            await expectKept(hub.client, told.event_id, format.said(one));
           }
         }),
       );
@@ -152,7 +136,7 @@ describe('whatever is posted to /sync', () => {
 });
 
 async function post({ headers, body }: HttpCase) {
-  const answer = await inTime(request(stack.hub.address, { httpVersion: '1.1', path: '/sync?wait=5s', headers, body }));
+  const answer = await inTime(request(hub.address, { httpVersion: '1.1', path: '/sync?wait=5s', headers, body }));
   if (answer === 'connection closed') throw new Error('the hub closed the connection on a request');
   return { httpStatus: answer.status, ...JSON.parse(answer.body.toString()) };
 }

@@ -6,34 +6,19 @@ import {
   SyncService,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { PAYLOAD_MARKER } from '../marker.ts';
 import { request } from '../raw-request.ts';
-import { type Stack, startStack } from '../stack.ts';
-import { createSyncClient, type EventInit, type SyncClient } from '../sync-client.ts';
-import { grpcJs } from '../transports/grpc-js.ts';
-import { expectUnharmed } from '../unharmed.ts';
+import type { EventInit } from '../sync-client.ts';
 import { pathOf } from '../wire.ts';
 import { expectKept, type SaidEvent, saidBy } from './accepted-event.ts';
 import { inTime } from './deadline.ts';
+import { useFuzzedHub } from './fuzzed-hub.ts';
 import { mutated } from './mutation.ts';
 import { rightEvent } from './right-event.ts';
 import { CASES_AT_ONCE, runs, TIMEOUT_MS } from './runs.ts';
 
-let stack: Stack;
-let client: SyncClient;
-let pid: number;
-
-beforeAll(async () => {
-  stack = await startStack();
-  client = createSyncClient(grpcJs.create(stack.hub.address));
-  pid = stack.hub.pid;
-});
-afterAll(async () => {
-  client?.close();
-  if (stack !== undefined) await expectUnharmed(stack, pid);
-  await stack?.close();
-}, TIMEOUT_MS);
+const hub = useFuzzedHub();
 
 interface Codec {
   readonly name: string;
@@ -99,7 +84,7 @@ test.for(codecs)(
           for (const { index, id } of ids) {
             const event = said[index];
             expect(event).toBeDefined();
-            if (event !== undefined && id !== undefined) await expectKept(client, id, event);
+            if (event !== undefined && id !== undefined) await expectKept(hub.client, id, event);
           }
         }),
       );
@@ -113,7 +98,7 @@ test.for(codecs)(
 async function publish({ contentType, results }: Codec, body: Buffer) {
   const path = pathOf(SyncService.method.publishStream);
   const headers = { 'content-type': contentType, te: 'trailers' };
-  const answer = await inTime(request(stack.hub.address, { httpVersion: '2', path, headers, body }));
+  const answer = await inTime(request(hub.address, { httpVersion: '2', path, headers, body }));
   if (answer === 'connection closed') throw new Error('the hub closed the connection on a stream');
   expect(answer.status).toBe(200);
   const parts = envelopes(answer.body);

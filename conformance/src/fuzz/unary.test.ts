@@ -9,39 +9,24 @@ import {
   SyncService,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { first } from '../first.ts';
-import { type Stack, startStack } from '../stack.ts';
-import { createSyncClient, present, type SyncClient } from '../sync-client.ts';
+import { present } from '../sync-client.ts';
 import { connectHttp1 } from '../transports/connect-http1.ts';
 import { connectJson } from '../transports/connect-json.ts';
 import { grpcConnect } from '../transports/grpc-connect.ts';
-import { grpcJs } from '../transports/grpc-js.ts';
 import { grpcWeb } from '../transports/grpc-web.ts';
 import type { Wire } from '../transports/transport.ts';
-import { expectUnharmed } from '../unharmed.ts';
 import { callWire, pathOf } from '../wire.ts';
 import { expectKept, saidBy } from './accepted-event.ts';
 import { inTime } from './deadline.ts';
+import { useFuzzedHub } from './fuzzed-hub.ts';
 import { mutated, oddJson } from './mutation.ts';
 import { expectRefusal } from './refusals.ts';
 import { rightEvent } from './right-event.ts';
 import { CASES_AT_ONCE, runs, TIMEOUT_MS } from './runs.ts';
 
-let stack: Stack;
-let client: SyncClient;
-let pid: number;
-
-beforeAll(async () => {
-  stack = await startStack();
-  client = createSyncClient(grpcJs.create(stack.hub.address));
-  pid = stack.hub.pid;
-});
-afterAll(async () => {
-  client?.close();
-  if (stack !== undefined) await expectUnharmed(stack, pid);
-  await stack?.close();
-}, TIMEOUT_MS);
+const hub = useFuzzedHub();
 
 const Request = PublishAndWaitRequestSchema;
 const request = rightEvent.map((event) => create(Request, { event }));
@@ -82,14 +67,14 @@ describe('whatever is published', () => {
       await Promise.all(
         bodies.map(async (bytes) => {
           const path = pathOf(SyncService.method.publishAndWait);
-          const told = await inTime(callWire(stack.hub.address, { wire, path, message: Buffer.of(), body: bytes }));
+          const told = await inTime(callWire(hub.address, { wire, path, message: Buffer.of(), body: bytes }));
           if (told.error !== undefined) {
             refused += 1;
             return expectRefusal(told.error);
           }
           accepted += 1;
           const { eventId } = present(answer(wire, told.message).accepted);
-          await expectKept(client, eventId, saidBy(present(decode(wire, bytes).event)));
+          await expectKept(hub.client, eventId, saidBy(present(decode(wire, bytes).event)));
         }),
       );
     });
@@ -115,7 +100,7 @@ describe('whatever is asked', () => {
       await Promise.all(
         messages.map(async (message) => {
           const call = { wire: connectJson.wire, path: pathOf(method), message };
-          const { error } = await inTime(callWire(stack.hub.address, call));
+          const { error } = await inTime(callWire(hub.address, call));
           if (error !== undefined) expectRefusal(error);
         }),
       );
@@ -124,14 +109,14 @@ describe('whatever is asked', () => {
   });
 
   test('from a cursor resumes there, or says that it is none', { timeout: TIMEOUT_MS }, async () => {
-    await client.publishAndWait({ type: 'ProcessUpdated' });
-    const { cursor: here } = await first(client.watchAcks({}));
+    await hub.client.publishAndWait({ type: 'ProcessUpdated' });
+    const { cursor: here } = await first(hub.client.watchAcks({}));
     const cursor = mutated(fc.constant(Buffer.from(here))).map((bytes) => bytes.toString());
     const cases = fc.array(cursor, { minLength: CASES_AT_ONCE, maxLength: CASES_AT_ONCE });
     const property = fc.asyncProperty(cases, async (cursors) => {
       await Promise.all(
         cursors.map(async (wanted) => {
-          const told = await inTime(first(client.watchAcks({ cursor: wanted }))).catch((error: unknown) => error);
+          const told = await inTime(first(hub.client.watchAcks({ cursor: wanted }))).catch((error: unknown) => error);
           if (told instanceof Error) {
             expect(told).toMatchObject({ code: 'invalid_argument', reason: 'CURSOR_INVALID', fields: ['cursor'] });
           } else if (wanted !== '') {

@@ -52,6 +52,13 @@ describe('telling what holds a delivery', () => {
     expect(new ScriptedLane({ runtime: 'not_ready' }).arrive({ seq: 1 }).held).toEqual(['1: not_ready']);
   });
 
+  it('lets no probe begin before the attempts from before have ended', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1 }, { seq: 2 }).breaker('open').arrive({ seq: 3 });
+    expect(lane.breaker('half_open').begun).toEqual([]);
+    expect(lane.end(1, retryable).begun).toEqual([]);
+    expect(lane.end(2, retryable).begun).toEqual([3]);
+  });
+
   it('tells what comes while half-open tries another', () => {
     const lane = new ScriptedLane().breaker('open').arrive({ seq: 1 }).breaker('half_open');
     expect(lane.arrive({ seq: 2 }).held).toEqual(['2: breaker']);

@@ -13,10 +13,6 @@ export class HeldKeys {
   readonly #seqsByKey = new Map<string, number[]>();
   readonly #keyBySeq = new Map<number, string>();
 
-  get size(): number {
-    return this.#seqsByKey.size;
-  }
-
   add({ key, seq }: DeadLetterOfKey): void {
     if (this.#keyBySeq.has(seq)) return;
     const seqs = this.#seqsByKey.get(key);

@@ -176,6 +176,8 @@ describe('after a restart', () => {
     expect(seen).toEqual(['open', 'half_open']);
     // From then on its time is the whole again.
     await attempt(retryable);
+    // And its reason is a new one.
+    expect(breaker.report).toMatchObject({ cause: 'tried again, it failed still: HTTP_503', sinceMs: 1_000_600 });
     vi.advanceTimersByTime(999);
     expect(seen).toEqual(['open', 'half_open', 'open']);
     vi.advanceTimersByTime(1);

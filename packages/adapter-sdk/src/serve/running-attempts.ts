@@ -14,11 +14,6 @@ export class RunningAttempts {
   #draining = false;
   #onIdle: () => void = () => undefined;
 
-  /** How many run now. */
-  get count(): number {
-    return this.#count;
-  }
-
   /** Makes one attempt. Never rejects. */
   async run(host: AdapterHost, attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
     if (this.#draining) return draining;

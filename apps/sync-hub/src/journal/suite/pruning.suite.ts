@@ -2,7 +2,15 @@ import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { Journal } from '../journal.ts';
 import { type CreatePlace, useJournal, usePlace } from './place.suite.ts';
-import { acceptNew, deadLettered, retrying, sampleAccept, sampleEvent, sampleRecord } from './samples.suite.ts';
+import {
+  acceptNew,
+  deadLettered,
+  retrying,
+  sampleAccept,
+  sampleEvent,
+  sampleJob,
+  sampleRecord,
+} from './samples.suite.ts';
 
 /** All that a sample says happened before this. */
 const LATER_MS = 1_800_000_000_000;
@@ -102,6 +110,14 @@ export function pruningSuite(createPlace: CreatePlace): void {
     expect((await journal.accept(again)).kind).toBe('duplicate');
     await journal.prune({ settledBeforeMs: LATER_MS, maxEvents: 9 });
     expect(await journal.accept(again)).toMatchObject({ kind: 'accepted', event: { seq: 3 } });
+  });
+
+  it('keeps a job that is not ended, however old', async () => {
+    const { journal } = await useJournal(createPlace);
+    await journal.saveJob(sampleJob({ id: 'ended', state: 'done' }));
+    await journal.saveJob(sampleJob({ id: 'running' }));
+    await journal.prune({ settledBeforeMs: LATER_MS, maxEvents: 9 });
+    expect((await journal.readJobs()).map(({ id }) => id)).toEqual(['running']);
   });
 
   it('watches a key no more once its dead letters are gone', async () => {

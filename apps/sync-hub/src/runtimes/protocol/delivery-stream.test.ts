@@ -15,8 +15,11 @@ import { DeliveryStream } from './delivery-stream.ts';
 /** An adapter's end of the stream, as far as the hub uses it. */
 class FakeCall extends EventEmitter {
   readonly sentIds: (string | undefined)[] = [];
+  /** Of payload, in each message. */
+  readonly sizesBytes: number[] = [];
 
   write({ deliveries }: DeliverRequest): boolean {
+    this.sizesBytes.push(deliveries.reduce((sum, { event }) => sum + (event?.data.byteLength ?? 0), 0));
     this.sentIds.push(...deliveries.map(({ event }) => event?.id));
     return true;
   }
@@ -56,4 +59,15 @@ it('settles an attempt only by an outcome that comes after it was sent', async (
   call.answer({ delivered: [1n] });
   expect(await outcome).toMatchObject({ kind: 'delivered' });
   expect({ ended, inFlight: stream.inFlight }).toEqual({ ended: [1n], inFlight: 0 });
+});
+
+it('sends what comes together in messages of at most a megabyte of payloads, and a larger event alone', async () => {
+  const { call, stream } = open();
+  call.answer({ credit: 9 });
+  for (const kibibytes of [400, 400, 400, 1_500, 1]) {
+    const event = { ...attemptOf().event, data: new Uint8Array(kibibytes * 1_024) };
+    void stream.deliver({ ...attemptOf(), event }, never());
+  }
+  await setImmediate();
+  expect(call.sizesBytes.map((sizeBytes) => sizeBytes / 1_024)).toEqual([800, 400, 1_500, 1]);
 });

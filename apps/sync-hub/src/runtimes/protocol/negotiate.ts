@@ -1,9 +1,9 @@
 import type { DescribeResponse } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { CallError } from './adapter-client.ts';
 
-/** What an adapter says of itself, and the protocol that hub and adapter speak from now on. */
+/** What an adapter says of itself by the newest protocol that it and the hub speak. */
 export type Negotiated =
-  | { readonly kind: 'agreed'; readonly protocol: number; readonly description: DescribeResponse }
+  | { readonly kind: 'agreed'; readonly description: DescribeResponse }
   /** They have no protocol in common. `theirs` is empty when the other side answers none of the hub's. */
   | { readonly kind: 'incompatible'; readonly theirs: readonly number[] };
 
@@ -22,9 +22,8 @@ export async function negotiate(
   for (const asked of spoken.toSorted((a, b) => b - a)) {
     const description = await describe(asked).catch(unlessUnimplemented);
     if (description === undefined) continue;
-    const common = description.protocols.filter((protocol) => spoken.includes(protocol));
-    if (common.length === 0) return { kind: 'incompatible', theirs: description.protocols };
-    return { kind: 'agreed', protocol: Math.max(...common), description };
+    const isCommon = description.protocols.some((protocol) => spoken.includes(protocol));
+    return isCommon ? { kind: 'agreed', description } : { kind: 'incompatible', theirs: description.protocols };
   }
   return { kind: 'incompatible', theirs: [] };
 }
