@@ -19,10 +19,10 @@ export function attemptLimit(state: LaneState, nowMs: number): number {
     // waited for it would stand still with nothing to show why: beside them one attempt may always run.
     case 'closed':
       return Math.max(Math.min(state.overdue + state.ramp, state.runtime.concurrency), state.overdue + 1);
-    // Exactly one probe, and only after the attempts from before have ended. The breaker knows the outcome of the
-    // overdue ones already.
+    // Exactly one probe, and only after the attempts from before have ended: while one of them runs, one is enough to be
+    // at the limit. The breaker knows the outcome of the overdue ones already.
     case 'half_open':
-      return state.probeSent || state.attempting.size > 0 ? 0 : state.overdue + 1;
+      return state.probeSent ? 0 : state.overdue + 1;
     case 'open':
       return 0;
     default:
