@@ -43,7 +43,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a half-open breaker gets two probes',
     file: 'gate.ts',
-    find: 'return state.probeSent || state.attempting.size > 0 ? 0 : state.overdue + 1;',
+    find: 'return state.probeSent ? 0 : state.overdue + 1;',
     replace: 'return state.overdue + 2;',
   },
   {

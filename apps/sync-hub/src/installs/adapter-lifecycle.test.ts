@@ -106,6 +106,7 @@ describe('upgrading an adapter', () => {
     expect(first.runtime.isClosed).toBe(false);
     atOld.resolve({ kind: 'delivered', receipt: '' });
     expect(await upgrading).toEqual({ id: 'lab', version: '1.1.0', warnings: [] });
+    await until(() => house.records.length === 2);
     expect(house.records[1]).toMatchObject({ eventId: 'a', adapterVersion: '1.0.0' });
     expect(first.runtime.isClosed).toBe(true);
     expect(await standing(house)).toEqual({ version: '1.1.0', current: '1.1.0', previous: '1.0.0' });
