@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http';
 import { Misconfigured, Permanent, Retryable, Throttled, Unauthorized } from '../adapter-error.ts';
+import { STATUS_CODES } from './node-http.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 /** What an external system answered over HTTP. */

@@ -1,5 +1,5 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { Misconfigured } from '../adapter-error.ts';
+import { validateHeaderName, validateHeaderValue } from './node-http.ts';
 
 /** Headers of a request, names in any case. */
 export type Headers = Readonly<Record<string, string>>;

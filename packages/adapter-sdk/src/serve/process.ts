@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { framesOf } from '../host/stack-frames.ts';
 import { nameOf } from '../outcome-of.ts';
 import { createHubLog, onHubGone, tellHub } from './hub-channel.ts';
+import { keepMemory } from './memory-keeper.ts';
 import { serveAdapter } from './serve.ts';
 
 /**
@@ -47,6 +48,7 @@ process.on('uncaughtException', (thrown) => {
 });
 await served;
 tellHub({ kind: 'listening' });
+keepMemory();
 
 function textOf(name: 'entry' | 'socket' | 'id' | 'version'): string {
   const value = values[name];

@@ -8,7 +8,7 @@ import {
   DeliverResponseSchema,
   OutcomeKind,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { attemptOf, never } from '../suite/samples.suite.ts';
 import { DeliveryStream } from './delivery-stream.ts';
 
@@ -70,4 +70,30 @@ it('sends what comes together in messages of at most a megabyte of payloads, and
   }
   await setImmediate();
   expect(call.sizesBytes.map((sizeBytes) => sizeBytes / 1_024)).toEqual([800, 400, 1_500, 1]);
+});
+
+it('hands back what waits too long for credit as not sent, and sends what still has its time', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { call, stream } = open();
+  call.answer({ credit: 1 });
+  const outcomes: string[] = [];
+  const deliver = (id: string, timeoutMs: number) =>
+    void stream
+      .deliver({ ...attemptOf(), event: { ...attemptOf().event, id }, timeoutMs }, never())
+      .then(({ kind }) => outcomes.push(`${id} ${kind}`));
+  deliver('sent', 1_000);
+  deliver('impatient', 1_000);
+  deliver('patient', 8_000);
+  await vi.advanceTimersByTimeAsync(249);
+  expect(outcomes).toEqual([]);
+  await vi.advanceTimersByTimeAsync(2);
+  expect(outcomes).toEqual(['impatient not_run']);
+  await vi.advanceTimersByTimeAsync(1_000);
+  call.answer({ delivered: [1n], credit: 1 });
+  await vi.advanceTimersByTimeAsync(1);
+  expect({ outcomes, sentIds: call.sentIds }).toEqual({
+    outcomes: ['impatient not_run', 'sent delivered'],
+    sentIds: ['sent', 'patient'],
+  });
 });

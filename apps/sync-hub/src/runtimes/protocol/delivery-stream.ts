@@ -14,6 +14,9 @@ import { outcomeFrom } from './outcome-message.ts';
 /** Payloads of a message: an adapter may be slow to take a larger one, and answers nothing meanwhile. */
 const MESSAGE_BYTES = 1024 * 1024;
 
+/** Of an attempt's time: it waits no longer than this for credit. What is left then has to do for the attempt. */
+const CREDIT_SHARE = 0.25;
+
 const abortedBefore: Outcome = {
   kind: 'retryable',
   failure: { code: 'ABORTED', message: 'the attempt was aborted before the adapter had it' },
@@ -39,12 +42,14 @@ interface InFlight {
 
 /**
  * One Deliver stream: what is delivered in one turn of the event loop goes as one message, as far as the adapter has
- * given credit; the rest waits here. Each attempt settles exactly once: by the adapter, or by `settleAll`.
+ * given credit; the rest waits here. Each attempt settles exactly once: by the adapter, by `settleAll`, or as not sent
+ * when no credit came for it in time.
  */
 export class DeliveryStream {
   readonly #options: DeliveryStreamOptions;
   readonly #inFlight = new Map<bigint, InFlight>();
-  #waiting: { readonly ref: bigint; readonly attempt: DeliveryAttempt }[] = [];
+  #waiting: { readonly ref: bigint; readonly attempt: DeliveryAttempt; readonly untilMs: number }[] = [];
+  #patience: NodeJS.Timeout | undefined;
   #aborted: bigint[] = [];
   #credit = 0;
   #lastRef = 0n;
@@ -72,13 +77,15 @@ export class DeliveryStream {
       const onAbort = () => this.#abort(ref);
       this.#inFlight.set(ref, { settle, signal, onAbort, sent: false });
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.push({ ref, attempt });
+      const untilMs = performance.now() + attempt.timeoutMs * CREDIT_SHARE;
+      this.#waiting.push({ ref, attempt, untilMs });
       this.#flushSoon();
     });
   }
 
   /** Gives this outcome to every attempt that the adapter has and did not answer. Those that it never got cost nothing. */
   settleAll(outcome: Outcome): void {
+    clearTimeout(this.#patience);
     const unsent = this.#waiting.map(({ ref }) => ref);
     this.#waiting = [];
     for (const ref of unsent) this.#settle(ref, NOT_SENT);
@@ -147,6 +154,23 @@ export class DeliveryStream {
     if (deliveries.length > 0 || aborted.length > 0) {
       this.#options.call.write(create(DeliverRequestSchema, { deliveries, aborted }));
     }
+    this.#waitForCredit();
+  }
+
+  /** Hands back what waited too long: were it sent at the end of its time, the adapter could only be late. */
+  #waitForCredit(): void {
+    const [first] = this.#waiting;
+    if (first === undefined || this.#patience !== undefined) return;
+    const handBack = () => {
+      this.#patience = undefined;
+      const nowMs = performance.now();
+      const late = this.#waiting.filter(({ untilMs }) => untilMs <= nowMs);
+      this.#waiting = this.#waiting.filter(({ untilMs }) => untilMs > nowMs);
+      for (const { ref } of late) this.#settle(ref, NOT_SENT);
+      this.#waitForCredit();
+    };
+    // A timer may go off a millisecond early; then there is nothing late, and it waits again.
+    this.#patience = setTimeout(handBack, Math.max(first.untilMs - performance.now(), 1));
   }
 
   #end(why: string): void {
