@@ -163,7 +163,7 @@ describe('the journal', () => {
     bytes[place] = present(bytes[place]) ^ 0x01;
     await writeFile(path, bytes);
     const damaged = await verify(folder);
-    expect(damaged).toMatchObject({ code: 1, stdout: expect.stringMatching(/^damaged: .*event 4/m) });
+    expect(damaged).toMatchObject({ code: 1, stdout: expect.stringMatching(/^damaged: .*seq 4/m) });
   });
 });
 

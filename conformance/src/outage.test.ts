@@ -70,7 +70,7 @@ test('while one system is down the others get everything at once, and afterwards
   const startedAtMs = performance.now();
   const settled = events.map((event) => collect(client.publish({ event })));
   for (const system of ['records', 'scheduling'] as const) await sandbox.waitForCalls(events.length, { system });
-  expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+  expect(performance.now() - startedAtMs).toBeLessThan(5_000);
 
   await billing.untilBreaker(BreakerState.OPEN);
   expect(await client.checkHealth('adapter/billing')).toBe(Status.NOT_SERVING);

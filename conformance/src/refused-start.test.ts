@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -32,13 +33,13 @@ describe('a hub that cannot start says why in one line and ends with', () => {
       {
         what: 'has an unknown key deep inside',
         config: 'adapters: [{package: x, retry: {baseMilliseconds: 1, maxAtempts: 3}}]',
-        says: ['adapters.0.retry.maxAtempts', 'did you mean maxAttempts?'],
+        says: ['adapters[0] (x): retry.maxAtempts', 'did you mean maxAttempts?'],
         lines: 2,
       },
-      { what: 'has a value of the wrong kind', config: 'dataDir: 7', says: ['dataDir', 'string'] },
+      { what: 'has a value of the wrong kind', config: 'dataDir: 7', says: ['dataDir', 'must be a text'] },
       { what: 'has a number out of its bounds', config: 'limits: {eventBytes: 0}', says: ['limits.eventBytes'] },
       { what: 'is no YAML', config: 'listen: [', says: ['is no YAML', 'line 1'] },
-      { what: 'is a list', config: '- listen', says: ['object'] },
+      { what: 'is a list', config: '- listen', says: ['the file: must be names with values'] },
       {
         what: 'has no address to listen on',
         config: 'listen: nowhere',
@@ -101,9 +102,10 @@ describe('a hub that cannot start says why in one line and ends with', () => {
   });
 
   test('3, when the address is none of this machine', async () => {
-    const ending = await folder.run('--listen', '192.0.2.1:0');
+    const ending = await folder.run('--listen', '192.0.2.1:0', '--data-dir', join(folder.path, 'new'));
     expect(ending.code).toBe(3);
     expect(complaintOf(ending)).toContain('192.0.2.1');
+    expect(existsSync(join(folder.path, 'new'))).toBe(false);
   });
 
   test('4, when the data folder cannot be made', async () => {

@@ -33,5 +33,8 @@ export function ackJson(ack: Ack): Record<string, unknown> {
 
 /** A delivery's failure as one JSON object; undefined when there was none. */
 export function errorJson(error: DeliveryError | undefined): Record<string, unknown> | undefined {
-  return error && { kind: enumName(OutcomeKind, error.kind), code: error.code, message: error.message };
+  if (error === undefined) return undefined;
+  // Where no attempt was made there is no kind.
+  const kind = error.kind === OutcomeKind.UNSPECIFIED ? undefined : enumName(OutcomeKind, error.kind);
+  return { kind, code: error.code, message: error.message };
 }

@@ -1,11 +1,12 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { AckSchema, DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { AcceptedSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, test } from 'vitest';
 import { captureTerminal } from '../test/captured-terminal.ts';
 import { fakeTime } from '../test/fake-hub.ts';
 import { acceptedJson, ackJson } from './ack-json.ts';
-import { ackLine } from './ack-line.ts';
+import { ackLine, detail, standingDetail } from './ack-line.ts';
 
 const printer = captureTerminal().data;
 const layout = { lead: '+12 ms', adapterWidth: 10 };
@@ -24,6 +25,14 @@ describe('an ack as a line', () => {
     expect(lineOf(ack)).toMatch(
       /RETRYING {7}attempt 2 {3}HTTP_503: Service Unavailable; next attempt at \d\d:\d\d:05.678$/,
     );
+  });
+
+  test('tells no time that has passed where it says how a delivery stands', () => {
+    const error = { kind: OutcomeKind.RETRYABLE, code: 'HTTP_503', message: 'Service Unavailable' };
+    const ack = create(AckSchema, { state: DeliveryState.RETRYING, error, nextAttemptTime: fakeTime });
+    const dueMs = timestampMs(fakeTime);
+    expect(standingDetail(ack, dueMs - 1)).toMatch(/; next attempt at \d\d:\d\d:05.678$/);
+    expect(standingDetail(ack, dueMs)).toBe('HTTP_503: Service Unavailable; the next attempt runs, or is about to');
   });
 
   test('says in words what holds a delivery', () => {
@@ -81,6 +90,14 @@ describe('an ack as JSON', () => {
       next_attempt_time: '2026-01-02T03:04:05.678Z',
       error: { kind: 'TIMED_OUT', code: 'TIMEOUT', message: 'no answer within 10 s' },
     });
+  });
+
+  test('a dead letter that was not sent says why, and has no kind of failure', () => {
+    const error = { code: 'NOT_SENT', message: 'a newer event of its key was on its way' };
+    const ack = create(AckSchema, { state: DeliveryState.DEAD_LETTERED, cycle: 2, error });
+    expect(detail(ack)).toBe('NOT_SENT: a newer event of its key was on its way; waits for a person');
+    expect(JSON.parse(JSON.stringify(ackJson(ack)))).toMatchObject({ state: 'DEAD_LETTERED', attempt: 0, cycle: 2 });
+    expect(JSON.parse(JSON.stringify(ackJson(ack))).error).toEqual(error);
   });
 
   test('an acceptance has the state that no ack has', () => {

@@ -1,3 +1,4 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Ack, DeliveryState, HeldBy } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type Printer, printable, type Tone } from './terminal.ts';
 import { enumName, timeOfDay } from './words.ts';
@@ -52,6 +53,18 @@ export function detail(ack: Ack): string {
     default:
       return unknownTo('this command', ack.state);
   }
+}
+
+/**
+ * What an ack adds to its state where it says how a delivery stands, and not what once happened: a time that has passed
+ * is then none to wait for.
+ */
+export function standingDetail(ack: Ack, nowMs: number): string {
+  const { state, nextAttemptTime } = ack;
+  const isDue = nextAttemptTime !== undefined && timestampMs(nextAttemptTime) <= nowMs;
+  return state === DeliveryState.RETRYING && isDue
+    ? `${lastError(ack)}; the next attempt runs, or is about to`
+    : detail(ack);
 }
 
 /** The last failure of a delivery: its code and its sentence. */

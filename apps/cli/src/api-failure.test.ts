@@ -60,6 +60,19 @@ describe('a failed call', () => {
     expect(failure.exitCode).toBe(ExitCode.noAnswer);
   });
 
+  test('says that the hub went away where the library says that the call was canceled', () => {
+    const failure = apiFailure(new ConnectError('This operation was aborted', Code.Canceled), address);
+    expect(failure.message).toMatch(/^the hub at http:\/\/127\.0\.0\.1:7003 ended the call before it answered/);
+    expect(failure.message).not.toContain('CANCELED');
+    expect(failure.exitCode).toBe(ExitCode.noAnswer);
+  });
+
+  test('takes a name that nobody knows for wrong usage', () => {
+    expect(apiFailure(new ConnectError('no event has the id "x"', Code.NotFound), address).exitCode).toBe(
+      ExitCode.usage,
+    );
+  });
+
   test('every status code is written as the gRPC documentation writes it', () => {
     expect([Code.Canceled, Code.DeadlineExceeded, Code.DataLoss].map(codeName)).toEqual([
       'CANCELED',

@@ -17,6 +17,7 @@ export function apiFailure(error: unknown, address: string, whenUnknown = advice
   const status = ConnectError.from(error);
   const systemCode = systemErrorCode(status);
   if (systemCode !== undefined) return noAnswer(status, systemCode, address);
+  if (status.code === Code.Canceled) return cutOff(status, { address, whenUnknown });
 
   const reason = status.findDetails(ErrorInfoSchema)[0]?.reason;
   const violations = status.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
@@ -53,6 +54,12 @@ function noAnswer(status: ConnectError, systemCode: string, address: string): Fa
   return new Failure(`${message}\n  ${howToReachAHub}`, ExitCode.noAnswer, { cause: status });
 }
 
+/** Nothing here cancels a call and then tells of it: whatever ended it was between this command and the hub, or the hub. */
+function cutOff(status: ConnectError, { address, whenUnknown }: { address: string; whenUnknown: string }): Failure {
+  const message = `the hub at ${address} ended the call before it answered: it may have been stopped or restarted`;
+  return new Failure(`${message}\n  ${whenUnknown}`, ExitCode.noAnswer, { cause: status });
+}
+
 const howToReachAHub =
   'Start one with "hms-sync dev" or "hms-sync start --config hms-sync.yaml", or name another with --address.';
 
@@ -78,6 +85,8 @@ function exitCodeOf(code: Code): ExitCode {
     case Code.InvalidArgument:
     case Code.OutOfRange:
     case Code.AlreadyExists:
+    // Nobody knows the adapter, event or job that was named.
+    case Code.NotFound:
       return ExitCode.usage;
     case Code.Unavailable:
     case Code.Aborted:

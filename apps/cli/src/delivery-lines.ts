@@ -1,15 +1,19 @@
 import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { ListedDelivery } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { ackJson } from './ack-json.ts';
-import { detail, lastError, stateTone } from './ack-line.ts';
+import { detail, lastError, standingDetail, stateTone } from './ack-line.ts';
 import { tableLines } from './table.ts';
 import { type Printer, printable } from './terminal.ts';
 import { enumName, isoTime } from './words.ts';
 
 const columns = ['STATE', 'ADAPTER', 'EVENT', 'KEY', 'ACCEPTED', 'ATTEMPT', 'WHY, AND WHAT HAPPENS NEXT'];
 
-/** Deliveries for people, one a line. */
-export function deliveryLines(printer: Printer, deliveries: readonly ListedDelivery[]): string[] {
+/**
+ * Deliveries for people, one a line.
+ *
+ * @param nowMs what is due is told against it, in ms since 1970
+ */
+export function deliveryLines(printer: Printer, deliveries: readonly ListedDelivery[], nowMs: number): string[] {
   return tableLines(
     columns,
     deliveries.map((delivery) => {
@@ -21,7 +25,7 @@ export function deliveryLines(printer: Printer, deliveries: readonly ListedDeliv
         printable(delivery.key) || '-',
         isoTime(delivery.acceptedTime) ?? '-',
         attempt(delivery),
-        why(delivery),
+        why(delivery, nowMs),
       ];
     }),
   );
@@ -44,7 +48,7 @@ function attempt({ latest }: ListedDelivery): string {
   return latest.cycle > 1 ? `${latest.cycle}.${latest.attempt}` : String(latest.attempt);
 }
 
-function why({ latest, reason }: ListedDelivery): string {
+function why({ latest, reason }: ListedDelivery, nowMs: number): string {
   if (latest === undefined) return '';
   switch (latest.state) {
     case DeliveryState.WAITING:
@@ -54,6 +58,6 @@ function why({ latest, reason }: ListedDelivery): string {
     case DeliveryState.DISCARDED:
       return reason === '' ? detail(latest) : `${detail(latest)}: ${printable(reason)}`;
     default:
-      return detail(latest);
+      return standingDetail(latest, nowMs);
   }
 }

@@ -3,7 +3,7 @@ export const ExitCode = {
   ok: 0,
   /** Something went wrong that has no code of its own; `publish`: a delivery was dead-lettered or discarded. */
   failed: 1,
-  /** Wrong usage or configuration, or the hub refused the request as invalid. */
+  /** Wrong usage or configuration, or the hub refused the request as invalid, or knows nothing by the name that was given. */
   usage: 2,
   /** The hub cannot listen: its port is taken. */
   cannotListen: 3,

@@ -43,6 +43,7 @@ export function adapterJson(adapter: AdapterHealth): Record<string, unknown> {
       attempts: Number(adapter.canary.attempts),
       failures: Number(adapter.canary.failures),
     },
+    throttled_until_time: isoTime(adapter.throttledUntilTime),
     breaker: adapter.breaker && breakerJson(adapter.breaker),
     waiting: Number(adapter.waiting),
     in_flight: adapter.inFlight,

@@ -17,7 +17,7 @@ const columns = ['ADAPTER', 'VERSION', 'STATE', 'WAITING', 'IN FLIGHT', 'OLDEST'
 /**
  * The health of a hub for people: a line about the hub, a table of its adapters, and a line for each that needs a person.
  *
- * @param nowMs the time that "since" and "next probe" are told against, in ms since 1970
+ * @param nowMs the time that "since", "next probe" and "throttled" are told against, in ms since 1970
  */
 export function healthLines(printer: Printer, { hub, adapters }: Health, nowMs: number): string[] {
   const rows = adapters.map((adapter) => [
@@ -30,7 +30,7 @@ export function healthLines(printer: Printer, { hub, adapters }: Health, nowMs: 
     printer.paint(adapter.deadLetters > 0n ? 'bad' : 'quiet', String(adapter.deadLetters)),
     breakerInWords(printer, adapter.breaker, nowMs),
   ]);
-  const notes = adapters.flatMap((adapter) => troubles(printer, adapter));
+  const notes = adapters.flatMap((adapter) => troubles(printer, adapter, nowMs));
   return [
     hubInWords(printer, hub, nowMs),
     '',
@@ -67,15 +67,23 @@ function nextProbe({ nextProbeTime }: Breaker, nowMs: number): string {
   return inMs > 0 ? `; next probe in ${lengthInWords(inMs)}` : '; next probe is due';
 }
 
-function troubles(printer: Printer, adapter: AdapterHealth): string[] {
-  const { id, breaker } = adapter;
+function troubles(printer: Printer, adapter: AdapterHealth, nowMs: number): string[] {
+  const { id, breaker, throttledUntilTime } = adapter;
   const error = breaker?.state === BreakerState.CLOSED ? undefined : breaker?.lastError;
   return [
     ...versionNotes(printer, adapter),
+    ...(throttledUntilTime
+      ? [`${printer.paint('waiting', printable(id))}: ${throttledInWords(timestampMs(throttledUntilTime), nowMs)}`]
+      : []),
     ...(error
       ? [`${printer.paint('waiting', printable(id))}: last error ${printable(`${error.code}: ${error.message}`)}`]
       : []),
   ];
+}
+
+function throttledInWords(untilMs: number, nowMs: number): string {
+  const goesOn = untilMs > nowMs ? `in ${lengthInWords(untilMs - nowMs)}` : 'now';
+  return `throttled: the outside system asked for less; attempts go on ${goesOn}`;
 }
 
 /** How a state looks. */

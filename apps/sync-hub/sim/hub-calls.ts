@@ -105,9 +105,17 @@ export class Calls {
       const isSame = live.attempt.event.seq === event.seq || (event.key !== '' && live.attempt.event.key === event.key);
       chronicle.must(!isSame, `${what}: key "${event.key}" has one live attempt`);
     }
-    const earlier = facts.told.openBefore(event, plan.id);
+    // What was not sent is settled on disk before anything that comes to its key after it.
+    const isNotSent = (seq: number) => facts.replayed.get(`${seq} at ${plan.id}`) === 'not_sent';
+    const earlier = facts.told.openBefore(event, plan.id).find((seq) => !isNotSent(seq));
     const dead = plan.rules.onDeadLetter === 'hold' ? facts.told.deadBefore(event, plan.id) : undefined;
     chronicle.must(dead === undefined, `${what} waits until somebody decides about the dead letter before it`);
+    const mayNotFollow = facts.replayed.get(`${event.seq} at ${plan.id}`) === 'may_not_follow';
+    const newer = mayNotFollow ? model.deliveredAfter(event, plan.id) : undefined;
+    chronicle.must(
+      newer === undefined,
+      `${what} was replayed and does not follow a newer one of its key, unless told so`,
+    );
     chronicle.must(
       earlier === undefined,
       `${what} waits for the earlier ones of key ${event.key} to be settled on disk`,

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DeliveryRecord, RecordedDelivery } from '../src/core/delivery.ts';
+import type { DeliveryRecord, RecordedDelivery, ReopenedDelivery } from '../src/core/delivery.ts';
 import type { DeliveryPage } from '../src/journal/delivery-page.ts';
 import type { MemoryDisk } from '../src/journal/memory/memory-disk.ts';
+import type { ReplayJob } from '../src/journal/replay-job.ts';
 import type { JournalAnswer, JournalAnswers, JournalRequest } from '../src/journal/request.ts';
 import type { Calls } from './hub-calls.ts';
 import type { Chronicle } from './hub-chronicle.ts';
@@ -38,20 +39,30 @@ export class DiskWitness {
         if (result.kind === 'discarded') model.record(result.record);
         break;
       }
-      case 'replay': {
-        const result = answer as JournalAnswers['replay'];
-        if (result.kind === 'reopened') model.reopen(request.replay.adapter, result.delivery);
-        break;
-      }
       case 'stepReplay':
-        for (const { adapter, delivery } of (answer as JournalAnswers['stepReplay']).reopened) {
-          model.reopen(adapter, delivery);
+        for (const reopened of (answer as JournalAnswers['stepReplay']).reopened) {
+          this.#seeReopened(reopened, request.step.job);
         }
         break;
       default:
         this.#seeQuery(request, answer);
     }
   };
+
+  #seeReopened({ adapter, delivery, mayFollowNewer }: ReopenedDelivery, { includeStale }: ReplayJob): void {
+    const { chronicle, model } = this.#options;
+    const { event } = delivery;
+    const what = `event ${event.seq} at ${adapter}`;
+    const isDead = model.delivery(event.seq, adapter)?.state === 'dead_lettered';
+    chronicle.must(isDead, `${what} is a dead letter before it is open again`);
+    const newer = model.deliveredAfter(event, adapter);
+    chronicle.must(
+      mayFollowNewer === includeStale,
+      `${what} may follow a newer one when the job says so, and only then`,
+    );
+    chronicle.must(includeStale || newer === undefined, `${what} is stale and stays, unless told so`);
+    model.reopen(adapter, delivery);
+  }
 
   #seeQuery(request: JournalRequest, answer: JournalAnswer): void {
     const { chronicle, model } = this.#options;

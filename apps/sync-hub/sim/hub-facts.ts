@@ -1,6 +1,7 @@
 import type { BreakerCondition } from '../src/core/lane.ts';
 import type { HubModel } from './hub-model.ts';
 import type { VirtualTime } from './hub-time.ts';
+import type { ReplayStanding } from './simulated-replay.ts';
 
 /** How one life of the hub stands, as those outside know it without asking its lanes. */
 export interface HubFacts {
@@ -9,6 +10,8 @@ export interface HubFacts {
   readonly told: HubModel;
   /** Of each adapter that is configured in this life. */
   readonly lanes: Map<string, HubLaneFacts>;
+  /** What was replayed in this life, by "seq at adapter". */
+  readonly replayed: Map<string, ReplayStanding>;
   /** It was asked to end. */
   isStopping: boolean;
   /** Its lanes were told to let go. */

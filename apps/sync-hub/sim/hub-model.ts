@@ -19,21 +19,22 @@ export class HubModel {
 
   accept(event: AcceptedEvent): void {
     const deliveries = event.adapters.map((adapter) => {
-      return { adapter, state: 'waiting', cycle: 1, attempts: 0, spent: 0, crashes: 0, records: [] } as const;
+      const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
+      return { adapter, state: 'waiting', ...counts, records: [], hasOlderRecords: false } as const;
     });
     this.#events[event.seq - 1] = { event, deliveries };
   }
 
   record(record: RecordedDelivery): void {
     const { adapter, seq, state, cycle, attempts, spent, crashes } = record;
-    this.#change(seq, adapter, ({ records }) => {
-      return { adapter, state, cycle, attempts, spent, crashes, records: [...records, record] };
+    this.#change(seq, adapter, (before) => {
+      return { ...before, state, cycle, attempts, spent, crashes, records: [...before.records, record] };
     });
   }
 
   reopen(adapter: string, { event, cycle, attempts, spent, crashes }: OpenDelivery): void {
-    this.#change(event.seq, adapter, ({ records }) => {
-      return { adapter, state: 'waiting', cycle, attempts, spent, crashes, records };
+    this.#change(event.seq, adapter, (before) => {
+      return { ...before, state: 'waiting', cycle, attempts, spent, crashes };
     });
   }
 
@@ -49,20 +50,24 @@ export class HubModel {
     return this.#events[seq - 1]?.deliveries.find((delivery) => delivery.adapter === adapter);
   }
 
-  /** An earlier delivery of the key that is not settled; undefined when there is none. */
-  openBefore({ seq, key }: AcceptedEvent, adapter: string): StoredDelivery | undefined {
-    if (key === '') return undefined;
-    const earlier = this.#events.slice(0, seq - 1).filter(({ event }) => event.key === key);
-    const deliveries = earlier.flatMap(({ deliveries }) => deliveries.filter((one) => one.adapter === adapter));
-    return deliveries.find((delivery) => isOpen(delivery));
+  /** The earlier events of the key that are not settled at the adapter, by seq. */
+  openBefore({ seq, key }: AcceptedEvent, adapter: string): readonly number[] {
+    return this.#ofKey(key, adapter, isOpen).filter((other) => other < seq);
+  }
+
+  /** True when a later event of the key is not settled at the adapter. */
+  isOpenAfter({ seq, key }: { readonly seq: number; readonly key: string }, adapter: string): boolean {
+    return this.#ofKey(key, adapter, isOpen).some((other) => other > seq);
   }
 
   /** An earlier event of the key that is a dead letter at the adapter; undefined when there is none. */
-  deadBefore({ seq, key }: AcceptedEvent, adapter: string): StoredDelivery | undefined {
-    if (key === '') return undefined;
-    const earlier = this.#events.slice(0, seq - 1).filter(({ event }) => event.key === key);
-    const deliveries = earlier.flatMap(({ deliveries }) => deliveries.filter((one) => one.adapter === adapter));
-    return deliveries.find(({ state }) => state === 'dead_lettered');
+  deadBefore({ seq, key }: AcceptedEvent, adapter: string): number | undefined {
+    return this.#ofKey(key, adapter, ({ state }) => state === 'dead_lettered').find((other) => other < seq);
+  }
+
+  /** A later event of the key that was delivered; undefined when there is none. */
+  deliveredAfter({ seq, key }: AcceptedEvent, adapter: string): number | undefined {
+    return this.#ofKey(key, adapter, ({ state }) => state === 'delivered').find((other) => other > seq);
   }
 
   /** The dead letters of an adapter, in the order of acceptance. */
@@ -95,6 +100,15 @@ export class HubModel {
     );
     // Stable: those of one event stay in the order of their adapters.
     return places.sort((left, right) => right.seq - left.seq).map(({ place }) => place);
+  }
+
+  /** In the order of acceptance. Without a key there is none. */
+  #ofKey(key: string, adapter: string, isMeant: (delivery: StoredDelivery) => boolean): readonly number[] {
+    if (key === '') return [];
+    const meant = this.#events.filter(
+      ({ event, deliveries }) => event.key === key && deliveries.some((one) => one.adapter === adapter && isMeant(one)),
+    );
+    return meant.map(({ event }) => event.seq);
   }
 
   #change(seq: number, adapter: string, change: (before: StoredDelivery) => StoredDelivery): void {

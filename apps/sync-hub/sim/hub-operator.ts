@@ -5,6 +5,7 @@ import type { Dice } from './dice.ts';
 import type { Chronicle } from './hub-chronicle.ts';
 import type { HubModel } from './hub-model.ts';
 import type { HubProcess } from './hub-process.ts';
+import { replayStep } from './simulated-replay.ts';
 
 export interface OperatorOptions {
   readonly dice: Dice;
@@ -80,9 +81,15 @@ export class HubOperator {
   }
 
   #replay(process: HubProcess, adapter: string): void {
-    const atMs = process.facts.time.wallMs();
-    this.#options.chronicle.meet('replayed');
-    void this.#see(process, process.journal.replay({ adapter, seq: this.#deadLetter(adapter), atMs }));
+    const { chronicle, dice, model } = this.#options;
+    // One that newer events of its key may overtake, where there is one.
+    const followed = model.deadLetters(adapter).filter((deadLetter) => model.isOpenAfter(deadLetter, adapter));
+    const seq = dice.pick(followed)?.seq ?? this.#deadLetter(adapter);
+    const id = model.events[seq - 1]?.event.id ?? 'unknown';
+    const request = { includeStale: dice.chance(0.5), atMs: process.facts.time.wallMs() };
+    chronicle.meet('replayed');
+    const step = replayStep({ eventIds: [id], adapters: [adapter] }, request);
+    void this.#see(process, process.journal.stepReplay(step));
   }
 
   #discardDeadLetter(process: HubProcess, adapter: string): void {

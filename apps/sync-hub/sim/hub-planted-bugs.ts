@@ -21,8 +21,20 @@ const HUB_PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'the records of one commit are told in the wrong order',
     file: 'journal/pending-requests.ts',
-    find: 'if (recorded.length > 0) this.#observer.recorded(recorded);',
-    replace: 'if (recorded.length > 0) this.#observer.recorded(recorded.reverse());',
+    find: 'this.#observer.recorded(change.records);',
+    replace: 'this.#observer.recorded(change.records.reverse());',
+  },
+  {
+    name: 'what is recorded in the commit of a replay is told before it',
+    file: 'journal/pending-requests.ts',
+    find: 'for (const change of changes) {',
+    replace: 'for (const change of changes.toSorted((a, b) => (a.kind < b.kind ? -1 : Number(a.kind > b.kind)))) {',
+  },
+  {
+    name: 'every replay may follow a newer event of its key',
+    file: 'journal/replay-step.ts',
+    find: 'mayFollowNewer: job.includeStale }',
+    replace: 'mayFollowNewer: true }',
   },
   {
     name: 'after an alarm rang the next one is not set',
@@ -159,8 +171,8 @@ const HUB_PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a delivery that a person replayed does not reach its lane',
     file: 'lanes/lanes.ts',
-    find: 'this.#lanes.get(adapter)?.reopened(delivery);',
-    replace: 'void [adapter, delivery];',
+    find: 'this.#lanes.get(delivery.adapter)?.reopened(delivery);',
+    replace: 'void delivery;',
   },
   {
     name: 'a breaker that closed still counts the failures of the outage',

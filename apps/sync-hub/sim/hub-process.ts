@@ -1,4 +1,5 @@
 import { Acks } from '../src/acks/acks.ts';
+import type { DeliveryRecord } from '../src/core/delivery.ts';
 import { Admission } from '../src/edges/admission.ts';
 import { Cursors } from '../src/edges/cursor.ts';
 import { Intake } from '../src/edges/intake.ts';
@@ -59,7 +60,8 @@ export class HubProcess {
     const { time, chronicle, disk, witness, adapters, told } = options;
     this.told = told;
     const lanes = new Map(adapters.map(({ id }) => [id, this.#laneFacts(id)]));
-    this.facts = { time, told, lanes, isStopping: false, isClosed: false, isOver: false, hasFailed: false };
+    const flags = { isStopping: false, isClosed: false, isOver: false, hasFailed: false };
+    this.facts = { time, told, lanes, replayed: new Map(), ...flags };
     this.#watch = new LaneWatch({ chronicle, facts: this.facts });
     this.journal = new FaultyJournal({
       disk,
@@ -74,7 +76,11 @@ export class HubProcess {
           this.#lanes.recorded(records);
         },
         reopened: (deliveries) => {
-          for (const { adapter, delivery } of deliveries) told.reopen(adapter, delivery);
+          for (const { adapter, delivery, mayFollowNewer } of deliveries) {
+            told.reopen(adapter, delivery);
+            const standing = mayFollowNewer ? 'may_follow' : 'may_not_follow';
+            this.facts.replayed.set(`${delivery.event.seq} at ${adapter}`, standing);
+          }
           this.#lanes.reopened(deliveries);
         },
       },
@@ -85,8 +91,7 @@ export class HubProcess {
       onWritten: witness.see,
       onRequest: (request) => {
         chronicle.must(!this.facts.hasFailed, 'a journal that failed takes nothing more');
-        const isAttempt = request.kind === 'record' && request.record.attempt !== undefined;
-        chronicle.must(!isAttempt || !this.facts.isClosed, 'nothing is recorded of attempts that were let go');
+        if (request.kind === 'record') this.#seeRecord(request.record);
       },
     });
     this.acks = new Acks({ journal: this.journal, lastCursor: this.journal.info.lastCursor });
@@ -155,6 +160,19 @@ export class HubProcess {
     for (const lane of this.#lanes) this.#watch.checkHealth(lane);
     const { time, chronicle, adapters } = this.#options;
     chronicle.must(time.timers <= adapters.length * LANE_TIMERS_MAX, `no timer is left behind, not ${time.timers}`);
+  }
+
+  /** Asked for, not on disk yet. */
+  #seeRecord({ seq, adapter, state, attempt }: DeliveryRecord): void {
+    const { chronicle } = this.#options;
+    const isLetGo = attempt !== undefined && this.facts.isClosed;
+    chronicle.must(!isLetGo, 'nothing is recorded of attempts that were let go');
+    if (state !== 'dead_lettered' || attempt !== undefined) return;
+    chronicle.meet('not sent');
+    const place = `${seq} at ${adapter}`;
+    const isTold = this.facts.replayed.get(place) === 'may_not_follow';
+    chronicle.must(isTold, `event ${place} is not sent because it may not follow a newer one, and for nothing else`);
+    this.facts.replayed.set(place, 'not_sent');
   }
 
   #laneFacts(id: string): HubLaneFacts {

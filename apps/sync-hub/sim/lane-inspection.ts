@@ -26,17 +26,17 @@ export function inspectLane(state: LaneState, facts: LaneFacts, recording: Reado
 /** When all is settled and nothing runs. */
 export function mustBeEmpty({ deliveries, lines, ready, scheduled, attempting, ...state }: LaneState): void {
   const left = { deliveries: deliveries.size, lines: lines.size, ready: ready.size, scheduled: scheduled.size };
-  const { overdue, unrecorded, windowBytes, awaited, discarding, fetches } = state;
+  const { overdue, unrecorded, windowBytes, awaited, outside, fetches } = state;
   const counts = { attempting: attempting.size, overdue, unrecorded, windowBytes, awaitedBytes: awaited.bytes };
   const pages = { pages: fetches.count, repeating: fetches.repeating, left: fetches.left.size };
   const passed = { passedOver: state.passedOver === undefined ? 0 : 1, pass: state.pass === undefined ? 0 : 1 };
-  const all = { ...left, ...counts, ...pages, ...passed, awaited: awaited.deliveries, discarding: discarding.size };
+  const all = { ...left, ...counts, ...pages, ...passed, awaited: awaited.deliveries, outside: outside.size };
   const kept = Object.entries(all).filter(([, size]) => size !== 0);
   must(kept.length === 0, `nothing is kept of what is settled, not ${JSON.stringify(kept)}`);
 }
 
 function isReachable(state: LaneState, { seq, key }: { seq: number; key: string }): boolean {
-  if (state.deliveries.has(seq) || state.discarding.has(seq) || seq > state.fetchedToSeq) return true;
+  if (state.deliveries.has(seq) || state.outside.has(seq) || seq > state.fetchedToSeq) return true;
   if (key !== '' && state.heldKeys.holds({ key, seq })) return true;
   const line = key === '' ? undefined : state.lines.get(key);
   const readToSeq = Math.min(line?.readToSeq ?? 0, (line?.readAgainFromSeq ?? Number.POSITIVE_INFINITY) - 1);

@@ -1,9 +1,11 @@
+import type { ReopenedDelivery } from '../src/core/delivery.ts';
 import type { HeldBy, LaneState } from '../src/core/lane.ts';
 import type { LaneEffect, RecordEffect } from '../src/core/lane-effect.ts';
 import { type LaneFacts, must } from './lane-facts.ts';
 import { inspectLane, mustBeEmpty } from './lane-inspection.ts';
 import { OutcomeWitness } from './outcome-witness.ts';
 import { type DeliveryInJournal, isSettled } from './simulated-journal.ts';
+import type { ReplayStanding } from './simulated-replay.ts';
 
 /** Watches one lane keep its promises, by rules that are written as plainly as can be. Throws at the first breach. */
 export class LaneWitness {
@@ -12,6 +14,7 @@ export class LaneWitness {
   readonly #everAttempted = new Set<number>();
   readonly #recording = new Set<number>();
   readonly #told = new Map<number, HeldBy>();
+  readonly #replayed = new Map<number, ReplayStanding>();
 
   constructor(facts: LaneFacts) {
     this.#facts = facts;
@@ -65,8 +68,10 @@ export class LaneWitness {
   }
 
   /** A dead letter begins a new life. */
-  seeReopened(seq: number): void {
+  seeReopened({ delivery, mayFollowNewer }: Pick<ReopenedDelivery, 'delivery' | 'mayFollowNewer'>): void {
+    const { seq } = delivery.event;
     this.#outcomes.forget(seq);
+    this.#replayed.set(seq, mayFollowNewer ? 'may_follow' : 'may_not_follow');
   }
 
   /** The process died: what it knew is gone, what it did is not. */
@@ -74,6 +79,7 @@ export class LaneWitness {
     this.#recording.clear();
     this.#outcomes.forgetAll();
     this.#told.clear();
+    this.#replayed.clear();
     this.#facts.suspects.clear();
     this.#facts.givenUp.clear();
   }
@@ -136,10 +142,16 @@ export class LaneWitness {
       const running = attempts.values().find((attempt) => attempt.key === key);
       must(running === undefined, `key ${key} has one live attempt`);
       const ofKey = journal.deliveries.filter((other) => other.event.key === key && !untold.has(other.event.seq));
-      const earlier = ofKey.find((other) => !isSettled(other));
+      // What was not sent is settled on disk before anything that comes to its key after it.
+      const earlier = ofKey.find((other) => !isSettled(other) && this.#replayed.get(other.event.seq) !== 'not_sent');
       must(earlier?.event.seq === seq, `event ${seq} of ${key} waits for ${earlier?.event.seq} to be settled on disk`);
       const deadLetter = this.#deadLetterBefore(event)?.event.seq;
       must(deadLetter === undefined, `event ${seq} of ${key} is held by the dead letter ${deadLetter}`);
+      const newer = ofKey.find((other) => other.event.seq > seq && other.state === 'delivered')?.event.seq;
+      must(
+        newer === undefined || this.#replayed.get(seq) !== 'may_not_follow',
+        `event ${seq} of ${key} was replayed and does not follow ${newer}, unless told so`,
+      );
     }
     const due = this.#outcomes.dueAtMs(seq);
     if (due !== undefined && !isAsked) {
@@ -190,10 +202,20 @@ export class LaneWitness {
     must(effect.counts.attempts === before.attempts, `event ${seq} counts no attempt where none was`);
     if (effect.state === 'discarded') {
       must(givenUp.delete(seq), `event ${seq} is discarded because a person gives it up`);
+    } else if (effect.state === 'dead_lettered') {
+      const mayFollow = this.#replayed.get(seq) !== 'may_not_follow' || !this.#isNewerOnItsWay(effect.event);
+      must(!mayFollow, `event ${seq} is not sent because a newer one of its key is on its way, and for nothing else`);
+      this.#replayed.set(seq, 'not_sent');
     } else {
       must(effect.state === 'skipped', 'without an attempt there is nothing to say but skipped');
       must(runtime.accepts !== 'all' && !runtime.accepts.has(type), 'what the adapter takes is not skipped');
     }
+  }
+
+  #isNewerOnItsWay({ seq, key }: { seq: number; key: string }): boolean {
+    const { attempts, journal } = this.#facts;
+    const running = [...attempts.keys(), ...this.#recording].filter((other) => other > seq);
+    return key !== '' && running.some((other) => journal.delivery(other).event.key === key);
   }
 
   #seeKept(seq: number): void {

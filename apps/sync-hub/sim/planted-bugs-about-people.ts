@@ -15,6 +15,24 @@ export const BUGS_ABOUT_PEOPLE: readonly PlantedBug[] = [
     replace: '',
   },
   {
+    name: 'a replayed dead letter follows a newer one of its key that was on its way',
+    file: 'reopen.ts',
+    find: 'if (!mayFollowNewer && isNewerOnItsWay(state, event)) {',
+    replace: 'if (!mayFollowNewer && event.seq < 0) {',
+  },
+  {
+    name: 'a replayed dead letter follows a newer one of its key whose outcome was on the way to the disk',
+    file: 'reopen.ts',
+    find: "return kind === 'attempting' || kind === 'overdue' || kind === 'recording';",
+    replace: "return kind === 'attempting' || kind === 'overdue';",
+  },
+  {
+    name: 'a replay that a person wants sent all the same is not',
+    file: 'reopen.ts',
+    find: 'if (!mayFollowNewer && isNewerOnItsWay(state, event)) {',
+    replace: 'if (isNewerOnItsWay(state, event)) {',
+  },
+  {
     name: 'a replayed dead letter waits behind a later one of its key that failed',
     file: 'line.ts',
     find: 'return Math.min(line.readToSeq, line.readAgainFromSeq ?? seq, next?.event.seq ?? seq) < seq;',
@@ -66,13 +84,13 @@ export const BUGS_ABOUT_PEOPLE: readonly PlantedBug[] = [
     name: 'what comes behind passes a delivery that is given up before that is on disk',
     file: 'fetch.ts',
     find: 'if (deliveries.has(seq)) return true;',
-    replace: 'if (deliveries.has(seq) || fetches.left === undefined || arguments[0].discarding.has(seq)) return true;',
+    replace: 'if (deliveries.has(seq) || fetches.left === undefined || arguments[0].outside.has(seq)) return true;',
   },
   {
     name: 'a delivery is given up by what was known before it was settled',
     file: 'discard.ts',
-    find: 'if (discarding?.lookUpId !== id) return;',
-    replace: 'if (discarding === undefined) return;',
+    find: "if (asked?.kind !== 'looking_up' || asked.lookUpId !== id) return;",
+    replace: "if (asked?.kind !== 'looking_up') return;",
   },
   {
     name: 'one that a person lets through is counted towards the dead letter',

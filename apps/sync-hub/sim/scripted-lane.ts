@@ -83,11 +83,9 @@ export class ScriptedLane {
   }
 
   /** A person replayed a dead letter. */
-  reopen(sketch: Sketch): this {
-    return this.take({
-      kind: 'reopened',
-      delivery: openDelivery({ ...sketch, counts: { cycle: 2, ...sketch.counts } }),
-    });
+  reopen(sketch: Sketch, { mayFollowNewer = false } = {}): this {
+    const delivery = openDelivery({ ...sketch, counts: { cycle: 2, ...sketch.counts } });
+    return this.take({ kind: 'reopened', delivery, mayFollowNewer });
   }
 
   /** A person gives open deliveries up. */

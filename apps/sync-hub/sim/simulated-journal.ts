@@ -1,11 +1,12 @@
-import type { DeliveryRecord, OpenDelivery } from '../src/core/delivery.ts';
+import type { DeliveryRecord, OpenDelivery, ReopenedDelivery } from '../src/core/delivery.ts';
 import type { SyncEvent } from '../src/core/event.ts';
 import type { FetchEffect, LookUpEffect } from '../src/core/lane-effect.ts';
-import type { DiscardResult, ReplayResult } from '../src/journal/dead-letter.ts';
+import type { DiscardResult } from '../src/journal/dead-letter.ts';
 import type { FetchResult } from '../src/journal/journal.ts';
 import { applyRequest } from '../src/journal/memory/apply-request.ts';
 import { type DeliveryOnDisk, MemoryDisk } from '../src/journal/memory/memory-disk.ts';
-import type { JournalRequest } from '../src/journal/request.ts';
+import type { JournalAnswers, JournalRequest } from '../src/journal/request.ts';
+import { replayStep } from './simulated-replay.ts';
 
 const ADAPTER = { id: 'billing', version: '1.0.0' };
 
@@ -14,7 +15,7 @@ export type Told =
   | { readonly kind: 'accepted'; readonly delivery: OpenDelivery }
   | { readonly kind: 'recorded'; readonly seq: number }
   | { readonly kind: 'dead_letter_discarded'; readonly seq: number }
-  | { readonly kind: 'reopened'; readonly delivery: OpenDelivery }
+  | ({ readonly kind: 'reopened' } & Pick<ReopenedDelivery, 'delivery' | 'mayFollowNewer'>)
   | { readonly kind: 'fetched'; readonly effect: FetchEffect; readonly result: FetchResult }
   | { readonly kind: 'looked_up'; readonly effect: LookUpEffect; readonly delivery: OpenDelivery | undefined }
   | { readonly kind: 'nothing' };
@@ -88,11 +89,12 @@ export class SimulatedJournal {
     });
   }
 
-  /** A person sends a dead letter again. */
-  replay(seq: number, atMs: number): void {
-    this.#add({ kind: 'replay', replay: { adapter: ADAPTER.id, seq, atMs } }, (answer) => {
-      const result = answer as ReplayResult;
-      return result.kind === 'reopened' ? { kind: 'reopened', delivery: result.delivery } : { kind: 'nothing' };
+  /** A person sends a dead letter again: a replay job of one step. */
+  replay({ id }: Pick<OpenDelivery['event'], 'id'>, request: { atMs: number; includeStale: boolean }): void {
+    const step = replayStep({ eventIds: [id], adapters: [ADAPTER.id] }, request);
+    this.#add({ kind: 'stepReplay', step }, (answer) => {
+      const [reopened] = (answer as JournalAnswers['stepReplay']).reopened;
+      return reopened === undefined ? { kind: 'nothing' } : { kind: 'reopened', ...reopened };
     });
   }
 
@@ -130,10 +132,10 @@ const ORDER: Readonly<Record<Told['kind'], number>> = {
   accepted: 0,
   recorded: 1,
   dead_letter_discarded: 1,
-  reopened: 2,
-  fetched: 3,
-  looked_up: 3,
-  nothing: 4,
+  reopened: 1,
+  fetched: 2,
+  looked_up: 2,
+  nothing: 3,
 };
 
 export type DeliveryInJournal = DeliveryOnDisk & { readonly event: OpenDelivery['event'] };

@@ -52,7 +52,8 @@ export class SimulatedOperator {
   replay(): void {
     const { facts, dice, wallMs } = this.#options;
     const deadLetter = dice.pick(facts.journal.deadLetters);
-    if (deadLetter !== undefined) facts.journal.replay(deadLetter.event.seq, wallMs());
+    const includeStale = dice.chance(0.5);
+    if (deadLetter !== undefined) facts.journal.replay(deadLetter.event, { atMs: wallMs(), includeStale });
   }
 
   discard(): void {
@@ -72,7 +73,7 @@ export class SimulatedOperator {
     const { facts, dice, wallMs } = this.#options;
     const { journal } = facts;
     for (const { event } of journal.deadLetters) {
-      if (dice.chance(0.7)) journal.replay(event.seq, wallMs());
+      if (dice.chance(0.7)) journal.replay(event, { atMs: wallMs(), includeStale: true });
       else journal.discard(event.seq, wallMs());
     }
   }

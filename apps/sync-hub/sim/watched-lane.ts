@@ -68,7 +68,7 @@ export class WatchedLane {
     for (const effect of effects) if (effect.kind === 'abort') this.#options.onExpired();
   }
 
-  /** As a journal does: events first, then records, then what is open again; whoever reads hears of it later. */
+  /** As a journal does: events first, then what is recorded and open again; whoever reads hears of it later. */
   tell(told: readonly Told[]): void {
     const { nowMs: atMs, untold } = this.#options.facts;
     for (const one of told) if (one.kind === 'reopened') untold.add(one.delivery.event.seq);
@@ -132,8 +132,8 @@ export class WatchedLane {
         break;
       case 'reopened':
         untold.delete(told.delivery.event.seq);
-        this.#witness.seeReopened(told.delivery.event.seq);
-        this.take({ kind: 'reopened', atMs, delivery: told.delivery });
+        this.#witness.seeReopened(told);
+        this.take({ kind: 'reopened', atMs, delivery: told.delivery, mayFollowNewer: told.mayFollowNewer });
         break;
       case 'fetched':
       case 'looked_up':
@@ -159,7 +159,7 @@ export class WatchedLane {
         break;
       case 'record':
         journal.record(deliveryRecord(effect, { adapter: journal.adapter, nowMs: wallMs() }));
-        this.#meet(effect.state);
+        this.#meet(effect.state === 'dead_lettered' && effect.attempt === undefined ? 'not sent' : effect.state);
         break;
       case 'fetch':
         journal.fetch(effect);

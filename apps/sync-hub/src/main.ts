@@ -8,7 +8,7 @@ import { Cursors } from './edges/cursor.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';
 import { Intake } from './edges/intake.ts';
-import { listen } from './edges/listener.ts';
+import { listen, requireFree } from './edges/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from './edges/request-budget.ts';
 import { createRouter } from './edges/router.ts';
 import { EventFeed } from './edges/rpc/event-feed.ts';
@@ -50,6 +50,8 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 async function startHub(config: Config, log: Log): Promise<void> {
+  // Before anything is written: a wrong address leaves no data folder behind.
+  await requireFree(config.listen);
   const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
   const adapters = await findConfigured(config, store, process.env);
 

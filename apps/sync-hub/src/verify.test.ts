@@ -57,7 +57,7 @@ it('names the place where a byte is not as it was written', async () => {
   bytes[place + 6] = 'x'.charCodeAt(0);
   await writeFile(path, bytes);
   const { code, stdout } = await run('--data-dir', folder);
-  expect(stdout).toMatch(/^damaged: .*event 2/m);
+  expect(stdout).toMatch(/^damaged: .*seq 2/m);
   expect(stdout).toContain('restore a backup');
   expect(code).toBe(ExitCode.FAILED);
 });

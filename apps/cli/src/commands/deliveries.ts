@@ -38,7 +38,7 @@ async function listDeliveries(options: ListOptions, { data, notes }: Terminal): 
   });
   if (options.json) for (const delivery of deliveries) data.json(deliveryJson(delivery));
   else if (deliveries.length === 0) data.line('Nothing that is not delivered matches.');
-  else for (const line of deliveryLines(data, deliveries)) data.line(line);
+  else for (const line of deliveryLines(data, deliveries, Date.now())) data.line(line);
   if (isMore) notes.line(`There are more than these ${deliveries.length}: raise --limit, or narrow the filter.`);
 }
 

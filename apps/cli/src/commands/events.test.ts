@@ -139,7 +139,7 @@ describe('hms-sync events show', () => {
       },
     });
     const ended = await runInProcess('events', 'show', 'e-2', '--address', fake.address);
-    expect(ended.exitCode).toBe(ExitCode.failed);
+    expect(ended.exitCode).toBe(ExitCode.usage);
     expect(ended.stderr()).toBe('hms-sync: NOT_FOUND: no event has the id "e-2"\n');
   });
 });

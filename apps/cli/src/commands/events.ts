@@ -3,7 +3,7 @@ import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Attempt, Delivery, GetEventResponse } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { Command } from 'commander';
 import { ackJson, errorJson } from '../ack-json.ts';
-import { detail, stateTone } from '../ack-line.ts';
+import { standingDetail, stateTone } from '../ack-line.ts';
 import { apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { addressOption } from '../hub-address.ts';
@@ -32,7 +32,7 @@ async function showEvent(id: string, options: ShowOptions, { data }: Terminal): 
   try {
     const response = await hub.sync.getEvent({ id });
     if (options.json) data.json(eventJson(response));
-    else for (const line of eventLines(data, response)) data.line(line);
+    else for (const line of eventLines(data, response, Date.now())) data.line(line);
   } catch (error) {
     throw apiFailure(error, options.address);
   } finally {
@@ -40,7 +40,7 @@ async function showEvent(id: string, options: ShowOptions, { data }: Terminal): 
   }
 }
 
-function eventLines(printer: Printer, { event, acceptedTime, deliveries }: GetEventResponse): string[] {
+function eventLines(printer: Printer, { event, acceptedTime, deliveries }: GetEventResponse, nowMs: number): string[] {
   const facts = [
     ['type', event?.type],
     ['key', event?.key],
@@ -56,23 +56,23 @@ function eventLines(printer: Printer, { event, acceptedTime, deliveries }: GetEv
     '',
     ...tableLines(
       ['ADAPTER', 'STATE', 'ATTEMPTS', 'SINCE', 'DETAIL'],
-      deliveries.map((delivery) => deliveryRow(printer, delivery)),
+      deliveries.map((delivery) => deliveryRow(printer, delivery, nowMs)),
     ),
     ...(attempts.length === 0
       ? []
       : ['', ...tableLines(['ADAPTER', 'ATTEMPT', 'BEGAN', 'TOOK', 'OUTCOME', 'ERROR OR RECEIPT'], attempts)]),
-    ...(leftOut === 0 ? [] : [printer.paint('quiet', `${leftOut} older attempts are not shown`)]),
+    ...(leftOut === 0 ? [] : [printer.paint('quiet', `at least ${leftOut} older attempts are not shown`)]),
   ];
 }
 
-function deliveryRow(printer: Printer, { latest, attempts, attemptsLeftOut }: Delivery): string[] {
+function deliveryRow(printer: Printer, { latest, attempts, attemptsLeftOut }: Delivery, nowMs: number): string[] {
   const state = latest?.state ?? DeliveryState.UNSPECIFIED;
   return [
     printable(latest?.adapter ?? ''),
     printer.paint(stateTone(state), enumName(DeliveryState, state)),
     String(attempts.length + attemptsLeftOut),
     timeOfDay(latest?.time),
-    latest === undefined ? '' : detail(latest),
+    latest === undefined ? '' : standingDetail(latest, nowMs),
   ];
 }
 

@@ -27,6 +27,7 @@ const health: MessageInitShape<typeof HealthSchema> = {
       version: '0.1.0',
       runtime: 'inline',
       state: AdapterState.READY,
+      throttledUntilTime: timestampFromMs(nowMs + 28_000),
       waiting: 7n,
       inFlight: 1,
       oldestUnsettledAge: durationFromMs(90_000),
@@ -57,6 +58,7 @@ describe('health in words', () => {
       'billing  0.1.0    READY   7        1          90 s    2             OPEN for 12 s: 5 of 6 attempts failed within 60 s; next probe in 3 s',
       'lab      -        FAILED  0        0          -       0             CLOSED for 60 s',
       '',
+      'billing: throttled: the outside system asked for less; attempts go on in 28 s',
       'billing: last error ECONNREFUSED: nothing listens there',
       'lab: config.baseUrl is missing: set it',
     ]);

@@ -144,7 +144,7 @@ describe('hms-sync job', () => {
   test('an unknown id is an error in words', async () => {
     const { address } = await start();
     const run = await runInProcess('job', 'x', '--address', address);
-    expect(run.exitCode).toBe(ExitCode.failed);
+    expect(run.exitCode).toBe(ExitCode.usage);
     expect(run.stderr()).toBe('hms-sync: NOT_FOUND: no job has the id "x"\n');
   });
 

@@ -11,22 +11,22 @@ describe('a key that there is not', () => {
     ['lisen: x', 'lisen: unknown key; did you mean listen?'],
     ['DATADIR: x', 'DATADIR: unknown key; did you mean dataDir?'],
     ['limits: {eventByte: 1}', 'limits.eventByte: unknown key; did you mean eventBytes?'],
-    ['adapters: [{package: a, confg: {}}]', 'adapters.0.confg: unknown key; did you mean config?'],
+    ['adapters: [{package: a, confg: {}}]', 'adapters[0] (a): confg: unknown key; did you mean config?'],
     [
       'adapters: [{package: a}, {package: b, retry: {maxAttempt: 1}}]',
-      'adapters.1.retry.maxAttempt: unknown key; did you mean maxAttempts?',
+      'adapters[1] (b): retry.maxAttempt: unknown key; did you mean maxAttempts?',
     ],
     [
       'adapters: [{package: a, breaker: {resettimeoutms: 1}}]',
-      'adapters.0.breaker.resettimeoutms: unknown key; did you mean resetTimeoutMs?',
+      'adapters[0] (a): breaker.resettimeoutms: unknown key; did you mean resetTimeoutMs?',
     ],
     [
       'adapters: [{package: a, delivery: {timeout: 1}}]',
-      'adapters.0.delivery.timeout: unknown key; did you mean timeoutMs?',
+      'adapters[0] (a): delivery.timeout: unknown key; did you mean timeoutMs?',
     ],
     [
       'adapters: [{package: a, delivery: {zebra: 1}}]',
-      'adapters.0.delivery.zebra: unknown key; known are concurrency, timeoutMs',
+      'adapters[0] (a): delivery.zebra: unknown key; known are concurrency, timeoutMs',
     ],
     ['__proto__: {listen: x}', '__proto__: unknown key'],
     ['constructor: x', 'constructor: unknown key'],
@@ -48,22 +48,42 @@ describe('a value of the wrong type', () => {
     ['retention: {settledDays: 0}', 'retention.settledDays'],
     ['retention: {settledDays: 1.5}', 'retention.settledDays'],
     ['adapters: {}', 'adapters'],
-    ['adapters: [{}]', 'adapters.0.package'],
-    ['adapters: [{package: ""}]', 'adapters.0.package'],
-    ['adapters: [{package: a, id: Billing}]', 'adapters.0.id'],
-    ['adapters: [{package: a, config: [x]}]', 'adapters.0.config'],
-    ['adapters: [{package: a}, {package: b, delivery: {concurrency: 1.5}}]', 'adapters.1.delivery.concurrency'],
-    ['adapters: [{package: a, delivery: {concurrency: 1025}}]', 'adapters.0.delivery.concurrency'],
-    ['adapters: [{package: a, delivery: {timeoutMs: 600001}}]', 'adapters.0.delivery.timeoutMs'],
+    ['adapters: [{}]', 'adapters[0]: package'],
+    ['adapters: [{package: ""}]', 'adapters[0]: package'],
+    ['adapters: [{package: a, id: Billing}]', 'adapters[0] (Billing): id'],
+    ['adapters: [{package: a, config: [x]}]', 'adapters[0] (a): config'],
+    ['adapters: [{package: a}, {package: b, delivery: {concurrency: 1.5}}]', 'adapters[1] (b): delivery.concurrency'],
+    ['adapters: [{package: a, delivery: {concurrency: 1025}}]', 'adapters[0] (a): delivery.concurrency'],
+    ['adapters: [{package: a, delivery: {timeoutMs: 600001}}]', 'adapters[0] (a): delivery.timeoutMs'],
     [
       'adapters: [{package: a, breaker: {errorThresholdPercentage: 100}}]',
-      'adapters.0.breaker.errorThresholdPercentage',
+      'adapters[0] (a): breaker.errorThresholdPercentage',
     ],
-    ['adapters: [{package: a, retry: {baseMs: .nan}}]', 'adapters.0.retry.baseMs'],
+    ['adapters: [{package: a, retry: {baseMs: .nan}}]', 'adapters[0] (a): retry.baseMs'],
     ['- listen', 'the file'],
     ['hello', 'the file'],
   ])('is named by its path: %s', async (text, path) => {
     expect(await place.complaint(text)).toContain(`${place.file}: ${path}: `);
+  });
+});
+
+describe('a value that is not allowed', () => {
+  it.each([
+    [
+      'adapters: [{package: a}, {package: b, id: billing, retry: {maxAttempts: 0}}]',
+      'adapters[1] (billing): retry.maxAttempts: must be at least 1',
+    ],
+    ['limits: {eventBytes: 3145729}', 'limits.eventBytes: must be at most 3145728'],
+    ['retention: {settledDays: 1.5}', 'retention.settledDays: must be a whole number'],
+    ['retention: {settledDays: many}', 'retention.settledDays: must be a number'],
+    ['dataDir: ""', 'dataDir: must not be empty'],
+    ['logLevel: loud', 'logLevel: must be trace or debug or info or warn or error or fatal or silent'],
+    ['adapters: [{package: a, config: [x]}]', 'adapters[0] (a): config: must be names with values'],
+    ['adapters: x', 'adapters: must be a list'],
+    ['adapters: [7]', 'adapters[0]: must be names with values'],
+    ['adapters: [{package: "\\e[2J"}, {}]', 'adapters[1]: package: is missing; name the npm package of the adapter'],
+  ])('is told in words, with what would do: %s', async (text, complaint) => {
+    expect(await place.complaint(text)).toBe(`${place.file}: ${complaint}`);
   });
 });
 
@@ -109,7 +129,7 @@ describe('a file that is no YAML', () => {
 
   it('is refused when an alias stands for what it lies in', async () => {
     expect(await place.complaint('adapters: [{package: a, config: &all {self: *all}}]')).toContain(
-      'adapters.0.config.self',
+      'adapters[0] (a): config.self',
     );
   });
 

@@ -128,25 +128,25 @@ describe('a remote adapter', () => {
     const text = "adapters: [{id: lab, runtime: remote, remote: {address: 'lab:1', token: '${LAB_TOKEN}'}}]";
     const [lab] = (await place.load(text)).adapters;
     expect(lab?.missing).toEqual([
-      expect.stringContaining('adapters.0.remote.token: the environment variable LAB_TOKEN'),
+      expect.stringContaining('adapters[0] (lab): remote.token: the environment variable LAB_TOKEN'),
     ]);
   });
 
   it.each([
-    ['{runtime: remote, id: lab}', 'adapters.0.remote: is missing'],
-    ["{runtime: remote, remote: {address: 'lab:1'}}", 'adapters.0.id: is missing'],
-    ["{runtime: remote, id: lab, package: a, remote: {address: 'lab:1'}}", 'adapters.0.package: is not for'],
-    ["{package: a, remote: {address: 'lab:1'}}", 'adapters.0.remote: is for runtime: remote alone'],
-    ['{runtime: remote, id: lab, remote: {address: lab}}', 'adapters.0.remote.address: must be host:port'],
+    ['{runtime: remote, id: lab}', 'adapters[0] (lab): remote: is missing'],
+    ["{runtime: remote, remote: {address: 'lab:1'}}", 'adapters[0]: id: is missing'],
+    ["{runtime: remote, id: lab, package: a, remote: {address: 'lab:1'}}", 'adapters[0] (lab): package: is not for'],
+    ["{package: a, remote: {address: 'lab:1'}}", 'adapters[0] (a): remote: is for runtime: remote alone'],
+    ['{runtime: remote, id: lab, remote: {address: lab}}', 'adapters[0] (lab): remote.address: must be host:port'],
     [
       "{runtime: remote, id: lab, remote: {address: 'lab:1', cert: a}}",
-      'adapters.0.remote.cert: and remote.key belong',
+      'adapters[0] (lab): remote.cert: and remote.key belong',
     ],
     [
       "{runtime: remote, id: lab, remote: {address: 'lab:1', ca: a, plaintext: true}}",
-      'adapters.0.remote.plaintext: goes without',
+      'adapters[0] (lab): remote.plaintext: goes without',
     ],
-    ['{package: a, runtime: elsewhere}', 'adapters.0.runtime: '],
+    ['{package: a, runtime: elsewhere}', 'adapters[0] (a): runtime: '],
   ])('that is half told is refused: %s', async (text, message) => {
     await expect(place.load(`adapters: [${text}]`)).rejects.toThrow(message);
   });
@@ -191,7 +191,7 @@ describe('an adapter', () => {
     });
     expect(adapters[0]?.config).toEqual({ token: 'hunter2', other: '' });
     expect(adapters[0]?.missing).toEqual([
-      'adapters.0.config.other: the environment variable OTHER is not set; set it and start the hub again',
+      'adapters[0] (a): config.other: the environment variable OTHER is not set; set it and start the hub again',
     ]);
   });
 });

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-import type { z } from 'zod';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { OnDeadLetter } from '../core/lane.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
 import { splitPackageName } from '../installs/package-name.ts';
+import { adapterPlace } from './adapter-place.ts';
 import { ConfigError } from './config-error.ts';
-import { type ConfigFile, configFile, logLevels, namesAt, type runtimes } from './config-file.ts';
-import { nearestName } from './nearest-name.ts';
+import { type ConfigFile, configFile, logLevels, type runtimes } from './config-file.ts';
+import { issueInWords } from './issue-words.ts';
 import { resolveReferences } from './references.ts';
 
 /** All that an operator can set, checked and frozen. */
@@ -124,7 +124,7 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     settledMs: (settings.retention?.settledDays ?? DEFAULT_SETTLED_DAYS) * DAY_MS,
     adapters: Object.freeze(
       (settings.adapters ?? []).map((adapter, index) =>
-        toAdapterConfig(adapter, { at: `adapters.${index}.`, folder, env }),
+        toAdapterConfig(adapter, { at: `${adapterPlace(index, adapter)}: `, folder, env }),
       ),
     ),
     folder,
@@ -179,20 +179,8 @@ function inWords(code: string): string {
 function check(path: string, content: unknown): ConfigFile {
   const result = configFile.safeParse(content);
   if (result.success) return result.data;
-  throw new ConfigError(result.error.issues.map((issue) => `${path}: ${describe(issue)}`).join('\n'));
-}
-
-function describe(issue: z.core.$ZodIssue): string {
-  const at = issue.path.join('.');
-  if (issue.code !== 'unrecognized_keys') return `${at || 'the file'}: ${issue.message}`;
-  const known = namesAt(issue.path);
-  return issue.keys
-    .map((key) => {
-      const nearest = nearestName(key, known);
-      const name = at === '' ? key : `${at}.${key}`;
-      return `${name}: unknown key${nearest === undefined ? `; known are ${known.join(', ')}` : `; did you mean ${nearest}?`}`;
-    })
-    .join('\n');
+  const wrong = result.error.issues.flatMap((issue) => issueInWords(issue, content).split('\n'));
+  throw new ConfigError(wrong.map((line) => `${path}: ${line}`).join('\n'));
 }
 
 interface AdapterPlace {

@@ -1,10 +1,10 @@
 import { conclude } from './conclude.ts';
-import { finishDiscard } from './discard.ts';
 import { tellFollowersHeld } from './gate.ts';
 import { hold } from './hold.ts';
 import { type AfterRecord, type LaneDelivery, MAX_CONCURRENCY } from './lane.ts';
 import { giveWay, goOn, isDisplaced, isRefused, leave, makeDue, putBack } from './line.ts';
 import type { AttemptEnd } from './outcome.ts';
+import { finishOutside } from './outside.ts';
 import { gaveItsPlace } from './passing.ts';
 import { nextRandom } from './random.ts';
 import { backoffMs } from './retry.ts';
@@ -67,7 +67,7 @@ export function finishRecord(turn: Turn, seq: number): void {
     delivery.state = { ...delivery.state, recorded: true };
   } else if (delivery?.state.kind === 'recording') {
     follow(turn, delivery, delivery.state.next);
-  } else if (!finishDiscard(state, seq)) {
+  } else if (!finishOutside(state, seq)) {
     throw new Error(`a record came back that was not made: seq ${seq}, ${delivery?.state.kind ?? 'not in the window'}`);
   }
   state.unrecorded -= 1;

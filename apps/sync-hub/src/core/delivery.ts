@@ -24,6 +24,8 @@ export interface OpenDelivery extends DeliveryCounts {
 export interface ReopenedDelivery {
   readonly adapter: string;
   readonly delivery: OpenDelivery;
+  /** Whoever replayed it wants it sent also when a newer event of its key was or is being delivered. */
+  readonly mayFollowNewer: boolean;
 }
 
 /** The states in which a delivery is recorded. All but retrying settle it. */
@@ -56,9 +58,9 @@ export interface DeliveryRecord extends DeliveryCounts {
   readonly atMs: number;
   /** For retrying: when the next attempt is due. 0 otherwise. */
   readonly nextAttemptAtMs: number;
-  /** The attempt that led here; absent for skipped and discarded. */
+  /** The attempt that led here; absent when none was made. */
   readonly attempt?: EndedAttempt;
-  /** For discarded: why a person gave it up. Absent otherwise. */
+  /** For discarded: why a person gave it up. For dead_lettered without an attempt: why none was made. Absent otherwise. */
   readonly reason?: string;
 }
 

@@ -1,3 +1,4 @@
+import type { AcceptedEvent } from './event.ts';
 import type { HeldBy, LaneDelivery, LaneState } from './lane.ts';
 import type { Turn } from './turn.ts';
 
@@ -44,6 +45,18 @@ export function deliveryHeldBy(state: LaneState, delivery: LaneDelivery, nowMs: 
   }
   // Behind one that runs it is a matter of moments; behind these it may take long.
   return head?.state.kind === 'scheduled' || head?.state.kind === 'overdue' ? 'key' : undefined;
+}
+
+/** What keeps an open delivery from being attempted, in the window or not; undefined when nothing does. */
+export function eventHeldBy(
+  state: LaneState,
+  event: Pick<AcceptedEvent, 'key' | 'seq'>,
+  nowMs: number,
+): HeldBy | undefined {
+  const delivery = state.deliveries.get(event.seq);
+  if (delivery === undefined) return laneHeldBy(state, nowMs) ?? (state.heldKeys.holds(event) ? 'key' : undefined);
+  // A time of its own says nothing while the lane makes no attempts at all.
+  return delivery.state.kind === 'scheduled' ? laneHeldBy(state, nowMs) : deliveryHeldBy(state, delivery, nowMs);
 }
 
 /** Tells what holds a delivery, unless that was told already. */

@@ -46,9 +46,9 @@ export interface RecordEffect {
   readonly state: RecordedState;
   /** For retrying: how long until the next attempt; undefined when that depends on a person. */
   readonly nextAttemptInMs: number | undefined;
-  /** The attempt that led here; undefined for skipped and discarded. */
+  /** The attempt that led here; undefined when none was made. */
   readonly attempt: { readonly durationMs: number; readonly outcome: Outcome } | undefined;
-  /** For discarded: why a person gave it up. */
+  /** For discarded: why a person gave it up. For dead_lettered without an attempt: why none was made. */
   readonly reason?: string;
 }
 

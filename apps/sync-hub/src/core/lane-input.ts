@@ -20,7 +20,13 @@ export type LaneInput =
   /** What a record effect asked for is on disk. */
   | { readonly kind: 'recorded'; readonly atMs: number; readonly seq: number }
   /** A person replayed a dead letter: it is open again, on disk. */
-  | { readonly kind: 'reopened'; readonly atMs: number; readonly delivery: OpenDelivery }
+  | {
+      readonly kind: 'reopened';
+      readonly atMs: number;
+      readonly delivery: OpenDelivery;
+      /** The person wants it sent also when a newer event of its key was or is being delivered. */
+      readonly mayFollowNewer: boolean;
+    }
   /** A person gave a dead letter up, on disk. */
   | { readonly kind: 'dead_letter_discarded'; readonly atMs: number; readonly seq: number }
   /** A person gives open deliveries up. Each is answered by a record of it, or by `tell_kept`. */

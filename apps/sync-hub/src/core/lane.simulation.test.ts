@@ -14,7 +14,7 @@ const EVERYTHING = [
   ...['reopened', 'dead_letter_discarded', 'discard', 'looked_up', 'kept', 'probe', 'time_passed', 'restart'],
   ...['attempt', 'probe sent', 'backlog page', 'overflow page', 'passed_over page'],
   ...['delivered', 'retryable', 'throttled', 'permanent', 'misconfigured', 'crashed'].map((kind) => `ended ${kind}`),
-  ...['delivered', 'skipped', 'dead_lettered', 'discarded', 'retrying'],
+  ...['delivered', 'skipped', 'dead_lettered', 'discarded', 'retrying', 'not sent'],
   ...['not_ready', 'paused', 'breaker', 'throttled', 'key'].map((reason) => `held by ${reason}`),
 ];
 

@@ -37,7 +37,7 @@ export interface WindowBounds {
 export const DEFAULT_WINDOW: WindowBounds = { deliveries: 8_192, bytes: 32 * 1024 * 1024, deliveriesPerKey: 256 };
 
 /** Where a delivery in the window stands. Only the head of a line is ever in another state than `queued`, but for one
- * that a person gives up, which is recorded wherever it stands. */
+ * that is settled without an attempt, which is recorded wherever it stands. */
 export type DeliveryState =
   /** Behind an earlier delivery of its key, or its adapter's accepted types are not known yet. It does not go before it
    * is due; 0 when it may at once. */
@@ -179,8 +179,8 @@ export interface LaneState {
   readAgainFromSeq: number | undefined;
   readonly fetches: OutstandingFetches;
   readonly heldKeys: HeldKeys;
-  /** What a person gives up and is not in the window. */
-  readonly discarding: Map<number, Discarding>;
+  /** What is being settled and is not in the window. */
+  readonly outside: Map<number, OutsideDelivery>;
   lastLookUpId: number;
 }
 
@@ -194,14 +194,12 @@ export interface OutstandingFetches {
   readonly left: Map<number, number>;
 }
 
-/** A delivery that is only in the journal and is being given up. */
-export interface Discarding {
-  /** How it stands on disk is being looked up. */
-  readonly lookUpId: number;
-  readonly reason: string;
-  /** It was open and its record is on the way to the disk. */
-  isRecorded: boolean;
-}
+/** A delivery that is only in the journal and is being settled without an attempt. */
+export type OutsideDelivery =
+  /** A person gives it up, and how it stands on disk is being looked up. */
+  | { readonly kind: 'looking_up'; readonly lookUpId: number; readonly reason: string }
+  /** It is open, and the record that settles it is on the way to the disk. */
+  | { readonly kind: 'recording' };
 
 export interface NewLane {
   /** Where the generator for jitter begins. */
@@ -247,7 +245,7 @@ export function createLane(rules: LaneRules, { seed, newestSeq, deadLetters = []
     readAgainFromSeq: undefined,
     fetches: { lastId: 0, count: 0, repeating: 0, left: new Map() },
     heldKeys,
-    discarding: new Map(),
+    outside: new Map(),
     lastLookUpId: 0,
   };
 }

@@ -7,6 +7,7 @@ import { Queue } from './queue.ts';
 import { longestDelayMs } from './retry.ts';
 import { drop, hasRoom, isShort, roomOf } from './room.ts';
 import type { Turn } from './turn.ts';
+import { recordUnattempted } from './unattempted.ts';
 
 const AT_ONCE = { kind: 'queued', dueAtMs: 0 } as const;
 
@@ -42,12 +43,12 @@ export function enqueue(turn: Turn, line: Line, { delivery, delayMs }: FetchedDe
   if (event.seq > line.readToSeq) line.readToSeq = event.seq;
   state.deliveries.set(event.seq, entry);
   state.windowBytes += event.data.byteLength;
-  const discarding = state.discarding.size > 0 ? state.discarding.get(event.seq) : undefined;
-  if (discarding !== undefined) {
-    // A person gives it up. Here what comes behind it waits for that to be on disk.
-    state.discarding.delete(event.seq);
-    if (discarding.isRecorded) entry.state = { kind: 'recording', next: { kind: 'settled' } };
-    else giveUp(turn, entry, discarding.reason);
+  const outside = state.outside.size > 0 ? state.outside.get(event.seq) : undefined;
+  if (outside !== undefined) {
+    // It is being settled. Here what comes behind it waits for that to be on disk.
+    state.outside.delete(event.seq);
+    if (outside.kind === 'recording') entry.state = { kind: 'recording', next: { kind: 'settled' } };
+    else giveUp(turn, entry, outside.reason);
   } else if (line.deliveries.size === 1) {
     becomeHead(turn, entry);
   }
@@ -95,11 +96,9 @@ export function becomeHead(turn: Turn, delivery: LaneDelivery): void {
   }
 }
 
-function skip({ state, effects }: Turn, delivery: LaneDelivery): void {
+function skip(turn: Turn, delivery: LaneDelivery): void {
   delivery.state = { kind: 'recording', next: { kind: 'settled' } };
-  state.unrecorded += 1;
-  const none = { nextAttemptInMs: undefined, attempt: undefined };
-  effects.push({ kind: 'record', event: delivery.event, counts: delivery.counts, state: 'skipped', ...none });
+  recordUnattempted(turn, delivery, { state: 'skipped' });
 }
 
 /** True when the adapter is known not to take events of this type. */

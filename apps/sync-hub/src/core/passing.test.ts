@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openDelivery, retryable, ScriptedLane } from '../../sim/scripted-lane.ts';
+import { crashed, openDelivery, retryable, ScriptedLane } from '../../sim/scripted-lane.ts';
 import { DEFAULT_WINDOW } from './lane.ts';
 import type { FetchEffect } from './lane-effect.ts';
 
@@ -113,5 +113,49 @@ describe('a delivery that gave its place', () => {
     expect(lane.begun).toEqual([]);
     expect(lane.later(60_000).begun).toEqual([1]);
     expect(lane.finish(1).begun).toEqual([4]);
+  });
+});
+
+describe('a pass over what gave its place', () => {
+  const key = 'process-7';
+  const permanent = { kind: 'permanent', failure: retryable.failure } as const;
+  const again = (seq: number) => ({ seq, key, delayMs: 60_000, counts: { attempts: 1, spent: 1 } });
+
+  /** 1 of the key gave its place, and the page that brings it back is on its way. 3 runs. */
+  function passing() {
+    const lane = new ScriptedLane({ rules: { window: small }, runtime: { concurrency: 1 } });
+    lane.arrive({ seq: 1, key }, { seq: 2 }, { seq: 3, key: 'late' });
+    lane.finish(1, { ...retryable, retryAfterMs: 60_000 });
+    const [page] = lane.fetched([{ seq: 3, key: 'late' }], { scannedToSeq: 3 }).finish(2).fetches;
+    if (page?.of.kind !== 'passed_over') throw new Error('no pass was begun');
+    return { lane, page };
+  }
+
+  it('also brings what is added to its keys meanwhile, so that a busy key does not wait from pass to pass', () => {
+    const { lane, page } = passing();
+    lane
+      .finish(3)
+      .arrive({ seq: 4, key })
+      .fetched([again(1)], { scannedToSeq: 1, fetch: page });
+    expect(lane.fetches).toMatchObject([{ of: { kind: 'passed_over', upToSeq: 4 }, afterSeq: 1 }]);
+    expect(lane.state.passes).toBe(1);
+  });
+
+  it('is not made longer by what comes behind another that found no place since: that waits for the next', () => {
+    const { lane, page } = passing();
+    lane.finish(3, permanent).arrive({ seq: 4 }).reopen({ seq: 3, key: 'late' });
+    expect(lane.finish(4).arrive({ seq: 5, key: 'late' }).begun).toEqual([]);
+    lane.fetched([again(1)], { scannedToSeq: 1, fetch: page });
+    expect(lane.fetches).toMatchObject([{ of: { kind: 'passed_over', upToSeq: 5 }, afterSeq: 2 }]);
+  });
+});
+
+describe('a suspect', () => {
+  it('keeps its place, for nobody else would know that it goes alone', () => {
+    const lane = new ScriptedLane({ rules: { window: small } }).arrive({ seq: 1 }, { seq: 2 }, { seq: 3 });
+    const both = { ...crashed, suspects: 2 };
+    lane.end(1, both).end(2, both).recorded(1).recorded(2);
+    expect([...lane.state.deliveries.keys()]).toEqual([1, 2]);
+    expect(lane.later(60_000).begun).toHaveLength(1);
   });
 });

@@ -51,7 +51,7 @@ function take(turn: Turn, input: LaneInput): void {
       finishRecord(turn, input.seq);
       break;
     case 'reopened':
-      takeReopened(turn, input.delivery);
+      takeReopened(turn, input);
       break;
     case 'dead_letter_discarded':
       discardDeadLetter(turn, input.seq);

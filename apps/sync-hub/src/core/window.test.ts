@@ -174,6 +174,21 @@ describe('the overflow of a key', () => {
     expect(lane.fetches).toMatchObject([{ of: { kind: 'overflow', key, upToSeq: 9 }, afterSeq: 1 }]);
   });
 
+  it('is read again from what was opened again while a page was on its way that came to no use', () => {
+    const window = { deliveries: 4, bytes: 1_000, deliveriesPerKey: 2 };
+    const lane = new ScriptedLane({ rules: { window } });
+    lane.arrive(...[1, 2, 3].map((seq) => ({ seq, key })), { seq: 4 }, { seq: 5 });
+    lane.finish(1, { kind: 'permanent', failure: { code: 'X', message: 'x' } });
+    const [page] = lane.fetches;
+    expect(page).toMatchObject({ of: { kind: 'overflow', key, upToSeq: 3 }, afterSeq: 2 });
+    // 2 runs, and 1 goes behind it; then 2 runs out of time, and others want the room that 3 would take.
+    lane.reopen({ seq: 1, key }, { mayFollowNewer: true }).later(10_000).recorded(2);
+    lane.fetched([{ seq: 3, key }], { scannedToSeq: 3, fetch: page });
+    expect([...lane.state.deliveries.keys()]).toEqual([2, 4, 5]);
+    expect(lane.end(2).fetches).toMatchObject([{ of: { kind: 'overflow', key, upToSeq: 3 }, afterSeq: 0 }]);
+    expect(lane.fetched([{ seq: 1, key }], { scannedToSeq: 1 }).begun).toEqual([1]);
+  });
+
   it('goes on with one at a time when others have filled the window', () => {
     const window = { deliveries: 2, bytes: 100, deliveriesPerKey: 1 };
     const lane = new ScriptedLane({ rules: { window } });

@@ -1,6 +1,6 @@
 import type { Server as Http1Server, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Http2Session } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer as createPort, type Socket } from 'node:net';
 import { createServer } from '@httptoolkit/httpolyglot';
 import { ResponseBudget } from './response-budget.ts';
 
@@ -30,6 +30,21 @@ const SESSION_MEMORY_MAX_MB = 128;
 /** Resets of one connection: a burst, then so many a second (CVE-2023-44487). */
 const RESET_BURST = 1_000;
 const RESETS_PER_SECOND = 100;
+
+/**
+ * Whether the address can be listened on, for a hub that writes nothing when it cannot. Somebody may still take it
+ * before the hub does.
+ *
+ * @throws {ListenError} saying what to do
+ */
+export async function requireFree(address: { host: string; port: number }): Promise<void> {
+  const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
+  const port = createPort();
+  port.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, address)));
+  port.listen(address.port, address.host, resolve);
+  await listening;
+  await new Promise((done) => port.close(done));
+}
 
 /**
  * Listens, and hands each request to the handler. Whatever a client sends ends at most its own connection.

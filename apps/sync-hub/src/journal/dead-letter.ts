@@ -1,21 +1,4 @@
-import type {
-  DeliveryCounts,
-  DeliveryRecord,
-  DeliveryState,
-  OpenDelivery,
-  RecordedDelivery,
-} from '../core/delivery.ts';
-
-export interface ReplayRequest {
-  readonly adapter: string;
-  readonly seq: number;
-  /** By the hub's clock. */
-  readonly atMs: number;
-}
-
-export type ReplayResult =
-  /** A new cycle began: it waits again, with nothing spent. The observer was told. */
-  { readonly kind: 'reopened'; readonly delivery: OpenDelivery } | NotDeadLetter;
+import type { DeliveryCounts, DeliveryRecord, DeliveryState, RecordedDelivery } from '../core/delivery.ts';
 
 export interface DiscardRequest {
   readonly adapter: string;
@@ -28,9 +11,7 @@ export interface DiscardRequest {
 
 export type DiscardResult =
   /** It is given up for good. The observer was told of the record. */
-  { readonly kind: 'discarded'; readonly record: RecordedDelivery } | NotDeadLetter;
-
-export type NotDeadLetter =
+  | { readonly kind: 'discarded'; readonly record: RecordedDelivery }
   /** It is none, or none any more. Nothing was changed. */
   | { readonly kind: 'not_dead_letter'; readonly state: DeliveryState }
   /** There never was such a delivery, or it was deleted after its time. */

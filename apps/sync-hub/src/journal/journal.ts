@@ -8,7 +8,7 @@ import type {
 } from '../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
 import type { DeadLetterOfKey } from '../core/held-keys.ts';
-import type { DiscardRequest, DiscardResult, ReplayRequest, ReplayResult } from './dead-letter.ts';
+import type { DiscardRequest, DiscardResult } from './dead-letter.ts';
 import type { DeliveryFilter } from './delivery-filter.ts';
 import type { DeliveryPage, ListDeliveriesRequest } from './delivery-page.ts';
 import type { ReplayJob } from './replay-job.ts';
@@ -23,7 +23,8 @@ import type { PruneRequest, PruneResult } from './retention.ts';
  * - Requests take effect in the order in which they were made, and each is all or nothing.
  * - A promise resolves, and an observer is called, only after the change is on disk (fsync returned).
  * - Observers are called in commit order, synchronously one after the other, before the promises of the same commit;
- *   within a commit the events first, then the records, then what was reopened.
+ *   within a commit the events first, then what was recorded and reopened, in the order of the requests: whoever hears
+ *   that a delivery is open again has heard of all that was true when that was decided, and of nothing later.
  * - An error while writing is fatal: `onFatal` is called once, every open and later promise rejects with
  *   {@link JournalError} FAILED, and nothing is retried. So is damage that is found while reading: UNREADABLE. Only a full disk is not: it refuses new events (`full`).
  * - What is recorded or saved without a promise once it failed or was closed is dropped: a delivery is then attempted
@@ -44,7 +45,10 @@ export interface Journal {
   /** Deliveries of one adapter that are not settled, in the order of acceptance. */
   fetchOpen(request: FetchRequest): Promise<FetchResult>;
 
-  /** One event by its id with its deliveries in alphabetical order of the adapters; undefined when unknown. */
+  /**
+   * One event by its id with its deliveries in alphabetical order of the adapters; undefined when unknown. Of what is
+   * recorded of them it has the newest, at most {@link READ_RECORDS_MAX}: what it costs does not grow with an outage.
+   */
   readEvent(id: string): Promise<StoredEvent | undefined>;
 
   /** Records from a place on, in the order of their cursors. */
@@ -68,9 +72,6 @@ export interface Journal {
    */
   countDeliveriesOf(filter: DeliveryFilter): Promise<number>;
 
-  /** Begins a new cycle of a dead letter. */
-  replay(request: ReplayRequest): Promise<ReplayResult>;
-
   /**
    * Goes on with a replay job: looks at some of its dead letters, begins a new cycle of those that it sends, and keeps
    * how far it is, all in one transaction. So a crash neither sends one twice nor leaves one out.
@@ -79,12 +80,6 @@ export interface Journal {
 
   /** Gives a dead letter up, for good. */
   discard(request: DiscardRequest): Promise<DiscardResult>;
-
-  /**
-   * The newest event of a key that the adapter delivered since the key got its first dead letter there; 0 when there
-   * is none. A dead letter of the key with a lower seq is stale: replayed, it would follow a newer one. Asks one index.
-   */
-  newestDeliveredSeq(adapter: string, key: string): Promise<number>;
 
   /**
    * The dead letters of an adapter whose events have a key, oldest first: what holds its keys under
@@ -132,7 +127,7 @@ export interface JournalInfo {
 export interface JournalObserver {
   /** New events, in the order of acceptance. Duplicates are not told. */
   accepted(events: readonly AcceptedEvent[]): void;
-  /** New records, in the order of their cursors. */
+  /** New records, in the order of their cursors; those of one commit may come in parts. */
   recorded(records: readonly RecordedDelivery[]): void;
   /** Dead letters that are open again, in the order of the requests. */
   reopened(deliveries: readonly ReopenedDelivery[]): void;
@@ -179,7 +174,18 @@ export interface FetchResult {
   readonly scannedToSeq: number;
 }
 
-/** An event with everything that is known of it. */
+/**
+ * Records that are read with an event, an equal share for each of its deliveries: a few milliseconds of the journal's
+ * time. Most deliveries have one; one that was attempted through weeks of an outage may have a hundred thousand.
+ */
+export const READ_RECORDS_MAX = 256;
+
+/** How many records are read of each delivery of an event with so many: its share of {@link READ_RECORDS_MAX}. */
+export function readRecordsShare(deliveries: number): number {
+  return Math.max(1, Math.floor(READ_RECORDS_MAX / deliveries));
+}
+
+/** An event with what is known of it. */
 export interface StoredEvent {
   readonly event: AcceptedEvent;
   readonly deliveries: readonly StoredDelivery[];
@@ -189,8 +195,10 @@ export interface StoredDelivery extends DeliveryCounts {
   readonly adapter: string;
   /** `waiting` until something is recorded. */
   readonly state: DeliveryState;
-  /** Its records of all cycles, oldest first. */
+  /** The newest of its records of all cycles, oldest first: at most {@link readRecordsShare} of them. */
   readonly records: readonly RecordedDelivery[];
+  /** True when it has older records, which are left out. How many they are is not counted. */
+  readonly hasOlderRecords: boolean;
 }
 
 export interface ReadRecordsRequest {

@@ -13,10 +13,14 @@ type PendingRequest =
   | ({ readonly kind: 'accept'; readonly accept: AcceptRequest } & Settle<AcceptResult>)
   | { readonly kind: 'record'; readonly record: DeliveryRecord }
   | { readonly kind: 'saveBreaker' }
-  | ({ readonly kind: 'replay'; readonly adapter: string } & Settle<JournalAnswers['replay']>)
   | ({ readonly kind: 'stepReplay' } & Settle<ReplayStepResult>)
   | ({ readonly kind: 'discard' } & Settle<JournalAnswers['discard']>)
   | ({ readonly kind: 'other' } & Settle<JournalAnswers[AnsweredKind]>);
+
+/** What one commit made true of deliveries. */
+type Change =
+  | { readonly kind: 'recorded'; readonly records: RecordedDelivery[] }
+  | { readonly kind: 'reopened'; readonly deliveries: readonly ReopenedDelivery[] };
 
 export interface PendingRequestsOptions {
   readonly observer: JournalObserver;
@@ -56,8 +60,7 @@ export class PendingRequests {
     if (this.#failure !== undefined) return;
     const requests = this.#queue.splice(0, answers.length);
     const accepted: AcceptedEvent[] = [];
-    const recorded: RecordedDelivery[] = [];
-    const reopened: ReopenedDelivery[] = [];
+    const changes: Change[] = [];
     requests.forEach((request, index) => {
       // The backend answers in order, so the answer's type follows from the request's kind.
       const answer = answers[index];
@@ -70,19 +73,13 @@ export class PendingRequests {
         }
         case 'record':
           this.#lastCursor = answer as JournalAnswers['record'];
-          recorded.push({ ...request.record, cursor: this.#lastCursor });
+          addRecord(changes, { ...request.record, cursor: this.#lastCursor });
           break;
         case 'saveBreaker':
           break;
-        case 'replay': {
-          const result = answer as JournalAnswers['replay'];
-          if (result.kind === 'reopened') reopened.push({ adapter: request.adapter, delivery: result.delivery });
-          request.resolve(result);
-          break;
-        }
         case 'stepReplay': {
-          const { reopened: sent, ...result } = answer as JournalAnswers['stepReplay'];
-          reopened.push(...sent);
+          const { reopened, ...result } = answer as JournalAnswers['stepReplay'];
+          if (reopened.length > 0) changes.push({ kind: 'reopened', deliveries: reopened });
           request.resolve(result);
           break;
         }
@@ -90,7 +87,7 @@ export class PendingRequests {
           const result = answer as JournalAnswers['discard'];
           if (result.kind === 'discarded') {
             this.#lastCursor = result.record.cursor;
-            recorded.push(result.record);
+            addRecord(changes, result.record);
           }
           request.resolve(result);
           break;
@@ -102,10 +99,13 @@ export class PendingRequests {
           request satisfies never;
       }
     });
-    // Still ahead of the promises: whoever awaits one runs after this function. Events first: nobody can know, and so record anything about, an event of this very commit. What was reopened last: it was a dead letter before.
+    // Still ahead of the promises: whoever awaits one runs after this function. Events first: nobody can know, and so
+    // record anything about, an event of this very commit.
     if (accepted.length > 0) this.#observer.accepted(accepted);
-    if (recorded.length > 0) this.#observer.recorded(recorded);
-    if (reopened.length > 0) this.#observer.reopened(reopened);
+    for (const change of changes) {
+      if (change.kind === 'recorded') this.#observer.recorded(change.records);
+      else this.#observer.reopened(change.deliveries);
+    }
   }
 
   /** Writing failed: whether the open requests took effect is unknown. Told once. */
@@ -130,6 +130,13 @@ export class PendingRequests {
     if (typeof answer === 'string') return { kind: answer };
     return { kind: 'duplicate', event: answer.event, lastCursor: answer.lastCursor };
   }
+}
+
+/** Those that follow each other are told at once. */
+function addRecord(changes: Change[], record: RecordedDelivery): void {
+  const last = changes.at(-1);
+  if (last?.kind === 'recorded') last.records.push(record);
+  else changes.push({ kind: 'recorded', records: [record] });
 }
 
 /** The event as it stands in the journal: what the publisher said and what accepting it added. */

@@ -1,6 +1,6 @@
 import type { DeliveryRecord } from '../core/delivery.ts';
 import type { DeadLetterOfKey } from '../core/held-keys.ts';
-import type { DiscardRequest, DiscardResult, ReplayRequest, ReplayResult } from './dead-letter.ts';
+import type { DiscardRequest, DiscardResult } from './dead-letter.ts';
 import type { DeliveryFilter } from './delivery-filter.ts';
 import type { DeliveryPage, DeliveryPosition, ListDeliveriesRequest } from './delivery-page.ts';
 import {
@@ -114,15 +114,6 @@ export class QueuedJournal implements Journal {
     return total;
   }
 
-  replay(replay: ReplayRequest): Promise<ReplayResult> {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) return Promise.reject(refusal);
-    return new Promise((resolve, reject) => {
-      this.#pending.add({ kind: 'replay', adapter: replay.adapter, resolve, reject });
-      this.#backend.submit({ kind: 'replay', replay });
-    });
-  }
-
   stepReplay(step: ReplayStepRequest): Promise<ReplayStepResult> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
@@ -139,10 +130,6 @@ export class QueuedJournal implements Journal {
       this.#pending.add({ kind: 'discard', resolve, reject });
       this.#backend.submit({ kind: 'discard', discard });
     });
-  }
-
-  newestDeliveredSeq(adapter: string, key: string): Promise<number> {
-    return this.#ask({ kind: 'newestDeliveredSeq', adapter, key });
   }
 
   readDeadLetterKeys(adapter: string): Promise<readonly DeadLetterOfKey[]> {

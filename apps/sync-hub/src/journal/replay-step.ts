@@ -1,4 +1,4 @@
-import type { DeliveryCounts } from '../core/delivery.ts';
+import type { DeliveryCounts, OpenDelivery, ReopenedDelivery } from '../core/delivery.ts';
 import type { DeliveryPosition } from './delivery-page.ts';
 import type { ReplayJob } from './replay-job.ts';
 
@@ -20,8 +20,14 @@ export interface ReplayStepResult {
   readonly job: ReplayJob;
 }
 
+/** A step as the disk's side took it. */
+export interface TakenReplayStep extends ReplayStepResult {
+  /** What it sends again, in its order; nothing when it only counted. */
+  readonly reopened: readonly ReopenedDelivery[];
+}
+
 /** A dead letter on the way of a job. */
-export interface DeadLetter extends DeliveryPosition, Pick<DeliveryCounts, 'cycle'> {
+export interface DeadLetter extends DeliveryPosition, Pick<DeliveryCounts, 'cycle' | 'attempts'> {
   readonly key: string;
   /** The place of the record that made it one. */
   readonly cursor: number;
@@ -33,9 +39,13 @@ export interface DeadLetter extends DeliveryPosition, Pick<DeliveryCounts, 'cycl
 export interface ReplayGround {
   /** At least those that the job means, after its position, in the order of {@link compareOldestFirst}. */
   readonly deadLetters: Iterable<DeadLetter>;
+  /**
+   * The newest event of a key that the adapter delivered since the key got its first dead letter there; 0 when there
+   * is none. A dead letter of the key with a lower seq is stale: sent again, it would follow a newer one.
+   */
   newestDeliveredSeq(adapter: string, key: string): number;
-  /** Begins a new cycle; the size of the payload. */
-  send(deadLetter: DeadLetter): number;
+  /** Begins a new cycle: it waits again, with nothing spent. */
+  reopen(deadLetter: DeadLetter, atMs: number): OpenDelivery;
 }
 
 /** A step looks at so many dead letters at most, about 10 ms: commits wait no longer for a filter that matches few. */
@@ -45,13 +55,14 @@ const LOOKED_MAX = 2_048;
  * One step of a job. The oldest first: events of one key are sent in the order in which they were accepted, and what
  * the job itself delivers never makes a later one of its dead letters stale.
  */
-export function takeReplayStep(request: ReplayStepRequest, ground: ReplayGround): ReplayJob {
-  const { bounds } = request;
+export function takeReplayStep({ bounds, atMs, ...request }: ReplayStepRequest, ground: ReplayGround): TakenReplayStep {
   let { job } = request;
-  let [looked, sent, sentBytes] = [0, 0, 0];
+  const reopened: ReopenedDelivery[] = [];
+  let [looked, sentBytes] = [0, 0];
   for (const deadLetter of ground.deadLetters) {
     // Something is left, so the job is not done.
-    if (looked === LOOKED_MAX || sent === bounds?.limit || (bounds && sentBytes >= bounds.limitBytes)) return job;
+    const isFull = bounds !== undefined && (reopened.length === bounds.limit || sentBytes >= bounds.limitBytes);
+    if (looked === LOOKED_MAX || isFull) return { job, reopened };
     looked++;
     job = { ...job, position: { seq: deadLetter.seq, adapter: deadLetter.adapter } };
     switch (verdictOn(job, deadLetter, ground)) {
@@ -65,23 +76,25 @@ export function takeReplayStep(request: ReplayStepRequest, ground: ReplayGround)
         break;
       case 'sent':
         if (bounds !== undefined) {
-          sentBytes += ground.send(deadLetter);
-          sent++;
+          const delivery = ground.reopen(deadLetter, atMs);
+          reopened.push({ adapter: deadLetter.adapter, delivery, mayFollowNewer: job.includeStale });
+          sentBytes += delivery.event.data.byteLength;
         }
         job = { ...job, sent: job.sent + 1 };
         break;
     }
   }
-  return { ...job, state: 'done' };
+  return { job: { ...job, state: 'done' }, reopened };
 }
 
 function verdictOn(
   { upToCursor, includeStale, includeReplayed }: ReplayJob,
-  { adapter, key, seq, cycle, cursor, isMeant }: DeadLetter,
+  { adapter, key, seq, cycle, attempts, cursor, isMeant }: DeadLetter,
   { newestDeliveredSeq }: ReplayGround,
 ): 'passed_over' | 'stale' | 'replayed' | 'sent' {
   if (!isMeant || cursor > upToCursor) return 'passed_over';
   if (!includeStale && newestDeliveredSeq(adapter, key) > seq) return 'stale';
-  if (!includeReplayed && cycle > 1) return 'replayed';
+  // Without an attempt it was not sent: a newer event of its key was on its way.
+  if (!includeReplayed && cycle > 1 && attempts > 0) return 'replayed';
   return 'sent';
 }

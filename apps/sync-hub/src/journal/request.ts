@@ -1,7 +1,7 @@
-import type { DeliveryRecord, ReopenedDelivery } from '../core/delivery.ts';
+import type { DeliveryRecord } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
 import type { DeadLetterOfKey } from '../core/held-keys.ts';
-import type { DiscardRequest, DiscardResult, ReplayRequest, ReplayResult } from './dead-letter.ts';
+import type { DiscardRequest, DiscardResult } from './dead-letter.ts';
 import type { DeliveryFilter } from './delivery-filter.ts';
 import type { DeliveryCount, DeliveryPage, DeliveryPosition, ListDeliveriesRequest } from './delivery-page.ts';
 import type {
@@ -17,7 +17,7 @@ import type {
   StoredLane,
 } from './journal.ts';
 import type { ReplayJob } from './replay-job.ts';
-import type { ReplayStepRequest, ReplayStepResult } from './replay-step.ts';
+import type { ReplayStepRequest, TakenReplayStep } from './replay-step.ts';
 import type { PruneRequest, PruneResult } from './retention.ts';
 
 /** One call of the port as data: queued, sent to the disk's side, and answered in the same order. */
@@ -27,7 +27,6 @@ export type WriteRequest =
   | { readonly kind: 'accept'; readonly accept: AcceptRequest }
   | { readonly kind: 'record'; readonly record: DeliveryRecord }
   | { readonly kind: 'saveBreaker'; readonly breaker: StoredBreaker }
-  | { readonly kind: 'replay'; readonly replay: ReplayRequest }
   | { readonly kind: 'stepReplay'; readonly step: ReplayStepRequest }
   | { readonly kind: 'discard'; readonly discard: DiscardRequest }
   | { readonly kind: 'saveJob'; readonly job: ReplayJob }
@@ -42,7 +41,6 @@ export type ReadRequest =
   | { readonly kind: 'countDeliveries' }
   | { readonly kind: 'listDeliveries'; readonly list: ListDeliveriesRequest }
   | { readonly kind: 'countSome'; readonly filter: DeliveryFilter; readonly after: DeliveryPosition | undefined }
-  | { readonly kind: 'newestDeliveredSeq'; readonly adapter: string; readonly key: string }
   | { readonly kind: 'readDeadLetterKeys'; readonly adapter: string }
   | { readonly kind: 'readJobs' }
   | { readonly kind: 'readLanes' }
@@ -55,8 +53,7 @@ export interface JournalAnswers {
   /** The cursor. */
   readonly record: number;
   readonly saveBreaker: undefined;
-  readonly replay: ReplayResult;
-  readonly stepReplay: ReplayStepResult & { readonly reopened: readonly ReopenedDelivery[] };
+  readonly stepReplay: TakenReplayStep;
   readonly discard: DiscardResult;
   readonly saveJob: undefined;
   readonly saveLanePause: undefined;
@@ -68,7 +65,6 @@ export interface JournalAnswers {
   readonly countDeliveries: readonly DeliveryTotals[];
   readonly listDeliveries: DeliveryPage;
   readonly countSome: DeliveryCount;
-  readonly newestDeliveredSeq: number;
   readonly readDeadLetterKeys: readonly DeadLetterOfKey[];
   readonly readJobs: readonly ReplayJob[];
   readonly readLanes: readonly StoredLane[];

@@ -9,11 +9,17 @@ export interface PruneRequest {
   readonly afterSeq?: number;
   /** Looks at so many events at most, and so deletes no more: 256 take about 10 ms. */
   readonly maxEvents: number;
+  /**
+   * Deletes about so many records at most: 2,048 take about 10 ms. An event with more of them keeps its newest record,
+   * and so its state, until a later step deletes it as a whole; what its deliveries did before is gone earlier.
+   */
+  readonly maxRecords: number;
 }
 
 export interface PruneResult {
   /** Deleted, with all of their deliveries and records. The newest event and the newest record are always kept. */
   readonly events: number;
+  /** Deleted, those of events that a later step deletes among them. */
   readonly records: number;
   /** Where the next step goes on; undefined when the round is over. */
   readonly next: number | undefined;

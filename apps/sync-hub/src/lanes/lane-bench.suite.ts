@@ -36,7 +36,7 @@ export class LaneBench {
           for (const record of records) this.lane.recorded(record);
         },
         reopened: (deliveries) => {
-          for (const { delivery } of deliveries) this.lane.reopened(delivery);
+          for (const delivery of deliveries) this.lane.reopened(delivery);
         },
       },
       onFatal: (error) => {

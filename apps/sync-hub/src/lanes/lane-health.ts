@@ -1,6 +1,7 @@
 import type { LaneState } from '../core/lane.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import type { BreakerReport } from './breaker.ts';
+import type { Clock } from './clock.ts';
 import type { TrialHealth } from './trial.ts';
 
 /** How a lane stands, for operators. */
@@ -18,6 +19,8 @@ export interface LaneHealth {
   /** Undefined when nothing waits. */
   readonly oldestUnsettledAgeMs: number | undefined;
   readonly deadLetters: number;
+  /** Until when the outside system asked for no more, by the hub's clock; undefined when it did not. */
+  readonly throttledUntilMs: number | undefined;
 }
 
 /** Whether the lane works, and if not why. `start`: undefined while the adapter is being started. */
@@ -35,7 +38,9 @@ export function laneStanding(
       return { state: 'paused', reason: pause.reason };
     case 'misconfigured': {
       const { code, message } = pause.failure;
-      return { state: 'paused', reason: `${code}: ${message}; mend the adapter's configuration and then resume it` };
+      const advice =
+        'mend what is wrong, then resume it; after a change of hms-sync.yaml or of a secret restart the hub';
+      return { state: 'paused', reason: `${code}: ${message}; ${advice}` };
     }
     default:
       return pause satisfies never;
@@ -52,4 +57,10 @@ export function oldestUnsettledAgeMs({ deliveries, passedOver, pass }: LaneState
     ),
   );
   return Number.isFinite(oldestMs) ? Math.max(0, nowMs - oldestMs) : undefined;
+}
+
+/** The time is kept by the monotonic clock, so that a jump of the other neither ends nor stretches the wait. */
+export function throttledUntilMs(state: LaneState, clock: Pick<Clock, 'wallMs' | 'monotonicMs'>): number | undefined {
+  const inMs = state.throttledUntilMs - clock.monotonicMs();
+  return inMs > 0 ? clock.wallMs() + inMs : undefined;
 }

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { OpenDelivery } from '../core/delivery.ts';
 import { DEFAULT_WINDOW } from '../core/lane.ts';
+import type { Outcome } from '../core/outcome.ts';
 import { MemoryDisk } from '../journal/memory/memory-disk.ts';
+import { replayAll, sampleJob } from '../journal/suite/samples.suite.ts';
 import { failure, LaneBench, retryable, until } from './lane-bench.suite.ts';
 
 const permanent = { kind: 'permanent', failure } as const;
@@ -119,12 +121,31 @@ describe('a dead letter', () => {
     expect(bench.lane.health()).toMatchObject({ waiting: 0, deadLetters: 1 });
     bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
     bench.lane.pause(paused);
-    await bench.journal.replay({ adapter: 'billing', seq: 1, atMs: 0 });
+    await replayAll(bench.journal, { eventIds: ['a'] });
     expect(bench.lane.health()).toMatchObject({ waiting: 1, deadLetters: 0 });
     bench.lane.resume();
     await until(() => bench.records.length === 2);
     expect(bench.runtime.attempts[1]).toMatchObject({ number: 1, redelivered: true });
     expect(bench.lane.health()).toMatchObject({ waiting: 0, deadLetters: 0 });
+  });
+
+  it('is one again when a newer event of its key is on its way, and health counts it where it is', async () => {
+    const bench = new LaneBench();
+    const newer = Promise.withResolvers<Outcome>();
+    bench.runtime.answer = async ({ event }) => (event.id === 'a/k' ? permanent : newer.promise);
+    await bench.lane.start();
+    await bench.accept('a/k', 'b/k');
+    await until(() => bench.runtime.ids.includes('b/k'));
+    const job = sampleJob({ filter: { eventIds: ['a/k'] } });
+    await bench.journal.stepReplay({ job, atMs: 0, bounds: { limit: 1, limitBytes: 1 } });
+    expect(bench.lane.health()).toMatchObject({ waiting: 2, deadLetters: 0 });
+    await until(() => bench.records.length === 2);
+    expect(bench.lane.health()).toMatchObject({ waiting: 1, deadLetters: 1 });
+    expect(bench.records[1]).toMatchObject({ eventId: 'a/k', state: 'dead_lettered', cycle: 2, adapterVersion: '' });
+    newer.resolve({ kind: 'delivered', receipt: '' });
+    await until(() => bench.records.length === 3);
+    expect(bench.lane.health()).toMatchObject({ waiting: 0, deadLetters: 1 });
+    expect(bench.runtime.ids).toEqual(['a/k', 'b/k']);
   });
 
   it('holds its key over a restart until it is discarded, where the operator wants that', async () => {

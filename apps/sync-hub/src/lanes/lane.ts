@@ -1,10 +1,10 @@
-import type { OpenDelivery, RecordedDelivery } from '../core/delivery.ts';
-import { isRecording } from '../core/discard.ts';
+import type { OpenDelivery, RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
-import { deliveryHeldBy, laneHeldBy } from '../core/gate.ts';
+import { eventHeldBy } from '../core/gate.ts';
 import { createLane, type HeldBy, type LaneState, type PauseCause } from '../core/lane.ts';
 import type { FetchEffect, LaneEffect, LookUpEffect } from '../core/lane-effect.ts';
 import type { LaneInput } from '../core/lane-input.ts';
+import { isRecording } from '../core/outside.ts';
 import { nextProbe } from '../core/probe.ts';
 import { nextWakeMs, step } from '../core/step.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
@@ -13,7 +13,7 @@ import { AdapterVersions } from './adapter-versions.ts';
 import { Alarm } from './alarm.ts';
 import { Breaker } from './breaker.ts';
 import { idempotencyKey } from './idempotency-key.ts';
-import { type LaneHealth, laneStanding, oldestUnsettledAgeMs } from './lane-health.ts';
+import { type LaneHealth, laneStanding, oldestUnsettledAgeMs, throttledUntilMs } from './lane-health.ts';
 import { LaneJournal } from './lane-journal.ts';
 import type { LaneOptions } from './lane-options.ts';
 import { LiveAttempts } from './live-attempts.ts';
@@ -126,10 +126,10 @@ export class Lane {
   }
 
   /** A dead letter of this adapter was opened again: a new cycle of it begins. */
-  reopened(delivery: OpenDelivery): void {
+  reopened({ delivery, mayFollowNewer }: ReopenedDelivery): void {
     this.#unsettled += 1;
     this.#deadLetters -= 1;
-    this.#take({ kind: 'reopened', atMs: this.#nowMs(), delivery });
+    this.#take({ kind: 'reopened', atMs: this.#nowMs(), delivery, mayFollowNewer });
   }
 
   /**
@@ -177,10 +177,7 @@ export class Lane {
 
   /** What keeps the delivery of an event that is not settled from being attempted; undefined when nothing does. */
   heldBy(event: { readonly seq: number; readonly key: string }): HeldBy | undefined {
-    const delivery = this.#state.deliveries.get(event.seq);
-    const nowMs = this.#nowMs();
-    if (delivery !== undefined) return deliveryHeldBy(this.#state, delivery, nowMs);
-    return laneHeldBy(this.#state, nowMs) ?? (this.#state.heldKeys.holds(event) ? 'key' : undefined);
+    return eventHeldBy(this.#state, event, this.#nowMs());
   }
 
   health(): LaneHealth {
@@ -192,6 +189,7 @@ export class Lane {
       inFlight: this.#state.attempting.size + this.#state.overdue,
       oldestUnsettledAgeMs: oldestUnsettledAgeMs(this.#state, this.#options.clock.wallMs()),
       deadLetters: this.#deadLetters,
+      throttledUntilMs: throttledUntilMs(this.#state, this.#options.clock),
     };
   }
 

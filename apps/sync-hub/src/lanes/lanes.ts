@@ -61,7 +61,7 @@ export class Lanes {
 
   /** Dead letters were opened again. Those of adapters that are no longer configured are passed over. */
   reopened(deliveries: readonly ReopenedDelivery[]): void {
-    for (const { adapter, delivery } of deliveries) this.#lanes.get(adapter)?.reopened(delivery);
+    for (const delivery of deliveries) this.#lanes.get(delivery.adapter)?.reopened(delivery);
   }
 
   /** What keeps the delivery of an event that is not settled from being attempted; undefined when nothing does. */

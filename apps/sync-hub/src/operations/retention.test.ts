@@ -35,9 +35,9 @@ it('goes over the journal once an hour in small steps, and leaves it to others f
   const startMs = clock.wallMs();
   await clock.pass(70_000);
   expect(steps.map(({ request: { settledBeforeMs: _, ...request } }) => request)).toEqual([
-    { maxEvents: 256 },
-    { maxEvents: 256, afterSeq: 256 },
-    { maxEvents: 256, afterSeq: 512 },
+    { maxEvents: 256, maxRecords: 2048 },
+    { maxEvents: 256, maxRecords: 2048, afterSeq: 256 },
+    { maxEvents: 256, maxRecords: 2048, afterSeq: 512 },
   ]);
   expect(steps.map(({ atMs }) => atMs - (steps[0]?.atMs ?? 0))).toEqual([0, 50, 100]);
   expect(new Set(steps.map(({ request }) => request.settledBeforeMs))).toEqual(
@@ -46,7 +46,11 @@ it('goes over the journal once an hour in small steps, and leaves it to others f
   expect(rounds).toEqual([{ events: 457, records: 501 }]);
   await clock.pass(3_600_000);
   expect(steps).toHaveLength(4);
-  expect(steps[3]?.request).toEqual({ maxEvents: 256, settledBeforeMs: startMs + (steps[3]?.atMs ?? 0) - 7 * DAY_MS });
+  expect(steps[3]?.request).toEqual({
+    maxEvents: 256,
+    maxRecords: 2048,
+    settledBeforeMs: startMs + (steps[3]?.atMs ?? 0) - 7 * DAY_MS,
+  });
   expect(rounds).toHaveLength(1);
 });
 

@@ -49,7 +49,7 @@ export function toAck(tell: Tell, cursors: Cursors, lastCursor: number): Ack {
 /** What was recorded, as an ack. */
 export function recordAck(record: RecordedDelivery, cursors: Cursors): Ack {
   const { attempt, state } = record;
-  const tellsError = state === 'retrying' || state === 'dead_lettered';
+  const error = recordError(record);
   return create(AckSchema, {
     eventId: record.eventId,
     adapter: record.adapter,
@@ -58,7 +58,7 @@ export function recordAck(record: RecordedDelivery, cursors: Cursors): Ack {
     attempt: record.attempts,
     time: timestampFromMs(record.atMs),
     ...(record.nextAttemptAtMs > 0 && { nextAttemptTime: timestampFromMs(record.nextAttemptAtMs) }),
-    ...(tellsError && attempt?.failure !== undefined && { error: deliveryError(attempt.outcome, attempt.failure) }),
+    ...(error !== undefined && { error }),
     receipt: attempt?.receipt ?? '',
     cursor: cursors.encode(record.cursor),
     cycle: record.cycle,
@@ -93,6 +93,14 @@ export function deliveryError(
   { code, message }: Failure,
 ): MessageInitShape<typeof DeliveryErrorSchema> {
   return { kind: OUTCOME_KINDS[kind], code, message };
+}
+
+/** Why it is not delivered: how its attempt failed, or why there was none. */
+function recordError({ state, attempt, reason }: RecordedDelivery) {
+  if (state !== 'retrying' && state !== 'dead_lettered') return undefined;
+  if (attempt?.failure !== undefined) return deliveryError(attempt.outcome, attempt.failure);
+  if (attempt !== undefined || reason === undefined) return undefined;
+  return { kind: OutcomeKindMessage.UNSPECIFIED, code: 'NOT_SENT', message: reason };
 }
 
 function heldAck(held: HeldDelivery, cursor: string): Ack {

@@ -57,6 +57,41 @@ describe('ListDeliveries', () => {
     expect(outline(await hub.admin.listDeliveries({ filter }))).toEqual(expected);
   });
 
+  it('refuses an event that nobody knows, which an empty answer would hide', async () => {
+    const hub = await open();
+    await publishAll(hub, ['good', 'bad'], 'x');
+    const refusal = {
+      code: 'NotFound',
+      reason: 'EVENT_NOT_FOUND',
+      message: 'no event has the id "nope", or it is past retention',
+    };
+    const filter = { eventIds: ['bad', 'nope'] };
+    expect(await refusalOf(hub.admin.listDeliveries({ filter }))).toMatchObject(refusal);
+    expect(await refusalOf(hub.admin.replayDeliveries({ filter, reason }))).toMatchObject(refusal);
+    expect(await refusalOf(hub.admin.replayDeliveries({ filter, reason, dryRun: true }))).toMatchObject(refusal);
+    expect(await refusalOf(hub.admin.discardDeliveries({ filter, reason }))).toMatchObject(refusal);
+    expect(hub.changes).toEqual([]);
+  });
+
+  it('tells since when a held delivery waits', async () => {
+    const hub = await open();
+    await publishAll(hub, ['first', 'second'], 'sick');
+    const [second] = (await hub.admin.listDeliveries({ filter: { eventIds: ['second'] } })).deliveries;
+    expect(second?.latest).toMatchObject({ state: DeliveryState.HELD, attempt: 0, time: second?.acceptedTime });
+  });
+
+  it('tells what holds the lane of a delivery that would wait for its own next attempt', async () => {
+    const hub = await open();
+    await publishAll(hub, ['first'], 'sick');
+    expect(outline(await hub.admin.listDeliveries({}))).toEqual(['first records RETRYING']);
+    await hub.admin.pauseAdapter({ adapter: 'records', reason });
+    const { deliveries } = await hub.admin.listDeliveries({});
+    expect(deliveries).toMatchObject([
+      { latest: { state: DeliveryState.HELD, heldBy: HeldBy.PAUSED, error: { code: 'HTTP_503' } } },
+    ]);
+    expect(outline(await hub.admin.listDeliveries({ filter: { states: [DeliveryState.RETRYING] } }))).toEqual([]);
+  });
+
   it('gives the same page by page', async () => {
     const hub = await open();
     await publishAll(hub, ['bad-1', 'bad-2', 'bad-3', 'bad-4', 'bad-5']);

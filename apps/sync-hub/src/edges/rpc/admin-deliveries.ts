@@ -8,22 +8,23 @@ import {
   type ListDeliveriesResponse,
   ListDeliveriesResponseSchema,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import type { Journal } from '../../journal/journal.ts';
 import type { DeliveryFinder, DeliveryQuery, SeenState } from '../../operations/delivery-query.ts';
 import type { Discards } from '../../operations/discards.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import type { Cursors } from '../cursor.ts';
 import { wrongField } from '../refusal.ts';
-import { type AdapterIdsOptions, requireNamed, toQuery } from './admin-filter.ts';
+import { type AdapterIdsOptions, requireEvents, requireNamed, toQuery } from './admin-filter.ts';
 import { PageTokens } from './admin-page-token.ts';
 import { toReason } from './admin-reason.ts';
 import { latestAck } from './latest-ack.ts';
 
 export interface AdminDeliveriesOptions extends AdapterIdsOptions {
+  readonly journal: Pick<Journal, 'countDeliveries' | 'readEvent'>;
   readonly finder: DeliveryFinder;
   readonly discards: Discards;
   readonly cursors: Cursors;
   readonly journalId: string;
-  readonly wallMs: () => number;
   readonly onChange: (change: OperatorChange) => void;
 }
 
@@ -41,6 +42,8 @@ export async function listDeliveries(
   const tokens = new PageTokens(options.journalId, filter);
   const after = pageToken === '' ? undefined : tokens.decode(pageToken);
   const query = await toQuery(filter, options);
+  // Who goes on with a page has seen that it is there, or was.
+  if (after === undefined) await requireEvents(filter, options.journal);
   const { deliveries, next } = await options.finder.page(query, { limit: pageSize || PAGE_SIZE_DEFAULT, after });
   return create(ListDeliveriesResponseSchema, {
     deliveries: deliveries.map((delivery) => ({
@@ -62,6 +65,7 @@ export async function discardDeliveries(
   requireNamed(request.filter);
   const reason = toReason(request);
   const query = toGiveUp(await toQuery(request.filter, options));
+  await requireEvents(request.filter, options.journal);
   const { discards, onChange } = options;
   if (request.dryRun) {
     return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(await discards.count(query, signal)) });

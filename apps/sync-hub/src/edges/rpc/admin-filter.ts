@@ -8,6 +8,7 @@ import type { Journal } from '../../journal/journal.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { DeliveryQuery, SeenState } from '../../operations/delivery-query.ts';
 import { Refusal, wrongField } from '../refusal.ts';
+import { unknownEvent } from './unknown-event.ts';
 
 export interface AdapterIdsOptions {
   readonly lanes: Iterable<{ readonly adapter: { readonly id: string } }> & Pick<Lanes, 'get'>;
@@ -96,6 +97,22 @@ export function toFilterMessage(filter: DeliveryFilter): MessageInitShape<typeof
     ...(acceptedFromMs !== undefined && { since: timestampFromMs(acceptedFromMs) }),
     ...(acceptedToMs !== undefined && { until: timestampFromMs(acceptedToMs) }),
   };
+}
+
+/**
+ * For what asks about events that were accepted, not for a watch of those to come.
+ *
+ * @throws {Refusal} EVENT_NOT_FOUND naming the first of its events that is not known: as with a misspelt adapter, an
+ *   empty answer would look as if all were well
+ */
+export async function requireEvents(
+  filter: FilterMessage | undefined,
+  journal: Pick<Journal, 'readEvent'>,
+): Promise<void> {
+  // One after the other: each brings its payload along.
+  for (const id of filter?.eventIds ?? []) {
+    if ((await journal.readEvent(id)) === undefined) throw unknownEvent(id);
+  }
 }
 
 /** @throws {Refusal} REQUEST_INVALID when it names nothing: what is changed by it is named, never everything there is */

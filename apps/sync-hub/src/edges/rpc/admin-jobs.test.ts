@@ -1,7 +1,9 @@
-import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
+import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { describe, expect, it } from 'vitest';
+import type { Outcome } from '../../core/outcome.ts';
 import { openAdminTestHub, publishAll, refusalOf, untilEnded } from './admin-test-hub.suite.ts';
+import { readStatus } from './event-status.ts';
 import { delivered, refused, settleTurns } from './test-hub.suite.ts';
 
 const reason = 'billing takes them again, says Dana';
@@ -57,6 +59,31 @@ describe('ReplayDeliveries', () => {
     expect(await counts({ includeStale: true })).toEqual([2n, 0n, 1n, 1n]);
     expect(await counts({ includeReplayed: true })).toEqual([2n, 1n, 0n, 1n]);
     expect(await counts({ includeStale: true, includeReplayed: true })).toEqual([2n, 0n, 0n, 2n]);
+  });
+
+  it('does not let one follow a newer event of its key that is on its way, and says so where it is looked for', async () => {
+    const running = Promise.withResolvers<Outcome>();
+    const answers = [refused, running.promise];
+    const hub = await openAdminTestHub({ adapters: { billing: () => answers.shift() ?? delivered } });
+    await publishAll(hub, ['older', 'newer'], 'x');
+    const { job: counted } = await hub.admin.replayDeliveries({ filter, dryRun: true });
+    expect(counted).toMatchObject({ sent: 1n, skippedStale: 0n });
+    await untilEnded(hub, (await hub.admin.replayDeliveries({ filter, reason })).job);
+    await settleTurns();
+    const error = { kind: OutcomeKind.UNSPECIFIED, code: 'NOT_SENT', message: expect.stringContaining('newer event') };
+    const ack = { state: DeliveryState.DEAD_LETTERED, attempt: 0, cycle: 2, adapterVersion: '', error };
+    const { deliveries } = await hub.admin.listDeliveries({ filter: { eventIds: ['older'] } });
+    expect(deliveries).toMatchObject([{ latest: ack }]);
+    expect((await readStatus(hub, 'older'))?.acks).toMatchObject([ack]);
+    expect((await readStatus(hub, 'older'))?.response.deliveries).toMatchObject([{ attempts: [{ cycle: 1 }] }]);
+    running.resolve(delivered);
+    await settleTurns();
+    // The newer one was delivered; the older one was not replayed before, for it was not sent.
+    const again = await hub.admin.replayDeliveries({ filter, reason });
+    expect(await untilEnded(hub, again.job)).toMatchObject({ sent: 0n, skippedStale: 1n, skippedReplayed: 0n });
+    await untilEnded(hub, (await hub.admin.replayDeliveries({ filter, reason, includeStale: true })).job);
+    await settleTurns();
+    expect(hub.attempts.map(({ event }) => event.id)).toEqual(['older', 'newer', 'older']);
   });
 
   it.each<[string, object]>([

@@ -1,14 +1,16 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Job, JobSchema, JobState, type ReplayDeliveriesRequest } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import type { Journal } from '../../journal/journal.ts';
 import type { ReplayJob } from '../../journal/replay-job.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import { type ReplayJobs, RUNNING_JOBS_MAX } from '../../operations/replay-jobs.ts';
 import { Refusal, wrongField } from '../refusal.ts';
-import { type AdapterIdsOptions, requireNamed, toFilterMessage, toQuery } from './admin-filter.ts';
+import { type AdapterIdsOptions, requireEvents, requireNamed, toFilterMessage, toQuery } from './admin-filter.ts';
 import { toReason } from './admin-reason.ts';
 
 export interface AdminJobsOptions extends AdapterIdsOptions {
+  readonly journal: Pick<Journal, 'countDeliveries' | 'readEvent'>;
   readonly jobs: ReplayJobs;
   readonly onChange: (change: OperatorChange) => void;
 }
@@ -34,6 +36,7 @@ export async function replayDeliveries(options: AdminJobsOptions, request: Repla
   const { ratePerSecond, includeStale, includeReplayed, dryRun } = request;
   if (ratePerSecond > RATE_MAX) throw wrongField('rate_per_second', `must be at most ${RATE_MAX}`);
   const { filter, states } = await toQuery(request.filter, options);
+  await requireEvents(request.filter, options.journal);
   if (states.length > 0 && !states.includes('dead_lettered')) {
     throw wrongField('filter.states', 'leave out DEAD_LETTERED, and only dead letters are sent again');
   }

@@ -22,7 +22,7 @@ export interface AdminServiceOptions
     AdminAdaptersOptions,
     AdminVersionsOptions {
   readonly lanes: AdminAdaptersOptions['lanes'];
-  readonly journal: Pick<Journal, 'countDeliveries' | 'saveLanePause' | 'backup'>;
+  readonly journal: Pick<Journal, 'countDeliveries' | 'readEvent' | 'saveLanePause' | 'backup'>;
 }
 
 /** The longest that Linux opens. */

@@ -81,13 +81,23 @@ describe('history and what comes', () => {
   });
 
   it('are told in messages that a client can take, however much there is', async () => {
+    const adapters = Array.from({ length: 300 }, (_, index) => `a-${String(index).padStart(3, '0')}`);
+    const { read, record, journal } = await openFeed({ adapters });
+    for (const adapter of adapters) record({ adapter, state: 'delivered' });
+    await journal.readStatistics();
+    const told = await allOf(read());
+    expect(told.map((acks) => acks.length)).toEqual([256, 44]);
+    expect(places(told.flat())).toEqual(adapters.map((_, index) => index + 1));
+  });
+
+  it('are the newest of a delivery that was attempted through a long outage, to its end', async () => {
     const { read, record, journal } = await openFeed({ adapters: ['billing'] });
     for (let attempts = 1; attempts <= 600; attempts += 1) record({ state: 'retrying', attempts });
     record({ state: 'delivered', attempts: 601 });
     await journal.readStatistics();
-    const told = await allOf(read());
-    expect(told.map((acks) => acks.length)).toEqual([256, 256, 89]);
-    expect(places(told.flat())).toEqual(Array.from({ length: 601 }, (_, index) => index + 1));
+    const told = (await allOf(read())).flat();
+    expect(told.map(({ attempt }) => attempt)).toEqual(Array.from({ length: 256 }, (_, index) => 346 + index));
+    expect(told.at(-1)?.state).toBe(DeliveryState.DELIVERED);
   });
 
   it('end at once when everything was seen', async () => {

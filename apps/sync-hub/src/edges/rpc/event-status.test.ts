@@ -3,6 +3,7 @@ import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/
 import { GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
+import { retrying } from '../../journal/suite/samples.suite.ts';
 import { readStatus } from './event-status.ts';
 import { delivered, openTestHub, published, refused, settleTurns, type TestHub, unwell } from './test-hub.suite.ts';
 
@@ -116,21 +117,26 @@ it('tells all adapters in alphabetical order, and settled only when each is', as
   expect(settled).toBe(false);
 });
 
-it('tells the newest attempts, an equal share of each delivery, and how many are left out', async () => {
-  const hub = await openTestHub({ adapters: { billing: () => delivered, records: () => delivered } });
-  await hub.intake.accept(published({ id: 'event-1' }));
-  await settleTurns();
-  const stored = await hub.journal.readEvent('event-1');
-  const grown = stored?.deliveries.map((delivery, index) => {
-    const [record] = delivery.records;
-    if (record === undefined) throw new Error('no record');
-    const count = index === 0 ? 1_000 : 128;
-    return { ...delivery, records: Array.from({ length: count }, (_, place) => ({ ...record, attempts: place + 1 })) };
-  });
-  vi.spyOn(hub.journal, 'readEvent').mockResolvedValue(stored && { ...stored, deliveries: grown ?? [] });
+it('tells the newest attempts, an equal share of each delivery, and that older ones are left out', async () => {
+  const hub = await openTestHub({ adapters: { billing: () => delivered, records: () => delivered }, starts: false });
+  const { event } = await hub.intake.accept(published({ id: 'event-1' }));
+  for (let attempts = 1; attempts <= 1_000; attempts++) hub.journal.record(retrying(event, { attempts }));
+  for (let attempts = 1; attempts <= 128; attempts++) {
+    hub.journal.record(retrying(event, { adapter: 'records', attempts }));
+  }
   const { deliveries } = (await statusOf(hub)).response;
   const numbers = deliveries.map(({ attempts }) => attempts.map(({ number }) => number));
   expect(numbers.map(([first]) => first)).toEqual([873, 1]);
   expect(numbers.map((all) => all.at(-1))).toEqual([1_000, 128]);
   expect(deliveries.map(({ attemptsLeftOut }) => attemptsLeftOut)).toEqual([872, 0]);
+});
+
+it('counts of the attempts left out those of the oldest cycle that is told, and at least one', async () => {
+  const hub = await openTestHub({ adapters: { billing: () => delivered }, starts: false });
+  const { event } = await hub.intake.accept(published({ id: 'event-1' }));
+  for (let attempts = 1; attempts <= 300; attempts++) hub.journal.record(retrying(event, { attempts }));
+  for (let attempts = 1; attempts <= 200; attempts++) hub.journal.record(retrying(event, { attempts, cycle: 2 }));
+  expect((await statusOf(hub)).response.deliveries).toMatchObject([{ attemptsLeftOut: 244 }]);
+  for (let attempts = 201; attempts <= 256; attempts++) hub.journal.record(retrying(event, { attempts, cycle: 2 }));
+  expect((await statusOf(hub)).response.deliveries).toMatchObject([{ attemptsLeftOut: 1 }]);
 });

@@ -24,21 +24,17 @@ export interface EventStatusOptions {
   readonly journal: Pick<Journal, 'readEvent'>;
   readonly lanes: Lanes;
   readonly cursors: Cursors;
-  readonly wallMs: () => number;
 }
 
 /**
- * Attempts in one message. With the longest errors in the widest letters that is about 1 MiB, beside the payload, and
- * clients take 4 MiB; a delivery may have had thousands, through a long outage or a long retry policy.
+ * Reads how an event stands; undefined when it is unknown. Its attempts are those that the journal reads of an event,
+ * READ_RECORDS_MAX at most: with the longest errors in the widest letters about 1 MiB, beside the payload, and clients
+ * take 4 MiB.
  */
-const ATTEMPTS_MAX = 256;
-
-/** Reads how an event stands; undefined when it is unknown. */
 export async function readStatus(options: EventStatusOptions, id: string): Promise<EventStatus | undefined> {
   const stored = await options.journal.readEvent(id);
   if (stored === undefined) return undefined;
   const { event, deliveries } = stored;
-  const attemptsMax = Math.max(1, Math.floor(ATTEMPTS_MAX / deliveries.length));
   const acks = deliveries.map((delivery) => {
     const isOpen = delivery.state === 'waiting' || delivery.state === 'retrying';
     const heldBy = isOpen ? options.lanes.heldBy(delivery.adapter, event) : undefined;
@@ -52,7 +48,8 @@ export async function readStatus(options: EventStatusOptions, id: string): Promi
       deliveries: deliveries.map((delivery, index) => ({
         ...(acks[index] !== undefined && { latest: acks[index] }),
         idempotencyKey: idempotencyKey(id, delivery.adapter),
-        ...newestAttempts(delivery, attemptsMax),
+        attempts: delivery.records.filter(({ attempt }) => attempt !== undefined).map(toAttempt),
+        attemptsLeftOut: attemptsLeftOut(delivery),
       })),
     },
     settled: deliveries.every(({ state }) => state !== 'waiting' && state !== 'retrying'),
@@ -60,10 +57,14 @@ export async function readStatus(options: EventStatusOptions, id: string): Promi
   };
 }
 
-function newestAttempts({ records }: StoredDelivery, countMax: number) {
-  const ended = records.filter(({ attempt }) => attempt !== undefined);
-  const attemptsLeftOut = Math.max(0, ended.length - countMax);
-  return { attempts: ended.slice(attemptsLeftOut).map(toAttempt), attemptsLeftOut };
+/**
+ * Of the first cycle that is told as many as its first record says; those of the cycles before it are not counted. At
+ * least one, when older records are left out, so that it is seen.
+ */
+function attemptsLeftOut({ records, hasOlderRecords }: StoredDelivery): number {
+  const [oldest] = records;
+  if (oldest === undefined || !hasOlderRecords) return 0;
+  return Math.max(1, oldest.attempts - (oldest.attempt === undefined ? 0 : 1));
 }
 
 function toAttempt({ attempts, cycle, adapterVersion, attempt }: RecordedDelivery) {

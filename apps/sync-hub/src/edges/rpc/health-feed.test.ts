@@ -89,6 +89,21 @@ describe('how it stands now', () => {
     });
   });
 
+  it('tells until when the outside system asked for less', async () => {
+    const failure = { code: 'HTTP_429', message: 'The system asked for less.' };
+    const throttled = { kind: 'throttled', failure, retryAfterMs: 30_000, scope: 'lane' } as const;
+    const { hub, feed } = await open({ adapters: { billing: () => throttled } });
+    expect(feed.now().adapters[0]?.throttledUntilTime).toBeUndefined();
+    await hub.intake.accept(published());
+    await vi.waitFor(() => expect(feed.now().adapters[0]?.throttledUntilTime).toBeDefined());
+    const untilMs = Number(feed.now().adapters[0]?.throttledUntilTime?.seconds) * 1_000;
+    expect(untilMs - Date.now()).toBeGreaterThan(28_000);
+    expect(untilMs - Date.now()).toBeLessThan(31_000);
+    await pass(31_000);
+    // Its own next attempt follows, and is answered in the same way.
+    expect(Number(feed.now().adapters[0]?.throttledUntilTime?.seconds) * 1_000).toBeGreaterThan(untilMs);
+  });
+
   it('tells why events are not accepted', async () => {
     const { hub, feed } = await open();
     hub.intake.stop();

@@ -179,6 +179,7 @@ function toAdapterHealth(lane: Lane, versions: VersionsStanding | undefined) {
     deadLetters: BigInt(health.deadLetters),
     previousVersion: versions?.previous ?? '',
     notice: versions?.notice ?? '',
+    ...(health.throttledUntilMs !== undefined && { throttledUntilTime: wholeSeconds(health.throttledUntilMs) }),
     ...(trial !== undefined && {
       canary: { ...trial, attempts: BigInt(trial.attempts), failures: BigInt(trial.failures) },
     }),
@@ -196,6 +197,11 @@ function toBreaker(breaker: BreakerReport) {
     ...(nextProbeAtMs !== undefined && { nextProbeTime: timestampFromMs(nextProbeAtMs) }),
     ...(lastFailure !== undefined && { lastError: deliveryError(lastFailure.kind, lastFailure) }),
   });
+}
+
+/** The two clocks drift by milliseconds, and nobody is to be told of that each second. */
+function wholeSeconds(ms: number) {
+  return timestampFromMs(Math.round(ms / 1_000) * 1_000);
 }
 
 /** A commit takes a fraction of a millisecond, which durationFromMs would refuse. */

@@ -19,16 +19,15 @@ export interface StandingDelivery {
 }
 
 /** What is on record, unless something holds the delivery now. */
-export function latestAck(delivery: StandingDelivery, clock: { cursors: Cursors; wallMs: () => number }): Ack {
+export function latestAck(delivery: StandingDelivery, { cursors }: { readonly cursors: Cursors }): Ack {
   const { eventId, acceptedAtMs, adapter, state, attempts, cycle, latest, heldBy } = delivery;
-  const { cursors, wallMs } = clock;
   if (latest !== undefined && state !== 'waiting' && heldBy === undefined) return recordAck(latest, cursors);
   const ack = waitingAck({
     eventId,
     adapter,
     attempts,
     cycle,
-    atMs: heldBy === undefined ? acceptedAtMs : wallMs(),
+    atMs: latest?.atMs ?? acceptedAtMs,
     heldBy,
     cursor: latest === undefined ? '' : cursors.encode(latest.cursor),
   });

@@ -18,13 +18,14 @@ import type { Journal } from '../../journal/journal.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { Cursors } from '../cursor.ts';
 import type { Intake, Intaken } from '../intake.ts';
-import { Refusal, wrongField } from '../refusal.ts';
+import { wrongField } from '../refusal.ts';
 import { Turns } from '../turns.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
 import { toAck } from './ack-message.ts';
 import type { EventFeed } from './event-feed.ts';
 import { type EventStatus, readStatus } from './event-status.ts';
 import { publishStream } from './publish-stream.ts';
+import { unknownEvent } from './unknown-event.ts';
 
 export interface SyncServiceOptions {
   readonly intake: Intake;
@@ -157,11 +158,4 @@ async function readHead(journal: Pick<Journal, 'readEvent'>, id: string): Promis
   const stored = await journal.readEvent(id);
   if (stored === undefined) throw unknownEvent(id);
   return { ...stored.event, data: NO_DATA };
-}
-
-function unknownEvent(id: string): Refusal {
-  return new Refusal(
-    'EVENT_NOT_FOUND',
-    `no event has the id ${JSON.stringify(id.slice(0, 128))}, or it is past retention`,
-  );
 }

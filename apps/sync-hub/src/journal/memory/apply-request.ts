@@ -1,12 +1,6 @@
 import { Buffer } from 'node:buffer';
-import type { DeliveryRecord, ReopenedDelivery } from '../../core/delivery.ts';
-import {
-  type DiscardRequest,
-  type DiscardResult,
-  discardRecord,
-  type ReplayRequest,
-  type ReplayResult,
-} from '../dead-letter.ts';
+import type { DeliveryRecord, OpenDelivery } from '../../core/delivery.ts';
+import { type DiscardRequest, type DiscardResult, discardRecord } from '../dead-letter.ts';
 import {
   type AcceptRequest,
   type DeliveryTotals,
@@ -15,11 +9,12 @@ import {
   JournalError,
   type ReadRecordsRequest,
   type ReadRecordsResult,
+  readRecordsShare,
   type StoredDelivery,
   type StoredEvent,
 } from '../journal.ts';
 import type { ReplayJob } from '../replay-job.ts';
-import { type ReplayStepRequest, takeReplayStep } from '../replay-step.ts';
+import { type DeadLetter, type ReplayStepRequest, takeReplayStep } from '../replay-step.ts';
 import type { JournalAnswer, JournalAnswers, JournalRequest } from '../request.ts';
 import { countMatching, deadLetterKeys, deadLettersAfter, listMatching } from './listing.ts';
 import type { DeliveryOnDisk, MemoryDisk } from './memory-disk.ts';
@@ -36,8 +31,6 @@ export function applyRequest(disk: MemoryDisk, request: JournalRequest): Journal
     case 'saveBreaker':
       disk.breakers.set(request.breaker.adapter, request.breaker);
       return undefined;
-    case 'replay':
-      return replay(disk, request.replay);
     case 'stepReplay':
       return stepReplay(disk, request.step);
     case 'discard':
@@ -65,8 +58,6 @@ export function applyRequest(disk: MemoryDisk, request: JournalRequest): Journal
       return listMatching(disk, request.list);
     case 'countSome':
       return countMatching(disk, request);
-    case 'newestDeliveredSeq':
-      return newestDeliveredSeq(disk, request);
     case 'readDeadLetterKeys':
       return deadLetterKeys(disk, request.adapter);
     case 'readJobs':
@@ -141,30 +132,25 @@ function record(disk: MemoryDisk, step: DeliveryRecord): number {
   return recorded.cursor;
 }
 
-function replay(disk: MemoryDisk, { adapter, seq, atMs }: ReplayRequest): ReplayResult {
+function reopen(disk: MemoryDisk, { adapter, seq }: DeadLetter, atMs: number): OpenDelivery {
   const stored = disk.events[seq - 1];
   const delivery = stored?.deliveries.get(adapter);
-  if (stored === undefined || delivery === undefined) return { kind: 'unknown' };
-  if (delivery.state !== 'dead_lettered') return { kind: 'not_dead_letter', state: delivery.state };
+  if (stored === undefined || delivery === undefined) {
+    throw new JournalError('FAILED', `Event ${seq} is no dead letter at ${adapter}.`);
+  }
   const begun = { cycle: delivery.cycle + 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 };
   stored.deliveries.set(adapter, { ...delivery, ...begun, state: 'waiting', reopenedAtMs: atMs });
-  return { kind: 'reopened', delivery: { event: stored.event, ...begun } };
+  return { event: stored.event, ...begun };
 }
 
 function stepReplay(disk: MemoryDisk, step: ReplayStepRequest): JournalAnswers['stepReplay'] {
-  const reopened: ReopenedDelivery[] = [];
-  const job = takeReplayStep(step, {
+  const taken = takeReplayStep(step, {
     deadLetters: deadLettersAfter(disk, step.job),
     newestDeliveredSeq: (adapter, key) => newestDeliveredSeq(disk, { adapter, key }),
-    send({ adapter, seq }) {
-      const result = replay(disk, { adapter, seq, atMs: step.atMs });
-      if (result.kind !== 'reopened') throw new JournalError('FAILED', `Event ${seq} is no dead letter at ${adapter}.`);
-      reopened.push({ adapter, delivery: result.delivery });
-      return result.delivery.event.data.byteLength;
-    },
+    reopen: (deadLetter, atMs) => reopen(disk, deadLetter, atMs),
   });
-  if (step.bounds !== undefined) disk.jobs.set(job.id, job);
-  return { job, reopened };
+  if (step.bounds !== undefined) disk.jobs.set(taken.job.id, taken.job);
+  return taken;
 }
 
 function discard(disk: MemoryDisk, { adapter, seq, atMs, reason }: DiscardRequest): DiscardResult {
@@ -201,12 +187,17 @@ function fetchOpen(disk: MemoryDisk, request: FetchRequest): FetchResult {
 function readEvent(disk: MemoryDisk, id: string): StoredEvent | undefined {
   const stored = disk.eventsById.get(id);
   if (stored === undefined) return undefined;
-  const deliveries = [...stored.deliveries.values()].map(storedDelivery).sort(byAdapter);
-  return { event: stored.event, deliveries };
+  const recordsMax = readRecordsShare(stored.deliveries.size);
+  const deliveries = [...stored.deliveries.values()].map((delivery) => storedDelivery(delivery, recordsMax));
+  return { event: stored.event, deliveries: deliveries.sort(byAdapter) };
 }
 
-function storedDelivery({ notBeforeMs: _, reopenedAtMs: __, ...delivery }: DeliveryOnDisk): StoredDelivery {
-  return delivery;
+function storedDelivery(
+  { notBeforeMs: _, reopenedAtMs: __, ...delivery }: DeliveryOnDisk,
+  recordsMax: number,
+): StoredDelivery {
+  const { records } = delivery;
+  return { ...delivery, records: records.slice(-recordsMax), hasOlderRecords: records.length > recordsMax };
 }
 
 function readRecords(disk: MemoryDisk, { afterCursor, limit }: ReadRecordsRequest): ReadRecordsResult {

@@ -11,7 +11,9 @@ export interface EventOnDisk {
   readonly deliveries: Map<string, DeliveryOnDisk>;
 }
 
-export interface DeliveryOnDisk extends StoredDelivery {
+export interface DeliveryOnDisk extends Omit<StoredDelivery, 'hasOlderRecords'> {
+  /** All of them, oldest first. */
+  readonly records: readonly RecordedDelivery[];
   readonly notBeforeMs: number;
   readonly reopenedAtMs: number | undefined;
 }

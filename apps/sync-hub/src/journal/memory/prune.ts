@@ -2,14 +2,40 @@ import type { PruneRequest, PruneResult } from '../retention.ts';
 import type { EventOnDisk, MemoryDisk } from './memory-disk.ts';
 
 export function prune(disk: MemoryDisk, request: PruneRequest): PruneResult {
-  const { settledBeforeMs, afterSeq = 0, maxEvents } = request;
+  const { settledBeforeMs, afterSeq = 0, maxEvents, maxRecords } = request;
   const looked = disk.events.filter(({ event }) => event.seq > afterSeq).slice(0, maxEvents);
-  const deleted = looked.filter((stored) => isOver(disk, stored, settledBeforeMs));
-  const records = deleted.reduce((sum, stored) => sum + remove(disk, stored), 0);
+  let [events, records] = [0, 0];
+  for (const stored of looked) {
+    if (!isOver(disk, stored, settledBeforeMs)) continue;
+    const before = records;
+    records += shorten(disk, stored, maxRecords - records);
+    const isShort = stored.deliveries.values().every((delivery) => delivery.records.length <= 1);
+    if (before >= maxRecords || !isShort) return { events, records, next: stored.event.seq - 1 };
+    records += remove(disk, stored);
+    events += 1;
+  }
   const isYoung = looked.every(({ event }) => event.acceptedAtMs >= settledBeforeMs);
   const next = looked.length < maxEvents || isYoung ? undefined : looked.at(-1)?.event.seq;
   if (next === undefined) forgetJobs(disk, settledBeforeMs);
-  return { events: deleted.length, records, next };
+  return { events, records, next };
+}
+
+/** Deletes so many records at most, of each delivery those behind the newest; how many it were. */
+function shorten(disk: MemoryDisk, { deliveries }: EventOnDisk, recordsMax: number): number {
+  let deleted = 0;
+  for (const [adapter, delivery] of [...deliveries].sort(inAdapterOrder)) {
+    const { records } = delivery;
+    const count = Math.max(0, Math.min(records.length - 1, recordsMax - deleted));
+    const kept = records.length - 1 - count;
+    for (const { cursor } of records.slice(kept, -1)) delete disk.records[cursor - 1];
+    deliveries.set(adapter, { ...delivery, records: records.slice(0, kept).concat(records.slice(-1)) });
+    deleted += count;
+  }
+  return deleted;
+}
+
+function inAdapterOrder([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {
+  return left < right ? -1 : 1;
 }
 
 function isOver(disk: MemoryDisk, { event, deliveries }: EventOnDisk, settledBeforeMs: number): boolean {

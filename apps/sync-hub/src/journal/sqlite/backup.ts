@@ -1,11 +1,16 @@
 import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { backup, type DatabaseSync } from 'node:sqlite';
+import { setTimeout as elapse } from 'node:timers/promises';
 import type { BackupResult } from '../journal.ts';
 import { syncFolder } from './database.ts';
 
 /** So many pages of 4 KiB are copied at a time, 1 MiB: commits wait some milliseconds for a step. */
 const STEP_PAGES = 256;
+
+/** A commit takes milliseconds; that none of so many begins meets a gap between two is a fault of its own. */
+const BEGINS_MAX = 1_000;
+const BEGIN_AGAIN_MS = 5;
 
 /**
  * Copies a journal that is in use. What is committed meanwhile by the same connection goes into the copy too. Made
@@ -26,13 +31,30 @@ export async function backUp(database: DatabaseSync, targetPath: string): Promis
     };
   }
   try {
-    await backup(database, partial, { rate: STEP_PAGES });
+    await copy(database, partial);
     renameSync(partial, path);
     syncFolder(dirname(path));
     return { kind: 'done', path, sizeBytes: statSync(path).size };
   } catch (error) {
     removePartial(partial);
     return { kind: 'refused', reason: `${path} could not be written (${messageOf(error)}). Check the disk's room.` };
+  }
+}
+
+/**
+ * SQLite copies nothing while its source has a transaction open. Node waits for the end of one that comes between two
+ * steps; one that is open at the first step it reports as an error, whose code says that there was none (Node 24 and 26).
+ */
+async function copy(database: DatabaseSync, partial: string): Promise<void> {
+  for (let begins = 1; ; begins += 1) {
+    try {
+      await backup(database, partial, { rate: STEP_PAGES });
+      return;
+    } catch (error) {
+      const wasInTheWay = error instanceof Error && 'errcode' in error && error.errcode === 0;
+      if (!wasInTheWay || begins >= BEGINS_MAX) throw error;
+      await elapse(BEGIN_AGAIN_MS);
+    }
   }
 }
 

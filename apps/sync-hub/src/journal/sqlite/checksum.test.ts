@@ -35,12 +35,12 @@ async function useChanged(sql: string) {
 }
 
 it.each([
-  ["UPDATE event SET key = 'process-8' WHERE id = 'a'", 'event 1'],
-  ["UPDATE event SET data = x'00' WHERE id = 'a'", 'the payload of event 1'],
-  ["UPDATE event SET content_hash = x'00' WHERE id = 'a'", 'event 1'],
-  ['UPDATE event SET time_ms = time_ms + 0.5 WHERE seq = 1', 'event 1'],
-  ['DELETE FROM delivery WHERE seq = 1 AND adapter = 2', 'event 1'],
-  ['UPDATE delivery SET attempts = 2 WHERE seq = 1 AND adapter = 1', 'the delivery of event 1 to billing'],
+  ["UPDATE event SET key = 'process-8' WHERE id = 'a'", 'seq 1'],
+  ["UPDATE event SET data = x'00' WHERE id = 'a'", 'the payload of seq 1'],
+  ["UPDATE event SET content_hash = x'00' WHERE id = 'a'", 'seq 1'],
+  ['UPDATE event SET time_ms = time_ms + 0.5 WHERE seq = 1', 'seq 1'],
+  ['DELETE FROM delivery WHERE seq = 1 AND adapter = 2', 'seq 1'],
+  ['UPDATE delivery SET attempts = 2 WHERE seq = 1 AND adapter = 1', 'the delivery of seq 1 to billing'],
   ['UPDATE record SET at_ms = at_ms - 1 WHERE cursor = 1', 'record 1'],
   ["UPDATE record SET receipt = 'no' WHERE cursor = 1", 'record 1'],
   ['DELETE FROM record WHERE cursor = 1', 'record 1'],
@@ -56,8 +56,8 @@ it.each([
 });
 
 it.each([
-  ["UPDATE event SET type = 'Other' WHERE id = 'b'", 'event 2'],
-  ['UPDATE delivery SET spent = 7 WHERE seq = 2 AND adapter = 1', 'the delivery of event 2 to billing'],
+  ["UPDATE event SET type = 'Other' WHERE id = 'b'", 'seq 2'],
+  ['UPDATE delivery SET spent = 7 WHERE seq = 2 AND adapter = 1', 'the delivery of seq 2 to billing'],
   ["UPDATE record SET message = 'fine' WHERE cursor = 2", 'record 2'],
 ])('ends the journal as damaged when a dead letter is listed after: %s', async (sql, place) => {
   const { journal } = await useChanged(sql);
@@ -66,9 +66,9 @@ it.each([
 });
 
 it.each([
-  ["UPDATE event SET data = x'00' WHERE id = 'b'", 'the payload of event 2'],
-  ['UPDATE delivery SET not_before_ms = 1 WHERE seq = 2 AND adapter = 2', 'the delivery of event 2 to records'],
-  ["UPDATE delivery SET key = 'z' WHERE seq = 2", 'the key of event 2'],
+  ["UPDATE event SET data = x'00' WHERE id = 'b'", 'the payload of seq 2'],
+  ['UPDATE delivery SET not_before_ms = 1 WHERE seq = 2 AND adapter = 2', 'the delivery of seq 2 to records'],
+  ["UPDATE delivery SET key = 'z' WHERE seq = 2", 'the key of seq 2'],
 ])('ends the journal as damaged when an open delivery is fetched after: %s', async (sql, place) => {
   const { journal } = await useChanged(sql);
   const fetched = journal.fetchOpen({ adapter: 'records', afterSeq: 1, limit: 9, limitBytes: 9_999 });

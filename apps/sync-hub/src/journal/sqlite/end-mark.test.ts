@@ -67,11 +67,11 @@ it('lets a journal be opened that is whole', () => expectEvents(['a', 'b']));
 it('tells a log that lost its end from one that was never longer, and keeps it', async () => {
   cpSync(`${killedEarlier}/journal.db-wal`, `${path}-wal`);
   const log = readFileSync(`${path}-wal`);
-  await expectRefused(/ends with event 1 and record 0, but a hub already told of event 2 and record 1: its log/);
+  await expectRefused(/ends with seq 1 and record 0, but a hub already told of seq 2 and record 1: its log/);
   expect(readFileSync(`${path}-wal.kept`).equals(log)).toBe(true);
   // Also when the log is gone, moved into the database as that was closed.
-  await expectRefused(/ends with event 1/);
-  expect(verifyJournal(folder).problems).toEqual([expect.stringMatching(/ends with event 1/)]);
+  await expectRefused(/ends with seq 1/);
+  expect(verifyJournal(folder).problems).toEqual([expect.stringMatching(/ends with seq 1/)]);
 });
 
 it('misses a record too, though no event is missing', async () => {
@@ -83,7 +83,7 @@ it('misses a record too, though no event is missing', async () => {
   rmSync(folder, { recursive: true });
   cpSync(killed, folder, { recursive: true });
   writeFileSync(`${path}-end`, mark);
-  await expectRefused(/event 2 and record 1, but a hub already told of event 2 and record 2/);
+  await expectRefused(/seq 2 and record 1, but a hub already told of seq 2 and record 2/);
 });
 
 it('goes on with what is there once a person has removed the mark', async () => {

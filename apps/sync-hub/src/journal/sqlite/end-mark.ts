@@ -71,8 +71,8 @@ export function missing(path: string, mark: JournalEnd | undefined, found: Journ
   }
   if (found.lastSeq >= mark.lastSeq && found.lastCursor >= mark.lastCursor) return undefined;
   return (
-    `The journal ${path} ends with event ${found.lastSeq} and record ${found.lastCursor}, but a hub already told of ` +
-    `event ${mark.lastSeq} and record ${mark.lastCursor}: its log ${path}-wal is damaged, cut short or missing. ${wayOut}`
+    `The journal ${path} ends with seq ${found.lastSeq} and record ${found.lastCursor}, but a hub already told of ` +
+    `seq ${mark.lastSeq} and record ${mark.lastCursor}: its log ${path}-wal is damaged, cut short or missing. ${wayOut}`
   );
 }
 

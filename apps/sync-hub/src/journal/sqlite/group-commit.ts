@@ -115,8 +115,6 @@ export class GroupCommit {
         return this.#writer.record(request.record);
       case 'saveBreaker':
         return this.#keeper.saveBreaker(request.breaker);
-      case 'replay':
-        return this.#writer.replay(request.replay);
       case 'stepReplay':
         return this.#replayer.step(request.step);
       case 'discard':
@@ -148,8 +146,6 @@ export class GroupCommit {
         return this.#listing.page(request.list);
       case 'countSome':
         return this.#listing.count(request);
-      case 'newestDeliveredSeq':
-        return this.#writer.newestDeliveredSeq(request.adapter, request.key);
       case 'readDeadLetterKeys':
         return this.#reader.readDeadLetterKeys(request.adapter);
       case 'readJobs':
@@ -178,7 +174,6 @@ const WRITES: Readonly<Record<WriteRequest['kind'], true>> = {
   accept: true,
   record: true,
   saveBreaker: true,
-  replay: true,
   stepReplay: true,
   discard: true,
   saveJob: true,

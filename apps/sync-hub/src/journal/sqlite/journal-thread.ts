@@ -142,7 +142,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
     if (isClosing && (hasFailed || waiting.length === 0)) port.close();
   };
 
-  const scrub = new Scrub(journal.database, journal.group.lastSeq);
+  const scrub = new Scrub(journal.database, journal.group);
   const scrubOn = (): void =>
     orFail(() => {
       if (!isClosing && scrub.step()) setTimeout(scrubOn, SCRUB_PAUSE_MS).unref();

@@ -2,15 +2,16 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { OpenDelivery, RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { DeadLetterOfKey } from '../../core/held-keys.ts';
-import type {
-  FetchRequest,
-  FetchResult,
-  ReadRecordsRequest,
-  ReadRecordsResult,
-  StoredBreaker,
-  StoredDelivery,
-  StoredEvent,
-  StoredLane,
+import {
+  type FetchRequest,
+  type FetchResult,
+  type ReadRecordsRequest,
+  type ReadRecordsResult,
+  readRecordsShare,
+  type StoredBreaker,
+  type StoredDelivery,
+  type StoredEvent,
+  type StoredLane,
 } from '../journal.ts';
 import type { ReplayJob } from '../replay-job.ts';
 import type { DuplicateEvent } from '../request.ts';
@@ -80,12 +81,13 @@ export class Reader {
     if (accepted === undefined) return undefined;
     const { event } = accepted;
     const rows = this.#statements.selectDeliveries.all(event.seq) as unknown as DeliveryRow[];
+    const recordsMax = readRecordsShare(rows.length);
     const deliveries = rows.map((row): StoredDelivery => {
       requireIntactDelivery(row, this.#adapters);
       const { cycle, attempts, spent, crashes } = row;
-      const records = this.#chain(row, event.id);
       const adapter = this.#adapters.id(row.adapter);
-      return { adapter, state: deliveryState(row.state), cycle, attempts, spent, crashes, records };
+      const counts = { cycle, attempts, spent, crashes };
+      return { adapter, state: deliveryState(row.state), ...counts, ...this.#newestRecords(row, event.id, recordsMax) };
     });
     return { event, deliveries: deliveries.sort((left, right) => (left.adapter < right.adapter ? -1 : 1)) };
   }
@@ -99,8 +101,16 @@ export class Reader {
   /** @throws Damage when the event is not as it was written; its payload is not looked at. */
   requireIntactHead(seq: number): void {
     const row = this.#statements.selectEventHead.get(seq) as EventHeadRow | undefined;
-    if (row === undefined) throw new Damage(`event ${seq} is missing`);
+    if (row === undefined) throw new Damage(`seq ${seq} is missing`);
     requireIntactHead(row, this.#adapters);
+  }
+
+  /** @throws Damage when a delivery of the event is not as it was written, or its newest record is not its own. */
+  requireIntactDeliveries(seq: number): void {
+    for (const row of this.#statements.selectDeliveries.all(seq) as unknown as DeliveryRow[]) {
+      requireIntactDelivery(row, this.#adapters);
+      if (row.last_cursor !== 0) this.#linkedRecord(row, row.last_cursor);
+    }
   }
 
   /** One record, for whose event's id the caller stands; undefined for cursor 0, which ends a chain. */
@@ -154,19 +164,29 @@ export class Reader {
     return open(selectOpenOfKey.iterate(number, key, afterSeq, toSeq, limit));
   }
 
-  /** A delivery's records, oldest first, found from its last one backwards. */
-  #chain(delivery: DeliveryRow, eventId: string): readonly RecordedDelivery[] {
+  /** A delivery's newest records, oldest first, found from its last one backwards. */
+  #newestRecords(
+    delivery: DeliveryRow,
+    eventId: string,
+    recordsMax: number,
+  ): Pick<StoredDelivery, 'records' | 'hasOlderRecords'> {
     const records: RecordedDelivery[] = [];
-    for (let cursor = delivery.last_cursor; cursor !== 0; ) {
-      const row = this.#recordRow(cursor);
-      // Each comes before the next, so a chain that was bent cannot go in circles.
-      if (row.seq !== delivery.seq || row.adapter !== delivery.adapter || row.previous >= cursor) {
-        throw new Damage(`record ${cursor} is not in its place among those of event ${delivery.seq}`);
-      }
+    let cursor = delivery.last_cursor;
+    while (cursor !== 0 && records.length < recordsMax) {
+      const row = this.#linkedRecord(delivery, cursor);
       records.push(recordFromRow(row, eventId, this.#adapters));
       cursor = row.previous;
     }
-    return records.reverse();
+    return { records: records.reverse(), hasOlderRecords: cursor !== 0 };
+  }
+
+  #linkedRecord({ seq, adapter }: DeliveryRow, cursor: number): RecordRow {
+    const row = this.#recordRow(cursor);
+    // Each comes before the next, so a chain that was bent cannot go in circles.
+    if (row.seq !== seq || row.adapter !== adapter || row.previous >= cursor) {
+      throw new Damage(`record ${cursor} is not in its place among those of seq ${seq}`);
+    }
+    return row;
   }
 
   #recordRow(cursor: number): RecordRow {
@@ -178,7 +198,7 @@ export class Reader {
   #requireIntactDelivery(row: OpenDeliveryRow): void {
     const { delivery_last_cursor: last_cursor, delivery_checksum: checksum } = row;
     requireIntactDelivery({ ...row, last_cursor, checksum }, this.#adapters);
-    if (row.delivery_key !== row.key) throw new Damage(`the key of event ${row.seq} is not that of its delivery`);
+    if (row.delivery_key !== row.key) throw new Damage(`the key of seq ${row.seq} is not that of its delivery`);
   }
 }
 

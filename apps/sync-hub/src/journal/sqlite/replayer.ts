@@ -1,5 +1,3 @@
-import type { ReopenedDelivery } from '../../core/delivery.ts';
-import { JournalError } from '../journal.ts';
 import { type ReplayStepRequest, takeReplayStep } from '../replay-step.ts';
 import type { JournalAnswers } from '../request.ts';
 import type { LaneKeeper } from './lane-keeper.ts';
@@ -26,20 +24,12 @@ export class Replayer {
 
   step(request: ReplayStepRequest): JournalAnswers['stepReplay'] {
     const { filter, position } = request.job;
-    const reopened: ReopenedDelivery[] = [];
-    const job = takeReplayStep(request, {
+    const taken = takeReplayStep(request, {
       deadLetters: this.#listing.deadLettersAfter(filter, position),
       newestDeliveredSeq: (adapter, key) => this.#writer.newestDeliveredSeq(adapter, key),
-      send: ({ adapter, seq }) => {
-        const result = this.#writer.replay({ adapter, seq, atMs: request.atMs });
-        if (result.kind !== 'reopened') {
-          throw new JournalError('UNREADABLE', `The dead letter of event ${seq} at ${adapter} is not as it is listed.`);
-        }
-        reopened.push({ adapter, delivery: result.delivery });
-        return result.delivery.event.data.byteLength;
-      },
+      reopen: ({ adapter, seq }, atMs) => this.#writer.reopen({ adapter, seq, atMs }),
     });
-    if (request.bounds !== undefined) this.#keeper.saveJob(job);
-    return { job, reopened };
+    if (request.bounds !== undefined) this.#keeper.saveJob(taken.job);
+    return taken;
   }
 }

@@ -79,7 +79,7 @@ export interface RecordRow {
   readonly receipt: string | null;
   /** Null when no attempt failed. */
   readonly code: string | null;
-  /** Of the failure; when no attempt led here, why a person did; or null. */
+  /** Of the failure; when no attempt led here, why not; or null. */
   readonly message: string | null;
   readonly checksum: number | null;
 }
@@ -87,7 +87,7 @@ export interface RecordRow {
 /** @throws Damage when the row is not as it was written. */
 export function eventFromRow(row: EventRow, adapters: Adapters): AcceptedEvent {
   requireIntactHead(row, adapters);
-  requireChecksum(row.data_checksum, crc32(row.data), () => `the payload of event ${row.seq}`);
+  requireChecksum(row.data_checksum, crc32(row.data), () => `the payload of seq ${row.seq}`);
   return {
     id: row.id,
     source: row.source,
@@ -105,7 +105,7 @@ export function eventFromRow(row: EventRow, adapters: Adapters): AcceptedEvent {
 
 /** @throws Damage when the row is not as it was written. */
 export function requireIntactHead(row: EventHeadRow, adapters: Adapters): void {
-  requireChecksum(row.checksum, eventChecksum(row, adapters.list(row.adapters)), () => `event ${row.seq}`);
+  requireChecksum(row.checksum, eventChecksum(row, adapters.list(row.adapters)), () => `seq ${row.seq}`);
 }
 
 /** @throws Damage when the row is not as it was written. */
@@ -113,7 +113,7 @@ export function requireIntactDelivery(row: DeliveryRow, adapters: Adapters): voi
   requireChecksum(
     row.checksum,
     deliveryChecksum(row),
-    () => `the delivery of event ${row.seq} to ${adapters.id(row.adapter)}`,
+    () => `the delivery of seq ${row.seq} to ${adapters.id(row.adapter)}`,
   );
 }
 

@@ -57,17 +57,21 @@ function misspell(folder: string, id: string): void {
 }
 
 /** All steps, and how many there were. */
-function scrubAll(folder: string): number {
+function scrubAll(folder: string, lastCursor = 1): number {
   const { database } = openDatabase(folder);
-  onTestFinished(() => database.close());
-  const scrub = new Scrub(database, EVENTS);
-  let steps = 0;
-  while (scrub.step()) steps += 1;
-  return steps;
+  try {
+    const scrub = new Scrub(database, { lastSeq: EVENTS, lastCursor });
+    let steps = 0;
+    while (scrub.step()) steps += 1;
+    return steps;
+  } finally {
+    database.close();
+  }
 }
 
 it('goes through all of a journal that is well, in steps', async () => {
-  expect(scrubAll(await useJournal())).toBe(10);
+  // Of the events, and one of the records.
+  expect(scrubAll(await useJournal())).toBe(10 + 1);
 });
 
 it.each([
@@ -78,13 +82,13 @@ it.each([
 ])('finds that %s lacks a delivery', async (index, seq) => {
   const folder = await useJournal();
   forget(folder, index, seq);
-  expect(() => scrubAll(folder)).toThrow(`a delivery of event ${seq} is missing in an index`);
+  expect(() => scrubAll(folder)).toThrow(`a delivery of seq ${seq} is missing in an index`);
 });
 
 it('finds an event that those who ask for its id do not find', async () => {
   const folder = await useJournal();
   misspell(folder, 'event-0009.');
-  expect(() => scrubAll(folder)).toThrow('event 9 is not found by its id');
+  expect(() => scrubAll(folder)).toThrow('seq 9 is not found by its id');
 });
 
 it('finds a changed row of an event that nobody asks for', async () => {
@@ -92,7 +96,36 @@ it('finds a changed row of an event that nobody asks for', async () => {
   const database = new DatabaseSync(join(folder, 'journal.db'));
   database.exec("UPDATE event SET data = x'01' WHERE seq = 3");
   database.close();
-  expect(() => scrubAll(folder)).toThrow('the payload of event 3 does not match its checksum');
+  expect(() => scrubAll(folder)).toThrow('the payload of seq 3 does not match its checksum');
+});
+
+it.each([
+  ['UPDATE record SET at_ms = 0 WHERE cursor = 1', 'record 1 does not match its checksum'],
+  ['UPDATE record SET previous = 1 WHERE cursor = 1', 'record 1 is not in its place among those of seq 21'],
+  ['DELETE FROM record', 'record 1 is missing'],
+])('finds a record that nobody asks for and that is not as it was written: %s', async (sql, message) => {
+  const folder = await useJournal();
+  const database = new DatabaseSync(join(folder, 'journal.db'));
+  database.exec(sql);
+  database.close();
+  expect(() => scrubAll(folder)).toThrow(message);
+});
+
+it('finds a gap in a chain of records, however long it is, in steps', async () => {
+  const folder = await useJournal();
+  const database = new DatabaseSync(join(folder, 'journal.db'));
+  // Rows of version 1, which had no checksums.
+  const insert = database.prepare(`
+    INSERT INTO record SELECT ?, ?, seq, adapter, version, 1, cycle, attempts, spent, crashes, at_ms, 0, NULL, NULL,
+      NULL, NULL, NULL, NULL, NULL FROM record WHERE cursor = 1`);
+  for (let cursor = 2; cursor <= 1_000; cursor++) insert.run(cursor, cursor - 1);
+  database.exec('UPDATE delivery SET last_cursor = 1000, checksum = NULL WHERE last_cursor = 1');
+  database.close();
+  expect(scrubAll(folder, 1_000)).toBe(10 + 32);
+  const again = new DatabaseSync(join(folder, 'journal.db'));
+  again.exec('DELETE FROM record WHERE cursor = 300');
+  again.close();
+  expect(() => scrubAll(folder, 1_000)).toThrow('what comes before record 301 is not in its place');
 });
 
 it('refuses a small journal at its start for what it would find', async () => {
@@ -112,6 +145,6 @@ it('ends a large journal, which is not checked as a whole at its start, as soon 
   onTestFinished(() => journal.close());
   expect(await failed.promise).toMatchObject({
     code: 'UNREADABLE',
-    message: expect.stringContaining('a delivery of event 37 is missing in an index'),
+    message: expect.stringContaining('a delivery of seq 37 is missing in an index'),
   });
 });

@@ -94,7 +94,7 @@ async function perform(journal: Journal, steps: readonly JournalStep[]): Promise
 
 /** Apart from the other requests, which name only events that are there. */
 async function prune(journal: Journal, accepted: AcceptedEvent[]): Promise<unknown> {
-  const answer = await journal.prune({ settledBeforeMs: Number.MAX_SAFE_INTEGER, maxEvents: 20 });
+  const answer = await journal.prune({ settledBeforeMs: Number.MAX_SAFE_INTEGER, maxEvents: 20, maxRecords: 30 });
   const kept = await Promise.all(accepted.map(({ id }) => journal.readEvent(id)));
   accepted.splice(0, accepted.length, ...kept.flatMap((stored) => stored?.event ?? []));
   return answer;

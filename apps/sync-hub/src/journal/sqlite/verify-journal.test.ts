@@ -50,17 +50,17 @@ it('says what an intact journal holds, and leaves it as it is', async () => {
 });
 
 it.each([
-  ["UPDATE event SET data = x'00' WHERE seq = 2", /the payload of event 2/],
-  ['UPDATE delivery SET state = 2 WHERE seq = 2', /the delivery of event 2 to billing/],
-  ["UPDATE delivery SET key = 'z' WHERE seq = 2", /the key of event 2/],
+  ["UPDATE event SET data = x'00' WHERE seq = 2", /the payload of seq 2/],
+  ['UPDATE delivery SET state = 2 WHERE seq = 2', /the delivery of seq 2 to billing/],
+  ["UPDATE delivery SET key = 'z' WHERE seq = 2", /the key of seq 2/],
   ['UPDATE record SET at_ms = 0 WHERE cursor = 3', /record 3/],
-  ['DELETE FROM record WHERE cursor = 3', /record 3 of event 2 is missing/],
+  ['DELETE FROM record WHERE cursor = 3', /record 3 of seq 2 is missing/],
   [
     'INSERT INTO record SELECT 99, 0, seq, adapter, version, state, cycle, attempts, spent, crashes, at_ms, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM record WHERE cursor = 1',
     /7 records are kept, but 6 belong/,
   ],
-  ['DELETE FROM delivery WHERE seq = 2 AND adapter = 2', /event 2 does not match/],
-  ['PRAGMA foreign_keys = 0; DELETE FROM event WHERE seq = 2', /no event 2/],
+  ['DELETE FROM delivery WHERE seq = 2 AND adapter = 2', /seq 2 does not match/],
+  ['PRAGMA foreign_keys = 0; DELETE FROM event WHERE seq = 2', /no event of seq 2/],
 ])('names the place: %s', async (sql, problem) => {
   const { problems } = verifyJournal(await useClosed(sql));
   expect(problems).toContainEqual(expect.stringMatching(problem));
@@ -73,10 +73,10 @@ it('notices a bit of a payload that changed on the disk, of which SQLite knows n
   const place = bytes.indexOf('"by":"b"');
   bytes.writeUInt8(bytes.readUInt8(place + 6) ^ 1, place + 6);
   writeFileSync(path, bytes);
-  expect(verifyJournal(folder).problems).toEqual(['the payload of event 2 does not match its checksum']);
+  expect(verifyJournal(folder).problems).toEqual(['the payload of seq 2 does not match its checksum']);
   await expect(openSqliteJournal({ folder, ...silent })).rejects.toMatchObject({
     code: 'UNREADABLE',
-    message: expect.stringContaining('the payload of event 2 does not match its checksum'),
+    message: expect.stringContaining('the payload of seq 2 does not match its checksum'),
   });
 });
 
@@ -86,4 +86,19 @@ it('refuses a journal that a hub has open, and a folder without one', async () =
   const journal = await openSqliteJournal({ folder, ...silent });
   onTestFinished(() => journal.close());
   expect(() => verifyJournal(folder)).toThrow(expect.objectContaining({ code: 'IN_USE' }));
+});
+
+it('finds a journal whole while an event with many records is deleted in steps', async () => {
+  const folder = useFolder();
+  const journal = await openSqliteJournal({ folder, ...silent });
+  const event = await acceptNew(journal, sampleAccept(sampleEvent('a')));
+  for (let attempts = 1; attempts <= 10; attempts++) journal.record(retrying(event, { attempts }));
+  journal.record(sampleRecord(event, { attempts: 11 }));
+  journal.record(sampleRecord(event, { adapter: 'records' }));
+  const newest = await acceptNew(journal, sampleAccept(sampleEvent('newest')));
+  journal.record(sampleRecord(newest));
+  const step = { settledBeforeMs: 1_800_000_000_000, maxEvents: 9, maxRecords: 4 };
+  expect(await journal.prune(step)).toMatchObject({ events: 0, records: 4 });
+  await journal.close();
+  expect(verifyJournal(folder)).toMatchObject({ events: 2, records: 9, problems: [] });
 });

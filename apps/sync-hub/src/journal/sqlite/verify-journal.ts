@@ -117,13 +117,13 @@ class Verification {
       this.#rowsWithoutChecksum += Number(row.checksum === null);
       requireIntactDelivery(row, this.#adapters);
       const event = selectEvent.get(row.seq);
-      if (event === undefined) throw new Damage(`a delivery has no event ${row.seq}`);
-      if (event.key !== row.key) throw new Damage(`the key of event ${row.seq} is not that of its delivery`);
+      if (event === undefined) throw new Damage(`a delivery has no event of seq ${row.seq}`);
+      if (event.key !== row.key) throw new Damage(`the key of seq ${row.seq} is not that of its delivery`);
       for (let cursor = row.last_cursor; cursor !== 0; chained++) {
         const record = selectRecord.get(cursor) as RecordRow | undefined;
-        if (record === undefined) throw new Damage(`record ${cursor} of event ${row.seq} is missing`);
+        if (record === undefined) throw new Damage(`record ${cursor} of seq ${row.seq} is missing`);
         if (record.seq !== row.seq || record.adapter !== row.adapter || record.previous >= cursor) {
-          throw new Damage(`record ${cursor} is not in its place among those of event ${row.seq}`);
+          throw new Damage(`record ${cursor} is not in its place among those of seq ${row.seq}`);
         }
         this.#rowsWithoutChecksum += Number(record.checksum === null);
         recordFromRow(record, String(event.id), this.#adapters);

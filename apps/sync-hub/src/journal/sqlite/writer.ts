@@ -1,14 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import type { DeliveryRecord } from '../../core/delivery.ts';
-import {
-  type DiscardRequest,
-  type DiscardResult,
-  discardRecord,
-  type ReplayRequest,
-  type ReplayResult,
-} from '../dead-letter.ts';
+import type { DeliveryRecord, OpenDelivery } from '../../core/delivery.ts';
+import { type DiscardRequest, type DiscardResult, discardRecord } from '../dead-letter.ts';
 import { type AcceptRequest, JournalError } from '../journal.ts';
 import type { JournalAnswers } from '../request.ts';
 import type { PruneRequest, PruneResult } from '../retention.ts';
@@ -147,17 +141,17 @@ export class Writer {
     return cursor;
   }
 
-  replay({ adapter, seq, atMs }: ReplayRequest): ReplayResult {
+  /** Begins a new cycle of a dead letter. */
+  reopen({ adapter, seq, atMs }: { adapter: string; seq: number; atMs: number }): OpenDelivery {
     const before = this.#delivery(seq, this.#adapters.find(adapter) ?? 0);
     const event = before && this.#reader.readBySeq(seq);
-    if (before === undefined || event === undefined) return { kind: 'unknown' };
-    if (before.state !== stateCodes.dead_lettered) {
-      return { kind: 'not_dead_letter', state: deliveryState(before.state) };
+    if (event === undefined || before?.state !== stateCodes.dead_lettered) {
+      throw new JournalError('UNREADABLE', `The dead letter of event ${seq} at ${adapter} is not as it is listed.`);
     }
     const begun = { cycle: before.cycle + 1, attempts: 0, spent: 0, crashes: 0 };
     const after = { ...before, ...begun, state: stateCodes.waiting, not_before_ms: 0, reopened_at_ms: atMs };
     this.#update(before.state, after);
-    return { kind: 'reopened', delivery: { event, ...begun, notBeforeMs: 0 } };
+    return { event, ...begun, notBeforeMs: 0 };
   }
 
   discard({ adapter, seq, atMs, reason }: DiscardRequest): DiscardResult {

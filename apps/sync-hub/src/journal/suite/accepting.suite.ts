@@ -41,7 +41,8 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     const { journal } = await useJournal(createPlace);
     await journal.accept(sampleAccept(sampleEvent('a'), { adapters: ['billing', 'records'] }));
     await journal.accept(sampleAccept(sampleEvent('b'), { adapters: [] }));
-    const untouched = { state: 'waiting', cycle: 1, attempts: 0, spent: 0, crashes: 0, records: [] };
+    const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
+    const untouched = { state: 'waiting', ...counts, records: [], hasOlderRecords: false };
     expect((await journal.readEvent('a'))?.deliveries).toEqual([
       { adapter: 'billing', ...untouched },
       { adapter: 'records', ...untouched },

@@ -1,7 +1,16 @@
 import { expect, it } from 'vitest';
 import type { ReplayJob } from '../replay-job.ts';
 import { type CreatePlace, toldRecords, useJournal, usePlace } from './place.suite.ts';
-import { acceptNew, deadLettered, retrying, sampleAccept, sampleEvent, sampleRecord } from './samples.suite.ts';
+import {
+  acceptNew,
+  countStale,
+  deadLettered,
+  replayAll,
+  retrying,
+  sampleAccept,
+  sampleEvent,
+  sampleRecord,
+} from './samples.suite.ts';
 
 const job: ReplayJob = {
   id: 'job-1',
@@ -28,23 +37,40 @@ export function decidingSuite(createPlace: CreatePlace): void {
     const event = await acceptNew(journal, sampleAccept(sampleEvent('a')));
     journal.record(deadLettered(event, { attempts: 10, spent: 9, crashes: 2 }));
     const delivery = { event, cycle: 2, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 };
-    const result = await journal.replay({ adapter: 'billing', seq: event.seq, atMs: 5_000 });
-    expect(result).toEqual({ kind: 'reopened', delivery });
-    expect(told.at(-1)).toEqual({ kind: 'reopened', deliveries: [{ adapter: 'billing', delivery }] });
+    expect(await replayAll(journal, { adapters: ['billing'] }, 5_000)).toMatchObject({ state: 'done', sent: 1 });
+    const deliveries = [{ adapter: 'billing', delivery, mayFollowNewer: true }];
+    expect(told.at(-1)).toEqual({ kind: 'reopened', deliveries });
     await journal.close();
     const { journal: reopened } = await open();
     const request = { adapter: 'billing', afterSeq: 0, limit: 9, limitBytes: 9_999 };
     expect((await reopened.fetchOpen(request)).deliveries).toEqual([delivery]);
     expect(await reopened.countDeliveries()).toMatchObject([{ adapter: 'billing', unsettled: 1, deadLetters: 0 }, {}]);
-    const { deliveries } = await reopened.listDeliveries({ filter: { adapters: ['billing'] }, limit: 9 });
-    expect(deliveries).toMatchObject([{ state: 'waiting', cycle: 2, reopenedAtMs: 5_000, latest: { cycle: 1 } }]);
+    const page = await reopened.listDeliveries({ filter: { adapters: ['billing'] }, limit: 9 });
+    expect(page.deliveries).toMatchObject([{ state: 'waiting', cycle: 2, reopenedAtMs: 5_000, latest: { cycle: 1 } }]);
+  });
+
+  it('tells what was recorded and reopened in the order of the requests, also within a commit', async () => {
+    const { journal, told } = await useJournal(createPlace);
+    const [a, b] = await Promise.all(['a', 'b'].map((id) => acceptNew(journal, sampleAccept(sampleEvent(id)))));
+    if (a === undefined || b === undefined) throw new Error('not accepted');
+    const before = told.length;
+    journal.record(deadLettered(a));
+    const replayed = replayAll(journal, { adapters: ['billing'] });
+    journal.record(sampleRecord(b));
+    journal.record(sampleRecord(b, { adapter: 'records' }));
+    await Promise.all([replayed, journal.readJobs()]);
+    const order = told.slice(before).flatMap((entry) => {
+      if (entry.kind === 'recorded') return entry.records.map(({ eventId, state }) => `${eventId} ${state}`);
+      return entry.kind === 'reopened' ? entry.deliveries.map(({ delivery }) => `${delivery.event.id} open`) : [];
+    });
+    expect(order).toEqual(['a dead_lettered', 'a open', 'b delivered', 'b delivered']);
   });
 
   it('keeps the records of the cycle before when a new one is recorded', async () => {
     const { journal } = await useJournal(createPlace);
     const event = await acceptNew(journal, sampleAccept(sampleEvent('a'), { adapters: ['billing'] }));
     journal.record(deadLettered(event));
-    await journal.replay({ adapter: 'billing', seq: event.seq, atMs: 5_000 });
+    await replayAll(journal, {});
     journal.record(sampleRecord(event, { cycle: 2 }));
     const stored = await journal.readEvent('a');
     expect(stored?.deliveries).toMatchObject([
@@ -89,17 +115,15 @@ export function decidingSuite(createPlace: CreatePlace): void {
     journal.record(deadLettered(event));
     journal.record(sampleRecord(event, { adapter: 'records' }));
     const place = { adapter: 'billing', seq: event.seq, atMs: 5_000 };
-    const both = await Promise.all([journal.replay(place), journal.replay(place)]);
-    expect(both).toMatchObject([{ kind: 'reopened' }, { kind: 'not_dead_letter', state: 'waiting' }]);
+    const both = await Promise.all([replayAll(journal, {}), replayAll(journal, {})]);
+    expect(both.map(({ sent }) => sent)).toEqual([1, 0]);
     expect(await journal.discard({ ...place, reason: 'late' })).toEqual({ kind: 'not_dead_letter', state: 'waiting' });
     const delivered = { kind: 'not_dead_letter', state: 'delivered' };
-    expect(await journal.replay({ ...place, adapter: 'records' })).toEqual(delivered);
     expect(await journal.discard({ ...place, adapter: 'records', reason: 'late' })).toEqual(delivered);
     for (const unknown of [
       { ...place, seq: 99 },
       { ...place, adapter: 'nobody' },
     ]) {
-      expect(await journal.replay(unknown)).toEqual({ kind: 'unknown' });
       expect(await journal.discard({ ...unknown, reason: 'late' })).toEqual({ kind: 'unknown' });
     }
     expect(told.filter(({ kind }) => kind === 'reopened')).toHaveLength(1);
@@ -115,24 +139,28 @@ export function decidingSuite(createPlace: CreatePlace): void {
       ),
     );
     if (a === undefined || b === undefined || c === undefined || other === undefined) throw new Error('not accepted');
+    const ofX = { adapters: ['billing'], keys: ['x'] };
     journal.record(sampleRecord(a));
-    expect(await journal.newestDeliveredSeq('billing', 'x')).toBe(0);
     journal.record(deadLettered(b));
     journal.record(sampleRecord(c, { adapter: 'records' }));
     journal.record(sampleRecord(other));
-    expect(await journal.newestDeliveredSeq('billing', 'x')).toBe(0);
+    expect(await countStale(journal, ofX)).toBe(0);
     journal.record(sampleRecord(c));
-    expect(await journal.newestDeliveredSeq('billing', 'x')).toBe(c.seq);
+    expect(await countStale(journal, ofX)).toBe(1);
     await journal.close();
     const { journal: reopened } = await open();
-    await reopened.replay({ adapter: 'billing', seq: b.seq, atMs: 5_000 });
-    reopened.record(sampleRecord(b, { cycle: 2 }));
-    expect(await reopened.newestDeliveredSeq('billing', 'x')).toBe(c.seq);
+    expect(await countStale(reopened, ofX)).toBe(1);
+    await replayAll(reopened, ofX);
+    reopened.record(deadLettered(b, { cycle: 2 }));
     const d = await acceptNew(reopened, sampleAccept(sampleEvent('d', { key: 'x' })));
-    reopened.record(sampleRecord(d));
-    expect(await reopened.newestDeliveredSeq('billing', 'x')).toBe(d.seq);
-    expect(await reopened.newestDeliveredSeq('records', 'x')).toBe(0);
-    expect(await reopened.newestDeliveredSeq('nobody', 'x')).toBe(0);
+    reopened.record(deadLettered(d));
+    reopened.record(deadLettered(d, { adapter: 'records' }));
+    // What was delivered is newer than one of them and older than the other.
+    expect(await countStale(reopened, ofX)).toBe(1);
+    const e = await acceptNew(reopened, sampleAccept(sampleEvent('e', { key: 'x' })));
+    reopened.record(sampleRecord(e));
+    expect(await countStale(reopened, ofX)).toBe(2);
+    expect(await countStale(reopened, { adapters: ['records'] })).toBe(0);
   });
 
   it('watches no order where there is none: the empty key is never stale', async () => {
@@ -141,7 +169,7 @@ export function decidingSuite(createPlace: CreatePlace): void {
     const b = await acceptNew(journal, sampleAccept(sampleEvent('b', { key: '' })));
     journal.record(deadLettered(a));
     journal.record(sampleRecord(b));
-    expect(await journal.newestDeliveredSeq('billing', '')).toBe(0);
+    expect(await countStale(journal, {})).toBe(0);
   });
 
   it('tells the dead letters that have a key, over a restart', async () => {
@@ -157,7 +185,7 @@ export function decidingSuite(createPlace: CreatePlace): void {
     for (const event of [a, b, c, d, f]) journal.record(deadLettered(event));
     journal.record(sampleRecord(e));
     journal.record(deadLettered(e, { adapter: 'records' }));
-    await journal.replay({ adapter: 'billing', seq: f.seq, atMs: 1 });
+    await replayAll(journal, { adapters: ['billing'], eventIds: ['f'] });
     const expected = [a, b, d].map(({ key, seq }) => ({ key, seq }));
     expect(await journal.readDeadLetterKeys('billing')).toEqual(expected);
     await journal.close();

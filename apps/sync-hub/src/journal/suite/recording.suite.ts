@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { DeliveryRecord } from '../../core/delivery.ts';
+import { READ_RECORDS_MAX } from '../journal.ts';
 import { type CreatePlace, toldRecords, useJournal, usePlace } from './place.suite.ts';
 import {
   acceptNew,
@@ -96,6 +97,7 @@ export function recordingSuite(createPlace: CreatePlace): void {
           spent: 1,
           crashes: 0,
           records: records.flatMap((record, index) => (index === 2 ? [] : { ...record, cursor: index + 1 })),
+          hasOlderRecords: false,
         },
         {
           adapter: 'records',
@@ -105,8 +107,18 @@ export function recordingSuite(createPlace: CreatePlace): void {
           spent: 0,
           crashes: 0,
           records: records.slice(2, 3).map((record) => ({ ...record, cursor: 3 })),
+          hasOlderRecords: false,
         },
-        { adapter: 'scheduling', state: 'waiting', cycle: 1, attempts: 0, spent: 0, crashes: 0, records: [] },
+        {
+          adapter: 'scheduling',
+          state: 'waiting',
+          cycle: 1,
+          attempts: 0,
+          spent: 0,
+          crashes: 0,
+          records: [],
+          hasOlderRecords: false,
+        },
       ],
     };
     // Bytes that came from the disk are plain Uint8Arrays whatever they were before.
@@ -117,6 +129,26 @@ export function recordingSuite(createPlace: CreatePlace): void {
     expect(await reopened.readEvent('a')).toEqual(expected);
     const read = await reopened.readRecords({ afterCursor: 0, limit: 9 });
     expect(read.records).toEqual(records.map((record, index) => ({ ...record, cursor: index + 1 })));
+  });
+
+  it('reads the newest records of each delivery, an equal share, and says of which there are older ones', async () => {
+    const { journal } = await useJournal(createPlace);
+    const event = await acceptNew(journal, sampleAccept(sampleEvent('a'), { adapters: ['billing', 'records'] }));
+    const share = READ_RECORDS_MAX / 2;
+    for (let attempts = 1; attempts <= share + 1; attempts++) journal.record(retrying(event, { attempts }));
+    for (let attempts = 1; attempts <= share; attempts++) {
+      journal.record(retrying(event, { adapter: 'records', attempts }));
+    }
+    const stored = await journal.readEvent('a');
+    const attemptsFrom = (first: number) => Array.from({ length: share }, (_, index) => first + index);
+    expect(stored?.deliveries).toMatchObject([
+      { adapter: 'billing', attempts: share + 1, hasOlderRecords: true },
+      { adapter: 'records', attempts: share, hasOlderRecords: false },
+    ]);
+    expect(stored?.deliveries.map(({ records }) => records.map(({ attempts }) => attempts))).toEqual([
+      attemptsFrom(2),
+      attemptsFrom(1),
+    ]);
   });
 
   it('goes on after the last cursor when it was opened again', async () => {

@@ -4,7 +4,16 @@ import type { AcceptedEvent } from '../../core/event.ts';
 import type { Journal } from '../journal.ts';
 import type { ReplayJob } from '../replay-job.ts';
 import { type CreatePlace, type Told, toldRecords, useJournal, usePlace } from './place.suite.ts';
-import { acceptNew, deadLettered, sampleAccept, sampleEvent, sampleJob, sampleRecord } from './samples.suite.ts';
+import {
+  acceptNew,
+  deadLettered,
+  replayAll,
+  sampleAccept,
+  sampleEvent,
+  sampleJob,
+  sampleRecord,
+  withoutAttempt,
+} from './samples.suite.ts';
 
 /** What a step of a replay job does. */
 export function replayingSuite(createPlace: CreatePlace): void {
@@ -50,9 +59,9 @@ export function replayingSuite(createPlace: CreatePlace): void {
     const [stale, newer, twice, other] = await acceptDead(journal, ['stale', 'newer', 'twice', 'other']);
     if (!stale || !newer || !twice || !other) throw new Error('not accepted');
     const later = await acceptNew(journal, sampleAccept(sampleEvent('later', { key: '' }), { adapters: ['billing'] }));
-    await journal.replay({ adapter: 'billing', seq: newer.seq, atMs: 1 });
+    await replayAll(journal, { eventIds: ['newer'] });
     journal.record(sampleRecord(newer, { cycle: 2 }));
-    await journal.replay({ adapter: 'billing', seq: twice.seq, atMs: 1 });
+    await replayAll(journal, { eventIds: ['twice'] });
     journal.record(deadLettered(twice, { cycle: 2 }));
     const upToCursor = toldRecords(told).length + 1;
     journal.record(deadLettered(later));
@@ -65,6 +74,24 @@ export function replayingSuite(createPlace: CreatePlace): void {
     const rest = await step(journal, sampleJob({ id: 'job-2', ...all }), {});
     expect(rest).toMatchObject({ sent: 3, skippedStale: 0, skippedReplayed: 0 });
     expect(reopened(told).slice(before + 1)).toEqual(['stale billing', 'twice billing', 'later billing']);
+  });
+
+  it('says of what it sends whether it may follow a newer event of its key', async () => {
+    const { journal, told } = await useJournal(createPlace);
+    await acceptDead(journal, ['a', 'b']);
+    await step(journal, sampleJob({ filter: { eventIds: ['a'] } }), {});
+    await step(journal, sampleJob({ filter: { eventIds: ['b'] }, includeStale: true }), {});
+    expect(reopenedDeliveries(told).map(({ mayFollowNewer }) => mayFollowNewer)).toEqual([false, true]);
+  });
+
+  it('does not take for replayed before what was not sent because a newer event was on its way', async () => {
+    const { journal, told } = await useJournal(createPlace);
+    const [a] = await acceptDead(journal, ['a']);
+    if (a === undefined) throw new Error('not accepted');
+    await step(journal, sampleJob(), {});
+    journal.record(withoutAttempt(a, { state: 'dead_lettered', cycle: 2, reason: 'not sent' }));
+    expect(await step(journal, sampleJob(), {})).toMatchObject({ sent: 1, skippedReplayed: 0 });
+    expect(reopenedDeliveries(told).map(({ delivery }) => delivery.cycle)).toEqual([2, 3]);
   });
 
   it('a run sends exactly what its dry run counted, once each, and the events of a key in their order', async () => {
@@ -137,7 +164,7 @@ async function tell(journal: Journal, deliveries: Past, suffix: string): Promise
     const adapter = name + suffix;
     journal.record(past === 'delivered' ? sampleRecord(event, { adapter }) : deadLettered(event, { adapter }));
     if (past !== 'replayed') continue;
-    replays.push(journal.replay({ adapter, seq: event.seq, atMs: 1 }));
+    replays.push(replayAll(journal, { adapters: [adapter], eventIds: [event.id] }));
     journal.record(deadLettered(event, { adapter, cycle: 2 }));
   }
   await Promise.all(replays);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DeliveryRecord, EndedAttempt } from '../../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../../core/event.ts';
+import type { DeliveryFilter } from '../delivery-filter.ts';
 import type { AcceptRequest, AcceptResult, Journal } from '../journal.ts';
 import type { ReplayJob } from '../replay-job.ts';
 
@@ -112,4 +113,18 @@ export function sampleJob(changes: Partial<ReplayJob> = {}): ReplayJob {
     sent: 0,
     ...changes,
   };
+}
+
+const UNBOUNDED = { limit: 1_000, limitBytes: Number.POSITIVE_INFINITY };
+
+/** A person sends the dead letters again that a filter means, whatever is known against it. The job as it ended. */
+export async function replayAll(journal: Journal, filter: DeliveryFilter, atMs = 5_000): Promise<ReplayJob> {
+  const job = sampleJob({ filter, includeStale: true, includeReplayed: true });
+  return (await journal.stepReplay({ job, atMs, bounds: UNBOUNDED })).job;
+}
+
+/** Of the dead letters that a filter means, how many are stale: a newer event of their key was delivered. */
+export async function countStale(journal: Journal, filter: DeliveryFilter): Promise<number> {
+  const job = sampleJob({ filter, includeReplayed: true });
+  return (await journal.stepReplay({ job, atMs: 5_000 })).job.skippedStale;
 }

@@ -224,7 +224,7 @@ describe('beside adapters that do harm', () => {
     going = false;
     await deliveries;
     // Two processes and this one share two cores with whatever else runs there.
-    expect(longestMs).toBeLessThan(2_000);
+    expect(longestMs).toBeLessThan(5_000);
   });
 });
 

@@ -87,7 +87,8 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   attempt: number;
 
   /**
-   * When this became true, by the hub's clock; for HELD, when it was told.
+   * When this became true, by the hub's clock. HELD: when it was told; and where a request asks how a delivery stands,
+   * since when it waits: its last record, or its acceptance.
    *
    * @generated from field: google.protobuf.Timestamp time = 6;
    */
@@ -108,8 +109,8 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   heldBy: HeldBy;
 
   /**
-   * RETRYING and DEAD_LETTERED: the last failure. HELD, when it is asked for: the last failure if there was one.
-   * Absent otherwise.
+   * RETRYING and DEAD_LETTERED: the last failure. DEAD_LETTERED without an attempt in its cycle: why it was not sent,
+   * with the code NOT_SENT and no kind. HELD, when it is asked for: the last failure if there was one. Absent otherwise.
    *
    * @generated from field: hms.sync.v1.DeliveryError error = 9;
    */
@@ -273,7 +274,7 @@ export declare const HeldBySchema: GenEnum<HeldBy>;
  */
 export enum OutcomeKind {
   /**
-   * Never sent.
+   * No attempt was made.
    *
    * @generated from enum value: OUTCOME_KIND_UNSPECIFIED = 0;
    */

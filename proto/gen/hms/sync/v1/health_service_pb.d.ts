@@ -292,6 +292,13 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
    * @generated from field: string notice = 14;
    */
   notice: string;
+
+  /**
+   * The outside system asked for less: no attempt is made until then, in whole seconds. Absent otherwise.
+   *
+   * @generated from field: google.protobuf.Timestamp throttled_until_time = 15;
+   */
+  throttledUntilTime?: Timestamp | undefined;
 };
 
 /**

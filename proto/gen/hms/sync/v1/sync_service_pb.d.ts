@@ -366,7 +366,8 @@ export declare type WatchAcksRequest = Message<"hms.sync.v1.WatchAcksRequest"> &
 
   /**
    * Begin after this place: the cursor of the last ack that was seen, or of Accepted. Empty: with event_ids, their
-   * whole history; without, only what comes from now on.
+   * whole history; without, only what comes from now on. Of an event with more than 256 acks on record, an equal share
+   * for each adapter, the newest are told: a gap in the numbers of attempts shows it. Without event_ids none is left out.
    *
    * @generated from field: string cursor = 2;
    */
@@ -489,7 +490,8 @@ export declare type Delivery = Message<"hms.sync.v1.Delivery"> & {
   attempts: Attempt[];
 
   /**
-   * How many older ones are left out; 0 when all are here.
+   * How many older ones are left out, at least: those of the oldest cycle that is told are counted, those of the cycles
+   * before it are not. 0 when all are here.
    *
    * @generated from field: uint32 attempts_left_out = 4;
    */

@@ -1,0 +1,59 @@
+import type { z } from 'zod';
+import { adapterPlace } from './adapter-place.ts';
+import { namesAt } from './config-file.ts';
+import { nearestName } from './nearest-name.ts';
+
+type Issue = z.core.$ZodIssue;
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'names with values',
+  record: 'names with values',
+};
+
+/**
+ * What is wrong in a configuration file, a line for each thing: "adapters[1] (billing): retry.maxAttempts: must be at
+ * least 1". No value is quoted, for it may be a secret.
+ *
+ * @param content the file's, for the names of its adapters
+ */
+export function issueInWords(issue: Issue, content: unknown): string {
+  if (issue.code !== 'unrecognized_keys') return `${fieldPlace(issue.path, content)}: ${complaint(issue)}`;
+  const known = namesAt(issue.path);
+  return issue.keys
+    .map((key) => {
+      const nearest = nearestName(key, known);
+      const advice = nearest === undefined ? `; known are ${known.join(', ')}` : `; did you mean ${nearest}?`;
+      return `${fieldPlace([...issue.path, key], content)}: unknown key${advice}`;
+    })
+    .join('\n');
+}
+
+/** Where a field stands: "limits.eventBytes", "adapters[1] (billing): retry.baseMs", "the file". */
+function fieldPlace(path: readonly PropertyKey[], content: unknown): string {
+  const [top, index, ...rest] = path;
+  if (top !== 'adapters' || typeof index !== 'number') return path.join('.') || 'the file';
+  const adapters = (content as { readonly adapters?: readonly unknown[] }).adapters;
+  const place = adapterPlace(index, adapters?.[index]);
+  return rest.length === 0 ? place : `${place}: ${rest.join('.')}`;
+}
+
+function complaint(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${TYPES[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `must be ${issue.values.map(String).join(' or ')}`;
+    case 'too_small':
+      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
+    case 'too_big':
+      return issue.origin === 'array' ? `may hold at most ${issue.maximum}` : `must be at most ${issue.maximum}`;
+    default:
+      // What config-file.ts says in its own words.
+      return issue.message;
+  }
+}
