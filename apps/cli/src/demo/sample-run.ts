@@ -27,6 +27,7 @@ export class SampleRun {
   readonly settled: Promise<void>;
   readonly #options: SampleRunOptions;
   readonly #latest = new Map<string, Ack>();
+  readonly #latestFailure = new Map<string, Ack>();
   #accepted: Accepted | undefined;
 
   constructor(options: SampleRunOptions) {
@@ -66,7 +67,11 @@ export class SampleRun {
       const ack = this.#latest.get(adapter);
       if (ack === undefined) return [`${printable(adapter)}: no attempt has ended yet`];
       if (ack.state === DeliveryState.DELIVERED) return [];
-      return [`${printable(adapter)}: ${enumName(DeliveryState, ack.state)}, attempt ${ack.attempt}, ${detail(ack)}`];
+      const failure = this.#latestFailure.get(adapter);
+      // One that is held by now says nothing of why.
+      const why = failure === undefined || failure === ack ? '' : `; the last attempt: ${detail(failure)}`;
+      const standing = `${enumName(DeliveryState, ack.state)}, attempt ${ack.attempt}, ${detail(ack)}`;
+      return [`${printable(adapter)}: ${standing}${why}`];
     });
   }
 
@@ -75,8 +80,13 @@ export class SampleRun {
     const report = new PublishReport(printer, { asJson });
     for await (const step of publishAndFollow(client, event, { until: PublishUntil.SETTLED, signal })) {
       if (step.kind === 'accepted') this.#accepted = step.accepted;
-      else this.#latest.set(step.ack.adapter, step.ack);
+      else this.#note(step.ack);
       report.tell(step);
     }
+  }
+
+  #note(ack: Ack): void {
+    this.#latest.set(ack.adapter, ack);
+    if (ack.error !== undefined) this.#latestFailure.set(ack.adapter, ack);
   }
 }
