@@ -47,6 +47,7 @@ async function startIn(folder: string, adapterIds: readonly string[]): Promise<H
   return {
     address: JSON.parse(line).address,
     async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error('the hub ended before it was stopped');
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
       await exited;

@@ -85,6 +85,10 @@ try {
   const settled = ({ waiting, state }: { waiting: bigint; state: AdapterState }) =>
     state === AdapterState.READY && waiting === 0n;
   await first(client.watchHealth(), ({ adapters }) => adapters.every(settled));
+  await timed('npm publish 1.2.0', () => author.publish('1.2.0'));
+  await timed('hms-sync adapter upgrade lab ^1.2.0, at rest', () =>
+    admin.upgradeAdapter({ adapter: 'lab', version: '^1.2.0' }),
+  );
   client.close();
   admin.close();
 

@@ -7,7 +7,7 @@ export interface BadAdapter {
    * sees it, so that a proof need not wait three times for a slow harm. `start`: from the hub's start on, until it is
    * mended and the hub started again.
    */
-  readonly bad: 'harm' | 'once' | 'start';
+  readonly when: 'harm' | 'once' | 'start';
   /** What its operator sees: its state and reason in health, the last error, its log, or a dead letter. */
   readonly sees: RegExp;
   /** What becomes of the Harm events. */
@@ -21,31 +21,31 @@ const smallMemory = { limits: { memoryMb: 160 } };
 
 /** Every bad adapter that there is a fixture of. */
 export const badAdapters: readonly BadAdapter[] = [
-  { name: 'throws-at-import', bad: 'start', sees: /FAILED .*no licence file/, harm: 'delivered' },
-  { name: 'never-starts', bad: 'start', sees: /FAILED .*did not finish importing within/, harm: 'delivered' },
+  { name: 'throws-at-import', when: 'start', sees: /FAILED .*no licence file/, harm: 'delivered' },
+  { name: 'never-starts', when: 'start', sees: /FAILED .*did not finish importing within/, harm: 'delivered' },
   {
-    ...{ name: 'wrong-manifest', bad: 'start', sees: /INCOMPATIBLE .*protocol/, harm: 'delivered' },
+    ...{ name: 'wrong-manifest', when: 'start', sees: /INCOMPATIBLE .*protocol/, harm: 'delivered' },
     manifest: { entry: './exits', protocols: [99] },
   },
-  { name: 'exits', bad: 'harm', sees: /exited with code 0/, harm: 'dead letter' },
-  { name: 'uncaught-later', bad: 'harm', sees: /threw TypeError outside of an attempt/, harm: 'delivered' },
-  { name: 'endless-loop', bad: 'once', sees: /no sign of life for 5 s/, harm: 'delivered' },
-  { name: 'blocks-for-seconds', bad: 'once', sees: /TIMED_OUT/, harm: 'delivered' },
-  { name: 'heap-leak', bad: 'harm', sees: /limits\.memoryMb/, harm: 'dead letter', manifest: smallMemory },
-  { name: 'buffer-leak', bad: 'harm', sees: /limits\.memoryMb/, harm: 'dead letter', manifest: smallMemory },
-  { name: 'native-abort', bad: 'harm', sees: /ended by SIGABRT/, harm: 'dead letter' },
-  { name: 'throws-null', bad: 'harm', sees: /UNKNOWN_ERROR .*threw null/, harm: 'dead letter' },
-  { name: 'throws-undefined', bad: 'harm', sees: /UNKNOWN_ERROR .*threw undefined/, harm: 'dead letter' },
-  { name: 'throws-promise', bad: 'harm', sees: /UNKNOWN_ERROR .*threw a promise/, harm: 'dead letter' },
-  { name: 'throws-10-mb', bad: 'harm', sees: /UNKNOWN_ERROR .*threw Error/, harm: 'dead letter' },
-  { name: 'never-settles', bad: 'once', sees: /did not stop within 30 s/, harm: 'delivered' },
-  { name: 'settles-twice', bad: 'harm', sees: /READY/, harm: 'delivered' },
-  { name: 'settles-late', bad: 'once', sees: /TIMED_OUT/, harm: 'delivered' },
-  { name: 'ignores-abort', bad: 'once', sees: /TIMED_OUT/, harm: 'delivered' },
-  { name: 'too-few-outcomes', bad: 'harm', sees: /CONTRACT_VIOLATION .*returned \d+ outcomes/, harm: 'dead letter' },
-  { name: 'too-many-outcomes', bad: 'harm', sees: /CONTRACT_VIOLATION .*returned \d+ outcomes/, harm: 'dead letter' },
-  { name: 'floods-stdout', bad: 'harm', sees: /more than 100 lines within a second/, harm: 'delivered' },
-  { name: 'closes-its-socket', bad: 'harm', sees: /broke its connection to the hub/, harm: 'dead letter' },
-  { name: 'forks-children', bad: 'harm', sees: /exited with code 0/, harm: 'dead letter' },
-  { name: 'prints-a-secret', bad: 'harm', sees: /\[redacted\] was refused/, harm: 'dead letter' },
+  { name: 'exits', when: 'harm', sees: /exited with code 0/, harm: 'dead letter' },
+  { name: 'uncaught-later', when: 'harm', sees: /threw TypeError outside of an attempt/, harm: 'delivered' },
+  { name: 'endless-loop', when: 'once', sees: /no sign of life for 5 s/, harm: 'delivered' },
+  { name: 'blocks-for-seconds', when: 'once', sees: /TIMED_OUT/, harm: 'delivered' },
+  { name: 'heap-leak', when: 'harm', sees: /limits\.memoryMb/, harm: 'dead letter', manifest: smallMemory },
+  { name: 'buffer-leak', when: 'harm', sees: /limits\.memoryMb/, harm: 'dead letter', manifest: smallMemory },
+  { name: 'native-abort', when: 'harm', sees: /ended by SIGABRT/, harm: 'dead letter' },
+  { name: 'throws-null', when: 'harm', sees: /UNKNOWN_ERROR .*threw null/, harm: 'dead letter' },
+  { name: 'throws-undefined', when: 'harm', sees: /UNKNOWN_ERROR .*threw undefined/, harm: 'dead letter' },
+  { name: 'throws-promise', when: 'harm', sees: /UNKNOWN_ERROR .*threw a promise/, harm: 'dead letter' },
+  { name: 'throws-10-mb', when: 'harm', sees: /UNKNOWN_ERROR .*threw Error/, harm: 'dead letter' },
+  { name: 'never-settles', when: 'once', sees: /did not stop within 30 s/, harm: 'delivered' },
+  { name: 'settles-twice', when: 'harm', sees: /READY/, harm: 'delivered' },
+  { name: 'settles-late', when: 'once', sees: /TIMED_OUT/, harm: 'delivered' },
+  { name: 'ignores-abort', when: 'once', sees: /TIMED_OUT/, harm: 'delivered' },
+  { name: 'too-few-outcomes', when: 'harm', sees: /CONTRACT_VIOLATION .*returned \d+ outcomes/, harm: 'dead letter' },
+  { name: 'too-many-outcomes', when: 'harm', sees: /CONTRACT_VIOLATION .*returned \d+ outcomes/, harm: 'dead letter' },
+  { name: 'floods-stdout', when: 'harm', sees: /more than 100 lines within a second/, harm: 'delivered' },
+  { name: 'closes-its-socket', when: 'harm', sees: /broke its connection to the hub/, harm: 'dead letter' },
+  { name: 'forks-children', when: 'harm', sees: /exited with code 0/, harm: 'dead letter' },
+  { name: 'prints-a-secret', when: 'harm', sees: /\[redacted\] was refused/, harm: 'dead letter' },
 ];

@@ -1,6 +1,7 @@
 import { setTimeout as elapse } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { LedgerStack } from './ledger-stack.ts';
+import { breachesIn } from './verdict.ts';
 
 /**
  * `npm run crash -- --kills N`: a real hub is killed (SIGKILL) at random instants and started again on its data, while a
@@ -28,8 +29,10 @@ try {
     await hub.kill();
   }
   await stack.start();
-  const { lost, overtaken, undeclaredDuplicates, declaredDuplicates } = await stack.verdict();
-  for (const line of [...lost, ...overtaken, ...undeclaredDuplicates].slice(0, 20)) console.error(line);
+  const verdict = await stack.verdict();
+  const breaches = breachesIn(verdict);
+  for (const breach of breaches.slice(0, 20)) console.error(breach);
+  const { lost, overtaken, undeclaredDuplicates, declaredDuplicates } = verdict;
   const { size } = stack.book;
   console.log(
     `${kills} kills, ${size} accepted, ${lost.length} lost, ${overtaken.length} overtaken, ` +
@@ -37,7 +40,7 @@ try {
   );
   console.error(`${declaredDuplicates} calls were made again and said so`);
   if (size === 0) console.error('nothing was accepted between the kills: this proved nothing');
-  process.exitCode = size > 0 && lost.length + overtaken.length + undeclaredDuplicates.length === 0 ? 0 : 1;
+  process.exitCode = size > 0 && breaches.length === 0 ? 0 : 1;
 } finally {
   await stack.close();
 }

@@ -108,7 +108,7 @@ async function nothingLeft(stack: LedgerStack, disk: SmallDisk, journalPath: str
   stack.pause();
   await disk.makeRoom();
   const { size } = stack.book;
-  const wrong = [...wrongEnding(ending, journalPath), ...(await stack.lossAfterRestart())];
+  const wrong = [...wrongEnding(ending, journalPath), ...(await stack.breachesAfterRestart())];
   const good = `exit ${EXIT_JOURNAL} with one line; of ${size} accepted 0 lost after room was made`;
   return { fault: 'not one block is left', times: 1, answer: wrong[0] ?? good, ok: wrong.length === 0 };
 }
@@ -132,7 +132,7 @@ async function noRoomOnce(places: readonly number[]): Promise<FaultAnswer> {
     }
     const refused = stack.refusals.count(FULL);
     const { size } = stack.book;
-    wrong.push(...(await stack.lossAfterRestart()));
+    wrong.push(...(await stack.breachesAfterRestart()));
     const good = `${refused} events refused for that moment, the hub went on; of ${size} accepted 0 lost`;
     return {
       fault: 'one write to the log finds no room (ENOSPC)',

@@ -54,7 +54,7 @@ async function answerTo(injected: Injected): Promise<FaultAnswer> {
     const wrong: string[] = [];
     for (const place of places) wrong.push(...(await failOnce(stack, injected, place)));
     const { size } = stack.book;
-    wrong.push(...(await stack.lossAfterRestart()));
+    wrong.push(...(await stack.breachesAfterRestart()));
     const silent = injected.only === undefined ? 'no ACCEPTED for what was not synced, ' : '';
     const good =
       `exit ${EXIT_JOURNAL} with one line, ${silent}the files left alone; ` +
@@ -112,7 +112,7 @@ async function whileClosing(): Promise<FaultAnswer> {
     const strace = await Strace.attach({ pid: hub.pid, folder: stack.folder.path, calls: FILE_CALLS, inject, paths });
     const { code } = await hub.stop();
     const failures = (await strace.read()).filter(({ error }) => error !== '').length;
-    const wrong = await stack.lossAfterRestart();
+    const wrong = [...(await stack.breachesAfterRestart())];
     if (failures === 0) wrong.push('the fault was never injected');
     if (failures > 1) wrong.push(`it tried again ${failures - 1} times`);
     const good = `exit ${code}, the log kept; of ${stack.book.size} accepted 0 lost after a restart`;

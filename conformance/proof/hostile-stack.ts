@@ -41,7 +41,7 @@ export class HostileStack {
     await folder.install('adapter-ledger');
     await folder.install('adapter-hostile');
     const stack = new HostileStack(sandbox, folder, bad);
-    if (bad.bad === 'start') await stack.mend();
+    if (bad.when === 'start') await stack.mend();
     else await stack.spoil();
     return stack;
   }

@@ -54,7 +54,7 @@ export async function tryBadAdapter(bad: BadAdapter, span: TrialSpan): Promise<T
   const stack = await HostileStack.create(bad);
   try {
     const trial = new Trial(bad, span, stack);
-    await (bad.bad === 'start' ? trial.badFromStart() : trial.badOnEvent());
+    await (bad.when === 'start' ? trial.badFromStart() : trial.badOnEvent());
     return trial.result();
   } finally {
     await stack.close();
@@ -100,9 +100,9 @@ class Trial {
     await this.#calm(shift);
     await this.#harm(shift, async () => {
       const fromMs = performance.now();
-      const harmed = shift.publisher.publish('Harm', HARMS);
+      const harmed = shift.publisher.publishHarm(HARMS);
       await this.#see(shift);
-      if (this.#bad.bad === 'once') await this.#stack.mend();
+      if (this.#bad.when === 'once') await this.#stack.mend();
       await this.#recover(shift, { harmed, fromMs });
     });
     await this.#calm(shift);
@@ -115,7 +115,7 @@ class Trial {
     await this.#end(before);
     await this.#stack.spoil();
     const during = await this.#begin();
-    const harmed = during.publisher.publish('Harm', HARMS);
+    const harmed = during.publisher.publishHarm(HARMS);
     await this.#harm(during, () => this.#see(during));
     await this.#end(during);
     await this.#stack.mend();

@@ -8,7 +8,7 @@ import { grpcJs } from '../src/transports/grpc-js.ts';
 import { OrderBook } from './order-book.ts';
 import { closePublisher, publishPersistently } from './persistent-publisher.ts';
 import { RefusalTally } from './refusal-tally.ts';
-import { judge, type Verdict } from './verdict.ts';
+import { breachesIn, judge, type Verdict } from './verdict.ts';
 
 export interface LedgerStackOptions {
   /** Keys that are published, one event after the other each. */
@@ -114,15 +114,10 @@ export class LedgerStack {
     return judge(this.book, this.sandbox.calls({ limit: MAX_CALLS }));
   }
 
-  /** Starts a hub and takes the verdict: one line for each event that was not dealt with as it should. */
-  async lossAfterRestart(): Promise<string[]> {
+  /** Starts a hub and takes the verdict; empty when all is well. */
+  async breachesAfterRestart(): Promise<readonly string[]> {
     await this.start();
-    const { lost, overtaken, undeclaredDuplicates } = await this.verdict();
-    return [
-      ...lost.map((line) => `lost: ${line}`),
-      ...overtaken.map((line) => `overtaken: ${line}`),
-      ...undeclaredDuplicates.map((line) => `repeated without being told so: ${line}`),
-    ];
+    return breachesIn(await this.verdict());
   }
 
   async close(): Promise<void> {

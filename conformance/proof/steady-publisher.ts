@@ -41,7 +41,7 @@ export class SteadyPublisher {
   readonly #sent: { readonly id: string; readonly key: string; readonly atMs: number }[] = [];
   readonly #atMs = new Map<string, number>();
   readonly #settled = Promise.withResolvers<void>();
-  #extra: string[] = [];
+  #harm: string[] = [];
   #stopping = false;
 
   constructor(options: SteadyPublisherOptions) {
@@ -50,10 +50,10 @@ export class SteadyPublisher {
     void this.#read();
   }
 
-  /** Publishes some events of this type under one key of theirs, in one message. @returns their ids */
-  publish(type: string, count: number): readonly string[] {
-    const ids = Array.from({ length: count }, (_, index) => `${this.#options.prefix}-${type}-${index}`);
-    this.#extra.push(...ids);
+  /** Publishes some events of the type Harm under one key of theirs, in one message. @returns their ids */
+  publishHarm(count: number): readonly string[] {
+    const ids = Array.from({ length: count }, (_, index) => `${this.#options.prefix}-harm-${index}`);
+    this.#harm.push(...ids);
     return ids;
   }
 
@@ -107,7 +107,7 @@ export class SteadyPublisher {
         type: 'ProcessUpdated',
       }));
       made += due;
-      const events = [...this.#extra.splice(0).map((id) => ({ id, key: 'harm', type: 'Harm' })), ...steady];
+      const events = [...this.#harm.splice(0).map((id) => ({ id, key: 'harm', type: 'Harm' })), ...steady];
       for (const { id, key } of events) {
         this.#sent.push({ id, key, atMs: nowMs });
         this.#atMs.set(id, nowMs);

@@ -13,6 +13,15 @@ export interface Verdict {
   readonly declaredDuplicates: number;
 }
 
+/** A line for each event that was not dealt with as it should; empty when all is well. */
+export function breachesIn({ lost, overtaken, undeclaredDuplicates }: Verdict): readonly string[] {
+  return [
+    ...lost.map((where) => `lost: ${where}`),
+    ...overtaken.map((where) => `overtaken: ${where}`),
+    ...undeclaredDuplicates.map((where) => `repeated without being told so: ${where}`),
+  ];
+}
+
 /** Compares the ledger with the book: every call, in the order in which it arrived, at the systems that were to get it. */
 export function judge(
   book: OrderBook,

@@ -49,14 +49,13 @@ const bombs = protocols.flatMap((protocol) => codings.map((coding) => ({ ...prot
 const AT_ONCE = 6;
 
 test.for(bombs)('bombs of $coding in $protocol are refused unpacked', async (bomb, { annotate }) => {
-  const { pid } = stack.hub;
   const toll = await bystander.beside(async () => {
     const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => throwBomb(bomb)));
     for (const answer of answers) expect(answer).toMatch(/resource_exhausted|"?grpc-status"?:"?8/);
   });
   await annotate(tellToll(toll), 'toll');
   expect(toll.peakBytes - toll.beforeBytes).toBeLessThan(256 * MIB);
-  await expectUnharmed(stack, pid);
+  await expectUnharmed(stack);
 });
 
 /** Everything that was answered, as a text. */

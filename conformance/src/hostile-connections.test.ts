@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const socket of sockets) socket.destroy();
-  await expectUnharmed(stack, stack.hub.pid);
+  await expectUnharmed(stack);
 });
 afterAll(async () => {
   bystander?.close();

@@ -13,7 +13,6 @@ import { pathOf } from './wire.ts';
 
 let stack: Stack;
 let bystander: Bystander;
-let pid: number;
 
 beforeAll(async () => {
   stack = await startStack();
@@ -24,10 +23,8 @@ afterAll(async () => {
   await stack?.close();
 });
 
-beforeEach(() => {
-  pid = stack.hub.pid;
-});
-afterEach(() => expectUnharmed(stack, pid));
+beforeEach(() => {});
+afterEach(() => expectUnharmed(stack));
 
 const MIB = 1_024 * 1_024;
 /** A publish takes some milliseconds. With the machine busy at both ends it still ends before a usual deadline. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Ending } from './child.ts';
 import { Hub, runHub } from './hub.ts';
 
-/** What hub.yaml may hold, as docs/operate.md lists it. `unknown`: some tests write what is wrong on purpose. */
+/** What hms-sync.yaml may hold, as docs/operate.md lists it. `unknown`: some tests write what is wrong on purpose. */
 export type HubConfig = Readonly<Record<string, unknown>>;
 
 export interface HubFolderOptions {
@@ -16,10 +16,6 @@ export interface HubFolderOptions {
 const packages = fileURLToPath(new URL('../fixtures/packages', import.meta.url));
 
 const adapterSdk = fileURLToPath(new URL('../../packages/adapter-sdk', import.meta.url));
-
-function unlessItExists(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
-}
 
 /** A temporary folder with a configuration and a data folder, in which one hub after the other can run. */
 export class HubFolder {
@@ -81,4 +77,8 @@ export class HubFolder {
     await this.endHubs();
     await rm(this.path, { recursive: true, force: true });
   }
+}
+
+function unlessItExists(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }

@@ -36,6 +36,13 @@ describe.skipIf(python.kind === 'missing')('the adapter in Python', () => {
     expect(code).toBe(0);
   });
 
+  test('takes events again after a drain, once it is configured anew', { timeout: 60_000 }, async () => {
+    const { address } = await startAdapter(command, loopback);
+    const only = (check: string) => runKit(['verify', '--target', address, '--only', check]);
+    expect((await only('drain')).code).toBe(0);
+    expect((await only('one-outcome')).stdout).toMatch(/\n1 passed in /);
+  });
+
   test('turns away callers without its token', async () => {
     const { address } = await startAdapter(command, loopback, 'hunter2');
     const only = ['verify', '--target', address, '--only', 'manifest'];

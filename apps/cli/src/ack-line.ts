@@ -51,7 +51,7 @@ export function detail(ack: Ack): string {
     case DeliveryState.UNSPECIFIED:
       return '';
     default:
-      return unknownTo('this command', ack.state);
+      return unknown(ack.state);
   }
 }
 
@@ -104,11 +104,11 @@ function heldInWords(heldBy: HeldBy): string {
     case HeldBy.UNSPECIFIED:
       return '';
     default:
-      return unknownTo('this command', heldBy);
+      return unknown(heldBy);
   }
 }
 
 /** For values that a newer hub added: shown, never an error. Takes `never`, so that a known value cannot end here. */
-function unknownTo(reader: string, value: never): string {
-  return `(${value}: unknown to ${reader})`;
+function unknown(value: never): string {
+  return `(${value}: unknown to this command)`;
 }

@@ -4,11 +4,14 @@ import { ackLine } from './ack-line.ts';
 import { type Printer, printable } from './terminal.ts';
 import { timeOfDay } from './words.ts';
 
+/** Wide enough for the ids of most adapters. */
+const USUAL_ADAPTER_WIDTH = 12;
+
 /** How acks are told. */
 export interface AckReportOptions {
   asJson: boolean;
-  /** The longest adapter id that is to be expected; a longer one shifts its own line only. */
-  adapterWidth: number;
+  /** The longest adapter id that is to be expected; a longer one shifts its own line only. Absent: nobody knows. */
+  adapterWidth?: number;
 }
 
 /** Tells the acks of whichever events as they come: as lines for people, or as JSON, one object a line. */
@@ -17,7 +20,7 @@ export class AckReport {
   readonly #asJson: boolean;
   readonly #adapterWidth: number;
 
-  constructor(printer: Printer, { asJson, adapterWidth }: AckReportOptions) {
+  constructor(printer: Printer, { asJson, adapterWidth = USUAL_ADAPTER_WIDTH }: AckReportOptions) {
     this.#printer = printer;
     this.#asJson = asJson;
     this.#adapterWidth = adapterWidth;

@@ -20,7 +20,7 @@ describe('a failed call', () => {
         }),
       },
     ]);
-    const failure = apiFailure(error, address);
+    const failure = apiFailure(error, address, 'ask again');
     expect(failure.message).toBe(
       'INVALID_ARGUMENT (EVENT_INVALID): the event is refused\n  event.type: is required, such as ProcessUpdated',
     );
@@ -33,7 +33,7 @@ describe('a failed call', () => {
     const error = new ConnectError(`event.data ${description}`, Code.ResourceExhausted, undefined, [
       { desc: BadRequestSchema, value: badRequest },
     ]);
-    const failure = apiFailure(error, address);
+    const failure = apiFailure(error, address, 'ask again');
     expect(failure.message).toBe(`RESOURCE_EXHAUSTED: event.data ${description}`);
     expect(failure.exitCode).toBe(ExitCode.usage);
   });
@@ -43,32 +43,41 @@ describe('a failed call', () => {
     const error = new ConnectError('the disk is full', Code.ResourceExhausted, undefined, [
       { desc: RetryInfoSchema, value: retryInfo },
     ]);
-    expect(apiFailure(error, address).message).toBe('RESOURCE_EXHAUSTED: the disk is full\n  Try again in 2 s.');
+    expect(apiFailure(error, address, 'ask again').message).toBe(
+      'RESOURCE_EXHAUSTED: the disk is full\n  Try again in 2 s.',
+    );
   });
 
   test('takes escape sequences out of what it quotes', () => {
-    expect(apiFailure(new ConnectError('bad\u001b[2J', Code.NotFound), address).message).toBe('NOT_FOUND: bad');
+    expect(apiFailure(new ConnectError('bad\u001b[2J', Code.NotFound), address, 'ask again').message).toBe(
+      'NOT_FOUND: bad',
+    );
   });
 
   test('says which address does not answer, and how to get a hub', async () => {
     const hub = connectToHub('http://127.0.0.1:1');
     const error: unknown = await hub.health.getHealth({}).catch((thrown) => thrown);
     hub.close();
-    const failure = apiFailure(error, hub.address);
+    const failure = apiFailure(error, hub.address, 'ask again');
     expect(failure.message).toMatch(/^no hub answers at http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\)/);
     expect(failure.message).toContain('hms-sync start');
     expect(failure.exitCode).toBe(ExitCode.noAnswer);
   });
 
   test('says that the hub went away where the library says that the call was canceled', () => {
-    const failure = apiFailure(new ConnectError('This operation was aborted', Code.Canceled), address);
+    const failure = apiFailure(new ConnectError('This operation was aborted', Code.Canceled), address, 'ask again');
     expect(failure.message).toMatch(/^the hub at http:\/\/127\.0\.0\.1:7003 ended the call before it answered/);
     expect(failure.message).not.toContain('CANCELED');
     expect(failure.exitCode).toBe(ExitCode.noAnswer);
   });
 
+  test('gives the advice of its command where nobody knows what the call did', () => {
+    const failure = apiFailure(new ConnectError('it stops', Code.Unavailable), address, 'ask again');
+    expect(failure.message).toBe('UNAVAILABLE: it stops\n  ask again');
+  });
+
   test('takes a name that nobody knows for wrong usage', () => {
-    expect(apiFailure(new ConnectError('no event has the id "x"', Code.NotFound), address).exitCode).toBe(
+    expect(apiFailure(new ConnectError('no event has the id "x"', Code.NotFound), address, 'ask again').exitCode).toBe(
       ExitCode.usage,
     );
   });

@@ -4,6 +4,12 @@ import { ExitCode, Failure } from './failure.ts';
 import { printable } from './terminal.ts';
 import { durationInWords } from './words.ts';
 
+/** What to do when nobody knows whether an event was accepted. */
+export const adviceToPublishers = 'Sending it again with the same id is safe.';
+
+/** What to do when a question got no answer. */
+export const adviceToReaders = 'It changes nothing: ask again.';
+
 /**
  * Says in words why a call of the hub failed: the status code, the hub's message and reason, each wrong field, and
  * what to do.
@@ -12,7 +18,7 @@ import { durationInWords } from './words.ts';
  * @param address the hub that was called
  * @param whenUnknown what to do when nobody knows whether the call took effect
  */
-export function apiFailure(error: unknown, address: string, whenUnknown = adviceToPublishers): Failure {
+export function apiFailure(error: unknown, address: string, whenUnknown: string): Failure {
   if (error instanceof Failure) return error;
   const status = ConnectError.from(error);
   const systemCode = systemErrorCode(status);
@@ -62,8 +68,6 @@ function cutOff(status: ConnectError, { address, whenUnknown }: { address: strin
 
 const howToReachAHub =
   'Start one with "hms-sync dev" or "hms-sync start --config hms-sync.yaml", or name another with --address.';
-
-const adviceToPublishers = 'Sending it again with the same id is safe.';
 
 function advice(status: ConnectError, { address, whenUnknown }: { address: string; whenUnknown: string }): string[] {
   const retryDelay = status.findDetails(RetryInfoSchema)[0]?.retryDelay;

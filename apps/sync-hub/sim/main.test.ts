@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { EVERY_PLANTED_BUG } from './hub-planted-bugs.ts';
+import { EVERY_PLANTED_BUG } from './planted/every-planted-bug.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const run = (...args: readonly string[]) =>

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { EVERY_PLANTED_BUG } from './hub-planted-bugs.ts';
-import { playOnEveryCore } from './hub-players.ts';
+import { EVERY_PLANTED_BUG } from './planted/every-planted-bug.ts';
 import { playUntilViolation } from './play.ts';
+import { playOnEveryCore } from './players.ts';
 
 /**
  * `npm run sim -- --schedules N [--seed S]` plays N seeded schedules of crashes, hangs, clocks, operators, readers and

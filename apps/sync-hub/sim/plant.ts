@@ -3,7 +3,7 @@
  * hub as that is loaded. The sources on disk stay as they are.
  */
 import { registerHooks } from 'node:module';
-import { EVERY_PLANTED_BUG } from './hub-planted-bugs.ts';
+import { EVERY_PLANTED_BUG } from './planted/every-planted-bug.ts';
 
 const bug = EVERY_PLANTED_BUG[Number(process.env.HMS_SIM_PLANT)];
 if (bug === undefined) throw new Error(`HMS_SIM_PLANT=${process.env.HMS_SIM_PLANT} names no planted bug`);

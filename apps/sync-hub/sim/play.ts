@@ -1,5 +1,5 @@
-import { HubWorld } from './hub-world.ts';
-import { LaneWorld } from './lane-world.ts';
+import { HubWorld } from './hub/world.ts';
+import { LaneWorld } from './lane/world.ts';
 
 /** A schedule that broke a promise. */
 export interface Violation {

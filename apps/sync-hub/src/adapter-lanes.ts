@@ -1,10 +1,11 @@
 import type { Acks } from './acks/acks.ts';
 import type { AdapterConfig } from './config/config.ts';
 import { DEFAULT_WINDOW } from './core/lane.ts';
-import type { Journal } from './journal/journal.ts';
+import type { Journal, StoredBreaker } from './journal/journal.ts';
 import type { BreakerReport } from './lanes/breaker.ts';
 import { systemClock } from './lanes/clock.ts';
 import { Lane } from './lanes/lane.ts';
+import type { LaneOptions } from './lanes/lane-options.ts';
 import { FailedRuntime } from './runtimes/failed-runtime.ts';
 import { InlineRuntime } from './runtimes/inline/inline-runtime.ts';
 import { type Manifest, ManifestError } from './runtimes/manifest.ts';
@@ -34,6 +35,13 @@ export interface AdapterLanesOptions {
   readonly onChange: () => void;
 }
 
+/** What the journal has of each adapter, by its id. */
+interface Kept {
+  readonly totals: ReadonlyMap<string, LaneOptions['totals']>;
+  readonly breakers: ReadonlyMap<string, StoredBreaker>;
+  readonly pauses: ReadonlyMap<string, LaneOptions['pause']>;
+}
+
 /** Part of the composition: makes the lanes of adapters and the runtimes in them, at the start and while the hub runs. */
 export class AdapterLanes {
   readonly #options: AdapterLanesOptions;
@@ -43,44 +51,14 @@ export class AdapterLanes {
   }
 
   /** Lanes that go on from what the journal has of their adapters. They are not started. */
-  async createLanes(adapters: readonly AdapterToRun[]): Promise<Lane[]> {
-    const { journal, log, onHeld, onChange } = this.#options;
-    const totals = new Map((await journal.countDeliveries()).map((total) => [total.adapter, total]));
-    const breakers = new Map((await journal.readBreakers()).map((breaker) => [breaker.adapter, breaker]));
-    const pauses = new Map((await journal.readLanes()).map(({ adapter, pause }) => [adapter, pause]));
-    const create = async (adapter: AdapterToRun) => {
-      const { id, settings, manifest } = adapter;
-      const found = manifest instanceof ManifestError ? undefined : manifest;
-      const lane = new Lane({
-        adapter: { id, package: settings.package, version: found?.version ?? '' },
-        runtime: this.createRuntime(adapter),
-        delivery: settings.delivery,
-        rules: {
-          retry: settings.retry,
-          maxCrashes: MAX_CRASHES,
-          onDeadLetter: settings.onDeadLetter,
-          window: DEFAULT_WINDOW,
-          recoveredToSeq: journal.info.lastSeq,
-        },
-        breakerPolicy: settings.breaker,
-        journal,
-        clock: systemClock,
-        seed: Math.floor(Math.random() * 2 ** 32),
-        newestSeq: journal.info.lastSeq,
-        totals: totals.get(id) ?? { unsettled: 0, deadLetters: 0 },
-        deadLetters: settings.onDeadLetter === 'hold' ? await journal.readDeadLetterKeys(id) : [],
-        pause: pauses.get(id),
-        onHeld,
-        onChange,
-        onRuntimeChange: (start) => logRuntime(lane.adapter, start, log),
-        onBreakerChange: (breaker) => logBreaker(id, breaker, log),
-        onPause: (cause) => log.error({ adapter: id, cause }, 'adapter paused; its deliveries wait'),
-      });
-      const stored = breakers.get(id);
-      if (stored !== undefined && stored.state !== 'closed') lane.restoreBreaker(stored);
-      return lane;
-    };
-    return Promise.all(adapters.map(create));
+  async createLanes(adapters: readonly AdapterToRun[]): Promise<readonly Lane[]> {
+    const kept = await this.#readKept();
+    return Promise.all(adapters.map((adapter) => this.#create(adapter, kept)));
+  }
+
+  /** One of them. */
+  async createLane(adapter: AdapterToRun): Promise<Lane> {
+    return this.#create(adapter, await this.#readKept());
   }
 
   createRuntime({ id, settings, manifest, fault }: AdapterToRun): Runtime {
@@ -96,6 +74,54 @@ export class AdapterLanes {
     const parts = { manifest, config, log: createAdapterLog(log, manifest) };
     if (kind === 'inline') return new InlineRuntime(parts);
     return createProcessRuntime({ ...parts, hubVersion, ...(fault !== undefined && { fault }) });
+  }
+
+  async #create(adapter: AdapterToRun, kept: Kept): Promise<Lane> {
+    const { journal, log, onHeld, onChange } = this.#options;
+    const { id, settings, manifest } = adapter;
+    const found = manifest instanceof ManifestError ? undefined : manifest;
+    const lane = new Lane({
+      adapter: { id, package: settings.package, version: found?.version ?? '' },
+      runtime: this.createRuntime(adapter),
+      delivery: settings.delivery,
+      rules: {
+        retry: settings.retry,
+        maxCrashes: MAX_CRASHES,
+        onDeadLetter: settings.onDeadLetter,
+        window: DEFAULT_WINDOW,
+        recoveredToSeq: journal.info.lastSeq,
+      },
+      breakerPolicy: settings.breaker,
+      journal,
+      clock: systemClock,
+      seed: Math.floor(Math.random() * 2 ** 32),
+      newestSeq: journal.info.lastSeq,
+      totals: kept.totals.get(id) ?? { unsettled: 0, deadLetters: 0 },
+      deadLetters: settings.onDeadLetter === 'hold' ? await journal.readDeadLetterKeys(id) : [],
+      pause: kept.pauses.get(id),
+      onHeld,
+      onChange,
+      onRuntimeChange: (start) => logRuntime(lane.adapter, start, log),
+      onBreakerChange: (breaker) => logBreaker(id, breaker, log),
+      onPause: (cause) => log.error({ adapter: id, cause }, 'adapter paused; its deliveries wait'),
+    });
+    const breaker = kept.breakers.get(id);
+    if (breaker !== undefined && breaker.state !== 'closed') lane.restoreBreaker(breaker);
+    return lane;
+  }
+
+  async #readKept(): Promise<Kept> {
+    const { journal } = this.#options;
+    const [totals, breakers, lanes] = await Promise.all([
+      journal.countDeliveries(),
+      journal.readBreakers(),
+      journal.readLanes(),
+    ]);
+    return {
+      totals: new Map(totals.map((total) => [total.adapter, total])),
+      breakers: new Map(breakers.map((breaker) => [breaker.adapter, breaker])),
+      pauses: new Map(lanes.map(({ adapter, pause }) => [adapter, pause])),
+    };
   }
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig } from './config/config.ts';
-import { findConfigured, type LoadedAdapter } from './configured-adapters.ts';
+import { type AdapterToLoad, findConfigured } from './configured-adapters.ts';
 import { ExitCode, exitBecause } from './exit.ts';
 import { FlagError } from './flags.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
@@ -53,7 +53,7 @@ interface Explained {
   readonly why: string;
 }
 
-function explain({ id, named, manifest, stored }: LoadedAdapter, file: string): Explained {
+function explain({ id, named, manifest, stored }: AdapterToLoad, file: string): Explained {
   const { package: name, range, missing, isAdded, remote } = named;
   const about = { id, package: name };
   if (manifest instanceof ManifestError) return { ...about, loads: false, version: '', why: manifest.message };

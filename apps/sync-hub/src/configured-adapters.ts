@@ -10,8 +10,8 @@ export type ConfiguredAdapter = AdapterConfig & {
   readonly isAdded: boolean;
 };
 
-/** An adapter as the hub will load it. */
-export interface LoadedAdapter extends FoundAdapter<ConfiguredAdapter> {
+/** An adapter that a hub would load, as it was found. */
+export interface AdapterToLoad extends FoundAdapter<ConfiguredAdapter> {
   /** Undefined: it does not come from the store, or what is there cannot load. */
   readonly stored: LoadableVersion | undefined;
 }
@@ -26,7 +26,7 @@ export async function findConfigured(
   { adapters, folder }: Pick<Config, 'adapters' | 'folder'>,
   store: AdapterStore,
   env: Readonly<Record<string, string | undefined>>,
-): Promise<readonly LoadedAdapter[]> {
+): Promise<readonly AdapterToLoad[]> {
   const named = adapters.map((adapter) => ({ ...adapter, isAdded: false }));
   const stored = new Map<string, LoadableVersion>();
   const found = await findAdapters([...named, ...added(adapters, store, env)], folder, async (adapter) => {

@@ -50,10 +50,10 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 async function startHub(config: Config, log: Log): Promise<void> {
-  // Before anything is written: a wrong address leaves no data folder behind.
-  await requireFree(config.listen);
   const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
   const adapters = await findConfigured(config, store, process.env);
+  // Before anything is written: a wrong address leaves no data folder behind.
+  await requireFree(config.listen);
 
   // The journal tells its observer of commits; lanes and acks exist by the time there is a first one.
   const lanes = new Lanes([]);
@@ -91,11 +91,7 @@ async function startHub(config: Config, log: Log): Promise<void> {
     named: new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, { ...named, settings: named }]]))),
     settingsOf: (packageName, own) => addedAdapter({ package: packageName, config: own }, process.env),
     createRuntime: (next) => adapterLanes.createRuntime({ ...next, id: next.manifest.id }),
-    createLane: async (next) => {
-      const [lane] = await adapterLanes.createLanes([{ ...next, id: next.manifest.id }]);
-      if (lane === undefined) throw new Error('no lane was made');
-      return lane;
-    },
+    createLane: (next) => adapterLanes.createLane({ ...next, id: next.manifest.id }),
     settled: () => journal.countDeliveries(),
     onReport: (facts, text) => log.info(facts, text),
     onChange,

@@ -15,15 +15,13 @@ export interface FuzzedHub {
 export function useFuzzedHub(): FuzzedHub {
   let stack: Stack;
   let client: SyncClient;
-  let pid: number;
   beforeAll(async () => {
     stack = await startStack();
     client = createSyncClient(grpcJs.create(stack.hub.address));
-    pid = stack.hub.pid;
   });
   afterAll(async () => {
     client?.close();
-    if (stack !== undefined) await expectUnharmed(stack, pid);
+    if (stack !== undefined) await expectUnharmed(stack);
     await stack?.close();
   }, TIMEOUT_MS);
   return {

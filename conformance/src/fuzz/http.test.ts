@@ -65,7 +65,11 @@ const formats: readonly Format[] = [
     })),
     said: ({ body }) => {
       const event: Members = JSON.parse(body.toString());
-      const { type, id, source, data: json = null }: Members = event;
+      const { data: json = null } = event;
+      // The names of attributes are taken in any case.
+      const { type, id, source } = Object.fromEntries(
+        Object.entries(event).map(([name, value]) => [name.toLowerCase(), value]),
+      );
       const said = { type: String(type), id: stringOf(id), source: stringOf(source) };
       return { ...said, payload: json === null ? { bytes: dataOf(event) } : { json } };
     },

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DisturbedStack, startDisturbedStack } from '../network/disturbed-stack.ts';
+import { expectModel } from './expect-model.ts';
 import { House } from './house.ts';
 import { looking } from './looking.commands.ts';
 import { Model } from './model.ts';
 import { operators } from './operators.commands.ts';
 import { publishing } from './publishing.commands.ts';
 import { trouble } from './trouble.commands.ts';
-import { expectModel } from './verdict.ts';
 
 const RUNS = Number(process.env.HMS_SYNC_STATEFUL_RUNS ?? 6);
 const { HMS_SYNC_STATEFUL_SEED: SEED, HMS_SYNC_STATEFUL_PATH: PATH } = process.env;

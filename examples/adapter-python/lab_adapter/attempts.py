@@ -24,6 +24,11 @@ class Attempts:
         self._workers.submit(self._run, work)
         return True
 
+    def resume(self) -> None:
+        """Ends a drain: a hub has configured the adapter anew, and sends what it has to deliver."""
+        with self._settled:
+            self._draining = False
+
     def drain(self, timeout_s: float) -> int:
         """Takes nothing new from now on, and waits for what runs. Returns how many are left after the time."""
         ends = time.monotonic() + timeout_s

@@ -39,6 +39,8 @@ class AdapterService(AdapterServiceServicer):
         config, wrong = read_config(request.config_json)
         if config is not None:
             self._system = LabSystem(config)
+            # Else a service that was drained once, as by hms-adapter verify, would refuse every event until it ends.
+            self._attempts.resume()
         return pb.ConfigureResponse(diagnostics=[pb.Diagnostic(path=path, message=message) for path, message in wrong])
 
     def Check(self, request, context):

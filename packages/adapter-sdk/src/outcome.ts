@@ -122,6 +122,7 @@ function boundedCode(code: unknown, kind: FailureKind): string {
     .slice(0, CODE_MAX_CHARACTERS)
     .toUpperCase()
     .replaceAll(/[^A-Z0-9_]/g, '_')
+    // Some letters are several in upper case.
     .slice(0, CODE_MAX_CHARACTERS);
   return cleaned === '' ? kind.toUpperCase() : cleaned;
 }

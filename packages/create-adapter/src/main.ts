@@ -34,7 +34,8 @@ async function run(args: readonly string[]): Promise<number> {
     say(
       '',
       `This is Node ${process.versions.node}, and adapters run on ${NODE_MIN} or newer: its npm scripts run on Node`,
-      `${releases().node}, which it brings along as a devDependency. Take that out once your Node is new enough.`,
+      `${releases().node}, which it brings along as a devDependency. Take that out once your Node is new enough; until then`,
+      "npm's EBADENGINE warnings mean nothing.",
     );
   }
   if (asked.install) say('', 'npm install');

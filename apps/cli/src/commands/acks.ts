@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { followAcks } from '../ack-feed.ts';
 import { AckReport } from '../ack-report.ts';
-import { apiFailure } from '../api-failure.ts';
+import { adviceToReaders, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { addressOption } from '../hub-address.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -12,9 +12,6 @@ interface WatchOptions {
   address: string;
   json?: true;
 }
-
-// Wide enough for the ids of most adapters, which nobody knows before their acks.
-const adapterWidth = 12;
 
 export function addAcksCommand(program: Command, terminal: Terminal): void {
   const acks = program.command('acks').description('what became of events');
@@ -32,7 +29,7 @@ async function watchAcks(eventIds: string[], options: WatchOptions, terminal: Te
   const { data, notes } = terminal;
   const hub = connectToHub(options.address);
   const stop = stopSignal();
-  const report = new AckReport(data, { asJson: options.json === true, adapterWidth });
+  const report = new AckReport(data, { asJson: options.json === true });
   let cursor = options.cursor ?? '';
   try {
     const acks = followAcks(
@@ -45,7 +42,7 @@ async function watchAcks(eventIds: string[], options: WatchOptions, terminal: Te
       report.tell(ack);
     }
   } catch (error) {
-    if (!stop.signal.aborted) throw apiFailure(error, options.address);
+    if (!stop.signal.aborted) throw apiFailure(error, options.address, adviceToReaders);
     if (cursor !== '') notes.line(`To go on from here: hms-sync acks watch --cursor ${cursor}`);
   } finally {
     stop.dispose();

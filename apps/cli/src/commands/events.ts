@@ -4,7 +4,7 @@ import type { Attempt, Delivery, GetEventResponse } from '@hms-sync/proto/hms/sy
 import type { Command } from 'commander';
 import { ackJson, errorJson } from '../ack-json.ts';
 import { standingDetail, stateTone } from '../ack-line.ts';
-import { apiFailure } from '../api-failure.ts';
+import { adviceToReaders, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { addressOption } from '../hub-address.ts';
 import { tableLines } from '../table.ts';
@@ -34,7 +34,7 @@ async function showEvent(id: string, options: ShowOptions, { data }: Terminal): 
     if (options.json) data.json(eventJson(response));
     else for (const line of eventLines(data, response, Date.now())) data.line(line);
   } catch (error) {
-    throw apiFailure(error, options.address);
+    throw apiFailure(error, options.address, adviceToReaders);
   } finally {
     hub.close();
   }

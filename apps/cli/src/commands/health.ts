@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { apiFailure } from '../api-failure.ts';
+import { adviceToReaders, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { healthJson } from '../health-json.ts';
@@ -38,7 +38,7 @@ async function showHealth(options: HealthOptions, { data }: Terminal): Promise<v
       throw new Failure(`the hub accepts no events: ${health.hub?.notAcceptingReason}`, ExitCode.failed);
     }
   } catch (error) {
-    throw apiFailure(error, options.address);
+    throw apiFailure(error, options.address, adviceToReaders);
   } finally {
     hub.close();
   }
@@ -60,7 +60,7 @@ async function watchHealth(options: HealthOptions, { data }: Terminal): Promise<
     }
     throw new Failure(`the hub at ${options.address} ended the watch: it may be shutting down`, ExitCode.noAnswer);
   } catch (error) {
-    if (!stop.signal.aborted) throw apiFailure(error, options.address);
+    if (!stop.signal.aborted) throw apiFailure(error, options.address, adviceToReaders);
   } finally {
     stop.dispose();
     hub.close();

@@ -8,7 +8,7 @@ import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { type Command, Option } from 'commander';
 import { publishAndFollow } from '../ack-feed.ts';
 import { detail } from '../ack-line.ts';
-import { apiFailure } from '../api-failure.ts';
+import { adviceToPublishers, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { addressOption } from '../hub-address.ts';
@@ -68,7 +68,7 @@ async function publish(options: PublishOptions, terminal: Terminal): Promise<voi
       if (step.kind === 'ack' && isFailed(step.ack)) failed.set(step.ack.adapter, step.ack);
     }
   } catch (error) {
-    throw withRetryAdvice(apiFailure(error, options.address), event);
+    throw withRetryAdvice(apiFailure(error, options.address, adviceToPublishers), event);
   } finally {
     hub.close();
   }

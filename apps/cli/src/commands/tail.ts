@@ -2,7 +2,7 @@ import type { SyncEvent } from '@hms-sync/proto/hms/sync/v1/event';
 import type { Command } from 'commander';
 import { ackJson } from '../ack-json.ts';
 import { AckReport } from '../ack-report.ts';
-import { apiFailure } from '../api-failure.ts';
+import { adviceToReaders, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { addFilterOptions, type FilterOptions, toFilter } from '../filter-options.ts';
@@ -16,9 +16,6 @@ interface TailOptions extends FilterOptions {
   json?: true;
 }
 
-// Wide enough for the ids of most adapters, which nobody knows before their acks.
-const adapterWidth = 12;
-
 export function addTailCommand(program: Command, terminal: Terminal): void {
   addFilterOptions(program.command('tail'))
     .description('look on: events as they are accepted, acks as they are recorded, until Ctrl-C')
@@ -29,7 +26,7 @@ export function addTailCommand(program: Command, terminal: Terminal): void {
 
 async function tail(options: TailOptions, { data, notes }: Terminal): Promise<void> {
   const asJson = options.json === true;
-  const report = new AckReport(data, { asJson, adapterWidth });
+  const report = new AckReport(data, { asJson });
   const hub = connectToHub(options.address);
   const stop = stopSignal();
   try {
@@ -52,7 +49,7 @@ async function tail(options: TailOptions, { data, notes }: Terminal): Promise<vo
     }
     throw new Failure(`the hub at ${options.address} ended the stream: it may be shutting down`, ExitCode.noAnswer);
   } catch (error) {
-    if (!stop.signal.aborted) throw apiFailure(error, options.address);
+    if (!stop.signal.aborted) throw apiFailure(error, options.address, adviceToReaders);
   } finally {
     stop.dispose();
     hub.close();

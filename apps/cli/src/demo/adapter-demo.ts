@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { apiFailure } from '../api-failure.ts';
+import { adviceToPublishers, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { Failure } from '../failure.ts';
 import { type Printer, printable, type Terminal } from '../terminal.ts';
@@ -9,7 +9,6 @@ import { tellAdapter } from './adapter-feed.ts';
 import type { Chaos } from './chaos.ts';
 import type { Child } from './child.ts';
 import { type DevAdapter, readDevAdapter } from './dev-adapter.ts';
-import { type ExternalSystem, startExternalSystem, type Write } from './external-system.ts';
 import { linkPackage, writeHubConfig } from './hub-config.ts';
 import { hubReady, launchHub } from './hub-process.ts';
 import { readableLogLine } from './log-line.ts';
@@ -17,6 +16,7 @@ import { filled } from './placeholders.ts';
 import { SampleFeed } from './sample-feed.ts';
 import { SampleRun } from './sample-run.ts';
 import { watchSources } from './source-watch.ts';
+import { type StandIn, startStandIn, type Write } from './stand-in.ts';
 import { rejectedOn } from './stopped.ts';
 
 /** How an adapter is tried by whoever works on it. */
@@ -111,13 +111,13 @@ async function runTurn(options: AdapterDemoOptions, { feed, people, stopped, cha
     return { changed: await Promise.race([changed, stopped]), port: options.port };
   }
   const onWrite = (write: Write) => people.line(writeLine(people, write));
-  const system = await startExternalSystem({ answer: adapter.answer, chaos, random: Math.random, onWrite });
+  const standIn = await startStandIn({ answer: adapter.answer, chaos, random: Math.random, onWrite });
   try {
-    const hub = await startHub(options, { adapter, system });
+    const hub = await startHub(options, { adapter, standIn });
     const over = new AbortController();
     try {
       const address = await Promise.race([hubReady(hub), stopped]);
-      for (const line of introduction(people, { adapter, system, address, chaos })) people.line(line);
+      for (const line of introduction(people, { adapter, standIn, address, chaos })) people.line(line);
       const shown = show({ ...options, signal: over.signal }, { adapter, feed, people, address, hub });
       const end = await Promise.race([shown, changed, stopped, hub.failure()]);
       return { changed: end ?? undefined, port: Number(new URL(address).port) };
@@ -126,20 +126,20 @@ async function runTurn(options: AdapterDemoOptions, { feed, people, stopped, cha
       await hub.stop();
     }
   } finally {
-    await system.close();
+    await standIn.close();
   }
 }
 
 /** What a turn's hub is started for. */
 interface HubParts {
   adapter: DevAdapter;
-  system: ExternalSystem;
+  standIn: StandIn;
 }
 
-async function startHub(options: AdapterDemoOptions, { adapter, system }: HubParts): Promise<Child> {
+async function startHub(options: AdapterDemoOptions, { adapter, standIn }: HubParts): Promise<Child> {
   const { port, dataDir, hubMain, terminal } = options;
   await linkPackage(dataDir, adapter);
-  const config = filled(adapter.config, { url: system.url, secret: `\${${SECRET_VARIABLE}}` });
+  const config = filled(adapter.config, { url: standIn.url, secret: `\${${SECRET_VARIABLE}}` });
   const configFile = await writeHubConfig({ port, dataDir, adapters: [{ package: adapter.packageName, config }] });
   return launchHub({
     main: hubMain,
@@ -183,7 +183,7 @@ async function show(options: AdapterDemoOptions, { adapter, feed, people, addres
     if (error instanceof Failure || signal.aborted) throw error;
     // A hub that crashed is the better explanation of a call that failed.
     await Promise.race([hub.failure(), sleep(DEATH_NOTICE_MS, undefined, { ref: false })]);
-    throw apiFailure(error, address);
+    throw apiFailure(error, address, adviceToPublishers);
   } finally {
     client.close();
   }
@@ -198,7 +198,7 @@ function writeLine(printer: Printer, { method, path, status, chaos }: Write): st
 
 function introduction(
   printer: Printer,
-  { adapter, system, address, chaos }: HubParts & { address: string; chaos: Chaos },
+  { adapter, standIn, address, chaos }: HubParts & { address: string; chaos: Chaos },
 ): readonly string[] {
   const { latencyMs, failShare } = chaos;
   const faults = [
@@ -209,7 +209,7 @@ function introduction(
   return [
     `${printer.paint('strong', `${printable(adapter.id)} ${printable(adapter.version)}`)} from ${adapter.folder}`,
     `hub      ${address}`,
-    `system   ${system.url}, a stand-in${manner}`,
+    `system   ${standIn.url}, a stand-in${manner}`,
     '',
   ];
 }

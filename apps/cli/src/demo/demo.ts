@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { apiFailure } from '../api-failure.ts';
+import { adviceToPublishers, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { Failure } from '../failure.ts';
 import type { Terminal } from '../terminal.ts';
@@ -120,7 +120,7 @@ async function show(options: DemoOptions, { hub, hubAddress, addresses }: Runnin
     if (error instanceof Failure) throw error;
     // A hub that crashed is the better explanation of a call that failed.
     await Promise.race([hub.failure(), sleep(deathNoticeMs, undefined, { ref: false, signal })]);
-    throw apiFailure(error, hubAddress);
+    throw apiFailure(error, hubAddress, adviceToPublishers);
   } finally {
     left.abort();
     client.close();

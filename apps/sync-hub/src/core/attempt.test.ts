@@ -177,7 +177,7 @@ describe('a half-open breaker', () => {
     expect(lane.take({ kind: 'resumed' }).begun).toEqual([1]);
   });
 
-  it('passes over deliveries that the adapter does not take', () => {
+  it('skips deliveries that the adapter does not take', () => {
     const lane = new ScriptedLane({ runtime: { accepts: new Set(['ProcessUpdated']) }, newestSeq: 2 });
     const stored = [
       { seq: 1, type: 'Other', delayMs: 1_000 },

@@ -61,5 +61,8 @@ describe('a candidate', () => {
   it('with too few attempts to tell takes over unless it failed more often', () => {
     expect(mayTakeOver({ candidate: tally(0, 0), current: tally(0, 0) })).toBe(true);
     expect(mayTakeOver({ candidate: tally(1, 5), current: tally(0, 100) })).toBe(false);
+    // It may have no key among those that are published, or it may never ask for one.
+    expect(mayTakeOver({ candidate: tally(0, 0), current: tally(0, 19) })).toBe(true);
+    expect(mayTakeOver({ candidate: tally(0, 0), current: tally(0, 20) })).toBe(false);
   });
 });

@@ -1,3 +1,5 @@
+import { textHash } from './text-hash.ts';
+
 /**
  * The rules by which a new version of an adapter is tried with a share of the keys: which keys these are, and when it has
  * proven itself or failed.
@@ -19,21 +21,13 @@ export interface CanaryTallies {
 const LEAST_ATTEMPTS = 20;
 /** Standard errors. Versions that fail alike are told apart by mistake once in 700 looks. */
 const CERTAINTY = 3;
-/** Of a 32-bit hash: FNV-1a, by its authors' numbers. */
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
 
 /**
  * Whether a key, or the id of an event without one, is among the first so many percent. Always the same ones: those of
  * 10 percent are among those of 20.
  */
 export function isInShare(text: string, percent: number): boolean {
-  let hash = FNV_OFFSET;
-  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), FNV_PRIME);
-  // Short texts that differ in their last letter alone would lie side by side: the murmur3 finalizer spreads them.
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return ((hash ^ (hash >>> 16)) >>> 0) % 100 < percent;
+  return textHash(text) % 100 < percent;
 }
 
 /**
@@ -49,11 +43,13 @@ export function failsMore({ candidate, current }: CanaryTallies): boolean {
 }
 
 /**
- * Whether the candidate may take over when its time is up: not when it failed more often, however few its attempts were.
- * Too little to prove that it is worse is no proof that it is well.
+ * Whether the candidate may take over when its time is up: not when it failed more often, however few its attempts were,
+ * nor when it made none while the other worked, as one that never asks for deliveries would. Too little to prove that it
+ * is worse is no proof that it is well.
  */
 export function mayTakeOver(tallies: CanaryTallies): boolean {
   const { candidate, current } = tallies;
+  if (candidate.attempts === 0 && current.attempts >= LEAST_ATTEMPTS) return false;
   if (candidate.attempts >= LEAST_ATTEMPTS) return !failsMore(tallies);
   return failureShare(candidate) <= failureShare(current);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LaneWorld } from '../../sim/lane-world.ts';
+import { LaneWorld } from '../../sim/lane/world.ts';
 
 /** How many schedules are played. More on demand: HMS_SIM_SCHEDULES=1000000. */
 const schedules = Number(process.env.HMS_SIM_SCHEDULES ?? 5_000);

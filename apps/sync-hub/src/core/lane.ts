@@ -38,7 +38,7 @@ export const DEFAULT_WINDOW: WindowBounds = { deliveries: 8_192, bytes: 32 * 102
 
 /** Where a delivery in the window stands. Only the head of a line is ever in another state than `queued`, but for one
  * that is settled without an attempt, which is recorded wherever it stands. */
-export type DeliveryState =
+export type WindowState =
   /** Behind an earlier delivery of its key, or its adapter's accepted types are not known yet. It does not go before it
    * is due; 0 when it may at once. */
   | { readonly kind: 'queued'; readonly dueAtMs: number }
@@ -60,8 +60,8 @@ export type DeliveryState =
   /** Its outcome is on the way to the disk. Until it is there the key is not free: else a crash now could let a later
    * event of the key overtake this one. */
   | { readonly kind: 'recording'; readonly next: AfterRecord }
-  /** It has left the window. */
-  | { readonly kind: 'settled' };
+  /** It has left the window: it was settled, or gave its place to others and waits in the journal. */
+  | { readonly kind: 'gone' };
 
 /** What a delivery becomes once its outcome is on disk. */
 export type AfterRecord =
@@ -82,7 +82,7 @@ export interface LaneDelivery {
   readonly event: AcceptedEvent;
   readonly line: Line;
   counts: DeliveryCounts;
-  state: DeliveryState;
+  state: WindowState;
   /** The adapter broke while it had this and others. It goes alone until an attempt did not end so. Known in memory
    * alone: after a restart one more crash finds it out again. */
   isSuspect: boolean;

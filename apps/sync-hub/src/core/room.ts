@@ -42,7 +42,7 @@ export function isShort(state: LaneState): boolean {
 export function drop(state: LaneState, delivery: LaneDelivery): void {
   const { fetches } = state;
   const { seq, data } = delivery.event;
-  delivery.state = { kind: 'settled' };
+  delivery.state = { kind: 'gone' };
   state.deliveries.delete(seq);
   state.windowBytes -= data.byteLength;
   if (fetches.repeating > 0) fetches.left.set(seq, fetches.lastId);

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { isInShare } from '../core/canary.ts';
 import type { Outcome } from '../core/outcome.ts';
+import type { RuntimeStart } from '../runtimes/runtime.ts';
+import { InstallError } from './install-error.ts';
 import { writePackage } from './sample-package.suite.ts';
 import { openHouse, type TestHouse } from './test-house.suite.ts';
 
@@ -132,6 +134,42 @@ describe('upgrading an adapter', () => {
     expect((await readdir(join(house.folder, 'lab'))).sort()).toEqual(['1.0.0', '1.0.0.files']);
   });
 
+  it('to one that ends while it checks itself changes nothing', async () => {
+    const house = await openWithLab();
+    house.plays.set('1.1.0', (runtime) => {
+      const { start } = runtime;
+      runtime.start = (onChange?: (start: RuntimeStart) => void) => {
+        runtime.check = async () => {
+          onChange?.({ kind: 'starting', reason: 'its process exited with code 4' });
+          return [{ name: 'check', ok: false, message: 'the adapter did not answer' }];
+        };
+        return start();
+      };
+    });
+    const upgrading = house.lifecycle.upgrade(upgradeTo(await writePackage({ version: '1.1.0' })));
+    await expect(upgrading).rejects.toMatchObject({
+      code: 'DOES_NOT_RUN',
+      message: 'lab 1.1.0 does not run: its process exited with code 4; 1.0.0 stays',
+    });
+    expect(await standing(house)).toEqual({ version: '1.0.0', current: '1.0.0', previous: undefined });
+  });
+
+  it('to a version that takes fewer types says what will be skipped', async () => {
+    const house = await openWithLab();
+    const accepts = new Set(['PolicyUpdated', 'ClinicUpdated']);
+    const narrow = { kind: 'ready', accepts, concurrency: 8, attemptTimeoutMs: 10_000 } as const;
+    house.plays.set('1.1.0', (runtime) => {
+      runtime.start = async () => narrow;
+    });
+    const first = await house.lifecycle.upgrade(upgradeTo(await writePackage({ version: '1.1.0' })));
+    expect(first.warnings).toEqual([expect.stringContaining('other than PolicyUpdated, ClinicUpdated are no longer')]);
+    house.plays.set('1.2.0', (runtime) => {
+      runtime.start = async () => ({ ...narrow, accepts: new Set(['ClinicUpdated', 'More']) });
+    });
+    const second = await house.lifecycle.upgrade(upgradeTo(await writePackage({ version: '1.2.0' })));
+    expect(second.warnings).toEqual([expect.stringContaining('types: PolicyUpdated are no longer taken')]);
+  });
+
   it('to an older version is refused unless it is meant, and the same version again does nothing', async () => {
     const house = await openWithLab();
     const [older, same] = [await writePackage({ version: '0.9.0' }), await writePackage()];
@@ -212,7 +250,7 @@ describe('removing an adapter', () => {
     await house.accept('a', 'b');
     await expect(house.lifecycle.remove('lab')).rejects.toMatchObject({
       code: 'UNSETTLED',
-      message: expect.stringContaining('lab has 2 deliveries that are not settled'),
+      message: expect.stringContaining('lab has deliveries that are not settled (2)'),
     });
     expect(house.lanes.ids).toEqual(['lab']);
     atLab.resolve({ kind: 'delivered', receipt: '' });
@@ -223,6 +261,14 @@ describe('removing an adapter', () => {
     expect(lab.runtime.isClosed).toBe(true);
     expect(await readdir(house.folder)).toEqual(['adapters.lock']);
     expect(await house.currentInLock('lab')).toBeUndefined();
+  });
+
+  it('that cannot be written leaves it as it was: what is accepted afterwards is for it, too', async () => {
+    const house = await openWithLab();
+    house.store.lock.set = () => Promise.reject(new InstallError('LOCK_FAILED', 'the disk is full'));
+    await expect(house.lifecycle.remove('lab')).rejects.toMatchObject({ code: 'LOCK_FAILED' });
+    await house.accept('a');
+    await until(() => house.records.length === 1);
   });
 
   it('sees also what is being accepted at that moment', async () => {

@@ -5,7 +5,7 @@ import type { StoredVersion } from './adapter-store.ts';
 import type { LockedAdapter, LockedVersion } from './adapters-lock.ts';
 import { InstallError } from './install-error.ts';
 import { compareVersions, satisfies } from './version-range.ts';
-import { type Canary, switchVersion, warningsOf } from './version-switch.ts';
+import { type Canary, startAndCheck, switchVersion } from './version-switch.ts';
 
 /** Adds, replaces and removes adapters while the hub runs. What it did is on disk before it says so. */
 export class AdapterLifecycle<Settings> {
@@ -47,7 +47,9 @@ export class AdapterLifecycle<Settings> {
     return this.#claimed(id, 'an upgrade', async () => {
       const { lane, entry } = this.#installed(id);
       const wanted = version.startsWith('/') ? version : `${entry.package}@${version}`;
-      const stored = await this.#house.store.install(wanted, { id });
+      const stored = await this.#house.store.install(wanted, { id }).catch((error: unknown) => {
+        throw whereItCameFrom(error, entry.current.from);
+      });
       const next = stored.locked.version;
       this.#assertInRange(id, next);
       const running = lane.adapter.version;
@@ -89,17 +91,15 @@ export class AdapterLifecycle<Settings> {
         throw new InstallError('NOT_NOW', `hms-sync.yaml names ${id}: take it out there and restart the hub`);
       }
       lanes.setLeaving(id, true);
-      // What was accepted for it a moment ago is known afterwards.
-      await this.#house.settled();
-      const { waiting } = lane.health();
-      if (waiting > 0) {
+      try {
+        // What was accepted for it a moment ago is known afterwards.
+        await this.#house.settled();
+        assertSettled(lane);
+        await store.lock.set(id, undefined);
+      } catch (error) {
         lanes.setLeaving(id, false);
-        throw new InstallError(
-          'UNSETTLED',
-          `${id} has ${waiting} deliveries that are not settled: let them be delivered, or give them up: hms-sync discard --adapter ${id}`,
-        );
+        throw error;
       }
-      await store.lock.set(id, undefined);
       lanes.remove(id);
       await lane.close();
       await store.prune(id);
@@ -268,14 +268,25 @@ export class AdapterLifecycle<Settings> {
 /** Starts the lane of an adapter that nothing is known of yet. @throws {InstallError} DOES_NOT_RUN */
 async function startAlone(lane: Lane): Promise<readonly string[]> {
   await lane.start();
-  const { current } = lane.versions;
-  const { standing } = current;
-  if (standing?.kind === 'ready') return warningsOf(await current.check());
-  const why = standing === undefined ? 'it did not start' : standing.reason;
+  return startAndCheck(lane.versions.current, { id: lane.adapter.id, otherwise: 'it was not added' });
+}
+
+/** @throws {InstallError} UNSETTLED */
+function assertSettled(lane: Lane): void {
+  const { id } = lane.adapter;
+  const { waiting } = lane.health();
+  if (waiting === 0) return;
   throw new InstallError(
-    'DOES_NOT_RUN',
-    `${lane.adapter.id} ${current.version} does not run: ${why}; it was not added`,
+    'UNSETTLED',
+    `${id} has deliveries that are not settled (${waiting}): let them be delivered, or give them up: hms-sync discard --adapter ${id} --reason '<why>'`,
   );
+}
+
+/** What came from a file has no versions at the registry. */
+function whereItCameFrom(error: unknown, from: string): unknown {
+  if (!(error instanceof InstallError && error.code === 'NOT_FOUND' && from.startsWith('/'))) return error;
+  const message = `${error.message}; it was installed from ${from}: name a folder or a tarball instead of a version`;
+  return new InstallError('NOT_FOUND', message, { cause: error });
 }
 
 function lockedAs({ current, previous }: LockedAdapter, version: string): LockedVersion | undefined {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -154,6 +155,11 @@ describe('loading', () => {
       'was added',
       (place: string) => writeFile(join(place, 'node_modules/new.js'), ''),
       'node_modules/new.js was added',
+    ],
+    [
+      'is a pipe',
+      (place: string) => execFileSync('mkfifo', [join(place, 'node_modules/pipe')]),
+      'node_modules/pipe was added',
     ],
     ['is missing', (place: string) => rm(join(place, 'package-lock.json')), 'package-lock.json is missing'],
     ['may be run now', (place: string) => chmod(join(place, 'package.json'), 0o755), 'package.json was changed'],

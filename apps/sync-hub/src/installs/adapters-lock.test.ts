@@ -51,6 +51,18 @@ it('changes nothing when it cannot be written, and says so', async () => {
   expect(missing.get('lab')).toBeUndefined();
 });
 
+it('is refused when any character of what it says was changed, also one of a configuration', async () => {
+  const { path, lock } = await openLock();
+  await lock.set('lab', { ...locked('1.0.0'), config: { url: 'https://lab.example', ward: 'north' } });
+  const text = await readFile(path, 'utf8');
+  expect((await AdaptersLock.read(path)).get('lab')?.config).toEqual({ url: 'https://lab.example', ward: 'north' });
+  for (const { index } of text.matchAll(/\w/g)) {
+    const other = text[index] === 'a' ? 'b' : 'a';
+    await writeFile(path, text.slice(0, index) + other + text.slice(index + 1));
+    await expect(AdaptersLock.read(path)).rejects.toMatchObject({ code: 'LOCK_FAILED' });
+  }
+});
+
 it.each([
   ['no JSON', '{', 'is no JSON'],
   ['of another version', '{"lockVersion":2,"adapters":{}}', 'lockVersion'],

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -30,6 +31,8 @@ const lockedAdapter = z.strictObject({
 const lockFile = z.strictObject({
   lockVersion: z.literal(1),
   adapters: z.record(z.string().regex(ADAPTER_ID), lockedAdapter),
+  /** Of `adapters`, as JSON without spaces: a flipped byte in a configuration or an id would else load. */
+  integrity,
 });
 
 /** One version as it was installed. */
@@ -59,11 +62,15 @@ export class AdaptersLock {
       throw unreadable(path, `cannot be read (${error.code})`);
     });
     if (text === undefined) return new AdaptersLock(path, new Map());
-    const parsed = lockFile.safeParse(asJson(path, text));
+    const content = asJson(path, text);
+    const parsed = lockFile.safeParse(content);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       throw unreadable(path, `is wrong at ${issue?.path.join('.')}: ${issue?.message}`);
     }
+    // Of what was read and not of what was parsed, whose members may stand in another order.
+    if (integrityOf((content as z.infer<typeof lockFile>).adapters) !== parsed.data.integrity)
+      throw unreadable(path, 'is not as the hub wrote it');
     return new AdaptersLock(path, new Map(Object.entries(parsed.data.adapters)));
   }
 
@@ -92,7 +99,11 @@ export class AdaptersLock {
 
 function toText(adapters: ReadonlyMap<string, LockedAdapter>): string {
   const sorted = Object.fromEntries([...adapters].sort(([a], [b]) => (a < b ? -1 : 1)));
-  return `${JSON.stringify({ lockVersion: 1, adapters: sorted }, null, 2)}\n`;
+  return `${JSON.stringify({ lockVersion: 1, adapters: sorted, integrity: integrityOf(sorted) }, null, 2)}\n`;
+}
+
+function integrityOf(adapters: Readonly<Record<string, unknown>>): string {
+  return `sha512-${hash('sha512', JSON.stringify(adapters), 'base64')}`;
 }
 
 /** Either the old file or the new one is there, whole, whatever ends the hub meanwhile. */

@@ -36,6 +36,8 @@ function listOf(folder: string): string {
 function digestOf(path: string): string {
   const found = lstatSync(path);
   if (found.isSymbolicLink()) return `link:${JSON.stringify(readlinkSync(path))}`;
+  // Nothing installs one, and reading a pipe would wait for a writer that never comes.
+  if (!found.isFile()) return 'no-file';
   // What may be run is part of what was installed.
   const mode = found.mode & 0o111 ? 'x' : '-';
   return `${mode}${found.size <= PIECE_BYTES ? hash('sha512', readFileSync(path), 'base64') : hashPieces(path)}`;

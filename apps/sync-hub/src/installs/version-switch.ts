@@ -1,7 +1,7 @@
 import { AdapterVersion } from '../lanes/adapter-version.ts';
 import type { Lane } from '../lanes/lane.ts';
 import { Trial } from '../lanes/trial.ts';
-import type { CheckResult } from '../runtimes/runtime.ts';
+import type { ReadyRuntime } from '../runtimes/runtime.ts';
 import type { AdapterHouse, VersionToRun } from './adapter-house.ts';
 import { InstallError } from './install-error.ts';
 
@@ -39,7 +39,9 @@ export async function switchVersion<Settings>(
   const candidate = new AdapterVersion({ version, runtime: house.createRuntime(next) });
   let warnings: readonly string[];
   try {
-    warnings = await startAndCheck(candidate, lane);
+    const { adapter } = lane;
+    warnings = await startAndCheck(candidate, { id: adapter.id, otherwise: `${adapter.version || 'nothing'} stays` });
+    warnings = [...warnings, ...narrowing(lane.versions.current, candidate)];
     if (canary !== undefined) await tryFirst(house, { lane, candidate, canary });
     await commit();
   } catch (error) {
@@ -57,21 +59,41 @@ export async function switchVersion<Settings>(
   return warnings;
 }
 
-/** What did not go well of what an adapter checked itself: its external system is not its fault. */
-export function warningsOf(results: readonly CheckResult[]): readonly string[] {
+/**
+ * Starts a version and asks it to check itself. A configuration that is wrong refuses it, and so does an end while it
+ * checks; a system that cannot be reached only warns.
+ *
+ * @param otherwise what holds when it does not run, for the message
+ * @returns what did not go well
+ * @throws {InstallError} DOES_NOT_RUN
+ */
+export async function startAndCheck(
+  candidate: AdapterVersion,
+  { id, otherwise }: { readonly id: string; readonly otherwise: string },
+): Promise<readonly string[]> {
+  const start = await candidate.start();
+  const results = start.kind === 'ready' ? await candidate.check() : [];
+  const { standing = start } = candidate;
+  if (standing.kind !== 'ready') {
+    throw new InstallError('DOES_NOT_RUN', `${id} ${candidate.version} does not run: ${standing.reason}; ${otherwise}`);
+  }
   return results.filter(({ ok }) => !ok).map(({ name, message }) => `${name}: ${message}`);
 }
 
-/** A configuration that is wrong refuses a version; a system that cannot be reached only warns. */
-async function startAndCheck(candidate: AdapterVersion, { adapter }: Lane): Promise<readonly string[]> {
-  const start = await candidate.start();
-  if (start.kind !== 'ready') {
-    throw new InstallError(
-      'DOES_NOT_RUN',
-      `${adapter.id} ${candidate.version} does not run: ${start.reason}; ${adapter.version || 'nothing'} stays`,
-    );
-  }
-  return warningsOf(await candidate.check());
+/** What the new version no longer takes. No rollback brings back what was skipped meanwhile. */
+function narrowing(before: AdapterVersion, after: AdapterVersion): readonly string[] {
+  const [taken, takes] = [acceptsOf(before), acceptsOf(after)];
+  if (taken === undefined || takes === undefined || takes === 'all') return [];
+  const skipped =
+    taken === 'all' ? `types other than ${[...takes].join(', ')}` : [...taken.difference(takes)].join(', ');
+  return skipped === ''
+    ? []
+    : [`types: ${skipped} are no longer taken; deliveries of them are SKIPPED, those that wait too`];
+}
+
+/** Undefined while it is not ready. */
+function acceptsOf({ standing }: AdapterVersion): ReadyRuntime['accepts'] | undefined {
+  return standing?.kind === 'ready' ? standing.accepts : undefined;
 }
 
 async function tryFirst<Settings>(

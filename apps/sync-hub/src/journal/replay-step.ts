@@ -66,7 +66,7 @@ export function takeReplayStep({ bounds, atMs, ...request }: ReplayStepRequest, 
     looked++;
     job = { ...job, position: { seq: deadLetter.seq, adapter: deadLetter.adapter } };
     switch (verdictOn(job, deadLetter, ground)) {
-      case 'passed_over':
+      case 'not_meant':
         break;
       case 'stale':
         job = { ...job, skippedStale: job.skippedStale + 1 };
@@ -91,8 +91,8 @@ function verdictOn(
   { upToCursor, includeStale, includeReplayed }: ReplayJob,
   { adapter, key, seq, cycle, attempts, cursor, isMeant }: DeadLetter,
   { newestDeliveredSeq }: ReplayGround,
-): 'passed_over' | 'stale' | 'replayed' | 'sent' {
-  if (!isMeant || cursor > upToCursor) return 'passed_over';
+): 'not_meant' | 'stale' | 'replayed' | 'sent' {
+  if (!isMeant || cursor > upToCursor) return 'not_meant';
   if (!includeStale && newestDeliveredSeq(adapter, key) > seq) return 'stale';
   // Without an attempt it was not sent: a newer event of its key was on its way.
   if (!includeReplayed && cycle > 1 && attempts > 0) return 'replayed';

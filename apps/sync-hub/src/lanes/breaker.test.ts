@@ -163,7 +163,7 @@ describe('after a restart', () => {
   it('goes on open with the reason and the time that it had, and tries again when it would have', async () => {
     vi.useFakeTimers({ now: 1_000_000 });
     const { breaker, seen, attempt } = createBreaker({ resetTimeoutMs: 1_000 });
-    breaker.reopen({ cause: '3 of 5', sinceMs: 1_000_000 - 400 });
+    breaker.restore({ cause: '3 of 5', sinceMs: 1_000_000 - 400 });
     expect(breaker.report).toMatchObject({
       condition: 'open',
       cause: '3 of 5',
@@ -189,7 +189,7 @@ describe('after a restart', () => {
     (sinceMs) => {
       vi.useFakeTimers({ now: 1_000_000 });
       const { breaker, seen } = createBreaker({ resetTimeoutMs: 1_000 });
-      breaker.reopen({ cause: '3 of 5', sinceMs });
+      breaker.restore({ cause: '3 of 5', sinceMs });
       vi.advanceTimersByTime(1_000);
       expect(seen).toEqual(['open', 'half_open']);
     },

@@ -101,7 +101,7 @@ export class Breaker {
   }
 
   /** Opens it again after a restart, with its next probe when it would have been without one. */
-  reopen({ cause, sinceMs }: Pick<BreakerReport, 'cause' | 'sinceMs'>): void {
+  restore({ cause, sinceMs }: Pick<BreakerReport, 'cause' | 'sinceMs'>): void {
     const { resetTimeoutMs } = this.#policy;
     const passedMs = this.#clock.wallMs() - sinceMs;
     // The clock may have been set meanwhile, either way.

@@ -3,14 +3,13 @@ import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import type { HeldDelivery } from '../core/held-delivery.ts';
-import { DEFAULT_WINDOW } from '../core/lane.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { MemoryDisk } from '../journal/memory/memory-disk.ts';
 import { MemoryJournal } from '../journal/memory/memory-journal.ts';
 import { sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
-import { systemClock } from './clock.ts';
-import { Lane } from './lane.ts';
+import type { Lane } from './lane.ts';
 import type { LaneOptions } from './lane-options.ts';
+import { createTestLane } from './test-lane.suite.ts';
 
 export const failure = { code: 'HTTP_503', message: 'the other side is unwell' };
 export const retryable: Outcome = { kind: 'retryable', failure };
@@ -43,23 +42,13 @@ export class LaneBench {
         throw error;
       },
     });
-    this.lane = new Lane({
-      adapter: { id: 'billing', package: '@hms-sync/adapter-billing', version: '1.2.3' },
+    this.lane = createTestLane({
+      id: 'billing',
       runtime,
-      delivery: {},
-      rules: {
-        retry: { baseMs: 1, capMs: 20, maxAttempts: 3 },
-        maxCrashes: 3,
-        onDeadLetter: 'continue',
-        window: DEFAULT_WINDOW,
-        recoveredToSeq: this.journal.info.lastSeq,
-      },
+      retry: { baseMs: 1, capMs: 20, maxAttempts: 3 },
       breakerPolicy: { ...DEFAULT_BREAKER, resetTimeoutMs: 30 },
       journal: this.journal,
-      clock: systemClock,
-      seed: 1,
       newestSeq: this.journal.info.lastSeq,
-      totals: { unsettled: 0, deadLetters: 0 },
       onHeld: (held) => this.held.push(held),
       onChange: () => this.#note(this.lane.health().breaker.condition),
       ...rest,

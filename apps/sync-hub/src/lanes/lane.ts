@@ -98,10 +98,10 @@ export class Lane {
 
   /** Goes on with the breaker as it was when the hub stopped. */
   restoreBreaker(stored: { readonly cause: string; readonly sinceMs: number }): void {
-    this.#breaker.reopen(stored);
+    this.#breaker.restore(stored);
   }
 
-  /** Events were accepted, in this order; those that are not for this adapter are passed over. */
+  /** Events were accepted, in this order; those that are not for this adapter are ignored. */
   accepted(events: readonly AcceptedEvent[]): void {
     const { id } = this.#options.adapter;
     const mine = events.filter((event) => event.adapters.includes(id));

@@ -19,7 +19,7 @@ async function startVersion(version: string, start: ConstructorParameters<typeof
   return { runtime, next };
 }
 
-/** A lane with 1.2.3, and 1.3.0 on trial with half of the keys. */
+/** A lane with 1.0.0, and 1.3.0 on trial with half of the keys. */
 async function beginTrial(
   options: Partial<TrialOptions> = {},
   start: ConstructorParameters<typeof ScriptedRuntime>[0] = {},
@@ -69,7 +69,7 @@ describe('a lane whose adapter is replaced', () => {
     expect(bench.runtime.ids).toEqual(['a/k']);
     expect(runtime.ids).toEqual(['c/other', 'a/k', 'b/k']);
     expect(runtime.attempts[1]).toMatchObject({ number: 2, redelivered: true });
-    expect(versionsOf(bench)).toEqual(['c/other 1.3.0', 'a/k 1.2.3', 'a/k 1.3.0', 'b/k 1.3.0']);
+    expect(versionsOf(bench)).toEqual(['c/other 1.3.0', 'a/k 1.0.0', 'a/k 1.3.0', 'b/k 1.3.0']);
     expect(await before.drained(0, systemClock)).toBe(true);
   });
 

@@ -1,45 +1,20 @@
 import { expect, it } from 'vitest';
 import { openDelivery } from '../../sim/scripted-lane.ts';
 import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
-import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { DeliveryRecord } from '../core/delivery.ts';
-import { DEFAULT_WINDOW } from '../core/lane.ts';
-import { DEFAULT_RETRY } from '../core/retry.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { systemClock } from './clock.ts';
-import { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
+import { createTestLane } from './test-lane.suite.ts';
 
 /** Lanes on runtimes that the test plays; what they record is kept and never reaches a disk. */
 function createLanes(runtimes: Readonly<Record<string, ScriptedRuntime>>) {
   const records: DeliveryRecord[] = [];
-  const lanes = Object.entries(runtimes).map(
-    ([id, runtime]) =>
-      new Lane({
-        adapter: { id, package: `@hms-sync/adapter-${id}`, version: '1.0.0' },
-        runtime,
-        delivery: {},
-        rules: {
-          retry: DEFAULT_RETRY,
-          maxCrashes: 3,
-          onDeadLetter: 'continue',
-          window: DEFAULT_WINDOW,
-          recoveredToSeq: 0,
-        },
-        breakerPolicy: DEFAULT_BREAKER,
-        journal: {
-          fetchOpen: async () => ({ deliveries: [], scannedToSeq: 0 }),
-          record: (record) => records.push(record),
-          saveBreaker: () => undefined,
-        },
-        clock: systemClock,
-        seed: 1,
-        newestSeq: 0,
-        totals: { unsettled: 0, deadLetters: 0 },
-        onHeld: () => undefined,
-        onChange: () => undefined,
-      }),
-  );
+  const journal = {
+    fetchOpen: async () => ({ deliveries: [], scannedToSeq: 0 }),
+    record: (record: DeliveryRecord) => records.push(record),
+    saveBreaker: () => undefined,
+  };
+  const lanes = Object.entries(runtimes).map(([id, runtime]) => createTestLane({ id, runtime, journal }));
   return { lanes: new Lanes(lanes), records };
 }
 
@@ -75,7 +50,7 @@ it('says of a delivery whose adapter was taken out of the configuration that nob
   expect(createLanes({}).lanes.heldBy('billing', { seq: 1, key: '' })).toBe('not_ready');
 });
 
-it('passes over records of adapters that it does not have', async () => {
+it('ignores records of adapters that have no lane', async () => {
   const runtimes = { billing: new ScriptedRuntime() };
   const { lanes, records } = createLanes(runtimes);
   await lanes.start();

@@ -17,7 +17,7 @@ export class Lanes {
     return this.#lanes.values();
   }
 
-  /** The lane of an adapter; undefined when that is not configured. */
+  /** The lane of an adapter; undefined when it has none. */
   get(adapterId: string): Lane | undefined {
     return this.#lanes.get(adapterId);
   }
@@ -27,7 +27,7 @@ export class Lanes {
     return this.#ids;
   }
 
-  /** An adapter that takes events from now on. Its lane has been started. */
+  /** An adapter takes events from now on. */
   add(lane: Lane): void {
     this.#replace([...this, lane]);
   }
@@ -54,12 +54,12 @@ export class Lanes {
     for (const lane of this) lane.accepted(events);
   }
 
-  /** Records of adapters that are no longer configured are passed over. */
+  /** Records of adapters that have no lane are ignored. */
   recorded(records: readonly RecordedDelivery[]): void {
     for (const record of records) this.#lanes.get(record.adapter)?.recorded(record);
   }
 
-  /** Dead letters were opened again. Those of adapters that are no longer configured are passed over. */
+  /** Dead letters were opened again. Those of adapters that have no lane are ignored. */
   reopened(deliveries: readonly ReopenedDelivery[]): void {
     for (const delivery of deliveries) this.#lanes.get(delivery.adapter)?.reopened(delivery);
   }

@@ -99,6 +99,7 @@ export class Trial {
 
   #comparison(): string {
     const { candidate, current } = this.#tallies;
+    if (candidate.attempts === 0) return `it made no attempt, and the version before ${current.attempts}`;
     return `${candidate.failures} of its ${candidate.attempts} attempts failed, and ${current.failures} of ${current.attempts} of the version before`;
   }
 }

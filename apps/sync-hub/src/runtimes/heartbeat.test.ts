@@ -17,6 +17,18 @@ it('calls a process silent that did not answer for five asks, once', async () =>
   expect(onSilent).toHaveBeenCalledExactlyOnceWith(5_000);
 });
 
+it('asks again when a call broke, and counts it', async () => {
+  const onSilent = vi.fn();
+  const beat = vi.fn(() => Promise.reject(new Error('reset')));
+  startHeartbeat({ beat, onSilent, intervalMs: 1_000 });
+  await vi.advanceTimersByTimeAsync(3_999);
+  beat.mockResolvedValueOnce(undefined as never);
+  await vi.advanceTimersByTimeAsync(5_999);
+  expect(onSilent).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(onSilent).toHaveBeenCalledExactlyOnceWith(5_000);
+});
+
 it('forgets the silence with the first answer', async () => {
   const onSilent = vi.fn();
   let answer = () => {};

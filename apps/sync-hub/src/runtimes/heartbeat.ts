@@ -34,8 +34,11 @@ export function startHeartbeat({ beat, onSilent, intervalMs }: HeartbeatOptions)
         asking = false;
         missed = 0;
       },
-      // Whatever broke, there was no answer: the next tick counts it.
-      () => undefined,
+      // Whatever broke, there was no answer: the next tick asks again.
+      () => {
+        asking = false;
+        missed += 1;
+      },
     );
   }, intervalMs);
   return () => clearInterval(timer);

@@ -87,7 +87,7 @@ const packageJson = z.object({
         .default('.'),
       protocols: z.array(z.number().int()).min(1),
       limits: z
-        .object({ memoryMb: z.int().min(MIN_MEMORY_MB).max(MAX_MEMORY_MB).default(DEFAULT_MEMORY_MB) })
+        .strictObject({ memoryMb: z.int().min(MIN_MEMORY_MB).max(MAX_MEMORY_MB).default(DEFAULT_MEMORY_MB) })
         .prefault({}),
       permissions: permissions.optional(),
     },

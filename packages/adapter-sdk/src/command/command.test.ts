@@ -54,7 +54,9 @@ describe('hms-adapter verify', () => {
     expect(verdicts[0]).toMatchObject({
       check: 'manifest',
       kind: 'failed',
-      why: expect.stringContaining('no database'),
+      why: expect.stringMatching(
+        /^\.\/adapter\.js cannot be imported: Error: no database \(at file:.*adapter\.js:1:7\)$/,
+      ),
     });
     expect(verdicts.slice(2).every(({ kind }) => kind === 'not seen')).toBe(true);
     expect(code).toBe(1);
@@ -84,6 +86,15 @@ describe('hms-adapter docs', () => {
     expect(JSON.parse(await readFile(join(folder, 'config.schema.json'), 'utf8'))).toMatchObject({
       properties: { token: { writeOnly: true } },
     });
+  });
+});
+
+describe('an adapter whose code is not there', () => {
+  it('is told so by both commands, and to build it', async () => {
+    const folder = await adapterFolder({ 'verify.json': labKit });
+    const advice = /adapter\.js, which hmsSync\.entry leads to, does not exist; +build|not exist\n +build the package/;
+    expect((await run(folder, bin, 'docs')).stderr).toMatch(advice);
+    expect((await run(folder, bin, 'verify', '--only', 'configuration')).stdout).toMatch(advice);
   });
 });
 

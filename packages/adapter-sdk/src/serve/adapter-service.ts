@@ -101,7 +101,11 @@ export class AdapterServer {
     const configuring = this.#hostOf(loaded.definition).configure(config.value);
     this.#configuring = configuring;
     const diagnostics = await configuring;
-    if (diagnostics.length === 0) this.#configured = true;
+    if (diagnostics.length === 0) {
+      this.#configured = true;
+      // Whoever configures it is to deliver, whoever drained it before: a service lives longer than its hubs.
+      this.#running.resume();
+    }
     return refused(...diagnostics);
   }
 

@@ -1,8 +1,8 @@
-import { types } from 'node:util';
 import { cutToLength } from '../bounded-text.ts';
 import { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
 import { withinTime } from '../host/time-bound.ts';
-import { nameOf, peek } from '../outcome-of.ts';
+import { importFailure } from '../import-failure.ts';
+import { peek } from '../outcome-of.ts';
 
 /** What the contract has room for (DescribeResponse.load_failure). The hub cuts it to a line after it took secrets out. */
 const FAILURE_MAX_CHARACTERS = 8_192;
@@ -33,13 +33,6 @@ export async function loadAdapter(source: AdapterSource, { timeoutMs, name }: Lo
     if (isAdapterDefinition(definition)) return { kind: 'loaded', definition };
     return { kind: 'failed', why: `the default export of ${name} is not made by defineAdapter` };
   } catch (thrown) {
-    return { kind: 'failed', why: whyOf(thrown) };
+    return { kind: 'failed', why: cutToLength(importFailure(thrown), FAILURE_MAX_CHARACTERS) };
   }
-}
-
-/** At import there is no event yet whose payload the message could hold, and its author needs it. */
-function whyOf(thrown: unknown): string {
-  const message = types.isNativeError(thrown) ? peek(thrown, 'message') : undefined;
-  const what = typeof message === 'string' ? `${nameOf(thrown)}: ${message}` : `it threw ${nameOf(thrown)}`;
-  return cutToLength(what, FAILURE_MAX_CHARACTERS);
 }

@@ -8,6 +8,8 @@ const CALM_SHARE = 0.05;
 const CALM_LOOKS = 2;
 /** Less than this is not worth the hundredth of a second that looking for it takes. */
 const WORTHWHILE_BYTES = 4 * 1024 * 1024;
+/** Of a larger heap most is in use, and collecting it would stop the adapter for a second for each 350 MB. */
+const HEAP_MAX_BYTES = 128 * 1024 * 1024;
 
 /**
  * Gives memory back when an adapter has come to rest. V8 collects when something is allocated, so a process that waits
@@ -28,6 +30,7 @@ export function keepMemory(): void {
     before = now;
     calmLooks = utilization < CALM_SHARE ? calmLooks + 1 : 0;
     if (calmLooks < CALM_LOOKS || process.memoryUsage.rss() < keptBytes + WORTHWHILE_BYTES) return;
+    if (process.memoryUsage().heapUsed > HEAP_MAX_BYTES) return;
     // The one that lets go of the pages that V8 keeps for later, too.
     collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     keptBytes = process.memoryUsage.rss();

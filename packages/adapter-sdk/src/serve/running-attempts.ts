@@ -26,7 +26,12 @@ export class RunningAttempts {
     }
   }
 
-  /** Takes nothing new from now on; resolves when nothing runs, or after the time, with what is left. */
+  /** Takes new ones again. */
+  resume(): void {
+    this.#draining = false;
+  }
+
+  /** Takes nothing new until {@link resume}; resolves when nothing runs, or after the time, with what is left. */
   async drain(timeoutMs: number): Promise<number> {
     this.#draining = true;
     if (this.#count === 0) return 0;

@@ -120,7 +120,16 @@ describe('Describe', () => {
   });
 
   it.each([
-    ['throws', () => Promise.reject(new Error('no license')), 'Error: no license'],
+    [
+      'throws',
+      () => Promise.reject(new Error('no license')),
+      expect.stringMatching(/^Error: no license \(at .*serve\.test\.ts:\d+:\d+\)+$/),
+    ],
+    [
+      'cannot be parsed',
+      () => Promise.reject(parsingError),
+      'SyntaxError: Expression expected (file:///lab/mapping.ts:17)',
+    ],
     ['throws null', () => Promise.reject(null), 'it threw null'],
     ['exports no definition', async () => ({ default: {} }), 'the default export of lab is not made by defineAdapter'],
     ['never finishes', () => new Promise(() => {}), 'it did not finish importing within 500 ms'],
@@ -130,6 +139,11 @@ describe('Describe', () => {
     const { diagnostics } = await call<ConfigureResponse>('Configure', { configJson: '{}' });
     expect(diagnostics).toMatchObject([{ path: '', message: 'the adapter could not be loaded' }]);
   });
+});
+
+/** As Node has it: the place comes before the message. */
+const parsingError = Object.assign(new SyntaxError('Expression expected'), {
+  stack: 'file:///lab/mapping.ts:17\n  const = 7;\n        ^\n\nSyntaxError: Expression expected',
 });
 
 describe('Configure', () => {
@@ -218,6 +232,12 @@ describe('Drain', () => {
     const draining = call<DrainResponse>('Drain', { timeout: durationFromMs(10_000) });
     stream.send({ aborted: [1n] });
     expect(await draining).toMatchObject({ unfinished: 0 });
+    // The next hub of a service, or its verification a moment ago.
+    await call('Configure', { configJson: '{}' });
+    const again = deliver();
+    await again.next();
+    again.send({ deliveries: [delivery(4n)] });
+    expect((await again.next()).outcomes).toMatchObject([{ ref: 4n, kind: OutcomeKind.DELIVERED }]);
   });
 });
 

@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
+import { importFailure } from '../import-failure.ts';
+import { CheckFailure } from './check.ts';
 import { entryFile } from './entry-file.ts';
 
 /** A package on disk: its package.json as it stands, which may be wrong. */
@@ -30,10 +32,24 @@ export async function findPackage(place: string): Promise<AdapterPackage> {
   }
 }
 
-/** Runs the adapter's code: imports what its manifest names. @throws whatever that throws, or Error when it is no adapter. */
-export async function importDefinition(found: AdapterPackage): Promise<DefinedAdapter> {
+/** The file of its code, below its folder. @throws Error when the package exports none, or it is not there. */
+export async function builtEntry(found: AdapterPackage): Promise<string> {
   const file = entryFile(found);
-  const module: unknown = await import(pathToFileURL(join(found.folder, file)).href);
+  const exists = await access(join(found.folder, file)).then(
+    () => true,
+    () => false,
+  );
+  if (exists) return file;
+  const what = `${file}, which hmsSync.entry leads to, does not exist`;
+  throw new CheckFailure(what, { todo: 'build the package, or correct entry or exports' });
+}
+
+/** Runs the adapter's code: imports what its manifest names. @throws Error that says why, and where its code threw. */
+export async function importDefinition(found: AdapterPackage): Promise<DefinedAdapter> {
+  const file = await builtEntry(found);
+  const module: unknown = await import(pathToFileURL(join(found.folder, file)).href).catch((cause: unknown) => {
+    throw new Error(`${file} cannot be imported: ${importFailure(cause)}`, { cause });
+  });
   const definition = record(module).default;
   if (isAdapterDefinition(definition)) return definition;
   throw new Error(`the default export of ${file} is not made by defineAdapter`);

@@ -15,6 +15,6 @@ export function packageSubject(found: AdapterPackage, definition?: DefinedAdapte
     importing ??= importDefinition(found);
     return importing;
   };
-  const place = { id: String(manifest.id), version: String(packageJson.version), folder };
+  const place = { id: String(manifest.id ?? packageJson.name), version: String(packageJson.version), folder };
   return definitionSubject(definition ?? source, place);
 }

@@ -13,8 +13,7 @@ const PROTOCOLS = [1];
 const { describe, configure, check, drain } = AdapterService.method;
 
 /**
- * An adapter that serves `hms.adapter.v1`, in any language. It is one process for all checks: each configures it anew,
- * and the last drains it, after which it has to be started again.
+ * An adapter that serves `hms.adapter.v1`, in any language. It is one process for all checks: each configures it anew.
  *
  * @param address such as `127.0.0.1:7443` or `unix:/run/lab/adapter.sock`.
  */

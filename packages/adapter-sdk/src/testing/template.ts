@@ -33,7 +33,7 @@ export function filled(template: unknown, placeholders: Placeholders): unknown {
 
 /** Whether a template has a placeholder of this name somewhere. */
 export function hasPlaceholder(template: unknown, name: keyof Placeholders): boolean {
-  return JSON.stringify(template ?? null).includes(`{{${name}}}`);
+  return namesIn(template).includes(name);
 }
 
 /** The names between braces that stand for nothing. */
@@ -45,8 +45,12 @@ export function unknownPlaceholders(template: unknown): readonly string[] {
     key: true,
     id: true,
   };
-  const found = JSON.stringify(template ?? null).matchAll(pattern);
-  return [...found].map(([, name = '']) => name).filter((name) => !Object.hasOwn(names, name));
+  return namesIn(template).filter((name) => !Object.hasOwn(names, name));
+}
+
+/** What stands between braces anywhere in the template. */
+function namesIn(template: unknown): readonly string[] {
+  return [...JSON.stringify(template ?? null).matchAll(pattern)].map(([, name = '']) => name);
 }
 
 const pattern = /\{\{\s*(\w+)\s*\}\}/g;

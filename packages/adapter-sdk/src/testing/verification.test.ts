@@ -53,6 +53,8 @@ describe('an adapter that is bad in one way fails the check for it, and no other
     ['hmsSync.protocols', { hmsSync: { manifest: 1, id: 'lab', protocols: [7] } }],
     ['peer dependency', { peerDependencies: { '@hms-sync/adapter-sdk': '1' } }],
     ['version', { version: 'latest' }],
+    ['hmsSync.limits.memoryMB', { hmsSync: { manifest: 1, id: 'lab', protocols: [1], limits: { memoryMB: 256 } } }],
+    ['hmsSync.limits.memoryMb', { hmsSync: { manifest: 1, id: 'lab', protocols: [1], limits: { memoryMb: 64 } } }],
     ['hmsSync.entry', { exports: './dist/adapter.js' }],
     ['hmsSync.entry', { hmsSync: { manifest: 1, id: 'lab', entry: './other', protocols: [1] } }],
   ])('manifest: %s', async (what, changes) => {

@@ -1,5 +1,4 @@
-import type { Check } from './check.ts';
-import { CheckFailure } from './check.ts';
+import { type Check, CheckFailure } from './check.ts';
 import { configuration } from './checks/configuration.ts';
 import { checks } from './checks.ts';
 import { Trial, type TrialOptions } from './trial.ts';

@@ -1,32 +1,43 @@
 import { onTestFinished } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
+import { listen } from '../listener.ts';
+import { openTestHub, type TestHub, type TestHubOptions } from '../rpc/test-hub.suite.ts';
 import { type Answered, type HttpVersion, type Posted, post } from './http-client.suite.ts';
-import { delivered, startTestHub, type TestHub, type TestHubOptions } from './test-hub.suite.ts';
+import type { ReadBodyBounds } from './read-body.ts';
+import { createSyncRoute } from './sync-route.ts';
 
 export const json = { 'content-type': 'application/json' };
 
 /** An adapter that takes everything. */
-export const ok = (): Outcome => delivered('{"taken":true}');
+export const ok = (): Outcome => ({ kind: 'delivered', receipt: '{"taken":true}' });
 
 /** A hub, and whoever posts to its /sync over one version of HTTP. */
 export interface SyncCaller {
   readonly hub: TestHub;
+  readonly port: number;
   /** Posts this as JSON; `more` may say otherwise. */
   postJson(body: unknown, more?: Partial<Posted>): Promise<Answered>;
   /** The data of the first event that was accepted. */
   readonly acceptedData: string;
 }
 
+export interface SyncCallerOptions extends TestHubOptions {
+  readonly bodyBounds?: ReadBodyBounds;
+}
+
 /** Starts a hub for the running test; both of its adapters take everything unless told otherwise. */
 export async function startSyncCaller(
   version: HttpVersion,
-  options: Partial<TestHubOptions> = {},
+  { bodyBounds, ...options }: SyncCallerOptions = {},
 ): Promise<SyncCaller> {
-  const hub = await startTestHub({ adapters: { billing: ok, records: ok }, ...options });
-  onTestFinished(() => hub.close());
+  const hub = await openTestHub({ adapters: { billing: ok, records: ok }, eventBytesMax: 262_144, ...options });
+  const route = createSyncRoute({ ...hub, ...(bodyBounds !== undefined && { bodyBounds }) });
+  const { port, close } = await listen({ host: '127.0.0.1', port: 0 }, route.handle);
+  onTestFinished(() => close(0));
   return {
     hub,
-    postJson: (body, more) => post({ version, port: hub.port, headers: json, body: JSON.stringify(body), ...more }),
+    port,
+    postJson: (body, more) => post({ version, port, headers: json, body: JSON.stringify(body), ...more }),
     get acceptedData() {
       return new TextDecoder().decode(hub.events[0]?.data);
     },

@@ -14,7 +14,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
       Clinic: 'north',
     };
     const answer = await post({
-      ...{ version, port: caller.hub.port },
+      ...{ version, port: caller.port },
       headers: { 'content-type': 'application/cloudevents+json; charset=UTF-8' },
       body: JSON.stringify({ ...event, data: { b: 1, a: 2 } }),
     });
@@ -29,7 +29,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     const body = Uint8Array.from({ length: 256 }, (_, index) => index);
     const headers = { 'ce-specversion': '1.0', 'ce-id': 'c-2', 'ce-source': '/clinic', 'ce-type': 'ProcessUpdated' };
     const answer = await post({
-      ...{ version, port: caller.hub.port, body },
+      ...{ version, port: caller.port, body },
       headers: { ...headers, 'ce-partitionkey': 'p-8', 'ce-note': 'Z%C3%BCrich', 'content-type': 'image/png' },
     });
     expect(answer).toMatchObject({ status: 200, body: { event_id: 'c-2' } });

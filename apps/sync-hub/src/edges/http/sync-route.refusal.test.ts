@@ -84,7 +84,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
 
   it('gives a client that never stops sending a moment to read the answer, then hangs up', async () => {
     const caller = await startSyncCaller(version, { bodyBounds: { sizeBytesMax: 1_000, withinMs: 10_000 } });
-    const { port } = caller.hub;
+    const { port } = caller;
     const { status } = await sendForEver({ version, port });
     expect(status).toBe(413);
   });

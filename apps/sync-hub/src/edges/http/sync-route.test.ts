@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
+import { delivered } from '../rpc/test-hub.suite.ts';
 import { HTTP_VERSIONS, openRequest } from './http-client.suite.ts';
 import { json, ok, startSyncCaller } from './sync-caller.suite.ts';
-import { delivered } from './test-hub.suite.ts';
 
 const failure = { code: 'HTTP_503', message: 'the system answered 503' };
 
@@ -144,11 +144,12 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
       return outcome.promise;
     };
     const caller = await startSyncCaller(version, { adapters: { billing } });
-    const { port, journal, faults } = caller.hub;
+    const { port } = caller;
+    const { journal, faults } = caller.hub;
     const leave = openRequest({ version, port, body: '{"type":"ProcessUpdated","id":"e-1"}' });
     await attempted.promise;
     await leave();
-    outcome.resolve(delivered(''));
+    outcome.resolve(delivered);
     await vi.waitFor(async () => {
       expect(await journal.readEvent('e-1')).toMatchObject({ deliveries: [{ state: 'delivered' }] });
     });

@@ -69,7 +69,13 @@ describe('how it stands now', () => {
       journal: { location: 'memory', sizeBytes: 4_096n, commitLatency: { seconds: 0n, nanos: 260_000 } },
     });
     expect(health.adapters).toMatchObject([
-      { id: 'billing', package: 'adapter-billing', version: '1.0.0', runtime: 'inline', state: AdapterState.READY },
+      {
+        id: 'billing',
+        package: '@hms-sync/adapter-billing',
+        version: '1.0.0',
+        runtime: 'inline',
+        state: AdapterState.READY,
+      },
       { id: 'records', breaker: { state: BreakerState.CLOSED, cause: 'the hub started' } },
     ]);
     expect(health.adapters[0]?.oldestUnsettledAge).toBeUndefined();

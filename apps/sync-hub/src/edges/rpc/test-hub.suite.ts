@@ -1,17 +1,17 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { onTestFinished } from 'vitest';
+import { ScriptedRuntime } from '../../../sim/scripted-runtime.ts';
 import { Acks, type TellListener } from '../../acks/acks.ts';
-import { DEFAULT_BREAKER } from '../../core/breaker-policy.ts';
 import type { DeliveryRecord } from '../../core/delivery.ts';
-import { DEFAULT_WINDOW } from '../../core/lane.ts';
+import type { AcceptedEvent } from '../../core/event.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { MemoryJournal } from '../../journal/memory/memory-journal.ts';
 import { systemClock } from '../../lanes/clock.ts';
-import { Lane } from '../../lanes/lane.ts';
 import { Lanes } from '../../lanes/lanes.ts';
+import { createTestLane } from '../../lanes/test-lane.suite.ts';
 import { Operations } from '../../operations/operations.ts';
-import type { DeliveryAttempt, Runtime } from '../../runtimes/runtime.ts';
+import type { DeliveryAttempt } from '../../runtimes/runtime.ts';
 import { Cursors } from '../cursor.ts';
 import { Intake } from '../intake.ts';
 import { EventFeed } from './event-feed.ts';
@@ -22,6 +22,8 @@ export interface TestHub extends SyncServiceOptions {
   readonly journal: MemoryJournal;
   readonly acks: CountedAcks;
   readonly operations: Operations;
+  /** Every event that was accepted, in order. */
+  readonly events: readonly AcceptedEvent[];
   /** Faults that would be in the log. */
   readonly faults: readonly unknown[];
   /** What the hub did by itself, as it would be in the log. */
@@ -64,19 +66,24 @@ export const refused: Outcome = {
   failure: { code: 'HTTP_400', message: 'the system answered 400' },
 };
 
+/** Long enough that a test sees the waiting, never the second attempt. */
+const ONCE_A_DAY = { baseMs: 86_400_000, capMs: 86_400_000, maxAttempts: 10 };
+
 /** Opens a hub for the running test. */
 export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
   const { adapters = { billing: () => delivered }, starts = true, eventBytesMax = 1_024 } = options;
+  const events: AcceptedEvent[] = [];
   const faults: unknown[] = [];
   const reports: unknown[] = [];
   const attempts: DeliveryAttempt[] = [];
   const onFault = (error: unknown) => void faults.push(error);
-  let lanes = new Lanes([]);
+  const lanes = new Lanes([]);
   let acks: CountedAcks | undefined;
   let operations: Operations | undefined;
   const journal = new MemoryJournal({
     observer: {
       accepted(accepted) {
+        events.push(...accepted);
         lanes.accepted(accepted);
         operations?.accepted(accepted);
       },
@@ -93,15 +100,17 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
   const ids = Object.keys(adapters).sort();
   const { wallMs } = systemClock;
   const hub: Pick<TestHub, 'onChange'> = { onChange: () => undefined };
-  lanes = new Lanes(
-    ids.map((id) => {
-      const deliver = async (attempt: DeliveryAttempt) => {
-        attempts.push(attempt);
-        return (await adapters[id]?.(attempt)) ?? delivered;
-      };
-      return createLane({ id, journal, onHeld: acks.held.bind(acks), deliver, onChange: () => hub.onChange() });
-    }),
-  );
+  const onHeld = acks.held.bind(acks);
+  const onChange = () => hub.onChange();
+  for (const id of ids) {
+    const accepts = new Set(['ProcessUpdated']);
+    const runtime = new ScriptedRuntime({ accepts, concurrency: 64, attemptTimeoutMs: 60_000 });
+    runtime.answer = async (attempt) => {
+      attempts.push(attempt);
+      return (await adapters[id]?.(attempt)) ?? delivered;
+    };
+    lanes.add(createTestLane({ id, runtime, retry: ONCE_A_DAY, journal, onHeld, onChange }));
+  }
   operations = new Operations({
     journal,
     lanes,
@@ -125,6 +134,7 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
     feed: new EventFeed(shared),
     operations,
     onFault,
+    events,
     faults,
     reports,
     attempts,
@@ -163,46 +173,4 @@ export async function allOf<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
 /** Resolves once all that is ready now has run, commits of the journal among it. */
 export async function settleTurns(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
-}
-
-function createLane(needs: {
-  id: string;
-  journal: MemoryJournal;
-  onHeld: Acks['held'];
-  deliver: Runtime['deliver'];
-  onChange: () => void;
-}): Lane {
-  const { id, journal, onHeld, deliver, onChange } = needs;
-  return new Lane({
-    adapter: { id, package: `adapter-${id}`, version: '1.0.0' },
-    runtime: {
-      kind: 'inline',
-      start: async () => ({
-        kind: 'ready',
-        accepts: new Set(['ProcessUpdated']),
-        concurrency: 64,
-        attemptTimeoutMs: 60_000,
-      }),
-      check: async () => [],
-      deliver,
-      close: async () => undefined,
-    },
-    delivery: {},
-    // Long enough that a test sees the waiting, never the second attempt.
-    rules: {
-      retry: { baseMs: 86_400_000, capMs: 86_400_000, maxAttempts: 10 },
-      maxCrashes: 3,
-      onDeadLetter: 'continue',
-      window: DEFAULT_WINDOW,
-      recoveredToSeq: 0,
-    },
-    breakerPolicy: DEFAULT_BREAKER,
-    journal,
-    clock: systemClock,
-    seed: 1,
-    newestSeq: 0,
-    totals: { unsettled: 0, deadLetters: 0 },
-    onHeld,
-    onChange,
-  });
 }

@@ -8,6 +8,7 @@ import type { ReadyRuntime } from '../runtime.ts';
 import type { AdapterLife, LifeOptions } from '../supervised-runtime.ts';
 import { AdapterProcess } from './adapter-process.ts';
 import { HEAP_SHARE, launchCommand } from './launch-command.ts';
+import { watchMemory } from './memory-watch.ts';
 import { ProcessLife } from './process-life.ts';
 import { ProcessLog } from './process-log.ts';
 import { makeSocketFolder } from './socket-folder.ts';
@@ -48,13 +49,18 @@ export async function beginProcess(
     await folder.remove();
     return typeof command === 'string' ? failed(`${name} could not be loaded: ${secrets.takenOut(command)}`) : stopped;
   }
-  const process = new AdapterProcess({
-    command,
-    log: new ProcessLog(log),
-    secrets,
-    heapLimitMb: Math.floor(memoryMb * HEAP_SHARE),
-  });
+  let process: AdapterProcess;
+  try {
+    const heapLimitMb = Math.floor(memoryMb * HEAP_SHARE);
+    process = new AdapterProcess({ command, log: new ProcessLog(log), secrets, heapLimitMb });
+  } catch (error) {
+    // Node throws for some of what the system says: more arguments than it takes, no memory for a process.
+    await folder.remove();
+    throw error;
+  }
   void process.ended.then(folder.remove);
+  // From the first moment: importing and opening run adapter code, too.
+  void process.ended.then(limitMemory(process, memoryMb));
   const client = new AdapterClient({ target: `unix:${socket}`, credentials: credentials.createInsecure() });
   const begun = await Promise.race([
     makeReady({ ...options, process, client, secrets, name }),
@@ -62,13 +68,25 @@ export async function beginProcess(
     whenAborted(signal).then(() => stopped),
   ]);
   if (begun.kind === 'ready' && !signal.aborted) {
-    return new ProcessLife({ ...options, process, client, secrets, ready: begun, memoryMb, onEnd });
+    return new ProcessLife({ ...options, process, client, secrets, ready: begun, onEnd });
   }
   if (signal.aborted) await process.terminate(STOP_MS);
   else process.kill('it could not be started');
   await process.ended;
   client.close();
   return begun.kind === 'ready' ? stopped : begun;
+}
+
+/** Kills a process that has more memory than its manifest allows it. Returns what ends that. */
+function limitMemory(process: AdapterProcess, memoryMb: number): () => void {
+  return watchMemory({
+    pid: process.pid ?? 0,
+    limitBytes: memoryMb * 1024 * 1024,
+    onExceeded: (residentBytes) =>
+      process.kill(
+        `it had ${Math.round(residentBytes / 1024 / 1024)} MB of memory, and ${memoryMb} are allowed (limits.memoryMb in its manifest)`,
+      ),
+  });
 }
 
 interface ReadyNeeds extends BeginProcessOptions {

@@ -3,7 +3,7 @@ import { expect, onTestFinished } from 'vitest';
 import type { AttemptEnd } from '../../core/outcome.ts';
 import { useAdapterPackages } from '../adapter-packages.suite.ts';
 import { readManifest } from '../manifest.ts';
-import type { DeliveryAttempt, RuntimeStart } from '../runtime.ts';
+import type { CheckResult, DeliveryAttempt, RuntimeStart } from '../runtime.ts';
 import { adapter, attemptOf, never } from '../suite/samples.suite.ts';
 import { createProcessRuntime, type ProcessRuntimeOptions } from './process-runtime.ts';
 
@@ -23,6 +23,7 @@ export interface HostileAdapter {
   readonly start: RuntimeStart;
   readonly records: readonly LogRecord[];
   deliver(changes?: Partial<DeliveryAttempt>, signal?: AbortSignal): Promise<AttemptEnd>;
+  check(): Promise<readonly CheckResult[]>;
   /** The next change of its state, or one that came already and was not asked for. */
   changed(): Promise<RuntimeStart>;
   close(): Promise<void>;
@@ -57,6 +58,7 @@ export async function startHostile(module: string, options: HostileOptions = {})
     start,
     records,
     deliver: (attempt = {}, signal = never()) => runtime.deliver(attemptOf(attempt), signal),
+    check: () => runtime.check(),
     changed: async () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       onChange = resolve;

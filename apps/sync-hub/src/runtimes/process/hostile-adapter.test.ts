@@ -1,5 +1,8 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
 import { adapter, SECRET } from '../suite/samples.suite.ts';
 import { expectRecovery, harm, harmful, startHostile } from './hostile-adapter.suite.ts';
@@ -13,6 +16,36 @@ describe('an adapter that breaks at import', () => {
         /^the process of adapter-lab@1\.2\.3 exited with code 3 while it was starting; it is started again in 0\.\d s$/,
       ),
     });
+  });
+
+  it.each([
+    ['importing', 'const kept = []; for (;;) { kept.push(Buffer.alloc(4e6, 1)); await new Promise(setImmediate); }'],
+    [
+      'opening',
+      adapter(
+        'async open() { const kept = []; for (;;) { kept.push(Buffer.alloc(4e6, 1)); await new Promise(setImmediate); } }, push() {}',
+      ),
+    ],
+  ])('by leaking memory while it is %s is ended at its limit', async (_what, module) => {
+    const { start } = await startHostile(module, { manifest: { limits: { memoryMb: 160 } } });
+    expect(start).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(/was killed: it had \d+ MB of memory, and 160 are allowed/),
+    });
+  });
+
+  it('by a manifest that is longer than a command may be is FAILED, and leaves no folder behind', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'hms-sync-home-'));
+    vi.stubEnv('TMPDIR', home);
+    onTestFinished(async () => {
+      vi.unstubAllEnvs();
+      await rm(home, { recursive: true });
+    });
+    const fsRead = Array.from({ length: 100_000 }, (_, index) => `./a/folder/with/a/longer/path/${index}`);
+    const { start, close } = await startHostile('', { manifest: { permissions: { fsRead } } });
+    expect(start).toMatchObject({ kind: 'failed', reason: expect.stringContaining('could not be started: E2BIG') });
+    await close();
+    expect((await readdir(home)).filter((name) => !name.includes('adapters'))).toEqual([]);
   });
 
   it('by an endless loop is FAILED within its time', async () => {
@@ -64,6 +97,26 @@ describe('an adapter that breaks while it works', () => {
     const wait = { event: { ...(harm.event as NonNullable<typeof harm.event>), key: 'wait' } };
     const outcomes = await Promise.all([hostile.deliver(wait), hostile.deliver(harm), hostile.deliver(wait)]);
     for (const outcome of outcomes) expect(outcome).toMatchObject({ kind: 'crashed', suspects: 3 });
+  });
+
+  it('and leaves while it checks itself is told to have ended by the time that is known', async () => {
+    const hostile = await startHostile(adapter('check: () => process.exit(4), push() {}'));
+    let told: string | undefined;
+    void hostile.changed().then(({ kind }) => {
+      told = kind;
+    });
+    expect(await hostile.check()).toMatchObject([{ ok: false }]);
+    expect(told).toBe('starting');
+  });
+
+  it('and does not finish what it has when it is to end is not said to have crashed of it', async () => {
+    const hostile = await startHostile(
+      harmful("process.on('SIGTERM', () => process.exit()); await new Promise(() => {});"),
+    );
+    const outcome = hostile.deliver(harm);
+    await hostile.deliver();
+    await hostile.close();
+    expect(await outcome).toMatchObject({ kind: 'retryable', failure: { code: 'PROCESS_ENDED' } });
   });
 
   it('is told to have ended before its attempts have their outcomes, so that nothing new is sent to it', async () => {

@@ -4,6 +4,14 @@ import { tmpdir } from 'node:os';
 
 /** In its folder; short, because a socket's path has 103 bytes. */
 export const SOCKET_NAME = 's';
+/** Of these 103, what the folder and the name in it do not need. */
+const HOME_MAX_BYTES = 80;
+
+/** Where the folders of sockets are: the system's folder for what is temporary, or `/tmp` when its path is too long. */
+export function socketsHome(): string {
+  const home = tmpdir();
+  return Buffer.byteLength(home) <= HOME_MAX_BYTES ? home : '/tmp';
+}
 
 /**
  * A shell that waits for the end of its input. Then it kills every process group and removes every socket folder that it
@@ -40,7 +48,7 @@ export function guardGroup(groupId: number): () => void {
 /**
  * Lets a socket's folder go with the hub, however that ends.
  *
- * @param name of a folder in tmpdir(), without spaces
+ * @param name of a folder in {@link socketsHome}, without spaces
  * @returns takes it back, once the folder is removed
  */
 export function guardFolder(name: string): () => void {
@@ -55,7 +63,7 @@ function tellGuard(word: string): () => void {
 
 function startGuard(): ChildProcess {
   // In a session of its own: Ctrl-C is for the hub.
-  const child = spawn('/bin/sh', ['-c', SCRIPT, 'sh', tmpdir()], {
+  const child = spawn('/bin/sh', ['-c', SCRIPT, 'sh', socketsHome()], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     env: { PATH: '/usr/bin:/bin' },

@@ -1,3 +1,4 @@
+import { withinTime } from '@hms-sync/adapter-sdk/host';
 import type { AttemptEnd } from '../../core/outcome.ts';
 import { startHeartbeat } from '../heartbeat.ts';
 import type { AdapterClient } from '../protocol/adapter-client.ts';
@@ -8,7 +9,6 @@ import type { CheckResult, DeliveryAttempt, ReadyRuntime } from '../runtime.ts';
 import type { AdapterLife } from '../supervised-runtime.ts';
 import { AbortGrace } from './abort-grace.ts';
 import type { AdapterProcess } from './adapter-process.ts';
-import { watchMemory } from './memory-watch.ts';
 
 /** The SDK gives running attempts 10 s and close() 10 s; the rest is for the way. */
 const CLOSE_MS = 22_000;
@@ -20,7 +20,6 @@ export interface ProcessLifeOptions {
   readonly client: AdapterClient;
   readonly ready: ReadyRuntime;
   readonly secrets: ConfigSecrets;
-  readonly memoryMb: number;
   readonly abortGraceMs: number;
   readonly heartbeatMs: number;
   /** It ended by itself or was killed. Called once, before its attempts get their outcomes. */
@@ -28,8 +27,8 @@ export interface ProcessLifeOptions {
 }
 
 /**
- * An adapter's process that takes deliveries, and whatever watches it. It is killed when it does not answer, has too
- * much memory, breaks its connection, or has an attempt that does not stop when it is asked to.
+ * An adapter's process that takes deliveries, and whatever watches it. It is killed when it does not answer, breaks its
+ * connection, or has an attempt that does not stop when it is asked to.
  */
 export class ProcessLife implements AdapterLife {
   readonly ready: ReadyRuntime;
@@ -42,14 +41,14 @@ export class ProcessLife implements AdapterLife {
   constructor(options: ProcessLifeOptions) {
     this.#options = options;
     this.ready = options.ready;
-    const { process, client, memoryMb, abortGraceMs, heartbeatMs } = options;
+    const { process, client, abortGraceMs, heartbeatMs } = options;
     this.#grace = new AbortGrace({
       graceMs: abortGraceMs,
       onExpired: () => process.kill(`an attempt did not stop within ${inSeconds(abortGraceMs)} of being asked to`),
     });
     this.#stream = new DeliveryStream({
       call: client.deliver(),
-      onEnd: () => this.#connectionEnded(),
+      onEnd: (why) => this.#connectionEnded(why),
       onAbort: (ref) => this.#grace.begin(ref),
       onOutcome: (ref) => this.#grace.end(ref),
     });
@@ -59,20 +58,13 @@ export class ProcessLife implements AdapterLife {
       onSilent: (silentMs) =>
         process.kill(`it gave no sign of life for ${inSeconds(silentMs)}, as code in a loop does not`),
     });
-    const stopMemoryWatch = watchMemory({
-      pid: process.pid ?? 0,
-      limitBytes: memoryMb * 1024 * 1024,
-      onExceeded: (residentBytes) =>
-        process.kill(
-          `it had ${Math.round(residentBytes / 1024 / 1024)} MB of memory, and ${memoryMb} are allowed (limits.memoryMb in its manifest)`,
-        ),
-    });
-    this.#stopWatching = [stopHeartbeat, stopMemoryWatch, () => this.#grace.stop()];
+    this.#stopWatching = [stopHeartbeat, () => this.#grace.stop()];
     void process.ended.then((why) => this.#processEnded(why));
   }
 
   check(): Promise<readonly CheckResult[]> {
-    return checkAdapter(this.#options);
+    const { process } = this.#options;
+    return checkAdapter({ ...this.#options, afterSilence: () => withinTime(DEATH_NOTICE_MS, () => process.ended) });
   }
 
   deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
@@ -84,10 +76,10 @@ export class ProcessLife implements AdapterLife {
     await this.#options.process.terminate(CLOSE_MS);
   }
 
-  #connectionEnded(): void {
+  #connectionEnded(why: string): void {
     if (this.#closing) return;
     const { process } = this.#options;
-    const timer = setTimeout(() => process.kill('it broke its connection to the hub'), DEATH_NOTICE_MS);
+    const timer = setTimeout(() => process.kill(`it broke its connection to the hub: ${why}`), DEATH_NOTICE_MS);
     void process.ended.then(() => clearTimeout(timer));
   }
 
@@ -96,8 +88,10 @@ export class ProcessLife implements AdapterLife {
     const reason = `the adapter's process ${why}`;
     if (!this.#closing) this.#options.onEnd(reason);
     this.#options.client.close();
-    const suspects = this.#stream.inFlight;
-    this.#stream.settleAll({ kind: 'crashed', failure: { code: 'PROCESS_ENDED', message: reason }, suspects });
+    const failure = { code: 'PROCESS_ENDED', message: reason };
+    // What it could not finish when it was asked to end did not break it: a version is replaced, and no event is to blame.
+    if (this.#closing) this.#stream.settleAll({ kind: 'retryable', failure });
+    else this.#stream.settleAll({ kind: 'crashed', failure, suspects: this.#stream.inFlight });
   }
 }
 

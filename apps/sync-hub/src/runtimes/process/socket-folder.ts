@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { guardFolder, SOCKET_NAME } from './orphan-guard.ts';
+import { guardFolder, SOCKET_NAME, socketsHome } from './orphan-guard.ts';
+
+/** mkdtemp adds six characters. */
+const PREFIX = 'hms-sync-';
 
 /** A folder for one socket, which nobody else may enter. It goes with the hub, also by kill -9. */
 export interface SocketFolder {
@@ -13,7 +15,7 @@ export interface SocketFolder {
 
 export async function makeSocketFolder(): Promise<SocketFolder> {
   // mkdtemp makes it with mode 0700, so that nobody else can connect.
-  const path = await mkdtemp(join(tmpdir(), 'hms-sync-'));
+  const path = await mkdtemp(join(socketsHome(), PREFIX));
   const letGo = guardFolder(basename(path));
   return {
     socket: join(path, SOCKET_NAME),

@@ -16,9 +16,11 @@ import {
   type CheckResult,
   type DeliverRequest,
   type DeliverResponse,
+  DeliverResponseSchema,
   type DescribeResponse,
   type Diagnostic,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+import { readAnswer } from './answer-bytes.ts';
 
 /** Outcomes of a full credit with the longest messages: 2,048 of about 3 KiB. */
 const RECEIVE_MAX_BYTES = 8 * 1024 * 1024;
@@ -39,7 +41,7 @@ export interface HubIdentity {
   readonly protocols: readonly number[];
 }
 
-/** Why a call got no answer. `late`: not within its time. The message is ours or gRPC's, never adapter code's. */
+/** Why a call got no answer. `late`: not within its time. The message may quote the adapter: take its secrets out. */
 export class CallError extends Error {
   override readonly name = 'CallError';
   readonly code: 'late' | 'unimplemented' | 'unauthenticated' | 'unavailable';
@@ -106,11 +108,11 @@ export class AdapterClient {
   }
 
   deliver(): ClientDuplexStream<DeliverRequest, DeliverResponse> {
-    const { path, requestSerialize, responseDeserialize } = deliverMethod;
+    const { path, requestSerialize } = deliverMethod;
     const call = this.#client.makeBidiStreamRequest(
       this.#inProtocol(path),
       requestSerialize,
-      responseDeserialize as (bytes: Buffer) => DeliverResponse,
+      (bytes) => readAnswer(DeliverResponseSchema, bytes),
       this.#metadata,
     );
     this.#calls.add(call);
@@ -130,12 +132,12 @@ export class AdapterClient {
     init: MessageInitShape<Method['input']>,
     timeoutMs: number,
   ): Promise<MessageShape<Method['output']>> {
-    const { path, requestSerialize, responseDeserialize } = methodOf(method);
+    const { path, requestSerialize } = methodOf(method);
     return new Promise((resolve, reject) => {
       const call = this.#client.makeUnaryRequest(
         this.#inProtocol(path),
         requestSerialize,
-        responseDeserialize as (bytes: Buffer) => MessageShape<Method['output']>,
+        (bytes) => readAnswer<Method['output']>(method.output, bytes),
         create(method.input, init),
         this.#metadata,
         (error, answer) => {

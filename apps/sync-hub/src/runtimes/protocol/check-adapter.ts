@@ -12,8 +12,10 @@ const RESULTS_MAX = 64;
 export async function checkAdapter(adapter: {
   readonly client: AdapterClient;
   readonly secrets: ConfigSecrets;
+  /** It did not answer: resolves when it is known whether it ended. Absent: nobody would know. */
+  readonly afterSilence?: () => Promise<unknown>;
 }): Promise<readonly CheckResult[]> {
-  const { client, secrets } = adapter;
+  const { client, secrets, afterSilence } = adapter;
   try {
     const results = await client.check(CHECK_TIMEOUT_MS);
     return results.slice(0, RESULTS_MAX).map(({ name, ok, message }) => ({
@@ -23,6 +25,7 @@ export async function checkAdapter(adapter: {
     }));
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
-    return [{ name: 'check', ok: false, message: `the adapter did not answer: ${error.message}` }];
+    await afterSilence?.();
+    return [{ name: 'check', ok: false, message: secrets.takenOut(`the adapter did not answer: ${error.message}`) }];
   }
 }

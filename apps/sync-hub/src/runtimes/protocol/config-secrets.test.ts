@@ -10,6 +10,12 @@ describe('what a process says outside of the protocol', () => {
       expect(secrets.takenOut(`turn it on: ${form}!`)).toMatch(/^turn it on: "?\[redacted\]"?!$/);
   });
 
+  it('says where a system is, when that is all that an address says', () => {
+    const secrets = new ConfigSecrets({ baseUrl: 'http://127.0.0.1:9000', hook: 'https://chat.example/T0/hunter2' });
+    const said = 'http://127.0.0.1:9000 answers 401, https://chat.example/T0/hunter2 too';
+    expect(secrets.takenOut(said)).toBe('http://127.0.0.1:9000 answers 401, [redacted] too');
+  });
+
   it('is cut to its length after they were taken out, never inside one or inside a character', () => {
     const secrets = new ConfigSecrets({ token: 'hunter2hunter2' });
     expect(secrets.takenOut(`${'x'.repeat(505)}hunter2hunter2`)).toBe(`${'x'.repeat(505)}[redact`);

@@ -16,7 +16,7 @@ export class ConfigSecrets {
   readonly #longestCharacters: number;
 
   constructor(config: unknown) {
-    const secrets = stringsIn(config).filter((text) => text.length >= SECRET_MIN_CHARACTERS);
+    const secrets = stringsIn(config).filter((text) => text.length >= SECRET_MIN_CHARACTERS && !isOrigin(text));
     const { learn, redact } = createRedactor();
     learn(secrets);
     this.#redact = redact;
@@ -31,4 +31,10 @@ export class ConfigSecrets {
     // Half a character at the cut would keep the text from being sent.
     return whole.slice(0, maxCharacters).toWellFormed();
   }
+}
+
+/** Where a system is, and nothing else: without that a person cannot tell which one refused. */
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && url.origin !== 'null' && (text === url.origin || text === `${url.origin}/`);
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { type ClientDuplexStream, status } from '@grpc/grpc-js';
 import {
   type DeliverRequest,
   type DeliverResponse,
@@ -18,6 +18,12 @@ class FakeCall extends EventEmitter {
   /** Of payload, in each message. */
   readonly sizesBytes: number[] = [];
 
+  cancelled = 0;
+
+  cancel(): void {
+    this.cancelled += 1;
+  }
+
   write({ deliveries }: DeliverRequest): boolean {
     this.sizesBytes.push(deliveries.reduce((sum, { event }) => sum + (event?.data.byteLength ?? 0), 0));
     this.sentIds.push(...deliveries.map(({ event }) => event?.id));
@@ -33,12 +39,13 @@ class FakeCall extends EventEmitter {
 function open() {
   const call = new FakeCall();
   const ended: bigint[] = [];
+  const whys: string[] = [];
   const stream = new DeliveryStream({
     call: call as unknown as ClientDuplexStream<DeliverRequest, DeliverResponse>,
-    onEnd() {},
+    onEnd: (why) => whys.push(why),
     onOutcome: (ref) => ended.push(ref),
   });
-  return { call, stream, ended };
+  return { call, stream, ended, whys };
 }
 
 it('settles an attempt only by an outcome that comes after it was sent', async () => {
@@ -70,6 +77,49 @@ it('sends what comes together in messages of at most a megabyte of payloads, and
   }
   await setImmediate();
   expect(call.sizesBytes.map((sizeBytes) => sizeBytes / 1_024)).toEqual([800, 400, 1_500, 1]);
+});
+
+it('takes an outcome and a credit for each attempt, each in a message of its own, for as long as there are attempts', async () => {
+  const { call, stream, whys } = open();
+  call.answer({ credit: 1 });
+  for (let ref = 1n; ref <= 3_000n; ref += 1n) {
+    const outcome = stream.deliver(attemptOf(), never());
+    await setImmediate();
+    call.answer({ delivered: [ref] });
+    call.answer({ credit: 1 });
+    expect(await outcome).toMatchObject({ kind: 'delivered' });
+  }
+  expect(whys).toEqual([]);
+});
+
+it.each([
+  ['messages that say nothing', {}],
+  ['credit', { credit: 2 ** 32 - 1 }],
+  ['outcomes of attempts that it does not have', { delivered: [7n, 8n, 9n] }],
+])('ends when an adapter sends %s without end', (_what, answer) => {
+  const { call, whys } = open();
+  for (let count = 0; count < 10_000; count += 1) call.answer(answer);
+  expect({ whys, cancelled: call.cancelled > 0 }).toEqual({
+    whys: ['the adapter sent more than it was asked for'],
+    cancelled: true,
+  });
+});
+
+it('hands back what waits too long also behind one that may wait for longer', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { stream } = open();
+  const outcomes: string[] = [];
+  for (const timeoutMs of [8_000, 1_000])
+    void stream.deliver(attemptOf({ timeoutMs }), never()).then(({ kind }) => outcomes.push(`${timeoutMs} ${kind}`));
+  await vi.advanceTimersByTimeAsync(252);
+  expect(outcomes).toEqual(['1000 not_run']);
+});
+
+it('does not repeat what an adapter says of its end: that may hold a payload', () => {
+  const { call, whys } = open();
+  call.emit('error', { code: status.UNKNOWN, details: 'Exception iterating responses: no patient Ada Byron' });
+  expect(whys).toEqual(['it ended with UNKNOWN']);
 });
 
 it('hands back what waits too long for credit as not sent, and sends what still has its time', async () => {

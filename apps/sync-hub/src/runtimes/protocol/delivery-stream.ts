@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { type ClientDuplexStream, status } from '@grpc/grpc-js';
 import {
   type DeliverRequest,
   DeliverRequestSchema,
@@ -13,6 +13,14 @@ import { outcomeFrom } from './outcome-message.ts';
 
 /** Payloads of a message: an adapter may be slow to take a larger one, and answers nothing meanwhile. */
 const MESSAGE_BYTES = 1024 * 1024;
+
+/**
+ * What may come for an attempt: its outcome, the message that it is in, and one with credit, with as much again to spare.
+ * An adapter that sends without end would have the hub do nothing but read.
+ */
+const ANSWERS_PER_ATTEMPT = 6;
+/** What may come at any time; more than for as many attempts as are ever on their way. */
+const ANSWERS_MAX = 8_192;
 
 /** Of an attempt's time: it waits no longer than this for credit. What is left then has to do for the attempt. */
 const CREDIT_SHARE = 0.25;
@@ -52,6 +60,7 @@ export class DeliveryStream {
   #patience: NodeJS.Timeout | undefined;
   #aborted: bigint[] = [];
   #credit = 0;
+  #answersLeft = ANSWERS_MAX;
   #lastRef = 0n;
   #flushing = false;
   #ended = false;
@@ -60,7 +69,8 @@ export class DeliveryStream {
     this.#options = options;
     const { call } = options;
     call.on('data', (response: DeliverResponse) => this.#take(response));
-    call.on('error', (error: { details?: string }) => this.#end(error.details ?? 'it broke'));
+    // Not its details: an adapter in another language has what its code threw there, and that may hold a payload.
+    call.on('error', ({ code }: { code?: status }) => this.#end(`it ended with ${status[code ?? status.UNKNOWN]}`));
     call.on('end', () => this.#end('the adapter ended it'));
   }
 
@@ -93,6 +103,12 @@ export class DeliveryStream {
   }
 
   #take({ outcomes, credit }: DeliverResponse): void {
+    this.#answersLeft -= 1 + outcomes.length;
+    if (this.#answersLeft < 0) {
+      this.#end('the adapter sent more than it was asked for');
+      this.#options.call.cancel();
+      return;
+    }
     this.#credit += credit;
     for (const outcome of outcomes) {
       // One for an attempt that it was not sent, or not any more, is the adapter's mistake, and there is nobody to tell.
@@ -136,6 +152,7 @@ export class DeliveryStream {
     if (this.#ended) return;
     const sendable = Math.min(this.#credit, this.#waiting.length);
     this.#credit -= sendable;
+    this.#answersLeft = Math.min(this.#answersLeft + sendable * ANSWERS_PER_ATTEMPT, ANSWERS_MAX);
     let deliveries: DeliverRequest['deliveries'] = [];
     let bytes = 0;
     for (const { ref, attempt } of this.#waiting.splice(0, sendable)) {
@@ -159,10 +176,11 @@ export class DeliveryStream {
 
   /** Hands back what waited too long: were it sent at the end of its time, the adapter could only be late. */
   #waitForCredit(): void {
-    const [first] = this.#waiting;
-    if (first === undefined || this.#patience !== undefined) return;
+    clearTimeout(this.#patience);
+    if (this.#waiting.length === 0) return;
+    // Not the first one's: what an attempt gets changes with the version of the adapter.
+    const earliestMs = Math.min(...this.#waiting.map(({ untilMs }) => untilMs));
     const handBack = () => {
-      this.#patience = undefined;
       const nowMs = performance.now();
       const late = this.#waiting.filter(({ untilMs }) => untilMs <= nowMs);
       this.#waiting = this.#waiting.filter(({ untilMs }) => untilMs > nowMs);
@@ -170,7 +188,7 @@ export class DeliveryStream {
       this.#waitForCredit();
     };
     // A timer may go off a millisecond early; then there is nothing late, and it waits again.
-    this.#patience = setTimeout(handBack, Math.max(first.untilMs - performance.now(), 1));
+    this.#patience = setTimeout(handBack, Math.max(earliestMs - performance.now(), 1));
   }
 
   #end(why: string): void {

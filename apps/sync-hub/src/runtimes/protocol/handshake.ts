@@ -13,6 +13,8 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const TIMEOUT_MAX_MS = 600_000;
 /** The adapter's open() gets 10 s by the SDK; a little more, so that its own words about it arrive. */
 const CONFIGURE_TIMEOUT_MS = 12_000;
+/** An adapter may claim to speak any number; a reason is for one line. */
+const PROTOCOLS_TOLD = 8;
 
 export interface HandshakeOptions {
   readonly client: AdapterClient;
@@ -51,7 +53,7 @@ export async function handshake(options: HandshakeOptions): Promise<ReadyRuntime
     const diagnostics = await client.configure(config, CONFIGURE_TIMEOUT_MS);
     if (diagnostics.length > 0) {
       const wrong = diagnostics.map(({ path, message }) => `config${path && `.${path}`}: ${message}`).join('; ');
-      return failure(`${secrets.takenOut(wrong)}; mend the adapter's configuration and restart the hub`);
+      return failure(`${secrets.takenOut(wrong)}; mend the adapter's configuration and start it again`);
     }
     const { accepts, delivery } = description;
     const timeoutMs = delivery?.timeout === undefined ? DEFAULT_TIMEOUT_MS : durationMs(delivery.timeout);
@@ -63,7 +65,8 @@ export async function handshake(options: HandshakeOptions): Promise<ReadyRuntime
     };
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
-    return { kind: 'failed', reason: `${name} did not finish starting: ${error.message}`, passing: true };
+    const why = secrets.takenOut(error.message);
+    return { kind: 'failed', reason: `${name} did not finish starting: ${why}`, passing: true };
   }
 }
 
@@ -72,7 +75,7 @@ function failure(reason: string): StartFailure {
 }
 
 function incompatible(name: string, ours: readonly number[], theirs: readonly number[]): StartFailure {
-  const speaks = theirs.length === 0 ? 'none of them' : theirs.join(', ');
+  const speaks = theirs.length === 0 ? 'none of them' : theirs.slice(0, PROTOCOLS_TOLD).join(', ');
   return {
     kind: 'incompatible',
     reason: `the hub speaks adapter protocol ${ours.join(', ')}, ${name} ${speaks}; install a version of it that speaks one of the hub's`,

@@ -41,9 +41,11 @@ export function outcomeFrom(message: OutcomeMessage): Outcome {
 }
 
 function failureOf({ code, message }: OutcomeMessage, fallback: string): Failure {
+  // Some letters become several in upper case, so it is cut again.
   const cleaned = code
     .slice(0, CODE_MAX_CHARACTERS)
     .toUpperCase()
+    .slice(0, CODE_MAX_CHARACTERS)
     .replaceAll(/[^A-Z0-9_]/g, '_');
   return { code: cleaned || fallback, message: message.slice(0, MESSAGE_MAX_CHARACTERS).toWellFormed() };
 }

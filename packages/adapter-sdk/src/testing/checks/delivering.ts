@@ -58,6 +58,6 @@ export function mustBeDelivered(outcome: Outcome, what: string): void {
   must(
     false,
     `${what} was ${kind} (${code}: ${message})`,
-    'the stand-in took it; see answer and events in verify.json',
+    'see in verify.json that config leads to the stand-in by {{url}}, and that answer and events are as the system has them',
   );
 }

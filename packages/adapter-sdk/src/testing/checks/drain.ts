@@ -7,7 +7,7 @@ const DRAIN_MS = 5_000;
 /** An adapter is drained at each upgrade and each stop of the hub. */
 export const drain: Check = {
   name: 'drain',
-  title: 'drain loses nothing: what is in flight ends, and what is delivered took effect',
+  title: 'drain loses nothing: what is in flight ends, what is delivered took effect, and it can be configured again',
   run: async (trial) => {
     const target = await trial.ready();
     const release = Promise.withResolvers<void>();
@@ -32,6 +32,12 @@ export const drain: Check = {
       lost.length === 0,
       `${lost.length} of ${TOGETHER} deliveries were told to be delivered, and never reached the system`,
       'return from push only when the system has answered; keep nothing for later',
+    );
+    const next = await trial.deliver(await trial.ready(), trial.attempt());
+    must(
+      next.kind === 'delivered',
+      `configured again after Drain, it takes no delivery: ${next.kind}`,
+      'let Configure end what Drain began: a service lives longer than its hubs',
     );
   },
 };

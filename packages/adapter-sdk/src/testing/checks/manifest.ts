@@ -1,13 +1,13 @@
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type AdapterPackage, findPackage, record } from '../adapter-package.ts';
+import { type AdapterPackage, builtEntry, findPackage, record } from '../adapter-package.ts';
 import { type Check, must } from '../check.ts';
-import { entryFile } from '../entry-file.ts';
 import type { TargetDescription } from '../target.ts';
 
 /** What names an adapter in acks, health and metrics. */
 const ADAPTER_ID = /^[a-z][a-z0-9-]{0,62}$/;
 const SEMVER = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
+/** As a hub has it: with less no Node process that holds an adapter can start. */
+const MEMORY_MIN_MB = 128;
+const MEMORY_MAX_MB = 65_536;
 /** The adapter protocol of this kit. */
 const PROTOCOL = 1;
 
@@ -43,15 +43,19 @@ async function mustBePublishable(found: AdapterPackage): Promise<void> {
     'package.json: version is no semver',
     'write one such as 1.0.0',
   );
-  const file = entryFile(found);
-  const exists = await access(join(found.folder, file)).then(
-    () => true,
-    () => false,
-  );
+  mustBeBounded(record(manifest.limits));
+  await builtEntry(found);
+}
+
+/** A limit that is misspelt would be none. */
+function mustBeBounded(limits: Readonly<Record<string, unknown>>): void {
+  const unknown = Object.keys(limits).find((name) => name !== 'memoryMb');
+  must(unknown === undefined, `package.json: hmsSync.limits.${unknown} is no limit`, 'there is memoryMb');
+  const { memoryMb = MEMORY_MIN_MB } = limits;
   must(
-    exists,
-    `${file}, which hmsSync.entry leads to, does not exist`,
-    'build the package, or correct entry or exports',
+    Number.isInteger(memoryMb) && Number(memoryMb) >= MEMORY_MIN_MB && Number(memoryMb) <= MEMORY_MAX_MB,
+    `package.json: hmsSync.limits.memoryMb is ${JSON.stringify(memoryMb)}`,
+    `write a whole number from ${MEMORY_MIN_MB} to ${MEMORY_MAX_MB}`,
   );
 }
 

@@ -695,7 +695,7 @@ export declare const AdapterService: GenService<{
     output: typeof DeliverResponseSchema;
   },
   /**
-   * Finish what is in flight and take nothing new. Answers when nothing is left or the deadline came.
+   * Finish what is in flight and take nothing new until it is configured again. Answers when nothing is left or the deadline came.
    *
    * @generated from rpc hms.adapter.v1.AdapterService.Drain
    */
