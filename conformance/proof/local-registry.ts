@@ -38,14 +38,18 @@ export class LocalRegistry {
       JSON.stringify({ private: true, dependencies: { verdaccio: VERDACCIO }, overrides: OVERRIDES }),
     );
     await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: prefix });
-    const { stdout: uplink } = await run('npm', ['config', 'get', 'registry'], { cwd: prefix });
+    const setting = async (name: string) => (await run('npm', ['config', 'get', name], { cwd: prefix })).stdout.trim();
+    const uplink = await setting('registry');
+    const certificates = await setting('cafile');
     const config = join(folder, 'verdaccio.yaml');
     // JSON is YAML too.
-    await writeFile(config, JSON.stringify(verdaccioConfig(folder, uplink.trim())));
+    await writeFile(config, JSON.stringify(verdaccioConfig(folder, uplink)));
     const url = `http://127.0.0.1:${await freePort()}/`;
     const program = join(prefix, 'node_modules', 'verdaccio', 'bin', 'verdaccio');
     const child = spawn(process.execPath, [program, '--config', config, '--listen', url.slice('http://'.length, -1)], {
       stdio: 'ignore',
+      // npm trusts whom it is told to; Verdaccio is Node, which is told otherwise.
+      env: { ...process.env, ...(certificates !== 'null' && { NODE_EXTRA_CA_CERTS: certificates }) },
     });
     const npmrc = join(folder, 'npmrc');
     // Whoever publishes has a token; this registry takes any.

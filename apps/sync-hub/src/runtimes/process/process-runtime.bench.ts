@@ -64,7 +64,8 @@ for (let index = 0; index < STARTS; index += 1) {
 const { runtime } = await start();
 const told = await runtime.deliver({ ...attempt, event: { ...event, key: 'pid' } }, signal);
 const pid = Number(told.kind === 'delivered' ? told.receipt : 0);
-await new Promise((resolve) => setTimeout(resolve, 2_000));
+// By then it has given back what its start left.
+await new Promise((resolve) => setTimeout(resolve, 6_000));
 const idleBytes = (await residentBytesOf(pid)) ?? 0;
 
 let delivered = 0;
@@ -87,7 +88,7 @@ const loadedBytes = (await residentBytesOf(pid)) ?? 0;
 await runtime.close();
 await rm(folder, { recursive: true, force: true });
 
-const inMb = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
+const inMb = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
 console.log(`start to READY   ${startsMs.join(', ')} ms`);
 console.log(`memory           ${inMb(idleBytes)} idle, ${inMb(loadedBytes)} after the load`);
 console.log(`deliveries       ${perSecond}/s with ${IN_FLIGHT} in flight`);
