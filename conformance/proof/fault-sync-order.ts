@@ -1,17 +1,17 @@
 import { systemNames } from '@hms-sync/sandbox';
 import { collect, createSyncClient, type SyncClient } from '../src/sync-client.ts';
-import { grpcJs } from '../src/transports/grpc-js.ts';
 import type { FaultAnswer, FaultOptions } from './fault-answer.ts';
 import { LedgerStack } from './ledger-stack.ts';
 import { EVENT_ID } from './persistent-publisher.ts';
 import { Strace } from './strace.ts';
 import { type ToldAfterSync, toldAfterSync } from './told-after-sync.ts';
+import { uncompressed } from './uncompressed.ts';
 
 /** Callers of single calls at the same time: enough for several to share a commit, and commits to overlap with answers. */
 const CALLERS = 24;
 /** Published by single calls, and as many by a stream. */
 const EVENTS_EACH = { short: 96, full: 480 };
-/** Of one message of the stream: its answer stays below the size from which the hub compresses, which none could read. */
+/** Of one message of the stream. */
 const BATCH = 8;
 /** What may leave only once it is on disk: ids of events, and the receipts of deliveries. */
 const WORDS = new RegExp(`${EVENT_ID.source}|(?:sched|rec|bill)-\\d{6}`, 'g');
@@ -55,7 +55,7 @@ async function traced(events: number, env: Readonly<Record<string, string>>): Pr
   try {
     const hub = await stack.folder.start(env);
     const strace = await Strace.attach({ pid: hub.pid, folder: stack.folder.path, calls: CALLS, withBytes: true });
-    const client = createSyncClient(grpcJs.create(hub.address));
+    const client = createSyncClient(uncompressed(hub.address));
     const heard = await Promise.all([
       ...Array.from({ length: CALLERS }, (_, caller) => publishSingly(client, caller, events / CALLERS)),
       publishStream(client, events),
