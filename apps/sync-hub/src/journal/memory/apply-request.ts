@@ -87,6 +87,7 @@ function accept(disk: MemoryDisk, request: AcceptRequest): JournalAnswers['accep
     lastCursor: disk.records.length,
     deliveries: new Map(adapters.map((adapter) => [adapter, newDelivery(adapter)])),
   };
+  for (const adapter of adapters) disk.adapters.add(adapter);
   disk.events.push(stored);
   disk.eventsById.set(event.id, stored);
   return seq;
@@ -213,11 +214,11 @@ function readRecords(disk: MemoryDisk, { afterCursor, limit }: ReadRecordsReques
 
 function countDeliveries(disk: MemoryDisk): readonly DeliveryTotals[] {
   const totals = new Map<string, { adapter: string; unsettled: number; deadLetters: number }>();
+  for (const adapter of disk.adapters) totals.set(adapter, { adapter, unsettled: 0, deadLetters: 0 });
   disk.events.forEach(({ deliveries }) => {
     for (const delivery of deliveries.values()) {
-      const { adapter } = delivery;
-      const total = totals.get(adapter) ?? { adapter, unsettled: 0, deadLetters: 0 };
-      totals.set(adapter, total);
+      const total = totals.get(delivery.adapter);
+      if (total === undefined) continue;
       if (isOpen(delivery)) total.unsettled++;
       if (delivery.state === 'dead_lettered') total.deadLetters++;
     }

@@ -33,6 +33,8 @@ export class MemoryDisk {
   readonly events: EventOnDisk[] = [];
   /** The record with cursor n is at n - 1; a deleted one leaves a hole. */
   readonly records: RecordedDelivery[] = [];
+  /** Those that ever had a delivery, also when it was deleted since. */
+  readonly adapters = new Set<string>();
   readonly breakers = new Map<string, StoredBreaker>();
   readonly watchedKeys: WatchedKey[] = [];
   readonly jobs = new Map<string, ReplayJob>();

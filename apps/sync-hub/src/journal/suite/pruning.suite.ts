@@ -39,6 +39,21 @@ export function pruningSuite(createPlace: CreatePlace): void {
     expect(await reopened.readEvent('newest')).toBeDefined();
   });
 
+  it('still counts an adapter whose last delivery is gone', async () => {
+    const open = await usePlace(createPlace);
+    const { journal } = await open();
+    const [gone] = await accept(journal, ['gone'], ['records']);
+    const [newest] = await accept(journal, ['newest'], ['billing']);
+    journal.record(sampleRecord(gone, { adapter: 'records' }));
+    journal.record(sampleRecord(newest));
+    expect(await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 1 });
+    const counts = [{ adapter: 'billing' }, { adapter: 'records', unsettled: 0, deadLetters: 0 }];
+    expect(await journal.countDeliveries()).toMatchObject(counts);
+    await journal.close();
+    const { journal: reopened } = await open();
+    expect(await reopened.countDeliveries()).toMatchObject(counts);
+  });
+
   it('keeps an event with an open delivery or a dead letter, however old', async () => {
     const { journal } = await useJournal(createPlace);
     const [open, dead, waits] = await accept(journal, ['open', 'dead', 'waits', 'newest']);
