@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ConfigError } from './config/config-error.ts';
 import { ListenError } from './edges/listener.ts';
-import { ExitCode, exitBecause, onStopRequest } from './exit.ts';
+import { ExitCode, exitBecause, onStopRequest, type StopHost } from './exit.ts';
 import { FlagError } from './flags.ts';
 import { JournalError } from './journal/journal.ts';
 import { ManifestError } from './runtimes/manifest.ts';
@@ -18,11 +18,11 @@ class Exited extends Error {}
 
 /** The code with which the process would have ended, and what it said. */
 function exitOf(error: unknown): { code: unknown; said: string } {
-  const exit = vi.spyOn(process, 'exit').mockImplementation(() => {
+  const exit = vi.fn((_code: unknown): never => {
     throw new Exited();
   });
   const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  expect(() => exitBecause(error)).toThrow(Exited);
+  expect(() => exitBecause(error, { exit } as Pick<NodeJS.Process, 'exit'>)).toThrow(Exited);
   return { code: exit.mock.calls[0]?.[0], said: write.mock.calls.map(([chunk]) => String(chunk)).join('') };
 }
 
@@ -41,7 +41,7 @@ describe('the exit code', () => {
     expect(exitOf(new ConfigError('wrong', { cause: new Error('hunter2') })).said).toBe('hms-sync: wrong\n');
   });
 
-  it('of a fault of its own comes with the stack, for the one who mends it', () => {
+  it('of a fault of its own comes with the stack, for the one who fixes it', () => {
     const { code, said } = exitOf(new TypeError('a fault'));
     expect(code).toBe(ExitCode.FAILED);
     expect(said).toMatch(/^hms-sync: TypeError: a fault\n {4}at /);
@@ -53,25 +53,31 @@ describe('the exit code', () => {
 });
 
 describe('a request to stop', () => {
-  /** The signals of a process of which the test is the sender. */
+  /** A process of which the test is the sender. The worker's own `connected` and `on` carry its channel to vitest: a test
+   * that fakes them ends its worker. */
+  class FakeProcess extends EventEmitter {
+    readonly connected: boolean | undefined;
+    readonly codes: unknown[] = [];
+    readonly #ended = Promise.withResolvers<void>();
+    readonly ended = this.#ended.promise;
+
+    constructor(connected: boolean | undefined) {
+      super();
+      this.connected = connected;
+    }
+
+    exit(code: unknown): void {
+      this.codes.push(code);
+      this.#ended.resolve();
+    }
+  }
+
   function listen({ connected }: { connected?: boolean } = {}) {
-    const sender = new EventEmitter();
-    vi.spyOn(process, 'on').mockImplementation((name, listener) => {
-      sender.on(String(name), listener);
-      return process;
-    });
-    vi.spyOn(process, 'connected', 'get').mockReturnValue(connected as boolean);
-    const codes: unknown[] = [];
-    const ended = Promise.withResolvers<void>();
-    vi.spyOn(process, 'exit').mockImplementation((code) => {
-      codes.push(code);
-      ended.resolve();
-      return undefined as never;
-    });
+    const sender = new FakeProcess(connected);
     const stopped = Promise.withResolvers<void>();
     const stop = vi.fn((_why: string) => stopped.promise);
-    onStopRequest(stop);
-    return { sender, codes, ended: ended.promise, stopped, stop };
+    onStopRequest(stop, sender as unknown as StopHost);
+    return { sender, codes: sender.codes, ended: sender.ended, stopped, stop };
   }
 
   it.each(['SIGTERM', 'SIGINT'])('by %s is carried out once, then the process ends well', async (signal) => {

@@ -20,33 +20,39 @@ export const ExitCode = {
 } as const;
 
 /** Says in one line why the hub ends, and ends it. Only a fault of the hub's own comes with a stack trace. */
-export function exitBecause(error: unknown): never {
+export function exitBecause(error: unknown, host: Pick<NodeJS.Process, 'exit'> = process): never {
   const { code, text } = explain(error);
   process.stderr.write(`hms-sync: ${text}\n`);
-  process.exit(code);
+  host.exit(code);
 }
+
+/** What a request to stop arrives at, and what ends: the process of the hub. */
+export type StopHost = Pick<NodeJS.Process, 'on' | 'exit' | 'connected'>;
 
 /**
  * Calls back once on SIGTERM, on Ctrl-C, or when a parent that holds an IPC channel is gone. Ends at once on a second
- * signal, which is a person's impatience; a parent that is gone after it asked is none.
+ * signal, which is an operator's impatience; a parent that is gone after it asked is none.
  */
-export function onStopRequest(stop: (why: string) => Promise<void>): void {
+export function onStopRequest(stop: (why: string) => Promise<void>, host: StopHost = process): void {
   let stopping = false;
   const begin = (why: string) => {
     if (stopping) return;
     stopping = true;
-    stop(why).then(() => process.exit(ExitCode.OK), exitBecause);
+    stop(why).then(
+      () => host.exit(ExitCode.OK),
+      (error) => exitBecause(error, host),
+    );
   };
   const onSignal = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(ExitCode.FAILED);
+    if (stopping) host.exit(ExitCode.FAILED);
     begin(signal);
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  host.on('SIGTERM', onSignal);
+  host.on('SIGINT', onSignal);
   const orphaned = () => begin('the parent process is gone');
-  if (process.connected) process.on('disconnect', orphaned);
+  if (host.connected) host.on('disconnect', orphaned);
   // It had a channel, and its parent went while the hub started.
-  else if (process.connected === false) orphaned();
+  else if (host.connected === false) orphaned();
 }
 
 function explain(error: unknown): { code: number; text: string } {
