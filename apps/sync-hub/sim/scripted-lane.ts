@@ -101,6 +101,11 @@ export class ScriptedLane {
     return this;
   }
 
+  /** An operator ends every wait. */
+  retryNow(): this {
+    return this.take({ kind: 'retry_now' });
+  }
+
   end(seq: number, outcome: AttemptEnd = delivered): this {
     return this.take({ kind: 'attempt_ended', seq, outcome });
   }

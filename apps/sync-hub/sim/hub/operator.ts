@@ -59,6 +59,7 @@ export class HubOperator {
     if (lane === undefined) return;
     const act = dice.pick([
       () => this.#probe(process, lane),
+      () => lane.retryNow(),
       () => this.#replay(process, lane.adapter.id),
       () => this.#discardDeadLetter(process, lane.adapter.id),
       () => this.#discardOpen(process, lane),

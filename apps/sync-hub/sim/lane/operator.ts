@@ -14,6 +14,8 @@ export interface SimulatedOperatorOptions {
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
   readonly take: (input: LaneInput) => void;
+  /** Called before the lane hears that waits are over. */
+  readonly onRetryNow: () => void;
 }
 
 /** People at work on a lane: they pause and resume it, let one delivery through, send dead letters again, give up. */
@@ -46,6 +48,16 @@ export class SimulatedOperator {
     const begun = [...facts.attempts.keys()].filter((attempt) => !before.has(attempt));
     must(begun.includes(seq), `event ${seq} was let through`);
     must(!wasHeld || begun.length === 1, `one was let through, not ${begun.length}`);
+  }
+
+  /** Ends every wait for a time. */
+  retryNow(): void {
+    const { facts, take, state, onRetryNow } = this.#options;
+    facts.throttledUntilMs = 0;
+    onRetryNow();
+    take({ kind: 'retry_now', atMs: facts.nowMs });
+    const { scheduled, throttledUntilMs } = state();
+    must(scheduled.size === 0 && throttledUntilMs === 0, 'nothing waits for a time once an operator retries now');
   }
 
   /** Any event, as a person may name it from an old list. */

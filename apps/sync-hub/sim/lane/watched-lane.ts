@@ -102,6 +102,11 @@ export class WatchedLane {
     this.#state = this.#createState();
   }
 
+  /** An operator retries now: nothing has to wait out its time. */
+  endWaits(): void {
+    this.#witness.endWaits();
+  }
+
   /** After its timer had the chance to ring. */
   seeDeadlines(): void {
     this.#witness.seeDeadlines();

@@ -74,6 +74,11 @@ export class LaneWitness {
     this.#replayed.set(seq, mayFollowNewer ? 'may_follow' : 'may_not_follow');
   }
 
+  /** An operator retries now: nothing has to wait out its time. */
+  endWaits(): void {
+    this.#outcomes.forgetAll();
+  }
+
   /** The process died: what it knew is gone, what it did is not. */
   forget(): void {
     this.#recording.clear();

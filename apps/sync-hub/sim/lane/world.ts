@@ -72,6 +72,7 @@ export class LaneWorld {
       state: () => this.#lane.state,
       wallMs: () => this.#wallMs,
       take: (input) => this.#lane.take(input),
+      onRetryNow: () => this.#lane.endWaits(),
     });
   }
 
@@ -102,6 +103,7 @@ export class LaneWorld {
       [runtimeStops ? 1 : 0, () => this.#changeRuntime(false)],
       [pauses ? 3 : 0, () => this.#operator.pauseOrResume()],
       [probes ? 4 : 0, () => this.#operator.probe()],
+      [probes ? 1 : 0, () => this.#operator.retryNow()],
       [replays ? 6 : 0, () => this.#operator.replay()],
       [discards ? 3 : 0, () => this.#operator.discard()],
       [clockJumps ? 2 : 0, () => this.#jumpClock()],

@@ -159,8 +159,8 @@ export const HUB_BUGS: readonly PlantedBug[] = [
   {
     name: 'a retry is counted as settled by the health of its lane',
     file: 'lanes/lane.ts',
-    find: "if (record.state !== 'retrying') this.#unsettled -= 1;",
-    replace: 'this.#unsettled -= 1;',
+    find: "if (record.state !== 'retrying') this.#totals.unsettled -= 1;",
+    replace: 'this.#totals.unsettled -= 1;',
   },
   {
     name: 'a pause is lost at a restart',

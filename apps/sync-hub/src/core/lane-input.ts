@@ -45,6 +45,8 @@ export type LaneInput =
     }
   /** A person wants this delivery attempted, whatever holds the lane: see nextProbe. */
   | { readonly kind: 'probe'; readonly atMs: number; readonly seq: number }
+  /** An operator wants no more waiting: see retryNow. */
+  | { readonly kind: 'retry_now'; readonly atMs: number }
   | { readonly kind: 'breaker_changed'; readonly atMs: number; readonly breaker: BreakerCondition }
   | { readonly kind: 'runtime_changed'; readonly atMs: number; readonly runtime: RuntimeCondition }
   | { readonly kind: 'paused'; readonly atMs: number; readonly cause: PauseCause }

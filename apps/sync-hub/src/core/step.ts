@@ -8,6 +8,7 @@ import type { LaneInput } from './lane-input.ts';
 import { becomeHead, isRefused, makeDue } from './line.ts';
 import { ask } from './probe.ts';
 import { takeReopened } from './reopen.ts';
+import { retryNow } from './retry-now.ts';
 import type { Turn } from './turn.ts';
 import { askForMore, takeArrived, takeFetched } from './window.ts';
 
@@ -64,6 +65,9 @@ function take(turn: Turn, input: LaneInput): void {
       break;
     case 'probe':
       ask(state, input.seq);
+      break;
+    case 'retry_now':
+      retryNow(turn);
       break;
     case 'breaker_changed':
       changeBreaker(state, input.breaker);

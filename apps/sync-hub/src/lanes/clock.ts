@@ -19,3 +19,15 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Resolves with the promise, or after the time when it takes longer. */
+export async function atTheLatest(
+  withinMs: number,
+  promise: Promise<void>,
+  clock: Pick<Clock, 'startTimer'>,
+): Promise<void> {
+  const { promise: timeIsUp, resolve } = Promise.withResolvers<void>();
+  const takeBack = clock.startTimer(withinMs, resolve);
+  await Promise.race([promise, timeIsUp]);
+  takeBack();
+}

@@ -209,3 +209,42 @@ describe('a lane that a person paused', () => {
     await until(() => bench.lane.health().waiting === 0);
   });
 });
+
+describe('an operator who retries now', () => {
+  it('ends waits that the external system named, and is told how many deliveries waited', async () => {
+    const bench = new LaneBench();
+    bench.runtime.answer = async () => ({ ...retryable, retryAfterMs: 3_600_000 });
+    await bench.lane.start();
+    await bench.accept('a', 'b');
+    await until(() => bench.records.length === 2);
+    bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
+    expect(bench.lane.retryNow()).toBe(2);
+    await until(() => bench.lane.health().waiting === 0);
+    expect(bench.lane.retryNow()).toBe(0);
+  });
+
+  it('ends the wait of a throttled lane', async () => {
+    const bench = new LaneBench();
+    bench.runtime.answer = async () => ({ kind: 'throttled', failure, retryAfterMs: 3_600_000 });
+    await bench.lane.start();
+    await bench.accept('a');
+    await until(() => bench.records.length === 1);
+    expect(bench.lane.health().throttledUntilMs).toBeGreaterThan(0);
+    bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
+    bench.lane.retryNow();
+    expect(bench.lane.health().throttledUntilMs).toBeUndefined();
+    await until(() => bench.lane.health().waiting === 0);
+  });
+
+  it('lets one delivery through an open breaker, and all of them once that is delivered', async () => {
+    const bench = new LaneBench({ breakerPolicy: { ...DEFAULT_BREAKER, resetTimeoutMs: 60_000 } });
+    bench.runtime.answer = async () => retryable;
+    await bench.lane.start();
+    await bench.accept('a', 'b', 'c', 'd', 'e');
+    await until(() => bench.lane.health().breaker.condition === 'open' && bench.lane.health().inFlight === 0);
+    bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
+    bench.lane.retryNow();
+    await until(() => bench.lane.health().waiting === 0);
+    expect(bench.conditions).toEqual(['closed', 'open', 'half_open', 'closed']);
+  });
+});

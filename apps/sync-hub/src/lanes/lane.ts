@@ -12,12 +12,14 @@ import { AdapterVersion } from './adapter-version.ts';
 import { AdapterVersions } from './adapter-versions.ts';
 import { Alarm } from './alarm.ts';
 import { Breaker } from './breaker.ts';
+import { atTheLatest } from './clock.ts';
+import { heldDelivery } from './delivery-record.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { type LaneHealth, laneStanding, oldestUnsettledAgeMs, throttledUntilMs } from './lane-health.ts';
 import { LaneJournal } from './lane-journal.ts';
 import type { LaneOptions } from './lane-options.ts';
 import { LiveAttempts } from './live-attempts.ts';
-import { MAX_DISCARDS, PendingDiscards } from './pending-discards.ts';
+import { PendingDiscards } from './pending-discards.ts';
 import { runtimeCondition } from './runtime-condition.ts';
 import type { Trial } from './trial.ts';
 
@@ -35,13 +37,11 @@ export class Lane {
   readonly #journal: LaneJournal;
   readonly #discards = new PendingDiscards();
   readonly #idle = Promise.withResolvers<void>();
-  #unsettled: number;
-  #deadLetters: number;
+  readonly #totals: { unsettled: number; deadLetters: number };
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    this.#unsettled = options.totals.unsettled;
-    this.#deadLetters = options.totals.deadLetters;
+    this.#totals = { ...options.totals };
     this.#state = createLane(options.rules, options);
     this.#journal = new LaneJournal(options);
     this.#breaker = new Breaker({
@@ -106,7 +106,7 @@ export class Lane {
     const { id } = this.#options.adapter;
     const mine = events.filter((event) => event.adapters.includes(id));
     if (mine.length === 0) return;
-    this.#unsettled += mine.length;
+    this.#totals.unsettled += mine.length;
     const deliveries = mine.map((event) => ({ event, cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 }));
     this.#take({ kind: 'arrived', atMs: this.#nowMs(), deliveries });
   }
@@ -115,20 +115,20 @@ export class Lane {
   recorded(record: RecordedDelivery): void {
     const { seq } = record;
     if (!isRecording(this.#state, seq)) {
-      this.#deadLetters -= 1;
+      this.#totals.deadLetters -= 1;
       this.#take({ kind: 'dead_letter_discarded', atMs: this.#nowMs(), seq });
       return;
     }
-    if (record.state !== 'retrying') this.#unsettled -= 1;
-    if (record.state === 'dead_lettered') this.#deadLetters += 1;
+    if (record.state !== 'retrying') this.#totals.unsettled -= 1;
+    if (record.state === 'dead_lettered') this.#totals.deadLetters += 1;
     this.#take({ kind: 'recorded', atMs: this.#nowMs(), seq });
     if (record.state === 'discarded') this.#discards.end(seq, true);
   }
 
   /** A dead letter of this adapter was opened again: a new cycle of it begins. */
   reopened({ delivery, mayFollowNewer }: ReopenedDelivery): void {
-    this.#unsettled += 1;
-    this.#deadLetters -= 1;
+    this.#totals.unsettled += 1;
+    this.#totals.deadLetters -= 1;
     this.#take({ kind: 'reopened', atMs: this.#nowMs(), delivery, mayFollowNewer });
   }
 
@@ -147,21 +147,31 @@ export class Lane {
   }
 
   /**
+   * Ends every wait for a time: deliveries that wait for their backoff, or because the external system asked for it, are
+   * due now, and an open breaker lets one of them through. A pause stays.
+   *
+   * @returns how many deliveries waited for a time of their own
+   */
+  retryNow(): number {
+    const waited = this.#state.scheduled.size;
+    this.#take({ kind: 'retry_now', atMs: this.#nowMs() });
+    this.#breaker.tryNow('an operator retries now: one delivery is let through');
+    this.#options.onChange();
+    return waited;
+  }
+
+  /**
    * Gives open deliveries up. One whose attempt runs, whose outcome is on the way to the disk, or that is settled is
    * left alone.
    *
-   * @param deliveries at most {@link MAX_DISCARDS}, of this adapter
+   * @param deliveries of this adapter, not more than MAX_DISCARDS
    * @param reason why, and who says so: kept with the record
    * @returns how many were given up, once that is on disk
    * @throws {JournalError} when the journal ended meanwhile: then nobody knows
    */
   async discard(deliveries: readonly OpenDelivery[], reason: string): Promise<number> {
-    if (deliveries.length > MAX_DISCARDS)
-      throw new RangeError(`${deliveries.length} deliveries were named; at most ${MAX_DISCARDS} are given up at once`);
-    const seqs = new Set(deliveries.map(({ event }) => event.seq));
-    const asked = [...seqs].filter((seq) => !this.#discards.has(seq));
-    const count = this.#discards.wait(asked);
-    this.#take({ kind: 'discard', atMs: this.#nowMs(), seqs: asked, reason });
+    const { seqs, count } = this.#discards.begin(deliveries);
+    this.#take({ kind: 'discard', atMs: this.#nowMs(), seqs, reason });
     return count;
   }
 
@@ -185,10 +195,10 @@ export class Lane {
       ...laneStanding(this.#state, this.#versions.current.standing),
       breaker: this.#breaker.report,
       trial: this.#versions.trial?.health,
-      waiting: this.#unsettled,
+      waiting: this.#totals.unsettled,
       inFlight: this.#state.attempting.size + this.#state.overdue,
       oldestUnsettledAgeMs: oldestUnsettledAgeMs(this.#state, this.#options.clock.wallMs()),
-      deadLetters: this.#deadLetters,
+      deadLetters: this.#totals.deadLetters,
       throttledUntilMs: throttledUntilMs(this.#state, this.#options.clock),
     };
   }
@@ -197,10 +207,7 @@ export class Lane {
   async drain(withinMs: number): Promise<void> {
     this.#take({ kind: 'draining', atMs: this.#nowMs() });
     this.#options.onChange();
-    const { promise: timeIsUp, resolve } = Promise.withResolvers<void>();
-    const takeBack = this.#options.clock.startTimer(withinMs, resolve);
-    await Promise.race([this.#idle.promise, timeIsUp]);
-    takeBack();
+    await atTheLatest(withinMs, this.#idle.promise, this.#options.clock);
   }
 
   /** Lets go of everything, whatever still runs: its deliveries go on from the journal when the hub starts again. */
@@ -240,7 +247,9 @@ export class Lane {
         this.#discards.end(effect.seq, false);
         break;
       case 'tell_held':
-        this.#tellHeld(effect);
+        this.#options.onHeld(
+          heldDelivery(effect, { adapter: this.#options.adapter, nowMs: this.#options.clock.wallMs() }),
+        );
         break;
       case 'tell_paused':
         this.#options.onPause?.(effect.cause);
@@ -262,12 +271,6 @@ export class Lane {
     const key = idempotencyKey(event.id, this.#options.adapter.id);
     const version = this.#versions.begin(event);
     this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, version);
-  }
-
-  #tellHeld({ event, counts, heldBy }: LaneEffect & { kind: 'tell_held' }): void {
-    const { id: adapter } = this.#options.adapter;
-    const atMs = this.#options.clock.wallMs();
-    this.#options.onHeld({ adapter, seq: event.seq, eventId: event.id, heldBy, atMs, ...counts });
   }
 
   async #fetch(fetch: FetchEffect): Promise<void> {
