@@ -36,6 +36,11 @@ export function nextWakeMs(state: LaneState): number {
   return wakeMs;
 }
 
+/** True when no adapter code runs and no record is on its way to the disk. */
+export function isIdle({ attempting, overdue, unrecorded }: LaneState): boolean {
+  return attempting.size === 0 && overdue === 0 && unrecorded === 0;
+}
+
 function take(turn: Turn, input: LaneInput): void {
   const { state } = turn;
   switch (input.kind) {

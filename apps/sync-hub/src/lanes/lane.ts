@@ -6,7 +6,7 @@ import type { FetchEffect, LaneEffect, LookUpEffect } from '../core/lane-effect.
 import type { LaneInput } from '../core/lane-input.ts';
 import { isRecording } from '../core/outside.ts';
 import { nextProbe } from '../core/probe.ts';
-import { nextWakeMs, step } from '../core/step.ts';
+import { isIdle, nextWakeMs, step } from '../core/step.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import { AdapterVersion } from './adapter-version.ts';
 import { AdapterVersions } from './adapter-versions.ts';
@@ -222,7 +222,7 @@ export class Lane {
   #take(input: LaneInput): void {
     for (const effect of step(this.#state, input)) this.#perform(effect);
     this.#alarm.ringBy(nextWakeMs(this.#state));
-    if (this.#state.draining && this.#isIdle()) this.#idle.resolve();
+    if (this.#state.draining && isIdle(this.#state)) this.#idle.resolve();
   }
 
   #perform(effect: LaneEffect): void {
@@ -288,11 +288,6 @@ export class Lane {
     const { report } = this.#breaker;
     this.#options.onBreakerChange?.(report);
     this.#journal.saveBreaker(report);
-  }
-
-  #isIdle(): boolean {
-    const { attempting, overdue, unrecorded } = this.#state;
-    return attempting.size === 0 && overdue === 0 && unrecorded === 0;
   }
 
   #nowMs(): number {
