@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
-import { defineAdapter, isAdapterDefinition } from './index.ts';
+import { defineAdapter, isAdapterDefinition, Permanent } from './index.ts';
 
 const push = () => 'receipt';
 /** As plain JavaScript calls it, without types. */
@@ -68,4 +68,16 @@ describe('defineAdapter', () => {
       },
     });
   });
+});
+
+it('lets TypeScript refuse a push that returns anything but a string or nothing', () => {
+  // @ts-expect-error: an answer is no receipt, whatever its status
+  defineAdapter({ push: () => new Response() });
+  // @ts-expect-error: an error is thrown, not returned
+  defineAdapter({ push: async () => new Permanent('no') });
+  // @ts-expect-error: false is no outcome
+  defineAdapter({ push: async () => false });
+  // @ts-expect-error: null is no outcome
+  defineAdapter({ push: () => null });
+  expect(isAdapterDefinition(defineAdapter({ push: async () => 'receipt' }))).toBe(true);
 });

@@ -35,8 +35,9 @@ interface AdapterParts<Config, Resource> {
 
 interface Push<Resource> {
   /**
-   * Tells the external system about one event. Returning is success, and the string that is returned is the receipt
-   * (at most 1 KiB is kept). Throwing is the outcome that the error names; any other error is retryable.
+   * Sends one event to the external system. Returning nothing, or a string, is success; the string is the receipt (at
+   * most 1 KiB is kept). Anything else that is returned (`null`, `false`, a `Response`, an error) makes the attempt
+   * retryable, with code `CONTRACT_VIOLATION`. Throwing is the outcome that the error names; any other error is retryable.
    */
   push(event: AdapterEvent, context: PushContext<Resource>): Receipt | Promise<Receipt>;
 }

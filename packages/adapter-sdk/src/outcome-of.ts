@@ -57,7 +57,7 @@ export function codeOf(thrown: unknown): string | undefined {
   return undefined;
 }
 
-/** What kind of thing was thrown, told without its content: `TypeError`, `a string`, `null`. Never throws. */
+/** What type of value adapter code threw or returned, never its content: `TypeError`, `a string`, `a Response`. Never throws. */
 export function nameOf(thrown: unknown): string {
   if (thrown === null) return 'null';
   if (typeof thrown !== 'object' && typeof thrown !== 'function')
@@ -65,7 +65,20 @@ export function nameOf(thrown: unknown): string {
   const name = peek(thrown, 'name');
   if (typeof name === 'string' && /^[A-Za-z]\w{0,63}$/.test(name) && isError(thrown)) return name;
   if (typeof peek(thrown, 'then') === 'function') return 'a promise';
-  return typeof thrown === 'function' ? 'a function' : 'an object';
+  if (typeof thrown === 'function') return 'a function';
+  const tag = tagOf(thrown);
+  return tag === undefined ? 'an object' : `${/^[AEIO]/i.test(tag) ? 'an' : 'a'} ${tag}`;
+}
+
+/** The class of an object as it names itself, such as `Response`; undefined for a plain object and for more than a word. */
+function tagOf(value: object): string | undefined {
+  try {
+    const tag = Object.prototype.toString.call(value).slice('[object '.length, -1);
+    return tag !== 'Object' && /^[A-Z]\w{0,63}$/i.test(tag) ? tag : undefined;
+  } catch {
+    // A revoked proxy has no class.
+    return undefined;
+  }
 }
 
 /** A property of anything. Undefined when there is none, or when reading it throws. */

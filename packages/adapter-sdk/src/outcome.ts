@@ -73,12 +73,9 @@ export interface FailureParts {
   readonly scope: unknown;
 }
 
-/** Success, with what the external system answered. Anything but a string counts as no receipt. */
-export function delivered(receipt: unknown, redact: Redact): DeliveredOutcome {
-  return {
-    kind: 'delivered',
-    receipt: typeof receipt === 'string' ? cutToBytes(redact(receipt), RECEIPT_MAX_BYTES) : '',
-  };
+/** Success, with what the external system answered. */
+export function delivered(receipt: string | undefined, redact: Redact): DeliveredOutcome {
+  return { kind: 'delivered', receipt: receipt === undefined ? '' : cutToBytes(redact(receipt), RECEIPT_MAX_BYTES) };
 }
 
 /** A failure brought within the bounds of its outcome. */

@@ -3,39 +3,59 @@ import { delivered, failed, isFailureKind, type Outcome, type Redact } from '../
 import { nameOf, peek } from '../outcome-of.ts';
 
 /**
+ * The outcome of what `push` returned. Only a string or nothing is success: an answer with status 500, an error that was
+ * made and not thrown, or `false` mean that the event was not delivered, or that nobody knows.
+ */
+export function pushOutcome(returned: unknown, redact: Redact): Outcome {
+  if (isReceipt(returned)) return delivered(returned, redact);
+  if (Array.isArray(returned)) returned.forEach(abandon);
+  return contractViolation(
+    `push returned ${nameOf(returned)}; return a string or nothing once the event is delivered, and throw otherwise`,
+  );
+}
+
+/**
  * The outcomes that `pushBatch` returned, brought within their bounds: one for each of `count` events, in order.
  * When one is missing, extra or malformed nobody knows which event it belongs to, so all of them are retryable with
  * code `CONTRACT_VIOLATION` and a message that says what was wrong.
  */
 export function batchOutcomes(returned: unknown, count: number, redact: Redact): readonly Outcome[] {
   if (Array.isArray(returned)) returned.forEach(abandon);
-  const broken = (what: string): readonly Outcome[] => Array.from({ length: count }, () => contractViolation(what));
+  const broken = (what: string): readonly Outcome[] => {
+    const outcome = contractViolation(`pushBatch returned ${what}; each event needs exactly one outcome`);
+    return Array.from({ length: count }, () => outcome);
+  };
   if (!Array.isArray(returned)) {
-    return broken(`pushBatch returned ${returned === undefined ? 'nothing' : 'no list'} for ${count} events`);
+    return broken(`${returned === undefined ? 'nothing' : 'no list'} for ${count} events`);
   }
-  if (returned.length !== count) return broken(`pushBatch returned ${returned.length} outcomes for ${count} events`);
+  if (returned.length !== count) return broken(`${returned.length} outcomes for ${count} events`);
   const outcomes: Outcome[] = [];
   for (let index = 0; index < count; index += 1) {
     const outcome = boundedOutcome(returned[index], redact);
-    if (outcome === undefined) {
-      return broken(
-        `pushBatch returned ${nameOf(returned[index])} without a known kind as outcome ${index} of ${count}`,
-      );
-    }
+    if (typeof outcome === 'string') return broken(`${outcome} outcome ${index} of ${count}`);
     outcomes.push(outcome);
   }
   return outcomes;
 }
 
 /** The outcome of an attempt whose adapter broke the contract. */
-export function contractViolation(what: string): Outcome {
-  return { kind: 'retryable', code: 'CONTRACT_VIOLATION', message: `${what}; each event needs exactly one outcome` };
+function contractViolation(message: string): Outcome {
+  return { kind: 'retryable', code: 'CONTRACT_VIOLATION', message };
 }
 
-function boundedOutcome(value: unknown, redact: Redact): Outcome | undefined {
+function isReceipt(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string';
+}
+
+/** An outcome within its bounds, or what is wrong with it. */
+function boundedOutcome(value: unknown, redact: Redact): Outcome | string {
   const kind = peek(value, 'kind');
-  if (kind === 'delivered') return delivered(peek(value, 'receipt'), redact);
-  if (!isFailureKind(kind)) return undefined;
+  if (kind === 'delivered') {
+    const receipt = peek(value, 'receipt');
+    abandon(receipt);
+    return isReceipt(receipt) ? delivered(receipt, redact) : `${nameOf(receipt)} as receipt of`;
+  }
+  if (!isFailureKind(kind)) return `${nameOf(value)} without a known kind as`;
   const parts = {
     code: peek(value, 'code'),
     message: peek(value, 'message'),

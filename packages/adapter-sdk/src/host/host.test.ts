@@ -69,9 +69,44 @@ describe('deliver', () => {
     },
   );
 
-  it.each([undefined, null, 7, { id: 7 }])('takes %j for success without a receipt', async (returned) => {
-    const { host } = await readyHost(defineAdapter({ push: vi.fn(async () => returned as undefined) }));
+  it('takes a push that returns nothing for success without a receipt', async () => {
+    const { host } = await readyHost(defineAdapter({ push: async () => {} }));
     expect(await host.deliver(attemptOf(), signal)).toEqual({ kind: 'delivered', receipt: '' });
+  });
+
+  it.each<[unknown, string]>([
+    [new Response('Ada Byron', { status: 500 }), 'a Response'],
+    [new Permanent('Ada Byron'), 'Permanent'],
+    [new TypeError('Ada Byron'), 'TypeError'],
+    [false, 'a boolean'],
+    [true, 'a boolean'],
+    [7, 'a number'],
+    [null, 'null'],
+    [{ kind: 'delivered', receipt: 'Ada Byron' }, 'an object'],
+    [(function* () {})(), 'a Generator'],
+    [(async function* () {})(), 'an AsyncGenerator'],
+    [['Ada Byron'], 'an Array'],
+    [new Uint8Array(3), 'a Uint8Array'],
+    [new Map(), 'a Map'],
+    [Symbol('Ada Byron'), 'a symbol'],
+    [() => 'Ada Byron', 'a function'],
+    [Object.create(null), 'an object'],
+    [{ [Symbol.toStringTag]: 'Ada Byron, born 1815' }, 'an object'],
+  ])('calls it a breach of the contract when push returns %o, and names its type alone', async (returned, type) => {
+    for (const push of [() => returned, async () => returned]) {
+      const { host } = await readyHost(defineAdapter({ push: push as () => undefined }));
+      expect(await host.deliver(attemptOf(), signal)).toEqual({
+        kind: 'retryable',
+        code: 'CONTRACT_VIOLATION',
+        message: `push returned ${type}; return a string or nothing once the event is delivered, and throw otherwise`,
+      });
+    }
+  });
+
+  it('hears the promises in a list that push returns: one that rejects does not end the process', async () => {
+    const push = () => [Promise.reject(new Error('Ada Byron'))] as unknown as undefined;
+    const { host } = await readyHost(defineAdapter({ push }));
+    expect(await host.deliver(attemptOf(), signal)).toMatchObject({ code: 'CONTRACT_VIOLATION' });
   });
 
   it('keeps 1 KiB of a receipt, whole characters only', async () => {
@@ -179,6 +214,8 @@ describe('check', () => {
   it.each([
     ['throws', () => Promise.reject(new Error('Ada Byron'))],
     ['returns no list', () => 'fine' as unknown as []],
+    ['returns nothing', () => undefined as unknown as []],
+    ['returns an answer', async () => new Response() as unknown as []],
   ])('that %s is a result that is not ok', async (_what, check) => {
     const { host } = await readyHost(defineAdapter({ check, push: () => {} }));
     const results = await host.check();

@@ -55,6 +55,8 @@ describe('pushBatch', () => {
     ['one too many', [ok, ok, ok, ok], 'returned 4 outcomes for 3 events'],
     ['a hole', [ok, null, ok], 'null without a known kind as outcome 1 of 3'],
     ['an unknown kind', [ok, ok, { kind: 'maybe' }], 'an object without a known kind as outcome 2 of 3'],
+    ['a receipt that is no text', [ok, { ...ok, receipt: { id: 7 } }, ok], 'an object as receipt of outcome 1 of 3'],
+    ['an answer in place of an outcome', [new Response(), ok, ok], 'a Response without a known kind as outcome 0 of 3'],
     ['a receipt in place of an outcome', ['ok', ok, ok], 'a string without a known kind as outcome 0 of 3'],
   ])('that returns %s breaks the contract: the whole batch is retryable', async (_what, returned, message) => {
     const outcomes = await deliverThree(defineAdapter({ pushBatch: () => returned as [] }));

@@ -5,10 +5,10 @@ import type { AdapterIdentity, CheckResult, PushContext } from '../context.ts';
 import type { DefinedAdapter } from '../definition.ts';
 import type { DeliveryAttempt } from '../delivery.ts';
 import { type AdapterEvent, adapterEvent } from '../event.ts';
-import { delivered, MESSAGE_MAX_CHARACTERS, type Outcome, type Redact } from '../outcome.ts';
-import { outcomeOf } from '../outcome-of.ts';
+import { MESSAGE_MAX_CHARACTERS, type Outcome, type Redact } from '../outcome.ts';
+import { nameOf, outcomeOf } from '../outcome-of.ts';
 import { createBatcher } from './batcher.ts';
-import { batchOutcomes } from './contract.ts';
+import { batchOutcomes, pushOutcome } from './contract.ts';
 import { framesOf } from './stack-frames.ts';
 import { withinTime } from './time-bound.ts';
 
@@ -64,7 +64,7 @@ export function createSession({ definition, adapter, resource, log, redact, rele
 
   const pushOne = async ({ event, context }: Item): Promise<Outcome> => {
     try {
-      return delivered(await definition.push?.(event, context), redact);
+      return pushOutcome(await definition.push?.(event, context), redact);
     } catch (thrown) {
       return failure('push', thrown);
     }
@@ -97,9 +97,13 @@ export function createSession({ definition, adapter, resource, log, redact, rele
     },
 
     check: async () => {
+      if (definition.check === undefined) return [];
       try {
-        const run = await withinTime(PATIENCE_MS, (signal) => definition.check?.(resource, { log, signal }) ?? []);
+        const run = await withinTime(PATIENCE_MS, (signal) => definition.check?.(resource, { log, signal }));
         if (run.late) return [{ name: 'check', ok: false, message: `check took longer than ${PATIENCE_MS} ms` }];
+        if (!Array.isArray(run.result)) {
+          return [{ name: 'check', ok: false, message: `check returned ${nameOf(run.result)}, not a list of results` }];
+        }
         return run.result.map(({ name, ok, message }) => ({
           name: String(name),
           ok: ok === true,

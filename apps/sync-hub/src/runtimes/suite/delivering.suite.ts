@@ -59,7 +59,16 @@ export function deliveringSuite(createRuntime: CreateRuntime): void {
     ['return Promise.reject()', { kind: 'retryable' }],
     ['return { then() { throw null; } }', { kind: 'retryable' }],
     ['return "x".repeat(1e7)', { kind: 'delivered' }],
-    ['return 7', { kind: 'delivered', receipt: '' }],
+    ['return undefined', { kind: 'delivered', receipt: '' }],
+    ['return 7', { kind: 'retryable', failure: { code: 'CONTRACT_VIOLATION', message: expect.any(String) } }],
+    [
+      'return new Permanent("no")',
+      { kind: 'retryable', failure: { code: 'CONTRACT_VIOLATION', message: expect.any(String) } },
+    ],
+    [
+      'return new Response("no", { status: 500 })',
+      { kind: 'retryable', failure: { code: 'CONTRACT_VIOLATION', message: expect.stringContaining('a Response') } },
+    ],
     ['event.json()', { kind: 'permanent', failure: { code: 'INVALID_EVENT', message: expect.any(String) } }],
   ])('gives one outcome within bounds for: %s', async (body, expected) => {
     const { deliver } = await openReady(adapter(`push(event) { ${body}; }`));
