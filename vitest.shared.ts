@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** The export condition under which workspace packages resolve to their TypeScript sources instead of dist. */
@@ -13,6 +14,7 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     pool: 'forks',
+    setupFiles: [fileURLToPath(new URL('vitest.seed.ts', import.meta.url))],
     execArgv: [`--conditions=${sourceCondition}`],
     reporters: ['default', 'json'],
     outputFile: { json: '.reports/vitest.json' },

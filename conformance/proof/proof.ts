@@ -16,6 +16,7 @@ interface Proof {
 const proofs: readonly Proof[] = [
   { shows: 'the rules hold in every schedule', command: ['npm', 'run', 'sim', '--', '--schedules', '20000'] },
   { shows: 'and a broken rule is noticed', command: ['npm', 'run', 'sim', '--', '--planted'] },
+  { shows: 'no random input is mishandled', command: ['npm', 'run', 'fuzz'] },
   { shows: 'nothing is lost by kill -9', command: ['npm', 'run', 'crash', '--', '--kills', '60'] },
   { shows: 'nothing is lost by a bad disk', command: ['npm', 'run', 'faults', '--', '--short'] },
   { shows: 'a backlog harms nobody', command: ['npm', 'run', 'backlog', '--', '--short'] },

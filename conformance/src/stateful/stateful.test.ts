@@ -10,7 +10,7 @@ import { publishing } from './publishing.commands.ts';
 import { trouble } from './trouble.commands.ts';
 
 const RUNS = Number(process.env.HMS_SYNC_STATEFUL_RUNS ?? 6);
-const { HMS_SYNC_STATEFUL_SEED: SEED, HMS_SYNC_STATEFUL_PATH: PATH } = process.env;
+const PATH = process.env.HMS_SYNC_STATEFUL_PATH;
 const COMMANDS = 30;
 const TIMEOUT_MS = 30_000 + RUNS * 20_000;
 
@@ -43,7 +43,6 @@ test('whatever publishers, faults, crashes and operators come, the hub is as the
   await fc.assert(property, {
     numRuns: RUNS,
     endOnFailure: PATH === undefined,
-    ...(SEED !== undefined && { seed: Number(SEED) }),
     ...(PATH !== undefined && { path: PATH }),
   });
 });

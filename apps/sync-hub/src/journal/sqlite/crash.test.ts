@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
@@ -40,8 +41,7 @@ it('keeps all that it promised when it is killed at any moment', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'hms-sync-crash-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const lines: string[] = [];
-  for (let kill = 0; kill < KILLS; kill++) {
-    const killAtLine = 1 + Math.floor(Math.random() * 3_000);
+  for (const [kill, killAtLine] of fc.sample(fc.integer({ min: 1, max: 3_000 }), KILLS).entries()) {
     lines.push(...(await linesUntilKilled(startWriter(folder, `life-${kill}`), killAtLine)));
   }
   const accepted = idsOf(lines, 'accepted');
