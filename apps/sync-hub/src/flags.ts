@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { quotableName } from '@hms-sync/adapter-sdk/host';
 import { nearestName } from './config/nearest-name.ts';
 
 /** What the command line says. */
@@ -47,12 +48,12 @@ export function parseFlags(args: readonly string[]): Flags {
   const { values, tokens } = parseArgs({ args: [...args], options: OPTIONS, strict: false, tokens: true });
   const known = Object.keys(OPTIONS);
   for (const token of tokens) {
-    if (token.kind === 'positional') throw new FlagError(`"${token.value}" is not expected; see --help`);
+    if (token.kind === 'positional') throw new FlagError(`"${quotableName(token.value)}" is not expected; see --help`);
     if (token.kind !== 'option') continue;
     if (!isKnown(token.name)) {
       const nearest = nearestName(token.name, known);
       throw new FlagError(
-        `unknown flag ${token.rawName}${nearest === undefined ? '; see --help' : `; did you mean --${nearest}?`}`,
+        `unknown flag ${quotableName(token.rawName)}${nearest === undefined ? '; see --help' : `; did you mean --${nearest}?`}`,
       );
     }
     const takesValue = OPTIONS[token.name].type === 'string';

@@ -1,4 +1,4 @@
-import { DELIVERY_BOUNDS } from '@hms-sync/adapter-sdk/host';
+import { DELIVERY_BOUNDS, quotableName } from '@hms-sync/adapter-sdk/host';
 import { z } from 'zod';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 import { splitPackageName } from '../installs/package-name.ts';
@@ -59,7 +59,7 @@ const adapter = adapterFields.superRefine((fields, context) => {
     if (range === '' || !isRange(range))
       refuse(
         ['package'],
-        `"${range}" is no version range; write one such as ^1.2.0, a tag means another version each day`,
+        `${quotableName(range)} is not a version range; write one such as ^1.2.0, a tag means another version each day`,
       );
     if (fields.id === undefined)
       refuse(['id'], 'is missing; with a version range the deliveries wait under it, also before it is installed');

@@ -86,12 +86,11 @@ describe('an address', () => {
     '[zz]:1',
     '[:::::]:1',
     '[1.2]:1',
-    ' localhost:1',
     'http://localhost:1',
     'localhost:7003/',
   ])('may not be "%s"', async (listen) => {
     expect(await place.complaint('', { flags: { listen } })).toBe(
-      `--listen: "${listen}" is no address; write host:port, such as 127.0.0.1:7003`,
+      `--listen: "${listen}" is not an address; write host:port, such as 127.0.0.1:7003`,
     );
   });
 

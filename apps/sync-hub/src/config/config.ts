@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { dirname, resolve } from 'node:path';
+import { quotableName } from '@hms-sync/adapter-sdk/host';
 import { parseDocument } from 'yaml';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { OnDeadLetter } from '../core/lane.ts';
@@ -124,7 +125,7 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     settledMs: (settings.retention?.settledDays ?? DEFAULT_SETTLED_DAYS) * DAY_MS,
     adapters: Object.freeze(
       (settings.adapters ?? []).map((adapter, index) =>
-        toAdapterConfig(adapter, { at: `${adapterPlace(index, adapter)}: `, folder, env }),
+        inFile(path, () => toAdapterConfig(adapter, { at: `${adapterPlace(index, adapter)}: `, folder, env })),
       ),
     ),
     folder,
@@ -181,6 +182,15 @@ function check(path: string, content: unknown): ConfigFile {
   if (result.success) return result.data;
   const wrong = result.error.issues.flatMap((issue) => issueInWords(issue, content).split('\n'));
   throw new ConfigError(wrong.map((line) => `${path}: ${line}`).join('\n'));
+}
+
+/** Names the file in what is wrong in it. */
+function inFile<Result>(path: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof ConfigError ? new ConfigError(`${path}: ${error.message}`, { cause: error }) : error;
+  }
 }
 
 interface AdapterPlace {
@@ -243,13 +253,15 @@ function parseListen(source: string, text: string): ListenAddress {
   const host = ipv6 === undefined || isIPv6(ipv6) ? (ipv6 ?? name) : undefined;
   const port = Number(digits);
   if (host === undefined || port > 65_535) {
-    throw new ConfigError(`${source}: "${text}" is no address; write host:port, such as ${DEFAULT_LISTEN}`);
+    const wrong = /^[\w./:[\]-]{1,64}$/.test(text) ? `"${text}"` : quotableName(text);
+    throw new ConfigError(`${source}: ${wrong} is not an address; write host:port, such as ${DEFAULT_LISTEN}`);
   }
   return Object.freeze({ host, port });
 }
 
 function parseLogLevel(source: string, text: string): Config['logLevel'] {
   const level = logLevels.find((known) => known === text);
-  if (level === undefined) throw new ConfigError(`${source}: "${text}" is none of ${logLevels.join(', ')}`);
+  if (level === undefined)
+    throw new ConfigError(`${source}: "${quotableName(text)}" is none of ${logLevels.join(', ')}`);
   return level;
 }

@@ -1,3 +1,4 @@
+import { quotableName } from '@hms-sync/adapter-sdk/host';
 import type { z } from 'zod';
 import { adapterPlace } from './adapter-place.ts';
 import { namesAt } from './config-file.ts';
@@ -36,10 +37,10 @@ export function issueInWords(issue: Issue, content: unknown): string {
 /** Where a field stands: "limits.eventBytes", "adapters[1] (billing): retry.baseMs", "the file". */
 function fieldPlace(path: readonly PropertyKey[], content: unknown): string {
   const [top, index, ...rest] = path;
-  if (top !== 'adapters' || typeof index !== 'number') return path.join('.') || 'the file';
+  if (top !== 'adapters' || typeof index !== 'number') return path.map(quotableName).join('.') || 'the file';
   const adapters = (content as { readonly adapters?: readonly unknown[] }).adapters;
   const place = adapterPlace(index, adapters?.[index]);
-  return rest.length === 0 ? place : `${place}: ${rest.join('.')}`;
+  return rest.length === 0 ? place : `${place}: ${rest.map(quotableName).join('.')}`;
 }
 
 function complaint(issue: Issue): string {

@@ -1,3 +1,4 @@
+import { quotableName } from '@hms-sync/adapter-sdk/host';
 import { ConfigError } from './config-error.ts';
 
 /** What a reference in a configuration resolves to, and what could not be resolved. */
@@ -37,7 +38,9 @@ export function resolveReferences(
     around.add(part);
     const resolved = Array.isArray(part)
       ? part.map((item, index) => resolve(item, `${at}.${index}`))
-      : Object.fromEntries(Object.entries(part).map(([name, item]) => [name, resolve(item, `${at}.${name}`)]));
+      : Object.fromEntries(
+          Object.entries(part).map(([name, item]) => [name, resolve(item, `${at}.${quotableName(name)}`)]),
+        );
     around.delete(part);
     return resolved;
   };

@@ -91,6 +91,18 @@ describe('configure', () => {
     expect(await host.configure(undefined)).toEqual([diagnostic]);
   });
 
+  it('does not quote a name that may be what was meant as a value', async () => {
+    const config = z.strictObject({ known: z.record(z.string(), z.number()).optional() });
+    const { host } = hostOf(defineAdapter({ config, push: () => {} }));
+    const name = 'token: hunter2';
+    const [unknown] = await host.configure({ [name]: 'x' });
+    expect(JSON.stringify(unknown)).not.toContain('hunter2');
+    const [inRecord] = await host.configure({ known: { [name]: 'x' } });
+    expect(inRecord).toMatchObject({ path: 'known.<14 characters>' });
+    const [unwanted] = await hostOf(defineAdapter({ push: () => {} })).host.configure({ [name]: 'x' });
+    expect(unwanted).toMatchObject({ path: '<14 characters>' });
+  });
+
   it('bounds an open that hangs, and closes what it opens later', async () => {
     vi.useFakeTimers();
     const opening = Promise.withResolvers<string>();

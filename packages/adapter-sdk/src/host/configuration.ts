@@ -6,6 +6,7 @@ import { secretsIn } from '../json-schema.ts';
 import { MESSAGE_MAX_CHARACTERS } from '../outcome.ts';
 import { nameOf } from '../outcome-of.ts';
 import { recordingSecrets } from '../secret.ts';
+import { quotableName } from './quotable-name.ts';
 import { REDACTED, type Redactor, stringsIn } from './redactor.ts';
 
 /** What is wrong with one field of a configuration. */
@@ -35,7 +36,9 @@ export async function validateConfiguration(
   const schema = definition.config;
   if (schema === undefined) {
     const given = typeof config === 'object' && config !== null ? Object.keys(config) : [];
-    const unwanted = given.map((path) => ({ path, message: 'this adapter takes no configuration; remove the field' }));
+    const unwanted = given
+      .slice(0, DIAGNOSTICS_MAX)
+      .map((name) => ({ path: quotableName(name), message: 'this adapter takes no configuration; remove the field' }));
     return unwanted.length === 0 ? { valid: true, config: undefined } : { valid: false, diagnostics: unwanted };
   }
   try {
@@ -76,11 +79,18 @@ function learnMarked(schema: JsonSchema | undefined, config: unknown, redactor: 
 function diagnosticOf(issue: StandardSchemaV1.Issue, config: unknown, { redact }: Redactor): Diagnostic {
   const keys = (issue.path ?? []).map((segment) => (typeof segment === 'object' ? segment.key : segment));
   // A value that failed validation was perhaps never seen by its secret() schema, so no value at the path is repeated.
-  const quoted = stringsIn(valueAt(config, keys))
+  const value = valueAt(config, keys);
+  const quoted = [...stringsIn(value), ...unquotableNamesIn(value)]
     .filter((text) => text.length >= QUOTED_MIN_CHARACTERS)
     .sort((a, b) => b.length - a.length);
   const message = quoted.reduce((rest, text) => rest.replaceAll(text, REDACTED), issue.message);
-  return { path: keys.map(String).join('.'), message: cutToLength(redact(message), MESSAGE_MAX_CHARACTERS) };
+  return { path: keys.map(quotableName).join('.'), message: cutToLength(redact(message), MESSAGE_MAX_CHARACTERS) };
+}
+
+/** A schema names what it does not know, and that may be anything. */
+function unquotableNamesIn(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.keys(value).filter((name) => quotableName(name) !== name);
 }
 
 function valueAt(config: unknown, keys: readonly PropertyKey[]): unknown {

@@ -23,6 +23,7 @@ export type { EventFields } from '../event.ts';
 export type { Outcome, OutcomeKind } from '../outcome.ts';
 export { nameOf, peek } from '../outcome-of.ts';
 export type { Diagnostic } from './configuration.ts';
+export { quotableName } from './quotable-name.ts';
 export { createRedactor, type Redactor, stringsIn } from './redactor.ts';
 export { withinTime } from './time-bound.ts';
 
