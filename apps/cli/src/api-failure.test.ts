@@ -48,9 +48,9 @@ describe('a failed call', () => {
     );
   });
 
-  test('takes escape sequences out of what it quotes', () => {
+  test('writes out the escape sequences of what it quotes', () => {
     expect(apiFailure(new ConnectError('bad\u001b[2J', Code.NotFound), address, 'ask again').message).toBe(
-      'NOT_FOUND: bad',
+      'NOT_FOUND: bad\\u001b[2J',
     );
   });
 

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import { ExitCode } from './failure.ts';
 import { run } from './program.ts';
 import { createTerminal } from './terminal.ts';
 
@@ -7,6 +9,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-const exitCode = await run(process.argv.slice(2), createTerminal(process.stdout, process.stderr, process.env));
+const terminal = createTerminal(process.stdout, process.stderr, process.env);
+const exitCode = await run(process.argv.slice(2), terminal).catch((fault: unknown) => {
+  // Not left to Node, which would print what others wrote as it is.
+  terminal.notes.line(`hms-sync: a fault of this command: ${inspect(fault)}`);
+  return ExitCode.failed;
+});
 // Not process.exit(): what was written to a pipe may not have left yet. `start` may have set a code of its own.
 process.exitCode ??= exitCode;

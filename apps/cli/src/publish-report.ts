@@ -29,7 +29,9 @@ export class PublishReport {
     }
     const recipients = accepted.adapters.map(printable).join(', ') || 'no adapter';
     const again = accepted.duplicate ? ' (it was accepted before; this is what became of it)' : '';
-    this.#printer.line(`${this.#printer.paint('strong', 'ACCEPTED')}  ${accepted.eventId} for ${recipients}${again}`);
+    this.#printer.line(
+      `${this.#printer.paint('strong', 'ACCEPTED')}  ${printable(accepted.eventId)} for ${recipients}${again}`,
+    );
   }
 
   #tellAck({ ack }: PublishStep & { kind: 'ack' }): void {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { captureTerminal } from '../test/captured-terminal.ts';
-import { printable } from './terminal.ts';
 
 describe('a printer', () => {
   test('paints on a terminal', () => {
@@ -27,12 +26,11 @@ describe('a printer', () => {
   });
 });
 
-describe('printable', () => {
-  test('takes out what could move the cursor or fake other lines', () => {
-    expect(printable('ok\u001b[2J\r\nhms-sync: fake\u0007\u009b31m')).toBe('ok hms-sync: fake');
-  });
-
-  test('keeps letters of any script', () => {
-    expect(printable('Überweisung 予約 ✓')).toBe('Überweisung 予約 ✓');
-  });
+test('whatever a line holds, no control but line feeds and our own colours reaches a terminal', () => {
+  const hostile = 'a\u001b[2J\u009b31m\u202e\nb';
+  const [file, screen] = [captureTerminal(), captureTerminal({ isTTY: true })];
+  file.data.line(`\u001b[32mgreen ${hostile}`);
+  expect(file.stdout()).toBe('\\u001b[32mgreen a\\u001b[2J\\u009b31m\\u202e\nb\n');
+  screen.data.line(screen.data.paint('good', hostile));
+  expect(screen.stdout()).toBe('\u001b[32ma\\u001b[2J\\u009b31m\\u202e\nb\u001b[39m\n');
 });

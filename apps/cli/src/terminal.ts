@@ -1,4 +1,5 @@
-import { stripVTControlCharacters, styleText } from 'node:util';
+import { inspect, styleText } from 'node:util';
+import { visibleJson, visibleLines, visibleText } from '@hms-sync/proto/visible-text';
 
 /** What a stretch of text is; the terminal decides how that looks. */
 export type Tone = 'good' | 'bad' | 'waiting' | 'quiet' | 'strong';
@@ -30,12 +31,15 @@ export class Printer {
     this.#coloured = this.isTerminal && !env.NO_COLOR && env.TERM !== 'dumb';
   }
 
+  /** Whatever the text holds, nothing but the colours of `paint` and line feeds reaches the terminal as a control. */
   line(text = ''): void {
-    this.#output.write(`${text}\n`);
+    const visible = this.#coloured ? text.split(ownStyle).map(styleOrVisible).join('') : visibleLines(text);
+    this.#output.write(`${visible}\n`);
   }
 
+  /** The value as one line of JSON that parses to the same value. */
   json(value: unknown): void {
-    this.line(JSON.stringify(value));
+    this.#output.write(`${visibleJson(JSON.stringify(value))}\n`);
   }
 
   /** Empties the visible screen, so that what follows takes the place of what was there. */
@@ -58,12 +62,17 @@ export function createTerminal(stdout: Output, stderr: Output, env: NodeJS.Proce
   return { data: new Printer(stdout, env), notes: new Printer(stderr, env) };
 }
 
-/**
- * Text of an outside system on one line: without escape sequences and control characters, which could move the
- * cursor or fake other output.
- */
-export function printable(text: string): string {
-  return stripVTControlCharacters(text)
-    .replace(/\p{Cc}+/gu, ' ')
-    .trim();
+/** Text of anybody on one line, with nothing in it that a terminal obeys or a reader does not see. */
+export const printable = visibleText;
+
+/** With a group, so that a split keeps what it splits by. */
+const ownStyle = new RegExp(
+  `(\u001b\\[(?:${Object.values(styles)
+    .flatMap((style) => inspect.colors[style])
+    .join('|')})m)`,
+);
+
+/** What a split by `ownStyle` gives: every second part is one of our own. */
+function styleOrVisible(part: string, index: number): string {
+  return index % 2 === 1 ? part : visibleLines(part);
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { visibleJson, visibleText } from '@hms-sync/proto/visible-text';
 import { loadConfig } from './config/config.ts';
 import { type AdapterToLoad, findConfigured } from './configured-adapters.ts';
 import { ExitCode, exitBecause } from './exit.ts';
@@ -35,7 +36,8 @@ async function run(args: readonly string[]): Promise<void> {
     const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
     const found = (await findConfigured(config, store, process.env)).map((adapter) => explain(adapter, file));
     for (const adapter of found) {
-      process.stdout.write(flags.json === true ? `${JSON.stringify(adapter)}\n` : `${inWords(adapter)}\n`);
+      const line = flags.json === true ? visibleJson(JSON.stringify(adapter)) : visibleText(inWords(adapter));
+      process.stdout.write(`${line}\n`);
     }
     if (found.length === 0) process.stderr.write('hms-sync: no adapters are configured or added\n');
     process.exitCode = found.every(({ loads }) => loads) ? ExitCode.OK : ExitCode.FAILED;

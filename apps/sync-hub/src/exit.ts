@@ -1,3 +1,4 @@
+import { visibleLines } from '@hms-sync/proto/visible-text';
 import { ConfigError } from './config/config-error.ts';
 import { ListenError } from './edges/listener.ts';
 import { FlagError } from './flags.ts';
@@ -22,7 +23,7 @@ export const ExitCode = {
 /** Says in one line why the hub ends, and ends it. Only a fault of the hub's own comes with a stack trace. */
 export function exitBecause(error: unknown, host: Pick<NodeJS.Process, 'exit'> = process): never {
   const { code, text } = explain(error);
-  process.stderr.write(`hms-sync: ${text}\n`);
+  process.stderr.write(`hms-sync: ${visibleLines(text)}\n`);
   host.exit(code);
 }
 

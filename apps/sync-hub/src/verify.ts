@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { visibleJson, visibleLines } from '@hms-sync/proto/visible-text';
 import { ExitCode, exitBecause } from './exit.ts';
 import { FlagError } from './flags.ts';
 import { JournalError } from './journal/journal.ts';
@@ -24,11 +25,13 @@ function run(args: readonly string[]): void {
     const folder = flags['data-dir'];
     if (folder === undefined || folder === '') throw new FlagError('--data-dir is missing: name the data folder');
     const report = verifyJournal(folder);
-    process.stdout.write(flags.json === true ? `${JSON.stringify(inJson(report))}\n` : inWords(report));
+    process.stdout.write(
+      flags.json === true ? `${visibleJson(JSON.stringify(inJson(report)))}\n` : visibleLines(inWords(report)),
+    );
     process.exitCode = report.problems.length === 0 ? ExitCode.OK : ExitCode.FAILED;
   } catch (error) {
     if (!isDamaged(error)) exitBecause(error);
-    process.stderr.write(`hms-sync: ${error.message}\n`);
+    process.stderr.write(`hms-sync: ${visibleLines(error.message)}\n`);
     process.exitCode = ExitCode.FAILED;
   }
 }

@@ -5,7 +5,7 @@ import { adviceToReaders, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { addressOption } from '../hub-address.ts';
 import { stopSignal } from '../stop-signal.ts';
-import type { Terminal } from '../terminal.ts';
+import { printable, type Terminal } from '../terminal.ts';
 
 interface WatchOptions {
   cursor?: string;
@@ -43,7 +43,7 @@ async function watchAcks(eventIds: string[], options: WatchOptions, terminal: Te
     }
   } catch (error) {
     if (!stop.signal.aborted) throw apiFailure(error, options.address, adviceToReaders);
-    if (cursor !== '') notes.line(`To go on from here: hms-sync acks watch --cursor ${cursor}`);
+    if (cursor !== '') notes.line(`To go on from here: hms-sync acks watch --cursor ${printable(cursor)}`);
   } finally {
     stop.dispose();
     hub.close();

@@ -6,7 +6,7 @@ import { healthJson } from '../health-json.ts';
 import { healthLines } from '../health-lines.ts';
 import { addressOption } from '../hub-address.ts';
 import { stopSignal } from '../stop-signal.ts';
-import type { Terminal } from '../terminal.ts';
+import { printable, type Terminal } from '../terminal.ts';
 
 interface HealthOptions {
   watch?: true;
@@ -35,7 +35,10 @@ async function showHealth(options: HealthOptions, { data }: Terminal): Promise<v
     if (options.json) data.json(healthJson(health));
     else for (const line of healthLines(data, health, Date.now())) data.line(line);
     if (health.hub?.accepting !== true) {
-      throw new Failure(`the hub accepts no events: ${health.hub?.notAcceptingReason}`, ExitCode.failed);
+      throw new Failure(
+        `the hub accepts no events: ${printable(health.hub?.notAcceptingReason ?? '')}`,
+        ExitCode.failed,
+      );
     }
   } catch (error) {
     throw apiFailure(error, options.address, adviceToReaders);

@@ -13,7 +13,7 @@ import { connectToHub } from '../client.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { addressOption } from '../hub-address.ts';
 import { PublishReport } from '../publish-report.ts';
-import type { Terminal } from '../terminal.ts';
+import { printable, type Terminal } from '../terminal.ts';
 
 interface PublishOptions {
   type?: string;
@@ -73,7 +73,7 @@ async function publish(options: PublishOptions, terminal: Terminal): Promise<voi
     hub.close();
   }
   if (failed.size > 0) {
-    const lines = [...failed.values()].map((ack) => `${ack.adapter} did not take the event: ${detail(ack)}`);
+    const lines = [...failed.values()].map((ack) => `${printable(ack.adapter)} did not take the event: ${detail(ack)}`);
     throw new Failure(lines.join('\n  '), ExitCode.failed);
   }
 }

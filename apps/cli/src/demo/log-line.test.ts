@@ -14,7 +14,7 @@ describe('a line of a log', () => {
       'error: failed err=no room',
     ],
     ['{"level":60,"msg":"gone"}', 'fatal: gone'],
-    ['{"level":50,"msg":"two\\nlines\\u001b[2J"}', 'error: two lines'],
+    ['{"level":50,"msg":"two\\nlines\\u001b[2J"}', 'error: two lines\\u001b[2J'],
     ['    at main.ts:1', '    at main.ts:1'],
     ['{"level":50,"msg":"cut o', '{"level":50,"msg":"cut o'],
   ])('%s is shown as %s', (line, shown) => {

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { visibleLines } from '@hms-sync/proto/visible-text';
 import { configPageOf } from '../config-page.ts';
 import { configSchemaOf } from '../config-schema.ts';
 import { findPackage, importDefinition } from '../testing/adapter-package.ts';
@@ -12,7 +13,7 @@ export async function docs(flags: readonly string[]): Promise<number> {
   const text = json
     ? `${JSON.stringify(configSchemaOf(definition) ?? {}, undefined, 2)}\n`
     : configPageOf(definition, `Configuration of ${String(found.manifest.id)}`);
-  if (out === undefined) process.stdout.write(text);
+  if (out === undefined) process.stdout.write(visibleLines(text));
   else await writeFile(out, text);
   return 0;
 }

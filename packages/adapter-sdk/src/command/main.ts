@@ -1,3 +1,4 @@
+import { visibleLines } from '@hms-sync/proto/visible-text';
 import { docs } from './docs.ts';
 import { UsageError, usage } from './usage.ts';
 import { verifyAdapter } from './verify.ts';
@@ -11,7 +12,7 @@ try {
   process.exitCode = await run(command, rest);
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`hms-adapter: ${message}\n`);
+  process.stderr.write(`hms-adapter: ${visibleLines(message)}\n`);
   if (error instanceof UsageError) process.stderr.write(`\n${usage}`);
   process.exitCode = 2;
 }

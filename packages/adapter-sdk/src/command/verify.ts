@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { visibleJson, visibleLines, visibleText } from '@hms-sync/proto/visible-text';
 import { findPackage } from '../testing/adapter-package.ts';
 import { checks } from '../testing/checks.ts';
 import { readKit } from '../testing/kit.ts';
@@ -33,12 +34,12 @@ export async function verifyAdapter(given: readonly string[]): Promise<number> {
   if (unknown !== undefined) {
     throw new UsageError(`there is no check ${unknown}; there are ${checks.map(({ name }) => name).join(', ')}`);
   }
-  if (!flags.json) process.stdout.write(`${subject.name}\n`);
+  if (!flags.json) process.stdout.write(`${visibleText(subject.name)}\n`);
   const counts = { passed: 0, failed: 0, 'not seen': 0 };
   const begin = performance.now();
   for await (const verdict of verify({ subject, kit }, chosen)) {
     counts[verdict.kind] += 1;
-    process.stdout.write(flags.json ? `${JSON.stringify(verdict)}\n` : lineOf(verdict));
+    process.stdout.write(flags.json ? `${visibleJson(JSON.stringify(verdict))}\n` : visibleLines(lineOf(verdict)));
   }
   const tookS = ((performance.now() - begin) / 1000).toFixed(1);
   if (!flags.json) {

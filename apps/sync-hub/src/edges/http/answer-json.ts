@@ -1,3 +1,4 @@
+import { visibleJson } from '@hms-sync/proto/visible-text';
 import type { NodeRequest, NodeResponse } from './route.ts';
 
 /** An answer on a plain HTTP path. */
@@ -16,7 +17,7 @@ const LINGER_MS = 1_000;
  */
 export function answerJson(request: NodeRequest, response: NodeResponse, answer: JsonAnswer): void {
   if (response.destroyed) return;
-  const bytes = Buffer.from(`${JSON.stringify(answer.body)}\n`);
+  const bytes = Buffer.from(`${visibleJson(JSON.stringify(answer.body))}\n`);
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
   response.setHeader('content-type', 'application/json');
   response.setHeader('content-length', bytes.byteLength);
