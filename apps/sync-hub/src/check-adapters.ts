@@ -34,7 +34,7 @@ async function run(args: readonly string[]): Promise<void> {
     const file = flags.config ?? 'hms-sync.yaml';
     const config = await loadConfig({ file, env: process.env, flags: { dataDir: flags['data-dir'] } });
     const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
-    const found = (await findConfigured(config, store, process.env)).map((adapter) => explain(adapter, file));
+    const found = (await findConfigured(config, store)).map((adapter) => explain(adapter, file));
     for (const adapter of found) {
       const line = flags.json === true ? visibleJson(JSON.stringify(adapter)) : visibleText(inWords(adapter));
       process.stdout.write(`${line}\n`);

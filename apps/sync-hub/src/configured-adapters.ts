@@ -23,13 +23,13 @@ export interface AdapterToLoad extends FoundAdapter<ConfiguredAdapter> {
  * @throws {ManifestError} TWIN when two have the same id
  */
 export async function findConfigured(
-  { adapters, folder }: Pick<Config, 'adapters' | 'folder'>,
+  config: Pick<Config, 'adapters' | 'folder' | 'adapterPolicy' | 'secrets'>,
   store: AdapterStore,
-  env: Readonly<Record<string, string | undefined>>,
 ): Promise<readonly AdapterToLoad[]> {
+  const { adapters, folder } = config;
   const named = adapters.map((adapter) => ({ ...adapter, isAdded: false }));
   const stored = new Map<string, LoadableVersion>();
-  const found = await findAdapters([...named, ...added(adapters, store, env)], folder, async (adapter) => {
+  const found = await findAdapters([...named, ...added(config, store)], folder, async (adapter) => {
     const { id, package: name, range } = adapter;
     if (id === undefined || range === undefined) return readManifest(name, folder);
     const version = await readInstalled({ id, package: name, range }, store);
@@ -41,16 +41,15 @@ export async function findConfigured(
 
 /** Whoever writes an adapter that was added into the file has the file decide about it. */
 function added(
-  named: readonly AdapterConfig[],
+  config: Pick<Config, 'adapters' | 'adapterPolicy' | 'secrets'>,
   { lock }: AdapterStore,
-  env: Readonly<Record<string, string | undefined>>,
 ): readonly ConfiguredAdapter[] {
-  const inFile = new Set(named.flatMap(({ id, range }) => (range === undefined ? [] : [id])));
+  const inFile = new Set(config.adapters.flatMap(({ id, range }) => (range === undefined ? [] : [id])));
   return Iterator.from(lock)
     .filter(([id]) => !inFile.has(id))
-    .flatMap(([id, { package: name, config, current }]) => {
-      if (config === undefined) return [];
-      return [{ ...addedAdapter({ package: name, config }, env), id, range: current.version, isAdded: true }];
+    .flatMap(([id, { package: name, config: own, current }]) => {
+      if (own === undefined) return [];
+      return [{ ...addedAdapter({ package: name, config: own }, config), id, range: current.version, isAdded: true }];
     })
     .toArray();
 }

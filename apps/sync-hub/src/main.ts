@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Acks } from './acks/acks.ts';
 import { AdapterLanes } from './adapter-lanes.ts';
-import { type AdapterConfig, addedAdapter, type Config, loadConfig } from './config/config.ts';
+import { type AdapterConfig, addedAdapter, type Config, loadConfig, refusedConfig } from './config/config.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
@@ -51,7 +51,7 @@ async function run(args: readonly string[]): Promise<void> {
 
 async function startHub(config: Config, log: Log): Promise<void> {
   const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
-  const adapters = await findConfigured(config, store, process.env);
+  const adapters = await findConfigured(config, store);
   // Before anything is written: a wrong address leaves no data folder behind.
   await requireFree(config.listen);
 
@@ -89,7 +89,8 @@ async function startHub(config: Config, log: Log): Promise<void> {
     lanes,
     clock: systemClock,
     named: new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, { ...named, settings: named }]]))),
-    settingsOf: (packageName, own) => addedAdapter({ package: packageName, config: own }, process.env),
+    settingsOf: (packageName, own) => addedAdapter({ package: packageName, config: own }, config),
+    refusedConfig: (own) => refusedConfig(own, config.adapterPolicy),
     createRuntime: (next) => adapterLanes.createRuntime({ ...next, id: next.manifest.id }),
     createLane: (next) => adapterLanes.createLane({ ...next, id: next.manifest.id }),
     settled: () => journal.countDeliveries(),

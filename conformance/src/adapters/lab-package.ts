@@ -5,6 +5,8 @@ export interface LabPackage {
   readonly version: string;
   /** The body of its push; `event` and `context` are there. By default the receipt tells what it was told. */
   readonly push?: string;
+  /** Further members of its definition, each with a comma after it. */
+  readonly members?: string;
   /** What is run when it is imported. */
   readonly atImport?: string;
 }
@@ -17,7 +19,10 @@ const TELL = 'return JSON.stringify({ attempt: context.attempt, redelivered: con
  *
  * @returns its folder
  */
-export async function writeLab(into: string, { version, push = TELL, atImport = '' }: LabPackage): Promise<string> {
+export async function writeLab(
+  into: string,
+  { version, push = TELL, members = '', atImport = '' }: LabPackage,
+): Promise<string> {
   const folder = join(into, `lab-${version}`);
   await mkdir(folder, { recursive: true });
   const packageJson = {
@@ -30,6 +35,7 @@ export async function writeLab(into: string, { version, push = TELL, atImport = 
   };
   const definition = `{
   delivery: { concurrency: 32 },
+  ${members}
   async push(event, context) { ${push} },
   [Symbol.for('@hms-sync/adapter-sdk/definition')]: true,
 }`;

@@ -89,6 +89,15 @@ export const configFile = z.strictObject({
     })
     .optional(),
   retention: z.strictObject({ settledDays: z.int().min(1).max(3_650).optional() }).optional(),
+  secretsDir: z.string().min(1).optional(),
+  adapterPolicy: z
+    .strictObject({
+      secrets: z
+        .array(z.string().regex(/^[A-Za-z0-9_*]{1,128}$/, 'must be a name, or the beginning of names, such as LAB_*'))
+        .max(256)
+        .optional(),
+    })
+    .optional(),
   adapters: z.array(adapter).max(256).optional(),
 });
 

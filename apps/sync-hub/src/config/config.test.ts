@@ -1,8 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references are written so
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import { DEFAULT_RETRY } from '../core/retry.ts';
+import { addedAdapter } from './config.ts';
 import { useConfigPlace } from './config-place.suite.ts';
 
 const place = useConfigPlace();
@@ -14,6 +16,8 @@ describe('precedence', () => {
 
   it('takes defaults when nothing is said', async () => {
     expect(await place.load('')).toEqual({
+      adapterPolicy: { secrets: [] },
+      secrets: { folder: undefined, env: expect.any(Object) },
       listen: { host: '127.0.0.1', port: 7003 },
       dataDir: join(place.folder, '.hms-sync'),
       logLevel: 'info',
@@ -50,7 +54,8 @@ describe('precedence', () => {
 
   it('counts a variable that is set to nothing as not set', async () => {
     const empty = { HMS_SYNC_LISTEN: '', HMS_SYNC_DATA_DIR: '', HMS_SYNC_LOG_LEVEL: '' };
-    expect(await place.load(text, { env: empty })).toEqual(await place.load(text));
+    const { secrets: _, ...config } = await place.load(text, { env: empty });
+    expect(await place.load(text)).toMatchObject(config);
   });
 
   it('leaves an absolute data folder as it is', async () => {
@@ -160,6 +165,7 @@ describe('an adapter', () => {
         id: undefined,
         config: {},
         missing: [],
+        readAgain: expect.any(Function),
         runtime: 'process',
         remote: undefined,
         delivery: {},
@@ -192,6 +198,51 @@ describe('an adapter', () => {
     expect(adapters[0]?.missing).toEqual([
       'adapters[0] (a): config.other: the environment variable OTHER is not set; set it and start the hub again',
     ]);
+  });
+});
+
+describe('a secret that was rotated', () => {
+  it('is read again from its file, which takes precedence over the environment', async () => {
+    const secret = join(place.folder, 'TOKEN');
+    await writeFile(secret, 'first');
+    const text = 'secretsDir: .\nadapters: [{package: a, config: {token: "${TOKEN}", other: "${OTHER}"}}]';
+    const { adapters } = await place.load(text, { env: { TOKEN: 'hunter2' } });
+    expect(adapters[0]).toMatchObject({
+      config: { token: 'first' },
+      missing: [
+        `adapters[0] (a): config.other: there is no file OTHER in ${place.folder}, and no environment variable of that name; write the file, then restart the adapter`,
+      ],
+    });
+    await writeFile(secret, 'second');
+    await writeFile(join(place.folder, 'OTHER'), 'third');
+    expect(adapters[0]?.readAgain()).toMatchObject({ config: { token: 'second', other: 'third' }, missing: [] });
+  });
+});
+
+describe('an adapter that is added', () => {
+  const added = { package: 'a', config: { url: 'https://${HOST}', auth: { token: '${TOKEN}' } } };
+
+  it('may use what the policy names, and reads it as one in the file does', async () => {
+    const config = await place.load('adapterPolicy: {secrets: [HOST, "TOK*"]}', { env: { HOST: 'lab', TOKEN: 'x' } });
+    expect(addedAdapter(added, config)).toMatchObject({
+      config: { url: 'https://lab', auth: { token: 'x' } },
+      missing: [],
+    });
+  });
+
+  it('cannot start with a reference that is not allowed, and nothing shows whether that is set', async () => {
+    const text = 'adapterPolicy: {secrets: [HOST]}\nadapters: [{package: b, config: {token: "${TOKEN}"}}]';
+    const set = addedAdapter(added, await place.load(text, { env: { HOST: 'lab', TOKEN: 'hunter2' } }));
+    const unset = addedAdapter(added, await place.load(text));
+    expect(set.missing).toEqual([
+      expect.stringContaining('config.auth.token: an adapter that is added may not use ${TOKEN}'),
+    ]);
+    expect(JSON.stringify(set)).toBe(JSON.stringify(unset));
+    expect(set.readAgain()).toBe(set);
+  });
+
+  it.each(['"LAB-*"', '"${LAB}"', '""', '5'])('is allowed no name such as %s', async (name) => {
+    expect(await place.complaint(`adapterPolicy: {secrets: [${name}]}`)).toContain('adapterPolicy.secrets.0: must be');
   });
 });
 

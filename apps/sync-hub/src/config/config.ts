@@ -11,7 +11,8 @@ import { adapterPlace } from './adapter-place.ts';
 import { ConfigError } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, type runtimes } from './config-file.ts';
 import { issueInWords } from './issue-words.ts';
-import { resolveReferences } from './references.ts';
+import { refusedReferences, resolveReferences } from './references.ts';
+import type { Secrets } from './secrets.ts';
 
 /** All that an operator can set, checked and frozen. */
 export interface Config {
@@ -24,8 +25,17 @@ export interface Config {
   /** So long after its last delivery was settled, an event is kept, and with it its id. */
   readonly settledMs: number;
   readonly adapters: readonly AdapterConfig[];
+  /** Where `${NAME}` is looked up. */
+  readonly secrets: Secrets;
+  /** What adapters that are added while the hub runs may use. */
+  readonly adapterPolicy: AdapterPolicy;
   /** The configuration file's folder: adapter packages are looked up from here. */
   readonly folder: string;
+}
+
+export interface AdapterPolicy {
+  /** Patterns of the only names that they may refer to as `${NAME}`. */
+  readonly secrets: readonly string[];
 }
 
 export interface ListenAddress {
@@ -63,6 +73,8 @@ export interface AdapterConfig {
   readonly config: unknown;
   /** References in it that could not be resolved; with any, the adapter cannot start. */
   readonly missing: readonly string[];
+  /** The same, with the secrets as they are now. */
+  readonly readAgain: () => AdapterConfig;
   /** What goes before the adapter's own settings. */
   readonly delivery: { readonly concurrency?: number | undefined; readonly timeoutMs?: number | undefined };
   readonly retry: RetryPolicy;
@@ -117,6 +129,10 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     ['HMS_SYNC_DATA_DIR', env.HMS_SYNC_DATA_DIR && resolve(env.HMS_SYNC_DATA_DIR)],
     [`${path}: dataDir`, resolve(folder, settings.dataDir ?? '.hms-sync')],
   ]);
+  const secrets = Object.freeze({
+    folder: settings.secretsDir === undefined ? undefined : resolve(folder, settings.secretsDir),
+    env,
+  });
   return Object.freeze({
     listen: parseListen(...listen),
     dataDir,
@@ -125,9 +141,11 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     settledMs: (settings.retention?.settledDays ?? DEFAULT_SETTLED_DAYS) * DAY_MS,
     adapters: Object.freeze(
       (settings.adapters ?? []).map((adapter, index) =>
-        inFile(path, () => toAdapterConfig(adapter, { at: `${adapterPlace(index, adapter)}: `, folder, env })),
+        inFile(path, () => toAdapterConfig(adapter, { at: `${adapterPlace(index, adapter)}: `, folder, secrets })),
       ),
     ),
+    secrets,
+    adapterPolicy: Object.freeze({ secrets: Object.freeze(settings.adapterPolicy?.secrets ?? []) }),
     folder,
   });
 }
@@ -198,15 +216,15 @@ interface AdapterPlace {
   readonly at: string;
   /** The configuration file's. */
   readonly folder: string;
-  readonly env: ConfigSources['env'];
+  readonly secrets: Secrets;
 }
 
-function toAdapterConfig(
-  adapter: NonNullable<ConfigFile['adapters']>[number],
-  { at, folder, env }: AdapterPlace,
-): AdapterConfig {
-  const own = resolveReferences(adapter.config ?? {}, `${at}config`, env);
-  const remote = resolveReferences(adapter.remote, `${at}remote`, env);
+type AdapterFields = NonNullable<ConfigFile['adapters']>[number];
+
+function toAdapterConfig(adapter: AdapterFields, place: AdapterPlace): AdapterConfig {
+  const { at, folder, secrets } = place;
+  const own = resolveReferences(adapter.config ?? {}, `${at}config`, secrets);
+  const remote = resolveReferences(adapter.remote, `${at}remote`, secrets);
   const missing = Object.freeze([...own.missing, ...remote.missing]);
   return Object.freeze({
     ...splitPackageName(adapter.package ?? ''),
@@ -215,6 +233,7 @@ function toAdapterConfig(
     id: adapter.id,
     config: own.value,
     missing,
+    readAgain: () => toAdapterConfig(adapter, place),
     delivery: Object.freeze(adapter.delivery ?? {}),
     retry: Object.freeze({ ...DEFAULT_RETRY, ...adapter.retry } as RetryPolicy),
     breaker: Object.freeze({ ...DEFAULT_BREAKER, ...adapter.breaker } as BreakerPolicy),
@@ -223,21 +242,34 @@ function toAdapterConfig(
 }
 
 /**
- * An adapter that is not in the file, with what holds when nothing is set.
- *
- * @param config its own part, with `${NAME}` for secrets
+ * An adapter that is not in the file, with what holds when nothing is set. A reference that the policy does not allow is
+ * missing, whether it is set or not.
  */
 export function addedAdapter(
-  added: { readonly package: string; readonly config: Readonly<Record<string, unknown>> },
-  env: ConfigSources['env'],
+  { package: name, config }: AddedAdapter,
+  rules: Pick<Config, 'adapterPolicy' | 'secrets'>,
 ): AdapterConfig {
-  return toAdapterConfig({ package: added.package, config: { ...added.config } }, { at: '', folder: '', env });
+  const refused = refusedConfig(config, rules.adapterPolicy);
+  // What is refused is not even looked up.
+  const fields = { package: name, config: refused.length > 0 ? {} : { ...config } };
+  const settings = toAdapterConfig(fields, { at: '', folder: '', secrets: rules.secrets });
+  if (refused.length === 0) return settings;
+  const asRefused: AdapterConfig = { ...settings, missing: refused, readAgain: () => asRefused };
+  return asRefused;
 }
 
-function toRemoteConfig(
-  remote: NonNullable<ConfigFile['adapters']>[number]['remote'],
-  folder: string,
-): RemoteConfig | undefined {
+/** What `adapter add` was given, with `${NAME}` for secrets. */
+interface AddedAdapter {
+  readonly package: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** Why the configuration of an adapter that is added may not be used, by its paths; empty when it may. */
+export function refusedConfig(config: AddedAdapter['config'], { secrets }: AdapterPolicy): readonly string[] {
+  return refusedReferences(config, 'config', secrets);
+}
+
+function toRemoteConfig(remote: AdapterFields['remote'], folder: string): RemoteConfig | undefined {
   if (remote === undefined) return undefined;
   const { address, token, plaintext = false } = remote;
   const from = (path: string | undefined) => (path === undefined ? undefined : resolve(folder, path));

@@ -1,9 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references are written so
 import { describe, expect, it } from 'vitest';
-import { resolveReferences } from './references.ts';
+import { refusedReferences, resolveReferences } from './references.ts';
 
 const env = { TOKEN: 'hunter2', HOST: 'billing.example', EMPTY: '', NESTED: '${TOKEN}', $: 'x', DOLLAR: '$& $1 $$' };
-const resolve = (value: unknown) => resolveReferences(value, 'config', env);
+const resolve = (value: unknown) => resolveReferences(value, 'config', { folder: undefined, env });
 
 describe('references', () => {
   it('are replaced, several in one string', () => {
@@ -63,4 +63,32 @@ it('takes the same object in two places, and refuses one that lies in itself', (
   const circular: { self?: unknown } = {};
   circular.self = [circular];
   expect(() => resolve(circular)).toThrow('config.self.0: an alias (*name) stands for what it lies in');
+});
+
+describe('references of an adapter that is added', () => {
+  const token = { auth: { token: '${BILLING_TOKEN}' } };
+  const says =
+    "config.auth.token: an adapter that is added may not use ${BILLING_TOKEN}; to allow it, write adapterPolicy: { secrets: ['BILLING_TOKEN'] } in hms-sync.yaml and restart the hub";
+
+  it.each([
+    ['nothing is allowed', []],
+    ['others are', ['LAB_*', 'BILLING', 'BILLING_TOKEN_', '*_TOKENS', 'billing_token']],
+  ])('are refused with their path and what to write when %s', (_what, patterns) => {
+    expect(refusedReferences(token, 'config', patterns)).toEqual([says]);
+  });
+
+  it.each(['BILLING_TOKEN', 'BILLING_*', '*_TOKEN', 'B*_*N', '*'])('are allowed by %s', (pattern) => {
+    expect(refusedReferences(token, 'config', ['OTHER', pattern])).toEqual([]);
+  });
+
+  it('are each named, also two in one text', () => {
+    const refused = refusedReferences({ url: 'https://${HOST}/${PATH}', list: ['${LAB_A}', '${HOME}'] }, 'config', [
+      'LAB_*',
+    ]);
+    expect(refused.map((line) => /^\S+:|\$\{\w+\}/g[Symbol.match](line)?.join(' '))).toEqual([
+      'config.url: ${HOST}',
+      'config.url: ${PATH}',
+      'config.list.1: ${HOME}',
+    ]);
+  });
 });

@@ -30,6 +30,8 @@ export interface AdapterHouse<Settings> {
   readonly named: ReadonlyMap<string, NamedInstall<Settings>>;
   /** The settings of an adapter that is not in the file. Its configuration holds secrets by reference. */
   settingsOf(packageName: string, config: Readonly<Record<string, unknown>>): Settings;
+  /** Why such a configuration may not be added, by its paths; empty when it may. */
+  refusedConfig(config: Readonly<Record<string, unknown>>): readonly string[];
   createRuntime(version: VersionToRun<Settings>): Runtime;
   /** A lane that is not started and gets no events yet. */
   createLane(version: VersionToRun<Settings>): Promise<Lane>;

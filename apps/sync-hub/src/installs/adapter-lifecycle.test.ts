@@ -60,6 +60,12 @@ describe('adding an adapter', () => {
     expect(await readdir(house.folder)).toEqual([]);
   });
 
+  it('refuses a configuration that is not allowed before it looks at the package', async () => {
+    const house = await openHouse();
+    const adding = house.lifecycle.add({ package: '/nowhere', config: { token: 'NOT_ALLOWED' } });
+    await expect(adding).rejects.toMatchObject({ code: 'NOT_ALLOWED', message: 'config.token: may not be used' });
+  });
+
   it('refuses an id that is there, and takes the same package under another', async () => {
     const house = await openWithLab();
     const source = await writePackage();

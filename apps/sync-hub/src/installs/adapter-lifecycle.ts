@@ -126,6 +126,9 @@ export class AdapterLifecycle<Settings> {
 
   async #add({ package: wanted, id, config }: AddRequest): Promise<Installed> {
     const { store, lanes } = this.#house;
+    // Before anything of the package is looked at.
+    const refused = this.#house.refusedConfig(config ?? {});
+    if (refused.length > 0) throw new InstallError('NOT_ALLOWED', refused.join('; '));
     const stored = await store.install(wanted, { id, assertFree: (own) => this.#assertFree(own) });
     const { manifest, locked } = stored;
     const named = this.#house.named.get(manifest.id);

@@ -8,6 +8,8 @@ export type InstallFault =
   | 'NPM_FAILED'
   /** The package is no adapter, or not one that can run here. */
   | 'NOT_AN_ADAPTER'
+  /** Its configuration refers to what the hub's configuration does not allow. */
+  | 'NOT_ALLOWED'
   /** Something else has that id, or that version with other bytes. */
   | 'TAKEN'
   /** What is on disk is not what was installed. */

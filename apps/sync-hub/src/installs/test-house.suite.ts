@@ -92,6 +92,8 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
     clock: systemClock,
     named: new Map(Object.entries(named)),
     settingsOf: (_packageName, config) => config,
+    refusedConfig: (config) =>
+      JSON.stringify(config).includes('NOT_ALLOWED') ? ['config.token: may not be used'] : [],
     createRuntime,
     createLane,
     settled: () => journal.countDeliveries(),

@@ -133,6 +133,7 @@ function toRefusal({ code, message }: InstallError, field: string): Refusal {
     case 'UNSETTLED':
       return new Refusal('ADAPTER_UNSETTLED', message);
     case 'NOT_AN_ADAPTER':
+    case 'NOT_ALLOWED':
     case 'TAKEN':
     case 'CHANGED':
     case 'DOES_NOT_RUN':

@@ -661,7 +661,8 @@ export declare type AddAdapterRequest = Message<"hms.sync.v1.AddAdapterRequest">
   package: string;
 
   /**
-   * Its configuration as a JSON object. Secrets by reference, as in the configuration file: "${LAB_TOKEN}". Empty: none.
+   * Its configuration as a JSON object. Secrets by reference, as in the configuration file: "${LAB_TOKEN}"; only names
+   * that adapterPolicy.secrets of the hub's configuration allows. Empty: none.
    *
    * @generated from field: string config_json = 2;
    */
