@@ -2,6 +2,8 @@
 // Must parse and run on a Node that is far too old (CommonJS, syntax of Node 12), so that it can say so.
 'use strict';
 
+takeSignals();
+
 const neededText = require('../package.json').engines.node.replace('>=', '');
 const installed = process.versions.node.split('.').map(Number);
 const needed = neededText.split('.').map(Number);
@@ -34,5 +36,31 @@ function start() {
     import(pathToFileURL(path.join(sources, 'become-node.ts')).href).then((module) =>
       module.becomeNode([sourceCondition].concat(process.execArgv, __filename, process.argv.slice(2))),
     );
+  }
+}
+
+// Any process of the same user can send SIGUSR1, and Node would open its debugger. And the system ignores what process 1
+// of a container has no handler for: until the command has its own, this one ends it.
+function takeSignals() {
+  process.on('SIGUSR1', function ignore() {});
+  if (process.pid !== 1) return;
+  const ending = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+  if (wasSignalled()) process.exit(ending.SIGTERM);
+  Object.keys(ending).forEach((signal) => {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(ending[signal]);
+    });
+  });
+}
+
+// Node catches SIGINT and SIGTERM, each once, until a program does. One that it catches no longer has come.
+function wasSignalled() {
+  try {
+    const caught = /^SigCgt:\s*[0-9a-f]*([0-9a-f]{8})$/m.exec(
+      require('node:fs').readFileSync('/proc/self/status', 'utf8'),
+    );
+    return caught !== null && (parseInt(caught[1], 16) & 0x4002) !== 0x4002;
+  } catch (_) {
+    return false;
   }
 }

@@ -1,4 +1,8 @@
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+
+/** Without it SIGUSR1, which any process of the same user can send, opens Node's debugger: foreign code would run in ours. */
+export const NO_DEBUGGER = '--disable-sigusr1';
 
 /** Signals that a person or a supervisor sends to end the command; they are meant for the program it became. */
 const forwardedSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -8,17 +12,19 @@ const forwardedSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * signal (kill -9 among them) reaches the new program itself. Does not return.
  *
  * Where the system cannot do that (Windows), the program runs as a child: signals are handed on, and this process
- * ends as the child ended.
+ * ends as the child ended. So it does as process 1 of a container, for which the system ignores every signal that has no
+ * handler yet: this process has its handlers all the time, and its child needs none to be ended.
  *
  * @param args what follows `node` on the command line: Node's own flags, the file, the file's arguments
  * @param execve replaces the process; null where the system cannot
  */
 export function becomeNode(args: readonly string[], execve = systemExecve()): void {
+  const flagged = args.includes(NO_DEBUGGER) ? args : [NO_DEBUGGER, ...args];
   if (execve !== null) {
-    execve(process.execPath, [process.execPath, ...args], process.env);
+    execve(process.execPath, [process.execPath, ...flagged], process.env);
     return;
   }
-  const child = spawn(process.execPath, args, { stdio: 'inherit' });
+  const child = spawn(process.execPath, flagged, { stdio: 'inherit' });
   for (const signal of forwardedSignals) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     console.error(`hms-sync: cannot start ${process.execPath}: ${error.message}`);
@@ -29,6 +35,8 @@ export function becomeNode(args: readonly string[], execve = systemExecve()): vo
       process.exitCode = code ?? 1;
       return;
     }
+    // As a shell says it; process 1 cannot end by a signal of its own.
+    if (process.pid === 1) process.exit(128 + constants.signals[signal]);
     for (const forwarded of forwardedSignals) process.removeAllListeners(forwarded);
     process.kill(process.pid, signal);
   });
@@ -36,5 +44,5 @@ export function becomeNode(args: readonly string[], execve = systemExecve()): vo
 
 function systemExecve(): NonNullable<typeof process.execve> | null {
   // Windows has the function, too, but it only throws.
-  return process.platform === 'win32' ? null : (process.execve ?? null);
+  return process.platform === 'win32' || process.pid === 1 ? null : (process.execve ?? null);
 }

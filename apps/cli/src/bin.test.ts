@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readlink, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,6 +31,21 @@ afterEach(async () => {
   await fake?.close();
   fake = undefined;
 });
+
+interface NodeProcess {
+  readonly pid: number;
+  readonly args: readonly string[];
+}
+
+/** This process and all that it started, as far as they run Node. */
+async function nodeProcessesBelow(pid: number): Promise<readonly NodeProcess[]> {
+  const about = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8');
+  const args = (await about('cmdline')).split('\0');
+  const children = (await about(`task/${pid}/children`)).split(' ').filter(Boolean).map(Number);
+  const below = await Promise.all(children.map(nodeProcessesBelow));
+  const isNode = (await readlink(`/proc/${pid}/exe`)) === (await realpath(process.execPath));
+  return [...(isNode ? [{ pid, args }] : []), ...below.flat()];
+}
 
 describe('a Node that is too old', () => {
   test.each(['12.22.12', '20.20.2', '24.14.9'])('%s gets one line that says what to do', async (version) => {
@@ -147,6 +162,40 @@ describe('with the real hub, adapters and sandbox', () => {
     expect(JSON.parse(String(firstChunk))).toMatchObject({ ready: true, pid: child.pid });
     child.kill('SIGKILL');
     expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+  });
+
+  test.runIf(process.platform === 'linux')('no process of dev opens a debugger for SIGUSR1', async () => {
+    const child = spawn(process.execPath, [bin, 'dev', '--json', '--port', '0', '--data-dir', join(folder, 'data')]);
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    // The first acks: the hub and the adapters run.
+    await once(child.stdout, 'data');
+    const programs = await nodeProcessesBelow(child.pid ?? 0);
+    // The command, the hub, the stand-ins and the first adapters.
+    expect(programs.length).toBeGreaterThanOrEqual(4);
+    for (const { args } of programs) expect(args).toContain('--disable-sigusr1');
+    for (const { pid } of programs) process.kill(pid, 'SIGUSR1');
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(stderr).not.toMatch(/debugger|inspector/i);
+  });
+
+  test.runIf(process.platform === 'linux')('the hub of start lives through SIGUSR1 and opens no debugger', async () => {
+    const config = join(folder, 'hms-sync.yaml');
+    await writeFile(config, 'listen: 127.0.0.1:0\ndataDir: data\nadapters: []\n');
+    const child = spawn(process.execPath, [bin, 'start', '--config', config]);
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const [line] = await once(child.stdout, 'data');
+    child.kill('SIGUSR1');
+    expect((await fetch(`${JSON.parse(String(line)).address}/healthz`)).ok).toBe(true);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(stderr).not.toMatch(/debugger|inspector/i);
   });
 
   test('journal verify becomes the program that looks at the file, with its exit code', async () => {

@@ -3,6 +3,9 @@ import { readCommandLine, usage } from './command-line.ts';
 import { startSandbox } from './sandbox.ts';
 import { SandboxError, type SandboxErrorCode } from './sandbox-error.ts';
 
+// Any process of the same user can send it, and Node would open its debugger.
+process.on('SIGUSR1', () => undefined);
+
 /** Exit codes that a script can act on. */
 const exitCodeOf = (code: SandboxErrorCode): number => {
   switch (code) {

@@ -2,6 +2,9 @@
 // Must parse and run on a Node that is far too old (CommonJS, syntax of Node 12), so that it can say so.
 'use strict';
 
+// Any process of the same user can send it, and Node would open its debugger.
+process.on('SIGUSR1', function ignore() {});
+
 const neededText = require('../package.json').engines.node.replace('>=', '');
 const installed = process.versions.node.split('.').map(Number);
 const needed = neededText.split('.').map(Number);
@@ -36,6 +39,7 @@ function start() {
 }
 
 function becomeNode(args) {
+  args = ['--disable-sigusr1'].concat(args);
   if (process.platform !== 'win32' && process.execve !== undefined) {
     process.execve(process.execPath, [process.execPath].concat(args), process.env);
     return;

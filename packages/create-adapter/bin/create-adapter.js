@@ -3,5 +3,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+// Any process of the same user can send it, and Node would open its debugger.
+process.on('SIGUSR1', () => undefined);
+
 const sources = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 await import(existsSync(sources) ? sources : '../dist/main.js');

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { NO_DEBUGGER } from '../become-node.ts';
 import { ExitCode, Failure } from '../failure.ts';
 
 // A hub takes 20 s at most to finish the attempts that run; a child that is still there after this hangs.
@@ -39,7 +40,11 @@ export class Child {
   constructor(options: ChildOptions) {
     this.#process = fork(fileURLToPath(options.main), options.args, {
       env: options.env,
-      execArgv: [...process.execArgv, ...(options.conditions ?? []).map((condition) => `--conditions=${condition}`)],
+      execArgv: [
+        NO_DEBUGGER,
+        ...process.execArgv.filter((arg) => arg !== NO_DEBUGGER),
+        ...(options.conditions ?? []).map((condition) => `--conditions=${condition}`),
+      ],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Its own process group: Ctrl-C reaches the command alone, which then ends its children in the right order.
       detached: true,

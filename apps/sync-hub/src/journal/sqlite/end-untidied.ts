@@ -14,6 +14,6 @@ export function endUntidied(): void {
   if (isArranged || !isMainThread || process.execve === undefined) return;
   isArranged = true;
   process.once('exit', (code) => {
-    process.execve?.(process.execPath, [process.execPath, '--eval', `process.exit(${code})`], {});
+    process.execve?.(process.execPath, [process.execPath, '--disable-sigusr1', '--eval', `process.exit(${code})`], {});
   });
 }

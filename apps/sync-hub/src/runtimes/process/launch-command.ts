@@ -49,6 +49,8 @@ export async function launchCommand(manifest: Manifest, options: LaunchOptions):
   return {
     file: process.execPath,
     args: [
+      // Else SIGUSR1, which any process of the same user can send, opens Node's debugger.
+      '--disable-sigusr1',
       ...conditions.map((condition) => `--conditions=${condition}`),
       `--max-old-space-size=${Math.floor(manifest.memoryMb * HEAP_SHARE)}`,
       `--max-semi-space-size=${YOUNG_MB}`,

@@ -1,0 +1,20 @@
+import { expect, it, vi } from 'vitest';
+import type { Outcome } from '../../core/outcome.ts';
+import { adapter } from '../suite/samples.suite.ts';
+import { startHostile } from './hostile-adapter.suite.ts';
+
+const receiptOf = (outcome: unknown) => JSON.parse((outcome as Outcome & { kind: 'delivered' }).receipt);
+
+it('an adapter lives through SIGUSR1 and opens no debugger, whatever NODE_OPTIONS the hub has', async () => {
+  vi.stubEnv('NODE_OPTIONS', '--inspect=127.0.0.1:0');
+  const { deliver } = await startHostile(
+    adapter(
+      "push: async () => { await new Promise((done) => setTimeout(done, 50)); return JSON.stringify({ pid: process.pid, url: url() ?? '', options: process.env.NODE_OPTIONS ?? '' }); }",
+      "import { url } from 'node:inspector';",
+    ),
+  );
+  vi.unstubAllEnvs();
+  const before = receiptOf(await deliver());
+  process.kill(before.pid, 'SIGUSR1');
+  expect(receiptOf(await deliver())).toEqual({ pid: before.pid, url: '', options: '' });
+});
