@@ -43,7 +43,7 @@ describe('a hub that cannot start says why in one line and ends with', () => {
       {
         what: 'has no address to listen on',
         config: 'listen: nowhere',
-        says: ['"nowhere" is no address', '127.0.0.1:7003'],
+        says: ['"nowhere" is not an address', '127.0.0.1:7003'],
       },
       { what: 'has a port past all ports', config: 'listen: 127.0.0.1:65536', says: ['65536'] },
       {

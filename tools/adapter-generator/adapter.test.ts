@@ -24,7 +24,7 @@ async function workspaceCopy(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'hms-sync-workspace-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
-  const shared = ['package.json', 'biome.json', 'tsconfig.base.json', 'vitest.shared.ts'];
+  const shared = ['package.json', 'biome.json', 'tsconfig.base.json', 'vitest.shared.ts', 'vitest.seed.ts'];
   await Promise.all(shared.map((file) => copyFile(join(root, file), join(folder, file))));
   return folder;
 }
