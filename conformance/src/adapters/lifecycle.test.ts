@@ -271,6 +271,9 @@ test('a package that is no adapter is refused, and nothing of it is left', TIMEO
   const packageJson = JSON.parse(await readFile(join(source, 'package.json'), 'utf8'));
   await writeFile(join(source, 'package.json'), JSON.stringify({ ...packageJson, keywords: [] }));
   await expect(admin.addAdapter({ package: source })).rejects.toMatchObject({ reason: 'ADAPTER_REFUSED' });
-  await expect(admin.addAdapter({ package: './relative' })).rejects.toMatchObject({ reason: 'REQUEST_INVALID' });
+  await promisify(execFile)('mkfifo', [join(folder.path, 'pipe')]);
+  for (const wanted of ['./relative', join(folder.path, 'pipe'), '/dev/zero', folder.path, '--help', '-lab@1.0.0']) {
+    await expect(admin.addAdapter({ package: wanted })).rejects.toMatchObject({ reason: 'REQUEST_INVALID' });
+  }
   expect(await readdir(join(folder.path, '.hms-sync/adapters'))).toEqual([]);
 });

@@ -7,13 +7,16 @@ import { InstallError } from './install-error.ts';
 import { compareVersions, satisfies } from './version-range.ts';
 import { type Canary, startAndCheck, switchVersion } from './version-switch.ts';
 
+/** Each runs an npm and an adapter, for minutes if they hang. One more is refused: nothing waits behind what hangs. */
+const INSTALLATIONS_MAX = 4;
+
 /** Adds, replaces and removes adapters while the hub runs. What it did is on disk before it says so. */
 export class AdapterLifecycle<Settings> {
   readonly #house: AdapterHouse<Settings>;
   /** What is being done to an adapter, by its id. */
   readonly #busy = new Map<string, string>();
   readonly #notices = new Map<string, string>();
-  #adding: Promise<unknown> = Promise.resolve();
+  #installations = 0;
 
   constructor(house: AdapterHouse<Settings>) {
     this.#house = house;
@@ -32,10 +35,15 @@ export class AdapterLifecycle<Settings> {
 
   /** Installs an adapter and gives it a lane: it gets what is accepted from then on. @throws {InstallError} */
   async add(request: AddRequest): Promise<Installed> {
-    // One after the other: two of the same package would install into one folder.
-    const adding = this.#adding.then(() => this.#add(request));
-    this.#adding = adding.catch(() => undefined);
-    return adding;
+    if (this.#installations >= INSTALLATIONS_MAX) {
+      throw new InstallError('NOT_NOW', `${INSTALLATIONS_MAX} installations are under way: wait until one is over`);
+    }
+    this.#installations += 1;
+    try {
+      return await this.#add(request);
+    } finally {
+      this.#installations -= 1;
+    }
   }
 
   /**
@@ -129,32 +137,45 @@ export class AdapterLifecycle<Settings> {
     // Before anything of the package is looked at.
     const refused = this.#house.refusedConfig(config ?? {});
     if (refused.length > 0) throw new InstallError('NOT_ALLOWED', refused.join('; '));
-    const stored = await store.install(wanted, { id, assertFree: (own) => this.#assertFree(own) });
-    const { manifest, locked } = stored;
-    const named = this.#house.named.get(manifest.id);
-    const lane = lanes.get(manifest.id);
-    if (named !== undefined && lane !== undefined) {
+    let claimed: string | undefined;
+    // From before its folder is replaced until it is in the lock: two of the same id would share that folder.
+    const claim = (own: string) => {
+      this.#assertFree(own);
+      this.#claim(own, 'an installation');
+      claimed = own;
+    };
+    try {
+      const stored = await store.install(wanted, { id, claim });
+      const { manifest, locked } = stored;
+      const named = this.#house.named.get(manifest.id);
+      const lane = lanes.get(manifest.id);
+      if (named === undefined || lane === undefined) return await this.#addNew(stored, config ?? {});
       if (config !== undefined) {
         throw new InstallError('NOT_NOW', `hms-sync.yaml configures ${manifest.id}: leave the configuration out here`);
       }
       this.#assertInRange(manifest.id, locked.version);
-      return this.#claimed(manifest.id, 'an installation', () => this.#replace({ lane, stored }));
+      return await this.#replace({ lane, stored });
+    } finally {
+      if (claimed !== undefined) this.#busy.delete(claimed);
     }
-    return this.#claimed(manifest.id, 'an installation', async () => {
-      const settings = this.#house.settingsOf(manifest.package, config ?? {});
-      const fresh = await this.#house.createLane(this.versionToRun(stored, settings));
-      try {
-        const warnings = await startAlone(fresh);
-        await store.lock.set(manifest.id, { package: manifest.package, current: locked, config: { ...config } });
-        lanes.add(fresh);
-        this.#house.onChange();
-        return { id: manifest.id, version: locked.version, warnings };
-      } catch (error) {
-        await fresh.close();
-        await store.prune(manifest.id);
-        throw error;
-      }
-    });
+  }
+
+  async #addNew(stored: StoredVersion, config: Readonly<Record<string, unknown>>): Promise<Installed> {
+    const { store, lanes } = this.#house;
+    const { manifest, locked } = stored;
+    const settings = this.#house.settingsOf(manifest.package, config);
+    const fresh = await this.#house.createLane(this.versionToRun(stored, settings));
+    try {
+      const warnings = await startAlone(fresh);
+      await store.lock.set(manifest.id, { package: manifest.package, current: locked, config: { ...config } });
+      lanes.add(fresh);
+      this.#house.onChange();
+      return { id: manifest.id, version: locked.version, warnings };
+    } catch (error) {
+      await fresh.close();
+      await store.prune(manifest.id);
+      throw error;
+    }
   }
 
   async #replace(change: {
@@ -254,17 +275,21 @@ export class AdapterLifecycle<Settings> {
     );
   }
 
-  /** One change of an adapter at a time. */
   async #claimed<Result>(id: string, what: string, change: () => Promise<Result>): Promise<Result> {
-    const running = this.#busy.get(id);
-    if (running !== undefined)
-      throw new InstallError('NOT_NOW', `${running} of ${id} is under way: wait until it is over`);
-    this.#busy.set(id, what);
+    this.#claim(id, what);
     try {
       return await change();
     } finally {
       this.#busy.delete(id);
     }
+  }
+
+  /** One change of an adapter at a time. @throws {InstallError} NOT_NOW */
+  #claim(id: string, what: string): void {
+    const running = this.#busy.get(id);
+    if (running !== undefined)
+      throw new InstallError('NOT_NOW', `${running} of ${id} is under way: wait until it is over`);
+    this.#busy.set(id, what);
   }
 }
 

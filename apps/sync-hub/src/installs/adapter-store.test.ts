@@ -30,7 +30,7 @@ describe('installing', () => {
     const first = await openStore();
     const fromFolder = await first.store.install(source);
     const packed = await useFolder();
-    await runNpm(['pack', source, '--pack-destination', packed], packed);
+    await runNpm({ name: 'pack', flags: ['--pack-destination', packed], packages: [source] }, packed);
     const second = await openStore();
     const fromTarball = await second.store.install(join(packed, 'clinic-adapter-lab-1.0.0.tgz'));
     expect(fromTarball.locked.integrity).toBe(fromFolder.locked.integrity);
@@ -55,7 +55,9 @@ describe('installing', () => {
 
   it('leaves nothing behind when it fails, and what was left by a crash counts for nothing', async () => {
     const { folder, store } = await openStore();
-    await expect(store.install(await useFolder())).rejects.toMatchObject({ code: 'NPM_FAILED' });
+    await expect(store.install(await writePackage({ packageJson: { version: undefined } }))).rejects.toMatchObject({
+      code: 'NPM_FAILED',
+    });
     expect(await readdir(folder)).toEqual([]);
     await mkdir(join(folder, '.new-abcdef'));
     await mkdir(join(folder, 'lab', '1.0.0'), { recursive: true });
@@ -64,6 +66,15 @@ describe('installing', () => {
     expect(await readdir(folder)).toEqual(['lab']);
     expect(await again.install(await writePackage())).toMatchObject({ locked: { version: '1.0.0' } });
   });
+
+  it.each(['./../../../outside.js', './../adapter-other/index.js'])(
+    'refuses a package whose code is outside of it: %s',
+    async (exports) => {
+      const { store } = await openStore();
+      const source = await writePackage({ packageJson: { exports } });
+      await expect(store.install(source)).rejects.toThrow('is not a file of the package');
+    },
+  );
 
   it.each([
     ['has no keyword', { packageJson: { keywords: ['adapter'] } }, /keywords .* do not hold "hms-sync-adapter"/],

@@ -24,8 +24,8 @@ export interface LoadableVersion extends StoredVersion {
 export interface InstallOptions {
   /** The adapter's id; absent: as its manifest says. */
   readonly id?: string | undefined;
-  /** Throws when the id may not be used; asked before anything is put in its place. */
-  readonly assertFree?: (id: string) => void;
+  /** Takes the id, or throws when it may not be used; called before anything is put in its place. */
+  readonly claim?: (id: string) => void;
 }
 
 /** Folders that begin so are being made, or were when the hub ended. No id does. */
@@ -75,7 +75,7 @@ export class AdapterStore {
    * @param text `<package>@<range>`, or the absolute path of a tarball or a folder
    * @throws {InstallError}
    */
-  async install(text: string, { id, assertFree }: InstallOptions = {}): Promise<StoredVersion> {
+  async install(text: string, { id, claim }: InstallOptions = {}): Promise<StoredVersion> {
     const spec = await parsePackageSpec(text);
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const fresh = await mkdtemp(join(this.#folder, UNFINISHED));
@@ -83,7 +83,7 @@ export class AdapterStore {
       const { id: ownId, package: name, version } = await installPackage(spec, fresh, this.#npm);
       if (!isVersion(version)) throw new InstallError('NOT_AN_ADAPTER', `${name} has no version that npm knows`);
       const adapter = id ?? ownId;
-      assertFree?.(adapter);
+      claim?.(adapter);
       this.#assertOwned(adapter, name);
       const integrity = await digestOfFile(join(fresh, TARBALL));
       const known = this.#known(adapter, version);

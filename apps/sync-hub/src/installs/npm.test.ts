@@ -1,4 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { runNpm } from './npm.ts';
@@ -27,7 +27,7 @@ it.each([
   ['ECONNREFUSED', 'request to https://registry.example/ failed', 'NPM_FAILED', 'npm ended with ECONNREFUSED'],
 ])('tells %s in words', async (code, summary, fault, says) => {
   const { folder, command } = await npmThat(jsonError(code, summary));
-  await expect(runNpm(['install'], folder, { command })).rejects.toMatchObject({
+  await expect(runNpm({ name: 'install' }, folder, { command })).rejects.toMatchObject({
     code: fault,
     message: expect.stringContaining(says),
   });
@@ -37,12 +37,26 @@ it('takes what it wrote as lines when it came to no JSON, and no password with i
   const line = 'npm error request to https://dana:hunter2@registry.example/lab failed';
   const { folder, command } = await npmThat(`console.error('npm error code EAI_AGAIN\\n${line}'); process.exit(1);`);
   const message = 'npm ended with EAI_AGAIN: request to https://registry.example/lab failed';
-  await expect(runNpm(['install'], folder, { command })).rejects.toMatchObject({ code: 'NPM_FAILED', message });
+  await expect(runNpm({ name: 'install' }, folder, { command })).rejects.toMatchObject({ code: 'NPM_FAILED', message });
 });
 
 it('waits for no npm that hangs', async () => {
   const { folder, command } = await npmThat('setInterval(() => {}, 1_000);');
-  await expect(runNpm(['install'], folder, { command, timeoutMs: 50 })).rejects.toThrow('did not finish within 0.05 s');
+  await expect(runNpm({ name: 'install' }, folder, { command, timeoutMs: 50 })).rejects.toThrow(
+    'did not finish within 0.05 s',
+  );
+});
+
+it('waits for nothing that an npm which hangs has started, and leaves nothing of it behind', async () => {
+  // It holds what npm writes to, in npm's process group and out of it.
+  const { folder, command } = await npmThat(`import { spawn } from 'node:child_process';
+const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1_000)'], { stdio: 'inherit' });
+writeFileSync('child', String(child.pid));
+setInterval(() => {}, 1_000);`);
+  const running = runNpm({ name: 'install' }, folder, { command, timeoutMs: 3_000 });
+  await expect(running).rejects.toThrow('did not finish within 3 s');
+  const pid = Number(await readFile(join(folder, 'child'), 'utf8'));
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 10_000);
 });
 
 it('runs in the folder, without scripts, and not as part of the package that an npm around the hub runs', async () => {
@@ -54,8 +68,10 @@ it('runs in the folder, without scripts, and not as part of the package that an 
     `const { npm_package_name, npm_config_workspace, npm_config_registry } = process.env;
 writeFileSync('seen.json', JSON.stringify([process.argv.slice(2), { npm_package_name, npm_config_workspace, npm_config_registry }]));`,
   );
-  await runNpm(['install', './adapter.tgz'], folder, { command });
+  await runNpm({ name: 'install', flags: ['--omit=dev'], packages: ['./adapter.tgz', '-x'] }, folder, { command });
   const { default: seen } = await import(join(folder, 'seen.json'), { with: { type: 'json' } });
-  expect(seen[0]).toEqual(expect.arrayContaining(['install', './adapter.tgz', '--ignore-scripts', '--no-audit']));
+  expect(seen[0]).toEqual(expect.arrayContaining(['install', '--omit=dev', '--ignore-scripts', '--no-audit']));
+  // What is behind it npm takes for a name, whatever it begins with.
+  expect(seen[0].slice(-3)).toEqual(['--', './adapter.tgz', '-x']);
   expect(seen[1]).toEqual({ npm_config_registry: 'http://127.0.0.1:1/' });
 });

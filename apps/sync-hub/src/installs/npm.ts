@@ -13,6 +13,14 @@ const OF_ANOTHER_NPM =
 /** Nothing but the package itself: no install scripts, no audit, no advertisement. */
 const QUIETLY = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier', '--json', '--loglevel=error'];
 
+/** What npm is to do. */
+export interface NpmCommand {
+  readonly name: 'install' | 'pack';
+  readonly flags?: readonly string[];
+  /** Names, ranges and paths: npm takes none of them for a flag. */
+  readonly packages?: readonly string[];
+}
+
 /** How npm is called; for tests. */
 export interface NpmOptions {
   /** `npm` of the PATH by default. */
@@ -26,27 +34,48 @@ export interface NpmOptions {
  * @throws {InstallError} NOT_FOUND when the registry has no such package or version, NPM_FAILED otherwise
  */
 export async function runNpm(
-  args: readonly string[],
+  { name, flags = [], packages = [] }: NpmCommand,
   folder: string,
   { command = 'npm', timeoutMs = TIMEOUT_MS }: NpmOptions = {},
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OF_ANOTHER_NPM.test(name)));
-  const child = spawn(command, [...args, ...QUIETLY], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = Object.fromEntries(Object.entries(process.env).filter(([variable]) => !OF_ANOTHER_NPM.test(variable)));
+  const args = [name, ...flags, ...QUIETLY, '--', ...packages];
+  // In a process group of its own: what it started ends with it.
+  const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const output = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      output[name] = (output[name] + text).slice(-OUTPUT_MAX_CHARACTERS);
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (text: string) => {
+      output[stream] = (output[stream] + text).slice(-OUTPUT_MAX_CHARACTERS);
     });
   }
-  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  const killAll = () => killGroup(child.pid);
+  const timer = setTimeout(() => {
+    killAll();
+    // Whatever still holds its output is not waited for.
+    child.stdout.destroy();
+    child.stderr.destroy();
+    reject(failed(`npm did not finish within ${timeoutMs / 1_000} s`));
+  }, timeoutMs);
+  process.once('exit', killAll);
   child.once('error', (cause) => reject(cannotStart(command, cause)));
   child.once('close', (code, signal) => {
     if (code === 0) resolve();
-    else if (signal === 'SIGKILL') reject(failed(`npm did not finish within ${timeoutMs / 1_000} s, or was killed`));
+    else if (signal !== null) reject(failed(`npm was ended by ${signal}`));
     else reject(explain(output, code));
   });
-  await promise.finally(() => clearTimeout(timer));
+  await promise.finally(() => {
+    clearTimeout(timer);
+    process.off('exit', killAll);
+  });
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
+  }
 }
 
 function cannotStart(command: string, cause: NodeJS.ErrnoException): InstallError {

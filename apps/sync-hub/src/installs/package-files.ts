@@ -1,15 +1,20 @@
-import { access, copyFile, mkdir, readdir, readFile, rename, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findEntryFile } from '../runtimes/entry-file.ts';
 import { type Manifest, ManifestError, readManifestFile } from '../runtimes/manifest.ts';
 import { InstallError } from './install-error.ts';
+import { copyRegularFile } from './local-package.ts';
 import { type NpmOptions, runNpm } from './npm.ts';
+import { isPackageName } from './package-name.ts';
 import type { PackageSpec } from './package-spec.ts';
 
 /** By which people find adapters at npm; also the sign that a package means to be one. */
 const KEYWORD = 'hms-sync-adapter';
 /** The package as it came, beside what was made of it: what the lock's integrity is about. */
 export const TARBALL = 'adapter.tgz';
+
+/** The largest packages are copied in seconds. */
+const COPY_TIMEOUT_MS = 60_000;
 
 /**
  * Puts a package and its dependencies into an empty folder, with a lockfile of their own. No script of any of them
@@ -30,7 +35,7 @@ export async function installPackage(spec: PackageSpec, folder: string, npm?: Np
     '--install-strategy=hoisted',
     '--install-links',
   ];
-  await runNpm(['install', `./${TARBALL}`, ...flags], folder, npm);
+  await runNpm({ name: 'install', flags, packages: [`./${TARBALL}`] }, folder, npm);
   const manifest = await readPackage(folder);
   await assertRunnable(manifest);
   return manifest;
@@ -47,6 +52,7 @@ export async function readPackage(folder: string): Promise<Manifest> {
   };
   const [name] = Object.keys(dependencies);
   if (name === undefined) throw new InstallError('NOT_AN_ADAPTER', 'npm installed nothing: the package has no name');
+  if (!isPackageName(name)) throw new InstallError('NOT_AN_ADAPTER', 'the package has a name that npm does not allow');
   const path = join(folder, 'node_modules', name, 'package.json');
   const { keywords, version } = (await readJson(path)) as { keywords?: unknown; version?: unknown };
   if (!Array.isArray(keywords) || !keywords.includes(KEYWORD)) {
@@ -66,23 +72,30 @@ export async function readPackage(folder: string): Promise<Manifest> {
 
 async function fetchTarball(spec: PackageSpec, folder: string, npm: NpmOptions | undefined): Promise<void> {
   const tarball = join(folder, TARBALL);
-  if (spec.kind === 'tarball') return copyFile(spec.path, tarball);
+  if (spec.kind === 'tarball') return copyTarball(spec.path, tarball);
   const packed = join(folder, 'packed');
   await mkdir(packed);
   const wanted = spec.kind === 'folder' ? spec.path : `${spec.package}@${spec.range}`;
-  await runNpm(['pack', wanted, '--prefer-online', '--pack-destination', packed], folder, npm);
+  const flags = ['--prefer-online', `--pack-destination=${packed}`];
+  await runNpm({ name: 'pack', flags, packages: [wanted] }, folder, npm);
   const [name] = (await readdir(packed)).filter((file) => file.endsWith('.tgz'));
   if (name === undefined) throw new InstallError('NPM_FAILED', `npm pack made no tarball of ${wanted}`);
   await rename(join(packed, name), tarball);
   await rmdir(packed);
 }
 
+async function copyTarball(from: string, to: string): Promise<void> {
+  await copyRegularFile(from, to, COPY_TIMEOUT_MS).catch(({ code, name, message }: NodeJS.ErrnoException) => {
+    const why = name === 'AbortError' ? `it took more than ${COPY_TIMEOUT_MS / 1_000} s` : (code ?? message);
+    throw new InstallError('SPEC_INVALID', `"${from.slice(0, 256)}" cannot be read: ${why}`);
+  });
+}
+
 /** Its scripts did not run, so what they would have built is not there. */
 async function assertRunnable(manifest: Manifest): Promise<void> {
   const { package: name, version } = manifest;
   try {
-    const { path } = await findEntryFile(manifest);
-    await access(path);
+    await findEntryFile(manifest);
   } catch (error) {
     const what = error instanceof Error ? error.message.replace(`${manifest.folder}/`, '') : '';
     throw new InstallError(

@@ -1,5 +1,5 @@
-/** As npm names packages: `lab`, `@clinic/adapter-lab`. */
-const NAME = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
+/** As npm names packages: `lab`, `@clinic/adapter-lab`. None begins with a dash, which a program would take for a flag. */
+const NAME = /^(?:@[a-z0-9~][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*$/;
 /** npm's own bound. */
 const NAME_MAX_CHARACTERS = 214;
 

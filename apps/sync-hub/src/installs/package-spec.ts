@@ -1,6 +1,6 @@
-import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { InstallError } from './install-error.ts';
+import { faultOfFolder, kindOfPath } from './local-package.ts';
 import { isPackageName, splitPackageName } from './package-name.ts';
 
 /** Where a package is to come from. */
@@ -37,9 +37,13 @@ export async function parsePackageSpec(text: string): Promise<PackageSpec> {
 }
 
 async function localSpec(path: string): Promise<PackageSpec> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) throw invalid(path, "is not there, or may not be read by the hub's user");
-  return { kind: found.isDirectory() ? 'folder' : 'tarball', path };
+  const kind = await kindOfPath(path);
+  if (kind === undefined) throw invalid(path, "is not there, or may not be read by the hub's user");
+  if (kind === 'other') throw invalid(path, 'is neither a regular file nor a folder');
+  if (kind === 'file') return { kind: 'tarball', path };
+  const fault = await faultOfFolder(path).catch(({ code }: NodeJS.ErrnoException) => `cannot be read (${code})`);
+  if (fault !== undefined) throw invalid(path, fault);
+  return { kind: 'folder', path };
 }
 
 function invalid(text: string, what: string): InstallError {

@@ -1,4 +1,4 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { exports as resolveExports } from 'resolve.exports';
 import type { Manifest } from './manifest.ts';
@@ -7,7 +7,7 @@ import type { Manifest } from './manifest.ts';
  * The file that an adapter's code begins with: the package export that its manifest names.
  *
  * @returns its absolute path, and how the package names it
- * @throws Error that says what is wrong with its exports
+ * @throws Error that says what is wrong with its exports, or that they name no file of the package
  */
 export async function findEntryFile(manifest: Manifest): Promise<{ readonly path: string; readonly name: string }> {
   const packageJson = JSON.parse(await readFile(join(manifest.folder, 'package.json'), 'utf8'));
@@ -17,7 +17,25 @@ export async function findEntryFile(manifest: Manifest): Promise<{ readonly path
   if (name === undefined) {
     throw new Error(`${manifest.package} exports no ${manifest.entry}, which its manifest names as entry`);
   }
-  return { path: join(manifest.folder, name), name };
+  const path = await fileOfPackage(manifest.folder, name);
+  if (path === undefined) {
+    throw new Error(`${name}, which ${manifest.package} names as its entry, is not a file of the package`);
+  }
+  return { path, name };
+}
+
+/**
+ * A regular file of a package, by its path in it. Undefined for what is not there, is something else, or leaves the
+ * package, also by a link: nobody compared that with what was installed.
+ */
+export async function fileOfPackage(folder: string, name: string): Promise<string | undefined> {
+  const path = join(folder, name);
+  try {
+    const [root, real] = await Promise.all([realpath(folder), realpath(path)]);
+    return real.startsWith(`${root}${sep}`) && (await stat(real)).isFile() ? path : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** By it the packages of a checkout are run from their sources. */

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { exports as resolveExports } from 'resolve.exports';
-import { conditionsFor, findEntryFile } from '../entry-file.ts';
+import { conditionsFor, fileOfPackage, findEntryFile } from '../entry-file.ts';
 import type { Manifest } from '../manifest.ts';
 import { permissionFlags } from './permission-flags.ts';
 
@@ -80,7 +80,8 @@ async function findSdk(folder: string): Promise<Sdk | undefined> {
   const conditions = await conditionsFor(dirname(path));
   try {
     const [file] = resolveExports(packageJson, './process', { conditions }) ?? [];
-    return file === undefined ? undefined : { program: join(dirname(path), file), conditions };
+    const program = file === undefined ? undefined : await fileOfPackage(dirname(path), file);
+    return program === undefined ? undefined : { program, conditions };
   } catch {
     // It throws for an export that is not there.
     return undefined;
