@@ -78,7 +78,7 @@ describe('the request for a token', () => {
     await vi.waitFor(async () => {
       await pool.post('/sync', '{}', contextOf());
       expect(endpoint.calls.length).toBeGreaterThan(1);
-    });
+    }, 20_000);
     const ids = endpoint.calls.map(async ({ body }) => {
       const fields = form(body);
       expect(fields).toMatchObject({

@@ -152,7 +152,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     outcome.resolve(delivered);
     await vi.waitFor(async () => {
       expect(await journal.readEvent('e-1')).toMatchObject({ deliveries: [{ state: 'delivered' }] });
-    });
+    }, 20_000);
     expect(await caller.postJson({ type: 'ProcessUpdated', id: 'e-1' })).toMatchObject({ status: 200 });
     expect(faults).toEqual([]);
   });

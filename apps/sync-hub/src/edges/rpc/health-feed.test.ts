@@ -101,7 +101,7 @@ describe('how it stands now', () => {
     const { hub, feed } = await open({ adapters: { billing: () => throttled } });
     expect(feed.now().adapters[0]?.throttledUntilTime).toBeUndefined();
     await hub.intake.accept(published());
-    await vi.waitFor(() => expect(feed.now().adapters[0]?.throttledUntilTime).toBeDefined());
+    await vi.waitFor(() => expect(feed.now().adapters[0]?.throttledUntilTime).toBeDefined(), 20_000);
     const untilMs = Number(feed.now().adapters[0]?.throttledUntilTime?.seconds) * 1_000;
     expect(untilMs - Date.now()).toBeGreaterThan(28_000);
     expect(untilMs - Date.now()).toBeLessThan(31_000);
@@ -187,7 +187,7 @@ describe('a watcher', () => {
       lane(hub).pause({ kind: 'operator', reason: `${change}` });
       lane(hub).resume();
       // The one who reads is given the time to.
-      if (change % 100 === 99) await vi.waitFor(() => expect(told).toHaveLength(2 * change + 3));
+      if (change % 100 === 99) await vi.waitFor(() => expect(told).toHaveLength(2 * change + 3), 20_000);
     }
     await vi.waitFor(() => expect(told).toHaveLength(301), { timeout: 20_000 });
     const reading = (async () => {
