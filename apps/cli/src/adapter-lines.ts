@@ -9,7 +9,7 @@ const columns = ['ADAPTER', 'PACKAGE', 'VERSION', 'RUNTIME', 'STATE', 'PREVIOUS'
 
 /** The adapters of a hub and their versions for people: a table, and a line for each that a person should look at. */
 export function adapterLines(printer: Printer, adapters: readonly AdapterHealth[]): string[] {
-  if (adapters.length === 0) return ['There are no adapters; "hms-sync adapter add <package>" adds one.'];
+  if (adapters.length === 0) return ['There are no adapters. One is added by: hms-sync adapter add <package>'];
   const rows = adapters.map((adapter) => [
     printable(adapter.id),
     printable(adapter.package) || '-',

@@ -1,5 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import { commandLine } from './advice.ts';
 import { ExitCode, Failure } from './failure.ts';
 import { printable } from './terminal.ts';
 import { durationInWords } from './words.ts';
@@ -57,7 +58,7 @@ function noAnswer(status: ConnectError, systemCode: string, address: string): Fa
     systemCode === 'ECONNREFUSED'
       ? `no hub answers at ${address} (ECONNREFUSED): it may not be running`
       : `the connection to the hub at ${address} failed (${systemCode}): ${printable(status.rawMessage)}`;
-  return new Failure(`${message}\n  ${howToReachAHub}`, ExitCode.noAnswer, { cause: status });
+  return new Failure(`${message}\n  ${howToReachAHub()}`, ExitCode.noAnswer, { cause: status });
 }
 
 /** Nothing here cancels a call and then tells of it: whatever ended it was between this command and the hub, or the hub. */
@@ -66,8 +67,9 @@ function cutOff(status: ConnectError, { address, whenUnknown }: { address: strin
   return new Failure(`${message}\n  ${whenUnknown}`, ExitCode.noAnswer, { cause: status });
 }
 
-const howToReachAHub =
-  'Start one with "hms-sync dev" or "hms-sync start --config hms-sync.yaml", or name another with --address.';
+const howToReachAHub = () =>
+  `Start one with "${commandLine(['start', '--config', 'hms-sync.yaml'])}", or one to try with ` +
+  `"${commandLine(['dev'])}", or name another with --address.`;
 
 function advice(status: ConnectError, { address, whenUnknown }: { address: string; whenUnknown: string }): string[] {
   const retryDelay = status.findDetails(RetryInfoSchema)[0]?.retryDelay;
@@ -78,7 +80,9 @@ function advice(status: ConnectError, { address, whenUnknown }: { address: strin
     case Code.DeadlineExceeded:
       return [whenUnknown];
     case Code.Unimplemented:
-      return [`Is ${address} a hub, and is it as new as this command? "hms-sync health" shows its version.`];
+      return [
+        `Is ${address} a hub, and is it as new as this command? Its version: ${commandLine(['health'], address)}`,
+      ];
     default:
       return [];
   }

@@ -114,7 +114,7 @@ describe('the command from a checkout', () => {
     });
     child.kill('SIGINT');
     expect(await once(child, 'close')).toEqual([ExitCode.ok, null]);
-    expect(stderr).toBe('To go on from here: hms-sync acks watch --cursor 3\n');
+    expect(stderr).toBe(`To continue from here: hms-sync acks watch --cursor 3 --address ${fake?.address}\n`);
   });
 
   test('a reader that has seen enough is no error', async () => {

@@ -1,10 +1,13 @@
 import { InvalidArgumentError, Option } from 'commander';
 
+/** Where a hub is that nobody placed elsewhere. */
+export const defaultAddress = 'http://127.0.0.1:7003';
+
 /** The option of every command that speaks to a hub. */
 export function addressOption(): Option {
   return new Option('--address <url>', 'where the hub is')
     .env('HMS_SYNC_ADDRESS')
-    .default('http://127.0.0.1:7003')
+    .default(defaultAddress)
     .argParser(parseAddress);
 }
 

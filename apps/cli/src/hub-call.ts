@@ -1,7 +1,9 @@
+import { commandLine } from './advice.ts';
 import { apiFailure } from './api-failure.ts';
 import { connectToHub, type HubClient } from './client.ts';
 
-const adviceToOperators = 'Whether it took effect is unknown: "hms-sync deliveries" shows what is not delivered.';
+const adviceToOperators = (address: string) =>
+  `Whether it took effect is unknown. What is not delivered: ${commandLine(['deliveries'], address)}`;
 
 /**
  * Makes a call of an operator and ends the connection after it.
@@ -13,7 +15,7 @@ export async function callHub<Answer>(address: string, call: (hub: HubClient) =>
   try {
     return await call(hub);
   } catch (error) {
-    throw apiFailure(error, address, adviceToOperators);
+    throw apiFailure(error, address, adviceToOperators(address));
   } finally {
     hub.close();
   }

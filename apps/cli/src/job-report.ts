@@ -19,7 +19,8 @@ export class JobReport {
 
   /** What a run would send, for people. */
   tellCounted(job: Job): void {
-    this.#printer.line(`${count(job.matched)} match: ${job.sent} would be sent${leftOut(job)}.`);
+    if (job.matched === 0n) this.#printer.line('Nothing to replay: no dead letter matches.');
+    else this.#printer.line(`${count(job.matched)} match: ${job.sent} would be sent${leftOut(job)}.`);
   }
 }
 
@@ -29,7 +30,7 @@ function jobLine(printer: Printer, job: Job): string {
 }
 
 /** A job as one JSON object. Counts are numbers. */
-function jobJson(job: Job): Record<string, unknown> {
+export function jobJson(job: Job): Record<string, unknown> {
   return {
     id: job.id || undefined,
     state: enumName(JobState, job.state),

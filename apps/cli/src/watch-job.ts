@@ -1,4 +1,5 @@
 import { type Job, JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { commandLine } from './advice.ts';
 import type { HubClient } from './client.ts';
 import type { JobReport } from './job-report.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -24,6 +25,6 @@ export async function watchJob(
     stop.dispose();
   }
   if (stop.signal.aborted && last?.state === JobState.RUNNING) {
-    to.terminal.notes.line(`The job goes on: hms-sync job ${id} --watch, or --cancel`);
+    to.terminal.notes.line(`The job goes on: ${commandLine(['job', id, '--watch'], hub.address)}`);
   }
 }

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { followAcks } from '../ack-feed.ts';
 import { AckReport } from '../ack-report.ts';
+import { commandLine } from '../advice.ts';
 import { adviceToReaders, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { addressOption } from '../hub-address.ts';
 import { stopSignal } from '../stop-signal.ts';
-import { printable, type Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 interface WatchOptions {
   cursor?: string;
@@ -43,7 +44,10 @@ async function watchAcks(eventIds: string[], options: WatchOptions, terminal: Te
     }
   } catch (error) {
     if (!stop.signal.aborted) throw apiFailure(error, options.address, adviceToReaders);
-    if (cursor !== '') notes.line(`To go on from here: hms-sync acks watch --cursor ${printable(cursor)}`);
+    if (cursor !== '')
+      notes.line(
+        `To continue from here: ${commandLine(['acks', 'watch', ...eventIds, '--cursor', cursor], options.address)}`,
+      );
   } finally {
     stop.dispose();
     hub.close();

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type Command, InvalidArgumentError } from 'commander';
 import { adapterLines } from '../adapter-lines.ts';
+import { commandLine } from '../advice.ts';
 import { becomeNode } from '../become-node.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { requireReason } from '../filter-options.ts';
@@ -115,7 +116,7 @@ async function upgrade(asked: {
   }
   if (canary > 0 && !options.json) {
     terminal.notes.line(
-      `${canary}% of the keys go first; Ctrl-C leaves it to the hub, "hms-sync adapter list" shows it.`,
+      `${canary}% of the keys go first; Ctrl-C leaves it to the hub. To see it: ${commandLine(['adapter', 'list'], options.address)}`,
     );
   }
   const { version, warnings } = await callHub(options.address, ({ admin }) =>

@@ -1,5 +1,6 @@
 import { type AdapterHealth, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import type { Command } from 'commander';
+import { commandLine } from '../advice.ts';
 import type { HubClient } from '../client.ts';
 import { requireReason } from '../filter-options.ts';
 import { addressOption } from '../hub-address.ts';
@@ -40,21 +41,39 @@ function addAdapterCommand(program: Command, name: string, description: string):
 
 async function pause(adapter: string, options: ChangeOptions, { data }: Terminal): Promise<void> {
   const reason = requireReason('pause', options);
-  await callHub(options.address, ({ admin }) => admin.pauseAdapter({ adapter, reason }));
-  if (options.json) data.json({ adapter, paused: true });
-  else data.line(`${printable(adapter)} is paused; its deliveries wait until "hms-sync resume ${printable(adapter)}".`);
+  const { wasPaused, formerReason } = await callHub(options.address, ({ admin }) =>
+    admin.pauseAdapter({ adapter, reason }),
+  );
+  if (options.json) {
+    data.json({ adapter, paused: true, was_paused: wasPaused, former_reason: formerReason || undefined });
+    return;
+  }
+  const name = printable(adapter);
+  if (wasPaused)
+    data.line(`${name} was paused already (${printable(formerReason)}); it stays paused for the new reason.`);
+  else data.line(`${name} is paused; its deliveries wait in order.`);
+  const resuming = ['resume', adapter, '--reason', 'why it may go on'];
+  data.line(`To resume it: ${commandLine(resuming, options.address)}`);
 }
 
 async function resume(adapter: string, options: ChangeOptions, { data }: Terminal): Promise<void> {
   const reason = requireReason('resume', options);
-  const health = await callHub(options.address, async (hub) => {
-    await hub.admin.resumeAdapter({ adapter, reason });
-    return healthAfter(hub, adapter);
-  });
-  if (options.json) data.json({ adapter, paused: health?.state === AdapterState.PAUSED, ...stateJson(health) });
-  else if (health === undefined) data.line(`${printable(adapter)} is not paused.`);
-  else if (health.state === AdapterState.READY) data.line(`${printable(adapter)} is not paused; it is READY.`);
-  else data.line(stateLine(health));
+  const { wasPaused, formerReason, health } = await callHub(options.address, async (hub) => ({
+    ...(await hub.admin.resumeAdapter({ adapter, reason })),
+    health: await healthAfter(hub, adapter),
+  }));
+  if (options.json) {
+    const former = { was_paused: wasPaused, former_reason: formerReason || undefined };
+    data.json({ adapter, paused: health?.state === AdapterState.PAUSED, ...former, ...stateJson(health) });
+    return;
+  }
+  const name = printable(adapter);
+  data.line(
+    wasPaused
+      ? `${name} is resumed; it was paused: ${printable(formerReason)}`
+      : `${name} was not paused: there is nothing to resume.`,
+  );
+  if (health !== undefined) data.line(stateLine(health));
 }
 
 async function probe(adapter: string, options: AdapterOptions, { data }: Terminal): Promise<void> {
@@ -64,7 +83,9 @@ async function probe(adapter: string, options: AdapterOptions, { data }: Termina
   });
   if (options.json) data.json({ adapter, event_id: eventId || undefined, ...stateJson(health) });
   else if (eventId !== '') {
-    data.line(`${printable(eventId)} was let through; "hms-sync events show ${printable(eventId)}" tells its outcome.`);
+    data.line(
+      `${printable(eventId)} was let through. Its outcome: ${commandLine(['events', 'show', eventId], options.address)}`,
+    );
   } else if (health === undefined || takesProbes(health.state)) {
     data.line(`Nothing waits at ${printable(adapter)} that could be let through.`);
   } else {

@@ -13,7 +13,7 @@ interface DiscardOptions extends FilterOptions {
 
 export function addDiscardCommand(program: Command, terminal: Terminal): void {
   addFilterOptions(program.command('discard'))
-    .description('give deliveries up for good: dead letters, and what still waits')
+    .description('end deliveries permanently: dead letters, and what still waits')
     .option('--reason <text>', 'why, for the record (required)')
     .option('--dry-run', 'count only')
     .addOption(addressOption())
@@ -30,6 +30,7 @@ async function discard(options: DiscardOptions, { data }: Terminal): Promise<voi
   if (options.json) data.json({ discarded: Number(discarded), dry_run: dryRun });
   else {
     const deliveries = discarded === 1n ? '1 delivery' : `${discarded} deliveries`;
-    data.line(dryRun ? `${deliveries} would be given up.` : `${deliveries} given up.`);
+    if (discarded === 0n) data.line('Nothing to discard: no dead letter and nothing that waits matches.');
+    else data.line(dryRun ? `${deliveries} would be discarded.` : `${deliveries} discarded.`);
   }
 }

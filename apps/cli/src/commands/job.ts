@@ -1,7 +1,10 @@
+import type { Job } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import type { Command } from 'commander';
+import type { HubClient } from '../client.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { addressOption } from '../hub-address.ts';
 import { callHub } from '../hub-call.ts';
+import { type JobReport, jobJson } from '../job-report.ts';
 import type { Terminal } from '../terminal.ts';
 import { followJob, JobAndNextReport } from './job-following.ts';
 
@@ -28,11 +31,29 @@ async function showJob(id: string, options: JobOptions, terminal: Terminal): Pro
   if (options.watch && options.cancel) {
     throw new Failure('--watch and --cancel do not go together: a job that is cancelled has ended', ExitCode.usage);
   }
-  const report = new JobAndNextReport(terminal, { asJson: options.json === true });
+  const report = new JobAndNextReport(terminal, { asJson: options.json === true, address: options.address });
   await callHub(options.address, async (hub) => {
     if (options.watch) return followJob(hub, id, { report, terminal });
-    const { job } = await (options.cancel ? hub.admin.cancelJob({ id }) : hub.admin.getJob({ id }));
-    if (job === undefined) throw new Failure('the hub answered without the job', ExitCode.failed);
-    report.tell(job);
+    if (options.cancel) return cancel(hub, id, { report, terminal, asJson: options.json === true });
+    report.tell(requireJob((await hub.admin.getJob({ id })).job));
   });
+}
+
+async function cancel(
+  hub: HubClient,
+  id: string,
+  to: { report: JobReport; terminal: Terminal; asJson: boolean },
+): Promise<void> {
+  const { job, wasRunning } = await hub.admin.cancelJob({ id });
+  if (to.asJson) {
+    to.terminal.data.json({ ...jobJson(requireJob(job)), was_running: wasRunning });
+    return;
+  }
+  to.report.tell(requireJob(job));
+  if (!wasRunning) to.terminal.notes.line('It had ended before: there was nothing to cancel.');
+}
+
+function requireJob(job: Job | undefined): Job {
+  if (job === undefined) throw new Failure('the hub answered without the job', ExitCode.failed);
+  return job;
 }

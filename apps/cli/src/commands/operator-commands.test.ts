@@ -14,6 +14,8 @@ async function start({
   probed = '',
   state = AdapterState.READY,
   why = '',
+  formerReason = '',
+  discarded = 3n,
 } = {}): Promise<{ asked: unknown[]; address: string }> {
   const asked: unknown[] = [];
   fake = await startFakeHub({
@@ -21,11 +23,11 @@ async function start({
     admin: {
       pauseAdapter: ({ adapter, reason }) => {
         asked.push({ pause: adapter, reason });
-        return {};
+        return { wasPaused: formerReason !== '', formerReason };
       },
       resumeAdapter: ({ adapter, reason }) => {
         asked.push({ resume: adapter, reason });
-        return {};
+        return { wasPaused: formerReason !== '', formerReason };
       },
       probeAdapter: ({ adapter }) => {
         asked.push({ probe: adapter });
@@ -33,7 +35,7 @@ async function start({
       },
       discardDeliveries: ({ filter, reason, dryRun }) => {
         asked.push({ discard: filter?.adapters, reason, dryRun });
-        return { discarded: 3n };
+        return { discarded };
       },
       backupJournal: ({ path }) => {
         asked.push({ backup: path });
@@ -48,9 +50,12 @@ describe('hms-sync pause and resume', () => {
   test('name the adapter and the reason', async () => {
     const { asked, address } = await start();
     const paused = await runInProcess('pause', 'billing', '--reason', reason, '--address', address);
-    expect(paused.stdout()).toBe('billing is paused; its deliveries wait until "hms-sync resume billing".\n');
+    expect(paused.stdout()).toBe(
+      'billing is paused; its deliveries wait in order.\n' +
+        `To resume it: hms-sync resume billing --reason 'why it may go on' --address ${address}\n`,
+    );
     const resumed = await runInProcess('resume', 'billing', '--reason', reason, '--json', '--address', address);
-    expect(resumed.jsonLines()).toEqual([{ adapter: 'billing', paused: false, state: 'READY' }]);
+    expect(resumed.jsonLines()).toEqual([{ adapter: 'billing', paused: false, was_paused: false, state: 'READY' }]);
     expect(asked).toEqual([
       { pause: 'billing', reason },
       { resume: 'billing', reason },
@@ -58,13 +63,27 @@ describe('hms-sync pause and resume', () => {
   });
 
   test.each([
-    [AdapterState.READY, '', 'billing is not paused; it is READY.\n'],
-    [AdapterState.STARTING, '', 'billing is STARTING.\n'],
-    [AdapterState.FAILED, 'no address', 'billing is FAILED: no address\n'],
-  ])('resume tells how the adapter stands then (%j)', async (state, why, told) => {
-    const { address } = await start({ state, why });
+    ['audit', AdapterState.READY, '', 'billing is resumed; it was paused: audit\nbilling is READY.\n'],
+    [
+      'audit',
+      AdapterState.FAILED,
+      'no address',
+      'billing is resumed; it was paused: audit\nbilling is FAILED: no address\n',
+    ],
+    ['', AdapterState.READY, '', 'billing was not paused: there is nothing to resume.\nbilling is READY.\n'],
+    ['', AdapterState.STARTING, '', 'billing was not paused: there is nothing to resume.\nbilling is STARTING.\n'],
+  ])('resume says whether it ended a pause, and the state then (%j, %j)', async (formerReason, state, why, told) => {
+    const { address } = await start({ formerReason, state, why });
     const run = await runInProcess('resume', 'billing', '--reason', reason, '--address', address);
     expect(run.stdout()).toBe(told);
+  });
+
+  test('pause says that it was paused before, and why', async () => {
+    const { address } = await start({ formerReason: 'HTTP_401: the system answered 401' });
+    const run = await runInProcess('pause', 'billing', '--reason', reason, '--address', address);
+    expect(run.stdout()).toContain(
+      'billing was paused already (HTTP_401: the system answered 401); it stays paused for the new reason.',
+    );
   });
 
   test.each(['pause', 'resume'])('%s is refused without a reason', async (command) => {
@@ -78,7 +97,7 @@ describe('hms-sync probe', () => {
   test('tells what was let through', async () => {
     const { address } = await start({ probed: 'e-1' });
     const run = await runInProcess('probe', 'billing', '--address', address);
-    expect(run.stdout()).toBe('e-1 was let through; "hms-sync events show e-1" tells its outcome.\n');
+    expect(run.stdout()).toBe(`e-1 was let through. Its outcome: hms-sync events show e-1 --address ${address}\n`);
   });
 
   test('tells when nothing waits', async () => {
@@ -97,16 +116,22 @@ describe('hms-sync probe', () => {
 });
 
 describe('hms-sync discard', () => {
-  test('counts first, then gives up', async () => {
+  test('counts first, then discards', async () => {
     const { asked, address } = await start();
     const counted = await runInProcess('discard', '--adapter', 'billing', '--dry-run', '--address', address);
-    expect(counted.stdout()).toBe('3 deliveries would be given up.\n');
+    expect(counted.stdout()).toBe('3 deliveries would be discarded.\n');
     const run = await runInProcess('discard', '--adapter', 'billing', '--reason', reason, '--address', address);
-    expect(run.stdout()).toBe('3 deliveries given up.\n');
+    expect(run.stdout()).toBe('3 deliveries discarded.\n');
     expect(asked).toEqual([
       { discard: ['billing'], reason: '', dryRun: true },
       { discard: ['billing'], reason, dryRun: false },
     ]);
+  });
+
+  test.each([[['--dry-run']], [['--reason', reason]]])('says when nothing matches (%j)', async (flags) => {
+    const { address } = await start({ discarded: 0n });
+    const run = await runInProcess('discard', '--adapter', 'billing', ...flags, '--address', address);
+    expect(run.stdout()).toBe('Nothing to discard: no dead letter and nothing that waits matches.\n');
   });
 
   test.each([

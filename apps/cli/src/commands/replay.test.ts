@@ -42,7 +42,7 @@ async function start(): Promise<{ requests: ReplayDeliveriesRequest[]; address: 
       },
       cancelJob: ({ id }) => {
         cancelled.push(id);
-        return { job: { ...job, state: JobState.CANCELLED } };
+        return { job: { ...job, state: JobState.CANCELLED }, wasRunning: true };
       },
     },
   });
@@ -62,7 +62,9 @@ describe('hms-sync replay', () => {
         '',
       ].join('\n'),
     );
-    expect(run.stderr()).toContain('"hms-sync deliveries" shows what was not delivered');
+    expect(run.stderr()).toBe(
+      `Sent is not yet delivered. What is not, and why: hms-sync deliveries --address ${address}\n`,
+    );
     expect(requests).toMatchObject([
       { filter: { adapters: ['billing'] }, reason, ratePerSecond: 50, includeStale: false, dryRun: false },
     ]);
@@ -105,7 +107,8 @@ describe('hms-sync replay', () => {
     const run = await runInProcess(...args, '--address', hub.address);
     expect(run.stdout()).toMatch(/^job-1 {2}RUNNING/);
     expect(run.stderr()).toBe(
-      'hms-sync: the connection to the hub was lost; the job goes on when the hub runs: hms-sync job job-1 --watch\n',
+      'hms-sync: the connection to the hub was lost; the job goes on when the hub runs: ' +
+        `hms-sync job job-1 --watch --address ${hub.address}\n`,
     );
     expect(run.exitCode).toBe(ExitCode.noAnswer);
   });
@@ -129,6 +132,17 @@ describe('hms-sync replay', () => {
   });
 });
 
+test('a replay of nothing says so, counted or run', async () => {
+  const none = { id: 'job-1', state: JobState.DONE, reason };
+  fake = await startFakeHub({ admin: { replayDeliveries: () => ({ job: none }) } });
+  const flags = ['--adapter', 'billing', '--reason', reason, '--address', fake.address];
+  expect((await runInProcess('replay', ...flags, '--dry-run')).stdout()).toBe(
+    'Nothing to replay: no dead letter matches.\n',
+  );
+  const run = await runInProcess('replay', ...flags, '--detach');
+  expect(run.stderr()).toBe('There was nothing to replay: no dead letter matched.\n');
+});
+
 describe('hms-sync job', () => {
   test('shows it, follows it, and ends it', async () => {
     const { address, cancelled } = await start();
@@ -138,7 +152,17 @@ describe('hms-sync job', () => {
     expect(watched.jsonLines()).toMatchObject([{ state: 'RUNNING' }, { state: 'DONE' }]);
     const ended = await runInProcess('job', 'job-1', '--cancel', '--address', address);
     expect(ended.stdout()).toMatch(/^job-1 {2}CANCELLED {2}3 of 12/);
+    expect(ended.stderr()).toBe('');
     expect(cancelled).toEqual(['job-1']);
+  });
+
+  test('says when there was nothing to cancel', async () => {
+    fake = await startFakeHub({ admin: { cancelJob: () => ({ job: ended, wasRunning: false }) } });
+    const run = await runInProcess('job', 'job-1', '--cancel', '--address', fake.address);
+    expect(run.stdout()).toMatch(/^job-1 {2}DONE/);
+    expect(run.stderr()).toContain('It had ended before: there was nothing to cancel.\n');
+    const json = await runInProcess('job', 'job-1', '--cancel', '--json', '--address', fake.address);
+    expect(json.jsonLines()).toMatchObject([{ state: 'DONE', was_running: false }]);
   });
 
   test('an unknown id is an error in words', async () => {

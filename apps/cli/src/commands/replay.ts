@@ -35,7 +35,7 @@ export function addReplayCommand(program: Command, terminal: Terminal): void {
 async function replay(options: ReplayOptions, terminal: Terminal): Promise<void> {
   requireFilter('replay', options);
   const reason = requireReason('replay', options);
-  const report = new JobAndNextReport(terminal, { asJson: options.json === true });
+  const report = new JobAndNextReport(terminal, { asJson: options.json === true, address: options.address });
   await callHub(options.address, async (hub) => {
     const { job } = await hub.admin.replayDeliveries({
       filter: toFilter(options),

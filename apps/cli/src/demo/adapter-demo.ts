@@ -6,6 +6,7 @@ import { Failure } from '../failure.ts';
 import { type Printer, printable, type Terminal } from '../terminal.ts';
 import { lengthInWords } from '../words.ts';
 import { tellAdapter } from './adapter-feed.ts';
+import { adaptersStarted } from './adapters-started.ts';
 import type { Chaos } from './chaos.ts';
 import type { Child } from './child.ts';
 import { type DevAdapter, readDevAdapter } from './dev-adapter.ts';
@@ -170,9 +171,11 @@ async function show(options: AdapterDemoOptions, { adapter, feed, people, addres
   const client = connectToHub(address);
   try {
     if (!once) {
-      await Promise.all([tellAdapter(client, people, signal), feed.run(client, adapter.samples, signal)]);
+      const feeding = adaptersStarted(client, signal).then(() => feed.run(client, adapter.samples, signal));
+      await Promise.all([tellAdapter(client, people, signal), feeding]);
       return;
     }
+    await adaptersStarted(client, signal);
     for (const _ of adapter.samples) {
       const event = feed.next(adapter.samples);
       const sample = new SampleRun({ client, printer: terminal.data, asJson, event, signal });

@@ -3,6 +3,7 @@ import { adviceToPublishers, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { Failure } from '../failure.ts';
 import type { Terminal } from '../terminal.ts';
+import { adaptersStarted } from './adapters-started.ts';
 import type { Child } from './child.ts';
 import { demoAdapters, demoCredentials } from './demo-adapters.ts';
 import { writeHubConfig } from './hub-config.ts';
@@ -98,15 +99,16 @@ async function show(options: DemoOptions, { hub, hubAddress, addresses }: Runnin
   const { once, asJson, terminal, signal } = options;
   const client = connectToHub(hubAddress);
   const left = new AbortController();
-  const sample = new SampleRun({
-    event: sampleEvent(),
-    client,
-    printer: terminal.data,
-    asJson,
-    // A feed that is only cut off would try to resume, and keep the process alive with it.
-    signal: AbortSignal.any([signal, left.signal]),
-  });
   try {
+    await adaptersStarted(client, signal);
+    const sample = new SampleRun({
+      event: sampleEvent(),
+      client,
+      printer: terminal.data,
+      asJson,
+      // A feed that is only cut off would try to resume, and keep the process alive with it.
+      signal: AbortSignal.any([signal, left.signal]),
+    });
     if (once) {
       await sample.settledWithin(options.settleLimitMs ?? 30_000);
       sample.requireDelivered();

@@ -1,3 +1,4 @@
+import { commandLine } from '../advice.ts';
 import { tableLines } from '../table.ts';
 import type { Printer } from '../terminal.ts';
 import { curlLine } from './sample-event.ts';
@@ -29,13 +30,8 @@ export function tourLines(printer: Printer, { hubAddress, addresses, dataDir }: 
       `curl -X PUT ${addresses.control}/faults/billing -d '{"down":true}'`,
     ),
     ...step('Bring it back:', `curl -X DELETE ${addresses.control}/faults/billing`),
-    ...step('See how the adapters and their breakers stand:', `${ownCommand()} health --watch --address ${hubAddress}`),
+    ...step('See how the adapters and their breakers stand:', commandLine(['health', '--watch'], hubAddress)),
     '',
     printer.paint('quiet', `Events are kept in ${dataDir}. Acks follow as they come. Ctrl-C ends all.`),
   ];
-}
-
-/** How this command is called from where it was called. */
-function ownCommand(): string {
-  return process.env.npm_lifecycle_event === undefined ? 'hms-sync' : 'npx hms-sync';
 }

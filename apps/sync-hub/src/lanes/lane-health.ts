@@ -9,6 +9,8 @@ export interface LaneHealth {
   readonly state: 'starting' | 'ready' | 'paused' | 'failed' | 'incompatible' | 'draining';
   /** Why it is paused, failed or incompatible, and what to do; empty otherwise. */
   readonly reason: string;
+  /** Why it is paused, also while it does not run; undefined when it is not. */
+  readonly pause: string | undefined;
   readonly breaker: BreakerReport;
   /** The version that is being tried with a share of the keys; undefined when there is none. */
   readonly trial: TrialHealth | undefined;
@@ -27,21 +29,30 @@ export interface LaneHealth {
 export function laneStanding(
   { pause, draining }: LaneState,
   start: RuntimeStart | undefined,
-): Pick<LaneHealth, 'state' | 'reason'> {
-  if (start === undefined) return { state: 'starting', reason: '' };
-  if (start.kind !== 'ready') return { state: start.kind, reason: start.reason };
-  if (draining) return { state: 'draining', reason: '' };
+): Pick<LaneHealth, 'state' | 'reason' | 'pause'> {
+  const why = pauseReason(pause);
+  if (start === undefined) return { state: 'starting', reason: '', pause: why };
+  if (start.kind !== 'ready') return { state: start.kind, reason: start.reason, pause: why };
+  if (draining) return { state: 'draining', reason: '', pause: why };
+  if (why === undefined) return { state: 'ready', reason: '', pause: why };
+  return {
+    state: 'paused',
+    reason: pause?.kind === 'misconfigured' ? `${why}; ${MISCONFIGURED_ADVICE}` : why,
+    pause: why,
+  };
+}
+
+const MISCONFIGURED_ADVICE =
+  'fix the cause, then resume the adapter; after a change of hms-sync.yaml or of a secret restart the hub';
+
+function pauseReason(pause: LaneState['pause']): string | undefined {
   switch (pause?.kind) {
     case undefined:
-      return { state: 'ready', reason: '' };
+      return undefined;
     case 'operator':
-      return { state: 'paused', reason: pause.reason };
-    case 'misconfigured': {
-      const { code, message } = pause.failure;
-      const advice =
-        'mend what is wrong, then resume it; after a change of hms-sync.yaml or of a secret restart the hub';
-      return { state: 'paused', reason: `${code}: ${message}; ${advice}` };
-    }
+      return pause.reason;
+    case 'misconfigured':
+      return `${pause.failure.code}: ${pause.failure.message}`;
     default:
       return pause satisfies never;
   }

@@ -202,7 +202,7 @@ describe('a lane that a person paused', () => {
     await bench.lane.start();
     await bench.accept('a');
     await until(() => bench.lane.health().state === 'paused');
-    expect(bench.lane.health().reason).toContain('then resume it');
+    expect(bench.lane.health().reason).toContain('then resume the adapter');
     bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
     await until(() => bench.records.length === 1);
     bench.lane.resume();

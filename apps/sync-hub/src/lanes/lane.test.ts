@@ -58,7 +58,7 @@ describe('a lane', () => {
     await bench.accept('a/k', 'b/k');
     await until(() => bench.held.some(({ eventId }) => eventId === 'b/k'));
     expect(bench.lane.health()).toMatchObject({ state: 'paused', waiting: 2 });
-    expect(bench.lane.health().reason).toMatch(/^HTTP_401: refused; mend/);
+    expect(bench.lane.health().reason).toMatch(/^HTTP_401: refused; fix/);
     bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
     bench.lane.resume();
     await until(() => bench.lane.health().waiting === 0);

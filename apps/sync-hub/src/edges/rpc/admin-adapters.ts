@@ -18,25 +18,37 @@ interface AdapterRequest {
   readonly reason: string;
 }
 
-/** On disk before the lane acts: what a person was told holds over a restart. */
-export async function pauseAdapter(options: AdminAdaptersOptions, request: AdapterRequest): Promise<void> {
+/** What was there before a change. */
+interface FormerPause {
+  readonly wasPaused: boolean;
+  /** Empty when it was not paused. */
+  readonly formerReason: string;
+}
+
+/** On disk before the lane acts: what an operator read holds over a restart. */
+export async function pauseAdapter(options: AdminAdaptersOptions, request: AdapterRequest): Promise<FormerPause> {
   const lane = requireLane(options, request.adapter);
   const { adapter } = request;
   const reason = toReason(request);
   const { journal, wallMs, onChange } = options;
   await journal.saveLanePause({ adapter, pause: { reason, sinceMs: wallMs() } });
+  const former = formerPause(lane);
   lane.pause({ kind: 'operator', reason });
   onChange({ change: 'pause', adapter, reason });
+  return former;
 }
 
-/** Also ends the pause that a lane gave itself, which is on no record. */
-export async function resumeAdapter(options: AdminAdaptersOptions, request: AdapterRequest): Promise<void> {
+/** Also ends the pause that a lane gave itself, which is on no record. Without a pause nothing is changed. */
+export async function resumeAdapter(options: AdminAdaptersOptions, request: AdapterRequest): Promise<FormerPause> {
   const lane = requireLane(options, request.adapter);
   const { adapter } = request;
   const reason = toReason(request);
   await options.journal.saveLanePause({ adapter, pause: undefined });
+  const former = formerPause(lane);
+  if (!former.wasPaused) return former;
   lane.resume();
   options.onChange({ change: 'resume', adapter, reason });
+  return former;
 }
 
 /** The id of the event that was let through; empty when nothing waits. */
@@ -44,6 +56,11 @@ export function probeAdapter(options: AdminAdaptersOptions, adapter: string): st
   const eventId = requireLane(options, adapter).probe() ?? '';
   options.onChange({ change: 'probe', adapter, ...(eventId !== '' && { eventId }) });
   return eventId;
+}
+
+function formerPause(lane: Lane): FormerPause {
+  const { pause } = lane.health();
+  return { wasPaused: pause !== undefined, formerReason: pause ?? '' };
 }
 
 function requireLane({ lanes }: AdminAdaptersOptions, id: string): Lane {

@@ -1,6 +1,10 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
-import type { ListDeliveriesResponse, ListedDelivery } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import {
+  DeliveryGrouping,
+  type ListDeliveriesResponse,
+  type ListedDelivery,
+} from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { describe, expect, it } from 'vitest';
 import { deadLettered, sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
 import { type AdminTestHub, openAdminTestHub, publishAll, refusalOf } from './admin-test-hub.suite.ts';
@@ -20,6 +24,45 @@ async function open(): Promise<AdminTestHub> {
 
 const outline = ({ deliveries }: Pick<ListDeliveriesResponse, 'deliveries'>) =>
   deliveries.map(({ latest }) => `${latest?.eventId} ${latest?.adapter} ${DeliveryState[latest?.state ?? 0]}`);
+
+describe('CountDeliveries', () => {
+  it('counts what is not delivered, in all and by adapter, failure or key, the largest group first', async () => {
+    const hub = await open();
+    await publishAll(hub, ['good', 'bad'], 'x');
+    await publishAll(hub, ['first', 'second'], 'sick');
+    const count = async (groupBy: DeliveryGrouping, groupsMax = 0) => {
+      const { deliveries, groups, others } = await hub.admin.countDeliveries({ groupBy, groupsMax });
+      return { deliveries, groups: groups.map(({ name, deliveries }) => `${name} ${deliveries}`), others };
+    };
+    expect(await count(DeliveryGrouping.UNSPECIFIED)).toEqual({ deliveries: 3n, groups: [], others: 0n });
+    const byAdapter = { deliveries: 3n, groups: ['records 2', 'billing 1'], others: 0n };
+    expect(await count(DeliveryGrouping.ADAPTER)).toEqual(byAdapter);
+    expect(await count(DeliveryGrouping.KEY)).toEqual({ ...byAdapter, groups: ['sick 2', 'x 1'] });
+    expect(await count(DeliveryGrouping.KEY, 1)).toEqual({ ...byAdapter, groups: ['sick 2'], others: 1n });
+    // The second of the key was not attempted: it has no failure.
+    expect(await count(DeliveryGrouping.ERROR)).toEqual({ ...byAdapter, groups: [' 1', 'HTTP_400 1', 'HTTP_503 1'] });
+  });
+
+  it('counts what the filter means, as ListDeliveries does', async () => {
+    const hub = await open();
+    await publishAll(hub, ['good', 'bad'], 'x');
+    await publishAll(hub, ['first', 'second'], 'sick');
+    const count = async (filter: object) =>
+      (await hub.admin.countDeliveries({ filter, groupBy: DeliveryGrouping.ADAPTER })).deliveries;
+    expect(await count({ states: [DeliveryState.HELD] })).toBe(1n);
+    expect(await count({ adapters: ['billing'] })).toBe(1n);
+    expect(await count({ states: [DeliveryState.DELIVERED] })).toBe(5n);
+    expect(await refusalOf(count({ adapters: ['nobody'] }))).toMatchObject({ reason: 'ADAPTER_NOT_FOUND' });
+    expect(await refusalOf(count({ eventIds: ['nobody'] }))).toMatchObject({ reason: 'EVENT_NOT_FOUND' });
+  });
+
+  it('refuses more groups than it answers, and a grouping that there is not', async () => {
+    const { admin } = await open();
+    const refusal = (request: object) => refusalOf(admin.countDeliveries(request));
+    expect(await refusal({ groupsMax: 1_001 })).toMatchObject({ fields: ['groups_max'] });
+    expect(await refusal({ groupBy: 99 })).toMatchObject({ fields: ['group_by'] });
+  });
+});
 
 describe('ListDeliveries', () => {
   it('answers what is not delivered, and why, the newest first', async () => {

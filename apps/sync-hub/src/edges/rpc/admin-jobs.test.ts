@@ -127,7 +127,9 @@ describe('a job', () => {
     for await (const told of hub.admin.watchJob({ id })) {
       states.push(told.job?.state ?? 0);
       if (told.job?.sent === 1n && told.job.state === JobState.RUNNING) {
-        expect(await hub.admin.cancelJob({ id })).toMatchObject({ job: { state: JobState.CANCELLED, sent: 1n } });
+        const ended = { job: { state: JobState.CANCELLED, sent: 1n } };
+        expect(await hub.admin.cancelJob({ id })).toMatchObject({ ...ended, wasRunning: true });
+        expect(await hub.admin.cancelJob({ id })).toMatchObject({ ...ended, wasRunning: false });
       }
     }
     expect(states.at(-1)).toBe(JobState.CANCELLED);

@@ -71,10 +71,13 @@ export async function* watchJob(
   }
 }
 
-export async function cancelJob({ jobs, onChange }: AdminJobsOptions, id: string): Promise<Job> {
-  const job = (await jobs.cancel(requireId(id))) ?? throwUnknown(id);
-  onChange({ change: 'cancel', job: id, deliveries: job.sent });
-  return toJob(job);
+/** Ends a job; `wasRunning`: whether this call did. One that has ended stays as it is. */
+export async function cancelJob({ jobs, onChange }: AdminJobsOptions, id: string) {
+  const before = (await jobs.find(requireId(id))) ?? throwUnknown(id);
+  const job = (await jobs.cancel(id)) ?? throwUnknown(id);
+  const wasRunning = before.state === 'running' && job.state === 'cancelled';
+  if (wasRunning) onChange({ change: 'cancel', job: id, deliveries: job.sent });
+  return { job: toJob(job), wasRunning };
 }
 
 function toJob(job: ReplayJob): Job {

@@ -22,6 +22,19 @@ describe('PauseAdapter and ResumeAdapter', () => {
     ]);
   });
 
+  it('say what they changed, and what was there before', async () => {
+    const hub = await openAdminTestHub();
+    const call = { adapter: 'billing', reason };
+    expect(await hub.admin.resumeAdapter(call)).toMatchObject({ wasPaused: false, formerReason: '' });
+    expect(await hub.admin.pauseAdapter(call)).toMatchObject({ wasPaused: false, formerReason: '' });
+    const again = { adapter: 'billing', reason: 'it takes longer' };
+    expect(await hub.admin.pauseAdapter(again)).toMatchObject({ wasPaused: true, formerReason: reason });
+    expect(await hub.admin.resumeAdapter(call)).toMatchObject({ wasPaused: true, formerReason: again.reason });
+    expect(await hub.admin.resumeAdapter(call)).toMatchObject({ wasPaused: false, formerReason: '' });
+    // Where there was nothing to resume, nothing was changed by anybody.
+    expect(hub.changes.map(({ change }) => change)).toEqual(['pause', 'pause', 'resume']);
+  });
+
   it('put it on disk before the lane acts', async () => {
     const hub = await openAdminTestHub();
     hub.journal.holdCommits();
@@ -45,7 +58,8 @@ describe('PauseAdapter and ResumeAdapter', () => {
     await publishAll(hub, ['a']);
     expect([...hub.lanes][0]?.health().state).toBe('paused');
     isRefused = false;
-    await hub.admin.resumeAdapter({ adapter: 'billing', reason: 'the token is renewed' });
+    const resumed = await hub.admin.resumeAdapter({ adapter: 'billing', reason: 'the token is renewed' });
+    expect(resumed).toMatchObject({ wasPaused: true, formerReason: 'HTTP_401: the system answered 401' });
     await publishAll(hub, []);
     expect((await hub.admin.listDeliveries({})).deliveries).toEqual([]);
   });

@@ -4,6 +4,7 @@ import type { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import type { Journal } from '../../journal/journal.ts';
 import { Refusal, wrongField } from '../refusal.ts';
 import { type AdminAdaptersOptions, pauseAdapter, probeAdapter, resumeAdapter } from './admin-adapters.ts';
+import { countDeliveries } from './admin-count.ts';
 import { type AdminDeliveriesOptions, discardDeliveries, listDeliveries } from './admin-deliveries.ts';
 import { type AdminJobsOptions, cancelJob, getJob, replayDeliveries, watchJob } from './admin-jobs.ts';
 import { type AdminTailOptions, tailEvents } from './admin-tail.ts';
@@ -32,21 +33,16 @@ const PATH_MAX = 4_095;
 export function createAdminService(options: AdminServiceOptions): ServiceImpl<typeof AdminService> {
   return {
     listDeliveries: (request) => listDeliveries(options, request),
+    countDeliveries: (request, { signal }) => countDeliveries(options, request, signal),
     discardDeliveries: (request, { signal }) => discardDeliveries(options, request, signal),
     replayDeliveries: async (request) => ({ job: await replayDeliveries(options, request) }),
     getJob: async ({ id }) => ({ job: await getJob(options, id) }),
     async *watchJob({ id }, { signal }) {
       for await (const job of watchJob(options, id, signal)) yield { job };
     },
-    cancelJob: async ({ id }) => ({ job: await cancelJob(options, id) }),
-    pauseAdapter: async (request) => {
-      await pauseAdapter(options, request);
-      return {};
-    },
-    resumeAdapter: async (request) => {
-      await resumeAdapter(options, request);
-      return {};
-    },
+    cancelJob: ({ id }) => cancelJob(options, id),
+    pauseAdapter: (request) => pauseAdapter(options, request),
+    resumeAdapter: (request) => resumeAdapter(options, request),
     probeAdapter: ({ adapter }) => ({ eventId: probeAdapter(options, adapter) }),
     tailEvents: (request, { signal }) => tailEvents(options, request, signal),
     backupJournal: ({ path }) => backupJournal(options, path),

@@ -193,6 +193,101 @@ export declare type ListedDelivery = Message<"hms.sync.v1.ListedDelivery"> & {
 export declare const ListedDeliverySchema: GenMessage<ListedDelivery>;
 
 /**
+ * Asks how many deliveries match.
+ *
+ * @generated from message hms.sync.v1.CountDeliveriesRequest
+ */
+export declare type CountDeliveriesRequest = Message<"hms.sync.v1.CountDeliveriesRequest"> & {
+  /**
+   * Which.
+   *
+   * @generated from field: hms.sync.v1.DeliveryFilter filter = 1;
+   */
+  filter?: DeliveryFilter | undefined;
+
+  /**
+   * By what they are grouped.
+   *
+   * @generated from field: hms.sync.v1.DeliveryGrouping group_by = 2;
+   */
+  groupBy: DeliveryGrouping;
+
+  /**
+   * At most this many groups, 1 to 1,000. 0: 100.
+   *
+   * @generated from field: uint32 groups_max = 3;
+   */
+  groupsMax: number;
+};
+
+/**
+ * Describes the message hms.sync.v1.CountDeliveriesRequest.
+ * Use `create(CountDeliveriesRequestSchema)` to create a new message.
+ */
+export declare const CountDeliveriesRequestSchema: GenMessage<CountDeliveriesRequest>;
+
+/**
+ * How many deliveries match.
+ *
+ * @generated from message hms.sync.v1.CountDeliveriesResponse
+ */
+export declare type CountDeliveriesResponse = Message<"hms.sync.v1.CountDeliveriesResponse"> & {
+  /**
+   * In all.
+   *
+   * @generated from field: uint64 deliveries = 1;
+   */
+  deliveries: bigint;
+
+  /**
+   * The largest groups, the largest first. Without group_by: none.
+   *
+   * @generated from field: repeated hms.sync.v1.DeliveryGroup groups = 2;
+   */
+  groups: DeliveryGroup[];
+
+  /**
+   * Deliveries in other groups.
+   *
+   * @generated from field: uint64 others = 3;
+   */
+  others: bigint;
+};
+
+/**
+ * Describes the message hms.sync.v1.CountDeliveriesResponse.
+ * Use `create(CountDeliveriesResponseSchema)` to create a new message.
+ */
+export declare const CountDeliveriesResponseSchema: GenMessage<CountDeliveriesResponse>;
+
+/**
+ * Deliveries that have something in common.
+ *
+ * @generated from message hms.sync.v1.DeliveryGroup
+ */
+export declare type DeliveryGroup = Message<"hms.sync.v1.DeliveryGroup"> & {
+  /**
+   * The adapter's id, the failure's code or the event's key; empty: no failure so far, or no key.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How many.
+   *
+   * @generated from field: uint64 deliveries = 2;
+   */
+  deliveries: bigint;
+};
+
+/**
+ * Describes the message hms.sync.v1.DeliveryGroup.
+ * Use `create(DeliveryGroupSchema)` to create a new message.
+ */
+export declare const DeliveryGroupSchema: GenMessage<DeliveryGroup>;
+
+/**
  * Asks to send dead letters again.
  *
  * @generated from message hms.sync.v1.ReplayDeliveriesRequest
@@ -516,6 +611,13 @@ export declare type CancelJobResponse = Message<"hms.sync.v1.CancelJobResponse">
    * @generated from field: hms.sync.v1.Job job = 1;
    */
   job?: Job | undefined;
+
+  /**
+   * True: this call ended it. False: it had ended before, and stays as it was.
+   *
+   * @generated from field: bool was_running = 2;
+   */
+  wasRunning: boolean;
 };
 
 /**
@@ -557,6 +659,19 @@ export declare const PauseAdapterRequestSchema: GenMessage<PauseAdapterRequest>;
  * @generated from message hms.sync.v1.PauseAdapterResponse
  */
 export declare type PauseAdapterResponse = Message<"hms.sync.v1.PauseAdapterResponse"> & {
+  /**
+   * True: it was paused before, for former_reason, and the new reason takes its place.
+   *
+   * @generated from field: bool was_paused = 1;
+   */
+  wasPaused: boolean;
+
+  /**
+   * Why it was paused before; empty when it was not.
+   *
+   * @generated from field: string former_reason = 2;
+   */
+  formerReason: string;
 };
 
 /**
@@ -598,6 +713,19 @@ export declare const ResumeAdapterRequestSchema: GenMessage<ResumeAdapterRequest
  * @generated from message hms.sync.v1.ResumeAdapterResponse
  */
 export declare type ResumeAdapterResponse = Message<"hms.sync.v1.ResumeAdapterResponse"> & {
+  /**
+   * True: this call ended a pause. False: there was none, and nothing was changed.
+   *
+   * @generated from field: bool was_paused = 1;
+   */
+  wasPaused: boolean;
+
+  /**
+   * Why it was paused; empty when it was not.
+   *
+   * @generated from field: string former_reason = 2;
+   */
+  formerReason: string;
 };
 
 /**
@@ -1007,6 +1135,46 @@ export declare type BackupJournalResponse = Message<"hms.sync.v1.BackupJournalRe
 export declare const BackupJournalResponseSchema: GenMessage<BackupJournalResponse>;
 
 /**
+ * By what deliveries are grouped.
+ *
+ * @generated from enum hms.sync.v1.DeliveryGrouping
+ */
+export enum DeliveryGrouping {
+  /**
+   * Not at all.
+   *
+   * @generated from enum value: DELIVERY_GROUPING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * By adapter.
+   *
+   * @generated from enum value: DELIVERY_GROUPING_ADAPTER = 1;
+   */
+  ADAPTER = 1,
+
+  /**
+   * By the code of the last failure, such as "HTTP_503".
+   *
+   * @generated from enum value: DELIVERY_GROUPING_ERROR = 2;
+   */
+  ERROR = 2,
+
+  /**
+   * By the key of the event.
+   *
+   * @generated from enum value: DELIVERY_GROUPING_KEY = 3;
+   */
+  KEY = 3,
+}
+
+/**
+ * Describes the enum hms.sync.v1.DeliveryGrouping.
+ */
+export declare const DeliveryGroupingSchema: GenEnum<DeliveryGrouping>;
+
+/**
  * How a job stands.
  *
  * @generated from enum hms.sync.v1.JobState
@@ -1061,6 +1229,17 @@ export declare const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ListDeliveriesRequestSchema;
     output: typeof ListDeliveriesResponseSchema;
+  },
+  /**
+   * How many deliveries match a filter, in all and by a group. Without states: all that are not delivered. It reads all of
+   * them, a page at a time, and ends early when the caller leaves.
+   *
+   * @generated from rpc hms.sync.v1.AdminService.CountDeliveries
+   */
+  countDeliveries: {
+    methodKind: "unary";
+    input: typeof CountDeliveriesRequestSchema;
+    output: typeof CountDeliveriesResponseSchema;
   },
   /**
    * Sends dead letters again, as a job in the hub: those that are dead letters now, the oldest first. At most 8 jobs

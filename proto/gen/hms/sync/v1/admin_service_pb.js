@@ -11,7 +11,7 @@ import { file_hms_sync_v1_event } from "./event_pb.js";
  * Describes the file hms/sync/v1/admin_service.proto.
  */
 export const file_hms_sync_v1_admin_service = /*@__PURE__*/
-  fileDesc("Ch9obXMvc3luYy92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtobXMuc3luYy52MSKDAgoORGVsaXZlcnlGaWx0ZXISEAoIYWRhcHRlcnMYASADKAkSKgoGc3RhdGVzGAIgAygOMhouaG1zLnN5bmMudjEuRGVsaXZlcnlTdGF0ZRINCgV0eXBlcxgDIAMoCRIMCgRrZXlzGAQgAygJEhEKCWV2ZW50X2lkcxgFIAMoCRIpCgVzaW5jZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KC2Vycm9yX2tpbmRzGAggAygOMhguaG1zLnN5bmMudjEuT3V0Y29tZUtpbmQiawoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EisKBmZpbHRlchgBIAEoCzIbLmhtcy5zeW5jLnYxLkRlbGl2ZXJ5RmlsdGVyEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJImIKFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USLwoKZGVsaXZlcmllcxgBIAMoCzIbLmhtcy5zeW5jLnYxLkxpc3RlZERlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKQAQoOTGlzdGVkRGVsaXZlcnkSIAoGbGF0ZXN0GAEgASgLMhAuaG1zLnN5bmMudjEuQWNrEgwKBHR5cGUYAiABKAkSCwoDa2V5GAMgASgJEjEKDWFjY2VwdGVkX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgFIAEoCSKxAQoXUmVwbGF5RGVsaXZlcmllc1JlcXVlc3QSKwoGZmlsdGVyGAEgASgLMhsuaG1zLnN5bmMudjEuRGVsaXZlcnlGaWx0ZXISDwoHZHJ5X3J1bhgCIAEoCBIXCg9yYXRlX3Blcl9zZWNvbmQYAyABKA0SDgoGcmVhc29uGAQgASgJEhUKDWluY2x1ZGVfc3RhbGUYBSABKAgSGAoQaW5jbHVkZV9yZXBsYXllZBgGIAEoCCI5ChhSZXBsYXlEZWxpdmVyaWVzUmVzcG9uc2USHQoDam9iGAEgASgLMhAuaG1zLnN5bmMudjEuSm9iImgKGERpc2NhcmREZWxpdmVyaWVzUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5obXMuc3luYy52MS5EZWxpdmVyeUZpbHRlchIPCgdkcnlfcnVuGAIgASgIEg4KBnJlYXNvbhgDIAEoCSIuChlEaXNjYXJkRGVsaXZlcmllc1Jlc3BvbnNlEhEKCWRpc2NhcmRlZBgBIAEoBCKOAgoDSm9iEgoKAmlkGAEgASgJEiQKBXN0YXRlGAIgASgOMhUuaG1zLnN5bmMudjEuSm9iU3RhdGUSDwoHbWF0Y2hlZBgDIAEoBBIVCg1za2lwcGVkX3N0YWxlGAQgASgEEhgKEHNraXBwZWRfcmVwbGF5ZWQYBSABKAQSDAoEc2VudBgGIAEoBBIOCgZyZWFzb24YByABKAkSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmZpbHRlchgJIAEoCzIbLmhtcy5zeW5jLnYxLkRlbGl2ZXJ5RmlsdGVyEhcKD3JhdGVfcGVyX3NlY29uZBgKIAEoDSIbCg1HZXRKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIi8KDkdldEpvYlJlc3BvbnNlEh0KA2pvYhgBIAEoCzIQLmhtcy5zeW5jLnYxLkpvYiIdCg9XYXRjaEpvYlJlcXVlc3QSCgoCaWQYASABKAkiMQoQV2F0Y2hKb2JSZXNwb25zZRIdCgNqb2IYASABKAsyEC5obXMuc3luYy52MS5Kb2IiHgoQQ2FuY2VsSm9iUmVxdWVzdBIKCgJpZBgBIAEoCSIyChFDYW5jZWxKb2JSZXNwb25zZRIdCgNqb2IYASABKAsyEC5obXMuc3luYy52MS5Kb2IiNgoTUGF1c2VBZGFwdGVyUmVxdWVzdBIPCgdhZGFwdGVyGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIWChRQYXVzZUFkYXB0ZXJSZXNwb25zZSI3ChRSZXN1bWVBZGFwdGVyUmVxdWVzdBIPCgdhZGFwdGVyGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIXChVSZXN1bWVBZGFwdGVyUmVzcG9uc2UiJgoTUHJvYmVBZGFwdGVyUmVxdWVzdBIPCgdhZGFwdGVyGAEgASgJIigKFFByb2JlQWRhcHRlclJlc3BvbnNlEhAKCGV2ZW50X2lkGAEgASgJIkUKEUFkZEFkYXB0ZXJSZXF1ZXN0Eg8KB3BhY2thZ2UYASABKAkSEwoLY29uZmlnX2pzb24YAiABKAkSCgoCaWQYAyABKAkiSAoSQWRkQWRhcHRlclJlc3BvbnNlEg8KB2FkYXB0ZXIYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIQCgh3YXJuaW5ncxgDIAMoCSKzAQoVVXBncmFkZUFkYXB0ZXJSZXF1ZXN0Eg8KB2FkYXB0ZXIYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIWCg5jYW5hcnlfcGVyY2VudBgDIAEoDRIXCg9jYW5hcnlfYXR0ZW1wdHMYBCABKA0SLgoLY2FuYXJ5X3RpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFwoPYWxsb3dfZG93bmdyYWRlGAYgASgIIjsKFlVwZ3JhZGVBZGFwdGVyUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIQCgh3YXJuaW5ncxgCIAMoCSI5ChZSb2xsYmFja0FkYXB0ZXJSZXF1ZXN0Eg8KB2FkYXB0ZXIYASABKAkSDgoGcmVhc29uGAIgASgJIjwKF1JvbGxiYWNrQWRhcHRlclJlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoId2FybmluZ3MYAiADKAkiNwoUUmVtb3ZlQWRhcHRlclJlcXVlc3QSDwoHYWRhcHRlchgBIAEoCRIOCgZyZWFzb24YAiABKAkiFwoVUmVtb3ZlQWRhcHRlclJlc3BvbnNlIkAKEVRhaWxFdmVudHNSZXF1ZXN0EisKBmZpbHRlchgBIAEoCzIbLmhtcy5zeW5jLnYxLkRlbGl2ZXJ5RmlsdGVyIoABChJUYWlsRXZlbnRzUmVzcG9uc2USKgoIYWNjZXB0ZWQYASABKAsyFi5obXMuc3luYy52MS5TeW5jRXZlbnRIABIfCgNhY2sYAiABKAsyEC5obXMuc3luYy52MS5BY2tIABIQCgZtaXNzZWQYAyABKARIAEILCgloYXBwZW5pbmciJAoUQmFja3VwSm91cm5hbFJlcXVlc3QSDAoEcGF0aBgBIAEoCSI5ChVCYWNrdXBKb3VybmFsUmVzcG9uc2USDAoEcGF0aBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEKmkKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUpPQl9TVEFURV9SVU5OSU5HEAESEgoOSk9CX1NUQVRFX0RPTkUQAhIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAMynQoKDEFkbWluU2VydmljZRJeCg5MaXN0RGVsaXZlcmllcxIiLmhtcy5zeW5jLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBojLmhtcy5zeW5jLnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiA5ACARJfChBSZXBsYXlEZWxpdmVyaWVzEiQuaG1zLnN5bmMudjEuUmVwbGF5RGVsaXZlcmllc1JlcXVlc3QaJS5obXMuc3luYy52MS5SZXBsYXlEZWxpdmVyaWVzUmVzcG9uc2USYgoRRGlzY2FyZERlbGl2ZXJpZXMSJS5obXMuc3luYy52MS5EaXNjYXJkRGVsaXZlcmllc1JlcXVlc3QaJi5obXMuc3luYy52MS5EaXNjYXJkRGVsaXZlcmllc1Jlc3BvbnNlEkYKBkdldEpvYhIaLmhtcy5zeW5jLnYxLkdldEpvYlJlcXVlc3QaGy5obXMuc3luYy52MS5HZXRKb2JSZXNwb25zZSIDkAIBEkkKCFdhdGNoSm9iEhwuaG1zLnN5bmMudjEuV2F0Y2hKb2JSZXF1ZXN0Gh0uaG1zLnN5bmMudjEuV2F0Y2hKb2JSZXNwb25zZTABEkoKCUNhbmNlbEpvYhIdLmhtcy5zeW5jLnYxLkNhbmNlbEpvYlJlcXVlc3QaHi5obXMuc3luYy52MS5DYW5jZWxKb2JSZXNwb25zZRJTCgxQYXVzZUFkYXB0ZXISIC5obXMuc3luYy52MS5QYXVzZUFkYXB0ZXJSZXF1ZXN0GiEuaG1zLnN5bmMudjEuUGF1c2VBZGFwdGVyUmVzcG9uc2USVgoNUmVzdW1lQWRhcHRlchIhLmhtcy5zeW5jLnYxLlJlc3VtZUFkYXB0ZXJSZXF1ZXN0GiIuaG1zLnN5bmMudjEuUmVzdW1lQWRhcHRlclJlc3BvbnNlElMKDFByb2JlQWRhcHRlchIgLmhtcy5zeW5jLnYxLlByb2JlQWRhcHRlclJlcXVlc3QaIS5obXMuc3luYy52MS5Qcm9iZUFkYXB0ZXJSZXNwb25zZRJNCgpBZGRBZGFwdGVyEh4uaG1zLnN5bmMudjEuQWRkQWRhcHRlclJlcXVlc3QaHy5obXMuc3luYy52MS5BZGRBZGFwdGVyUmVzcG9uc2USWQoOVXBncmFkZUFkYXB0ZXISIi5obXMuc3luYy52MS5VcGdyYWRlQWRhcHRlclJlcXVlc3QaIy5obXMuc3luYy52MS5VcGdyYWRlQWRhcHRlclJlc3BvbnNlElwKD1JvbGxiYWNrQWRhcHRlchIjLmhtcy5zeW5jLnYxLlJvbGxiYWNrQWRhcHRlclJlcXVlc3QaJC5obXMuc3luYy52MS5Sb2xsYmFja0FkYXB0ZXJSZXNwb25zZRJWCg1SZW1vdmVBZGFwdGVyEiEuaG1zLnN5bmMudjEuUmVtb3ZlQWRhcHRlclJlcXVlc3QaIi5obXMuc3luYy52MS5SZW1vdmVBZGFwdGVyUmVzcG9uc2USTwoKVGFpbEV2ZW50cxIeLmhtcy5zeW5jLnYxLlRhaWxFdmVudHNSZXF1ZXN0Gh8uaG1zLnN5bmMudjEuVGFpbEV2ZW50c1Jlc3BvbnNlMAESVgoNQmFja3VwSm91cm5hbBIhLmhtcy5zeW5jLnYxLkJhY2t1cEpvdXJuYWxSZXF1ZXN0GiIuaG1zLnN5bmMudjEuQmFja3VwSm91cm5hbFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hms_sync_v1_ack, file_hms_sync_v1_event]);
+  fileDesc("Ch9obXMvc3luYy92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtobXMuc3luYy52MSKDAgoORGVsaXZlcnlGaWx0ZXISEAoIYWRhcHRlcnMYASADKAkSKgoGc3RhdGVzGAIgAygOMhouaG1zLnN5bmMudjEuRGVsaXZlcnlTdGF0ZRINCgV0eXBlcxgDIAMoCRIMCgRrZXlzGAQgAygJEhEKCWV2ZW50X2lkcxgFIAMoCRIpCgVzaW5jZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KC2Vycm9yX2tpbmRzGAggAygOMhguaG1zLnN5bmMudjEuT3V0Y29tZUtpbmQiawoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EisKBmZpbHRlchgBIAEoCzIbLmhtcy5zeW5jLnYxLkRlbGl2ZXJ5RmlsdGVyEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJImIKFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USLwoKZGVsaXZlcmllcxgBIAMoCzIbLmhtcy5zeW5jLnYxLkxpc3RlZERlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKQAQoOTGlzdGVkRGVsaXZlcnkSIAoGbGF0ZXN0GAEgASgLMhAuaG1zLnN5bmMudjEuQWNrEgwKBHR5cGUYAiABKAkSCwoDa2V5GAMgASgJEjEKDWFjY2VwdGVkX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgFIAEoCSKKAQoWQ291bnREZWxpdmVyaWVzUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5obXMuc3luYy52MS5EZWxpdmVyeUZpbHRlchIvCghncm91cF9ieRgCIAEoDjIdLmhtcy5zeW5jLnYxLkRlbGl2ZXJ5R3JvdXBpbmcSEgoKZ3JvdXBzX21heBgDIAEoDSJpChdDb3VudERlbGl2ZXJpZXNSZXNwb25zZRISCgpkZWxpdmVyaWVzGAEgASgEEioKBmdyb3VwcxgCIAMoCzIaLmhtcy5zeW5jLnYxLkRlbGl2ZXJ5R3JvdXASDgoGb3RoZXJzGAMgASgEIjEKDURlbGl2ZXJ5R3JvdXASDAoEbmFtZRgBIAEoCRISCgpkZWxpdmVyaWVzGAIgASgEIrEBChdSZXBsYXlEZWxpdmVyaWVzUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5obXMuc3luYy52MS5EZWxpdmVyeUZpbHRlchIPCgdkcnlfcnVuGAIgASgIEhcKD3JhdGVfcGVyX3NlY29uZBgDIAEoDRIOCgZyZWFzb24YBCABKAkSFQoNaW5jbHVkZV9zdGFsZRgFIAEoCBIYChBpbmNsdWRlX3JlcGxheWVkGAYgASgIIjkKGFJlcGxheURlbGl2ZXJpZXNSZXNwb25zZRIdCgNqb2IYASABKAsyEC5obXMuc3luYy52MS5Kb2IiaAoYRGlzY2FyZERlbGl2ZXJpZXNSZXF1ZXN0EisKBmZpbHRlchgBIAEoCzIbLmhtcy5zeW5jLnYxLkRlbGl2ZXJ5RmlsdGVyEg8KB2RyeV9ydW4YAiABKAgSDgoGcmVhc29uGAMgASgJIi4KGURpc2NhcmREZWxpdmVyaWVzUmVzcG9uc2USEQoJZGlzY2FyZGVkGAEgASgEIo4CCgNKb2ISCgoCaWQYASABKAkSJAoFc3RhdGUYAiABKA4yFS5obXMuc3luYy52MS5Kb2JTdGF0ZRIPCgdtYXRjaGVkGAMgASgEEhUKDXNraXBwZWRfc3RhbGUYBCABKAQSGAoQc2tpcHBlZF9yZXBsYXllZBgFIAEoBBIMCgRzZW50GAYgASgEEg4KBnJlYXNvbhgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGZmlsdGVyGAkgASgLMhsuaG1zLnN5bmMudjEuRGVsaXZlcnlGaWx0ZXISFwoPcmF0ZV9wZXJfc2Vjb25kGAogASgNIhsKDUdldEpvYlJlcXVlc3QSCgoCaWQYASABKAkiLwoOR2V0Sm9iUmVzcG9uc2USHQoDam9iGAEgASgLMhAuaG1zLnN5bmMudjEuSm9iIh0KD1dhdGNoSm9iUmVxdWVzdBIKCgJpZBgBIAEoCSIxChBXYXRjaEpvYlJlc3BvbnNlEh0KA2pvYhgBIAEoCzIQLmhtcy5zeW5jLnYxLkpvYiIeChBDYW5jZWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIkcKEUNhbmNlbEpvYlJlc3BvbnNlEh0KA2pvYhgBIAEoCzIQLmhtcy5zeW5jLnYxLkpvYhITCgt3YXNfcnVubmluZxgCIAEoCCI2ChNQYXVzZUFkYXB0ZXJSZXF1ZXN0Eg8KB2FkYXB0ZXIYASABKAkSDgoGcmVhc29uGAIgASgJIkEKFFBhdXNlQWRhcHRlclJlc3BvbnNlEhIKCndhc19wYXVzZWQYASABKAgSFQoNZm9ybWVyX3JlYXNvbhgCIAEoCSI3ChRSZXN1bWVBZGFwdGVyUmVxdWVzdBIPCgdhZGFwdGVyGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJCChVSZXN1bWVBZGFwdGVyUmVzcG9uc2USEgoKd2FzX3BhdXNlZBgBIAEoCBIVCg1mb3JtZXJfcmVhc29uGAIgASgJIiYKE1Byb2JlQWRhcHRlclJlcXVlc3QSDwoHYWRhcHRlchgBIAEoCSIoChRQcm9iZUFkYXB0ZXJSZXNwb25zZRIQCghldmVudF9pZBgBIAEoCSJFChFBZGRBZGFwdGVyUmVxdWVzdBIPCgdwYWNrYWdlGAEgASgJEhMKC2NvbmZpZ19qc29uGAIgASgJEgoKAmlkGAMgASgJIkgKEkFkZEFkYXB0ZXJSZXNwb25zZRIPCgdhZGFwdGVyGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEAoId2FybmluZ3MYAyADKAkiswEKFVVwZ3JhZGVBZGFwdGVyUmVxdWVzdBIPCgdhZGFwdGVyGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSFgoOY2FuYXJ5X3BlcmNlbnQYAyABKA0SFwoPY2FuYXJ5X2F0dGVtcHRzGAQgASgNEi4KC2NhbmFyeV90aW1lGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhcKD2FsbG93X2Rvd25ncmFkZRgGIAEoCCI7ChZVcGdyYWRlQWRhcHRlclJlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEAoId2FybmluZ3MYAiADKAkiOQoWUm9sbGJhY2tBZGFwdGVyUmVxdWVzdBIPCgdhZGFwdGVyGAEgASgJEg4KBnJlYXNvbhgCIAEoCSI8ChdSb2xsYmFja0FkYXB0ZXJSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhAKCHdhcm5pbmdzGAIgAygJIjcKFFJlbW92ZUFkYXB0ZXJSZXF1ZXN0Eg8KB2FkYXB0ZXIYASABKAkSDgoGcmVhc29uGAIgASgJIhcKFVJlbW92ZUFkYXB0ZXJSZXNwb25zZSJAChFUYWlsRXZlbnRzUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5obXMuc3luYy52MS5EZWxpdmVyeUZpbHRlciKAAQoSVGFpbEV2ZW50c1Jlc3BvbnNlEioKCGFjY2VwdGVkGAEgASgLMhYuaG1zLnN5bmMudjEuU3luY0V2ZW50SAASHwoDYWNrGAIgASgLMhAuaG1zLnN5bmMudjEuQWNrSAASEAoGbWlzc2VkGAMgASgESABCCwoJaGFwcGVuaW5nIiQKFEJhY2t1cEpvdXJuYWxSZXF1ZXN0EgwKBHBhdGgYASABKAkiOQoVQmFja3VwSm91cm5hbFJlc3BvbnNlEgwKBHBhdGgYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBCqMAQoQRGVsaXZlcnlHcm91cGluZxIhCh1ERUxJVkVSWV9HUk9VUElOR19VTlNQRUNJRklFRBAAEh0KGURFTElWRVJZX0dST1VQSU5HX0FEQVBURVIQARIbChdERUxJVkVSWV9HUk9VUElOR19FUlJPUhACEhkKFURFTElWRVJZX0dST1VQSU5HX0tFWRADKmkKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUpPQl9TVEFURV9SVU5OSU5HEAESEgoOSk9CX1NUQVRFX0RPTkUQAhIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAMygAsKDEFkbWluU2VydmljZRJeCg5MaXN0RGVsaXZlcmllcxIiLmhtcy5zeW5jLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBojLmhtcy5zeW5jLnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiA5ACARJhCg9Db3VudERlbGl2ZXJpZXMSIy5obXMuc3luYy52MS5Db3VudERlbGl2ZXJpZXNSZXF1ZXN0GiQuaG1zLnN5bmMudjEuQ291bnREZWxpdmVyaWVzUmVzcG9uc2UiA5ACARJfChBSZXBsYXlEZWxpdmVyaWVzEiQuaG1zLnN5bmMudjEuUmVwbGF5RGVsaXZlcmllc1JlcXVlc3QaJS5obXMuc3luYy52MS5SZXBsYXlEZWxpdmVyaWVzUmVzcG9uc2USYgoRRGlzY2FyZERlbGl2ZXJpZXMSJS5obXMuc3luYy52MS5EaXNjYXJkRGVsaXZlcmllc1JlcXVlc3QaJi5obXMuc3luYy52MS5EaXNjYXJkRGVsaXZlcmllc1Jlc3BvbnNlEkYKBkdldEpvYhIaLmhtcy5zeW5jLnYxLkdldEpvYlJlcXVlc3QaGy5obXMuc3luYy52MS5HZXRKb2JSZXNwb25zZSIDkAIBEkkKCFdhdGNoSm9iEhwuaG1zLnN5bmMudjEuV2F0Y2hKb2JSZXF1ZXN0Gh0uaG1zLnN5bmMudjEuV2F0Y2hKb2JSZXNwb25zZTABEkoKCUNhbmNlbEpvYhIdLmhtcy5zeW5jLnYxLkNhbmNlbEpvYlJlcXVlc3QaHi5obXMuc3luYy52MS5DYW5jZWxKb2JSZXNwb25zZRJTCgxQYXVzZUFkYXB0ZXISIC5obXMuc3luYy52MS5QYXVzZUFkYXB0ZXJSZXF1ZXN0GiEuaG1zLnN5bmMudjEuUGF1c2VBZGFwdGVyUmVzcG9uc2USVgoNUmVzdW1lQWRhcHRlchIhLmhtcy5zeW5jLnYxLlJlc3VtZUFkYXB0ZXJSZXF1ZXN0GiIuaG1zLnN5bmMudjEuUmVzdW1lQWRhcHRlclJlc3BvbnNlElMKDFByb2JlQWRhcHRlchIgLmhtcy5zeW5jLnYxLlByb2JlQWRhcHRlclJlcXVlc3QaIS5obXMuc3luYy52MS5Qcm9iZUFkYXB0ZXJSZXNwb25zZRJNCgpBZGRBZGFwdGVyEh4uaG1zLnN5bmMudjEuQWRkQWRhcHRlclJlcXVlc3QaHy5obXMuc3luYy52MS5BZGRBZGFwdGVyUmVzcG9uc2USWQoOVXBncmFkZUFkYXB0ZXISIi5obXMuc3luYy52MS5VcGdyYWRlQWRhcHRlclJlcXVlc3QaIy5obXMuc3luYy52MS5VcGdyYWRlQWRhcHRlclJlc3BvbnNlElwKD1JvbGxiYWNrQWRhcHRlchIjLmhtcy5zeW5jLnYxLlJvbGxiYWNrQWRhcHRlclJlcXVlc3QaJC5obXMuc3luYy52MS5Sb2xsYmFja0FkYXB0ZXJSZXNwb25zZRJWCg1SZW1vdmVBZGFwdGVyEiEuaG1zLnN5bmMudjEuUmVtb3ZlQWRhcHRlclJlcXVlc3QaIi5obXMuc3luYy52MS5SZW1vdmVBZGFwdGVyUmVzcG9uc2USTwoKVGFpbEV2ZW50cxIeLmhtcy5zeW5jLnYxLlRhaWxFdmVudHNSZXF1ZXN0Gh8uaG1zLnN5bmMudjEuVGFpbEV2ZW50c1Jlc3BvbnNlMAESVgoNQmFja3VwSm91cm5hbBIhLmhtcy5zeW5jLnYxLkJhY2t1cEpvdXJuYWxSZXF1ZXN0GiIuaG1zLnN5bmMudjEuQmFja3VwSm91cm5hbFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_hms_sync_v1_ack, file_hms_sync_v1_event]);
 
 /**
  * Describes the message hms.sync.v1.DeliveryFilter.
@@ -42,213 +42,248 @@ export const ListedDeliverySchema = /*@__PURE__*/
   messageDesc(file_hms_sync_v1_admin_service, 3);
 
 /**
+ * Describes the message hms.sync.v1.CountDeliveriesRequest.
+ * Use `create(CountDeliveriesRequestSchema)` to create a new message.
+ */
+export const CountDeliveriesRequestSchema = /*@__PURE__*/
+  messageDesc(file_hms_sync_v1_admin_service, 4);
+
+/**
+ * Describes the message hms.sync.v1.CountDeliveriesResponse.
+ * Use `create(CountDeliveriesResponseSchema)` to create a new message.
+ */
+export const CountDeliveriesResponseSchema = /*@__PURE__*/
+  messageDesc(file_hms_sync_v1_admin_service, 5);
+
+/**
+ * Describes the message hms.sync.v1.DeliveryGroup.
+ * Use `create(DeliveryGroupSchema)` to create a new message.
+ */
+export const DeliveryGroupSchema = /*@__PURE__*/
+  messageDesc(file_hms_sync_v1_admin_service, 6);
+
+/**
  * Describes the message hms.sync.v1.ReplayDeliveriesRequest.
  * Use `create(ReplayDeliveriesRequestSchema)` to create a new message.
  */
 export const ReplayDeliveriesRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 4);
+  messageDesc(file_hms_sync_v1_admin_service, 7);
 
 /**
  * Describes the message hms.sync.v1.ReplayDeliveriesResponse.
  * Use `create(ReplayDeliveriesResponseSchema)` to create a new message.
  */
 export const ReplayDeliveriesResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 5);
+  messageDesc(file_hms_sync_v1_admin_service, 8);
 
 /**
  * Describes the message hms.sync.v1.DiscardDeliveriesRequest.
  * Use `create(DiscardDeliveriesRequestSchema)` to create a new message.
  */
 export const DiscardDeliveriesRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 6);
+  messageDesc(file_hms_sync_v1_admin_service, 9);
 
 /**
  * Describes the message hms.sync.v1.DiscardDeliveriesResponse.
  * Use `create(DiscardDeliveriesResponseSchema)` to create a new message.
  */
 export const DiscardDeliveriesResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 7);
+  messageDesc(file_hms_sync_v1_admin_service, 10);
 
 /**
  * Describes the message hms.sync.v1.Job.
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 8);
+  messageDesc(file_hms_sync_v1_admin_service, 11);
 
 /**
  * Describes the message hms.sync.v1.GetJobRequest.
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 9);
+  messageDesc(file_hms_sync_v1_admin_service, 12);
 
 /**
  * Describes the message hms.sync.v1.GetJobResponse.
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 10);
+  messageDesc(file_hms_sync_v1_admin_service, 13);
 
 /**
  * Describes the message hms.sync.v1.WatchJobRequest.
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 11);
+  messageDesc(file_hms_sync_v1_admin_service, 14);
 
 /**
  * Describes the message hms.sync.v1.WatchJobResponse.
  * Use `create(WatchJobResponseSchema)` to create a new message.
  */
 export const WatchJobResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 12);
+  messageDesc(file_hms_sync_v1_admin_service, 15);
 
 /**
  * Describes the message hms.sync.v1.CancelJobRequest.
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 13);
+  messageDesc(file_hms_sync_v1_admin_service, 16);
 
 /**
  * Describes the message hms.sync.v1.CancelJobResponse.
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 14);
+  messageDesc(file_hms_sync_v1_admin_service, 17);
 
 /**
  * Describes the message hms.sync.v1.PauseAdapterRequest.
  * Use `create(PauseAdapterRequestSchema)` to create a new message.
  */
 export const PauseAdapterRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 15);
+  messageDesc(file_hms_sync_v1_admin_service, 18);
 
 /**
  * Describes the message hms.sync.v1.PauseAdapterResponse.
  * Use `create(PauseAdapterResponseSchema)` to create a new message.
  */
 export const PauseAdapterResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 16);
+  messageDesc(file_hms_sync_v1_admin_service, 19);
 
 /**
  * Describes the message hms.sync.v1.ResumeAdapterRequest.
  * Use `create(ResumeAdapterRequestSchema)` to create a new message.
  */
 export const ResumeAdapterRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 17);
+  messageDesc(file_hms_sync_v1_admin_service, 20);
 
 /**
  * Describes the message hms.sync.v1.ResumeAdapterResponse.
  * Use `create(ResumeAdapterResponseSchema)` to create a new message.
  */
 export const ResumeAdapterResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 18);
+  messageDesc(file_hms_sync_v1_admin_service, 21);
 
 /**
  * Describes the message hms.sync.v1.ProbeAdapterRequest.
  * Use `create(ProbeAdapterRequestSchema)` to create a new message.
  */
 export const ProbeAdapterRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 19);
+  messageDesc(file_hms_sync_v1_admin_service, 22);
 
 /**
  * Describes the message hms.sync.v1.ProbeAdapterResponse.
  * Use `create(ProbeAdapterResponseSchema)` to create a new message.
  */
 export const ProbeAdapterResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 20);
+  messageDesc(file_hms_sync_v1_admin_service, 23);
 
 /**
  * Describes the message hms.sync.v1.AddAdapterRequest.
  * Use `create(AddAdapterRequestSchema)` to create a new message.
  */
 export const AddAdapterRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 21);
+  messageDesc(file_hms_sync_v1_admin_service, 24);
 
 /**
  * Describes the message hms.sync.v1.AddAdapterResponse.
  * Use `create(AddAdapterResponseSchema)` to create a new message.
  */
 export const AddAdapterResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 22);
+  messageDesc(file_hms_sync_v1_admin_service, 25);
 
 /**
  * Describes the message hms.sync.v1.UpgradeAdapterRequest.
  * Use `create(UpgradeAdapterRequestSchema)` to create a new message.
  */
 export const UpgradeAdapterRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 23);
+  messageDesc(file_hms_sync_v1_admin_service, 26);
 
 /**
  * Describes the message hms.sync.v1.UpgradeAdapterResponse.
  * Use `create(UpgradeAdapterResponseSchema)` to create a new message.
  */
 export const UpgradeAdapterResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 24);
+  messageDesc(file_hms_sync_v1_admin_service, 27);
 
 /**
  * Describes the message hms.sync.v1.RollbackAdapterRequest.
  * Use `create(RollbackAdapterRequestSchema)` to create a new message.
  */
 export const RollbackAdapterRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 25);
+  messageDesc(file_hms_sync_v1_admin_service, 28);
 
 /**
  * Describes the message hms.sync.v1.RollbackAdapterResponse.
  * Use `create(RollbackAdapterResponseSchema)` to create a new message.
  */
 export const RollbackAdapterResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 26);
+  messageDesc(file_hms_sync_v1_admin_service, 29);
 
 /**
  * Describes the message hms.sync.v1.RemoveAdapterRequest.
  * Use `create(RemoveAdapterRequestSchema)` to create a new message.
  */
 export const RemoveAdapterRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 27);
+  messageDesc(file_hms_sync_v1_admin_service, 30);
 
 /**
  * Describes the message hms.sync.v1.RemoveAdapterResponse.
  * Use `create(RemoveAdapterResponseSchema)` to create a new message.
  */
 export const RemoveAdapterResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 28);
+  messageDesc(file_hms_sync_v1_admin_service, 31);
 
 /**
  * Describes the message hms.sync.v1.TailEventsRequest.
  * Use `create(TailEventsRequestSchema)` to create a new message.
  */
 export const TailEventsRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 29);
+  messageDesc(file_hms_sync_v1_admin_service, 32);
 
 /**
  * Describes the message hms.sync.v1.TailEventsResponse.
  * Use `create(TailEventsResponseSchema)` to create a new message.
  */
 export const TailEventsResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 30);
+  messageDesc(file_hms_sync_v1_admin_service, 33);
 
 /**
  * Describes the message hms.sync.v1.BackupJournalRequest.
  * Use `create(BackupJournalRequestSchema)` to create a new message.
  */
 export const BackupJournalRequestSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 31);
+  messageDesc(file_hms_sync_v1_admin_service, 34);
 
 /**
  * Describes the message hms.sync.v1.BackupJournalResponse.
  * Use `create(BackupJournalResponseSchema)` to create a new message.
  */
 export const BackupJournalResponseSchema = /*@__PURE__*/
-  messageDesc(file_hms_sync_v1_admin_service, 32);
+  messageDesc(file_hms_sync_v1_admin_service, 35);
+
+/**
+ * Describes the enum hms.sync.v1.DeliveryGrouping.
+ */
+export const DeliveryGroupingSchema = /*@__PURE__*/
+  enumDesc(file_hms_sync_v1_admin_service, 0);
+
+/**
+ * By what deliveries are grouped.
+ *
+ * @generated from enum hms.sync.v1.DeliveryGrouping
+ */
+export const DeliveryGrouping = /*@__PURE__*/
+  tsEnum(DeliveryGroupingSchema);
 
 /**
  * Describes the enum hms.sync.v1.JobState.
  */
 export const JobStateSchema = /*@__PURE__*/
-  enumDesc(file_hms_sync_v1_admin_service, 0);
+  enumDesc(file_hms_sync_v1_admin_service, 1);
 
 /**
  * How a job stands.

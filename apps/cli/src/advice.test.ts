@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { commandLine } from './advice.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe('a line that is meant to be pasted', () => {
+  test.each([
+    ['hms-sync job j-1 --watch', ['job', 'j-1', '--watch'], undefined],
+    ['hms-sync health', ['health'], 'http://127.0.0.1:7003'],
+    ['hms-sync health --address http://hub:7010', ['health'], 'http://hub:7010'],
+    [
+      "hms-sync resume billing --reason 'the cause is fixed'",
+      ['resume', 'billing', '--reason', 'the cause is fixed'],
+      undefined,
+    ],
+  ])('%s', (line, words, address) => {
+    expect(commandLine(words, address)).toBe(line);
+  });
+
+  test('names no hub that the environment names', () => {
+    vi.stubEnv('HMS_SYNC_ADDRESS', 'hub:7010');
+    expect(commandLine(['health'], 'http://hub:7010')).toBe('hms-sync health');
+    expect(commandLine(['health'], 'http://127.0.0.1:7003')).toBe('hms-sync health --address http://127.0.0.1:7003');
+  });
+
+  test('goes through npx where the command came from npm', () => {
+    vi.stubEnv('npm_lifecycle_event', 'npx');
+    expect(commandLine(['health'])).toBe('npx hms-sync health');
+  });
+
+  test('reaches the command word for word, whatever is in it', () => {
+    const words = ['events', 'show', `it's "$HOME" \`id\` \\ *;&|<>#~ !`, ''];
+    const line = commandLine(words).replace('hms-sync', `printf '%s\\n'`);
+    expect(execFileSync('sh', ['-c', line]).toString().split('\n').slice(0, 4)).toEqual(words);
+  });
+});

@@ -1,0 +1,29 @@
+import { defaultAddress, parseAddress } from './hub-address.ts';
+import { printable } from './terminal.ts';
+
+/**
+ * A line of this command that works when it is pasted into the same shell.
+ *
+ * @param words what follows `hms-sync`; each is quoted where a shell needs it
+ * @param address the hub that is meant; absent: the line names none
+ */
+export function commandLine(words: readonly string[], address?: string): string {
+  const isNamed = address !== undefined && address !== addressWithoutOption();
+  const all = isNamed ? [...words, '--address', address] : words;
+  return [ownCommand(), ...all.map(quoted)].join(' ');
+}
+
+/** How this command is called from where it was called: npm and npx leave no `hms-sync` in the shell behind. */
+function ownCommand(): string {
+  return process.env.npm_lifecycle_event ? 'npx hms-sync' : 'hms-sync';
+}
+
+function addressWithoutOption(): string {
+  const { HMS_SYNC_ADDRESS: fromEnvironment } = process.env;
+  return fromEnvironment ? parseAddress(fromEnvironment) : defaultAddress;
+}
+
+function quoted(word: string): string {
+  const shown = printable(word);
+  return /^[\w@%+=:,./-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", `'\\''`)}'`;
+}
