@@ -69,7 +69,7 @@ export class AdapterLifecycle<Settings> {
       }
       const isCurrent = entry.current.version === next && running === next;
       if (isCurrent && lane.versions.current.standing?.kind === 'ready') return { id, version: next, warnings: [] };
-      return this.#replace({ lane, stored, previous: lockedAs(entry, running) ?? entry.current, canary });
+      return this.#replace({ lane, stored, canary });
     });
   }
 
@@ -86,7 +86,7 @@ export class AdapterLifecycle<Settings> {
       }
       this.#assertInRange(id, entry.previous.version);
       const stored = await this.#house.store.loadVersion(id, entry.previous);
-      return this.#replace({ lane, stored, previous: entry.current });
+      return this.#replace({ lane, stored });
     });
   }
 
@@ -181,23 +181,22 @@ export class AdapterLifecycle<Settings> {
   async #replace(change: {
     readonly lane: Lane;
     readonly stored: StoredVersion;
-    /** What a rollback will go back to; absent: to nothing. */
-    readonly previous?: LockedVersion | undefined;
     readonly canary?: Canary | undefined;
   }): Promise<Installed> {
-    const { lane, stored, previous, canary } = change;
+    const { lane, stored, canary } = change;
     const { store } = this.#house;
     const { id } = lane.adapter;
     const { manifest, locked } = stored;
     const entry = store.lock.get(id);
     const settings = this.#settings(id, entry);
+    const previous = entry === undefined ? undefined : lastGood(entry, { lane, next: locked });
     const commit = async () => {
       // Whoever wrote an added adapter into the file has the file decide about it.
       const config = this.#house.named.has(id) ? undefined : entry?.config;
       await store.lock.set(id, {
         package: manifest.package,
         current: locked,
-        ...(previous !== undefined && previous.version !== locked.version && { previous }),
+        ...(previous !== undefined && { previous }),
         ...(config !== undefined && { config }),
       });
       this.#notices.delete(id);
@@ -317,6 +316,17 @@ function whereItCameFrom(error: unknown, from: string): unknown {
   return new InstallError('NOT_FOUND', message, { cause: error });
 }
 
-function lockedAs({ current, previous }: LockedAdapter, version: string): LockedVersion | undefined {
-  return [current, previous].find((locked) => locked?.version === version);
+/**
+ * What a rollback goes back to when another version takes over: the last one that ran well. One that does not run, or
+ * crashes in a loop, is kept only where there is nothing better; a rollback from it leaves it behind.
+ */
+function lastGood(
+  { current, previous }: LockedAdapter,
+  { lane, next }: { readonly lane: Lane; readonly next: LockedVersion },
+): LockedVersion | undefined {
+  const running = [current, previous].find((locked) => locked?.version === lane.adapter.version) ?? current;
+  if (running.version === next.version) return [previous, current].find((locked) => locked?.version !== next.version);
+  if (lane.versions.current.isWell) return running;
+  if (previous === undefined) return running;
+  return previous.version === next.version ? undefined : previous;
 }

@@ -3,6 +3,9 @@ import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../run
 import type { Clock } from './clock.ts';
 import { ContainedRuntime } from './contained-runtime.ts';
 
+/** A version that ended by itself has to run so long again before it counts as one to go back to. */
+const WELL_AFTER_MS = 60_000;
+
 /** One version of an adapter, from its start until it is closed, and the attempts that it has. */
 export class AdapterVersion {
   /** As its package has it; empty when that could not be read. */
@@ -11,6 +14,7 @@ export class AdapterVersion {
   #attempts = 0;
   #starting: Promise<RuntimeStart> | undefined;
   #start: RuntimeStart | undefined;
+  #endedAtMs = Number.NEGATIVE_INFINITY;
   #onIdle: () => void = () => undefined;
   /** Told of whatever becomes of it, its first start among it. */
   onChange: (start: RuntimeStart) => void = () => undefined;
@@ -27,6 +31,11 @@ export class AdapterVersion {
   /** How it stands; undefined while it is started for the first time. */
   get standing(): RuntimeStart | undefined {
     return this.#start;
+  }
+
+  /** Whether it runs, and did not end by itself a moment ago: one that crashes in a loop is not well in between. */
+  get isWell(): boolean {
+    return this.#start?.kind === 'ready' && performance.now() - this.#endedAtMs >= WELL_AFTER_MS;
   }
 
   /** Starts it, once; resolves when it is ready or has failed. */
@@ -77,6 +86,7 @@ export class AdapterVersion {
   }
 
   #change(start: RuntimeStart): void {
+    if (this.#start?.kind === 'ready' && start.kind !== 'ready') this.#endedAtMs = performance.now();
     this.#start = start;
     this.onChange(start);
   }
