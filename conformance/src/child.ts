@@ -31,6 +31,8 @@ export interface ChildOptions {
   /** Its whole environment, but for PATH: what the tests run in must not reach it. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** How many files and connections it may have open, as `ulimit -n`. */
+  readonly openFilesMax?: number;
 }
 
 /** Hubs start by the dozen here; with their compiled sources kept, each takes half the time. */
@@ -45,9 +47,9 @@ export class Child {
   #stdout = '';
   #stderr = '';
 
-  constructor({ main, args, env = {}, cwd }: ChildOptions) {
+  constructor({ main, args, env = {}, cwd, openFilesMax }: ChildOptions) {
     this.#process = fork(fileURLToPath(main), [...args], {
-      execArgv: ['--conditions=@hms-sync/source'],
+      ...nodeWith(openFilesMax),
       env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       ...(cwd !== undefined && { cwd }),
@@ -95,4 +97,12 @@ export class Child {
     this.#process.kill(signal);
     return this.ended;
   }
+}
+
+/** Node, as `fork` takes it; under a limit by way of a shell, which alone can set one. */
+function nodeWith(openFilesMax: number | undefined): { execPath: string; execArgv: string[] } {
+  const execArgv = ['--conditions=@hms-sync/source'];
+  if (openFilesMax === undefined) return { execPath: process.execPath, execArgv };
+  const limited = ['-c', `ulimit -n ${openFilesMax} && exec "$0" "$@"`, process.execPath];
+  return { execPath: '/bin/sh', execArgv: [...limited, ...execArgv] };
 }

@@ -74,47 +74,47 @@ const TARGETS = ['//', '//[', '/[', '*', '/%', '/%zz%', 'http://[', 'http://', '
 describe('HTTP/1.1', () => {
   test.for(AUTHORITIES)('with the Host "%s" is answered by an HTTP error', async (host) => {
     const answer = await exchange(http1([`Host: ${host}`]));
-    // Node or the hub refuses it; a host that is odd and still a name gets what it asked for: there is no such event.
-    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+    // 421 for one that is odd and still a name.
+    expect(answer).toMatch(/^HTTP\/1\.1 4(00|21) /);
   });
 
   test.for([
     ['without a Host', []],
     ['with an empty Host', ['Host:']],
     ['with a Host of 4,000 characters', [`Host: ${'x'.repeat(4_000)}`]],
-    ['with two Hosts', ['Host: a', 'Host: b']],
-    ['with a line that is no header', ['Host: a', 'no header']],
-    ['with a control character in a header', ['Host: a', 'X-A: \u0001']],
-    ['with 64 KiB of headers', ['Host: a', `X-A: ${'x'.repeat(65_536)}`]],
-    ['with two lengths', ['Host: a', 'Content-Length: 3']],
-    ['with a length and chunks', ['Host: a', 'Transfer-Encoding: chunked']],
-    ['with a length that is none', ['Host: a', 'Content-Length: -1']],
+    ['with two Hosts', ['Host: localhost', 'Host: localhost']],
+    ['with a line that is no header', ['Host: localhost', 'no header']],
+    ['with a control character in a header', ['Host: localhost', 'X-A: \u0001']],
+    ['with 64 KiB of headers', ['Host: localhost', `X-A: ${'x'.repeat(65_536)}`]],
+    ['with two lengths', ['Host: localhost', 'Content-Length: 3']],
+    ['with a length and chunks', ['Host: localhost', 'Transfer-Encoding: chunked']],
+    ['with a length that is none', ['Host: localhost', 'Content-Length: -1']],
   ] as const)('%s is answered by an HTTP error', async ([, lines]) => {
     expect(await exchange(http1(lines))).toMatch(/^HTTP\/1\.1 4\d\d /);
   });
 
   test.for(TARGETS)('for the target "%s" is answered by an HTTP error', async (target) => {
-    expect(await exchange(http1(['Host: a'], target))).toMatch(/^HTTP\/1\.1 4\d\d /);
+    expect(await exchange(http1(['Host: localhost'], target))).toMatch(/^HTTP\/1\.1 4\d\d /);
   });
 
   test('of any method is answered', async () => {
     for (const method of ['GET', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PATCH']) {
       for (const path of [getEvent, '/', '/sync', '/healthz']) {
-        const answer = await exchange(`${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+        const answer = await exchange(`${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
         expect(answer, `${method} ${path}`).toMatch(/^HTTP\/1\.1 [24]\d\d /);
       }
     }
   });
 
   test('with chunks that are none ends its own connection', async () => {
-    const head = `POST ${getEvent} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const head = `POST ${getEvent} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
     await send(head, 'zz\r\nnonsense\r\n0\r\n\r\n');
   });
 
   test('that asks to be another protocol ends its own connection', async () => {
-    const upgrade = ['Host: a', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'];
+    const upgrade = ['Host: localhost', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'];
     await send(http1([...upgrade, 'Connection: Upgrade, HTTP2-Settings']));
-    await send(http1(['Host: a', 'Upgrade: websocket', 'Connection: Upgrade']));
+    await send(http1(['Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade']));
     await send('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n');
   });
 });
@@ -234,7 +234,7 @@ describe('clients that leave', () => {
   });
 
   test('100 times in the middle of a request do no harm', async () => {
-    const head = http1(['Host: a'], pathOf(HealthService.method.watchHealth)).slice(0, -10);
+    const head = http1(['Host: localhost'], pathOf(HealthService.method.watchHealth)).slice(0, -10);
     const sockets = Array.from({ length: 100 }, () => connect({ port: stack.hub.port, host: stack.hub.host }));
     await Promise.all(
       sockets.map(async (socket, index) => {

@@ -11,7 +11,8 @@ let bystander: Bystander;
 let sockets: Socket[];
 
 beforeAll(async () => {
-  stack = await startStack();
+  // All of these come from one address.
+  stack = await startStack({ hub: { limits: { connectionsPerAddress: 1_024 } } });
   bystander = await Bystander.open(stack.hub);
 });
 beforeEach(() => {
@@ -55,7 +56,7 @@ function write(socket: Socket, bytes: string | Buffer): Promise<void> {
 }
 
 const HEADERS =
-  'POST /sync HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nX-Filler: aaaaaaaaaaaaaaaaaaaaaaa';
+  'POST /sync HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Filler: aaaaaaaaaaaaaaaaaaaaaaa';
 
 test('500 clients who send their headers byte by byte are borne', async ({ annotate }) => {
   const dialled = await dial(500);
@@ -92,7 +93,7 @@ test('1,000 clients who do nothing are borne, and leave nothing behind', async (
     await Promise.all(http2.map((socket) => write(socket, Buffer.concat([Buffer.from(HTTP2_PREFACE), SETTINGS]))));
     await Promise.all(
       http1.map(async (socket) => {
-        await write(socket, 'GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n');
+        await write(socket, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
         await once(socket, 'data');
       }),
     );

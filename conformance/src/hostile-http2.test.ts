@@ -41,7 +41,7 @@ const block = (path: string) =>
   headerBlock({
     ':method': 'POST',
     ':scheme': 'http',
-    ':authority': 'hub',
+    ':authority': 'localhost',
     ':path': path,
     'content-type': 'application/grpc+proto',
     te: 'trailers',

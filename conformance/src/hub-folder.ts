@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Ending } from './child.ts';
-import { Hub, runHub } from './hub.ts';
+import { Hub, type HubOptions, runHub } from './hub.ts';
 
 /** What hms-sync.yaml may hold, as docs/operate.md lists it. `unknown`: some tests write what is wrong on purpose. */
 export type HubConfig = Readonly<Record<string, unknown>>;
@@ -56,8 +56,9 @@ export class HubFolder {
   }
 
   /** Starts a hub that should become ready. */
-  async start(env: Readonly<Record<string, string>> = {}): Promise<Hub> {
-    const hub = await Hub.start({ args: ['--config', this.configFile], env: { ...this.#options.env, ...env } });
+  async start(env: Readonly<Record<string, string>> = {}, limits: Pick<HubOptions, 'openFilesMax'> = {}): Promise<Hub> {
+    const args = ['--config', this.configFile];
+    const hub = await Hub.start({ args, env: { ...this.#options.env, ...env }, ...limits });
     this.#hubs.push(hub);
     return hub;
   }

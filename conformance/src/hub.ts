@@ -2,7 +2,7 @@ import { Child, type ChildOptions, type Ending } from './child.ts';
 
 const main = import.meta.resolve('@hms-sync/sync-hub/main');
 
-export type HubOptions = Pick<ChildOptions, 'args' | 'env' | 'cwd'>;
+export type HubOptions = Pick<ChildOptions, 'args' | 'env' | 'cwd' | 'openFilesMax'>;
 
 /** One hub process, from its ready line to its end. */
 export class Hub {

@@ -51,7 +51,7 @@ async function overHttp1(
 async function overHttp2(address: string, { path, method = 'POST', headers, body }: RawRequest): Promise<RawResponse> {
   const session = connect(address);
   try {
-    const stream = session.request({ ':method': method, ':path': path, ...headers });
+    const stream = session.request({ ':method': method, ':path': path, ...headers }, { endStream: false });
     let trailers: IncomingHttpHeaders = {};
     stream.on('trailers', (received: IncomingHttpHeaders) => {
       trailers = received;

@@ -15,6 +15,8 @@ export interface StackOptions {
   readonly systems?: readonly SystemName[];
   /** Goes before the environment that holds each adapter's token. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How many files and connections the hub may have open. */
+  readonly openFilesMax?: number;
 }
 
 /** What the stand-ins ask for. It must never be seen in a log or an answer of the hub. */
@@ -45,6 +47,7 @@ export async function startStack({
   hub: settings = {},
   systems = systemNames,
   env = {},
+  ...limits
 }: StackOptions = {}): Promise<Stack> {
   const sandbox = await startSandbox({ tokens: Object.fromEntries(systemNames.map((name) => [name, TOKEN])) });
   const adapters = systems.map((system) => adapterEntry(system, sandbox, lane));
@@ -54,7 +57,7 @@ export async function startStack({
     await sandbox.close();
   };
   try {
-    let hub = await folder.start(env);
+    let hub = await folder.start(env, limits);
     await whenAdaptersStarted(hub);
     return {
       sandbox,

@@ -4,6 +4,7 @@ import { Acks } from './acks/acks.ts';
 import { AdapterLanes } from './adapter-lanes.ts';
 import { type AdapterConfig, addedAdapter, type Config, loadConfig, refusedConfig } from './config/config.ts';
 import { findConfigured } from './configured-adapters.ts';
+import { connectionBounds } from './edges/connections.ts';
 import { Cursors } from './edges/cursor.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';
@@ -24,6 +25,7 @@ import { Lanes } from './lanes/lanes.ts';
 import { MemoryKeeper, processMemory } from './memory-keeper.ts';
 import { Operations } from './operations/operations.ts';
 import type { OperatorChange } from './operations/operator-change.ts';
+import { ConnectionRefusals } from './telemetry/connection-refusals.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 
 /** The composition root: the only file that wires the hub's rooms together. */
@@ -148,7 +150,12 @@ async function startHub(config: Config, log: Log): Promise<void> {
   const routes = [createSyncRoute(sync), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);
   const router = budget.wrap(createRouter({ sync, health, admin, routes }));
-  const listener = await listen(config.listen, router).catch(async (error) => {
+  const refusals = new ConnectionRefusals(log);
+  const listener = await listen(config.listen, router, {
+    publicUrls: config.publicUrls,
+    connections: connectionBounds(config.connections),
+    onRefused: (address) => refusals.note(address),
+  }).catch(async (error) => {
     await journal.close();
     throw error;
   });

@@ -8,6 +8,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
 });
 
 function keep(start: { residentMb: number; busyShare: number; leavesMb: number; pauseMs?: number }) {
@@ -86,6 +87,17 @@ it('collects what this process no longer uses', async () => {
   expect(garbage.deref()).toBeUndefined();
   expect(memory.residentBytes()).toBeGreaterThan(10 * MIB);
   expect(memory.busyShare()).toBeLessThanOrEqual(1);
+});
+
+it('goes on when the system does not say what the process has, as with no file left to open', () => {
+  vi.spyOn(process.memoryUsage, 'rss').mockImplementation(() => {
+    throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+  });
+  const memory = { ...processMemory(), busyShare: () => 0 };
+  const keeper = new MemoryKeeper(memory);
+  vi.advanceTimersByTime(60_000);
+  expect(memory.residentBytes()).toBeUndefined();
+  keeper.stop();
 });
 
 function makeGarbage(): WeakRef<object> {

@@ -4,8 +4,8 @@ import { runInNewContext } from 'node:vm';
 
 /** What a keeper sees of its process, and the one thing that it can do. */
 export interface ProcessMemory {
-  /** What the process holds of the machine's memory. */
-  residentBytes(): number;
+  /** What the process holds of the machine's memory; undefined while the system does not say, as with no file left. */
+  residentBytes(): number | undefined;
   /** The share of the time since the last call in which the main thread was busy, 0 to 1. */
   busyShare(): number;
   /** Collects all garbage and gives its pages back, at once; says how long everything else waited for that. */
@@ -52,10 +52,10 @@ export class MemoryKeeper {
     this.#calmLooks = this.#memory.busyShare() < CALM_SHARE ? this.#calmLooks + 1 : 0;
     if (this.#restLooks > 0) this.#restLooks -= 1;
     const isWelcome = this.#calmLooks >= CALM_LOOKS && this.#restLooks === 0;
-    if (!isWelcome || this.#memory.residentBytes() < this.#worthwhileBytes) return;
+    if (!isWelcome || (this.#memory.residentBytes() ?? 0) < this.#worthwhileBytes) return;
     const pauseMs = this.#memory.collect();
     if (pauseMs > PAUSE_MAX_MS) this.#restLooks = REST_LOOKS;
-    this.#worthwhileBytes = Math.max(WORTHWHILE_BYTES, this.#memory.residentBytes() + GROWTH_BYTES);
+    this.#worthwhileBytes = Math.max(WORTHWHILE_BYTES, (this.#memory.residentBytes() ?? 0) + GROWTH_BYTES);
     this.#calmLooks = 0;
   }
 }
@@ -67,7 +67,14 @@ export function processMemory(): ProcessMemory {
   const collect: (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void = runInNewContext('gc');
   let last = performance.eventLoopUtilization();
   return {
-    residentBytes: () => process.memoryUsage.rss(),
+    residentBytes() {
+      try {
+        return process.memoryUsage.rss();
+      } catch {
+        // It reads a file, and throws when no more can be opened.
+        return undefined;
+      }
+    },
     busyShare() {
       const now = performance.eventLoopUtilization();
       const { utilization } = performance.eventLoopUtilization(now, last);

@@ -38,10 +38,12 @@ export async function startDisturbedStack(lane: Readonly<Record<string, unknown>
     breaker: { resetTimeoutMs: 50 },
     ...lane,
   }));
-  const folder = await HubFolder.create({ config: { adapters } });
+  // It leads nowhere yet: the hub must be told by which name it is reached.
+  const front = await TcpProxy.start('http://127.0.0.1:1');
+  const folder = await HubFolder.create({ config: { publicUrls: [front.url], adapters } });
   await folder.install('adapter-ledger');
   let hub = await folder.start();
-  const front = await TcpProxy.start(hub.address);
+  front.leadTo(hub.address);
   await whenAdaptersStarted(hub);
   return {
     sandbox,

@@ -77,6 +77,10 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 's
 
 export const configFile = z.strictObject({
   listen: z.string().optional(),
+  publicUrls: z
+    .array(z.string().refine(isOrigin, 'must be a URL such as https://hub.clinic.example:7003'))
+    .max(64)
+    .optional(),
   dataDir: z.string().min(1).optional(),
   logLevel: z.enum(logLevels).optional(),
   limits: z
@@ -86,6 +90,8 @@ export const configFile = z.strictObject({
         .min(1)
         .max(3 * 1024 * 1024)
         .optional(),
+      connections: z.int().min(1).max(1_000_000).optional(),
+      connectionsPerAddress: z.int().min(1).max(1_000_000).optional(),
     })
     .optional(),
   retention: z.strictObject({ settledDays: z.int().min(1).max(3_650).optional() }).optional(),
@@ -100,6 +106,11 @@ export const configFile = z.strictObject({
     .optional(),
   adapters: z.array(adapter).max(256).optional(),
 });
+
+/** An http or https URL that names a host, perhaps a port, and nothing else. */
+function isOrigin(text: string): boolean {
+  return /^https?:\/\/[^/?#@\s]+\/?$/i.test(text) && URL.canParse(text);
+}
 
 export type ConfigFile = z.infer<typeof configFile>;
 

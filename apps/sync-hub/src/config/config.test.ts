@@ -19,6 +19,8 @@ describe('precedence', () => {
       adapterPolicy: { secrets: [] },
       secrets: { folder: undefined, env: expect.any(Object) },
       listen: { host: '127.0.0.1', port: 7003 },
+      publicUrls: [],
+      connections: {},
       dataDir: join(place.folder, '.hms-sync'),
       logLevel: 'info',
       eventBytesMax: 262_144,

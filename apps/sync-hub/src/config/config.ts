@@ -17,6 +17,10 @@ import type { Secrets } from './secrets.ts';
 /** All that an operator can set, checked and frozen. */
 export interface Config {
   readonly listen: ListenAddress;
+  /** Where callers find the hub beside its own addresses. */
+  readonly publicUrls: readonly string[];
+  /** The most connections at a time, where it is set. */
+  readonly connections: { readonly inAll?: number; readonly perAddress?: number };
   /** Where the journal lies; absolute. */
   readonly dataDir: string;
   readonly logLevel: (typeof logLevels)[number];
@@ -135,6 +139,8 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
   });
   return Object.freeze({
     listen: parseListen(...listen),
+    publicUrls: Object.freeze([...(settings.publicUrls ?? [])]),
+    connections: toConnections(settings.limits),
     dataDir,
     logLevel: parseLogLevel(...logLevel),
     eventBytesMax: settings.limits?.eventBytes ?? DEFAULT_EVENT_BYTES,
@@ -147,6 +153,13 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     secrets,
     adapterPolicy: Object.freeze({ secrets: Object.freeze(settings.adapterPolicy?.secrets ?? []) }),
     folder,
+  });
+}
+
+function toConnections({ connections, connectionsPerAddress }: NonNullable<ConfigFile['limits']> = {}) {
+  return Object.freeze({
+    ...(connections !== undefined && { inAll: connections }),
+    ...(connectionsPerAddress !== undefined && { perAddress: connectionsPerAddress }),
   });
 }
 

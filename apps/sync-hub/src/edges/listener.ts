@@ -1,8 +1,14 @@
-import type { Server as Http1Server, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Server as Http1Server, RequestListener } from 'node:http';
 import type { Http2Session } from 'node:http2';
-import { type AddressInfo, createServer as createPort, type Socket } from 'node:net';
+import { type AddressInfo, createServer as createPort, type Server as Port, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { createServer } from '@httptoolkit/httpolyglot';
+import { type ConnectionBounds, Connections, connectionBounds } from './connections.ts';
+import { createDoor } from './door.ts';
+import { OPEN_REQUEST_BOUNDS, type OpenRequestBounds, OpenRequests } from './open-requests.ts';
+import { OwnNames } from './own-names.ts';
 import { ResponseBudget } from './response-budget.ts';
+import { SessionPulse } from './session-pulse.ts';
 
 /** Why the hub cannot listen. */
 export class ListenError extends Error {
@@ -23,13 +29,28 @@ export interface Listener {
  * preface and the settings. A client sends them at once; one that drips them would hold connections for ever.
  */
 const HEADERS_TIMEOUT_MS = 10_000;
-/** Requests of one HTTP/2 connection at a time; clients open another connection for more. */
-const CONCURRENT_STREAMS_MAX = 2_048;
+/** How long a request over HTTP/1.1 may take to its last byte; POST /sync says after 30 s why it ends. */
+const REQUEST_TIMEOUT_MS = 32_000;
+/** Node looks whether one of them has passed so often. */
+const TIMEOUTS_EVERY_MS = 1_000;
 /** Node ends a session past its memory bound, 10 MB by default; so many streams with their buffers need this. */
 const SESSION_MEMORY_MAX_MB = 128;
 /** Resets of one connection: a burst, then so many a second (CVE-2023-44487). */
 const RESET_BURST = 1_000;
 const RESETS_PER_SECOND = 100;
+
+export interface ListenOptions {
+  /** Where callers find the hub beside its own addresses. */
+  readonly publicUrls?: readonly string[];
+  readonly connections?: ConnectionBounds;
+  readonly requests?: OpenRequestBounds;
+  /** Told of each connection that is one too many, for the log. */
+  readonly onRefused?: (address: string) => void;
+  readonly headersTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
+  /** How often an HTTP/2 connection is asked whether it lives. */
+  readonly pulseMs?: number;
+}
 
 /**
  * Whether the address can be listened on, for a hub that writes nothing when it cannot. Somebody may still take it
@@ -47,33 +68,56 @@ export async function requireFree(address: { host: string; port: number }): Prom
 }
 
 /**
- * Listens, and hands each request to the handler. Whatever a client sends ends at most its own connection.
+ * Listens, and hands each request that is welcome to the handler. Whatever a client sends ends at most its own connection,
+ * and what begins and does not go on ends in about half a minute.
  *
  * @throws {ListenError} saying what to do
  */
 export async function listen(
   address: { host: string; port: number },
   handler: RequestListener,
-  headersTimeoutMs = HEADERS_TIMEOUT_MS,
+  options: ListenOptions = {},
 ): Promise<Listener> {
+  const { publicUrls = [], headersTimeoutMs = HEADERS_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+  const { requests: bounds = OPEN_REQUEST_BOUNDS, pulseMs } = options;
+  const connections = new Connections(options.connections ?? connectionBounds());
+  const requests = new OpenRequests(bounds);
+  const pulse = new SessionPulse({
+    countOf: (session) => requests.countOf(session),
+    ...(pulseMs !== undefined && { everyMs: pulseMs }),
+  });
   const sessions = new Set<Http2Session>();
   /** Every connection, and what ends it unless it says in time which protocol it speaks. */
   const sockets = new Map<Socket, NodeJS.Timeout>();
+  // No request comes before it listens, and then it knows by which port.
+  let names = new OwnNames({ hosts: [], port: 0 });
+  let isClosing = false;
+  const door = createDoor(
+    {
+      names: () => names,
+      requests,
+      onLeft: () => {
+        // A client over HTTP/1.1 keeps its connection for the next request, and there is none.
+        if (isClosing) setImmediate(() => http1.closeIdleConnections());
+      },
+    },
+    new ResponseBudget().wrap(handler),
+  );
   const server = createServer(
     {
       http: {
         headersTimeout: headersTimeoutMs,
-        connectionsCheckingInterval: headersTimeoutMs / 2,
-        requestTimeout: 0,
+        requestTimeout: requestTimeoutMs,
+        connectionsCheckingInterval: Math.min(TIMEOUTS_EVERY_MS, headersTimeoutMs / 2),
       },
       http2: {
         maxSessionMemory: SESSION_MEMORY_MAX_MB,
-        settings: { maxConcurrentStreams: CONCURRENT_STREAMS_MAX },
+        settings: { maxConcurrentStreams: bounds.connectionRequests, maxHeaderListSize: bounds.headerBytes },
         streamResetBurst: RESET_BURST,
         streamResetRate: RESETS_PER_SECOND,
       },
     },
-    guarded(new ResponseBudget().wrap(handler)),
+    door,
   );
   // Node watches the headers of its connections from when it listens, and this server never does: the port is its
   // owner's (httpolyglot 3.1.0), which hands it connections.
@@ -83,6 +127,14 @@ export async function listen(
     const deadline = sockets.get(socket);
     // Told by the port, and once more by the server of the protocol that the connection turned out to speak.
     if (deadline !== undefined) return clearTimeout(deadline);
+    // A reset is the client's business; unheard, it would end the process.
+    socket.on('error', () => socket.destroy());
+    const { remoteAddress = '' } = socket;
+    const closed = connections.open(remoteAddress);
+    if (closed === undefined) {
+      socket.destroy();
+      return options.onRefused?.(remoteAddress);
+    }
     const unsaid = setTimeout(() => socket.destroy(), headersTimeoutMs);
     sockets.set(socket, unsaid);
     // An ack is a small message that nothing follows: held back to fill a packet, it would come 40 ms late.
@@ -90,12 +142,12 @@ export async function listen(
     socket.once('close', () => {
       clearTimeout(unsaid);
       sockets.delete(socket);
+      closed();
     });
-    // A reset is the client's business; unheard, it would end the process.
-    socket.on('error', () => socket.destroy());
   });
   server.on('session', (session: Http2Session) => {
     sessions.add(session);
+    pulse.watch(session);
     const unsaid = setTimeout(() => session.destroy(), headersTimeoutMs);
     session.once('remoteSettings', () => clearTimeout(unsaid));
     session.once('close', () => clearTimeout(unsaid));
@@ -106,15 +158,21 @@ export async function listen(
   // For good: a connection that cannot be taken later on, because no file descriptor is left, is told here too, and
   // must not end the process.
   server.on('error', (error: NodeJS.ErrnoException) => reject(explain(error, address)));
-  server.listen(address.port, address.host, resolve);
+  server.listen(address.port, address.host, () => {
+    names = new OwnNames({ hosts: [address.host, ...ownAddresses(server)], port: portOf(server), publicUrls });
+    resolve();
+  });
   await listening;
-  const { port } = server.address() as AddressInfo;
+  const port = portOf(server);
   return {
     host: address.host,
     port,
     async close(withinMs) {
+      isClosing = true;
+      pulse.stop();
       const closed = new Promise<void>((done) => server.close(() => done()));
       for (const session of sessions) session.close();
+      http1.closeIdleConnections();
       const timer = setTimeout(() => {
         for (const socket of sockets.keys()) socket.destroy();
       }, withinMs);
@@ -124,21 +182,15 @@ export async function listen(
   };
 }
 
-/**
- * Connect builds a URL from the request's authority without a guard (connect-node 2.2.0): a bad one would throw out of
- * the listener and end the process.
- */
-function guarded(handler: RequestListener): RequestListener {
-  return (request: IncomingMessage, response: ServerResponse) => {
-    try {
-      handler(request, response);
-    } catch {
-      if (response.headersSent) return void response.destroy();
-      response.writeHead(400, { 'content-type': 'application/json' });
-      const message = 'the request cannot be read: its Host or :authority is no host name, or its path is no path';
-      response.end(JSON.stringify({ code: 'invalid_argument', message }));
-    }
-  };
+function portOf(server: Port): number {
+  return (server.address() as AddressInfo).port;
+}
+
+/** The addresses at which it is reached: that which it listens on, or all of the machine. */
+function ownAddresses(server: Port): readonly string[] {
+  const { address } = server.address() as AddressInfo;
+  if (address !== '0.0.0.0' && address !== '::') return [address];
+  return Object.values(networkInterfaces()).flatMap((ofOne = []) => ofOne.map((one) => one.address));
 }
 
 function explain(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): ListenError {

@@ -42,7 +42,7 @@ export function createRouter({ sync, health, admin, routes }: RouterOptions): Re
     readMaxBytes: MESSAGE_BYTES_MAX,
     jsonOptions: jsonRequestOptions,
     fallback: (request, response) => {
-      const path = new URL(request.url ?? '/', 'http://hub').pathname;
+      const [path = '/'] = (request.url ?? '/').split('?', 1);
       const route = routes.find((candidate) => candidate.path === path);
       if (route === undefined) return notFound(response, path, routes);
       if (!route.methods.includes(request.method ?? '')) return wrongMethod(response, route);

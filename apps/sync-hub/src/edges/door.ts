@@ -1,0 +1,99 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import { headerBytesOf, type OpenRequests } from './open-requests.ts';
+import { type OwnNames, pathOfTarget } from './own-names.ts';
+
+export interface DoorOptions {
+  readonly names: () => OwnNames;
+  readonly requests: OpenRequests;
+  /** A request is over. */
+  readonly onLeft: () => void;
+}
+
+/** The compatibility layer of node:http2 has these beside what node:http has. */
+type Http2Part = { readonly stream?: ServerHttp2Stream };
+
+/** A request that is at its end before any handler has seen it. */
+interface TurnedAway {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/**
+ * What each request of either HTTP version passes before a handler sees it: it is counted, its headers are measured, and
+ * it must be for this hub and by no other site. In one place, for every path there is.
+ */
+export function createDoor({ names, requests, onLeft }: DoorOptions, handler: RequestListener): RequestListener {
+  return (request: IncomingMessage & Http2Part, response: ServerResponse) => {
+    const headerBytes = headerBytesOf(request.rawHeaders);
+    const left = requests.open(connectionOf(request), headerBytes);
+    if (left === undefined) return refuseForNow(request, response);
+    // Of a stream its own: the response over HTTP/2 says nothing when its answer was never taken.
+    (request.stream ?? response).once('close', () => {
+      left();
+      onLeft();
+    });
+    const turnedAway = requests.isTooLarge(headerBytes) ? TOO_LARGE : unwelcome(names(), request);
+    if (turnedAway !== undefined) return turnAway(request, response, turnedAway);
+    request.url = pathOfTarget(request.url ?? '');
+    try {
+      handler(request, response);
+    } catch {
+      // Such as a path from which no URL can be built.
+      if (response.headersSent) return void response.destroy();
+      turnAway(request, response, UNREADABLE);
+    }
+  };
+}
+
+function connectionOf({ stream, socket }: IncomingMessage & Http2Part): object {
+  return stream?.session ?? socket;
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  400: 'invalid_argument',
+  403: 'permission_denied',
+  421: 'unavailable',
+};
+
+function unwelcome(names: OwnNames, request: IncomingMessage): TurnedAway | undefined {
+  const found = names.judge(request);
+  return found && { ...found, code: CODES[found.status] ?? 'invalid_argument' };
+}
+
+const TOO_LARGE: TurnedAway = {
+  status: 431,
+  code: 'resource_exhausted',
+  message: 'the headers of a request may have 16 KiB in all; send less, such as fewer cookies or less metadata',
+};
+
+const UNREADABLE: TurnedAway = {
+  status: 400,
+  code: 'invalid_argument',
+  message: 'the request cannot be read: its path is no path',
+};
+
+const TOO_MANY: TurnedAway = {
+  status: 503,
+  code: 'unavailable',
+  message: 'as many requests are open as the hub takes; try again in a moment',
+};
+
+/** In the words of HTTP/2 nothing of it was done, and any client may send it again. */
+function refuseForNow(request: IncomingMessage & Http2Part, response: ServerResponse): void {
+  if (request.stream !== undefined) {
+    request.stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    return;
+  }
+  response.setHeader('retry-after', '1');
+  turnAway(request, response, TOO_MANY);
+}
+
+/** Answers without a look at the body, of which no more is taken. */
+function turnAway({ stream }: Http2Part, response: ServerResponse, { status, code, message }: TurnedAway): void {
+  const body = JSON.stringify({ code, message });
+  if (stream === undefined) response.setHeader('connection', 'close');
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(body, () => stream?.close());
+}

@@ -1,0 +1,82 @@
+/** What requests may take at a time before anything of their bodies is read. */
+export interface OpenRequestBounds {
+  /** Of the headers of one. */
+  readonly headerBytes: number;
+  /** Of the headers of all that one connection has open. */
+  readonly connectionHeaderBytes: number;
+  /** Of the headers of all. */
+  readonly totalHeaderBytes: number;
+  /** Requests of one connection: streams over HTTP/2, pipelined ones over HTTP/1.1. */
+  readonly connectionRequests: number;
+  readonly totalRequests: number;
+}
+
+/**
+ * 10,000 streams that watch and 2,000 that publish have room. Their headers take some hundred bytes each; a token makes it
+ * two thousand.
+ */
+export const OPEN_REQUEST_BOUNDS: OpenRequestBounds = {
+  headerBytes: 16 * 1024,
+  connectionHeaderBytes: 4 * 1024 * 1024,
+  totalHeaderBytes: 64 * 1024 * 1024,
+  connectionRequests: 2_048,
+  totalRequests: 16_384,
+};
+
+interface Taken {
+  requests: number;
+  headerBytes: number;
+}
+
+/** Counts the requests that are open and the bytes of their headers, in all and of each connection. */
+export class OpenRequests {
+  readonly #bounds: OpenRequestBounds;
+  readonly #ofConnection = new WeakMap<object, Taken>();
+  readonly #inAll: Taken = { requests: 0, headerBytes: 0 };
+
+  constructor(bounds: OpenRequestBounds = OPEN_REQUEST_BOUNDS) {
+    this.#bounds = bounds;
+  }
+
+  /** How many requests of the connection are open. */
+  countOf(connection: object): number {
+    return this.#ofConnection.get(connection)?.requests ?? 0;
+  }
+
+  /** Whether headers of this size are more than one request may have. */
+  isTooLarge(headerBytes: number): boolean {
+    return headerBytes > this.#bounds.headerBytes;
+  }
+
+  /** One more. Returns what is called once it is closed; undefined when there is no room for it. */
+  open(connection: object, headerBytes: number): (() => void) | undefined {
+    const own = this.#ofConnection.get(connection) ?? { requests: 0, headerBytes: 0 };
+    const { connectionRequests, connectionHeaderBytes, totalRequests, totalHeaderBytes } = this.#bounds;
+    const isTooMuch =
+      own.requests >= connectionRequests ||
+      own.headerBytes + headerBytes > connectionHeaderBytes ||
+      this.#inAll.requests >= totalRequests ||
+      this.#inAll.headerBytes + headerBytes > totalHeaderBytes;
+    if (isTooMuch) return undefined;
+    this.#ofConnection.set(connection, own);
+    add(own, 1, headerBytes);
+    add(this.#inAll, 1, headerBytes);
+    return () => {
+      add(own, -1, -headerBytes);
+      add(this.#inAll, -1, -headerBytes);
+    };
+  }
+}
+
+function add(taken: Taken, requests: number, headerBytes: number): void {
+  taken.requests += requests;
+  taken.headerBytes += headerBytes;
+}
+
+/** What a line of headers takes beside its name and its value, by RFC 9113, 6.5.2. */
+const LINE_BYTES = 32;
+
+/** The size of headers, as they came: name, value, name, value, ... */
+export function headerBytesOf(rawHeaders: readonly string[]): number {
+  return rawHeaders.reduce((sum, text) => sum + text.length, (rawHeaders.length / 2) * LINE_BYTES);
+}
