@@ -95,6 +95,7 @@ const wrongImports: readonly WrongImport[] = [
   wrong('operations-sees', 'apps/sync-hub/src/operations/b.ts', "import '../journal/memory/memory-journal.ts';"),
   wrong('edges-sees', 'apps/sync-hub/src/edges/b.ts', "import '../runtimes/runtime.ts';"),
   wrong('installs-sees', 'apps/sync-hub/src/installs/a.ts', "import '../edges/intake.ts';"),
+  wrong('files-sees', 'apps/sync-hub/src/files/a.ts', "import '../journal/journal.ts';"),
   wrong('config-sees', 'apps/sync-hub/src/config/a.ts', "import '../edges/intake.ts';"),
   wrong('config-sees', 'apps/sync-hub/src/config/b.ts', "import '../lanes/breaker.ts';"),
   wrong('telemetry-sees', 'apps/sync-hub/src/telemetry/a.ts', "import '../config/config.ts';"),

@@ -37,11 +37,12 @@ const journalPort = `${room('journal')}(journal|dead-letter|delivery-filter|deli
 /** Every room of the hub, and what its sources see of the others. What is not named here is refused. */
 const rooms: Record<string, string[]> = {
   core: [],
-  journal: [room('core')],
+  files: [],
+  journal: [room('core'), room('files')],
   runtimes: [room('core')],
   acks: [room('core'), `${room('journal')}journal\\.ts$`],
   lanes: [room('core'), `${room('journal')}journal\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
-  operations: [room('core'), room('lanes'), journalPort],
+  operations: [room('core'), room('files'), room('lanes'), journalPort],
   edges: [room('core'), room('acks'), room('lanes'), room('operations'), room('installs'), journalPort],
   config: [room('core'), `${room('installs')}(package-name|version-range)\\.ts$`],
   installs: [room('core'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],

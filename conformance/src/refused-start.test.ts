@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Ending } from './child.ts';
-import { HubFolder } from './hub-folder.ts';
+import { type HubConfig, HubFolder } from './hub-folder.ts';
 
 let folder: HubFolder;
 
@@ -124,11 +124,63 @@ describe('a hub that cannot start says why in one line and ends with', () => {
   });
 
   test('4, when the journal is no journal', async () => {
-    await writeFile(join(folder.path, 'journal.db'), 'This is a shopping list. '.repeat(400));
+    const content = 'This is a shopping list. '.repeat(400);
+    await writeFile(join(folder.path, 'journal.db'), content, { mode: 0o600 });
     const ending = await folder.run('--data-dir', folder.path);
     expect(ending.code).toBe(4);
     expect(complaintOf(ending)).toContain('is not a journal');
   });
+
+  const loose = [
+    { path: '', mode: 0o777, right: '700' },
+    { path: '', mode: 0o750, right: '700' },
+    { path: 'journal.db', mode: 0o644, right: '600' },
+    { path: 'journal.db-wal', mode: 0o666, right: '600' },
+    { path: 'adapters', mode: 0o777, right: '700', isFolder: true },
+    { path: 'adapters/adapters.lock', mode: 0o660, right: '600' },
+    { path: 'backups', mode: 0o755, right: '700', isFolder: true },
+  ];
+  test.for(loose)('4, when others may use "$path" of the data folder', async ({ path, mode, right, isFolder }) => {
+    const data = join(folder.path, 'data');
+    await mkdir(join(data, 'adapters'), { recursive: true, mode: 0o700 });
+    if (isFolder) await mkdir(join(data, path), { recursive: true });
+    else if (path !== '') await writeFile(join(data, path), '');
+    await chmod(join(data, path), mode);
+    const ending = await folder.run('--data-dir', data);
+    expect(ending.code).toBe(4);
+    expect(complaintOf(ending)).toContain(`chmod ${right} ${join(data, path)}`);
+    expect(await readdir(data)).not.toContain('journal.db-end');
+  });
+
+  test('4, when everybody may replace the data folder, or that of the backups or of the sockets', async () => {
+    const open = join(folder.path, 'open');
+    await mkdir(join(open, 'data'), { recursive: true, mode: 0o700 });
+    await chmod(open, 0o777);
+    const data = await folder.run('--data-dir', join(open, 'data'));
+    const backups = await runWith({ backups: { folder: join(open, 'backups') } });
+    const sockets = await runWith({}, { TMPDIR: open });
+    for (const ending of [data, backups, sockets]) {
+      expect(ending.code).toBe(4);
+      expect(complaintOf(ending)).toContain(`chmod o-w ${open}`);
+    }
+  });
+
+  async function runWith(config: HubConfig, env: Readonly<Record<string, string>> = {}): Promise<Ending> {
+    const other = await HubFolder.create({ config, env });
+    onTestFinished(() => other.remove());
+    return other.run();
+  }
+});
+
+test.for([0o000, 0o777])('what a hub makes is for its user alone, with the umask %o too', async (mask) => {
+  const before = process.umask(mask);
+  const hub = await folder.start().finally(() => process.umask(before));
+  await hub.stop();
+  const data = join(folder.path, '.hms-sync');
+  const names = await readdir(data);
+  expect(names).toContain('journal.db');
+  const modes = await Promise.all(['', ...names].map(async (name) => (await stat(join(data, name))).mode & 0o777));
+  expect(new Set(modes)).toEqual(new Set([0o700, 0o600]));
 });
 
 test('a hub told to help or to tell its version does that and ends with 0', async () => {

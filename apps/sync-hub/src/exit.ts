@@ -1,6 +1,7 @@
 import { visibleLines } from '@hms-sync/proto/visible-text';
 import { ConfigError } from './config/config-error.ts';
 import { ListenError } from './edges/listener.ts';
+import { FolderError } from './files/private-folder.ts';
 import { FlagError } from './flags.ts';
 import { InstallError } from './installs/install-error.ts';
 import { JournalError } from './journal/journal.ts';
@@ -61,7 +62,7 @@ function explain(error: unknown): { code: number; text: string } {
     return { code: ExitCode.USAGE, text: error.message };
   }
   if (error instanceof ListenError) return { code: ExitCode.LISTEN, text: error.message };
-  if (error instanceof JournalError || error instanceof InstallError)
+  if (error instanceof JournalError || error instanceof FolderError || error instanceof InstallError)
     return { code: ExitCode.JOURNAL, text: error.message };
   return { code: ExitCode.FAILED, text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

@@ -15,6 +15,7 @@ import { createRouter } from './edges/router.ts';
 import { EventFeed } from './edges/rpc/event-feed.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
+import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
 import { HELP, parseFlags } from './flags.ts';
 import { AdapterLifecycle } from './installs/adapter-lifecycle.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
@@ -25,6 +26,7 @@ import { Lanes } from './lanes/lanes.ts';
 import { MemoryKeeper, processMemory } from './memory-keeper.ts';
 import { Operations } from './operations/operations.ts';
 import type { OperatorChange } from './operations/operator-change.ts';
+import { socketsHome } from './runtimes/process/orphan-guard.ts';
 import { ConnectionRefusals } from './telemetry/connection-refusals.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 
@@ -44,6 +46,8 @@ async function run(args: readonly string[]): Promise<void> {
     const flags = parseFlags(args);
     if (flags.help) return void process.stdout.write(HELP);
     if (flags.version) return void process.stdout.write(`${version}\n`);
+    // Whatever it makes, and whatever npm and adapters make, is for this user alone.
+    process.umask(0o077);
     const config = await loadConfig({ file: flags.config, env: process.env, flags });
     await startHub(config, createLog(config.logLevel));
   } catch (error) {
@@ -52,6 +56,10 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 async function startHub(config: Config, log: Log): Promise<void> {
+  // Before anything of it is read: what others may write there is not the hub's.
+  requirePrivate(config.dataDir, ['adapters', 'adapters/adapters.lock']);
+  requirePrivate(config.backupsFolder);
+  requireSafeParents(join(socketsHome(), 'sockets'));
   const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
   const adapters = await findConfigured(config, store);
   // Before anything is written: a wrong address leaves no data folder behind.
@@ -63,6 +71,7 @@ async function startHub(config: Config, log: Log): Promise<void> {
   let operations: Operations | undefined;
   const journal = await openSqliteJournal({
     folder: config.dataDir,
+    reserveBytes: config.diskReserveBytes,
     observer: {
       accepted: (events) => {
         lanes.accepted(events);

@@ -27,7 +27,8 @@ export interface ConfiguredAdapter {
 export async function writeHubConfig(config: HubConfig): Promise<string> {
   const file = join(resolve(config.dataDir), 'dev.yaml');
   try {
-    await mkdir(config.dataDir, { recursive: true });
+    // It becomes the hub's data folder, which is for its user alone.
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
     // Renamed into place: a hub of another `dev` that starts in this moment reads the old file or the new one.
     await writeFile(`${file}.new`, yamlOf(config));
     await rename(`${file}.new`, file);
@@ -44,7 +45,7 @@ export async function linkPackage(
 ): Promise<void> {
   const link = join(resolve(dataDir), 'node_modules', packageName);
   try {
-    await mkdir(dirname(link), { recursive: true });
+    await mkdir(dirname(link), { recursive: true, mode: 0o700 });
     await rm(link, { recursive: true, force: true });
     // A junction is what Windows lets everybody make; elsewhere the word means nothing.
     await symlink(folder, link, 'junction');

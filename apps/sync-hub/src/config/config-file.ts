@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 import { splitPackageName } from '../installs/package-name.ts';
 import { isRange } from '../installs/version-range.ts';
+import { DISK_RESERVE_RULE, isDiskReserve } from './disk-reserve.ts';
 
 /** What `hms-sync.yaml` may hold. docs/operate.md says it in words. */
 const retry = z.strictObject({
@@ -95,6 +96,8 @@ export const configFile = z.strictObject({
     })
     .optional(),
   retention: z.strictObject({ settledDays: z.int().min(1).max(3_650).optional() }).optional(),
+  backups: z.strictObject({ folder: z.string().min(1).optional() }).optional(),
+  diskReserve: z.custom<number | string>(isDiskReserve, DISK_RESERVE_RULE).optional(),
   secretsDir: z.string().min(1).optional(),
   adapterPolicy: z
     .strictObject({

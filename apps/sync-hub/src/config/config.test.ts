@@ -22,12 +22,20 @@ describe('precedence', () => {
       publicUrls: [],
       connections: {},
       dataDir: join(place.folder, '.hms-sync'),
+      backupsFolder: join(place.folder, '.hms-sync', 'backups'),
+      diskReserveBytes: 67_108_864,
       logLevel: 'info',
       eventBytesMax: 262_144,
       settledMs: 7 * 86_400_000,
       adapters: [],
       folder: place.folder,
     });
+  });
+
+  it('takes a folder of backups, from the file, and a reserve of the disk, in bytes or in words', async () => {
+    const config = await place.load('backups: { folder: ../copies }\ndiskReserve: 1 GiB');
+    expect(config).toMatchObject({ backupsFolder: resolve(place.folder, '../copies'), diskReserveBytes: 2 ** 30 });
+    expect(await place.load('diskReserve: 20000000')).toMatchObject({ diskReserveBytes: 20_000_000 });
   });
 
   it('takes the file before the defaults', async () => {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { isIPv6 } from 'node:net';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { quotableName } from '@hms-sync/adapter-sdk/host';
 import { parseDocument } from 'yaml';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
@@ -10,7 +9,9 @@ import { splitPackageName } from '../installs/package-name.ts';
 import { adapterPlace } from './adapter-place.ts';
 import { ConfigError } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, type runtimes } from './config-file.ts';
+import { toDiskReserve } from './disk-reserve.ts';
 import { issueInWords } from './issue-words.ts';
+import { DEFAULT_LISTEN, type ListenAddress, parseListen } from './listen-address.ts';
 import { refusedReferences, resolveReferences } from './references.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -23,6 +24,10 @@ export interface Config {
   readonly connections: { readonly inAll?: number; readonly perAddress?: number };
   /** Where the journal lies; absolute. */
   readonly dataDir: string;
+  /** Where backups are made; absolute. */
+  readonly backupsFolder: string;
+  /** New events are refused with less than this free on the disk of the data folder. */
+  readonly diskReserveBytes: number;
   readonly logLevel: (typeof logLevels)[number];
   /** The most payload that an event may carry. */
   readonly eventBytesMax: number;
@@ -40,12 +45,6 @@ export interface Config {
 export interface AdapterPolicy {
   /** Patterns of the only names that they may refer to as `${NAME}`. */
   readonly secrets: readonly string[];
-}
-
-export interface ListenAddress {
-  readonly host: string;
-  /** 0: any that is free. */
-  readonly port: number;
 }
 
 /** Where an adapter is served, and how the two know each other. */
@@ -101,7 +100,6 @@ export interface ConfigSources {
 
 /** A process of its own is what keeps an adapter's trouble its own. */
 const DEFAULT_RUNTIME = 'process';
-const DEFAULT_LISTEN = '127.0.0.1:7003';
 /** Room for a large process definition; more belongs into a store, with a reference in the event. */
 const DEFAULT_EVENT_BYTES = 256 * 1024;
 /** A publisher that was down over a long weekend still finds what it published before. */
@@ -142,6 +140,8 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     publicUrls: Object.freeze([...(settings.publicUrls ?? [])]),
     connections: toConnections(settings.limits),
     dataDir,
+    backupsFolder: settings.backups?.folder ? resolve(folder, settings.backups.folder) : join(dataDir, 'backups'),
+    diskReserveBytes: toDiskReserve(settings.diskReserve),
     logLevel: parseLogLevel(...logLevel),
     eventBytesMax: settings.limits?.eventBytes ?? DEFAULT_EVENT_BYTES,
     settledMs: (settings.retention?.settledDays ?? DEFAULT_SETTLED_DAYS) * DAY_MS,
@@ -290,18 +290,6 @@ function toRemoteConfig(remote: AdapterFields['remote'], folder: string): Remote
     ...{ address, token, plaintext },
     ...{ ca: from(remote.ca), cert: from(remote.cert), key: from(remote.key) },
   });
-}
-
-function parseListen(source: string, text: string): ListenAddress {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text);
-  const [, ipv6, name, digits] = match ?? [];
-  const host = ipv6 === undefined || isIPv6(ipv6) ? (ipv6 ?? name) : undefined;
-  const port = Number(digits);
-  if (host === undefined || port > 65_535) {
-    const wrong = /^[\w./:[\]-]{1,64}$/.test(text) ? `"${text}"` : quotableName(text);
-    throw new ConfigError(`${source}: ${wrong} is not an address; write host:port, such as ${DEFAULT_LISTEN}`);
-  }
-  return Object.freeze({ host, port });
 }
 
 function parseLogLevel(source: string, text: string): Config['logLevel'] {

@@ -255,7 +255,7 @@ export type JournalErrorCode =
   | 'IN_USE'
   /** It was written by a newer version, or is no journal, or is damaged. */
   | 'UNREADABLE'
-  /** SQLite is too old to be safe, or did not take a setting. */
+  /** Others may read or change its files, SQLite is too old to be safe, or it did not take a setting. */
   | 'UNSAFE'
   /** Writing failed; whether the last requests took effect is unknown. */
   | 'FAILED'

@@ -18,7 +18,7 @@ async function useJournal() {
     await journal.close();
     rmSync(folder, { recursive: true });
   });
-  mkdirSync(join(folder, 'restored'));
+  mkdirSync(join(folder, 'restored'), { mode: 0o700 });
   return { folder, journal, target: join(folder, 'restored', 'journal.db') };
 }
 

@@ -2,8 +2,8 @@ import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'n
 import { dirname, resolve } from 'node:path';
 import { backup, type DatabaseSync } from 'node:sqlite';
 import { setTimeout as elapse } from 'node:timers/promises';
+import { syncFolder } from '../../files/private-folder.ts';
 import type { BackupResult } from '../journal.ts';
-import { syncFolder } from './database.ts';
 
 /** So many pages of 4 KiB are copied at a time, 1 MiB: commits wait some milliseconds for a step. */
 const STEP_PAGES = 256;

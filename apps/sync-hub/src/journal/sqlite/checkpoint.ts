@@ -15,20 +15,34 @@ const CHECKPOINT_PAGES = 4_096;
 export class Checkpoint {
   readonly #size: StatementSync;
   readonly #run: StatementSync;
+  readonly #truncate: StatementSync;
   #nextAtPages = CHECKPOINT_PAGES;
 
   constructor(database: DatabaseSync) {
     // NOOP only says how long the WAL is.
     this.#size = database.prepare('PRAGMA wal_checkpoint(NOOP)');
     this.#run = database.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+    this.#truncate = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
   /** To be called after each commit, once its answers are given. */
   runWhenDue(): void {
-    const pages = Number(this.#size.get()?.log ?? 0);
-    if (pages < this.#nextAtPages) return;
+    if (this.#pages() >= this.#nextAtPages) this.#move(this.#run);
+  }
+
+  /** Empties the WAL too, which else keeps pages as they were before what stood in them was deleted. */
+  truncate(): void {
+    this.#move(this.#truncate);
+  }
+
+  #pages(): number {
+    return Number(this.#size.get()?.log ?? 0);
+  }
+
+  #move(checkpoint: StatementSync): void {
+    const pages = this.#pages();
     try {
-      this.#run.get();
+      checkpoint.get();
       this.#nextAtPages = CHECKPOINT_PAGES;
     } catch (error) {
       // Without room for the database to grow, the WAL keeps its pages: nothing is lost, so it is tried again later.

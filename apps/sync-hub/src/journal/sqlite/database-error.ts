@@ -1,3 +1,4 @@
+import { FolderError } from '../../files/private-folder.ts';
 import { JournalError } from '../journal.ts';
 import { Damage } from './damage.ts';
 
@@ -18,6 +19,7 @@ export function isDiskFull(error: unknown): boolean {
 /** Why a journal could not be opened: where, what is wrong, what to do. */
 export function openError(path: string, error: unknown): JournalError {
   if (error instanceof JournalError) return error;
+  if (error instanceof FolderError) return new JournalError('UNSAFE', error.message);
   if (error instanceof Damage) return damaged(path, error);
   const options = { cause: error };
   switch (primaryCode(error)) {

@@ -1,4 +1,14 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -38,6 +48,22 @@ it('sets what makes a returned commit durable', () => {
   expect(names.map(setting)).toEqual(['wal', 2, 'exclusive', 1, 0, 0]);
 });
 
+it('refuses a folder and files that others may read or write', async () => {
+  const folder = useFolder();
+  const path = await changedJournal(folder, 'SELECT 1');
+  chmodSync(path, 0o640);
+  await expect(openJournal(folder)).rejects.toMatchObject({
+    code: 'UNSAFE',
+    message: expect.stringContaining('chmod 600'),
+  });
+  chmodSync(path, 0o600);
+  chmodSync(folder, 0o777);
+  await expect(openJournal(folder)).rejects.toMatchObject({
+    code: 'UNSAFE',
+    message: expect.stringContaining('chmod 700'),
+  });
+});
+
 it('makes the folder and its files for their owner alone', () => {
   const folder = join(useFolder(), 'new', 'data');
   const { database } = openDatabase(folder);
@@ -50,7 +76,7 @@ it('makes the folder and its files for their owner alone', () => {
 it('needs no file beside the database and its WAL, a crashed one included', () => {
   const folder = useFolder();
   const { database } = openDatabase(folder);
-  const crashed = join(useFolder(), 'copy');
+  const crashed = useFolder();
   cpSync(folder, crashed, { recursive: true });
   database.close();
   const { database: reopened } = openDatabase(crashed);
@@ -85,7 +111,7 @@ it('refuses a file that is no database, and leaves it as it is', async () => {
   const folder = useFolder();
   const path = join(folder, 'journal.db');
   const content = 'The appointments of this week. '.repeat(100);
-  writeFileSync(path, content);
+  writeFileSync(path, content, { mode: 0o600 });
   await expect(openJournal(folder)).rejects.toMatchObject({
     code: 'UNREADABLE',
     message: expect.stringContaining(path),
@@ -96,6 +122,7 @@ it('refuses a file that is no database, and leaves it as it is', async () => {
 it('refuses the database of another program, and leaves it as it is', async () => {
   const folder = useFolder();
   const path = join(folder, 'journal.db');
+  writeFileSync(path, '', { mode: 0o600 });
   const database = new DatabaseSync(path);
   database.exec('CREATE TABLE patient (name TEXT)');
   database.close();
@@ -109,6 +136,7 @@ it('refuses the database of another program, and leaves it as it is', async () =
 
 it('finishes a journal whose first start was killed before its tables stood', async () => {
   const folder = useFolder();
+  writeFileSync(join(folder, 'journal.db'), '', { mode: 0o600 });
   const database = new DatabaseSync(join(folder, 'journal.db'));
   database.exec('PRAGMA journal_mode = wal');
   database.close();

@@ -1,11 +1,14 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makePrivateFolder, requirePrivate } from '../../files/private-folder.ts';
 import { JournalError } from '../journal.ts';
 import { openError } from './database-error.ts';
 import { APPLICATION_ID, MIGRATIONS, migrate } from './schema.ts';
 
 export const FILE_NAME = 'journal.db';
+/** What goes behind that name for the files of a journal. */
+const FILE_SUFFIXES = ['', '-wal', '-shm', '-journal', '-end', '-wal.kept'];
 
 /** Older ones can damage a WAL file when it is reset: https://sqlite.org/wal.html, "The WAL-Reset Bug". */
 const OLDEST_SAFE_VERSION = '3.51.3';
@@ -42,6 +45,8 @@ export function openDatabase(folderName: string): OpenedDatabase {
     apply(database, { name: 'cell_size_check', value: 1 });
     // A mapped file turns a read error into a signal that kills the process.
     apply(database, { name: 'mmap_size', value: 0 });
+    // What is deleted is overwritten with zeros, so that nobody finds it in what is free of the file.
+    apply(database, { name: 'secure_delete', value: 1 });
     if (process.platform === 'darwin') {
       // There fsync alone leaves the data in the drive's cache.
       apply(database, { name: 'fullfsync', value: 1 });
@@ -108,28 +113,13 @@ function sqliteVersion(): string {
 
 /** An empty file for its owner alone, in a folder for its owner alone: SQLite gives its WAL the file's mode. */
 function makePlace(folder: string, path: string): void {
-  makeFolder(folder);
+  makePrivateFolder(folder);
+  requirePrivate(
+    folder,
+    FILE_SUFFIXES.map((suffix) => FILE_NAME + suffix),
+  );
   // Never opens one that is there: closing it again would let go of the locks that this process has on it.
   if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600));
-}
-
-/** Folder by folder: mkdir's own `recursive` never returns below /proc (Node 24). */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  mkdirSync(folder, { mode: 0o700 });
-  // SQLite makes the file's entry durable in its folder; the folder's own entry is up to us.
-  syncFolder(dirname(folder));
-}
-
-/** Makes durable which files a folder has. */
-export function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 /** The file's version: 0 for a new one. Looks before anything is changed, so that a foreign file stays as it is. */

@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { JournalError } from '../journal.ts';
-import type { JournalRequest } from '../request.ts';
+import type { JournalAnswer, JournalRequest } from '../request.ts';
+import type { PruneResult } from '../retention.ts';
 import { backUp } from './backup.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
@@ -112,7 +113,8 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
       const answers = journal.group.run(requests);
       journal.endMark.advance({ id: journal.id, ...endOf(journal.group) });
       post(port, { kind: 'answers', answers });
-      journal.checkpoint.runWhenDue();
+      if (endsRound(requests, answers)) journal.checkpoint.truncate();
+      else journal.checkpoint.runWhenDue();
       // The copy goes on in this thread's turns: without a pause, a steady load would never let it end.
       if (isBackingUp && waiting.length > 0) {
         setImmediate(commitOrFail);
@@ -163,6 +165,11 @@ function groupSize(waiting: readonly JournalRequest[]): number {
     if (count > 0 && (count === GROUP_REQUESTS || payloadBytes > GROUP_PAYLOAD_BYTES)) return count;
   }
   return waiting.length;
+}
+
+/** A round of retention is over: what it deleted is to be gone from the log too. */
+function endsRound(requests: readonly JournalRequest[], answers: readonly JournalAnswer[]): boolean {
+  return requests.some(({ kind }, place) => kind === 'prune' && (answers[place] as PruneResult).next === undefined);
 }
 
 function post(port: MessagePort, message: FromThread): void {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -20,6 +20,7 @@ function useFolder(): string {
 /** A journal as a hub of version 1 left it; `sql` is done to it afterwards. */
 function useVersion1(sql = ''): string {
   const folder = useFolder();
+  writeFileSync(join(folder, 'journal.db'), '', { mode: 0o600 });
   const database = new DatabaseSync(join(folder, 'journal.db'));
   database.exec('PRAGMA journal_mode = wal');
   database.exec(fixture);

@@ -1,0 +1,22 @@
+import { bytesOf } from './byte-size.ts';
+
+/**
+ * The WAL may still grow by its 16 MiB and a group, its checkpoint takes as much again, and the rest holds the outcomes of
+ * some hundred thousand deliveries (about 200 bytes each).
+ */
+const DEFAULT_BYTES = 2 ** 26;
+/** Less would not hold what is still written of events that were accepted before. */
+const MIN_BYTES = 2 ** 24;
+const MAX_BYTES = 2 ** 50;
+
+export const DISK_RESERVE_RULE = 'must be a size from 16MiB to 1024TiB, such as 64MiB';
+
+export function isDiskReserve(size: unknown): boolean {
+  const bytes = bytesOf(size);
+  return bytes !== undefined && bytes >= MIN_BYTES && bytes <= MAX_BYTES;
+}
+
+/** With less than this free on its disk the hub accepts no new events. Absent: the default. */
+export function toDiskReserve(size: number | string | undefined): number {
+  return bytesOf(size) ?? DEFAULT_BYTES;
+}
