@@ -169,8 +169,6 @@ async function startHub(config: Config, log: Log): Promise<void> {
     throw error;
   });
   await health.start();
-  // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others.
-  void lanes.start();
   await operations.start();
 
   const memory = new MemoryKeeper(processMemory());
@@ -188,6 +186,10 @@ async function startHub(config: Config, log: Log): Promise<void> {
     await journal.close();
     log.info('stopped');
   });
+  process.on('SIGHUP', () => log.info('SIGHUP: the hub reads nothing again; restart it after a change'));
+  // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others. Not before
+  // the hub can be asked to stop: until then it just ends.
+  void lanes.start();
 
   const address = `http://${listener.host.includes(':') ? `[${listener.host}]` : listener.host}:${listener.port}`;
   log.info({ address, dataDir: config.dataDir, version }, 'ready');
