@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, readlink, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,6 +117,32 @@ describe('the command from a checkout', () => {
     expect(await once(child, 'close')).toEqual([ExitCode.ok, null]);
     expect(stderr).toBe(`To continue from here: hms-sync acks watch --cursor 3 --address ${fake?.address}\n`);
   });
+
+  test.runIf(process.platform === 'linux')(
+    'acks watch ends on SIGTERM though nobody reads its output and its notes go to a full disk',
+    async () => {
+      const sent = Promise.withResolvers<void>();
+      async function* watchAcks(_: unknown, { signal }: { signal: AbortSignal }) {
+        // More than the connection holds, so the command has read some of it, and more than its pipe has room for.
+        for (let cursor = 1; cursor <= 2_000; cursor++) {
+          yield {
+            acks: [{ eventId: 'e'.repeat(200), adapter: 'billing', cursor: String(cursor) }],
+            cursor: String(cursor),
+          };
+        }
+        sent.resolve();
+        await once(signal, 'abort');
+      }
+      fake = await startFakeHub({ sync: { watchAcks } });
+      const full = openSync('/dev/full', 'a');
+      const args = [bin, 'acks', 'watch', '--cursor', '0', '--json', '--address', fake.address];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', full] });
+      closeSync(full);
+      await sent.promise;
+      child.kill('SIGTERM');
+      expect(await once(child, 'exit')).toEqual([ExitCode.ok, null]);
+    },
+  );
 
   test('a reader that has seen enough is no error', async () => {
     fake = await startFakeHub();

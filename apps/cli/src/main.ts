@@ -9,6 +9,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
+// Notes that nobody can read (a full disk, a reader that is gone) are no reason to end.
+process.stderr.on('error', () => undefined);
+
 const terminal = createTerminal(process.stdout, process.stderr, process.env);
 const exitCode = await run(process.argv.slice(2), terminal).catch((fault: unknown) => {
   // Not left to Node, which would print what others wrote as it is.

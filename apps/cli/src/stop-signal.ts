@@ -6,16 +6,23 @@ export interface StopSignal {
   dispose(): void;
 }
 
+/** What was written to a pipe may not have left yet, and after a signal nobody waits for a reader that never comes. */
+const LAST_WORDS_MS = 2_000;
+
 const stoppingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Takes the signals over. A second one ends the process at once: its sender has waited long enough. */
 export function stopSignal(): StopSignal {
   const controller = new AbortController();
-  const dispose = () => {
+  const release = () => {
     for (const name of stoppingSignals) process.off(name, onSignal);
   };
+  const dispose = () => {
+    release();
+    if (controller.signal.aborted) setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
+  };
   function onSignal(): void {
-    dispose();
+    release();
     controller.abort();
   }
   for (const name of stoppingSignals) process.on(name, onSignal);
