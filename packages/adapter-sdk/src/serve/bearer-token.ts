@@ -8,8 +8,8 @@ import {
   status,
 } from '@grpc/grpc-js';
 
-/** Refuses every call that does not carry `authorization: Bearer <token>`. */
-export function requireBearerToken(token: string): ServerInterceptor {
+/** Refuses every call that does not carry `authorization: Bearer <token>`, and calls back for each that does. */
+export function requireBearerToken(token: string, onShown: () => void = () => undefined): ServerInterceptor {
   const expected = digest(`Bearer ${token}`);
   const isAuthorized = (metadata: Metadata): boolean => {
     const [given] = metadata.get('authorization');
@@ -23,8 +23,10 @@ export function requireBearerToken(token: string): ServerInterceptor {
         .withStart((next) => {
           const listener = new ServerListenerBuilder()
             .withOnReceiveMetadata((metadata, pass) => {
-              if (isAuthorized(metadata)) pass(metadata);
-              else call.sendStatus({ code: status.UNAUTHENTICATED, details: 'send the token of this adapter' });
+              if (isAuthorized(metadata)) {
+                onShown();
+                pass(metadata);
+              } else call.sendStatus({ code: status.UNAUTHENTICATED, details: 'send the token of this adapter' });
             })
             .build();
           next(listener);

@@ -1,11 +1,13 @@
-import { writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { AdapterLog, LogFields } from '../adapter-log.ts';
 
 /** The pipe on which a process tells its hub things: one JSON document a line. */
 const RECORDS_FD = 3;
-/** The pipe that nobody writes to: it ends when the hub does, however that came. */
+/** The pipe on which nothing comes but the secret of the launch: it ends when the hub does, however that came. */
 const LIFELINE_FD = 4;
+/** 256 bits in base64url. */
+const SECRET_BYTES = 43;
 
 /** What a process tells the hub that started it, beside the protocol. */
 export type ProcessRecord =
@@ -36,6 +38,17 @@ export function createHubLog(): AdapterLog {
     tellHub({ kind: 'log', level, message, fields });
   };
   return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') };
+}
+
+/** What the hub shows with each of its calls. Not by arguments or environment, which every process of the user can read. */
+export function readLaunchSecret(): string {
+  const secret = Buffer.alloc(SECRET_BYTES);
+  for (let read = 0; read < SECRET_BYTES; ) {
+    const bytes = readSync(LIFELINE_FD, secret, read, SECRET_BYTES - read, null);
+    if (bytes === 0) throw new Error('the hub that started this process is gone');
+    read += bytes;
+  }
+  return secret.toString('latin1');
 }
 
 /** Calls back when the hub is gone. */

@@ -2,17 +2,18 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { framesOf } from '../host/stack-frames.ts';
 import { nameOf } from '../outcome-of.ts';
-import { createHubLog, onHubGone, tellHub } from './hub-channel.ts';
+import { createHubLog, onHubGone, readLaunchSecret, tellHub } from './hub-channel.ts';
 import { keepMemory } from './memory-keeper.ts';
-import { serveAdapter } from './serve.ts';
+import { serveToHub } from './serve-to-hub.ts';
 
 /**
  * The program that a hub starts for each adapter, from the adapter's own copy of the SDK (its export `./process`):
  * `node <program> --entry <file> --socket <path> --id <id> --version <version> [--load-timeout-ms <n>]`.
  *
- * It serves the default export of the file on the socket and tells the hub by file descriptor 3; descriptor 4 ends when
- * the hub is gone, and then so does the process with all that it started. SIGTERM closes the adapter in order. No secret
- * comes by arguments or environment: the configuration comes by Configure.
+ * It serves the default export of the file on the socket and reports to the hub by file descriptor 3. On descriptor 4
+ * comes the secret that the hub shows with its calls; it ends when the hub is gone, and then so does the process with all
+ * that it started. SIGTERM closes the adapter in order. No secret comes by arguments or environment: the configuration
+ * comes by Configure.
  */
 const { values } = parseArgs({
   options: {
@@ -27,9 +28,10 @@ const { values } = parseArgs({
 });
 
 const entry = textOf('entry');
-const served = serveAdapter(() => import(pathToFileURL(entry).href), {
+const served = serveToHub(() => import(pathToFileURL(entry).href), {
   adapter: { id: textOf('id'), version: textOf('version') },
-  listen: { path: textOf('socket') },
+  path: textOf('socket'),
+  secret: readLaunchSecret(),
   log: createHubLog(),
   ...(typeof values['load-timeout-ms'] === 'string' && { loadTimeoutMs: Number(values['load-timeout-ms']) }),
 });

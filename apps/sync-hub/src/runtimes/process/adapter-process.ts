@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { type ConfigSecrets, RAW_MAX_CHARACTERS } from '../protocol/config-secrets.ts';
 import type { LaunchCommand } from './launch-command.ts';
@@ -23,6 +24,8 @@ export interface AdapterProcessOptions {
   /** Taken out of what it writes to stdout and stderr. */
   readonly secrets: ConfigSecrets;
   readonly heapLimitMb: number;
+  /** What the hub shows with each call, 43 characters: whoever else connects to the adapter does not know it. */
+  readonly launchSecret: string;
 }
 
 /**
@@ -42,7 +45,7 @@ export class AdapterProcess {
   constructor(options: AdapterProcessOptions) {
     this.#options = options;
     const { file, args, env } = options.command;
-    // 3: what it tells the hub; 4: its lifeline, which ends with the hub. Nothing to read from: stdin belongs to people.
+    // 3: what it tells the hub; 4: its lifeline, which ends with the hub and brings it the secret of this launch. Nothing to read from: stdin belongs to people.
     const stdio = ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'] as const;
     this.#child = spawn(file, args, { env, stdio: [...stdio], detached: true });
     const { pid } = this.#child;
@@ -97,7 +100,7 @@ export class AdapterProcess {
   }
 
   #listen(): void {
-    const { log, secrets } = this.#options;
+    const { log, secrets, launchSecret } = this.#options;
     const [, stdout, stderr, records, lifeline] = this.#child.stdio;
     const output = (stream: 'stdout' | 'stderr') => (line: string) => {
       if (stream === 'stderr' && HEAP_FULL.test(line)) this.#outOfHeap = true;
@@ -113,8 +116,9 @@ export class AdapterProcess {
       onLine: (line) => this.#takeRecord(line),
     });
     lifeline?.on('error', () => undefined);
+    (lifeline as Socket).write(launchSecret);
     // Nothing comes, but only who reads sees the end.
-    (lifeline as Readable).resume();
+    (lifeline as Socket).resume();
   }
 
   #takeRecord(line: string): void {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { credentials } from '@grpc/grpc-js';
 import { type AdapterLog, withinTime } from '@hms-sync/adapter-sdk/host';
 import type { Manifest } from '../manifest.ts';
@@ -13,6 +14,7 @@ import { ProcessLife } from './process-life.ts';
 import { ProcessLog } from './process-log.ts';
 import { makeSocketFolder } from './socket-folder.ts';
 
+const LAUNCH_SECRET_BYTES = 32;
 /** Node starts in a tenth of a second; a machine under load takes ten times that. */
 const LISTEN_TIMEOUT_MS = 10_000;
 /** What a process that imports in an endless loop gets beyond its time, to say by itself that it took too long. */
@@ -41,7 +43,8 @@ export async function beginProcess(
   const { manifest, config, log, loadTimeoutMs } = options;
   const { memoryMb } = manifest;
   const name = `${manifest.package}@${manifest.version}`;
-  const secrets = new ConfigSecrets(config);
+  const launchSecret = randomBytes(LAUNCH_SECRET_BYTES).toString('base64url');
+  const secrets = new ConfigSecrets([config, launchSecret]);
   const folder = await makeSocketFolder();
   const { socket } = folder;
   const command = await launchCommand(manifest, { socket, loadTimeoutMs }).catch((error: unknown) => String(error));
@@ -52,7 +55,7 @@ export async function beginProcess(
   let process: AdapterProcess;
   try {
     const heapLimitMb = Math.floor(memoryMb * HEAP_SHARE);
-    process = new AdapterProcess({ command, log: new ProcessLog(log), secrets, heapLimitMb });
+    process = new AdapterProcess({ command, log: new ProcessLog(log), secrets, heapLimitMb, launchSecret });
   } catch (error) {
     // Node throws for some of what the system says: more arguments than it takes, no memory for a process.
     await folder.remove();
@@ -61,7 +64,11 @@ export async function beginProcess(
   void process.ended.then(folder.remove);
   // From the first moment: importing and opening run adapter code, too.
   void process.ended.then(limitMemory(process, memoryMb));
-  const client = new AdapterClient({ target: `unix:${socket}`, credentials: credentials.createInsecure() });
+  const client = new AdapterClient({
+    target: `unix:${socket}`,
+    credentials: credentials.createInsecure(),
+    token: launchSecret,
+  });
   const begun = await Promise.race([
     makeReady({ ...options, process, client, secrets, name }),
     process.ended.then((why) => passing(`the process of ${name} ${why} while it was starting`)),

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
 import { adapter } from '../suite/samples.suite.ts';
@@ -18,3 +21,18 @@ it('an adapter lives through SIGUSR1 and opens no debugger, whatever NODE_OPTION
   process.kill(before.pid, 'SIGUSR1');
   expect(receiptOf(await deliver())).toEqual({ pid: before.pid, url: '', options: '' });
 });
+
+it.runIf(process.platform === 'linux')(
+  'nobody else finds the socket of an adapter that runs, nor its secret',
+  async () => {
+    const { deliver } = await startHostile(adapter('push: () => JSON.stringify(process.pid)'));
+    const pid = receiptOf(await deliver());
+    const about = async (name: string) => (await readFile(`/proc/${pid}/${name}`, 'utf8')).split('\0');
+    const args = await about('cmdline');
+    const socket = args[args.indexOf('--socket') + 1] as string;
+    expect(existsSync(dirname(socket))).toBe(true);
+    expect(existsSync(socket)).toBe(false);
+    // 256 bits in base64url.
+    expect([...args, ...(await about('environ'))].filter((text) => /^[\w-]{43}$/.test(text))).toEqual([]);
+  },
+);
