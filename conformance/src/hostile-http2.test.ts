@@ -163,6 +163,29 @@ describe('a flood of', () => {
   });
 });
 
+describe('headers that are named by their place in a table, on streams that never end, by clients that acknowledge no settings', () => {
+  const ATTACKERS = 12;
+  const STREAMS = 2_000;
+
+  test.for([
+    { title: '15 times, which is more than a request may have', times: 15 },
+    { title: '3 times, which it may', times: 3 },
+  ])('$title, are borne', async ({ times }, context) => {
+    await expectBearable(async () => {
+      const attackers = await Promise.all(Array.from({ length: ATTACKERS }, () => Http2Client.open(stack.hub)));
+      const opening = headers(1, Buffer.concat([GET_EVENT, REMEMBERED]));
+      const bomb = Buffer.concat([GET_EVENT, Buffer.alloc(times, 0x80 | 62)]);
+      const rest = Array.from({ length: STREAMS - 1 }, (_, index) => headers(2 * index + 3, bomb));
+      await Promise.all(attackers.map((attacker) => attacker.writeFor(2_000, opening, ...rest)));
+      // Each of them is read to its end before this is answered.
+      const client = createSyncClient(grpcJs.create(stack.hub.address));
+      expect((await client.getHealth()).hub?.accepting).toBe(true);
+      client.close();
+      for (const attacker of attackers) attacker.close();
+    }, context);
+  });
+});
+
 describe('answers that nobody takes', () => {
   const ZERO_WINDOW = { settings: setting(4, 0) };
 

@@ -158,7 +158,7 @@ async function startHub(config: Config, log: Log): Promise<void> {
   };
   const routes = [createSyncRoute(sync), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);
-  const router = budget.wrap(createRouter({ sync, health, admin, routes }));
+  const router = createRouter({ sync, health, admin, routes, budget });
   const refusals = new ConnectionRefusals(log);
   const listener = await listen(config.listen, router, {
     publicUrls: config.publicUrls,

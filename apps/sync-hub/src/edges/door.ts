@@ -26,16 +26,25 @@ interface TurnedAway {
  */
 export function createDoor({ names, requests, onLeft }: DoorOptions, handler: RequestListener): RequestListener {
   return (request: IncomingMessage & Http2Part, response: ServerResponse) => {
+    const connection = connectionOf(request);
     const headerBytes = headerBytesOf(request.rawHeaders);
-    const left = requests.open(connectionOf(request), headerBytes);
-    if (left === undefined) return refuseForNow(request, response);
+    const left = requests.open(connection, headerBytes);
+    if (left === undefined) {
+      if (requests.turnedAway(connection)) connection.destroy();
+      else refuseForNow(request, response);
+      return;
+    }
     // Of a stream its own: the response over HTTP/2 says nothing when its answer was never taken.
     (request.stream ?? response).once('close', () => {
       left();
       onLeft();
     });
     const turnedAway = requests.isTooLarge(headerBytes) ? TOO_LARGE : unwelcome(names(), request);
-    if (turnedAway !== undefined) return turnAway(request, response, turnedAway);
+    if (turnedAway !== undefined) {
+      if (turnedAway === TOO_LARGE && requests.turnedAway(connection)) connection.destroy();
+      else turnAway(request, response, turnedAway);
+      return;
+    }
     request.url = pathOfTarget(request.url ?? '');
     try {
       handler(request, response);
@@ -47,7 +56,7 @@ export function createDoor({ names, requests, onLeft }: DoorOptions, handler: Re
   };
 }
 
-function connectionOf({ stream, socket }: IncomingMessage & Http2Part): object {
+function connectionOf({ stream, socket }: IncomingMessage & Http2Part): { destroy(): unknown } {
   return stream?.session ?? socket;
 }
 

@@ -40,6 +40,12 @@ it('all connections together have no more room than that of all', () => {
   expect(count.open(other, 0)).toBeUndefined();
 });
 
+it('a connection of which so many requests were turned away has had enough', () => {
+  const open = requests({ connectionTurnedAway: 3 });
+  expect([1, 2, 3].map(() => open.turnedAway(one))).toEqual([false, false, true]);
+  expect(open.turnedAway(other)).toBe(false);
+});
+
 it('headers are measured as HTTP/2 does: each line with 32 bytes more', () => {
   expect(headerBytesOf(['a', 'bc', 'd', ''])).toBe(4 + 64);
   expect(requests({ headerBytes: 68 }).isTooLarge(68)).toBe(false);

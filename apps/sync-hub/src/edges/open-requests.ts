@@ -9,18 +9,21 @@ export interface OpenRequestBounds {
   /** Requests of one connection: streams over HTTP/2, pipelined ones over HTTP/1.1. */
   readonly connectionRequests: number;
   readonly totalRequests: number;
+  /** Requests of one connection that took too much; after so many it is ended. */
+  readonly connectionTurnedAway: number;
 }
 
 /**
- * 10,000 streams that watch and 2,000 that publish have room. Their headers take some hundred bytes each; a token makes it
- * two thousand.
+ * 10,000 streams that watch and 2,000 that publish have room, with 600 bytes of headers each or, with a token, 2,500.
+ * Connect copies headers several times: what is bounded here takes about ten times as much.
  */
 export const OPEN_REQUEST_BOUNDS: OpenRequestBounds = {
   headerBytes: 16 * 1024,
-  connectionHeaderBytes: 4 * 1024 * 1024,
-  totalHeaderBytes: 64 * 1024 * 1024,
+  connectionHeaderBytes: 2 * 1024 * 1024,
+  totalHeaderBytes: 32 * 1024 * 1024,
   connectionRequests: 2_048,
   totalRequests: 16_384,
+  connectionTurnedAway: 128,
 };
 
 interface Taken {
@@ -28,10 +31,14 @@ interface Taken {
   headerBytes: number;
 }
 
+interface TakenByOne extends Taken {
+  turnedAway: number;
+}
+
 /** Counts the requests that are open and the bytes of their headers, in all and of each connection. */
 export class OpenRequests {
   readonly #bounds: OpenRequestBounds;
-  readonly #ofConnection = new WeakMap<object, Taken>();
+  readonly #ofConnection = new WeakMap<object, TakenByOne>();
   readonly #inAll: Taken = { requests: 0, headerBytes: 0 };
 
   constructor(bounds: OpenRequestBounds = OPEN_REQUEST_BOUNDS) {
@@ -50,7 +57,7 @@ export class OpenRequests {
 
   /** One more. Returns what is called once it is closed; undefined when there is no room for it. */
   open(connection: object, headerBytes: number): (() => void) | undefined {
-    const own = this.#ofConnection.get(connection) ?? { requests: 0, headerBytes: 0 };
+    const own = this.#takenBy(connection);
     const { connectionRequests, connectionHeaderBytes, totalRequests, totalHeaderBytes } = this.#bounds;
     const isTooMuch =
       own.requests >= connectionRequests ||
@@ -58,13 +65,25 @@ export class OpenRequests {
       this.#inAll.requests >= totalRequests ||
       this.#inAll.headerBytes + headerBytes > totalHeaderBytes;
     if (isTooMuch) return undefined;
-    this.#ofConnection.set(connection, own);
     add(own, 1, headerBytes);
     add(this.#inAll, 1, headerBytes);
     return () => {
       add(own, -1, -headerBytes);
       add(this.#inAll, -1, -headerBytes);
     };
+  }
+
+  /** One of the connection took too much and was turned away. Returns whether so many did that it should be ended. */
+  turnedAway(connection: object): boolean {
+    const own = this.#takenBy(connection);
+    own.turnedAway += 1;
+    return own.turnedAway >= this.#bounds.connectionTurnedAway;
+  }
+
+  #takenBy(connection: object): TakenByOne {
+    const own = this.#ofConnection.get(connection) ?? { requests: 0, headerBytes: 0, turnedAway: 0 };
+    this.#ofConnection.set(connection, own);
+    return own;
   }
 }
 

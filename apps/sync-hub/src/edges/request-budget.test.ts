@@ -10,11 +10,18 @@ const closed = (emitter: EventEmitter) => new Promise((resolve) => emitter.once(
 /** A listener within a budget that answers each request once its body is whole. */
 async function open(bounds: Partial<BudgetBounds>) {
   const budget = new RequestBudget({ totalBytes: 1_000, messageMs: 60_000, ...bounds });
-  const handler = budget.wrap((request, response) => {
-    request.resume();
-    request.on('error', () => undefined);
-    request.on('end', () => response.end('whole'));
-  });
+  const handler = budget.wrap(
+    (request, response) => {
+      request.on('error', () => undefined);
+      if (request.url === '/refused') {
+        request.destroy();
+        return void response.end('no');
+      }
+      request.resume();
+      request.on('end', () => response.end('whole'));
+    },
+    (path) => path === '/many' || path === '/refused',
+  );
   const listener = await listen({ host: '127.0.0.1', port: 0 }, handler);
   const session = connect(`http://127.0.0.1:${listener.port}`);
   onTestFinished(async () => {
@@ -22,8 +29,8 @@ async function open(bounds: Partial<BudgetBounds>) {
     budget.close();
     await listener.close(0);
   });
-  const post = (contentType = 'application/proto') => {
-    const stream = session.request({ ':method': 'POST', ':path': '/', 'content-type': contentType });
+  const post = (contentType = 'application/proto', path = '/') => {
+    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': contentType });
     stream.on('error', () => undefined);
     return stream;
   };
@@ -90,6 +97,24 @@ it('ends a message whose rest does not come', async () => {
   stream.write(Buffer.alloc(10));
   await closed(stream);
   expect(budget.totalBytes).toBe(0);
+});
+
+it('ends a request with one message that does not begin, or has come and does not end', async () => {
+  const { post } = await open({ messageMs: 60 });
+  const silent = post();
+  const whole = post('application/grpc+proto');
+  whole.write(Buffer.alloc(5));
+  await Promise.all([closed(silent), closed(whole)]);
+});
+
+it('lets a request with many messages rest between them, and not after its answer', async () => {
+  const { post } = await open({ messageMs: 60 });
+  const [silent, resting] = [post('application/grpc+proto', '/many'), post('application/grpc+proto', '/many')];
+  resting.write(Buffer.alloc(5));
+  const refused = post('application/grpc+proto', '/refused');
+  refused.resume();
+  await closed(refused);
+  expect([silent.closed, resting.closed]).toEqual([false, false]);
 });
 
 it('holds for HTTP/1.1 alike', async () => {

@@ -5,24 +5,32 @@ import { createFramedMeter, createWholeMeter, isFramed } from './message-meter.t
 /** What all requests together may hold of messages that are not whole yet. */
 export interface BudgetBounds {
   readonly totalBytes: number;
-  /** How long the rest of a message may take to come. */
+  /** How long a message may take to come, and the end of a request that has one message. */
   readonly messageMs: number;
 }
 
 /**
- * 64 of the largest messages at a time; and half a minute for one, as POST /sync gives. Without a bound one client
- * could take all memory with many streams that each send nearly a whole message and then wait.
+ * 64 of the largest messages at a time; and half a minute for one, a moment more than POST /sync, which says why it ends.
+ * Without a bound one client could take all memory with many streams that each send nearly a whole message and then wait.
  */
-export const REQUEST_BUDGET: BudgetBounds = { totalBytes: 256 * 1024 * 1024, messageMs: 30_000 };
+export const REQUEST_BUDGET: BudgetBounds = { totalBytes: 256 * 1024 * 1024, messageMs: 31_000 };
+
+/** So often in that time it is looked who is late. */
+const LOOKS = 15;
 
 interface Unfinished {
   readonly request: IncomingMessage;
+  /** Whether the caller may be silent between two messages, for as long as it likes. */
+  mayRest: boolean;
   bytes: number;
-  /** When the message that is not whole began to come. */
+  /** When what is awaited began. */
   sinceMs: number;
 }
 
-/** Bounds what half-sent messages cost: a request that goes past the bounds is ended, and no other is touched. */
+/**
+ * Bounds what half-sent requests cost: one that goes past the bounds is ended, and no other is touched. A request that has
+ * one message must be whole in time, one that has many must not stop in the middle of one.
+ */
 export class RequestBudget {
   readonly #bounds: BudgetBounds;
   readonly #unfinished = new Set<Unfinished>();
@@ -31,7 +39,7 @@ export class RequestBudget {
 
   constructor(bounds: BudgetBounds) {
     this.#bounds = bounds;
-    this.#timer = setInterval(() => this.#endLate(), bounds.messageMs / 6);
+    this.#timer = setInterval(() => this.#endLate(), bounds.messageMs / LOOKS);
     this.#timer.unref();
   }
 
@@ -44,42 +52,63 @@ export class RequestBudget {
     clearInterval(this.#timer);
   }
 
-  wrap(handler: RequestListener): RequestListener {
+  /** @param hasMany whether a request for this path has many messages, which come when there is something to say */
+  wrap(handler: RequestListener, hasMany: (path: string) => boolean = () => false): RequestListener {
     return (request, response) => {
-      this.#watch(request);
+      const [path = ''] = (request.url ?? '').split('?', 1);
+      const entry = { request, mayRest: hasMany(path), bytes: 0, sinceMs: performance.now() };
+      this.#watch(entry);
+      // Answered, it has nothing more to say, and would keep its stream.
+      (streamOf(request) ?? response).once('finish', () => this.#expectEnd(entry));
       handler(request, response);
     };
   }
 
-  #watch(request: IncomingMessage): void {
+  #watch(entry: Unfinished): void {
+    const { request } = entry;
     const meter = isFramed(request.headers['content-type'] ?? '') ? createFramedMeter() : createWholeMeter();
-    const entry: Unfinished = { request, bytes: 0, sinceMs: 0 };
+    if (!entry.mayRest) this.#unfinished.add(entry);
     const push = request.push.bind(request);
     // Every chunk of either HTTP version comes through here, before anybody reads it. Listening to `data` would make
     // the request flow before its handler is there.
     request.push = (chunk: Uint8Array | null) => {
       // Null is the end: the message is whole, or never will be.
-      this.#set(entry, chunk === null ? 0 : meter.take(chunk));
+      if (chunk === null) this.#forget(entry);
+      else this.#set(entry, meter.take(chunk));
       if (this.#totalBytes > this.#bounds.totalBytes) this.#end(entry);
       return push(chunk);
     };
+    // Over HTTP/2 a request that nobody reads any more is closed before its stream is.
     request.once('close', () => this.#set(entry, 0));
+    (streamOf(request) ?? request).once('close', () => this.#forget(entry));
   }
 
   #set(entry: Unfinished, bytes: number): void {
-    if (entry.bytes === 0 && bytes > 0) {
+    if (entry.mayRest && entry.bytes === 0 && bytes > 0) {
       entry.sinceMs = performance.now();
       this.#unfinished.add(entry);
     }
-    if (bytes === 0) this.#unfinished.delete(entry);
+    if (entry.mayRest && bytes === 0) this.#unfinished.delete(entry);
     this.#totalBytes += bytes - entry.bytes;
     entry.bytes = bytes;
   }
 
-  #end(entry: Unfinished): void {
+  #expectEnd(entry: Unfinished): void {
+    if (!entry.mayRest || (streamOf(entry.request) ?? entry.request).closed || entry.request.readableEnded) return;
+    entry.mayRest = false;
+    entry.sinceMs = performance.now();
+    this.#unfinished.add(entry);
+  }
+
+  #forget(entry: Unfinished): void {
     this.#set(entry, 0);
+    this.#unfinished.delete(entry);
+  }
+
+  #end(entry: Unfinished): void {
+    this.#forget(entry);
     // Destroying an HTTP/2 request ends its reading alone and leaves its stream open.
-    const { stream } = entry.request as IncomingMessage & { stream?: ServerHttp2Stream };
+    const stream = streamOf(entry.request);
     if (stream === undefined) entry.request.destroy();
     else stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
@@ -90,4 +119,9 @@ export class RequestBudget {
       if (nowMs - entry.sinceMs > this.#bounds.messageMs) this.#end(entry);
     }
   }
+}
+
+/** Of a request over HTTP/2. */
+function streamOf(request: IncomingMessage): ServerHttp2Stream | undefined {
+  return (request as IncomingMessage & { stream?: ServerHttp2Stream }).stream;
 }

@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import type { DescMethod } from '@bufbuild/protobuf';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { Health } from '@hms-sync/proto/health/v1/health';
@@ -8,6 +9,7 @@ import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { withBoundedDeadline } from './deadline-header.ts';
 import { withReadableGrpcMessage } from './grpc-message.ts';
 import type { HttpRoute, NodeResponse } from './http/route.ts';
+import type { RequestBudget } from './request-budget.ts';
 import { type AdminServiceOptions, createAdminService } from './rpc/admin-service.ts';
 import { createGrpcHealth } from './rpc/grpc-health.ts';
 import type { HealthFeed } from './rpc/health-feed.ts';
@@ -22,13 +24,15 @@ export interface RouterOptions {
   readonly health: HealthFeed;
   readonly admin: AdminServiceOptions;
   readonly routes: readonly HttpRoute[];
+  readonly budget: RequestBudget;
 }
 
 /** The largest message: 1,000 small events, or 15 of the largest. Connect's own bound is 4 GiB, decompression too. */
 export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them. */
-export function createRouter({ sync, health, admin, routes }: RouterOptions): RequestListener {
+export function createRouter({ sync, health, admin, routes, budget }: RouterOptions): RequestListener {
+  const streams = new Set<string>();
   const handler = connectNodeAdapter({
     routes: (router: ConnectRouter) => {
       router.service(SyncService, createSyncService(sync));
@@ -37,6 +41,7 @@ export function createRouter({ sync, health, admin, routes }: RouterOptions): Re
       router.service(AdminService, createAdminService(admin));
       registerReflection(router);
       expectRequests(router);
+      for (const { method, requestPath } of router.handlers) if (takesMany(method)) streams.add(requestPath);
     },
     interceptors: [createRefusalInterceptor(sync.onFault)],
     readMaxBytes: MESSAGE_BYTES_MAX,
@@ -49,7 +54,11 @@ export function createRouter({ sync, health, admin, routes }: RouterOptions): Re
       route.handle(request, response);
     },
   });
-  return withBoundedDeadline(withReadableGrpcMessage(handler));
+  return budget.wrap(withBoundedDeadline(withReadableGrpcMessage(handler)), (path) => streams.has(path));
+}
+
+function takesMany({ methodKind }: DescMethod): boolean {
+  return methodKind === 'client_streaming' || methodKind === 'bidi_streaming';
 }
 
 function notFound(response: NodeResponse, path: string, routes: readonly HttpRoute[]): void {

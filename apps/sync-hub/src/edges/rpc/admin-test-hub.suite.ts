@@ -6,6 +6,7 @@ import { expect, onTestFinished } from 'vitest';
 import { InstallError } from '../../installs/install-error.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import { listen } from '../listener.ts';
+import { REQUEST_BUDGET, RequestBudget } from '../request-budget.ts';
 import { createRouter } from '../router.ts';
 import type { AdminServiceOptions } from './admin-service.ts';
 import { HealthFeed } from './health-feed.ts';
@@ -48,7 +49,8 @@ export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOption
     lanes: hub.lanes,
     notAcceptingReason: () => '',
   });
-  const router = createRouter({ sync: hub, health, admin, routes: [] });
+  const budget = new RequestBudget(REQUEST_BUDGET);
+  const router = createRouter({ sync: hub, health, admin, routes: [], budget });
   const listener = await listen({ host: '127.0.0.1', port: 0 }, router);
   const baseUrl = `http://127.0.0.1:${listener.port}`;
   const sessionManager = new Http2SessionManager(baseUrl);
