@@ -13,7 +13,10 @@ export interface AdapterErrorOptions {
 
 /** Options of an error after which the same delivery is tried again. */
 export interface RetryOptions extends AdapterErrorOptions {
-  /** Not before so many milliseconds have passed; 0 to 3,600,000 (more is cut). Absent: the hub's backoff. */
+  /**
+   * Not before so many milliseconds have passed, and never before the hub's backoff; 1 to 3,600,000 (more is cut). Absent,
+   * 0 or less: the backoff alone.
+   */
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -80,7 +83,7 @@ export class Retryable extends AdapterError {
 }
 
 /**
- * The external system asks for less: tried again after `retryAfterMs` (absent: 5 s), and the breaker does not count it.
+ * The external system asks for less: tried again after `retryAfterMs` (absent, 0 or less: 5 s), and the breaker does not count it.
  * Every delivery waits meanwhile, or with `scope: 'delivery'` this one alone. Code: `THROTTLED`.
  */
 export class Throttled extends AdapterError {

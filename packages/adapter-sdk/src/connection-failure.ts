@@ -1,5 +1,5 @@
 /**
- * The codes with which Node and undici say that a connection did not do its work, and a sentence for each.
+ * The codes with which Node, its fetch, undici and this package say that a connection did not do its work, and a sentence for each.
  * The sentences are ours: the errors' own messages may hold header values or bytes from the wire.
  */
 const sentences: Readonly<Record<string, string>> = {
@@ -11,15 +11,18 @@ const sentences: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name server did not answer',
   ECONNABORTED: 'the connection was aborted',
   ECONNREFUSED: 'nothing listens at the address',
-  ECONNRESET: 'the connection was reset before the answer was complete',
+  ECONNRESET: 'the connection was closed before the answer was complete',
   EHOSTUNREACH: 'the host cannot be reached',
   ENETUNREACH: 'the network cannot be reached',
   ENOTFOUND: 'the host name is unknown',
   EPIPE: 'the connection was closed while the request was being sent',
   EPROTO: 'the TLS handshake failed',
   ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate of the external system is for another host name',
+  ERR_PROXY_TUNNEL: 'the proxy leads to no connection',
   ETIMEDOUT: 'the connection timed out',
   HTTP_PARSE_ERROR: 'what was answered is not HTTP',
+  HPE_HEADER_OVERFLOW: 'the headers of the answer are too large',
+  POOL_CLOSED: 'the connection pool is closed',
   SELF_SIGNED_CERT_IN_CHAIN:
     'the certificate chain of the external system is self-signed; let Node trust it with NODE_EXTRA_CA_CERTS',
   TIMEOUT: 'it took too long',
@@ -37,9 +40,9 @@ const sentences: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'the connection was closed before the answer was complete',
 };
 
-/** What a code of Node or undici means, or undefined when it is not about a connection. */
+/** What a code means, or undefined when it is not about a connection. */
 export function connectionFailure(code: string): string | undefined {
   // The HTTP parser has a code of its own for each way to be wrong.
-  if (code.startsWith('HPE_')) return sentences.HTTP_PARSE_ERROR;
-  return Object.hasOwn(sentences, code) ? sentences[code] : undefined;
+  if (Object.hasOwn(sentences, code)) return sentences[code];
+  return code.startsWith('HPE_') ? sentences.HTTP_PARSE_ERROR : undefined;
 }

@@ -38,6 +38,15 @@ describe('outcomeOf', () => {
       { kind: 'throttled', code: 'THROTTLED', message: 'slower', retryAfterMs: 5000, scope: 'delivery' },
     ],
     [new Throttled('slower'), { kind: 'throttled', code: 'THROTTLED', message: 'slower', retryAfterMs: 5000 }],
+    ...[0, -1, Number.NaN, Number.NEGATIVE_INFINITY].map((retryAfterMs): [Error, object] => [
+      new Throttled('slower', { retryAfterMs }),
+      { kind: 'throttled', code: 'THROTTLED', message: 'slower', retryAfterMs: 5000 },
+    ]),
+    [new Retryable('busy', { retryAfterMs: 0 }), { kind: 'retryable', code: 'RETRYABLE', message: 'busy' }],
+    [
+      new Throttled('slower', { retryAfterMs: Number.POSITIVE_INFINITY }),
+      { kind: 'throttled', code: 'THROTTLED', message: 'slower', retryAfterMs: 3_600_000 },
+    ],
     [new Permanent('no'), { kind: 'permanent', code: 'PERMANENT', message: 'no' }],
     [new InvalidEvent('what'), { kind: 'permanent', code: 'INVALID_EVENT', message: 'what' }],
     [new Misconfigured('set it'), { kind: 'misconfigured', code: 'MISCONFIGURED', message: 'set it' }],
@@ -153,7 +162,7 @@ describe('outcomeOf', () => {
           expect(outcome.message.length).toBeLessThanOrEqual(1024);
           expect(outcome.message.isWellFormed()).toBe(true);
           if ('retryAfterMs' in outcome) {
-            expect(outcome.retryAfterMs).toBeGreaterThanOrEqual(0);
+            expect(outcome.retryAfterMs).toBeGreaterThan(0);
             expect(outcome.retryAfterMs).toBeLessThanOrEqual(3_600_000);
           }
           if ('scope' in outcome) expect(outcome.scope).toBe('delivery');

@@ -6,7 +6,7 @@ import { failed, isFailureKind, type Outcome, type Redact } from './outcome.ts';
 /** Errors wrap one another a few times; a chain that goes on is a loop or an attack. */
 const CAUSES_MAX = 5;
 
-/** A code that a program chose, not a person's data: `ECONNREFUSED`, `ERR_INVALID_URL`, `UND_ERR_SOCKET`. */
+/** A code that a program chose, not a person's data: `ECONNREFUSED`, `ERR_INVALID_URL`. */
 const programCode = /^[A-Z][A-Z0-9_]{2,63}$/;
 
 /**

@@ -25,7 +25,7 @@ export interface RetryableOutcome {
   readonly code: string;
   /** A sentence for people: at most 1,024 characters, no payload, no secret. */
   readonly message: string;
-  /** Not before so many milliseconds, 0 to 3,600,000. Absent: the hub's backoff. */
+  /** Not before so many milliseconds, 1 to 3,600,000, and never before the hub's backoff. Absent: the backoff alone. */
   readonly retryAfterMs?: number;
 }
 
@@ -36,7 +36,7 @@ export interface ThrottledOutcome {
   readonly code: string;
   /** See {@link RetryableOutcome.message}. */
   readonly message: string;
-  /** Not before so many milliseconds, 0 to 3,600,000. */
+  /** Not before so many milliseconds, 1 to 3,600,000. */
   readonly retryAfterMs: number;
   /** Who waits. Absent: the lane. */
   readonly scope?: ThrottleScope;
@@ -124,7 +124,8 @@ function boundedCode(code: unknown, kind: FailureKind): string {
   return cleaned === '' ? kind.toUpperCase() : cleaned;
 }
 
+/** Undefined for what asks for no wait: nobody can ask for less than is waited anyway. */
 function boundedRetryAfterMs(value: unknown): number | undefined {
-  if (typeof value !== 'number' || Number.isNaN(value)) return undefined;
-  return Math.min(Math.max(Math.ceil(value), 0), RETRY_AFTER_MAX_MS);
+  if (typeof value !== 'number' || !(value > 0)) return undefined;
+  return Math.min(Math.ceil(value), RETRY_AFTER_MAX_MS);
 }

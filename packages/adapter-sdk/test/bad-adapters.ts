@@ -72,7 +72,7 @@ export const badAdapters: Readonly<Record<string, () => DefinedAdapter>> = {
   'server-failure': () => misjudging(hasCode(/^HTTP_5/), () => new Permanent('failed')),
   refusal: () => misjudging(hasCode(/^HTTP_4(00|22)$/), () => new Retryable('refused')),
   credentials: () => misjudging(hasCode(/^HTTP_40[13]$/), () => new Permanent('refused')),
-  reset: () => misjudging(hasCode(/^(ECONNRESET|UND_ERR_SOCKET)$/), () => new Permanent('broken')),
+  reset: () => misjudging(hasCode(/^ECONNRESET$/), () => new Permanent('broken')),
   hang: () =>
     but({
       push: (event, context) =>

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 
 /** More of an answer is of no use to a receipt of 1 KiB or to an author who looks at an error. */
-const KEPT_MAX_BYTES = 64 * 1024;
+export const KEPT_MAX_BYTES = 64 * 1024;
 /** Reading a little too much is cheaper than a new connection; past this the connection is closed instead. */
 const READ_MAX_BYTES = 1024 * 1024;
 

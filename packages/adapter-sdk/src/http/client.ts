@@ -32,7 +32,7 @@ export function createHttpClient(adapter: AdapterIdentity, onToken: (token: stri
       },
     },
     destroy: async () => {
-      await Promise.all(owned.map(({ destroy }) => destroy()));
+      for (const { destroy } of owned) destroy();
     },
   };
 }

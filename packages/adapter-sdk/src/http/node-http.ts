@@ -1,5 +1,6 @@
 /**
- * Of Node's own http module. Not imported: that would read every export it has, among them the copy of undici that Node
- * loads when it is asked for; 12 MB and 50 ms in each adapter's process.
+ * Of Node's own http modules. Not imported: that would read every export they have, among them the copy of undici that
+ * Node loads when it is asked for; 12 MB and 50 ms in each adapter's process.
  */
-export const { STATUS_CODES, validateHeaderName, validateHeaderValue } = process.getBuiltinModule('node:http');
+export const http = process.getBuiltinModule('node:http');
+export const https = process.getBuiltinModule('node:https');

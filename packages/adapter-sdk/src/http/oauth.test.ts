@@ -38,6 +38,14 @@ async function oauthPool(
   return { pool: poolFor(system.baseUrl, { oauth }), endpoint, system, oauth };
 }
 
+/** Turns the clock to each of some moments from now. */
+function* later(...momentsMs: readonly number[]) {
+  const begin = performance.now();
+  const clock = vi.spyOn(performance, 'now');
+  onTestFinished(() => clock.mockRestore());
+  for (const atMs of momentsMs) yield () => clock.mockReturnValue(begin + atMs);
+}
+
 const form = (body: string | undefined) => Object.fromEntries(new URLSearchParams(body));
 
 describe('the request for a token', () => {
@@ -74,11 +82,11 @@ describe('the request for a token', () => {
   ])('is signed by %s as SMART Backend Services asks', async (algorithm, { publicKey }, key, keyId) => {
     const token = counting((n) => gives(`token-${n}`, { expires_in: 0.001 }));
     const { pool, endpoint, oauth } = await oauthPool({ token }, { privateKey: String(key), keyId });
-    await pool.post('/sync', '{}', contextOf());
-    await vi.waitFor(async () => {
+    for (const atMs of later(0, 2_000)) {
+      atMs();
       await pool.post('/sync', '{}', contextOf());
-      expect(endpoint.calls.length).toBeGreaterThan(1);
-    }, 20_000);
+    }
+    expect(endpoint.calls).toHaveLength(2);
     const ids = endpoint.calls.map(async ({ body }) => {
       const fields = form(body);
       expect(fields).toMatchObject({
@@ -114,11 +122,8 @@ describe('a token', () => {
   ])('that lives %i s is used for %i ms, and replaced at %i ms', async (life, usedMs, replacedMs) => {
     const token = counting((n) => gives(`token-${n}`, { expires_in: life }));
     const { pool, system } = await oauthPool({ token });
-    const begin = performance.now();
-    const clock = vi.spyOn(performance, 'now');
-    onTestFinished(() => clock.mockRestore());
-    for (const atMs of [0, usedMs, replacedMs]) {
-      clock.mockReturnValue(begin + atMs);
+    for (const atMs of later(0, usedMs, replacedMs)) {
+      atMs();
       await pool.post('/sync', '{}', contextOf());
     }
     expect(system.calls.map(({ headers }) => headers.authorization)).toEqual([
@@ -126,6 +131,47 @@ describe('a token', () => {
       'Bearer token-1',
       'Bearer token-2',
     ]);
+  });
+
+  it.each([0, -1, 0.001, 1e-300, '0', '-7', 'soon', null, {}])(
+    'whose life is said to be %j is not asked for again with each event',
+    async (life) => {
+      const token = counting((n) => gives(`token-${n}`, { expires_in: life }));
+      const { pool, endpoint } = await oauthPool({ token });
+      for (const atMs of later(0, 300, 600, 900)) {
+        atMs();
+        await pool.post('/sync', '{}', contextOf());
+      }
+      expect(endpoint.calls).toHaveLength(1);
+    },
+  );
+
+  it.each([1e300, '1e400', Number.MAX_SAFE_INTEGER])(
+    'whose life is said to be %j is replaced after a day',
+    async (life) => {
+      const token = counting((n) => gives(`token-${n}`, { expires_in: life }));
+      const { pool, endpoint } = await oauthPool({ token });
+      for (const atMs of later(0, 86_300_000, 86_500_000)) {
+        atMs();
+        await pool.post('/sync', '{}', contextOf());
+      }
+      expect(endpoint.calls).toHaveLength(2);
+    },
+  );
+
+  it('is asked for no more than once a second, though the system refuses each of them at first', async () => {
+    const token = counting((n) => gives(`token-${n}`));
+    const seen = new Set<string | undefined>();
+    const system: Answer = (response, { headers: { authorization } }) => {
+      response.writeHead(seen.has(authorization) ? 401 : 200).end();
+      seen.add(authorization);
+    };
+    const { pool, endpoint } = await oauthPool({ token, system });
+    for (const atMs of later(0, 100, 200, 300, 400)) {
+      atMs();
+      await pool.post('/sync', '{}', contextOf()).catch(() => undefined);
+    }
+    expect(endpoint.calls).toHaveLength(2);
   });
 
   it('that the system refuses is replaced once, and the request sent again', async () => {
@@ -160,6 +206,10 @@ describe('a token endpoint', () => {
     [200, { access_token: 'ab', token_type: 'mac' }, {}, { kind: 'misconfigured', code: 'OAUTH_NO_TOKEN' }],
     [429, '', { 'retry-after': '3' }, { kind: 'throttled', code: 'OAUTH_HTTP_429', retryAfterMs: 3000 }],
     [503, '', { 'retry-after': '3' }, { kind: 'throttled', code: 'OAUTH_HTTP_503' }],
+    [503, '', { 'retry-after': '0' }, { kind: 'retryable', code: 'OAUTH_HTTP_503' }],
+    [407, '', {}, { kind: 'retryable', code: 'OAUTH_HTTP_407' }],
+    [421, '', {}, { kind: 'retryable', code: 'OAUTH_HTTP_421' }],
+    [425, '', {}, { kind: 'retryable', code: 'OAUTH_HTTP_425' }],
     [503, '', {}, { kind: 'retryable', code: 'OAUTH_HTTP_503' }],
     [500, '', {}, { kind: 'retryable', code: 'OAUTH_HTTP_500' }],
   ])('that answers %i %j %j makes the outcome %j, and tells no secret', async (status, body, headers, expected) => {
@@ -171,11 +221,59 @@ describe('a token endpoint', () => {
     expect(system.calls).toEqual([]);
   });
 
-  it('that resets is retryable, and is asked again by the next', async () => {
-    const { pool } = await oauthPool({
-      token: counting((n) => (n === 1 ? (response) => response.socket?.resetAndDestroy() : gives())),
+  it('that resets is retryable, and is asked again after a pause that grows', async () => {
+    const { pool, endpoint } = await oauthPool({
+      token: counting((n) => (n <= 3 ? (response) => response.socket?.resetAndDestroy() : gives())),
     });
-    await expect(pool.post('/sync', '{}', contextOf())).rejects.toMatchObject({ kind: 'retryable' });
+    const asked: number[] = [];
+    for (const atMs of later(0, 500, 999, 1_001, 2_900, 3_002, 6_900)) {
+      atMs();
+      await expect(pool.post('/sync', '{}', contextOf())).rejects.toMatchObject({ kind: 'retryable' });
+      asked.push(endpoint.calls.length);
+    }
+    expect(asked).toEqual([1, 1, 1, 2, 2, 3, 3]);
+  });
+
+  it.each([
+    [{}, 1_000],
+    [{ 'retry-after': '0' }, 1_000],
+    [{ 'retry-after': '-1' }, 1_000],
+    [{ 'retry-after': 'Mon, 23 Nov 2009 10:00:00' }, 1_000],
+    [{ 'retry-after': '20' }, 20_000],
+  ])('that fails with %j is not asked by the events that follow, and they say when it is', async (headers, waitMs) => {
+    for (const status of [429, 503]) {
+      const { pool, endpoint } = await oauthPool({ token: (response) => response.writeHead(status, headers).end() });
+      for (const atMs of later(0, 0.25 * waitMs, 0.75 * waitMs)) {
+        atMs();
+        await expect(pool.post('/sync', '{}', contextOf())).rejects.toMatchObject({
+          code: `OAUTH_HTTP_${status}`,
+          retryAfterMs: expect.toSatisfy((ms: number) => ms >= 0.24 * waitMs && ms <= waitMs + 1),
+        });
+      }
+      expect(endpoint.calls).toHaveLength(1);
+    }
+  });
+
+  it('that asks for a long wait is asked again when an operator ends it', async () => {
+    const { pool, endpoint } = await oauthPool({
+      token: (response) => response.writeHead(503, { 'retry-after': '999999999' }).end(),
+    });
+    for (const atMs of later(0, 29_000, 31_000)) {
+      atMs();
+      const error: unknown = await pool.post('/sync', '{}', contextOf()).catch((thrown: unknown) => thrown);
+      expect(outcomeOf(error)).toMatchObject({ kind: 'throttled', retryAfterMs: 3_600_000 });
+    }
+    expect(endpoint.calls).toHaveLength(2);
+  });
+
+  it('that refuses the client is asked again a second later, once somebody let the client in', async () => {
+    const { pool } = await oauthPool({
+      token: counting((n) => (n === 1 ? (response) => response.writeHead(401).end() : gives())),
+    });
+    const [first, second] = later(0, 1_001);
+    first?.();
+    await expect(pool.post('/sync', '{}', contextOf())).rejects.toMatchObject({ kind: 'unauthorized' });
+    second?.();
     expect(await pool.post('/sync', '{}', contextOf())).toBe('taken');
   });
 

@@ -4,14 +4,12 @@ import { DELIVERY_BOUNDS } from '../delivery.ts';
 import { nameOf } from '../outcome-of.ts';
 import { type HttpAnswer, receiptOf } from './answer.ts';
 import { parseBaseUrl } from './base-url.ts';
-import { readBounded } from './body.ts';
 import { openConnections } from './connections.ts';
 import type { OAuthOptions } from './oauth.ts';
 import { type Headers, poolHeaders } from './request-headers.ts';
 import { signer } from './signature.ts';
 import { connectOptions, type TlsOptions } from './tls.ts';
 import { openTokenSource } from './token-source.ts';
-import { transportError } from './transport-error.ts';
 
 /** How a pool talks to its external system. */
 export interface PoolOptions {
@@ -70,7 +68,7 @@ export interface HttpPool {
   /**
    * Sends one request and returns whatever was answered.
    *
-   * @throws Retryable when no whole answer came, with the code of Node or undici (`ECONNREFUSED`, `UND_ERR_SOCKET`) or
+   * @throws Retryable when no whole answer came, with the code of Node (`ECONNREFUSED`, `ECONNRESET`) or
    * `ABORTED`; Permanent (`INVALID_REQUEST`) when the path or a header cannot be sent.
    */
   request(request: HttpRequest): Promise<HttpAnswer>;
@@ -84,7 +82,7 @@ export interface HttpPool {
 export interface OwnedPool {
   readonly pool: HttpPool;
   /** Breaks running requests off and closes the connections. */
-  destroy(): Promise<void>;
+  destroy(): void;
 }
 
 /** Who opens a pool. */
@@ -104,40 +102,26 @@ export function openPool(baseUrl: string, options: PoolOptions, { userAgent, onT
   }
   const connect = options.tls === undefined ? {} : connectOptions(options.tls, new URL(origin).protocol);
   const tokens = options.oauth && openTokenSource(options.oauth, { userAgent, connect, onToken });
-  const connections = openConnections(origin, {
-    connect,
-    connections: connectionsMax(options.connections),
-    // One request a connection: a reset or an answer that stalls then harms one delivery, not its neighbours.
-    pipelining: 1,
-    allowH2: false,
-    // The attempt's signal ends a request. These only catch a request whose author forgot the signal.
-    headersTimeout: DELIVERY_BOUNDS.timeoutMs.max,
-    bodyTimeout: DELIVERY_BOUNDS.timeoutMs.max,
-  });
+  const connections = openConnections(origin, { connect, connections: connectionsMax(options.connections) });
 
   async function request(asked: HttpRequest): Promise<HttpAnswer> {
     if (tokens === undefined) return send(asked, common);
     const token = await tokens.token(asked.signal);
     const answer = await send(asked, { ...common, authorization: `Bearer ${token}` });
-    if (answer.status !== 401) return answer;
     // Revoked before its time, perhaps. The system took nothing, so it may be asked again, once.
-    tokens.forget(token);
+    if (answer.status !== 401 || !tokens.refused(token)) return answer;
     return send(asked, { ...common, authorization: `Bearer ${await tokens.token(asked.signal)}` });
   }
 
   async function send({ method, path, headers, body, signal }: HttpRequest, first: Headers): Promise<HttpAnswer> {
-    try {
-      const answer = await connections.request({
-        method,
-        path: `${pathPrefix}${path}` || '/',
-        headers: { ...first, ...lowerCased(headers) },
-        body: body ?? null,
-        signal,
-      });
-      return { status: answer.statusCode, headers: answer.headers, body: await readBounded(answer.body), origin };
-    } catch (error) {
-      throw transportError(error, origin, signal.aborted ? 'ABORTED' : undefined);
-    }
+    const answer = await connections.request({
+      method,
+      path: `${pathPrefix}${path}` || '/',
+      headers: { ...first, ...lowerCased(headers) },
+      body,
+      signal,
+    });
+    return { ...answer, origin };
   }
 
   const pool: HttpPool = {
@@ -170,12 +154,13 @@ export function openPool(baseUrl: string, options: PoolOptions, { userAgent, onT
       }
     },
     close: async () => {
-      if (!connections.closed) await connections.close();
+      await connections.close();
       await tokens?.close();
     },
   };
-  const destroy = async () => {
-    await Promise.all([connections.destroyed || connections.destroy(), tokens?.destroy()]);
+  const destroy = () => {
+    connections.destroy();
+    tokens?.destroy();
   };
   return { pool, destroy };
 }

@@ -1,5 +1,5 @@
 import { Misconfigured } from '../adapter-error.ts';
-import { validateHeaderName, validateHeaderValue } from './node-http.ts';
+import { http } from './node-http.ts';
 
 /** Headers of a request, names in any case. */
 export type Headers = Readonly<Record<string, string>>;
@@ -23,8 +23,8 @@ export function poolHeaders(options: { headers: Headers; token: string | undefin
 
 function assertSendable(name: string, value: string): void {
   try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
+    http.validateHeaderName(name);
+    http.validateHeaderValue(name, value);
   } catch {
     // Node's own message repeats the value, which may be a credential.
     throw new Misconfigured('headers holds a name or a value that HTTP cannot carry', { path: 'headers' });

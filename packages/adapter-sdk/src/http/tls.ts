@@ -16,7 +16,7 @@ export interface TlsOptions {
   readonly passphrase?: string | undefined;
 }
 
-/** What undici hands to Node's `tls.connect`. */
+/** What Node's `tls.connect` is handed. */
 export interface ConnectOptions {
   readonly ca?: string;
   readonly cert?: string;

@@ -1,6 +1,7 @@
 import { Misconfigured, Retryable, Throttled, Unauthorized } from '../adapter-error.ts';
 import type { HttpAnswer } from './answer.ts';
 import { retryAfterMs } from './retry-after.ts';
+import { outcomeOfStatus } from './status-rule.ts';
 
 /** What a token endpoint gave out. */
 export interface AccessToken {
@@ -20,8 +21,7 @@ const mistakes = new Set(['invalid_request', 'invalid_scope', 'unsupported_grant
  *
  * | answer | error |
  * |---|---|
- * | 429, 503 with `Retry-After` | `Throttled` |
- * | 408, 5xx | `Retryable` |
+ * | what `post` takes for throttled or retryable | `Throttled`, `Retryable` |
  * | `invalid_client`, `unauthorized_client`, `invalid_grant`, or 401 and 403 | `Unauthorized` |
  * | any other 3xx or 4xx, or a 2xx without a bearer token | `Misconfigured` |
  */
@@ -33,9 +33,9 @@ export function accessTokenOf(answer: HttpAnswer): AccessToken {
   if (status >= 200 && status < 300) return bearerToken(fields, seen);
 
   const waitMs = retryAfterMs(answer.headers['retry-after'], Date.now());
-  if (status === 429 || (status === 503 && waitMs !== undefined))
-    throw new Throttled(seen, { code, retryAfterMs: waitMs });
-  if (status === 408 || status >= 500) throw new Retryable(seen, { code, retryAfterMs: waitMs });
+  const outcome = outcomeOfStatus(status, waitMs);
+  if (outcome === 'throttled') throw new Throttled(seen, { code, retryAfterMs: waitMs });
+  if (outcome === 'retryable') throw new Retryable(seen, { code, retryAfterMs: waitMs });
 
   const word = typeof fields.error === 'string' ? fields.error : '';
   if (refusals.has(word)) {

@@ -1,11 +1,9 @@
-import { Retryable } from '../adapter-error.ts';
-import { readBounded } from './body.ts';
+import { isAdapterError, Retryable, Throttled } from '../adapter-error.ts';
 import { openConnections } from './connections.ts';
 import { clientCredential, type OAuthOptions } from './oauth.ts';
 import type { ConnectOptions } from './tls.ts';
-import { type AccessToken, accessTokenOf } from './token-answer.ts';
+import { accessTokenOf } from './token-answer.ts';
 import { tokenRequest } from './token-request.ts';
-import { transportError } from './transport-error.ts';
 
 /** Asking for a token is part of every attempt that waits for it, and theirs is 10 s by default. */
 const TOKEN_TIMEOUT_MS = 8_000;
@@ -13,6 +11,13 @@ const TOKEN_TIMEOUT_MS = 8_000;
 const EXPIRY_MARGIN_S = 30;
 /** SMART Backend Services' advice for the life of a token, for endpoints that do not say. */
 const LIFE_DEFAULT_S = 300;
+/** Whatever an endpoint says of the life of its tokens, or the system of one: no more than one is asked for in this time. */
+const USE_MIN_S = 1;
+/** A day: past it the endpoint may have another mind, whatever it said. */
+const USE_MAX_S = 86_400;
+/** How long nobody asks after the endpoint failed: doubled each time, from the first to the second. */
+const PAUSE_MIN_MS = 1_000;
+const PAUSE_MAX_MS = 30_000;
 
 /** What a token source needs besides its options. */
 export interface TokenSourceParts {
@@ -31,66 +36,101 @@ export interface TokenSource {
    * @throws what {@link accessTokenOf} says for an answer; Retryable when none came, or with `ABORTED`.
    */
   token(signal: AbortSignal): Promise<string>;
-  /** Asks for another one next time, because this one was refused. One that was replaced meanwhile changes nothing. */
-  forget(token: string): void;
+  /**
+   * The system refused this token: another is asked for next time.
+   *
+   * @returns false when it took the place of one that was refused just before: then another would be of no use either.
+   */
+  refused(token: string): boolean;
   /** Lets a running request end and closes the connection. */
   close(): Promise<void>;
   /** Breaks a running request off. */
-  destroy(): Promise<void>;
+  destroy(): void;
 }
 
 /** Opens a token source; nothing is asked yet. @throws Misconfigured that names the option that is wrong. */
 export function openTokenSource(options: OAuthOptions, { userAgent, connect, onToken }: TokenSourceParts): TokenSource {
   const credential = clientCredential(options);
   const { origin, pathname, search } = new URL(options.tokenUrl);
-  const connection = openConnections(origin, { connections: 1, allowH2: false, connect });
+  const connection = openConnections(origin, { connections: 1, connect });
   let current: { readonly token: string; readonly endsAtMs: number } | undefined;
   let asking: Promise<string> | undefined;
+  let replacedAtMs = Number.NEGATIVE_INFINITY;
+  let failures = 0;
+  let failed: { readonly error: unknown; readonly untilMs: number; readonly dueMs: number } | undefined;
 
   async function ask(): Promise<string> {
-    const answer = accessTokenOf(await post());
-    const lifeS = answer.lifeS ?? LIFE_DEFAULT_S;
-    onToken(answer.token);
-    current = { token: answer.token, endsAtMs: performance.now() + usableS({ ...answer, lifeS }) * 1000 };
-    return answer.token;
+    const { headers, body } = await tokenRequest(options, credential);
+    const answer = await connection.request({
+      method: 'POST',
+      path: `${pathname}${search}`,
+      headers: { 'user-agent': userAgent, ...headers },
+      body,
+      signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS),
+    });
+    const { token, lifeS } = accessTokenOf({ ...answer, origin });
+    onToken(token);
+    current = { token, endsAtMs: performance.now() + usableS(lifeS ?? LIFE_DEFAULT_S) * 1000 };
+    failures = 0;
+    return token;
   }
 
-  async function post() {
-    const { headers, body } = await tokenRequest(options, credential);
-    const signal = AbortSignal.timeout(TOKEN_TIMEOUT_MS);
-    try {
-      const answer = await connection.request({
-        method: 'POST',
-        path: `${pathname}${search}`,
-        headers: { 'user-agent': userAgent, ...headers },
-        body,
-        signal,
-      });
-      return { status: answer.statusCode, headers: answer.headers, body: await readBounded(answer.body), origin };
-    } catch (error) {
-      throw transportError(error, origin, signal.aborted ? 'TIMEOUT' : undefined);
-    }
+  /** Whoever wants a token meanwhile gets the same failure: the endpoint is asked again after a pause. */
+  function fail(error: unknown): never {
+    failures += 1;
+    const { kind, retryAfterMs = 0 } = isAdapterError(error) ? error : { kind: 'retryable' };
+    const pauseMs = Math.min(PAUSE_MIN_MS * 2 ** (failures - 1), PAUSE_MAX_MS);
+    const nowMs = performance.now();
+    const passes = kind === 'retryable' || kind === 'throttled';
+    failed = {
+      error,
+      // A longer wait is the hub's to keep, so that an operator can end it. A refusal pauses the lane, and whoever corrects
+      // its cause does not want to wait as well.
+      untilMs: nowMs + (passes ? Math.max(pauseMs, Math.min(retryAfterMs, PAUSE_MAX_MS)) : PAUSE_MIN_MS),
+      dueMs: nowMs + Math.max(pauseMs, retryAfterMs),
+    };
+    throw dueIn(failed.dueMs - nowMs, error);
   }
 
   return {
     token: async (signal) => {
-      if (current !== undefined && performance.now() < current.endsAtMs) return current.token;
+      const nowMs = performance.now();
+      if (current !== undefined && nowMs < current.endsAtMs) return current.token;
+      if (asking === undefined && failed !== undefined && nowMs < failed.untilMs)
+        throw dueIn(failed.dueMs - nowMs, failed.error);
       // Not bound to the signal of one attempt: others wait for the same answer.
-      asking ??= ask().finally(() => {
-        asking = undefined;
-      });
+      asking ??= ask()
+        .catch(fail)
+        .finally(() => {
+          asking = undefined;
+        });
       return unlessAborted(asking, signal);
     },
-    forget: (token) => {
-      if (current?.token === token) current = undefined;
+    refused: (token) => {
+      if (current?.token !== token) return true;
+      const nowMs = performance.now();
+      if (nowMs < replacedAtMs + USE_MIN_S * 1000) return false;
+      replacedAtMs = nowMs;
+      current = undefined;
+      return true;
     },
-    close: () => (connection.closed ? Promise.resolve() : connection.close()),
-    destroy: () => (connection.destroyed ? Promise.resolve() : connection.destroy()),
+    close: connection.close,
+    destroy: connection.destroy,
   };
 }
 
-function usableS({ lifeS }: Pick<AccessToken, 'lifeS'> & { readonly lifeS: number }): number {
-  return lifeS - Math.min(EXPIRY_MARGIN_S, lifeS / 2);
+/** The failure as it is now: for a passing one, how long the endpoint will not be asked. */
+function dueIn(waitMs: number, error: unknown): unknown {
+  if (!isAdapterError(error)) return error;
+  const retryAfterMs = Math.ceil(waitMs);
+  const { kind, code, message } = error;
+  if (kind === 'throttled') return new Throttled(message, { code, retryAfterMs });
+  return kind === 'retryable' ? new Retryable(message, { code, retryAfterMs, cause: error }) : error;
+}
+
+function usableS(lifeS: number): number {
+  const useS = lifeS - Math.min(EXPIRY_MARGIN_S, lifeS / 2);
+  return Math.min(Math.max(useS, USE_MIN_S), USE_MAX_S);
 }
 
 function unlessAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
