@@ -115,7 +115,7 @@ export async function* followAcks(
 }
 
 /** True when no further ack follows in this replay cycle. */
-export function isTerminal(state: DeliveryState): boolean {
+function isTerminal(state: DeliveryState): boolean {
   return (
     state === DeliveryState.DELIVERED ||
     state === DeliveryState.SKIPPED ||

@@ -7,9 +7,9 @@ import { standingDetail, stateTone } from '../ack-line.ts';
 import { adviceToReaders, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { addressOption } from '../hub-address.ts';
-import { tableLines, wrappedLines } from '../table.ts';
+import { tableLines } from '../table.ts';
 import { type Printer, printable, type Terminal } from '../terminal.ts';
-import { durationInWords, durationMs, enumName, isoTime, timeInWords } from '../words.ts';
+import { durationInWords, durationMs, enumName, isoTime, timeOfDay } from '../words.ts';
 
 interface ShowOptions {
   address: string;
@@ -45,30 +45,22 @@ function eventLines(printer: Printer, { event, acceptedTime, deliveries }: GetEv
     ['type', event?.type],
     ['key', event?.key],
     ['source', event?.source],
-    ['accepted', acceptedTime && timeInWords(acceptedTime)],
+    ['accepted', isoTime(acceptedTime)],
   ].flatMap(([name, value]) => (value ? [`${printer.paint('quiet', `${name}:`)} ${printable(value)}`] : []));
   const attempts = deliveries.flatMap(({ latest, attempts }) =>
     attempts.map((attempt) => attemptRow(printer, latest?.adapter ?? '', attempt)),
   );
   const leftOut = deliveries.reduce((sum, delivery) => sum + delivery.attemptsLeftOut, 0);
   return [
-    ...wrappedLines(`${printer.paint('strong', printable(event?.id ?? ''))}  ${facts.join('  ')}`, printer.columns),
+    `${printer.paint('strong', printable(event?.id ?? ''))}  ${facts.join('  ')}`,
     '',
     ...tableLines(
       ['ADAPTER', 'STATE', 'ATTEMPTS', 'SINCE', 'DETAIL'],
       deliveries.map((delivery) => deliveryRow(printer, delivery, nowMs)),
-      printer.columns,
     ),
     ...(attempts.length === 0
       ? []
-      : [
-          '',
-          ...tableLines(
-            ['ADAPTER', 'ATTEMPT', 'BEGAN', 'TOOK', 'OUTCOME', 'ERROR OR RECEIPT'],
-            attempts,
-            printer.columns,
-          ),
-        ]),
+      : ['', ...tableLines(['ADAPTER', 'ATTEMPT', 'BEGAN', 'TOOK', 'OUTCOME', 'ERROR OR RECEIPT'], attempts)]),
     ...(leftOut === 0 ? [] : [printer.paint('quiet', `at least ${leftOut} older attempts are not shown`)]),
   ];
 }
@@ -79,7 +71,7 @@ function deliveryRow(printer: Printer, { latest, attempts, attemptsLeftOut }: De
     printable(latest?.adapter ?? ''),
     printer.paint(stateTone(state), enumName(DeliveryState, state)),
     String(attempts.length + attemptsLeftOut),
-    timeInWords(latest?.time),
+    timeOfDay(latest?.time),
     latest === undefined ? '' : standingDetail(latest, nowMs),
   ];
 }
@@ -90,7 +82,7 @@ function attemptRow(printer: Printer, adapter: string, attempt: Attempt): string
     printable(adapter),
     // A number alone in the first cycle; "2.1" is the first attempt after a replay.
     attempt.cycle > 1 ? `${attempt.cycle}.${attempt.number}` : String(attempt.number),
-    timeInWords(attempt.startTime),
+    timeOfDay(attempt.startTime),
     durationInWords(attempt.duration),
     printer.paint(
       attempt.outcome === OutcomeKind.DELIVERED ? 'good' : 'waiting',

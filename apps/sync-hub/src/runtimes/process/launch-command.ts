@@ -21,7 +21,7 @@ const YOUNG_MB = 16;
  * it holds the secrets of every adapter.
  */
 const PASSED_ON =
-  /^(PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy|NODE_USE_ENV_PROXY|NODE_COMPILE_CACHE)$/i;
+  /^(PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|NODE_EXTRA_CA_CERTS|NODE_USE_SYSTEM_CA|SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy|NODE_USE_ENV_PROXY|NODE_COMPILE_CACHE)$/i;
 
 /** How an adapter's process is started. */
 export interface LaunchCommand {

@@ -69,6 +69,8 @@ export class AdapterClient {
       'grpc.enable_retries': 0,
       // A connection of its own, whose end means that this adapter is gone.
       'grpc.use_local_subchannel_pool': 1,
+      // One rule for everything that connects: by a proxy only when Node is told so.
+      'grpc.enable_http_proxy': process.env.NODE_USE_ENV_PROXY === '1' ? 1 : 0,
       ...channel,
     });
   }

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { OutcomeKind, OutcomeSchema } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { outcomeFrom } from './outcome-message.ts';
 
 const said = (code: string, message = '') =>
@@ -12,4 +12,25 @@ it('brings whatever an adapter says of a failure within the bounds that the jour
   expect(said('http 503: ok?')).toMatchObject({ failure: { code: 'HTTP_503__OK_' } });
   expect(said('')).toMatchObject({ failure: { code: 'PERMANENT' } });
   expect(said('X', `${'a'.repeat(1_023)}😀`)).toMatchObject({ failure: { message: `${'a'.repeat(1_023)}\ufffd` } });
+});
+
+describe('a wait that an adapter names', () => {
+  const waiting = (kind: OutcomeKind, retryAfter: { seconds: bigint; nanos: number }) =>
+    outcomeFrom(create(OutcomeSchema, { kind, retryAfter }));
+  const none = [
+    { seconds: 0n, nanos: 0 },
+    { seconds: -1n, nanos: 0 },
+    { seconds: 0n, nanos: -1 },
+    { seconds: -(2n ** 63n), nanos: -999_999_999 },
+  ];
+
+  it.each(none)('counts as none when it is no wait: %o', (retryAfter) => {
+    expect(waiting(OutcomeKind.THROTTLED, retryAfter)).toMatchObject({ retryAfterMs: 5_000 });
+    expect(waiting(OutcomeKind.RETRYABLE, retryAfter)).not.toHaveProperty('retryAfterMs');
+  });
+
+  it('is taken as it is otherwise', () => {
+    expect(waiting(OutcomeKind.THROTTLED, { seconds: 7n, nanos: 0 })).toMatchObject({ retryAfterMs: 7_000 });
+    expect(waiting(OutcomeKind.RETRYABLE, { seconds: 7n, nanos: 0 })).toMatchObject({ retryAfterMs: 7_000 });
+  });
 });

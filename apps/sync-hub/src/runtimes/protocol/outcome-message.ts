@@ -15,7 +15,9 @@ const THROTTLE_DEFAULT_MS = 5_000;
 
 /** What an adapter says an attempt came to, brought within the contract's bounds. A kind of a newer contract is retryable. */
 export function outcomeFrom(message: OutcomeMessage): Outcome {
-  const retryAfterMs = message.retryAfter === undefined ? undefined : durationMs(message.retryAfter);
+  const namedMs = message.retryAfter === undefined ? 0 : durationMs(message.retryAfter);
+  // Nobody can ask for less than the hub waits by itself.
+  const retryAfterMs = namedMs > 0 ? namedMs : undefined;
   switch (message.kind) {
     case OutcomeKind.DELIVERED:
       return { kind: 'delivered', receipt: cutToBytes(message.receipt) };

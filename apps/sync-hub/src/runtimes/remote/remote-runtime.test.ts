@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AttemptEnd } from '../../core/outcome.ts';
 import { useAdapterPackages } from '../adapter-packages.suite.ts';
 import { findEntryFile } from '../entry-file.ts';
+import { environment, proxy } from '../proxy.suite.ts';
 import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtime.ts';
 import { deliveringSuite } from '../suite/delivering.suite.ts';
 import type { RuntimeNeeds } from '../suite/opener.suite.ts';
@@ -211,3 +212,18 @@ function changesOf() {
     },
   };
 }
+
+describe('a proxy that the environment names', () => {
+  it.each([
+    ['not used', {}, []],
+    ['used with NODE_USE_ENV_PROXY', { NODE_USE_ENV_PROXY: '1' }, [expect.stringContaining('CONNECT 127.0.0.1:')]],
+    ['not used for an adapter that no_proxy names', { NODE_USE_ENV_PROXY: '1', no_proxy: '127.0.0.1' }, []],
+  ])('is %s', async (_what, variables, expected) => {
+    const { asked, address } = await proxy();
+    environment({ http_proxy: `http://${address}`, https_proxy: '', ...variables });
+    const served = await serve();
+    const runtime = reach(served.address, plaintext);
+    expect(await runtime.start()).toMatchObject({ kind: 'ready' });
+    expect(asked).toEqual(expected);
+  });
+});
