@@ -56,8 +56,11 @@ export class HubFolder {
   }
 
   /** Starts a hub that should become ready. */
-  async start(env: Readonly<Record<string, string>> = {}, limits: Pick<HubOptions, 'openFilesMax'> = {}): Promise<Hub> {
-    const args = ['--config', this.configFile];
+  async start(
+    env: Readonly<Record<string, string>> = {},
+    { flags = [], ...limits }: Pick<HubOptions, 'openFilesMax'> & { readonly flags?: readonly string[] } = {},
+  ): Promise<Hub> {
+    const args = ['--config', this.configFile, ...flags];
     const hub = await Hub.start({ args, env: { ...this.#options.env, ...env }, ...limits });
     this.#hubs.push(hub);
     return hub;

@@ -6,6 +6,7 @@ const nothing = {
   listen: undefined,
   dataDir: undefined,
   logLevel: undefined,
+  newJournal: false,
   help: false,
   version: false,
 };

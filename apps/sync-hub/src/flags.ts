@@ -8,6 +8,8 @@ export interface Flags {
   readonly listen: string | undefined;
   readonly dataDir: string | undefined;
   readonly logLevel: string | undefined;
+  /** An operator knows that the journal of the data folder is lost. */
+  readonly newJournal: boolean;
   readonly help: boolean;
   readonly version: boolean;
 }
@@ -21,6 +23,7 @@ const OPTIONS = {
   listen: { type: 'string' },
   'data-dir': { type: 'string' },
   'log-level': { type: 'string' },
+  'new-journal': { type: 'boolean' },
   help: { type: 'boolean' },
   version: { type: 'boolean' },
 } as const;
@@ -33,6 +36,7 @@ Starts the hub and runs it until SIGTERM or Ctrl-C.
   --listen <host:port>   goes before the file's listen and HMS_SYNC_LISTEN (default: 127.0.0.1:7003)
   --data-dir <folder>    goes before the file's dataDir and HMS_SYNC_DATA_DIR (default: .hms-sync beside the file)
   --log-level <level>    trace, debug, info, warn, error, fatal or silent (default: info)
+  --new-journal          start with an empty journal in a data folder whose journal was lost
   --help, --version
 
 Prints one line of JSON on stdout when it is ready; logs go to stderr.
@@ -68,6 +72,7 @@ export function parseFlags(args: readonly string[]): Flags {
     listen: text(values.listen),
     dataDir: text(values['data-dir']),
     logLevel: text(values['log-level']),
+    newJournal: values['new-journal'] === true,
     help: values.help === true,
     version: values.version === true,
   };

@@ -49,13 +49,16 @@ async function run(args: readonly string[]): Promise<void> {
     // Whatever it makes, and whatever npm and adapters make, is for this user alone.
     process.umask(0o077);
     const config = await loadConfig({ file: flags.config, env: process.env, flags });
-    await startHub(config, createLog(config.logLevel));
+    await startHub(config, { log: createLog(config.logLevel), newJournal: flags.newJournal });
   } catch (error) {
     exitBecause(error);
   }
 }
 
-async function startHub(config: Config, log: Log): Promise<void> {
+async function startHub(
+  config: Config,
+  { log, newJournal }: { readonly log: Log; readonly newJournal: boolean },
+): Promise<void> {
   // Before anything of it is read: what others may write there is not the hub's.
   requirePrivate(config.dataDir, ['adapters', 'adapters/adapters.lock']);
   requirePrivate(config.backupsFolder);
@@ -72,6 +75,7 @@ async function startHub(config: Config, log: Log): Promise<void> {
   const journal = await openSqliteJournal({
     folder: config.dataDir,
     reserveBytes: config.diskReserveBytes,
+    newJournal,
     observer: {
       accepted: (events) => {
         lanes.accepted(events);

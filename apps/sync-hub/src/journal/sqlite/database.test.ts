@@ -73,7 +73,7 @@ it('makes the folder and its files for their owner alone', () => {
   expect([mode(join(folder, 'journal.db')), mode(join(folder, 'journal.db-wal'))]).toEqual(['600', '600']);
 });
 
-it('needs no file beside the database and its WAL, a crashed one included', () => {
+it('needs no file of SQLite beside the database and its WAL, a crashed one included', () => {
   const folder = useFolder();
   const { database } = openDatabase(folder);
   const crashed = useFolder();
@@ -81,7 +81,7 @@ it('needs no file beside the database and its WAL, a crashed one included', () =
   database.close();
   const { database: reopened } = openDatabase(crashed);
   onTestFinished(() => reopened.close());
-  expect(readdirSync(crashed)).toEqual(['journal.db', 'journal.db-wal']);
+  expect(readdirSync(crashed)).toEqual(['data-folder.txt', 'journal.db', 'journal.db-wal']);
 });
 
 it.each([

@@ -1,14 +1,11 @@
-import { closeSync, existsSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { makePrivateFolder, requirePrivate } from '../../files/private-folder.ts';
 import { JournalError } from '../journal.ts';
 import { openError } from './database-error.ts';
+import { makePlace, markPlace } from './journal-place.ts';
 import { APPLICATION_ID, MIGRATIONS, migrate } from './schema.ts';
 
 export const FILE_NAME = 'journal.db';
-/** What goes behind that name for the files of a journal. */
-const FILE_SUFFIXES = ['', '-wal', '-shm', '-journal', '-end', '-wal.kept'];
 
 /** Older ones can damage a WAL file when it is reset: https://sqlite.org/wal.html, "The WAL-Reset Bug". */
 const OLDEST_SAFE_VERSION = '3.51.3';
@@ -22,15 +19,16 @@ export interface OpenedDatabase {
  * Opens the journal in a folder, making both when they are not there, with settings under which a commit that
  * returned is on disk. The opener is its one user: the file stays locked until the database is closed.
  *
+ * @param options newJournal: an empty one, also where one was lost
  * @throws JournalError UNWRITABLE, IN_USE, UNREADABLE, UNSAFE
  */
-export function openDatabase(folderName: string): OpenedDatabase {
+export function openDatabase(folderName: string, { newJournal = false } = {}): OpenedDatabase {
   const folder = resolve(folderName);
   const path = join(folder, FILE_NAME);
   let database: DatabaseSync | undefined;
   try {
     requireSafeVersion(sqliteVersion());
-    makePlace(folder, path);
+    makePlace(path, newJournal);
     database = new DatabaseSync(path);
     // Before any read (preparing a statement is one): then the first read takes the lock and keeps it, and the WAL's
     // index needs no file, for which a full disk would have no room.
@@ -53,6 +51,7 @@ export function openDatabase(folderName: string): OpenedDatabase {
       apply(database, { name: 'checkpoint_fullfsync', value: 1 });
     }
     migrate(database, version);
+    markPlace(path);
     return { database, path };
   } catch (error) {
     database?.close();
@@ -109,17 +108,6 @@ function sqliteVersion(): string {
   } finally {
     database.close();
   }
-}
-
-/** An empty file for its owner alone, in a folder for its owner alone: SQLite gives its WAL the file's mode. */
-function makePlace(folder: string, path: string): void {
-  makePrivateFolder(folder);
-  requirePrivate(
-    folder,
-    FILE_SUFFIXES.map((suffix) => FILE_NAME + suffix),
-  );
-  // Never opens one that is there: closing it again would let go of the locks that this process has on it.
-  if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600));
 }
 
 /** The file's version: 0 for a new one. Looks before anything is changed, so that a foreign file stays as it is. */

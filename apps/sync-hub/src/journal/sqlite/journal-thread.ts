@@ -9,6 +9,7 @@ import { failure, openError } from './database-error.ts';
 import { EndMark, markPath, missing } from './end-mark.ts';
 import { GroupCommit } from './group-commit.ts';
 import { keepLog } from './keep-log.ts';
+import { OpenFiles } from './open-files.ts';
 import { checkPages } from './page-check.ts';
 import { Scrub } from './scrub.ts';
 import { type FromThread, type ThreadOptions, type ToThread, unpackRequests } from './thread-messages.ts';
@@ -26,11 +27,15 @@ const GROUP_PAYLOAD_BYTES = 4 * 1024 * 1024;
 /** Between two steps of the scrub: nobody notices it then, and it is through with a million events within a day. */
 const SCRUB_PAUSE_MS = 100;
 
+/** How long the loss of a file may go unnoticed while nothing is written. */
+const FILES_CHECK_MS = 1_000;
+
 interface OpenedJournal extends OpenedDatabase {
   readonly id: string;
   readonly endMark: EndMark;
   readonly group: GroupCommit;
   readonly checkpoint: Checkpoint;
+  readonly files: OpenFiles;
 }
 
 if (parentPort === null) throw new Error('journal-thread is the entry of a worker thread, started by sqlite-journal');
@@ -48,8 +53,8 @@ function start(port: MessagePort, options: ThreadOptions): void {
   }
 }
 
-function openJournal({ folder, reserveBytes }: ThreadOptions): OpenedJournal {
-  const opened = openDatabase(folder);
+function openJournal({ folder, reserveBytes, newJournal }: ThreadOptions): OpenedJournal {
+  const opened = openDatabase(folder, { newJournal });
   try {
     // Preparing their statements is the check that all tables, columns and indexes are there.
     const group = new GroupCommit({ ...opened, reserveBytes });
@@ -59,7 +64,8 @@ function openJournal({ folder, reserveBytes }: ThreadOptions): OpenedJournal {
     if (lost !== undefined) throw new JournalError('UNREADABLE', lost);
     checkPages(opened.database);
     group.checkNewest();
-    return { ...opened, id, group, endMark: new EndMark(mark), checkpoint: new Checkpoint(opened.database) };
+    const checkpoint = new Checkpoint(opened.database);
+    return { ...opened, id, group, endMark: new EndMark(mark), checkpoint, files: new OpenFiles(opened) };
   } catch (error) {
     // Closing moves the log into the database and deletes it, though something in it may be the last of its kind.
     keepLog(opened.path);
@@ -111,6 +117,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
     for (takeAllThatArrived(); waiting.length > 0; takeAllThatArrived()) {
       const requests = waiting.splice(0, groupSize(waiting));
       const answers = journal.group.run(requests);
+      journal.files.requireInPlace();
       journal.endMark.advance({ id: journal.id, ...endOf(journal.group) });
       post(port, { kind: 'answers', answers });
       if (endsRound(requests, answers)) journal.checkpoint.truncate();
@@ -123,6 +130,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
     }
     if (isClosing && journal.database.isOpen) {
       journal.database.close();
+      journal.files.close();
       journal.endMark.close();
     }
   };
@@ -134,7 +142,8 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
       if (!hasFailed) work();
     } catch (error) {
       hasFailed = true;
-      const { code, message: text, cause } = failure(journal.path, error);
+      // A file that is gone makes SQLite fail too, which does not know how much is lost.
+      const { code, message: text, cause } = journal.files.lost() ?? failure(journal.path, error);
       post(port, { kind: 'failed', code, message: text, cause: plain(cause) });
     }
   };
@@ -150,6 +159,9 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
       if (!isClosing && scrub.step()) setTimeout(scrubOn, SCRUB_PAUSE_MS).unref();
     });
   setTimeout(scrubOn, SCRUB_PAUSE_MS).unref();
+
+  // Also while nobody publishes.
+  setInterval(() => orFail(() => isClosing || journal.files.requireInPlace()), FILES_CHECK_MS).unref();
 
   port.on('message', (message: ToThread) => {
     take(message);

@@ -12,6 +12,8 @@ export interface SqliteJournalOptions {
   readonly onFatal: (error: JournalError) => void;
   /** With less than this free on the disk new events are refused as `full`; default: when it is full. */
   readonly reserveBytes?: number;
+  /** Makes an empty one in a folder whose journal was lost; without it that is refused. */
+  readonly newJournal?: boolean;
 }
 
 /**
@@ -20,8 +22,8 @@ export interface SqliteJournalOptions {
  * @throws JournalError UNWRITABLE, IN_USE, UNREADABLE, UNSAFE
  */
 export async function openSqliteJournal(options: SqliteJournalOptions): Promise<Journal> {
-  const { folder, observer, onFatal, reserveBytes = 0 } = options;
-  const { backend, info } = await ThreadBackend.start({ folder: resolve(folder), reserveBytes });
+  const { folder, observer, onFatal, reserveBytes = 0, newJournal = false } = options;
+  const { backend, info } = await ThreadBackend.start({ folder: resolve(folder), reserveBytes, newJournal });
   const pending = new PendingRequests({ observer, onFatal, lastCursor: info.lastCursor });
   backend.listen({
     answered: (answers) => pending.settle(answers),

@@ -6,6 +6,7 @@ import type { JournalAnswer, JournalRequest } from '../request.ts';
 export interface ThreadOptions {
   readonly folder: string;
   readonly reserveBytes: number;
+  readonly newJournal: boolean;
 }
 
 /** To the thread: requests of one turn of the event loop, in their order; or the last message of all. */
