@@ -126,14 +126,17 @@ async function startHub(
     clock: systemClock,
     lastCursor: () => acks?.lastCursor ?? 0,
     settledMs: config.settledMs,
-    onReport: (facts, text) => log.info(facts, text),
+    write: ({ level, facts, text }) => log[level](facts, text),
   });
+  const { publishLog } = operations;
 
   const intake = new Intake({
     journal,
     adapters: () => lanes.ids,
     eventBytesMax: config.eventBytesMax,
     wallMs: systemClock.wallMs,
+    onAccepted: () => publishLog.accepted(),
+    onRefused: (reason) => publishLog.refused(reason),
   });
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs: systemClock.wallMs };

@@ -211,3 +211,23 @@ describe('a hub that cannot take events', () => {
     expect((await refusalOf(failed.intake.accept(published()))).message).not.toContain('hunter2');
   });
 });
+
+describe('who watches over publishing', () => {
+  it('is told of each new event, and of each refusal with its reason', async () => {
+    const told: string[] = [];
+    const admission = new Admission({ nowMs: () => 0, random: () => 0 });
+    const { intake } = open({
+      admission,
+      onAccepted: () => told.push('accepted'),
+      onRefused: (reason) => told.push(reason),
+    });
+    await intake.accept(published());
+    // Says nothing about the room there is.
+    await intake.accept(published());
+    await refusalOf(intake.accept(published({ type: '' })));
+    await refusalOf(intake.accept(published({ key: 'other content' })));
+    intake.stop();
+    await refusalOf(intake.accept(published({ id: 'event-2' })));
+    expect(told).toEqual(['accepted', 'EVENT_INVALID', 'EVENT_ID_CONFLICT', 'HUB_STOPPING']);
+  });
+});

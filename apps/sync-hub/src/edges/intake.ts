@@ -4,7 +4,7 @@ import { type AcceptResult, type Journal, JournalError } from '../journal/journa
 import { Admission } from './admission.ts';
 import { contentHash } from './content-hash.ts';
 import { type PublishedEvent, toSyncEvent } from './event-message.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, type RefusalReason } from './refusal.ts';
 
 /** An event that is on disk, by this request or by an earlier one with the same id and content. */
 export interface Intaken {
@@ -20,6 +20,9 @@ export interface IntakeOptions {
   readonly adapters: () => readonly string[];
   readonly eventBytesMax: number;
   readonly wallMs: () => number;
+  /** Called when a new event is on disk, and when one was refused: for the log. */
+  readonly onAccepted?: () => void;
+  readonly onRefused?: (reason: RefusalReason) => void;
   /** A monotonic clock, in milliseconds; default: the computer's. */
   readonly nowMs?: () => number;
   /** Default: one by the computer's clock. */
@@ -64,6 +67,17 @@ export class Intake {
    * @throws {Refusal} and then nothing was written, but for JOURNAL_FAILED, where that is unknown
    */
   async accept(published: PublishedEvent | undefined): Promise<Intaken> {
+    try {
+      const intaken = await this.#accept(published);
+      if (!intaken.duplicate) this.#options.onAccepted?.();
+      return intaken;
+    } catch (error) {
+      if (error instanceof Refusal) this.#options.onRefused?.(error.reason);
+      throw error;
+    }
+  }
+
+  async #accept(published: PublishedEvent | undefined): Promise<Intaken> {
     if (this.#stopping) {
       throw new Refusal('HUB_STOPPING', 'the hub is stopping; publish again with the same id', {
         retryAfterMs: STOPPING_RETRY_MS,

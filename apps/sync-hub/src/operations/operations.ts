@@ -3,9 +3,12 @@ import type { AcceptedEvent } from '../core/event.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../lanes/clock.ts';
 import type { Lanes } from '../lanes/lanes.ts';
+import { DeliveryLog } from './delivery-log.ts';
 import { DeliveryFinder } from './delivery-query.ts';
 import { Discards } from './discards.ts';
 import { EventTail } from './event-tail.ts';
+import type { LogLine } from './log-line.ts';
+import { PublishLog } from './publish-log.ts';
 import { ReplayJobs } from './replay-jobs.ts';
 import { Retention } from './retention.ts';
 
@@ -17,8 +20,8 @@ export interface OperationsOptions {
   readonly lastCursor: () => number;
   /** So long after its last delivery was settled, an event is kept. */
   readonly settledMs: number;
-  /** What the hub did by itself, for the log. */
-  readonly onReport: (facts: Readonly<Record<string, unknown>>, text: string) => void;
+  /** What the hub did by itself and how it fares, for the log. */
+  readonly write: (line: LogLine) => void;
 }
 
 /** What people ask the hub to do beside its way of events, and what it does for them by itself. */
@@ -27,9 +30,15 @@ export class Operations {
   readonly discards: Discards;
   readonly jobs: ReplayJobs;
   readonly tail: EventTail;
+  /** Told of what is accepted and refused. */
+  readonly publishLog: PublishLog;
+  readonly #deliveryLog: DeliveryLog;
   readonly #retention: Retention;
 
-  constructor({ journal, lanes, clock, lastCursor, settledMs, onReport }: OperationsOptions) {
+  constructor({ journal, lanes, clock, lastCursor, settledMs, write }: OperationsOptions) {
+    const onReport = (facts: LogLine['facts'], text: string) => write({ level: 'info', facts, text });
+    this.publishLog = new PublishLog({ clock, write });
+    this.#deliveryLog = new DeliveryLog({ clock, write });
     this.finder = new DeliveryFinder({ journal, lanes });
     this.discards = new Discards({ journal, lanes, finder: this.finder, wallMs: clock.wallMs });
     this.jobs = new ReplayJobs({
@@ -55,6 +64,7 @@ export class Operations {
   /** Records that are on disk. */
   recorded(records: readonly RecordedDelivery[]): void {
     this.tail.recorded(records);
+    this.#deliveryLog.recorded(records);
   }
 
   /** Goes on with what an earlier hub process did not finish. */
@@ -67,5 +77,7 @@ export class Operations {
   async stop(): Promise<void> {
     this.tail.stop();
     await Promise.all([this.jobs.stop(), this.#retention.stop()]);
+    this.publishLog.stop();
+    this.#deliveryLog.stop();
   }
 }

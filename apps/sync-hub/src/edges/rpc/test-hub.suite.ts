@@ -117,7 +117,7 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
     clock: systemClock,
     lastCursor: () => acks.lastCursor,
     settledMs: 60_000,
-    onReport: (facts) => reports.push(facts),
+    write: ({ level, facts }) => level === 'info' && reports.push(facts),
   });
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };
