@@ -115,7 +115,7 @@ export async function* followAcks(
 }
 
 /** True when no further ack follows in this replay cycle. */
-function isTerminal(state: DeliveryState): boolean {
+export function isTerminal(state: DeliveryState): boolean {
   return (
     state === DeliveryState.DELIVERED ||
     state === DeliveryState.SKIPPED ||

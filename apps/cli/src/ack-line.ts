@@ -1,7 +1,8 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Ack, DeliveryState, HeldBy } from '@hms-sync/proto/hms/sync/v1/ack';
+import { visibleLength, wrappedLines } from './table.ts';
 import { type Printer, printable, type Tone } from './terminal.ts';
-import { enumName, timeOfDay } from './words.ts';
+import { enumName, timeInWords } from './words.ts';
 
 /** The longest of the states' names is DEAD_LETTERED. */
 const stateWidth = 13;
@@ -14,19 +15,20 @@ export interface AckLineLayout {
   adapterWidth: number;
 }
 
-/** An ack as one line for people. */
+/** An ack for operators: one line, with its detail on lines of its own where the terminal is too narrow for it. */
 export function ackLine(printer: Printer, ack: Ack, layout: AckLineLayout): string {
   const state = enumName(DeliveryState, ack.state);
   const attempt = ack.attempt === 0 ? 'not tried' : `attempt ${ack.attempt}`;
-  return [
+  const said = [
     printer.paint('quiet', layout.lead),
     printable(ack.adapter).padEnd(layout.adapterWidth),
     printer.paint(stateTone(ack.state), state.padEnd(stateWidth)),
     attempt.padEnd(10),
-    detail(ack),
-  ]
-    .join('  ')
-    .trimEnd();
+  ].join('  ');
+  const whole = `${said}  ${detail(ack)}`.trimEnd();
+  if (visibleLength(whole) <= printer.columns) return whole;
+  const below = wrappedLines(detail(ack), printer.columns - 4, 0).map((line) => `    ${line}`);
+  return [...wrappedLines(said.replaceAll(/ +/g, ' ').trim(), printer.columns), ...below].join('\n');
 }
 
 /** What an ack adds to its state, in words. */
@@ -38,15 +40,15 @@ export function detail(ack: Ack): string {
       // Without a time it depends on a person: the adapter is paused, which the next line says.
       return ack.nextAttemptTime === undefined
         ? lastError(ack)
-        : `${lastError(ack)}; next attempt at ${timeOfDay(ack.nextAttemptTime)}`;
+        : `${lastError(ack)}; next attempt at ${timeInWords(ack.nextAttemptTime)}`;
     case DeliveryState.HELD:
       return heldInWords(ack.heldBy);
     case DeliveryState.SKIPPED:
       return 'the adapter does not take events of this type';
     case DeliveryState.DEAD_LETTERED:
-      return `${lastError(ack)}; waits for a person`;
+      return `${lastError(ack)}; waits for an operator`;
     case DeliveryState.DISCARDED:
-      return 'given up by a person';
+      return 'discarded by an operator';
     case DeliveryState.WAITING:
     case DeliveryState.UNSPECIFIED:
       return '';
@@ -100,7 +102,7 @@ function heldInWords(heldBy: HeldBy): string {
     case HeldBy.NOT_READY:
       return 'the adapter is not running';
     case HeldBy.THROTTLED:
-      return 'the outside system asked for less';
+      return 'the external system asked for less';
     case HeldBy.UNSPECIFIED:
       return '';
     default:

@@ -2,7 +2,7 @@ import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import { ackJson } from './ack-json.ts';
 import { ackLine } from './ack-line.ts';
 import { type Printer, printable } from './terminal.ts';
-import { timeOfDay } from './words.ts';
+import { timeInWords } from './words.ts';
 
 /** Wide enough for the ids of most adapters. */
 const USUAL_ADAPTER_WIDTH = 12;
@@ -31,7 +31,7 @@ export class AckReport {
       this.#printer.json(ackJson(ack));
       return;
     }
-    const lead = `${timeOfDay(ack.time)}  ${printable(ack.eventId)}`;
+    const lead = `${timeInWords(ack.time)}  ${printable(ack.eventId)}`;
     this.#printer.line(ackLine(this.#printer, ack, { lead, adapterWidth: this.#adapterWidth }));
   }
 }

@@ -1,6 +1,6 @@
 import { type AdapterHealth, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { stateTone } from './health-lines.ts';
-import { tableLines } from './table.ts';
+import { tableLines, wrappedLines } from './table.ts';
 import { type Printer, printable } from './terminal.ts';
 import { versionNotes } from './version-notes.ts';
 import { enumName } from './words.ts';
@@ -19,5 +19,8 @@ export function adapterLines(printer: Printer, adapters: readonly AdapterHealth[
     printable(adapter.previousVersion) || '-',
   ]);
   const notes = adapters.flatMap((adapter) => versionNotes(printer, adapter));
-  return [...tableLines(columns, rows), ...(notes.length === 0 ? [] : ['', ...notes])];
+  return [
+    ...tableLines(columns, rows, printer.columns),
+    ...(notes.length === 0 ? [] : ['', ...notes.flatMap((note) => wrappedLines(note, printer.columns))]),
+  ];
 }

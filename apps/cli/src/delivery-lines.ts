@@ -4,9 +4,9 @@ import { ackJson } from './ack-json.ts';
 import { detail, lastError, standingDetail, stateTone } from './ack-line.ts';
 import { tableLines } from './table.ts';
 import { type Printer, printable } from './terminal.ts';
-import { enumName, isoTime } from './words.ts';
+import { enumName, isoTime, timeInWords } from './words.ts';
 
-const columns = ['STATE', 'ADAPTER', 'EVENT', 'KEY', 'ACCEPTED', 'ATTEMPT', 'WHY, AND WHAT HAPPENS NEXT'];
+const columns = ['STATE', 'ADAPTER', 'EVENT', 'KEY', 'ACCEPTED', 'ATTEMPT', 'WHY'];
 
 /**
  * Deliveries for people, one a line.
@@ -23,11 +23,12 @@ export function deliveryLines(printer: Printer, deliveries: readonly ListedDeliv
         printable(delivery.latest?.adapter ?? ''),
         printable(delivery.latest?.eventId ?? ''),
         printable(delivery.key) || '-',
-        isoTime(delivery.acceptedTime) ?? '-',
+        timeInWords(delivery.acceptedTime),
         attempt(delivery),
         why(delivery, nowMs),
       ];
     }),
+    printer.columns,
   );
 }
 

@@ -13,6 +13,8 @@ export const ExitCode = {
   nodeTooOld: 5,
   /** No hub answered, so what became of the request is unknown: sending it again with the same id is safe. */
   noAnswer: 6,
+  /** `publish`: the event was accepted and is on disk, and not every adapter had settled it within --timeout. */
+  notSettled: 7,
 } as const;
 
 /** One of the exit codes, or that of a hub which ended. */

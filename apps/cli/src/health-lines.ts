@@ -7,12 +7,12 @@ import {
   type Health,
   type HubHealth,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
-import { tableLines } from './table.ts';
+import { tableLines, wrappedLines } from './table.ts';
 import { type Printer, printable, type Tone } from './terminal.ts';
 import { versionNotes } from './version-notes.ts';
 import { durationInWords, durationMs, enumName, lengthInWords } from './words.ts';
 
-const columns = ['ADAPTER', 'VERSION', 'STATE', 'WAITING', 'IN FLIGHT', 'OLDEST', 'DEAD LETTERS', 'BREAKER'];
+const columns = ['ADAPTER', 'VERSION', 'STATE', 'WAITING', 'RUNNING', 'OLDEST', 'DEAD LETTERS', 'FAILED', 'BREAKER'];
 
 /**
  * The health of a hub for people: a line about the hub, a table of its adapters, and a line for each that needs a person.
@@ -28,14 +28,16 @@ export function healthLines(printer: Printer, { hub, adapters }: Health, nowMs: 
     String(adapter.inFlight),
     durationInWords(adapter.oldestUnsettledAge),
     printer.paint(adapter.deadLetters > 0n ? 'bad' : 'quiet', String(adapter.deadLetters)),
+    failuresInWords(printer, adapter.breaker),
     breakerInWords(printer, adapter.breaker, nowMs),
   ]);
   const notes = adapters.flatMap((adapter) => troubles(printer, adapter, nowMs));
+  const wrapped = (text: string) => wrappedLines(text, printer.columns);
   return [
-    hubInWords(printer, hub, nowMs),
+    ...wrapped(hubInWords(printer, hub, nowMs)),
     '',
-    ...(rows.length === 0 ? ['No adapters are configured.'] : tableLines(columns, rows)),
-    ...(notes.length === 0 ? [] : ['', ...notes]),
+    ...(rows.length === 0 ? ['No adapters are configured.'] : tableLines(columns, rows, printer.columns)),
+    ...(notes.length === 0 ? [] : ['', ...notes.flatMap(wrapped)]),
   ];
 }
 
@@ -51,6 +53,12 @@ function hubInWords(printer: Printer, hub: HubHealth | undefined, nowMs: number)
       }`
     : '';
   return `Hub ${printable(hub.version)}${upFor}, ${accepting}${journal}`;
+}
+
+/** Of the attempts in the breaker's window, also while it is closed. */
+function failuresInWords(printer: Printer, breaker: Breaker | undefined): string {
+  if (breaker === undefined || breaker.calls === 0) return '-';
+  return printer.paint(breaker.failures > 0 ? 'bad' : 'quiet', `${breaker.failures}/${breaker.calls}`);
 }
 
 function breakerInWords(printer: Printer, breaker: Breaker | undefined, nowMs: number): string {
@@ -69,7 +77,9 @@ function nextProbe({ nextProbeTime }: Breaker, nowMs: number): string {
 
 function troubles(printer: Printer, adapter: AdapterHealth, nowMs: number): string[] {
   const { id, breaker, throttledUntilTime } = adapter;
-  const error = breaker?.state === BreakerState.CLOSED ? undefined : breaker?.lastError;
+  // Also while it is closed: what begins to fail is seen before the breaker opens.
+  const isFailing = breaker !== undefined && (breaker.state !== BreakerState.CLOSED || breaker.failures > 0);
+  const error = isFailing ? breaker.lastError : undefined;
   return [
     ...versionNotes(printer, adapter),
     ...(throttledUntilTime
@@ -83,7 +93,7 @@ function troubles(printer: Printer, adapter: AdapterHealth, nowMs: number): stri
 
 function throttledInWords(untilMs: number, nowMs: number): string {
   const goesOn = untilMs > nowMs ? `in ${lengthInWords(untilMs - nowMs)}` : 'now';
-  return `throttled: the outside system asked for less; attempts go on ${goesOn}`;
+  return `throttled: the external system asked for less; attempts go on ${goesOn}`;
 }
 
 /** How a state looks. */

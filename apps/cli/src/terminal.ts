@@ -16,6 +16,8 @@ const styles = {
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
+  /** How wide the terminal is; it may change. */
+  readonly columns?: number;
 }
 
 /** Writes lines to one stream and knows whether that stream takes colour. */
@@ -23,12 +25,20 @@ export class Printer {
   readonly isTerminal: boolean;
   readonly #output: Output;
   readonly #coloured: boolean;
+  readonly #env: NodeJS.ProcessEnv;
 
   constructor(output: Output, env: NodeJS.ProcessEnv) {
     this.#output = output;
+    this.#env = env;
     this.isTerminal = output.isTTY === true;
     // https://no-color.org: set and not empty means no colour.
     this.#coloured = this.isTerminal && !env.NO_COLOR && env.TERM !== 'dumb';
+  }
+
+  /** How many characters a line of a table may have: as wide as the terminal, else `COLUMNS`, else any number. */
+  get columns(): number {
+    const given = (this.isTerminal && this.#output.columns) || Number(this.#env.COLUMNS);
+    return given >= 1 ? given : Number.POSITIVE_INFINITY;
   }
 
   /** Whatever the text holds, nothing but the colours of `paint` and line feeds reaches the terminal as a control. */

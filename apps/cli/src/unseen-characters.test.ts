@@ -123,6 +123,8 @@ const commandLines = [
   ['health'],
   ['health', '--watch'],
   ['deliveries'],
+  ['deliveries', '--group-by', 'key'],
+  ['health', '--check'],
   ['replay', '--adapter', 'a', '--reason', 'r'],
   ['replay', '--adapter', 'a', '--reason', 'r', '--detach'],
   ['replay', '--adapter', 'a', '--dry-run'],

@@ -27,12 +27,9 @@ export function isoTime(time: Timestamp | undefined): string | undefined {
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
-/** The time of day of a moment in the reader's own zone, to the millisecond; "-" when absent. */
-export function timeOfDay(time: Timestamp | undefined): string {
-  if (time === undefined) return '-';
-  const date = new Date(timestampMs(time));
-  const part = (value: number, digits = 2) => String(value).padStart(digits, '0');
-  return `${part(date.getHours())}:${part(date.getMinutes())}:${part(date.getSeconds())}.${part(date.getMilliseconds(), 3)}`;
+/** A moment for operators, the same everywhere: UTC to the second, "2026-01-31T08:00:00Z"; "-" when absent. */
+export function timeInWords(time: Timestamp | undefined): string {
+  return isoTime(time)?.replace(/\.\d+Z$/, 'Z') ?? '-';
 }
 
 /** The name of a protobuf enum's value without its prefix; a value that a newer hub added keeps its number. */

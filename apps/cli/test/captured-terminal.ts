@@ -16,14 +16,17 @@ export interface CapturedTerminal extends Terminal {
 export function captureTerminal({
   env = {},
   isTTY = false,
+  columns,
 }: {
   env?: NodeJS.ProcessEnv;
   isTTY?: boolean;
+  columns?: number;
 } = {}): CapturedTerminal {
   const written = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
   const output = (name: keyof typeof written) => ({
     isTTY,
+    ...(columns !== undefined && { columns }),
     write: (text: string) => {
       written[name] += text;
       for (const check of waiting) check();

@@ -1,10 +1,16 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
-import type { ListDeliveriesRequest, ListedDeliverySchema } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import {
+  DeliveryGrouping,
+  type ListDeliveriesRequest,
+  type ListedDeliverySchema,
+} from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { afterEach, describe, expect, test } from 'vitest';
+import { captureTerminal } from '../../test/captured-terminal.ts';
 import { type FakeHub, fakeTime, startFakeHub } from '../../test/fake-hub.ts';
 import { runInProcess } from '../../test/run-in-process.ts';
 import { ExitCode } from '../failure.ts';
+import { run } from '../program.ts';
 
 let fake: FakeHub;
 afterEach(() => fake.close());
@@ -37,6 +43,17 @@ async function startWith(deliveries: typeof listed): Promise<ListDeliveriesReque
         const end = start + request.pageSize;
         return { deliveries: deliveries.slice(start, end), nextPageToken: end < deliveries.length ? String(end) : '' };
       },
+      countDeliveries: ({ groupBy, groupsMax }) => ({
+        deliveries: BigInt(deliveries.length),
+        groups:
+          groupBy === DeliveryGrouping.UNSPECIFIED
+            ? []
+            : [
+                { name: 'HTTP_503', deliveries: 2n },
+                { name: '', deliveries: BigInt(groupsMax) },
+              ],
+        others: 7n,
+      }),
     },
   });
   return requests;
@@ -49,13 +66,81 @@ describe('hms-sync deliveries', () => {
     expect(ended.exitCode).toBe(ExitCode.ok);
     expect(ended.stdout()).toBe(
       [
-        'STATE          ADAPTER  EVENT  KEY  ACCEPTED                  ATTEMPT  WHY, AND WHAT HAPPENS NEXT',
-        'HELD           billing  e-3    -    2026-01-02T03:04:05.678Z  0        its breaker is open; last HTTP_503: Service Unavailable',
-        'DEAD_LETTERED  records  e-2    p-1  2026-01-02T03:04:05.678Z  2.3      HTTP_503: Service Unavailable; waits for a person',
-        'DISCARDED      billing  e-1    -    -                         0        given up by a person: by hand',
+        'STATE          ADAPTER  EVENT  KEY  ACCEPTED              ATTEMPT  WHY',
+        'HELD           billing  e-3    -    2026-01-02T03:04:05Z  0        its breaker is open; last HTTP_503: Service Unavailable',
+        'DEAD_LETTERED  records  e-2    p-1  2026-01-02T03:04:05Z  2.3      HTTP_503: Service Unavailable; waits for an operator',
+        'DISCARDED      billing  e-1    -    -                     0        discarded by an operator: by hand',
         '',
       ].join('\n'),
     );
+  });
+
+  test('says how many there are in all', async () => {
+    await startWith(listed);
+    const ended = await runInProcess('deliveries', '--address', fake.address);
+    expect(ended.stderr()).toBe('3 in all.\n');
+  });
+
+  test('counts them by what they have in common', async () => {
+    await startWith(listed);
+    const ended = await runInProcess('deliveries', '--group-by', 'error', '--limit', '4', '--address', fake.address);
+    expect(ended.stdout()).toBe(
+      ['DELIVERIES  ERROR', '2           HTTP_503', '4           (no failure)', '7           (all others)', ''].join(
+        '\n',
+      ),
+    );
+    expect(ended.stderr()).toBe('3 in all.\n');
+    const json = await runInProcess('deliveries', '--group-by', 'adapter', '--json', '--address', fake.address);
+    expect(json.jsonLines()).toEqual([
+      {
+        deliveries: 3,
+        groups: [
+          { adapter: 'HTTP_503', deliveries: 2 },
+          { adapter: '', deliveries: 100 },
+        ],
+        others: 7,
+      },
+    ]);
+  });
+
+  test.each([
+    [
+      80,
+      [
+        'STATE          ADAPTER  EVENT  KEY  ACCEPTED              ATTEMPT',
+        'HELD           billing  e-3    -    2026-01-02T03:04:05Z  0',
+        '  WHY its breaker is open; last HTTP_503: Service Unavailable',
+        'DEAD_LETTERED  records  e-2    p-1  2026-01-02T03:04:05Z  2.3',
+        '  WHY HTTP_503: Service Unavailable; waits for an operator',
+        'DISCARDED      billing  e-1    -    -                     0',
+        '  WHY discarded by an operator: by hand',
+      ],
+    ],
+    [
+      40,
+      [
+        'HELD',
+        '  ADAPTER billing  EVENT e-3',
+        '  ACCEPTED 2026-01-02T03:04:05Z',
+        '  ATTEMPT 0',
+        '  WHY its breaker is open; last',
+        '    HTTP_503: Service Unavailable',
+        'DEAD_LETTERED',
+        '  ADAPTER records  EVENT e-2  KEY p-1',
+        '  ACCEPTED 2026-01-02T03:04:05Z',
+        '  ATTEMPT 2.3',
+        '  WHY HTTP_503: Service Unavailable;',
+        '    waits for an operator',
+        'DISCARDED',
+        '  ADAPTER billing  EVENT e-1  ATTEMPT 0',
+        '  WHY discarded by an operator: by hand',
+      ],
+    ],
+  ])('reads well at %d columns', async (columns, lines) => {
+    await startWith(listed);
+    const terminal = captureTerminal({ isTTY: true, columns, env: { NO_COLOR: '1' } });
+    await run(['deliveries', '--address', fake.address], terminal);
+    expect(terminal.stdout().trimEnd().split('\n')).toEqual(lines);
   });
 
   test('gives one JSON object a line', async () => {
@@ -74,7 +159,9 @@ describe('hms-sync deliveries', () => {
     const ended = await runInProcess('deliveries', '--json', '--limit', '2100', '--address', fake.address);
     expect(ended.jsonLines()).toHaveLength(2_100);
     expect(requests.map(({ pageSize }) => pageSize)).toEqual([1_000, 1_000, 100]);
-    expect(ended.stderr()).toBe('There are more than these 2100: raise --limit, or narrow the filter.\n');
+    expect(ended.stderr()).toBe(
+      '2500 in all; these are the newest 2100: raise --limit, narrow the filter, or --group-by.\n',
+    );
   });
 
   test('says so when nothing matches', async () => {

@@ -48,18 +48,18 @@ describe('hms-sync events show', () => {
     fake = await startFakeHub({ sync: { getEvent: () => create(GetEventResponseSchema, response) } });
     const ended = await runInProcess('events', 'show', 'e-1', '--address', fake.address);
     expect(ended.exitCode).toBe(ExitCode.ok);
-    const text = ended.stdout().replace(/(?<!T)\d\d:\d\d:05\.678/g, 'HH:MM:05.678');
+    const text = ended.stdout();
     expect(text).toBe(
       [
-        'e-1  type: ProcessUpdated  key: appointment-workflow  source: hms-api  accepted: 2026-01-02T03:04:05.678Z',
+        'e-1  type: ProcessUpdated  key: appointment-workflow  source: hms-api  accepted: 2026-01-02T03:04:05Z',
         '',
-        'ADAPTER  STATE      ATTEMPTS  SINCE         DETAIL',
-        'billing  DELIVERED  2         HH:MM:05.678  priced',
+        'ADAPTER  STATE      ATTEMPTS  SINCE                 DETAIL',
+        'billing  DELIVERED  2         2026-01-02T03:04:05Z  priced',
         'records  WAITING    0         -',
         '',
-        'ADAPTER  ATTEMPT  BEGAN         TOOK   OUTCOME    ERROR OR RECEIPT',
-        'billing  1        HH:MM:05.678  12 ms  RETRYABLE  HTTP_503: Service Unavailable',
-        'billing  2        HH:MM:05.678  8 ms   DELIVERED',
+        'ADAPTER  ATTEMPT  BEGAN                 TOOK   OUTCOME    ERROR OR RECEIPT',
+        'billing  1        2026-01-02T03:04:05Z  12 ms  RETRYABLE  HTTP_503: Service Unavailable',
+        'billing  2        2026-01-02T03:04:05Z  8 ms   DELIVERED',
         '',
       ].join('\n'),
     );

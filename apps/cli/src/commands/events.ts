@@ -7,9 +7,9 @@ import { standingDetail, stateTone } from '../ack-line.ts';
 import { adviceToReaders, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { addressOption } from '../hub-address.ts';
-import { tableLines } from '../table.ts';
+import { tableLines, wrappedLines } from '../table.ts';
 import { type Printer, printable, type Terminal } from '../terminal.ts';
-import { durationInWords, durationMs, enumName, isoTime, timeOfDay } from '../words.ts';
+import { durationInWords, durationMs, enumName, isoTime, timeInWords } from '../words.ts';
 
 interface ShowOptions {
   address: string;
@@ -45,22 +45,30 @@ function eventLines(printer: Printer, { event, acceptedTime, deliveries }: GetEv
     ['type', event?.type],
     ['key', event?.key],
     ['source', event?.source],
-    ['accepted', isoTime(acceptedTime)],
+    ['accepted', acceptedTime && timeInWords(acceptedTime)],
   ].flatMap(([name, value]) => (value ? [`${printer.paint('quiet', `${name}:`)} ${printable(value)}`] : []));
   const attempts = deliveries.flatMap(({ latest, attempts }) =>
     attempts.map((attempt) => attemptRow(printer, latest?.adapter ?? '', attempt)),
   );
   const leftOut = deliveries.reduce((sum, delivery) => sum + delivery.attemptsLeftOut, 0);
   return [
-    `${printer.paint('strong', printable(event?.id ?? ''))}  ${facts.join('  ')}`,
+    ...wrappedLines(`${printer.paint('strong', printable(event?.id ?? ''))}  ${facts.join('  ')}`, printer.columns),
     '',
     ...tableLines(
       ['ADAPTER', 'STATE', 'ATTEMPTS', 'SINCE', 'DETAIL'],
       deliveries.map((delivery) => deliveryRow(printer, delivery, nowMs)),
+      printer.columns,
     ),
     ...(attempts.length === 0
       ? []
-      : ['', ...tableLines(['ADAPTER', 'ATTEMPT', 'BEGAN', 'TOOK', 'OUTCOME', 'ERROR OR RECEIPT'], attempts)]),
+      : [
+          '',
+          ...tableLines(
+            ['ADAPTER', 'ATTEMPT', 'BEGAN', 'TOOK', 'OUTCOME', 'ERROR OR RECEIPT'],
+            attempts,
+            printer.columns,
+          ),
+        ]),
     ...(leftOut === 0 ? [] : [printer.paint('quiet', `at least ${leftOut} older attempts are not shown`)]),
   ];
 }
@@ -71,7 +79,7 @@ function deliveryRow(printer: Printer, { latest, attempts, attemptsLeftOut }: De
     printable(latest?.adapter ?? ''),
     printer.paint(stateTone(state), enumName(DeliveryState, state)),
     String(attempts.length + attemptsLeftOut),
-    timeOfDay(latest?.time),
+    timeInWords(latest?.time),
     latest === undefined ? '' : standingDetail(latest, nowMs),
   ];
 }
@@ -82,7 +90,7 @@ function attemptRow(printer: Printer, adapter: string, attempt: Attempt): string
     printable(adapter),
     // A number alone in the first cycle; "2.1" is the first attempt after a replay.
     attempt.cycle > 1 ? `${attempt.cycle}.${attempt.number}` : String(attempt.number),
-    timeOfDay(attempt.startTime),
+    timeInWords(attempt.startTime),
     durationInWords(attempt.duration),
     printer.paint(
       attempt.outcome === OutcomeKind.DELIVERED ? 'good' : 'waiting',

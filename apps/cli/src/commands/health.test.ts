@@ -36,6 +36,8 @@ const health: MessageInitShape<typeof HealthSchema> = {
         state: BreakerState.OPEN,
         since: timestampFromMs(nowMs - 12_000),
         cause: '5 of 6 attempts failed within 60 s',
+        calls: 6,
+        failures: 5,
         nextProbeTime: timestampFromMs(nowMs + 3_000),
         lastError: { kind: OutcomeKind.RETRYABLE, code: 'ECONNREFUSED', message: 'nothing listens there' },
       },
@@ -54,12 +56,74 @@ describe('health in words', () => {
     expect(healthLines(captureTerminal().data, create(HealthSchema, health), nowMs)).toEqual([
       'Hub 0.1.0, up for 60 s, accepting events; journal sqlite:journal.db, 40 KiB, 1.0 ms a commit',
       '',
-      'ADAPTER  VERSION  STATE   WAITING  IN FLIGHT  OLDEST  DEAD LETTERS  BREAKER',
-      'billing  0.1.0    READY   7        1          90 s    2             OPEN for 12 s: 5 of 6 attempts failed within 60 s; next probe in 3 s',
-      'lab      -        FAILED  0        0          -       0             CLOSED for 60 s',
+      'ADAPTER  VERSION  STATE   WAITING  RUNNING  OLDEST  DEAD LETTERS  FAILED  BREAKER',
+      'billing  0.1.0    READY   7        1        90 s    2             5/6     OPEN for 12 s: 5 of 6 attempts failed within 60 s; next probe in 3 s',
+      'lab      -        FAILED  0        0        -       0             -       CLOSED for 60 s',
       '',
-      'billing: throttled: the outside system asked for less; attempts go on in 28 s',
+      'billing: throttled: the external system asked for less; attempts go on in 28 s',
       'billing: last error ECONNREFUSED: nothing listens there',
+      'lab: config.baseUrl is missing: set it',
+    ]);
+  });
+});
+
+test('an adapter whose breaker is closed shows its failures and the last error', () => {
+  const lastError = { kind: OutcomeKind.TIMED_OUT, code: 'TIMED_OUT', message: 'no answer within 10 s' };
+  const breaker = { state: BreakerState.CLOSED, calls: 120, failures: 3, lastError };
+  const failing = create(HealthSchema, {
+    hub: health.hub,
+    adapters: [{ id: 'billing', state: AdapterState.READY, breaker }],
+  });
+  const text = healthLines(captureTerminal().data, failing, nowMs).join('\n');
+  expect(text).toMatch(/3\/120 +CLOSED/);
+  expect(text).toContain('billing: last error TIMED_OUT: no answer within 10 s');
+});
+
+describe('health on a narrow terminal', () => {
+  const lines = (columns: number) => {
+    const { data } = captureTerminal({ isTTY: true, columns, env: { NO_COLOR: '1' } });
+    return healthLines(data, create(HealthSchema, health), nowMs);
+  };
+
+  test('reads well at 80 columns', () => {
+    expect(lines(80)).toEqual([
+      'Hub 0.1.0, up for 60 s, accepting events; journal sqlite:journal.db, 40 KiB,',
+      '  1.0 ms a commit',
+      '',
+      'ADAPTER  VERSION  STATE   WAITING  RUNNING  OLDEST  DEAD LETTERS  FAILED',
+      'billing  0.1.0    READY   7        1        90 s    2             5/6',
+      '  BREAKER OPEN for 12 s: 5 of 6 attempts failed within 60 s; next probe in 3 s',
+      'lab      -        FAILED  0        0        -       0             -',
+      '  BREAKER CLOSED for 60 s',
+      '',
+      'billing: throttled: the external system asked for less; attempts go on in 28 s',
+      'billing: last error ECONNREFUSED: nothing listens there',
+      'lab: config.baseUrl is missing: set it',
+    ]);
+  });
+
+  test('reads well at 40 columns', () => {
+    expect(lines(40)).toEqual([
+      'Hub 0.1.0, up for 60 s, accepting',
+      '  events; journal sqlite:journal.db,',
+      '  40 KiB, 1.0 ms a commit',
+      '',
+      'billing',
+      '  VERSION 0.1.0  STATE READY  WAITING 7',
+      '  RUNNING 1  OLDEST 90 s  DEAD LETTERS 2',
+      '  FAILED 5/6',
+      '  BREAKER OPEN for 12 s: 5 of 6 attempts',
+      '    failed within 60 s; next probe in',
+      '    3 s',
+      'lab',
+      '  STATE FAILED  WAITING 0  RUNNING 0',
+      '  DEAD LETTERS 0',
+      '  BREAKER CLOSED for 60 s',
+      '',
+      'billing: throttled: the external system',
+      '  asked for less; attempts go on in 28 s',
+      'billing: last error ECONNREFUSED:',
+      '  nothing listens there',
       'lab: config.baseUrl is missing: set it',
     ]);
   });
@@ -79,6 +143,46 @@ describe('hms-sync health', () => {
     const ended = await runInProcess('health', '--address', fake.address);
     expect(ended.exitCode).toBe(ExitCode.failed);
     expect(ended.stderr()).toBe('hms-sync: the hub accepts no events: the disk is full\n');
+  });
+
+  const hub = { version: '0.1.0', accepting: true };
+  const ready = { id: 'billing', state: AdapterState.READY, breaker: { state: BreakerState.CLOSED } };
+  const open = { state: BreakerState.OPEN, cause: '5 of 6 attempts failed' };
+  test.each<[string, MessageInitShape<typeof HealthSchema>, string[]]>([
+    ['all is well', { hub, adapters: [{ ...ready, deadLetters: 3n }] }, []],
+    [
+      'nothing is accepted',
+      { hub: { notAcceptingReason: 'full' }, adapters: [ready] },
+      ['the hub accepts no events: full'],
+    ],
+    ['there are no adapters', { hub }, ['there are no adapters: events are accepted for nobody']],
+    [
+      'an adapter is FAILED and a breaker is open',
+      {
+        hub,
+        adapters: [
+          { id: 'lab', state: AdapterState.FAILED, reason: 'no address' },
+          { ...ready, breaker: open },
+        ],
+      },
+      ['lab is FAILED: no address', 'billing: its breaker is OPEN: 5 of 6 attempts failed'],
+    ],
+    ['an adapter is paused', { hub, adapters: [{ ...ready, state: AdapterState.PAUSED }] }, ['billing is PAUSED']],
+    [
+      'a breaker is half open',
+      { hub, adapters: [{ ...ready, breaker: { ...open, state: BreakerState.HALF_OPEN } }] },
+      ['billing: its breaker is HALF_OPEN: 5 of 6 attempts failed'],
+    ],
+  ])('--check when %s', async (_, given, problems) => {
+    fake = await startFakeHub({ health: { getHealth: () => ({ health: given }) } });
+    const ended = await runInProcess('health', '--check', '--address', fake.address);
+    expect(ended.exitCode).toBe(problems.length === 0 ? ExitCode.ok : ExitCode.failed);
+    expect(ended.stderr()).toBe(problems.length === 0 ? '' : `hms-sync: ${problems.join('\n  ')}\n`);
+  });
+
+  test('--check and --watch do not go together', async () => {
+    const ended = await runInProcess('health', '--check', '--watch', '--address', '127.0.0.1:1');
+    expect(ended.exitCode).toBe(ExitCode.usage);
   });
 
   test('--json prints one object with numbers as numbers', async () => {

@@ -95,8 +95,67 @@ describe('hms-sync publish', () => {
     const ended = await runInProcess('publish', '--type', 'T', '--address', fake.address);
     expect(ended.exitCode).toBe(ExitCode.failed);
     expect(ended.stderr()).toBe(
-      'hms-sync: billing did not take the event: HTTP_422: no such slot; waits for a person\n',
+      'hms-sync: billing did not take the event: HTTP_422: no such slot; waits for an operator\n',
     );
+  });
+
+  test('ends after --timeout with a code of its own, and says what is still waited for', async () => {
+    const error = create(DeliveryErrorSchema, {
+      kind: OutcomeKind.RETRYABLE,
+      code: 'HTTP_503',
+      message: 'unavailable',
+    });
+    const fake = await startFake({
+      acks: {
+        billing: [{ state: DeliveryState.RETRYING, attempt: 1, error }],
+        records: [{ state: DeliveryState.DELIVERED }],
+      },
+    });
+    const flags = ['--type', 'T', '--id', 'i', '--timeout', '2s', '--address', fake.address];
+    const ended = await runInProcess('publish', ...flags);
+    expect(ended.exitCode).toBe(ExitCode.notSettled);
+    expect(ended.stderr()).toBe(
+      [
+        'hms-sync: accepted, but not settled everywhere within 2 s',
+        '  billing: RETRYING, HTTP_503: unavailable',
+        `  It is on disk and goes on without this command: hms-sync events show i --address ${fake.address}`,
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('a failure that is known when the time is up is the end of it', async () => {
+    const fake = await startFake({
+      acks: { billing: [{ state: DeliveryState.DEAD_LETTERED, attempt: 1 }], records: [{ state: DeliveryState.HELD }] },
+    });
+    const ended = await runInProcess('publish', '--type', 'T', '--timeout', '2s', '--address', fake.address);
+    expect(ended.exitCode).toBe(ExitCode.failed);
+    expect(ended.stderr()).toMatch(/^ {2}billing: DEAD_LETTERED/m);
+    expect(ended.stderr()).toMatch(/^ {2}records: HELD/m);
+  });
+
+  test('ends after --timeout when the hub does not answer, and says how to publish the same event later', async () => {
+    const fake = await startFake({
+      sync: {
+        async *publish(_request, { signal }) {
+          await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        },
+      },
+    });
+    const ended = await runInProcess(
+      'publish',
+      '--type',
+      'T',
+      '--id',
+      'i',
+      '--timeout',
+      '0.2s',
+      '--address',
+      fake.address,
+    );
+    expect(ended.exitCode).toBe(ExitCode.noAnswer);
+    expect(ended.stderr()).toContain('did not answer within 200 ms: whether it took the event is unknown');
+    expect(ended.stderr()).toContain('the same command with --id i');
   });
 
   test.each([
@@ -162,6 +221,8 @@ describe('wrong usage', () => {
     [['publsh'], 'Did you mean publish?'],
     [['publish', '--type', 'T', '--until', 'never'], 'Allowed choices are accepted, first-attempt, settled'],
     [['publish', '--type', 'T', '--address', 'ftp://hub'], 'Write it as http://host:port'],
+    [['publish', '--type', 'T', '--timeout', '10'], 'Write it as 500ms, 30s, 5m or 2h, or none'],
+    [['publish', '--type', 'T', '--timeout', '0s'], 'Write it as 500ms, 30s, 5m or 2h, or none'],
     [['dev', '--port', '70000'], 'A port is a whole number from 0 to 65535'],
     [['events', 'show'], "missing required argument 'id'"],
     [[], 'Usage: hms-sync'],

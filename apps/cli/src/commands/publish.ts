@@ -6,14 +6,17 @@ import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { type Command, Option } from 'commander';
-import { publishAndFollow } from '../ack-feed.ts';
+import { isTerminal, publishAndFollow } from '../ack-feed.ts';
 import { detail } from '../ack-line.ts';
+import { commandLine } from '../advice.ts';
 import { adviceToPublishers, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { addressOption } from '../hub-address.ts';
 import { PublishReport } from '../publish-report.ts';
 import { printable, type Terminal } from '../terminal.ts';
+import { parseTimeLimit, timeLimit } from '../time-limit.ts';
+import { enumName, lengthInWords } from '../words.ts';
 
 interface PublishOptions {
   type?: string;
@@ -22,9 +25,13 @@ interface PublishOptions {
   source?: string;
   data?: string;
   until: keyof typeof untilByName;
+  timeout: number;
   address: string;
   json?: true;
 }
+
+/** Longer than a healthy delivery with a few retries, and short enough for a script that nobody watches. */
+const TIMEOUT_DEFAULT_MS = 60_000;
 
 const untilByName = {
   accepted: PublishUntil.ACCEPTED,
@@ -44,11 +51,17 @@ export function addPublishCommand(program: Command, terminal: Terminal): void {
     .addOption(
       new Option('--until <step>', 'when to stop watching').choices(Object.keys(untilByName)).default('settled'),
     )
+    .addOption(
+      new Option('--timeout <time>', 'stop watching after this time: 500ms, 30s, 5m, 2h, or none; the event goes on')
+        .argParser(parseTimeLimit)
+        .default(TIMEOUT_DEFAULT_MS, '60s'),
+    )
     .addOption(addressOption())
     .option('--json', 'print one JSON object a line')
     .addHelpText(
       'after',
-      '\nExit code: 0 nothing failed, 1 an adapter gave up on the event, 2 wrong usage or refused, 6 no hub answered.',
+      '\nExit code: 0 nothing failed, 1 an adapter did not take the event, 2 wrong usage or refused,\n' +
+        '6 no hub answered, 7 accepted and on disk, but not settled everywhere within --timeout.',
     )
     .action((options: PublishOptions) => publish(options, terminal));
 }
@@ -57,23 +70,31 @@ async function publish(options: PublishOptions, terminal: Terminal): Promise<voi
   const event = await eventOf(options);
   const hub = connectToHub(options.address);
   const report = new PublishReport(terminal.data, { asJson: options.json === true });
-  const failed = new Map<string, Ack>();
+  const limit = timeLimit(options.timeout);
+  const latest = new Map<string, Ack | undefined>();
+  let isAccepted = false;
   try {
     const steps = publishAndFollow(hub, event, {
       until: untilByName[options.until],
+      signal: limit,
       onLost: () => terminal.notes.line('The connection to the hub was lost; resuming ...'),
     });
     for await (const step of steps) {
       report.tell(step);
-      if (step.kind === 'ack' && isFailed(step.ack)) failed.set(step.ack.adapter, step.ack);
+      if (step.kind === 'ack') latest.set(step.ack.adapter, step.ack);
+      else for (const adapter of step.accepted.adapters) latest.set(adapter, undefined);
+      isAccepted = true;
     }
   } catch (error) {
-    throw withRetryAdvice(apiFailure(error, options.address, adviceToPublishers), event);
+    if (limit.aborted && isAccepted) throw notSettled(event.id, latest, options);
+    const failure = limit.aborted ? unanswered(options) : apiFailure(error, options.address, adviceToPublishers);
+    throw withRetryAdvice(failure, event);
   } finally {
     hub.close();
   }
-  if (failed.size > 0) {
-    const lines = [...failed.values()].map((ack) => `${printable(ack.adapter)} did not take the event: ${detail(ack)}`);
+  const failed = [...latest.values()].filter((ack): ack is Ack => ack !== undefined && isFailed(ack));
+  if (failed.length > 0) {
+    const lines = failed.map((ack) => `${printable(ack.adapter)} did not take the event: ${detail(ack)}`);
     throw new Failure(lines.join('\n  '), ExitCode.failed);
   }
 }
@@ -115,6 +136,27 @@ async function readGiven(given: string): Promise<string> {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new Failure(`--data: cannot read ${file} (${code}).`, ExitCode.usage, { cause: error });
   }
+}
+
+/** Says what is still waited for, and how to look on: the event is on disk and goes on without this command. */
+function notSettled(id: string, latest: ReadonlyMap<string, Ack | undefined>, options: PublishOptions): Failure {
+  const open = [...latest].filter(([, ack]) => ack === undefined || !isTerminal(ack.state) || isFailed(ack));
+  const lines = open.map(([adapter, ack]) => {
+    const standing =
+      ack === undefined ? 'no attempt has ended yet' : `${enumName(DeliveryState, ack.state)}, ${detail(ack)}`;
+    return `${printable(adapter)}: ${standing}`;
+  });
+  const looking = `It is on disk and goes on without this command: ${commandLine(['events', 'show', id], options.address)}`;
+  const what = `accepted, but not settled everywhere within ${lengthInWords(options.timeout)}`;
+  return new Failure(
+    [what, ...lines, looking].join('\n  '),
+    open.some(([, ack]) => ack !== undefined && isFailed(ack)) ? ExitCode.failed : ExitCode.notSettled,
+  );
+}
+
+function unanswered({ address, timeout }: PublishOptions): Failure {
+  const what = `the hub at ${address} did not answer within ${lengthInWords(timeout)}: whether it took the event is unknown`;
+  return new Failure(`${what}\n  ${adviceToPublishers}`, ExitCode.noAnswer);
 }
 
 function isFailed(ack: Ack): boolean {

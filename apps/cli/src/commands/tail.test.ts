@@ -38,10 +38,10 @@ describe('hms-sync tail', () => {
   test('tells what happens, and how much was left out, until the hub ends it', async () => {
     const requests = await start();
     const run = await runInProcess('tail', '--adapter', 'billing', '--address', fake.address);
-    expect(run.stdout().replace(/\d\d:\d\d:05\.678/g, 'HH:MM:05.678')).toBe(
+    expect(run.stdout()).toBe(
       [
-        'HH:MM:05.678  e-1  ACCEPTED  ProcessUpdated of p-1',
-        'HH:MM:05.678  e-1  billing       DELIVERED      attempt 1',
+        '2026-01-02T03:04:05Z  e-1  ACCEPTED  ProcessUpdated of p-1',
+        '2026-01-02T03:04:05Z  e-1  billing       DELIVERED      attempt 1',
         '',
       ].join('\n'),
     );

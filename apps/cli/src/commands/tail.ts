@@ -9,7 +9,7 @@ import { addFilterOptions, type FilterOptions, toFilter } from '../filter-option
 import { addressOption } from '../hub-address.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { type Printer, printable, type Terminal } from '../terminal.ts';
-import { isoTime, timeOfDay } from '../words.ts';
+import { isoTime, timeInWords } from '../words.ts';
 
 interface TailOptions extends FilterOptions {
   address: string;
@@ -61,7 +61,7 @@ function tellAccepted(printer: Printer, { id, type, key, time }: SyncEvent, asJs
     printer.json({ kind: 'accepted', event_id: id, type, key: key || undefined, time: isoTime(time) });
     return;
   }
-  const lead = printer.paint('quiet', `${timeOfDay(time)}  ${printable(id)}`);
+  const lead = printer.paint('quiet', `${timeInWords(time)}  ${printable(id)}`);
   const about = `${printable(type)}${key === '' ? '' : ` of ${printable(key)}`}`;
   printer.line(`${lead}  ${printer.paint('strong', 'ACCEPTED')}  ${about}`);
 }

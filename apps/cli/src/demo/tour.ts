@@ -23,6 +23,7 @@ export function tourLines(printer: Printer, { hubAddress, addresses, dataDir }: 
         ...systems.map((system) => [system, addresses.systems[system], `stands in for the outside ${system} system`]),
         ['sandbox', addresses.control, 'breaks the stand-ins and knows the calls that they got'],
       ],
+      printer.columns,
     ),
     ...step('Publish another change:', curlLine(hubAddress)),
     ...step(
