@@ -21,7 +21,8 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
   /**
    * The publisher's idempotency key, 1 to 128 visible ASCII characters (0x21 to 0x7E).
    * Publishing the same id with the same content again gives the original result; with other content it is
-   * refused with ALREADY_EXISTS (traceparent and tracestate are no content). Empty: the hub makes a UUIDv7, and a repeated call is a new event.
+   * refused with ALREADY_EXISTS (traceparent and tracestate are no content). JSON is the same content when it says the
+   * same: whitespace, the order of members, 1.0 and 1 do not matter; 9007199254740993 and 9007199254740992 differ. Empty: the hub makes a UUIDv7, and a repeated call is a new event.
    *
    * @generated from field: string id = 1;
    */
@@ -65,7 +66,9 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
    */
   payload: {
     /**
-     * A JSON object. The hub turns it into bytes once, with sorted member names and content type application/json.
+     * A JSON object, nested at most 64 levels. The hub turns it into bytes once, with sorted member names and content type
+     * application/json. Its numbers are doubles: in a request that is itself JSON, a number that a double cannot hold
+     * (9007199254740993, 123456789012345.678, 1e400) is refused and not changed. Send it as a string, or use data.
      *
      * @generated from field: google.protobuf.Struct json = 6;
      */
@@ -73,7 +76,8 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
     case: "json";
   } | {
     /**
-     * Bytes that the hub carries and never parses; their form is data_content_type.
+     * Bytes that the hub carries as they come; their form is data_content_type. When that is JSON or empty they must be
+     * JSON: UTF-8 without a byte order mark, nested at most 64 levels. What is not is refused, as no adapter could read it.
      *
      * @generated from field: bytes data = 7;
      */
