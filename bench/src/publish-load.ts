@@ -34,7 +34,7 @@ const EVENTS_PER_MESSAGE = 128;
 /** Keeps so many events in flight through one PublishStream, and measures how soon every adapter acknowledged. */
 export async function publishLoad(load: PublishLoad): Promise<PublishFigures> {
   const client = createClient(SyncService, createGrpcTransport({ baseUrl: load.address }));
-  const data = new Uint8Array(load.payloadBytes).fill(0x61);
+  const data = Buffer.from(`"${'a'.repeat(load.payloadBytes - 2)}"`);
   const open = new Map<string, { startedAtMs: number; pending: number }>();
   const latenciesMs: number[] = [];
   let made = 0;

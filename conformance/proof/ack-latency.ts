@@ -22,7 +22,7 @@ export async function ackLatencies(client: SyncClient, window: MeasuredWindow): 
   const { eventsPerSecond, seconds } = window;
   const total = eventsPerSecond * seconds;
   const source = randomUUID();
-  const payload = { case: 'data', value: new Uint8Array(PAYLOAD_BYTES).fill(0x61) } as const;
+  const payload = { case: 'data', value: Buffer.from(`"${'a'.repeat(PAYLOAD_BYTES - 2)}"`) } as const;
   const sentAtMs = new Map<string, number>();
   const done = Promise.withResolvers<void>();
 

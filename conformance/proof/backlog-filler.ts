@@ -17,7 +17,7 @@ const LOOK_AGAIN_MS = 200;
 export async function fillBacklog(address: string, count: number): Promise<void> {
   const client = createSyncClient(grpcJs.create(address));
   const source = randomUUID();
-  const data = new Uint8Array(PAYLOAD_BYTES).fill(0x61);
+  const data = Buffer.from(`"${'a'.repeat(PAYLOAD_BYTES - 2)}"`);
   let made = 0;
   let answered = 0;
   let wake: () => void = () => undefined;

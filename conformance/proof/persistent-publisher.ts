@@ -32,7 +32,10 @@ const RETRY_MS = 20;
 export async function publishPersistently(options: PublisherOptions): Promise<void> {
   const { address, book, keys, payloadBytes, perSecond = Number.POSITIVE_INFINITY, signal, onFailed } = options;
   const startedMs = performance.now();
-  const payload = { case: 'data', value: new Uint8Array(payloadBytes).fill(0x61) } as const;
+  const payload = {
+    case: 'data',
+    value: Buffer.from(payloadBytes < 2 ? '' : `"${'a'.repeat(payloadBytes - 2)}"`),
+  } as const;
   await Promise.all(Array.from({ length: keys }, (_, index) => publishKey(`process-${digits(index, 2)}`)));
 
   async function publishKey(key: string): Promise<void> {

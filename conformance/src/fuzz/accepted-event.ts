@@ -44,7 +44,8 @@ export function saidBy({ id, source, type, key, time, payload, dataContentType, 
   };
 }
 
-/** -0 is written as 0. */
+/** -0 is 0, and may be carried as either. */
 function isSameJson(kept: unknown, said: unknown): boolean {
-  return isDeepStrictEqual(kept, JSON.parse(JSON.stringify(said)));
+  const written = [kept, said].map((value): unknown => JSON.parse(JSON.stringify(value)));
+  return isDeepStrictEqual(written[0], written[1]);
 }

@@ -60,7 +60,7 @@ export class HubPublisher {
       type: dice.chance(0.8) ? TAKEN_TYPE : OTHER_TYPE,
       key: dice.pick(plan.keys),
       payload: { case: 'data', value: new Uint8Array(dice.between(0, plan.payloadBytesMax)).fill(7) },
-      dataContentType: '',
+      dataContentType: 'application/octet-stream',
       attributes: {},
     };
   }

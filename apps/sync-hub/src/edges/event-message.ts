@@ -1,9 +1,9 @@
 import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { SyncEvent as SyncEventMessage, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
+import { canonicalJson, type Json, JsonError } from '@hms-sync/proto/json';
 import { v7 as uuidv7 } from 'uuid';
 import type { SyncEvent } from '../core/event.ts';
-import { canonicalJson, type Json } from './canonical-json.ts';
 import { Refusal } from './refusal.ts';
 
 /** An event as it was handed in, by whatever way. */
@@ -73,9 +73,9 @@ function toBytes({ payload, dataContentType }: PublishedEvent): Uint8Array {
 function jsonBytes(json: JsonObject): Uint8Array {
   try {
     return utf8.encode(canonicalJson(json as Json));
-  } catch {
-    // A number that JSON does not know, or nested deeper than the stack: both the publisher's to mend.
-    throw invalid('event.json', 'cannot be written as JSON: use finite numbers and less nesting');
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    throw invalid('event.json', error.message);
   }
 }
 

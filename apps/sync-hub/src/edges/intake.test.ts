@@ -11,6 +11,7 @@ import { Refusal } from './refusal.ts';
 const published = (init: MessageInitShape<typeof SyncEventSchema> = {}) =>
   create(SyncEventSchema, { id: 'event-1', type: 'ProcessUpdated', key: 'process-7', ...init });
 const bytes = (value: Uint8Array) => ({ case: 'data', value }) as const;
+const text = (json: string) => bytes(new TextEncoder().encode(json));
 
 /** An intake before a journal in memory. */
 function open(changes: Partial<IntakeOptions> = {}) {
@@ -31,6 +32,8 @@ function open(changes: Partial<IntakeOptions> = {}) {
   };
   return { intake: new Intake({ ...options, ...changes }), journal, events };
 }
+
+const readEvent = async () => undefined;
 
 const refusalOf = async (accepting: Promise<unknown>): Promise<Refusal> => {
   const error = await accepting.catch((thrown: unknown) => thrown);
@@ -114,13 +117,84 @@ describe('an event that is not well', () => {
 
   it('is refused one byte past the bound and taken at it', async () => {
     const { intake } = open();
-    await intake.accept(published({ payload: bytes(new Uint8Array(16)) }));
+    await intake.accept(published({ payload: text('"fourteen chars"') }));
     const refusal = await refusalOf(intake.accept(published({ id: 'event-2', payload: bytes(new Uint8Array(17)) })));
     expect(refusal).toMatchObject({
       reason: 'EVENT_TOO_LARGE',
       retryAfterMs: undefined,
       fields: [{ field: 'event.data', description: expect.stringContaining('is 17 bytes, at most 16') }],
     });
+  });
+});
+
+describe('content under a used id', () => {
+  const LARGE = { eventBytesMax: 1_000 };
+
+  it.each([
+    ['{"a":1,"b":[1.0,{"c":100}]}', ' { "b" : [1, {"c":1E2}], "a":10e-1 }'],
+    ['{"n":9007199254740993}', '{"n":9007199254740993.0}'],
+    ['0.10', '0.1'],
+    ['-0', '0'],
+  ])('is the same when it says the same: %s and %s', async (first, again) => {
+    const { intake, events } = open(LARGE);
+    await intake.accept(published({ payload: text(first) }));
+    expect(await intake.accept(published({ payload: text(again) }))).toMatchObject({ duplicate: true });
+    // What came first is what is delivered, as it was written.
+    expect(events.map(({ data }) => new TextDecoder().decode(data))).toEqual([first]);
+  });
+
+  it('is the same whichever way it was published', async () => {
+    const { intake } = open(LARGE);
+    await intake.accept(published({ payload: { case: 'json', value: { b: 1, a: 0.1 } } }));
+    const again = published({ payload: text('{"b":1.0, "a":0.10}') });
+    expect(await intake.accept(again)).toMatchObject({ duplicate: true });
+  });
+
+  it.each([
+    ['{"n":9007199254740993}', '{"n":9007199254740992}', ''],
+    ['1e400', '1e401', ''],
+    ['[1,2]', '[2,1]', ''],
+    ['{"a":"1"}', '{"a":1}', ''],
+    ['{"a":1}', '{"a":1.0}', 'text/plain'],
+  ])('is another when it says something else: %s and %s', async (first, again, dataContentType) => {
+    const { intake, events } = open(LARGE);
+    await intake.accept(published({ payload: text(first), dataContentType }));
+    const refusal = await refusalOf(intake.accept(published({ payload: text(again), dataContentType })));
+    expect(refusal.reason).toBe('EVENT_ID_CONFLICT');
+    expect(events).toHaveLength(1);
+  });
+
+  it('is another when anything beside the data differs', async () => {
+    const { intake } = open(LARGE);
+    await intake.accept(published({ payload: text('{"a":1}') }));
+    const other = published({ payload: text('{"a":1.0}'), source: 'another' });
+    expect((await refusalOf(intake.accept(other))).reason).toBe('EVENT_ID_CONFLICT');
+  });
+});
+
+describe('data that is not JSON', () => {
+  it.each([
+    ['without a content type', '', 'hunter2'],
+    ['that calls itself JSON', 'application/json; charset=utf-8', '{"a":'],
+    ['that calls itself JSON of some kind', 'application/fhir+json', ''.padEnd(9, 'x')],
+    ['with a byte order mark', '', '\ufeff{}'],
+    ['nested too deep', '', '['.repeat(65).concat(']'.repeat(65))],
+  ])('is refused %s, without a word of it', async (_how, dataContentType, data) => {
+    const { intake, events } = open({ eventBytesMax: 1_000 });
+    const refusal = await refusalOf(intake.accept(published({ payload: text(data), dataContentType })));
+    expect(refusal).toMatchObject({ reason: 'EVENT_INVALID', fields: [{ field: 'event.data' }] });
+    expect(refusal.message).not.toContain(data);
+    expect(events).toEqual([]);
+  });
+
+  it('is refused with the place when it is not UTF-8', async () => {
+    const payload = bytes(Buffer.from('{"a":"José"}', 'latin1'));
+    expect((await refusalOf(open().intake.accept(published({ payload })))).message).toContain('byte offset 9');
+  });
+
+  it.each(['application/octet-stream', 'text/plain', 'application/x-ndjson'])('is taken as %s', async (type) => {
+    const payload = bytes(Uint8Array.of(0xff, 0, 1));
+    await expect(open().intake.accept(published({ payload, dataContentType: type }))).resolves.toBeDefined();
   });
 });
 
@@ -188,8 +262,11 @@ describe('a hub that cannot take events', () => {
 
   it('accepts again after a journal that answered with an error', async () => {
     const admission = new Admission({ nowMs: () => 0, random: () => 0 });
-    const payload = bytes(new Uint8Array(16));
-    const { intake } = open({ admission, journal: { accept: () => Promise.reject(new JournalError('FAILED', '')) } });
+    const payload = text('"fourteen chars"');
+    const { intake } = open({
+      admission,
+      journal: { readEvent, accept: () => Promise.reject(new JournalError('FAILED', '')) },
+    });
     for (let index = 0; index < 3; index += 1) await refusalOf(intake.accept(published({ payload })));
     expect(admission.waitingBytes).toBe(0);
   });
@@ -205,9 +282,11 @@ describe('a hub that cannot take events', () => {
 
   it('does not hide a fault of its own behind a refusal', async () => {
     const fault = new TypeError('a fault');
-    const { intake } = open({ journal: { accept: () => Promise.reject(fault) } });
+    const { intake } = open({ journal: { readEvent, accept: () => Promise.reject(fault) } });
     await expect(intake.accept(published())).rejects.toBe(fault);
-    const failed = open({ journal: { accept: () => Promise.reject(new JournalError('FAILED', 'disk: hunter2')) } });
+    const failed = open({
+      journal: { readEvent, accept: () => Promise.reject(new JournalError('FAILED', 'disk: hunter2')) },
+    });
     expect((await refusalOf(failed.intake.accept(published()))).message).not.toContain('hunter2');
   });
 });

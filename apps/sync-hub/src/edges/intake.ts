@@ -1,9 +1,10 @@
-import type { AcceptedEvent } from '../core/event.ts';
+import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
 import { checkEvent } from '../core/event-rules.ts';
 import { type AcceptResult, type Journal, JournalError } from '../journal/journal.ts';
 import { Admission } from './admission.ts';
 import { contentHash } from './content-hash.ts';
 import { type PublishedEvent, toSyncEvent } from './event-message.ts';
+import { checkJsonData, saysTheSame } from './json-data.ts';
 import { Refusal, type RefusalReason } from './refusal.ts';
 
 /** An event that is on disk, by this request or by an earlier one with the same id and content. */
@@ -15,7 +16,7 @@ export interface Intaken {
 }
 
 export interface IntakeOptions {
-  readonly journal: Pick<Journal, 'accept'>;
+  readonly journal: Pick<Journal, 'accept' | 'readEvent'>;
   /** The ids of the adapters that take events at this moment, in alphabetical order. */
   readonly adapters: () => readonly string[];
   readonly eventBytesMax: number;
@@ -83,19 +84,37 @@ export class Intake {
         retryAfterMs: STOPPING_RETRY_MS,
       });
     }
-    const { journal, adapters, eventBytesMax, wallMs } = this.#options;
+    const { eventBytesMax, wallMs } = this.#options;
     const acceptedAtMs = wallMs();
     const { event, timeMs } = toSyncEvent(published, acceptedAtMs);
     this.#check(event, eventBytesMax);
+    if (published?.payload.case === 'data') checkJsonData(event);
     const answered = this.#admission.enter(event.data.byteLength);
-    const result = await journal
-      .accept({ event, contentHash: contentHash(event, timeMs), acceptedAtMs, adapters: adapters() })
-      .catch(refuseFailed)
-      .finally(answered);
+    const result = await this.#write(event, { timeMs, acceptedAtMs }).catch(refuseFailed).finally(answered);
     // A duplicate or a conflict needs no room and says nothing about it.
     if (result.kind === 'full') this.#fullUntilMs = this.#nowMs() + FULL_RETRY_MS;
     if (result.kind === 'accepted') this.#fullUntilMs = Number.NEGATIVE_INFINITY;
     return toIntaken(result, event.id);
+  }
+
+  /**
+   * The journal tells content by its bytes, which costs nothing; only when they differ is it looked at what they say:
+   * the same JSON may be written in other ways.
+   */
+  async #write(event: SyncEvent, { timeMs, acceptedAtMs }: WrittenAt): Promise<AcceptResult> {
+    const { journal, adapters } = this.#options;
+    const accept = (written: SyncEvent) =>
+      journal.accept({
+        event: written,
+        contentHash: contentHash(written, timeMs),
+        acceptedAtMs,
+        adapters: adapters(),
+      });
+    const result = await accept(event);
+    if (result.kind !== 'conflict') return result;
+    const stored = await journal.readEvent(event.id);
+    if (stored === undefined || !saysTheSame(stored.event, event)) return result;
+    return accept({ ...event, data: stored.event.data });
   }
 
   #check(event: Parameters<typeof checkEvent>[0], eventBytesMax: number): void {
@@ -111,6 +130,12 @@ export class Intake {
       });
     }
   }
+}
+
+interface WrittenAt {
+  /** The time as published. */
+  readonly timeMs: number | undefined;
+  readonly acceptedAtMs: number;
 }
 
 function toIntaken(result: AcceptResult, id: string): Intaken {

@@ -11,10 +11,11 @@ import { withReadableGrpcMessage } from './grpc-message.ts';
 import type { HttpRoute, NodeResponse } from './http/route.ts';
 import type { RequestBudget } from './request-budget.ts';
 import { type AdminServiceOptions, createAdminService } from './rpc/admin-service.ts';
+import { withCheckedBody } from './rpc/checked-body.ts';
 import { createGrpcHealth } from './rpc/grpc-health.ts';
 import type { HealthFeed } from './rpc/health-feed.ts';
 import { createHealthService } from './rpc/health-service.ts';
-import { expectRequests, jsonRequestOptions } from './rpc/json-request.ts';
+import { binaryRequestOptions, expectRequests, jsonRequestOptions } from './rpc/json-request.ts';
 import { registerReflection } from './rpc/reflection.ts';
 import { createRefusalInterceptor } from './rpc/refusal-error.ts';
 import { createSyncService, type SyncServiceOptions } from './rpc/sync-service.ts';
@@ -42,9 +43,13 @@ export function createRouter({ sync, health, admin, routes, budget }: RouterOpti
       registerReflection(router);
       expectRequests(router);
       for (const { method, requestPath } of router.handlers) if (takesMany(method)) streams.add(requestPath);
+      router.handlers.forEach((handler, index) => {
+        router.handlers[index] = withCheckedBody(handler, MESSAGE_BYTES_MAX);
+      });
     },
     interceptors: [createRefusalInterceptor(sync.onFault)],
     readMaxBytes: MESSAGE_BYTES_MAX,
+    binaryOptions: binaryRequestOptions,
     jsonOptions: jsonRequestOptions,
     fallback: (request, response) => {
       const [path = '/'] = (request.url ?? '/').split('?', 1);

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Refusal } from '../refusal.ts';
 import type { CloudEvent } from './cloud-event.ts';
 import { dataFromBytes, NO_DATA } from './cloud-event-data.ts';
+import { headerText } from './header-text.ts';
 
 const PREFIX = 'ce-';
 /** What a body without a media type is, by RFC 9110. */
@@ -30,12 +31,9 @@ export function readBinaryCloudEvent(headers: IncomingHttpHeaders, body: Uint8Ar
   };
 }
 
-/** Characters that a header cannot hold are percent-encoded UTF-8, by the HTTP binding of CloudEvents. */
 function decode(header: string, value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    const description = 'must be UTF-8 with percent-encoding; write a percent sign as %25';
-    throw new Refusal('EVENT_INVALID', `${header} ${description}`, { fields: [{ field: header, description }] });
-  }
+  const text = headerText(value);
+  if (text !== undefined) return text;
+  const description = 'must be UTF-8 with percent-encoding; write a percent sign as %25 and a quote as %22';
+  throw new Refusal('EVENT_INVALID', `${header} ${description}`, { fields: [{ field: header, description }] });
 }

@@ -1,8 +1,7 @@
-import type { Json } from '../canonical-json.ts';
+import { type Json, JsonError, readJson } from '@hms-sync/proto/json';
+import { isJsonType } from '../media-type.ts';
 import { Refusal } from '../refusal.ts';
-import { jsonPayload, NO_PAYLOAD, type Payload } from './http-event.ts';
-import { JsonDataError, parseJson } from './json-data.ts';
-import { isJsonType } from './media-type.ts';
+import { NO_PAYLOAD, type Payload, writtenPayload } from './http-event.ts';
 
 /** The data of a CloudEvent. */
 export interface CloudEventData {
@@ -19,7 +18,10 @@ export interface SentData<Value> {
   readonly name: string;
 }
 
-const utf8 = new TextEncoder();
+interface WrittenData extends SentData<Json> {
+  /** How the value was written. */
+  readonly source: string;
+}
 
 export const NO_DATA: CloudEventData = { payload: NO_PAYLOAD, json: undefined };
 
@@ -32,21 +34,22 @@ export function dataFromBytes({ value, contentType, name }: SentData<Uint8Array>
   const payload: Payload = { case: 'data', value };
   if (!isJsonType(contentType)) return { payload, json: undefined };
   try {
-    return { payload, json: parseJson(value) };
+    return { payload, json: readJson(value).value };
   } catch (error) {
-    if (!(error instanceof JsonDataError)) throw error;
-    throw wrongData(name, `${error.message}; its content type says that it is`);
+    if (!(error instanceof JsonError)) throw error;
+    const said = contentType === '' ? 'without a content type it has to be' : 'its content type says that it is';
+    throw wrongData(name, error.code === 'too_deep' ? error.message : `${error.message}; ${said}`);
   }
 }
 
 /**
- * Data that came as a member of a JSON object.
+ * Data that came as a member of a JSON object, and goes on as it was written there.
  *
  * @throws {Refusal} EVENT_INVALID when it is neither JSON by its content type nor a text
  */
-export function dataFromJson({ value, contentType, name }: SentData<Json>): CloudEventData {
-  if (isJsonType(contentType)) return { payload: jsonPayload(value, contentType), json: value };
-  if (typeof value === 'string') return { payload: { case: 'data', value: utf8.encode(value) }, json: undefined };
+export function dataFromJson({ value, source, contentType, name }: WrittenData): CloudEventData {
+  if (isJsonType(contentType)) return { payload: writtenPayload(source), json: value };
+  if (typeof value === 'string') return { payload: writtenPayload(value), json: undefined };
   throw wrongData(name, 'must be a string, because its content type is not JSON');
 }
 

@@ -75,12 +75,12 @@ describe('a CloudEvent', () => {
   });
 
   it.each([
-    ['an object', { data: { a: 1 } }, { case: 'json', value: { a: 1 } }],
+    ['an object', { data: { a: 1 } }, { case: 'data', value: utf8.encode('{"a":1}') }],
     ['a text as JSON', { data: 'x' }, { case: 'data', value: utf8.encode('"x"') }],
     [
       'an object of another JSON type',
       { datacontenttype: 'a/b+json', data: { b: 1, a: 2 } },
-      { case: 'data', value: utf8.encode('{"a":2,"b":1}') },
+      { case: 'data', value: utf8.encode('{"b":1,"a":2}') },
     ],
     ['bytes', { datacontenttype: 'image/png', data_base64: 'AP8=' }, { case: 'data', value: Uint8Array.of(0, 255) }],
     ['null, which is nothing', { data: null, data_base64: null }, { case: undefined }],
@@ -94,6 +94,66 @@ describe('a CloudEvent', () => {
       payload: { case: 'data' },
       dataContentType: 'application/octet-stream',
     });
+  });
+
+  it.each(['9007199254740993', '9007199254740993.0', '0.10', '1.00', '123456789012345.678', '-0', '1e400', '1E5'])(
+    'carries %s in its data as it was written, in both modes',
+    (number) => {
+      const data = `{ "n" : [${number}] }`;
+      const body = `{"specversion":"1.0","id":"c","source":"s","type":"T","data":${data}}`;
+      const headers = { 'content-type': 'application/cloudevents+json' };
+      const read = readSyncEvent(syncFormat(headers), { headers, body: utf8.encode(body), keyFields: [] });
+      expect(read.event.payload).toEqual({ case: 'data', value: utf8.encode(data) });
+      const inBody = binary({ 'content-type': 'application/json' }, data).event.payload;
+      expect(inBody).toEqual({ case: 'data', value: utf8.encode(data) });
+    },
+  );
+
+  it.each([
+    ['9007199254740993', '9007199254740993'],
+    ['9007199254740993.0', '9007199254740993'],
+    ['0.10', '0.1'],
+    ['1e400', '1e+400'],
+    ['-0', '0'],
+  ])('whose partitionkey is the number %s has its value for a key: %s', (number, key) => {
+    const body = `{"specversion":"1.0","id":"c","source":"s","type":"T","partitionkey":${number}}`;
+    const headers = { 'content-type': 'application/cloudevents+json' };
+    const { event } = readSyncEvent(syncFormat(headers), { headers, body: utf8.encode(body), keyFields: [] });
+    expect(event).toMatchObject({ key, attributes: { partitionkey: key } });
+  });
+
+  it.each([
+    ['"q1"', 'q1'],
+    ['"a \\"b\\" \\\\ c"', 'a "b" \\ c'],
+    ['"100%25"', '100%'],
+    ['""', ''],
+    ['Euro%20%E2%82%AC%20%F0%9F%98%80', 'Euro € 😀'],
+    ['%4a%4A', 'JJ'],
+    ['a%2520b', 'a%20b'],
+    ['Jos\u00c3\u00a9', 'José'],
+    ['"Z\u00c3\u00bcrich"', 'Zürich'],
+    ['a, b;c=d', 'a, b;c=d'],
+    ['%22q%22', '"q"'],
+  ])('has the header value %s for %s', (header, value) => {
+    expect(binary({ 'ce-note': header }).event.attributes).toEqual({ note: value });
+  });
+
+  it('may have every header quoted', () => {
+    const { event } = binary({ 'ce-specversion': '"1.0"', 'ce-id': '"q1"', 'ce-type': '"T"', 'ce-source': '"/s"' });
+    expect(event).toMatchObject({ id: 'q1', type: 'T', source: '/s' });
+  });
+
+  it.each([
+    ['a quote that is not closed', '"q1'],
+    ['a quote within', 'a"b'],
+    ['text after the quote', '"a" b'],
+    ['a percent sign by itself', '50%'],
+    ['half a character', '%C3'],
+    ['a surrogate', '%ED%A0%80'],
+    ['bytes of Latin-1', 'Jos\u00e9'],
+    ['a quote that ends in a backslash', '"a\\"'],
+  ])('is refused with the header for %s', (_what, value) => {
+    expect(refusedFields(() => binary({ 'ce-note': value }))).toEqual(['ce-note']);
   });
 
   it('goes by its content type when it has ce- headers as well', () => {
@@ -120,6 +180,8 @@ describe('a CloudEvent', () => {
     [{ 'ce-specversion': '2.0', 'ce-id': '' }, '', ['ce-specversion', 'ce-id']],
     [{ 'ce-note': '%zz' }, '', ['ce-note']],
     [{ 'content-type': 'application/json' }, '{"a":', ['body']],
+    [{ 'content-type': 'application/json' }, '\ufeff{}', ['body']],
+    [{ 'content-type': 'application/json' }, '['.repeat(65).concat(']'.repeat(65)), ['body']],
   ])('is refused in binary mode when a header is wrong: %j', (headers, body, fields) => {
     expect(refusedFields(() => binary(headers, body))).toEqual(fields);
   });

@@ -1,4 +1,4 @@
-import type { Json } from '../canonical-json.ts';
+import type { Json } from '@hms-sync/proto/json';
 import type { CloudEventData } from './cloud-event-data.ts';
 import { EventFields } from './event-fields.ts';
 import { keyOfPayload } from './event-key.ts';
@@ -51,7 +51,6 @@ export function fromCloudEvent(cloudEvent: CloudEvent, keyFields: readonly strin
     'event.type': nameOf('type'),
     'event.key': keyName,
     'event.time': nameOf('time'),
-    'event.json': dataName,
     'event.data': dataName,
     'event.data_content_type': nameOf('datacontenttype'),
     'event.attributes': 'extensions',

@@ -1,9 +1,8 @@
 import { fromJson } from '@bufbuild/protobuf';
 import { type Timestamp, TimestampSchema } from '@bufbuild/protobuf/wkt';
+import { isJsonObject, isNumber, type Json, numberText } from '@hms-sync/proto/json';
 import type { FieldProblem } from '../../core/event-rules.ts';
-import type { Json } from '../canonical-json.ts';
 import { Refusal } from '../refusal.ts';
-import { isJsonObject } from './http-event.ts';
 
 /** Reads an event's fields as they were sent and gathers what is wrong with them, so that all of it is told at once. */
 export class EventFields {
@@ -56,7 +55,7 @@ export class EventFields {
     return {};
   }
 
-  /** Every field but those, as texts: numbers and truth values are written out. */
+  /** Every field but those, as texts: numbers are written out by their value, and truth values. */
   scalarsBut(others: ReadonlySet<string>): Record<string, string> {
     const names = Object.keys(this.#fields).filter((name) => !others.has(name) && this.value(name) !== undefined);
     return Object.fromEntries(names.map((name) => [name, this.#scalarOf(name, this.value(name))]));
@@ -74,7 +73,8 @@ export class EventFields {
   }
 
   #scalarOf(field: string, value: Json | undefined): string {
-    return typeof value === 'number' || typeof value === 'boolean' ? String(value) : this.#textOf(field, value);
+    if (isNumber(value)) return numberText(value);
+    return typeof value === 'boolean' ? String(value) : this.#textOf(field, value);
   }
 
   #textOf(field: string, value: Json | undefined): string {

@@ -1,5 +1,4 @@
-import type { Json } from '../canonical-json.ts';
-import { isJsonObject } from './http-event.ts';
+import { isJsonObject, isNumber, type Json, numberText } from '@hms-sync/proto/json';
 
 /** Where HMS-API's messages name the thing that changed, the likeliest first. */
 export const DEFAULT_KEY_FIELDS: readonly string[] = ['processId', 'policyId', 'id'];
@@ -15,9 +14,9 @@ export function keyOfPayload(payload: Json | undefined, keyFields: readonly stri
   if (!isJsonObject(payload)) return undefined;
   for (const field of keyFields) {
     const value = Object.hasOwn(payload, field) ? payload[field] : undefined;
-    const isKey = typeof value === 'number' || (typeof value === 'string' && value !== '');
+    if (isNumber(value)) return { key: numberText(value), field };
     // Half a surrogate pair becomes on disk what it becomes here.
-    if (isKey) return { key: String(value).toWellFormed(), field };
+    if (typeof value === 'string' && value !== '') return { key: value.toWellFormed(), field };
   }
   return undefined;
 }

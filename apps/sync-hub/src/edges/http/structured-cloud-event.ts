@@ -1,4 +1,4 @@
-import type { Json } from '../canonical-json.ts';
+import type { Json } from '@hms-sync/proto/json';
 import type { CloudEvent } from './cloud-event.ts';
 import { type CloudEventData, dataFromBytes, dataFromJson, NO_DATA, wrongData } from './cloud-event-data.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -9,21 +9,33 @@ import { parseJsonBody } from './json-body.ts';
  * @throws {Refusal} REQUEST_INVALID when it is no JSON object, EVENT_INVALID when its data does not fit its type
  */
 export function readStructuredCloudEvent(bytes: Uint8Array): CloudEvent {
-  const { data, data_base64: base64, ...others } = parseJsonBody(bytes);
+  const { members, sourceOf } = parseJsonBody(bytes);
+  const { data, data_base64: base64, ...others } = members;
   // The standard knows lower case alone; not all senders do.
   const attributes = Object.fromEntries(Object.entries(others).map(([name, value]) => [name.toLowerCase(), value]));
   const { datacontenttype } = attributes;
   return {
     attributes,
-    data: readData({ data, base64, contentType: typeof datacontenttype === 'string' ? datacontenttype : '' }),
+    data: readData({
+      ...{ data, base64, source: sourceOf('data') ?? '' },
+      contentType: typeof datacontenttype === 'string' ? datacontenttype : '',
+    }),
     nameOf: (attribute) => attribute,
     dataName: 'data',
   };
 }
 
-function readData(sent: { data: Json | undefined; base64: Json | undefined; contentType: string }): CloudEventData {
-  const { data = null, base64 = null, contentType } = sent;
-  if (base64 === null) return data === null ? NO_DATA : dataFromJson({ value: data, contentType, name: 'data' });
+interface SentMembers {
+  readonly data: Json | undefined;
+  /** How data was written. */
+  readonly source: string;
+  readonly base64: Json | undefined;
+  readonly contentType: string;
+}
+
+function readData({ data = null, source, base64 = null, contentType }: SentMembers): CloudEventData {
+  if (base64 === null)
+    return data === null ? NO_DATA : dataFromJson({ value: data, source, contentType, name: 'data' });
   if (data !== null) throw wrongData('data_base64', 'must not be there beside data');
   return dataFromBytes({ value: decodeBase64(base64), contentType, name: 'data_base64' });
 }

@@ -7,6 +7,10 @@ function read(body: unknown, keyFields = DEFAULT_KEY_FIELDS) {
   return readSyncBody(new TextEncoder().encode(JSON.stringify(body)), keyFields);
 }
 
+function readText(text: string) {
+  return readSyncBody(new TextEncoder().encode(text), DEFAULT_KEY_FIELDS);
+}
+
 function refusedFields(body: unknown): readonly string[] {
   try {
     read(body);
@@ -45,12 +49,35 @@ describe('the body of POST /sync', () => {
   });
 
   it.each([
-    ['an object', { a: 1 }, { case: 'json', value: { a: 1 } }],
+    ['an object', { a: 1 }, { case: 'data', value: new TextEncoder().encode('{"a":1}') }],
     ['a list', [1], { case: 'data', value: new TextEncoder().encode('[1]') }],
     ['null', null, { case: 'data', value: new TextEncoder().encode('null') }],
     ['nothing', undefined, { case: undefined }],
   ])('carries %s as the payload', (_what, payload, expected) => {
     expect(read({ type: 'T', payload }).event.payload).toEqual(expected);
+  });
+
+  const NUMBERS = [
+    ['9007199254740993', '9007199254740993'],
+    ['9007199254740993.0', '9007199254740993'],
+    ['0.10', '0.1'],
+    ['1.00', '1'],
+    ['123456789012345.678', '123456789012345.678'],
+    ['-0', '0'],
+    ['1e400', '1e+400'],
+    ['1E5', '100000'],
+  ] as const;
+  it.each(NUMBERS)('carries %s as it was written, and takes its value for the key: %s', (number, key) => {
+    for (const payload of [number, `{ "processId":\t${number} , "list":[${number}] }`]) {
+      const { event } = readText(`{"type":"T",  "payload" : ${payload} ,"id":"i"}`);
+      expect(new TextDecoder().decode(event.payload.value as Uint8Array)).toBe(payload);
+      expect(event.key).toBe(payload === number ? '' : key);
+    }
+  });
+
+  it('carries the last of two payloads, as JSON.parse reads it, and whatever it is called by escapes', () => {
+    const { event } = readText('{"payload":1,"pay\\u006coad":{"z":1,"a":2,"z":3},"x":{"payload":4}}');
+    expect(new TextDecoder().decode(event.payload.value as Uint8Array)).toBe('{"z":1,"a":2,"z":3}');
   });
 
   it('takes null for absent and passes over what it does not know', () => {

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { parseMediaType } from '../media-type.ts';
 import { Refusal } from '../refusal.ts';
 import { isBinaryCloudEvent, readBinaryCloudEvent } from './binary-cloud-event.ts';
 import { fromCloudEvent } from './cloud-event.ts';
 import type { HttpEvent } from './http-event.ts';
-import { parseMediaType } from './media-type.ts';
 import { readStructuredCloudEvent } from './structured-cloud-event.ts';
 import { readSyncBody } from './sync-body.ts';
 

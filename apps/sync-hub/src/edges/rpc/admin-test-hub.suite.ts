@@ -5,6 +5,7 @@ import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/ad
 import { expect, onTestFinished } from 'vitest';
 import { InstallError } from '../../installs/install-error.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
+import { createSyncRoute } from '../http/sync-route.ts';
 import { listen } from '../listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from '../request-budget.ts';
 import { createRouter } from '../router.ts';
@@ -15,6 +16,7 @@ import { openTestHub, published, settleTurns, type TestHub, type TestHubOptions 
 /** A hub behind a real port, and an operator who calls it. */
 export interface AdminTestHub extends TestHub {
   readonly admin: Client<typeof AdminService>;
+  readonly port: number;
   /** What an operator changed, as it would be in the log. */
   readonly changes: readonly OperatorChange[];
 }
@@ -50,7 +52,7 @@ export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOption
     notAcceptingReason: () => '',
   });
   const budget = new RequestBudget(REQUEST_BUDGET);
-  const router = createRouter({ sync: hub, health, admin, routes: [], budget });
+  const router = createRouter({ sync: hub, health, admin, routes: [createSyncRoute(hub)], budget });
   const listener = await listen({ host: '127.0.0.1', port: 0 }, router);
   const baseUrl = `http://127.0.0.1:${listener.port}`;
   const sessionManager = new Http2SessionManager(baseUrl);
@@ -60,7 +62,7 @@ export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOption
     await listener.close(0);
     expect(hub.faults).toEqual([]);
   });
-  return Object.assign(hub, { admin: createClient(AdminService, transport), changes });
+  return Object.assign(hub, { admin: createClient(AdminService, transport), changes, port: listener.port });
 }
 
 /** Publishes events that were attempted by the time it returns. */

@@ -121,7 +121,8 @@ describe('a journal that does not keep up', () => {
       open(
         hub,
         (async function* () {
-          for (; sent < 20; sent += 1) yield requestOf([published({ payload: { case: 'data', value: data } })]);
+          for (; sent < 20; sent += 1)
+            yield requestOf([published({ payload: { case: 'data', value: data }, dataContentType: 'image/png' })]);
         })(),
       ),
     );
@@ -130,6 +131,32 @@ describe('a journal that does not keep up', () => {
     hub.journal.releaseCommits();
     expect(resultsOf(await all)).toHaveLength(20);
   });
+});
+
+it('misses no ack of an event that was delivered while the content of an earlier one was compared', async () => {
+  const hub = await openTestHub();
+  const json = (text: string) => ({ case: 'data', value: new TextEncoder().encode(text) }) as const;
+  await hub.intake.accept(published({ id: 'event-1', payload: json('{"a":1}') }));
+  await settleTurns();
+  const compared = Promise.withResolvers<void>();
+  const read = hub.journal.readEvent.bind(hub.journal);
+  vi.spyOn(hub.journal, 'readEvent').mockImplementation(async (id) => {
+    await compared.promise;
+    return read(id);
+  });
+  const events = [published({ id: 'event-1', payload: json('{"a":1.0}') }), published({ id: 'event-2' })];
+  const all = allOf(open(hub, requestsOf([requestOf(events)])));
+  await vi.waitFor(() => expect(hub.attempts).toHaveLength(2));
+  await settleTurns();
+  compared.resolve();
+  const messages = await all;
+  expect(resultsOf(messages).map(({ result }) => result.case === 'accepted' && result.value.duplicate)).toEqual([
+    true,
+    false,
+  ]);
+  expect(acksOf(messages).map(({ eventId, state }) => [eventId, state])).toEqual(
+    expect.arrayContaining([['event-2', DeliveryState.DELIVERED]]),
+  );
 });
 
 describe('HELD', () => {

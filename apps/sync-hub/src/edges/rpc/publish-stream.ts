@@ -15,6 +15,7 @@ import { Refusal } from '../refusal.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
 import { toAck } from './ack-message.ts';
 import { heldNow } from './held-now.ts';
+import { HeldTells } from './held-tells.ts';
 import { refusedMessage } from './refusal-error.ts';
 import type { SyncServiceOptions } from './sync-service.ts';
 import { UntoldHistories, type UntoldHistory } from './untold-histories.ts';
@@ -25,6 +26,11 @@ export interface PublishStreamOptions extends SyncServiceOptions {
 }
 
 type Result = MessageInitShape<typeof PublishResultSchema>;
+interface Accepted {
+  readonly intaken: Intaken;
+  /** Undefined for a duplicate. */
+  readonly tells: HeldTells | undefined;
+}
 type Item = { readonly kind: 'result'; readonly result: Result } | { readonly kind: 'ack'; readonly ack: Ack };
 
 /** Events of one stream that are not settled: enough to keep every lane's window full of one publisher's work. */
@@ -151,29 +157,44 @@ class StreamPublisher {
     this.#uncommitted += 1;
     this.#uncommittedBytes += sizeBytes;
     const accepting = this.#options.intake.accept(event).then(
-      (intaken) => ({ intaken }),
+      (intaken) => ({ intaken, tells: this.#listen(intaken) }),
       (error: unknown) => ({ error }),
     );
-    // The journal answers in the order it was asked, so waiting for those before costs no time; a refusal, which did
-    // not go to the journal, waits for them.
+    // The journal answers in the order it was asked, so waiting for those before costs no time, but for one whose content
+    // has to be compared; a refusal, which did not go to the journal, waits for them.
     this.#told = this.#told.then(async () => {
       const accepted = await accepting;
       this.#uncommitted -= 1;
       this.#uncommittedBytes -= sizeBytes;
       this.#roomAgain();
       if ('error' in accepted) this.#tellRefused(index, accepted.error);
-      else this.#tellAccepted(index, accepted.intaken, until);
+      else this.#tellAccepted(index, accepted, until);
     });
   }
 
-  #tellAccepted(index: bigint, intaken: Intaken, until: PublishUntil): void {
+  /** Listens from the moment on in which the event is accepted; a duplicate has its history in the journal. */
+  #listen({ event, duplicate, lastCursor }: Intaken): HeldTells | undefined {
     // The caller went while the journal wrote: nobody would ever end the listening.
+    if (duplicate || this.#mailbox.isClosed) return undefined;
+    const tells = new HeldTells();
+    const unfollow = this.#options.acks.follow(event.seq, (tell) => tells.take(tell));
+    this.#followed.set(unfollow, lastCursor);
+    tells.onEnd = () => {
+      unfollow();
+      this.#followed.delete(unfollow);
+    };
+    return tells;
+  }
+
+  #tellAccepted(index: bigint, { intaken, tells }: Accepted, until: PublishUntil): void {
     if (this.#mailbox.isClosed) return;
     this.#putResult({ index, result: { case: 'accepted', value: toAccepted(intaken, this.#options.cursors) } });
     const progress = new Progress(intaken.event.adapters, toUntil(until));
-    if (progress.isDone) this.#settle();
-    else if (intaken.duplicate) void this.#tellDuplicate(intaken, progress.until);
-    else this.#follow(intaken, progress);
+    if (progress.isDone) {
+      tells?.onEnd();
+      this.#settle();
+    } else if (tells === undefined) void this.#tellDuplicate(intaken, progress.until);
+    else this.#follow(intaken, progress, tells);
   }
 
   #tellRefused(index: bigint, error: unknown): void {
@@ -182,17 +203,15 @@ class StreamPublisher {
     this.#settle();
   }
 
-  #follow({ event, lastCursor }: Intaken, progress: Progress): void {
+  #follow({ event }: Intaken, progress: Progress, tells: HeldTells): void {
     const { acks, cursors } = this.#options;
-    const unfollow = acks.follow(event.seq, (tell: Tell) => {
+    tells.release((tell: Tell) => {
       progress.take(tell);
       this.#putAck(toAck(tell, cursors, acks.lastCursor));
       if (!progress.isDone) return;
-      unfollow();
-      this.#followed.delete(unfollow);
+      tells.onEnd();
       this.#settle();
     });
-    this.#followed.set(unfollow, lastCursor);
     // What was recorded before stands in the mailbox before it.
     const held = heldNow(this.#options, { event, progress, stored: [], toldCursor: acks.lastCursor });
     for (const ack of held) this.#putAck(ack);

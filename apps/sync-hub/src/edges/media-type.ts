@@ -20,7 +20,7 @@ export function parseMediaType(text: string): MediaType | undefined {
 
 /** True for the media types whose data is JSON. Empty is: it is what the contract takes absence for. */
 export function isJsonType(text: string): boolean {
-  if (text === '') return true;
+  if (text === '' || text === 'application/json') return true;
   const essence = parseMediaType(text)?.essence ?? '';
   return essence === 'application/json' || essence === 'text/json' || essence.endsWith('+json');
 }
