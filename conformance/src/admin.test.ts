@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
@@ -133,16 +134,17 @@ describe('the journal', () => {
   test('is copied while it is in use, and a hub starts on the copy', async () => {
     const { client, admin } = callersOf(stack.hub);
     const ids = await refuse(client, 3, 'p-1');
-    const path = join(stack.folder.path, 'copy.db');
-    const backup = await admin.backup({ path });
-    expect(backup.path).toBe(path);
+    const backup = await admin.backup({ path: '2026-01-31' });
+    expect(backup.path).toBe(join(stack.folder.path, '.hms-sync', 'backups', '2026-01-31'));
     expect(backup.sizeBytes).toBeGreaterThan(0n);
-    await expect(admin.backup({ path })).rejects.toMatchObject({ reason: 'BACKUP_REFUSED' });
+    await expect(admin.backup({ path: '2026-01-31' })).rejects.toMatchObject({ reason: 'BACKUP_REFUSED' });
+    const elsewhere = join(stack.folder.path, 'elsewhere');
+    await expect(admin.backup({ path: elsewhere })).rejects.toMatchObject({ message: /backups\.folder/ });
+    expect(existsSync(elsewhere)).toBe(false);
 
     const restored = await HubFolder.create({ config: { dataDir: 'data', adapters: [] } });
     onTestFinished(() => restored.remove());
-    await mkdir(join(restored.path, 'data'), { mode: 0o700 });
-    await copyFile(path, join(restored.path, 'data', 'journal.db'));
+    await cp(backup.path, join(restored.path, 'data'), { recursive: true });
     const there = callersOf(await restored.start());
     expect((await there.admin.list()).map(({ latest }) => latest?.eventId)).toEqual(ids.toReversed());
     expect((await there.client.getEvent(present(ids[0]))).event?.key).toBe('p-1');

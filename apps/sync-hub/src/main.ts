@@ -19,11 +19,13 @@ import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
 import { HELP, parseFlags } from './flags.ts';
 import { AdapterLifecycle } from './installs/adapter-lifecycle.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
+import { InstalledFiles } from './installs/installed-files.ts';
 import { noticeOf } from './installs/read-installed.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import { systemClock } from './lanes/clock.ts';
 import { Lanes } from './lanes/lanes.ts';
 import { MemoryKeeper, processMemory } from './memory-keeper.ts';
+import { Backups } from './operations/backups.ts';
 import { Operations } from './operations/operations.ts';
 import type { OperatorChange } from './operations/operator-change.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
@@ -157,8 +159,14 @@ async function startHub(
   });
   onHealthChange = () => health.changed();
   const { finder, discards, jobs, tail } = operations;
+  const backups = new Backups({
+    folder: config.backupsFolder,
+    journal,
+    installed: new InstalledFiles(join(config.dataDir, 'adapters')),
+  });
   const admin = {
     ...shared,
+    backups,
     ...{ finder, discards, jobs, tail, lifecycle },
     journalId: journal.info.id,
     onChange: (change: OperatorChange) => log.info(change, 'changed by a person'),

@@ -32,11 +32,11 @@ export function addJournalCommand(program: Command, terminal: Terminal): void {
     .action(verify);
   journal
     .command('backup')
-    .description('copy the journal of a running hub to a new file, on the machine of the hub')
-    .argument('<file>', 'where the copy goes; a path that is not absolute is meant from here')
+    .description('copy the journal and the installed adapters of a running hub, in its folder of backups')
+    .argument('<name>', 'of the new backup, such as 2026-01-31; not a path')
     .addOption(addressOption())
     .option('--json', 'print one JSON object')
-    .action((file: string, options: BackupOptions) => backup(file, options, terminal));
+    .action((name: string, options: BackupOptions) => backup(name, options, terminal));
 }
 
 /** Becomes the program of the hub's package that knows the file. */
@@ -46,13 +46,11 @@ function verify({ dataDir, json }: VerifyOptions): void {
   becomeNode([...process.execArgv, fileURLToPath(verifyProgram()), ...args]);
 }
 
-async function backup(file: string, options: BackupOptions, { data }: Terminal): Promise<void> {
-  const { path, sizeBytes } = await callHub(options.address, ({ admin }) =>
-    admin.backupJournal({ path: resolve(file) }),
-  );
+async function backup(name: string, options: BackupOptions, { data }: Terminal): Promise<void> {
+  const { path, sizeBytes } = await callHub(options.address, ({ admin }) => admin.backupJournal({ path: name }));
   if (options.json) data.json({ path, size_bytes: Number(sizeBytes) });
   else
     data.line(
-      `${printable(path)}: ${sizeBytes} bytes; in a data folder of its own, named journal.db, a hub starts on it.`,
+      `${printable(path)}: ${sizeBytes} bytes. It is a data folder: to restore it, copy it and start a hub with --data-dir <copy>.`,
     );
 }

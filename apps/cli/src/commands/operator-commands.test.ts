@@ -39,7 +39,7 @@ async function start({
       },
       backupJournal: ({ path }) => {
         asked.push({ backup: path });
-        return { path, sizeBytes: 4_096n };
+        return { path: `/backup/${path}`, sizeBytes: 4_096n };
       },
     },
   });
@@ -145,12 +145,13 @@ describe('hms-sync discard', () => {
 });
 
 describe('hms-sync journal', () => {
-  test('backup names an absolute path to the hub', async () => {
+  test('backup hands its name to the hub as it is, and shows where the backup is', async () => {
     const { asked, address } = await start();
-    const run = await runInProcess('journal', 'backup', 'copy.db', '--json', '--address', address);
-    const path = `${process.cwd()}/copy.db`;
-    expect(run.jsonLines()).toEqual([{ path, size_bytes: 4_096 }]);
-    expect(asked).toEqual([{ backup: path }]);
+    const run = await runInProcess('journal', 'backup', '2026-01-31', '--json', '--address', address);
+    expect(run.jsonLines()).toEqual([{ path: '/backup/2026-01-31', size_bytes: 4_096 }]);
+    const shown = await runInProcess('journal', 'backup', './x', '--address', address);
+    expect(shown.stdout()).toContain('/backup/./x: 4096 bytes. It is a data folder');
+    expect(asked).toEqual([{ backup: '2026-01-31' }, { backup: './x' }]);
   });
 
   test('verify needs to know where', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Journal } from '../../journal/journal.ts';
+import type { Backups } from '../../operations/backups.ts';
 import { openAdminTestHub, publishAll, refusalOf } from './admin-test-hub.suite.ts';
 
 const reason = 'audit, says Dana';
@@ -79,33 +79,37 @@ describe('PauseAdapter and ResumeAdapter', () => {
 });
 
 describe('BackupJournal', () => {
-  const withBackup = (backup: Journal['backup']) =>
-    openAdminTestHub({ rooms: ({ journal }) => ({ journal: Object.assign(Object.create(journal), { backup }) }) });
+  const withBackup = (make: Backups['make']) => openAdminTestHub({ rooms: () => ({ backups: { make } }) });
 
   it('says where the copy is, and how large', async () => {
-    const hub = await withBackup(async (path) => ({ kind: 'done', path, sizeBytes: 4_096 }));
-    expect(await hub.admin.backupJournal({ path: '/backup/journal.db' })).toMatchObject({
-      path: '/backup/journal.db',
+    const hub = await withBackup(async (name) => ({ kind: 'done', path: `/data/backups/${name}`, sizeBytes: 4_096 }));
+    expect(await hub.admin.backupJournal({ path: '2026-01-31' })).toMatchObject({
+      path: '/data/backups/2026-01-31',
       sizeBytes: 4_096n,
     });
-    expect(hub.changes).toEqual([{ change: 'backup', path: '/backup/journal.db' }]);
+    expect(hub.changes).toEqual([{ change: 'backup', path: '/data/backups/2026-01-31' }]);
   });
 
   it('passes on why there is none', async () => {
-    const hub = await withBackup(async () => ({ kind: 'refused', reason: '/x is there already.' }));
-    expect(await refusalOf(hub.admin.backupJournal({ path: '/x' }))).toMatchObject({
+    const hub = await withBackup(async () => ({ kind: 'refused', reason: '/data/backups/x is there already.' }));
+    expect(await refusalOf(hub.admin.backupJournal({ path: 'x' }))).toMatchObject({
       code: 'FailedPrecondition',
       reason: 'BACKUP_REFUSED',
-      message: '/x is there already.',
+      message: '/data/backups/x is there already.',
     });
     expect(hub.changes).toEqual([]);
   });
 
-  it.each(['', 'journal.db', './journal.db', '/a\0b', `/${'x'.repeat(4_095)}`])(
-    'refuses a path that is none on its own machine: %j',
+  it.each(['', '/backup/journal.db', '/root/.ssh/authorized_keys', '../x', 'a/b', '.hidden', '..', 'a\0b', 'a\nb'])(
+    'refuses what is not a name, and says where backups are made: %j',
     async (path) => {
-      const { admin } = await openAdminTestHub();
-      expect(await refusalOf(admin.backupJournal({ path }))).toMatchObject({ fields: ['path'] });
+      const hub = await withBackup(async () => ({ kind: 'done', path: '/written', sizeBytes: 1 }));
+      expect(await refusalOf(hub.admin.backupJournal({ path }))).toMatchObject({
+        code: 'InvalidArgument',
+        fields: ['path'],
+        message: expect.stringContaining('backups.folder'),
+      });
+      expect(hub.changes).toEqual([]);
     },
   );
 });

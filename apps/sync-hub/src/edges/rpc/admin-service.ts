@@ -1,7 +1,7 @@
-import { isAbsolute } from 'node:path';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import type { Journal } from '../../journal/journal.ts';
+import { BACKUP_NAME, BACKUP_NAME_RULE, type Backups } from '../../operations/backups.ts';
 import { Refusal, wrongField } from '../refusal.ts';
 import { type AdminAdaptersOptions, pauseAdapter, probeAdapter, resumeAdapter } from './admin-adapters.ts';
 import { countDeliveries } from './admin-count.ts';
@@ -23,11 +23,9 @@ export interface AdminServiceOptions
     AdminAdaptersOptions,
     AdminVersionsOptions {
   readonly lanes: AdminAdaptersOptions['lanes'];
-  readonly journal: Pick<Journal, 'countDeliveries' | 'readEvent' | 'saveLanePause' | 'backup'>;
+  readonly journal: Pick<Journal, 'countDeliveries' | 'readEvent' | 'saveLanePause'>;
+  readonly backups: Pick<Backups, 'make'>;
 }
-
-/** The longest that Linux opens. */
-const PATH_MAX = 4_095;
 
 /** AdminService: what people decide, by the hub's rooms. */
 export function createAdminService(options: AdminServiceOptions): ServiceImpl<typeof AdminService> {
@@ -53,11 +51,9 @@ export function createAdminService(options: AdminServiceOptions): ServiceImpl<ty
   };
 }
 
-async function backupJournal({ journal, onChange }: AdminServiceOptions, path: string) {
-  if (!isAbsolute(path) || path.length > PATH_MAX || path.includes('\0')) {
-    throw wrongField('path', "must be an absolute path on the hub's machine, such as /backup/journal.db");
-  }
-  const result = await journal.backup(path);
+async function backupJournal({ backups, onChange }: AdminServiceOptions, name: string) {
+  if (!BACKUP_NAME.test(name)) throw wrongField('path', BACKUP_NAME_RULE);
+  const result = await backups.make(name);
   if (result.kind === 'refused') throw new Refusal('BACKUP_REFUSED', result.reason);
   onChange({ change: 'backup', path: result.path });
   return { path: result.path, sizeBytes: BigInt(result.sizeBytes) };

@@ -30,6 +30,8 @@ export interface AdminTestHubOptions extends TestHubOptions {
 const refuse = async () => {
   throw new InstallError('NOT_NOW', 'nothing is installed in this test');
 };
+/** Of a hub that keeps its journal in memory. */
+const noBackups = { make: async () => ({ kind: 'refused' as const, reason: 'there is no file to copy' }) };
 const noInstalls = { add: refuse, upgrade: refuse, rollback: refuse, remove: refuse };
 
 export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
@@ -42,6 +44,7 @@ export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOption
     journalId: hub.journal.info.id,
     onChange: (change: OperatorChange) => changes.push(change),
     lifecycle: noInstalls,
+    backups: noBackups,
     ...rooms?.(hub),
   };
   const health = new HealthFeed({

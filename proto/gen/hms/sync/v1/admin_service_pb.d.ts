@@ -1088,13 +1088,15 @@ export declare type TailEventsResponse = Message<"hms.sync.v1.TailEventsResponse
 export declare const TailEventsResponseSchema: GenMessage<TailEventsResponse>;
 
 /**
- * Asks for a copy of the journal.
+ * Asks for a backup.
  *
  * @generated from message hms.sync.v1.BackupJournalRequest
  */
 export declare type BackupJournalRequest = Message<"hms.sync.v1.BackupJournalRequest"> & {
   /**
-   * Where the copy goes: an absolute path on the hub's machine. Nothing may be there yet. Required.
+   * The name of the backup, a folder in the folder of the backups that the hub's configuration sets: 1 to 100 characters
+   * of A-Z, a-z, 0-9, ".", "_" and "-", a letter or digit first. A path is INVALID_ARGUMENT. Nothing may have that name
+   * yet. Required.
    *
    * @generated from field: string path = 1;
    */
@@ -1108,13 +1110,13 @@ export declare type BackupJournalRequest = Message<"hms.sync.v1.BackupJournalReq
 export declare const BackupJournalRequestSchema: GenMessage<BackupJournalRequest>;
 
 /**
- * The copy stands, and is on disk.
+ * The backup is complete, and on disk.
  *
  * @generated from message hms.sync.v1.BackupJournalResponse
  */
 export declare type BackupJournalResponse = Message<"hms.sync.v1.BackupJournalResponse"> & {
   /**
-   * Where it is.
+   * Where it is: the absolute path of its folder on the hub's machine.
    *
    * @generated from field: string path = 1;
    */
@@ -1375,8 +1377,8 @@ export declare const AdminService: GenService<{
     output: typeof TailEventsResponseSchema;
   },
   /**
-   * Copies the journal while it is in use, with all that was accepted before, to a new file on the hub's machine. The
-   * copy can be put in the place of a journal.
+   * Copies the journal while it is in use, with all that was accepted before, and the adapters that the hub installed to
+   * a new folder among its backups. A hub starts on a copy of that folder.
    *
    * @generated from rpc hms.sync.v1.AdminService.BackupJournal
    */
