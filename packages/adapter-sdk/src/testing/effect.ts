@@ -1,19 +1,42 @@
+import type { EventFields } from '../event.ts';
 import type { SeenRequest } from './stand-in.ts';
 
+/** Where a system reads the key that tells writes apart, when the kit does not say. */
+export const IDEMPOTENCY_DEFAULT = 'header:idempotency-key';
+
 /**
- * By what a system that is asked twice knows that it was asked twice: the idempotency key where the kit says it is; for
- * PUT and DELETE, which are idempotent by HTTP itself, their address. Any other write is an effect of its own.
+ * By what a system that is asked twice knows that it was asked twice: the idempotency key where the kit says it is, at one
+ * address; for PUT and DELETE, which are idempotent by HTTP itself, their address. Any other write is an effect of its own.
  *
  * @param nth tells such effects apart.
  */
 export function effectIdOf(request: SeenRequest, idempotency: string, nth: number): string {
   const key = keyIn(request, idempotency);
-  if (key !== undefined && key !== '') return `key ${key}`;
+  if (key !== undefined && key !== '') return `key ${key} at ${request.method} ${request.path}`;
   if (request.method === 'PUT' || request.method === 'DELETE') return `${request.method} ${request.path}`;
   return `write ${nth}`;
 }
 
-function keyIn({ headers, body }: SeenRequest, idempotency: string): string | undefined {
+/** Whether two of these requests carry one key, and name different events: a system may drop all but the first. */
+export function isKeyShared(
+  requests: readonly SeenRequest[],
+  { idempotency, events }: { readonly idempotency: string; readonly events: readonly EventFields[] },
+): boolean {
+  const named = new Map<string, readonly EventFields[]>();
+  for (const request of requests) {
+    const key = keyIn(request, idempotency);
+    const text = `${request.path} ${request.body}`;
+    const about = events.filter((event) => text.includes(event.key) || text.includes(event.id));
+    if (key === undefined || about.length === 0) continue;
+    const before = named.get(key) ?? about;
+    if (!about.some((event) => before.includes(event))) return true;
+    named.set(key, before);
+  }
+  return false;
+}
+
+/** The idempotency key of a request, where the kit says it is. */
+export function keyIn({ headers, body }: SeenRequest, idempotency: string): string | undefined {
   if (idempotency.startsWith('header:')) {
     const value = headers[idempotency.slice('header:'.length).toLowerCase()];
     return Array.isArray(value) ? value.join(',') : value;

@@ -23,6 +23,18 @@ export interface Kit {
    * `idempotency-key`. PUT and DELETE need none: their address is what they change.
    */
   readonly idempotency?: string;
+  /** Requests that ask and change nothing, beside those by GET, HEAD and the like, and what is answered to them. */
+  readonly reads?: readonly ReadRequest[];
+}
+
+/** Requests that change nothing. */
+export interface ReadRequest {
+  /** The method and the beginning of the path: `POST /search`. */
+  readonly request: string;
+  /** A text that the body holds, where reads and writes have one address: `"query Patient`. Absent: any. */
+  readonly holding?: string;
+  /** Absent: {@link Kit.answer}. */
+  readonly answer?: StandInAnswer;
 }
 
 /** A configuration that must be refused. */
@@ -55,7 +67,7 @@ export const DEFAULT_EVENTS: readonly SampleEvent[] = [
   { type: 'ProcessUpdated', data: { processId: '{{key}}', patient: '{{payload}}' } },
 ];
 
-const parts = ['$schema', 'config', 'badConfigs', 'events', 'answer', 'idempotency'];
+const parts = ['$schema', 'config', 'badConfigs', 'events', 'answer', 'idempotency', 'reads'];
 
 /** Reads `verify.json`. @throws Error that names the file, the path in it, and what would be right. */
 export async function readKit(path: string): Promise<Kit> {
@@ -97,12 +109,22 @@ export function assertKit(kit: unknown, name: string): asserts kit is Kit {
       refuse(`events.${index}.data`, 'must hold {{payload}} somewhere: a leak is recognised by it');
     }
   }
-  if (kit.answer !== undefined && (!isRecord(kit.answer) || typeof kit.answer.status !== 'number')) {
-    refuse('answer.status', 'must be an HTTP status');
+  assertAnswer(kit.answer, 'answer', refuse);
+  for (const [index, read] of listOf(kit.reads, 'reads', refuse).entries()) {
+    if (!isRecord(read) || typeof read.request !== 'string' || !/^[A-Z]+ \//.test(read.request)) {
+      refuse(`reads.${index}.request`, 'must be a method and the beginning of a path, such as "POST /search"');
+    } else {
+      assertAnswer(read.answer, `reads.${index}.answer`, refuse);
+    }
   }
   if (kit.idempotency !== undefined && !/^(header:.|body:\/)/.test(String(kit.idempotency))) {
     refuse('idempotency', 'must be header:<name> or body:/<JSON pointer>');
   }
+}
+
+function assertAnswer(answer: unknown, at: string, refuse: (at: string, how: string) => never): void {
+  if (answer === undefined || (isRecord(answer) && typeof answer.status === 'number')) return;
+  refuse(`${at}.status`, 'must be an HTTP status');
 }
 
 function listOf(value: unknown, at: string, refuse: (at: string, how: string) => never): readonly unknown[] {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { effectIdOf } from './effect.ts';
-import type { StandInAnswer } from './kit.ts';
+import { effectIdOf, IDEMPOTENCY_DEFAULT } from './effect.ts';
+import type { ReadRequest, StandInAnswer } from './kit.ts';
+import { isRead, readRuleOf } from './read-request.ts';
 
 /** A request that the stand-in got, whole. */
 export interface SeenRequest {
@@ -13,12 +14,15 @@ export interface SeenRequest {
   readonly body: string;
 }
 
-/** What the stand-in does with a request. `hold` answers once the promise resolves; `hang` never does. */
+/**
+ * What the stand-in does with a request. `hang` never answers. What is about `writes` answers reads as it should: `hold`
+ * answers writes once the promise resolves, `hang` with `only` never answers them.
+ */
 export type Behaviour =
   | { readonly kind: 'answer'; readonly answer: StandInAnswer }
   | { readonly kind: 'echo'; readonly answer: StandInAnswer }
   | { readonly kind: 'reset' }
-  | { readonly kind: 'hang' }
+  | { readonly kind: 'hang'; readonly only?: 'writes' }
   | { readonly kind: 'hold'; readonly until: Promise<unknown> };
 
 /** What the stand-in needs to know of the system that it stands in for. */
@@ -27,13 +31,16 @@ export interface StandInOptions {
   readonly answer?: StandInAnswer | undefined;
   /** Where it reads the idempotency key; see `Kit.idempotency`. Absent: the header `idempotency-key`. */
   readonly idempotency?: string | undefined;
+  /** What reads beside GET and HEAD; see `Kit.reads`. Absent: nothing. */
+  readonly reads?: readonly ReadRequest[] | undefined;
 }
 
 /**
- * A system on 127.0.0.1 that takes every write and fails on demand. Requests other than GET and HEAD are writes; one
- * that was answered 2xx took effect, once for each idempotency key. A GET whose address holds the id or the key of a
- * write finds that write, or 404: so an adapter can look before it writes again. Requests for OAuth client credentials
- * are given a token and are no writes.
+ * A system on 127.0.0.1 that takes every write and fails on demand. Requests are writes unless their method is one that
+ * reads, or the kit says that they do; a write that was answered 2xx took effect, once for each idempotency key. A read
+ * whose address holds the id of an event finds what was written of it, or 404, and a read of an address that was written by
+ * PUT finds that: so an adapter can look before it writes. Each has an ETag. Requests for OAuth client credentials are
+ * given a token and are no writes.
  */
 export interface StandIn extends AsyncDisposable {
   readonly url: string;
@@ -60,7 +67,8 @@ export interface StandIn extends AsyncDisposable {
 /** Starts a stand-in: for the kit, and for an author's own tests. Dispose of it at the end: `await using`. */
 export async function startStandIn({
   answer = { status: 200, body: { status: 'ok' } },
-  idempotency = 'header:idempotency-key',
+  idempotency = IDEMPOTENCY_DEFAULT,
+  reads = [],
 }: StandInOptions = {}): Promise<StandIn> {
   const well: Behaviour = { kind: 'answer', answer };
   let behaviour: Behaviour = well;
@@ -75,7 +83,7 @@ export async function startStandIn({
   };
 
   const takeEffect = (seen: SeenRequest, status: number) => {
-    if (!remembering || !isWrite(seen) || status < 200 || status > 299) return;
+    if (!remembering || isRead(seen, reads) || status < 200 || status > 299) return;
     const id = effectIdOf(seen, idempotency, effects.size);
     effects.set(id, [...(effects.get(id) ?? []), seen]);
   };
@@ -86,19 +94,35 @@ export async function startStandIn({
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(`${text}${tail}`);
   };
 
-  const found = (seen: SeenRequest): SeenRequest | undefined => {
-    const asked = [...known].filter((id) => decoded(seen.path).includes(id));
-    const taken = [...effects.values()].flat();
+  const written = (seen: SeenRequest): SeenRequest | undefined => {
+    const taken = [...effects.values()].flat().reverse();
+    const asked = idsIn(seen);
+    const names = ({ path, headers, body }: SeenRequest) => {
+      const text = JSON.stringify([path, headers, body]);
+      return asked.some((id) => text.includes(id));
+    };
     return taken.find((write) =>
-      asked.some((id) => JSON.stringify([write.path, write.headers, write.body]).includes(id)),
+      asked.length > 0 ? names(write) : write.method === 'PUT' && write.path === seen.path,
     );
+  };
+
+  const idsIn = ({ path }: SeenRequest) => [...known].filter((id) => decoded(path).includes(id));
+
+  const answerRead = (seen: SeenRequest): StandInAnswer => {
+    const rule = readRuleOf(seen, reads)?.answer;
+    if (rule !== undefined) return rule;
+    const write = written(seen);
+    const headers = { ...answer.headers, etag: `"${effects.size}"` };
+    if (write !== undefined) return { status: 200, headers, body: write.body };
+    return idsIn(seen).length > 0 ? { status: 404 } : { ...answer, headers };
   };
 
   const receive = async (request: IncomingMessage, response: ServerResponse) => {
     const seen = await seenRequest(request);
     if (seen === undefined) return;
     if (isTokenRequest(seen)) return void response.end(tokenAnswer);
-    if (isWrite(seen) && remembering) {
+    const reading = isRead(seen, reads);
+    if (!reading && remembering) {
       writes = [...writes, seen];
       changed();
     }
@@ -108,14 +132,11 @@ export async function startStandIn({
       changed();
     });
     const now = behaviour;
+    const asShould = now === well || now.kind === 'hold' || (now.kind === 'hang' && now.only === 'writes');
+    if (reading && asShould) return reply(response, seen, answerRead(seen));
     switch (now.kind) {
-      case 'answer': {
-        if (isWrite(seen) || now !== well) return reply(response, seen, now.answer);
-        const asksForOne = [...known].some((id) => decoded(seen.path).includes(id));
-        if (!asksForOne) return reply(response, seen, now.answer);
-        const write = found(seen);
-        return reply(response, seen, write === undefined ? { status: 404 } : { status: 200, body: write.body });
-      }
+      case 'answer':
+        return reply(response, seen, now.answer);
       case 'echo':
         // Systems do say in their errors what they were sent, credentials included.
         return reply(response, seen, now.answer, ` ${seen.body} ${JSON.stringify(seen.headers)}`);
@@ -196,10 +217,6 @@ async function seenRequest(request: IncomingMessage): Promise<SeenRequest | unde
   }
   const { method = '', url: path = '', headers } = request;
   return { method, path, headers, body: Buffer.concat(chunks).toString() };
-}
-
-function isWrite({ method }: SeenRequest): boolean {
-  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS';
 }
 
 function isTokenRequest({ headers, body }: SeenRequest): boolean {

@@ -47,8 +47,8 @@ export class Trial implements AsyncDisposable {
 
   /** Begins a trial: its stand-in listens. */
   static async begin(options: TrialOptions): Promise<Trial> {
-    const { answer, idempotency } = options.kit;
-    return new Trial(options, await startStandIn({ answer, idempotency }));
+    const { answer, idempotency, reads } = options.kit;
+    return new Trial(options, await startStandIn({ answer, idempotency, reads }));
   }
 
   /** The adapter, without a configuration. Closed with the trial. */

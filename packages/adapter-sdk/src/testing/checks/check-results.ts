@@ -20,7 +20,7 @@ export const checkResults: Check = {
     must(
       trial.standIn.writes.length === 0,
       `check sent ${trial.standIn.writes[0]?.method}, which writes`,
-      'check by GET or HEAD: operators check whenever they like',
+      'check by GET or HEAD, or name it in reads of verify.json: operators check whenever they like',
     );
   },
 };

@@ -1,5 +1,6 @@
 import type { Outcome } from '../../outcome.ts';
 import { type Check, must } from '../check.ts';
+import { IDEMPOTENCY_DEFAULT, isKeyShared } from '../effect.ts';
 
 /** As many as a lane may hand over in one turn, a few times the usual concurrency. */
 const TOGETHER = 20;
@@ -15,14 +16,17 @@ export const oneOutcome: Check = {
     const [breach] = target.breaches();
     must(breach === undefined, String(breach), 'answer every delivery with exactly one outcome, within its bounds');
     for (const outcome of outcomes) mustBeDelivered(outcome, `one of ${TOGETHER} events at once`);
-    for (const [id, requests] of trial.standIn.effects) {
-      const bodies = new Set(requests.map(({ body }) => body));
-      must(
-        bodies.size <= 1,
-        `different events were sent with the same identity (${id.split(' ', 1)}), so the system would drop all but one`,
-        'send context.idempotencyKey, which is different for each event',
-      );
-    }
+    const effects = [...trial.standIn.effects.values()];
+    const { idempotency = IDEMPOTENCY_DEFAULT } = trial.kit;
+    const events = attempts.map(({ event }) => event);
+    const isShared =
+      effects.some((requests) => new Set(requests.map(({ body }) => body)).size > 1) ||
+      isKeyShared(effects.flat(), { idempotency, events });
+    must(
+      !isShared,
+      'different events were sent with the same identity, so the system would drop all but one',
+      'send context.idempotencyKey, which is different for each event',
+    );
   },
 };
 
@@ -39,15 +43,16 @@ export const duplicate: Check = {
       'an event was delivered, and the system was told nothing',
       'wait for the answer of the system before push returns; if it does take the event, name where in verify.json',
     );
+    const { size: once } = trial.standIn.effects;
     const again = { ...first, attempt: 2, redelivered: true };
     mustBeDelivered(await trial.deliver(target, again), 'an event that was delivered before');
     const { effects } = trial.standIn;
     must(
-      effects.size === 1,
-      `an event that was delivered twice had ${effects.size} effects`,
+      effects.size === once,
+      `an event that was delivered twice had ${effects.size} effects, and ${once} when it was delivered once`,
       'send context.idempotencyKey (as Idempotency-Key, or where idempotency of verify.json says), or write by PUT to ' +
         'an address made of the event; for a system that knows neither: when context.redelivered, GET by an id that ' +
-        'was written, and write only what is not there',
+        'was written, and write only what is not there; name a request that only asks in reads of verify.json',
     );
   },
 };

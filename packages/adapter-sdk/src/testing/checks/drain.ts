@@ -14,7 +14,11 @@ export const drain: Check = {
     trial.standIn.behave({ kind: 'hold', until: release.promise });
     const attempts = Array.from({ length: TOGETHER }, () => trial.attempt());
     const outcomes = attempts.map((attempt) => trial.deliver(target, attempt));
-    must(await trial.standIn.wrote(1, DRAIN_MS), 'the system was not asked for the events', 'ask it in push');
+    must(
+      await trial.standIn.wrote(1, DRAIN_MS),
+      'nothing was written for the events',
+      'write in push what the system is to know',
+    );
     // Time for those that may go together to do so; an adapter that asks one after the other is fine too.
     await trial.standIn.wrote(TOGETHER, 200);
     const drained = target.drain(DRAIN_MS);
