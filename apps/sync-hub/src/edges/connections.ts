@@ -65,6 +65,8 @@ function ownerOf(address: string): string {
 
 /** By Node's report, which has it on every system but Windows. */
 function ownOpenFilesMax(): number {
+  // The network's part looks names up, which may take as long as a resolver that is down.
+  Object.assign(process.report, { excludeNetwork: true });
   const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft?: number | string } } };
   const limit = Number(userLimits?.open_files?.soft);
   return Number.isFinite(limit) ? limit : Number.MAX_SAFE_INTEGER;
