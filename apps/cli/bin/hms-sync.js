@@ -12,7 +12,7 @@ const differing = needed.findIndex((part, index) => part !== installed[index]);
 if (differing !== -1 && installed[differing] < needed[differing]) {
   console.error(
     `hms-sync: Node ${process.versions.node} is too old, ${neededText} or newer is needed: install it from ` +
-      `https://nodejs.org, or run: npx -p node@${needed[0]} -p @hms-sync/cli hms-sync`,
+      `https://nodejs.org, or run: npx -p node@${needed[0]} hms-sync`,
   );
   process.exit(5);
 } else {

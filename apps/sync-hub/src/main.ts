@@ -169,7 +169,7 @@ async function startHub(
     backups,
     ...{ finder, discards, jobs, tail, lifecycle },
     journalId: journal.info.id,
-    onChange: (change: OperatorChange) => log.info(change, 'changed by a person'),
+    onChange: (change: OperatorChange) => log.info(change, 'changed by an operator'),
   };
   const routes = [createSyncRoute(sync), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);

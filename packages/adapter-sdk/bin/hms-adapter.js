@@ -13,7 +13,7 @@ const differing = needed.findIndex((part, index) => part !== installed[index]);
 if (differing !== -1 && installed[differing] < needed[differing]) {
   console.error(
     `hms-adapter: Node ${process.versions.node} is too old, ${neededText} or newer is needed: install it from ` +
-      `https://nodejs.org, or run: npx -p node@${needed[0]} -p @hms-sync/adapter-sdk hms-adapter`,
+      `https://nodejs.org, or run: npx -p node@${needed[0]} hms-adapter`,
   );
   process.exitCode = 2;
 } else {
