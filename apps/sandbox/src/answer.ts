@@ -3,14 +3,15 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 /** A whole answer, ready to be sent. */
 export type Answer = { readonly status: number; readonly headers: OutgoingHttpHeaders; readonly body: string };
 
-export const jsonAnswer = (status: number, value: unknown, headers: OutgoingHttpHeaders = {}): Answer => {
-  const body = JSON.stringify(value);
-  return {
-    status,
-    headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers },
-    body,
-  };
-};
+export const jsonAnswer = (status: number, value: unknown, headers: OutgoingHttpHeaders = {}): Answer =>
+  jsonTextAnswer(status, JSON.stringify(value), headers);
+
+/** An answer whose JSON is written already. */
+export const jsonTextAnswer = (status: number, body: string, headers: OutgoingHttpHeaders = {}): Answer => ({
+  status,
+  headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers },
+  body,
+});
 
 /** To HEAD, node sends the headers of this and leaves the body out. */
 export const sendAnswer = (response: ServerResponse, { status, headers, body }: Answer): void => {

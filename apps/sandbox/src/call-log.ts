@@ -131,6 +131,7 @@ export class CallLog {
   #forgetBody(call: Call): void {
     if (call.bodyText === null) return;
     call.bodyText = null;
+    call.bodyBase64 = null;
     this.#bodyBytes -= call.bodySizeBytes;
   }
 

@@ -19,6 +19,8 @@ export type Call = {
   readonly bodySizeBytes: number;
   /** The text as it came, null once it is forgotten. */
   bodyText: string | null;
+  /** The bytes, where they are not UTF-8; null otherwise, and once they are forgotten. */
+  bodyBase64: string | null;
   answeredStatus: number | null;
   /** Null while the call is open. */
   durationMs: number | null;
@@ -48,6 +50,10 @@ export type RecordedCall = {
   readonly bodySizeBytes: number;
   /** The body, parsed; the text itself when it is not JSON; null when it is no longer remembered. */
   readonly body: unknown;
+  /** The body as it came: what parsing would round, reorder or leave out is in it. Null when it is no longer remembered. */
+  readonly bodyText: string | null;
+  /** Every byte of a body that is not UTF-8, whose text cannot hold them; null otherwise. */
+  readonly bodyBase64: string | null;
   /** Null while the call is open, and for ever if it never got an answer. */
   readonly answeredStatus: number | null;
   /** From arrival to the end of the answer or of the connection; null while the call is open. */
@@ -68,8 +74,16 @@ const parseBody = (text: string | null): unknown => {
   }
 };
 
-export const tellCall = ({ atMs, bodyText, ...call }: Call): RecordedCall => ({
+export const tellCall = ({ atMs, ...call }: Call): RecordedCall => ({
   ...call,
   at: new Date(atMs).toISOString(),
-  body: parseBody(bodyText),
+  body: parseBody(call.bodyText),
 });
+
+/** The call as JSON, with a body that is JSON as it came: no number is rounded, no member lost. */
+export const callAsJson = ({ body, ...call }: RecordedCall): string => {
+  const { bodyText } = call;
+  // What could not be parsed is the text itself; what could be is never equal to its text.
+  const source = bodyText === null || body === bodyText ? JSON.stringify(body) : bodyText;
+  return `${JSON.stringify(call).slice(0, -1)},"body":${source}}`;
+};

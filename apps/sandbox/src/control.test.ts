@@ -37,6 +37,36 @@ describe('the control port', () => {
     expect(await eventIds('?since=2')).toEqual(['e-2']);
   });
 
+  it.each([
+    '{"type":"T","n":9007199254740993}',
+    '{"type":"T","n":9007199254740993.0,"m":0.10,"k":1.00,"z":-0,"e":1E+2}',
+    '{"type":"T","n":123456789012345.678,"a":1,"a":2}',
+    '{ "type": "T",\n  "text": "\\u00e9é\\/" }',
+    '{"type":"T","deep":[[[9007199254740993]]]}',
+  ])('gives out the body exactly as it came: %s', async (body) => {
+    await call(`${sandbox.urls.billing}/billing-sync`, { body });
+    const answer = await fetch(`${sandbox.controlUrl}/calls`);
+    const text = await answer.text();
+    expect(text).toContain(`"body":${body}}`);
+    expect(JSON.parse(text).calls).toMatchObject([{ bodyText: body, bodyBase64: null }]);
+  });
+
+  it.each([
+    ['no JSON', Buffer.from('{"type":'), '{"type":', null],
+    ['a text that looks like nothing', Buffer.from(''), '', null],
+    ['a byte order mark', Buffer.from('\ufeff{}'), '\ufeff{}', null],
+    [
+      'bytes that are not UTF-8',
+      Buffer.from('{"type":"Jos\xe9"}', 'latin1'),
+      '{"type":"Jos\ufffd"}',
+      'eyJ0eXBlIjoiSm9z6SJ9',
+    ],
+  ])('gives out a body of %s so that each byte is known', async (_what, bytes, bodyText, bodyBase64) => {
+    await fetch(`${sandbox.urls.billing}/billing-sync`, { method: 'POST', body: bytes });
+    const answer = await fetch(`${sandbox.controlUrl}/calls`);
+    expect(await answer.json()).toMatchObject({ calls: [{ bodyText, bodyBase64 }] });
+  });
+
   it('gives a page of a thousand calls when no limit is asked for', async () => {
     for (let i = 0; i < 1_001; i += 1) await pushBilling(`e-${i}`);
     const { body } = await control('GET', '/calls');

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pathOf } from './admission.ts';
-import { type Answer, jsonAnswer, sendAnswer } from './answer.ts';
+import { type Answer, jsonAnswer, jsonTextAnswer, sendAnswer } from './answer.ts';
+import { callAsJson } from './call.ts';
 import { limitDefault, parseCallQuery } from './call-query.ts';
 import { suggestName } from './nearest-name.ts';
 import { readBody } from './request-body.ts';
@@ -62,8 +63,10 @@ const routesOf = (sandbox: Controlled, path: string): Readonly<Record<string, Ha
       return { GET: () => jsonAnswer(200, { control: sandbox.controlUrl, systems: sandbox.urls }) };
     case '/calls':
       return {
-        GET: ({ searchParams }) =>
-          jsonAnswer(200, { calls: sandbox.calls({ limit: limitDefault, ...parseCallQuery(searchParams) }) }),
+        GET: ({ searchParams }) => {
+          const calls = sandbox.calls({ limit: limitDefault, ...parseCallQuery(searchParams) });
+          return jsonTextAnswer(200, `{"calls":[${calls.map(callAsJson).join(',')}]}`);
+        },
         DELETE: () => jsonAnswer(200, { cleared: sandbox.clearCalls() }),
       };
     case '/calls/count':

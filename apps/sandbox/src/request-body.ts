@@ -1,6 +1,12 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 
-export type RequestBody = { readonly text: string; readonly sizeBytes: number };
+export type RequestBody = {
+  readonly text: string;
+  /** The bytes, where the text is not all of them because they are not UTF-8; null otherwise. */
+  readonly base64: string | null;
+  readonly sizeBytes: number;
+};
 
 export type RequestBodyOptions = {
   readonly maxBytes: number;
@@ -27,6 +33,8 @@ export const readBody = (request: IncomingMessage, { maxBytes, onBody, onTooLarg
     }
   });
   request.on('end', () => {
-    if (sizeBytes <= maxBytes) onBody({ text: Buffer.concat(chunks, sizeBytes).toString('utf8'), sizeBytes });
+    if (sizeBytes > maxBytes) return;
+    const bytes = Buffer.concat(chunks, sizeBytes);
+    onBody({ text: bytes.toString(), base64: isUtf8(bytes) ? null : bytes.toString('base64'), sizeBytes });
   });
 };

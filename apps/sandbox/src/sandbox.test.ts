@@ -48,6 +48,8 @@ describe('a stand-in', () => {
         traceparent,
         signed: true,
         body: sent,
+        bodyText: JSON.stringify(sent),
+        bodyBase64: null,
         bodySizeBytes: JSON.stringify(sent).length,
         answeredStatus: 200,
         durationMs: expect.any(Number),

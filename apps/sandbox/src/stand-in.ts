@@ -9,7 +9,7 @@ import { type OpenCall, OpenCalls } from './open-calls.ts';
 import { Port } from './port.ts';
 import { type Random, seededRandom } from './random.ts';
 import type { Receipts } from './receipts.ts';
-import { readBody } from './request-body.ts';
+import { type RequestBody, readBody } from './request-body.ts';
 import { SandboxError } from './sandbox-error.ts';
 import { type SystemName, systems } from './system.ts';
 
@@ -130,7 +130,7 @@ export class StandIn {
       case 'POST':
         readBody(request, {
           maxBytes: bodyMaxBytes,
-          onBody: ({ text, sizeBytes }) => this.#take({ request, response, text, sizeBytes }),
+          onBody: (body) => this.#take({ request, response, ...body }),
           onTooLarge: () => {
             const message = `the body is over ${bodyMaxBytes} bytes`;
             sendAnswer(response, jsonAnswer(413, { status: 'error', message }, { connection: 'close' }));
@@ -158,7 +158,7 @@ export class StandIn {
     return jsonAnswer(405, { status: 'error', message }, { allow: 'GET, HEAD, POST' });
   }
 
-  #take({ request, response, text, sizeBytes }: Arrival): void {
+  #take({ request, response, text, base64, sizeBytes }: Arrival): void {
     const { system, token, log, receipts } = this.#options;
     const { contents, refusal } = admit(request, text, { system: systems[system], token });
     const treatment = refusal === null ? (this.#armed?.treat(contents) ?? untroubled) : untroubled;
@@ -176,6 +176,7 @@ export class StandIn {
       overlap: this.#open.countFor(contents.key),
       bodySizeBytes: sizeBytes,
       bodyText: text,
+      bodyBase64: base64,
       answeredStatus: null,
       durationMs: null,
       fault: faultOf(treatment),
@@ -245,12 +246,7 @@ export class StandIn {
   }
 }
 
-type Arrival = {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly text: string;
-  readonly sizeBytes: number;
-};
+type Arrival = RequestBody & { readonly request: IncomingMessage; readonly response: ServerResponse };
 
 const failureAnswer = ({ status, retryAfter }: Extract<Failure, { kind: 'status' }>): Answer =>
   jsonAnswer(

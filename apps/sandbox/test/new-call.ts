@@ -21,6 +21,7 @@ export const newCall = (changes: Partial<Call> & { readonly sequence: number }):
     receipt: null,
     ...changes,
     bodyText,
+    bodyBase64: null,
     bodySizeBytes: bodyText.length,
   };
 };
