@@ -86,7 +86,10 @@ async function refusal(client: SyncClient, { address }: Hub, times: number): Pro
     fault: 'the disk fills up to the reserve',
     times,
     answer: `${told}; health: ${health?.notAcceptingReason}; /healthz: ${status}`,
-    ok: told === `${FULL}, again in 30 s` && health?.notAcceptingReason === 'the disk is full' && status === 503,
+    ok:
+      told === `${FULL}, again in 30 s` &&
+      health?.notAcceptingReason.includes('diskReserve keeps 64 MiB') === true &&
+      status === 503,
   };
 }
 

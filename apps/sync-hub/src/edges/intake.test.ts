@@ -8,6 +8,11 @@ import { Admission } from './admission.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { Refusal } from './refusal.ts';
 
+/** With the numbers of the journal in memory. */
+const FULL =
+  "0 MiB are free on the disk of the hub's data folder, and diskReserve keeps 64 MiB for events that were accepted before: " +
+  'make room there, or set a smaller diskReserve';
+
 const published = (init: MessageInitShape<typeof SyncEventSchema> = {}) =>
   create(SyncEventSchema, { id: 'event-1', type: 'ProcessUpdated', key: 'process-7', ...init });
 const bytes = (value: Uint8Array) => ({ case: 'data', value }) as const;
@@ -221,10 +226,11 @@ describe('a hub that cannot take events', () => {
     journal.disk.isFull = true;
     expect(await refusalOf(intake.accept(published({ id: 'event-2' })))).toMatchObject({
       reason: 'JOURNAL_FULL',
+      message: `${FULL}; publish again with the same id once there is room`,
       retryAfterMs: 30_000,
     });
     expect((await intake.accept(published())).duplicate).toBe(true);
-    expect(intake.notAcceptingReason).toBe('the disk is full');
+    expect(intake.notAcceptingReason).toBe(FULL);
     journal.disk.isFull = false;
     await intake.accept(published({ id: 'event-2' }));
     expect(intake.notAcceptingReason).toBe('');
@@ -236,7 +242,7 @@ describe('a hub that cannot take events', () => {
     journal.disk.isFull = true;
     const { retryAfterMs } = await refusalOf(intake.accept(published()));
     nowMs = (retryAfterMs ?? 0) - 1;
-    expect(intake.notAcceptingReason).toBe('the disk is full');
+    expect(intake.notAcceptingReason).toBe(FULL);
     nowMs += 1;
     expect(intake.notAcceptingReason).toBe('');
   });

@@ -1,6 +1,6 @@
 import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
 import { checkEvent } from '../core/event-rules.ts';
-import { type AcceptResult, type Journal, JournalError } from '../journal/journal.ts';
+import { type AcceptResult, type FullDisk, type Journal, JournalError } from '../journal/journal.ts';
 import { Admission } from './admission.ts';
 import { contentHash } from './content-hash.ts';
 import { type PublishedEvent, toSyncEvent } from './event-message.ts';
@@ -44,6 +44,7 @@ export class Intake {
   /** Until one is accepted again, but no longer than callers were told to wait: with a hub that is not ready nobody
    * would ever try. */
   #fullUntilMs = Number.NEGATIVE_INFINITY;
+  #fullBecause = '';
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -59,7 +60,7 @@ export class Intake {
   /** Why events are not accepted; empty when they are. */
   get notAcceptingReason(): string {
     if (this.#stopping) return 'the hub is stopping';
-    return this.#nowMs() < this.#fullUntilMs ? 'the disk is full' : this.#admission.closedBecause;
+    return this.#nowMs() < this.#fullUntilMs ? this.#fullBecause : this.#admission.closedBecause;
   }
 
   /**
@@ -92,7 +93,10 @@ export class Intake {
     const answered = this.#admission.enter(event.data.byteLength);
     const result = await this.#write(event, { timeMs, acceptedAtMs }).catch(refuseFailed).finally(answered);
     // A duplicate or a conflict needs no room and says nothing about it.
-    if (result.kind === 'full') this.#fullUntilMs = this.#nowMs() + FULL_RETRY_MS;
+    if (result.kind === 'full') {
+      this.#fullUntilMs = this.#nowMs() + FULL_RETRY_MS;
+      this.#fullBecause = fullReason(result);
+    }
     if (result.kind === 'accepted') this.#fullUntilMs = Number.NEGATIVE_INFINITY;
     return toIntaken(result, event.id);
   }
@@ -150,7 +154,7 @@ function toIntaken(result: AcceptResult, id: string): Intaken {
         { fields: [{ field: 'event.id', description: 'was accepted before with other content' }] },
       );
     case 'full':
-      throw new Refusal('JOURNAL_FULL', "the hub's disk is full; publish again with the same id once there is room", {
+      throw new Refusal('JOURNAL_FULL', `${fullReason(result)}; publish again with the same id once there is room`, {
         retryAfterMs: FULL_RETRY_MS,
       });
     default:
@@ -165,4 +169,16 @@ function refuseFailed(error: unknown): never {
     'the hub could not write; whether the event was accepted is unknown: publish again with the same id',
     { retryAfterMs: STOPPING_RETRY_MS },
   );
+}
+
+/** Why the disk takes no new events, with the numbers, and what an operator can do. */
+function fullReason({ freeBytes, reserveBytes }: FullDisk): string {
+  const free = `${inMebibytes(freeBytes)} are free on the disk of the hub's data folder`;
+  if (freeBytes >= reserveBytes) return `no more can be written, though ${free}: look for a quota`;
+  return `${free}, and diskReserve keeps ${inMebibytes(reserveBytes)} for events that were accepted before: make room there, or set a smaller diskReserve`;
+}
+
+function inMebibytes(bytes: number): string {
+  const mebibytes = bytes / 2 ** 20;
+  return `${Number.isInteger(mebibytes) ? mebibytes : mebibytes.toFixed(1)} MiB`;
 }

@@ -150,7 +150,15 @@ export type AcceptResult =
   /** Other content was accepted before under this id. Nothing was changed. */
   | { readonly kind: 'conflict' }
   /** There is no room on the disk. Nothing was changed. */
-  | { readonly kind: 'full' };
+  | FullDisk;
+
+export interface FullDisk {
+  readonly kind: 'full';
+  /** Free on the disk when that was found. */
+  readonly freeBytes: number;
+  /** Kept free for what is still written of events that were accepted before. */
+  readonly reserveBytes: number;
+}
 
 export interface FetchRequest {
   readonly adapter: string;

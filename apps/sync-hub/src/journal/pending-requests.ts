@@ -127,7 +127,8 @@ export class PendingRequests {
         lastCursor: this.#lastCursor,
       };
     }
-    if (typeof answer === 'string') return { kind: answer };
+    if (answer === 'conflict') return { kind: answer };
+    if ('kind' in answer) return answer;
     return { kind: 'duplicate', event: answer.event, lastCursor: answer.lastCursor };
   }
 }

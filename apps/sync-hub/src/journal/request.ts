@@ -9,6 +9,7 @@ import type {
   DeliveryTotals,
   FetchRequest,
   FetchResult,
+  FullDisk,
   JournalStatistics,
   ReadRecordsRequest,
   ReadRecordsResult,
@@ -49,7 +50,7 @@ export type ReadRequest =
 /** What each kind of request is answered with once it is on disk. */
 export interface JournalAnswers {
   /** The seq of a new event: the asking side has the rest of it and need not get it back. */
-  readonly accept: number | DuplicateEvent | 'conflict' | 'full';
+  readonly accept: number | DuplicateEvent | 'conflict' | FullDisk;
   /** The cursor. */
   readonly record: number;
   readonly saveBreaker: undefined;

@@ -78,7 +78,7 @@ function accept(disk: MemoryDisk, request: AcceptRequest): JournalAnswers['accep
     const isSame = Buffer.compare(known.contentHash, contentHash) === 0;
     return isSame ? { event: known.event, lastCursor: known.lastCursor } : 'conflict';
   }
-  if (disk.isFull) return 'full';
+  if (disk.isFull) return { kind: 'full', freeBytes: 0, reserveBytes: 2 ** 26 };
   const seq = disk.events.length + 1;
   const stored = {
     // Copied as a disk does: the caller may use its buffer again.

@@ -1,7 +1,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { JournalStatistics } from '../journal.ts';
+import type { FullDisk, JournalStatistics } from '../journal.ts';
 import type { JournalAnswer, JournalRequest, ReadRequest, WriteRequest } from '../request.ts';
 import { Adapters } from './adapters.ts';
 import { CommitLatency } from './commit-latency.ts';
@@ -82,35 +82,35 @@ export class GroupCommit {
    * effect is then unknown, and nothing may be tried again.
    */
   run(requests: readonly JournalRequest[]): JournalAnswer[] {
-    if (!requests.some(isWrite)) return requests.map((request) => this.#answer(request, false));
-    const refuseNew = requests.some(({ kind }) => kind === 'accept') && this.#isDiskShort();
+    if (!requests.some(isWrite)) return requests.map((request) => this.#answer(request, undefined));
+    const full = requests.some(({ kind }) => kind === 'accept') ? this.#shortDisk() : undefined;
     const startedMs = performance.now();
-    const answers = this.#transact(requests, refuseNew);
+    const answers = this.#transact(requests, full);
     this.#latency.add(performance.now() - startedMs);
     return answers;
   }
 
-  #transact(requests: readonly JournalRequest[], refuseNew: boolean): JournalAnswer[] {
+  #transact(requests: readonly JournalRequest[], full: FullDisk | undefined): JournalAnswer[] {
     const giveBack = this.#writer.mark();
     try {
       this.#begin.run();
-      const answers = requests.map((request) => this.#answer(request, refuseNew));
+      const answers = requests.map((request) => this.#answer(request, full));
       this.#commit.run();
       return answers;
     } catch (error) {
-      if (!isDiskFull(error) || refuseNew) throw error;
+      if (!isDiskFull(error) || full !== undefined) throw error;
       // SQLite has taken back the transaction by itself when it says that it is full, but does not promise to.
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       giveBack();
       // What room there is belongs to the records. When they find none either, it is the end.
-      return this.#transact(requests, true);
+      return this.#transact(requests, this.#disk());
     }
   }
 
-  #answer(request: JournalRequest, refuseNew: boolean): JournalAnswer {
+  #answer(request: JournalRequest, full: FullDisk | undefined): JournalAnswer {
     switch (request.kind) {
       case 'accept':
-        return this.#writer.accept(request.accept, refuseNew);
+        return this.#writer.accept(request.accept, full);
       case 'record':
         return this.#writer.record(request.record);
       case 'saveBreaker':
@@ -159,9 +159,15 @@ export class GroupCommit {
     }
   }
 
-  #isDiskShort(): boolean {
+  /** Undefined while there is more than the reserve. */
+  #shortDisk(): FullDisk | undefined {
+    const disk = this.#disk();
+    return disk.freeBytes < disk.reserveBytes ? disk : undefined;
+  }
+
+  #disk(): FullDisk {
     const { bavail, bsize } = statfsSync(dirname(this.#path));
-    return bavail * bsize < this.#reserveBytes;
+    return { kind: 'full', freeBytes: bavail * bsize, reserveBytes: this.#reserveBytes };
   }
 
   #statistics(): JournalStatistics {

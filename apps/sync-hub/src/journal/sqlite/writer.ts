@@ -3,7 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import type { DeliveryRecord, OpenDelivery } from '../../core/delivery.ts';
 import { type DiscardRequest, type DiscardResult, discardRecord } from '../dead-letter.ts';
-import { type AcceptRequest, JournalError } from '../journal.ts';
+import { type AcceptRequest, type FullDisk, JournalError } from '../journal.ts';
 import type { JournalAnswers } from '../request.ts';
 import type { PruneRequest, PruneResult } from '../retention.ts';
 import type { Adapters } from './adapters.ts';
@@ -67,10 +67,10 @@ export class Writer {
     };
   }
 
-  /** With `refuseNew`, an event that is not known yet is answered `full`. */
-  accept(request: AcceptRequest, refuseNew: boolean): JournalAnswers['accept'] {
+  /** With a full disk, that is the answer for an event that is not known yet. */
+  accept(request: AcceptRequest, full: FullDisk | undefined): JournalAnswers['accept'] {
     const { event, contentHash, acceptedAtMs, adapters } = request;
-    if (refuseNew) return this.#known(event.id, contentHash) ?? 'full';
+    if (full !== undefined) return this.#known(event.id, contentHash) ?? full;
     const seq = this.#lastSeq + 1;
     const row = {
       seq,

@@ -105,7 +105,11 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     const event = await acceptNew(journal, sampleAccept(sampleEvent('a')));
     await journal.close();
     const { journal: full, told, fatal } = await open({ isFull: true });
-    expect(await full.accept(sampleAccept(sampleEvent('b')))).toEqual({ kind: 'full' });
+    expect(await full.accept(sampleAccept(sampleEvent('b')))).toEqual({
+      kind: 'full',
+      freeBytes: expect.any(Number),
+      reserveBytes: expect.any(Number),
+    });
     expect(await full.readEvent('b')).toBeUndefined();
     expect((await full.accept(sampleAccept(sampleEvent('a')))).kind).toBe('duplicate');
     expect((await full.accept(sampleAccept(sampleEvent('a'), { content: 'other' }))).kind).toBe('conflict');
@@ -129,7 +133,7 @@ export function acceptingSuite(createPlace: CreatePlace): void {
         await place.remove();
         const bytes = (event: { data: Uint8Array } | undefined) => Buffer.from(event?.data ?? []).toString('hex');
         for (const [index, { event, acceptedAtMs, adapters }] of requests.entries()) {
-          const { seq } = newEvent(results[index] ?? { kind: 'full' });
+          const { seq } = newEvent(results[index] ?? { kind: 'conflict' });
           const { data: _, ...said } = event;
           expect(stored[index]?.event).toMatchObject({ ...said, acceptedAtMs, adapters, seq });
           expect(bytes(stored[index]?.event)).toBe(bytes(event));
