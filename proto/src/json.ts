@@ -77,6 +77,27 @@ export function readJson(json: Uint8Array | string, bounds: JsonBounds = {}): Js
 }
 
 /**
+ * Whether bytes are a document that is read, for those who carry them as they are.
+ *
+ * @throws {JsonError}
+ */
+export function checkJson(bytes: Uint8Array): void {
+  const text = readUtf8(bytes);
+  if (mayBeTooDeep(text)) scanJson(text, {});
+  parse(text);
+}
+
+/** Most documents have fewer brackets than levels are allowed. */
+function mayBeTooDeep(text: string): boolean {
+  let open = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === 0x7b || code === 0x5b) open += 1;
+  }
+  return open > NESTING_MAX;
+}
+
+/**
  * Reads a document for those who have nothing but doubles.
  *
  * @throws {JsonError} also inexact, where a number would become another

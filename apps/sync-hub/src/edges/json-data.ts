@@ -1,4 +1,4 @@
-import { canonicalJson, JsonError, readJson } from '@hms-sync/proto/json';
+import { canonicalJson, checkJson, JsonError, readJson } from '@hms-sync/proto/json';
 import type { SyncEvent } from '../core/event.ts';
 import { isJsonType } from './media-type.ts';
 import { Refusal } from './refusal.ts';
@@ -12,7 +12,7 @@ import { Refusal } from './refusal.ts';
 export function checkJsonData({ data, dataContentType }: Pick<SyncEvent, 'data' | 'dataContentType'>): void {
   if (data.byteLength === 0 || !isJsonType(dataContentType)) return;
   try {
-    readJson(data);
+    checkJson(data);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     const other = '; of what is not JSON, say the media type in event.data_content_type';

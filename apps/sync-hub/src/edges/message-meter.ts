@@ -9,7 +9,7 @@ export interface MessageMeter {
 
 /** Whether a body of this media type is a row of framed messages, or one message as a whole. */
 export function isFramed(contentType: string): boolean {
-  return /^application\/(?:grpc|connect\+)/.test(contentType);
+  return /^application\/(?:grpc|connect\+)/i.test(contentType);
 }
 
 /** For a body that is one message: nothing of it is whole before its end. */

@@ -2,12 +2,9 @@ import type { DescMessage } from '@bufbuild/protobuf';
 import type { ConnectRouter } from '@connectrpc/connect';
 import {
   type Compression,
-  type EnvelopedMessage,
-  pipe,
+  compressedFlag,
+  encodeEnvelope,
   readAllBytes,
-  transformDecompressEnvelope,
-  transformJoinEnvelopes,
-  transformSplitEnvelope,
   type UniversalServerRequest,
 } from '@connectrpc/connect/protocol';
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
@@ -19,9 +16,6 @@ import { refusalError } from './refusal-error.ts';
 type Handler = ConnectRouter['handlers'][number];
 
 const COMPRESSIONS: readonly Compression[] = [compressionGzip, compressionBrotli];
-/** Where each protocol says how messages are compressed. */
-const CODINGS = ['content-encoding', 'connect-content-encoding', 'grpc-encoding'] as const;
-
 /**
  * Looks at every protobuf message of a request before Connect decodes it. Connect has no place for that, so its body is
  * taken apart here, unpacked, and handed on plain. JSON has its place: see jsonRequestOptions.
@@ -40,51 +34,101 @@ export function withCheckedBody(handler: Handler, messageBytesMax: number): Hand
 function checked(request: UniversalServerRequest, schema: DescMessage, bytesMax: number): UniversalServerRequest {
   const { header, body } = request;
   const contentType = header.get('content-type') ?? '';
-  const coding = CODINGS.map((name) => header.get(name)).find((value) => value !== null) ?? 'identity';
+  const coding = header.get(codingHeader(contentType)) ?? 'identity';
   const compression = COMPRESSIONS.find(({ name }) => name === coding) ?? null;
   // Of JSON, or compressed in a way that Connect refuses.
-  if (/\bjson\b/.test(contentType) || (compression === null && coding !== 'identity')) return request;
+  if (/\bjson\b/i.test(contentType) || (compression === null && coding !== 'identity')) return request;
   if (typeof body !== 'object' || body === null || !(Symbol.asyncIterator in body)) return request;
-  if (!isFramed(contentType)) return { ...request, ...checkedWhole(request, { schema, bytesMax, compression }) };
-  const plain = pipe(
-    body,
-    transformSplitEnvelope(bytesMax),
-    transformDecompressEnvelope(compression, bytesMax),
-    (messages) => checkedMessages(messages, schema),
-    transformJoinEnvelopes(),
-  );
-  return { ...request, body: plain };
+  const expected = { schema, bytesMax, compression };
+  if (isFramed(contentType)) return { ...request, body: checkedFrames(body, expected) };
+  const length = header.get('content-length');
+  return { ...request, header: plainHeader(header, compression), body: checkedWhole(body, length, expected) };
 }
 
-async function* checkedMessages(
-  messages: AsyncIterable<EnvelopedMessage>,
-  schema: DescMessage,
-): AsyncIterable<EnvelopedMessage> {
-  for await (const message of messages) {
-    check(schema, message.data);
-    yield message;
-  }
+/** Where the protocol says how messages are compressed, and Connect looks. */
+function codingHeader(contentType: string): string {
+  if (!isFramed(contentType)) return 'content-encoding';
+  return /^application\/grpc/i.test(contentType) ? 'grpc-encoding' : 'connect-content-encoding';
 }
 
-interface WholeBody {
+interface Expected {
   readonly schema: DescMessage;
   readonly bytesMax: number;
   readonly compression: Compression | null;
 }
 
 /** A body that is one message. */
-function checkedWhole(request: UniversalServerRequest, { schema, bytesMax, compression }: WholeBody) {
-  const body = request.body as AsyncIterable<Uint8Array>;
-  const header = new Headers(request.header);
-  const length = header.get('content-length');
-  for (const name of ['content-encoding', 'content-length']) header.delete(name);
-  async function* message(): AsyncIterable<Uint8Array> {
-    const sent = await readAllBytes(body, bytesMax, length);
-    const bytes = compression === null ? sent : await compression.decompress(sent, bytesMax);
-    check(schema, bytes);
-    yield bytes;
+async function* checkedWhole(
+  body: AsyncIterable<Uint8Array>,
+  length: string | null,
+  { schema, bytesMax, compression }: Expected,
+): AsyncIterable<Uint8Array> {
+  const sent = await readAllBytes(body, bytesMax, length);
+  const bytes = compression === null ? sent : await compression.decompress(sent, bytesMax);
+  check(schema, bytes);
+  yield bytes;
+}
+
+/** As it is once the body is unpacked. */
+function plainHeader(header: Headers, compression: Compression | null): Headers {
+  if (compression === null) return header;
+  const plain = new Headers(header);
+  for (const name of ['content-encoding', 'content-length']) plain.delete(name);
+  return plain;
+}
+
+/** A body of framed messages. What came in one piece and needs no unpacking goes on in one piece, uncopied. */
+async function* checkedFrames(body: AsyncIterable<Uint8Array>, expected: Expected): AsyncIterable<Uint8Array> {
+  const { schema, bytesMax, compression } = expected;
+  let pieces: Uint8Array[] = [];
+  let sizeBytes = 0;
+  /** Of what there must be before anything of it is whole. */
+  let neededBytes = HEAD_BYTES;
+  for await (const piece of body) {
+    pieces.push(piece);
+    sizeBytes += piece.byteLength;
+    if (sizeBytes < neededBytes) continue;
+    const bytes = pieces.length === 1 ? piece : Buffer.concat(pieces, sizeBytes);
+    let told = 0;
+    let whole = 0;
+    for (let frame = frameAt(bytes, whole); ; frame = frameAt(bytes, whole)) {
+      neededBytes = frame.end - whole;
+      // Connect refuses it by its head.
+      if (neededBytes > bytesMax + HEAD_BYTES) return yield bytes.subarray(told);
+      if (frame.end > bytes.byteLength) break;
+      const packed = bytes.subarray(whole + HEAD_BYTES, frame.end);
+      const unpacker = (frame.flags & compressedFlag) === 0 ? null : compression;
+      try {
+        const data = unpacker === null ? packed : await unpacker.decompress(packed, bytesMax);
+        check(schema, data);
+        if (unpacker !== null) {
+          if (whole > told) yield bytes.subarray(told, whole);
+          yield encodeEnvelope(frame.flags & ~compressedFlag, data);
+          told = frame.end;
+        }
+      } catch (error) {
+        // Those before it are well.
+        if (whole > told) yield bytes.subarray(told, whole);
+        throw error;
+      }
+      whole = frame.end;
+    }
+    if (whole > told) yield bytes.subarray(told, whole);
+    pieces = whole === bytes.byteLength ? [] : [bytes.subarray(whole)];
+    sizeBytes = bytes.byteLength - whole;
   }
-  return { header, body: message() };
+  // Cut off: Connect says so.
+  yield* pieces;
+}
+
+/** Flags, then the length of the message, as gRPC and Connect frame the messages of a stream. */
+const HEAD_BYTES = 5;
+
+/** Where the frame that begins there ends, as far as its head has come. */
+function frameAt(bytes: Uint8Array, at: number): { readonly flags: number; readonly end: number } {
+  if (bytes.byteLength - at < HEAD_BYTES) return { flags: 0, end: at + HEAD_BYTES };
+  const length = new DataView(bytes.buffer, bytes.byteOffset + at + 1, 4).getUint32(0);
+  return { flags: bytes[at] ?? 0, end: at + HEAD_BYTES + length };
 }
 
 function check(schema: DescMessage, bytes: Uint8Array): void {

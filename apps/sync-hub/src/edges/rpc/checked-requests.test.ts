@@ -66,6 +66,16 @@ describe('a request of countless elements', () => {
     expect(cpuMs).toBeLessThan(700);
   });
 
+  it.each(['content-encoding', 'connect-content-encoding'])(
+    'over gRPC is refused whatever the header %s says, which is another protocol\u2019s',
+    async (name) => {
+      const { port } = await openAdminTestHub();
+      const message = field(1, field(6, heap(0x0a)));
+      const call = { port, protocol: 'gRPC', method: publishAndWait, message, isZipped: true } as const;
+      expect((await callRaw({ ...call, headers: { [name]: 'identity' } })).code).toBe('resourceexhausted');
+    },
+  );
+
   it('by HTTP GET is refused too', async () => {
     const { port } = await openAdminTestHub();
     const message = Buffer.from(await import('node:zlib').then(({ gzipSync }) => gzipSync(heap(0x78)))).toString(

@@ -20,6 +20,13 @@ export interface RawCall {
   /** One message, in the codec of the protocol. */
   readonly message: Uint8Array | string;
   readonly isZipped?: boolean;
+  /** How often it is sent. Default: once. */
+  readonly times?: number;
+  /** A message after it. */
+  readonly after?: Uint8Array;
+  /** How many bytes are written at a time. Default: all. */
+  readonly pieceBytes?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** How a call ended: its status, as Connect names them, and all that was answered as text. */
@@ -29,7 +36,8 @@ export interface RawAnswer {
 }
 
 /** Calls an rpc with bytes that no client would make, over HTTP/2. */
-export async function callRaw({ port, method, protocol, message, isZipped = false }: RawCall): Promise<RawAnswer> {
+export async function callRaw(call: RawCall): Promise<RawAnswer> {
+  const { port, method, protocol, message, isZipped = false, times = 1, after } = call;
   const isUnary = method.methodKind === 'unary';
   const contentType = PROTOCOLS[protocol][isUnary ? 'unary' : 'streaming'];
   const isFramed = contentType !== 'application/proto' && contentType !== 'application/json';
@@ -47,6 +55,7 @@ export async function callRaw({ port, method, protocol, message, isZipped = fals
       'content-type': contentType,
       te: 'trailers',
       ...(isZipped && { [coding]: 'gzip' }),
+      ...call.headers,
     });
     let head: Record<string, unknown> = {};
     stream.once('response', (headers) => {
@@ -55,7 +64,12 @@ export async function callRaw({ port, method, protocol, message, isZipped = fals
     stream.once('trailers', (trailers) => {
       head = { ...head, ...trailers };
     });
-    stream.end(isFramed ? framed(bytes, isZipped) : bytes);
+    const frames = Array.from({ length: times }, () => framed(bytes, isZipped));
+    if (after !== undefined) frames.push(framed(after, false));
+    const whole = isFramed ? Buffer.concat(frames) : bytes;
+    const { pieceBytes = whole.byteLength } = call;
+    for (let at = 0; at < whole.byteLength; at += pieceBytes) stream.write(whole.subarray(at, at + pieceBytes));
+    stream.end();
     let text = '';
     for await (const chunk of stream) text += chunk.toString();
     return { code: codeOf(head, text), text: `${text}${head['grpc-message'] ?? ''}`.replaceAll('%20', ' ') };
