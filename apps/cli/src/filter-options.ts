@@ -103,9 +103,16 @@ function time(given: string): Timestamp {
   const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(given) ?? [];
   const atMs = count === undefined ? Date.parse(given) : Date.now() - Number(count) * (unitsMs[unit] ?? Number.NaN);
   // Date.parse takes more than that, in the zone of whoever reads it.
-  const isExact = count !== undefined || /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(given);
+  const exact = /^(\d{4}-\d\d-\d\d)T[\d:.]+(?:Z|[+-]\d\d:\d\d)$/.exec(given);
+  const isExact = count !== undefined || (exact !== null && isDay(exact[1] ?? ''));
   if (!isExact || Number.isNaN(atMs)) {
     throw new InvalidArgumentError('Write it as 2026-01-31T08:00:00Z, or as a time ago: 90s, 30m, 2h, 7d.');
   }
   return timestampFromMs(atMs);
+}
+
+/** Date.parse takes 30 February for 2 March. */
+function isDay(date: string): boolean {
+  const atMs = Date.parse(date);
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(date);
 }

@@ -201,6 +201,10 @@ describe('hms-sync deliveries', () => {
     ['--error-kind', 'unspecified', 'There are delivered, retryable'],
     ['--since', 'yesterday', '2h, 7d'],
     ['--since', '2026-01-02', '2h, 7d'],
+    ['--since', '2026-01-02T08:00:00', '2h, 7d'],
+    ['--until', 'Fri, 02 Jan 2026 08:00:00', '2h, 7d'],
+    ['--until', '2026-02-30T08:00:00Z', '2h, 7d'],
+    ['--until', '2026-04-31T08:00:00+01:00', '2h, 7d'],
     ['--limit', '0', 'from 1 on'],
   ])('%s %s is refused, and what would be right is told', async (flag, value, hint) => {
     await startWith([]);

@@ -38,6 +38,7 @@ export class EventFields {
     const text = this.text(field);
     if (text === '') return {};
     try {
+      if (!isDay(text.slice(0, 10))) throw new RangeError('no such day');
       return { time: fromJson(TimestampSchema, text) };
     } catch {
       this.wrong(field, 'must be a time as RFC 3339 writes it, such as 2026-11-23T09:30:00Z');
@@ -84,4 +85,10 @@ export class EventFields {
     this.wrong(field, 'must be a string of whole Unicode characters');
     return '';
   }
+}
+
+/** By itself the 30th of February becomes the 2nd of March. */
+function isDay(date: string): boolean {
+  const atMs = Date.parse(date);
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(date);
 }
