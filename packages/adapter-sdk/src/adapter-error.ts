@@ -106,14 +106,14 @@ export class InvalidEvent extends AdapterError {
   }
 }
 
-/** The configuration is wrong: the lane pauses and keeps its queue until a person mends it. Code: `MISCONFIGURED`. */
+/** The configuration is wrong: the lane pauses and keeps its queue until an operator fixes it. Code: `MISCONFIGURED`. */
 export class Misconfigured extends AdapterError {
   constructor(message: string, options: MisconfiguredOptions = {}) {
     super('Misconfigured', message, { ...options, kind: 'misconfigured', code: options.code ?? 'MISCONFIGURED' });
   }
 }
 
-/** The credential is refused: the lane pauses and keeps its queue until a person mends it. Code: `UNAUTHORIZED`. */
+/** The credential is refused: the lane pauses and keeps its queue until an operator fixes it. Code: `UNAUTHORIZED`. */
 export class Unauthorized extends AdapterError {
   constructor(message: string, options: AdapterErrorOptions = {}) {
     super('Unauthorized', message, { ...options, kind: 'unauthorized', code: options.code ?? 'UNAUTHORIZED' });

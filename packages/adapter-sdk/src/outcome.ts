@@ -45,7 +45,7 @@ export interface ThrottledOutcome {
 /** Who waits when an external system asks for less: this delivery alone, or all of the adapter's. */
 export type ThrottleScope = 'delivery' | 'lane';
 
-/** `permanent`: this event will never be taken. `misconfigured`, `unauthorized`: none will be until a person acts. */
+/** `permanent`: this event will never be taken. `misconfigured`, `unauthorized`: none will be until an operator acts. */
 export interface RefusedOutcome {
   readonly kind: 'permanent' | 'misconfigured' | 'unauthorized';
   /** See {@link RetryableOutcome.code}. */

@@ -24,7 +24,7 @@ export type Validation =
 
 /** Shorter values are words such as `on` or `80`, which a message needs for its own sentence. */
 const QUOTED_MIN_CHARACTERS = 4;
-/** So many wrong fields are more than a person mends at a time. */
+/** So many wrong fields are more than anybody fixes at a time. */
 const DIAGNOSTICS_MAX = 100;
 
 /** Validates a configuration by the definition's schema. The redactor learns the secrets in it. Never rejects. */

@@ -61,7 +61,7 @@ function remoteTarget(adapter: RemoteAdapter): Target {
 
 function described(response: DescribeResponse): TargetDescription {
   const { id, version, protocols, accepts, configSchemaJson, loadFailure } = response;
-  must(loadFailure === '', `its code could not be loaded: ${loadFailure}`, 'mend what it does when it starts');
+  must(loadFailure === '', `its code could not be loaded: ${loadFailure}`, 'fix what it does when it starts');
   return { id, version, protocols, accepts, configSchema: parsed(configSchemaJson) };
 }
 

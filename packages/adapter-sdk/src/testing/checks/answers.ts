@@ -39,10 +39,10 @@ export const refusal: Check = {
   },
 };
 
-/** 401, 403: no event will be taken until a person acts. */
+/** 401, 403: no event will be taken until an operator acts. */
 export const credentials: Check = {
   name: 'credentials',
-  title: '401 and 403 stop the lane until a person replaces the credential',
+  title: '401 and 403 stop the lane until an operator replaces the credential',
   run: async (trial) => {
     for (const status of [401, 403]) {
       await outcomeOf(trial, { status }, ['unauthorized', 'misconfigured'], 'Unauthorized');

@@ -12,7 +12,7 @@ export const configuration: Check = {
   },
 };
 
-/** Refuses a wrong configuration in a way that lets an operator mend it. */
+/** Refuses a wrong configuration in a way that lets an operator fix it. */
 export const badConfiguration: Check = {
   name: 'bad-configuration',
   title: 'a wrong configuration is refused, and the path of each wrong field is named',
