@@ -71,7 +71,7 @@ export function standingDetail(ack: Ack, nowMs: number): string {
 
 /** The last failure of a delivery: its code and its sentence. */
 export function lastError(ack: Ack): string {
-  if (ack.error === undefined) return 'no error told';
+  if (ack.error === undefined) return 'no error given';
   return printable(`${ack.error.code}: ${ack.error.message}`);
 }
 

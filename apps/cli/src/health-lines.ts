@@ -42,7 +42,7 @@ export function healthLines(printer: Printer, { hub, adapters }: Health, nowMs: 
 }
 
 function hubInWords(printer: Printer, hub: HubHealth | undefined, nowMs: number): string {
-  if (hub === undefined) return printer.paint('bad', 'The hub told nothing about itself.');
+  if (hub === undefined) return printer.paint('bad', 'The hub said nothing about itself.');
   const upFor = hub.startTime ? `, up for ${lengthInWords(nowMs - timestampMs(hub.startTime))}` : '';
   const accepting = hub.accepting
     ? printer.paint('good', 'accepting events')

@@ -45,7 +45,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 
 function createProgram(terminal: Terminal): Command {
   const program = new Command('hms-sync')
-    .description('Publish a change once; see it arrive at every outside system.')
+    .description('Publish a change once; see it arrive at every external system.')
     .version(ownVersion(), '-V, --version')
     .exitOverride()
     .configureOutput({

@@ -28,7 +28,7 @@ export class PublishReport {
       return;
     }
     const recipients = accepted.adapters.map(printable).join(', ') || 'no adapter';
-    const again = accepted.duplicate ? ' (it was accepted before; this is what became of it)' : '';
+    const again = accepted.duplicate ? ' (it was accepted before; these are its outcomes)' : '';
     this.#printer.line(
       `${this.#printer.paint('strong', 'ACCEPTED')}  ${printable(accepted.eventId)} for ${recipients}${again}`,
     );

@@ -15,7 +15,7 @@ interface WatchOptions {
 }
 
 export function addAcksCommand(program: Command, terminal: Terminal): void {
-  const acks = program.command('acks').description('what became of events');
+  const acks = program.command('acks').description('the outcomes of events');
   acks
     .command('watch')
     .description('show acks as they come; with event ids: all of theirs, until these events have settled')

@@ -22,7 +22,7 @@ export function addAdapterCommands(program: Command, terminal: Terminal): void {
   addAdapterCommand(program, 'pause', 'make no new attempts at an adapter and keep its queue, also over a restart')
     .option('--reason <text>', 'why, for the record (required)')
     .action((adapter: string, options: ChangeOptions) => pause(adapter, options, terminal));
-  addAdapterCommand(program, 'resume', 'take a pause back, also one that a refused credential caused')
+  addAdapterCommand(program, 'resume', 'end a pause, also one that a refused credential caused')
     .option('--reason <text>', 'why, for the record (required)')
     .action((adapter: string, options: ChangeOptions) => resume(adapter, options, terminal));
   addAdapterCommand(program, 'probe', 'let one delivery through an open breaker now').action(

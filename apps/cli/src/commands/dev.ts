@@ -25,7 +25,7 @@ const everyDefaultMs = 1_000;
 export function addDevCommand(program: Command, terminal: Terminal): void {
   program
     .command('dev')
-    .description('try it: a hub, three adapters and stand-ins for the outside systems, with one sample event')
+    .description('try it: a hub, three adapters and stand-ins for the external systems, with one sample event')
     .option('--once', 'end when the sample is delivered everywhere; fail when it is not within 30 s')
     .option('--json', 'print acks as JSON objects, one a line, and nothing else on stdout')
     .option('--port <port>', "the hub's port; 0 takes a free one", parsePort, 7003)

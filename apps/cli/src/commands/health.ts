@@ -22,7 +22,7 @@ const ANSWER_LIMIT_MS = 10_000;
 export function addHealthCommand(program: Command, terminal: Terminal): void {
   program
     .command('health')
-    .description('show how the hub, its adapters and their breakers stand')
+    .description('show the state of the hub, its adapters and their breakers')
     .option('--watch', 'show it again on each change, until Ctrl-C')
     .option('--check', 'fail when anything is not well: for scripts and monitoring')
     .addOption(addressOption())

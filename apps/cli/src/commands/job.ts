@@ -18,7 +18,7 @@ interface JobOptions {
 export function addJobCommand(program: Command, terminal: Terminal): void {
   program
     .command('job')
-    .description('show how a replay job stands, follow it, or end it')
+    .description('show the state of a replay job, follow it, or end it')
     .argument('<id>', 'the job id')
     .option('--watch', 'show it again on each change, until it ends')
     .option('--cancel', 'end it; what it has sent stays sent')

@@ -42,7 +42,7 @@ const untilByName = {
 export function addPublishCommand(program: Command, terminal: Terminal): void {
   program
     .command('publish')
-    .description('publish one event and show what becomes of it at every adapter')
+    .description('publish one event and show its outcome at every adapter')
     .option('--type <type>', 'what kind of change it is, such as ProcessUpdated (required)')
     .option('--key <key>', 'the thing that changed; events of one key arrive in order')
     .option('--id <id>', 'the event id; publishing it again is no second event (default: a new one)')

@@ -22,7 +22,7 @@ export function addReplayCommand(program: Command, terminal: Terminal): void {
   addFilterOptions(program.command('replay'))
     .description('send dead letters again, as a job in the hub')
     .option('--reason <text>', 'why, for the record (required)')
-    .option('--rate <count>', 'send at most so many a second', parseRate, 50)
+    .option('--rate <count>', 'send at most this many a second', parseRate, 50)
     .option('--include-stale', 'also those whose key has a newer event that was delivered; they would follow it')
     .option('--include-replayed', 'also those that were replayed before')
     .option('--dry-run', 'count only: what would be sent, and what would be left out')

@@ -18,7 +18,7 @@ interface TailOptions extends FilterOptions {
 
 export function addTailCommand(program: Command, terminal: Terminal): void {
   addFilterOptions(program.command('tail'))
-    .description('look on: events as they are accepted, acks as they are recorded, until Ctrl-C')
+    .description('watch events as they are accepted, acks as they are recorded, until Ctrl-C')
     .addOption(addressOption())
     .option('--json', 'print one JSON object a line')
     .action((options: TailOptions) => tail(options, terminal));

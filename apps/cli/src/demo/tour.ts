@@ -20,7 +20,7 @@ export function tourLines(printer: Printer, { hubAddress, addresses, dataDir }: 
       [printer.paint('strong', 'RUNNING'), '', ''],
       [
         ['hub', hubAddress, 'Connect, gRPC, gRPC-Web, JSON and POST /sync on one port'],
-        ...systems.map((system) => [system, addresses.systems[system], `stands in for the outside ${system} system`]),
+        ...systems.map((system) => [system, addresses.systems[system], `stands in for the external ${system} system`]),
         ['sandbox', addresses.control, 'breaks the stand-ins and knows the calls that they got'],
       ],
       printer.columns,
@@ -31,7 +31,7 @@ export function tourLines(printer: Printer, { hubAddress, addresses, dataDir }: 
       `curl -X PUT ${addresses.control}/faults/billing -d '{"down":true}'`,
     ),
     ...step('Bring it back:', `curl -X DELETE ${addresses.control}/faults/billing`),
-    ...step('See how the adapters and their breakers stand:', commandLine(['health', '--watch'], hubAddress)),
+    ...step('See the state of the adapters and their breakers:', commandLine(['health', '--watch'], hubAddress)),
     '',
     printer.paint('quiet', `Events are kept in ${dataDir}. Acks follow as they come. Ctrl-C ends all.`),
   ];
