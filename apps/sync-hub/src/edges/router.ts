@@ -13,6 +13,7 @@ import type { HubStop } from './hub-stop.ts';
 import type { RequestBudget } from './request-budget.ts';
 import { type AdminServiceOptions, createAdminService } from './rpc/admin-service.ts';
 import { withCheckedBody } from './rpc/checked-body.ts';
+import { withExplainedStatus } from './rpc/explained-status.ts';
 import { createGrpcHealth } from './rpc/grpc-health.ts';
 import type { HealthFeed } from './rpc/health-feed.ts';
 import { createHealthService } from './rpc/health-service.ts';
@@ -46,7 +47,7 @@ export function createRouter({ sync, health, admin, routes, budget, stop }: Rout
       expectRequests(router);
       for (const { method, requestPath } of router.handlers) if (takesMany(method)) streams.add(requestPath);
       router.handlers.forEach((handler, index) => {
-        router.handlers[index] = withCheckedBody(handler, MESSAGE_BYTES_MAX);
+        router.handlers[index] = withExplainedStatus(withCheckedBody(handler, MESSAGE_BYTES_MAX));
       });
     },
     interceptors: [createRefusalInterceptor(sync.onFault), createStopInterceptor(stop)],
