@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Bystander, type Toll, tellToll } from './bystander.ts';
 import { HTTP2_PREFACE, SETTINGS } from './http2-frame.ts';
 import { type Stack, startStack } from './stack.ts';
 import { expectUnharmed } from './unharmed.ts';
+import { pathOf } from './wire.ts';
 
 let stack: Stack;
 let bystander: Bystander;
@@ -111,6 +113,19 @@ test('1,000 clients who come and are gone are borne', async ({ annotate }) => {
         socket.resetAndDestroy();
       }
     }
+  });
+  await annotate(tellToll(toll), 'toll');
+  expectBearable(toll);
+});
+
+test('thousands of pipelined streams on one connection end it, and nothing else', async ({ annotate }) => {
+  const toll = await bystander.beside(async () => {
+    const dialled = await dial(4);
+    const closed = dialled.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    const head = `POST ${pathOf(HealthService.method.watchHealth)} HTTP/1.1\r\nHost: localhost\r\n`;
+    const body = 'Content-Type: application/connect+json\r\nContent-Length: 7\r\n\r\n\0\0\0\0\u0002{}';
+    for (const socket of dialled) void write(socket, `${head}${body}`.repeat(5_000));
+    await Promise.all(closed);
   });
   await annotate(tellToll(toll), 'toll');
   expectBearable(toll);

@@ -27,6 +27,8 @@ interface TurnedAway {
 export function createDoor({ names, requests, onLeft }: DoorOptions, handler: RequestListener): RequestListener {
   return (request: IncomingMessage & Http2Part, response: ServerResponse) => {
     const connection = connectionOf(request);
+    // No client waits for so many answers on one connection, and none of them could be sent before the first.
+    if (request.stream === undefined && requests.isPipeFull(connection)) return void connection.destroy();
     const headerBytes = headerBytesOf(request.rawHeaders);
     const left = requests.open(connection, headerBytes);
     if (left === undefined) {

@@ -40,6 +40,15 @@ it('all connections together have no more room than that of all', () => {
   expect(count.open(other, 0)).toBeUndefined();
 });
 
+it('a connection over HTTP/1.1 has room for few', () => {
+  const open = requests({ pipelinedRequests: 1 });
+  expect(open.isPipeFull(one)).toBe(false);
+  const left = open.open(one, 0);
+  expect([open.isPipeFull(one), open.isPipeFull(other)]).toEqual([true, false]);
+  left?.();
+  expect(open.isPipeFull(one)).toBe(false);
+});
+
 it('a connection of which so many requests were turned away has had enough', () => {
   const open = requests({ connectionTurnedAway: 3 });
   expect([1, 2, 3].map(() => open.turnedAway(one))).toEqual([false, false, true]);

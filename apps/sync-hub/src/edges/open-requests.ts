@@ -6,8 +6,10 @@ export interface OpenRequestBounds {
   readonly connectionHeaderBytes: number;
   /** Of the headers of all. */
   readonly totalHeaderBytes: number;
-  /** Requests of one connection: streams over HTTP/2, pipelined ones over HTTP/1.1. */
+  /** Streams of one connection over HTTP/2. */
   readonly connectionRequests: number;
+  /** Requests of one connection over HTTP/1.1, sent before the first of them is answered. */
+  readonly pipelinedRequests: number;
   readonly totalRequests: number;
   /** Requests of one connection that took too much; after so many it is ended. */
   readonly connectionTurnedAway: number;
@@ -22,6 +24,7 @@ export const OPEN_REQUEST_BOUNDS: OpenRequestBounds = {
   connectionHeaderBytes: 2 * 1024 * 1024,
   totalHeaderBytes: 32 * 1024 * 1024,
   connectionRequests: 2_048,
+  pipelinedRequests: 16,
   totalRequests: 16_384,
   connectionTurnedAway: 128,
 };
@@ -53,6 +56,11 @@ export class OpenRequests {
   /** Whether headers of this size are more than one request may have. */
   isTooLarge(headerBytes: number): boolean {
     return headerBytes > this.#bounds.headerBytes;
+  }
+
+  /** Whether as many requests of a connection over HTTP/1.1 are open as it may have. */
+  isPipeFull(connection: object): boolean {
+    return this.countOf(connection) >= this.#bounds.pipelinedRequests;
   }
 
   /** One more. Returns what is called once it is closed; undefined when there is no room for it. */
