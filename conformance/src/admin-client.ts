@@ -35,7 +35,10 @@ export function createAdminClient({ unary, serverStream, close }: Transport) {
     upgradeAdapter: (request: MessageInitShape<typeof UpgradeAdapterRequestSchema>) =>
       unary(method.upgradeAdapter, request),
     rollbackAdapter: (adapter: string, reason: string) => unary(method.rollbackAdapter, { adapter, reason }),
-    removeAdapter: (adapter: string, reason: string) => unary(method.removeAdapter, { adapter, reason }),
+    removeAdapter: (adapter: string, reason: string, discard = false) =>
+      unary(method.removeAdapter, { adapter, reason, discard }),
+    restartAdapter: (adapter: string) => unary(method.restartAdapter, { adapter }),
+    retryAdapter: (adapter: string) => unary(method.retryAdapter, { adapter }),
     backup: (request: MessageInitShape<typeof BackupJournalRequestSchema>) => unary(method.backupJournal, request),
     close,
   };

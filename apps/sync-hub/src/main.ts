@@ -8,7 +8,6 @@ import { connectionBounds } from './edges/connections.ts';
 import { Cursors } from './edges/cursor.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';
-import { HubStop } from './edges/hub-stop.ts';
 import { Intake } from './edges/intake.ts';
 import { listen, requireFree } from './edges/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from './edges/request-budget.ts';
@@ -29,6 +28,7 @@ import { MemoryKeeper, processMemory } from './memory-keeper.ts';
 import { Backups } from './operations/backups.ts';
 import { Operations } from './operations/operations.ts';
 import type { OperatorChange } from './operations/operator-change.ts';
+import { readManifest } from './runtimes/manifest.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
 import { ConnectionRefusals } from './telemetry/connection-refusals.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -41,8 +41,6 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /** Kubernetes gives 30 s by default; ten of them are left for what comes before and after. */
 const DRAIN_MS = 20_000;
-/** So long those who still wait have to take their last answers. */
-const ANSWERS_MS = 5_000;
 
 await run(process.argv.slice(2));
 
@@ -111,8 +109,14 @@ async function startHub(
     named: new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, { ...named, settings: named }]]))),
     settingsOf: (packageName, own) => addedAdapter({ package: packageName, config: own }, config),
     refusedConfig: (own) => refusedConfig(own, config.adapterPolicy),
-    createRuntime: (next) => adapterLanes.createRuntime({ ...next, id: next.manifest.id }),
-    createLane: (next) => adapterLanes.createLane({ ...next, id: next.manifest.id }),
+    readAgain: (settings) => settings.readAgain(),
+    readManifest: (packageName) => readManifest(packageName, config.folder),
+    discardOpen: async (adapter, reason) => {
+      const query = { filter: { adapters: [adapter] }, states: ['waiting', 'retrying', 'held'] } as const;
+      return operations?.discards.run(query, reason, new AbortController().signal) ?? 0;
+    },
+    createRuntime: (next) => adapterLanes.createRuntime(next),
+    createLane: (next) => adapterLanes.createLane(next),
     settled: () => journal.countDeliveries(),
     onReport: (facts, text) => log.info(facts, text),
     onChange,
@@ -121,7 +125,7 @@ async function startHub(
   const toRun = adapters.map(({ id, named: settings, manifest, stored }) => {
     if (stored === undefined) return { id, settings, manifest };
     lifecycle.note(id, noticeOf(stored));
-    return { id, ...lifecycle.versionToRun(stored, settings) };
+    return lifecycle.versionToRun(stored, settings);
   });
   for (const lane of await adapterLanes.createLanes(toRun)) lanes.add(lane);
 
@@ -174,10 +178,9 @@ async function startHub(
     journalId: journal.info.id,
     onChange: (change: OperatorChange) => log.info(change, 'changed by an operator'),
   };
-  const stop = new HubStop();
-  const routes = [createSyncRoute({ ...sync, stop }), createHealthzRoute(notAcceptingReason)];
+  const routes = [createSyncRoute(sync), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);
-  const router = createRouter({ sync, health, admin, routes, budget, stop });
+  const router = createRouter({ sync, health, admin, routes, budget });
   const refusals = new ConnectionRefusals(log);
   const listener = await listen(config.listen, router, {
     publicUrls: config.publicUrls,
@@ -198,10 +201,8 @@ async function startHub(
     health.changed();
     await operations.stop();
     await lanes.drain(DRAIN_MS);
-    // What could be told is told; those who wait for more hear why they wait in vain.
-    stop.begin();
     health.stop();
-    await listener.close(ANSWERS_MS);
+    await listener.close(1_000);
     budget.close();
     await lanes.close();
     await journal.close();

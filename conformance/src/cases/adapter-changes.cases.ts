@@ -5,8 +5,9 @@ import { callWire, pathOf } from '../wire.ts';
 
 export function describeAdapterChanges(scene: Scene): void {
   describe('AdminService', () => {
-    const { addAdapter, upgradeAdapter, rollbackAdapter, removeAdapter } = AdminService.method;
-    test.for([addAdapter, upgradeAdapter, rollbackAdapter, removeAdapter])(
+    const { addAdapter, upgradeAdapter, rollbackAdapter, removeAdapter, restartAdapter, retryAdapter } =
+      AdminService.method;
+    test.for([addAdapter, upgradeAdapter, rollbackAdapter, removeAdapter, restartAdapter, retryAdapter])(
       '$name that says nothing is refused as bad input',
       async (method) => {
         const { wire } = scene.kind;

@@ -34,9 +34,17 @@ async function start(): Promise<{ asked: unknown[]; address: string }> {
         asked.push({ rollback: adapter, reason });
         return { version: '1.0.0' };
       },
-      removeAdapter: ({ adapter, reason }) => {
-        asked.push({ remove: adapter, reason });
-        return {};
+      removeAdapter: ({ adapter, reason, discard }) => {
+        asked.push({ remove: adapter, reason, discard });
+        return { discarded: discard ? 5n : 0n };
+      },
+      restartAdapter: ({ adapter, reason }) => {
+        asked.push({ restart: adapter, reason });
+        return { version: '1.0.0', warnings: ['lab is still paused (HTTP_401)'] };
+      },
+      retryAdapter: ({ adapter, reason }) => {
+        asked.push({ retry: adapter, reason });
+        return { retried: adapter === 'lab' ? 1n : 1076n };
       },
     },
   });
@@ -110,13 +118,62 @@ describe('hms-sync adapter', () => {
     expect(gone.jsonLines()).toEqual([{ adapter: 'lab', removed: true }]);
     expect(asked).toEqual([
       { rollback: 'lab', reason: 'it is slow' },
-      { remove: 'lab', reason: 'closed' },
+      { remove: 'lab', reason: 'closed', discard: false },
+    ]);
+  });
+
+  test('remove --discard says how many deliveries went with it', async () => {
+    const { asked, address } = await start();
+    const flags = ['--discard', '--reason', 'closed', '--address', address];
+    const run = await runInProcess('adapter', 'remove', 'lab', ...flags);
+    expect(run.stdout()).toBe('lab is removed; 5 deliveries discarded.\n');
+    const json = await runInProcess('adapter', 'remove', 'lab', ...flags, '--json');
+    expect(json.jsonLines()).toEqual([{ adapter: 'lab', removed: true, discarded: 5 }]);
+    expect(asked[0]).toEqual({ remove: 'lab', reason: 'closed', discard: true });
+  });
+
+  test('restart says what runs and what still keeps it from delivering', async () => {
+    const { asked, address } = await start();
+    const run = await runInProcess('adapter', 'restart', 'lab', '--address', address);
+    expect(run.stdout()).toBe('lab 1.0.0 was started again.\n');
+    expect(run.stderr()).toBe('hms-sync: lab is still paused (HTTP_401)\n');
+    const json = await runInProcess('adapter', 'restart', 'lab', '--reason', 'a token', '--json', '--address', address);
+    expect(json.jsonLines()).toEqual([
+      { adapter: 'lab', version: '1.0.0', warnings: ['lab is still paused (HTTP_401)'] },
+    ]);
+    expect(asked).toEqual([
+      { restart: 'lab', reason: '' },
+      { restart: 'lab', reason: 'a token' },
+    ]);
+  });
+
+  test('retry says how many deliveries waited', async () => {
+    const { asked, address } = await start();
+    const one = await runInProcess('adapter', 'retry', 'lab', '--address', address);
+    expect(one.stdout()).toBe('1 delivery of lab waited for a retry; all of them are due now.\n');
+    const many = await runInProcess(
+      'adapter',
+      'retry',
+      'billing',
+      '--reason',
+      'it is back',
+      '--json',
+      '--address',
+      address,
+    );
+    expect(many.jsonLines()).toEqual([{ adapter: 'billing', retried: 1076 }]);
+    expect(asked).toEqual([
+      { retry: 'lab', reason: '' },
+      { retry: 'billing', reason: 'it is back' },
     ]);
   });
 
   test.each([
     ['rollback', 'lab'],
     ['remove', 'lab'],
+    ['remove', 'lab', '--discard'],
+    ['restart'],
+    ['retry'],
     ['upgrade', 'lab', '1', '--canary', '100%'],
     ['upgrade', 'lab', '1', '--canary', 'some'],
     ['upgrade', 'lab', '1', '--canary-minutes', '5'],

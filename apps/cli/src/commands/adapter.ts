@@ -34,9 +34,15 @@ interface ReasonOptions extends HubOptions {
   reason?: string;
 }
 
-/** Installs, replaces and removes the adapters of a running hub. */
+interface RemoveOptions extends ReasonOptions {
+  discard?: true;
+}
+
+/** Installs, replaces, restarts and removes the adapters of a running hub. */
 export function addAdapterCommand(program: Command, terminal: Terminal): void {
-  const adapter = program.command('adapter').description('install, upgrade and remove adapters, without a restart');
+  const adapter = program
+    .command('adapter')
+    .description('install, upgrade, restart and remove adapters, without a restart of the hub');
   const command = (usage: string, description: string) =>
     adapter
       .command(usage)
@@ -72,8 +78,17 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
     .action((id: string, options: ReasonOptions) => rollback(id, options, terminal));
   command('remove', 'take an adapter away that has nothing left to deliver')
     .argument('<adapter>', 'the adapter id')
+    .option('--discard', 'discard what is not settled with it, in one step; dead letters stay')
     .option('--reason <text>', 'why, for the record (required)')
-    .action((id: string, options: ReasonOptions) => remove(id, options, terminal));
+    .action((id: string, options: RemoveOptions) => remove(id, options, terminal));
+  command('restart', 'start one adapter again, with its secrets as they are now; others notice nothing')
+    .argument('<adapter>', 'the adapter id')
+    .option('--reason <text>', 'why, for the record')
+    .action((id: string, options: ReasonOptions) => restart(id, options, terminal));
+  command('retry', 'make all deliveries of an adapter that wait for a retry due now')
+    .argument('<adapter>', 'the adapter id')
+    .option('--reason <text>', 'why, for the record')
+    .action((id: string, options: ReasonOptions) => retry(id, options, terminal));
   adapter
     .command('check')
     .description('show what a hub with this configuration would load, and why; asks no hub and changes nothing')
@@ -137,11 +152,35 @@ async function rollback(adapter: string, options: ReasonOptions, terminal: Termi
   tellVersion({ adapter, version, warnings, json: options.json }, terminal);
 }
 
-async function remove(adapter: string, options: ReasonOptions, { data }: Terminal): Promise<void> {
+async function remove(adapter: string, options: RemoveOptions, { data }: Terminal): Promise<void> {
   const reason = requireReason('adapter remove', options);
-  await callHub(options.address, ({ admin }) => admin.removeAdapter({ adapter, reason }));
-  if (options.json) data.json({ adapter, removed: true });
+  const discard = options.discard === true;
+  const { discarded } = await callHub(options.address, ({ admin }) =>
+    admin.removeAdapter({ adapter, reason, discard }),
+  );
+  if (options.json) data.json({ adapter, removed: true, ...(discard && { discarded: Number(discarded) }) });
+  else if (discard) data.line(`${printable(adapter)} is removed; ${deliveries(discarded)} discarded.`);
   else data.line(`${printable(adapter)} is removed.`);
+}
+
+async function restart(adapter: string, { address, reason = '', json }: ReasonOptions, terminal: Terminal) {
+  const { version, warnings } = await callHub(address, ({ admin }) => admin.restartAdapter({ adapter, reason }));
+  if (json) {
+    terminal.data.json({ adapter, version, warnings });
+    return;
+  }
+  terminal.data.line(`${[adapter, version].map(printable).join(' ').trim()} was started again.`);
+  for (const warning of warnings) terminal.notes.line(`hms-sync: ${printable(warning)}`);
+}
+
+async function retry(adapter: string, { address, reason = '', json }: ReasonOptions, { data }: Terminal) {
+  const { retried } = await callHub(address, ({ admin }) => admin.retryAdapter({ adapter, reason }));
+  if (json) data.json({ adapter, retried: Number(retried) });
+  else data.line(`${deliveries(retried)} of ${printable(adapter)} waited for a retry; all of them are due now.`);
+}
+
+function deliveries(count: bigint): string {
+  return count === 1n ? '1 delivery' : `${count} deliveries`;
 }
 
 /** Becomes the program of the hub's package that reads its configuration and its store. */

@@ -110,7 +110,11 @@ export type HeldBy = 'not_ready' | 'paused' | 'breaker' | 'throttled' | 'key';
 
 /** Whether the adapter's code can be called, and how. */
 export type RuntimeCondition =
-  | { readonly kind: 'not_ready' }
+  | {
+      readonly kind: 'not_ready';
+      /** The event types that it took when it last ran; absent: nobody knows. What it does not take is skipped. */
+      readonly accepts?: ReadonlySet<string> | 'all';
+    }
   | {
       readonly kind: 'ready';
       /** The event types that it takes. */

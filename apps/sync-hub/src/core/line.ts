@@ -83,9 +83,10 @@ export function makeDue(turn: Turn, delivery: LaneDelivery): void {
 /** A delivery that became the head of its line may go, now or when it is due, or is none of this adapter's business. */
 export function becomeHead(turn: Turn, delivery: LaneDelivery): void {
   const { state, nowMs } = turn;
-  if (state.runtime.kind === 'not_ready') return;
   if (isRefused(state, delivery)) {
     skip(turn, delivery);
+  } else if (state.runtime.kind === 'not_ready') {
+    // It stays queued until the adapter runs.
   } else if (delivery.state.kind === 'queued' && delivery.state.dueAtMs > nowMs) {
     const { dueAtMs } = delivery.state;
     delivery.state = { kind: 'scheduled', dueAtMs, notBeforeMs: 0 };
@@ -103,7 +104,8 @@ function skip(turn: Turn, delivery: LaneDelivery): void {
 
 /** True when the adapter is known not to take events of this type. */
 export function isRefused({ runtime }: LaneState, { event }: LaneDelivery): boolean {
-  return runtime.kind === 'ready' && runtime.accepts !== 'all' && !runtime.accepts.has(event.type);
+  const { accepts = 'all' } = runtime;
+  return accepts !== 'all' && !accepts.has(event.type);
 }
 
 /** Something of the key is open from this seq on that may not be in line: the line is read again from there. */

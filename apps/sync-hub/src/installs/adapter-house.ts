@@ -15,10 +15,12 @@ export interface NamedInstall<Settings> {
 
 /** A version that is to run, and how. */
 export interface VersionToRun<Settings> {
-  readonly manifest: Manifest;
+  readonly id: string;
+  /** Undefined: it runs elsewhere. */
+  readonly manifest: Manifest | undefined;
   readonly settings: Settings;
-  /** Asked before each start of it: why it may not be loaded; undefined when it may. */
-  readonly fault: () => Promise<string | undefined>;
+  /** Asked before each start of it: why it may not be loaded; undefined when it may. Absent: it always may. */
+  readonly fault?: () => Promise<string | undefined>;
 }
 
 /** What installing needs of the hub around it. `Settings`: what the operator set for one adapter. */
@@ -30,6 +32,12 @@ export interface AdapterHouse<Settings> {
   readonly named: ReadonlyMap<string, NamedInstall<Settings>>;
   /** The settings of an adapter that is not in the file. Its configuration holds secrets by reference. */
   settingsOf(packageName: string, config: Readonly<Record<string, unknown>>): Settings;
+  /** Settings with their secrets as they are now. */
+  readAgain(settings: Settings): Settings;
+  /** The manifest of a package that is not of the store, as it is now. @throws {ManifestError} */
+  readManifest(packageName: string): Promise<Manifest>;
+  /** Discards what is not settled of an adapter that has no lane any more; how many it were. */
+  discardOpen(id: string, reason: string): Promise<number>;
   /** Why such a configuration may not be added, by its paths; empty when it may. */
   refusedConfig(config: Readonly<Record<string, unknown>>): readonly string[];
   createRuntime(version: VersionToRun<Settings>): Runtime;

@@ -1,29 +1,13 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { isInShare } from '../core/canary.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { InstallError } from './install-error.ts';
 import { writePackage } from './sample-package.suite.ts';
-import { openHouse, type TestHouse } from './test-house.suite.ts';
+import { openHouse, openWithLab, standing, until, upgradeTo } from './test-house.suite.ts';
 
 const failure = { code: 'HTTP_500', message: 'unwell' };
-const until = (condition: () => boolean) => vi.waitUntil(condition, { interval: 2, timeout: 10_000 });
-const upgradeTo = (version: string) => ({ id: 'lab', version, allowDowngrade: false });
-
-/** A hub with an adapter "lab" 1.0.0 that was added. */
-async function openWithLab(): Promise<TestHouse> {
-  const house = await openHouse();
-  await house.lifecycle.add({ package: await writePackage(), config: undefined });
-  return house;
-}
-
-/** What runs, what a restart would run, and what a rollback would go back to. */
-async function standing({ lanes, lifecycle, currentInLock }: TestHouse) {
-  const version = lanes.get('lab')?.adapter.version;
-  return { version, current: await currentInLock('lab'), previous: lifecycle.standing('lab').previous };
-}
 
 describe('adding an adapter', () => {
   it('gives it what is accepted from then on, keeps its configuration as it was said, and warns of its check', async () => {
@@ -92,42 +76,8 @@ describe('adding an adapter', () => {
     await expect(house.lifecycle.add({ package: source, config: undefined })).rejects.toThrow('allows ^1.0.0 of lab');
     await house.lifecycle.add({ package: await writePackage({ version: '1.1.0' }), config: undefined });
     expect(lane.adapter.version).toBe('1.1.0');
-    expect(house.made.at(-1)?.version.settings).toEqual({ from: 'file' });
+    expect(house.made.at(-1)?.version.settings).toEqual({ from: 'file', read: 'again' });
     expect(house.store.lock.get('lab')).not.toHaveProperty('config');
-  });
-});
-
-describe('adding several adapters at a time', () => {
-  it('does not make one wait for another that hangs while it starts', async () => {
-    const house = await openHouse();
-    const hung = Promise.withResolvers<RuntimeStart>();
-    house.plays.set('1.0.0', (runtime) => {
-      runtime.start = () => hung.promise;
-    });
-    const hanging = house.lifecycle.add({ package: await writePackage(), config: {} });
-    await until(() => house.made.length === 1);
-    await house.lifecycle.add({ package: await writePackage({ version: '1.1.0' }), id: 'other', config: {} });
-    expect(house.lanes.ids).toEqual(['other']);
-    // What is being added holds its id, and its folder.
-    const again = house.lifecycle.add({ package: await writePackage({ version: '1.2.0' }), config: {} });
-    await expect(again).rejects.toThrow('an installation of lab is under way');
-    hung.resolve({ kind: 'failed', reason: 'it hung' });
-    await expect(hanging).rejects.toThrow('it hung');
-    await house.lifecycle.add({ package: await writePackage({ version: '1.2.0' }), config: {} });
-    expect(house.lanes.ids).toEqual(['lab', 'other']);
-  });
-
-  it('is bounded: one more is refused, and never waits', async () => {
-    const house = await openHouse();
-    house.plays.set('1.0.0', (runtime) => {
-      runtime.start = () => new Promise(() => {});
-    });
-    for (let number = 0; number < 4; number += 1) {
-      void house.lifecycle.add({ package: await writePackage(), id: `lab-${number}`, config: {} });
-    }
-    await until(() => house.made.length === 4);
-    const fifth = house.lifecycle.add({ package: await writePackage({ version: '1.1.0' }), config: {} });
-    await expect(fifth).rejects.toThrow('4 installations are under way');
   });
 });
 
@@ -266,11 +216,11 @@ it('a version that was changed on disk is not started again: the one before take
   const house = await openWithLab();
   await house.lifecycle.upgrade(upgradeTo(await writePackage({ version: '1.1.0' })));
   const running = house.made.at(-1);
-  expect(await running?.version.fault()).toBeUndefined();
-  expect(await running?.version.fault()).toBeUndefined();
+  expect(await running?.version.fault?.()).toBeUndefined();
+  expect(await running?.version.fault?.()).toBeUndefined();
   const file = join(house.folder, 'lab', '1.1.0', 'node_modules', '@clinic', 'adapter-lab', 'index.js');
   await writeFile(file, `${await readFile(file, 'utf8')} `);
-  expect(await running?.version.fault()).toContain(`${file} was changed`);
+  expect(await running?.version.fault?.()).toContain(`${file} was changed`);
   await until(() => house.lanes.get('lab')?.adapter.version === '1.0.0');
   await until(() => running?.runtime.isClosed === true);
   expect(house.lifecycle.standing('lab').notice).toContain(`${file} was changed`);
@@ -278,102 +228,4 @@ it('a version that was changed on disk is not started again: the one before take
   await house.lifecycle.upgrade(upgradeTo(await writePackage({ version: '1.1.0' })));
   expect(await standing(house)).toEqual({ version: '1.1.0', current: '1.1.0', previous: '1.0.0' });
   expect(house.lifecycle.standing('lab').notice).toBe('');
-});
-
-describe('the last version that ran well', () => {
-  /** A lab at 1.1.0 that ran as 1.0.0 before and does not run any more; `again`: it was started again and is ready. */
-  async function openCrashing({ again = false } = {}) {
-    const house = await openWithLab();
-    let crash: ((start: RuntimeStart) => void) | undefined;
-    house.plays.set('1.1.0', (runtime) => {
-      const { start } = runtime;
-      runtime.start = (onChange?: (start: RuntimeStart) => void) => {
-        crash = onChange;
-        return start();
-      };
-    });
-    const sources = { good: await writePackage(), bad: await writePackage({ version: '1.1.0' }) };
-    await house.lifecycle.upgrade(upgradeTo(sources.bad));
-    const ready = house.lanes.get('lab')?.versions.current.standing;
-    crash?.({ kind: 'starting', reason: 'its process exited with code 3' });
-    if (again && ready !== undefined) crash?.(ready);
-    return { house, sources };
-  }
-
-  it.each([
-    ['while it is down', false],
-    ['in a moment in which it runs', true],
-  ])('is not forgotten by an upgrade to the version that crashes, %s', async (_when, again) => {
-    const { house, sources } = await openCrashing({ again });
-    await house.lifecycle.upgrade(upgradeTo(sources.bad));
-    expect(await standing(house)).toEqual({ version: '1.1.0', current: '1.1.0', previous: '1.0.0' });
-    expect(await house.lifecycle.rollback('lab', 'it crashes')).toMatchObject({ version: '1.0.0' });
-  });
-
-  it('is not replaced by one that crashes when a third is tried', async () => {
-    const { house } = await openCrashing({ again: true });
-    await house.lifecycle.upgrade(upgradeTo(await writePackage({ version: '1.2.0' })));
-    expect(await standing(house)).toEqual({ version: '1.2.0', current: '1.2.0', previous: '1.0.0' });
-  });
-
-  it('is what a rollback from one that crashes leaves alone', async () => {
-    const { house } = await openCrashing();
-    await house.lifecycle.rollback('lab', 'it crashes');
-    expect(await standing(house)).toEqual({ version: '1.0.0', current: '1.0.0', previous: undefined });
-  });
-
-  it('is kept when what the configuration file names is added again', async () => {
-    const house = await openHouse({ lab: { package: '@clinic/adapter-lab', range: '^1.0.0', settings: {} } });
-    const other = await openCrashing();
-    const lane = other.house.lanes.get('lab');
-    const entry = other.house.store.lock.get('lab');
-    if (lane === undefined || entry === undefined) throw new Error('there is no lab');
-    house.lanes.add(lane);
-    await mkdir(house.folder);
-    await house.store.lock.set('lab', entry);
-    await house.lifecycle.add({ package: other.sources.bad, config: undefined });
-    expect(house.store.lock.get('lab')?.previous?.version).toBe('1.0.0');
-  });
-});
-
-describe('removing an adapter', () => {
-  it('is refused with the count while deliveries are not settled, and it goes on', async () => {
-    const house = await openWithLab();
-    const [lab] = house.made;
-    if (lab === undefined) throw new Error('nothing runs');
-    const atLab = Promise.withResolvers<Outcome>();
-    lab.runtime.answer = () => atLab.promise;
-    await house.accept('a', 'b');
-    await expect(house.lifecycle.remove('lab')).rejects.toMatchObject({
-      code: 'UNSETTLED',
-      message: expect.stringContaining('lab has deliveries that are not settled (2)'),
-    });
-    expect(house.lanes.ids).toEqual(['lab']);
-    atLab.resolve({ kind: 'delivered', receipt: '' });
-    await until(() => house.records.length === 2);
-    await house.lifecycle.remove('lab');
-    expect(house.lanes.ids).toEqual([]);
-    expect(house.lanes.get('lab')).toBeUndefined();
-    expect(lab.runtime.isClosed).toBe(true);
-    expect(await readdir(house.folder)).toEqual(['adapters.lock']);
-    expect(await house.currentInLock('lab')).toBeUndefined();
-  });
-
-  it('that cannot be written leaves it as it was: what is accepted afterwards is for it, too', async () => {
-    const house = await openWithLab();
-    house.store.lock.set = () => Promise.reject(new InstallError('LOCK_FAILED', 'the disk is full'));
-    await expect(house.lifecycle.remove('lab')).rejects.toMatchObject({ code: 'LOCK_FAILED' });
-    await house.accept('a');
-    await until(() => house.records.length === 1);
-  });
-
-  it('sees also what is being accepted at that moment', async () => {
-    const house = await openWithLab();
-    const [lab] = house.made;
-    if (lab === undefined) throw new Error('nothing runs');
-    lab.runtime.answer = () => new Promise(() => {});
-    const accepting = house.accept('a');
-    await expect(house.lifecycle.remove('lab')).rejects.toMatchObject({ code: 'UNSETTLED' });
-    await accepting;
-  });
 });

@@ -2,24 +2,25 @@ import type { Lane } from '../lanes/lane.ts';
 import type { AddRequest, Installed, UpgradeRequest, VersionsStanding } from './adapter-change.ts';
 import type { AdapterHouse, VersionToRun } from './adapter-house.ts';
 import type { StoredVersion } from './adapter-store.ts';
-import type { LockedAdapter, LockedVersion } from './adapters-lock.ts';
+import type { LockedVersion } from './adapters-lock.ts';
+import { ChangesUnderWay } from './changes-under-way.ts';
+import { commandLine, REASON } from './command-line.ts';
 import { InstallError } from './install-error.ts';
-import { compareVersions, satisfies } from './version-range.ts';
-import { type Canary, startAndCheck, switchVersion } from './version-switch.ts';
-
-/** Each runs an npm and an adapter, for minutes if they hang. One more is refused: nothing waits behind what hangs. */
-const INSTALLATIONS_MAX = 4;
+import { KnownAdapters, whereItCameFrom } from './known-adapters.ts';
+import { lastGood, lockedAs } from './last-good.ts';
+import { compareVersions } from './version-range.ts';
+import { type Canary, DRAIN_MS, startAndCheck, switchVersion } from './version-switch.ts';
 
 /** Adds, replaces and removes adapters while the hub runs. What it did is on disk before it says so. */
 export class AdapterLifecycle<Settings> {
   readonly #house: AdapterHouse<Settings>;
-  /** What is being done to an adapter, by its id. */
-  readonly #busy = new Map<string, string>();
+  readonly #known: KnownAdapters<Settings>;
+  readonly #changes = new ChangesUnderWay();
   readonly #notices = new Map<string, string>();
-  #installations = 0;
 
   constructor(house: AdapterHouse<Settings>) {
     this.#house = house;
+    this.#known = new KnownAdapters(house);
   }
 
   standing(id: string): VersionsStanding {
@@ -35,15 +36,7 @@ export class AdapterLifecycle<Settings> {
 
   /** Installs an adapter and gives it a lane: it gets what is accepted from then on. @throws {InstallError} */
   async add(request: AddRequest): Promise<Installed> {
-    if (this.#installations >= INSTALLATIONS_MAX) {
-      throw new InstallError('NOT_NOW', `${INSTALLATIONS_MAX} installations are under way: wait until one is over`);
-    }
-    this.#installations += 1;
-    try {
-      return await this.#add(request);
-    } finally {
-      this.#installations -= 1;
-    }
+    return this.#changes.installation(() => this.#add(request));
   }
 
   /**
@@ -52,19 +45,19 @@ export class AdapterLifecycle<Settings> {
    * @throws {InstallError} and then the version before runs on
    */
   async upgrade({ id, version, canary, allowDowngrade }: UpgradeRequest): Promise<Installed> {
-    return this.#claimed(id, 'an upgrade', async () => {
-      const { lane, entry } = this.#installed(id);
+    return this.#changes.of(id, 'an upgrade', async () => {
+      const { lane, entry } = this.#known.installed(id);
       const wanted = version.startsWith('/') ? version : `${entry.package}@${version}`;
       const stored = await this.#house.store.install(wanted, { id }).catch((error: unknown) => {
-        throw whereItCameFrom(error, entry.current.from);
+        throw whereItCameFrom(error, id, entry.current);
       });
       const next = stored.locked.version;
-      this.#assertInRange(id, next);
+      this.#known.assertInRange(id, next);
       const running = lane.adapter.version;
       if (!allowDowngrade && compareVersions(next, running || next) < 0) {
         throw new InstallError(
           'NOT_NOW',
-          `${id} ${next} is older than the ${running} that runs: "hms-sync adapter rollback ${id}" goes back a version, --allow-downgrade to any`,
+          `${id} ${next} is older than the ${running} that runs; if that is meant: ${commandLine('adapter', 'upgrade', id, version, '--allow-downgrade')}`,
         );
       }
       const isCurrent = entry.current.version === next && running === next;
@@ -75,25 +68,50 @@ export class AdapterLifecycle<Settings> {
 
   /** Goes back to the version before the last upgrade, or ends the trial of a new one. @throws {InstallError} */
   async rollback(id: string, reason: string): Promise<Installed> {
-    const { lane, entry } = this.#installed(id);
+    const { lane, entry } = this.#known.installed(id);
     if (lane.versions.trial !== undefined) {
       lane.versions.trial.fail(`a person ended it: ${reason}`);
       return { id, version: lane.adapter.version, warnings: [] };
     }
-    return this.#claimed(id, 'a rollback', async () => {
+    return this.#changes.of(id, 'a rollback', async () => {
       if (entry.previous === undefined) {
         throw new InstallError('NOT_NOW', `${id} has no version before ${entry.current.version} to go back to`);
       }
-      this.#assertInRange(id, entry.previous.version);
+      this.#known.assertInRange(id, entry.previous.version);
       const stored = await this.#house.store.loadVersion(id, entry.previous);
       return this.#replace({ lane, stored });
     });
   }
 
-  /** Takes an adapter away. @throws {InstallError} UNSETTLED while it has deliveries that are not settled */
-  async remove(id: string): Promise<void> {
-    await this.#claimed(id, 'a removal', async () => {
-      const { lane } = this.#installed(id);
+  /**
+   * Starts the version that runs again, beside itself, with its secrets as they are now. Other adapters notice nothing.
+   *
+   * @throws {InstallError} and then what ran runs on
+   */
+  async restart(id: string): Promise<Installed> {
+    return this.#changes.of(id, 'a restart', async () => {
+      const lane = this.#known.lane(id);
+      const next = await this.#versionAgain(lane);
+      const checked = await switchVersion(this.#house, { lane, next, commit: async () => undefined });
+      const { pause } = lane.health();
+      const paused =
+        pause === undefined
+          ? []
+          : [`${id} is still paused (${pause}); to resume it, ${commandLine('resume', id, ...REASON)}`];
+      return { id, version: lane.adapter.version, warnings: [...checked, ...paused] };
+    });
+  }
+
+  /**
+   * Takes an adapter away. With `discard`, the reason why, what is not settled is discarded with it: it gets no events
+   * from the first moment on, and so nothing arrives meanwhile.
+   *
+   * @returns how many deliveries were discarded
+   * @throws {InstallError} UNSETTLED while it has deliveries that are not settled
+   */
+  async remove(id: string, options?: { readonly discard: string }): Promise<number> {
+    return this.#changes.of(id, 'a removal', async () => {
+      const { lane } = this.#known.installed(id);
       const { lanes, store } = this.#house;
       if (this.#house.named.has(id)) {
         throw new InstallError('NOT_NOW', `hms-sync.yaml names ${id}: take it out there and restart the hub`);
@@ -102,16 +120,22 @@ export class AdapterLifecycle<Settings> {
       try {
         // What was accepted for it a moment ago is known afterwards.
         await this.#house.settled();
-        assertSettled(lane);
+        if (options === undefined) assertSettled(lane);
         await store.lock.set(id, undefined);
       } catch (error) {
         lanes.setLeaving(id, false);
         throw error;
       }
+      // It is gone whatever happens from here on: a hub that ends now comes up without it.
+      if (options !== undefined) await lane.drain(DRAIN_MS);
       lanes.remove(id);
       await lane.close();
       await store.prune(id);
       this.#notices.delete(id);
+      if (options === undefined) return 0;
+      // Behind the records that the lane asked for. Nobody attempts what is left.
+      await this.#house.settled();
+      return this.#house.discardOpen(id, options.discard);
     });
   }
 
@@ -129,7 +153,7 @@ export class AdapterLifecycle<Settings> {
       if (why !== undefined) void this.#fallBack(id, locked, why);
       return why;
     };
-    return { manifest, settings, fault };
+    return { id, manifest, settings, fault };
   }
 
   async #add({ package: wanted, id, config }: AddRequest): Promise<Installed> {
@@ -140,12 +164,13 @@ export class AdapterLifecycle<Settings> {
     let claimed: string | undefined;
     // From before its folder is replaced until it is in the lock: two of the same id would share that folder.
     const claim = (own: string) => {
-      this.#assertFree(own);
-      this.#claim(own, 'an installation');
+      this.#known.assertFree(own, wanted);
+      this.#changes.begin(own, 'an installation');
       claimed = own;
     };
     try {
-      const stored = await store.install(wanted, { id, claim });
+      const isOwn = (own: string, name: string) => this.#known.isNamedFor(own, name);
+      const stored = await store.install(wanted, { id, claim, isOwn });
       const { manifest, locked } = stored;
       const named = this.#house.named.get(manifest.id);
       const lane = lanes.get(manifest.id);
@@ -153,10 +178,10 @@ export class AdapterLifecycle<Settings> {
       if (config !== undefined) {
         throw new InstallError('NOT_NOW', `hms-sync.yaml configures ${manifest.id}: leave the configuration out here`);
       }
-      this.#assertInRange(manifest.id, locked.version);
+      this.#known.assertInRange(manifest.id, locked.version);
       return await this.#replace({ lane, stored });
     } finally {
-      if (claimed !== undefined) this.#busy.delete(claimed);
+      if (claimed !== undefined) this.#changes.end(claimed);
     }
   }
 
@@ -188,8 +213,9 @@ export class AdapterLifecycle<Settings> {
     const { id } = lane.adapter;
     const { manifest, locked } = stored;
     const entry = store.lock.get(id);
-    const settings = this.#settings(id, entry);
-    const previous = entry === undefined ? undefined : lastGood(entry, { lane, next: locked });
+    const settings = this.#known.settings(id);
+    // A version of another package is nothing to go back to.
+    const previous = entry?.package === manifest.package ? lastGood(entry, { lane, next: locked }) : undefined;
     const commit = async () => {
       // Whoever wrote an added adapter into the file has the file decide about it.
       const config = this.#house.named.has(id) ? undefined : entry?.config;
@@ -218,8 +244,8 @@ export class AdapterLifecycle<Settings> {
     if (lane?.adapter.version !== changed.version || entry?.previous === undefined) return;
     const { previous } = entry;
     try {
-      await this.#claimed(id, 'going back to the version before', async () => {
-        const next = this.versionToRun(await store.loadVersion(id, previous), this.#settings(id, entry));
+      await this.#changes.of(id, 'going back to the version before', async () => {
+        const next = this.versionToRun(await store.loadVersion(id, previous), this.#known.settings(id));
         await switchVersion(this.#house, { lane, next, commit: async () => this.note(id, why) });
       });
     } catch (error) {
@@ -228,67 +254,13 @@ export class AdapterLifecycle<Settings> {
     }
   }
 
-  #settings(id: string, entry: LockedAdapter | undefined): Settings {
-    const named = this.#house.named.get(id);
-    return named?.settings ?? this.#house.settingsOf(entry?.package ?? '', entry?.config ?? {});
-  }
-
-  #installed(id: string): { readonly lane: Lane; readonly entry: LockedAdapter } {
-    const lane = this.#house.lanes.get(id);
-    if (lane === undefined) throw new InstallError('NO_SUCH_ADAPTER', `the hub has no adapter "${id}"`);
-    const entry = this.#house.store.lock.get(id);
-    const named = this.#house.named.get(id);
-    if (named !== undefined && named.range === undefined) {
-      const where = named.package === '' ? 'runs elsewhere' : "comes from node_modules beside the hub's configuration";
-      throw new InstallError(
-        'NOT_NOW',
-        `${id} ${where}: the hub replaces what it installed itself. Name it with a range in hms-sync.yaml, package: "${named.package || '<package>'}@^1.0.0", or replace it there and restart the hub`,
-      );
-    }
-    if (entry !== undefined) return { lane, entry };
-    throw new InstallError(
-      'NOT_NOW',
-      `${id} is not installed yet: hms-sync adapter add ${named?.package}@${named?.range}`,
-    );
-  }
-
-  /** An id that nothing has, or that the configuration file keeps for a version that is still to be installed. */
-  #assertFree(id: string): void {
-    const lane = this.#house.lanes.get(id);
-    const named = this.#house.named.get(id);
-    const isAwaited = named?.range !== undefined && lane?.versions.current.standing?.kind !== 'ready';
-    if (lane === undefined || isAwaited) return;
-    const { version } = lane.adapter;
-    throw new InstallError(
-      'TAKEN',
-      `there is an adapter "${id}" (${lane.adapter.package} ${version}): upgrade it with "hms-sync adapter upgrade ${id} <version>", or add this one under another name: --id <name>`,
-    );
-  }
-
-  #assertInRange(id: string, version: string): void {
-    const range = this.#house.named.get(id)?.range;
-    if (range === undefined || satisfies(version, range)) return;
-    throw new InstallError(
-      'NOT_NOW',
-      `hms-sync.yaml allows ${range} of ${id}, and not ${version}: change it there first`,
-    );
-  }
-
-  async #claimed<Result>(id: string, what: string, change: () => Promise<Result>): Promise<Result> {
-    this.#claim(id, what);
-    try {
-      return await change();
-    } finally {
-      this.#busy.delete(id);
-    }
-  }
-
-  /** One change of an adapter at a time. @throws {InstallError} NOT_NOW */
-  #claim(id: string, what: string): void {
-    const running = this.#busy.get(id);
-    if (running !== undefined)
-      throw new InstallError('NOT_NOW', `${running} of ${id} is under way: wait until it is over`);
-    this.#busy.set(id, what);
+  /** What runs now, to be started again. */
+  async #versionAgain({ adapter: { id, version } }: Lane): Promise<VersionToRun<Settings>> {
+    const outside = await this.#known.manifestOutside(id);
+    if (outside !== undefined) return { id, ...outside, settings: this.#known.settings(id) };
+    const { entry } = this.#known.installed(id);
+    const stored = await this.#house.store.loadVersion(id, lockedAs(entry, version));
+    return this.versionToRun(stored, this.#known.settings(id));
   }
 }
 
@@ -305,28 +277,6 @@ function assertSettled(lane: Lane): void {
   if (waiting === 0) return;
   throw new InstallError(
     'UNSETTLED',
-    `${id} has deliveries that are not settled (${waiting}): let them be delivered, or give them up: hms-sync discard --adapter ${id} --reason '<why>'`,
+    `${id} has deliveries that are not settled (${waiting}): let them be delivered, or discard them with it: ${commandLine('adapter', 'remove', id, '--discard', ...REASON)}`,
   );
-}
-
-/** What came from a file has no versions at the registry. */
-function whereItCameFrom(error: unknown, from: string): unknown {
-  if (!(error instanceof InstallError && error.code === 'NOT_FOUND' && from.startsWith('/'))) return error;
-  const message = `${error.message}; it was installed from ${from}: name a folder or a tarball instead of a version`;
-  return new InstallError('NOT_FOUND', message, { cause: error });
-}
-
-/**
- * What a rollback goes back to when another version takes over: the last one that ran well. One that does not run, or
- * crashes in a loop, is kept only where there is nothing better; a rollback from it leaves it behind.
- */
-function lastGood(
-  { current, previous }: LockedAdapter,
-  { lane, next }: { readonly lane: Lane; readonly next: LockedVersion },
-): LockedVersion | undefined {
-  const running = [current, previous].find((locked) => locked?.version === lane.adapter.version) ?? current;
-  if (running.version === next.version) return [previous, current].find((locked) => locked?.version !== next.version);
-  if (lane.versions.current.isWell) return running;
-  if (previous === undefined) return running;
-  return previous.version === next.version ? undefined : previous;
 }

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from '
 import { join } from 'node:path';
 import type { Manifest } from '../runtimes/manifest.ts';
 import { AdaptersLock, type LockedAdapter, type LockedVersion, syncFolder } from './adapters-lock.ts';
+import { commandLine, REASON, upgradeLine } from './command-line.ts';
 import { digestOfFile, digestOfList, firstDifference, listFiles, syncFiles, UnreadableError } from './file-list.ts';
 import { InstallError } from './install-error.ts';
 import type { NpmOptions } from './npm.ts';
@@ -18,7 +19,7 @@ export interface StoredVersion {
 /** What loads for an adapter. */
 export interface LoadableVersion extends StoredVersion {
   /** It is not the one that the lock names as current, and why; absent when it is. */
-  readonly insteadOf?: { readonly version: string; readonly why: string };
+  readonly insteadOf?: { readonly version: string; readonly from: string; readonly why: string };
 }
 
 export interface InstallOptions {
@@ -26,6 +27,8 @@ export interface InstallOptions {
   readonly id?: string | undefined;
   /** Takes the id, or throws when it may not be used; called before anything is put in its place. */
   readonly claim?: (id: string) => void;
+  /** Whether the configuration gives an id to a package, whatever had it before. */
+  readonly isOwn?: (id: string, packageName: string) => boolean;
 }
 
 /** Folders that begin so are being made, or were when the hub ended. No id does. */
@@ -75,7 +78,7 @@ export class AdapterStore {
    * @param text `<package>@<range>`, or the absolute path of a tarball or a folder
    * @throws {InstallError}
    */
-  async install(text: string, { id, claim }: InstallOptions = {}): Promise<StoredVersion> {
+  async install(text: string, { id, claim, isOwn }: InstallOptions = {}): Promise<StoredVersion> {
     const spec = await parsePackageSpec(text);
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const fresh = await mkdtemp(join(this.#folder, UNFINISHED));
@@ -84,9 +87,9 @@ export class AdapterStore {
       if (!isVersion(version)) throw new InstallError('NOT_AN_ADAPTER', `${name} has no version that npm knows`);
       const adapter = id ?? ownId;
       claim?.(adapter);
-      this.#assertOwned(adapter, name);
+      if (!isOwn?.(adapter, name)) this.#assertOwned(adapter, name);
       const integrity = await digestOfFile(join(fresh, TARBALL));
-      const known = this.#known(adapter, version);
+      const known = this.lock.get(adapter)?.package === name ? this.#known(adapter, version) : undefined;
       if (known !== undefined && known.integrity !== integrity) {
         throw new InstallError(
           'TAKEN',
@@ -115,7 +118,10 @@ export class AdapterStore {
     const why = await this.#fault(id, current);
     if (why === undefined) return this.#stored(id, current);
     if (previous !== undefined && (await this.#fault(id, previous)) === undefined) {
-      return { ...(await this.#stored(id, previous)), insteadOf: { version: current.version, why } };
+      return {
+        ...(await this.#stored(id, previous)),
+        insteadOf: { version: current.version, from: current.from, why },
+      };
     }
     throw changed(id, current, why);
   }
@@ -149,7 +155,7 @@ export class AdapterStore {
     if (taken === undefined || taken === packageName) return;
     throw new InstallError(
       'TAKEN',
-      `the id "${id}" belongs to ${taken}; remove that adapter first, or give ${packageName} another id`,
+      `the id "${id}" belongs to ${taken}; remove that adapter first (${commandLine('adapter', 'remove', id, ...REASON)}), or give ${packageName} another id`,
     );
   }
 
@@ -210,6 +216,6 @@ export class AdapterStore {
 function changed(id: string, { version, from }: LockedVersion, why: string): InstallError {
   return new InstallError(
     'CHANGED',
-    `${id} ${version} is not as it was installed: ${why}; install it again: hms-sync adapter upgrade ${id} ${version} (it came from ${from})`,
+    `${id} ${version} is not as it was installed: ${why}; install it again: ${upgradeLine(id, { from, version })} (it came from ${from})`,
   );
 }

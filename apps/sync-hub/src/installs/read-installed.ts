@@ -1,5 +1,6 @@
 import { ManifestError } from '../runtimes/manifest.ts';
 import type { AdapterStore, LoadableVersion } from './adapter-store.ts';
+import { commandLine, upgradeLine } from './command-line.ts';
 import { InstallError } from './install-error.ts';
 import { satisfies } from './version-range.ts';
 
@@ -25,15 +26,15 @@ export async function readInstalled(
     const instead = locked === undefined ? '' : `; "${id}" is ${locked.package} there`;
     throw new ManifestError(
       'NOT_FOUND',
-      `${name}@${range} is not in adapters.lock${instead}; install it: hms-sync adapter add '${name}@${range}' --id ${id}`,
+      `${name}@${range} is not in adapters.lock${instead}; install it: ${commandLine('adapter', 'add', `${name}@${range}`, '--id', id)}`,
       id,
     );
   }
-  const { version } = locked.current;
+  const { version, from } = locked.current;
   if (!satisfies(version, range)) {
     throw new ManifestError(
       'NOT_FOUND',
-      `adapters.lock has ${name}@${version}, and the configuration allows ${range}; replace it: hms-sync adapter upgrade ${id} '${range}'`,
+      `adapters.lock has ${name}@${version}, and the configuration allows ${range}; replace it: ${upgradeLine(id, { from, version: range })}`,
       id,
     );
   }
@@ -48,5 +49,5 @@ export async function readInstalled(
 /** Why another version loads than the lock names as current; empty when it is that one. */
 export function noticeOf({ insteadOf, manifest }: LoadableVersion): string {
   if (insteadOf === undefined) return '';
-  return `${insteadOf.version} is not as it was installed (${insteadOf.why}), so ${manifest.version} runs; install it again: hms-sync adapter upgrade ${manifest.id} ${insteadOf.version}`;
+  return `${insteadOf.version} is not as it was installed (${insteadOf.why}), so ${manifest.version} runs; install it again: ${upgradeLine(manifest.id, insteadOf)}`;
 }

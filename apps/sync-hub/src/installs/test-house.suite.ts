@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { RecordedDelivery } from '../core/delivery.ts';
@@ -11,10 +11,14 @@ import { sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
 import { systemClock } from '../lanes/clock.ts';
 import { Lane } from '../lanes/lane.ts';
 import { Lanes } from '../lanes/lanes.ts';
+import { DeliveryFinder } from '../operations/delivery-query.ts';
+import { Discards } from '../operations/discards.ts';
+import { readManifest } from '../runtimes/manifest.ts';
+import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import type { NamedInstall, VersionToRun } from './adapter-house.ts';
 import { AdapterLifecycle } from './adapter-lifecycle.ts';
 import { AdapterStore } from './adapter-store.ts';
-import { useFolder } from './sample-package.suite.ts';
+import { useFolder, writePackage } from './sample-package.suite.ts';
 
 /** What the operator set, as these tests see it. */
 export type TestSettings = Readonly<Record<string, unknown>>;
@@ -33,6 +37,10 @@ export interface TestHouse {
   readonly plays: Map<string, (runtime: ScriptedRuntime) => void>;
   /** Accepts events for the adapters that take them now; each with its own key. */
   accept(...ids: readonly string[]): Promise<void>;
+  /** The process of what runs ends by itself, and does not come back. */
+  crash(): void;
+  /** How many deliveries of an adapter are not settled. */
+  openDeliveries(id: string): Promise<number>;
   /** The names of the versions that a file named as current would load after a restart. */
   currentInLock(id: string): Promise<string | undefined>;
 }
@@ -45,6 +53,7 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
   const reports: string[] = [];
   const made: TestHouse['made'] = [];
   const plays: TestHouse['plays'] = new Map();
+  const crashes = new Map<ScriptedRuntime, (start: RuntimeStart) => void>();
   const journal = new MemoryJournal({
     disk: new MemoryDisk(),
     observer: {
@@ -61,13 +70,23 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
   });
   const createRuntime = (version: VersionToRun<TestSettings>) => {
     const runtime = new ScriptedRuntime();
-    plays.get(version.manifest.version)?.(runtime);
+    plays.get(version.manifest?.version ?? '')?.(runtime);
+    const { start } = runtime;
+    runtime.start = (onChange?: (start: RuntimeStart) => void) => {
+      if (onChange !== undefined) crashes.set(runtime, onChange);
+      // A test may play a start that asks to be called back, too.
+      return (start as Runtime['start'])(onChange);
+    };
     made.push({ version, runtime });
     return runtime;
   };
   const createLane = async (version: VersionToRun<TestSettings>) =>
     new Lane({
-      adapter: { id: version.manifest.id, package: version.manifest.package, version: version.manifest.version },
+      adapter: {
+        id: version.id,
+        package: version.manifest?.package ?? '',
+        version: version.manifest?.version ?? '',
+      },
       runtime: createRuntime(version),
       delivery: {},
       rules: {
@@ -86,6 +105,8 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
       onHeld: () => undefined,
       onChange: () => undefined,
     });
+  const finder = new DeliveryFinder({ journal, lanes });
+  const discards = new Discards({ journal, lanes, finder, wallMs: systemClock.wallMs });
   const lifecycle = new AdapterLifecycle<TestSettings>({
     store,
     lanes,
@@ -94,6 +115,12 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
     settingsOf: (_packageName, config) => config,
     refusedConfig: (config) =>
       JSON.stringify(config).includes('NOT_ALLOWED') ? ['config.token: may not be used'] : [],
+    readAgain: (settings) => ({ ...settings, read: 'again' }),
+    readManifest: (packageName) => readManifest(packageName, folder),
+    discardOpen: async (adapter, reason) => {
+      const query = { filter: { adapters: [adapter] }, states: ['waiting', 'retrying', 'held'] } as const;
+      return discards.run(query, reason, new AbortController().signal);
+    },
     createRuntime,
     createLane,
     settled: () => journal.countDeliveries(),
@@ -111,6 +138,28 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
         journal.accept(sampleAccept(sampleEvent(id, { key: id }), { adapters: lanes.ids }));
       await Promise.all(ids.map(accept));
     },
+    crash: () => {
+      const { runtime } = made.at(-1) ?? {};
+      if (runtime !== undefined) crashes.get(runtime)?.({ kind: 'starting', reason: 'its process exited' });
+    },
+    openDeliveries: async (id) =>
+      (await journal.countDeliveries()).find(({ adapter }) => adapter === id)?.unsettled ?? 0,
     currentInLock: async (id) => (await AdapterStore.open(folder)).lock.get(id)?.current.version,
   };
+}
+
+export const until = (condition: () => boolean) => vi.waitUntil(condition, { interval: 2, timeout: 10_000 });
+export const upgradeTo = (version: string) => ({ id: 'lab', version, allowDowngrade: false });
+
+/** A hub with an adapter "lab" 1.0.0 that was added. */
+export async function openWithLab(): Promise<TestHouse> {
+  const house = await openHouse();
+  await house.lifecycle.add({ package: await writePackage(), config: undefined });
+  return house;
+}
+
+/** What runs, what a restart would run, and what a rollback would go back to. */
+export async function standing({ lanes, lifecycle, currentInLock }: TestHouse) {
+  const version = lanes.get('lab')?.adapter.version;
+  return { version, current: await currentInLock('lab'), previous: lifecycle.standing('lab').previous };
 }

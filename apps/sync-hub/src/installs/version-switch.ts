@@ -6,7 +6,7 @@ import type { AdapterHouse, VersionToRun } from './adapter-house.ts';
 import { InstallError } from './install-error.ts';
 
 /** As long as an attempt is waited for that was asked to stop; what has not ended by then ends with its process. */
-const DRAIN_MS = 30_000;
+export const DRAIN_MS = 30_000;
 
 /** A share of the keys that goes first. */
 export interface Canary {
@@ -35,7 +35,7 @@ export async function switchVersion<Settings>(
   house: AdapterHouse<Settings>,
   { lane, next, canary, commit }: SwitchOptions & { readonly lane: Lane; readonly next: VersionToRun<Settings> },
 ): Promise<readonly string[]> {
-  const { version } = next.manifest;
+  const version = next.manifest?.version ?? '';
   const candidate = new AdapterVersion({ version, runtime: house.createRuntime(next) });
   let warnings: readonly string[];
   try {
@@ -75,7 +75,9 @@ export async function startAndCheck(
   const results = start.kind === 'ready' ? await candidate.check() : [];
   const { standing = start } = candidate;
   if (standing.kind !== 'ready') {
-    throw new InstallError('DOES_NOT_RUN', `${id} ${candidate.version} does not run: ${standing.reason}; ${otherwise}`);
+    // Whether it is started again does not matter: it is closed now.
+    const why = standing.cause ?? standing.reason;
+    throw new InstallError('DOES_NOT_RUN', `${id} ${candidate.version} does not run: ${why}; ${otherwise}`);
   }
   return results.filter(({ ok }) => !ok).map(({ name, message }) => `${name}: ${message}`);
 }

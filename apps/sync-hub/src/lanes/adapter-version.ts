@@ -38,6 +38,11 @@ export class AdapterVersion {
     return this.#start?.kind === 'ready' && performance.now() - this.#endedAtMs >= WELL_AFTER_MS;
   }
 
+  /** The same version was started again: that says nothing about whether it runs well. */
+  replaces({ version, isWell }: AdapterVersion): void {
+    if (version === this.version && !isWell) this.#endedAtMs = performance.now();
+  }
+
   /** Starts it, once; resolves when it is ready or has failed. */
   start(): Promise<RuntimeStart> {
     this.#starting ??= this.#runtime

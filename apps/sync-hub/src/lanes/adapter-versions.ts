@@ -89,6 +89,7 @@ export class AdapterVersions {
     this.#trial = undefined;
     this.#retired.delete(next);
     this.#current = next;
+    next.replaces(before);
     this.#retire(before);
     next.onChange = () => this.#tell();
     this.#tell();
@@ -99,7 +100,7 @@ export class AdapterVersions {
   beginTrial(trial: Trial): void {
     this.#trial = trial;
     trial.candidate.onChange = (start) => {
-      if (start.kind !== 'ready') trial.fail(start.reason);
+      if (start.kind !== 'ready') trial.fail(start.cause ?? start.reason);
       this.#tell();
     };
     this.#tell();

@@ -43,7 +43,7 @@ export function laneStanding(
 }
 
 const MISCONFIGURED_ADVICE =
-  'fix the cause, then resume the adapter; after a change of hms-sync.yaml or of a secret restart the hub';
+  'fix the cause, then resume the adapter; after a change of a secret restart the adapter first, after one of hms-sync.yaml the hub';
 
 function pauseReason(pause: LaneState['pause']): string | undefined {
   switch (pause?.kind) {

@@ -261,7 +261,7 @@ export class Lane {
   }
 
   #changeRuntime(start: RuntimeStart): void {
-    const runtime = runtimeCondition(start, this.#options.delivery);
+    const runtime = runtimeCondition(start, this.#options.delivery, this.#state.runtime);
     this.#take({ kind: 'runtime_changed', atMs: this.#nowMs(), runtime });
     this.#options.onRuntimeChange?.(start);
     this.#options.onChange();

@@ -7,6 +7,8 @@ export interface OperatorChange {
     | 'pause'
     | 'resume'
     | 'probe'
+    | 'retry'
+    | 'restart'
     | 'backup'
     | 'add'
     | 'upgrade'

@@ -57,12 +57,19 @@ export interface ReadyRuntime {
   readonly attemptTimeoutMs: number;
 }
 
+/** Why an adapter does not run. */
+export interface EndReason {
+  readonly reason: string;
+  /** The reason without when it is started again; absent when it is not. It holds also for one that is closed now. */
+  readonly cause?: string;
+}
+
 /** What became of starting an adapter. */
 export type RuntimeStart =
   | ReadyRuntime
   /** It ran and ended, and is started again at the time that the reason names. */
-  | { readonly kind: 'starting'; readonly reason: string }
+  | ({ readonly kind: 'starting' } & EndReason)
   /** It cannot run. The reason says what is wrong, where, and what to do; it holds no secret. */
-  | { readonly kind: 'failed'; readonly reason: string }
+  | ({ readonly kind: 'failed' } & EndReason)
   /** It speaks no protocol version that the hub speaks. The reason says which would do. */
-  | { readonly kind: 'incompatible'; readonly reason: string };
+  | ({ readonly kind: 'incompatible' } & EndReason);

@@ -55,7 +55,11 @@ describe('a supervised adapter', () => {
     const { runtime, lives, start, changed } = supervise(['lives']);
     expect(await start()).toEqual(ready);
     lives[0]?.onEnd('it left');
-    expect(await changed()).toEqual({ kind: 'starting', reason: 'it left; it is started again in 0.0 s' });
+    expect(await changed()).toEqual({
+      kind: 'starting',
+      cause: 'it left',
+      reason: 'it left; it is started again in 0.1 s',
+    });
     expect(await runtime.deliver(attemptOf(), never())).toEqual(NOT_SENT);
     expect(await changed()).toEqual(ready);
     expect(await runtime.deliver(attemptOf(), never())).toMatchObject({ kind: 'delivered' });
@@ -64,7 +68,11 @@ describe('a supervised adapter', () => {
 
   it('that cannot be started for something that passes is FAILED and tried again', async () => {
     const { runtime, start, changed } = supervise([passing, passing, 'lives']);
-    expect(await start()).toEqual({ kind: 'failed', reason: 'it broke; it is started again in 0.0 s' });
+    expect(await start()).toEqual({
+      kind: 'failed',
+      cause: 'it broke',
+      reason: 'it broke; it is started again in 0.1 s',
+    });
     expect(await changed()).toMatchObject({ kind: 'failed' });
     expect(await changed()).toEqual(ready);
     await runtime.close();
@@ -74,7 +82,8 @@ describe('a supervised adapter', () => {
     const { runtime, start, changed } = supervise(['throws', 'lives']);
     expect(await start()).toEqual({
       kind: 'failed',
-      reason: 'the adapter could not be started: ENOENT; it is started again in 0.0 s',
+      cause: 'the adapter could not be started: ENOENT',
+      reason: 'the adapter could not be started: ENOENT; it is started again in 0.1 s',
     });
     expect(await changed()).toEqual(ready);
     await runtime.close();

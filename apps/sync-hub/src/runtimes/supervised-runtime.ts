@@ -2,7 +2,7 @@ import type { AttemptEnd } from '../core/outcome.ts';
 import { backoffMs, type RetryPolicy } from '../core/retry.ts';
 import { NOT_SENT } from './not-sent.ts';
 import type { StartFailure } from './protocol/handshake.ts';
-import type { CheckResult, DeliveryAttempt, ReadyRuntime, Runtime, RuntimeStart } from './runtime.ts';
+import type { CheckResult, DeliveryAttempt, EndReason, ReadyRuntime, Runtime, RuntimeStart } from './runtime.ts';
 
 /**
  * Full jitter over 0.5, 1, 2, ... 30 s: a crash that was a chance costs less than a second, and one that happens at
@@ -108,7 +108,7 @@ export class SupervisedRuntime implements Runtime {
       if (this.#life === undefined) return;
       this.#life = undefined;
       if (performance.now() - beganAtMs >= GOOD_LIFE_MS) this.#failuresInARow = 0;
-      if (!signal.aborted) this.#onChange({ kind: 'starting', reason: this.#again(why) });
+      if (!signal.aborted) this.#onChange({ kind: 'starting', ...this.#again(why) });
     };
     const begun = await this.#options.begin({ onEnd, signal }).catch(unableToBegin);
     if (signal.aborted) {
@@ -121,13 +121,13 @@ export class SupervisedRuntime implements Runtime {
       this.#life = begun;
       return begun.ready;
     }
-    if ('ready' in begun) return { kind: 'failed', reason: this.#again(endedAs ?? '') };
+    if ('ready' in begun) return { kind: 'failed', ...this.#again(endedAs ?? '') };
     if (!begun.passing && !this.#wasReady) return { kind: begun.kind, reason: begun.reason };
-    return { kind: 'failed', reason: this.#again(begun.reason) };
+    return { kind: 'failed', ...this.#again(begun.reason) };
   }
 
-  /** Begins again after a while; returns the reason with that while in it. */
-  #again(why: string): string {
+  /** Begins again after a while; returns the cause, and a reason with that while in it. */
+  #again(cause: string): EndReason {
     this.#failuresInARow += 1;
     const { restart = RESTART_POLICY, random = Math.random } = this.#options;
     const delayMs = backoffMs({ ...restart, maxAttempts: 1 }, this.#failuresInARow, random());
@@ -136,7 +136,9 @@ export class SupervisedRuntime implements Runtime {
         if (!this.#closing.signal.aborted) this.#onChange(start);
       });
     }, delayMs);
-    return `${why}; it is started again in ${(delayMs / 1_000).toFixed(1)} s`;
+    // Never "in 0.0 s".
+    const seconds = Math.max(delayMs / 1_000, 0.1).toFixed(1);
+    return { cause, reason: `${cause}; it is started again in ${seconds} s` };
   }
 }
 

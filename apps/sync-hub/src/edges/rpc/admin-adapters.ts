@@ -4,7 +4,7 @@ import type { Lanes } from '../../lanes/lanes.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import { wrongField } from '../refusal.ts';
 import { unknownAdapter } from './admin-filter.ts';
-import { toReason } from './admin-reason.ts';
+import { toOptionalReason, toReason } from './admin-reason.ts';
 
 export interface AdminAdaptersOptions {
   readonly journal: Pick<Journal, 'saveLanePause'>;
@@ -56,6 +56,16 @@ export function probeAdapter(options: AdminAdaptersOptions, adapter: string): st
   const eventId = requireLane(options, adapter).probe() ?? '';
   options.onChange({ change: 'probe', adapter, ...(eventId !== '' && { eventId }) });
   return eventId;
+}
+
+/** How many deliveries waited for a time; all of the adapter are due now. */
+export function retryAdapter(options: AdminAdaptersOptions, request: AdapterRequest): number {
+  const lane = requireLane(options, request.adapter);
+  const { adapter } = request;
+  const reason = toOptionalReason(request);
+  const retried = lane.retryNow();
+  options.onChange({ change: 'retry', adapter, deliveries: retried, ...(reason !== '' && { reason }) });
+  return retried;
 }
 
 function formerPause(lane: Lane): FormerPause {

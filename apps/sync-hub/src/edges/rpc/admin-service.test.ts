@@ -70,11 +70,35 @@ describe('PauseAdapter and ResumeAdapter', () => {
     expect(await refusalOf(admin.pauseAdapter({ adapter: 'nobody', reason }))).toMatchObject(unknown);
     expect(await refusalOf(admin.resumeAdapter({ adapter: 'nobody', reason }))).toMatchObject(unknown);
     expect(await refusalOf(admin.probeAdapter({ adapter: 'nobody' }))).toMatchObject(unknown);
+    expect(await refusalOf(admin.retryAdapter({ adapter: 'nobody' }))).toMatchObject(unknown);
     for (const change of [admin.pauseAdapter, admin.resumeAdapter]) {
       const refusal = await refusalOf(change({ adapter: 'billing' }));
       expect(refusal).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['reason'] });
     }
     expect(await refusalOf(admin.pauseAdapter({ reason }))).toMatchObject({ fields: ['adapter'] });
+  });
+});
+
+describe('RetryAdapter', () => {
+  it('ends a wait that the external system named, and says how many deliveries waited', async () => {
+    const failure = { code: 'HTTP_503', message: 'the system answered 503' };
+    let isUp = false;
+    const hub = await openAdminTestHub({
+      adapters: {
+        billing: () =>
+          isUp ? { kind: 'delivered', receipt: 'ok' } : { kind: 'retryable', failure, retryAfterMs: 3_600_000 },
+      },
+    });
+    await publishAll(hub, ['a', 'b']);
+    isUp = true;
+    expect(await hub.admin.retryAdapter({ adapter: 'billing', reason })).toMatchObject({ retried: 2n });
+    await publishAll(hub, []);
+    expect((await hub.admin.listDeliveries({})).deliveries).toEqual([]);
+    expect(await hub.admin.retryAdapter({ adapter: 'billing' })).toMatchObject({ retried: 0n });
+    expect(hub.changes).toEqual([
+      { change: 'retry', adapter: 'billing', deliveries: 2, reason },
+      { change: 'retry', adapter: 'billing', deliveries: 0 },
+    ]);
   });
 });
 

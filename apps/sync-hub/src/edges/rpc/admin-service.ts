@@ -3,7 +3,13 @@ import type { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import type { Journal } from '../../journal/journal.ts';
 import { BACKUP_NAME, BACKUP_NAME_RULE, type Backups } from '../../operations/backups.ts';
 import { Refusal, wrongField } from '../refusal.ts';
-import { type AdminAdaptersOptions, pauseAdapter, probeAdapter, resumeAdapter } from './admin-adapters.ts';
+import {
+  type AdminAdaptersOptions,
+  pauseAdapter,
+  probeAdapter,
+  resumeAdapter,
+  retryAdapter,
+} from './admin-adapters.ts';
 import { countDeliveries } from './admin-count.ts';
 import { type AdminDeliveriesOptions, discardDeliveries, listDeliveries } from './admin-deliveries.ts';
 import { type AdminJobsOptions, cancelJob, getJob, replayDeliveries, watchJob } from './admin-jobs.ts';
@@ -12,6 +18,7 @@ import {
   type AdminVersionsOptions,
   addAdapter,
   removeAdapter,
+  restartAdapter,
   rollbackAdapter,
   upgradeAdapter,
 } from './admin-versions.ts';
@@ -42,6 +49,8 @@ export function createAdminService(options: AdminServiceOptions): ServiceImpl<ty
     pauseAdapter: (request) => pauseAdapter(options, request),
     resumeAdapter: (request) => resumeAdapter(options, request),
     probeAdapter: ({ adapter }) => ({ eventId: probeAdapter(options, adapter) }),
+    retryAdapter: (request) => ({ retried: BigInt(retryAdapter(options, request)) }),
+    restartAdapter: (request) => restartAdapter(options, request),
     tailEvents: (request, { signal }) => tailEvents(options, request, signal),
     backupJournal: ({ path }) => backupJournal(options, path),
     addAdapter: (request) => addAdapter(options, request),

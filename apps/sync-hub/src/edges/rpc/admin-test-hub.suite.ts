@@ -6,7 +6,6 @@ import { expect, onTestFinished } from 'vitest';
 import { InstallError } from '../../installs/install-error.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import { createSyncRoute } from '../http/sync-route.ts';
-import { HubStop } from '../hub-stop.ts';
 import { listen } from '../listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from '../request-budget.ts';
 import { createRouter } from '../router.ts';
@@ -33,7 +32,7 @@ const refuse = async () => {
 };
 /** Of a hub that keeps its journal in memory. */
 const noBackups = { make: async () => ({ kind: 'refused' as const, reason: 'there is no file to copy' }) };
-const noInstalls = { add: refuse, upgrade: refuse, rollback: refuse, remove: refuse };
+const noInstalls = { add: refuse, upgrade: refuse, rollback: refuse, restart: refuse, remove: refuse };
 
 export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
   const hub = await openTestHub(options);
@@ -56,9 +55,7 @@ export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOption
     notAcceptingReason: () => '',
   });
   const budget = new RequestBudget(REQUEST_BUDGET);
-  const stop = new HubStop();
-  const routes = [createSyncRoute({ ...hub, stop })];
-  const router = createRouter({ sync: hub, health, admin, routes, budget, stop });
+  const router = createRouter({ sync: hub, health, admin, routes: [createSyncRoute(hub)], budget });
   const listener = await listen({ host: '127.0.0.1', port: 0 }, router);
   const baseUrl = `http://127.0.0.1:${listener.port}`;
   const sessionManager = new Http2SessionManager(baseUrl);

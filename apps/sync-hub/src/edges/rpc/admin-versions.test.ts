@@ -19,7 +19,11 @@ async function openHub(refusal?: InstallError) {
     add: (request: AddRequest) => answer({ add: request }),
     upgrade: (request: UpgradeRequest) => answer({ upgrade: request }),
     rollback: (id: string, reason: string) => answer({ rollback: id, reason }),
-    remove: async (id: string) => void (await answer({ remove: id })),
+    restart: (id: string) => answer({ restart: id }),
+    remove: async (id: string, options?: { readonly discard: string }) => {
+      await answer({ remove: id, ...options });
+      return options === undefined ? 0 : 7;
+    },
   };
   const hub = await openAdminTestHub({ rooms: () => ({ lifecycle }) });
   return { hub, asked };
@@ -82,6 +86,28 @@ describe('an operator', () => {
   });
 });
 
+describe('an operator at night', () => {
+  it('removes an adapter with all that waits for it', async () => {
+    const { hub, asked } = await openHub();
+    const removed = await hub.admin.removeAdapter({ adapter: 'lab', reason: 'it is broken', discard: true });
+    expect(removed.discarded).toBe(7n);
+    expect(asked).toEqual([{ remove: 'lab', discard: 'it is broken' }]);
+    expect(hub.changes).toEqual([{ change: 'remove', adapter: 'lab', reason: 'it is broken', deliveries: 7 }]);
+  });
+
+  it('starts one adapter again, with or without a reason', async () => {
+    const { hub, asked } = await openHub();
+    const restarted = await hub.admin.restartAdapter({ adapter: 'lab' });
+    expect(restarted).toMatchObject({ version: '1.1.0', warnings: ['reach: it does not answer'] });
+    await hub.admin.restartAdapter({ adapter: 'lab', reason: 'a new token' });
+    expect(asked).toEqual([{ restart: 'lab' }, { restart: 'lab' }]);
+    expect(hub.changes).toEqual([
+      { change: 'restart', adapter: 'lab', adapterVersion: '1.1.0' },
+      { change: 'restart', adapter: 'lab', adapterVersion: '1.1.0', reason: 'a new token' },
+    ]);
+  });
+});
+
 it('refuses what is outside the bounds, with the field, before anything is installed', async () => {
   const { hub, asked } = await openHub();
   const { admin } = hub;
@@ -98,6 +124,11 @@ it('refuses what is outside the bounds, with the field, before anything is insta
     ['canary_time', admin.upgradeAdapter({ ...upgrade, canaryPercent: 1, canaryTime: durationFromMs(999) })],
     ['reason', admin.rollbackAdapter({ adapter: 'lab' })],
     ['reason', admin.removeAdapter({ adapter: 'lab' })],
+    ['reason', admin.removeAdapter({ adapter: 'lab', discard: true })],
+    ['reason', admin.restartAdapter({ adapter: 'lab', reason: 'two\nlines' })],
+    ['adapter', admin.restartAdapter({})],
+    ['reason', admin.retryAdapter({ adapter: 'billing', reason: 'x'.repeat(257) })],
+    ['adapter', admin.retryAdapter({})],
   ];
   for (const [field, call] of wrong) {
     const refusal = await refusalOf(call);

@@ -2,6 +2,7 @@ import { durationMs } from '@bufbuild/protobuf/wkt';
 import type {
   AddAdapterRequest,
   RemoveAdapterRequest,
+  RestartAdapterRequest,
   RollbackAdapterRequest,
   UpgradeAdapterRequest,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
@@ -10,7 +11,7 @@ import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapt
 import { InstallError } from '../../installs/install-error.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import { Refusal, wrongField } from '../refusal.ts';
-import { toReason } from './admin-reason.ts';
+import { toOptionalReason, toReason } from './admin-reason.ts';
 
 /** Who installs and replaces adapters; as `AdapterLifecycle` does it. */
 export interface AdminVersionsOptions {
@@ -18,7 +19,9 @@ export interface AdminVersionsOptions {
     add(request: AddRequest): Promise<Installed>;
     upgrade(request: UpgradeRequest): Promise<Installed>;
     rollback(id: string, reason: string): Promise<Installed>;
-    remove(id: string): Promise<void>;
+    restart(id: string): Promise<Installed>;
+    /** @returns how many deliveries were discarded; with `discard`, why they are */
+    remove(id: string, options?: { readonly discard: string }): Promise<number>;
   };
   readonly onChange: (change: OperatorChange) => void;
 }
@@ -68,9 +71,19 @@ export async function rollbackAdapter({ lifecycle, onChange }: AdminVersionsOpti
 export async function removeAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: RemoveAdapterRequest) {
   const id = required('adapter', request.adapter);
   const reason = toReason(request);
-  await refusing('adapter', () => lifecycle.remove(id));
-  onChange({ change: 'remove', adapter: id, reason });
-  return {};
+  const options = request.discard ? { discard: reason } : undefined;
+  const discarded = await refusing('adapter', () => lifecycle.remove(id, options));
+  onChange({ change: 'remove', adapter: id, reason, ...(request.discard && { deliveries: discarded }) });
+  return { discarded: BigInt(discarded) };
+}
+
+/** @throws {Refusal} */
+export async function restartAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: RestartAdapterRequest) {
+  const id = required('adapter', request.adapter);
+  const reason = toOptionalReason(request);
+  const { version, warnings } = await refusing('adapter', () => lifecycle.restart(id));
+  onChange({ change: 'restart', adapter: id, adapterVersion: version, ...(reason !== '' && { reason }) });
+  return { version, warnings: [...warnings] };
 }
 
 function toCanary({ canaryPercent: percent, canaryAttempts, canaryTime }: UpgradeAdapterRequest) {

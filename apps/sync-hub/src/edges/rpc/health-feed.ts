@@ -15,7 +15,6 @@ import type { BreakerReport } from '../../lanes/breaker.ts';
 import type { Lane } from '../../lanes/lane.ts';
 import type { LaneHealth } from '../../lanes/lane-health.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
-import { throwIfStopping } from '../hub-stop.ts';
 import { Refusal } from '../refusal.ts';
 import { deliveryError } from './ack-message.ts';
 
@@ -105,7 +104,7 @@ export class HealthFeed {
   /**
    * How it stands now, then again on each change and at least every 10 s, until the signal aborts.
    *
-   * @throws {Refusal} READER_TOO_SLOW; HUB_STOPPING
+   * @throws {Refusal} READER_TOO_SLOW
    */
   async *watch(signal: AbortSignal): AsyncGenerator<Health, void> {
     const mailbox = new Mailbox<Health>({ capacity: UNREAD_MAX, signal });
@@ -117,7 +116,7 @@ export class HealthFeed {
       yield first;
       for (;;) {
         const healths = await mailbox.take();
-        if (healths.length === 0) return throwIfStopping(signal);
+        if (healths.length === 0) return;
         yield* healths;
       }
     } catch (error) {

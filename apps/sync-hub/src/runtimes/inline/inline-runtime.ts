@@ -61,7 +61,7 @@ export class InlineRuntime implements Runtime {
         this.#host = undefined;
         await host.close();
         const wrong = diagnostics.map(({ path, message }) => `config${path && `.${path}`}: ${message}`).join('; ');
-        return { kind: 'failed', reason: `${wrong}; mend the adapter's configuration and start it again` };
+        return { kind: 'failed', reason: `${wrong}; fix the adapter's configuration` };
       }
       const { accepts, delivery } = host.description;
       return {

@@ -53,7 +53,7 @@ export async function handshake(options: HandshakeOptions): Promise<ReadyRuntime
     const diagnostics = await client.configure(config, CONFIGURE_TIMEOUT_MS);
     if (diagnostics.length > 0) {
       const wrong = diagnostics.map(({ path, message }) => `config${path && `.${path}`}: ${message}`).join('; ');
-      return failure(`${secrets.takenOut(wrong)}; mend the adapter's configuration and start it again`);
+      return failure(`${secrets.takenOut(wrong)}; fix the adapter's configuration`);
     }
     const { accepts, delivery } = description;
     const timeoutMs = delivery?.timeout === undefined ? DEFAULT_TIMEOUT_MS : durationMs(delivery.timeout);

@@ -775,6 +775,107 @@ export declare type ProbeAdapterResponse = Message<"hms.sync.v1.ProbeAdapterResp
 export declare const ProbeAdapterResponseSchema: GenMessage<ProbeAdapterResponse>;
 
 /**
+ * Asks to retry now.
+ *
+ * @generated from message hms.sync.v1.RetryAdapterRequest
+ */
+export declare type RetryAdapterRequest = Message<"hms.sync.v1.RetryAdapterRequest"> & {
+  /**
+   * The adapter's id. Required.
+   *
+   * @generated from field: string adapter = 1;
+   */
+  adapter: string;
+
+  /**
+   * Why, for the record, at most 256 characters. May be empty.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message hms.sync.v1.RetryAdapterRequest.
+ * Use `create(RetryAdapterRequestSchema)` to create a new message.
+ */
+export declare const RetryAdapterRequestSchema: GenMessage<RetryAdapterRequest>;
+
+/**
+ * Nothing of the adapter waits for a time any more.
+ *
+ * @generated from message hms.sync.v1.RetryAdapterResponse
+ */
+export declare type RetryAdapterResponse = Message<"hms.sync.v1.RetryAdapterResponse"> & {
+  /**
+   * How many deliveries waited for one, of those that the hub had at hand.
+   *
+   * @generated from field: uint64 retried = 1;
+   */
+  retried: bigint;
+};
+
+/**
+ * Describes the message hms.sync.v1.RetryAdapterResponse.
+ * Use `create(RetryAdapterResponseSchema)` to create a new message.
+ */
+export declare const RetryAdapterResponseSchema: GenMessage<RetryAdapterResponse>;
+
+/**
+ * Asks to start an adapter again.
+ *
+ * @generated from message hms.sync.v1.RestartAdapterRequest
+ */
+export declare type RestartAdapterRequest = Message<"hms.sync.v1.RestartAdapterRequest"> & {
+  /**
+   * The adapter's id. Required.
+   *
+   * @generated from field: string adapter = 1;
+   */
+  adapter: string;
+
+  /**
+   * Why, for the record, at most 256 characters. May be empty.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message hms.sync.v1.RestartAdapterRequest.
+ * Use `create(RestartAdapterRequestSchema)` to create a new message.
+ */
+export declare const RestartAdapterRequestSchema: GenMessage<RestartAdapterRequest>;
+
+/**
+ * The adapter was started again.
+ *
+ * @generated from message hms.sync.v1.RestartAdapterResponse
+ */
+export declare type RestartAdapterResponse = Message<"hms.sync.v1.RestartAdapterResponse"> & {
+  /**
+   * The version that runs now; empty when it runs elsewhere.
+   *
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * What did not go well when it checked its external system, and what still keeps it from delivering.
+   *
+   * @generated from field: repeated string warnings = 2;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message hms.sync.v1.RestartAdapterResponse.
+ * Use `create(RestartAdapterResponseSchema)` to create a new message.
+ */
+export declare const RestartAdapterResponseSchema: GenMessage<RestartAdapterResponse>;
+
+/**
  * Asks to install an adapter.
  *
  * @generated from message hms.sync.v1.AddAdapterRequest
@@ -1000,6 +1101,14 @@ export declare type RemoveAdapterRequest = Message<"hms.sync.v1.RemoveAdapterReq
    * @generated from field: string reason = 2;
    */
   reason: string;
+
+  /**
+   * True: discards its deliveries that are not settled, for the same reason. It gets no new events from the first moment
+   * on; attempts that run get 30 s to end. Dead letters stay.
+   *
+   * @generated from field: bool discard = 3;
+   */
+  discard: boolean;
 };
 
 /**
@@ -1014,6 +1123,12 @@ export declare const RemoveAdapterRequestSchema: GenMessage<RemoveAdapterRequest
  * @generated from message hms.sync.v1.RemoveAdapterResponse
  */
 export declare type RemoveAdapterResponse = Message<"hms.sync.v1.RemoveAdapterResponse"> & {
+  /**
+   * How many deliveries were discarded with it.
+   *
+   * @generated from field: uint64 discarded = 1;
+   */
+  discarded: bigint;
 };
 
 /**
@@ -1325,6 +1440,28 @@ export declare const AdminService: GenService<{
     output: typeof ProbeAdapterResponseSchema;
   },
   /**
+   * Ends every wait of an adapter: all deliveries that wait for a retry are due now, also where the external system asked
+   * for a delay. They keep their order and the adapter's concurrency; an open breaker lets one through first.
+   *
+   * @generated from rpc hms.sync.v1.AdminService.RetryAdapter
+   */
+  retryAdapter: {
+    methodKind: "unary";
+    input: typeof RetryAdapterRequestSchema;
+    output: typeof RetryAdapterResponseSchema;
+  },
+  /**
+   * Starts one adapter again, in the same version, with its secrets as they are now. The new process starts beside the
+   * old one and takes over when it runs; when it does not, the old one has never stopped.
+   *
+   * @generated from rpc hms.sync.v1.AdminService.RestartAdapter
+   */
+  restartAdapter: {
+    methodKind: "unary";
+    input: typeof RestartAdapterRequestSchema;
+    output: typeof RestartAdapterResponseSchema;
+  },
+  /**
    * Installs an adapter and gives it a lane. It gets events that are accepted from then on.
    *
    * @generated from rpc hms.sync.v1.AdminService.AddAdapter
@@ -1356,7 +1493,8 @@ export declare const AdminService: GenService<{
     output: typeof RollbackAdapterResponseSchema;
   },
   /**
-   * Takes an adapter away. FAILED_PRECONDITION while it has deliveries that are not settled.
+   * Takes an adapter away. FAILED_PRECONDITION while it has deliveries that are not settled, unless they are to be
+   * discarded with it.
    *
    * @generated from rpc hms.sync.v1.AdminService.RemoveAdapter
    */
