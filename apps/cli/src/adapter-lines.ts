@@ -1,4 +1,5 @@
 import { type AdapterHealth, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { commandLine } from './advice.ts';
 import { stateTone } from './health-lines.ts';
 import { tableLines, wrappedLines } from './table.ts';
 import { type Printer, printable } from './terminal.ts';
@@ -9,7 +10,8 @@ const columns = ['ADAPTER', 'PACKAGE', 'VERSION', 'RUNTIME', 'STATE', 'PREVIOUS'
 
 /** The adapters of a hub and their versions for people: a table, and a line for each that a person should look at. */
 export function adapterLines(printer: Printer, adapters: readonly AdapterHealth[]): string[] {
-  if (adapters.length === 0) return ['There are no adapters. One is added by: hms-sync adapter add <package>'];
+  if (adapters.length === 0)
+    return [`There are no adapters. To add one: ${commandLine(['adapter', 'add', '<package>'])}`];
   const rows = adapters.map((adapter) => [
     printable(adapter.id),
     printable(adapter.package) || '-',

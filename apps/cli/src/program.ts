@@ -3,7 +3,6 @@ import { Command, CommanderError } from 'commander';
 import { addAcksCommand } from './commands/acks.ts';
 import { addAdapterCommand } from './commands/adapter.ts';
 import { addAdapterCommands } from './commands/adapters.ts';
-import { addCompletionCommand } from './commands/completion.ts';
 import { addDeliveriesCommand } from './commands/deliveries.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addDiscardCommand } from './commands/discard.ts';
@@ -43,7 +42,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-function createProgram(terminal: Terminal): Command {
+/** The grammar of the command, and what each part of it does. */
+export function createProgram(terminal: Terminal): Command {
   const program = new Command('hms-sync')
     .description('Publish a change once; see it arrive at every external system.')
     .version(ownVersion(), '-V, --version')
@@ -68,7 +68,6 @@ function createProgram(terminal: Terminal): Command {
   addAdapterCommand(program, terminal);
   addTailCommand(program, terminal);
   addJournalCommand(program, terminal);
-  addCompletionCommand(program, terminal);
   return program;
 }
 

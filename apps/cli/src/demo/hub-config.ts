@@ -65,7 +65,7 @@ function unwritable(dataDir: string, error: unknown): Failure {
 
 function yamlOf({ port, adapters }: HubConfig): string {
   return [
-    '# Written by "hms-sync dev" at each start. To keep changes, copy this file and run: hms-sync start --config <copy>',
+    '# Written by "hms-sync dev" at each start. To keep changes, copy this file and run: hms-sync start --config copy.yaml',
     `listen: 127.0.0.1:${port}`,
     '# Relative to this file.',
     'dataDir: .',

@@ -1,0 +1,130 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { glob } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { type Command, CommanderError } from 'commander';
+import { describe, expect, test } from 'vitest';
+import { captureTerminal } from '../test/captured-terminal.ts';
+import { createProgram } from './program.ts';
+
+// Messages and pages propose commands. Here all of them are collected from the sources and given to the grammar of the
+// command itself, through a shell, so that one which is no longer true, or needs an option that it lacks, is noticed.
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const text = (path: string) => readFileSync(`${root}/${path}`, 'utf8');
+
+async function files(...patterns: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for await (const path of glob([...patterns], { cwd: root, exclude: ['**/node_modules/**'] })) found.push(path);
+  return found.filter((path) => !/\.(test|suite|bench)\.ts$/.test(path)).sort();
+}
+
+const hubFlags: readonly string[] = text('apps/sync-hub/src/flags.ts').match(/--[a-z-]+/g) ?? [];
+
+/** The program as it is, doing nothing. */
+function grammar(): Command {
+  const program = createProgram(captureTerminal());
+  const disarm = (command: Command) => {
+    command.exitOverride().configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
+    if (command.commands.length === 0) command.action(() => undefined);
+    for (const sub of command.commands) disarm(sub);
+  };
+  disarm(program);
+  return program;
+}
+
+/** Why a line does not work when it is pasted; undefined when it does. */
+async function fault(line: string): Promise<string | undefined> {
+  let words: readonly string[];
+  try {
+    // Without what a shell would do with a name that it finds a pattern in.
+    const shell = `set -f; printf '%s\\0' ${line}`;
+    words = execFileSync('sh', ['-c', shell], { stdio: ['ignore', 'pipe', 'ignore'] })
+      .toString()
+      .split('\0')
+      .slice(1, -1);
+  } catch {
+    return 'a shell does not read it';
+  }
+  // What follows it is the hub's to parse.
+  if (words[0] === 'start') return words.find((word) => word.startsWith('--') && !hubFlags.includes(word));
+  try {
+    await grammar().parseAsync([...words], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code !== 'commander.helpDisplayed') return error.message;
+  }
+  const asksWhy = /^(adapter (rollback|remove)|pause|resume|replay|discard)$/;
+  const verb = words.slice(0, words[0] === 'adapter' ? 2 : 1).join(' ');
+  const says = words.includes('--reason') || words.includes('--dry-run');
+  return asksWhy.test(verb) && !says ? 'it needs --reason' : undefined;
+}
+
+/** The calls of commandLine in a source, as lines: what is known only when it runs is `x`. */
+function composed(source: string): readonly string[] {
+  return [...source.matchAll(/(?<!function )commandLine\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)/g)].flatMap(
+    ([, list = '']) => {
+      const isArray = list.trimStart().startsWith('[');
+      const inner = isArray ? list.trimStart().slice(1, list.trimStart().lastIndexOf(']')) : list;
+      const parts = inner.match(/'[^']*'|`[^`]*`|\.\.\.[\w.]+|[\w.]+(?:\([^()]*\))?/g) ?? [];
+      // The words of a list that was made elsewhere are not known here.
+      if (!/^['`]/.test(parts[0] ?? '')) return [];
+      const words = parts.flatMap((part) => {
+        if (part === '...REASON') return ['--reason', "'<why>'"];
+        if (part.startsWith('...')) return [];
+        return [/^['`]/.test(part) ? `'${part.slice(1, -1).replace(/\$\{[^}]*\}/g, 'x')}'` : 'x'];
+      });
+      return [['hms-sync', ...words].join(' ')];
+    },
+  );
+}
+
+/** Commands that stand in a text of a source as they are. */
+function written(source: string): readonly string[] {
+  const code = source.replaceAll(/^\s*(\*|\/\/|\/\*\*).*$/gm, '').replaceAll(/Usage: [^\n]*/g, '');
+  return [...code.matchAll(/(?<![\w@./-])hms-sync ([a-z][a-z-]*(?: [^"`;,)\n]*)?)/g)].map(([, rest = '']) => {
+    const words = rest.replaceAll(/\$\{[^}]*\}/g, 'x').replace(/\\n.*$/, '');
+    return `hms-sync ${words.replace(/'[^']*$/, (tail) => ((words.split("'").length - 1) % 2 === 1 ? '' : tail))}`.trim();
+  });
+}
+
+/** Commands in the shell blocks of a page; a name in angle brackets is the reader's to fill in. */
+function shown(page: string): readonly string[] {
+  const blocks = [...page.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block);
+  return blocks.flatMap((block) =>
+    [...block.replaceAll('\\\n', ' ').matchAll(/^(?:npx )?hms-sync [^|\n]*/gm)].map(([line]) =>
+      line
+        .replace(/^npx /, '')
+        .replaceAll(/<[^>]+>/g, 'x')
+        .replace(/ >.*$/, ''),
+    ),
+  );
+}
+
+describe('a command that is proposed', () => {
+  test('by a message of the hub, the command or the SDK works when it is pasted', async () => {
+    const sources = await files('apps/{sync-hub,cli}/src/**/*.ts', 'packages/*/src/**/*.ts');
+    const lines = sources.flatMap((path) =>
+      [...composed(text(path)), ...written(text(path))].map((line) => [path, line] as const),
+    );
+    expect(lines.length).toBeGreaterThan(25);
+    const wrong: string[] = [];
+    for (const [path, line] of lines) {
+      const why = await fault(line);
+      if (why !== undefined) wrong.push(`${path}: ${line}: ${why}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('by a page works when it is pasted', async () => {
+    const pages = await files('*.md', 'docs/*.md', '{apps,packages,examples}/*/README.md');
+    const lines = pages.flatMap((path) => shown(text(path)).map((line) => [path, line] as const));
+    expect(lines.length).toBeGreaterThan(15);
+    const wrong: string[] = [];
+    for (const [path, line] of lines) {
+      const why = await fault(line);
+      if (why !== undefined) wrong.push(`${path}: ${line}: ${why}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+});
