@@ -29,6 +29,12 @@ export interface Sketch {
   readonly counts?: Partial<Pick<OpenDelivery, 'cycle' | 'attempts' | 'spent' | 'crashes'>>;
 }
 
+/** One from the journal. */
+export interface FetchedSketch extends Sketch {
+  readonly delayMs?: number;
+  readonly ageMs?: number;
+}
+
 export interface ScriptedLaneOptions {
   readonly rules?: Partial<LaneRules>;
   readonly runtime?: Partial<RuntimeCondition & { kind: 'ready' }> | 'not_ready';
@@ -72,12 +78,12 @@ export class ScriptedLane {
 
   /** Answers the fetch of the last step, or the one that is given. */
   fetched(
-    deliveries: readonly (Sketch & { delayMs?: number })[],
+    deliveries: readonly FetchedSketch[],
     { scannedToSeq, fetch = this.fetches[0] }: { scannedToSeq: number; fetch?: FetchEffect | undefined },
   ): this {
     if (fetch === undefined) throw new Error('the lane asked for nothing');
-    const withDelay = (sketch: Sketch & { delayMs?: number }): FetchedDelivery => {
-      return { delivery: openDelivery(sketch), delayMs: sketch.delayMs ?? 0 };
+    const withDelay = (sketch: FetchedSketch): FetchedDelivery => {
+      return { delivery: openDelivery(sketch), delayMs: sketch.delayMs ?? 0, ageMs: sketch.ageMs ?? 0 };
     };
     return this.take({ kind: 'fetched', fetch, deliveries: deliveries.map(withDelay), scannedToSeq });
   }
@@ -170,5 +176,5 @@ export function openDelivery({ seq, key = '', type = 'ProcessUpdated', bytes = 0
     acceptedAtMs: 0,
     adapters: ['billing'],
   };
-  return { event, cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0, ...counts };
+  return { event, cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0, asOfMs: 0, ...counts };
 }

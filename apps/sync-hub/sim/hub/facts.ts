@@ -34,6 +34,6 @@ export interface HubLaneFacts {
   breaker: BreakerCondition;
   /** Deliveries let through since the breaker is half open; 0 while it is not. */
   probes: number;
-  /** Failures that count, of attempts since the breaker was last closed. */
-  failures: number;
+  /** Deliveries with an attempt whose failure counts, since the breaker was last closed. */
+  readonly failed: Set<number>;
 }

@@ -36,7 +36,7 @@ export class LaneWatch {
     chronicle.meet(`breaker ${condition}`);
     chronicle.must(isNext(from, condition), `the breaker of ${id} does not go from ${from} to ${condition}`);
     if (from === 'closed' && this.restoring === undefined) this.#checkOpening(id, lane, policy);
-    if (condition === 'closed') lane.failures = 0;
+    if (condition === 'closed') lane.failed.clear();
     // The probe began as the lane acted on the transition, before it is told here.
     if (condition !== 'half_open') lane.probes = 0;
     lane.breaker = condition;
@@ -61,9 +61,12 @@ export class LaneWatch {
     chronicle.must(breaker.condition === known, `${id} says that its breaker is ${known}, not ${breaker.condition}`);
   }
 
-  #checkOpening(id: string, { failures }: HubLaneFacts, policy: AdapterPlan['breaker']): void {
+  #checkOpening(id: string, { failed }: HubLaneFacts, policy: AdapterPlan['breaker']): void {
     const enough = (policy.errorThresholdPercentage / 100) * policy.volumeThreshold;
-    this.#options.chronicle.must(failures > enough, `the breaker of ${id} opens by failures that count alone`);
+    this.#options.chronicle.must(
+      failed.size > enough || failed.size >= 5,
+      `the breaker of ${id} opens by different deliveries that failed`,
+    );
   }
 }
 

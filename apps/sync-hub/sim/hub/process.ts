@@ -177,7 +177,15 @@ export class HubProcess {
 
   #laneFacts(id: string): HubLaneFacts {
     const condition = () => this.#lanes.get(id)?.health().breaker.condition ?? 'closed';
-    return { condition, isReady: false, isPaused: false, isAsked: false, breaker: 'closed', probes: 0, failures: 0 };
+    return {
+      condition,
+      isReady: false,
+      isPaused: false,
+      isAsked: false,
+      breaker: 'closed',
+      probes: 0,
+      failed: new Set(),
+    };
   }
 
   #createLane(adapter: AdapterPlan, kept: Pick<LaneOptions, 'totals' | 'pause'>): Lane {

@@ -114,7 +114,7 @@ export class SimulatedRuntime implements Runtime {
 
   #heed(call: Call): void {
     const { plan, facts } = this.#options;
-    this.#countFailure('timed_out');
+    this.#countFailure(call, 'timed_out');
     if (!plan.heedsSignal || facts.isOver) return;
     this.#options.calls.ended(call, 'crashed');
     call.answer.reject(call.signal.reason);
@@ -122,12 +122,12 @@ export class SimulatedRuntime implements Runtime {
 
   #note(call: Call, kind: OutcomeKind): void {
     this.#options.calls.ended(call, kind);
-    if (!call.signal.aborted) this.#countFailure(kind);
+    if (!call.signal.aborted) this.#countFailure(call, kind);
   }
 
-  #countFailure(kind: OutcomeKind): void {
+  #countFailure({ attempt }: Call, kind: OutcomeKind): void {
     const lane = this.#options.facts.lanes.get(this.#options.plan.id);
-    if (lane !== undefined && COUNTED.has(kind)) lane.failures += 1;
+    if (lane !== undefined && COUNTED.has(kind)) lane.failed.add(attempt.event.seq);
   }
 }
 

@@ -12,6 +12,7 @@ export interface SimulatedAttempt {
   readonly key: string;
   /** The breaker was half open, or a person asked for it. */
   readonly probe: boolean;
+  readonly startedAtMs: number;
   readonly deadlineAtMs: number;
   /** Its code does not return while there are faults. */
   readonly hangs: boolean;
@@ -51,7 +52,7 @@ export class SimulatedAdapter {
     const { seq, key } = event;
     const hangs = !this.#healed && this.#dice.chance(this.#plan.hangs);
     const deadlineAtMs = nowMs + timeoutMs;
-    const attempt = { seq, key, probe, deadlineAtMs, hangs, isPoison: isPoison(event) };
+    const attempt = { seq, key, probe, startedAtMs: nowMs, deadlineAtMs, hangs, isPoison: isPoison(event) };
     this.attempts.set(seq, { ...attempt, overdue: false });
   }
 

@@ -48,7 +48,10 @@ export class SimulatedBreaker {
   }
 
   #change(breaker: BreakerCondition): void {
-    if (breaker === 'closed') this.#facts.ramp = 1;
+    if (breaker === 'closed') {
+      this.#facts.ramp = 1;
+      this.#facts.breakerClosedAtMs = this.#facts.nowMs;
+    }
     this.#facts.breaker = breaker;
     this.#facts.probeSent = false;
     this.#onChange(breaker);

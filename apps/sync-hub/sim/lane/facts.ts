@@ -16,7 +16,13 @@ export interface LaneFacts {
   runtime: ReadyRuntime;
   runtimeReady: boolean;
   draining: boolean;
+  /** Not before this, and no later than this: the lane adds its own backoff to what it was asked. */
   throttledUntilMs: number;
+  throttledAtMostUntilMs: number;
+  /** When the breaker closed last. */
+  breakerClosedAtMs: number;
+  /** True while the lane holds the delivery in memory. */
+  readonly isInWindow: (seq: number) => boolean;
   /** Attempts that may run at a time after trouble: one, and one more for each success since. */
   ramp: number;
   /** By seq; overdue ones among them. */

@@ -65,7 +65,7 @@ export class SimulatedJournal {
     const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 };
     this.#add({ kind: 'accept', accept }, (answer) => ({
       kind: 'accepted',
-      delivery: { event: this.delivery(answer as number).event, ...counts },
+      delivery: { event: this.delivery(answer as number).event, ...counts, asOfMs: acceptedAtMs },
     }));
   }
 

@@ -54,6 +54,7 @@ export class SimulatedOperator {
   retryNow(): void {
     const { facts, take, state, onRetryNow } = this.#options;
     facts.throttledUntilMs = 0;
+    facts.throttledAtMostUntilMs = 0;
     onRetryNow();
     take({ kind: 'retry_now', atMs: facts.nowMs });
     const { scheduled, throttledUntilMs } = state();

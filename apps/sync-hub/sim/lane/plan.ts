@@ -2,6 +2,9 @@ import type { LaneRules, RuntimeCondition } from '../../src/core/lane.ts';
 import type { OutcomeKind } from '../../src/core/outcome.ts';
 import type { Dice } from '../dice.ts';
 
+/** The clock when a schedule begins. */
+export const WALL_START_MS = 1_790_000_000_000;
+
 export type ReadyRuntime = RuntimeCondition & { readonly kind: 'ready' };
 
 /** What one schedule is about: its seed decides which faults it knows, so that each is also met alone. */
@@ -56,7 +59,12 @@ function planFaults(dice: Dice): LanePlan {
   const first = runtime(dice);
   return {
     rules: {
-      retry: { baseMs: dice.between(1, 500), capMs: dice.between(500, 5_000), maxAttempts: dice.between(1, 5) },
+      retry: {
+        baseMs: dice.between(1, 500),
+        capMs: dice.between(500, 5_000),
+        maxAttempts: dice.between(1, 5),
+        ...(dice.chance(0.2) && { maxAgeMs: dice.between(1_000, 20_000) }),
+      },
       maxCrashes: dice.between(1, 3),
       onDeadLetter: dice.chance(0.5) ? 'hold' : 'continue',
       window: {

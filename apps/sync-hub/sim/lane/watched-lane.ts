@@ -1,7 +1,6 @@
-import type { OpenDelivery } from '../../src/core/delivery.ts';
 import { createLane, type LaneState } from '../../src/core/lane.ts';
 import type { LaneEffect } from '../../src/core/lane-effect.ts';
-import type { LaneInput } from '../../src/core/lane-input.ts';
+import { fetchedDelivery, type LaneInput } from '../../src/core/lane-input.ts';
 import { nextWakeMs, step } from '../../src/core/step.ts';
 import { deliveryRecord } from '../../src/lanes/delivery-record.ts';
 import type { Dice } from '../dice.ts';
@@ -30,6 +29,7 @@ export class WatchedLane {
   readonly #met = new Map<string, number>();
   #state: LaneState;
   #answers: Answer[] = [];
+  #retriedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WatchedLaneOptions) {
     this.#options = options;
@@ -58,6 +58,7 @@ export class WatchedLane {
 
   take(input: LaneInput): void {
     this.#meet(input.kind === 'attempt_ended' ? `ended ${input.outcome.kind}` : input.kind);
+    if (input.kind === 'breaker_changed') this.#witness.seeBreaker(input.breaker);
     const effects = step(this.#state, input);
     this.#witness.seeTogether(effects);
     for (const effect of effects) {
@@ -89,21 +90,28 @@ export class WatchedLane {
     }
     const { effect: fetch, result } = answer;
     const nowWallMs = wallMs();
-    const withDelay = (delivery: OpenDelivery) => ({ delivery, delayMs: delivery.notBeforeMs - nowWallMs });
     const { scannedToSeq } = result;
-    this.take({ kind: 'fetched', atMs, fetch, deliveries: result.deliveries.map(withDelay), scannedToSeq });
+    this.take({
+      kind: 'fetched',
+      atMs,
+      fetch,
+      deliveries: result.deliveries.map((delivery) => fetchedDelivery(delivery, nowWallMs, this.#retriedAtMs)),
+      scannedToSeq,
+    });
   }
 
   /** The process died and is up again: all that is not on disk is gone. */
   restart(): void {
     this.#meet('restart');
     this.#answers = [];
+    this.#retriedAtMs = Number.NEGATIVE_INFINITY;
     this.#witness.forget();
     this.#state = this.#createState();
   }
 
   /** An operator retries now: nothing has to wait out its time. */
   endWaits(): void {
+    this.#retriedAtMs = this.#options.wallMs();
     this.#witness.endWaits();
   }
 

@@ -1,5 +1,5 @@
 import type { ReopenedDelivery } from '../../src/core/delivery.ts';
-import type { HeldBy, LaneState } from '../../src/core/lane.ts';
+import type { BreakerCondition, HeldBy, LaneState } from '../../src/core/lane.ts';
 import type { LaneEffect, RecordEffect } from '../../src/core/lane-effect.ts';
 import type { ReplayStanding } from '../replay.ts';
 import { type LaneFacts, must } from './facts.ts';
@@ -62,6 +62,11 @@ export class LaneWitness {
     }
   }
 
+  /** The breaker changed, before the lane hears of it. */
+  seeBreaker(breaker: BreakerCondition): void {
+    if (breaker !== 'closed') this.#outcomes.seeOutage();
+  }
+
   /** A record is on disk. */
   seeRecorded(seq: number): void {
     this.#recording.delete(seq);
@@ -76,7 +81,7 @@ export class LaneWitness {
 
   /** An operator retries now: nothing has to wait out its time. */
   endWaits(): void {
-    this.#outcomes.forgetAll();
+    this.#outcomes.endWaits();
   }
 
   /** The process died: what it knew is gone, what it did is not. */
@@ -163,6 +168,7 @@ export class LaneWitness {
       must(nowMs >= due.bySystem, `event ${seq} waits as long as the external system asked`);
       must(nowMs >= due.byBackoff || breaker === 'half_open', `event ${seq} waits out its backoff`);
     }
+    this.#outcomes.seeAttempt(seq);
     this.#everAttempted.add(seq);
     this.#told.delete(seq);
   }
@@ -233,14 +239,14 @@ export class LaneWitness {
   }
 
   #seeHeld({ event: { seq }, heldBy }: LaneEffect & { kind: 'tell_held' }): void {
-    const { runtimeReady, paused, breaker, throttledUntilMs, nowMs } = this.#facts;
+    const { runtimeReady, paused, breaker, throttledAtMostUntilMs, nowMs } = this.#facts;
     must(this.#told.get(seq) !== heldBy, `event ${seq} is told once that ${heldBy} holds it`);
     this.#told.set(seq, heldBy);
     const isTrue: Record<HeldBy, boolean> = {
       not_ready: !runtimeReady,
       paused,
       breaker: breaker !== 'closed',
-      throttled: throttledUntilMs > nowMs,
+      throttled: throttledAtMostUntilMs > nowMs,
       key: this.#facts.journal.delivery(seq).event.key !== '',
     };
     must(isTrue[heldBy], `${heldBy} holds event ${seq}`);

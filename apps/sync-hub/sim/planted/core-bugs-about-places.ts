@@ -53,7 +53,7 @@ export const BUGS_ABOUT_PLACES: readonly PlantedBug[] = [
   {
     name: 'one throttled delivery throttles the whole lane',
     file: 'conclude.ts',
-    find: "if (outcome.scope !== 'delivery') {",
-    replace: "if (outcome.scope !== 'lane') {",
+    find: "if (outcome.scope !== 'delivery') throttle",
+    replace: "if (outcome.scope !== 'lane') throttle",
   },
 ];

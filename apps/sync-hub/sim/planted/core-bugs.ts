@@ -1,3 +1,4 @@
+import { BUGS_ABOUT_EVIDENCE } from './core-bugs-about-evidence.ts';
 import { BUGS_ABOUT_PEOPLE } from './core-bugs-about-people.ts';
 import { BUGS_ABOUT_PLACES } from './core-bugs-about-places.ts';
 import type { PlantedBug } from './planted-bug.ts';
@@ -6,6 +7,7 @@ import type { PlantedBug } from './planted-bug.ts';
 export const CORE_BUGS: readonly PlantedBug[] = [
   ...BUGS_ABOUT_PEOPLE,
   ...BUGS_ABOUT_PLACES,
+  ...BUGS_ABOUT_EVIDENCE,
   {
     name: 'a key is free before its outcome is on disk',
     file: 'attempt-end.ts',
@@ -19,9 +21,9 @@ export const CORE_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a probe is counted towards the dead letter',
-    file: 'conclude.ts',
-    find: 'isProbe ? counts.spent : counts.spent + 1',
-    replace: 'isProbe ? counts.spent + 1 : counts.spent + 1',
+    file: 'last-attempt.ts',
+    find: 'attempt?.probe === false && ',
+    replace: 'attempt !== undefined && ',
   },
   {
     name: 'a throttled attempt is counted towards the dead letter',

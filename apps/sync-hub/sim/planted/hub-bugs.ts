@@ -63,8 +63,8 @@ export const HUB_BUGS: readonly PlantedBug[] = [
   {
     name: 'permanent outcomes count against the breaker',
     file: 'lanes/breaker.ts',
-    find: 'if (countsAgainstBreaker(outcome)) throw',
-    replace: "if (outcome.kind !== 'delivered') throw",
+    find: 'if (!countsAgainstBreaker(outcome)) {',
+    replace: "if (outcome.kind === 'delivered') {",
   },
   {
     name: 'a reader that resumes misses one record',

@@ -1,6 +1,7 @@
 import { DELIVERY_BOUNDS, quotableName } from '@hms-sync/adapter-sdk/host';
 import { z } from 'zod';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
+import { LEAST_MAX_AGE_MS } from '../core/retry.ts';
 import { splitPackageName } from '../installs/package-name.ts';
 import { isRange } from '../installs/version-range.ts';
 import { DISK_RESERVE_RULE, isDiskReserve } from './disk-reserve.ts';
@@ -10,6 +11,11 @@ const retry = z.strictObject({
   baseMs: z.int().min(1).max(60_000).optional(),
   capMs: z.int().min(1).max(86_400_000).optional(),
   maxAttempts: z.int().min(1).max(1_000).optional(),
+  maxAgeMs: z
+    .int()
+    .min(LEAST_MAX_AGE_MS)
+    .max(366 * 86_400_000)
+    .optional(),
 });
 
 const breaker = z.strictObject({

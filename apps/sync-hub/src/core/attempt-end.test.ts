@@ -34,7 +34,7 @@ describe('an attempt that runs out of time', () => {
   it('is not heard any more, whatever its code comes back with', () => {
     const lane = overdueLane().recorded(1).end(1);
     expect(lane.records).toEqual([]);
-    expect(lane.state.deliveries.get(1)?.counts).toEqual({ cycle: 1, attempts: 1, spent: 1, crashes: 0 });
+    expect(lane.state.deliveries.get(1)?.counts).toEqual({ cycle: 1, attempts: 1, spent: 0, crashes: 0 });
   });
 
   it('leaves its key to the next when it was its last, once it is recorded and has returned', () => {

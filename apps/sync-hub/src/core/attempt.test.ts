@@ -80,9 +80,9 @@ describe('the ramp', () => {
 
   it('begins anew after the adapter was throttled', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }).arrive({ seq: 2 });
-    lane.end(1, { kind: 'throttled', failure: { code: 'HTTP_429', message: '' }, retryAfterMs: 100 }).recorded(1);
+    lane.end(1, { kind: 'throttled', failure: { code: 'HTTP_429', message: '' }, retryAfterMs: 1_000 }).recorded(1);
     lane.end(2, retryable).arrive({ seq: 3 }, { seq: 4 });
-    expect(lane.later(100).begun).toHaveLength(1);
+    expect(lane.later(1_000).begun).toHaveLength(1);
   });
 
   it('does not grow by failures', () => {

@@ -1,5 +1,6 @@
 import { attemptLimit } from './gate.ts';
 import type { LaneDelivery, LaneState } from './lane.ts';
+import { isLastAttempt } from './last-attempt.ts';
 import { makeDue } from './line.ts';
 import { takeAsked } from './probe.ts';
 import type { Turn } from './turn.ts';
@@ -51,6 +52,7 @@ function begin(
     timeoutMs,
     deadlineAtMs: nowMs + timeoutMs,
     probe: isProbe,
+    isLast: !isProbe && isLastAttempt(state, delivery, nowMs),
   };
   delivery.toldHeldBy = undefined;
   state.attempting.add(delivery, timeoutMs);

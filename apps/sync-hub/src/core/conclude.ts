@@ -1,5 +1,6 @@
 import type { DeliveryCounts, RecordedState } from './delivery.ts';
 import type { AfterRecord, LaneDelivery } from './lane.ts';
+import { countFailures, isFinal } from './last-attempt.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { nextRandom } from './random.ts';
 import { backoffMs, boundedRetryAfterMs } from './retry.ts';
@@ -13,20 +14,20 @@ interface Ended {
 
 /** What an outcome means for its delivery and its lane: asks for the record and says what follows it. */
 export function conclude(turn: Turn, delivery: LaneDelivery, outcome: Outcome): AfterRecord {
-  const { state, nowMs } = turn;
+  const { state } = turn;
   const counts = { ...delivery.counts, attempts: delivery.counts.attempts + 1 };
   if (outcome.kind !== 'crashed') delivery.isSuspect = false;
   switch (outcome.kind) {
     case 'delivered':
+      countFailures(turn, delivery);
+      state.throttlesInARow = 0;
       return settle(turn, delivery, { counts, outcome, state: 'delivered' });
     case 'permanent':
       return settle(turn, delivery, { counts, outcome, state: 'dead_lettered' });
     case 'throttled': {
-      const inMs = boundedRetryAfterMs(outcome.retryAfterMs);
-      if (outcome.scope !== 'delivery') {
-        state.throttledUntilMs = Math.max(state.throttledUntilMs, nowMs + inMs);
-        state.ramp = 1;
-      }
+      const askedMs = boundedRetryAfterMs(outcome.retryAfterMs);
+      if (outcome.scope !== 'delivery') throttle(turn, askedMs);
+      const inMs = Math.max(askedMs, backoff(turn, counts.attempts));
       return again(turn, delivery, { counts, outcome, inMs, notBeforeInMs: inMs });
     }
     case 'misconfigured':
@@ -56,29 +57,41 @@ export function conclude(turn: Turn, delivery: LaneDelivery, outcome: Outcome): 
   }
 }
 
-/** Tries again with backoff while the budget lasts. A probe spends nothing: else a long outage would use up the
- * budget of the deliveries that happen to be tried. */
+/** The whole lane waits as long as it was asked to, and no less than a backoff that grows with each attempt that is
+ * throttled again: each may be of another delivery, and a system that names no time, or one that has passed, would else
+ * be called without end. */
+function throttle(turn: Turn, askedMs: number): void {
+  const { state, nowMs } = turn;
+  state.throttlesInARow += 1;
+  const waitMs = Math.max(askedMs, backoff(turn, state.throttlesInARow));
+  state.throttledUntilMs = Math.max(state.throttledUntilMs, nowMs + waitMs);
+  state.ramp = 1;
+}
+
+/** Tries again with backoff, unless this was the last attempt. */
 function retry(
   turn: Turn,
   delivery: LaneDelivery,
   { counts, outcome, notBeforeInMs }: Ended & { notBeforeInMs: number },
 ): AfterRecord {
-  const { rules, random } = turn.state;
-  const isProbe = delivery.state.kind === 'attempting' && delivery.state.probe;
-  const spent = isProbe ? counts.spent : counts.spent + 1;
-  const counted = { ...counts, spent };
-  if (spent >= rules.retry.maxAttempts) {
-    return settle(turn, delivery, { counts: counted, outcome, state: 'dead_lettered' });
+  if (isFinal(turn, delivery)) {
+    return settle(turn, delivery, {
+      counts: { ...counts, spent: counts.spent + 1 },
+      outcome,
+      state: 'dead_lettered',
+    });
   }
-  const inMs = Math.max(backoffMs(rules.retry, Math.max(spent, 1), nextRandom(random)), notBeforeInMs);
-  return again(turn, delivery, { counts: counted, outcome, inMs, notBeforeInMs });
+  const inMs = Math.max(backoff(turn, counts.attempts), notBeforeInMs);
+  return again(turn, delivery, { counts, outcome, inMs, notBeforeInMs });
 }
 
 /** Tries again and counts nothing: any of those that ran may have broken the adapter, and each goes alone from now on. */
 function retryFree(turn: Turn, delivery: LaneDelivery, { counts, outcome }: Ended): AfterRecord {
-  const { rules, random } = turn.state;
-  const inMs = backoffMs(rules.retry, Math.max(counts.spent, 1), nextRandom(random));
-  return again(turn, delivery, { counts, outcome, inMs, notBeforeInMs: 0 });
+  return again(turn, delivery, { counts, outcome, inMs: backoff(turn, counts.attempts), notBeforeInMs: 0 });
+}
+
+function backoff({ state: { rules, random } }: Turn, attempts: number): number {
+  return backoffMs(rules.retry, attempts, nextRandom(random));
 }
 
 function again(
@@ -95,6 +108,7 @@ function settle(
   delivery: LaneDelivery,
   { counts, outcome, state }: Ended & { state: RecordedState },
 ): AfterRecord {
+  turn.state.evidence.forget(delivery.event.seq);
   record(turn, delivery, { counts, outcome, state, nextAttemptInMs: undefined });
   return { kind: state === 'dead_lettered' ? 'dead' : 'settled' };
 }

@@ -18,6 +18,8 @@ export interface OpenDelivery extends DeliveryCounts {
   readonly event: AcceptedEvent;
   /** Not to be attempted before this, in milliseconds since 1970 by the hub's clock; 0 when it may go at once. */
   readonly notBeforeMs: number;
+  /** Since when it stands as it does: when it was accepted, replayed, or its last attempt was recorded; by the same clock. */
+  readonly asOfMs: number;
 }
 
 /** A dead letter that is open again. */

@@ -60,4 +60,25 @@ export interface FetchedDelivery {
   readonly delivery: OpenDelivery;
   /** How long until it may go, on the monotonic clock. */
   readonly delayMs: number;
+  /** How long ago it was accepted or replayed; absent: just now. */
+  readonly ageMs?: number;
+}
+
+/**
+ * A delivery as the journal has it, with its times made into waits. The clock may have been set since they were written:
+ * no wait is longer than was planned, and no age below zero.
+ *
+ * @param nowMs milliseconds since 1970 by the hub's clock
+ * @param retriedAtMs when an operator ended all waits last, by the same clock
+ */
+export function fetchedDelivery(
+  delivery: OpenDelivery,
+  nowMs: number,
+  retriedAtMs = Number.NEGATIVE_INFINITY,
+): FetchedDelivery {
+  const { event, cycle, notBeforeMs, asOfMs } = delivery;
+  const delayMs = asOfMs < retriedAtMs ? 0 : Math.min(notBeforeMs - nowMs, notBeforeMs - asOfMs);
+  // When a replayed one was replayed is not known once an attempt of it was recorded; younger is the safe side.
+  const sinceMs = cycle === 1 ? event.acceptedAtMs : asOfMs;
+  return { delivery, delayMs, ageMs: Math.max(0, nowMs - sinceMs) };
 }

@@ -11,7 +11,17 @@ const KEPT_SEEDS: readonly number[] = [];
 
 const EVERYTHING = [
   ...['arrived', 'fetched', 'recorded', 'breaker_changed', 'runtime_changed', 'paused', 'resumed', 'draining'],
-  ...['reopened', 'dead_letter_discarded', 'discard', 'looked_up', 'kept', 'probe', 'time_passed', 'restart'],
+  ...[
+    'reopened',
+    'dead_letter_discarded',
+    'discard',
+    'looked_up',
+    'kept',
+    'probe',
+    'retry_now',
+    'time_passed',
+    'restart',
+  ],
   ...['attempt', 'probe sent', 'backlog page', 'overflow page', 'passed_over page'],
   ...['delivered', 'retryable', 'throttled', 'permanent', 'misconfigured', 'crashed'].map((kind) => `ended ${kind}`),
   ...['delivered', 'skipped', 'dead_lettered', 'discarded', 'retrying', 'not sent'],

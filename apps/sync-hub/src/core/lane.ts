@@ -1,6 +1,7 @@
 import type { DeliveryCounts } from './delivery.ts';
 import { DueTimes } from './due-times.ts';
 import type { AcceptedEvent } from './event.ts';
+import { Evidence } from './evidence.ts';
 import { type DeadLetterOfKey, HeldKeys } from './held-keys.ts';
 import type { Failure } from './outcome.ts';
 import type { PassedOver } from './passed-over.ts';
@@ -52,8 +53,10 @@ export type WindowState =
       readonly startedAtMs: number;
       readonly timeoutMs: number;
       readonly deadlineAtMs: number;
-      /** It spends nothing. */
+      /** Its failure does not count. */
       readonly probe: boolean;
+      /** When it fails, the delivery becomes a dead letter. */
+      readonly isLast: boolean;
     }
   /** Its deadline passed, adapter code still runs and owns the key; what follows waits for both. */
   | { readonly kind: 'overdue'; readonly next: AfterRecord; readonly recorded: boolean }
@@ -81,6 +84,8 @@ export interface DueAgain {
 export interface LaneDelivery {
   readonly event: AcceptedEvent;
   readonly line: Line;
+  /** On the monotonic clock, when it was accepted or replayed; below zero when that was before the hub started. */
+  sinceMs: number;
   counts: DeliveryCounts;
   state: WindowState;
   /** The adapter broke while it had this and others. It goes alone until an attempt did not end so. Known in memory
@@ -146,6 +151,11 @@ export interface LaneState {
   pause: PauseCause | undefined;
   draining: boolean;
   throttledUntilMs: number;
+  /** Attempts that were throttled for the whole lane since the last that was delivered. */
+  throttlesInARow: number;
+  readonly evidence: Evidence;
+  /** When the breaker closed last; -Infinity when it never did. */
+  breakerClosedAtMs: number;
   /** Attempts at a time for now: 1 after trouble, then doubled with each round of successes up to the concurrency. */
   ramp: number;
 
@@ -227,6 +237,9 @@ export function createLane(rules: LaneRules, { seed, newestSeq, deadLetters = []
     pause: undefined,
     draining: false,
     throttledUntilMs: 0,
+    throttlesInARow: 0,
+    evidence: new Evidence(),
+    breakerClosedAtMs: Number.NEGATIVE_INFINITY,
     ramp: MAX_CONCURRENCY,
     deliveries: new Map(),
     lines: new Map(),

@@ -4,7 +4,7 @@ import { giveUp } from './give-up.ts';
 import type { LaneDelivery, LaneState, Line } from './lane.ts';
 import type { FetchedDelivery } from './lane-input.ts';
 import { Queue } from './queue.ts';
-import { longestDelayMs } from './retry.ts';
+import { knownAgeMs, longestDelayMs } from './retry.ts';
 import { drop, hasRoom, isShort, roomOf } from './room.ts';
 import type { Turn } from './turn.ts';
 import { recordUnattempted } from './unattempted.ts';
@@ -26,7 +26,7 @@ export function createLine(state: LaneState, key: string, readToSeq: number): Li
 }
 
 /** Puts a delivery at the end of its line. */
-export function enqueue(turn: Turn, line: Line, { delivery, delayMs }: FetchedDelivery): void {
+export function enqueue(turn: Turn, line: Line, { delivery, delayMs, ageMs = 0 }: FetchedDelivery): void {
   const { state, nowMs } = turn;
   const { event, cycle, attempts, spent, crashes } = delivery;
   // The journal gives clock time; whatever the clock did meanwhile, no wait is longer than the longest there is.
@@ -34,6 +34,7 @@ export function enqueue(turn: Turn, line: Line, { delivery, delayMs }: FetchedDe
   const entry: LaneDelivery = {
     event,
     line,
+    sinceMs: nowMs - knownAgeMs(state.rules.retry, ageMs),
     counts: { cycle, attempts, spent, crashes },
     state: waitMs > 0 ? { kind: 'queued', dueAtMs: nowMs + waitMs } : AT_ONCE,
     isSuspect: false,

@@ -27,6 +27,7 @@ export function takeReopened(
   if (running?.state.kind === 'overdue') {
     // Its code still runs and owns the key; the new life begins when that has returned.
     running.counts = { cycle, attempts, spent, crashes };
+    running.sinceMs = turn.nowMs;
     running.state = { ...running.state, next: { kind: 'again', dueAtMs: turn.nowMs, notBeforeMs: turn.nowMs } };
     return;
   }

@@ -9,6 +9,7 @@ import type { Turn } from './turn.ts';
 export function retryNow(turn: Turn): void {
   const { state } = turn;
   state.throttledUntilMs = 0;
+  state.throttlesInARow = 0;
   for (let next = state.scheduled.takeEarliest(); next !== undefined; next = state.scheduled.takeEarliest()) {
     makeDue(turn, next);
   }

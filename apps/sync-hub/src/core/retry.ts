@@ -1,20 +1,30 @@
 /** How a lane tries again. */
 export interface RetryPolicy {
-  /** The first delay is drawn from 0 to this. */
+  /** The first delay is drawn from half of this to this. */
   readonly baseMs: number;
-  /** No delay is drawn from more than 0 to this. */
+  /** No delay is drawn from more than half of this to this. */
   readonly capMs: number;
-  /** Attempts that may be spent on a delivery before it becomes a dead letter, at least 1. */
+  /** Failed attempts that count before the last one is made, at least 1: see Evidence. */
   readonly maxAttempts: number;
+  /** Older than this a delivery that fails is a dead letter even when nothing shows that the system works. Absent:
+   * {@link LEAST_MAX_AGE_MS}. */
+  readonly maxAgeMs?: number;
 }
+
+/** So old a delivery must at least be allowed to become: an outage may last a night before anybody looks. */
+export const LEAST_MAX_AGE_MS = 24 * 3_600_000;
 
 /**
  * Half a second lets a restart of the other side pass. Ten attempts have nine waits between them, drawn from bounds of
- * 0.5, 1, 2, ... 128 s: 128 s on average and 255 s at most for an event that fails alone (the breaker takes over when
- * all fail). The cap is reached only when an operator allows more attempts; five minutes is then often enough to come
- * back soon after a long trouble.
+ * 0.5, 1, 2, ... 128 s: between two and four and a half minutes for an event that fails alone. The cap is reached only
+ * by what fails longer; five minutes is then often enough to come back soon after a long trouble.
  */
-export const DEFAULT_RETRY: RetryPolicy = { baseMs: 500, capMs: 300_000, maxAttempts: 10 };
+export const DEFAULT_RETRY: RetryPolicy = {
+  baseMs: 500,
+  capMs: 300_000,
+  maxAttempts: 10,
+  maxAgeMs: LEAST_MAX_AGE_MS,
+};
 
 /**
  * The longest wait that an external system may ask for. Nobody may silence a delivery for longer than an operator's
@@ -32,17 +42,33 @@ export function longestDelayMs(policy: RetryPolicy): number {
   return Math.max(policy.capMs, LONGEST_RETRY_AFTER_MS);
 }
 
+/** How long the hub itself must have tried what it read from the journal before that is too old. */
+const LEAST_TRIED_MS = 3_600_000;
+
 /**
- * Full jitter: evenly drawn from 0 to the growing bound, so that many deliveries that failed together do not come
- * back together ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ * How old a delivery is that was read from the journal, which gives clock time: whatever the clock did, and however long
+ * the hub was down, an hour is left to deliver it.
+ */
+export function knownAgeMs({ maxAgeMs = LEAST_MAX_AGE_MS }: RetryPolicy, ageMs: number): number {
+  return Math.min(ageMs, maxAgeMs - LEAST_TRIED_MS);
+}
+
+/**
+ * Equal jitter: half of the growing bound, and evenly drawn up to the whole of it. Many deliveries that failed together do
+ * not come back together, and none comes back at once: the attempts of a delivery cannot all be made in a few seconds
+ * ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
  *
- * @param spent attempts spent so far, at least 1
+ * @param attempts made so far, at least 1
  * @param random from 0 to below 1
  * @returns milliseconds
  */
-export function backoffMs(policy: RetryPolicy, spent: number, random: number): number {
+export function backoffMs(
+  { baseMs, capMs }: Pick<RetryPolicy, 'baseMs' | 'capMs'>,
+  attempts: number,
+  random: number,
+): number {
   // Twelve days are past every cap; without an end to the doubling 0 ms would become NaN.
-  const doublings = Math.min(spent - 1, 30);
-  const boundMs = Math.min(policy.capMs, policy.baseMs * 2 ** doublings);
-  return Math.floor(random * boundMs);
+  const doublings = Math.min(attempts - 1, 30);
+  const boundMs = Math.min(capMs, baseMs * 2 ** doublings);
+  return Math.floor((boundMs + random * boundMs) / 2);
 }

@@ -75,7 +75,7 @@ function take(turn: Turn, input: LaneInput): void {
       retryNow(turn);
       break;
     case 'breaker_changed':
-      changeBreaker(state, input.breaker);
+      changeBreaker(turn, input.breaker);
       break;
     case 'runtime_changed':
       changeRuntime(turn, input.runtime);
@@ -97,7 +97,9 @@ function take(turn: Turn, input: LaneInput): void {
   }
 }
 
-function changeBreaker(state: LaneState, breaker: BreakerCondition): void {
+function changeBreaker({ state, nowMs }: Turn, breaker: BreakerCondition): void {
+  if (breaker === 'closed') state.breakerClosedAtMs = nowMs;
+  else state.evidence.forgetAll();
   // The other side just came back: begin with one attempt and double with each round that goes well.
   if (state.breaker !== 'closed' && breaker === 'closed') state.ramp = 1;
   state.breaker = breaker;

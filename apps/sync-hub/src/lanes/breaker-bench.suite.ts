@@ -16,6 +16,7 @@ const policy: BreakerPolicy = { ...DEFAULT_BREAKER, resetTimeoutMs: 30 };
 export function createBreaker(changes: Partial<BreakerPolicy> = {}) {
   const emitter = new EventEmitter();
   const seen: BreakerCondition[] = [];
+  let seq = 0;
   const breaker = new Breaker({
     policy: { ...policy, ...changes },
     clock: systemClock,
@@ -24,6 +25,10 @@ export function createBreaker(changes: Partial<BreakerPolicy> = {}) {
       emitter.emit(condition);
     },
   });
+  const run = (attempt: () => Promise<AttemptEnd>) => {
+    seq += 1;
+    return breaker.run(seq, attempt);
+  };
   onTestFinished(() => {
     breaker.close();
     vi.useRealTimers();
@@ -31,11 +36,13 @@ export function createBreaker(changes: Partial<BreakerPolicy> = {}) {
   return {
     breaker,
     seen,
+    /** Each of another delivery. */
+    run,
     /** Resolves with the next change to it. */
     becomes: (condition: BreakerCondition) => once(emitter, condition),
     attempt: (...outcomes: readonly AttemptEnd[]) =>
       outcomes.reduce<Promise<unknown>>(
-        (before, outcome) => before.then(() => breaker.run(async () => outcome)),
+        (before, outcome) => before.then(() => run(async () => outcome)),
         Promise.resolve(),
       ),
   };

@@ -3,12 +3,46 @@ import type { Outcome } from '../core/outcome.ts';
 import { createBreaker, delivered, failure, retryable, times } from './breaker-bench.suite.ts';
 
 describe('opening', () => {
-  it('happens when more than half of at least five attempts failed', async () => {
-    const { attempt, seen } = createBreaker();
+  it('happens by the fifth delivery that fails when nothing was answered lately', async () => {
+    const { attempt, breaker, seen } = createBreaker();
     await attempt(...times(4, retryable));
     expect(seen).toEqual([]);
     await attempt(retryable);
     expect(seen).toEqual(['open']);
+    expect(breaker.report.cause).toBe('5 different deliveries failed in a row; the last: HTTP_503');
+  });
+
+  it('happens when more than half of at least ten deliveries failed', async () => {
+    const { attempt, seen } = createBreaker();
+    await attempt(...times(4, delivered), ...times(5, retryable));
+    expect(seen).toEqual([]);
+    await attempt(retryable);
+    expect(seen).toEqual(['open']);
+  });
+
+  it('does not happen by four deliveries, however often they fail', async () => {
+    const { breaker, seen } = createBreaker();
+    for (let round = 0; round < 25; round += 1) {
+      for (const seq of [1, 2, 3, 4]) await breaker.run(seq, async () => retryable);
+    }
+    expect(seen).toEqual([]);
+    expect(breaker.report).toMatchObject({ calls: 4, failures: 4 });
+  });
+
+  it('counts a delivery that failed and is delivered after all', async () => {
+    const { breaker } = createBreaker();
+    for (const outcome of [retryable, retryable, delivered]) await breaker.run(1, async () => outcome);
+    expect(breaker.report).toMatchObject({ condition: 'closed', calls: 2, failures: 1 });
+  });
+
+  it('counts a delivery again in the next window', async () => {
+    vi.useFakeTimers({ now: 1_000_000, toFake: ['Date', 'performance', 'setInterval', 'setTimeout'] });
+    const { breaker } = createBreaker();
+    for (let minute = 0; minute < 3; minute += 1) {
+      await breaker.run(1, async () => retryable);
+      expect(breaker.report).toMatchObject({ calls: 1, failures: 1 });
+      vi.advanceTimersByTime(60_000);
+    }
   });
 
   it('does not happen at just half', async () => {
@@ -45,30 +79,30 @@ describe('opening', () => {
   });
 
   it('is told before the attempt that caused it resolves', async () => {
-    const { attempt, breaker } = createBreaker();
+    const { attempt, breaker, run } = createBreaker();
     await attempt(...times(4, retryable));
-    const condition = breaker.run(async () => retryable).then(() => breaker.report.condition);
+    const condition = run(async () => retryable).then(() => breaker.report.condition);
     expect(await condition).toBe('open');
   });
 });
 
 it('gives every outcome back as it was', async () => {
-  const { breaker } = createBreaker();
-  expect(await breaker.run(async () => delivered)).toBe(delivered);
-  expect(await breaker.run(async () => retryable)).toBe(retryable);
+  const { run } = createBreaker();
+  expect(await run(async () => delivered)).toBe(delivered);
+  expect(await run(async () => retryable)).toBe(retryable);
 });
 
 describe('an open breaker', () => {
   it('says why, since when, and when it will try again', async () => {
     const { attempt, breaker } = createBreaker({ resetTimeoutMs: 60_000 });
     const beforeMs = Date.now();
-    await attempt(delivered, ...times(4, retryable));
+    await attempt(delivered, ...times(9, retryable));
     const { sinceMs, nextProbeAtMs, ...report } = breaker.report;
     expect(report).toEqual({
       condition: 'open',
-      cause: '4 of 5 attempts failed within 60 s; the last: HTTP_503',
-      calls: 5,
-      failures: 4,
+      cause: '9 of 10 deliveries failed within 10 s; the last: HTTP_503',
+      calls: 10,
+      failures: 9,
       lastFailure: { kind: 'retryable', ...failure },
     });
     expect(sinceMs).toBeGreaterThanOrEqual(beforeMs);
@@ -76,11 +110,11 @@ describe('an open breaker', () => {
   });
 
   it('refuses to run anything: the lane asks first', async () => {
-    const { attempt, breaker } = createBreaker();
+    const { attempt, run } = createBreaker();
     await attempt(...times(5, retryable));
-    const run = vi.fn(async () => delivered);
-    await expect(breaker.run(run)).rejects.toThrow('Breaker is open');
-    expect(run).not.toHaveBeenCalled();
+    const code = vi.fn(async () => delivered);
+    await expect(run(code)).rejects.toThrow('Breaker is open');
+    expect(code).not.toHaveBeenCalled();
   });
 
   it('becomes half open by itself, runs one, and closes when that is answered', async () => {
@@ -120,12 +154,12 @@ describe('an open breaker', () => {
   });
 
   it('runs only one while half open', async () => {
-    const { attempt, breaker, becomes } = createBreaker();
+    const { attempt, breaker, run, becomes } = createBreaker();
     await attempt(...times(5, retryable));
     await becomes('half_open');
     const { promise, resolve } = Promise.withResolvers<Outcome>();
-    const probe = breaker.run(() => promise);
-    await expect(breaker.run(async () => delivered)).rejects.toThrow('Breaker is open');
+    const probe = run(() => promise);
+    await expect(run(async () => delivered)).rejects.toThrow('Breaker is open');
     resolve(delivered);
     await probe;
     expect(breaker.report.condition).toBe('closed');
@@ -139,17 +173,17 @@ describe('a breaker that closed', () => {
     await becomes('half_open');
     await attempt(delivered);
     expect(breaker.report).toMatchObject({ calls: 0, failures: 0 });
-    await attempt(...times(4, retryable));
+    await attempt(...times(9, retryable));
     expect(breaker.report.condition).toBe('closed');
     await attempt(retryable);
     expect(breaker.report.condition).toBe('open');
   });
 
   it('is not harmed by attempts from before that end only now', async () => {
-    const { attempt, breaker, seen, becomes } = createBreaker();
+    const { attempt, breaker, run, seen, becomes } = createBreaker();
     const late = times(3, retryable).map(() => Promise.withResolvers<Outcome>());
-    const running = late.map(({ promise }) => breaker.run(() => promise));
-    await attempt(...times(4, retryable));
+    const running = late.map(({ promise }) => run(() => promise));
+    await attempt(...times(5, retryable));
     await becomes('half_open');
     await attempt(delivered);
     for (const { resolve } of late) resolve(retryable);
@@ -203,7 +237,7 @@ describe('letting go', () => {
     await attempt(...times(5, retryable));
     vi.advanceTimersByTime(30);
     await attempt(delivered);
-    await attempt(...times(5, retryable));
+    await attempt(...times(10, retryable));
     expect(seen).toEqual(['open', 'half_open', 'closed', 'open']);
     expect(vi.getTimerCount()).toBeGreaterThan(0);
     breaker.close();
@@ -214,7 +248,7 @@ describe('letting go', () => {
     vi.useFakeTimers();
     const { attempt, seen } = createBreaker();
     for (let round = 0; round < 5; round += 1) {
-      await attempt(...times(5, retryable));
+      await attempt(...times(10, retryable).slice(round === 0 ? 5 : 0));
       vi.advanceTimersByTime(30);
       await attempt(delivered);
     }
@@ -223,9 +257,9 @@ describe('letting go', () => {
   });
 
   it('still gives the outcome of what runs', async () => {
-    const { breaker } = createBreaker();
+    const { breaker, run } = createBreaker();
     const { promise, resolve } = Promise.withResolvers<Outcome>();
-    const running = breaker.run(() => promise);
+    const running = run(() => promise);
     breaker.close();
     resolve(retryable);
     expect(await running).toBe(retryable);
@@ -234,12 +268,11 @@ describe('letting go', () => {
 
 describe('attempts that began while it was closed and end together while it is half open', () => {
   it('decide once: after the success nothing that the failure says counts any more', async () => {
-    const { breaker, seen, attempt, becomes } = createBreaker();
+    const { run, seen, attempt, becomes } = createBreaker();
     const answered = Promise.withResolvers<void>();
-    const late = [retryable, delivered].map((outcome) => breaker.run(() => answered.promise.then(() => outcome)));
+    const late = [retryable, delivered].map((outcome) => run(() => answered.promise.then(() => outcome)));
     const halfOpen = becomes('half_open');
-    // Those that run count among the calls: three failures of five open it.
-    await attempt(...times(3, retryable));
+    await attempt(...times(5, retryable));
     await halfOpen;
     answered.resolve();
     await Promise.all(late);
@@ -247,7 +280,7 @@ describe('attempts that began while it was closed and end together while it is h
     // It lives: what it would do next is not decided by a breaker that was let go.
     const open = becomes('open');
     const again = becomes('half_open');
-    await attempt(...times(5, retryable));
+    await attempt(...times(10, retryable));
     await open;
     await again;
   });

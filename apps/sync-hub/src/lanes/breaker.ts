@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import CircuitBreaker from 'opossum';
 import type { BreakerPolicy } from '../core/breaker-policy.ts';
+import { FailureStreak } from '../core/failure-streak.ts';
 import type { BreakerCondition } from '../core/lane.ts';
 import { type AttemptEnd, countsAgainstBreaker, type Failure, type Outcome } from '../core/outcome.ts';
 import type { Clock } from './clock.ts';
@@ -10,7 +11,7 @@ export interface BreakerReport {
   readonly condition: BreakerCondition;
   readonly sinceMs: number;
   readonly cause: string;
-  /** Attempts and failures within the window. */
+  /** Deliveries that were tried and that failed within the window, each counted once. */
   readonly calls: number;
   readonly failures: number;
   /** When open: when one delivery will be let through. */
@@ -25,6 +26,8 @@ export interface BreakerOptions {
   /** Called on every transition, synchronously. */
   readonly onChange: (condition: BreakerCondition) => void;
 }
+
+type Opossum = CircuitBreaker<[seq: number, attempt: () => Promise<AttemptEnd>], AttemptEnd>;
 
 /** What opossum is given to begin half open. */
 const HALF_OPEN = {
@@ -49,7 +52,8 @@ class CountedFailure extends Error {
 /**
  * A lane's circuit breaker: opossum, and a record of its transitions that people can read.
  *
- * opossum decides when to open, when to try again and when to close. What it does not do here, because of how it
+ * opossum decides when to open, when to try again and when to close; a streak of failures opens it as well. It is told
+ * of deliveries rather than of attempts: while it is closed, one that fails again within the window is not counted again. What it does not do here, because of how it
  * behaves (10.0.0): time attempts out (its timeout lets the action run on), bound concurrency (its rejections count
  * as failures), filter errors (a filtered error counts as success and its event cannot be told from one).
  */
@@ -57,13 +61,18 @@ export class Breaker {
   readonly #policy: BreakerPolicy;
   readonly #clock: Clock;
   readonly #onChange: BreakerOptions['onChange'];
-  #opossum: CircuitBreaker<[() => Promise<AttemptEnd>], AttemptEnd>;
+  #opossum: Opossum;
   #condition: BreakerCondition = 'closed';
   #sinceMs: number;
   #cause = 'the hub started';
   /** While it is being opened again after a restart: as it was. */
   #restored: Pick<BreakerReport, 'cause' | 'sinceMs'> | undefined;
   #lastFailure: BreakerReport['lastFailure'];
+  /** While it is opened by a streak: what that is. */
+  #why: string | undefined;
+  readonly #streak = new FailureStreak();
+  /** Deliveries that failed within the window, by when they were counted, the first first. */
+  readonly #countedAtMs = new Map<number, number>();
 
   constructor(options: BreakerOptions) {
     this.#policy = options.policy;
@@ -91,13 +100,9 @@ export class Breaker {
    * Runs one attempt and lets the breaker see its outcome. Any transition that follows from it is told before the
    * promise resolves. The lane asks first: running while open is a fault of the lane and throws.
    */
-  async run(attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
-    try {
-      return await this.#opossum.fire(attempt);
-    } catch (error) {
-      if (error instanceof CountedFailure) return error.outcome;
-      throw error;
-    }
+  async run(seq: number, attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+    if (this.#condition === 'closed' && this.#isCounted(seq)) return this.#runAgain(seq, attempt);
+    return this.#fire(seq, attempt);
   }
 
   /** Opens it again after a restart, with its next probe when it would have been without one. */
@@ -128,7 +133,51 @@ export class Breaker {
     this.#opossum.shutdown();
   }
 
-  #createOpossum({ isHalfOpen = false } = {}): CircuitBreaker<[() => Promise<AttemptEnd>], AttemptEnd> {
+  async #fire(seq: number, attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+    try {
+      return await this.#opossum.fire(seq, attempt);
+    } catch (error) {
+      if (error instanceof CountedFailure) return error.outcome;
+      throw error;
+    }
+  }
+
+  /** One that has failed within the window: opossum counts attempts, so it does not hear of another failure. */
+  async #runAgain(seq: number, attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+    const outcome = await attempt();
+    this.#note(outcome);
+    if (this.#condition !== 'closed' || outcome.kind === 'not_run') return outcome;
+    if (countsAgainstBreaker(outcome)) this.#fail(seq);
+    else await this.#fire(seq, async () => outcome);
+    return outcome;
+  }
+
+  #isCounted(seq: number): boolean {
+    const atMs = this.#countedAtMs.get(seq);
+    return atMs !== undefined && this.#clock.monotonicMs() - atMs < this.#policy.windowMs;
+  }
+
+  /** A delivery failed while the breaker is closed. */
+  #fail(seq: number): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [counted, atMs] of this.#countedAtMs) {
+      if (nowMs - atMs < this.#policy.windowMs) break;
+      this.#countedAtMs.delete(counted);
+    }
+    if (!this.#countedAtMs.has(seq)) this.#countedAtMs.set(seq, nowMs);
+    if (!this.#streak.failed(seq, nowMs)) return;
+    this.#why = `${this.#streak.size} different deliveries failed in a row; the last: ${this.#lastFailure?.code}`;
+    this.#opossum.open();
+    this.#why = undefined;
+  }
+
+  #note(outcome: AttemptEnd): void {
+    if (outcome.kind !== 'delivered' && outcome.kind !== 'not_run') {
+      this.#lastFailure = { kind: outcome.kind, ...outcome.failure };
+    }
+  }
+
+  #createOpossum({ isHalfOpen = false } = {}): Opossum {
     const { errorThresholdPercentage, volumeThreshold, windowMs, resetTimeoutMs } = this.#policy;
     // A fresh object each time: opossum writes into the one it is given.
     const opossum = new CircuitBreaker(this.#judge, {
@@ -136,7 +185,7 @@ export class Breaker {
       errorThresholdPercentage,
       volumeThreshold,
       rollingCountTimeout: windowMs,
-      rollingCountBuckets: 12,
+      rollingCountBuckets: 10,
       resetTimeout: resetTimeoutMs,
       rollingPercentilesEnabled: false,
       enableSnapshots: false,
@@ -165,27 +214,34 @@ export class Breaker {
     return opossum;
   }
 
-  readonly #judge = async (attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> => {
+  readonly #judge = async (seq: number, attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> => {
     const outcome = await attempt();
     if (outcome.kind === 'not_run') {
       // It says nothing about the other side. A probe that was never sent must not close the breaker: the next is later.
       if (this.#condition === 'half_open') throw new CountedFailure(outcome);
       return outcome;
     }
-    if (outcome.kind !== 'delivered') this.#lastFailure = { kind: outcome.kind, ...outcome.failure };
-    if (countsAgainstBreaker(outcome)) throw new CountedFailure(outcome);
-    return outcome;
+    this.#note(outcome);
+    if (!countsAgainstBreaker(outcome)) {
+      this.#streak.answered(this.#clock.monotonicMs());
+      return outcome;
+    }
+    if (this.#condition === 'closed') this.#fail(seq);
+    throw new CountedFailure(outcome);
   };
 
   #whyOpen(): string {
+    if (this.#why !== undefined) return this.#why;
     const { fires, failures } = this.#opossum.stats;
     if (this.#condition === 'half_open')
       return `tried again, it failed still: ${this.#lastFailure?.code ?? 'the adapter does not run'}`;
-    return `${failures} of ${fires} attempts failed within ${this.#policy.windowMs / 1_000} s; the last: ${this.#lastFailure?.code}`;
+    return `${failures} of ${fires} deliveries failed within ${this.#policy.windowMs / 1_000} s; the last: ${this.#lastFailure?.code}`;
   }
 
   #changeTo(condition: BreakerCondition, { cause, sinceMs }: Pick<BreakerReport, 'cause' | 'sinceMs'>): void {
     this.#condition = condition;
+    this.#streak.clear();
+    this.#countedAtMs.clear();
     this.#sinceMs = sinceMs;
     this.#cause = cause;
     this.#onChange(condition);

@@ -1,6 +1,6 @@
 import type { OpenDelivery } from '../core/delivery.ts';
 import type { FetchEffect, RecordEffect } from '../core/lane-effect.ts';
-import type { FetchedDelivery } from '../core/lane-input.ts';
+import { type FetchedDelivery, fetchedDelivery } from '../core/lane-input.ts';
 import { type Journal, JournalError } from '../journal/journal.ts';
 import type { BreakerReport } from './breaker.ts';
 import type { Clock } from './clock.ts';
@@ -21,6 +21,7 @@ export interface LanePage {
 /** What one lane reads from the journal and puts there. */
 export class LaneJournal {
   readonly #options: LaneJournalOptions;
+  #retriedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LaneJournalOptions) {
     this.#options = options;
@@ -32,6 +33,11 @@ export class LaneJournal {
     journal.record(deliveryRecord(effect, { adapter: { id: adapter.id, version }, nowMs: clock.wallMs() }));
   }
 
+  /** An operator ends every wait: what was recorded before now is due when it is read. */
+  retryNow(): void {
+    this.#retriedAtMs = this.#options.clock.wallMs();
+  }
+
   /** Undefined when the journal ended: it has told the hub so. */
   async fetch({ of, afterSeq, limit, limitBytes }: FetchEffect): Promise<LanePage | undefined> {
     const { journal, adapter, clock } = this.#options;
@@ -40,7 +46,7 @@ export class LaneJournal {
     const page = await journal.fetchOpen(request).catch(unlessEnded);
     if (page === undefined) return undefined;
     const nowMs = clock.wallMs();
-    const deliveries = page.deliveries.map((delivery) => ({ delivery, delayMs: delivery.notBeforeMs - nowMs }));
+    const deliveries = page.deliveries.map((delivery) => fetchedDelivery(delivery, nowMs, this.#retriedAtMs));
     return { deliveries, scannedToSeq: page.scannedToSeq };
   }
 

@@ -3,12 +3,12 @@ import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import { LaneBench, retryable, until } from './lane-bench.suite.ts';
 
-describe('an outside system that is down', () => {
+describe('an external system that is down', () => {
   it('opens the breaker, is tried one by one, and gets everything in order when it is back; nothing is dead', async () => {
     const bench = new LaneBench({ runtime: new ScriptedRuntime({ concurrency: 2 }) });
     bench.runtime.answer = async () => retryable;
     await bench.lane.start();
-    const ids = Array.from({ length: 12 }, (_, index) => `e${index}/k${index % 3}`);
+    const ids = Array.from({ length: 12 }, (_, index) => `e${index}/k${index % 6}`);
     await bench.accept(...ids);
     // Five probes on top of what opened it: more than the budget of any delivery.
     await until(() => bench.conditions.filter((condition) => condition === 'half_open').length >= 5);
@@ -17,7 +17,7 @@ describe('an outside system that is down', () => {
     expect(bench.conditions.slice(0, 4)).toEqual(['closed', 'open', 'half_open', 'open']);
     expect(bench.conditions.slice(-2)).toEqual(['half_open', 'closed']);
     expect(bench.lane.health().deadLetters).toBe(0);
-    for (const key of ['k0', 'k1', 'k2']) {
+    for (const key of ['k0', 'k1', 'k2', 'k3', 'k4', 'k5']) {
       const delivered = bench.told.filter((line) => line.endsWith('delivered') && line.includes(`/${key}:`));
       expect(delivered).toEqual(ids.filter((id) => id.endsWith(key)).map((id) => `${id}: delivered`));
     }

@@ -107,7 +107,15 @@ export class Lane {
     const mine = events.filter((event) => event.adapters.includes(id));
     if (mine.length === 0) return;
     this.#totals.unsettled += mine.length;
-    const deliveries = mine.map((event) => ({ event, cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 }));
+    const deliveries = mine.map((event) => ({
+      event,
+      cycle: 1,
+      attempts: 0,
+      spent: 0,
+      crashes: 0,
+      notBeforeMs: 0,
+      asOfMs: event.acceptedAtMs,
+    }));
     this.#take({ kind: 'arrived', atMs: this.#nowMs(), deliveries });
   }
 
@@ -146,14 +154,10 @@ export class Lane {
     return next.event.id;
   }
 
-  /**
-   * Ends every wait for a time: deliveries that wait for their backoff, or because the external system asked for it, are
-   * due now, and an open breaker lets one of them through. A pause stays.
-   *
-   * @returns how many deliveries waited for a time of their own
-   */
+  /** Ends every wait, also one that the external system asked for; see the core's retryNow. Returns how many waited. */
   retryNow(): number {
     const waited = this.#state.scheduled.size;
+    this.#journal.retryNow();
     this.#take({ kind: 'retry_now', atMs: this.#nowMs() });
     this.#breaker.tryNow('an operator retries now: one delivery is let through');
     this.#options.onChange();

@@ -22,7 +22,7 @@ function createAttempts() {
   };
   const attempts = new LiveAttempts({
     breaker: {
-      async run(run) {
+      async run(_seq, run) {
         const outcome = await run();
         log.push(`breaker: ${outcome.kind}`);
         judged.resolve();

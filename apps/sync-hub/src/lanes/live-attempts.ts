@@ -56,7 +56,7 @@ export class LiveAttempts {
   ): Promise<void> {
     const { breaker, onEnd } = this.#options;
     const returned = Promise.withResolvers<AttemptEnd>();
-    await breaker.run(() => {
+    await breaker.run(attempt.event.seq, () => {
       returned.resolve(runtime.deliver(attempt, abort.signal));
       return Promise.race([returned.promise, expired.promise]);
     });

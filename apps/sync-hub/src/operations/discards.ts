@@ -97,7 +97,8 @@ export class Discards {
       if (delivery.state !== 'waiting' && delivery.state !== 'retrying') return [];
       const { cycle, attempts, spent, crashes, records } = delivery;
       const notBeforeMs = delivery.state === 'retrying' ? (records.at(-1)?.nextAttemptAtMs ?? 0) : 0;
-      return [{ event: found.event, cycle, attempts, spent, crashes, notBeforeMs }];
+      const asOfMs = records.at(-1)?.atMs ?? found.event.acceptedAtMs;
+      return [{ event: found.event, cycle, attempts, spent, crashes, notBeforeMs, asOfMs }];
     });
   }
 }

@@ -5,10 +5,10 @@ import type { StartFailure } from './protocol/handshake.ts';
 import type { CheckResult, DeliveryAttempt, EndReason, ReadyRuntime, Runtime, RuntimeStart } from './runtime.ts';
 
 /**
- * Full jitter over 0.5, 1, 2, ... 30 s: a crash that was a chance costs less than a second, and one that happens at
+ * Equal jitter over 0.5, 1, 2, ... 30 s: a crash that was a chance costs less than a second, and one that happens at
  * every start costs the machine a start every quarter of a minute.
  */
-export const RESTART_POLICY: Omit<RetryPolicy, 'maxAttempts'> = { baseMs: 500, capMs: 30_000 };
+export const RESTART_POLICY: Pick<RetryPolicy, 'baseMs' | 'capMs'> = { baseMs: 500, capMs: 30_000 };
 /** A life of a minute was a good one: what ends it is not what ended the one before. */
 const GOOD_LIFE_MS = 60_000;
 
@@ -37,7 +37,7 @@ export type BeginLife = (options: LifeOptions) => Promise<AdapterLife | StartFai
 export interface SupervisedRuntimeOptions {
   readonly kind: Runtime['kind'];
   readonly begin: BeginLife;
-  readonly restart?: Omit<RetryPolicy, 'maxAttempts'>;
+  readonly restart?: Pick<RetryPolicy, 'baseMs' | 'capMs'>;
   /** From 0 to below 1; for tests. */
   readonly random?: () => number;
 }
@@ -130,7 +130,7 @@ export class SupervisedRuntime implements Runtime {
   #again(cause: string): EndReason {
     this.#failuresInARow += 1;
     const { restart = RESTART_POLICY, random = Math.random } = this.#options;
-    const delayMs = backoffMs({ ...restart, maxAttempts: 1 }, this.#failuresInARow, random());
+    const delayMs = backoffMs(restart, this.#failuresInARow, random());
     this.#timer = setTimeout(() => {
       void this.#begin().then((start) => {
         if (!this.#closing.signal.aborted) this.#onChange(start);

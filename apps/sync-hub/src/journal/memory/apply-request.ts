@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { DeliveryRecord, OpenDelivery } from '../../core/delivery.ts';
+import type { AcceptedEvent } from '../../core/event.ts';
 import { type DiscardRequest, type DiscardResult, discardRecord } from '../dead-letter.ts';
 import {
   type AcceptRequest,
@@ -141,7 +142,7 @@ function reopen(disk: MemoryDisk, { adapter, seq }: DeadLetter, atMs: number): O
   }
   const begun = { cycle: delivery.cycle + 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 };
   stored.deliveries.set(adapter, { ...delivery, ...begun, state: 'waiting', reopenedAtMs: atMs });
-  return { event: stored.event, ...begun };
+  return { event: stored.event, ...begun, asOfMs: atMs };
 }
 
 function stepReplay(disk: MemoryDisk, step: ReplayStepRequest): JournalAnswers['stepReplay'] {
@@ -179,10 +180,22 @@ function fetchOpen(disk: MemoryDisk, request: FetchRequest): FetchResult {
       return { deliveries, scannedToSeq: last.event.seq };
     }
     const { cycle, attempts, spent, crashes, notBeforeMs } = delivery;
-    deliveries.push({ event: stored.event, cycle, attempts, spent, crashes, notBeforeMs });
+    deliveries.push({
+      event: stored.event,
+      cycle,
+      attempts,
+      spent,
+      crashes,
+      notBeforeMs,
+      asOfMs: asOfMs(stored.event, delivery),
+    });
     if (deliveries.length === request.limit) return { deliveries, scannedToSeq: seq };
   }
   return { deliveries, scannedToSeq: Math.max(request.afterSeq, toSeq) };
+}
+
+function asOfMs({ acceptedAtMs }: AcceptedEvent, { state, records, reopenedAtMs }: DeliveryOnDisk): number {
+  return (state === 'retrying' ? records.at(-1)?.atMs : reopenedAtMs) ?? acceptedAtMs;
 }
 
 function readEvent(disk: MemoryDisk, id: string): StoredEvent | undefined {

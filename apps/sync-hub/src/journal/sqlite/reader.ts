@@ -16,7 +16,7 @@ import {
 import type { ReplayJob } from '../replay-job.ts';
 import type { DuplicateEvent } from '../request.ts';
 import type { Adapters } from './adapters.ts';
-import { deliveryState } from './codes.ts';
+import { deliveryState, stateCodes } from './codes.ts';
 import { Damage } from './damage.ts';
 import {
   DELIVERY_COLUMNS,
@@ -37,6 +37,8 @@ interface OpenDeliveryRow extends EventRow, Omit<DeliveryRow, 'checksum'> {
   readonly delivery_key: string;
   readonly delivery_last_cursor: number;
   readonly delivery_checksum: number | null;
+  /** When it was recorded to be tried again; null when it was not in this cycle. */
+  readonly recorded_at_ms: number | null;
 }
 
 /** Reads events, deliveries, records and breakers as the open transaction sees them. */
@@ -70,7 +72,8 @@ export class Reader {
       const { cycle, attempts, spent, crashes, not_before_ms: notBeforeMs } = row;
       const event = eventFromRow(row, this.#adapters);
       this.#requireIntactDelivery(row);
-      deliveries.push({ event, cycle, attempts, spent, crashes, notBeforeMs });
+      const asOfMs = row.recorded_at_ms ?? row.reopened_at_ms ?? event.acceptedAtMs;
+      deliveries.push({ event, cycle, attempts, spent, crashes, notBeforeMs, asOfMs });
       if (deliveries.length === request.limit) return { deliveries, scannedToSeq: event.seq };
     }
     return { deliveries, scannedToSeq: Math.max(request.afterSeq, toSeq) };
@@ -218,8 +221,10 @@ function openQuery(index: string, condition: string): string {
   return `
     SELECT ${EVENT_COLUMNS}, delivery.adapter, delivery.key AS delivery_key, delivery.state, delivery.cycle,
       delivery.attempts, delivery.spent, delivery.crashes, delivery.not_before_ms, delivery.reopened_at_ms,
-      delivery.last_cursor AS delivery_last_cursor, delivery.checksum AS delivery_checksum
+      delivery.last_cursor AS delivery_last_cursor, delivery.checksum AS delivery_checksum,
+      record.at_ms AS recorded_at_ms
     FROM delivery INDEXED BY ${index} CROSS JOIN event ON event.seq = delivery.seq
+      LEFT JOIN record ON record.cursor = delivery.last_cursor AND delivery.state = ${stateCodes.retrying}
     WHERE delivery.state < 2 AND ${condition} AND delivery.seq > ? AND delivery.seq <= ?
     ORDER BY delivery.seq LIMIT ?`;
 }

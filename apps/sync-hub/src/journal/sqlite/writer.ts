@@ -151,7 +151,7 @@ export class Writer {
     const begun = { cycle: before.cycle + 1, attempts: 0, spent: 0, crashes: 0 };
     const after = { ...before, ...begun, state: stateCodes.waiting, not_before_ms: 0, reopened_at_ms: atMs };
     this.#update(before.state, after);
-    return { event, ...begun, notBeforeMs: 0 };
+    return { event, ...begun, notBeforeMs: 0, asOfMs: atMs };
   }
 
   discard({ adapter, seq, atMs, reason }: DiscardRequest): DiscardResult {

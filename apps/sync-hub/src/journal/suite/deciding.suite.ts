@@ -36,7 +36,7 @@ export function decidingSuite(createPlace: CreatePlace): void {
     const { journal, told } = await open();
     const event = await acceptNew(journal, sampleAccept(sampleEvent('a')));
     journal.record(deadLettered(event, { attempts: 10, spent: 9, crashes: 2 }));
-    const delivery = { event, cycle: 2, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 };
+    const delivery = { event, cycle: 2, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0, asOfMs: 5_000 };
     expect(await replayAll(journal, { adapters: ['billing'] }, 5_000)).toMatchObject({ state: 'done', sent: 1 });
     const deliveries = [{ adapter: 'billing', delivery, mayFollowNewer: true }];
     expect(told.at(-1)).toEqual({ kind: 'reopened', deliveries });

@@ -20,13 +20,14 @@ export function fetchingSuite(createPlace: CreatePlace): void {
     const { journal } = await open();
     const [a, b, c, d, e] = await acceptAll(journal, ['a', 'b', 'c', 'd', 'e']);
     journal.record(sampleRecord(a));
-    journal.record(retrying(b, { attempts: 3, spent: 2, crashes: 1, nextAttemptAtMs: 1_790_000_012_345 }));
+    const retried = retrying(b, { attempts: 3, spent: 2, crashes: 1, nextAttemptAtMs: 1_790_000_012_345 });
+    journal.record(retried);
     journal.record(deadLettered(d));
     journal.record(withoutAttempt(e, { state: 'skipped' }));
     const expected = {
       deliveries: [
-        { event: b, cycle: 1, attempts: 3, spent: 2, crashes: 1, notBeforeMs: 1_790_000_012_345 },
-        { event: c, cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0 },
+        { event: b, cycle: 1, attempts: 3, spent: 2, crashes: 1, notBeforeMs: 1_790_000_012_345, asOfMs: retried.atMs },
+        { event: c, cycle: 1, attempts: 0, spent: 0, crashes: 0, notBeforeMs: 0, asOfMs: c.acceptedAtMs },
       ],
       scannedToSeq: e.seq,
     };

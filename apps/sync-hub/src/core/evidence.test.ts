@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { delivered, retryable, ScriptedLane } from '../../sim/scripted-lane.ts';
+import { LEAST_MAX_AGE_MS } from './retry.ts';
+
+const policy = { baseMs: 500, capMs: 300_000, maxAttempts: 3 };
+const HOUR_MS = 3_600_000;
+
+/** A lane with what it recorded last of each event. */
+class Watched extends ScriptedLane {
+  readonly stands = new Map<number, string>();
+
+  override take(input: Parameters<ScriptedLane['take']>[0]): this {
+    super.take(input);
+    for (const { event, state, counts } of this.records) {
+      this.stands.set(event.seq, `${state} after ${counts.attempts}, ${counts.spent} counted`);
+    }
+    return this;
+  }
+
+  /** Time goes on until the next attempt of this event, which fails. */
+  failNext(seq: number): this {
+    while (this.stateOf(seq) !== 'attempting') {
+      const { state } = this.state.deliveries.get(seq) ?? {};
+      if (state?.kind !== 'scheduled') throw new Error(`event ${seq} has no next attempt: ${state?.kind}`);
+      this.later(state.dueAtMs - this.nowMs);
+    }
+    return this.finish(seq, retryable);
+  }
+
+  /** Another event comes and is delivered. */
+  serve(seq: number): this {
+    return this.arrive({ seq }).finish(seq, delivered);
+  }
+}
+
+function createLane({ maxAttempts = policy.maxAttempts, recoveredToSeq = 0 } = {}): Watched {
+  return new Watched({ rules: { retry: { ...policy, maxAttempts }, recoveredToSeq } });
+}
+
+describe('a failed attempt', () => {
+  it('counts once another delivery was delivered that was sent after it', () => {
+    const lane = createLane().arrive({ seq: 1 }).finish(1, retryable);
+    lane.failNext(1);
+    expect(lane.stands.get(1)).toBe('retrying after 2, 0 counted');
+    lane.serve(2).failNext(1);
+    expect(lane.stands.get(1)).toBe('retrying after 3, 2 counted');
+  });
+
+  it('does not count by what was sent before it failed', () => {
+    const lane = createLane().arrive({ seq: 1 }, { seq: 2 });
+    lane.nowMs += 10;
+    lane.finish(1, retryable).finish(2, delivered).failNext(1);
+    expect(lane.stands.get(1)).toBe('retrying after 2, 0 counted');
+  });
+
+  it('does not count when the breaker opens first', () => {
+    const lane = createLane().arrive({ seq: 1 }).finish(1, retryable).breaker('open').breaker('half_open');
+    lane.finish(1, retryable).breaker('closed').later(1).serve(2).failNext(1);
+    expect(lane.stands.get(1)).toBe('retrying after 3, 0 counted');
+  });
+
+  it('does not count when it began before the breaker opened and fails after that', () => {
+    const lane = createLane().arrive({ seq: 1 }).breaker('open').finish(1, retryable).breaker('closed');
+    lane.serve(2).failNext(1);
+    expect(lane.stands.get(1)).toBe('retrying after 2, 0 counted');
+  });
+});
+
+describe('one event that always fails amid others that are delivered', () => {
+  it.each([2, 3, 6])('is a dead letter by a last attempt after %d that count', (maxAttempts) => {
+    const lane = createLane({ maxAttempts }).arrive({ seq: 1 }).finish(1, retryable);
+    for (let seq = 2; lane.stateOf(1) !== undefined && seq < 200_000; seq += 1) {
+      lane.later(20).serve(seq);
+      if (lane.stateOf(1) === 'attempting') lane.finish(1, retryable);
+    }
+    expect(lane.stands.get(1)).toBe(`dead_lettered after ${maxAttempts + 1}, ${maxAttempts + 1} counted`);
+  });
+});
+
+describe('a total outage', () => {
+  it.each([2, 3, 10])('makes no dead letter on a quiet lane, however long it is, with %d attempts', (maxAttempts) => {
+    const lane = createLane({ maxAttempts }).serve(1).arrive({ seq: 2 }).finish(2, retryable);
+    while (lane.nowMs < 23 * HOUR_MS) lane.failNext(2);
+    expect(lane.stands.get(2)).toMatch(/^retrying/);
+    // The system is back, and shows it by another event: what failed is tried at once, before anything is decided.
+    lane.later(1_000).serve(3);
+    expect(lane.stateOf(2)).toBe('attempting');
+    expect(lane.finish(2, delivered).stands.get(2)).toMatch(/^delivered/);
+  });
+
+  it('makes no dead letter of what failed once before it', () => {
+    const lane = createLane({ maxAttempts: 2 }).arrive({ seq: 1 }).finish(1, retryable).serve(2);
+    for (let round = 0; round < 50; round += 1) lane.failNext(1);
+    expect(lane.stands.get(1)).toMatch(/^retrying/);
+    lane.later(1_000).serve(3).finish(1, delivered);
+    expect(lane.stands.get(1)).toMatch(/^delivered/);
+  });
+
+  it('makes no dead letter when it is shorter than it takes the breaker to open', () => {
+    const lane = createLane({ maxAttempts: 2 }).serve(1).arrive({ seq: 2 }).finish(2, retryable).failNext(2);
+    lane.serve(3);
+    expect(lane.stands.get(2)).toMatch(/^retrying/);
+    lane.later(500).finish(2, delivered);
+    expect(lane.stands.get(2)).toMatch(/^delivered/);
+  });
+
+  it('makes no dead letter of what had used up its attempts before a restart', () => {
+    const lane = new Watched({ rules: { retry: policy, recoveredToSeq: 1 }, newestSeq: 1 });
+    lane.fetched([{ seq: 1, counts: { attempts: 9, spent: 3 } }], { scannedToSeq: 1 }).finish(1, retryable);
+    for (let round = 0; round < 20; round += 1) lane.failNext(1);
+    expect(lane.stands.get(1)).toMatch(/^retrying/);
+  });
+});
+
+describe('a few events that always fail, alone on a quiet lane', () => {
+  it('are dead letters as soon as another one was delivered and they fail still', () => {
+    const lane = createLane().arrive({ seq: 1 }, { seq: 2 }).finish(1, retryable).finish(2, retryable);
+    for (let round = 0; round < 12; round += 1) lane.failNext(1).failNext(2);
+    lane.later(1_000).serve(3);
+    expect([lane.stateOf(1), lane.stateOf(2)]).toEqual(['attempting', 'attempting']);
+    lane.finish(1, retryable).finish(2, retryable);
+    expect([...lane.stands.values()].filter((stands) => stands.startsWith('dead_lettered'))).toHaveLength(2);
+  });
+
+  it('wait as long as the external system asked, also then', () => {
+    const lane = createLane().arrive({ seq: 1 }).finish(1, retryable).failNext(1).failNext(1);
+    lane.later(300_000).finish(1, { ...retryable, retryAfterMs: HOUR_MS });
+    expect(lane.later(60_000).serve(2).stateOf(1)).toBe('scheduled');
+  });
+
+  it('are dead letters at the maximum age, and not before', () => {
+    const lane = createLane().arrive({ seq: 1 }).finish(1, retryable);
+    const bornMs = 1_000;
+    while (lane.stateOf(1) !== undefined) {
+      expect(lane.nowMs - bornMs).toBeLessThan(LEAST_MAX_AGE_MS);
+      lane.failNext(1);
+    }
+    expect(lane.nowMs - bornMs).toBeGreaterThanOrEqual(LEAST_MAX_AGE_MS);
+    expect(lane.stands.get(1)).toMatch(/^dead_lettered/);
+  });
+});
+
+describe('the age of a delivery', () => {
+  it('begins when the breaker closed: an outage does not use it up', () => {
+    const lane = createLane()
+      .arrive({ seq: 1 })
+      .finish(1, retryable)
+      .breaker('open')
+      .later(3 * LEAST_MAX_AGE_MS);
+    lane.breaker('half_open').finish(1, retryable);
+    lane.breaker('open').breaker('half_open').breaker('closed').failNext(1);
+    expect(lane.stands.get(1)).toMatch(/^retrying/);
+  });
+
+  it.each([LEAST_MAX_AGE_MS, 1_000 * LEAST_MAX_AGE_MS])(
+    'leaves an hour after a start of the hub, whatever the clock says: %d ms',
+    (ageMs) => {
+      const lane = new Watched({ rules: { retry: policy }, newestSeq: 1 });
+      lane.fetched([{ seq: 1, counts: { attempts: 9 }, ageMs }], { scannedToSeq: 1 }).finish(1, retryable);
+      while (lane.stateOf(1) !== undefined) lane.failNext(1);
+      expect(lane.nowMs).toBeGreaterThanOrEqual(HOUR_MS);
+      expect(lane.nowMs).toBeLessThan(2 * HOUR_MS);
+    },
+  );
+});
