@@ -111,3 +111,35 @@ describe('an ack as JSON', () => {
     });
   });
 });
+
+describe('an ack on a narrow terminal', () => {
+  const error = { kind: OutcomeKind.RETRYABLE, code: 'HTTP_503', message: 'Service Unavailable' };
+  const ack = create(AckSchema, {
+    adapter: 'billing',
+    state: DeliveryState.RETRYING,
+    attempt: 2,
+    error,
+    nextAttemptTime: fakeTime,
+  });
+  const lines = (columns: number) => {
+    const { data } = captureTerminal({ isTTY: true, columns, env: { NO_COLOR: '1' } });
+    return ackLine(data, ack, { lead: '+12 ms', adapterWidth: 10 }).split('\n');
+  };
+
+  test.each([
+    [
+      80,
+      ['+12 ms billing RETRYING attempt 2', '    HTTP_503: Service Unavailable; next attempt at 2026-01-02T03:04:05Z'],
+    ],
+    [
+      40,
+      [
+        '+12 ms billing RETRYING attempt 2',
+        '    HTTP_503: Service Unavailable; next',
+        '    attempt at 2026-01-02T03:04:05Z',
+      ],
+    ],
+  ])('reads well at %d columns', (columns, expected) => {
+    expect(lines(columns)).toEqual(expected);
+  });
+});

@@ -1,6 +1,7 @@
 import type { PublishStep } from './ack-feed.ts';
 import { acceptedJson, ackJson } from './ack-json.ts';
 import { ackLine } from './ack-line.ts';
+import { wrappedLines } from './table.ts';
 import { type Printer, printable } from './terminal.ts';
 
 /** Tells the steps of one published event as they come: as lines for people, or as JSON, one object a line. */
@@ -29,9 +30,8 @@ export class PublishReport {
     }
     const recipients = accepted.adapters.map(printable).join(', ') || 'no adapter';
     const again = accepted.duplicate ? ' (it was accepted before; these are its outcomes)' : '';
-    this.#printer.line(
-      `${this.#printer.paint('strong', 'ACCEPTED')}  ${printable(accepted.eventId)} for ${recipients}${again}`,
-    );
+    const accepting = `${this.#printer.paint('strong', 'ACCEPTED')}  ${printable(accepted.eventId)} for ${recipients}${again}`;
+    for (const line of wrappedLines(accepting, this.#printer.columns)) this.#printer.line(line);
   }
 
   #tellAck({ ack }: PublishStep & { kind: 'ack' }): void {

@@ -74,3 +74,15 @@ describe('a table on a narrow terminal', () => {
     );
   });
 });
+
+test('letters that take two places of a terminal do, and marks upon letters take none', () => {
+  expect(
+    tableLines(
+      ['KEY', 'STATE'],
+      [
+        ['予約', 'HELD'],
+        ['e\u0301tage', 'HELD'],
+      ],
+    ),
+  ).toEqual(['KEY    STATE', '予約   HELD', 'e\u0301tage  HELD']);
+});

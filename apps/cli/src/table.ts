@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from 'node:util';
+import stringWidth from 'fast-string-width';
 
 /** Where a line may break: not between a number and its unit. */
 const SPACE = / (?!(?:ms|s|min|h|d|KiB|MiB)\b)/;
@@ -46,12 +46,12 @@ export function wrappedLines(text: string, width: number, indent = INDENT): stri
     else if (visibleLength(line) + 1 + visibleLength(word) <= width) lines[lines.length - 1] = `${line} ${word}`;
     else lines.push(`${' '.repeat(indent)}${word}`);
   }
-  return lines;
+  return lines.map((line) => line.trimEnd());
 }
 
 /** How many places of a terminal a text takes. */
 export function visibleLength(text: string): number {
-  return stripVTControlCharacters(text).length;
+  return stringWidth(text);
 }
 
 type Pair = readonly [name: string, value: string];

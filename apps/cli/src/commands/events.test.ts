@@ -4,9 +4,11 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { afterEach, describe, expect, test } from 'vitest';
+import { captureTerminal } from '../../test/captured-terminal.ts';
 import { type FakeHub, fakeTime, startFakeHub } from '../../test/fake-hub.ts';
 import { runInProcess } from '../../test/run-in-process.ts';
 import { ExitCode } from '../failure.ts';
+import { run } from '../program.ts';
 
 let fake: FakeHub;
 afterEach(() => fake.close());
@@ -44,6 +46,34 @@ const response: MessageInitShape<typeof GetEventResponseSchema> = {
 };
 
 describe('hms-sync events show', () => {
+  test('reads well at 40 columns', async () => {
+    fake = await startFakeHub({ sync: { getEvent: () => create(GetEventResponseSchema, response) } });
+    const terminal = captureTerminal({ isTTY: true, columns: 40, env: { NO_COLOR: '1' } });
+    await run(['events', 'show', 'e-1', '--address', fake.address], terminal);
+    expect(terminal.stdout().split('\n')).toEqual([
+      'e-1  type: ProcessUpdated  key:',
+      '  appointment-workflow  source: hms-api',
+      '  accepted: 2026-01-02T03:04:05Z',
+      '',
+      'billing',
+      '  STATE DELIVERED  ATTEMPTS 2',
+      '  SINCE 2026-01-02T03:04:05Z',
+      '  DETAIL priced',
+      'records',
+      '  STATE WAITING  ATTEMPTS 0',
+      '',
+      'billing',
+      '  ATTEMPT 1  BEGAN 2026-01-02T03:04:05Z',
+      '  TOOK 12 ms  OUTCOME RETRYABLE',
+      '  ERROR OR RECEIPT HTTP_503: Service',
+      '    Unavailable',
+      'billing',
+      '  ATTEMPT 2  BEGAN 2026-01-02T03:04:05Z',
+      '  TOOK 8 ms  OUTCOME DELIVERED',
+      '',
+    ]);
+  });
+
   test('shows where each delivery stands, and all attempts with their errors', async () => {
     fake = await startFakeHub({ sync: { getEvent: () => create(GetEventResponseSchema, response) } });
     const ended = await runInProcess('events', 'show', 'e-1', '--address', fake.address);
