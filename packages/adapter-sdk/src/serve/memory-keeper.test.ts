@@ -32,3 +32,18 @@ it.concurrent.each([
   const { stdout } = await promisify(execFile)(process.execPath, args, { encoding: 'utf8' });
   expect(stdout).toBe(collected);
 });
+
+it('lives on when no more files can be opened, though Node opens one to see how much memory there is', async () => {
+  const program = `
+import { openSync } from 'node:fs';
+import { keepMemory } from ${JSON.stringify(new URL('./memory-keeper.ts', import.meta.url).href)};
+keepMemory();
+setTimeout(() => process.stdout.write('alive'), 5_000);
+// Loaded now, because later no file can be.
+process.memoryUsage();
+try { for (;;) openSync('/dev/null'); } catch (error) { process.stdout.write(error.code + ' '); }
+`;
+  const args = ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--input-type=module', '--eval', program];
+  const { stdout } = await promisify(execFile)('/bin/sh', args, { encoding: 'utf8' });
+  expect(stdout).toBe('EMFILE alive');
+});

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 const LOOK_EVERY_MS = 1_000;
@@ -29,12 +29,22 @@ export function keepMemory(): void {
     const { utilization } = performance.eventLoopUtilization(now, before);
     before = now;
     calmLooks = utilization < CALM_SHARE ? calmLooks + 1 : 0;
-    if (calmLooks < CALM_LOOKS || process.memoryUsage.rss() < keptBytes + WORTHWHILE_BYTES) return;
-    if (process.memoryUsage().heapUsed > HEAP_MAX_BYTES) return;
+    if (calmLooks < CALM_LOOKS || residentBytes() < keptBytes + WORTHWHILE_BYTES) return;
+    if (getHeapStatistics().used_heap_size > HEAP_MAX_BYTES) return;
     // The one that lets go of the pages that V8 keeps for later, too.
     collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-    keptBytes = process.memoryUsage.rss();
+    keptBytes = residentBytes();
     calmLooks = 0;
   };
   setInterval(look, LOOK_EVERY_MS).unref();
+}
+
+/** 0 when it cannot be seen. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    // It reads a file, and throws when no more can be opened.
+    return 0;
+  }
 }

@@ -14,6 +14,8 @@ import { ProcessLife } from './process-life.ts';
 import { ProcessLog } from './process-log.ts';
 import { makeSocketFolder } from './socket-folder.ts';
 
+/** Passing, and no fault of the package: too many files are open, there is no memory, or no room for a process. */
+const OF_THE_MACHINE = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 const LAUNCH_SECRET_BYTES = 32;
 /** Node starts in a tenth of a second; a machine under load takes ten times that. */
 const LISTEN_TIMEOUT_MS = 10_000;
@@ -47,7 +49,13 @@ export async function beginProcess(
   const secrets = new ConfigSecrets([config, launchSecret]);
   const folder = await makeSocketFolder();
   const { socket } = folder;
-  const command = await launchCommand(manifest, { socket, loadTimeoutMs }).catch((error: unknown) => String(error));
+  const command = await launchCommand(manifest, { socket, loadTimeoutMs }).catch(
+    async (error: NodeJS.ErrnoException) => {
+      if (!OF_THE_MACHINE.has(error.code ?? '')) return String(error);
+      await folder.remove();
+      throw error;
+    },
+  );
   if (typeof command === 'string' || signal.aborted) {
     await folder.remove();
     return typeof command === 'string' ? failed(`${name} could not be loaded: ${secrets.takenOut(command)}`) : stopped;

@@ -34,6 +34,8 @@ done
 exit 0`;
 
 let guard: ChildProcess | undefined;
+/** What it was told and not told off: the next one, if it ends, is told the same. */
+const guarded = new Set<string>();
 
 /**
  * Lets a process group end with the hub, however that ends: also by kill -9, and also when the group is in an endless
@@ -56,9 +58,13 @@ export function guardFolder(name: string): () => void {
 }
 
 function tellGuard(word: string): () => void {
-  guard ??= startGuard();
-  guard.stdin?.write(`+ ${word}\n`);
-  return () => guard?.stdin?.write(`- ${word}\n`);
+  guarded.add(word);
+  if (guard === undefined) guard = startGuard();
+  else guard.stdin?.write(`+ ${word}\n`);
+  return () => {
+    guarded.delete(word);
+    guard?.stdin?.write(`- ${word}\n`);
+  };
 }
 
 function startGuard(): ChildProcess {
@@ -68,9 +74,14 @@ function startGuard(): ChildProcess {
     detached: true,
     env: { PATH: '/usr/bin:/bin' },
   });
-  // Without a shell there is no guard; a process that is not in a loop still sees the end of its lifeline.
-  child.on('error', () => undefined);
-  child.stdin?.on('error', () => undefined);
+  // Without a guard a process that is not in a loop still sees the end of its lifeline. The next process asks for another.
+  const onEnd = () => {
+    if (guard === child) guard = undefined;
+  };
+  child.on('error', onEnd);
+  child.on('exit', onEnd);
+  child.stdin?.on('error', onEnd);
+  for (const word of guarded) child.stdin?.write(`+ ${word}\n`);
   child.unref();
   // A pipe to a child is a socket, and this one is no reason for the hub to go on.
   if (child.stdin instanceof Socket) child.stdin.unref();
