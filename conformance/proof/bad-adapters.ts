@@ -12,12 +12,18 @@ export interface BadAdapter {
   readonly sees: RegExp;
   /** What becomes of the Harm events. */
   readonly harm: 'delivered' | 'dead letter';
+  /** How much longer the p99 of the others may be meanwhile. Absent: as much as taking a whole core makes it. */
+  readonly p99RatioMax?: number;
   /** Changes to hmsSync in its package.json. */
   readonly manifest?: Readonly<Record<string, unknown>>;
 }
 
 /** Low, so that a leak ends soon. */
 const smallMemory = { limits: { memoryMb: 160 } };
+
+/** Reading what an adapter writes costs a bounded share, whatever it writes. */
+const FLOOD_RATIO_MAX = 1.5;
+const FLOODED = /more than 100 lines within a second/;
 
 /** Every bad adapter that there is a fixture of. */
 export const badAdapters: readonly BadAdapter[] = [
@@ -44,7 +50,15 @@ export const badAdapters: readonly BadAdapter[] = [
   { name: 'ignores-abort', when: 'once', sees: /TIMED_OUT/, harm: 'delivered' },
   { name: 'too-few-outcomes', when: 'harm', sees: /CONTRACT_VIOLATION .*returned \d+ outcomes/, harm: 'dead letter' },
   { name: 'too-many-outcomes', when: 'harm', sees: /CONTRACT_VIOLATION .*returned \d+ outcomes/, harm: 'dead letter' },
-  { name: 'floods-stdout', when: 'harm', sees: /more than 100 lines within a second/, harm: 'delivered' },
+  { name: 'floods-stdout', when: 'harm', sees: FLOODED, harm: 'delivered', p99RatioMax: FLOOD_RATIO_MAX },
+  {
+    name: 'floods-log',
+    when: 'harm',
+    sees: /more than \d+ (lines|records) within/,
+    harm: 'delivered',
+    p99RatioMax: FLOOD_RATIO_MAX,
+  },
+  { name: 'floods-bytes', when: 'harm', sees: FLOODED, harm: 'delivered', p99RatioMax: FLOOD_RATIO_MAX },
   { name: 'closes-its-socket', when: 'harm', sees: /broke its connection to the hub/, harm: 'dead letter' },
   { name: 'forks-children', when: 'harm', sees: /exited with code 0/, harm: 'dead letter' },
   { name: 'prints-a-secret', when: 'harm', sees: /\[redacted\] was refused/, harm: 'dead letter' },

@@ -32,10 +32,28 @@ export function tellHub(record: ProcessRecord): void {
   }
 }
 
-/** The adapter's log, on its way to the hub's. */
+/** Twice what a hub keeps of one process: it would read the rest only to count it, and the adapter would wait for that. */
+const RECORDS_PER_SECOND = 200;
+
+/** The adapter's log, on its way to the hub's: bounded, and what is left out is counted. */
 export function createHubLog(): AdapterLog {
+  let sent = 0;
+  let leftOut = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const nextSecond = () => {
+    timer = undefined;
+    sent = 0;
+    if (leftOut === 0) return;
+    const message = `the adapter logged more than ${RECORDS_PER_SECOND} records within a second`;
+    tellHub({ kind: 'log', level: 'warn', message, fields: { leftOut } });
+    leftOut = 0;
+  };
+  process.on('exit', nextSecond);
   const writer = (level: keyof AdapterLog) => (message: string, fields?: LogFields) => {
-    tellHub({ kind: 'log', level, message, fields });
+    if (timer === undefined) timer = setTimeout(nextSecond, 1_000).unref();
+    if (sent >= RECORDS_PER_SECOND) leftOut += 1;
+    else tellHub({ kind: 'log', level, message, fields });
+    sent += 1;
   };
   return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') };
 }

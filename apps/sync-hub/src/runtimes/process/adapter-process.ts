@@ -1,18 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import { getDefaultHighWaterMark, type Readable, setDefaultHighWaterMark } from 'node:stream';
 import { type ConfigSecrets, RAW_MAX_CHARACTERS } from '../protocol/config-secrets.ts';
 import type { LaunchCommand } from './launch-command.ts';
 import { readLines } from './line-reader.ts';
 import { guardGroup } from './orphan-guard.ts';
 import { endReason } from './process-end.ts';
 import type { ProcessLog } from './process-log.ts';
-import { parseProcessRecord } from './process-record.ts';
+import { type ProcessRecord, parseProcessRecord } from './process-record.ts';
 
 /** A line of a person's size; longer ones are cut. */
 const OUTPUT_LINE_CHARACTERS = 4_096;
 /** A log record with its fields; a longer one is cut, and then it is none. */
 const RECORD_LINE_CHARACTERS = 64 * 1024;
+/** Among these is the one by which it says why it ends. */
+const LAST_RECORDS = 8;
 /** What V8 writes before it ends a process whose heap is full. */
 const HEAP_FULL = /heap limit|JavaScript heap out of memory/;
 /** The rest of what a process wrote is in its pipes when it has ended; reading it takes no longer. */
@@ -45,9 +47,10 @@ export class AdapterProcess {
   constructor(options: AdapterProcessOptions) {
     this.#options = options;
     const { file, args, env } = options.command;
-    // 3: what it tells the hub; 4: its lifeline, which ends with the hub and brings it the secret of this launch. Nothing to read from: stdin belongs to people.
+    // 3: what it reports to the hub; 4: its lifeline, which ends with the hub and brings it the secret of this launch.
+    // Nothing to read from: stdin belongs to operators.
     const stdio = ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'] as const;
-    this.#child = spawn(file, args, { env, stdio: [...stdio], detached: true });
+    this.#child = withoutReadAhead(() => spawn(file, args, { env, stdio: [...stdio], detached: true }));
     const { pid } = this.#child;
     if (pid === undefined) {
       this.#child.once('error', (error: NodeJS.ErrnoException) => this.#end(`could not be started: ${error.code}`));
@@ -103,18 +106,34 @@ export class AdapterProcess {
     const { log, secrets, launchSecret } = this.#options;
     const [, stdout, stderr, records, lifeline] = this.#child.stdio;
     const output = (stream: 'stdout' | 'stderr') => (line: string) => {
-      if (stream === 'stderr' && HEAP_FULL.test(line)) this.#outOfHeap = true;
+      if (stream === 'stderr') this.#seeHeapFull(line);
       if (line.trim() === '') return;
-      log.write(stream === 'stderr' ? 'warn' : 'info', () => secrets.takenOut(line, OUTPUT_LINE_CHARACTERS), {
-        stream,
-      });
+      log.write(stream === 'stderr' ? 'warn' : 'info', secrets.takenOut(line, OUTPUT_LINE_CHARACTERS), { stream });
     };
-    readLines(stdout as Readable, { lineMaxCharacters: RAW_MAX_CHARACTERS, onLine: output('stdout') });
-    readLines(stderr as Readable, { lineMaxCharacters: RAW_MAX_CHARACTERS, onLine: output('stderr') });
-    readLines(records as Readable, {
-      lineMaxCharacters: RECORD_LINE_CHARACTERS,
-      onLine: (line) => this.#takeRecord(line),
-    });
+    const read = (
+      stream: unknown,
+      lineMaxCharacters: number,
+      take: (line: string) => void,
+      onEnd?: (end: string) => void,
+    ) =>
+      readLines(stream as Readable, {
+        lineMaxCharacters,
+        isWanted: () => log.hasRoom,
+        onLine: (line) => {
+          log.spend(line.length);
+          take(line);
+        },
+        onLeftOut: (lines) => log.leaveOut(lines),
+        ...(onEnd && { onEnd }),
+      });
+    read(stdout, RAW_MAX_CHARACTERS, output('stdout'));
+    read(stderr, RAW_MAX_CHARACTERS, output('stderr'), (end) => this.#seeHeapFull(end));
+    read(
+      records,
+      RECORD_LINE_CHARACTERS,
+      (line) => this.#takeRecord(line),
+      (end) => this.#takeLastRecords(end),
+    );
     lifeline?.on('error', () => undefined);
     (lifeline as Socket).write(launchSecret);
     // Nothing comes, but only who reads sees the end.
@@ -130,18 +149,30 @@ export class AdapterProcess {
         this.#listening.resolve();
         break;
       case 'log':
-        this.#options.log.write(record.level, () => record.message, record.fields);
+        this.#options.log.write(record.level, record.message, record.fields);
         break;
       case 'uncaught':
-        this.#uncaught = record.error;
-        this.#options.log.write('error', () => 'adapter code threw outside of an attempt', {
-          error: record.error,
-          at: record.at,
-        });
+        this.#takeUncaught(record);
         break;
       default:
         record satisfies never;
     }
+  }
+
+  /** The end of what was left out may say why it ended. */
+  #takeLastRecords(end: string): void {
+    for (const line of end.split('\n').slice(-LAST_RECORDS)) this.#takeUncaught(parseProcessRecord(line));
+  }
+
+  #takeUncaught(record: ProcessRecord | undefined): void {
+    if (record?.kind !== 'uncaught') return;
+    const { error, at } = record;
+    this.#uncaught = error;
+    this.#options.log.write('error', 'adapter code threw outside of an attempt', { error, at });
+  }
+
+  #seeHeapFull(said: string): void {
+    if (HEAP_FULL.test(said)) this.#outOfHeap = true;
   }
 
   #signalGroup(signal: NodeJS.Signals): void {
@@ -166,5 +197,19 @@ export class AdapterProcess {
   #end(why: string): void {
     this.#options.log.end();
     this.#ended.resolve(why);
+  }
+}
+
+/**
+ * Streams that are made meanwhile read nothing ahead while they are paused: a process that writes a few bytes at a time,
+ * without end, would have the hub read thousands of times before it waits.
+ */
+function withoutReadAhead<Result>(make: () => Result): Result {
+  const bytes = getDefaultHighWaterMark(false);
+  setDefaultHighWaterMark(false, 1);
+  try {
+    return make();
+  } finally {
+    setDefaultHighWaterMark(false, bytes);
   }
 }

@@ -1,12 +1,15 @@
 import type { AdapterLog, LogFields } from '@hms-sync/adapter-sdk/host';
 
-/** More than a person reads, and less than fills a disk in a night. */
-const RECORDS_PER_SECOND = 100;
+/** More than an operator reads, and less than fills a disk in a night. */
+const LINES_PER_SECOND = 100;
+/** Of long ones there are fewer. */
+const CHARACTERS_PER_SECOND = 256 * 1024;
 
-/** What an adapter's process says, as the hub's records: bounded, and told how many were left out. */
+/** What an adapter's process says, as the hub's records: bounded, and counted where it was left out. */
 export class ProcessLog {
   readonly #log: AdapterLog;
-  #written = 0;
+  #lines = 0;
+  #characters = 0;
   #leftOut = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -14,29 +17,44 @@ export class ProcessLog {
     this.#log = log;
   }
 
-  /** @param message made only when it is written, for a process that floods */
-  write(level: keyof AdapterLog, message: () => string, fields?: LogFields): void {
-    // One timer for each second in which something is written.
-    this.#timer ??= setTimeout(() => this.#nextSecond(), 1_000).unref();
-    if (this.#written >= RECORDS_PER_SECOND) {
-      this.#leftOut += 1;
-      return;
-    }
-    this.#written += 1;
-    this.#log[level](message(), fields);
+  /** Whether there is room for another line in this second. */
+  get hasRoom(): boolean {
+    return this.#lines < LINES_PER_SECOND && this.#characters < CHARACTERS_PER_SECOND;
   }
 
-  /** Tells at once how many were left out: nothing more comes. */
+  /** Takes room for a line of it, whatever comes of that: reading it costs, too. */
+  spend(characters: number): void {
+    this.#startSecond();
+    this.#lines += 1;
+    this.#characters += characters;
+  }
+
+  write(level: keyof AdapterLog, message: string, fields?: LogFields): void {
+    this.#log[level](message, fields);
+  }
+
+  leaveOut(lines: number): void {
+    this.#startSecond();
+    this.#leftOut += lines;
+  }
+
+  /** Reports at once how many were left out: nothing more comes. */
   end(): void {
     clearTimeout(this.#timer);
     this.#nextSecond();
   }
 
+  /** One timer for each second in which something is written. */
+  #startSecond(): void {
+    this.#timer ??= setTimeout(() => this.#nextSecond(), 1_000).unref();
+  }
+
   #nextSecond(): void {
     this.#timer = undefined;
-    this.#written = 0;
+    this.#lines = 0;
+    this.#characters = 0;
     if (this.#leftOut === 0) return;
-    this.#log.warn(`the adapter's process wrote more than ${RECORDS_PER_SECOND} lines within a second`, {
+    this.#log.warn(`the adapter's process wrote more than ${LINES_PER_SECOND} lines within a second`, {
       leftOut: this.#leftOut,
     });
     this.#leftOut = 0;
