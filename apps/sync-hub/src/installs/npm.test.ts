@@ -40,6 +40,16 @@ it('takes what it wrote as lines when it came to no JSON, and no password with i
   await expect(runNpm({ name: 'install' }, folder, { command })).rejects.toMatchObject({ code: 'NPM_FAILED', message });
 });
 
+it.runIf(process.platform !== 'win32')('runs an npm that opens no debugger for SIGUSR1', async () => {
+  const { folder, command } = await npmThat(
+    `import { url } from 'node:inspector';
+     process.kill(process.pid, 'SIGUSR1');
+     setTimeout(() => writeFileSync('said', String(url())), 200);`,
+  );
+  await runNpm({ name: 'install' }, folder, { command });
+  expect(await readFile(join(folder, 'said'), 'utf8')).toBe('undefined');
+});
+
 it('waits for no npm that hangs', async () => {
   const { folder, command } = await npmThat('setInterval(() => {}, 1_000);');
   await expect(runNpm({ name: 'install' }, folder, { command, timeoutMs: 50 })).rejects.toThrow(

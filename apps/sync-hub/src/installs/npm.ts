@@ -21,6 +21,12 @@ export interface NpmCommand {
   readonly packages?: readonly string[];
 }
 
+/**
+ * Any process of the same user can send SIGUSR1, and Node would open its debugger. Not `--disable-sigusr1`: the operator's
+ * npm may run on a Node that does not know it, and would not start.
+ */
+const NO_DEBUGGER = "--import=data:text/javascript,process.on('SIGUSR1',()=>{})";
+
 /** How npm is called; for tests. */
 export interface NpmOptions {
   /** `npm` of the PATH by default. */
@@ -40,6 +46,7 @@ export async function runNpm(
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const env = Object.fromEntries(Object.entries(process.env).filter(([variable]) => !OF_ANOTHER_NPM.test(variable)));
+  env.NODE_OPTIONS = [env.NODE_OPTIONS, NO_DEBUGGER].filter(Boolean).join(' ');
   const args = [name, ...flags, ...QUIETLY, '--', ...packages];
   // In a process group of its own: what it started ends with it.
   const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
