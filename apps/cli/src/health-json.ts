@@ -45,6 +45,12 @@ export function adapterJson(adapter: AdapterHealth): Record<string, unknown> {
     },
     throttled_until_time: isoTime(adapter.throttledUntilTime),
     breaker: adapter.breaker && breakerJson(adapter.breaker),
+    recent: adapter.recent && {
+      attempts: Number(adapter.recent.attempts),
+      failures: Number(adapter.recent.failures),
+      last_error: errorJson(adapter.recent.lastError),
+      last_error_time: isoTime(adapter.recent.lastErrorTime),
+    },
     waiting: Number(adapter.waiting),
     in_flight: adapter.inFlight,
     oldest_unsettled_age_ms: adapter.oldestUnsettledAge && durationMs(adapter.oldestUnsettledAge),

@@ -6,6 +6,7 @@ import {
   BreakerState,
   type Health,
   type HubHealth,
+  type RecentAttempts,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { tableLines, wrappedLines } from './table.ts';
 import { type Printer, printable, type Tone } from './terminal.ts';
@@ -28,7 +29,7 @@ export function healthLines(printer: Printer, { hub, adapters }: Health, nowMs: 
     String(adapter.inFlight),
     durationInWords(adapter.oldestUnsettledAge),
     printer.paint(adapter.deadLetters > 0n ? 'bad' : 'quiet', String(adapter.deadLetters)),
-    failuresInWords(printer, adapter.breaker),
+    failuresInWords(printer, adapter.recent),
     breakerInWords(printer, adapter.breaker, nowMs),
   ]);
   const notes = adapters.flatMap((adapter) => troubles(printer, adapter, nowMs));
@@ -55,10 +56,10 @@ function hubInWords(printer: Printer, hub: HubHealth | undefined, nowMs: number)
   return `Hub ${printable(hub.version)}${upFor}, ${accepting}${journal}`;
 }
 
-/** Of the attempts in the breaker's window, also while it is closed. */
-function failuresInWords(printer: Printer, breaker: Breaker | undefined): string {
-  if (breaker === undefined || breaker.calls === 0) return '-';
-  return printer.paint(breaker.failures > 0 ? 'bad' : 'quiet', `${breaker.failures}/${breaker.calls}`);
+/** Of the attempts of the last minute, whatever the breaker does. */
+function failuresInWords(printer: Printer, recent: RecentAttempts | undefined): string {
+  if (recent === undefined || recent.attempts === 0n) return '-';
+  return printer.paint(recent.failures > 0n ? 'bad' : 'quiet', `${recent.failures}/${recent.attempts}`);
 }
 
 function breakerInWords(printer: Printer, breaker: Breaker | undefined, nowMs: number): string {
@@ -76,17 +77,16 @@ function nextProbe({ nextProbeTime }: Breaker, nowMs: number): string {
 }
 
 function troubles(printer: Printer, adapter: AdapterHealth, nowMs: number): string[] {
-  const { id, breaker, throttledUntilTime } = adapter;
-  // Also while it is closed: what begins to fail is seen before the breaker opens.
-  const isFailing = breaker !== undefined && (breaker.state !== BreakerState.CLOSED || breaker.failures > 0);
-  const error = isFailing ? breaker.lastError : undefined;
+  const { id, breaker, recent, throttledUntilTime } = adapter;
+  const error = recent?.lastError ?? (breaker?.state === BreakerState.CLOSED ? undefined : breaker?.lastError);
+  const ago = recent?.lastErrorTime ? `, ${lengthInWords(nowMs - timestampMs(recent.lastErrorTime))} ago` : '';
   return [
     ...versionNotes(printer, adapter),
     ...(throttledUntilTime
       ? [`${printer.paint('waiting', printable(id))}: ${throttledInWords(timestampMs(throttledUntilTime), nowMs)}`]
       : []),
     ...(error
-      ? [`${printer.paint('waiting', printable(id))}: last error ${printable(`${error.code}: ${error.message}`)}`]
+      ? [`${printer.paint('waiting', printable(id))}: last error ${printable(`${error.code}: ${error.message}`)}${ago}`]
       : []),
   ];
 }

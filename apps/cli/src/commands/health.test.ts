@@ -32,12 +32,11 @@ const health: MessageInitShape<typeof HealthSchema> = {
       inFlight: 1,
       oldestUnsettledAge: durationFromMs(90_000),
       deadLetters: 2n,
+      recent: { attempts: 6n, failures: 5n },
       breaker: {
         state: BreakerState.OPEN,
         since: timestampFromMs(nowMs - 12_000),
         cause: '5 of 6 attempts failed within 60 s',
-        calls: 6,
-        failures: 5,
         nextProbeTime: timestampFromMs(nowMs + 3_000),
         lastError: { kind: OutcomeKind.RETRYABLE, code: 'ECONNREFUSED', message: 'nothing listens there' },
       },
@@ -69,14 +68,15 @@ describe('health in words', () => {
 
 test('an adapter whose breaker is closed shows its failures and the last error', () => {
   const lastError = { kind: OutcomeKind.TIMED_OUT, code: 'TIMED_OUT', message: 'no answer within 10 s' };
-  const breaker = { state: BreakerState.CLOSED, calls: 120, failures: 3, lastError };
+  const breaker = { state: BreakerState.CLOSED };
+  const recent = { attempts: 120n, failures: 3n, lastError, lastErrorTime: timestampFromMs(nowMs - 7_000) };
   const failing = create(HealthSchema, {
     hub: health.hub,
-    adapters: [{ id: 'billing', state: AdapterState.READY, breaker }],
+    adapters: [{ id: 'billing', state: AdapterState.READY, breaker, recent }],
   });
   const text = healthLines(captureTerminal().data, failing, nowMs).join('\n');
   expect(text).toMatch(/3\/120 +CLOSED/);
-  expect(text).toContain('billing: last error TIMED_OUT: no answer within 10 s');
+  expect(text).toContain('billing: last error TIMED_OUT: no answer within 10 s, 7 s ago');
 });
 
 describe('health on a narrow terminal', () => {

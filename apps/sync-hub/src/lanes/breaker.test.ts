@@ -97,7 +97,8 @@ describe('an open breaker', () => {
     const { attempt, breaker } = createBreaker({ resetTimeoutMs: 60_000 });
     const beforeMs = Date.now();
     await attempt(delivered, ...times(9, retryable));
-    const { sinceMs, nextProbeAtMs, ...report } = breaker.report;
+    const { sinceMs, nextProbeAtMs, recent, ...report } = breaker.report;
+    expect(recent).toMatchObject({ attempts: 10, failures: 9, lastFailure: failure });
     expect(report).toEqual({
       condition: 'open',
       cause: '9 of 10 deliveries failed within 10 s; the last: HTTP_503',

@@ -5,6 +5,7 @@ import { FailureStreak } from '../core/failure-streak.ts';
 import type { BreakerCondition } from '../core/lane.ts';
 import { type AttemptEnd, countsAgainstBreaker, type Failure, type Outcome } from '../core/outcome.ts';
 import type { Clock } from './clock.ts';
+import { RecentAttempts, type RecentAttemptsReport } from './recent-attempts.ts';
 
 /** Where a breaker stands and why. Times in milliseconds since 1970 by the hub's clock. */
 export interface BreakerReport {
@@ -18,6 +19,8 @@ export interface BreakerReport {
   readonly nextProbeAtMs: number | undefined;
   /** The last failure since the hub started. */
   readonly lastFailure: (Failure & { readonly kind: Outcome['kind'] }) | undefined;
+  /** All attempts of the last minute, whatever the condition. */
+  readonly recent: RecentAttemptsReport;
 }
 
 export interface BreakerOptions {
@@ -61,6 +64,7 @@ export class Breaker {
   readonly #policy: BreakerPolicy;
   readonly #clock: Clock;
   readonly #onChange: BreakerOptions['onChange'];
+  readonly #recent: RecentAttempts;
   #opossum: Opossum;
   #condition: BreakerCondition = 'closed';
   #sinceMs: number;
@@ -77,6 +81,7 @@ export class Breaker {
   constructor(options: BreakerOptions) {
     this.#policy = options.policy;
     this.#clock = options.clock;
+    this.#recent = new RecentAttempts(options.clock);
     this.#onChange = options.onChange;
     this.#sinceMs = options.clock.wallMs();
     this.#opossum = this.#createOpossum();
@@ -93,6 +98,7 @@ export class Breaker {
       failures,
       nextProbeAtMs: isOpen ? this.#sinceMs + this.#policy.resetTimeoutMs : undefined,
       lastFailure: this.#lastFailure,
+      recent: this.#recent.report,
     };
   }
 
@@ -101,8 +107,13 @@ export class Breaker {
    * promise resolves. The lane asks first: running while open is a fault of the lane and throws.
    */
   async run(seq: number, attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
-    if (this.#condition === 'closed' && this.#isCounted(seq)) return this.#runAgain(seq, attempt);
-    return this.#fire(seq, attempt);
+    const counted = async () => {
+      const outcome = await attempt();
+      this.#recent.ended(outcome);
+      return outcome;
+    };
+    if (this.#condition === 'closed' && this.#isCounted(seq)) return this.#runAgain(seq, counted);
+    return this.#fire(seq, counted);
   }
 
   /** Opens it again after a restart, with its next probe when it would have been without one. */

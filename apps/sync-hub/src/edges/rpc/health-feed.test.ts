@@ -1,6 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { AdapterState, BreakerState, type Health, HealthSchema } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DEFAULT_RETRY } from '../../core/retry.ts';
 import type { JournalStatistics } from '../../journal/journal.ts';
 import { HealthFeed } from './health-feed.ts';
 import { delivered, openTestHub, published, type TestHub, type TestHubOptions, unwell } from './test-hub.suite.ts';
@@ -91,14 +92,27 @@ describe('how it stands now', () => {
       inFlight: 0,
       deadLetters: 0n,
       oldestUnsettledAge: { seconds: 2n },
-      breaker: { calls: 1, failures: 1, lastError: { code: 'HTTP_503' } },
+      breaker: { state: BreakerState.CLOSED, calls: 1, failures: 1, lastError: { code: 'HTTP_503' } },
+      recent: { failures: 1n, attempts: 1n, lastError: { code: 'HTTP_503' }, lastErrorTime: {} },
     });
+  });
+
+  it('tells what failed in the last minute also while the breaker is open', async () => {
+    const { hub, feed } = await open({ adapters: { billing: () => unwell } });
+    await Promise.all(Array.from({ length: 5 }, () => hub.intake.accept(published())));
+    await vi.waitFor(() => expect(feed.now().adapters[0]?.breaker?.state).toBe(BreakerState.OPEN), { timeout: 20_000 });
+    await pass(12_000);
+    const [billing] = feed.now().adapters;
+    expect(billing?.breaker?.state).toBe(BreakerState.OPEN);
+    expect(Number(billing?.recent?.failures)).toBeGreaterThanOrEqual(5);
+    expect(billing?.recent).toMatchObject({ lastError: { code: 'HTTP_503' } });
   });
 
   it('tells until when the outside system asked for less', async () => {
     const failure = { code: 'HTTP_429', message: 'The system asked for less.' };
     const throttled = { kind: 'throttled', failure, retryAfterMs: 30_000, scope: 'lane' } as const;
-    const { hub, feed } = await open({ adapters: { billing: () => throttled } });
+    // A wait is never shorter than the backoff.
+    const { hub, feed } = await open({ adapters: { billing: () => throttled }, retry: DEFAULT_RETRY });
     expect(feed.now().adapters[0]?.throttledUntilTime).toBeUndefined();
     await hub.intake.accept(published());
     await vi.waitFor(() => expect(feed.now().adapters[0]?.throttledUntilTime).toBeDefined(), 20_000);
@@ -139,7 +153,9 @@ describe('a watcher', () => {
     await vi.waitFor(() => expect(told.at(-1)?.adapters[0]?.breaker?.state).toBe(BreakerState.OPEN), {
       timeout: 20_000,
     });
-    expect(told.at(-1)?.adapters[0]?.breaker?.cause).toMatch(/of 5 attempts failed within 60 s; the last: HTTP_503/);
+    expect(told.at(-1)?.adapters[0]?.breaker?.cause).toMatch(
+      /^5 different deliveries failed in a row; the last: HTTP_503/,
+    );
   });
 
   it('is told of counts within a second', async () => {

@@ -7,6 +7,7 @@ import {
   BreakerState,
   type Health,
   HealthSchema,
+  RecentAttemptsSchema,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { Mailbox, MailboxOverflow } from '../../acks/mailbox.ts';
 import type { VersionsStanding } from '../../installs/adapter-change.ts';
@@ -171,6 +172,7 @@ function toAdapterHealth(lane: Lane, versions: VersionsStanding | undefined) {
     state: ADAPTER_STATES[health.state],
     reason: health.reason,
     breaker: toBreaker(health.breaker),
+    recent: toRecent(health.breaker.recent),
     waiting: BigInt(health.waiting),
     inFlight: health.inFlight,
     ...(health.oldestUnsettledAgeMs !== undefined && {
@@ -196,6 +198,17 @@ function toBreaker(breaker: BreakerReport) {
     failures,
     ...(nextProbeAtMs !== undefined && { nextProbeTime: timestampFromMs(nextProbeAtMs) }),
     ...(lastFailure !== undefined && { lastError: deliveryError(lastFailure.kind, lastFailure) }),
+  });
+}
+
+function toRecent({ attempts, failures, lastFailure }: BreakerReport['recent']) {
+  return create(RecentAttemptsSchema, {
+    attempts: BigInt(attempts),
+    failures: BigInt(failures),
+    ...(lastFailure !== undefined && {
+      lastError: deliveryError(lastFailure.kind, lastFailure),
+      lastErrorTime: timestampFromMs(lastFailure.atMs),
+    }),
   });
 }
 

@@ -6,6 +6,7 @@ import { Acks, type TellListener } from '../../acks/acks.ts';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { Outcome } from '../../core/outcome.ts';
+import type { RetryPolicy } from '../../core/retry.ts';
 import { MemoryJournal } from '../../journal/memory/memory-journal.ts';
 import { systemClock } from '../../lanes/clock.ts';
 import { Lanes } from '../../lanes/lanes.ts';
@@ -39,6 +40,8 @@ export interface TestHubOptions {
   readonly adapters?: Readonly<Record<string, (attempt: DeliveryAttempt) => Outcome | Promise<Outcome>>>;
   /** False: the lanes are there and their adapters have not started. */
   readonly starts?: boolean;
+  /** Default: the second attempt is a day later. */
+  readonly retry?: RetryPolicy;
   /** Default: 1,024. */
   readonly eventBytesMax?: number;
 }
@@ -71,7 +74,7 @@ const ONCE_A_DAY = { baseMs: 86_400_000, capMs: 86_400_000, maxAttempts: 10 };
 
 /** Opens a hub for the running test. */
 export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
-  const { adapters = { billing: () => delivered }, starts = true, eventBytesMax = 1_024 } = options;
+  const { adapters = { billing: () => delivered }, starts = true, eventBytesMax = 1_024, retry = ONCE_A_DAY } = options;
   const events: AcceptedEvent[] = [];
   const faults: unknown[] = [];
   const reports: unknown[] = [];
@@ -109,7 +112,7 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
       attempts.push(attempt);
       return (await adapters[id]?.(attempt)) ?? delivered;
     };
-    lanes.add(createTestLane({ id, runtime, retry: ONCE_A_DAY, journal, onHeld, onChange }));
+    lanes.add(createTestLane({ id, runtime, retry, journal, onHeld, onChange }));
   }
   operations = new Operations({
     journal,

@@ -299,6 +299,13 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
    * @generated from field: google.protobuf.Timestamp throttled_until_time = 15;
    */
   throttledUntilTime?: Timestamp | undefined;
+
+  /**
+   * What its attempts of the last minute came to, whatever the breaker's state.
+   *
+   * @generated from field: hms.sync.v1.RecentAttempts recent = 16;
+   */
+  recent?: RecentAttempts | undefined;
 };
 
 /**
@@ -306,6 +313,47 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
  * Use `create(AdapterHealthSchema)` to create a new message.
  */
 export declare const AdapterHealthSchema: GenMessage<AdapterHealth>;
+
+/**
+ * What the attempts of an adapter came to in the last minute.
+ *
+ * @generated from message hms.sync.v1.RecentAttempts
+ */
+export declare type RecentAttempts = Message<"hms.sync.v1.RecentAttempts"> & {
+  /**
+   * Those that ended.
+   *
+   * @generated from field: uint64 attempts = 1;
+   */
+  attempts: bigint;
+
+  /**
+   * Those of them that did not deliver; being asked for less is no failure.
+   *
+   * @generated from field: uint64 failures = 2;
+   */
+  failures: bigint;
+
+  /**
+   * The last failure; absent when there was none in the last minute.
+   *
+   * @generated from field: hms.sync.v1.DeliveryError last_error = 3;
+   */
+  lastError?: DeliveryError | undefined;
+
+  /**
+   * When that was, by the hub's clock. Absent when there was none.
+   *
+   * @generated from field: google.protobuf.Timestamp last_error_time = 4;
+   */
+  lastErrorTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message hms.sync.v1.RecentAttempts.
+ * Use `create(RecentAttemptsSchema)` to create a new message.
+ */
+export declare const RecentAttemptsSchema: GenMessage<RecentAttempts>;
 
 /**
  * A new version of an adapter that is being tried.
@@ -376,14 +424,14 @@ export declare type Breaker = Message<"hms.sync.v1.Breaker"> & {
   cause: string;
 
   /**
-   * Attempts within the breaker's window, 60 s unless the operator set another; those that run are counted.
+   * Deliveries that were tried within the breaker's window, 10 s unless the operator set another, each counted once.
    *
    * @generated from field: uint32 calls = 4;
    */
   calls: number;
 
   /**
-   * Failed ones among them.
+   * Those of them that failed.
    *
    * @generated from field: uint32 failures = 5;
    */
