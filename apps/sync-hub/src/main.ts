@@ -8,6 +8,7 @@ import { connectionBounds } from './edges/connections.ts';
 import { Cursors } from './edges/cursor.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';
+import { HubStop } from './edges/hub-stop.ts';
 import { Intake } from './edges/intake.ts';
 import { listen, requireFree } from './edges/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from './edges/request-budget.ts';
@@ -41,6 +42,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /** Kubernetes gives 30 s by default; ten of them are left for what comes before and after. */
 const DRAIN_MS = 20_000;
+/** So long those who still wait have to take their last answers. */
+const ANSWERS_MS = 5_000;
 
 await run(process.argv.slice(2));
 
@@ -178,9 +181,10 @@ async function startHub(
     journalId: journal.info.id,
     onChange: (change: OperatorChange) => log.info(change, 'changed by an operator'),
   };
-  const routes = [createSyncRoute(sync), createHealthzRoute(notAcceptingReason)];
+  const stop = new HubStop();
+  const routes = [createSyncRoute({ ...sync, stop }), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);
-  const router = createRouter({ sync, health, admin, routes, budget });
+  const router = createRouter({ sync, health, admin, routes, budget, stop });
   const refusals = new ConnectionRefusals(log);
   const listener = await listen(config.listen, router, {
     publicUrls: config.publicUrls,
@@ -201,8 +205,10 @@ async function startHub(
     health.changed();
     await operations.stop();
     await lanes.drain(DRAIN_MS);
+    // What could be told is told; those who wait for more hear why they wait in vain.
+    stop.begin();
     health.stop();
-    await listener.close(1_000);
+    await listener.close(ANSWERS_MS);
     budget.close();
     await lanes.close();
     await journal.close();

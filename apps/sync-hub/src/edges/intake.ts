@@ -4,6 +4,7 @@ import { type AcceptResult, type FullDisk, type Journal, JournalError } from '..
 import { Admission } from './admission.ts';
 import { contentHash } from './content-hash.ts';
 import { type PublishedEvent, toSyncEvent } from './event-message.ts';
+import { hubStopping, RESTART_MS } from './hub-stop.ts';
 import { checkJsonData, saysTheSame } from './json-data.ts';
 import { Refusal, type RefusalReason } from './refusal.ts';
 
@@ -32,8 +33,6 @@ export interface IntakeOptions {
 
 /** A full disk is emptied by people. */
 const FULL_RETRY_MS = 30_000;
-/** A restart takes about so long. */
-const STOPPING_RETRY_MS = 2_000;
 
 /** The one door through which events come in, whatever they were published by. */
 export class Intake {
@@ -80,11 +79,7 @@ export class Intake {
   }
 
   async #accept(published: PublishedEvent | undefined): Promise<Intaken> {
-    if (this.#stopping) {
-      throw new Refusal('HUB_STOPPING', 'the hub is stopping; publish again with the same id', {
-        retryAfterMs: STOPPING_RETRY_MS,
-      });
-    }
+    if (this.#stopping) throw hubStopping('the hub is stopping; publish again with the same id');
     const { eventBytesMax, wallMs } = this.#options;
     const acceptedAtMs = wallMs();
     const { event, timeMs } = toSyncEvent(published, acceptedAtMs);
@@ -167,7 +162,7 @@ function refuseFailed(error: unknown): never {
   throw new Refusal(
     'JOURNAL_FAILED',
     'the hub could not write; whether the event was accepted is unknown: publish again with the same id',
-    { retryAfterMs: STOPPING_RETRY_MS },
+    { retryAfterMs: RESTART_MS },
   );
 }
 

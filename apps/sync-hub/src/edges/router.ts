@@ -9,6 +9,7 @@ import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { withBoundedDeadline } from './deadline-header.ts';
 import { withReadableGrpcMessage } from './grpc-message.ts';
 import type { HttpRoute, NodeResponse } from './http/route.ts';
+import type { HubStop } from './hub-stop.ts';
 import type { RequestBudget } from './request-budget.ts';
 import { type AdminServiceOptions, createAdminService } from './rpc/admin-service.ts';
 import { withCheckedBody } from './rpc/checked-body.ts';
@@ -18,7 +19,7 @@ import type { HealthFeed } from './rpc/health-feed.ts';
 import { createHealthService } from './rpc/health-service.ts';
 import { binaryRequestOptions, expectRequests, jsonRequestOptions } from './rpc/json-request.ts';
 import { registerReflection } from './rpc/reflection.ts';
-import { createRefusalInterceptor } from './rpc/refusal-error.ts';
+import { createRefusalInterceptor, createStopInterceptor } from './rpc/refusal-error.ts';
 import { createSyncService, type SyncServiceOptions } from './rpc/sync-service.ts';
 
 export interface RouterOptions {
@@ -27,13 +28,14 @@ export interface RouterOptions {
   readonly admin: AdminServiceOptions;
   readonly routes: readonly HttpRoute[];
   readonly budget: RequestBudget;
+  readonly stop: HubStop;
 }
 
 /** The largest message: 1,000 small events, or 15 of the largest. Connect's own bound is 4 GiB, decompression too. */
 export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them. */
-export function createRouter({ sync, health, admin, routes, budget }: RouterOptions): RequestListener {
+export function createRouter({ sync, health, admin, routes, budget, stop }: RouterOptions): RequestListener {
   const streams = new Set<string>();
   const handler = connectNodeAdapter({
     routes: (router: ConnectRouter) => {
@@ -48,7 +50,7 @@ export function createRouter({ sync, health, admin, routes, budget }: RouterOpti
         router.handlers[index] = withExplainedStatus(withCheckedBody(handler, MESSAGE_BYTES_MAX));
       });
     },
-    interceptors: [createRefusalInterceptor(sync.onFault)],
+    interceptors: [createRefusalInterceptor(sync.onFault), createStopInterceptor(stop)],
     readMaxBytes: MESSAGE_BYTES_MAX,
     binaryOptions: binaryRequestOptions,
     jsonOptions: jsonRequestOptions,

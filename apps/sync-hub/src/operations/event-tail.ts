@@ -51,11 +51,6 @@ export class EventTail {
     for (const reader of this.#readers) reader.recorded(records);
   }
 
-  /** Ends every reading. */
-  stop(): void {
-    for (const reader of this.#readers) reader.queue.close();
-  }
-
   /**
    * What happens until the signal aborts, after a first nothing that says that it has begun; undefined when as many
    * look on as may.

@@ -73,9 +73,8 @@ export class Operations {
     this.#retention.start();
   }
 
-  /** Resolves once nothing of it uses the journal any more. */
+  /** Resolves once none of what it does by itself uses the journal any more; those who look on end with their calls. */
   async stop(): Promise<void> {
-    this.tail.stop();
     await Promise.all([this.jobs.stop(), this.#retention.stop()]);
     this.publishLog.stop();
     this.#deliveryLog.stop();

@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
+import { HubStop } from '../hub-stop.ts';
 import { listen } from '../listener.ts';
 import { openTestHub, type TestHub, type TestHubOptions } from '../rpc/test-hub.suite.ts';
 import { type Answered, type HttpVersion, type Posted, post } from './http-client.suite.ts';
@@ -31,7 +32,7 @@ export async function startSyncCaller(
   { bodyBounds, ...options }: SyncCallerOptions = {},
 ): Promise<SyncCaller> {
   const hub = await openTestHub({ adapters: { billing: ok, records: ok }, eventBytesMax: 262_144, ...options });
-  const route = createSyncRoute({ ...hub, ...(bodyBounds !== undefined && { bodyBounds }) });
+  const route = createSyncRoute({ ...hub, stop: new HubStop(), ...(bodyBounds !== undefined && { bodyBounds }) });
   const { port, close } = await listen({ host: '127.0.0.1', port: 0 }, route.handle);
   onTestFinished(() => close(0));
   return {

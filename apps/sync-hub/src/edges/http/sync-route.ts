@@ -1,3 +1,4 @@
+import type { HubStop } from '../hub-stop.ts';
 import { Refusal } from '../refusal.ts';
 import { type SyncServiceOptions, waitForSettled } from '../rpc/sync-service.ts';
 import { answerJson, type JsonAnswer } from './answer-json.ts';
@@ -13,6 +14,8 @@ import { waitMsOf } from './wait-parameter.ts';
 export interface SyncRouteOptions extends SyncServiceOptions {
   /** The members of a payload that may hold the event's key, the likeliest first. Default: processId, policyId, id. */
   readonly keyFields?: readonly string[];
+  /** Ends the waiting when the hub stops. */
+  readonly stop: HubStop;
   /** What of a request's body is read. */
   readonly bodyBounds?: ReadBodyBounds;
 }
@@ -46,7 +49,7 @@ async function serve(options: SyncRouteOptions, request: NodeRequest, response: 
   // An error event that nobody hears ends the process.
   response.on('error', () => gone.abort());
   try {
-    answerJson(request, response, await publish(options, request, gone.signal));
+    answerJson(request, response, await publish(options, request, options.stop.endsWith(gone.signal)));
   } catch (error) {
     if (error instanceof ClientGone) return void response.destroy();
     answerJson(request, response, refusalAnswer(Refusal.of(error, options.onFault)));

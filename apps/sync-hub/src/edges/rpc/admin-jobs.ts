@@ -5,6 +5,7 @@ import type { Journal } from '../../journal/journal.ts';
 import type { ReplayJob } from '../../journal/replay-job.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import { type ReplayJobs, RUNNING_JOBS_MAX } from '../../operations/replay-jobs.ts';
+import { hubStopping, throwIfStopping } from '../hub-stop.ts';
 import { Refusal, wrongField } from '../refusal.ts';
 import { type AdapterIdsOptions, requireEvents, requireNamed, toFilterMessage, toQuery } from './admin-filter.ts';
 import { toReason } from './admin-reason.ts';
@@ -19,8 +20,6 @@ const RATE_DEFAULT = 50;
 const RATE_MAX = 10_000;
 /** About so long a small job takes, or a person to end one. */
 const TOO_MANY_RETRY_MS = 10_000;
-/** A restart takes about so long. */
-const STOPPING_RETRY_MS = 2_000;
 
 const JOB_STATES: Readonly<Record<ReplayJob['state'], JobState>> = {
   running: JobState.RUNNING,
@@ -64,11 +63,9 @@ export async function* watchJob(
   let last: ReplayJob | undefined;
   for await (last of jobs.watch(requireId(id), signal)) yield toJob(last);
   if (last === undefined) throwUnknown(id);
-  if (last.state === 'running' && !signal.aborted) {
-    throw new Refusal('HUB_STOPPING', 'the hub is stopping; the job goes on when it is back', {
-      retryAfterMs: STOPPING_RETRY_MS,
-    });
-  }
+  if (last.state !== 'running') return;
+  throwIfStopping(signal);
+  if (!signal.aborted) throw hubStopping('the hub is stopping; the job goes on when it is back');
 }
 
 /** Ends a job; `wasRunning`: whether this call did. One that has ended stays as it is. */

@@ -6,6 +6,7 @@ import { type EventTail, TAILS_MAX } from '../../operations/event-tail.ts';
 import type { Happening } from '../../operations/tail-queue.ts';
 import type { Cursors } from '../cursor.ts';
 import { fromSyncEvent } from '../event-message.ts';
+import { throwIfStopping } from '../hub-stop.ts';
 import { Refusal } from '../refusal.ts';
 import { recordAck } from './ack-message.ts';
 import { type AdapterIdsOptions, toQuery } from './admin-filter.ts';
@@ -36,6 +37,7 @@ export async function* tailEvents(
     if (some.length === 0) yield {};
     for (const happening of some) yield { happening: toMessage(happening, options.cursors) };
   }
+  throwIfStopping(signal);
 }
 
 /** What is held is on no record, and so is not told. */

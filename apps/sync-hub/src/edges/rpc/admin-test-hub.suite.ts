@@ -6,6 +6,7 @@ import { expect, onTestFinished } from 'vitest';
 import { InstallError } from '../../installs/install-error.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import { createSyncRoute } from '../http/sync-route.ts';
+import { HubStop } from '../hub-stop.ts';
 import { listen } from '../listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from '../request-budget.ts';
 import { createRouter } from '../router.ts';
@@ -55,7 +56,9 @@ export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOption
     notAcceptingReason: () => '',
   });
   const budget = new RequestBudget(REQUEST_BUDGET);
-  const router = createRouter({ sync: hub, health, admin, routes: [createSyncRoute(hub)], budget });
+  const stop = new HubStop();
+  const routes = [createSyncRoute({ ...hub, stop })];
+  const router = createRouter({ sync: hub, health, admin, routes, budget, stop });
   const listener = await listen({ host: '127.0.0.1', port: 0 }, router);
   const baseUrl = `http://127.0.0.1:${listener.port}`;
   const sessionManager = new Http2SessionManager(baseUrl);

@@ -5,6 +5,7 @@ import { Progress, type Until } from '../../acks/progress.ts';
 import type { Tell } from '../../acks/tell.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { Journal, StoredEvent } from '../../journal/journal.ts';
+import { throwIfStopping } from '../hub-stop.ts';
 import { Refusal } from '../refusal.ts';
 import { Turns } from '../turns.ts';
 import { recordAck } from './ack-message.ts';
@@ -47,7 +48,7 @@ export class EventFeed {
    * Tells acks, at least one at a time, until the events have come as far as asked for or the signal aborts. Listens
    * from the call on, however late the first of them is asked for.
    *
-   * @throws {Refusal} READER_TOO_SLOW
+   * @throws {Refusal} READER_TOO_SLOW; HUB_STOPPING
    */
   read(request: FeedRequest): AsyncGenerator<readonly Ack[], void> {
     const { acks, cursors } = this.#options;
@@ -56,7 +57,7 @@ export class EventFeed {
   }
 
   async *#read(request: FeedRequest, listener: EventListener): AsyncGenerator<readonly Ack[], void> {
-    const { events, until, afterCursor, isNew, onHistoryTold } = request;
+    const { events, until, afterCursor, isNew, onHistoryTold, signal } = request;
     const { cursors } = this.#options;
     const progress = new Map(events.map((event) => [event.seq, new Progress(event.adapters, until)]));
     let seenCursor = afterCursor;
@@ -84,7 +85,7 @@ export class EventFeed {
 
       while (progress.values().some((event) => !event.isDone)) {
         const told = await listener.take();
-        if (told.length === 0) return;
+        if (told.length === 0) return throwIfStopping(signal, cursors.encode(seenCursor));
         const fresh = told.filter(({ tell }) => tell.kind === 'held' || tell.record.cursor > seenCursor);
         const tells = fresh.map(({ tell }) => tell);
         follow(tells);

@@ -16,6 +16,7 @@ import type { BreakerReport } from '../../lanes/breaker.ts';
 import type { Lane } from '../../lanes/lane.ts';
 import type { LaneHealth } from '../../lanes/lane-health.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
+import { throwIfStopping } from '../hub-stop.ts';
 import { Refusal } from '../refusal.ts';
 import { deliveryError } from './ack-message.ts';
 
@@ -105,7 +106,7 @@ export class HealthFeed {
   /**
    * How it stands now, then again on each change and at least every 10 s, until the signal aborts.
    *
-   * @throws {Refusal} READER_TOO_SLOW
+   * @throws {Refusal} READER_TOO_SLOW; HUB_STOPPING
    */
   async *watch(signal: AbortSignal): AsyncGenerator<Health, void> {
     const mailbox = new Mailbox<Health>({ capacity: UNREAD_MAX, signal });
@@ -117,7 +118,7 @@ export class HealthFeed {
       yield first;
       for (;;) {
         const healths = await mailbox.take();
-        if (healths.length === 0) return;
+        if (healths.length === 0) return throwIfStopping(signal);
         yield* healths;
       }
     } catch (error) {

@@ -10,6 +10,7 @@ import { Mailbox, MailboxOverflow } from '../../acks/mailbox.ts';
 import { Progress, type Until } from '../../acks/progress.ts';
 import type { Tell } from '../../acks/tell.ts';
 import type { PublishedEvent } from '../event-message.ts';
+import { throwIfStopping } from '../hub-stop.ts';
 import type { Intaken } from '../intake.ts';
 import { Refusal } from '../refusal.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
@@ -63,6 +64,7 @@ export async function* publishStream(
         yield toMessage(items.slice(start, start + ITEMS_PER_MESSAGE_MAX));
       }
     }
+    if (!publisher.isDone) throwIfStopping(options.signal, publisher.resumeFrom);
     // A caller who has gone may never end its requests, and nobody is there to hear why reading ended.
     const failure = options.signal.aborted ? undefined : await reading;
     if (failure !== undefined) throw failure;
@@ -86,12 +88,23 @@ class StreamPublisher {
   #index = 0n;
   #resumeFrom = 0;
   #readEverything = false;
+  #isDone = false;
   #roomAgain: () => void = () => undefined;
 
   constructor(options: PublishStreamOptions, signal: AbortSignal) {
     this.#options = options;
     this.#mailbox = new Mailbox({ capacity: UNREAD_MAX, signal });
-    signal.addEventListener('abort', () => this.#roomAgain(), { once: true });
+    signal.addEventListener('abort', () => this.#endTelling(), { once: true });
+  }
+
+  /** Whether all was told before the telling ended. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** The cursor from which to go on: what was not told comes after it. */
+  get resumeFrom(): string {
+    return this.#options.cursors.encode(this.#resumeFrom);
   }
 
   /** Reads the caller's events to the end; the mailbox closes when the last of them is done. Resolves with why
@@ -125,7 +138,7 @@ class StreamPublisher {
    */
   async take(): Promise<readonly Item[]> {
     const items = await this.#mailbox.take().catch((error: unknown) => {
-      throw error instanceof MailboxOverflow ? tooSlow(this.#options.cursors.encode(this.#resumeFrom)) : error;
+      throw error instanceof MailboxOverflow ? tooSlow(this.resumeFrom) : error;
     });
     this.#unread -= items.length;
     this.#roomAgain();
@@ -258,9 +271,13 @@ class StreamPublisher {
     this.#mailbox.put(item);
     this.#unread += 1;
     // It ran over: what is told from here on is lost to the caller, and comes after this place.
-    if (this.#mailbox.isClosed) {
-      this.#resumeFrom = Math.min(this.#options.acks.lastCursor, ...this.#followed.values());
-    }
+    if (this.#mailbox.isClosed) this.#endTelling();
+  }
+
+  #endTelling(): void {
+    this.#isDone = this.#readEverything && this.#unsettled === 0;
+    this.#resumeFrom = Math.min(this.#options.acks.lastCursor, ...this.#followed.values());
+    this.#roomAgain();
   }
 
   #settle(): void {

@@ -3,6 +3,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
 import type { RefusedSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import type { HubStop } from '../hub-stop.ts';
 import { REFUSALS, Refusal, type RefusalReason } from '../refusal.ts';
 
 const DOMAIN = 'hms-sync';
@@ -60,6 +61,11 @@ const CALLER_GONE: ReadonlySet<unknown> = new Set([
 /** No fault of the hub's, and nobody is there to be told of it. */
 function isCallerGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && CALLER_GONE.has(error.code);
+}
+
+/** Lets every handler know that the hub stops, by the signal of its caller. */
+export function createStopInterceptor(stop: HubStop): Interceptor {
+  return (next) => (request) => next({ ...request, signal: stop.endsWith(request.signal) });
 }
 
 /**

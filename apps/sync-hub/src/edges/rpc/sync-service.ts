@@ -17,6 +17,7 @@ import type { AcceptedEvent } from '../../core/event.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { Cursors } from '../cursor.ts';
+import { throwIfStopping } from '../hub-stop.ts';
 import type { Intake, Intaken } from '../intake.ts';
 import { wrongField } from '../refusal.ts';
 import { Turns } from '../turns.ts';
@@ -102,12 +103,14 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
     if (from !== undefined && from > acks.lastCursor) throw cursors.unknown('cursor');
     if (eventIds.length === 0) {
       const afterCursor = from ?? acks.lastCursor;
-      yield { acks: [], cursor: cursors.encode(afterCursor) };
+      let seen = cursors.encode(afterCursor);
+      yield { acks: [], cursor: seen };
       for await (const tells of acks.tail(afterCursor, signal)) {
         const told = tells.map((tell) => toAck(tell, cursors, acks.lastCursor));
-        yield { acks: told, cursor: told.at(-1)?.cursor ?? '' };
+        seen = told.at(-1)?.cursor ?? seen;
+        yield { acks: told, cursor: seen };
       }
-      return;
+      return throwIfStopping(signal, seen);
     }
     const ids = [...new Set(eventIds)];
     const events = await Promise.all(ids.map((id) => turns.run(() => readHead(journal, id), signal)));
@@ -118,23 +121,27 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
   }
 }
 
-/** Waits for an event to settle, then says how it stands. */
+/** Waits for an event to settle, but no longer than the caller does or the hub runs, then says how it stands. */
 export async function waitForSettled(
   options: SyncServiceOptions,
   intaken: Intaken,
   waitMs: number,
   callerSignal: AbortSignal,
 ): Promise<Pick<EventStatus, 'settled' | 'acks'>> {
-  const timeIsUp = new AbortController();
+  const enough = new AbortController();
+  // Without the caller's reason: whatever ended the waiting, it is no failure.
+  const end = () => enough.abort();
+  if (callerSignal.aborted) end();
+  callerSignal.addEventListener('abort', end, { once: true });
   // A timer that is taken back: AbortSignal.timeout would hold on to each caller until its wait is over.
-  const timer = setTimeout(() => timeIsUp.abort(), waitMs);
-  const signal = AbortSignal.any([callerSignal, timeIsUp.signal]);
+  const timer = setTimeout(end, waitMs);
   try {
-    for await (const _batch of options.feed.read({ ...feedRequest(intaken, 'settled'), signal })) {
+    for await (const _batch of options.feed.read({ ...feedRequest(intaken, 'settled'), signal: enough.signal })) {
       // Only the end matters here: what is known then is read afterwards.
     }
   } finally {
     clearTimeout(timer);
+    callerSignal.removeEventListener('abort', end);
   }
   const status = await readStatus(options, intaken.event.id);
   if (status === undefined) throw unknownEvent(intaken.event.id);

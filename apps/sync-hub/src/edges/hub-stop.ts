@@ -1,0 +1,63 @@
+import { Refusal } from './refusal.ts';
+
+/** A restart takes about so long. */
+export const RESTART_MS = 2_000;
+
+/**
+ * What callers are told while the hub stops.
+ *
+ * @param cursor of a stream of acks: all that was not told comes after it
+ */
+export function hubStopping(message: string, cursor?: string): Refusal {
+  return new Refusal('HUB_STOPPING', message, {
+    retryAfterMs: RESTART_MS,
+    ...(cursor !== undefined && { metadata: { cursor } }),
+  });
+}
+
+/** Why a caller's signal aborts when the hub stops, and not the caller. */
+const STOPPING = hubStopping('the hub is stopping; ask again');
+
+/**
+ * Ends the waiting of every caller when the hub stops. A set, and not an AbortSignal that all listen to: adding to that
+ * and taking away looks at all listeners, and ten thousand streams are as many.
+ */
+export class HubStop {
+  readonly #waiting = new Set<AbortController>();
+  #hasBegun = false;
+
+  /** From now on nobody waits. */
+  begin(): void {
+    this.#hasBegun = true;
+    for (const waiting of this.#waiting) waiting.abort(STOPPING);
+    this.#waiting.clear();
+  }
+
+  /** A signal that aborts with the caller's own, or when the hub stops. */
+  endsWith(caller: AbortSignal): AbortSignal {
+    const own = new AbortController();
+    const end = () => {
+      this.#waiting.delete(own);
+      own.abort(caller.reason);
+    };
+    if (caller.aborted) end();
+    else if (this.#hasBegun) own.abort(STOPPING);
+    else {
+      this.#waiting.add(own);
+      caller.addEventListener('abort', end, { once: true });
+    }
+    return own.signal;
+  }
+}
+
+/**
+ * For the end of a stream that has no end of its own, and of one that was not at it.
+ *
+ * @param cursor of a stream of acks: all that was not told comes after it
+ * @throws {Refusal} HUB_STOPPING when the signal aborted because the hub stops
+ */
+export function throwIfStopping(signal: AbortSignal, cursor?: string): void {
+  if (signal.reason !== STOPPING) return;
+  if (cursor === undefined) throw hubStopping('the hub is stopping; ask again');
+  throw hubStopping(`the hub is stopping; watch acks again from the cursor ${cursor}`, cursor);
+}
