@@ -3,7 +3,7 @@ import { AdapterState, BreakerState, type Health, HealthSchema } from '@hms-sync
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DEFAULT_RETRY } from '../../core/retry.ts';
 import type { JournalStatistics } from '../../journal/journal.ts';
-import { HealthFeed } from './health-feed.ts';
+import { HealthFeed, WATCHES_MAX } from './health-feed.ts';
 import { delivered, openTestHub, published, type TestHub, type TestHubOptions, unwell } from './test-hub.suite.ts';
 
 beforeEach(() => {
@@ -229,4 +229,21 @@ it('leaves no timer behind when it stops', async () => {
   expect(vi.getTimerCount()).toBe(1);
   feed.stop();
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it('is watched by so many at a time, and by another once one has left', async () => {
+  const { feed } = await open();
+  const leave = new AbortController();
+  const first = feed.watch(leave.signal);
+  await first.next();
+  const others = Array.from({ length: WATCHES_MAX - 1 }, () => feed.watch(new AbortController().signal));
+  await Promise.all(others.map((watching) => watching.next()));
+  await expect(feed.watch(new AbortController().signal).next()).rejects.toMatchObject({
+    reason: 'TOO_MANY_AT_ONCE',
+    retryAfterMs: 10_000,
+  });
+  leave.abort();
+  await first.next();
+  expect((await feed.watch(new AbortController().signal).next()).done).toBe(false);
+  feed.stop();
 });

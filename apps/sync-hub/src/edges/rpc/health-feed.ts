@@ -37,6 +37,9 @@ const LOOK_EVERY_MS = 1_000;
 const TELL_EVERY_MS = 10_000 - LOOK_EVERY_MS;
 /** A watcher that has not taken so many changes has stopped reading. */
 const UNREAD_MAX = 256;
+/** Each change is written for each of them: a thousand take a tenth of a second. */
+export const WATCHES_MAX = 1_024;
+const TOO_MANY_RETRY_MS = 10_000;
 
 const ADAPTER_STATES: Readonly<Record<LaneHealth['state'], AdapterState>> = {
   starting: AdapterState.STARTING,
@@ -106,9 +109,14 @@ export class HealthFeed {
   /**
    * How it stands now, then again on each change and at least every 10 s, until the signal aborts.
    *
-   * @throws {Refusal} READER_TOO_SLOW; HUB_STOPPING
+   * @throws {Refusal} READER_TOO_SLOW; HUB_STOPPING; TOO_MANY_AT_ONCE
    */
   async *watch(signal: AbortSignal): AsyncGenerator<Health, void> {
+    if (this.#watchers.size >= WATCHES_MAX) {
+      throw new Refusal('TOO_MANY_AT_ONCE', `${WATCHES_MAX} watch the health already; come back when one has left`, {
+        retryAfterMs: TOO_MANY_RETRY_MS,
+      });
+    }
     const mailbox = new Mailbox<Health>({ capacity: UNREAD_MAX, signal });
     const first = this.now();
     // While nobody watched nothing was told, so this is what the next look compares with.

@@ -1,5 +1,8 @@
+import { create } from '@bufbuild/protobuf';
+import type { HandlerContext } from '@connectrpc/connect';
+import { WatchAcksRequestSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { waitForSettled } from './sync-service.ts';
+import { createSyncService, WATCHES_MAX, waitForSettled } from './sync-service.ts';
 import { delivered, openTestHub, published, unwell } from './test-hub.suite.ts';
 
 afterEach(() => {
@@ -56,4 +59,22 @@ describe('waiting for an event to settle', () => {
     const intaken = await hub.intake.accept(published());
     expect(await waitForSettled(hub, intaken, 0, caller())).toMatchObject({ settled: false });
   });
+});
+
+it('all acks are watched by so many at a time, and by another once one has left', async () => {
+  const hub = await openTestHub();
+  const { watchAcks } = createSyncService(hub);
+  const request = create(WatchAcksRequestSchema);
+  const begin = (signal: AbortSignal) => watchAcks(request, { signal } as HandlerContext)[Symbol.asyncIterator]();
+  const all = new AbortController();
+  const leave = new AbortController();
+  const watches = [leave.signal, ...Array.from({ length: WATCHES_MAX - 1 }, () => all.signal)].map(begin);
+  for (const watch of watches) await watch.next();
+  const waiting = watches.map((watch) => watch.next());
+  await expect(begin(all.signal).next()).rejects.toMatchObject({ reason: 'TOO_MANY_AT_ONCE', retryAfterMs: 10_000 });
+  leave.abort();
+  await waiting[0];
+  expect((await begin(all.signal).next()).done).toBe(false);
+  all.abort();
+  await Promise.all(waiting);
 });

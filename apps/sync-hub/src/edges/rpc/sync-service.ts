@@ -19,7 +19,7 @@ import type { Lanes } from '../../lanes/lanes.ts';
 import type { Cursors } from '../cursor.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import type { Intake, Intaken } from '../intake.ts';
-import { wrongField } from '../refusal.ts';
+import { Refusal, wrongField } from '../refusal.ts';
 import { Turns } from '../turns.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
 import { toAck } from './ack-message.ts';
@@ -45,6 +45,9 @@ export const DEFAULT_WAIT_MS = 10_000;
 /** Proxies give up on a silent request after about a minute. */
 const WAIT_MAX_MS = 60_000;
 const WATCHED_EVENTS_MAX = 1_000;
+/** Each ack is written for each of them. */
+export const WATCHES_MAX = 1_024;
+const TOO_MANY_RETRY_MS = 10_000;
 /**
  * Events that are read for GetEvent and WatchAcks at a time: with the largest payloads 8 MiB. A request for an event is
  * some bytes, the event a quarter of a megabyte, and one connection may send 2,048 of them at once.
@@ -56,6 +59,8 @@ const NO_DATA = new Uint8Array(0);
 export function createSyncService(options: SyncServiceOptions): ServiceImpl<typeof SyncService> {
   const { intake, feed, cursors, acks } = options;
   const turns = new Turns(READS_AT_A_TIME);
+  /** How many watch all acks. */
+  let watches = 0;
   return {
     async *publish(request: PublishRequest, context): AsyncGenerator<MessageInitShape<typeof PublishResponseSchema>> {
       const intaken = await intake.accept(request.event);
@@ -102,7 +107,28 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
     // Such as one from before the journal was restored from a backup: waiting for it would look like silence.
     if (from !== undefined && from > acks.lastCursor) throw cursors.unknown('cursor');
     if (eventIds.length === 0) {
-      const afterCursor = from ?? acks.lastCursor;
+      yield* watchAll(from ?? acks.lastCursor, signal);
+      return;
+    }
+    const ids = [...new Set(eventIds)];
+    const events = await Promise.all(ids.map((id) => turns.run(() => readHead(journal, id), signal)));
+    yield { acks: [], cursor: cursors.encode(from ?? 0) };
+    for await (const told of feed.read({ events, until: 'settled', afterCursor: from ?? 0, isNew: false, signal })) {
+      yield { acks: [...told], cursor: told.at(-1)?.cursor ?? '' };
+    }
+  }
+
+  async function* watchAll(
+    afterCursor: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<MessageInitShape<typeof WatchAcksResponseSchema>> {
+    if (watches >= WATCHES_MAX) {
+      throw new Refusal('TOO_MANY_AT_ONCE', `${WATCHES_MAX} watch all acks already; come back when one has left`, {
+        retryAfterMs: TOO_MANY_RETRY_MS,
+      });
+    }
+    watches += 1;
+    try {
       let seen = cursors.encode(afterCursor);
       yield { acks: [], cursor: seen };
       for await (const tells of acks.tail(afterCursor, signal)) {
@@ -110,13 +136,9 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
         seen = told.at(-1)?.cursor ?? seen;
         yield { acks: told, cursor: seen };
       }
-      return throwIfStopping(signal, seen);
-    }
-    const ids = [...new Set(eventIds)];
-    const events = await Promise.all(ids.map((id) => turns.run(() => readHead(journal, id), signal)));
-    yield { acks: [], cursor: cursors.encode(from ?? 0) };
-    for await (const told of feed.read({ events, until: 'settled', afterCursor: from ?? 0, isNew: false, signal })) {
-      yield { acks: [...told], cursor: told.at(-1)?.cursor ?? '' };
+      throwIfStopping(signal, seen);
+    } finally {
+      watches -= 1;
     }
   }
 }
