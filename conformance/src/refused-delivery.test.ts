@@ -121,4 +121,23 @@ describe('a system that asks for less', () => {
     expect(present(twice) - present(once)).toBeGreaterThanOrEqual(990);
     expect((await billingOf(client)).breaker).toMatchObject({ state: BreakerState.CLOSED, failures: 0 });
   });
+
+  test.each([
+    [429, '0', OutcomeKind.THROTTLED],
+    [429, 'Mon, 23 Nov 2009 10:00:00 GMT', OutcomeKind.THROTTLED],
+    [503, '0', OutcomeKind.RETRYABLE],
+    [503, 'Mon Nov 23 10:00:00 2009', OutcomeKind.RETRYABLE],
+  ])('by %i with Retry-After: %s, which is no time, is not asked at once', async (status, retryAfter, kind) => {
+    const client = await start({ lane: { retry: { baseMs: 500, capMs: 1_000, maxAttempts: 10 } } });
+    const event = newEvent();
+    await stack.sandbox.setFault('billing', { status, retryAfter, times: 2 });
+    const { acks } = await collect(client.publish({ event }));
+    const retried = acks.filter(({ adapter, error }) => adapter === 'billing' && error !== undefined);
+    expect(retried.map(({ error }) => error?.kind)).toEqual([kind, kind]);
+    const calls = stack.sandbox.calls({ system: 'billing' }).map(({ at }) => Date.parse(at));
+    const pauses = calls.slice(1).map((at, index) => at - present(calls[index]));
+    expect(pauses).toHaveLength(2);
+    // A backoff is never less than half of half a second.
+    for (const pauseMs of pauses) expect(pauseMs).toBeGreaterThanOrEqual(240);
+  });
 });
