@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { addAcksCommand } from './commands/acks.ts';
 import { addAdapterCommand } from './commands/adapter.ts';
 import { addAdapterCommands } from './commands/adapters.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addDeliveriesCommand } from './commands/deliveries.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addDiscardCommand } from './commands/discard.ts';
@@ -68,6 +69,7 @@ export function createProgram(terminal: Terminal): Command {
   addAdapterCommand(program, terminal);
   addTailCommand(program, terminal);
   addJournalCommand(program, terminal);
+  addCompletionCommand(program, terminal);
   return program;
 }
 
