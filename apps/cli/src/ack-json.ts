@@ -10,6 +10,7 @@ export function acceptedJson(accepted: Accepted): Record<string, unknown> {
     adapters: accepted.adapters,
     duplicate: accepted.duplicate,
     cursor: accepted.cursor,
+    warnings: accepted.warnings.length > 0 ? accepted.warnings : undefined,
   };
 }
 

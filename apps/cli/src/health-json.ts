@@ -16,6 +16,7 @@ export function healthJson({ hub, adapters }: Health): Record<string, unknown> {
       start_time: isoTime(hub.startTime),
       accepting: hub.accepting,
       not_accepting_reason: hub.notAcceptingReason || undefined,
+      warnings: hub.warnings.length > 0 ? hub.warnings : undefined,
       journal: hub.journal && {
         location: hub.journal.location,
         size_bytes: Number(hub.journal.sizeBytes),
@@ -55,6 +56,7 @@ export function adapterJson(adapter: AdapterHealth): Record<string, unknown> {
     in_flight: adapter.inFlight,
     oldest_unsettled_age_ms: adapter.oldestUnsettledAge && durationMs(adapter.oldestUnsettledAge),
     dead_letters: Number(adapter.deadLetters),
+    waiting_behind_dead_letters: Number(adapter.waitingBehindDeadLetters),
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type HubHealth,
   type RecentAttempts,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { heldInWords } from './health-problems.ts';
 import { tableLines, wrappedLines } from './table.ts';
 import { type Printer, printable, type Tone } from './terminal.ts';
 import { versionNotes } from './version-notes.ts';
@@ -36,6 +37,7 @@ export function healthLines(printer: Printer, { hub, adapters }: Health, nowMs: 
   const wrapped = (text: string) => wrappedLines(text, printer.columns);
   return [
     ...wrapped(hubInWords(printer, hub, nowMs)),
+    ...(hub?.warnings ?? []).flatMap((warning) => wrapped(`${printer.paint('bad', 'warning')}: ${printable(warning)}`)),
     '',
     ...(rows.length === 0 ? ['No adapters are configured.'] : tableLines(columns, rows, printer.columns)),
     ...(notes.length === 0 ? [] : ['', ...notes.flatMap(wrapped)]),
@@ -80,8 +82,10 @@ function troubles(printer: Printer, adapter: AdapterHealth, nowMs: number): stri
   const { id, breaker, recent, throttledUntilTime } = adapter;
   const error = recent?.lastError ?? (breaker?.state === BreakerState.CLOSED ? undefined : breaker?.lastError);
   const ago = recent?.lastErrorTime ? `, ${lengthInWords(nowMs - timestampMs(recent.lastErrorTime))} ago` : '';
+  const held = adapter.waitingBehindDeadLetters;
   return [
     ...versionNotes(printer, adapter),
+    ...(held > 0n ? [`${printer.paint('waiting', printable(id))}: ${heldInWords(held)}`] : []),
     ...(throttledUntilTime
       ? [`${printer.paint('waiting', printable(id))}: ${throttledInWords(timestampMs(throttledUntilTime), nowMs)}`]
       : []),

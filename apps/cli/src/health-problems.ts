@@ -9,7 +9,14 @@ import { enumName } from './words.ts';
 export function healthProblems({ hub, adapters }: Health): string[] {
   return [
     ...(hub?.accepting === true ? [] : [`the hub accepts no events: ${printable(hub?.notAcceptingReason ?? '')}`]),
-    ...(adapters.length === 0 ? ['there are no adapters: events are accepted for nobody'] : []),
+    ...(hub?.warnings ?? []).map(printable),
+    // A hub of an earlier version has no warnings.
+    ...(adapters.length === 0 && !hub?.warnings.length
+      ? ['there are no adapters: events are accepted for nobody']
+      : []),
+    ...adapters.flatMap(({ id, waitingBehindDeadLetters: held }) =>
+      held > 0n ? [`${printable(id)}: ${heldInWords(held)}`] : [],
+    ),
     ...adapters.flatMap(({ id, state, reason, breaker }) => {
       const name = printable(id);
       const why = reason === '' ? '' : `: ${printable(reason)}`;
@@ -22,4 +29,10 @@ export function healthProblems({ hub, adapters }: Health): string[] {
       ];
     }),
   ];
+}
+
+/** Of deliveries that wait for an operator, though they are no dead letters themselves. */
+export function heldInWords(held: bigint): string {
+  const who = held === 1n ? '1 delivery waits' : `${held} deliveries wait`;
+  return `${who} behind a dead letter of the same key; replay or discard that: hms-sync deliveries --state dead-lettered`;
 }

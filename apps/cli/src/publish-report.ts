@@ -30,8 +30,16 @@ export class PublishReport {
     }
     const recipients = accepted.adapters.map(printable).join(', ') || 'no adapter';
     const again = accepted.duplicate ? ' (it was accepted before; these are its outcomes)' : '';
-    const accepting = `${this.#printer.paint('strong', 'ACCEPTED')}  ${printable(accepted.eventId)} for ${recipients}${again}`;
-    for (const line of wrappedLines(accepting, this.#printer.columns)) this.#printer.line(line);
+    this.#wrapped(
+      `${this.#printer.paint('strong', 'ACCEPTED')}  ${printable(accepted.eventId)} for ${recipients}${again}`,
+    );
+    for (const warning of accepted.warnings) {
+      this.#wrapped(`${this.#printer.paint('bad', 'WARNING')}   ${printable(warning)}`);
+    }
+  }
+
+  #wrapped(text: string): void {
+    for (const line of wrappedLines(text, this.#printer.columns)) this.#printer.line(line);
   }
 
   #tellAck({ ack }: PublishStep & { kind: 'ack' }): void {

@@ -166,6 +166,7 @@ async function startHub(
     lanes,
     versions: (id) => lifecycle.standing(id),
     notAcceptingReason,
+    onWarning: (warning) => log.warn(warning),
   });
   onHealthChange = () => health.changed();
   const { finder, discards, jobs, tail } = operations;
@@ -221,6 +222,5 @@ async function startHub(
 
   const address = `http://${listener.host.includes(':') ? `[${listener.host}]` : listener.host}:${listener.port}`;
   log.info({ address, dataDir: config.dataDir, version }, 'ready');
-  if (adapters.length === 0) log.warn('no adapters are configured: events are kept and delivered to nobody');
   process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version })}\n`);
 }

@@ -1,4 +1,4 @@
-import { cp } from 'node:fs/promises';
+import { cp, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -55,4 +55,16 @@ test('a hub on a copy of a backup has the adapters, their pause and what waits, 
     async () => (await client.getEvent('waiting')).deliveries[0]?.latest?.state === DeliveryState.DELIVERED,
     { interval: 20, timeout: 30_000 },
   );
+});
+
+test('one that was given the journal alone names what waits for whom, and is not well', TIMEOUT, async () => {
+  const backup = await backUp();
+  const folder = await useFolder();
+  expect((await readdir(backup)).sort()).toEqual(['adapters', 'journal.db']);
+  await mkdir(join(folder.path, 'data'), { mode: 0o700 });
+  await cp(join(backup, 'journal.db'), join(folder.path, 'data', 'journal.db'));
+  const { hub, client } = await start(folder);
+  const warning = '1 delivery waits for "lab", which is not configured';
+  expect((await client.getHealth()).hub?.warnings).toContainEqual(expect.stringContaining(warning));
+  expect(hub.log).toContain(JSON.stringify(warning).slice(1, -1));
 });

@@ -7,6 +7,7 @@ import { captureTerminal } from '../../test/captured-terminal.ts';
 import { type FakeHub, startFakeHub } from '../../test/fake-hub.ts';
 import { runInProcess } from '../../test/run-in-process.ts';
 import { ExitCode } from '../failure.ts';
+import { healthJson } from '../health-json.ts';
 import { healthLines } from '../health-lines.ts';
 
 let fake: FakeHub | undefined;
@@ -63,6 +64,20 @@ describe('health in words', () => {
       'billing: last error ECONNREFUSED: nothing listens there',
       'lab: config.baseUrl is missing: set it',
     ]);
+  });
+});
+
+test('warnings of the hub come first, and what waits behind a dead letter has its line', () => {
+  const warned = create(HealthSchema, {
+    hub: { version: '0.1.0', accepting: true, warnings: ['1 delivery waits for "lab", which is not configured'] },
+    adapters: [{ id: 'billing', state: AdapterState.READY, waitingBehindDeadLetters: 1n }],
+  });
+  const lines = healthLines(captureTerminal().data, warned, nowMs);
+  expect(lines[1]).toBe('warning: 1 delivery waits for "lab", which is not configured');
+  expect(lines.join('\n')).toContain('billing: 1 delivery waits behind a dead letter of the same key');
+  expect(healthJson(warned)).toMatchObject({
+    hub: { warnings: ['1 delivery waits for "lab", which is not configured'] },
+    adapters: [{ waiting_behind_dead_letters: 1 }],
   });
 });
 
@@ -156,6 +171,14 @@ describe('hms-sync health', () => {
       ['the hub accepts no events: full'],
     ],
     ['there are no adapters', { hub }, ['there are no adapters: events are accepted for nobody']],
+    ['the hub warns', { hub: { ...hub, warnings: ['no adapters are configured'] } }, ['no adapters are configured']],
+    [
+      'deliveries wait behind a dead letter',
+      { hub, adapters: [{ ...ready, waitingBehindDeadLetters: 3n }] },
+      [
+        'billing: 3 deliveries wait behind a dead letter of the same key; replay or discard that: hms-sync deliveries --state dead-lettered',
+      ],
+    ],
     [
       'an adapter is FAILED and a breaker is open',
       {

@@ -30,8 +30,9 @@ export function addHealthCommand(program: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       '\nExit code: 0 the hub accepts events, 1 it does not, 6 no hub answered within 10 s.\n' +
-        'With --check: 0 all is well; 1 it is not: the hub accepts nothing, has no adapters, an adapter is not READY, or a\n' +
-        'breaker is not CLOSED. Each reason is a line on stderr.',
+        'With --check: 0 all is well; 1 it is not: the hub accepts nothing or has no adapters, an adapter is not READY, a\n' +
+        'breaker is not CLOSED, or deliveries wait behind a dead letter or for an adapter that is not configured. Each\n' +
+        'reason is a line on stderr.',
     )
     .action((options: HealthOptions) =>
       options.watch ? watchHealth(options, terminal) : showHealth(options, terminal),

@@ -44,6 +44,23 @@ describe('hms-sync publish', () => {
     expect(payload?.case === 'data' && new TextDecoder().decode(payload.value)).toBe(data);
   });
 
+  test('shows what the hub warns of, in words and as JSON, and ends with 0', async () => {
+    const warning = 'the hub has no adapters: it delivers this event to nobody';
+    const fake = await startFake({
+      sync: {
+        async *publish({ event }) {
+          const accepted = { eventId: event?.id ?? '', cursor: '0', warnings: [warning] };
+          yield { result: { case: 'accepted', value: accepted } };
+        },
+      },
+    });
+    const asked = ['publish', '--type', 'T', '--address', fake.address];
+    const inWords = await runInProcess(...asked);
+    expect(inWords).toMatchObject({ exitCode: ExitCode.ok });
+    expect(inWords.stdout()).toContain(`WARNING   ${warning}`);
+    expect((await runInProcess(...asked, '--json')).jsonLines()).toMatchObject([{ warnings: [warning] }]);
+  });
+
   test('makes an id of its own, so that the same event can be published again after a lost answer', async () => {
     const fake = await startFake();
     for (let run = 0; run < 2; run++) await runInProcess('publish', '--type', 'T', '--address', fake.address);

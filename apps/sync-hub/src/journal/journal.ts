@@ -253,6 +253,17 @@ export interface JournalStatistics {
   readonly sizeBytes: number;
   /** The median of the last commits, up to 128 of them; undefined before the first. */
   readonly commitLatencyMs: number | undefined;
+  /** Of each adapter with deliveries that are not settled, in alphabetical order. */
+  readonly waiting: readonly WaitingStatistics[];
+}
+
+export interface WaitingStatistics {
+  readonly adapter: string;
+  readonly unsettled: number;
+  /** When the first accepted of them was accepted, whatever holds it. */
+  readonly oldestAcceptedAtMs: number;
+  /** Those of them with an earlier dead letter of their key. May be some seconds old when they are many. */
+  readonly behindDeadLetters: number;
 }
 
 /** Why a journal cannot be used. The message says where and what to do. */

@@ -14,6 +14,8 @@ export interface LaneHealth {
   readonly breaker: BreakerReport;
   /** The version that is being tried with a share of the keys; undefined when there is none. */
   readonly trial: TrialHealth | undefined;
+  /** After a dead letter the later events of its key wait (`onDeadLetter: hold`). */
+  readonly holdsKeys: boolean;
   /** Deliveries that are not settled. */
   readonly waiting: number;
   /** Attempts that run now, overdue ones among them. */
@@ -58,8 +60,20 @@ function pauseReason(pause: LaneState['pause']): string | undefined {
   }
 }
 
+/** What holds its deliveries, and for how long. */
+export function laneWaits(
+  state: LaneState,
+  clock: Pick<Clock, 'wallMs' | 'monotonicMs'>,
+): Pick<LaneHealth, 'holdsKeys' | 'oldestUnsettledAgeMs' | 'throttledUntilMs'> {
+  return {
+    holdsKeys: state.rules.onDeadLetter === 'hold',
+    oldestUnsettledAgeMs: oldestUnsettledAgeMs(state, clock.wallMs()),
+    throttledUntilMs: throttledUntilMs(state, clock),
+  };
+}
+
 /** How long the delivery that was accepted first, of those that the lane knows of, has been waiting. Undefined: none is. */
-export function oldestUnsettledAgeMs({ deliveries, passedOver, pass }: LaneState, nowMs: number): number | undefined {
+function oldestUnsettledAgeMs({ deliveries, passedOver, pass }: LaneState, nowMs: number): number | undefined {
   const oldestMs = Iterator.from(deliveries.values()).reduce(
     (earliestMs, { event }) => Math.min(earliestMs, event.acceptedAtMs),
     Math.min(
@@ -71,7 +85,7 @@ export function oldestUnsettledAgeMs({ deliveries, passedOver, pass }: LaneState
 }
 
 /** The time is kept by the monotonic clock, so that a jump of the other neither ends nor stretches the wait. */
-export function throttledUntilMs(state: LaneState, clock: Pick<Clock, 'wallMs' | 'monotonicMs'>): number | undefined {
+function throttledUntilMs(state: LaneState, clock: Pick<Clock, 'wallMs' | 'monotonicMs'>): number | undefined {
   const inMs = state.throttledUntilMs - clock.monotonicMs();
   return inMs > 0 ? clock.wallMs() + inMs : undefined;
 }

@@ -15,7 +15,7 @@ import { Breaker } from './breaker.ts';
 import { atTheLatest } from './clock.ts';
 import { heldDelivery } from './delivery-record.ts';
 import { idempotencyKey } from './idempotency-key.ts';
-import { type LaneHealth, laneStanding, oldestUnsettledAgeMs, throttledUntilMs } from './lane-health.ts';
+import { type LaneHealth, laneStanding, laneWaits } from './lane-health.ts';
 import { LaneJournal } from './lane-journal.ts';
 import type { LaneOptions } from './lane-options.ts';
 import { LiveAttempts } from './live-attempts.ts';
@@ -201,9 +201,8 @@ export class Lane {
       trial: this.#versions.trial?.health,
       waiting: this.#totals.unsettled,
       inFlight: this.#state.attempting.size + this.#state.overdue,
-      oldestUnsettledAgeMs: oldestUnsettledAgeMs(this.#state, this.#options.clock.wallMs()),
+      ...laneWaits(this.#state, this.#options.clock),
       deadLetters: this.#totals.deadLetters,
-      throttledUntilMs: throttledUntilMs(this.#state, this.#options.clock),
     };
   }
 

@@ -1,6 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { type Ack, type DeliveryError, DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Intaken } from '../intake.ts';
+import { recipientWarnings } from '../recipients.ts';
 import type { JsonAnswer } from './answer-json.ts';
 
 /** How an event stands after the wait: at each adapter, in alphabetical order. */
@@ -17,10 +18,11 @@ export interface Standing {
  */
 export function syncAnswer({ event, duplicate }: Intaken, standing: Standing | undefined): JsonAnswer {
   const outcome = outcomeOf(standing);
+  const warnings = recipientWarnings(event.adapters);
   const adapters = Object.fromEntries((standing?.acks ?? []).map((ack) => [ack.adapter, toAdapter(ack)]));
   return {
     status: STATUSES[outcome],
-    body: { status: outcome, event_id: event.id, duplicate, adapters },
+    body: { status: outcome, event_id: event.id, duplicate, adapters, ...(warnings.length > 0 && { warnings }) },
   };
 }
 

@@ -3,11 +3,14 @@ import { type Accepted, AcceptedSchema, PublishUntil } from '@hms-sync/proto/hms
 import type { Until } from '../../acks/progress.ts';
 import type { Cursors } from '../cursor.ts';
 import type { Intaken } from '../intake.ts';
+import { recipientWarnings } from '../recipients.ts';
 
 /** The first thing that a publisher is told. */
 export function toAccepted({ event, duplicate, lastCursor }: Intaken, cursors: Cursors): Accepted {
   const { id: eventId, adapters } = event;
-  return create(AcceptedSchema, { eventId, adapters: [...adapters], duplicate, cursor: cursors.encode(lastCursor) });
+  const warnings = [...recipientWarnings(adapters)];
+  const cursor = cursors.encode(lastCursor);
+  return create(AcceptedSchema, { eventId, adapters: [...adapters], duplicate, cursor, warnings });
 }
 
 /** How long a publisher wants to be told. */

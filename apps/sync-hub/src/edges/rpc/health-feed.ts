@@ -11,7 +11,7 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { Mailbox, MailboxOverflow } from '../../acks/mailbox.ts';
 import type { VersionsStanding } from '../../installs/adapter-change.ts';
-import type { JournalInfo, JournalStatistics } from '../../journal/journal.ts';
+import type { JournalInfo, JournalStatistics, WaitingStatistics } from '../../journal/journal.ts';
 import type { BreakerReport } from '../../lanes/breaker.ts';
 import type { Lane } from '../../lanes/lane.ts';
 import type { LaneHealth } from '../../lanes/lane-health.ts';
@@ -19,6 +19,7 @@ import type { Lanes } from '../../lanes/lanes.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { Refusal } from '../refusal.ts';
 import { deliveryError } from './ack-message.ts';
+import { hubWarnings } from './hub-warnings.ts';
 
 export interface HealthFeedOptions {
   readonly version: string;
@@ -29,6 +30,8 @@ export interface HealthFeedOptions {
   readonly versions?: (id: string) => VersionsStanding;
   /** Why events are not accepted; empty when they are. */
   readonly notAcceptingReason: () => string;
+  /** Gets each warning about the hub when it begins to hold, for the log. */
+  readonly onWarning?: (warning: string) => void;
 }
 
 /** Counts change all the time; once a second is what a person can read. */
@@ -60,9 +63,10 @@ const BREAKER_STATES: Readonly<Record<BreakerReport['condition'], BreakerState>>
 export class HealthFeed {
   readonly #options: HealthFeedOptions;
   readonly #watchers = new Set<Mailbox<Health>>();
-  #statistics: JournalStatistics = { sizeBytes: 0, commitLatencyMs: undefined };
+  #statistics: JournalStatistics = { sizeBytes: 0, commitLatencyMs: undefined, waiting: [] };
   #lastTold: Health | undefined;
   #lastToldAtMs = 0;
+  #warned: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: HealthFeedOptions) {
@@ -83,7 +87,7 @@ export class HealthFeed {
   /** How it stands now. */
   now(): Health {
     const { version, startedAtMs, journal, lanes, versions, notAcceptingReason } = this.#options;
-    const { sizeBytes, commitLatencyMs } = this.#statistics;
+    const { sizeBytes, commitLatencyMs, waiting } = this.#statistics;
     const reason = notAcceptingReason();
     return create(HealthSchema, {
       hub: {
@@ -91,13 +95,19 @@ export class HealthFeed {
         startTime: timestampFromMs(startedAtMs),
         accepting: reason === '',
         notAcceptingReason: reason,
+        warnings: [...hubWarnings(idsOf(lanes), waiting)],
         journal: {
           location: journal.info.location,
           sizeBytes: BigInt(sizeBytes),
           ...(commitLatencyMs !== undefined && { commitLatency: durationFromMicroseconds(commitLatencyMs) }),
         },
       },
-      adapters: [...lanes].map((lane) => toAdapterHealth(lane, versions?.(lane.adapter.id))),
+      adapters: [...lanes].map((lane) =>
+        toAdapterHealth(lane, {
+          versions: versions?.(lane.adapter.id),
+          waiting: waiting.find(({ adapter }) => adapter === lane.adapter.id),
+        }),
+      ),
     });
   }
 
@@ -139,10 +149,21 @@ export class HealthFeed {
 
   async #look(): Promise<void> {
     this.#statistics = await this.#options.journal.readStatistics().catch(() => this.#statistics);
+    this.#warn();
     if (this.#watchers.size === 0) return;
     const health = this.now();
     const isOverdue = performance.now() - this.#lastToldAtMs >= TELL_EVERY_MS;
     if (isOverdue || this.#lastTold === undefined || !saysTheSame(health, this.#lastTold)) this.#tell(health);
+  }
+
+  #warn(): void {
+    const { lanes, onWarning } = this.#options;
+    // The same one with another count is no other one.
+    const warnings = new Map(
+      hubWarnings(idsOf(lanes), this.#statistics.waiting).map((text) => [text.replace(/^\d+ \w+ waits? /, ''), text]),
+    );
+    for (const [what, text] of warnings) if (!this.#warned.has(what)) onWarning?.(text);
+    this.#warned = new Set(warnings.keys());
   }
 
   #tell(health: Health): void {
@@ -170,8 +191,19 @@ function withoutMeasures(health: Health): Health {
   return create(HealthSchema, { hub, adapters });
 }
 
-function toAdapterHealth(lane: Lane, versions: VersionsStanding | undefined) {
+/** Of all that have a lane, one that is being removed too. */
+function idsOf(lanes: Lanes): readonly string[] {
+  return [...lanes].map(({ adapter }) => adapter.id);
+}
+
+interface KnownOfAdapter {
+  readonly versions: VersionsStanding | undefined;
+  readonly waiting: WaitingStatistics | undefined;
+}
+
+function toAdapterHealth(lane: Lane, { versions, waiting }: KnownOfAdapter) {
   const health = lane.health();
+  const oldestMs = oldestAgeMs(health, waiting);
   const { trial } = health;
   return create(AdapterHealthSchema, {
     id: lane.adapter.id,
@@ -184,10 +216,9 @@ function toAdapterHealth(lane: Lane, versions: VersionsStanding | undefined) {
     recent: toRecent(health.breaker.recent),
     waiting: BigInt(health.waiting),
     inFlight: health.inFlight,
-    ...(health.oldestUnsettledAgeMs !== undefined && {
-      oldestUnsettledAge: durationFromMs(Math.round(health.oldestUnsettledAgeMs)),
-    }),
+    ...(oldestMs !== undefined && { oldestUnsettledAge: durationFromMs(Math.round(oldestMs)) }),
     deadLetters: BigInt(health.deadLetters),
+    waitingBehindDeadLetters: BigInt(health.holdsKeys ? (waiting?.behindDeadLetters ?? 0) : 0),
     previousVersion: versions?.previous ?? '',
     notice: versions?.notice ?? '',
     ...(health.throttledUntilMs !== undefined && { throttledUntilTime: wholeSeconds(health.throttledUntilMs) }),
@@ -195,6 +226,13 @@ function toAdapterHealth(lane: Lane, versions: VersionsStanding | undefined) {
       canary: { ...trial, attempts: BigInt(trial.attempts), failures: BigInt(trial.failures) },
     }),
   });
+}
+
+/** The lane knows what came a moment ago; the journal all that waits, also behind what is no longer in the lane. */
+function oldestAgeMs(health: LaneHealth, waiting: WaitingStatistics | undefined): number | undefined {
+  if (health.waiting === 0) return undefined;
+  const inJournalMs = waiting === undefined ? 0 : Date.now() - waiting.oldestAcceptedAtMs;
+  return Math.max(health.oldestUnsettledAgeMs ?? 0, inJournalMs);
 }
 
 function toBreaker(breaker: BreakerReport) {

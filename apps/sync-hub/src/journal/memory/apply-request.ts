@@ -20,6 +20,7 @@ import type { JournalAnswer, JournalAnswers, JournalRequest } from '../request.t
 import { countMatching, deadLetterKeys, deadLettersAfter, listMatching } from './listing.ts';
 import type { DeliveryOnDisk, MemoryDisk } from './memory-disk.ts';
 import { prune } from './prune.ts';
+import { waiting } from './waiting.ts';
 import { newestDeliveredSeq, watch } from './watched-keys.ts';
 
 /** Applies one request to the disk and gives its answer. Throws FAILED for what a journal cannot do. */
@@ -66,7 +67,7 @@ export function applyRequest(disk: MemoryDisk, request: JournalRequest): Journal
     case 'readLanes':
       return [...disk.pausedLanes.values()].sort(byAdapter);
     case 'readStatistics':
-      return { sizeBytes: sizeBytes(disk), commitLatencyMs: undefined };
+      return { sizeBytes: sizeBytes(disk), commitLatencyMs: undefined, waiting: waiting(disk) };
     default:
       return request satisfies never;
   }

@@ -11,6 +11,7 @@ import { LaneKeeper } from './lane-keeper.ts';
 import { Listing } from './listing.ts';
 import { Reader } from './reader.ts';
 import { Replayer } from './replayer.ts';
+import { Waiting } from './waiting.ts';
 import { Writer } from './writer.ts';
 
 /** At most 16 MiB of payload, and some milliseconds. */
@@ -33,6 +34,7 @@ export class GroupCommit {
   readonly #keeper: LaneKeeper;
   readonly #replayer: Replayer;
   readonly #adapters: Adapters;
+  readonly #waiting: Waiting;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #latency = new CommitLatency();
@@ -42,6 +44,7 @@ export class GroupCommit {
     this.#path = path;
     this.#reserveBytes = reserveBytes;
     this.#adapters = new Adapters(database);
+    this.#waiting = new Waiting(database);
     this.#reader = new Reader(database, this.#adapters);
     this.#listing = new Listing({ database, adapters: this.#adapters, reader: this.#reader });
     this.#writer = new Writer({ database, adapters: this.#adapters, reader: this.#reader });
@@ -172,7 +175,9 @@ export class GroupCommit {
 
   #statistics(): JournalStatistics {
     const sizeBytes = statSync(this.#path).size + (statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0);
-    return { sizeBytes, commitLatencyMs: this.#latency.medianMs };
+    const adapters = [...this.#adapters.all()];
+    const waiting = this.#waiting.read(this.#writer.totals.read(adapters), new Map(adapters));
+    return { sizeBytes, commitLatencyMs: this.#latency.medianMs, waiting };
   }
 }
 

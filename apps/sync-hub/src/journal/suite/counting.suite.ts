@@ -47,6 +47,35 @@ export function countingSuite(createPlace: CreatePlace): void {
     expect(await journal.countDeliveries()).toEqual([{ adapter: 'billing', unsettled: 1, deadLetters: 0 }]);
   });
 
+  it('says of what waits at each adapter how long the oldest has, and how much is behind dead letters', async () => {
+    const open = await usePlace(createPlace);
+    const { journal } = await open();
+    expect((await journal.readStatistics()).waiting).toEqual([]);
+    const accept = async (id: string, key: string, acceptedAtMs: number) => {
+      const request = sampleAccept(sampleEvent(id, { key }), { adapters: ['billing', 'records'] });
+      return acceptNew(journal, { ...request, acceptedAtMs });
+    };
+    const dead = await accept('dead', 'x', 1_000);
+    const ahead = await accept('ahead', 'y', 2_000);
+    journal.record(deadLettered(dead));
+    await accept('behind-1', 'x', 3_000);
+    const behind = await accept('behind-2', 'x', 4_000);
+    const laterDead = await accept('later-dead', 'y', 5_000);
+    journal.record(deadLettered(laterDead));
+    journal.record(retrying(behind));
+    for (const number of [1, 2]) journal.record(deadLettered(await accept(`no-key-${number}`, '', 6_000)));
+    await accept('no-key-open', '', 7_000);
+    const expected = [
+      { adapter: 'billing', unsettled: 4, oldestAcceptedAtMs: 2_000, behindDeadLetters: 2 },
+      { adapter: 'records', unsettled: 8, oldestAcceptedAtMs: 1_000, behindDeadLetters: 0 },
+    ];
+    await journal.close();
+    const { journal: reopened } = await open();
+    expect((await reopened.readStatistics()).waiting).toEqual(expected);
+    reopened.record(sampleRecord(ahead));
+    expect((await reopened.readStatistics()).waiting[0]).toMatchObject({ unsettled: 3, oldestAcceptedAtMs: 3_000 });
+  });
+
   it('keeps the latest state of each breaker', async () => {
     const open = await usePlace(createPlace);
     const { journal } = await open();

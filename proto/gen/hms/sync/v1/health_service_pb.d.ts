@@ -147,6 +147,14 @@ export declare type HubHealth = Message<"hms.sync.v1.HubHealth"> & {
    * @generated from field: hms.sync.v1.JournalHealth journal = 5;
    */
   journal?: JournalHealth | undefined;
+
+  /**
+   * What is not well although the hub accepts events, a sentence each: that it has no adapters and so delivers to nobody,
+   * or that deliveries wait for an adapter that is not configured. Empty when all is well.
+   *
+   * @generated from field: repeated string warnings = 6;
+   */
+  warnings: string[];
 };
 
 /**
@@ -259,7 +267,7 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
   inFlight: number;
 
   /**
-   * The age of the oldest delivery that is not settled; absent when there is none.
+   * The age of the oldest delivery that is not settled, whatever holds it; absent when there is none.
    *
    * @generated from field: google.protobuf.Duration oldest_unsettled_age = 10;
    */
@@ -306,6 +314,14 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
    * @generated from field: hms.sync.v1.RecentAttempts recent = 16;
    */
   recent?: RecentAttempts | undefined;
+
+  /**
+   * Of the waiting deliveries, those that an earlier dead letter of their key holds (onDeadLetter: hold). They wait until
+   * it is replayed and delivered, or discarded. Counted at most once a second, less often when they are many.
+   *
+   * @generated from field: uint64 waiting_behind_dead_letters = 17;
+   */
+  waitingBehindDeadLetters: bigint;
 };
 
 /**

@@ -46,6 +46,14 @@ export declare type Accepted = Message<"hms.sync.v1.Accepted"> & {
    * @generated from field: string cursor = 4;
    */
   cursor: string;
+
+  /**
+   * What the publisher should know although the event was accepted, a sentence each: such as that the hub has no adapter
+   * to deliver it to. Empty when all is well.
+   *
+   * @generated from field: repeated string warnings = 5;
+   */
+  warnings: string[];
 };
 
 /**

@@ -1,0 +1,20 @@
+import type { WaitingStatistics } from '../../journal/journal.ts';
+
+/**
+ * What is not well although the hub accepts events, a sentence each with what to do.
+ *
+ * @param adapters the ids of those that have a lane
+ */
+export function hubWarnings(adapters: readonly string[], waiting: readonly WaitingStatistics[]): readonly string[] {
+  const nobody =
+    'no adapters are configured: events are accepted and delivered to nobody; add one (hms-sync adapter add), ' +
+    'or name it in hms-sync.yaml';
+  const unknown = waiting.filter(({ adapter }) => !adapters.includes(adapter));
+  return [
+    ...(adapters.length === 0 ? [nobody] : []),
+    ...unknown.map(({ adapter, unsettled }) => {
+      const who = unsettled === 1 ? '1 delivery waits' : `${unsettled} deliveries wait`;
+      return `${who} for "${adapter}", which is not configured: add it again, name it in hms-sync.yaml, or discard what waits: hms-sync discard --adapter ${adapter} --reason '<why>'`;
+    }),
+  ];
+}
