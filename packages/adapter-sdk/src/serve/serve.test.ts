@@ -12,7 +12,7 @@ import {
   type DrainResponse,
   OutcomeKind,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { Permanent } from '../adapter-error.ts';
 import { defineAdapter } from '../definition.ts';
@@ -249,5 +249,21 @@ describe('grpc.health.v1', () => {
     }
     expect(await call('List')).toMatchObject({ statuses: { '': { status: 1 } } });
     await expect(call('Check', { service: 'elsewhere' })).rejects.toMatchObject({ code: status.NOT_FOUND });
+  });
+});
+
+describe('an address that anybody on the machine can reach', () => {
+  it.each([
+    ['a token', { token: 'hunter2-and-more' }, 0],
+    ['nothing that callers must show', {}, 1],
+  ])('with %s is warned of when it should be', async (_what, shown, warnings) => {
+    const warn = vi.fn();
+    const served = await serveAdapter(lab, {
+      adapter: { id: 'lab', version: '1.2.3' },
+      listen: { host: '127.0.0.1', port: 0, ...shown },
+      log: { ...silent, warn },
+    });
+    await served.close();
+    expect(warn).toHaveBeenCalledTimes(warnings);
   });
 });

@@ -48,7 +48,12 @@ export async function serveAdapter(source: AdapterSource, options: ServeOptions)
   const { listen } = options;
   const { target, credentials } = bindingOf(listen);
   const token = 'path' in listen ? undefined : listen.token;
-  const { load, createServer, closed } = createServices(source, options);
+  const { load, createServer, closed, log } = createServices(source, options);
+  if (!('path' in listen) && token === undefined && listen.tls?.clientCa === undefined) {
+    log.warn(
+      'whoever reaches the address can configure this adapter and send it events: set listen.token or listen.tls.clientCa',
+    );
+  }
   const server = createServer(token === undefined ? [] : [requireBearerToken(token)]);
   const port = await promisify(server.bindAsync.bind(server))(target, credentials);
   load();

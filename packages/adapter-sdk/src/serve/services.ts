@@ -20,6 +20,7 @@ export function createServices(source: AdapterSource, options: Omit<ServeOptions
   const service = new AdapterServer({ adapter, loading: loaded.promise, log });
   let closing: Promise<void> | undefined;
   return {
+    log,
     createServer: (interceptors: ServerInterceptor[]): Server => {
       const server = new Server({ 'grpc.max_receive_message_length': RECEIVE_MAX_BYTES, interceptors });
       server.addService(grpcServiceDefinition(AdapterService), service.implementation);
