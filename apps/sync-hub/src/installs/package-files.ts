@@ -1,5 +1,8 @@
-import { mkdir, readdir, readFile, rename, rmdir, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { findEntryFile } from '../runtimes/entry-file.ts';
 import { type Manifest, ManifestError, readManifestFile } from '../runtimes/manifest.ts';
 import { InstallError } from './install-error.ts';
@@ -7,11 +10,17 @@ import { copyRegularFile } from './local-package.ts';
 import { type NpmOptions, runNpm } from './npm.ts';
 import { isPackageName } from './package-name.ts';
 import type { PackageSpec } from './package-spec.ts';
+import { type UnpublishedPackages, unpublishedPackages } from './unpublished.ts';
 
 /** By which people find adapters at npm; also the sign that a package means to be one. */
 const KEYWORD = 'hms-sync-adapter';
 /** The package as it came, beside what was made of it: what the lock's integrity is about. */
 export const TARBALL = 'adapter.tgz';
+
+/** Where tarballs of unpublished packages are while npm installs. */
+const UNPUBLISHED = 'unpublished';
+/** The hub's own package: what adapters are made with is seen from here, also what no registry has yet. */
+const HUB_FOLDER = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The largest packages are copied in seconds. */
 const COPY_TIMEOUT_MS = 60_000;
@@ -24,7 +33,11 @@ const COPY_TIMEOUT_MS = 60_000;
  */
 export async function installPackage(spec: PackageSpec, folder: string, npm?: NpmOptions): Promise<Manifest> {
   await fetchTarball(spec, folder, npm);
-  await writeFile(join(folder, 'package.json'), `${JSON.stringify({ private: true })}\n`);
+  const names = spec.kind === 'registry' ? [] : await dependenciesIn(join(folder, TARBALL));
+  const folders = [...(spec.kind === 'folder' ? [spec.path] : []), HUB_FOLDER];
+  const { packages, unbuilt } = await unpublishedPackages(names, folders);
+  const overrides = await packUnpublished(packages, folder, npm);
+  await writeFile(join(folder, 'package.json'), `${JSON.stringify({ private: true, overrides })}\n`);
   // Whatever the operator's npm is set to: a lockfile, no links, here and for nobody else.
   // What it has seen of the dependencies already is as good as what the registry says today, and there at once.
   const flags = [
@@ -35,7 +48,10 @@ export async function installPackage(spec: PackageSpec, folder: string, npm?: Np
     '--install-strategy=hoisted',
     '--install-links',
   ];
-  await runNpm({ name: 'install', flags, packages: [`./${TARBALL}`] }, folder, npm);
+  await runNpm({ name: 'install', flags, packages: [`./${TARBALL}`] }, folder, npm).catch((error: unknown) => {
+    throw unbuilt.length === 0 ? error : withAdvice(error, unbuilt);
+  });
+  await rm(join(folder, UNPUBLISHED), { recursive: true, force: true });
   const manifest = await readPackage(folder);
   await assertRunnable(manifest);
   return manifest;
@@ -82,6 +98,43 @@ async function fetchTarball(spec: PackageSpec, folder: string, npm: NpmOptions |
   if (name === undefined) throw new InstallError('NPM_FAILED', `npm pack made no tarball of ${wanted}`);
   await rename(join(packed, name), tarball);
   await rmdir(packed);
+}
+
+/** The names of what a package depends on. None for a tarball that is not as npm makes them: npm says what is wrong. */
+async function dependenciesIn(tarball: string): Promise<readonly string[]> {
+  try {
+    const args = ['-xzOf', tarball, '--', 'package/package.json'];
+    const { stdout } = await promisify(execFile)('tar', args, { timeout: COPY_TIMEOUT_MS, maxBuffer: 1024 * 1024 });
+    const { dependencies = {} } = JSON.parse(stdout) as { dependencies?: Readonly<Record<string, unknown>> };
+    return Object.keys(dependencies).filter(isPackageName);
+  } catch {
+    return [];
+  }
+}
+
+/** Each for its own version, in npm's words; tarballs, for npm mixes up folders that depend on folders. */
+async function packUnpublished(
+  packages: UnpublishedPackages['packages'],
+  folder: string,
+  npm: NpmOptions | undefined,
+): Promise<Readonly<Record<string, string>>> {
+  if (packages.length === 0) return {};
+  await mkdir(join(folder, UNPUBLISHED));
+  const folders = packages.map((one) => one.folder);
+  await runNpm({ name: 'pack', flags: [`--pack-destination=${UNPUBLISHED}`], packages: folders }, folder, npm);
+  return Object.fromEntries(
+    packages.map(({ name, version }) => {
+      const file = `${name.replace('@', '').replace('/', '-')}-${version}.tgz`;
+      return [`${name}@${version}`, `file:${join(folder, UNPUBLISHED, file)}`];
+    }),
+  );
+}
+
+/** A package that no registry has may be one of this checkout. */
+function withAdvice(error: unknown, unbuilt: readonly string[]): unknown {
+  if (!(error instanceof InstallError)) return error;
+  const message = `${error.message}; in this checkout ${unbuilt.join(', ')} is not built: npm run build`;
+  return new InstallError(error.code, message, { cause: error });
 }
 
 async function copyTarball(from: string, to: string): Promise<void> {
