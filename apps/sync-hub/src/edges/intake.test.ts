@@ -8,11 +8,6 @@ import { Admission } from './admission.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { Refusal } from './refusal.ts';
 
-/** With the numbers of the journal in memory. */
-const FULL =
-  "0 MiB are free on the disk of the hub's data folder, and diskReserve keeps 64 MiB for events that were accepted before: " +
-  'make room there, or set a smaller diskReserve';
-
 const published = (init: MessageInitShape<typeof SyncEventSchema> = {}) =>
   create(SyncEventSchema, { id: 'event-1', type: 'ProcessUpdated', key: 'process-7', ...init });
 const bytes = (value: Uint8Array) => ({ case: 'data', value }) as const;
@@ -218,33 +213,6 @@ describe('a hub that cannot take events', () => {
     const accepting = intake.accept(published());
     intake.stop();
     expect((await accepting).event.seq).toBe(1);
-  });
-
-  it('refuses new events while the disk is full, and still knows the old ones', async () => {
-    const { intake, journal } = open();
-    await intake.accept(published());
-    journal.disk.isFull = true;
-    expect(await refusalOf(intake.accept(published({ id: 'event-2' })))).toMatchObject({
-      reason: 'JOURNAL_FULL',
-      message: `${FULL}; publish again with the same id once there is room`,
-      retryAfterMs: 30_000,
-    });
-    expect((await intake.accept(published())).duplicate).toBe(true);
-    expect(intake.notAcceptingReason).toBe(FULL);
-    journal.disk.isFull = false;
-    await intake.accept(published({ id: 'event-2' }));
-    expect(intake.notAcceptingReason).toBe('');
-  });
-
-  it('is ready again after the time that it told, even if nobody publishes to a hub that is not', async () => {
-    let nowMs = 0;
-    const { intake, journal } = open({ nowMs: () => nowMs });
-    journal.disk.isFull = true;
-    const { retryAfterMs } = await refusalOf(intake.accept(published()));
-    nowMs = (retryAfterMs ?? 0) - 1;
-    expect(intake.notAcceptingReason).toBe(FULL);
-    nowMs += 1;
-    expect(intake.notAcceptingReason).toBe('');
   });
 
   it('refuses while the journal is stuck, before anything is written, and drops nothing that it let in', async () => {
