@@ -19,6 +19,7 @@ const proofs: readonly Proof[] = [
   { shows: 'no random input is mishandled', command: ['npm', 'run', 'fuzz'] },
   { shows: 'nothing is lost by kill -9', command: ['npm', 'run', 'crash', '--', '--kills', '60'] },
   { shows: 'nothing is lost by a bad disk', command: ['npm', 'run', 'faults', '--', '--short'] },
+  { shows: 'an outage dead-letters nothing', command: ['npm', 'run', 'outages', '--', '--short'] },
   { shows: 'a backlog harms nobody', command: ['npm', 'run', 'backlog', '--', '--short'] },
 ];
 

@@ -86,6 +86,7 @@ export class OutcomeWitness {
     const mayCount = isFailure && !attempt.probe && this.#facts.breaker === 'closed';
     const crashes = before.crashes + (outcome.kind === 'crashed' && !isNobodys ? 1 : 0);
     const isQuarantined = crashes >= plan.rules.maxCrashes && outcome.kind === 'crashed' && !isNobodys;
+    const isUsedUp = this.#spent(seq) >= plan.rules.retry.maxAttempts;
     const isLast = mayCount && !isQuarantined && this.#last.has(seq);
     const isTooOld = mayCount && !isQuarantined && !isLast && state === 'dead_lettered';
     if (isTooOld) must(this.#mayBeTooOld(event), `event ${seq} is not given up before its maximum age`);
@@ -106,7 +107,7 @@ export class OutcomeWitness {
     this.#suspect(seq, outcome);
     this.#counted.delete(seq);
     if (outcome.kind === 'delivered') this.#seeSuccess(attempt.startedAtMs);
-    if (isFailure && !isQuarantined) this.#seeFailure(seq, mayCount);
+    if (isFailure && !isQuarantined) this.#seeFailure(seq, { mayCount, isUsedUp });
     if (state !== 'retrying') this.#uncounted.delete(seq);
     if (state !== 'retrying') return;
     const asked = 'retryAfterMs' in outcome ? Math.min(outcome.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS) : 0;
@@ -140,8 +141,8 @@ export class OutcomeWitness {
     }
   }
 
-  #seeFailure(seq: number, mayCount: boolean): void {
-    this.#wellAtMs = Number.NEGATIVE_INFINITY;
+  #seeFailure(seq: number, { mayCount, isUsedUp }: { mayCount: boolean; isUsedUp: boolean }): void {
+    if (!isUsedUp) this.#wellAtMs = Number.NEGATIVE_INFINITY;
     const failures = (this.#uncounted.get(seq)?.failures ?? 0) + 1;
     if (mayCount) this.#uncounted.set(seq, { failedAtMs: this.#facts.nowMs, failures });
   }

@@ -16,7 +16,7 @@ export function attempt(turn: Turn): void {
   while (state.attempting.size + state.overdue < limit && !waitsForSuspect(state)) {
     const isProbe = state.breaker === 'half_open';
     if (isProbe) findProbe(turn);
-    const delivery = state.ready.shift(isProbe);
+    const delivery = state.ready.shift(isProbe ? { insteadOf: state.failedLast } : undefined);
     if (delivery === undefined) return;
     begin(turn, delivery, { timeoutMs: attemptTimeoutMs, isProbe });
   }
@@ -27,11 +27,11 @@ function waitsForSuspect({ suspectRuns, ready, attempting }: LaneState): boolean
   return suspectRuns || (ready.hasSuspect && attempting.size > 0);
 }
 
-/** With nothing ready, the delivery that is due first becomes the probe: waiting out its own backoff as well would
- * only make the recovery late. What the external system asked for is waited out. */
+/** With nothing ready but the key that failed last, the delivery that is due first becomes the probe: waiting out its own
+ * backoff as well would only make the recovery late. What the external system asked for is waited out. */
 function findProbe(turn: Turn): void {
-  const { ready, scheduled } = turn.state;
-  while (ready.size === 0) {
+  const { ready, scheduled, failedLast } = turn.state;
+  while (!ready.hasProbe(failedLast)) {
     const first = scheduled.earliest;
     if (first?.state.kind !== 'scheduled' || first.state.notBeforeMs > turn.nowMs) return;
     scheduled.takeEarliest();

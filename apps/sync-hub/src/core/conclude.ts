@@ -20,6 +20,7 @@ export function conclude(turn: Turn, delivery: LaneDelivery, outcome: Outcome): 
   switch (outcome.kind) {
     case 'delivered':
       countFailures(turn, delivery);
+      state.failedLast = undefined;
       state.throttlesInARow = 0;
       return settle(turn, delivery, { counts, outcome, state: 'delivered' });
     case 'permanent':
@@ -74,6 +75,7 @@ function retry(
   delivery: LaneDelivery,
   { counts, outcome, notBeforeInMs }: Ended & { notBeforeInMs: number },
 ): AfterRecord {
+  turn.state.failedLast = delivery.event;
   if (isFinal(turn, delivery)) {
     return settle(turn, delivery, {
       counts: { ...counts, spent: counts.spent + 1 },

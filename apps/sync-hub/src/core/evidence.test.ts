@@ -122,6 +122,15 @@ describe('a few events that always fail, alone on a quiet lane', () => {
     expect([...lane.stands.values()].filter((stands) => stands.startsWith('dead_lettered'))).toHaveLength(2);
   });
 
+  it('are dead letters by one success, also those that failed just before it', () => {
+    const lane = createLane().arrive({ seq: 1 }, { seq: 2 }).finish(1, retryable).finish(2, retryable);
+    for (let round = 0; round < 12; round += 1) lane.failNext(1).failNext(2);
+    lane.later(100).serve(3).later(100);
+    if (lane.stateOf(1) === 'attempting') lane.finish(1, retryable);
+    lane.later(400).finish(2, retryable);
+    expect([...lane.stands.values()].filter((stands) => stands.startsWith('dead_lettered'))).toHaveLength(2);
+  });
+
   it('wait as long as the external system asked, also then', () => {
     const lane = createLane().arrive({ seq: 1 }).finish(1, retryable).failNext(1).failNext(1);
     lane.later(300_000).finish(1, { ...retryable, retryAfterMs: HOUR_MS });

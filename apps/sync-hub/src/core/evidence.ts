@@ -32,9 +32,14 @@ export class Evidence {
     return this.#isWell && nowMs - this.#deliveredAtMs <= RIGHT_AFTER_MS;
   }
 
-  /** An attempt failed. `mayCount`: not a probe, and the breaker is closed. */
-  failed(seq: number, { nowMs, mayCount }: { nowMs: number; mayCount: boolean }): void {
-    this.#isWell = false;
+  /**
+   * An attempt failed.
+   *
+   * @param mayCount not a probe, and the breaker is closed
+   * @param isUsedUp its delivery has failed as often as may be: that it fails again says nothing of the system
+   */
+  failed(seq: number, { nowMs, mayCount, isUsedUp }: { nowMs: number; mayCount: boolean; isUsedUp: boolean }): void {
+    if (!isUsedUp) this.#isWell = false;
     if (!mayCount) return;
     const failures = (this.#uncounted.get(seq)?.failures ?? 0) + 1;
     this.#uncounted.set(seq, { failedAtMs: nowMs, failures });

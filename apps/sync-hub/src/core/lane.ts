@@ -154,6 +154,8 @@ export interface LaneState {
   /** Attempts that were throttled for the whole lane since the last that was delivered. */
   throttlesInARow: number;
   readonly evidence: Evidence;
+  /** What failed last, unless something was delivered since: a half-open breaker tries another key. */
+  failedLast: Pick<AcceptedEvent, 'key' | 'seq'> | undefined;
   /** When the breaker closed last; -Infinity when it never did. */
   breakerClosedAtMs: number;
   /** Attempts at a time for now: 1 after trouble, then doubled with each round of successes up to the concurrency. */
@@ -239,6 +241,7 @@ export function createLane(rules: LaneRules, { seed, newestSeq, deadLetters = []
     throttledUntilMs: 0,
     throttlesInARow: 0,
     evidence: new Evidence(),
+    failedLast: undefined,
     breakerClosedAtMs: Number.NEGATIVE_INFINITY,
     ramp: MAX_CONCURRENCY,
     deliveries: new Map(),

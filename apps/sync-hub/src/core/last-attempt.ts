@@ -3,6 +3,9 @@ import { makeDue } from './line.ts';
 import { LEAST_MAX_AGE_MS } from './retry.ts';
 import type { Turn } from './turn.ts';
 
+/** Between a failure and the last attempt. */
+const LEAST_WAIT_MS = 500;
+
 /** True for an attempt that begins now when its failure would be the last: see Evidence. */
 export function isLastAttempt(
   { rules: { retry }, evidence }: LaneState,
@@ -24,7 +27,8 @@ export function isFinal({ state, nowMs }: Turn, delivery: LaneDelivery): boolean
   const mayCount = attempt?.probe === false && state.breaker === 'closed';
   const ageMs = nowMs - Math.max(delivery.sinceMs, state.breakerClosedAtMs);
   const isFinal = mayCount && (attempt.isLast || ageMs >= maxAgeMs);
-  evidence.failed(delivery.event.seq, { nowMs, mayCount: mayCount && !isFinal });
+  const isUsedUp = delivery.counts.spent >= rules.retry.maxAttempts;
+  evidence.failed(delivery.event.seq, { nowMs, mayCount: mayCount && !isFinal, isUsedUp });
   return isFinal;
 }
 
@@ -42,11 +46,11 @@ export function countFailures(turn: Turn, delivery: LaneDelivery): void {
   }
 }
 
-/** Its last attempt is due, no sooner than after the first wait there is, and not before the external system allows. */
+/** Its last attempt is due: soon enough to be right after the success, and not before the external system allows. */
 function bringForward(turn: Turn, delivery: LaneDelivery, failedAtMs: number): void {
   const { state, nowMs } = turn;
   const { state: now } = delivery;
-  const dueAtMs = Math.max(nowMs, failedAtMs + state.rules.retry.baseMs);
+  const dueAtMs = Math.max(nowMs, failedAtMs + Math.min(LEAST_WAIT_MS, state.rules.retry.baseMs));
   if (now.kind === 'scheduled' && now.notBeforeMs <= nowMs && dueAtMs < now.dueAtMs) {
     state.scheduled.take((other) => other === delivery);
     if (dueAtMs <= nowMs) {

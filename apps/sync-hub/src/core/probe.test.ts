@@ -62,3 +62,33 @@ describe('one delivery that a person lets through', () => {
     expect(lane.breaker('half_open').begun).toEqual([2]);
   });
 });
+
+describe('the probe of a half-open breaker', () => {
+  const later = { ...retryable, retryAfterMs: 0 };
+
+  it('is of another key than the one that failed last, though that is due first', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }, { seq: 2, key: 'b' });
+    lane.finish(2, retryable).finish(1, retryable).breaker('open').later(60_000);
+    const probes = [1, 2, 3, 4].map(() => {
+      const [seq = 0] = lane.breaker('half_open').begun;
+      lane.breaker('open').finish(seq, later).later(60_000);
+      return seq;
+    });
+    expect(probes).toEqual([2, 1, 2, 1]);
+  });
+
+  it('is of another key, though that one is not due yet', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }, { seq: 2, key: 'b' });
+    lane.finish(1, retryable).finish(2, retryable).breaker('open');
+    for (let round = 0; round < 5; round += 1) {
+      const [seq = 0] = lane.breaker('half_open').begun;
+      expect(seq).toBe(round % 2 === 0 ? 1 : 2);
+      lane.breaker('open').finish(seq, later);
+    }
+  });
+
+  it('is of the same key when nothing else waits', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }).finish(1, retryable).breaker('open').later(60_000);
+    expect(lane.breaker('half_open').begun).toEqual([1]);
+  });
+});

@@ -10,7 +10,7 @@ export function nextProbe(state: LaneState): LaneDelivery | undefined {
   if (runtime.kind === 'not_ready' || draining || suspectRuns) return undefined;
   if (breaker === 'half_open' && probeSent) return undefined;
   if (attempting.size >= Math.max(1, runtime.concurrency - overdue)) return undefined;
-  const next = ready.peek(true) ?? scheduled.earliest;
+  const next = ready.peek({ insteadOf: state.failedLast }) ?? scheduled.earliest;
   return next?.isSuspect && attempting.size > 0 ? undefined : next;
 }
 
