@@ -1,8 +1,12 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { externalSystem } from '../../test/external-system.ts';
 import { answering, contextOf, poolFor, postOutcome } from '../../test/pools.ts';
 import { rawSystem } from '../../test/raw-system.ts';
+import { openConnections } from './connections.ts';
+import { https } from './node-http.ts';
 
 const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\ntaken';
 const informational = (status: string) => `HTTP/1.1 ${status}\r\nlink: </a>; rel=preload\r\n\r\n`;
@@ -166,3 +170,30 @@ it('a request that waits for a connection ends with its signal all the same', as
   await expect(outcomes[0]).rejects.toMatchObject({ code: 'ABORTED' });
   expect(system.calls).toHaveLength(1);
 });
+
+it('a proxy that never answers keeps no connection, whoever stopped waiting for it', async () => {
+  const came = Promise.withResolvers<Socket>();
+  const server = createServer(came.resolve).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  // As Node itself has it when it is started with NODE_USE_ENV_PROXY.
+  Object.assign(https.globalAgent, {
+    options: { ...optionsOf(https.globalAgent), proxyEnv: { HTTPS_PROXY: `http://127.0.0.1:${port}` } },
+  });
+  onTestFinished(() => {
+    Object.assign(https.globalAgent, { options: { ...optionsOf(https.globalAgent), proxyEnv: undefined } });
+    server.close();
+  });
+  const connections = openConnections('https://system.example', { connections: 1, connect: {}, connectMs: 300 });
+  onTestFinished(connections.destroy);
+  const abort = new AbortController();
+  const { signal } = abort;
+  const asked = connections.request({ method: 'GET', path: '/', headers: {}, body: undefined, signal });
+  const socket = await came.promise;
+  const gone = once(socket.resume(), 'end');
+  abort.abort();
+  await expect(asked).rejects.toMatchObject({ code: 'ABORTED' });
+  await gone;
+});
+
+const optionsOf = (agent: object) => (agent as { readonly options: object }).options;

@@ -9,6 +9,9 @@ import { transportError } from './transport-error.ts';
 /** An idle connection is closed after this, or earlier when the other side says that it closes earlier. */
 const IDLE_MS = 4_000;
 
+/** For a connection to come about, by a proxy or without. */
+const CONNECT_MAX_MS = 10_000;
+
 /** What is sent over one connection. */
 export interface WireRequest {
   readonly method: string;
@@ -47,13 +50,18 @@ export interface ConnectionsOptions {
   /** Connections at a time, each with one request: a reset or a stall then harms one delivery, not its neighbours. */
   readonly connections: number;
   readonly connect: ConnectOptions;
+  /** For a connection to come about. Absent: 10 s. */
+  readonly connectMs?: number;
 }
 
 /**
  * Opens connections by Node's own client: it is in each process anyway, and obeys Node's settings for proxies
  * (`NODE_USE_ENV_PROXY`) and authorities (`NODE_EXTRA_CA_CERTS`, `NODE_USE_SYSTEM_CA`).
  */
-export function openConnections(origin: string, { connections, connect }: ConnectionsOptions): Connections {
+export function openConnections(
+  origin: string,
+  { connections, connect, connectMs = CONNECT_MAX_MS }: ConnectionsOptions,
+): Connections {
   const { protocol, hostname, port } = new URL(origin);
   const { Agent, globalAgent, request: begin } = protocol === 'https:' ? https : http;
   const agent = new Agent({
@@ -66,7 +74,11 @@ export function openConnections(origin: string, { connections, connect }: Connec
     ...connect,
   });
   // An address such as [::1] is written without brackets where it is no part of a URL.
-  const target = { agent, protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port };
+  const target = {
+    ...{ agent, protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port },
+    // Beside the signal, because a tunnel of a proxy that never answers is the agent's, and no request's to end.
+    timeout: connectMs,
+  };
   const running = new Set<(error: Error) => void>();
   let closed = false;
   const idle = Promise.withResolvers<void>();
@@ -112,6 +124,8 @@ export function openConnections(origin: string, { connections, connect }: Connec
       });
       // Nobody asked for another protocol, so nobody here speaks it.
       sent.once('upgrade', () => breakOff(broken('HTTP_PARSE_ERROR')));
+      // The attempt's signal ends a request. This only catches a request whose author forgot the signal.
+      sent.once('socket', () => sent.setTimeout(DELIVERY_BOUNDS.timeoutMs.max));
       sent.once('timeout', () => breakOff(broken('TIMEOUT')));
       // A system may answer before it has read everything, and close; what it answered counts.
       sent.on('error', (error) => answer ?? fail(error));
@@ -155,8 +169,6 @@ function requestOptions(target: RequestOptions, { method, path, headers, body }:
       // Node leaves it out for methods that seldom have a body.
       ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
     },
-    // The attempt's signal ends a request. This only catches a request whose author forgot the signal.
-    timeout: DELIVERY_BOUNDS.timeoutMs.max,
   };
 }
 
