@@ -433,7 +433,7 @@ export declare type Breaker = Message<"hms.sync.v1.Breaker"> & {
   since?: Timestamp | undefined;
 
   /**
-   * What brought it there: "5 of 6 attempts failed within 60 s".
+   * What brought it there: "5 different deliveries failed in a row; the last: HTTP_503".
    *
    * @generated from field: string cause = 3;
    */
