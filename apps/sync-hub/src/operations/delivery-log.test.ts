@@ -37,6 +37,8 @@ describe('an adapter', () => {
     for (let attempt = 0; attempt < 50; attempt += 1) fails();
     await clock.pass(3_000);
     fails();
+    await clock.pass(4_000);
+    delivers();
     delivers();
     await clock.pass(9_000);
     expect(lines).toEqual([
@@ -55,7 +57,7 @@ describe('an adapter', () => {
     ]);
     await clock.pass(1_000);
     expect(lines.slice(1)).toEqual([
-      { level: 'info', text: 'adapter is well again', facts: { adapter: 'billing', failures: 51, lastedMs: 3_000 } },
+      { level: 'info', text: 'adapter is well again', facts: { adapter: 'billing', failures: 51, lastedMs: 7_000 } },
     ]);
   });
 

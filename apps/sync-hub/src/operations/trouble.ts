@@ -11,7 +11,7 @@ export interface TroubleOptions<Facts> {
 /** How a trouble went. */
 export interface TroubleSum {
   readonly failures: number;
-  /** From the first failure to the last. */
+  /** From the first failure to the first success after the last. */
   readonly lastedMs: number;
 }
 
@@ -24,7 +24,8 @@ export class Trouble<Facts> {
   #failures = 0;
   #beganAtMs = 0;
   #lastFailureAtMs = 0;
-  #hasSucceeded = false;
+  /** When something first succeeded after the last failure; undefined: nothing has. */
+  #recoveredAtMs: number | undefined;
   /** Whether this trouble was reported, and when one was last. */
   #isReported = false;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
@@ -39,7 +40,7 @@ export class Trouble<Facts> {
     if (this.#failures === 0) this.#beganAtMs = nowMs;
     this.#failures += 1;
     this.#lastFailureAtMs = nowMs;
-    this.#hasSucceeded = false;
+    this.#recoveredAtMs = undefined;
     if (this.#isReported || nowMs - this.#reportedAtMs < BEGINS_EVERY_MS) return;
     this.#isReported = true;
     this.#reportedAtMs = nowMs;
@@ -48,7 +49,7 @@ export class Trouble<Facts> {
 
   succeeded(): void {
     if (this.#failures === 0) return;
-    this.#hasSucceeded = true;
+    this.#recoveredAtMs ??= this.#options.clock.monotonicMs();
     if (this.#cancelTimer === undefined) this.#lookIn(this.#options.calmMs);
   }
 
@@ -63,14 +64,15 @@ export class Trouble<Facts> {
   #look(): void {
     this.#cancelTimer = undefined;
     // The next success looks again.
-    if (!this.#hasSucceeded) return;
+    const recoveredAtMs = this.#recoveredAtMs;
+    if (recoveredAtMs === undefined) return;
     const calmInMs = this.#lastFailureAtMs + this.#options.calmMs - this.#options.clock.monotonicMs();
     if (calmInMs > 0) this.#lookIn(calmInMs);
-    else this.#end();
+    else this.#end(recoveredAtMs);
   }
 
-  #end(): void {
-    const sum = { failures: this.#failures, lastedMs: Math.round(this.#lastFailureAtMs - this.#beganAtMs) };
+  #end(recoveredAtMs: number): void {
+    const sum = { failures: this.#failures, lastedMs: Math.round(recoveredAtMs - this.#beganAtMs) };
     const wasReported = this.#isReported;
     this.#failures = 0;
     this.#isReported = false;
