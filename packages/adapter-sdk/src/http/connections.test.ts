@@ -157,6 +157,15 @@ it.each([
   expect(system.calls).toEqual([]);
 });
 
+it('a request whose signal has aborted already is not sent', async () => {
+  await using system = await answering(200);
+  const signal = AbortSignal.abort();
+  await expect(poolFor(system.baseUrl).post('/sync', '{}', contextOf({ signal }))).rejects.toMatchObject({
+    code: 'ABORTED',
+  });
+  expect(system.calls).toEqual([]);
+});
+
 it('a request that waits for a connection ends with its signal all the same', async () => {
   await using system = await externalSystem(() => undefined);
   const pool = poolFor(system.baseUrl, { connections: 1 });

@@ -90,6 +90,7 @@ export function openConnections(
         reject(transportError(error, origin));
       };
       if (closed) return reject(transportError(broken('POOL_CLOSED'), origin));
+      if (asked.signal.aborted) return reject(transportError(endOf(asked.signal), origin));
       let sent: ClientRequest;
       try {
         sent = begin(requestOptions(target, asked));
@@ -101,7 +102,7 @@ export function openConnections(
         fail(error);
         sent.destroy();
       };
-      const abort = () => breakOff(broken(hasTimedOut(asked.signal) ? 'TIMEOUT' : 'ABORTED'));
+      const abort = () => breakOff(endOf(asked.signal));
       const settled = () => {
         running.delete(breakOff);
         asked.signal.removeEventListener('abort', abort);
@@ -109,7 +110,6 @@ export function openConnections(
       };
       running.add(breakOff);
       asked.signal.addEventListener('abort', abort, { once: true });
-      if (asked.signal.aborted) abort();
 
       let answer: IncomingMessage | undefined;
       sent.once('response', async (response) => {
@@ -187,6 +187,6 @@ function broken(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-function hasTimedOut({ reason }: AbortSignal): boolean {
-  return reason instanceof DOMException && reason.name === 'TimeoutError';
+function endOf({ reason }: AbortSignal): Error {
+  return broken(reason instanceof DOMException && reason.name === 'TimeoutError' ? 'TIMEOUT' : 'ABORTED');
 }
