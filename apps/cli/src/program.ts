@@ -26,6 +26,7 @@ import type { Terminal } from './terminal.ts';
  */
 export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   try {
+    requireText(args);
     if (args[0] === startCommandName) {
       startHub(args.slice(1));
       return ExitCode.ok;
@@ -41,6 +42,16 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
     throw error;
   }
+}
+
+/** Node makes U+FFFD of bytes that are not UTF-8: another text than was meant would be sent. */
+function requireText(args: readonly string[]): void {
+  const wrong = args.findIndex((arg) => arg.includes('\ufffd'));
+  if (wrong === -1) return;
+  throw new Failure(
+    `argument ${wrong + 1} is not UTF-8; write it in UTF-8, or data in a file: --data @file`,
+    ExitCode.usage,
+  );
 }
 
 /** The grammar of the command, and what each part of it does. */

@@ -1,3 +1,4 @@
+import { readUtf8 } from '@hms-sync/proto/json';
 import { InvalidEvent } from './adapter-error.ts';
 
 /** One change that HMS-API published: the fields as they travel. Bounds are those of `hms.sync.v1.SyncEvent`. */
@@ -24,7 +25,9 @@ export interface EventFields {
 export interface AdapterEvent extends EventFields {
   /**
    * The payload, parsed as JSON the first time and remembered: the same value each time, so do not write into it.
-   * Judged by the bytes alone, whatever the content type says.
+   * Judged by the bytes alone, whatever the content type says. Numbers are doubles here: one that no double holds, such
+   * as 9007199254740993, is rounded. What goes on to a system as JSON is better taken from `data`, or by `eventAsJson`,
+   * which carry the text as it was published.
    *
    * @throws InvalidEvent when there is no data, or when it is not UTF-8 or not JSON.
    */
@@ -40,9 +43,6 @@ export function adapterEvent(fields: EventFields): AdapterEvent {
 export function isJsonContentType(contentType: string): boolean {
   return contentType === '' || /^\s*(?:application\/json|text\/json|[^;\s]+\+json)\s*(?:;|$)/i.test(contentType);
 }
-
-// A byte order mark is kept, so that JSON.parse refuses it: RFC 8259 forbids it, and spliced into a body it breaks it.
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 class ReceivedEvent implements AdapterEvent {
   readonly id: string;
@@ -75,7 +75,7 @@ class ReceivedEvent implements AdapterEvent {
 function parse(data: Uint8Array): unknown {
   if (data.byteLength === 0) throw new InvalidEvent('the event has no data, and JSON was asked for');
   try {
-    return JSON.parse(utf8.decode(data));
+    return JSON.parse(readUtf8(data));
   } catch {
     // Not kept as the cause: a SyntaxError of JSON.parse quotes the payload.
     throw new InvalidEvent(`the event's data is not JSON (${data.byteLength} bytes); publish valid UTF-8 JSON`);

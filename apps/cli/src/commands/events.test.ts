@@ -144,6 +144,15 @@ describe('hms-sync events show', () => {
     },
   );
 
+  test('prints numbers of the data by their value, also where no double holds it', async () => {
+    const data = '{"n":9007199254740993,"m":0.10,"x":1e400}';
+    const payload = { case: 'data' as const, value: new TextEncoder().encode(data) };
+    const event = { id: 'e-1', payload, dataContentType: 'application/json' };
+    fake = await startFakeHub({ sync: { getEvent: () => create(GetEventResponseSchema, { event }) } });
+    const ended = await runInProcess('events', 'show', 'e-1', '--json', '--address', fake.address);
+    expect(ended.stdout()).toContain('{"n":9007199254740993,"m":0.1,"x":1e+400}');
+  });
+
   test.each([
     ['no JSON although it is called so', 'application/json', 'not json'],
     ['of another type', 'application/octet-stream', '{}'],

@@ -1,6 +1,7 @@
 import { MIMEType } from 'node:util';
 import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Attempt, Delivery, GetEventResponse } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { readJson } from '@hms-sync/proto/json';
 import type { Command } from 'commander';
 import { ackJson, errorJson } from '../ack-json.ts';
 import { standingDetail, stateTone } from '../ack-line.ts';
@@ -137,7 +138,7 @@ function dataJson(event: GetEventResponse['event']): Record<string, unknown> {
       return { data: event.payload.value };
     case 'data': {
       const bytes = Buffer.from(event.payload.value);
-      const data = isJsonContentType(event.dataContentType) ? parsed(bytes.toString()) : undefined;
+      const data = isJsonContentType(event.dataContentType) ? parsed(bytes) : undefined;
       return data === undefined ? { data_base64: bytes.toString('base64') } : { data };
     }
   }
@@ -155,10 +156,10 @@ function isJsonContentType(contentType: string): boolean {
   }
 }
 
-/** What the publisher called JSON may not be; undefined then. */
-function parsed(json: string): unknown {
+/** By their value, numbers too that no double holds. What the publisher called JSON may not be; undefined then. */
+function parsed(json: Uint8Array): unknown {
   try {
-    return JSON.parse(json);
+    return readJson(json).value;
   } catch {
     return undefined;
   }

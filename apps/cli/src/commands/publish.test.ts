@@ -215,6 +215,29 @@ describe('hms-sync publish', () => {
     expect(ended.stderr()).not.toContain('hunter2');
   });
 
+  test.each([
+    ['that is not UTF-8', Buffer.from('{"name":"Jos\u00e9"}', 'latin1'), 'is not UTF-8 at byte offset 12'],
+    ['with a byte order mark', Buffer.from('\ufeff{}'), 'begins with a byte order mark'],
+    ['in UTF-16', Buffer.from('\ufeff{"a":1}', 'utf16le'), 'is not UTF-8 at byte offset 0'],
+    ['nested too deep', Buffer.from('['.repeat(65).concat(']'.repeat(65))), 'is nested deeper than 64 levels'],
+  ])('a file %s is refused before anything is published', async (_what, bytes, says) => {
+    const folder = await mkdtemp(join(tmpdir(), 'hms-sync-cli-'));
+    cleanups.push(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'change.json'), bytes);
+    const fake = await startFake();
+    const file = `@${join(folder, 'change.json')}`;
+    const ended = await runInProcess('publish', '--type', 'T', '--data', file, '--address', fake.address);
+    expect(ended.exitCode).toBe(ExitCode.usage);
+    expect(ended.stderr()).toContain(`--data ${says}`);
+    expect(fake.published).toEqual([]);
+  });
+
+  test('an argument that is not UTF-8 is refused', async () => {
+    const ended = await runInProcess('publish', '--type', 'T', '--key', 'Jos\ufffd');
+    expect(ended.exitCode).toBe(ExitCode.usage);
+    expect(ended.stderr()).toContain('argument 5 is not UTF-8');
+  });
+
   test('@file reads the data from a file', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'hms-sync-cli-'));
     cleanups.push(() => rm(folder, { recursive: true }));

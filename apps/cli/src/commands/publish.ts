@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { checkJson, JsonError } from '@hms-sync/proto/json';
 import { type Command, Option } from 'commander';
 import { isTerminal, publishAndFollow } from '../ack-feed.ts';
 import { detail } from '../ack-line.ts';
@@ -115,23 +116,24 @@ async function eventOf(options: PublishOptions): Promise<MessageInitShape<typeof
   };
 }
 
-/** The bytes as they were given, after a look whether they are JSON: the hub itself never parses them. */
+/** The bytes as they were given, once they are the JSON that the hub takes. */
 async function readJson(given: string): Promise<Uint8Array<ArrayBuffer>> {
-  const json = given === '-' ? await text(process.stdin) : given.startsWith('@') ? await readGiven(given) : given;
+  const bytes = await readGiven(given);
   try {
-    JSON.parse(json);
+    checkJson(bytes);
   } catch (error) {
-    // Only the place: the parser's own message quotes the data.
-    const place = /line \d+ column \d+/.exec(String(error))?.[0];
-    throw new Failure(`--data is not JSON${place ? ` (${place})` : ''}. Check its quotes and commas.`, ExitCode.usage);
+    if (!(error instanceof JsonError)) throw error;
+    throw new Failure(`--data ${error.message}.`, ExitCode.usage);
   }
-  return new TextEncoder().encode(json);
+  return new Uint8Array(bytes);
 }
 
-async function readGiven(given: string): Promise<string> {
+async function readGiven(given: string): Promise<Uint8Array> {
+  if (given === '-') return buffer(process.stdin);
+  if (!given.startsWith('@')) return new TextEncoder().encode(given);
   const file = given.slice(1);
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(file);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new Failure(`--data: cannot read ${file} (${code}).`, ExitCode.usage, { cause: error });

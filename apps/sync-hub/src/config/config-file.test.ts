@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { loadConfig } from './config.ts';
@@ -67,7 +68,6 @@ describe('a value of the wrong type', () => {
       'adapters: [{package: a, breaker: {errorThresholdPercentage: 100}}]',
       'adapters[0] (a): breaker.errorThresholdPercentage',
     ],
-    ['adapters: [{package: a, retry: {baseMs: .nan}}]', 'adapters[0] (a): retry.baseMs'],
     ['- listen', 'the file'],
     ['hello', 'the file'],
   ])('is named by its path: %s', async (text, path) => {
@@ -113,6 +113,77 @@ it.each([
   const complaint = await place.complaint(text);
   expect(complaint).toContain(place.file);
   expect(complaint).not.toContain('hunter2');
+});
+
+describe('a number in the file', () => {
+  const withAmount = (amount: string) =>
+    `adapters:\n  - package: p\n    config:\n      fees:\n        - amount: ${amount}\n`;
+
+  it.each([
+    ['0.10', 0.1],
+    ['1.00', 1],
+    ['1E5', 100_000],
+    ['9007199254740992', 9_007_199_254_740_992],
+    ['0x1F', 31],
+    ['0o17', 15],
+    ['017', 17],
+    ['.5', 0.5],
+    ['1_000', '1_000'],
+    ['2026-11-23', '2026-11-23'],
+    ["'9007199254740993'", '9007199254740993'],
+  ])('is taken by its value: %s', async (amount, value) => {
+    const { adapters } = await place.load(withAmount(amount));
+    expect(adapters[0]?.config).toEqual({ fees: [{ amount: value }] });
+  });
+
+  it('of minus zero is zero', async () => {
+    expect(JSON.stringify((await place.load(withAmount('-0'))).adapters[0]?.config)).toBe('{"fees":[{"amount":0}]}');
+  });
+
+  it.each([
+    '9007199254740993',
+    '9007199254740993.0',
+    '-9007199254740993',
+    '123456789012345.678',
+    '1e400',
+    '0x20000000000001',
+    '0o400000000000000001',
+    '.inf',
+    '-.INF',
+    '.nan',
+    '!!int "9007199254740993"',
+  ])('that would become another is refused with its field: %s', async (amount) => {
+    const complaint = await place.complaint(withAmount(amount));
+    expect(complaint).toContain('adapters[0].config.fees[0].amount ');
+    expect(complaint).toContain('as a string');
+    expect(complaint).not.toContain('9007');
+  });
+
+  it('that is a name is refused too', async () => {
+    expect(await place.complaint('adapters:\n  - package: p\n    config: { 9007199254740993: x }\n')).toContain(
+      'config',
+    );
+  });
+});
+
+describe('the text of the file', () => {
+  it('is UTF-8, or is refused with the place of the byte', async () => {
+    await writeFile(place.file, Buffer.from('dataDir: Jos\u00e9\n', 'latin1'));
+    const error = await loadConfig({ file: place.file, env: {}, flags: {} }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'ConfigError', message: expect.stringContaining('byte offset 12') });
+  });
+
+  it('has no byte order mark', async () => {
+    expect(await place.complaint('\ufefflogLevel: info\n')).toContain('byte order mark');
+  });
+
+  it('nests an adapter\u2019s configuration 64 levels at most, itself among them', async () => {
+    const nested = (levels: number) => `${'{a: '.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`;
+    const config = (levels: number) => `adapters:\n  - package: p\n    config: ${nested(levels)}\n`;
+    await expect(place.load(config(64))).resolves.toBeDefined();
+    expect(await place.complaint(config(65))).toContain('nested deeper than 64 levels');
+    expect(await place.complaint('['.repeat(100_000))).toMatch(/nested|YAML/);
+  });
 });
 
 describe('a file that is no YAML', () => {

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { quotableName } from '@hms-sync/adapter-sdk/host';
-import { parseDocument } from 'yaml';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { OnDeadLetter } from '../core/lane.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
@@ -14,6 +13,7 @@ import { issueInWords } from './issue-words.ts';
 import { DEFAULT_LISTEN, type ListenAddress, parseListen } from './listen-address.ts';
 import { refusedReferences, resolveReferences } from './references.ts';
 import type { Secrets } from './secrets.ts';
+import { readYaml } from './yaml.ts';
 
 /** All that an operator can set, checked and frozen. */
 export interface Config {
@@ -113,7 +113,7 @@ const DAY_MS = 86_400_000;
  */
 export async function loadConfig({ file, env, flags }: ConfigSources): Promise<Config> {
   const path = resolve(file);
-  const settings = check(path, parseYaml(path, await readText(path)));
+  const settings = check(path, readYaml(path, await readFileBytes(path)));
   const folder = dirname(path);
   const listen = firstSet([
     ['--listen', flags.listen],
@@ -174,9 +174,9 @@ function firstSet(
   return found ?? (settings.at(-1) as Setting);
 }
 
-async function readText(path: string): Promise<string> {
+async function readFileBytes(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path, 'utf8');
+    return await readFile(path);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const what = { ENOENT: 'does not exist', EISDIR: 'is a folder', EACCES: 'may not be read' }[code ?? ''];
@@ -184,28 +184,6 @@ async function readText(path: string): Promise<string> {
       cause,
     });
   }
-}
-
-/** Told by code and place alone: the library's messages quote the file, which may hold a secret. */
-function parseYaml(path: string, text: string): unknown {
-  // Its warnings would go to stderr by themselves, with an excerpt of the file. What it only warns of is wrong here too.
-  const document = parseDocument(text, { logLevel: 'error' });
-  const [wrong] = [...document.errors, ...document.warnings];
-  if (wrong !== undefined) {
-    const [at] = wrong.linePos ?? [];
-    const place = at === undefined ? '' : ` at line ${at.line}, column ${at.col}`;
-    throw new ConfigError(`${path} is no YAML that the hub reads: ${inWords(wrong.code)}${place}`);
-  }
-  try {
-    return document.toJS() ?? {};
-  } catch {
-    throw new ConfigError(`${path} is no YAML that the hub reads: an alias (*name) names nothing or too much`);
-  }
-}
-
-/** BAD_INDENT as "bad indent". */
-function inWords(code: string): string {
-  return code.toLowerCase().replaceAll('_', ' ');
 }
 
 function check(path: string, content: unknown): ConfigFile {

@@ -1,4 +1,5 @@
 import { quotableName } from '@hms-sync/adapter-sdk/host';
+import { JsonError, NESTING_MAX } from '@hms-sync/proto/json';
 import { ConfigError } from './config-error.ts';
 import { isNamedBy, readSecret, type Secrets } from './secrets.ts';
 
@@ -21,9 +22,15 @@ const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 export function resolveReferences(value: unknown, path: string, secrets: Secrets): Resolved {
   const missing: string[] = [];
   const resolved = replaceReferences(value, path, (name, at) => {
-    const found = readSecret(name, secrets);
-    if (found === undefined) missing.push(`${at}: ${howToSet(name, secrets)}`);
-    return found ?? '';
+    try {
+      const found = readSecret(name, secrets);
+      if (found === undefined) missing.push(`${at}: ${howToSet(name, secrets)}`);
+      return found ?? '';
+    } catch (error) {
+      if (!(error instanceof JsonError)) throw error;
+      missing.push(`${at}: the secret ${quotableName(name)} ${error.message}`);
+      return '';
+    }
   });
   return { value: resolved, missing: Object.freeze(missing) };
 }
@@ -60,6 +67,9 @@ function replaceReferences(value: unknown, path: string, lookUp: (name: string, 
   const replace = (part: unknown, at: string): unknown => {
     if (typeof part === 'string') return part.replaceAll(REFERENCE, (_reference, name: string) => lookUp(name, at));
     if (typeof part !== 'object' || part === null) return part;
+    if (around.size >= NESTING_MAX) {
+      throw new ConfigError(`${path} is nested deeper than ${NESTING_MAX} levels; flatten it`);
+    }
     if (around.has(part)) throw new ConfigError(`${at}: an alias (*name) stands for what it lies in; write it out`);
     around.add(part);
     const replaced = Array.isArray(part)

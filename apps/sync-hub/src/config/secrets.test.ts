@@ -44,4 +44,12 @@ describe('a secret', () => {
     await prepare();
     expect(read(name)).toBeUndefined();
   });
+
+  it('that is not UTF-8 is an error, and not looked for elsewhere', async () => {
+    await writeFile(join(folder, 'LAB_TOKEN'), Buffer.from('Jos\u00e9', 'latin1'));
+    expect(() => read('LAB_TOKEN')).toThrow('is not UTF-8 at byte offset 3');
+    await rm(join(folder, 'LAB_TOKEN'));
+    // What Node makes of such bytes in the environment.
+    expect(() => readSecret('OTHER', { folder: undefined, env: { OTHER: 'Jos\ufffd' } })).toThrow('is not UTF-8');
+  });
 });

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { JsonError, readUtf8 } from '@hms-sync/proto/json';
 
 /** Where the value of a `${NAME}` comes from. */
 export interface Secrets {
@@ -11,10 +12,21 @@ export interface Secrets {
 /** A file that is larger is no secret. */
 const SECRET_MAX_BYTES = 65_536;
 
-/** The value of a name; undefined when there is none, or an empty one: an empty secret is a mistake. */
+/**
+ * The value of a name; undefined when there is none, or an empty one: an empty secret is a mistake.
+ *
+ * @throws {JsonError} for one that is not text in UTF-8
+ */
 export function readSecret(name: string, { folder, env }: Secrets): string | undefined {
   const inFile = folder === undefined ? undefined : readSecretFile(join(folder, name));
-  return (inFile ?? (Object.hasOwn(env, name) ? env[name] : undefined)) || undefined;
+  return (inFile ?? inEnvironment(name, env)) || undefined;
+}
+
+function inEnvironment(name: string, env: Secrets['env']): string | undefined {
+  const value = Object.hasOwn(env, name) ? env[name] : undefined;
+  // What Node makes of bytes that are not UTF-8.
+  if (value?.includes('\ufffd')) throw new JsonError('not_text', 'is not UTF-8; write it in UTF-8');
+  return value;
 }
 
 /** Whether one of the patterns is for a name; `*` stands for any characters. */
@@ -34,9 +46,10 @@ function readSecretFile(path: string): string | undefined {
   try {
     const found = fstatSync(file);
     return found.isFile() && found.size <= SECRET_MAX_BYTES
-      ? readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+      ? readUtf8(readFileSync(file)).replace(/\r?\n$/, '')
       : undefined;
-  } catch {
+  } catch (error) {
+    if (error instanceof JsonError) throw error;
     return undefined;
   } finally {
     closeSync(file);

@@ -64,7 +64,9 @@ it('is refused when any character of what it says was changed, also one of a con
 });
 
 it.each([
-  ['no JSON', '{', 'is no JSON'],
+  ['no JSON', '{', 'is not JSON'],
+  ['JSON with a byte order mark', '\ufeff{}', 'byte order mark'],
+  ['nested too deep', '['.repeat(100_000), 'nested deeper'],
   ['of another version', '{"lockVersion":2,"adapters":{}}', 'lockVersion'],
   [
     'an integrity that is none',

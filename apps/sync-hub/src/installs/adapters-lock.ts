@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { JsonError, NESTING_MAX, readJson } from '@hms-sync/proto/json';
 import { z } from 'zod';
 import { ADAPTER_ID } from '../core/adapter-id.ts';
 import { InstallError } from './install-error.ts';
@@ -57,12 +58,12 @@ export class AdaptersLock {
 
   /** Without a file there is nothing in it. @throws {InstallError} LOCK_FAILED */
   static async read(path: string): Promise<AdaptersLock> {
-    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
       throw unreadable(path, `cannot be read (${error.code})`);
     });
-    if (text === undefined) return new AdaptersLock(path, new Map());
-    const content = asJson(path, text);
+    if (bytes === undefined) return new AdaptersLock(path, new Map());
+    const content = asJson(path, bytes);
     const parsed = lockFile.safeParse(content);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
@@ -137,11 +138,14 @@ function unwritten(path: string): (error: NodeJS.ErrnoException) => never {
   };
 }
 
-function asJson(path: string, text: string): unknown {
+/** The configurations in it may be as deep as they may, and lie three levels deep themselves. */
+const LOCK_NESTING_MAX = NESTING_MAX + 3;
+
+function asJson(path: string, bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
-    throw unreadable(path, 'is no JSON');
+    return readJson(bytes, { nestingMax: LOCK_NESTING_MAX }).value;
+  } catch (error) {
+    throw error instanceof JsonError ? unreadable(path, error.message) : error;
   }
 }
 

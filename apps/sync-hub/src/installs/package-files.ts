@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findEntryFile } from '../runtimes/entry-file.ts';
-import { type Manifest, ManifestError, readManifestFile } from '../runtimes/manifest.ts';
+import { type Manifest, ManifestError, readManifestFile, readPackageJson } from '../runtimes/manifest.ts';
 import { InstallError } from './install-error.ts';
 import { copyRegularFile } from './local-package.ts';
 import { type NpmOptions, runNpm } from './npm.ts';
@@ -63,14 +63,14 @@ export async function installPackage(spec: PackageSpec, folder: string, npm?: Np
  * @throws {InstallError} NOT_AN_ADAPTER
  */
 export async function readPackage(folder: string): Promise<Manifest> {
-  const { dependencies = {} } = (await readJson(join(folder, 'package.json'))) as {
+  const { dependencies = {} } = (await readJson(join(folder, 'package.json'), 'the package')) as {
     dependencies?: Readonly<Record<string, string>>;
   };
   const [name] = Object.keys(dependencies);
   if (name === undefined) throw new InstallError('NOT_AN_ADAPTER', 'npm installed nothing: the package has no name');
   if (!isPackageName(name)) throw new InstallError('NOT_AN_ADAPTER', 'the package has a name that npm does not allow');
   const path = join(folder, 'node_modules', name, 'package.json');
-  const { keywords, version } = (await readJson(path)) as { keywords?: unknown; version?: unknown };
+  const { keywords, version } = (await readJson(path, name)) as { keywords?: unknown; version?: unknown };
   if (!Array.isArray(keywords) || !keywords.includes(KEYWORD)) {
     throw new InstallError(
       'NOT_AN_ADAPTER',
@@ -159,6 +159,10 @@ async function assertRunnable(manifest: Manifest): Promise<void> {
   }
 }
 
-async function readJson(path: string): Promise<unknown> {
-  return JSON.parse(await readFile(path, 'utf8'));
+async function readJson(path: string, name: string): Promise<unknown> {
+  return readPackageJson(path).catch((error: unknown) => {
+    if (!(error instanceof ManifestError)) throw error;
+    const what = error.message.replace(path, 'its package.json');
+    throw new InstallError('NOT_AN_ADAPTER', `${name} cannot run here: ${what}`, { cause: error });
+  });
 }

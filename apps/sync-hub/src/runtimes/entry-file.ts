@@ -1,7 +1,10 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { exports as resolveExports } from 'resolve.exports';
-import type { Manifest } from './manifest.ts';
+import { type Manifest, readPackageJson } from './manifest.ts';
+
+/** A package.json, for what looks up its exports. */
+export type PackageExports = Parameters<typeof resolveExports>[0] & { readonly main?: string };
 
 /**
  * The file that an adapter's code begins with: the package export that its manifest names.
@@ -10,7 +13,7 @@ import type { Manifest } from './manifest.ts';
  * @throws Error that says what is wrong with its exports, or that they name no file of the package
  */
 export async function findEntryFile(manifest: Manifest): Promise<{ readonly path: string; readonly name: string }> {
-  const packageJson = JSON.parse(await readFile(join(manifest.folder, 'package.json'), 'utf8'));
+  const packageJson = (await readPackageJson(join(manifest.folder, 'package.json'))) as PackageExports;
   const [name] = resolveExports(packageJson, manifest.entry, { conditions: await conditionsFor(manifest.folder) }) ?? [
     fileWithoutExports(packageJson, manifest),
   ];
@@ -64,6 +67,6 @@ export function conditionsIn(flags: readonly string[]): readonly string[] {
 }
 
 /** Without `exports` a subpath is a file of the package, and "." is its `main`. */
-function fileWithoutExports(packageJson: { readonly main?: string }, { entry }: Manifest): string {
+function fileWithoutExports(packageJson: PackageExports, { entry }: Manifest): string {
   return entry === '.' ? (packageJson.main ?? 'index.js') : entry;
 }

@@ -1,7 +1,8 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { useAdapterPackages } from './adapter-packages.suite.ts';
-import { ManifestError, readManifest } from './manifest.ts';
+import { ManifestError, readManifest, readManifestFile } from './manifest.ts';
 
 const refusalOf = async (reading: Promise<unknown>): Promise<ManifestError> => {
   const error = await reading.catch((thrown: unknown) => thrown);
@@ -22,6 +23,20 @@ describe('a manifest', () => {
       memoryMb: 512,
       permissions: undefined,
     });
+  });
+
+  it.each([
+    ['with a byte order mark', Buffer.from('\ufeff{}'), 'byte order mark'],
+    ['that is not UTF-8', Buffer.from('{"name":"Jos\u00e9"}', 'latin1'), 'byte offset 12'],
+    ['that is not JSON', Buffer.from('{"name":hunter2}'), 'is not JSON'],
+    ['nested too deep', Buffer.from('['.repeat(100_000)), 'nested deeper'],
+  ])('%s is refused by what is wrong with it', async (_what, bytes, says) => {
+    const packages = await useAdapterPackages();
+    const folder = await packages.add('adapter-lab', {});
+    await writeFile(join(folder, 'package.json'), bytes);
+    const refusal = await refusalOf(readManifestFile(join(folder, 'package.json')));
+    expect(refusal).toMatchObject({ code: 'INVALID', message: expect.stringContaining(says) });
+    expect(refusal.message).not.toContain('hunter2');
   });
 
   it('may bound its memory and declare what its process may do', async () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { JsonError, readJson } from '@hms-sync/proto/json';
 import { z } from 'zod';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 
@@ -118,7 +119,7 @@ export async function readManifest(packageName: string, folder: string): Promise
 
 /** Reads the manifest in a package.json. @throws {ManifestError} */
 export async function readManifestFile(path: string): Promise<Manifest> {
-  const content = await readJson(path);
+  const content = await readPackageJson(path);
   const id = idOnly.safeParse(content).data?.hmsSync.id;
   const parsed = packageJson.safeParse(content);
   if (!parsed.success) {
@@ -160,13 +161,13 @@ function locate(packageName: string, base: string | URL): string | undefined {
   }
 }
 
-async function readJson(path: string): Promise<unknown> {
+/** A package.json, by the rules for JSON that hold everywhere. @throws {ManifestError} INVALID */
+export async function readPackageJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return readJson(await readFile(path)).value;
   } catch (cause) {
-    throw new ManifestError(
-      'INVALID',
-      `${path} cannot be read as JSON: ${cause instanceof Error ? cause.message : cause}`,
-    );
+    const { code } = cause as NodeJS.ErrnoException;
+    const what = cause instanceof JsonError ? cause.message : `cannot be read (${code})`;
+    throw new ManifestError('INVALID', `${path} ${what}`);
   }
 }

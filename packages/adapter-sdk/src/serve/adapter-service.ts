@@ -22,6 +22,7 @@ import {
   type DrainResponse,
   DrainResponseSchema,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+import { JsonError, readJsonAsDoubles } from '@hms-sync/proto/json';
 import type { AdapterLog } from '../adapter-log.ts';
 import type { AdapterIdentity } from '../context.ts';
 import type { DefinedAdapter } from '../definition.ts';
@@ -97,7 +98,7 @@ export class AdapterServer {
     if (loaded.kind === 'failed') return refused({ path: '', message: 'the adapter could not be loaded' });
     if (this.#closed) return refused({ path: '', message: 'the adapter is closing' });
     const config = parsed(configJson);
-    if (config === undefined) return refused({ path: '', message: 'config_json is no JSON document' });
+    if ('wrong' in config) return refused(config.wrong);
     const configuring = this.#hostOf(loaded.definition).configure(config.value);
     this.#configuring = configuring;
     const diagnostics = await configuring;
@@ -150,11 +151,13 @@ function refused(...diagnostics: readonly Diagnostic[]): ConfigureResponse {
   return create(ConfigureResponseSchema, { diagnostics: [...diagnostics] });
 }
 
-function parsed(json: string): { readonly value: unknown } | undefined {
+/** By the rules that hold for JSON everywhere. What is wrong is not quoted: it holds secrets. */
+function parsed(json: string): { readonly value: unknown } | { readonly wrong: Diagnostic } {
   try {
-    return { value: JSON.parse(json) };
-  } catch {
-    // Not quoted: it holds secrets.
-    return undefined;
+    return { value: readJsonAsDoubles(json) };
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    const { path, message } = error;
+    return { wrong: { path, message: `config_json ${message}` } };
   }
 }

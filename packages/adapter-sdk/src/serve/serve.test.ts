@@ -163,7 +163,7 @@ describe('Configure', () => {
   it('refuses what is no JSON without quoting it', async () => {
     const { call } = await serve(lab);
     const { diagnostics } = await call<ConfigureResponse>('Configure', { configJson: 'hunter2' });
-    expect(diagnostics).toMatchObject([{ path: '', message: 'config_json is no JSON document' }]);
+    expect(diagnostics).toMatchObject([{ path: '', message: expect.stringContaining('config_json is not JSON') }]);
   });
 });
 

@@ -6,6 +6,7 @@ import type {
   RollbackAdapterRequest,
   UpgradeAdapterRequest,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { isJsonObject, type Json, JsonError, readJsonAsDoubles } from '@hms-sync/proto/json';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../../core/adapter-id.ts';
 import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-change.ts';
 import { InstallError } from '../../installs/install-error.ts';
@@ -98,17 +99,18 @@ function toCanary({ canaryPercent: percent, canaryAttempts, canaryTime }: Upgrad
 function toConfig(text: string): Readonly<Record<string, unknown>> {
   const rule = `must be a JSON object of at most ${CONFIG_MAX_CHARACTERS} characters`;
   if (text.length > CONFIG_MAX_CHARACTERS) throw wrongField('config_json', rule);
-  const value = parseJson(text);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongField('config_json', rule);
+  const value = parseConfig(text);
+  if (!isJsonObject(value)) throw wrongField('config_json', rule);
   return { ...value };
 }
 
-/** Undefined for what is none: the parser's own words quote the text, which may hold a secret. */
-function parseJson(text: string): unknown {
+function parseConfig(text: string): Json {
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    return readJsonAsDoubles(text);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    const { code, path, message } = error;
+    throw wrongField(code === 'inexact' && path !== '' ? `config_json.${path}` : 'config_json', message);
   }
 }
 

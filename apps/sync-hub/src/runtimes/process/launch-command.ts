@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { exports as resolveExports } from 'resolve.exports';
-import { conditionsFor, fileOfPackage, findEntryFile } from '../entry-file.ts';
-import type { Manifest } from '../manifest.ts';
+import { conditionsFor, fileOfPackage, findEntryFile, type PackageExports } from '../entry-file.ts';
+import { type Manifest, readPackageJson } from '../manifest.ts';
 import { permissionFlags } from './permission-flags.ts';
 
 const SDK = '@hms-sync/adapter-sdk';
@@ -76,7 +75,7 @@ interface Sdk {
 async function findSdk(folder: string): Promise<Sdk | undefined> {
   const path = locate(pathToFileURL(`${folder}/`));
   if (path === undefined) return undefined;
-  const packageJson = JSON.parse(await readFile(path, 'utf8'));
+  const packageJson = (await readPackageJson(path)) as PackageExports;
   const conditions = await conditionsFor(dirname(path));
   try {
     const [file] = resolveExports(packageJson, './process', { conditions }) ?? [];

@@ -1,0 +1,75 @@
+import { quotableName } from '@hms-sync/adapter-sdk/host';
+import { INEXACT, isExactNumber, JsonError, readUtf8 } from '@hms-sync/proto/json';
+import { type Document, isPair, isScalar, isSeq, type ParsedNode, parseDocument, visit } from 'yaml';
+import { ConfigError } from './config-error.ts';
+
+/**
+ * Reads YAML 1.2: 0x1F and 0o17 are numbers, 017 is 17, and 1_000, 2026-11-23 and yes are texts.
+ *
+ * What is wrong is reported by code and place alone: the library's messages quote the file, which may hold a secret.
+ *
+ * @throws {ConfigError}
+ */
+export function readYaml(path: string, bytes: Uint8Array): unknown {
+  const document = parse(path, textOf(path, bytes));
+  refuseInexact(path, document);
+  try {
+    return document.toJS() ?? {};
+  } catch {
+    throw new ConfigError(`${path} is no YAML that the hub reads: an alias (*name) names nothing or too much`);
+  }
+}
+
+function textOf(path: string, bytes: Uint8Array): string {
+  try {
+    return readUtf8(bytes);
+  } catch (error) {
+    throw error instanceof JsonError ? new ConfigError(`${path} ${error.message}`) : error;
+  }
+}
+
+function parse(path: string, text: string): Document.Parsed<ParsedNode> {
+  const document = parsed(path, text);
+  // What the library only warns of is wrong here too.
+  const [wrong] = [...document.errors, ...document.warnings];
+  if (wrong === undefined) return document;
+  const [at] = wrong.linePos ?? [];
+  const place = at === undefined ? '' : ` at line ${at.line}, column ${at.col}`;
+  throw new ConfigError(`${path} is no YAML that the hub reads: ${inWords(wrong.code)}${place}`);
+}
+
+function parsed(path: string, text: string): Document.Parsed<ParsedNode> {
+  try {
+    // Its warnings would go to stderr by themselves, with an excerpt of the file.
+    return parseDocument(text, { logLevel: 'error' });
+  } catch (error) {
+    // The library reads by recursion.
+    if (!(error instanceof RangeError)) throw error;
+    throw new ConfigError(`${path} is no YAML that the hub reads: it is nested too deep`);
+  }
+}
+
+/** BAD_INDENT as "bad indent". */
+function inWords(code: string): string {
+  return code.toLowerCase().replaceAll('_', ' ');
+}
+
+/** Numbers become doubles here, by the rule that holds wherever they do. */
+function refuseInexact(path: string, document: Document.Parsed<ParsedNode>): void {
+  visit(document, {
+    Scalar(_key, { value, source = '' }, around) {
+      if (typeof value !== 'number' || isExactNumber(source)) return;
+      const what = Number.isFinite(value) ? INEXACT : 'is no finite number; write it as a string, in quotes';
+      throw new ConfigError(`${path}: ${placeOf(around)} ${what}`);
+    },
+  });
+}
+
+/** The names and places on the way to a value, as "adapters[0].config.amount". */
+function placeOf(around: readonly unknown[]): string {
+  const steps = around.map((node, index) => {
+    if (isPair(node)) return isScalar(node.key) ? `.${quotableName(String(node.key.value))}` : '';
+    return isSeq(node) ? `[${node.items.indexOf(around[index + 1])}]` : '';
+  });
+  return steps.join('').slice(1);
+}
