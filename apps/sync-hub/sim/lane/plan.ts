@@ -63,7 +63,7 @@ function planFaults(dice: Dice): LanePlan {
         baseMs: dice.between(1, 500),
         capMs: dice.between(500, 5_000),
         maxAttempts: dice.between(1, 5),
-        ...(dice.chance(0.2) && { maxAgeMs: dice.between(1_000, 20_000) }),
+        ...(dice.chance(0.3) && { maxAgeMs: dice.between(300, 10_000) }),
       },
       maxCrashes: dice.between(1, 3),
       onDeadLetter: dice.chance(0.5) ? 'hold' : 'continue',

@@ -21,12 +21,6 @@ export const BUGS_ABOUT_EVIDENCE: readonly PlantedBug[] = [
     replace: '',
   },
   {
-    name: 'the failure of a probe is the last',
-    file: 'attempt.ts',
-    find: 'isLast: !isProbe && isLastAttempt',
-    replace: 'isLast: isLastAttempt',
-  },
-  {
     name: 'an outage uses up the age of a delivery',
     file: 'last-attempt.ts',
     find: 'Math.max(delivery.sinceMs, state.breakerClosedAtMs)',
