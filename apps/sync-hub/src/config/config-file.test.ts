@@ -81,6 +81,10 @@ describe('a value that is not allowed', () => {
       'adapters: [{package: a}, {package: b, id: billing, retry: {maxAttempts: 0}}]',
       'adapters[1] (billing): retry.maxAttempts: must be at least 1',
     ],
+    [
+      'adapters: [{package: a, id: billing, retry: {maxAgeMs: 86399999}}]',
+      'adapters[0] (billing): retry.maxAgeMs: must be at least 86400000',
+    ],
     ['limits: {eventBytes: 3145729}', 'limits.eventBytes: must be at most 3145728'],
     ['retention: {settledDays: 1.5}', 'retention.settledDays: must be a whole number'],
     ['retention: {settledDays: many}', 'retention.settledDays: must be a number'],
