@@ -1,7 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type {
-  PublishResultSchema,
   PublishStreamRequest,
   PublishStreamResponseSchema,
   PublishUntil,
@@ -18,6 +17,8 @@ import { toAck } from './ack-message.ts';
 import { heldNow } from './held-now.ts';
 import { HeldTells } from './held-tells.ts';
 import { refusedMessage } from './refusal-error.ts';
+import { type Item, type Result, toMessage } from './stream-item.ts';
+import { tooMany, tooSlow } from './stream-refusals.ts';
 import type { SyncServiceOptions } from './sync-service.ts';
 import { UntoldHistories, type UntoldHistory } from './untold-histories.ts';
 
@@ -26,13 +27,11 @@ export interface PublishStreamOptions extends SyncServiceOptions {
   readonly signal: AbortSignal;
 }
 
-type Result = MessageInitShape<typeof PublishResultSchema>;
 interface Accepted {
   readonly intaken: Intaken;
   /** Undefined for a duplicate. */
   readonly tells: HeldTells | undefined;
 }
-type Item = { readonly kind: 'result'; readonly result: Result } | { readonly kind: 'ack'; readonly ack: Ack };
 
 /** Events of one stream that are not settled: enough to keep every lane's window full of one publisher's work. */
 const UNSETTLED_MAX = 4_096;
@@ -112,7 +111,8 @@ class StreamPublisher {
   async readAll(): Promise<unknown> {
     try {
       for await (const request of this.#options.requests) {
-        if (request.events.length > EVENTS_PER_MESSAGE_MAX) throw tooMany(request.events.length);
+        if (request.events.length > EVENTS_PER_MESSAGE_MAX)
+          throw tooMany(request.events.length, EVENTS_PER_MESSAGE_MAX);
         for (const event of request.events) {
           while (this.#isFull && !this.#mailbox.isClosed) await this.#room();
           if (this.#mailbox.isClosed) return undefined;
@@ -295,21 +295,4 @@ class StreamPublisher {
       this.#roomAgain = resolve;
     });
   }
-}
-
-function toMessage(items: readonly Item[]): MessageInitShape<typeof PublishStreamResponseSchema> {
-  return {
-    results: items.flatMap((item) => (item.kind === 'result' ? [item.result] : [])),
-    acks: items.flatMap((item) => (item.kind === 'ack' ? [item.ack] : [])),
-  };
-}
-
-function tooMany(count: number): Refusal {
-  const description = `holds ${count}, at most ${EVENTS_PER_MESSAGE_MAX} are taken in one message; send them in several`;
-  return new Refusal('REQUEST_INVALID', `events ${description}`, { fields: [{ field: 'events', description }] });
-}
-
-function tooSlow(cursor: string): Refusal {
-  const message = `results and acks were not read in time; publish what has no result again, and watch acks from the cursor ${cursor}`;
-  return new Refusal('READER_TOO_SLOW', message, { metadata: { cursor } });
 }
