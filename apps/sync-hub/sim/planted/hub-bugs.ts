@@ -117,8 +117,8 @@ export const HUB_BUGS: readonly PlantedBug[] = [
   {
     name: 'events are accepted while the hub stops',
     file: 'edges/intake.ts',
-    find: 'if (this.#stopping) {',
-    replace: 'if (this.#stopping && false) {',
+    find: 'if (this.#stopping) throw',
+    replace: 'if (this.#stopping && false) throw',
   },
   {
     name: 'attempts begin while the hub stops',
