@@ -82,7 +82,7 @@ function composed(source: string): readonly string[] {
 /** Commands that stand in a text of a source as they are. */
 function written(source: string): readonly string[] {
   const code = source.replaceAll(/^\s*(\*|\/\/|\/\*\*).*$/gm, '').replaceAll(/Usage: [^\n]*/g, '');
-  return [...code.matchAll(/(?<![\w@./-])hms-sync ([a-z][a-z-]*(?: [^"`;,)\n]*)?)/g)].map(([, rest = '']) => {
+  return [...code.matchAll(/(?<![\w@./-])hms-sync ([a-z][a-z-]*(?: [^"`;,)|\n]*)?)/g)].map(([, rest = '']) => {
     const words = rest.replaceAll(/\$\{[^}]*\}/g, 'x').replace(/\\n.*$/, '');
     return `hms-sync ${words.replace(/'[^']*$/, (tail) => ((words.split("'").length - 1) % 2 === 1 ? '' : tail))}`.trim();
   });

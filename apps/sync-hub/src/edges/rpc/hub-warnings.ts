@@ -7,7 +7,7 @@ import type { WaitingStatistics } from '../../journal/journal.ts';
  */
 export function hubWarnings(adapters: readonly string[], waiting: readonly WaitingStatistics[]): readonly string[] {
   const nobody =
-    'no adapters are configured: events are accepted and delivered to nobody; add one (hms-sync adapter add), ' +
+    'no adapters are configured: events are accepted and delivered to nobody; add one (hms-sync adapter add --help), ' +
     'or name it in hms-sync.yaml';
   const unknown = waiting.filter(({ adapter }) => !adapters.includes(adapter));
   return [
