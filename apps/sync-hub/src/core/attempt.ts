@@ -3,6 +3,7 @@ import type { LaneDelivery, LaneState } from './lane.ts';
 import { isLastAttempt } from './last-attempt.ts';
 import { makeDue } from './line.ts';
 import { takeAsked } from './probe.ts';
+import { isOfKey } from './ready.ts';
 import type { Turn } from './turn.ts';
 
 /** Begins as many attempts as the gate and the concurrency allow, and what a person asked for. */
@@ -27,14 +28,16 @@ function waitsForSuspect({ suspectRuns, ready, attempting }: LaneState): boolean
   return suspectRuns || (ready.hasSuspect && attempting.size > 0);
 }
 
-/** With nothing ready but the key that failed last, the delivery that is due first becomes the probe: waiting out its own
- * backoff as well would only make the recovery late. What the external system asked for is waited out. */
+/** With nothing ready but the key that failed last, the delivery of another key that is due first becomes the probe, else
+ * one of that key: waiting out its own backoff as well would only make the recovery late. What the external system asked
+ * for is waited out. No more than the one that goes is taken, for the others wait on when the breaker closes. */
 function findProbe(turn: Turn): void {
   const { ready, scheduled, failedLast } = turn.state;
+  const mayGo = ({ state }: LaneDelivery) => state.kind === 'scheduled' && state.notBeforeMs <= turn.nowMs;
+  const mayGoInstead = (delivery: LaneDelivery) => mayGo(delivery) && !isOfKey(delivery, failedLast);
   while (!ready.hasProbe(failedLast)) {
-    const first = scheduled.earliest;
-    if (first?.state.kind !== 'scheduled' || first.state.notBeforeMs > turn.nowMs) return;
-    scheduled.takeEarliest();
+    const first = scheduled.takeFirst(mayGoInstead) ?? (ready.size === 0 ? scheduled.takeFirst(mayGo) : undefined);
+    if (first === undefined) return;
     makeDue(turn, first);
   }
 }

@@ -71,6 +71,16 @@ export class DueTimes<Item> {
     this.#heap = this.#heap.filter(({ item }) => !isMeant(item)).sort((left, right) => left.atMs - right.atMs);
   }
 
+  /** Takes out the earliest of those that are meant, or undefined when there is none. Looks at every item. */
+  takeFirst(isMeant: (item: Item) => boolean): Item | undefined {
+    let first: Entry<Item> | undefined;
+    for (const entry of this.#heap) {
+      if ((first === undefined || entry.atMs < first.atMs) && isMeant(entry.item)) first = entry;
+    }
+    if (first !== undefined) this.take((item) => item === first.item);
+    return first?.item;
+  }
+
   /** Takes out the earliest item if it is due by then, or undefined. */
   takeDue(nowMs: number): Item | undefined {
     return this.earliestMs <= nowMs ? this.takeEarliest() : undefined;

@@ -131,6 +131,14 @@ describe('a few events that always fail, alone on a quiet lane', () => {
     expect([...lane.stands.values()].filter((stands) => stands.startsWith('dead_lettered'))).toHaveLength(2);
   });
 
+  it('are not tried again at once when a probe has just failed', () => {
+    const lane = createLane().arrive({ seq: 1 }).finish(1, retryable).failNext(1).failNext(1);
+    lane.later(1_000).probe().finish(1, retryable);
+    expect(lane.serve(2).stateOf(1)).toBe('scheduled');
+    expect(lane.later(499).stateOf(1)).toBe('scheduled');
+    expect(lane.later(1).stateOf(1)).toBe('attempting');
+  });
+
   it('wait as long as the external system asked, also then', () => {
     const lane = createLane().arrive({ seq: 1 }).finish(1, retryable).failNext(1).failNext(1);
     lane.later(300_000).finish(1, { ...retryable, retryAfterMs: HOUR_MS });

@@ -46,20 +46,26 @@ export function countFailures(turn: Turn, delivery: LaneDelivery): void {
   }
 }
 
-/** Its last attempt is due: soon enough to be right after the success, and not before the external system allows. */
+/** Its last attempt is due: soon enough to be right after the success, not before the external system allows, and not at
+ * once after a failure, be it one that does not count. */
 function bringForward(turn: Turn, delivery: LaneDelivery, failedAtMs: number): void {
   const { state, nowMs } = turn;
   const { state: now } = delivery;
-  const dueAtMs = Math.max(nowMs, failedAtMs + Math.min(LEAST_WAIT_MS, state.rules.retry.baseMs));
-  if (now.kind === 'scheduled' && now.notBeforeMs <= nowMs && dueAtMs < now.dueAtMs) {
-    state.scheduled.take((other) => other === delivery);
-    if (dueAtMs <= nowMs) {
-      makeDue(turn, delivery);
-      return;
-    }
-    delivery.state = { ...now, dueAtMs };
-    state.scheduled.add(dueAtMs, delivery);
-  } else if (now.kind === 'recording' && now.next.kind === 'again' && now.next.notBeforeMs <= nowMs) {
-    delivery.state = { ...now, next: { ...now.next, dueAtMs: Math.min(dueAtMs, now.next.dueAtMs) } };
+  const again = now.kind === 'recording' ? now.next : now;
+  if (again.kind !== 'again' && again.kind !== 'scheduled') return;
+  // What was read from the journal does not know when its last attempt ended: `notBeforeMs` is 0.
+  const endedAtMs = Math.max(failedAtMs, again.notBeforeMs);
+  const dueAtMs = Math.max(nowMs, endedAtMs + Math.min(LEAST_WAIT_MS, state.rules.retry.baseMs));
+  if (again.notBeforeMs > nowMs || dueAtMs >= again.dueAtMs) return;
+  if (again.kind === 'again') {
+    delivery.state = { kind: 'recording', next: { ...again, dueAtMs } };
+    return;
   }
+  state.scheduled.take((other) => other === delivery);
+  if (dueAtMs <= nowMs) {
+    makeDue(turn, delivery);
+    return;
+  }
+  delivery.state = { ...again, dueAtMs };
+  state.scheduled.add(dueAtMs, delivery);
 }

@@ -91,4 +91,17 @@ describe('the probe of a half-open breaker', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }).finish(1, retryable).breaker('open').later(60_000);
     expect(lane.breaker('half_open').begun).toEqual([1]);
   });
+
+  it('is the only one that does not wait: the one that failed last and is due first waits on', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }, { seq: 2, key: 'b', counts: { attempts: 9 } });
+    lane.finish(2, retryable).finish(1, retryable).breaker('open');
+    expect(lane.breaker('half_open').begun).toEqual([2]);
+    expect(lane.finish(2).breaker('closed').begun).toEqual([]);
+  });
+
+  it('is another one when the system asked that the one due first be spared', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }, { seq: 2, key: 'b', counts: { attempts: 15 } });
+    lane.finish(2, retryable).finish(1, { ...retryable, retryAfterMs: 60_000 }).breaker('open');
+    expect(lane.breaker('half_open').begun).toEqual([2]);
+  });
 });

@@ -96,6 +96,7 @@ export class Ready {
   }
 }
 
-function isOfKey({ event: { key, seq } }: LaneDelivery, other: ProbeChoice['insteadOf']): boolean {
+/** True for one of the key that failed last; one without a key is alone with it. */
+export function isOfKey({ event: { key, seq } }: LaneDelivery, other: ProbeChoice['insteadOf']): boolean {
   return other !== undefined && (seq === other.seq || (key !== '' && key === other.key));
 }
