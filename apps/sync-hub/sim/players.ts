@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parentPort, Worker } from 'node:worker_threads';
+import { threadEntry } from '../src/files/thread-entry.ts';
 import { type Played, playUntilViolation, type Violation } from './play.ts';
 
 interface Part {
@@ -35,7 +36,7 @@ export async function playOnEveryCore(firstSeed: number, schedules: number): Pro
 }
 
 class Player {
-  readonly #worker = new Worker(new URL(import.meta.url));
+  readonly #worker = new Worker(threadEntry('players', import.meta.url));
 
   play(part: Part): Promise<Played> {
     const { promise, resolve, reject } = Promise.withResolvers<Played>();

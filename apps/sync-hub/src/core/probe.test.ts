@@ -101,7 +101,10 @@ describe('the probe of a half-open breaker', () => {
 
   it('is another one when the system asked that the one due first be spared', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }, { seq: 2, key: 'b', counts: { attempts: 15 } });
-    lane.finish(2, retryable).finish(1, { ...retryable, retryAfterMs: 60_000 }).breaker('open');
+    lane
+      .finish(2, retryable)
+      .finish(1, { ...retryable, retryAfterMs: 60_000 })
+      .breaker('open');
     expect(lane.breaker('half_open').begun).toEqual([2]);
   });
 });

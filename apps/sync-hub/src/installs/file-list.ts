@@ -1,9 +1,10 @@
 import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Worker } from 'node:worker_threads';
+import { threadEntry } from '../files/thread-entry.ts';
 import type { FileListAnswer } from './file-list-thread.ts';
 
 /**
@@ -26,10 +27,11 @@ export class UnreadableError extends Error {
 
 /** Reads all of a folder, in a thread of its own. @throws {UnreadableError} */
 export async function listFiles(folder: string): Promise<FileList> {
-  // .ts when run from sources, .js when built.
-  const entry = new URL(`./file-list-thread${extname(import.meta.url)}`, import.meta.url);
   const { promise, resolve, reject } = Promise.withResolvers<FileListAnswer>();
-  const worker = new Worker(entry, { name: 'file-list', workerData: folder });
+  const worker = new Worker(threadEntry('file-list-thread', import.meta.url), {
+    name: 'file-list',
+    workerData: folder,
+  });
   worker.once('message', resolve);
   worker.once('error', reject);
   worker.once('exit', (code) => reject(new Error(`the thread that lists ${folder} ended with ${code}`)));

@@ -1,5 +1,5 @@
-import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { threadEntry } from '../../files/thread-entry.ts';
 import { type BackupResult, JournalError, type JournalInfo } from '../journal.ts';
 import type { JournalBackend } from '../queued-journal.ts';
 import type { JournalAnswer, JournalRequest } from '../request.ts';
@@ -35,9 +35,7 @@ export class ThreadBackend implements JournalBackend {
 
   /** @throws JournalError UNWRITABLE, IN_USE, UNREADABLE, UNSAFE, or FAILED when the thread did not start. */
   static async start(options: ThreadOptions): Promise<{ backend: ThreadBackend; info: JournalInfo }> {
-    // .ts when run from sources, .js when built.
-    const entry = new URL(`./journal-thread${extname(import.meta.url)}`, import.meta.url);
-    const worker = new Worker(entry, {
+    const worker = new Worker(threadEntry('journal-thread', import.meta.url), {
       name: 'journal',
       workerData: options,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MAX_MB },
