@@ -11,6 +11,7 @@ import { INEXACT, type JsonBounds, JsonError, NESTING_MAX, pathText, tooDeep } f
 import { canonicalNumber, isExactNumber } from './json-number.ts';
 import { scanJson } from './json-scan.ts';
 
+export { isJsonContentType } from './json-content-type.ts';
 export { INEXACT, type JsonBounds, JsonError, NESTING_MAX } from './json-error.ts';
 export { canonicalNumber, isExactNumber } from './json-number.ts';
 

@@ -1,4 +1,5 @@
-import { type AdapterEvent, isJsonContentType } from './event.ts';
+import { isJsonContentType } from '@hms-sync/proto/json';
+import type { AdapterEvent } from './event.ts';
 
 /**
  * The event as one JSON document in UTF-8, for systems that take events as JSON:

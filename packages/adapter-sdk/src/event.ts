@@ -39,11 +39,6 @@ export function adapterEvent(fields: EventFields): AdapterEvent {
   return new ReceivedEvent(fields);
 }
 
-/** Whether a media type is JSON: `application/json`, `text/json` or anything that ends in `+json`; empty counts. */
-export function isJsonContentType(contentType: string): boolean {
-  return contentType === '' || /^\s*(?:application\/json|text\/json|[^;\s]+\+json)\s*(?:;|$)/i.test(contentType);
-}
-
 class ReceivedEvent implements AdapterEvent {
   readonly id: string;
   readonly source: string;

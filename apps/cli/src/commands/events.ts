@@ -1,7 +1,6 @@
-import { MIMEType } from 'node:util';
 import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Attempt, Delivery, GetEventResponse } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { readJson } from '@hms-sync/proto/json';
+import { isJsonContentType, readJson } from '@hms-sync/proto/json';
 import type { Command } from 'commander';
 import { ackJson, errorJson } from '../ack-json.ts';
 import { standingDetail, stateTone } from '../ack-line.ts';
@@ -141,18 +140,6 @@ function dataJson(event: GetEventResponse['event']): Record<string, unknown> {
       const data = isJsonContentType(event.dataContentType) ? parsed(bytes) : undefined;
       return data === undefined ? { data_base64: bytes.toString('base64') } : { data };
     }
-  }
-}
-
-/** The rule of the adapters: `application/json`, `text/json` or anything that ends in `+json`; empty counts. */
-function isJsonContentType(contentType: string): boolean {
-  if (contentType === '') return true;
-  try {
-    const { essence } = new MIMEType(contentType);
-    return essence === 'application/json' || essence === 'text/json' || essence.endsWith('+json');
-  } catch {
-    // A publisher may call its data by a name that is no media type at all.
-    return false;
   }
 }
 

@@ -1,6 +1,5 @@
-import { canonicalJson, checkJson, JsonError, readJson } from '@hms-sync/proto/json';
+import { canonicalJson, checkJson, isJsonContentType, JsonError, readJson } from '@hms-sync/proto/json';
 import type { SyncEvent } from '../core/event.ts';
-import { isJsonType } from './media-type.ts';
 import { Refusal } from './refusal.ts';
 
 /**
@@ -10,7 +9,7 @@ import { Refusal } from './refusal.ts';
  * @throws {Refusal} EVENT_INVALID
  */
 export function checkJsonData({ data, dataContentType }: Pick<SyncEvent, 'data' | 'dataContentType'>): void {
-  if (data.byteLength === 0 || !isJsonType(dataContentType)) return;
+  if (data.byteLength === 0 || !isJsonContentType(dataContentType)) return;
   try {
     checkJson(data);
   } catch (error) {
@@ -23,7 +22,7 @@ export function checkJsonData({ data, dataContentType }: Pick<SyncEvent, 'data' 
 
 /** Whether the data of two events is JSON of the same value: whitespace, the order of members, 1.0 and 1 are no matter. */
 export function saysTheSame(one: SyncEvent, other: SyncEvent): boolean {
-  const isJson = isJsonType(one.dataContentType) && isJsonType(other.dataContentType);
+  const isJson = isJsonContentType(one.dataContentType) && isJsonContentType(other.dataContentType);
   if (!isJson) return false;
   const said = canonical(one.data);
   return said !== undefined && said === canonical(other.data);

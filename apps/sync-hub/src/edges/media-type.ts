@@ -17,10 +17,3 @@ export function parseMediaType(text: string): MediaType | undefined {
     return undefined;
   }
 }
-
-/** True for the media types whose data is JSON. Empty is: it is what the contract takes absence for. */
-export function isJsonType(text: string): boolean {
-  if (text === '' || text === 'application/json') return true;
-  const essence = parseMediaType(text)?.essence ?? '';
-  return essence === 'application/json' || essence === 'text/json' || essence.endsWith('+json');
-}

@@ -1,5 +1,4 @@
-import { type Json, JsonError, readJson } from '@hms-sync/proto/json';
-import { isJsonType } from '../media-type.ts';
+import { isJsonContentType, type Json, JsonError, readJson } from '@hms-sync/proto/json';
 import { Refusal } from '../refusal.ts';
 import { NO_PAYLOAD, type Payload, writtenPayload } from './http-event.ts';
 
@@ -32,7 +31,7 @@ export const NO_DATA: CloudEventData = { payload: NO_PAYLOAD, json: undefined };
  */
 export function dataFromBytes({ value, contentType, name }: SentData<Uint8Array>): CloudEventData {
   const payload: Payload = { case: 'data', value };
-  if (!isJsonType(contentType)) return { payload, json: undefined };
+  if (!isJsonContentType(contentType)) return { payload, json: undefined };
   try {
     return { payload, json: readJson(value).value };
   } catch (error) {
@@ -48,7 +47,7 @@ export function dataFromBytes({ value, contentType, name }: SentData<Uint8Array>
  * @throws {Refusal} EVENT_INVALID when it is neither JSON by its content type nor a text
  */
 export function dataFromJson({ value, source, contentType, name }: WrittenData): CloudEventData {
-  if (isJsonType(contentType)) return { payload: writtenPayload(source), json: value };
+  if (isJsonContentType(contentType)) return { payload: writtenPayload(source), json: value };
   if (typeof value === 'string') return { payload: writtenPayload(value), json: undefined };
   throw wrongData(name, 'must be a string, because its content type is not JSON');
 }
