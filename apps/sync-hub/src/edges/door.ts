@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
+import { streamOf } from './http2-stream.ts';
 import { headerBytesOf, type OpenRequests } from './open-requests.ts';
 import { type OwnNames, pathOfTarget } from './own-names.ts';
 
@@ -9,9 +10,6 @@ export interface DoorOptions {
   /** A request is over. */
   readonly onLeft: () => void;
 }
-
-/** The compatibility layer of node:http2 has these beside what node:http has. */
-type Http2Part = { readonly stream?: ServerHttp2Stream };
 
 /** A request that is at its end before any handler has seen it. */
 interface TurnedAway {
@@ -25,10 +23,11 @@ interface TurnedAway {
  * it must be for this hub and by no other site. In one place, for every path there is.
  */
 export function createDoor({ names, requests, onLeft }: DoorOptions, handler: RequestListener): RequestListener {
-  return (request: IncomingMessage & Http2Part, response: ServerResponse) => {
-    const connection = connectionOf(request);
+  return (request, response) => {
+    const stream = streamOf(request);
+    const connection = stream?.session ?? request.socket;
     // No client waits for so many answers on one connection, and none of them could be sent before the first.
-    if (request.stream === undefined && requests.isPipeFull(connection)) return void connection.destroy();
+    if (stream === undefined && requests.isPipeFull(connection)) return void connection.destroy();
     const headerBytes = headerBytesOf(request.rawHeaders);
     const left = requests.open(connection, headerBytes);
     if (left === undefined) {
@@ -37,7 +36,7 @@ export function createDoor({ names, requests, onLeft }: DoorOptions, handler: Re
       return;
     }
     // Of a stream its own: the response over HTTP/2 says nothing when its answer was never taken.
-    (request.stream ?? response).once('close', () => {
+    (stream ?? response).once('close', () => {
       left();
       onLeft();
     });
@@ -56,10 +55,6 @@ export function createDoor({ names, requests, onLeft }: DoorOptions, handler: Re
       turnAway(request, response, UNREADABLE);
     }
   };
-}
-
-function connectionOf({ stream, socket }: IncomingMessage & Http2Part): { destroy(): unknown } {
-  return stream?.session ?? socket;
 }
 
 const CODES: Readonly<Record<number, string>> = {
@@ -92,9 +87,10 @@ const TOO_MANY: TurnedAway = {
 };
 
 /** In the words of HTTP/2 nothing of it was done, and any client may send it again. */
-function refuseForNow(request: IncomingMessage & Http2Part, response: ServerResponse): void {
-  if (request.stream !== undefined) {
-    request.stream.close(constants.NGHTTP2_REFUSED_STREAM);
+function refuseForNow(request: IncomingMessage, response: ServerResponse): void {
+  const stream = streamOf(request);
+  if (stream !== undefined) {
+    stream.close(constants.NGHTTP2_REFUSED_STREAM);
     return;
   }
   response.setHeader('retry-after', '1');
@@ -102,7 +98,8 @@ function refuseForNow(request: IncomingMessage & Http2Part, response: ServerResp
 }
 
 /** Answers without a look at the body, of which no more is taken. */
-function turnAway({ stream }: Http2Part, response: ServerResponse, { status, code, message }: TurnedAway): void {
+function turnAway(request: IncomingMessage, response: ServerResponse, { status, code, message }: TurnedAway): void {
+  const stream = streamOf(request);
   const body = JSON.stringify({ code, message });
   if (stream === undefined) response.setHeader('connection', 'close');
   response.writeHead(status, { 'content-type': 'application/json' });

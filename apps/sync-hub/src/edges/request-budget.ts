@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
+import { streamOf } from './http2-stream.ts';
 import { createFramedMeter, createWholeMeter, isFramed } from './message-meter.ts';
 
 /** What all requests together may hold of messages that are not whole yet. */
@@ -119,9 +120,4 @@ export class RequestBudget {
       if (nowMs - entry.sinceMs > this.#bounds.messageMs) this.#end(entry);
     }
   }
-}
-
-/** Of a request over HTTP/2. */
-function streamOf(request: IncomingMessage): ServerHttp2Stream | undefined {
-  return (request as IncomingMessage & { stream?: ServerHttp2Stream }).stream;
 }

@@ -1,5 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http';
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
+import { streamOf } from './http2-stream.ts';
 
 /**
  * What all answers together may hold of bytes that their clients do not take: 500 of the largest events. Without a
@@ -90,11 +91,7 @@ export class ResponseBudget {
   }
 }
 
+/** The `destroyed` of an answer over HTTP/2 says nothing. */
 function isOver(response: ServerResponse): boolean {
   return streamOf(response)?.destroyed ?? response.destroyed;
-}
-
-/** Of an answer over HTTP/2, whose own `destroyed` says nothing. */
-function streamOf(response: ServerResponse): ServerHttp2Stream | undefined {
-  return (response as ServerResponse & { stream?: ServerHttp2Stream }).stream;
 }
