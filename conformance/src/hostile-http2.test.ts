@@ -1,6 +1,6 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { GetEventRequestSchema, SyncService, WatchAcksRequestSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, type TestContext, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { Bystander, type Toll, tellToll } from './bystander.ts';
 import { Http2Client } from './http2-client.ts';
 import { frame, headerBlock, SETTINGS, setting } from './http2-frame.ts';
@@ -23,7 +23,6 @@ afterAll(async () => {
   await stack?.close();
 });
 
-beforeEach(() => {});
 afterEach(() => expectUnharmed(stack));
 
 const MIB = 1_024 * 1_024;
