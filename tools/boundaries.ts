@@ -48,7 +48,7 @@ const rooms: Record<string, string[]> = {
   operations: [room('core'), room('files'), room('lanes'), journalPort],
   edges: [room('core'), room('acks'), room('lanes'), room('operations'), room('installs'), journalPort],
   config: [room('core'), `${room('installs')}(package-name|version-range)\\.ts$`],
-  installs: [room('core'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],
+  installs: [room('core'), room('files'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],
   telemetry: [],
 };
 
