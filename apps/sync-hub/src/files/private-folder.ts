@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fsyncSync, lstatSync, mkdirSync, openSync, realpathSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { shellWord } from './shell-word.ts';
 
 /** A folder of the hub that somebody else may read or change. The message says which, why, and the command that helps. */
 export class FolderError extends Error {
@@ -46,7 +47,7 @@ export function requireSafeParents(path: string): void {
     if (!byOthers && !byGroup) continue;
     throw new FolderError(
       `${parent} (mode ${octal(stats)}) is writable by ${byOthers ? 'every user' : `group ${stats.gid}`}, who can ` +
-        `replace ${path} in it. Run: chmod ${byOthers ? 'o-w' : 'g-w'} ${quoted(parent)}  (or chmod +t, as /tmp has it)`,
+        `replace ${path} in it. Run: chmod ${byOthers ? 'o-w' : 'g-w'} ${shellWord(parent)}  (or chmod +t, as /tmp has it)`,
     );
   }
 }
@@ -86,13 +87,13 @@ function requireOwn(path: string): void {
   if (stats.uid !== userId) {
     throw new FolderError(
       `${path} belongs to user ${stats.uid}, and the hub runs as user ${userId}. ` +
-        `Run: chown ${userId} ${quoted(path)}  (or run the hub as its owner)`,
+        `Run: chown ${userId} ${shellWord(path)}  (or run the hub as its owner)`,
     );
   }
   if ((stats.mode & GROUP_AND_OTHERS) === 0) return;
   const right = stats.isDirectory() ? '700' : '600';
   throw new FolderError(
-    `${path} is open to other users (mode ${octal(stats)}): it is for the hub alone. Run: chmod ${right} ${quoted(path)}`,
+    `${path} is open to other users (mode ${octal(stats)}): it is for the hub alone. Run: chmod ${right} ${shellWord(path)}`,
   );
 }
 
@@ -118,9 +119,4 @@ function parentsOf(path: string): readonly string[] {
 
 function octal({ mode }: Stats): string {
   return `0${(mode & 0o7777).toString(8)}`;
-}
-
-/** As a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

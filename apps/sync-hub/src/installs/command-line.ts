@@ -1,11 +1,8 @@
+import { shellWord } from '../files/shell-word.ts';
+
 /** A line of the command that works when it is pasted into a shell. Each word is quoted where a shell needs it. */
 export function commandLine(...words: readonly string[]): string {
-  return ['hms-sync', ...words.map(quoted)].join(' ');
-}
-
-/** A word as a shell takes it, whatever is in it. */
-export function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return ['hms-sync', ...words.map(shellWord)].join(' ');
 }
 
 /** Installs a version of an adapter that is there, from where it comes: a file has no versions at the registry. */
