@@ -44,11 +44,13 @@ export function dataFromBytes({ value, contentType, name }: SentData<Uint8Array>
 /**
  * Data that came as a member of a JSON object, and goes on as it was written there.
  *
- * @throws {Refusal} EVENT_INVALID when it is neither JSON by its content type nor a text
+ * @throws {Refusal} EVENT_INVALID when it is neither JSON by its content type nor a text that UTF-8 can hold
  */
 export function dataFromJson({ value, source, contentType, name }: WrittenData): CloudEventData {
   if (isJsonContentType(contentType)) return { payload: writtenPayload(source), json: value };
-  if (typeof value === 'string') return { payload: writtenPayload(value), json: undefined };
+  // Half a surrogate pair would be another text as soon as it was bytes.
+  if (typeof value === 'string' && value.isWellFormed()) return { payload: writtenPayload(value), json: undefined };
+  if (typeof value === 'string') throw wrongData(name, 'must be a string of whole Unicode characters');
   throw wrongData(name, 'must be a string, because its content type is not JSON');
 }
 

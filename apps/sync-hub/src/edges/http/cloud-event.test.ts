@@ -138,6 +138,12 @@ describe('a CloudEvent', () => {
     expect(binary({ 'ce-note': header }).event.attributes).toEqual({ note: value });
   });
 
+  it.each(['\ud800', 'x\udc00y'])('has no text as its data that UTF-8 cannot hold: %j', (data) => {
+    const datacontenttype = 'text/plain';
+    expect(refusedFields(() => structured({ datacontenttype, data }))).toEqual(['data']);
+    expect(structured({ datacontenttype, data: '\ud83d\ude00' }).event.payload.value).toEqual(utf8.encode('\u{1f600}'));
+  });
+
   it('may have every header quoted', () => {
     const { event } = binary({ 'ce-specversion': '"1.0"', 'ce-id': '"q1"', 'ce-type': '"T"', 'ce-source': '"/s"' });
     expect(event).toMatchObject({ id: 'q1', type: 'T', source: '/s' });
