@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Refusal } from '../refusal.ts';
 import type { CloudEvent } from './cloud-event.ts';
-import { dataFromBytes, NO_DATA } from './cloud-event-data.ts';
+import { dataFromBytes, isDataName, NO_DATA, wrongData } from './cloud-event-data.ts';
 import { headerText } from './header-text.ts';
 
 const PREFIX = 'ce-';
@@ -16,12 +16,14 @@ export function isBinaryCloudEvent(headers: IncomingHttpHeaders): boolean {
 /**
  * Reads a CloudEvent whose attributes are `ce-` headers and whose data is the body, of any media type.
  *
- * @throws {Refusal} EVENT_INVALID when a header cannot be decoded, or the body should be JSON and is not
+ * @throws {Refusal} EVENT_INVALID when a header cannot be decoded or names the data, or the body should be JSON and is not
  */
 export function readBinaryCloudEvent(headers: IncomingHttpHeaders, body: Uint8Array): CloudEvent {
   const attributes = Object.entries(headers)
     .filter(([name]) => name.startsWith(PREFIX))
     .map(([name, value]) => [name.slice(PREFIX.length), decode(name, String(value))] as const);
+  const [misnamed] = attributes.find(([name]) => isDataName(name)) ?? [];
+  if (misnamed !== undefined) throw wrongData(`${PREFIX}${misnamed}`, 'is no attribute: the data is the body');
   const contentType = headers['content-type'] ?? (body.byteLength === 0 ? '' : UNKNOWN_TYPE);
   return {
     attributes: { ...Object.fromEntries(attributes), datacontenttype: contentType },

@@ -22,6 +22,11 @@ interface WrittenData extends SentData<Json> {
   readonly source: string;
 }
 
+/** Names that no attribute may have: an event would be accepted, and delivered without the data that its sender meant. */
+export function isDataName(attribute: string): boolean {
+  return attribute === 'data' || attribute === 'data_base64';
+}
+
 export const NO_DATA: CloudEventData = { payload: NO_PAYLOAD, json: undefined };
 
 /**

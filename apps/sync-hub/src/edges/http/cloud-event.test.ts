@@ -144,6 +144,15 @@ describe('a CloudEvent', () => {
     expect(structured({ datacontenttype, data: '\ud83d\ude00' }).event.payload.value).toEqual(utf8.encode('\u{1f600}'));
   });
 
+  it('is refused when its data has a name that nobody reads as data: it would be delivered without', () => {
+    for (const name of ['DATA', 'Data', 'Data_Base64', 'DATA_BASE64']) {
+      expect(refusedFields(() => structured({ [name]: 'AP8=' }))).toEqual([name]);
+      expect(structured({ [name]: null }).event.payload).toEqual({ case: undefined });
+    }
+    expect(refusedFields(() => binary({ 'ce-data': 'x' }))).toEqual(['ce-data']);
+    expect(refusedFields(() => binary({ 'ce-data_base64': 'AP8=' }))).toEqual(['ce-data_base64']);
+  });
+
   it('may have every header quoted', () => {
     const { event } = binary({ 'ce-specversion': '"1.0"', 'ce-id': '"q1"', 'ce-type': '"T"', 'ce-source': '"/s"' });
     expect(event).toMatchObject({ id: 'q1', type: 'T', source: '/s' });

@@ -1,16 +1,26 @@
 import type { Json } from '@hms-sync/proto/json';
 import type { CloudEvent } from './cloud-event.ts';
-import { type CloudEventData, dataFromBytes, dataFromJson, NO_DATA, wrongData } from './cloud-event-data.ts';
+import {
+  type CloudEventData,
+  dataFromBytes,
+  dataFromJson,
+  isDataName,
+  NO_DATA,
+  wrongData,
+} from './cloud-event-data.ts';
 import { parseJsonBody } from './json-body.ts';
 
 /**
  * Reads a CloudEvent in the JSON event format: attributes and data in one object. Null is as good as absent.
  *
- * @throws {Refusal} REQUEST_INVALID when it is no JSON object, EVENT_INVALID when its data does not fit its type
+ * @throws {Refusal} REQUEST_INVALID when it is no JSON object, EVENT_INVALID when its data does not fit its type or has
+ * another name
  */
 export function readStructuredCloudEvent(bytes: Uint8Array): CloudEvent {
   const { members, sourceOf } = parseJsonBody(bytes);
   const { data, data_base64: base64, ...others } = members;
+  const misnamed = Object.keys(others).find((name) => isDataName(name.toLowerCase()) && others[name] !== null);
+  if (misnamed !== undefined) throw wrongData(misnamed, `must be written ${misnamed.toLowerCase()}, in small letters`);
   // The standard knows lower case alone; not all senders do.
   const attributes = Object.fromEntries(Object.entries(others).map(([name, value]) => [name.toLowerCase(), value]));
   const { datacontenttype } = attributes;
