@@ -144,6 +144,21 @@ describe('the command from a checkout', () => {
     },
   );
 
+  test.runIf(process.platform === 'linux')('an output on a full disk is told in one line', async () => {
+    fake = await startFakeHub();
+    const full = openSync('/dev/full', 'a');
+    for (const args of [['--version'], ['publish', '--type', 'T', '--address', fake.address]]) {
+      const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', full, 'pipe'] });
+      let notes = '';
+      child.stderr?.on('data', (chunk: Buffer) => {
+        notes += chunk.toString();
+      });
+      expect(await once(child, 'close')).toEqual([ExitCode.failed, null]);
+      expect(notes).toBe('hms-sync: the output cannot be written (ENOSPC).\n');
+    }
+    closeSync(full);
+  });
+
   test('a reader that has seen enough is no error', async () => {
     fake = await startFakeHub();
     const command = `"${process.execPath}" "${bin}" publish --type T --address ${fake.address} | head -n 1; echo "\${PIPESTATUS[0]}"`;
