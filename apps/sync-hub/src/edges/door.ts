@@ -40,7 +40,7 @@ export function createDoor({ names, requests, onLeft }: DoorOptions, handler: Re
       left();
       onLeft();
     });
-    const turnedAway = requests.isTooLarge(headerBytes) ? TOO_LARGE : unwelcome(names(), request);
+    const turnedAway = requests.isTooLarge(headerBytes) ? TOO_LARGE : (unwelcome(names(), request) ?? unmeant(request));
     if (turnedAway !== undefined) {
       if (turnedAway === TOO_LARGE && requests.turnedAway(connection)) connection.destroy();
       else turnAway(request, response, turnedAway);
@@ -67,6 +67,28 @@ function unwelcome(names: OwnNames, request: IncomingMessage): TurnedAway | unde
   const found = names.judge(request);
   return found && { ...found, code: CODES[found.status] ?? 'invalid_argument' };
 }
+
+/** What Node would answer by itself, before anything counts the request. */
+function unmeant({ method, headers }: IncomingMessage): TurnedAway | undefined {
+  if (method === 'CONNECT') return NO_TUNNEL;
+  const { expect } = headers;
+  return expect === undefined || CONTINUE.test(expect) ? undefined : UNMET;
+}
+
+/** As Node takes it over HTTP/1.1. */
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
+
+const NO_TUNNEL: TurnedAway = {
+  status: 405,
+  code: 'unimplemented',
+  message: 'the hub opens no tunnel; call it without CONNECT',
+};
+
+const UNMET: TurnedAway = {
+  status: 417,
+  code: 'invalid_argument',
+  message: 'the hub knows no other Expect than 100-continue; leave it out',
+};
 
 const TOO_LARGE: TurnedAway = {
   status: 431,

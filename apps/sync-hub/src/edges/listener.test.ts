@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ListenError, type ListenOptions, listen } from './listener.ts';
+import { OPEN_REQUEST_BOUNDS } from './open-requests.ts';
 
 const answer: RequestListener = (request, response) => {
   // What connect-node does with the authority.
@@ -98,6 +99,45 @@ describe('a client who sends what it must not', () => {
     await answering.promise;
     socket.resetAndDestroy();
     await expectAlive(port);
+  });
+});
+
+describe('a request that Node would answer by itself', () => {
+  const wishes = [
+    { what: 'an Expect that is not met', headers: { ':method': 'POST', ':path': '/', expect: 'gold' }, status: 417 },
+    { what: 'a CONNECT', headers: { ':method': 'CONNECT', ':authority': 'localhost' }, status: 405 },
+    { what: 'a CONNECT to elsewhere', headers: { ':method': 'CONNECT', ':authority': 'a.example:443' }, status: 421 },
+  ];
+
+  it.each(wishes)('over HTTP/2 is answered, and its stream ends: $what', async ({ headers, status }) => {
+    const { port } = await open();
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    onTestFinished(() => session.destroy());
+    const stream = session.request(headers, { endStream: false });
+    stream.on('error', () => undefined);
+    const [answered] = await once(stream, 'response');
+    stream.resume();
+    // The client never ends its part.
+    await once(stream, 'close');
+    expect(answered[':status']).toBe(status);
+  });
+
+  it.each(wishes)('is measured over HTTP/2 as any other: $what', async ({ headers }) => {
+    const { port } = await open(answer, {
+      requests: { ...OPEN_REQUEST_BOUNDS, headerBytes: 512, connectionTurnedAway: 1 },
+    });
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    session.on('error', () => undefined);
+    const closed = once(session, 'close');
+    session.request({ ...headers, 'x-a': 'a'.repeat(600) }).on('error', () => undefined);
+    await closed;
+  });
+
+  it('an Expect that is not met is answered over HTTP/1.1, after it was asked for whom it is', async () => {
+    const { port } = await open();
+    const post = (host: string) => `POST / HTTP/1.1\r\nHost: ${host}\r\nExpect: gold\r\nContent-Length: 9\r\n\r\n`;
+    expect(await send(port, post('localhost'))).toMatch(/^HTTP\/1\.1 417 .*"invalid_argument"/s);
+    expect(await send(port, post('a.example'))).toMatch(/^HTTP\/1\.1 421 /);
   });
 });
 

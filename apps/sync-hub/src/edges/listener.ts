@@ -1,5 +1,5 @@
 import type { Server as Http1Server, RequestListener } from 'node:http';
-import type { Http2Session } from 'node:http2';
+import type { Http2Server, Http2Session } from 'node:http2';
 import { type AddressInfo, createServer as createPort, type Server as Port, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { createServer } from '@httptoolkit/httpolyglot';
@@ -121,8 +121,15 @@ export async function listen(
   );
   // Node watches the headers of its connections from when it listens, and this server never does: the port is its
   // owner's (httpolyglot 3.1.0), which hands it connections.
-  const { _httpServer: http1 } = server as unknown as { _httpServer: Http1Server };
+  const { _httpServer: http1, _http2Server: http2 } = server as unknown as {
+    _httpServer: Http1Server;
+    _http2Server: Http2Server;
+  };
   http1.emit('listening');
+  // Unheard, Node answers such requests itself, past the door, and over HTTP/2 leaves their streams open. A CONNECT over
+  // HTTP/1.1 ends its connection.
+  server.on('checkExpectation', door);
+  http2.on('connect', door);
   server.prependListener('connection', (socket: Socket) => {
     const deadline = sockets.get(socket);
     // Told by the port, and once more by the server of the protocol that the connection turned out to speak.
