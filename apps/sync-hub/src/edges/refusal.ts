@@ -1,3 +1,4 @@
+import { visibleLines } from '@hms-sync/proto/visible-text';
 import type { FieldProblem } from '../core/event-rules.ts';
 
 /**
@@ -78,9 +79,13 @@ export class Refusal extends Error {
     message: string,
     more: { fields?: readonly FieldProblem[]; retryAfterMs?: number; metadata?: Record<string, string> } = {},
   ) {
-    super(message);
+    // It may quote the request, and ends on terminals and in logs.
+    super(visibleLines(message));
     this.reason = reason;
-    this.fields = more.fields ?? [];
+    this.fields = (more.fields ?? []).map(({ field, description }) => ({
+      field: visibleLines(field),
+      description: visibleLines(description),
+    }));
     this.retryAfterMs = more.retryAfterMs;
     this.metadata = more.metadata ?? {};
   }

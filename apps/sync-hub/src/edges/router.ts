@@ -6,6 +6,7 @@ import { Health } from '@hms-sync/proto/health/v1/health';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { visibleJson } from '@hms-sync/proto/visible-text';
 import { withBoundedDeadline } from './deadline-header.ts';
 import { withReadableGrpcMessage } from './grpc-message.ts';
 import type { HttpRoute, NodeResponse } from './http/route.ts';
@@ -82,5 +83,5 @@ function wrongMethod(response: NodeResponse, { path, methods }: HttpRoute): void
 
 function answer(response: NodeResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(body));
+  response.end(visibleJson(JSON.stringify(body)));
 }

@@ -1,3 +1,5 @@
+import { connect } from 'node:http2';
+import { text } from 'node:stream/consumers';
 import { create, type JsonObject, toBinary } from '@bufbuild/protobuf';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
@@ -6,12 +8,45 @@ import {
   PublishStreamRequestSchema,
   SyncService,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { openAdminTestHub } from './admin-test-hub.suite.ts';
 import { callRaw, PROTOBUF_PROTOCOLS, PROTOCOLS, type Protocol, type RawCall } from './raw-rpc.suite.ts';
 
 const { publishAndWait, publishStream, watchAcks, getEvent } = SyncService.method;
 const MESSAGE_BYTES = 4 * 1024 * 1024 - 64;
+
+/** What a terminal obeys, as a stranger might send it: CSI, an override of the direction, a tag. */
+const OBEYED = '\u009b\u202e\u{e0041}';
+
+describe('what a caller sent is never raw in JSON that is told', () => {
+  it('when a refusal names it', async () => {
+    const { port } = await openAdminTestHub();
+    const message = JSON.stringify({ id: OBEYED });
+    const told = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message });
+    expect(told.text).toContain('no event has the id');
+    expect(told.text).not.toMatch(/\p{C}/u);
+    expect(JSON.parse(told.text).message).toContain('\\u009b');
+  });
+
+  it('when nothing is at its path', async () => {
+    const { port } = await openAdminTestHub();
+    const session = connect(`http://127.0.0.1:${port}`);
+    onTestFinished(() => session.destroy());
+    const said = await text(session.request({ ':path': '/\u009b' }));
+    expect(said).toContain('nothing is at /');
+    expect(said).not.toMatch(/\p{C}/u);
+  });
+
+  it('when an answer holds it, which parses back to the same', async () => {
+    const { port } = await openAdminTestHub();
+    const key = 'k\u202ek';
+    const published = JSON.stringify({ event: { id: 'marked', type: 'ProcessUpdated', key } });
+    await callRaw({ port, method: publishAndWait, protocol: 'Connect JSON', message: published });
+    const told = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message: '{"id":"marked"}' });
+    expect(told.text).not.toContain('\u202e');
+    expect(JSON.parse(told.text).event.key).toBe(key);
+  });
+});
 
 /** A field of bytes: its number, then what is in it. */
 function field(number: number, content: Uint8Array): Buffer {

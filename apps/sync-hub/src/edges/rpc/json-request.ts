@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type DescMessage, fromJsonString } from '@bufbuild/protobuf';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { JsonError, readJsonAsDoubles, readUtf8 } from '@hms-sync/proto/json';
+import { visibleJson } from '@hms-sync/proto/visible-text';
 import { Refusal } from '../refusal.ts';
 import { REQUEST_NESTING_MAX, unreadable, VALUES_MAX } from '../unreadable-request.ts';
 import { refusalError } from './refusal-error.ts';
@@ -14,6 +15,7 @@ const RECURSION_MAX = 2 * REQUEST_NESTING_MAX + 8;
 /** How protobuf in binary is read, once it was looked at. */
 export const binaryRequestOptions = { recursionLimit: RECURSION_MAX };
 
+const utf8 = new TextEncoder();
 const readOptions = { ignoreUnknownFields: true, recursionLimit: RECURSION_MAX };
 
 /**
@@ -24,6 +26,8 @@ const readOptions = { ignoreUnknownFields: true, recursionLimit: RECURSION_MAX }
  */
 export const jsonRequestOptions = {
   ...readOptions,
+  /** Of answers, which curl shows on a terminal. */
+  textEncoder: { encode: (json: string) => utf8.encode(visibleJson(json)) },
   textDecoder: {
     decode(bytes: Uint8Array = new Uint8Array(0)): string {
       const schema = expected.getStore();
