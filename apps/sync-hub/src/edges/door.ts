@@ -119,6 +119,9 @@ function refuseForNow(request: IncomingMessage, response: ServerResponse): void 
   turnAway(request, response, TOO_MANY);
 }
 
+/** How long a client may take to read why it was turned away. */
+const TAKEN_WITHIN_MS = 1_000;
+
 /** Answers without a look at the body, of which no more is taken. */
 function turnAway(request: IncomingMessage, response: ServerResponse, { status, code, message }: TurnedAway): void {
   const stream = streamOf(request);
@@ -126,4 +129,8 @@ function turnAway(request: IncomingMessage, response: ServerResponse, { status, 
   if (stream === undefined) response.setHeader('connection', 'close');
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(body, () => stream?.close());
+  if (stream === undefined) return;
+  // Of a client whose window stays shut; the stream would keep its place.
+  const timer = setTimeout(() => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM), TAKEN_WITHIN_MS);
+  stream.once('close', () => clearTimeout(timer));
 }

@@ -102,7 +102,7 @@ describe('a client who sends what it must not', () => {
   });
 });
 
-describe('a request that Node would answer by itself', () => {
+describe('a request that is turned away, by Node itself unless it is asked', () => {
   const wishes = [
     { what: 'an Expect that is not met', headers: { ':method': 'POST', ':path': '/', expect: 'gold' }, status: 417 },
     { what: 'a CONNECT', headers: { ':method': 'CONNECT', ':authority': 'localhost' }, status: 405 },
@@ -131,6 +131,16 @@ describe('a request that Node would answer by itself', () => {
     const closed = once(session, 'close');
     session.request({ ...headers, 'x-a': 'a'.repeat(600) }).on('error', () => undefined);
     await closed;
+  });
+
+  it('keeps no stream by a window that stays shut', async () => {
+    const { port } = await open();
+    const session = connectHttp2(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 0 } });
+    onTestFinished(() => session.destroy());
+    const stream = session.request({ ':path': '/', ':authority': 'a.example' });
+    stream.on('error', () => undefined);
+    await new Promise((resolve) => stream.once('close', resolve));
+    expect(stream.closed).toBe(true);
   });
 
   it('an Expect that is not met is answered over HTTP/1.1, after it was asked for whom it is', async () => {
