@@ -26,8 +26,9 @@ afterAll(async () => {
 afterEach(() => expectUnharmed(stack));
 
 const MIB = 1_024 * 1_024;
-/** A publish takes some milliseconds. With the machine busy at both ends it still ends before a usual deadline. */
-const WORST_PUBLISH_MS = 5_000;
+/** A publish takes some milliseconds, and with the machine busy at both ends some seconds. What works as an attack makes a
+ * hub deaf until it is over, or ends it. */
+const WORST_PUBLISH_MS = 30_000;
 
 async function expectBearable(deed: () => Promise<void>, { annotate }: TestContext, growthBytesMax = 256 * MIB) {
   const toll: Toll = await bystander.beside(deed);

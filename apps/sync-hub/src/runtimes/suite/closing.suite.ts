@@ -39,7 +39,7 @@ export function closingSuite(createRuntime: CreateRuntime): void {
     expect((await starting).kind).toBe('failed');
     const opening = await open(
       adapter(
-        "async open() { note('open'); await new Promise((r) => setTimeout(r, 50)); }, push() {}, close() { note('close'); }",
+        "async open() { note('open'); await new Promise((r) => setTimeout(r, 1_000)); }, push() {}, close() { note('close'); }",
         `import { appendFileSync } from 'node:fs';\nconst note = (word) => appendFileSync(${JSON.stringify(trace)}, word + ' ');`,
       ),
     );
