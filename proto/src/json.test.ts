@@ -116,10 +116,10 @@ describe('a document', () => {
   });
 
   it.each([
-    ['{"a":1 "b":2}', 'is not JSON: unexpected at position 7'],
+    ['{"a":1 "b":2}', 'is not JSON: unexpected character or end at position 7'],
     ['{"a":secret}', 'is not JSON'],
-    ['{"a": " at position 3 (line 1 column 4)" secret', 'is not JSON: unexpected at position 41'],
-    ['{"a":1', 'is not JSON: unexpected at position 6'],
+    ['{"a": " at position 3 (line 1 column 4)" secret', 'is not JSON: unexpected character or end at position 41'],
+    ['{"a":1', 'is not JSON: unexpected character or end at position 6'],
     ['"\\', 'is not JSON'],
     [']]]}', 'is not JSON'],
     ['  ', 'is not JSON: it is empty'],

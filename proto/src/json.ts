@@ -177,7 +177,7 @@ function parse(text: string, reviver?: typeof exactly): Json {
     const position = error instanceof SyntaxError ? POSITION.exec(error.message)?.[1] : undefined;
     throw new JsonError(
       'not_json',
-      `is not JSON${position === undefined ? '' : `: unexpected at position ${position}`}`,
+      `is not JSON${position === undefined ? '' : `: unexpected character or end at position ${position}`}`,
     );
   }
 }

@@ -25,7 +25,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
   });
 
   it.each([
-    ['{"type": "secret" "x"}', 'the body is not JSON: unexpected at position 18'],
+    ['{"type": "secret" "x"}', 'the body is not JSON: unexpected character or end at position 18'],
     ['{"type": secret}', 'the body is not JSON'],
     ['', 'the body is not JSON: it is empty'],
     ['[]', 'the body must be a JSON object'],
