@@ -221,6 +221,9 @@ describe('a file that is no YAML', () => {
     expect(await place.complaint('listen: x\n\tdataDir: y')).toMatch(
       /is no YAML .*: tab as indent at line 2, column 1$/,
     );
+    expect(await place.complaint('dataDir: "d\nlisten: x\n')).toMatch(
+      /is no YAML .*: a closing quote, a colon or the indentation is missing before or at line 3, column 1$/,
+    );
   });
 
   it('is refused for a tag, which would be passed over and its text taken for the value', async () => {

@@ -49,8 +49,16 @@ function parsed(path: string, text: string): Document.Parsed<ParsedNode> {
   }
 }
 
-/** BAD_INDENT as "bad indent". */
+/** What the codes that a slip of the keyboard brings about mean; another, such as BAD_ALIAS, is "bad alias". */
+const WORDS: Readonly<Record<string, string>> = {
+  MISSING_CHAR: 'a closing quote, a colon or the indentation is missing before or',
+  MULTILINE_IMPLICIT_KEY: 'a key is indented wrongly, or its colon is missing,',
+  BLOCK_AS_IMPLICIT_KEY: 'a second key or colon on one line, or text with a colon that needs quotes,',
+};
+
 function inWords(code: string): string {
+  const words = WORDS[code];
+  if (words !== undefined) return words;
   return code.toLowerCase().replaceAll('_', ' ');
 }
 
