@@ -208,6 +208,13 @@ describe('hms-sync publish', () => {
     expect(ended.stderr()).toContain('the same command with --id i');
   });
 
+  test('data that is the name of a file is told the @, and a missing file is called missing', async () => {
+    const name = await runInProcess('publish', '--type', 'T', '--data', 'slots.json');
+    expect(name.stderr()).toBe('hms-sync: --data is not JSON. To read it from a file: --data @<file>\n');
+    const missing = await runInProcess('publish', '--type', 'T', '--data', '@/none/slots.json');
+    expect(missing.stderr()).toBe('hms-sync: --data: cannot read /none/slots.json: there is no such file.\n');
+  });
+
   test('data that is no JSON is refused by its place, and is not repeated', async () => {
     const ended = await runInProcess('publish', '--type', 'T', '--data', '{"secret": hunter2}');
     expect(ended.exitCode).toBe(ExitCode.usage);
@@ -250,7 +257,7 @@ describe('hms-sync publish', () => {
 
     const missing = await runInProcess('publish', '--type', 'T', '--data', `${file}.missing`);
     expect(missing.exitCode).toBe(ExitCode.usage);
-    expect(missing.stderr()).toContain('change.json.missing (ENOENT)');
+    expect(missing.stderr()).toContain('change.json.missing: there is no such file.');
   });
 });
 

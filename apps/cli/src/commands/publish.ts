@@ -123,7 +123,9 @@ async function readJson(given: string): Promise<Uint8Array<ArrayBuffer>> {
     checkJson(bytes);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    throw new Failure(`--data ${error.message}.`, ExitCode.usage);
+    // The name of a file without its @ is the usual slip.
+    const advice = /^(\s*[[{"@]|-$|$)/.test(given) ? '' : ' To read it from a file: --data @<file>';
+    throw new Failure(`--data ${error.message}.${advice}`, ExitCode.usage);
   }
   return new Uint8Array(bytes);
 }
@@ -136,7 +138,8 @@ async function readGiven(given: string): Promise<Uint8Array> {
     return await readFile(file);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new Failure(`--data: cannot read ${file} (${code}).`, ExitCode.usage, { cause: error });
+    const why = code === 'ENOENT' ? 'there is no such file' : code;
+    throw new Failure(`--data: cannot read ${file}: ${why}.`, ExitCode.usage, { cause: error });
   }
 }
 
