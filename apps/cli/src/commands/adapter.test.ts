@@ -147,6 +147,20 @@ describe('hms-sync adapter', () => {
     ]);
   });
 
+  test('add names the flag when its configuration is not JSON, and asks no hub', async () => {
+    const { asked, address } = await start();
+    const ended = await runInProcess('adapter', 'add', '@c/a', '--config', '{token: hunter2}', '--address', address);
+    expect(ended.exitCode).toBe(ExitCode.usage);
+    expect(ended.stderr()).toBe('hms-sync: --config is not JSON: unexpected character or end at position 1\n');
+    expect(asked).toEqual([]);
+  });
+
+  test('retry of an adapter for which nothing waits says so', async () => {
+    fake = await startFakeHub({ admin: { retryAdapter: () => ({ retried: 0n }) } });
+    const none = await runInProcess('adapter', 'retry', 'lab', '--address', fake.address);
+    expect(none.stdout()).toBe('No delivery of lab waited for a retry.\n');
+  });
+
   test('retry says how many deliveries waited', async () => {
     const { asked, address } = await start();
     const one = await runInProcess('adapter', 'retry', 'lab', '--address', address);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { checkJson, JsonError } from '@hms-sync/proto/json';
 import { type Command, InvalidArgumentError } from 'commander';
 import { adapterLines } from '../adapter-lines.ts';
 import { commandLine } from '../advice.ts';
@@ -100,7 +101,7 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
 }
 
 async function add(wanted: string, options: AddOptions, { data, notes }: Terminal): Promise<void> {
-  const request = { package: located(wanted), id: options.id ?? '', configJson: options.config ?? '' };
+  const request = { package: located(wanted), id: options.id ?? '', configJson: configJson(options.config) };
   const added = await callHub(options.address, ({ admin }) => admin.addAdapter(request));
   const { adapter, version, warnings } = added;
   if (options.json) {
@@ -176,6 +177,7 @@ async function restart(adapter: string, { address, reason = '', json }: ReasonOp
 async function retry(adapter: string, { address, reason = '', json }: ReasonOptions, { data }: Terminal) {
   const { retried } = await callHub(address, ({ admin }) => admin.retryAdapter({ adapter, reason }));
   if (json) data.json({ adapter, retried: Number(retried) });
+  else if (retried === 0n) data.line(`No delivery of ${printable(adapter)} waited for a retry.`);
   else data.line(`${deliveries(retried)} of ${printable(adapter)} waited for a retry; all of them are due now.`);
 }
 
@@ -208,6 +210,17 @@ function warn(warnings: readonly string[], notes: Terminal['notes']): void {
 }
 
 /** A path is meant from here, and the hub takes absolute ones. */
+/** By the name of the flag, which the hub does not know. */
+function configJson(given = ''): string {
+  try {
+    if (given !== '') checkJson(new TextEncoder().encode(given));
+    return given;
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    throw new Failure(`--config ${error.message}`, ExitCode.usage);
+  }
+}
+
 function located(wanted: string): string {
   return /^\.{0,2}\//.test(wanted) || wanted === '.' || wanted === '..' ? resolve(wanted) : wanted;
 }

@@ -26,7 +26,7 @@ const groupings = {
 const nameless = { adapter: '-', error: '(no failure)', key: '(no key)' } as const;
 
 export function addDeliveriesCommand(program: Command, terminal: Terminal): void {
-  const deliveries = program.command('deliveries').description('one event for one adapter each');
+  const deliveries = program.command('deliveries').description('show what is not delivered, to which adapter, and why');
   addFilterOptions(deliveries.command('list', { isDefault: true }))
     .description('show what is not delivered, why, and what happens next, the newest first')
     .option('--limit <count>', 'show at most this many', parseLimit, 100)
