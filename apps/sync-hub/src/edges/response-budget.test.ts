@@ -24,8 +24,8 @@ async function port(server: Server): Promise<number> {
 const closed = (stream: ClientHttp2Stream) => new Promise((resolve) => stream.once('close', resolve));
 
 /** A client over HTTP/2 whose answers come only as far as each is given a window. */
-async function openHttp2(handler: RequestListener = answer) {
-  const budget = new ResponseBudget(TOTAL_BYTES);
+async function openHttp2(handler: RequestListener = answer, stillMaxMs = 60_000) {
+  const budget = new ResponseBudget({ totalBytesMax: TOTAL_BYTES, stillMaxMs });
   const server = createHttp2Server(budget.wrap(handler) as unknown as Parameters<typeof createHttp2Server>[1]);
   const session = connect(`http://127.0.0.1:${await port(server)}`, { settings: { initialWindowSize: 0 } });
   onTestFinished(() => session.destroy());
@@ -83,8 +83,17 @@ it('lets an answer go on that is written to again and again', async () => {
   expect(moving.closed).toBe(false);
 });
 
+it('ends a complete answer that stands still, however small, and none that is read', async () => {
+  const { session, ask } = await openHttp2(answer, 50);
+  const still = await ask(2);
+  await closed(still);
+  expect(still.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  session.settings({ initialWindowSize: 65_535 });
+  expect((await buffer(await ask(35_000))).byteLength).toBe(35_000);
+});
+
 it('holds for HTTP/1.1 alike', async () => {
-  const budget = new ResponseBudget(TOTAL_BYTES);
+  const budget = new ResponseBudget({ totalBytesMax: TOTAL_BYTES });
   const server = createServer(budget.wrap(answer));
   const address = `http://127.0.0.1:${await port(server)}`;
   // More than the network takes for a reader that does not read.

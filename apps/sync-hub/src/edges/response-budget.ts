@@ -11,6 +11,9 @@ const UNSENT_BYTES_MAX = 128 * 1024 * 1024;
 /** How far unsent bytes are brought down once they are too many, so that not every write has to look at all answers. */
 const ROOM_SHARE = 0.25;
 
+/** An answer that is complete ends when none of it was taken for so long: it would keep its place among the requests. */
+const STILL_MAX_MS = 30_000;
+
 /** An answer, and how many of its bytes were unsent when it was looked at last. */
 interface Unsent {
   readonly response: ServerResponse;
@@ -23,13 +26,15 @@ interface Unsent {
  */
 export class ResponseBudget {
   readonly #totalBytesMax: number;
+  readonly #stillMaxMs: number;
   /** Those written to least recently first. */
   readonly #unsent = new Set<Unsent>();
   /** At least what is unsent: what went out since is taken off when it matters. */
   #totalBytes = 0;
 
-  constructor(totalBytesMax: number = UNSENT_BYTES_MAX) {
+  constructor({ totalBytesMax = UNSENT_BYTES_MAX, stillMaxMs = STILL_MAX_MS } = {}) {
     this.#totalBytesMax = totalBytesMax;
+    this.#stillMaxMs = stillMaxMs;
   }
 
   wrap(handler: RequestListener): RequestListener {
@@ -46,11 +51,23 @@ export class ResponseBudget {
       const watched = (...parameters: never[]) => {
         const result = send(...parameters);
         this.#written(entry);
+        if (method === 'end') this.#endWhenStill(entry);
         return result;
       };
       Object.assign(response, { [method]: watched });
     }
     response.once('close', () => this.#forget(entry));
+  }
+
+  #endWhenStill(entry: Unsent): void {
+    const { response, bytes } = entry;
+    if (isOver(response)) return;
+    const timer = setTimeout(() => {
+      this.#measure(entry);
+      if (entry.bytes < bytes) this.#endWhenStill(entry);
+      else this.#end(entry);
+    }, this.#stillMaxMs);
+    response.once('close', () => clearTimeout(timer));
   }
 
   #written(entry: Unsent): void {

@@ -16,9 +16,11 @@ export function socketsHome(): string {
 /**
  * A shell that waits for the end of its input. Then it kills every process group and removes every socket folder that it
  * was told and not told off. It costs a megabyte. What it knows is a list of words: a number is a group, anything else the
- * name of a folder in $1. `kill` of a group that is gone does no harm; of a folder it removes the socket and no more.
+ * name of a folder in $1. `kill` of a group that is gone does no harm; of a folder it removes the socket and no more. It is
+ * deaf to what is sent to all processes of a user.
  */
-const SCRIPT = `words=' '
+const SCRIPT = `trap '' HUP INT QUIT USR1 USR2 TERM
+words=' '
 while read -r sign word; do
   case $sign in
     +) words="$words$word " ;;

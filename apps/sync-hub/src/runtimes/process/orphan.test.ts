@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +58,18 @@ it.each([
   hub.kill('SIGKILL');
   while (pids.some(isAlive)) await sleep(10);
   while ((await readdir(tmp)).length > 0) await sleep(10);
+});
+
+it('and also when all processes of its user got a signal that ends a shell', async () => {
+  const { hub, pids } = await hubOf('setTimeout(() => { for (;;); }, 50); return String(process.pid);');
+  const children = (await readFile(`/proc/${hub.pid}/task/${hub.pid}/children`, 'utf8')).trim().split(' ').map(Number);
+  const guards = children.filter((pid) => !pids.includes(pid));
+  expect(guards).toHaveLength(1);
+  for (const signal of ['SIGUSR1', 'SIGHUP', 'SIGTERM'] as const) for (const pid of guards) process.kill(pid, signal);
+  // The loop has begun by then; ending too early would only make the test weaker.
+  await sleep(100);
+  hub.kill('SIGKILL');
+  while (pids.some(isAlive)) await sleep(10);
 });
 
 it('and so does its socket, when the hub ends by becoming another program', async () => {
