@@ -7,3 +7,8 @@ import { types } from 'node:util';
 export function abandon(value: unknown): void {
   if (types.isPromise(value)) value.catch(() => undefined);
 }
+
+/** Listens to each promise in a list, which may be of any length: only what is there is visited, however many holes it has. */
+export function abandonAll(values: readonly unknown[]): void {
+  for (const value of Object.values(values)) abandon(value);
+}

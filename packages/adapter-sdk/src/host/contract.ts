@@ -1,4 +1,4 @@
-import { abandon } from '../abandoned-promise.ts';
+import { abandon, abandonAll } from '../abandoned-promise.ts';
 import { delivered, failed, isFailureKind, type Outcome, type Redact } from '../outcome.ts';
 import { nameOf, peek } from '../outcome-of.ts';
 
@@ -8,7 +8,7 @@ import { nameOf, peek } from '../outcome-of.ts';
  */
 export function pushOutcome(returned: unknown, redact: Redact): Outcome {
   if (isReceipt(returned)) return delivered(returned, redact);
-  if (Array.isArray(returned)) returned.forEach(abandon);
+  if (Array.isArray(returned)) abandonAll(returned);
   return contractViolation(
     `push returned ${nameOf(returned)}; return a string or nothing once the event is delivered, and throw otherwise`,
   );
@@ -20,7 +20,7 @@ export function pushOutcome(returned: unknown, redact: Redact): Outcome {
  * code `CONTRACT_VIOLATION` and a message that says what was wrong.
  */
 export function batchOutcomes(returned: unknown, count: number, redact: Redact): readonly Outcome[] {
-  if (Array.isArray(returned)) returned.forEach(abandon);
+  if (Array.isArray(returned)) abandonAll(returned);
   const broken = (what: string): readonly Outcome[] => {
     const outcome = contractViolation(`pushBatch returned ${what}; each event needs exactly one outcome`);
     return Array.from({ length: count }, () => outcome);

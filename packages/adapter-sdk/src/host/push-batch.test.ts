@@ -54,6 +54,7 @@ describe('pushBatch', () => {
     ['one too few', [ok, ok], 'returned 2 outcomes for 3 events'],
     ['one too many', [ok, ok, ok, ok], 'returned 4 outcomes for 3 events'],
     ['a hole', [ok, null, ok], 'null without a known kind as outcome 1 of 3'],
+    ['four billion holes', new Array(2 ** 32 - 1), 'returned 4294967295 outcomes for 3 events'],
     ['an unknown kind', [ok, ok, { kind: 'maybe' }], 'an object without a known kind as outcome 2 of 3'],
     ['a receipt that is no text', [ok, { ...ok, receipt: { id: 7 } }, ok], 'an object as receipt of outcome 1 of 3'],
     ['an answer in place of an outcome', [new Response(), ok, ok], 'a Response without a known kind as outcome 0 of 3'],
