@@ -13,7 +13,7 @@ export class OutcomeWitness {
   readonly #uncounted = new Map<number, { failedAtMs: number; failures: number }>();
   /** What a success made count, and the disk does not show yet. */
   readonly #counted = new Map<number, number>();
-  /** Attempts whose failure is the last. */
+  /** Attempts whose failure is the last, unless another delivery is heard to fail meanwhile. */
   readonly #last = new Set<number>();
   /** When a delivery was delivered, if nothing failed since. */
   #wellAtMs = Number.NEGATIVE_INFINITY;
@@ -87,7 +87,8 @@ export class OutcomeWitness {
     const crashes = before.crashes + (outcome.kind === 'crashed' && !isNobodys ? 1 : 0);
     const isQuarantined = crashes >= plan.rules.maxCrashes && outcome.kind === 'crashed' && !isNobodys;
     const isUsedUp = this.#spent(seq) >= plan.rules.retry.maxAttempts;
-    const isLast = mayCount && !isQuarantined && this.#last.has(seq);
+    const isStillLast = plan.rules.retry.maxAttempts === 1 || this.#wellAtMs !== Number.NEGATIVE_INFINITY;
+    const isLast = mayCount && !isQuarantined && this.#last.has(seq) && isStillLast;
     const isTooOld = mayCount && !isQuarantined && !isLast && state === 'dead_lettered';
     if (isTooOld) must(this.#mayBeTooOld(event), `event ${seq} is not given up before its maximum age`);
     const spent = this.#spent(seq) + (isLast || isTooOld ? 1 : 0);

@@ -104,6 +104,14 @@ describe('a total outage', () => {
     expect(lane.stands.get(2)).toMatch(/^delivered/);
   });
 
+  it('makes no dead letter of a last attempt during which another one failed', () => {
+    const lane = createLane().arrive({ seq: 1 }).finish(1, retryable).failNext(1).failNext(1).failNext(1);
+    lane.later(1_000).serve(2);
+    expect(lane.stateOf(1)).toBe('attempting');
+    lane.arrive({ seq: 3 }).later(100).finish(3, retryable).later(100).finish(1, retryable);
+    expect(lane.stands.get(1)).toMatch(/^retrying/);
+  });
+
   it('makes no dead letter of what had used up its attempts before a restart', () => {
     const lane = new Watched({ rules: { retry: policy, recoveredToSeq: 1 }, newestSeq: 1 });
     lane.fetched([{ seq: 1, counts: { attempts: 9, spent: 3 } }], { scannedToSeq: 1 }).finish(1, retryable);

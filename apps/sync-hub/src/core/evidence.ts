@@ -15,8 +15,8 @@ interface Uncounted {
  * - A failed attempt counts once another delivery, whose attempt began after it failed, was delivered. Until then it is
  *   kept here. When the breaker opens first, or the hub restarts, it does not count. Nor does a probe.
  * - After `maxAttempts` counted failures a delivery is tried one last time: right after another one was delivered, so
- *   that the system is known to work. When that fails as well, it becomes a dead letter. With `maxAttempts: 1` the first
- *   failure is the last.
+ *   that the system is known to work. When that fails as well, and no other was heard to fail meanwhile, it becomes a
+ *   dead letter. With `maxAttempts: 1` the first failure is the last.
  * - Where nothing else is delivered nothing counts, and a delivery is a dead letter when it fails at the maximum age (last-attempt.ts).
  *
  * So a total outage makes no dead letter, however long it is and whatever came before: in it nothing is delivered, so
@@ -26,6 +26,11 @@ export class Evidence {
   readonly #uncounted = new Map<number, Uncounted>();
   #deliveredAtMs = Number.NEGATIVE_INFINITY;
   #isWell = false;
+
+  /** True when what was heard last of the external system is that it took a delivery. */
+  get isWell(): boolean {
+    return this.#isWell;
+  }
 
   /** True when what was heard last of the external system is that it took a delivery, a moment ago. */
   isFresh(nowMs: number): boolean {

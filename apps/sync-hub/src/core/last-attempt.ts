@@ -15,6 +15,11 @@ export function isLastAttempt(
   return retry.maxAttempts === 1 || (counts.spent >= retry.maxAttempts && evidence.isFresh(nowMs));
 }
 
+/** Whether it still is when its failure is heard: the system may have gone down while the attempt ran, as others showed. */
+function isStillLast({ rules: { retry }, evidence }: LaneState): boolean {
+  return retry.maxAttempts === 1 || evidence.isWell;
+}
+
 /**
  * An attempt failed in a way that trying again may fix. Returns whether the delivery is a dead letter: it was the last
  * attempt, or the delivery is older than the maximum age. Its age is measured from when it was accepted or replayed, and
@@ -26,7 +31,7 @@ export function isFinal({ state, nowMs }: Turn, delivery: LaneDelivery): boolean
   const attempt = delivery.state.kind === 'attempting' ? delivery.state : undefined;
   const mayCount = attempt?.probe === false && state.breaker === 'closed';
   const ageMs = nowMs - Math.max(delivery.sinceMs, state.breakerClosedAtMs);
-  const isFinal = mayCount && (attempt.isLast || ageMs >= maxAgeMs);
+  const isFinal = mayCount && ((attempt.isLast && isStillLast(state)) || ageMs >= maxAgeMs);
   const isUsedUp = delivery.counts.spent >= rules.retry.maxAttempts;
   evidence.failed(delivery.event.seq, { nowMs, mayCount: mayCount && !isFinal, isUsedUp });
   return isFinal;
