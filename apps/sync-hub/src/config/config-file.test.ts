@@ -177,6 +177,11 @@ describe('the text of the file', () => {
     expect(error).toMatchObject({ name: 'ConfigError', message: expect.stringContaining('byte offset 12') });
   });
 
+  it('hands an adapter each name of its configuration, also one that JavaScript gives a meaning', async () => {
+    const { adapters } = await place.load('adapters: [{package: a, config: {__proto__: {polluted: 1}, a: 1}}]');
+    expect(Object.keys((adapters[0]?.config ?? {}) as object)).toEqual(['__proto__', 'a']);
+  });
+
   it('has no byte order mark', async () => {
     expect(await place.complaint('\ufefflogLevel: info\n')).toContain('byte order mark');
   });

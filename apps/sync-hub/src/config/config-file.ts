@@ -2,6 +2,7 @@ import { DELIVERY_BOUNDS, quotableName } from '@hms-sync/adapter-sdk/host';
 import { z } from 'zod';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 import { LEAST_MAX_AGE_MS } from '../core/retry.ts';
+import { adapterConfig } from '../installs/adapter-config.ts';
 import { splitPackageName } from '../installs/package-name.ts';
 import { isRange } from '../installs/version-range.ts';
 import { DISK_RESERVE_RULE, isDiskReserve } from './disk-reserve.ts';
@@ -47,7 +48,7 @@ const adapterFields = z.strictObject({
   runtime: z.enum(runtimes).optional(),
   remote: remote.optional(),
   id: z.string().regex(ADAPTER_ID, ADAPTER_ID_RULE).optional(),
-  config: z.record(z.string(), z.unknown()).optional(),
+  config: adapterConfig.optional(),
   delivery: delivery.optional(),
   retry: retry.optional(),
   breaker: breaker.optional(),

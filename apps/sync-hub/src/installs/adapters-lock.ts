@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { JsonError, NESTING_MAX, readJson } from '@hms-sync/proto/json';
 import { z } from 'zod';
 import { ADAPTER_ID } from '../core/adapter-id.ts';
+import { adapterConfig } from './adapter-config.ts';
 import { InstallError } from './install-error.ts';
 
 const integrity = z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/);
@@ -26,7 +27,7 @@ const lockedAdapter = z.strictObject({
   previous: lockedVersion.optional(),
   /** Of an adapter that was added while the hub ran: its part of the configuration, secrets by reference. Absent: the
    * configuration file names the adapter. */
-  config: z.record(z.string(), z.unknown()).optional(),
+  config: adapterConfig.optional(),
 });
 
 const lockFile = z.strictObject({
