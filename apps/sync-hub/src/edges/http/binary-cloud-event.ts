@@ -24,7 +24,7 @@ export function readBinaryCloudEvent(headers: IncomingHttpHeaders, body: Uint8Ar
     .map(([name, value]) => [name.slice(PREFIX.length), decode(name, String(value))] as const);
   const [misnamed] = attributes.find(([name]) => isDataName(name)) ?? [];
   if (misnamed !== undefined) throw wrongData(`${PREFIX}${misnamed}`, 'is no attribute: the data is the body');
-  const contentType = headers['content-type'] ?? (body.byteLength === 0 ? '' : UNKNOWN_TYPE);
+  const contentType = headers['content-type'] || (body.byteLength === 0 ? '' : UNKNOWN_TYPE);
   return {
     attributes: { ...Object.fromEntries(attributes), datacontenttype: contentType },
     data: body.byteLength === 0 ? NO_DATA : dataFromBytes({ value: body, contentType, name: 'body' }),

@@ -94,6 +94,7 @@ describe('a CloudEvent', () => {
       payload: { case: 'data' },
       dataContentType: 'application/octet-stream',
     });
+    expect(binary({ 'content-type': '' }, '\0').event.dataContentType).toBe('application/octet-stream');
   });
 
   it.each(['9007199254740993', '9007199254740993.0', '0.10', '1.00', '123456789012345.678', '-0', '1e400', '1E5'])(
