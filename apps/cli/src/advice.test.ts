@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { commandLine } from './advice.ts';
+import { commandLine, hubText } from './advice.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -33,5 +33,31 @@ describe('a line that is meant to be pasted', () => {
     const words = ['events', 'show', `it's "$HOME" \`id\` \\ *;&|<>#~ !`, ''];
     const line = commandLine(words).replace('hms-sync', `printf '%s\\n'`);
     expect(execFileSync('sh', ['-c', line]).toString().split('\n').slice(0, 4)).toEqual(words);
+  });
+});
+
+describe('a command that a hub proposes', () => {
+  const address = 'http://127.0.0.1:7010';
+  test.each([
+    [
+      "to resume it, hms-sync resume lab --reason '<why>'",
+      "to resume it, hms-sync resume --address X lab --reason '<why>'",
+    ],
+    [
+      'restart it: hms-sync adapter restart lab; or wait',
+      'restart it: hms-sync adapter restart --address X lab; or wait',
+    ],
+    ['add one (hms-sync adapter add --help)', 'add one (hms-sync adapter add --address X --help)'],
+    ['hms-sync journal verify', 'hms-sync journal verify'],
+    ['name it in hms-sync.yaml', 'name it in hms-sync.yaml'],
+    ['@hms-sync/adapter-lab is broken', '@hms-sync/adapter-lab is broken'],
+  ])('%s', (text, asked) => {
+    expect(hubText(text, address)).toBe(asked.replace('X', address));
+    expect(hubText(text, 'http://127.0.0.1:7003')).toBe(text);
+  });
+
+  test('goes through npx where the command came from npm', () => {
+    vi.stubEnv('npm_lifecycle_event', 'npx');
+    expect(hubText('hms-sync health')).toBe('npx hms-sync health');
   });
 });

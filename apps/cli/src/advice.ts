@@ -13,6 +13,23 @@ export function commandLine(words: readonly string[], address?: string): string 
   return [ownCommand(), ...all.map(quoted)].join(' ');
 }
 
+/** What a hub proposes: `hms-sync` and the command, by which it is found in a sentence. */
+const PROPOSED = /(?<![\w./@-])hms-sync ((?:adapter|events|acks) [a-z]+|[a-z]+)/g;
+/** They ask no hub, or not one that listens. */
+const WITHOUT_ADDRESS: ReadonlySet<string> = new Set(['start', 'dev', 'journal', 'adapter check', 'completion']);
+
+/**
+ * A text of a hub for a person. The commands that it proposes are written as this one is called, for the hub that was
+ * asked: a hub does not know by which address it was reached.
+ */
+export function hubText(text: string, address?: string): string {
+  const isNamed = address !== undefined && address !== addressWithoutOption();
+  return printable(text).replace(PROPOSED, (_found, command: string) => {
+    const named = isNamed && !WITHOUT_ADDRESS.has(command) ? ` --address ${quoted(address)}` : '';
+    return `${ownCommand()} ${command}${named}`;
+  });
+}
+
 /** How this command is called from where it was called: npm and npx leave no `hms-sync` in the shell behind. */
 function ownCommand(): string {
   return process.env.npm_lifecycle_event ? 'npx hms-sync' : 'hms-sync';

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
-import { commandLine } from './advice.ts';
+import { commandLine, hubText } from './advice.ts';
 import { ExitCode, Failure } from './failure.ts';
 import { printable } from './terminal.ts';
 import { durationInWords } from './words.ts';
@@ -29,11 +29,11 @@ export function apiFailure(error: unknown, address: string, whenUnknown: string)
   const reason = status.findDetails(ErrorInfoSchema)[0]?.reason;
   const violations = status.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
   const lines = [
-    `${codeName(status.code)}${reason ? ` (${printable(reason)})` : ''}: ${printable(status.rawMessage)}`,
+    `${codeName(status.code)}${reason ? ` (${printable(reason)})` : ''}: ${hubText(status.rawMessage, address)}`,
     ...violations
       // A single wrong field often is the message itself.
       .filter(({ field, description }) => status.rawMessage !== `${field} ${description}`)
-      .map(({ field, description }) => `  ${printable(field)}: ${printable(description)}`),
+      .map(({ field, description }) => `  ${printable(field)}: ${hubText(description, address)}`),
     ...advice(status, { address, whenUnknown }).map((line) => `  ${line}`),
   ];
   const exitCode = violations.length > 0 ? ExitCode.usage : exitCodeOf(status.code);

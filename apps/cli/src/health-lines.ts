@@ -8,6 +8,7 @@ import {
   type HubHealth,
   type RecentAttempts,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { hubText } from './advice.ts';
 import { heldInWords } from './health-problems.ts';
 import { tableLines, wrappedLines } from './table.ts';
 import { type Printer, printable, type Tone } from './terminal.ts';
@@ -21,7 +22,7 @@ const columns = ['ADAPTER', 'VERSION', 'STATE', 'WAITING', 'RUNNING', 'OLDEST', 
  *
  * @param nowMs the time that "since", "next probe" and "throttled" are told against, in ms since 1970
  */
-export function healthLines(printer: Printer, { hub, adapters }: Health, nowMs: number): string[] {
+export function healthLines(printer: Printer, { hub, adapters }: Health, nowMs: number, address?: string): string[] {
   const rows = adapters.map((adapter) => [
     printable(adapter.id),
     printable(adapter.version) || '-',
@@ -33,11 +34,13 @@ export function healthLines(printer: Printer, { hub, adapters }: Health, nowMs: 
     failuresInWords(printer, adapter.recent),
     breakerInWords(printer, adapter.breaker, nowMs),
   ]);
-  const notes = adapters.flatMap((adapter) => troubles(printer, adapter, nowMs));
+  const notes = adapters.flatMap((adapter) => troubles(printer, adapter, { nowMs, address }));
   const wrapped = (text: string) => wrappedLines(text, printer.columns);
   return [
     ...wrapped(hubInWords(printer, hub, nowMs)),
-    ...(hub?.warnings ?? []).flatMap((warning) => wrapped(`${printer.paint('bad', 'warning')}: ${printable(warning)}`)),
+    ...(hub?.warnings ?? []).flatMap((warning) =>
+      wrapped(`${printer.paint('bad', 'warning')}: ${hubText(warning, address)}`),
+    ),
     '',
     ...(rows.length === 0 ? ['No adapters are configured.'] : tableLines(columns, rows, printer.columns)),
     ...(notes.length === 0 ? [] : ['', ...notes.flatMap(wrapped)]),
@@ -78,14 +81,18 @@ function nextProbe({ nextProbeTime }: Breaker, nowMs: number): string {
   return inMs > 0 ? `; next probe in ${lengthInWords(inMs)}` : '; next probe is due';
 }
 
-function troubles(printer: Printer, adapter: AdapterHealth, nowMs: number): string[] {
+function troubles(
+  printer: Printer,
+  adapter: AdapterHealth,
+  { nowMs, address }: { nowMs: number; address: string | undefined },
+): string[] {
   const { id, breaker, recent, throttledUntilTime } = adapter;
   const error = recent?.lastError ?? (breaker?.state === BreakerState.CLOSED ? undefined : breaker?.lastError);
   const ago = recent?.lastErrorTime ? `, ${lengthInWords(nowMs - timestampMs(recent.lastErrorTime))} ago` : '';
   const held = adapter.waitingBehindDeadLetters;
   return [
-    ...versionNotes(printer, adapter),
-    ...(held > 0n ? [`${printer.paint('waiting', printable(id))}: ${heldInWords(held)}`] : []),
+    ...versionNotes(printer, adapter, address),
+    ...(held > 0n ? [`${printer.paint('waiting', printable(id))}: ${heldInWords(held, address)}`] : []),
     ...(throttledUntilTime
       ? [`${printer.paint('waiting', printable(id))}: ${throttledInWords(timestampMs(throttledUntilTime), nowMs)}`]
       : []),

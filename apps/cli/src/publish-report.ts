@@ -1,6 +1,7 @@
 import type { PublishStep } from './ack-feed.ts';
 import { acceptedJson, ackJson } from './ack-json.ts';
 import { ackLine } from './ack-line.ts';
+import { hubText } from './advice.ts';
 import { wrappedLines } from './table.ts';
 import { type Printer, printable } from './terminal.ts';
 
@@ -8,12 +9,14 @@ import { type Printer, printable } from './terminal.ts';
 export class PublishReport {
   readonly #printer: Printer;
   readonly #asJson: boolean;
+  readonly #address: string | undefined;
   #acceptedAtMs = 0;
   #adapterWidth = 0;
 
-  constructor(printer: Printer, { asJson }: { asJson: boolean }) {
+  constructor(printer: Printer, { asJson, address }: { asJson: boolean; address?: string }) {
     this.#printer = printer;
     this.#asJson = asJson;
+    this.#address = address;
   }
 
   tell(step: PublishStep): void {
@@ -34,7 +37,7 @@ export class PublishReport {
       `${this.#printer.paint('strong', 'ACCEPTED')}  ${printable(accepted.eventId)} for ${recipients}${again}`,
     );
     for (const warning of accepted.warnings) {
-      this.#wrapped(`${this.#printer.paint('bad', 'WARNING')}   ${printable(warning)}`);
+      this.#wrapped(`${this.#printer.paint('bad', 'WARNING')}   ${hubText(warning, this.#address)}`);
     }
   }
 

@@ -4,7 +4,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { checkJson, JsonError } from '@hms-sync/proto/json';
 import { type Command, InvalidArgumentError } from 'commander';
 import { adapterLines } from '../adapter-lines.ts';
-import { commandLine } from '../advice.ts';
+import { commandLine, hubText } from '../advice.ts';
 import { becomeNode } from '../become-node.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { requireReason } from '../filter-options.ts';
@@ -109,14 +109,14 @@ async function add(wanted: string, options: AddOptions, { data, notes }: Termina
     return;
   }
   data.line(`${printable(adapter)} ${printable(version)} is added; it gets what is published from now on.`);
-  warn(warnings, notes);
+  warn(warnings, { notes, address: options.address });
 }
 
 async function list(options: HubOptions, { data }: Terminal): Promise<void> {
   const { health } = await callHub(options.address, ({ health }) => health.getHealth({}));
   const adapters = health?.adapters ?? [];
   if (options.json) data.json({ adapters: adapters.map(adapterJson) });
-  else for (const line of adapterLines(data, adapters)) data.line(line);
+  else for (const line of adapterLines(data, adapters, options.address)) data.line(line);
 }
 
 async function upgrade(asked: {
@@ -142,7 +142,7 @@ async function upgrade(asked: {
       ...(canaryMinutes !== undefined && { canaryTime: durationFromMs(canaryMinutes * 60_000) }),
     }),
   );
-  tellVersion({ adapter, version, warnings, json: options.json }, terminal);
+  tellVersion({ adapter, version, warnings, json: options.json, address: options.address }, terminal);
 }
 
 async function rollback(adapter: string, options: ReasonOptions, terminal: Terminal): Promise<void> {
@@ -150,7 +150,7 @@ async function rollback(adapter: string, options: ReasonOptions, terminal: Termi
   const { version, warnings } = await callHub(options.address, ({ admin }) =>
     admin.rollbackAdapter({ adapter, reason }),
   );
-  tellVersion({ adapter, version, warnings, json: options.json }, terminal);
+  tellVersion({ adapter, version, warnings, json: options.json, address: options.address }, terminal);
 }
 
 async function remove(adapter: string, options: RemoveOptions, { data }: Terminal): Promise<void> {
@@ -171,7 +171,7 @@ async function restart(adapter: string, { address, reason = '', json }: ReasonOp
     return;
   }
   terminal.data.line(`${[adapter, version].map(printable).join(' ').trim()} was started again.`);
-  for (const warning of warnings) terminal.notes.line(`hms-sync: ${printable(warning)}`);
+  for (const warning of warnings) terminal.notes.line(`hms-sync: ${hubText(warning, address)}`);
 }
 
 async function retry(adapter: string, { address, reason = '', json }: ReasonOptions, { data }: Terminal) {
@@ -193,20 +193,20 @@ function check({ config, dataDir, json }: { config: string; dataDir?: string; js
 }
 
 function tellVersion(
-  told: { adapter: string; version: string; warnings: readonly string[]; json: true | undefined },
+  told: { adapter: string; version: string; warnings: readonly string[]; json: true | undefined; address: string },
   { data, notes }: Terminal,
 ): void {
-  const { adapter, version, warnings, json } = told;
+  const { adapter, version, warnings, json, address } = told;
   if (json) {
     data.json({ adapter, version, warnings });
     return;
   }
   data.line(`${printable(adapter)} runs ${printable(version)}.`);
-  warn(warnings, notes);
+  warn(warnings, { notes, address });
 }
 
-function warn(warnings: readonly string[], notes: Terminal['notes']): void {
-  for (const warning of warnings) notes.line(`hms-sync: its check warns: ${printable(warning)}`);
+function warn(warnings: readonly string[], { notes, address }: { notes: Terminal['notes']; address: string }): void {
+  for (const warning of warnings) notes.line(`hms-sync: its check warns: ${hubText(warning, address)}`);
 }
 
 /** A path is meant from here, and the hub takes absolute ones. */

@@ -1,6 +1,6 @@
 import { type AdapterHealth, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import type { Command } from 'commander';
-import { commandLine } from '../advice.ts';
+import { commandLine, hubText } from '../advice.ts';
 import type { HubClient } from '../client.ts';
 import { requireReason } from '../filter-options.ts';
 import { addressOption } from '../hub-address.ts';
@@ -73,7 +73,7 @@ async function resume(adapter: string, options: ChangeOptions, { data }: Termina
       ? `${name} is resumed; it was paused: ${printable(formerReason)}`
       : `${name} was not paused: there is nothing to resume.`,
   );
-  if (health !== undefined) data.line(stateLine(health));
+  if (health !== undefined) data.line(stateLine(health, options.address));
 }
 
 async function probe(adapter: string, options: AdapterOptions, { data }: Terminal): Promise<void> {
@@ -89,7 +89,7 @@ async function probe(adapter: string, options: AdapterOptions, { data }: Termina
   } else if (health === undefined || takesProbes(health.state)) {
     data.line(`Nothing waits at ${printable(adapter)} that could be let through.`);
   } else {
-    data.line(stateLine(health));
+    data.line(stateLine(health, options.address));
     data.line('Nothing can be let through while it is not READY.');
   }
 }
@@ -105,8 +105,8 @@ function takesProbes(state: AdapterState): boolean {
   return state === AdapterState.READY || state === AdapterState.PAUSED;
 }
 
-function stateLine({ id, state, reason }: AdapterHealth): string {
-  return `${printable(id)} is ${enumName(AdapterState, state)}${reason === '' ? '.' : `: ${printable(reason)}`}`;
+function stateLine({ id, state, reason }: AdapterHealth, address: string): string {
+  return `${printable(id)} is ${enumName(AdapterState, state)}${reason === '' ? '.' : `: ${hubText(reason, address)}`}`;
 }
 
 function stateJson(health: AdapterHealth | undefined): Record<string, unknown> {

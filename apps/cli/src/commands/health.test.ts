@@ -176,7 +176,7 @@ describe('hms-sync health', () => {
       'deliveries wait behind a dead letter',
       { hub, adapters: [{ ...ready, waitingBehindDeadLetters: 3n }] },
       [
-        'billing: 3 deliveries wait behind a dead letter of the same key; replay or discard that: hms-sync deliveries --state dead-lettered',
+        'billing: 3 deliveries wait behind a dead letter of the same key; replay or discard that: hms-sync deliveries --state dead-lettered --address ADDRESS',
       ],
     ],
     [
@@ -200,7 +200,8 @@ describe('hms-sync health', () => {
     fake = await startFakeHub({ health: { getHealth: () => ({ health: given }) } });
     const ended = await runInProcess('health', '--check', '--address', fake.address);
     expect(ended.exitCode).toBe(problems.length === 0 ? ExitCode.ok : ExitCode.failed);
-    expect(ended.stderr()).toBe(problems.length === 0 ? '' : `hms-sync: ${problems.join('\n  ')}\n`);
+    const told = problems.map((problem) => problem.replace('ADDRESS', fake.address));
+    expect(ended.stderr()).toBe(told.length === 0 ? '' : `hms-sync: ${told.join('\n  ')}\n`);
   });
 
   test('--check and --watch do not go together', async () => {

@@ -45,8 +45,8 @@ async function showHealth(options: HealthOptions, { data }: Terminal): Promise<v
     const { health } = await hub.health.getHealth({}, { timeoutMs: ANSWER_LIMIT_MS });
     if (health === undefined) throw new Failure('the hub answered without its health', ExitCode.failed);
     if (options.json) data.json(healthJson(health));
-    else for (const line of healthLines(data, health, Date.now())) data.line(line);
-    const problems = healthProblems(health);
+    else for (const line of healthLines(data, health, Date.now(), options.address)) data.line(line);
+    const problems = healthProblems(health, options.address);
     if (health.hub?.accepting !== true || (options.check && problems.length > 0)) {
       throw new Failure((options.check ? problems : problems.slice(0, 1)).join('\n  '), ExitCode.failed);
     }
@@ -69,7 +69,7 @@ async function watchHealth(options: HealthOptions, { data }: Terminal): Promise<
         continue;
       }
       data.clearScreen();
-      for (const line of healthLines(data, health, Date.now())) data.line(line);
+      for (const line of healthLines(data, health, Date.now(), options.address)) data.line(line);
       if (!data.isTerminal) data.line();
     }
     throw new Failure(`the hub at ${options.address} ended the watch: it may be shutting down`, ExitCode.noAnswer);

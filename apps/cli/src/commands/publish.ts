@@ -70,7 +70,7 @@ export function addPublishCommand(program: Command, terminal: Terminal): void {
 async function publish(options: PublishOptions, terminal: Terminal): Promise<void> {
   const event = await eventOf(options);
   const hub = connectToHub(options.address);
-  const report = new PublishReport(terminal.data, { asJson: options.json === true });
+  const report = new PublishReport(terminal.data, { asJson: options.json === true, address: options.address });
   const limit = timeLimit(options.timeout);
   const latest = new Map<string, Ack | undefined>();
   let isAccepted = false;
