@@ -198,9 +198,10 @@ describe('hms-sync health', () => {
     ],
   ])('--check when %s', async (_, given, problems) => {
     fake = await startFakeHub({ health: { getHealth: () => ({ health: given }) } });
-    const ended = await runInProcess('health', '--check', '--address', fake.address);
+    const { address } = fake;
+    const ended = await runInProcess('health', '--check', '--address', address);
     expect(ended.exitCode).toBe(problems.length === 0 ? ExitCode.ok : ExitCode.failed);
-    const told = problems.map((problem) => problem.replace('ADDRESS', fake.address));
+    const told = problems.map((problem) => problem.replace('ADDRESS', address));
     expect(ended.stderr()).toBe(told.length === 0 ? '' : `hms-sync: ${told.join('\n  ')}\n`);
   });
 
