@@ -26,14 +26,15 @@ afterAll(async () => {
 afterEach(() => expectUnharmed(stack));
 
 const MIB = 1_024 * 1_024;
-/** A publish takes some milliseconds, and with the machine busy at both ends some seconds. What works as an attack makes a
- * hub deaf until it is over, or ends it. */
-const WORST_PUBLISH_MS = 30_000;
+/** A publish takes some milliseconds. With the machine busy at both ends it still ends before a usual deadline. */
+const WORST_PUBLISH_MS = 5_000;
+/** On a machine that was slow before the attack as well, so many times as long as it took then. */
+const WORST_PUBLISH_RATIO = 50;
 
 async function expectBearable(deed: () => Promise<void>, { annotate }: TestContext, growthBytesMax = 256 * MIB) {
   const toll: Toll = await bystander.beside(deed);
   await annotate(tellToll(toll), 'toll');
-  expect(toll.beside.worstMs).toBeLessThan(WORST_PUBLISH_MS);
+  expect(toll.beside.worstMs).toBeLessThan(Math.max(WORST_PUBLISH_MS, WORST_PUBLISH_RATIO * toll.alone.worstMs));
   expect(toll.peakBytes - toll.beforeBytes).toBeLessThan(growthBytesMax);
 }
 

@@ -19,8 +19,8 @@ const PROPOSED = /(?<![\w./@-])hms-sync ((?:adapter|events|acks) [a-z]+|[a-z]+)/
 const WITHOUT_ADDRESS: ReadonlySet<string> = new Set(['start', 'dev', 'journal', 'adapter check', 'completion']);
 
 /**
- * A text of a hub for a person. The commands that it proposes are written as this one is called, for the hub that was
- * asked: a hub does not know by which address it was reached.
+ * A message of the hub for the terminal. The commands in it are written as this one was called, with the address of the
+ * hub that was asked: a hub does not know by which address it was reached.
  */
 export function hubText(text: string, address?: string): string {
   const isNamed = address !== undefined && address !== addressWithoutOption();

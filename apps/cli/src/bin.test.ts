@@ -144,7 +144,7 @@ describe('the command from a checkout', () => {
     },
   );
 
-  test.runIf(process.platform === 'linux')('an output on a full disk is told in one line', async () => {
+  test.runIf(process.platform === 'linux')('an output on a full disk is an error of one line', async () => {
     fake = await startFakeHub();
     const full = openSync('/dev/full', 'a');
     for (const args of [['--version'], ['publish', '--type', 'T', '--address', fake.address]]) {

@@ -209,7 +209,6 @@ function warn(warnings: readonly string[], { notes, address }: { notes: Terminal
   for (const warning of warnings) notes.line(`hms-sync: its check warns: ${hubText(warning, address)}`);
 }
 
-/** A path is meant from here, and the hub takes absolute ones. */
 /** By the name of the flag, which the hub does not know. */
 function configJson(given = ''): string {
   try {
@@ -221,6 +220,7 @@ function configJson(given = ''): string {
   }
 }
 
+/** A path is meant from here, and the hub takes absolute ones. */
 function located(wanted: string): string {
   return /^\.{0,2}\//.test(wanted) || wanted === '.' || wanted === '..' ? resolve(wanted) : wanted;
 }

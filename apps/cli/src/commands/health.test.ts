@@ -201,8 +201,8 @@ describe('hms-sync health', () => {
     const { address } = fake;
     const ended = await runInProcess('health', '--check', '--address', address);
     expect(ended.exitCode).toBe(problems.length === 0 ? ExitCode.ok : ExitCode.failed);
-    const told = problems.map((problem) => problem.replace('ADDRESS', address));
-    expect(ended.stderr()).toBe(told.length === 0 ? '' : `hms-sync: ${told.join('\n  ')}\n`);
+    const expected = problems.map((problem) => problem.replace('ADDRESS', address));
+    expect(ended.stderr()).toBe(expected.length === 0 ? '' : `hms-sync: ${expected.join('\n  ')}\n`);
   });
 
   test('--check and --watch do not go together', async () => {

@@ -208,7 +208,7 @@ describe('hms-sync publish', () => {
     expect(ended.stderr()).toContain('the same command with --id i');
   });
 
-  test('data that is the name of a file is told the @, and a missing file is called missing', async () => {
+  test('data that is the name of a file gets a hint at the @, and a missing file is called missing', async () => {
     const name = await runInProcess('publish', '--type', 'T', '--data', 'slots.json');
     expect(name.stderr()).toBe('hms-sync: --data is not JSON. To read it from a file: --data @<file>\n');
     const missing = await runInProcess('publish', '--type', 'T', '--data', '@/none/slots.json');

@@ -1,9 +1,9 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, get, type RequestListener, type ServerResponse } from 'node:http';
 import { type ClientHttp2Stream, connect, constants, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { ResponseBudget } from './response-budget.ts';
 
 const TOTAL_BYTES = 100_000;
@@ -90,6 +90,26 @@ it('ends a complete answer that stands still, however small, and none that is re
   expect(still.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   session.settings({ initialWindowSize: 65_535 });
   expect((await buffer(await ask(35_000))).byteLength).toBe(35_000);
+});
+
+it('lets an answer go on that is read slowly, however long, and listens to it no more often', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const destroy = vi.fn();
+  const unread = { writableLength: 1_000, destroyed: false, write: () => true, end: () => undefined, destroy };
+  const response = Object.assign(new EventEmitter(), unread);
+  new ResponseBudget({ stillMaxMs: 50 }).wrap((_request, answered) => answered.end())(
+    ...([{}, response] as unknown as Parameters<RequestListener>),
+  );
+  const listeners = response.listenerCount('close');
+  for (let looks = 0; looks < 20; looks += 1) {
+    response.writableLength -= 10;
+    vi.advanceTimersByTime(50);
+  }
+  expect(destroy).not.toHaveBeenCalled();
+  expect(response.listenerCount('close')).toBe(listeners);
+  vi.advanceTimersByTime(50);
+  expect(destroy).toHaveBeenCalledOnce();
 });
 
 it('holds for HTTP/1.1 alike', async () => {

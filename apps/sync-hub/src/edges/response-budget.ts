@@ -60,12 +60,17 @@ export class ResponseBudget {
   }
 
   #endWhenStill(entry: Unsent): void {
-    const { response, bytes } = entry;
+    const { response } = entry;
     if (isOver(response)) return;
+    let { bytes } = entry;
     const timer = setTimeout(() => {
       this.#measure(entry);
-      if (entry.bytes < bytes) this.#endWhenStill(entry);
-      else this.#end(entry);
+      if (entry.bytes >= bytes) {
+        this.#end(entry);
+        return;
+      }
+      bytes = entry.bytes;
+      timer.refresh();
     }, this.#stillMaxMs);
     response.once('close', () => clearTimeout(timer));
   }

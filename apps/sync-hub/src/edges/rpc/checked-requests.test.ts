@@ -18,7 +18,7 @@ const MESSAGE_BYTES = 4 * 1024 * 1024 - 64;
 /** What a terminal obeys, as a stranger might send it: CSI, an override of the direction, a tag. */
 const OBEYED = '\u009b\u202e\u{e0041}';
 
-describe('what a caller sent is never raw in JSON that is told', () => {
+describe('what a caller sent is never raw in a JSON answer', () => {
   it('when a refusal names it', async () => {
     const { port } = await openAdminTestHub();
     const message = JSON.stringify({ id: OBEYED });
