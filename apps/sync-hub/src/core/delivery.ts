@@ -1,4 +1,4 @@
-import type { AcceptedEvent } from './event.ts';
+import type { AcceptedEvent, EventIdentity } from './event.ts';
 import type { Failure, OutcomeKind } from './outcome.ts';
 
 /** What the hub counts about a delivery, kept in the journal over restarts. */
@@ -13,28 +13,48 @@ export interface DeliveryCounts {
   readonly crashes: number;
 }
 
-/** A delivery that is not settled, as the journal hands it to its lane. */
-export interface OpenDelivery extends DeliveryCounts {
-  readonly event: AcceptedEvent;
-  /** Not to be attempted before this, in milliseconds since 1970 by the hub's clock; 0 when it may go at once. */
-  readonly notBeforeMs: number;
-  /** Since when it stands as it does: when it was accepted, replayed, or its last attempt was recorded; by the same clock. */
-  readonly asOfMs: number;
+/** A place in the order in which deliveries of one lane become ready: by time, then by seq. */
+export interface ReadyPlace {
+  /** On the monotonic clock. */
+  readonly dueAtMs: number;
+  readonly seq: number;
 }
 
-/** A dead letter that is open again. */
+/**
+ * A delivery that is ready: the oldest open one of its key at its adapter, and its due time has come. So the journal
+ * hands it to its lane.
+ */
+export interface ReadyDelivery extends DeliveryCounts {
+  readonly event: AcceptedEvent;
+  /** With the event's seq its {@link ReadyPlace}. On the monotonic clock. */
+  readonly dueAtMs: number;
+  /** Before this the external system asked not to be called for it; 0 when it did not. On the monotonic clock. */
+  readonly notBeforeMs: number;
+  /** When it was accepted or last replayed, in milliseconds since 1970 by the hub's clock. */
+  readonly openedAtMs: number;
+  /** It was ready when its lane was opened: an earlier process may have attempted it and not lived to record that. */
+  readonly mayHaveRun: boolean;
+}
+
+/** A dead letter that was replayed: it is open again. */
 export interface ReopenedDelivery {
   readonly adapter: string;
-  readonly delivery: OpenDelivery;
-  /** Whoever replayed it wants it sent also when a newer event of its key was or is being delivered. */
-  readonly mayFollowNewer: boolean;
+  readonly seq: number;
+  /** A later delivery of its key that is the key's head until its lane gives it back, or its outcome is recorded;
+   * undefined when there is none. */
+  readonly behindSeq: number | undefined;
 }
 
 /** The states in which a delivery is recorded. All but retrying settle it. */
 export type RecordedState = 'retrying' | 'delivered' | 'skipped' | 'dead_lettered' | 'discarded';
 
-/** Where a delivery stands: as it was last recorded, or waiting when nothing was recorded in this cycle. */
+/** The state of a delivery: as it was last recorded, or waiting when nothing was recorded in this cycle. */
 export type DeliveryState = RecordedState | 'waiting';
+
+/** True while a delivery is not settled. */
+export function isOpen(state: DeliveryState): boolean {
+  return state === 'waiting' || state === 'retrying';
+}
 
 /** One attempt that ended. */
 export interface EndedAttempt {
@@ -48,26 +68,28 @@ export interface EndedAttempt {
   readonly failure?: Failure;
 }
 
-/** What a lane has recorded about a delivery: one step of its life, and what it stands at afterwards. */
+/** One step of a delivery's life, and its state and counts afterwards. */
 export interface DeliveryRecord extends DeliveryCounts {
   readonly adapter: string;
   readonly seq: number;
-  readonly eventId: string;
+  readonly eventId: EventIdentity['id'];
+  readonly source: EventIdentity['source'];
   /** Of the adapter's package; empty when no attempt ran. */
   readonly adapterVersion: string;
   readonly state: RecordedState;
   /** When this became true, in milliseconds since 1970 by the hub's clock. */
   readonly atMs: number;
-  /** For retrying: when the next attempt is due. 0 otherwise. */
+  /** For retrying: when the next attempt is due, by the same clock. 0 otherwise. */
   readonly nextAttemptAtMs: number;
   /** The attempt that led here; absent when none was made. */
   readonly attempt?: EndedAttempt;
-  /** For discarded: why a person gave it up. For dead_lettered without an attempt: why none was made. Absent otherwise. */
+  /** For discarded: why an operator discarded it. For dead_lettered without an attempt: why none was made. Absent
+   * otherwise. */
   readonly reason?: string;
 }
 
-/** A record that is on disk. What is told as an ack. */
+/** A record that is on disk. What callers receive as an ack. */
 export interface RecordedDelivery extends DeliveryRecord {
-  /** Its place in the journal, from 1, rising in the order of commit; gaps are allowed. */
-  readonly cursor: number;
+  /** Its place among the records of its lane, from 1, rising in the order of commit; gaps are allowed. */
+  readonly position: number;
 }

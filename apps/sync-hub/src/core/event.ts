@@ -1,9 +1,13 @@
-/** An event as it travels through the hub: checked, its payload bytes that nobody on the way parses. */
-export interface SyncEvent {
+/** What identifies an event: CloudEvents holds an id to be unique within its source. */
+export interface EventIdentity {
   /** The publisher's idempotency key, 1 to 128 visible ASCII characters. */
   readonly id: string;
-  /** Who published; empty when unknown. */
+  /** Who published; empty when unknown, which is a source like any other. */
   readonly source: string;
+}
+
+/** An event as it travels through the hub: checked, its payload bytes that nobody on the way parses. */
+export interface SyncEvent extends EventIdentity {
   /** What kind of change it is. */
   readonly type: string;
   /** The thing that changed; empty when the event has no order. */
@@ -24,6 +28,6 @@ export interface AcceptedEvent extends SyncEvent {
   readonly seq: number;
   /** When it was accepted, in milliseconds since 1970 by the hub's clock. */
   readonly acceptedAtMs: number;
-  /** The adapters it goes to, by id, in alphabetical order. */
+  /** The adapters it goes to, by id, in alphabetical order: those that received events when it was accepted. */
   readonly adapters: readonly string[];
 }

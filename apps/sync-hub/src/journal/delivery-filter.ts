@@ -12,6 +12,8 @@ export interface DeliveryFilter {
   readonly types?: readonly string[];
   readonly keys?: readonly string[];
   readonly eventIds?: readonly string[];
+  /** Who published. The empty one is a source too. */
+  readonly sources?: readonly string[];
   /** Accepted at this time or later, in milliseconds since 1970 by the hub's clock. */
   readonly acceptedFromMs?: number;
   /** Accepted before this time. */
@@ -30,6 +32,7 @@ export interface FilteredDelivery {
   readonly type: string;
   readonly key: string;
   readonly eventId: string;
+  readonly source: string;
   readonly acceptedAtMs: number;
   /** Undefined when nothing was recorded, or no attempt led to the last record. */
   readonly lastOutcome: OutcomeKind | undefined;
@@ -47,14 +50,16 @@ export function createMatcher(filter: DeliveryFilter): (delivery: FilteredDelive
   const types = wanted(filter.types);
   const keys = wanted(filter.keys);
   const eventIds = wanted(filter.eventIds);
+  const sources = wanted(filter.sources);
   const errorKinds = wanted(filter.errorKinds);
   const { acceptedFromMs = Number.NEGATIVE_INFINITY, acceptedToMs = Number.POSITIVE_INFINITY } = filter;
-  return ({ adapter, state, type, key, eventId, acceptedAtMs, lastOutcome }) =>
+  return ({ adapter, state, type, key, eventId, source, acceptedAtMs, lastOutcome }) =>
     states.has(state) &&
     (adapters?.has(adapter) ?? true) &&
     (types?.has(type) ?? true) &&
     (keys?.has(key) ?? true) &&
     (eventIds?.has(eventId) ?? true) &&
+    (sources?.has(source) ?? true) &&
     (errorKinds === undefined || (lastOutcome !== undefined && errorKinds.has(lastOutcome))) &&
     acceptedAtMs >= acceptedFromMs &&
     acceptedAtMs < acceptedToMs;

@@ -31,10 +31,13 @@ export interface DeliveryCount {
 /** A delivery as it is listed. Holds no payload. */
 export interface ListedDelivery extends DeliveryCounts, DeliveryPosition {
   readonly eventId: string;
+  readonly source: string;
   readonly type: string;
   readonly key: string;
   readonly acceptedAtMs: number;
   readonly state: DeliveryState;
+  /** It is open, and an earlier delivery of its key waits: for its next attempt, or for an operator. */
+  readonly isHeldByKey: boolean;
   /** When it was last replayed; undefined when it never was. */
   readonly reopenedAtMs: number | undefined;
   /** Its newest record, of this cycle or the one before; undefined when it has none. */

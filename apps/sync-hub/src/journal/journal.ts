@@ -2,115 +2,148 @@ import type {
   DeliveryCounts,
   DeliveryRecord,
   DeliveryState,
-  OpenDelivery,
+  ReadyDelivery,
+  ReadyPlace,
   RecordedDelivery,
   ReopenedDelivery,
 } from '../core/delivery.ts';
-import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
-import type { DeadLetterOfKey } from '../core/held-keys.ts';
+import type { AcceptedEvent, EventIdentity, SyncEvent } from '../core/event.ts';
+import type { OnDeadLetter } from '../core/lane.ts';
 import type { DiscardRequest, DiscardResult } from './dead-letter.ts';
 import type { DeliveryFilter } from './delivery-filter.ts';
-import type { DeliveryPage, ListDeliveriesRequest } from './delivery-page.ts';
+import type { DeliveryCount, DeliveryPage, DeliveryPosition, ListDeliveriesRequest } from './delivery-page.ts';
+import type { JournalError } from './journal-error.ts';
+import type { Positions } from './positions.ts';
 import type { ReplayJob } from './replay-job.ts';
 import type { ReplayStepRequest, ReplayStepResult } from './replay-step.ts';
 import type { PruneRequest, PruneResult } from './retention.ts';
 
 /**
- * The durable record of events, deliveries and outcomes. It is the one truth: nothing is told to anybody before it
- * stands here.
+ * Every call of the port, spelt once: its request and its answer. An implementation answers them in one transaction
+ * for many; a thread carries them as `[name, request]`.
  *
- * What every implementation keeps, and journal.suite.ts checks:
- * - Requests take effect in the order in which they were made, and each is all or nothing.
- * - A promise resolves, and an observer is called, only after the change is on disk (fsync returned).
- * - Observers are called in commit order, synchronously one after the other, before the promises of the same commit;
- *   within a commit the events first, then what was recorded and reopened, in the order of the requests: whoever hears
- *   that a delivery is open again has heard of all that was true when that was decided, and of nothing later.
- * - An error while writing is fatal: `onFatal` is called once, every open and later promise rejects with
- *   {@link JournalError} FAILED, and nothing is retried. So is damage that is found while reading: UNREADABLE. Only a full disk is not: it refuses new events (`full`).
- * - What is recorded or saved without a promise once it failed or was closed is dropped: a delivery is then attempted
- *   again after the next start.
+ * Requests carry two kinds of time. `atMs` and its kin are milliseconds since 1970 by the hub's clock, which people
+ * read and may set. `nowMs` is the hub's monotonic clock, which begins at the time of day when the process starts and
+ * then only counts on: due times are kept by it, so that nobody who sets the clock makes a delivery wait.
  */
-export interface Journal {
-  readonly info: JournalInfo;
+export interface JournalCalls {
+  /** Accepts an event, with one delivery for each adapter that receives events at that moment. */
+  accept(request: AcceptRequest): AcceptResult;
 
-  /** Takes an event with one delivery for each adapter, in one transaction; many of these share one fsync. */
-  accept(request: AcceptRequest): Promise<AcceptResult>;
-
-  /**
-   * Adds a step to a delivery's life. Told to the observer once on disk. A lane makes at most one such request for
-   * a delivery at a time. A delivery that does not exist is an error of the caller, and fatal.
-   */
-  record(record: DeliveryRecord): void;
-
-  /** Deliveries of one adapter that are not settled, in the order of acceptance. */
-  fetchOpen(request: FetchRequest): Promise<FetchResult>;
+  /** From now on events go to these adapters, and to no others. What the others have stays open. */
+  setReceivers(adapters: readonly string[]): void;
 
   /**
-   * One event by its id with its deliveries in alphabetical order of the adapters; undefined when unknown. Of what is
-   * recorded of them it has the newest, at most {@link READ_RECORDS_MAX}: what it costs does not grow with an outage.
+   * Takes a lane over: what was opened before under its name is lost from here on. Answers what the lane needs to
+   * continue; what is ready is then read from the beginning.
    */
-  readEvent(id: string): Promise<StoredEvent | undefined>;
+  openLane(request: OpenLaneRequest): OpenedLane;
 
-  /** Records from a place on, in the order of their cursors. */
-  readRecords(request: ReadRecordsRequest): Promise<ReadRecordsResult>;
+  /**
+   * Adds a step to a delivery's life, and computes the head of its key again. A delivery that does not exist is an
+   * error of the caller, and fatal.
+   */
+  record(request: RecordRequest): RecordResult;
+
+  /** Ready deliveries of a lane after a place, in the order of {@link ReadyPlace}. */
+  readReady(request: ReadReadyRequest): ReadyPage;
+
+  /** One head of a lane, whether it is due or not; undefined when there is none such. */
+  readHead(request: ReadHeadRequest): ReadyDelivery | undefined;
+
+  /**
+   * The lane does not run the head of a key, and will not before this is answered: the oldest open delivery of the key
+   * becomes its head. Whichever it is then is reported with the commit, also when it is the same.
+   */
+  giveBack(request: GiveBackRequest): void;
+
+  /** An operator ends all waits of a lane: what waits for its next attempt is due now. Answers how many it were. */
+  endWaits(request: EndWaitsRequest): number;
+
+  /** Settles a dead letter, or an open delivery that no attempt is made of, permanently. */
+  discard(request: DiscardRequest): DiscardResult;
+
+  /**
+   * Continues a replay job: looks at some of its dead letters, begins a new cycle of those that it sends, and keeps how
+   * far it is, all in one transaction. So a crash neither sends one twice nor leaves one out.
+   */
+  stepReplay(request: ReplayStepRequest): ReplayStepResult;
+
+  /**
+   * One event with its deliveries in alphabetical order of the adapters. Of what is recorded of them it has the newest,
+   * at most {@link READ_RECORDS_MAX}: what it costs does not grow with an outage.
+   */
+  readEvent(request: EventReference): FoundEvent;
+
+  /** Records from a place on: those of one lane in the order of their positions. */
+  readRecords(request: ReadRecordsRequest): ReadRecordsResult;
+
+  /** Deliveries that match a filter, newest first, a page at a time. */
+  listDeliveries(request: ListDeliveriesRequest): DeliveryPage;
+
+  /** How many of some thousand deliveries match a filter, and where to continue. */
+  countSome(request: { readonly filter: DeliveryFilter; readonly after: DeliveryPosition | undefined }): DeliveryCount;
 
   /** Keeps the latest state of an adapter's breaker, so that it survives a restart. */
   saveBreaker(breaker: StoredBreaker): void;
 
-  /** What is kept about breakers, in alphabetical order of the adapters; read once at start. */
-  readBreakers(): Promise<readonly StoredBreaker[]>;
+  /** Keeps whether an operator paused a lane, over a restart. */
+  saveLanePause(lane: StoredPause): void;
 
-  /** Of each adapter that ever had a delivery, in alphabetical order: how many are not settled, and how many are dead. */
-  countDeliveries(): Promise<readonly DeliveryTotals[]>;
-
-  /** Deliveries that match a filter, newest first, a page at a time. */
-  listDeliveries(request: ListDeliveriesRequest): Promise<DeliveryPage>;
-
-  /**
-   * How many deliveries match a filter. Counted in steps between which others are served: what changes meanwhile is
-   * counted as it was or as it is, but nothing twice.
-   */
-  countDeliveriesOf(filter: DeliveryFilter): Promise<number>;
-
-  /**
-   * Goes on with a replay job: looks at some of its dead letters, begins a new cycle of those that it sends, and keeps
-   * how far it is, all in one transaction. So a crash neither sends one twice nor leaves one out.
-   */
-  stepReplay(request: ReplayStepRequest): Promise<ReplayStepResult>;
-
-  /** Gives a dead letter up, for good. */
-  discard(request: DiscardRequest): Promise<DiscardResult>;
-
-  /**
-   * The dead letters of an adapter whose events have a key, oldest first: what holds its keys under
-   * `onDeadLetter: hold`. Read once at start, over one index, about a million a second.
-   */
-  readDeadLetterKeys(adapter: string): Promise<readonly DeadLetterOfKey[]>;
-
-  /** Keeps a replay job as it stands, over a restart. Resolves once it is on disk. */
-  saveJob(job: ReplayJob): Promise<void>;
+  /** Keeps a replay job with its state, over a restart. */
+  saveJob(job: ReplayJob): void;
 
   /** The jobs that are kept, oldest first. */
-  readJobs(): Promise<readonly ReplayJob[]>;
+  readJobs(): readonly ReplayJob[];
 
-  /** Keeps whether a person paused a lane, over a restart. Resolves once it is on disk. */
-  saveLanePause(lane: StoredLane): Promise<void>;
+  /** Deletes settled events that are past retention, in small steps. An identity is known as long as its event is kept. */
+  prune(request: PruneRequest): PruneResult;
 
-  /** The lanes that are paused, in alphabetical order of the adapters. */
-  readLanes(): Promise<readonly StoredLane[]>;
+  /** Sizes, times and counts for the health RPC. */
+  readStatistics(): JournalStatistics;
+}
 
-  /** Deletes settled events that have had their time, in small steps. An id is known as long as its event is kept. */
-  prune(request: PruneRequest): Promise<PruneResult>;
+export type CallName = keyof JournalCalls;
+
+/**
+ * The durable record of events, deliveries and outcomes, and the order in which deliveries become ready. It is the one
+ * truth: nothing is reported to anybody before it is in here.
+ *
+ * What every implementation keeps, and journal.suite.ts checks:
+ * - Requests take effect in the order in which they were made, and each is all or nothing.
+ * - A promise resolves, and an observer is called, only after the change is on disk (fsync returned).
+ * - Observers are called in commit order, before the promises of the same commit resolve.
+ * - Of each key at each adapter at most one delivery is ready: the key's head. It changes only with an outcome of it,
+ *   a discard, or when its lane gives it back. So nothing older is ever handed out beside something newer.
+ * - An error while writing is fatal and ends the session: observers hear it once, every open and later promise rejects
+ *   with {@link JournalError} FAILED, and nothing is retried. So is damage that is found while reading: UNREADABLE. What
+ *   the end of a session means, each implementation says. Only a full disk is not fatal: it refuses new events (`full`).
+ * - What is recorded or saved without a promise after that is dropped: a delivery is then attempted again.
+ */
+export interface Journal extends JournalPromises {
+  readonly info: JournalInfo;
+
+  /** Hears of each commit from now on. Returns what ends that. */
+  subscribe(observer: JournalObserver): () => void;
+
+  /** How many deliveries match a filter. Counted in steps between which others are served: what changes meanwhile is
+   * counted as it was or as it is, but nothing twice. */
+  countDeliveriesOf(filter: DeliveryFilter): Promise<number>;
+
+  /** Resolves once all that was requested before is on disk and reported. */
+  flushed(): Promise<void>;
 
   /** Copies the journal, while it is in use, with all that was accepted before, to a file that is not there yet. */
   backup(targetPath: string): Promise<BackupResult>;
 
-  /** Sizes and times for the health RPC. */
-  readStatistics(): Promise<JournalStatistics>;
-
-  /** Finishes what was requested and lets go of the files. Later requests reject with CLOSED. Idempotent. */
+  /** Finishes what was requested and releases the files. Later requests reject with CLOSED. Idempotent. */
   close(): Promise<void>;
 }
+
+/** The calls as promises. */
+type JournalPromises = {
+  readonly [Name in CallName]: (...request: Parameters<JournalCalls[Name]>) => Promise<ReturnType<JournalCalls[Name]>>;
+};
 
 /** Facts that hold from opening to closing. */
 export interface JournalInfo {
@@ -118,36 +151,64 @@ export interface JournalInfo {
   readonly id: string;
   /** For people: "sqlite:/var/lib/hms-sync/journal.db". */
   readonly location: string;
-  /** The newest event and record when it was opened; 0 when there is none. */
-  readonly lastSeq: number;
-  readonly lastCursor: number;
+  /** The newest record of each lane when it was opened. */
+  readonly positions: Positions;
 }
 
-/** Told of everything that reached the disk. Must not throw. */
+/** Hears of everything that reached the disk. Must not throw. */
 export interface JournalObserver {
-  /** New events, in the order of acceptance. Duplicates are not told. */
-  accepted(events: readonly AcceptedEvent[]): void;
-  /** New records, in the order of their cursors; those of one commit may come in parts. */
-  recorded(records: readonly RecordedDelivery[]): void;
-  /** Dead letters that are open again, in the order of the requests. */
-  reopened(deliveries: readonly ReopenedDelivery[]): void;
+  /** One commit is on disk. */
+  committed(commit: Commit): void;
+  /** The session ended by an error, once. */
+  ended(error: JournalError): void;
+}
+
+/** What one commit made true. */
+export interface Commit {
+  /** New events, in the order of acceptance; no duplicates. */
+  readonly events: readonly AcceptedEvent[];
+  /** New records, those of one lane in the order of their positions. */
+  readonly records: readonly RecordedDelivery[];
+  /** Dead letters that are open again. */
+  readonly reopened: readonly ReopenedDelivery[];
+  /** What it means for lanes, by adapter. */
+  readonly lanes: ReadonlyMap<string, LaneNews>;
+}
+
+/** What became ready of one lane. */
+export interface LaneNews {
+  /** In the order of {@link ReadyPlace}, all of them after those that were reported before. */
+  readonly ready: readonly ReadyDelivery[];
+  /** More became ready than is reported here: the lane reads it when it has room. Also after something was accepted
+   * elsewhere. */
+  readonly isMore: boolean;
+  /** When the earliest of the heads that are not due yet will be, on the monotonic clock; Infinity: none became one. */
+  readonly nextDueAtMs: number;
+  /** The lane belongs to somebody else: what it recorded last is not on disk. */
+  readonly isLost: boolean;
 }
 
 export interface AcceptRequest {
   readonly event: SyncEvent;
-  /** SHA-256 over what the publisher said, 32 bytes: the same id with another hash is a conflict. */
+  /** SHA-256 over what the publisher said, 32 bytes: the same identity with another hash is a conflict. */
   readonly contentHash: Uint8Array;
+  /** By the hub's clock. */
   readonly acceptedAtMs: number;
-  /** The adapters it goes to, by id, without repeats, in alphabetical order. */
-  readonly adapters: readonly string[];
+  readonly nowMs: number;
 }
 
 export type AcceptResult =
-  /** It is new and on disk. lastCursor: every record of it comes after this place. */
-  | { readonly kind: 'accepted'; readonly event: AcceptedEvent; readonly lastCursor: number }
-  /** The same content was accepted before, as this event. lastCursor: every record of it comes after this place. */
-  | { readonly kind: 'duplicate'; readonly event: AcceptedEvent; readonly lastCursor: number }
-  /** Other content was accepted before under this id. Nothing was changed. */
+  /** It is new and on disk. Every record of it comes after the newest that was reported before. */
+  | {
+      readonly kind: 'accepted';
+      readonly event: AcceptedEvent;
+      /** The adapters at which an earlier delivery of its key waits: for its next attempt, or for an operator. */
+      readonly heldByKey: readonly string[];
+    }
+  /** The same content was accepted before, as this event. Of each of its adapters: every record of it comes after this
+   * position. */
+  | { readonly kind: 'duplicate'; readonly event: AcceptedEvent; readonly before: Positions }
+  /** Other content was accepted before under this id of this source. Nothing was changed. */
   | { readonly kind: 'conflict' }
   /** There is no room on the disk. Nothing was changed. */
   | FullDisk;
@@ -160,27 +221,88 @@ export interface FullDisk {
   readonly reserveBytes: number;
 }
 
-export interface FetchRequest {
+export interface OpenLaneRequest {
   readonly adapter: string;
-  /** Only later ones than this. */
-  readonly afterSeq: number;
-  /** Only up to this one; absent: all. */
-  readonly upToSeq?: number;
-  /** Only of this key; absent: of all keys. */
-  readonly key?: string;
-  /** At most so many, and only while their payloads together stay within limitBytes (but at least one). */
+  /** Whether a dead letter holds its key. When that is not as it was, heads are computed again. */
+  readonly onDeadLetter: OnDeadLetter;
+  readonly nowMs: number;
+  /** No wait is longer than this, whatever the clock did while no hub ran. */
+  readonly longestWaitMs: number;
+}
+
+/** What a lane needs to continue. */
+export interface OpenedLane {
+  /** Proof of ownership: records carry it. */
+  readonly epoch: number;
+  /** Undefined: nothing was kept, it is closed. */
+  readonly breaker: StoredBreaker | undefined;
+  readonly pause: StoredPause['pause'];
+}
+
+export interface RecordRequest {
+  readonly record: DeliveryRecord;
+  /** Of the lane that asks. */
+  readonly epoch: number;
+  readonly nowMs: number;
+  /** For retrying: when it is due, on the monotonic clock, and what of that the external system asked for. 0 otherwise. */
+  readonly dueAtMs: number;
+  readonly notBeforeMs: number;
+}
+
+export type RecordResult = { readonly kind: 'recorded'; readonly position: number } | { readonly kind: 'lane_lost' };
+
+export interface ReadReadyRequest {
+  readonly adapter: string;
+  /** Only later ones than this; absent: from the beginning. */
+  readonly after?: ReadyPlace | undefined;
+  readonly nowMs: number;
+  /** At most this many, and only while their payloads together stay within limitBytes (but at least one). */
   readonly limit: number;
   readonly limitBytes: number;
 }
 
-export interface FetchResult {
-  readonly deliveries: readonly OpenDelivery[];
-  /**
-   * Everything up to this seq was looked at: the last delivery's when a limit was met, else upToSeq or the newest,
-   * whichever is lower. Never below afterSeq.
-   */
-  readonly scannedToSeq: number;
+export interface ReadyPage {
+  readonly deliveries: readonly ReadyDelivery[];
+  /** Nothing else is ready. */
+  readonly isEnd: boolean;
+  /** When isEnd: when the earliest head that is not due yet will be; Infinity when there is none. */
+  readonly nextDueAtMs: number;
 }
+
+export type ReadHeadRequest = { readonly adapter: string; readonly nowMs: number } & (
+  | { readonly seq: number }
+  /** The one that is due first. */
+  | {
+      /** Not of this key, or not this one when it has none; absent: any. */
+      readonly except?: { readonly key: string; readonly seq: number } | undefined;
+      /** Also one that the external system asked not to be called for yet. */
+      readonly ignoreNotBefore: boolean;
+    }
+);
+
+export interface GiveBackRequest {
+  readonly adapter: string;
+  /** The head. */
+  readonly seq: number;
+  readonly nowMs: number;
+}
+
+export interface EndWaitsRequest {
+  readonly adapter: string;
+  readonly nowMs: number;
+}
+
+/** Names an event; without a source that of any source, as long as only one has it. */
+export interface EventReference {
+  readonly id: EventIdentity['id'];
+  readonly source?: EventIdentity['source'] | undefined;
+}
+
+export type FoundEvent =
+  | ({ readonly kind: 'found' } & StoredEvent)
+  | { readonly kind: 'unknown' }
+  /** Several sources have the id: at most 16 of them, in alphabetical order. */
+  | { readonly kind: 'ambiguous'; readonly sources: readonly string[] };
 
 /**
  * Records that are read with an event, an equal share for each of its deliveries: a few milliseconds of the journal's
@@ -203,6 +325,8 @@ export interface StoredDelivery extends DeliveryCounts {
   readonly adapter: string;
   /** `waiting` until something is recorded. */
   readonly state: DeliveryState;
+  /** It is open, and an earlier delivery of its key waits: for its next attempt, or for an operator. */
+  readonly isHeldByKey: boolean;
   /** The newest of its records of all cycles, oldest first: at most {@link readRecordsShare} of them. */
   readonly records: readonly RecordedDelivery[];
   /** True when it has older records, which are left out. How many they are is not counted. */
@@ -210,16 +334,15 @@ export interface StoredDelivery extends DeliveryCounts {
 }
 
 export interface ReadRecordsRequest {
-  /** Only later ones than this. */
-  readonly afterCursor: number;
-  /** At most so many. */
+  readonly after: Positions;
+  /** At most this many. */
   readonly limit: number;
 }
 
 export interface ReadRecordsResult {
   readonly records: readonly RecordedDelivery[];
-  /** Everything up to this place was looked at: the last record's when the limit was met, else the newest. */
-  readonly scannedToCursor: number;
+  /** There are no others after the place. */
+  readonly isEnd: boolean;
 }
 
 /** An adapter's breaker as it last was. Times in milliseconds since 1970 by the hub's clock. */
@@ -230,21 +353,15 @@ export interface StoredBreaker {
   readonly cause: string;
 }
 
-/** What a person decided about an adapter's lane. */
-export interface StoredLane {
+/** What an operator decided about an adapter's lane. */
+export interface StoredPause {
   readonly adapter: string;
   /** Undefined: it is not paused. */
   readonly pause: { readonly reason: string; readonly sinceMs: number } | undefined;
 }
 
-export interface DeliveryTotals {
-  readonly adapter: string;
-  readonly unsettled: number;
-  readonly deadLetters: number;
-}
-
 export type BackupResult =
-  /** It stands, is on disk, and can be put in the place of a journal. */
+  /** It is on disk, and can be put in the place of a journal. */
   | { readonly kind: 'done'; readonly path: string; readonly sizeBytes: number }
   /** There is no new file. The reason is a sentence for people. */
   | { readonly kind: 'refused'; readonly reason: string };
@@ -253,40 +370,17 @@ export interface JournalStatistics {
   readonly sizeBytes: number;
   /** The median of the last commits, up to 128 of them; undefined before the first. */
   readonly commitLatencyMs: number | undefined;
-  /** Of each adapter with deliveries that are not settled, in alphabetical order. */
-  readonly waiting: readonly WaitingStatistics[];
+  /** Of each adapter that ever had a delivery, in alphabetical order. */
+  readonly lanes: readonly LaneStatistics[];
 }
 
-export interface WaitingStatistics {
+export interface LaneStatistics {
   readonly adapter: string;
+  /** Deliveries that are not settled. */
   readonly unsettled: number;
-  /** When the first accepted of them was accepted, whatever holds it. */
-  readonly oldestAcceptedAtMs: number;
-  /** Those of them with an earlier dead letter of their key. May be some seconds old when they are many. */
+  readonly deadLetters: number;
+  /** When the first accepted of the unsettled ones was accepted; undefined when there is none. */
+  readonly oldestAcceptedAtMs: number | undefined;
+  /** Unsettled ones with an earlier dead letter of their key. May be some seconds old when they are many. */
   readonly behindDeadLetters: number;
-}
-
-/** Why a journal cannot be used. The message says where and what to do. */
-export type JournalErrorCode =
-  /** The folder cannot be made or written. */
-  | 'UNWRITABLE'
-  /** Another process has it open. */
-  | 'IN_USE'
-  /** It was written by a newer version, or is no journal, or is damaged. */
-  | 'UNREADABLE'
-  /** Others may read or change its files, SQLite is too old to be safe, or it did not take a setting. */
-  | 'UNSAFE'
-  /** Writing failed; whether the last requests took effect is unknown. */
-  | 'FAILED'
-  /** It was closed before. */
-  | 'CLOSED';
-
-export class JournalError extends Error {
-  override readonly name = 'JournalError';
-  readonly code: JournalErrorCode;
-
-  constructor(code: JournalErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }

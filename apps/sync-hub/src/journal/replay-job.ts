@@ -14,8 +14,8 @@ export interface ReplayJob {
   /** Also those that were replayed before. */
   readonly includeReplayed: boolean;
   readonly createdAtMs: number;
-  /** Only what was a dead letter at this place of the journal: not what dies again after it was sent. */
-  readonly upToCursor: number;
+  /** Of each lane the newest record then: only what was a dead letter by then is sent, not what dies again after it. */
+  readonly upTo: Readonly<Record<string, number>>;
   /** Deliveries that matched when it was made. */
   readonly matched: number;
   readonly skippedStale: number;

@@ -13,6 +13,7 @@ export interface ReplayStepRequest {
   readonly bounds?: { readonly limit: number; readonly limitBytes: number };
   /** By the hub's clock. */
   readonly atMs: number;
+  readonly nowMs: number;
 }
 
 export interface ReplayStepResult {
