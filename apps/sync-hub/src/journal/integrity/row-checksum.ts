@@ -30,6 +30,8 @@ export interface DeliveryRow {
   readonly state: number;
   readonly is_head: number;
   readonly may_follow: number;
+  /** 1: an earlier process may have attempted it, and its place among the heads does not show that. */
+  readonly may_have_run: number;
   readonly due_at_ms: number;
   readonly not_before_ms: number;
   readonly cycle: number;
@@ -82,6 +84,7 @@ export function deliveryChecksum(row: Omit<DeliveryRow, 'checksum'>): number {
       row.state,
       row.is_head,
       row.may_follow,
+      row.may_have_run,
       row.due_at_ms,
       row.not_before_ms,
       row.cycle,
