@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { JournalError } from '../journal.ts';
+import { JournalError } from '../journal-error.ts';
 import { openError } from './database-error.ts';
 import { makePlace, markPlace } from './journal-place.ts';
 import { APPLICATION_ID, MIGRATIONS, migrate } from './schema.ts';

@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { JournalError } from '../journal.ts';
+import { JournalError } from '../journal-error.ts';
 import type { JournalAnswer, JournalRequest } from '../request.ts';
 import type { PruneResult } from '../retention.ts';
 import { backUp } from './backup.ts';

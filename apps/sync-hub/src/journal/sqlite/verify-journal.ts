@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { JournalError } from '../journal.ts';
+import { JournalError } from '../journal-error.ts';
 import { Adapters } from './adapters.ts';
 import { isOpenCode, stateCodes } from './codes.ts';
 import { Damage } from './damage.ts';

@@ -10,11 +10,14 @@ import {
   type ListedDelivery,
 } from '../delivery-page.ts';
 import type { DeadLetter } from '../replay-step.ts';
-import type { Adapters } from './adapters.ts';
+import type { DeliveryRow } from '../integrity/row-checksum.ts';
 import { deliveryState, isOpenCode, outcomeKind, stateCodes } from './codes.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { Events } from './events.ts';
+import type { Lane, Lanes } from './lanes.ts';
 import { mergeSorted } from './merge-sorted.ts';
-import type { Reader } from './reader.ts';
-import { DELIVERY_COLUMNS, type DeliveryRow, requireIntactDelivery } from './rows.ts';
+import type { Records } from './records.ts';
+import { DELIVERY_COLUMNS, requireIntactDelivery } from './rows.ts';
 
 /** A request looks at so many deliveries at most, about 10 ms: commits wait no longer for a filter that matches few. */
 const SCAN_DELIVERIES = 2_048;
@@ -28,29 +31,29 @@ const DEAD_PAGE = 256;
 /** A delivery that a filter looks at, with what it needs of the event and of the last record. */
 interface CandidateRow extends DeliveryRow {
   readonly event_id: string;
+  readonly source: string;
   readonly type: string;
   readonly accepted_at_ms: number;
+  readonly last_position: number | null;
   readonly last_outcome: number | null;
 }
 
-type Candidate = Omit<ListedDelivery, 'latest'> & { readonly row: CandidateRow };
+type Candidate = Omit<ListedDelivery, 'latest' | 'isHeldByKey'> & { readonly row: CandidateRow };
 
-export interface ListingOptions {
+export interface ListsOptions {
   readonly database: DatabaseSync;
-  readonly adapters: Adapters;
-  readonly reader: Reader;
+  readonly lanes: Lanes;
+  readonly events: Events;
+  readonly deliveries: Deliveries;
+  readonly records: Records;
 }
 
 /** Finds deliveries by a filter, newest first: over the partial indexes whenever only what is not settled is asked for. */
-export class Listing {
-  readonly #database: DatabaseSync;
-  readonly #adapters: Adapters;
-  readonly #reader: Reader;
+export class Lists {
+  readonly #parts: ListsOptions;
 
-  constructor({ database, adapters, reader }: ListingOptions) {
-    this.#database = database;
-    this.#adapters = adapters;
-    this.#reader = reader;
+  constructor(parts: ListsOptions) {
+    this.#parts = parts;
   }
 
   page({ filter, limit, after }: ListDeliveriesRequest): DeliveryPage {
@@ -95,10 +98,10 @@ export class Listing {
     const hasOpen = codes.some(isOpenCode);
     const hasDead = codes.includes(stateCodes.dead_lettered);
     if (codes.some((code) => !isOpenCode(code) && code !== stateCodes.dead_lettered)) return this.#history(after);
-    const streams = this.#wantedAdapters(filter).flatMap(([id, number]) => {
-      const queries = [...(hasOpen ? [LIST_QUERIES.open] : []), ...(hasDead ? [LIST_QUERIES.dead] : [])];
-      return queries.map((query) => this.#stream(query, { id, number, after }));
-    });
+    const queries = [...(hasOpen ? [LIST_QUERIES.open] : []), ...(hasDead ? [LIST_QUERIES.dead] : [])];
+    const streams = this.#wantedLanes(filter).flatMap((lane) =>
+      queries.map((query) => this.#stream(query, lane, after)),
+    );
     return mergeSorted(streams, comparePositions);
   }
 
@@ -106,9 +109,9 @@ export class Listing {
   *deadLettersAfter(filter: DeliveryFilter, after: DeliveryPosition | undefined): Iterable<DeadLetter> {
     const matches = createMatcher({ ...filter, states: ['dead_lettered'] });
     for (const candidate of this.#deadOldestFirst(filter, after)) {
-      const { last_outcome: outcome, last_cursor: cursor } = candidate.row;
+      const { last_outcome: outcome, last_position: position } = candidate.row;
       const lastOutcome = outcome === null ? undefined : outcomeKind(outcome);
-      yield { ...candidate, cursor, isMeant: matches({ ...candidate, lastOutcome }) };
+      yield { ...candidate, position: position ?? 0, isMeant: matches({ ...candidate, lastOutcome }) };
     }
   }
 
@@ -119,13 +122,13 @@ export class Listing {
         .filter((candidate) => after === undefined || compareOldestFirst(candidate, after) > 0)
         .sort(compareOldestFirst);
     }
-    const streams = this.#wantedAdapters(filter).map(([id, number]) => this.#deadStream(id, number, after));
+    const streams = this.#wantedLanes(filter).map((lane) => this.#deadStream(lane, after));
     return mergeSorted(streams, compareOldestFirst);
   }
 
   /** Read in pages: what was read of one may change before the next is. */
-  *#deadStream(id: string, number: number, after: DeliveryPosition | undefined): Iterable<Candidate> {
-    const statement = this.#database.prepare(LIST_QUERIES.deadOldestFirst);
+  *#deadStream({ id, number }: Lane, after: DeliveryPosition | undefined): Iterable<Candidate> {
+    const statement = this.#parts.database.prepare(LIST_QUERIES.deadOldestFirst);
     let afterSeq = 0;
     if (after !== undefined)
       afterSeq = compareOldestFirst({ seq: after.seq, adapter: id }, after) > 0 ? after.seq - 1 : after.seq;
@@ -138,20 +141,19 @@ export class Listing {
     }
   }
 
-  #wantedAdapters({ adapters }: DeliveryFilter): readonly (readonly [id: string, number: number])[] {
+  #wantedLanes({ adapters }: DeliveryFilter): readonly Lane[] {
     const wanted = adapters === undefined || adapters.length === 0 ? undefined : new Set(adapters);
-    return this.#adapters.all().filter(([id]) => wanted?.has(id) ?? true);
+    return this.#parts.lanes.all.filter(({ id }) => wanted?.has(id) ?? true);
   }
 
-  *#stream(query: string, adapter: { id: string; number: number; after: DeliveryPosition | undefined }) {
-    const { id, number, after } = adapter;
+  *#stream(query: string, { id, number }: Lane, after: DeliveryPosition | undefined): Iterable<Candidate> {
     // A statement of its own: several streams run at the same time.
-    const rows = this.#database.prepare(query).iterate(number, firstSeq(id, after));
+    const rows = this.#parts.database.prepare(query).iterate(number, firstSeq(id, after));
     for (const row of rows) yield this.#candidate(row as unknown as CandidateRow);
   }
 
   #ofEvents(eventIds: readonly string[], after: DeliveryPosition | undefined): Iterable<Candidate> {
-    const statement = this.#database.prepare(LIST_QUERIES.ofEvent);
+    const statement = this.#parts.database.prepare(LIST_QUERIES.ofEvent);
     return [...new Set(eventIds)]
       .flatMap((id) => statement.all(id) as unknown as CandidateRow[])
       .map((row) => this.#candidate(row))
@@ -160,10 +162,10 @@ export class Listing {
   }
 
   *#history(after: DeliveryPosition | undefined): Iterable<Candidate> {
-    const statement = this.#database.prepare(LIST_QUERIES.history);
+    const statement = this.#parts.database.prepare(LIST_QUERIES.history);
     let upToSeq = after?.seq ?? Number.MAX_SAFE_INTEGER;
     while (upToSeq > 0) {
-      const fromSeq = Number(this.#database.prepare(LIST_QUERIES.historyStart).get(upToSeq, HISTORY_EVENTS)?.seq ?? 0);
+      const fromSeq = Number(this.#parts.database.prepare(LIST_QUERIES.historyStart).get(upToSeq, HISTORY_EVENTS)?.seq ?? 0);
       if (fromSeq === 0) return;
       const rows = statement.all(fromSeq, upToSeq) as unknown as CandidateRow[];
       for (const candidate of rows.map((row) => this.#candidate(row)).sort(comparePositions)) {
@@ -176,9 +178,10 @@ export class Listing {
   #candidate(row: CandidateRow): Candidate {
     return {
       row,
-      adapter: this.#adapters.id(row.adapter),
+      adapter: this.#parts.lanes.of(row.adapter).id,
       seq: row.seq,
       eventId: row.event_id,
+      source: row.source,
       type: row.type,
       key: row.key,
       acceptedAtMs: row.accepted_at_ms,
@@ -192,9 +195,12 @@ export class Listing {
   }
 
   #listed({ row, ...delivery }: Candidate): ListedDelivery {
-    requireIntactDelivery(row, this.#adapters);
-    this.#reader.requireIntactHead(row.seq);
-    return { ...delivery, latest: this.#reader.readRecord(row.last_cursor, row.event_id) };
+    const { lanes, events, deliveries, records } = this.#parts;
+    requireIntactDelivery(row, lanes);
+    events.requireIntact(row.seq);
+    const lane = lanes.of(row.adapter);
+    const [latest] = records.newest(lane, row.seq, { id: row.event_id, source: row.source }, 1);
+    return { ...delivery, isHeldByKey: isOpenCode(row.state) && deliveries.isHeldByKey(lane, row), latest };
   }
 }
 
@@ -205,8 +211,8 @@ function firstSeq(adapter: string, after: DeliveryPosition | undefined): number 
 }
 
 const CANDIDATE = `
-  SELECT ${DELIVERY_COLUMNS}, event.id AS event_id, event.type, event.accepted_at_ms,
-    (SELECT outcome FROM record WHERE record.cursor = delivery.last_cursor) AS last_outcome`;
+  SELECT ${DELIVERY_COLUMNS}, event.id AS event_id, event.source, event.type, event.accepted_at_ms,
+    ${ofNewestRecord('position')} AS last_position, ${ofNewestRecord('outcome')} AS last_outcome`;
 
 /** The queries behind lists; exported so that a test can look at how SQLite runs them. */
 export const LIST_QUERIES = {
@@ -219,6 +225,11 @@ export const LIST_QUERIES = {
   historyStart: 'SELECT min(seq) AS seq FROM (SELECT seq FROM event WHERE seq <= ? ORDER BY seq DESC LIMIT ?)',
   history: `${CANDIDATE} FROM event CROSS JOIN delivery ON delivery.seq = event.seq WHERE event.seq BETWEEN ? AND ?`,
 } as const;
+
+function ofNewestRecord(column: string): string {
+  return `(SELECT ${column} FROM record INDEXED BY record_of_delivery
+    WHERE record.seq = delivery.seq AND record.adapter = delivery.adapter ORDER BY position DESC LIMIT 1)`;
+}
 
 /** INDEXED BY: a query that cannot use its partial index fails to prepare, instead of reading all deliveries. */
 function unsettledQuery(index: string, condition: string): string {
