@@ -1,27 +1,28 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { JournalError } from '../journal-error.ts';
-import type { JournalAnswer, JournalRequest } from '../request.ts';
+import type { Call, CommitReport } from '../calls.ts';
 import type { PruneResult } from '../retention.ts';
 import { backUp } from './backup.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { failure, openError } from './database-error.ts';
 import { EndMark, markPath, missing } from './end-mark.ts';
-import { GroupCommit } from './group-commit.ts';
+import { fileDisk } from './disk.ts';
 import { keepLog } from './keep-log.ts';
 import { OpenFiles } from './open-files.ts';
 import { checkPages } from './page-check.ts';
 import { Scrub } from './scrub.ts';
-import { type FromThread, type ThreadOptions, type ToThread, unpackRequests } from './thread-messages.ts';
+import { Store } from './store.ts';
+import { type FromThread, type ThreadOptions, type ToThread, unpackCalls } from './thread-messages.ts';
 
 // The entry of the journal's thread: the one user of SQLite in the hub. While a commit runs, nothing else can; what
 // arrives meanwhile goes into the next one, so groups grow with the load by themselves.
 
 /**
- * The bounds of one transaction. Past a thousand requests the fsync's share of each is small (see journal.bench.ts);
- * a larger group would only let its first request wait longer for its last.
+ * The bounds of one transaction. Past a thousand calls the fsync's share of each is small (see journal.bench.ts);
+ * a larger group would only let its first call wait longer for its last.
  */
-const GROUP_REQUESTS = 4_096;
+const GROUP_CALLS = 4_096;
 const GROUP_PAYLOAD_BYTES = 4 * 1024 * 1024;
 
 /** Between two steps of the scrub: nobody notices it then, and it is through with a million events within a day. */
@@ -33,7 +34,7 @@ const FILES_CHECK_MS = 1_000;
 interface OpenedJournal extends OpenedDatabase {
   readonly id: string;
   readonly endMark: EndMark;
-  readonly group: GroupCommit;
+  readonly store: Store;
   readonly checkpoint: Checkpoint;
   readonly files: OpenFiles;
 }
@@ -45,7 +46,9 @@ function start(port: MessagePort, options: ThreadOptions): void {
   try {
     const journal = openJournal(options);
     serve(port, journal);
-    post(port, { kind: 'opened', info: journalInfo(journal) });
+    const { id, path, store } = journal;
+    const info = { id, location: `sqlite:${path}`, positions: store.positions };
+    post(port, { kind: 'opened', info, receivers: store.receivers });
   } catch (error) {
     const { code, message, cause } = openError(options.folder, error);
     post(port, { kind: 'refused', code, message, cause: plain(cause) });
@@ -57,15 +60,15 @@ function openJournal({ folder, reserveBytes, newJournal }: ThreadOptions): Opene
   const opened = openDatabase(folder, { newJournal });
   try {
     // Preparing their statements is the check that all tables, columns and indexes are there.
-    const group = new GroupCommit({ ...opened, reserveBytes });
+    const store = new Store(opened.database, fileDisk(opened.path, reserveBytes));
     const id = journalId(opened);
     const mark = markPath(opened.path);
-    const lost = missing(opened.path, EndMark.read(mark), { id, ...endOf(group) });
+    const lost = missing(opened.path, EndMark.read(mark), { id, ...endOf(store) });
     if (lost !== undefined) throw new JournalError('UNREADABLE', lost);
     checkPages(opened.database);
-    group.checkNewest();
+    store.checkNewest();
     const checkpoint = new Checkpoint(opened.database);
-    return { ...opened, id, group, endMark: new EndMark(mark), checkpoint, files: new OpenFiles(opened) };
+    return { ...opened, id, store, endMark: new EndMark(mark), checkpoint, files: new OpenFiles(opened) };
   } catch (error) {
     // Closing moves the log into the database and deletes it, though something in it may be the last of its kind.
     keepLog(opened.path);
@@ -80,16 +83,13 @@ function journalId({ database, path }: OpenedDatabase): string {
   throw new JournalError('UNREADABLE', `The journal ${path} has lost its id. Restore it from a backup.`);
 }
 
-function endOf({ lastSeq, lastCursor }: GroupCommit) {
-  return { lastSeq, lastCursor };
-}
-
-function journalInfo({ id, path, group }: OpenedJournal) {
-  return { id, location: `sqlite:${path}`, ...endOf(group) };
+/** How far it has come: see EndMark. */
+function endOf({ lastSeq, positions }: Store) {
+  return { lastSeq, lastCursor: positions.values().reduce((sum, position) => sum + position, 0) };
 }
 
 function serve(port: MessagePort, journal: OpenedJournal): void {
-  const waiting: JournalRequest[] = [];
+  const waiting: Call[] = [];
   let isClosing = false;
 
   // One after the other, and each copies beside the commits.
@@ -104,7 +104,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
   const take = (message: ToThread): void => {
     if (message.kind === 'close') isClosing = true;
     else if (message.kind === 'backup') backups = backups.then(() => backUpTo(message.targetPath));
-    else for (const request of unpackRequests(message)) waiting.push(request);
+    else for (const call of unpackCalls(message)) waiting.push(call);
   };
 
   const takeAllThatArrived = (): void => {
@@ -115,12 +115,12 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
 
   const commitWaiting = (): void => {
     for (takeAllThatArrived(); waiting.length > 0; takeAllThatArrived()) {
-      const requests = waiting.splice(0, groupSize(waiting));
-      const answers = journal.group.run(requests);
+      const calls = waiting.splice(0, groupSize(waiting));
+      const report = journal.store.run(calls);
       journal.files.requireInPlace();
-      journal.endMark.advance({ id: journal.id, ...endOf(journal.group) });
-      post(port, { kind: 'answers', answers });
-      if (endsRound(requests, answers)) journal.checkpoint.truncate();
+      journal.endMark.advance({ id: journal.id, ...endOf(journal.store) });
+      post(port, { kind: 'committed', report });
+      if (endsRound(calls, report)) journal.checkpoint.truncate();
       else journal.checkpoint.runWhenDue();
       // The copy goes on in this thread's turns: without a pause, a steady load would never let it end.
       if (isBackingUp && waiting.length > 0) {
@@ -153,7 +153,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
     if (isClosing && (hasFailed || waiting.length === 0)) port.close();
   };
 
-  const scrub = new Scrub(journal.database, journal.group);
+  const scrub = new Scrub(journal.database, endOf(journal.store));
   const scrubOn = (): void =>
     orFail(() => {
       if (!isClosing && scrub.step()) setTimeout(scrubOn, SCRUB_PAUSE_MS).unref();
@@ -169,19 +169,19 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
   });
 }
 
-/** How many of the waiting requests go into one transaction: at least one. */
-function groupSize(waiting: readonly JournalRequest[]): number {
+/** How many of the waiting calls go into one transaction: at least one. */
+function groupSize(waiting: readonly Call[]): number {
   let payloadBytes = 0;
-  for (const [count, request] of waiting.entries()) {
-    if (request.kind === 'accept') payloadBytes += request.accept.event.data.byteLength;
-    if (count > 0 && (count === GROUP_REQUESTS || payloadBytes > GROUP_PAYLOAD_BYTES)) return count;
+  for (const [count, call] of waiting.entries()) {
+    if (call.name === 'accept') payloadBytes += call.request.event.data.byteLength;
+    if (count > 0 && (count === GROUP_CALLS || payloadBytes > GROUP_PAYLOAD_BYTES)) return count;
   }
   return waiting.length;
 }
 
 /** A round of retention is over: what it deleted is to be gone from the log too. */
-function endsRound(requests: readonly JournalRequest[], answers: readonly JournalAnswer[]): boolean {
-  return requests.some(({ kind }, place) => kind === 'prune' && (answers[place] as PruneResult).next === undefined);
+function endsRound(calls: readonly Call[], { answers }: CommitReport): boolean {
+  return calls.some(({ name }, place) => name === 'prune' && (answers[place] as PruneResult).next === undefined);
 }
 
 function post(port: MessagePort, message: FromThread): void {
