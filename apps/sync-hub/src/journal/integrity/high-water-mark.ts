@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
+import { CorruptionError } from './corruption-error.ts';
 
 /** How far a journal has come. */
 export interface HighWater {
@@ -69,7 +70,7 @@ export function missingCommits(path: string, found: HighWater): string | undefin
   );
 }
 
-/** Of a database of the present version. */
+/** @throws {CorruptionError} when the journal has no id */
 export function readHighWater(database: DatabaseSync): HighWater {
   const row = database
     .prepare(`
@@ -77,7 +78,8 @@ export function readHighWater(database: DatabaseSync): HighWater {
         (SELECT coalesce(sum((SELECT max(position) FROM record WHERE record.adapter = number)), 0) FROM adapter) AS positions
       FROM journal`)
     .get();
-  return { id: String(row?.id ?? ''), newestSeq: Number(row?.newestSeq ?? 0), positions: Number(row?.positions ?? 0) };
+  if (row === undefined) throw new CorruptionError('it has lost its id');
+  return { id: String(row.id), newestSeq: Number(row.newestSeq), positions: Number(row.positions) };
 }
 
 export function markPath(path: string): string {
