@@ -1,5 +1,5 @@
 import { FolderError } from '../../files/private-folder.ts';
-import { JournalError } from '../journal.ts';
+import { JournalError } from '../journal-error.ts';
 import { CorruptionError } from '../integrity/corruption-error.ts';
 
 /** SQLite's primary result codes that are told apart here: https://sqlite.org/rescode.html. */

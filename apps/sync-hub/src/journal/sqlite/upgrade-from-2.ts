@@ -181,8 +181,8 @@ function copyDeliveries(database: DatabaseSync, mayFollow: ReadonlySet<string>):
       AND older.seq < delivery.seq AND ${condition})`;
   const select = database.prepare(`
     SELECT delivery.*, event.key AS event_key, event.accepted_at_ms,
-      last_cursor = 0 OR EXISTS (SELECT 1 FROM record
-        WHERE cursor = last_cursor AND record.seq = delivery.seq AND record.adapter = delivery.adapter) AS has_newest_record,
+      delivery.last_cursor = 0 OR EXISTS (SELECT 1 FROM record
+        WHERE cursor = delivery.last_cursor AND record.seq = delivery.seq AND record.adapter = delivery.adapter) AS has_newest_record,
       CASE WHEN delivery.state < 2 THEN NOT ${older('TRUE')} ELSE 0 END AS is_head,
       CASE WHEN delivery.state < 2 THEN ${older('older.cycle > 1')} OR delivery.state = 1 AND EXISTS (
         SELECT 1 FROM breaker JOIN adapter ON id = breaker.adapter
