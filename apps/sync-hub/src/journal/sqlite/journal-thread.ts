@@ -1,17 +1,15 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { JournalError } from '../journal-error.ts';
 import type { Call, CommitReport } from '../calls.ts';
 import type { PruneResult } from '../retention.ts';
-import { backUp } from './backup.ts';
+import { backUp } from '../integrity/backup.ts';
+import { requireIntactRows } from '../integrity/check-rows.ts';
+import { preserveWal } from '../integrity/evidence.ts';
+import { CommitHighWaterMark, markPath, readHighWater } from '../integrity/high-water-mark.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { failure, openError } from './database-error.ts';
-import { EndMark, markPath, missing } from './end-mark.ts';
 import { fileDisk } from './disk.ts';
-import { keepLog } from './keep-log.ts';
 import { OpenFiles } from './open-files.ts';
-import { checkPages } from './page-check.ts';
-import { Scrub } from './scrub.ts';
 import { Store } from './store.ts';
 import { type FromThread, type ThreadOptions, type ToThread, unpackCalls } from './thread-messages.ts';
 
@@ -25,15 +23,15 @@ import { type FromThread, type ThreadOptions, type ToThread, unpackCalls } from 
 const GROUP_CALLS = 4_096;
 const GROUP_PAYLOAD_BYTES = 4 * 1024 * 1024;
 
-/** Between two steps of the scrub: nobody notices it then, and it is through with a million events within a day. */
-const SCRUB_PAUSE_MS = 100;
+/** Between two steps of the check of all rows: nobody notices it then, and it is through with a million events within a day. */
+const CHECK_PAUSE_MS = 100;
 
 /** How long the loss of a file may go unnoticed while nothing is written. */
 const FILES_CHECK_MS = 1_000;
 
 interface OpenedJournal extends OpenedDatabase {
   readonly id: string;
-  readonly endMark: EndMark;
+  readonly highWaterMark: CommitHighWaterMark;
   readonly store: Store;
   readonly checkpoint: Checkpoint;
   readonly files: OpenFiles;
@@ -61,31 +59,15 @@ function openJournal({ folder, reserveBytes, newJournal }: ThreadOptions): Opene
   try {
     // Preparing their statements is the check that all tables, columns and indexes are there.
     const store = new Store(opened.database, fileDisk(opened.path, reserveBytes));
-    const id = journalId(opened);
-    const mark = markPath(opened.path);
-    const lost = missing(opened.path, EndMark.read(mark), { id, ...endOf(store) });
-    if (lost !== undefined) throw new JournalError('UNREADABLE', lost);
-    checkPages(opened.database);
-    store.checkNewest();
+    const { id } = readHighWater(opened.database);
+    const highWaterMark = new CommitHighWaterMark(markPath(opened.path));
     const checkpoint = new Checkpoint(opened.database);
-    return { ...opened, id, store, endMark: new EndMark(mark), checkpoint, files: new OpenFiles(opened) };
+    return { ...opened, id, store, highWaterMark, checkpoint, files: new OpenFiles(opened) };
   } catch (error) {
-    // Closing moves the log into the database and deletes it, though something in it may be the last of its kind.
-    keepLog(opened.path);
+    preserveWal(opened.path);
     opened.database.close();
     throw openError(opened.path, error);
   }
-}
-
-function journalId({ database, path }: OpenedDatabase): string {
-  const row = database.prepare('SELECT id FROM journal').get();
-  if (row !== undefined) return String(row.id);
-  throw new JournalError('UNREADABLE', `The journal ${path} has lost its id. Restore it from a backup.`);
-}
-
-/** How far it has come: see EndMark. */
-function endOf({ lastSeq, positions }: Store) {
-  return { lastSeq, lastCursor: positions.values().reduce((sum, position) => sum + position, 0) };
 }
 
 function serve(port: MessagePort, journal: OpenedJournal): void {
@@ -118,7 +100,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
       const calls = waiting.splice(0, groupSize(waiting));
       const report = journal.store.run(calls);
       journal.files.requireInPlace();
-      journal.endMark.advance({ id: journal.id, ...endOf(journal.store) });
+      journal.highWaterMark.advance({ id: journal.id, ...journal.store.highWater });
       post(port, { kind: 'committed', report });
       if (endsRound(calls, report)) journal.checkpoint.truncate();
       else journal.checkpoint.runWhenDue();
@@ -131,7 +113,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
     if (isClosing && journal.database.isOpen) {
       journal.database.close();
       journal.files.close();
-      journal.endMark.close();
+      journal.highWaterMark.close();
     }
   };
 
@@ -153,12 +135,12 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
     if (isClosing && (hasFailed || waiting.length === 0)) port.close();
   };
 
-  const scrub = new Scrub(journal.database, endOf(journal.store));
-  const scrubOn = (): void =>
+  const check = requireIntactRows(journal.database);
+  const checkOn = (): void =>
     orFail(() => {
-      if (!isClosing && scrub.step()) setTimeout(scrubOn, SCRUB_PAUSE_MS).unref();
+      if (!isClosing && check.next().done !== true) setTimeout(checkOn, CHECK_PAUSE_MS).unref();
     });
-  setTimeout(scrubOn, SCRUB_PAUSE_MS).unref();
+  setTimeout(checkOn, CHECK_PAUSE_MS).unref();
 
   // Also while nobody publishes.
   setInterval(() => orFail(() => isClosing || journal.files.requireInPlace()), FILES_CHECK_MS).unref();

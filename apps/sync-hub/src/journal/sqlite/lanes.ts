@@ -53,6 +53,13 @@ export class Lanes {
     return [...this.#byId.values()].sort(byId);
   }
 
+  /** The positions of all lanes, added up: it rises with every record. */
+  get recorded(): number {
+    let sum = 0;
+    for (const { position } of this.#byId.values()) sum += position;
+    return sum;
+  }
+
   /** Undefined when the journal never heard of the adapter. */
   find(adapter: string): Lane | undefined {
     return this.#byId.get(adapter);

@@ -5,7 +5,7 @@ import type { Call } from '../calls.ts';
 import { JournalClient, type Transport } from '../client.ts';
 import type { BackupResult, Journal } from '../journal.ts';
 import { JournalError } from '../journal-error.ts';
-import { endUntidied } from './end-untidied.ts';
+import { exitWithoutClosing } from '../integrity/evidence.ts';
 import { type FromThread, packCalls, type ThreadOptions, type ToThread } from './thread-messages.ts';
 
 export interface SqliteJournalOptions {
@@ -125,7 +125,7 @@ class JournalThread implements Transport {
     if (message.kind === 'committed') this.#client?.committed(message.report);
     else if (message.kind === 'backedUp') this.#backups.shift()?.resolve(message.result);
     else {
-      endUntidied();
+      exitWithoutClosing();
       this.#client?.failed(new JournalError(message.code, message.message, { cause: message.cause }));
     }
   }

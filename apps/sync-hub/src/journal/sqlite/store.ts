@@ -104,11 +104,12 @@ export class Store {
     };
   }
 
-  /** The newest of everything, see JournalInfo and the commit high-water mark. */
-  get lastSeq(): number {
-    return this.#events.lastSeq;
+  /** See HighWater. */
+  get highWater(): { readonly newestSeq: number; readonly positions: number } {
+    return { newestSeq: this.#events.lastSeq, positions: this.#lanes.recorded };
   }
 
+  /** The newest record of each lane. */
   get positions(): ReadonlyMap<string, number> {
     const recorded = this.#lanes.all.filter(({ position }) => position > 0);
     return new Map(recorded.map(({ id, position }) => [id, position]));
