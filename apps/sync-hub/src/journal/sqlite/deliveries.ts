@@ -1,12 +1,9 @@
-import type { DatabaseSync } from 'node:sqlite';
-import { type DeliveryRow as Row, deliveryChecksum } from '../integrity/row-checksum.ts';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { deliveryChecksum } from '../integrity/row-checksum.ts';
 import { isOpenCode, stateCodes } from './codes.ts';
 import type { Lane, Lanes } from './lanes.ts';
-import { DELIVERY_COLUMNS, requireIntactDelivery } from './rows.ts';
+import { DELIVERY_COLUMNS, deliveryFromValues, type MutableDeliveryRow as DeliveryRow, requireIntactDelivery } from './rows.ts';
 import type { WatchedKeys } from './watched-keys.ts';
-
-/** A delivery as it is changed: read, changed here, written. */
-export type DeliveryRow = { -readonly [Column in keyof Row]: Row[Column] };
 
 /** The rows of the table delivery, and what follows from them: counts and watched keys. */
 export class Deliveries {
@@ -43,16 +40,16 @@ export class Deliveries {
   }
 
   get(lane: Lane | undefined, seq: number): DeliveryRow | undefined {
-    return lane && this.#intact(this.#statements.select.get(seq, lane.number));
+    return lane && this.#maybe(this.#statements.select.get(seq, lane.number));
   }
 
   ofEvent(seq: number): DeliveryRow[] {
-    return this.#statements.selectOfEvent.all(seq).map((row) => this.#intact(row) as DeliveryRow);
+    return this.#statements.selectOfEvent.all(seq).map((values) => this.intact(values));
   }
 
   /** Of a key the open one that was accepted first, whichever is the head. */
   oldestOpen(lane: Lane, key: string): DeliveryRow | undefined {
-    return this.#intact(this.#statements.selectOldestOpen.get(key, lane.number));
+    return this.#maybe(this.#statements.selectOldestOpen.get(key, lane.number));
   }
 
   /** The seq of a key's first dead letter; Infinity: it has none. */
@@ -70,7 +67,7 @@ export class Deliveries {
     if (oldest === undefined || oldest.is_head === 1) return oldest;
     if (lane.holds && this.oldestDeadSeq(lane, key) < oldest.seq) return undefined;
     const { selectHead } = this.#statements;
-    return this.#intact(selectHead.get(key, lane.number, afterSeq) ?? selectHead.get(key, lane.number, 0));
+    return this.#maybe(selectHead.get(key, lane.number, afterSeq) ?? selectHead.get(key, lane.number, 0));
   }
 
   /** True when the key has an open delivery at any adapter. */
@@ -116,12 +113,23 @@ export class Deliveries {
     if (row.key !== '') this.#watchedKeys.changed(lane, row);
   }
 
-  #intact(row: Record<string, unknown> | undefined): DeliveryRow | undefined {
-    if (row === undefined) return undefined;
-    const delivery = row as unknown as DeliveryRow;
-    requireIntactDelivery(delivery, this.#lanes);
-    return delivery;
+  /** From the values of a row, see prepareRows. @throws {CorruptionError} */
+  intact(values: unknown): DeliveryRow {
+    const row = deliveryFromValues(values);
+    requireIntactDelivery(row, this.#lanes);
+    return row;
   }
+
+  #maybe(values: unknown): DeliveryRow | undefined {
+    return values === undefined ? undefined : this.intact(values);
+  }
+}
+
+/** A query for deliveries, whose rows are the values of {@link DELIVERY_COLUMNS}. */
+export function prepareRows(database: DatabaseSync, rest: string): StatementSync {
+  const statement = database.prepare(`SELECT ${DELIVERY_COLUMNS} ${rest}`);
+  statement.setReturnArrays(true);
+  return statement;
 }
 
 /** INDEXED BY: a query that cannot use its partial index fails to prepare, instead of reading all deliveries. */
@@ -136,17 +144,21 @@ function prepare(database: DatabaseSync) {
       SET state = ?, is_head = ?, may_follow = ?, may_have_run = ?, due_at_ms = ?, not_before_ms = ?, cycle = ?,
         attempts = ?, spent = ?, crashes = ?, reopened_at_ms = ?, checksum = ?
       WHERE seq = ? AND adapter = ?`),
-    select: database.prepare(`SELECT ${DELIVERY_COLUMNS} FROM delivery WHERE seq = ? AND adapter = ?`),
-    selectOfEvent: database.prepare(`SELECT ${DELIVERY_COLUMNS} FROM delivery WHERE seq = ?`),
-    selectOldestOpen: database.prepare(`
-      SELECT ${DELIVERY_COLUMNS} FROM delivery INDEXED BY delivery_open_of_key
-      WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 ORDER BY seq LIMIT 1`),
+    select: prepareRows(database, 'FROM delivery WHERE seq = ? AND adapter = ?'),
+    selectOfEvent: prepareRows(database, 'FROM delivery WHERE seq = ?'),
+    selectOldestOpen: prepareRows(
+      database,
+      `FROM delivery INDEXED BY delivery_open_of_key
+      WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 ORDER BY seq LIMIT 1`,
+    ),
     selectOldestDead: database.prepare(`
       SELECT seq FROM delivery INDEXED BY delivery_dead_of_key
       WHERE key = ? AND key <> '' AND adapter = ? AND state = 4 ORDER BY seq LIMIT 1`),
-    selectHead: database.prepare(`
-      SELECT ${DELIVERY_COLUMNS} FROM delivery INDEXED BY delivery_open_of_key
-      WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND is_head = 1 ORDER BY seq LIMIT 1`),
+    selectHead: prepareRows(
+      database,
+      `FROM delivery INDEXED BY delivery_open_of_key
+      WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND is_head = 1 ORDER BY seq LIMIT 1`,
+    ),
     selectAnyOpen: database.prepare(`
       SELECT 1 FROM delivery INDEXED BY delivery_open_of_key WHERE key = ? AND key <> '' AND state < 2 LIMIT 1`),
   };

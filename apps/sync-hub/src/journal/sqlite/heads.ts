@@ -4,12 +4,12 @@ import type { AcceptedEvent } from '../../core/event.ts';
 import { unattemptedRecord } from '../dead-letter.ts';
 import type { ReadHeadRequest, ReadReadyRequest, ReadyPage } from '../journal.ts';
 import { stateCodes } from './codes.ts';
-import type { Deliveries, DeliveryRow } from './deliveries.ts';
+import { type Deliveries, prepareRows } from './deliveries.ts';
 import type { Events } from './events.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import type { CommitNews } from './news.ts';
 import type { Records } from './records.ts';
-import { DELIVERY_COLUMNS, requireIntactDelivery } from './rows.ts';
+import type { MutableDeliveryRow as DeliveryRow } from './rows.ts';
 import type { WatchedKeys } from './watched-keys.ts';
 
 /** Moves a place behind another of the same time: the clock's milliseconds since 1970 have room for no smaller step. */
@@ -189,7 +189,7 @@ export class Heads {
     let payloadBytes = 0;
     for (const found of selectReady.iterate(lane.number, after.dueAtMs, after.seq, untilMs)) {
       if (deliveries.length === limit) return { deliveries, isEnd: false, nextDueAtMs: Number.POSITIVE_INFINITY };
-      const row = this.#intact(found);
+      const row = this.#deliveries.intact(found);
       const event = this.#events.bySeq(row.seq);
       payloadBytes += event.data.byteLength;
       if (deliveries.length > 0 && payloadBytes > limitBytes) {
@@ -214,7 +214,7 @@ export class Heads {
   ): DeliveryRow | undefined {
     const notBeforeMs = ignoreNotBefore ? Number.POSITIVE_INFINITY : nowMs;
     const found = this.#statements.selectFirst.get(lane.number, notBeforeMs, except?.key ?? '', except?.seq ?? 0);
-    return found && this.#intact(found);
+    return found && this.#deliveries.intact(found);
   }
 
   /** True when no older one of its key is to go first. */
@@ -278,12 +278,6 @@ export class Heads {
       mayHaveRun: row.may_have_run === 1 || isRecovered(lane, row),
     };
   }
-
-  #intact(found: Record<string, unknown>): DeliveryRow {
-    const row = found as unknown as DeliveryRow;
-    requireIntactDelivery(row, this.#lanes);
-    return row;
-  }
 }
 
 const STALE =
@@ -304,16 +298,14 @@ function isRecovered({ recoveredDueAtMs, recoveredSeq }: Lane, row: DeliveryRow)
 function prepare(database: DatabaseSync) {
   const heads = 'FROM delivery INDEXED BY delivery_head WHERE adapter = ? AND is_head = 1';
   return {
-    selectReady: database.prepare(`
-      SELECT ${DELIVERY_COLUMNS} ${heads} AND (due_at_ms, seq) > (?, ?) AND due_at_ms <= ? ORDER BY due_at_ms, seq`),
+    selectReady: prepareRows(database, `${heads} AND (due_at_ms, seq) > (?, ?) AND due_at_ms <= ? ORDER BY due_at_ms, seq`),
     selectNextDue: database.prepare(`SELECT due_at_ms ${heads} AND due_at_ms > ? ORDER BY due_at_ms LIMIT 1`),
     selectNotDue: database.prepare(`SELECT seq ${heads} AND due_at_ms > ? ORDER BY seq`),
     selectLate: database.prepare(`
       SELECT seq ${heads} AND due_at_ms > ? AND (state = 0 OR due_at_ms > ? OR not_before_ms > ?) ORDER BY seq`),
     selectLastReady: database.prepare(`
       SELECT due_at_ms, seq ${heads} AND due_at_ms <= ? ORDER BY due_at_ms DESC, seq DESC LIMIT 1`),
-    selectFirst: database.prepare(`
-      SELECT ${DELIVERY_COLUMNS} ${heads} AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
+    selectFirst: prepareRows(database, `${heads} AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
       ORDER BY due_at_ms, seq LIMIT 1`),
     selectDeadKeys: database.prepare(`
       SELECT DISTINCT key FROM delivery INDEXED BY delivery_dead WHERE adapter = ? AND state = 4 AND key <> ''`),

@@ -38,6 +38,37 @@ export const DELIVERY_COLUMNS = `
   delivery.may_have_run, delivery.due_at_ms, delivery.not_before_ms, delivery.cycle, delivery.attempts, delivery.spent,
   delivery.crashes, delivery.reopened_at_ms, delivery.checksum`;
 
+/** The values of {@link DELIVERY_COLUMNS}: arrays are read much faster than rows with names. */
+type DeliveryValues = readonly [
+  ...[seq: number, adapter: number, key: string, state: number, isHead: number, mayFollow: number, mayHaveRun: number],
+  ...[dueAtMs: number, notBeforeMs: number, cycle: number, attempts: number, spent: number, crashes: number],
+  ...[reopenedAtMs: number | null, checksum: number],
+];
+
+export function deliveryFromValues(values: unknown): MutableDeliveryRow {
+  const row = values as DeliveryValues;
+  return {
+    seq: row[0],
+    adapter: row[1],
+    key: row[2],
+    state: row[3],
+    is_head: row[4],
+    may_follow: row[5],
+    may_have_run: row[6],
+    due_at_ms: row[7],
+    not_before_ms: row[8],
+    cycle: row[9],
+    attempts: row[10],
+    spent: row[11],
+    crashes: row[12],
+    reopened_at_ms: row[13],
+    checksum: row[14],
+  };
+}
+
+/** A delivery as it is changed: read, changed, written. */
+export type MutableDeliveryRow = { -readonly [Column in keyof DeliveryRow]: DeliveryRow[Column] };
+
 /** @throws {CorruptionError} when the row is not as it was written */
 export function eventFromRow(row: StoredEventRow, lanes: Lanes): AcceptedEvent {
   requireIntactHead(row, lanes);

@@ -15,7 +15,7 @@ import type { PruneRequest, PruneResult } from '../retention.ts';
 import { Accepting } from './accepting.ts';
 import { deliveryState, isOpenCode } from './codes.ts';
 import { isDiskFull } from './database-error.ts';
-import { Deliveries, type DeliveryRow } from './deliveries.ts';
+import { Deliveries } from './deliveries.ts';
 import type { Disk } from './disk.ts';
 import { Events, SOURCES_MAX } from './events.ts';
 import { Heads } from './heads.ts';
@@ -25,6 +25,7 @@ import { CommitNews } from './news.ts';
 import { Outcomes } from './outcomes.ts';
 import { Records } from './records.ts';
 import { Retention } from './retention.ts';
+import type { MutableDeliveryRow } from './rows.ts';
 import { SavedState } from './saved-state.ts';
 import { Statistics } from './statistics.ts';
 import { WatchedKeys } from './watched-keys.ts';
@@ -196,7 +197,7 @@ export class Store {
   }
 
   #storedDelivery(
-    row: DeliveryRow,
+    row: MutableDeliveryRow,
     event: { readonly id: string; readonly source: string },
     limit: number,
   ): StoredDelivery {
