@@ -142,7 +142,7 @@ export function* checkRecords(database: DatabaseSync, newestOfLane = Infinity): 
 function selectUnindexed(database: DatabaseSync, table: string, range: string): readonly StatementSync[] {
   const indexes = database
     .prepare(`
-      SELECT list.name, sql, (SELECT group_concat(name) FROM pragma_index_info(list.name)) AS columns
+      SELECT list.name, sql, (SELECT group_concat(name) FROM pragma_index_xinfo(list.name)) AS columns
       FROM pragma_index_list(?) AS list JOIN sqlite_schema AS schema ON schema.name = list.name WHERE origin <> 'pk'`)
     .all(table);
   return indexes.map(({ name, sql, columns }) => {

@@ -9,7 +9,7 @@ export interface HighWater {
   /** The journal's id, 8 characters. */
   readonly id: string;
   readonly newestSeq: number;
-  /** The newest position of each lane, added up: it rises with every record. */
+  /** The newest position of each lane, added up: it grows with every record. */
   readonly positions: number;
 }
 
@@ -75,7 +75,8 @@ export function readHighWater(database: DatabaseSync): HighWater {
   const row = database
     .prepare(`
       SELECT id, (SELECT coalesce(max(seq), 0) FROM event) AS newestSeq,
-        (SELECT coalesce(sum((SELECT max(position) FROM record WHERE record.adapter = number)), 0) FROM adapter) AS positions
+        (SELECT coalesce(sum(max(positions_after,
+          coalesce((SELECT max(position) FROM record WHERE record.adapter = number), 0))), 0) FROM adapter) AS positions
       FROM journal`)
     .get();
   if (row === undefined) throw new CorruptionError('it has lost its id');

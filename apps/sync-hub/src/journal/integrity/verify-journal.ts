@@ -44,19 +44,19 @@ export function verifyJournal(folder: string): JournalReport {
 }
 
 function* findProblems(database: DatabaseSync, path: string): Generator<string> {
-  const checks: (() => Iterable<readonly string[]>)[] = [
-    () => [pageProblems(database, MAX_PROBLEMS)],
-    () => [[missingCommits(path, readHighWater(database)) ?? []].flat()],
-    () => checkEvents(database),
-    () => checkRecords(database),
-    () => [headProblems(database)],
-  ];
-  for (const check of checks) {
+  const checks: Readonly<Record<string, () => Iterable<readonly string[]>>> = {
+    pages: () => [pageProblems(database, MAX_PROBLEMS)],
+    commits: () => [[missingCommits(path, readHighWater(database)) ?? []].flat()],
+    events: () => checkEvents(database),
+    records: () => checkRecords(database),
+    heads: () => [headProblems(database)],
+  };
+  for (const [what, check] of Object.entries(checks)) {
     try {
       for (const problems of check()) yield* problems;
     } catch (error) {
-      // SQLite could not read further.
-      yield error instanceof Error ? error.message : String(error);
+      // A page is missing or is not one.
+      yield `its ${what} could not be checked to the end: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
 }

@@ -70,7 +70,7 @@ function damaged(path: string, error: unknown): JournalError {
   return new JournalError(
     'UNREADABLE',
     `The journal ${path} is damaged: ${reason(error)}. Nothing is read from it any more, so that nothing is skipped. ` +
-      'Keep a copy of the file, check the disk, look at all of it with `hms-sync journal verify`, and restore a backup.',
+      'Keep a copy of the file, check the disk, check all of it with `hms-sync journal verify`, and restore a backup.',
     { cause: error },
   );
 }

@@ -56,7 +56,7 @@ export function openDatabase(folderName: string, { newJournal = false } = {}): O
 }
 
 /**
- * Opens a journal that no hub has open, to look at it as it is: nothing can be written.
+ * Opens a journal that no hub has open, to read it as it is: nothing can be written.
  *
  * @throws JournalError IN_USE, UNREADABLE, UNSAFE
  */
@@ -71,8 +71,8 @@ export function openReadOnly(path: string): DatabaseSync {
     if (version === MIGRATIONS.length) return database;
     throw new JournalError(
       'UNREADABLE',
-      `The journal ${path} is of version ${version}, and this hub looks at version ${MIGRATIONS.length}. ` +
-        'Start this hub on it once, which brings it up, or look at it with the hub that wrote it.',
+      `The journal ${path} is of version ${version}, and this hub verifies version ${MIGRATIONS.length}. ` +
+        'Start this hub on it once, which upgrades it, or verify it with the hub that wrote it.',
     );
   } catch (error) {
     database?.close();

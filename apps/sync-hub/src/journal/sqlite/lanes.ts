@@ -10,7 +10,7 @@ export interface Lane {
   receives: boolean;
   /** A dead letter holds its key. */
   holds: boolean;
-  /** Of its newest record. */
+  /** Of its newest record; of a lane without one the place that it counts on from. */
   position: number;
   unsettled: number;
   deadLetters: number;
@@ -35,10 +35,13 @@ export class Lanes {
   readonly #byNumber = new Map<number, Lane>();
   /** The lists that events name, by their text in SQL: there are few different ones. */
   readonly #lists = new Map<string, readonly string[]>();
+  /** Every lane counts on from here, see schema.ts. */
+  readonly #positionsAfter: number;
   #receiving: readonly Lane[] = [];
 
   constructor(database: DatabaseSync) {
     this.#statements = prepare(database);
+    this.#positionsAfter = Number(this.#statements.selectPositionsAfter.get()?.positions_after);
     for (const row of this.#statements.select.all()) this.#add(fromRow(row));
     this.#changed();
   }
@@ -76,7 +79,7 @@ export class Lanes {
   open(adapter: string): Lane {
     const known = this.#byId.get(adapter);
     if (known !== undefined) return known;
-    const lane = newLane(this.#byNumber.size + 1, adapter);
+    const lane = newLane(this.#byNumber.size + 1, adapter, this.#positionsAfter);
     this.#statements.insert.run(lane.number, adapter);
     this.#add(lane);
     return lane;
@@ -132,13 +135,13 @@ export class Lanes {
   }
 }
 
-function newLane(number: number, id: string): Lane {
+function newLane(number: number, id: string, position: number): Lane {
   return {
     number,
     id,
     receives: false,
     holds: false,
-    position: 0,
+    position,
     unsettled: 0,
     deadLetters: 0,
     isWatching: false,
@@ -153,10 +156,9 @@ function newLane(number: number, id: string): Lane {
 
 function fromRow(row: Record<string, unknown>): Lane {
   return {
-    ...newLane(Number(row.number), String(row.id)),
+    ...newLane(Number(row.number), String(row.id), Number(row.position)),
     receives: row.receives === 1,
     holds: row.holds === 1,
-    position: Number(row.position ?? 0),
     unsettled: Number(row.unsettled),
     deadLetters: Number(row.dead_letters),
     isWatching: row.is_watching === 1,
@@ -173,13 +175,14 @@ function prepare(database: DatabaseSync) {
     setReceives: database.prepare('UPDATE adapter SET receives = ? WHERE number = ?'),
     setHolds: database.prepare('UPDATE adapter SET holds = ? WHERE number = ?'),
     select: database.prepare(`
-      SELECT number, id, receives, holds,
-        (SELECT max(position) FROM record WHERE record.adapter = number) AS position,
+      SELECT number, adapter.id, receives, holds,
+        max(positions_after, coalesce((SELECT max(position) FROM record WHERE record.adapter = number), 0)) AS position,
         (SELECT count(*) FROM delivery INDEXED BY delivery_open
           WHERE delivery.adapter = number AND state < 2) AS unsettled,
         (SELECT count(*) FROM delivery INDEXED BY delivery_dead
           WHERE delivery.adapter = number AND state = 4) AS dead_letters,
         EXISTS (SELECT 1 FROM watched_key WHERE watched_key.adapter = number) AS is_watching
-      FROM adapter`),
+      FROM adapter CROSS JOIN journal`),
+    selectPositionsAfter: database.prepare('SELECT positions_after FROM journal'),
   };
 }

@@ -31,6 +31,8 @@ type Migration = readonly (string | ((database: DatabaseSync) => void))[];
  *   they become ready. Without a head, due_at_ms is what it last was.
  * - record is numbered by each lane, so that lanes of several hubs need no common order. The records of a delivery are
  *   found over an index, and positions are counted on from the newest: whatever deletes keeps the newest of each lane.
+ * - journal.positions_after: the newest cursor of version 2, which all lanes shared. Every lane counts on from it, so that
+ *   an old cursor means of each lane what it meant of all.
  * - adapter.receives: new events go to it; adapter.holds: a dead letter holds its key there.
  * - checksum: row-checksum.ts. Every row has one. Those of an event are before its payload, so that whoever reads the row
  *   without it reads none of its pages.
@@ -206,6 +208,7 @@ export const MIGRATIONS: readonly Migration[] = [
     PRIMARY KEY (adapter, position)
   ) STRICT, WITHOUT ROWID;
 
+  ALTER TABLE journal ADD COLUMN positions_after INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE adapter ADD COLUMN receives INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE adapter ADD COLUMN holds INTEGER NOT NULL DEFAULT 0;
   `,

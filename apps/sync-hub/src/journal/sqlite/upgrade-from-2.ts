@@ -47,6 +47,7 @@ interface OldDelivery {
 
 interface CopiedDelivery extends OldDelivery {
   readonly accepted_at_ms: number | null;
+  readonly adapter_id: string | null;
   readonly event_key: string | null;
   readonly has_newest_record: number;
   readonly is_head: number;
@@ -84,7 +85,7 @@ interface CopiedRecord extends OldRecord {
 }
 
 const DEAD_AGAIN =
-  'a newer event of its key was delivered meanwhile; replay it again, with include_stale if it is to follow that one';
+  'A newer event of its key was delivered meanwhile. Replay it again with include_stale if it is to follow that one.';
 
 /** Also of version 1, which had the same. */
 export function readHighWaterOf2(database: DatabaseSync): HighWater {
@@ -113,6 +114,7 @@ export function copyRows(database: DatabaseSync): void {
   }
   // A position is the cursor that the record had: so what a cursor or a job meant of all lanes it means of each.
   database.exec(`
+    UPDATE journal SET positions_after = (SELECT coalesce(max(cursor), 0) FROM record);
     UPDATE replay_job SET content = json_set(json_remove(content, '$.upToCursor'), '$.upTo',
       json((SELECT json_group_object(id, json_extract(content, '$.upToCursor')) FROM adapter)))`);
 }
@@ -124,21 +126,22 @@ export function copyRows(database: DatabaseSync): void {
  */
 function judgeReplayed(database: DatabaseSync): ReadonlySet<string> {
   const selectStale = database.prepare(`
-    SELECT delivery.*, (SELECT max(cursor) FROM record) AS newest_cursor, EXISTS (SELECT 1 FROM replay_job
+    SELECT delivery.*, adapter.id AS adapter_id, (SELECT max(cursor) FROM record) AS newest_cursor, EXISTS (SELECT 1 FROM replay_job
       WHERE json_extract(content, '$.includeStale') AND created_at_ms <= reopened_at_ms) AS may_follow
-    FROM delivery JOIN watched_key USING (adapter, key)
+    FROM delivery JOIN watched_key USING (adapter, key) JOIN adapter ON number = delivery.adapter
     WHERE state < 2 AND cycle > 1 AND newest_delivered_seq > delivery.seq`);
   const insert = inserting(database, 'record');
   const update = database.prepare(
     'UPDATE delivery SET state = ?, last_cursor = ?, checksum = NULL WHERE seq = ? AND adapter = ?',
   );
-  type Stale = OldDelivery & { readonly newest_cursor: number; readonly may_follow: number };
+  type Stale = OldDelivery & { readonly adapter_id: string; readonly newest_cursor: number; readonly may_follow: number };
   const stale = selectStale.all() as unknown as Stale[];
-  for (const [index, row] of stale.entries()) {
-    requireIntact(row.checksum, oldDeliveryChecksum(row), `the delivery of seq ${row.seq}`);
+  let cursor = stale[0]?.newest_cursor ?? 0;
+  for (const row of stale) {
+    requireIntact(row.checksum, oldDeliveryChecksum(row), `the delivery of seq ${row.seq} to ${row.adapter_id}`);
     if (row.may_follow === 1) continue;
     const { seq, adapter, cycle, attempts, spent, crashes, last_cursor: previous } = row;
-    const cursor = row.newest_cursor + 1 + index;
+    cursor += 1;
     const [state, at_ms] = [stateCodes.dead_lettered, Date.now()];
     const counts = { state, cycle, attempts, spent, crashes };
     insert({ cursor, previous, seq, adapter, version: '', ...counts, at_ms, next_attempt_at_ms: 0, message: DEAD_AGAIN });
@@ -175,23 +178,25 @@ function copyEvents(database: DatabaseSync): void {
 }
 
 function copyDeliveries(database: DatabaseSync, mayFollow: ReadonlySet<string>): void {
-  // What is before an open one of its key.
-  const older = (condition: string) => `EXISTS (SELECT 1 FROM delivery AS older INDEXED BY delivery_open_of_key
-    WHERE older.adapter = delivery.adapter AND older.key = delivery.key AND older.key <> '' AND older.state < 2
-      AND older.seq < delivery.seq AND ${condition})`;
+  // Of the open delivery of its key that is before all others and before it; null: it is the first itself, or has no key.
+  const first = (column: string) => `(SELECT ${column} FROM delivery AS first INDEXED BY delivery_open_of_key
+    WHERE first.adapter = delivery.adapter AND first.key = delivery.key AND first.key <> '' AND first.state < 2
+      AND first.seq < delivery.seq ORDER BY first.seq LIMIT 1)`;
   const select = database.prepare(`
-    SELECT delivery.*, event.key AS event_key, event.accepted_at_ms,
+    SELECT delivery.*, adapter.id AS adapter_id, event.key AS event_key, event.accepted_at_ms,
       delivery.last_cursor = 0 OR EXISTS (SELECT 1 FROM record
         WHERE cursor = delivery.last_cursor AND record.seq = delivery.seq AND record.adapter = delivery.adapter) AS has_newest_record,
-      CASE WHEN delivery.state < 2 THEN NOT ${older('TRUE')} ELSE 0 END AS is_head,
-      CASE WHEN delivery.state < 2 THEN ${older('older.cycle > 1')} OR delivery.state = 1 AND EXISTS (
+      CASE WHEN delivery.state < 2 THEN ${first('seq')} IS NULL ELSE 0 END AS is_head,
+      CASE WHEN delivery.state < 2 THEN coalesce(${first('cycle > 1')}, 0) OR delivery.state = 1 AND EXISTS (
         SELECT 1 FROM breaker JOIN adapter ON id = breaker.adapter
         WHERE number = delivery.adapter AND breaker.state <> 'closed') ELSE 0 END AS may_have_run
-    FROM delivery NOT INDEXED LEFT JOIN event ON event.seq = delivery.seq ORDER BY delivery.seq, delivery.adapter`);
+    FROM delivery NOT INDEXED LEFT JOIN event ON event.seq = delivery.seq
+      LEFT JOIN adapter ON number = delivery.adapter
+    ORDER BY delivery.seq, delivery.adapter`);
   const insert = inserting(database, 'delivery_3');
   for (const row of rows<CopiedDelivery>(select)) {
     const { seq, adapter, state, cycle, attempts, spent, crashes, reopened_at_ms } = row;
-    const name = `the delivery of seq ${seq} to adapter ${adapter}`;
+    const name = `the delivery of seq ${seq} to ${row.adapter_id ?? `the unknown adapter ${adapter}`}`;
     requireIntact(row.checksum, oldDeliveryChecksum(row), name);
     if (row.event_key !== row.key) throw new CorruptionError(`${name} has no event, or one of another key`);
     if (row.has_newest_record === 0) throw new CorruptionError(`record ${row.last_cursor} of ${name} is missing`);
@@ -262,10 +267,13 @@ function rows<Row>(select: StatementSync): Iterable<Row> {
 function inserting(database: DatabaseSync, table: string): (row: Readonly<Record<string, SQLInputValue>>) => void {
   let insert: StatementSync | undefined;
   return (row) => {
-    const columns = Object.keys(row);
-    insert ??= database.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`);
+    insert ??= prepareInsert(database, table, Object.keys(row));
     insert.run(...Object.values(row));
   };
+}
+
+function prepareInsert(database: DatabaseSync, table: string, columns: readonly string[]): StatementSync {
+  return database.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`);
 }
 
 function requireIntact(stored: number | null, computed: number, name: string): void {
