@@ -30,7 +30,8 @@ type Migration = readonly (string | ((database: DatabaseSync) => void))[];
  * - delivery.is_head and due_at_ms are the rule of heads.ts: delivery_head has the heads of a lane in the order in which
  *   they become ready. Without a head, due_at_ms is what it last was.
  * - record is numbered by each lane, so that lanes of several hubs need no common order. The records of a delivery are
- *   found over an index, and positions are counted on from the newest: whatever deletes keeps the newest of each lane.
+ *   found over an index, and positions are counted on from the newest, or from adapter.pruned_to: of the newest record
+ *   that was deleted while it was the newest of its lane.
  * - journal.positions_after: the newest cursor of version 2, which all lanes shared. Every lane counts on from it, so that
  *   an old cursor means of each lane what it meant of all.
  * - adapter.receives: new events go to it; adapter.holds: a dead letter holds its key there.
@@ -211,6 +212,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ALTER TABLE journal ADD COLUMN positions_after INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE adapter ADD COLUMN receives INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE adapter ADD COLUMN holds INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE adapter ADD COLUMN pruned_to INTEGER NOT NULL DEFAULT 0;
   `,
     copyRows,
     `
