@@ -15,7 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import { sampleAccept, sampleEvent } from '../suite/samples.suite.ts';
 import { openDatabase, requireSafeVersion } from './database.ts';
-import { MIGRATIONS } from './schema.ts';
+import { VERSION } from './schema.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
 function useFolder(): string {
@@ -181,7 +181,7 @@ it('can be opened by the next one after it was refused', async () => {
   const path = await changedJournal(folder, 'PRAGMA user_version = 999');
   await expect(openJournal(folder)).rejects.toThrow();
   const database = new DatabaseSync(path);
-  database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  database.exec(`PRAGMA user_version = ${VERSION}`);
   database.close();
   const journal = await openJournal(folder);
   expect((await journal.readEvent('a'))?.event.id).toBe('a');
