@@ -212,7 +212,7 @@ class Model {
     const report = this.#store.run(calls);
     for (const { name } of calls) this.#count(name);
     this.#onDisk(report, calls);
-    for (const [index, { name, request }] of calls.entries()) {
+    for (const [index, { name }] of calls.entries()) {
       if (name !== 'readReady') continue;
       const { deliveries } = report.answers[index] as { deliveries: CommitReport['lanes'][number]['heads'] };
       // What was asked after it is newer than the answer.
