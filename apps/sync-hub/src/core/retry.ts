@@ -50,7 +50,7 @@ const LEAST_TRIED_MS = 3_600_000;
  * the hub was down, an hour is left to deliver it.
  */
 export function knownAgeMs({ maxAgeMs = LEAST_MAX_AGE_MS }: RetryPolicy, ageMs: number): number {
-  return Math.min(ageMs, maxAgeMs - LEAST_TRIED_MS);
+  return Math.min(Math.max(0, ageMs), maxAgeMs - LEAST_TRIED_MS);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { Alarm } from './alarm.ts';
 import type { Clock } from './clock.ts';
+import { LaneTimer } from './lane-timer.ts';
 
 /** A clock that rings when it is told to. */
 function createClock() {
@@ -20,39 +20,39 @@ function createClock() {
 
 it('keeps one timer, for the earliest time that it was asked for', () => {
   const { clock, delays } = createClock();
-  const alarm = new Alarm(clock, () => undefined);
-  alarm.ringBy(Number.POSITIVE_INFINITY);
+  const alarm = new LaneTimer(clock, () => undefined);
+  alarm.scheduleBy(Number.POSITIVE_INFINITY);
   expect(delays()).toEqual([]);
-  alarm.ringBy(1_500);
-  alarm.ringBy(1_900);
+  alarm.scheduleBy(1_500);
+  alarm.scheduleBy(1_900);
   expect(delays()).toEqual([500]);
-  alarm.ringBy(1_100);
+  alarm.scheduleBy(1_100);
   expect(delays()).toEqual([100]);
 });
 
 it('can be set again while it rings, also for the same time', () => {
   const { clock, ring, delays } = createClock();
   let rings = 0;
-  const alarm: Alarm = new Alarm(clock, () => {
+  const alarm: LaneTimer = new LaneTimer(clock, () => {
     rings += 1;
-    alarm.ringBy(1_500);
+    alarm.scheduleBy(1_500);
   });
-  alarm.ringBy(1_500);
+  alarm.scheduleBy(1_500);
   ring();
   expect([rings, delays()]).toEqual([1, [500]]);
 });
 
 it('takes a time that has passed as now', () => {
   const { clock, delays } = createClock();
-  new Alarm(clock, () => undefined).ringBy(400);
+  new LaneTimer(clock, () => undefined).scheduleBy(400);
   expect(delays()).toEqual([-600]);
 });
 
 it('is silent once it was stopped', () => {
   const { clock, delays } = createClock();
-  const alarm = new Alarm(clock, () => undefined);
-  alarm.ringBy(1_500);
+  const alarm = new LaneTimer(clock, () => undefined);
+  alarm.scheduleBy(1_500);
   alarm.stop();
-  alarm.ringBy(1_100);
+  alarm.scheduleBy(1_100);
   expect(delays()).toEqual([]);
 });
