@@ -74,6 +74,8 @@ export interface DeliveryRecord extends DeliveryCounts {
   readonly seq: number;
   readonly eventId: EventIdentity['id'];
   readonly source: EventIdentity['source'];
+  /** Of the event; empty when it has none. */
+  readonly key: string;
   /** Of the adapter's package; empty when no attempt ran. */
   readonly adapterVersion: string;
   readonly state: RecordedState;
