@@ -11,6 +11,7 @@ export function deliveryRecord(
     seq: event.seq,
     eventId: event.id,
     source: event.source,
+    key: event.key,
     adapterVersion: attempt === undefined ? '' : adapter.version,
     state,
     ...counts,

@@ -84,6 +84,11 @@ export class Lane {
     return this.#versions.current.kind;
   }
 
+  /** After a dead letter the later events of its key wait. */
+  get holdsKeys(): boolean {
+    return this.#options.holdsKeys;
+  }
+
   /** Restores the breaker, begins to read what is ready, and starts the adapter; resolves when that is ready or has
    * failed. */
   async start(): Promise<void> {
@@ -183,7 +188,7 @@ export class Lane {
       ...laneStatus(this.#state, this.#versions.current.standing),
       breaker: this.#breaker.report,
       trial: this.#versions.trial?.health,
-      holdsKeys: this.#options.holdsKeys,
+      holdsKeys: this.holdsKeys,
       inFlight: this.#state.running.size + this.#state.overdue.size,
       throttledUntilMs: throttledUntilMs(this.#state, this.#options.clock),
     };

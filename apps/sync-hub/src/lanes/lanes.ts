@@ -67,6 +67,11 @@ export class Lanes {
     return lane === undefined ? 'not_ready' : lane.heldBy(event);
   }
 
+  /** Whether a dead letter of the adapter holds the later deliveries of its key. */
+  holdsKeys(adapter: string): boolean {
+    return this.#lanes.get(adapter)?.holdsKeys ?? false;
+  }
+
   /** Begins nothing new; resolves when all that runs has ended and is recorded, or after the time. */
   async drain(withinMs: number): Promise<void> {
     await Promise.all([...this].map((lane) => lane.drain(withinMs)));
