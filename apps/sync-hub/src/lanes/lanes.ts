@@ -6,7 +6,7 @@ import type { Lane } from './lane.ts';
 export class Lanes {
   #lanes: ReadonlyMap<string, Lane> = new Map();
   #ids: readonly string[] = [];
-  readonly #leaving = new Set<string>();
+  readonly #notReceiving = new Set<string>();
 
   readonly #onReceivers: (adapters: readonly string[]) => void;
 
@@ -30,21 +30,21 @@ export class Lanes {
     return this.#ids;
   }
 
-  /** An adapter receives events from now on. */
+  /** Its adapter receives events from now on, unless it was said not to. */
   add(lane: Lane): void {
     this.#replace([...this, lane]);
   }
 
   /** An adapter receives no new events from now on, or does so again. What it has is still delivered. */
-  setLeaving(id: string, isLeaving: boolean): void {
-    if (isLeaving) this.#leaving.add(id);
-    else this.#leaving.delete(id);
+  setReceiving(id: string, isReceiving: boolean): void {
+    if (isReceiving) this.#notReceiving.delete(id);
+    else this.#notReceiving.add(id);
     this.#replace([...this]);
   }
 
   /** Removes a lane; nothing is reported to it any longer. */
   remove(id: string): void {
-    this.#leaving.delete(id);
+    this.#notReceiving.delete(id);
     this.#replace([...this].filter(({ adapter }) => adapter.id !== id));
   }
 
@@ -85,7 +85,7 @@ export class Lanes {
   #replace(lanes: readonly Lane[]): void {
     const sorted = lanes.toSorted((a, b) => (a.adapter.id < b.adapter.id ? -1 : 1));
     this.#lanes = new Map(sorted.map((lane) => [lane.adapter.id, lane]));
-    this.#ids = [...this.#lanes.keys()].filter((id) => !this.#leaving.has(id));
+    this.#ids = [...this.#lanes.keys()].filter((id) => !this.#notReceiving.has(id));
     this.#onReceivers(this.#ids);
   }
 }
