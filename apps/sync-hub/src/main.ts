@@ -83,7 +83,10 @@ async function startHub(
   const clock = systemClock;
   const { wallMs } = clock;
   const changes = new Notifier();
-  const lanes = new Lanes([], (receivers) => void journal.setReceivers(receivers));
+  const lanes = new Lanes([], (receivers) => {
+    // A journal that ended has told the hub so.
+    journal.setReceivers(receivers).catch(() => undefined);
+  });
   const acks = new Acks({ journal, gates: lanes, wallMs });
   const operations = new Operations({
     journal,

@@ -7,6 +7,8 @@ const REMEMBERED_MAX = 16_384;
 interface Uncounted {
   /** When the last of them ended. */
   readonly failedAtMs: number;
+  /** When the last attempt of the delivery ended, be it one that does not count. */
+  readonly endedAtMs: number;
   readonly failures: number;
   /** What counted of the delivery before them. */
   readonly spent: number;
@@ -69,8 +71,12 @@ export class Evidence {
   failed(seq: number, { nowMs, mayCount, isUsedUp, spent }: Failed): void {
     if (!isUsedUp) this.#isWell = false;
     const known = this.#uncounted.get(seq);
-    if (!mayCount || (known === undefined && this.#uncounted.size >= REMEMBERED_MAX)) return;
-    this.#uncounted.set(seq, { failedAtMs: nowMs, failures: (known?.failures ?? 0) + 1, spent });
+    if (!mayCount) {
+      if (known !== undefined) this.#uncounted.set(seq, { ...known, endedAtMs: nowMs });
+    } else if (known !== undefined || this.#uncounted.size < REMEMBERED_MAX) {
+      const failures = (known?.failures ?? 0) + 1;
+      this.#uncounted.set(seq, { failedAtMs: nowMs, endedAtMs: nowMs, failures, spent });
+    }
   }
 
   /** A delivery was delivered. Returns what counts now, by seq. */

@@ -2,14 +2,12 @@ import type { ReadyDelivery, ReopenedDelivery } from './delivery.ts';
 import type { BreakerCondition, PauseCause, RuntimeCondition } from './lane.ts';
 import type { AttemptEnd } from './outcome.ts';
 
-/** What happens to a lane. `atMs` is a monotonic clock's time and never goes back; `wallMs` is what the hub's clock says
- * then, in milliseconds since 1970. */
+/** What happens to a lane. `atMs` is a monotonic clock's time and never goes back. */
 export type LaneInput =
   /** A commit made these ready, or left more to be read, or set a time at which one will be. */
   | {
       readonly kind: 'news';
       readonly atMs: number;
-      readonly wallMs: number;
       readonly ready: readonly ReadyDelivery[];
       readonly isMore: boolean;
       readonly nextDueAtMs: number;
@@ -18,7 +16,6 @@ export type LaneInput =
   | {
       readonly kind: 'page';
       readonly atMs: number;
-      readonly wallMs: number;
       readonly deliveries: readonly ReadyDelivery[];
       readonly isEnd: boolean;
       readonly nextDueAtMs: number;
@@ -27,7 +24,6 @@ export type LaneInput =
   | {
       readonly kind: 'head';
       readonly atMs: number;
-      readonly wallMs: number;
       readonly purpose: LookPurpose;
       readonly head: ReadyDelivery | undefined;
     }

@@ -4,7 +4,7 @@ import { Evidence } from './evidence.ts';
 import type { Failure } from './outcome.ts';
 import type { Random } from './random.ts';
 import { ReadyQueue } from './ready-queue.ts';
-import type { RetryPolicy } from './retry.ts';
+import { oldestKnownAgeMs, type RetryPolicy } from './retry.ts';
 import { RunningAttempts } from './running-attempts.ts';
 
 /** The rules of one lane: numbers that do not change while it lives. */
@@ -109,6 +109,8 @@ export type PauseCause =
 export interface LaneState {
   readonly rules: LaneRules;
   readonly random: Random;
+  /** On the monotonic clock: no delivery is taken for older than since then. */
+  readonly oldestMs: number;
   runtime: RuntimeCondition;
   readonly breaker: BreakerView;
   pause: PauseCause | undefined;
@@ -127,8 +129,9 @@ export interface LaneState {
   unrecorded: number;
 
   readonly supply: Supply;
-  /** Not to be begun until the journal has answered: they are being discarded or given back. */
-  readonly withheld: Set<number>;
+  /** Not to be begun until the journal has answered: they are being discarded or given back. With what a commit handed out
+   * again meanwhile. */
+  readonly withheld: Map<number, ReadyDelivery | undefined>;
   /** What the lane looks for ahead of its due time. */
   readonly lookahead: Lookahead;
 }
@@ -176,11 +179,18 @@ export interface Lookahead {
   readonly lastAttempts: Map<number, number>;
 }
 
+export interface NewLane {
+  /** Where the generator for jitter begins. */
+  readonly seed: number;
+  readonly nowMs: number;
+}
+
 /** A lane before anything happened. What is ready is read from the beginning. */
-export function createLane(rules: LaneRules, { seed }: { readonly seed: number }): LaneState {
+export function createLane(rules: LaneRules, { seed, nowMs }: NewLane): LaneState {
   return {
     rules,
     random: { seed },
+    oldestMs: nowMs - oldestKnownAgeMs(rules.retry),
     runtime: { kind: 'not_ready' },
     breaker: {
       condition: 'closed',
@@ -199,17 +209,17 @@ export function createLane(rules: LaneRules, { seed }: { readonly seed: number }
     overdue: new Map(),
     unrecorded: 0,
     supply: { place: undefined, isMore: true, isReading: false, nextDueAtMs: Number.POSITIVE_INFINITY },
-    withheld: new Set(),
+    withheld: new Map(),
     lookahead: { reading: undefined, missing: undefined, asked: undefined, lastAttempts: new Map() },
   };
 }
 
 /** Takes a delivery that the journal handed out. It is in no phase yet. */
-export function createDelivery(state: LaneState, ready: ReadyDelivery, sinceMs: number): LaneDelivery {
-  const { event, cycle, attempts, spent, crashes, mayHaveRun } = ready;
+export function createDelivery(state: LaneState, ready: ReadyDelivery): LaneDelivery {
+  const { event, cycle, attempts, spent, crashes, mayHaveRun, sinceMs } = ready;
   const delivery: LaneDelivery = {
     event,
-    sinceMs,
+    sinceMs: Math.max(sinceMs, state.oldestMs),
     mayHaveRun,
     counts: { cycle, attempts, spent: spent + state.evidence.countedOf(event.seq), crashes },
     phase: { kind: 'taken' },

@@ -42,7 +42,7 @@ export function isFinal({ state, nowMs }: StepContext, delivery: LaneDelivery): 
 export function countFailures({ state, nowMs }: StepContext, delivered: LaneDelivery): void {
   const { evidence, deliveries, lookahead, rules } = state;
   const startedAtMs = delivered.phase.kind === 'attempting' ? delivered.phase.startedAtMs : nowMs;
-  for (const [seq, { failures, spent, failedAtMs }] of evidence.delivered(delivered.event.seq, {
+  for (const [seq, { failures, spent, endedAtMs }] of evidence.delivered(delivered.event.seq, {
     startedAtMs,
     nowMs,
   })) {
@@ -50,7 +50,7 @@ export function countFailures({ state, nowMs }: StepContext, delivered: LaneDeli
     if (failed !== undefined) failed.counts = { ...failed.counts, spent: failed.counts.spent + failures };
     const isUsedUp = spent + failures >= rules.retry.maxAttempts;
     if (isUsedUp && lookahead.lastAttempts.size < LAST_ATTEMPTS_MAX)
-      lookahead.lastAttempts.set(seq, Math.max(nowMs, failedAtMs + leastWaitMs(state)));
+      lookahead.lastAttempts.set(seq, Math.max(nowMs, endedAtMs + leastWaitMs(state)));
   }
 }
 

@@ -35,7 +35,15 @@ export function giveBack({ state, effects }: StepContext, behindSeq: ReopenedDel
 function withhold(state: LaneState, seq: number): void {
   const delivery = state.deliveries.get(seq);
   if (delivery !== undefined) release(state, delivery);
-  state.withheld.add(seq);
+  state.withheld.set(seq, undefined);
+}
+
+/** The journal has discarded it, or computed the head of its key again. */
+export function endWithholding(context: StepContext, seq: number): void {
+  const { withheld } = context.state;
+  const handedAgain = withheld.get(seq);
+  withheld.delete(seq);
+  if (handedAgain !== undefined) take(context, handedAgain);
 }
 
 /** True while adapter code has it, or its outcome is on the way to the disk. */
@@ -73,25 +81,25 @@ function mayProbe(state: LaneState): boolean {
 type Head = Omit<LaneInput & { kind: 'head' }, 'kind' | 'atMs'>;
 
 /** What was looked for ahead of its time. It is taken when it goes now, and else waits on where it is. */
-export function takeHead(context: StepContext, { purpose, head, wallMs }: Head): void {
+export function takeHead(context: StepContext, { purpose, head }: Head): void {
   const { state, effects, nowMs } = context;
   const { lookahead, breaker } = state;
   switch (purpose) {
     case 'operator':
       lookahead.reading = undefined;
-      lookahead.asked = mayProbe(state) ? takeReady(context, head, wallMs) : undefined;
+      lookahead.asked = mayProbe(state) ? takeReady(context, head) : undefined;
       effects.push({ kind: 'probing', event: lookahead.asked?.event });
       break;
     case 'breaker':
       lookahead.reading = undefined;
       if (breaker.condition !== 'half_open' || breaker.probeSent) break;
-      if (takeReady(context, head, wallMs) === undefined) {
+      if (takeReady(context, head) === undefined) {
         lookahead.missing =
           lookahead.missing === undefined && breaker.failedLast !== undefined ? 'of_another_key' : 'all';
       }
       break;
     case 'last_attempt':
-      if (head !== undefined && head.notBeforeMs <= nowMs) takeReady(context, head, wallMs);
+      if (head !== undefined && head.notBeforeMs <= nowMs) takeReady(context, head);
       break;
     default:
       purpose satisfies never;
@@ -99,8 +107,8 @@ export function takeHead(context: StepContext, { purpose, head, wallMs }: Head):
 }
 
 /** Takes a head that can go; undefined when it cannot. */
-function takeReady(context: StepContext, head: ReadyDelivery | undefined, wallMs: number): LaneDelivery | undefined {
-  const delivery = head && take(context, head, wallMs);
+function takeReady(context: StepContext, head: ReadyDelivery | undefined): LaneDelivery | undefined {
+  const delivery = head && take(context, head);
   return delivery?.phase.kind === 'ready' ? delivery : undefined;
 }
 

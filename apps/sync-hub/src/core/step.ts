@@ -4,7 +4,7 @@ import type { BreakerCondition, LaneState, RuntimeCondition } from './lane.ts';
 import type { LaneEffect } from './lane-effect.ts';
 import type { LaneInput } from './lane-input.ts';
 import { lookForLastAttempts, nextLastAttemptMs } from './last-attempt.ts';
-import { discard, giveBack, probe, retryNow, takeHead } from './operator.ts';
+import { discard, endWithholding, giveBack, probe, retryNow, takeHead } from './operator.ts';
 import type { StepContext } from './step-context.ts';
 import { readMore, skipUnaccepted, takeNews, takePage } from './supply.ts';
 
@@ -62,6 +62,7 @@ function accept(context: StepContext, input: LaneInput): void {
       endAttempt(context, input.seq, input.outcome);
       break;
     case 'recorded':
+      state.lookahead.missing = undefined;
       endRecord(state, input.seq);
       break;
     case 'reopened':
@@ -71,7 +72,7 @@ function accept(context: StepContext, input: LaneInput): void {
       discard(context, input);
       break;
     case 'answered':
-      state.withheld.delete(input.seq);
+      endWithholding(context, input.seq);
       break;
     case 'probe':
       probe(context);

@@ -1,7 +1,6 @@
 import type { ReadyDelivery, ReadyPlace } from './delivery.ts';
 import { createDelivery, enter, keyOrSeq, type LaneDelivery, type LaneState } from './lane.ts';
 import type { LaneInput } from './lane-input.ts';
-import { knownAgeMs } from './retry.ts';
 import type { StepContext } from './step-context.ts';
 
 type News = Omit<LaneInput & { kind: 'news' }, 'kind' | 'atMs'>;
@@ -11,13 +10,14 @@ type Page = Omit<LaneInput & { kind: 'page' }, 'kind' | 'atMs'>;
  * A commit made deliveries ready. They are taken as they come while the lane has room and has read all that was ready
  * before; else the lane reads them later, in their order.
  */
-export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs, wallMs }: News): void {
-  const { supply } = context.state;
+export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs }: News): void {
+  const { supply, withheld } = context.state;
   for (const handed of ready) {
+    if (withheld.has(handed.event.seq)) withheld.set(handed.event.seq, handed);
     const isNext = !supply.isMore && !supply.isReading && supply.nextDueAtMs > handed.dueAtMs;
     if (isNext && hasRoom(context.state)) {
       supply.place = placeOf(handed);
-      take(context, handed, wallMs);
+      take(context, handed);
     } else {
       supply.isMore = true;
     }
@@ -28,14 +28,14 @@ export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs, wal
 
 /** What was ready, in its order: answers and commits are heard in the order of the journal, so nothing is missing before
  * its end and nothing of it was settled meanwhile. */
-export function takePage(context: StepContext, { deliveries, isEnd, nextDueAtMs, wallMs }: Page): void {
+export function takePage(context: StepContext, { deliveries, isEnd, nextDueAtMs }: Page): void {
   const { supply } = context.state;
   supply.isReading = false;
   supply.isMore = !isEnd;
   if (isEnd) supply.nextDueAtMs = nextDueAtMs;
   const last = deliveries.at(-1);
   if (last !== undefined) supply.place = placeOf(last);
-  for (const handed of deliveries) take(context, handed, wallMs);
+  for (const handed of deliveries) take(context, handed);
 }
 
 /** Asks for more once half of the room is free, so that a page is worth its way to the journal. */
@@ -54,13 +54,12 @@ export function readMore({ state, nowMs, effects }: StepContext): void {
 }
 
 /** Takes a delivery that is ready; undefined when the lane has it, or may not begin it now. */
-export function take(context: StepContext, handed: ReadyDelivery, wallMs: number): LaneDelivery | undefined {
-  const { state, nowMs } = context;
+export function take(context: StepContext, handed: ReadyDelivery): LaneDelivery | undefined {
+  const { state } = context;
   const { seq } = handed.event;
   // Whether it is still ready, the answer to the discard says, or to giving it back.
   if (state.withheld.has(seq) || state.deliveries.has(seq)) return undefined;
-  const ageMs = knownAgeMs(state.rules.retry, wallMs - handed.openedAtMs);
-  const delivery = createDelivery(state, handed, nowMs - ageMs);
+  const delivery = createDelivery(state, handed);
   const overdue = state.overdue.get(keyOrSeq(handed.event));
   if (isSkipped(state, delivery)) {
     skip(context, delivery);

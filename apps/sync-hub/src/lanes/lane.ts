@@ -43,7 +43,7 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    this.#state = createLane(options.rules, options);
+    this.#state = createLane(options.rules, { seed: options.seed, nowMs: this.#nowMs() });
     this.#breaker = new Breaker({
       policy: options.breakerPolicy,
       clock: options.clock,
@@ -119,7 +119,7 @@ export class Lane {
   /** What a commit means for the lane. */
   hear({ isLost, ready, isMore, nextDueAtMs }: LaneNews): void {
     if (isLost) this.#lose();
-    else this.#take({ kind: 'news', ...this.#now(), ready, isMore, nextDueAtMs });
+    else this.#take({ kind: 'news', atMs: this.#nowMs(), ready, isMore, nextDueAtMs });
   }
 
   /**
@@ -285,14 +285,16 @@ export class Lane {
   #read({ after, limit, limitBytes }: LaneEffect & { kind: 'read' }): void {
     const { journal, adapter } = this.#options;
     const request = { adapter: adapter.id, after, nowMs: this.#nowMs(), limit, limitBytes };
-    journal.readReady(request).then((page) => this.#take({ kind: 'page', ...this.#now(), ...page }), unlessEnded);
+    journal.readReady(request).then((page) => this.#take({ kind: 'page', atMs: this.#nowMs(), ...page }), unlessEnded);
   }
 
   #lookAhead({ purpose, seq, except, ignoreNotBefore }: LookAheadEffect): void {
     const { journal, adapter } = this.#options;
     const of = { adapter: adapter.id, nowMs: this.#nowMs() };
     const request = seq === undefined ? { ...of, except, ignoreNotBefore } : { ...of, seq };
-    journal.readHead(request).then((head) => this.#take({ kind: 'head', ...this.#now(), purpose, head }), unlessEnded);
+    journal
+      .readHead(request)
+      .then((head) => this.#take({ kind: 'head', atMs: this.#nowMs(), purpose, head }), unlessEnded);
   }
 
   async #discard({ seq, reason }: LaneEffect & { kind: 'discard' }): Promise<boolean> {
@@ -325,10 +327,6 @@ export class Lane {
 
   #nowMs(): number {
     return this.#options.clock.monotonicMs();
-  }
-
-  #now(): { readonly atMs: number; readonly wallMs: number } {
-    return { atMs: this.#nowMs(), wallMs: this.#options.clock.wallMs() };
   }
 }
 
