@@ -150,14 +150,14 @@ describe('the journal', () => {
     expect((await there.client.getEvent(present(ids[0]))).event?.key).toBe('p-1');
   });
 
-  test('is whole after a kill, and one wrong byte in it is found and named', async () => {
+  test('is intact after a kill, and one wrong byte in it is found and named', async () => {
     const { client } = callersOf(stack.hub);
     await refuse(client, 3, 'p-1');
     const payload = { case: 'data', value: Buffer.from('{"note":"flip-me"}') } as const;
     await client.publishAndWait({ type: 'ProcessUpdated', payload });
     await stack.hub.kill();
     const folder = join(stack.folder.path, '.hms-sync');
-    expect(await verify(folder)).toMatchObject({ code: 0, stdout: expect.stringContaining('whole') });
+    expect(await verify(folder)).toMatchObject({ code: 0, stdout: expect.stringContaining('intact') });
 
     const path = join(folder, 'journal.db');
     const bytes = await readFile(path);

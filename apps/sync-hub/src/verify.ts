@@ -2,18 +2,18 @@ import { parseArgs } from 'node:util';
 import { visibleJson, visibleLines } from '@hms-sync/proto/visible-text';
 import { ExitCode, exitBecause } from './exit.ts';
 import { FlagError } from './flags.ts';
-import { JournalError } from './journal/journal.ts';
-import { type JournalReport, verifyJournal } from './journal/sqlite/verify-journal.ts';
+import { type JournalReport, verifyJournal } from './journal/integrity/verify-journal.ts';
+import { JournalError } from './journal/journal-error.ts';
 
-// The program behind `hms-sync journal verify`: looks at a journal that no hub has open, and changes nothing in it.
+// The program behind `hms-sync journal verify`: reads a journal that no hub has open, and changes nothing in it.
 
 const OPTIONS = { 'data-dir': { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean' } } as const;
 
 const HELP = `Usage: hms-sync journal verify --data-dir <folder> [--json]
 
-Reads all of the journal of a hub that is stopped, changes nothing in it, and says whether it is whole.
+Reads all of the journal of a hub that is stopped, changes nothing in it, and reports whether it is intact.
 
-Exit codes: 0 whole, 1 damaged, 2 wrong flags, 4 no journal that can be looked at: none there, in use, another version.
+Exit codes: 0 intact, 1 damaged, 2 wrong flags, 4 no journal that can be verified: none there, in use, another version.
 `;
 
 run(process.argv.slice(2));
@@ -50,28 +50,19 @@ function isDamaged(error: unknown): error is JournalError {
 }
 
 /** As one JSON object, its names as those of every other command. */
-function inJson({ sizeBytes, deadLetters, rowsWithoutChecksum, problems, ...rest }: JournalReport) {
-  return {
-    ...rest,
-    size_bytes: sizeBytes,
-    dead_letters: deadLetters,
-    rows_without_checksum: rowsWithoutChecksum,
-    problems,
-  };
+function inJson({ sizeBytes, deadLetters, problems, ...rest }: JournalReport) {
+  return { ...rest, size_bytes: sizeBytes, dead_letters: deadLetters, problems };
 }
 
 function inWords(report: JournalReport): string {
-  const { path, sizeBytes, events, deliveries, unsettled, deadLetters, records, rowsWithoutChecksum, problems } =
-    report;
+  const { path, sizeBytes, events, deliveries, unsettled, deadLetters, records, problems } = report;
   const holds = `${events} events, ${deliveries} deliveries (${unsettled} not settled, ${deadLetters} dead letters), ${records} records`;
-  const unchecked =
-    rowsWithoutChecksum === 0 ? [] : [`${rowsWithoutChecksum} rows are of an older hub, which wrote no checksums`];
   const verdict =
     problems.length === 0
-      ? ['whole: every page, row and chain is as it was written']
+      ? ['intact: every page, index and row is as it was written']
       : [
           ...problems.map((problem) => `damaged: ${problem}`),
           'Keep a copy of the file, check the disk, and restore a backup.',
         ];
-  return `${[`${path}: ${sizeBytes} bytes, ${holds}`, ...unchecked, ...verdict].join('\n')}\n`;
+  return `${[`${path}: ${sizeBytes} bytes, ${holds}`, ...verdict].join('\n')}\n`;
 }

@@ -22,7 +22,7 @@ export function addJournalCommand(program: Command, terminal: Terminal): void {
   const journal = program.command('journal').description("the hub's durable record");
   journal
     .command('verify')
-    .description('read all of the journal of a hub that is stopped, and say whether it is whole')
+    .description('read all of the journal of a hub that is stopped, and report whether it is intact')
     .option('--data-dir <folder>', "the hub's data folder (required)")
     .option('--json', 'print one JSON object')
     .addHelpText(

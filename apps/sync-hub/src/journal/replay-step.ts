@@ -1,4 +1,4 @@
-import type { DeliveryCounts, OpenDelivery, ReopenedDelivery } from '../core/delivery.ts';
+import type { DeliveryCounts } from '../core/delivery.ts';
 import type { DeliveryPosition } from './delivery-page.ts';
 import type { ReplayJob } from './replay-job.ts';
 
@@ -21,17 +21,11 @@ export interface ReplayStepResult {
   readonly job: ReplayJob;
 }
 
-/** A step as the disk's side took it. */
-export interface TakenReplayStep extends ReplayStepResult {
-  /** What it sends again, in its order; nothing when it only counted. */
-  readonly reopened: readonly ReopenedDelivery[];
-}
-
 /** A dead letter on the way of a job. */
 export interface DeadLetter extends DeliveryPosition, Pick<DeliveryCounts, 'cycle' | 'attempts'> {
   readonly key: string;
-  /** The place of the record that made it one. */
-  readonly cursor: number;
+  /** Of the record that made it one. */
+  readonly position: number;
   /** False: the job's filter does not mean it. */
   readonly isMeant: boolean;
 }
@@ -45,8 +39,8 @@ export interface ReplayGround {
    * is none. A dead letter of the key with a lower seq is stale: sent again, it would follow a newer one.
    */
   newestDeliveredSeq(adapter: string, key: string): number;
-  /** Begins a new cycle: it waits again, with nothing spent. */
-  reopen(deadLetter: DeadLetter, atMs: number): OpenDelivery;
+  /** Begins a new cycle: it waits again, with nothing spent. Answers how large its payload is. */
+  reopen(deadLetter: DeadLetter): number;
 }
 
 /** A step looks at so many dead letters at most, about 10 ms: commits wait no longer for a filter that matches few. */
@@ -56,14 +50,13 @@ const LOOKED_MAX = 2_048;
  * One step of a job. The oldest first: events of one key are sent in the order in which they were accepted, and what
  * the job itself delivers never makes a later one of its dead letters stale.
  */
-export function takeReplayStep({ bounds, atMs, ...request }: ReplayStepRequest, ground: ReplayGround): TakenReplayStep {
+export function takeReplayStep({ bounds, ...request }: ReplayStepRequest, ground: ReplayGround): ReplayStepResult {
   let { job } = request;
-  const reopened: ReopenedDelivery[] = [];
-  let [looked, sentBytes] = [0, 0];
+  let [looked, sent, sentBytes] = [0, 0, 0];
   for (const deadLetter of ground.deadLetters) {
     // Something is left, so the job is not done.
-    const isFull = bounds !== undefined && (reopened.length === bounds.limit || sentBytes >= bounds.limitBytes);
-    if (looked === LOOKED_MAX || isFull) return { job, reopened };
+    const isFull = bounds !== undefined && (sent === bounds.limit || sentBytes >= bounds.limitBytes);
+    if (looked === LOOKED_MAX || isFull) return { job };
     looked++;
     job = { ...job, position: { seq: deadLetter.seq, adapter: deadLetter.adapter } };
     switch (verdictOn(job, deadLetter, ground)) {
@@ -77,23 +70,22 @@ export function takeReplayStep({ bounds, atMs, ...request }: ReplayStepRequest, 
         break;
       case 'sent':
         if (bounds !== undefined) {
-          const delivery = ground.reopen(deadLetter, atMs);
-          reopened.push({ adapter: deadLetter.adapter, delivery, mayFollowNewer: job.includeStale });
-          sentBytes += delivery.event.data.byteLength;
+          sent++;
+          sentBytes += ground.reopen(deadLetter);
         }
         job = { ...job, sent: job.sent + 1 };
         break;
     }
   }
-  return { job: { ...job, state: 'done' }, reopened };
+  return { job: { ...job, state: 'done' } };
 }
 
 function verdictOn(
-  { upToCursor, includeStale, includeReplayed }: ReplayJob,
-  { adapter, key, seq, cycle, attempts, cursor, isMeant }: DeadLetter,
+  { upTo, includeStale, includeReplayed }: ReplayJob,
+  { adapter, key, seq, cycle, attempts, position, isMeant }: DeadLetter,
   { newestDeliveredSeq }: ReplayGround,
 ): 'not_meant' | 'stale' | 'replayed' | 'sent' {
-  if (!isMeant || cursor > upToCursor) return 'not_meant';
+  if (!isMeant || position > (upTo[adapter] ?? 0)) return 'not_meant';
   if (!includeStale && newestDeliveredSeq(adapter, key) > seq) return 'stale';
   // Without an attempt it was not sent: a newer event of its key was on its way.
   if (!includeReplayed && cycle > 1 && attempts > 0) return 'replayed';

@@ -1,6 +1,6 @@
 import type { DeliveryState, RecordedState } from '../../core/delivery.ts';
 import type { OutcomeKind } from '../../core/outcome.ts';
-import { Damage } from './damage.ts';
+import { CorruptionError } from '../integrity/corruption-error.ts';
 
 /** The numbers under which words stand in the file. Never renumber: files out there hold them. */
 
@@ -37,7 +37,7 @@ export function deliveryState(code: number): DeliveryState {
 
 export function recordedState(code: number): RecordedState {
   const state = deliveryState(code);
-  if (state === 'waiting') throw new Damage('a record has the state of a delivery without records');
+  if (state === 'waiting') throw new CorruptionError('a record has the state of a delivery without records');
   return state;
 }
 
@@ -51,6 +51,6 @@ function wordsByCode<Word extends string>(codes: Readonly<Record<Word, number>>)
 
 function word<Word>(words: ReadonlyMap<number, Word>, code: number): Word {
   const found = words.get(code);
-  if (found === undefined) throw new Damage(`a row holds the unknown code ${code}`);
+  if (found === undefined) throw new CorruptionError(`a row holds the unknown code ${code}`);
   return found;
 }

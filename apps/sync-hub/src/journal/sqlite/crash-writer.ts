@@ -6,18 +6,21 @@ const [folder = '', name = ''] = process.argv.slice(2);
 /** As many at a time, so that groups of all sizes are on their way when the kill comes. */
 const OUTSTANDING = 50;
 
-const journal = await openSqliteJournal({
-  folder,
-  observer: {
-    accepted() {},
-    recorded(records) {
-      process.stdout.write(records.map(({ eventId }) => `recorded ${eventId}\n`).join(''));
-    },
-    reopened() {},
+const journal = await openSqliteJournal({ folder });
+journal.subscribe({
+  committed({ records }) {
+    process.stdout.write(records.map(({ eventId }) => `recorded ${eventId}\n`).join(''));
   },
-  onFatal(error) {
+  ended(error) {
     throw error;
   },
+});
+await journal.setReceivers(['billing', 'records']);
+const { epoch } = await journal.openLane({
+  adapter: 'billing',
+  onDeadLetter: 'continue',
+  nowMs: Date.now(),
+  longestWaitMs: 3_600_000,
 });
 
 async function acceptForEver(worker: number): Promise<void> {
@@ -36,23 +39,30 @@ async function acceptForEver(worker: number): Promise<void> {
       },
       contentHash: new Uint8Array(32),
       acceptedAtMs: Date.now(),
-      adapters: ['billing', 'records'],
+      nowMs: Date.now(),
     });
     if (result.kind !== 'accepted') throw new Error(`${id} was not accepted but ${result.kind}`);
     process.stdout.write(`accepted ${id}\n`);
-    journal.record({
-      adapter: 'billing',
-      seq: result.event.seq,
-      eventId: id,
-      adapterVersion: '1.0.0',
-      state: 'delivered',
-      cycle: 1,
-      attempts: 1,
-      spent: 1,
-      crashes: 0,
-      atMs: Date.now(),
-      nextAttemptAtMs: 0,
-      attempt: { startedAtMs: Date.now(), durationMs: 1, outcome: 'delivered', receipt: 'ok' },
+    void journal.record({
+      record: {
+        adapter: 'billing',
+        seq: result.event.seq,
+        eventId: id,
+        source: 'hms-api',
+        adapterVersion: '1.0.0',
+        state: 'delivered',
+        cycle: 1,
+        attempts: 1,
+        spent: 1,
+        crashes: 0,
+        atMs: Date.now(),
+        nextAttemptAtMs: 0,
+        attempt: { startedAtMs: Date.now(), durationMs: 1, outcome: 'delivered', receipt: 'ok' },
+      },
+      epoch,
+      nowMs: Date.now(),
+      dueAtMs: 0,
+      notBeforeMs: 0,
     });
   }
 }

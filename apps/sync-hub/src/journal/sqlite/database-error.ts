@@ -1,6 +1,6 @@
 import { FolderError } from '../../files/private-folder.ts';
-import { JournalError } from '../journal.ts';
-import { Damage } from './damage.ts';
+import { JournalError } from '../journal-error.ts';
+import { CorruptionError } from '../integrity/corruption-error.ts';
 
 /** SQLite's primary result codes that are told apart here: https://sqlite.org/rescode.html. */
 const ERROR = 1;
@@ -20,7 +20,7 @@ export function isDiskFull(error: unknown): boolean {
 export function openError(path: string, error: unknown): JournalError {
   if (error instanceof JournalError) return error;
   if (error instanceof FolderError) return new JournalError('UNSAFE', error.message);
-  if (error instanceof Damage) return damaged(path, error);
+  if (error instanceof CorruptionError) return damaged(path, error);
   const options = { cause: error };
   switch (primaryCode(error)) {
     case BUSY:
@@ -52,7 +52,7 @@ export function openError(path: string, error: unknown): JournalError {
 /** What the end of a running journal is reported as. */
 export function failure(path: string, error: unknown): JournalError {
   if (error instanceof JournalError) return error;
-  if (isDamage(error)) return damaged(path, error);
+  if (isCorruptionError(error)) return damaged(path, error);
   return new JournalError(
     'FAILED',
     `The journal ${path} failed (${reason(error)}) and takes nothing more. ` +
@@ -61,16 +61,16 @@ export function failure(path: string, error: unknown): JournalError {
   );
 }
 
-function isDamage(error: unknown): boolean {
+function isCorruptionError(error: unknown): boolean {
   const code = primaryCode(error);
-  return error instanceof Damage || code === CORRUPT || code === NOT_A_DATABASE;
+  return error instanceof CorruptionError || code === CORRUPT || code === NOT_A_DATABASE;
 }
 
 function damaged(path: string, error: unknown): JournalError {
   return new JournalError(
     'UNREADABLE',
     `The journal ${path} is damaged: ${reason(error)}. Nothing is read from it any more, so that nothing is skipped. ` +
-      'Keep a copy of the file, check the disk, look at all of it with `hms-sync journal verify`, and restore a backup.',
+      'Keep a copy of the file, check the disk, check all of it with `hms-sync journal verify`, and restore a backup.',
     { cause: error },
   );
 }

@@ -1,9 +1,14 @@
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { JournalError } from '../journal.ts';
+import { requireIntactStart } from '../integrity/check-rows.ts';
+import { preserveWal } from '../integrity/evidence.ts';
+import { missingCommits, readHighWater } from '../integrity/high-water-mark.ts';
+import { applySetting, applySettings } from '../integrity/settings.ts';
+import { JournalError } from '../journal-error.ts';
 import { openError } from './database-error.ts';
 import { makePlace, markPlace } from './journal-place.ts';
 import { APPLICATION_ID, MIGRATIONS, migrate } from './schema.ts';
+import { readHighWaterOf2 } from './upgrade-from-2.ts';
 
 export const FILE_NAME = 'journal.db';
 
@@ -26,57 +31,48 @@ export function openDatabase(folderName: string, { newJournal = false } = {}): O
   const folder = resolve(folderName);
   const path = join(folder, FILE_NAME);
   let database: DatabaseSync | undefined;
+  let version: number | undefined;
   try {
     requireSafeVersion(sqliteVersion());
     makePlace(path, newJournal);
     database = new DatabaseSync(path);
     // Before any read (preparing a statement is one): then the first read takes the lock and keeps it, and the WAL's
     // index needs no file, for which a full disk would have no room.
-    apply(database, { name: 'locking_mode', value: 'exclusive' });
-    const version = requireJournal(database, path);
-    apply(database, { name: 'synchronous', value: 2 });
-    apply(database, { name: 'journal_mode', value: 'wal' });
-    // The thread checkpoints by itself (checkpoint.ts): SQLite would swallow the errors of an automatic one.
-    apply(database, { name: 'wal_autocheckpoint', value: 0 });
-    apply(database, { name: 'foreign_keys', value: 1 });
-    // Damage is found where it is read instead of being carried on; costs little.
-    apply(database, { name: 'cell_size_check', value: 1 });
-    // A mapped file turns a read error into a signal that kills the process.
-    apply(database, { name: 'mmap_size', value: 0 });
-    // What is deleted is overwritten with zeros, so that nobody finds it in what is free of the file.
-    apply(database, { name: 'secure_delete', value: 1 });
-    if (process.platform === 'darwin') {
-      // There fsync alone leaves the data in the drive's cache.
-      apply(database, { name: 'fullfsync', value: 1 });
-      apply(database, { name: 'checkpoint_fullfsync', value: 1 });
-    }
+    applySetting(database, ['locking_mode', 'exclusive']);
+    version = requireJournal(database, path);
+    requireCommits(database, path, version);
+    applySettings(database);
     migrate(database, version);
+    requireIntactStart(database);
     markPlace(path);
     return { database, path };
   } catch (error) {
+    const refusal = openError(path, error);
+    // Closing moves the log into the database and deletes it, though something in it may be the last of its kind.
+    if (refusal.code === 'UNREADABLE' && version !== undefined) preserveWal(path);
     database?.close();
-    throw openError(path, error);
+    throw refusal;
   }
 }
 
 /**
- * Opens a journal that no hub has open, to look at it as it is: nothing can be written.
+ * Opens a journal that no hub has open, to read it as it is: nothing can be written.
  *
  * @throws JournalError IN_USE, UNREADABLE, UNSAFE
  */
-export function openForLooking(path: string): DatabaseSync {
+export function openReadOnly(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     requireSafeVersion(sqliteVersion());
     database = new DatabaseSync(path);
-    apply(database, { name: 'locking_mode', value: 'exclusive' });
+    applySetting(database, ['locking_mode', 'exclusive']);
     const version = requireJournal(database, path);
-    apply(database, { name: 'query_only', value: 1 });
+    applySetting(database, ['query_only', 1]);
     if (version === MIGRATIONS.length) return database;
     throw new JournalError(
       'UNREADABLE',
-      `The journal ${path} is of version ${version}, and this hub looks at version ${MIGRATIONS.length}. ` +
-        'Start this hub on it once, which brings it up, or look at it with the hub that wrote it.',
+      `The journal ${path} is of version ${version}, and this hub verifies version ${MIGRATIONS.length}. ` +
+        'Start this hub on it once, which upgrades it, or verify it with the hub that wrote it.',
     );
   } catch (error) {
     database?.close();
@@ -131,17 +127,12 @@ function requireJournal(database: DatabaseSync, path: string): number {
   return version;
 }
 
-/** Makes a setting and reads it back: SQLite ignores what it does not know or cannot do. */
-function apply(database: DatabaseSync, { name, value }: { name: string; value: string | number }): void {
-  database.exec(`PRAGMA ${name} = ${value}`);
-  const found = readValue(database, `PRAGMA ${name}`);
-  if (found !== value) {
-    throw new JournalError(
-      'UNSAFE',
-      `SQLite did not take the setting ${name}=${value} (it says ${found}), without which a journal is not safe. ` +
-        'Put the data folder on a local disk: network file systems are known to refuse it.',
-    );
-  }
+/** Before anything is changed: an upgrade of what is left would look as if nothing was missing. */
+function requireCommits(database: DatabaseSync, path: string, version: number): void {
+  if (version === 0) return;
+  const found = version === MIGRATIONS.length ? readHighWater(database) : readHighWaterOf2(database);
+  const missing = missingCommits(path, found);
+  if (missing !== undefined) throw new JournalError('UNREADABLE', missing);
 }
 
 function readNumber(database: DatabaseSync, sql: string): number {

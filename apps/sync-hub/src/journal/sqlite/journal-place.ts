@@ -1,8 +1,8 @@
 import { closeSync, existsSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makePrivateFolder, requirePrivate, syncFolder } from '../../files/private-folder.ts';
-import { JournalError } from '../journal.ts';
-import { keepLog } from './keep-log.ts';
+import { JournalError } from '../journal-error.ts';
+import { preserveWal } from '../integrity/evidence.ts';
 
 /** What goes behind the name of a journal for its files. */
 const SUFFIXES = ['', '-wal', '-shm', '-journal', '-end', '-wal.kept'];
@@ -64,6 +64,6 @@ function requireNoTraces(path: string, isThere: boolean): void {
 
 /** Of another journal: SQLite would read the WAL as that of the new one. */
 function removeRest(path: string): void {
-  keepLog(path);
+  preserveWal(path);
   for (const suffix of ['-wal', '-shm', '-journal', '-end']) rmSync(path + suffix, { force: true });
 }

@@ -1,39 +1,38 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { JournalError } from '../journal.ts';
-import type { JournalAnswer, JournalRequest } from '../request.ts';
+import type { Call, CommitReport } from '../calls.ts';
 import type { PruneResult } from '../retention.ts';
-import { backUp } from './backup.ts';
+import { backUp } from '../integrity/backup.ts';
+import { requireIntactRows } from '../integrity/check-rows.ts';
+import { preserveWal } from '../integrity/evidence.ts';
+import { CommitHighWaterMark, markPath, readHighWater } from '../integrity/high-water-mark.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { failure, openError } from './database-error.ts';
-import { EndMark, markPath, missing } from './end-mark.ts';
-import { GroupCommit } from './group-commit.ts';
-import { keepLog } from './keep-log.ts';
+import { fileDisk } from './disk.ts';
 import { OpenFiles } from './open-files.ts';
-import { checkPages } from './page-check.ts';
-import { Scrub } from './scrub.ts';
-import { type FromThread, type ThreadOptions, type ToThread, unpackRequests } from './thread-messages.ts';
+import { Store } from './store.ts';
+import { type FromThread, type ThreadOptions, type ToThread, unpackCalls } from './thread-messages.ts';
 
 // The entry of the journal's thread: the one user of SQLite in the hub. While a commit runs, nothing else can; what
 // arrives meanwhile goes into the next one, so groups grow with the load by themselves.
 
 /**
- * The bounds of one transaction. Past a thousand requests the fsync's share of each is small (see journal.bench.ts);
- * a larger group would only let its first request wait longer for its last.
+ * The bounds of one transaction. Past a thousand calls the fsync's share of each is small (see journal.bench.ts);
+ * a larger group would only let its first call wait longer for its last.
  */
-const GROUP_REQUESTS = 4_096;
+const GROUP_CALLS = 4_096;
 const GROUP_PAYLOAD_BYTES = 4 * 1024 * 1024;
 
-/** Between two steps of the scrub: nobody notices it then, and it is through with a million events within a day. */
-const SCRUB_PAUSE_MS = 100;
+/** Between two steps of the check of all rows: nobody notices it then, and it is through with a million events within a day. */
+const CHECK_PAUSE_MS = 100;
 
 /** How long the loss of a file may go unnoticed while nothing is written. */
 const FILES_CHECK_MS = 1_000;
 
 interface OpenedJournal extends OpenedDatabase {
   readonly id: string;
-  readonly endMark: EndMark;
-  readonly group: GroupCommit;
+  readonly highWaterMark: CommitHighWaterMark;
+  readonly store: Store;
   readonly checkpoint: Checkpoint;
   readonly files: OpenFiles;
 }
@@ -45,7 +44,9 @@ function start(port: MessagePort, options: ThreadOptions): void {
   try {
     const journal = openJournal(options);
     serve(port, journal);
-    post(port, { kind: 'opened', info: journalInfo(journal) });
+    const { id, path, store } = journal;
+    const info = { id, location: `sqlite:${path}`, positions: store.positions };
+    post(port, { kind: 'opened', info, receivers: store.receivers });
   } catch (error) {
     const { code, message, cause } = openError(options.folder, error);
     post(port, { kind: 'refused', code, message, cause: plain(cause) });
@@ -57,39 +58,20 @@ function openJournal({ folder, reserveBytes, newJournal }: ThreadOptions): Opene
   const opened = openDatabase(folder, { newJournal });
   try {
     // Preparing their statements is the check that all tables, columns and indexes are there.
-    const group = new GroupCommit({ ...opened, reserveBytes });
-    const id = journalId(opened);
-    const mark = markPath(opened.path);
-    const lost = missing(opened.path, EndMark.read(mark), { id, ...endOf(group) });
-    if (lost !== undefined) throw new JournalError('UNREADABLE', lost);
-    checkPages(opened.database);
-    group.checkNewest();
+    const store = new Store(opened.database, fileDisk(opened.path, reserveBytes));
+    const { id } = readHighWater(opened.database);
+    const highWaterMark = new CommitHighWaterMark(markPath(opened.path));
     const checkpoint = new Checkpoint(opened.database);
-    return { ...opened, id, group, endMark: new EndMark(mark), checkpoint, files: new OpenFiles(opened) };
+    return { ...opened, id, store, highWaterMark, checkpoint, files: new OpenFiles(opened) };
   } catch (error) {
-    // Closing moves the log into the database and deletes it, though something in it may be the last of its kind.
-    keepLog(opened.path);
+    preserveWal(opened.path);
     opened.database.close();
     throw openError(opened.path, error);
   }
 }
 
-function journalId({ database, path }: OpenedDatabase): string {
-  const row = database.prepare('SELECT id FROM journal').get();
-  if (row !== undefined) return String(row.id);
-  throw new JournalError('UNREADABLE', `The journal ${path} has lost its id. Restore it from a backup.`);
-}
-
-function endOf({ lastSeq, lastCursor }: GroupCommit) {
-  return { lastSeq, lastCursor };
-}
-
-function journalInfo({ id, path, group }: OpenedJournal) {
-  return { id, location: `sqlite:${path}`, ...endOf(group) };
-}
-
 function serve(port: MessagePort, journal: OpenedJournal): void {
-  const waiting: JournalRequest[] = [];
+  const waiting: Call[] = [];
   let isClosing = false;
 
   // One after the other, and each copies beside the commits.
@@ -104,7 +86,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
   const take = (message: ToThread): void => {
     if (message.kind === 'close') isClosing = true;
     else if (message.kind === 'backup') backups = backups.then(() => backUpTo(message.targetPath));
-    else for (const request of unpackRequests(message)) waiting.push(request);
+    else for (const call of unpackCalls(message)) waiting.push(call);
   };
 
   const takeAllThatArrived = (): void => {
@@ -115,12 +97,12 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
 
   const commitWaiting = (): void => {
     for (takeAllThatArrived(); waiting.length > 0; takeAllThatArrived()) {
-      const requests = waiting.splice(0, groupSize(waiting));
-      const answers = journal.group.run(requests);
+      const calls = waiting.splice(0, groupSize(waiting));
+      const report = journal.store.run(calls);
       journal.files.requireInPlace();
-      journal.endMark.advance({ id: journal.id, ...endOf(journal.group) });
-      post(port, { kind: 'answers', answers });
-      if (endsRound(requests, answers)) journal.checkpoint.truncate();
+      journal.highWaterMark.advance({ id: journal.id, ...journal.store.highWater });
+      post(port, { kind: 'committed', report });
+      if (endsRound(calls, report)) journal.checkpoint.truncate();
       else journal.checkpoint.runWhenDue();
       // The copy goes on in this thread's turns: without a pause, a steady load would never let it end.
       if (isBackingUp && waiting.length > 0) {
@@ -131,7 +113,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
     if (isClosing && journal.database.isOpen) {
       journal.database.close();
       journal.files.close();
-      journal.endMark.close();
+      journal.highWaterMark.close();
     }
   };
 
@@ -153,12 +135,12 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
     if (isClosing && (hasFailed || waiting.length === 0)) port.close();
   };
 
-  const scrub = new Scrub(journal.database, journal.group);
-  const scrubOn = (): void =>
+  const check = requireIntactRows(journal.database);
+  const checkOn = (): void =>
     orFail(() => {
-      if (!isClosing && scrub.step()) setTimeout(scrubOn, SCRUB_PAUSE_MS).unref();
+      if (!isClosing && check.next().done !== true) setTimeout(checkOn, CHECK_PAUSE_MS).unref();
     });
-  setTimeout(scrubOn, SCRUB_PAUSE_MS).unref();
+  setTimeout(checkOn, CHECK_PAUSE_MS).unref();
 
   // Also while nobody publishes.
   setInterval(() => orFail(() => isClosing || journal.files.requireInPlace()), FILES_CHECK_MS).unref();
@@ -169,19 +151,19 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
   });
 }
 
-/** How many of the waiting requests go into one transaction: at least one. */
-function groupSize(waiting: readonly JournalRequest[]): number {
+/** How many of the waiting calls go into one transaction: at least one. */
+function groupSize(waiting: readonly Call[]): number {
   let payloadBytes = 0;
-  for (const [count, request] of waiting.entries()) {
-    if (request.kind === 'accept') payloadBytes += request.accept.event.data.byteLength;
-    if (count > 0 && (count === GROUP_REQUESTS || payloadBytes > GROUP_PAYLOAD_BYTES)) return count;
+  for (const [count, call] of waiting.entries()) {
+    if (call.name === 'accept') payloadBytes += call.request.event.data.byteLength;
+    if (count > 0 && (count === GROUP_CALLS || payloadBytes > GROUP_PAYLOAD_BYTES)) return count;
   }
   return waiting.length;
 }
 
 /** A round of retention is over: what it deleted is to be gone from the log too. */
-function endsRound(requests: readonly JournalRequest[], answers: readonly JournalAnswer[]): boolean {
-  return requests.some(({ kind }, place) => kind === 'prune' && (answers[place] as PruneResult).next === undefined);
+function endsRound(calls: readonly Call[], { answers }: CommitReport): boolean {
+  return calls.some(({ name }, place) => name === 'prune' && (answers[place] as PruneResult).next === undefined);
 }
 
 function post(port: MessagePort, message: FromThread): void {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
-import type { AcceptRequest } from '../journal.ts';
+import type { AcceptRequest, RecordRequest } from '../journal.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
 export interface JournalBenchOptions {
@@ -43,29 +43,33 @@ export async function benchJournal(options: JournalBenchOptions): Promise<Journa
   let acceptedEvents = 0;
   let isMeasuring = false;
   let isOver = false;
-  const journal = await openSqliteJournal({
-    folder,
-    observer: {
-      reopened() {},
-      accepted: (events) => {
-        for (const event of events) {
-          open.set(event.seq, ADAPTERS.length);
-          for (const adapter of ADAPTERS) journal.record(deliveredRecord(event, adapter));
+  const journal = await openSqliteJournal({ folder });
+  await journal.setReceivers(ADAPTERS);
+  const epochs = new Map<string, number>();
+  for (const adapter of ADAPTERS) {
+    const nowMs = Date.now();
+    const { epoch } = await journal.openLane({ adapter, onDeadLetter: 'continue', nowMs, longestWaitMs: 3_600_000 });
+    epochs.set(adapter, epoch);
+  }
+  journal.subscribe({
+    committed({ records, lanes }) {
+      for (const [adapter, { ready }] of lanes) {
+        for (const { event } of ready) {
+          open.set(event.seq, open.get(event.seq) ?? ADAPTERS.length);
+          void journal.record(deliveredRecord(event, { adapter, epoch: epochs.get(adapter) ?? 0 }));
         }
-      },
-      recorded: (records) => {
-        for (const { seq } of records) {
-          const left = (open.get(seq) ?? 0) - 1;
-          if (left > 0) open.set(seq, left);
-          else {
-            open.delete(seq);
-            settledEvents++;
-            if (!isOver) void accept();
-          }
+      }
+      for (const { seq } of records) {
+        const left = (open.get(seq) ?? 0) - 1;
+        if (left > 0) open.set(seq, left);
+        else {
+          open.delete(seq);
+          settledEvents++;
+          if (!isOver) void accept();
         }
-      },
+      }
     },
-    onFatal: (error) => {
+    ended(error) {
       throw error;
     },
   });
@@ -115,16 +119,17 @@ function newEvent(number: number): AcceptRequest {
     },
     contentHash: new Uint8Array(32).fill(number),
     acceptedAtMs,
-    adapters: ADAPTERS,
+    nowMs: acceptedAtMs,
   };
 }
 
-function deliveredRecord(event: AcceptedEvent, adapter: string): DeliveryRecord {
+function deliveredRecord(event: AcceptedEvent, { adapter, epoch }: { adapter: string; epoch: number }): RecordRequest {
   const atMs = Date.now();
-  return {
+  const record: DeliveryRecord = {
     adapter,
     seq: event.seq,
     eventId: event.id,
+    source: event.source,
     adapterVersion: '0.1.0',
     state: 'delivered',
     cycle: 1,
@@ -135,6 +140,7 @@ function deliveredRecord(event: AcceptedEvent, adapter: string): DeliveryRecord 
     nextAttemptAtMs: 0,
     attempt: { startedAtMs: atMs, durationMs: 1, outcome: 'delivered', receipt: `receipt-${event.seq}` },
   };
+  return { record, epoch, nowMs: atMs, dueAtMs: 0, notBeforeMs: 0 };
 }
 
 function percentile(sorted: readonly number[], part: number): number {

@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readlinkSync, statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { JournalError } from '../journal.ts';
+import { JournalError } from '../journal-error.ts';
 
 type Identity = Pick<BigIntStats, 'dev' | 'ino'>;
 type Change = 'gone' | 'replaced';

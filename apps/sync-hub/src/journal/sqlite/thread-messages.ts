@@ -1,6 +1,8 @@
-import type { SyncEvent } from '../../core/event.ts';
-import type { AcceptRequest, BackupResult, JournalErrorCode, JournalInfo } from '../journal.ts';
-import type { JournalAnswer, JournalRequest } from '../request.ts';
+import type { EndedAttempt, RecordedState } from '../../core/delivery.ts';
+import type { OutcomeKind } from '../../core/outcome.ts';
+import type { Call, CallOf, CommitReport } from '../calls.ts';
+import type { AcceptRequest, BackupResult, CallName, JournalInfo, RecordRequest } from '../journal.ts';
+import type { JournalErrorCode } from '../journal-error.ts';
 
 /** What the journal thread is started with. */
 export interface ThreadOptions {
@@ -9,75 +11,150 @@ export interface ThreadOptions {
   readonly newJournal: boolean;
 }
 
-/** To the thread: requests of one turn of the event loop, in their order; or the last message of all. */
+/** To the thread: calls of one turn of the event loop, in their order; or the last message of all. */
 export type ToThread =
-  | { readonly kind: 'requests'; readonly requests: readonly PackedRequest[]; readonly bytes: Uint8Array<ArrayBuffer> }
+  | ({ readonly kind: 'calls' } & PackedCalls)
   | { readonly kind: 'backup'; readonly targetPath: string }
   | { readonly kind: 'close' };
 
-/** From the thread. It ends by itself after `refused`, and after the answers to all that came before `close`. */
+/** From the thread. It ends by itself after `refused`, and after the reports of all that came before `close`. */
 export type FromThread =
-  | { readonly kind: 'opened'; readonly info: JournalInfo }
+  | { readonly kind: 'opened'; readonly info: JournalInfo; readonly receivers: readonly string[] }
   | { readonly kind: 'refused'; readonly code: JournalErrorCode; readonly message: string; readonly cause: unknown }
-  /** One commit returned. The answers of the oldest requests, in their order. */
-  | { readonly kind: 'answers'; readonly answers: readonly JournalAnswer[] }
+  /** One commit returned, of the oldest calls. */
+  | { readonly kind: 'committed'; readonly report: CommitReport }
   /** The oldest backup that was asked for and not answered. */
   | { readonly kind: 'backedUp'; readonly result: BackupResult }
   | { readonly kind: 'failed'; readonly code: JournalErrorCode; readonly message: string; readonly cause: unknown };
 
-type PackedAccept = Omit<AcceptRequest, 'event' | 'contentHash'> & {
-  readonly kind: 'accept';
-  readonly event: Omit<SyncEvent, 'data'>;
-  /** Its hash and then its payload are the next bytes of the message: so many of each. */
-  readonly hashBytes: number;
-  readonly payloadBytes: number;
-};
-
-type PackedRequest = PackedAccept | Exclude<JournalRequest, { readonly kind: 'accept' }>;
-
 /**
- * Puts the bytes of all requests into one buffer that can be transferred. Sent as they are, each would be copied
- * together with the whole buffer that it is a view of, such as the network message with all events of a batch.
+ * Calls as they travel. Of an event and an outcome only the values, one after the other: a clone would spell the name of
+ * each field each time. The bytes of all events are in one buffer that can be transferred: sent as they are, each would
+ * be copied together with the whole buffer that it is a view of, such as the network message with all events of a batch.
  */
-export function packRequests(requests: readonly JournalRequest[]): Extract<ToThread, { kind: 'requests' }> {
+export interface PackedCalls {
+  /** For each call its name and its request, or the fields of that. */
+  readonly values: readonly unknown[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export function packCalls(calls: readonly Call[]): PackedCalls {
+  const values: unknown[] = [];
   let sizeBytes = 0;
-  for (const request of requests) {
-    if (request.kind !== 'accept') continue;
-    sizeBytes += request.accept.contentHash.byteLength + request.accept.event.data.byteLength;
+  for (const call of calls) {
+    if (call.name === 'accept') sizeBytes += call.request.contentHash.byteLength + call.request.event.data.byteLength;
   }
   const bytes = new Uint8Array(sizeBytes);
   let offset = 0;
-  const packed = requests.map((request): PackedRequest => {
-    if (request.kind !== 'accept') return request;
-    const { event, contentHash, acceptedAtMs, adapters } = request.accept;
-    const { data, id, source, type, key, timeMs, dataContentType, attributes } = event;
-    bytes.set(contentHash, offset);
-    bytes.set(data, offset + contentHash.byteLength);
-    offset += contentHash.byteLength + data.byteLength;
-    return {
-      kind: 'accept',
-      event: { id, source, type, key, timeMs, dataContentType, attributes },
-      acceptedAtMs,
-      adapters,
-      hashBytes: contentHash.byteLength,
-      payloadBytes: data.byteLength,
-    };
-  });
-  return { kind: 'requests', requests: packed, bytes };
+  const add = (part: Uint8Array): number => {
+    bytes.set(part, offset);
+    offset += part.byteLength;
+    return part.byteLength;
+  };
+  for (const { name, request } of calls) {
+    if (name === 'accept') packAccept(values, request, add);
+    else if (name === 'record') packRecord(values, request);
+    else values.push(name, request);
+  }
+  return { values, bytes };
 }
 
-/** The requests again, their bytes as views of the message's buffer. */
-export function unpackRequests(message: Extract<ToThread, { kind: 'requests' }>): JournalRequest[] {
+/** The calls again, their bytes as views of the message's buffer. */
+export function unpackCalls({ values, bytes }: PackedCalls): Call[] {
+  const calls: Call[] = [];
   let offset = 0;
-  const take = (sizeBytes: number) => {
+  const take = (sizeBytes: number): Uint8Array => {
     offset += sizeBytes;
-    return message.bytes.subarray(offset - sizeBytes, offset);
+    return bytes.subarray(offset - sizeBytes, offset);
   };
-  return message.requests.map((request): JournalRequest => {
-    if (request.kind !== 'accept') return request;
-    const { event, hashBytes, payloadBytes, acceptedAtMs, adapters } = request;
-    const contentHash = take(hashBytes);
-    const accept = { event: { ...event, data: take(payloadBytes) }, contentHash, acceptedAtMs, adapters };
-    return { kind: 'accept', accept };
-  });
+  for (let place = 0; place < values.length; ) {
+    const name = values[place++] as CallName;
+    if (name === 'accept') {
+      calls.push({ name, request: unpackAccept(values, place, take) });
+      place += ACCEPT_FIELDS;
+    } else if (name === 'record') {
+      calls.push({ name, request: unpackRecord(values, place) });
+      place += RECORD_FIELDS;
+    } else {
+      calls.push({ name, request: values[place++] } as CallOf<CallName> as Call);
+    }
+  }
+  return calls;
+}
+
+const ACCEPT_FIELDS = 11;
+
+function packAccept(values: unknown[], request: AcceptRequest, add: (part: Uint8Array) => number): void {
+  const { event, contentHash, acceptedAtMs, nowMs } = request;
+  values.push('accept', event.id, event.source, event.type, event.key, event.timeMs, event.dataContentType);
+  values.push(event.attributes, acceptedAtMs, nowMs, add(contentHash), add(event.data));
+}
+
+function unpackAccept(values: readonly unknown[], place: number, take: (sizeBytes: number) => Uint8Array): AcceptRequest {
+  const contentHash = take(values[place + 9] as number);
+  return {
+    event: {
+      id: values[place] as string,
+      source: values[place + 1] as string,
+      type: values[place + 2] as string,
+      key: values[place + 3] as string,
+      timeMs: values[place + 4] as number,
+      dataContentType: values[place + 5] as string,
+      attributes: values[place + 6] as Record<string, string>,
+      data: take(values[place + 10] as number),
+    },
+    contentHash,
+    acceptedAtMs: values[place + 7] as number,
+    nowMs: values[place + 8] as number,
+  };
+}
+
+const RECORD_FIELDS = 23;
+
+function packRecord(values: unknown[], { record, epoch, nowMs, dueAtMs, notBeforeMs }: RecordRequest): void {
+  const { attempt } = record;
+  values.push('record', record.adapter, record.seq, record.eventId, record.source, record.adapterVersion, record.state);
+  values.push(record.cycle, record.attempts, record.spent, record.crashes, record.atMs, record.nextAttemptAtMs);
+  values.push(attempt?.startedAtMs, attempt?.durationMs, attempt?.outcome, attempt?.receipt);
+  values.push(attempt?.failure?.code, attempt?.failure?.message, record.reason, epoch, nowMs, dueAtMs, notBeforeMs);
+}
+
+function unpackRecord(values: readonly unknown[], place: number): RecordRequest {
+  const attempt = unpackAttempt(values, place + 12);
+  const reason = values[place + 18] as string | undefined;
+  return {
+    record: {
+      adapter: values[place] as string,
+      seq: values[place + 1] as number,
+      eventId: values[place + 2] as string,
+      source: values[place + 3] as string,
+      adapterVersion: values[place + 4] as string,
+      state: values[place + 5] as RecordedState,
+      cycle: values[place + 6] as number,
+      attempts: values[place + 7] as number,
+      spent: values[place + 8] as number,
+      crashes: values[place + 9] as number,
+      atMs: values[place + 10] as number,
+      nextAttemptAtMs: values[place + 11] as number,
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(reason === undefined ? {} : { reason }),
+    },
+    epoch: values[place + 19] as number,
+    nowMs: values[place + 20] as number,
+    dueAtMs: values[place + 21] as number,
+    notBeforeMs: values[place + 22] as number,
+  };
+}
+
+function unpackAttempt(values: readonly unknown[], place: number): EndedAttempt | undefined {
+  const startedAtMs = values[place] as number | undefined;
+  if (startedAtMs === undefined) return undefined;
+  const attempt = {
+    startedAtMs,
+    durationMs: values[place + 1] as number,
+    outcome: values[place + 2] as OutcomeKind,
+    receipt: values[place + 3] as string,
+  };
+  const code = values[place + 4] as string | undefined;
+  return code === undefined ? attempt : { ...attempt, failure: { code, message: values[place + 5] as string } };
 }

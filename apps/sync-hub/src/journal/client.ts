@@ -1,0 +1,307 @@
+import type { DeliveryRecord, ReadyDelivery, RecordedDelivery } from '../core/delivery.ts';
+import type { AcceptedEvent } from '../core/event.ts';
+import {
+  type Call,
+  CALL_NAMES,
+  type CallOf,
+  type CommitReport,
+  LANE_LOST,
+  type LaneReport,
+  type Request,
+  type StoreAccept,
+  type StoreAnswer,
+} from './calls.ts';
+import type { DeliveryFilter } from './delivery-filter.ts';
+import type { DeliveryPosition } from './delivery-page.ts';
+import type {
+  AcceptRequest,
+  AcceptResult,
+  BackupResult,
+  CallName,
+  Commit,
+  Journal,
+  JournalCalls,
+  JournalInfo,
+  JournalObserver,
+  LaneNews,
+  RecordRequest,
+  RecordResult,
+} from './journal.ts';
+import { JournalError } from './journal-error.ts';
+
+/** The way to the store: calls go there in order, and reports of what was committed come back through the client. */
+export interface Transport {
+  submit(call: Call): void;
+  /** Rejects with a JournalError when the journal ends before it is done. */
+  backup(targetPath: string): Promise<BackupResult>;
+  /** Resolves once all that was submitted is reported and the files are let go. Called once. */
+  close(): Promise<void>;
+}
+
+export interface ClientOptions {
+  readonly info: JournalInfo;
+  /** Where new events go when it is opened. */
+  readonly receivers: readonly string[];
+  readonly transport: Transport;
+}
+
+type Answer<Name extends CallName> = ReturnType<JournalCalls[Name]>;
+
+/**
+ * The asking side of a journal: a queue of calls, first in first out. Holds the half of the port's promises that is the
+ * same however the store is reached: who is told what, and in which order, once a commit returned or writing failed.
+ */
+export class JournalClient {
+  readonly #options: ClientOptions;
+  readonly #observers = new Set<JournalObserver>();
+  readonly #queue: PendingCall[] = [];
+  #receivers: readonly string[];
+  #failure: JournalError | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#receivers = options.receivers;
+  }
+
+  /** The port. */
+  get journal(): Journal {
+    const calls = CALL_NAMES.map((name) => [name, (request: never) => this.#call(name, request)]);
+    return {
+      // Each name has a function that takes its request and promises its answer.
+      ...(Object.fromEntries(calls) as Pick<Journal, CallName>),
+      info: this.#options.info,
+      subscribe: (observer) => this.#subscribe(observer),
+      countDeliveriesOf: (filter) => this.#countDeliveriesOf(filter),
+      flushed: () => this.#flushed(),
+      backup: (targetPath) => this.#backup(targetPath),
+      close: () => this.#close(),
+    };
+  }
+
+  /** One commit returned: what became of the oldest calls, in their order. */
+  committed(report: CommitReport): void {
+    if (this.#failure !== undefined) return;
+    const calls = this.#queue.splice(0, report.answers.length);
+    const commit = this.#toCommit(calls, report);
+    // Still ahead of the promises: whoever awaits one runs after this function.
+    if (commit !== undefined) for (const observer of this.#observers) observer.committed(commit);
+    for (const call of calls) call.settle();
+  }
+
+  /** The session ended: whether the open calls took effect is unknown. Reported once. */
+  failed(error: JournalError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    for (const call of this.#queue.splice(0)) call.fail(error);
+    for (const observer of this.#observers) observer.ended(error);
+  }
+
+  #call<Name extends CallName>(name: Name, request: Request<Name>): Promise<Answer<Name>> {
+    const call = new PendingCall(name, request);
+    const refusal = this.#refusal();
+    if (refusal === undefined) {
+      // First, since a store in the same thread may answer at once.
+      this.#queue.push(call);
+      this.#options.transport.submit(call as CallOf<CallName> as Call);
+    } else {
+      call.fail(refusal);
+    }
+    return call as Promise<unknown> as Promise<Answer<Name>>;
+  }
+
+  #toCommit(calls: readonly PendingCall[], report: CommitReport): Commit | undefined {
+    const { answers } = report;
+    const events: AcceptedEvent[] = [];
+    const records: RecordedDelivery[] = [];
+    /** By the index of the call that accepted them. */
+    const accepted: AcceptedEvent[] = [];
+    let further = 0;
+    for (let index = 0; index < calls.length; index++) {
+      const call = calls[index] as PendingCall;
+      const answer = answers[index] as StoreAnswer<CallName>;
+      // The store answers in order, so the answer's type follows from the call's name.
+      if (call.name === 'record') {
+        const request = call.request as RecordRequest;
+        call.answer = recordResult(answer as number);
+        if (answer !== LANE_LOST) records.push(recorded(request.record, answer as number));
+      } else if (call.name === 'accept') {
+        const result = this.#acceptResult(call.request as AcceptRequest, answer as StoreAccept);
+        call.answer = result;
+        if (result.kind === 'accepted') {
+          events.push(result.event);
+          accepted[index] = result.event;
+        }
+      } else {
+        call.answer = answer;
+        if (call.name === 'setReceivers') this.#receivers = [...new Set(call.request as readonly string[])].sort();
+      }
+      for (let next = report.records[further]; next?.call === index; next = report.records[further]) {
+        records.push(next.record);
+        further++;
+      }
+    }
+    const isEmpty = events.length + records.length + report.reopened.length + report.lanes.length === 0;
+    if (isEmpty) return undefined;
+    const lanes = new Map(report.lanes.map((lane) => [lane.adapter, laneNews(lane, accepted)]));
+    return { events, records, reopened: report.reopened, lanes };
+  }
+
+  #acceptResult(request: AcceptRequest, answer: StoreAccept): AcceptResult {
+    if (typeof answer === 'number') {
+      return { kind: 'accepted', event: this.#acceptedEvent(request, answer), heldByKey: NONE };
+    }
+    if (answer.kind !== 'held') return answer;
+    return { kind: 'accepted', event: this.#acceptedEvent(request, answer.seq), heldByKey: answer.heldByKey };
+  }
+
+  /** The event as it is in the journal: what the publisher said and what accepting it added. */
+  #acceptedEvent({ event, acceptedAtMs }: AcceptRequest, seq: number): AcceptedEvent {
+    // Written out, so that all accepted events have one shape and nothing of the caller's object comes along.
+    return {
+      id: event.id,
+      source: event.source,
+      type: event.type,
+      key: event.key,
+      timeMs: event.timeMs,
+      data: event.data,
+      dataContentType: event.dataContentType,
+      attributes: event.attributes,
+      seq,
+      acceptedAtMs,
+      adapters: this.#receivers,
+    };
+  }
+
+  #subscribe(observer: JournalObserver): () => void {
+    this.#observers.add(observer);
+    return () => void this.#observers.delete(observer);
+  }
+
+  async #countDeliveriesOf(filter: DeliveryFilter): Promise<number> {
+    let total = 0;
+    let after: DeliveryPosition | undefined;
+    do {
+      const { count, next } = await this.#call('countSome', { filter, after });
+      total += count;
+      after = next;
+    } while (after !== undefined);
+    return total;
+  }
+
+  async #flushed(): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    await this.#queue.at(-1);
+  }
+
+  #backup(targetPath: string): Promise<BackupResult> {
+    const refusal = this.#refusal();
+    return refusal === undefined ? this.#options.transport.backup(targetPath) : Promise.reject(refusal);
+  }
+
+  #close(): Promise<void> {
+    this.#closing ??= this.#options.transport.close();
+    return this.#closing;
+  }
+
+  #refusal(): JournalError | undefined {
+    if (this.#failure !== undefined) return this.#failure;
+    if (this.#closing === undefined) return undefined;
+    return new JournalError('CLOSED', `${this.#options.info.location} was closed before.`);
+  }
+}
+
+/**
+ * A call on its way, and the promise of its answer in one: most callers hear of what they asked by observing commits,
+ * and an object that nobody awaits costs no promise and leaves no rejection unhandled.
+ */
+class PendingCall implements Promise<unknown>, CallOf<CallName> {
+  readonly name: CallName;
+  readonly request: CallOf<CallName>['request'];
+  /** To be given once the call is settled. */
+  answer: unknown = undefined;
+  #error: JournalError | undefined = undefined;
+  #isSettled = false;
+  #awaited: PromiseWithResolvers<unknown> | undefined = undefined;
+
+  constructor(name: CallName, request: CallOf<CallName>['request']) {
+    this.name = name;
+    this.request = request;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'PendingCall';
+  }
+
+  settle(): void {
+    this.#isSettled = true;
+    this.#awaited?.resolve(this.answer);
+  }
+
+  fail(error: JournalError): void {
+    this.#isSettled = true;
+    this.#error = error;
+    this.#awaited?.reject(error);
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: it is a promise.
+  then<Result, Failed>(
+    onResolved?: ((answer: unknown) => Result | PromiseLike<Result>) | null,
+    onRejected?: ((error: unknown) => Failed | PromiseLike<Failed>) | null,
+  ): Promise<Result | Failed> {
+    if (this.#awaited === undefined) {
+      this.#awaited = Promise.withResolvers();
+      if (this.#error !== undefined) this.#awaited.reject(this.#error);
+      else if (this.#isSettled) this.#awaited.resolve(this.answer);
+    }
+    return this.#awaited.promise.then(onResolved, onRejected) as Promise<Result | Failed>;
+  }
+
+  catch<Failed>(onRejected?: ((error: unknown) => Failed | PromiseLike<Failed>) | null): Promise<unknown> {
+    return this.then(undefined, onRejected);
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<unknown> {
+    return this.then().finally(onFinally);
+  }
+}
+
+const NONE: readonly string[] = [];
+
+function recordResult(answer: number): RecordResult {
+  return answer === LANE_LOST ? { kind: 'lane_lost' } : { kind: 'recorded', position: answer };
+}
+
+function recorded(record: DeliveryRecord, position: number): RecordedDelivery {
+  return { ...record, position };
+}
+
+function laneNews(
+  { ready, heads, isMore, nextDueAtMs, isLost }: LaneReport,
+  accepted: readonly AcceptedEvent[],
+): LaneNews {
+  const deliveries: ReadyDelivery[] = [];
+  let head = 0;
+  for (let place = 0; place < ready.length; place += 2) {
+    const event = accepted[ready[place] as number];
+    const older = event === undefined ? heads[head++] : undefined;
+    if (older !== undefined) deliveries.push(older);
+    else if (event !== undefined) deliveries.push(newDelivery(event, ready[place + 1] as number));
+  }
+  return { ready: deliveries, isMore, nextDueAtMs, isLost };
+}
+
+function newDelivery(event: AcceptedEvent, dueAtMs: number): ReadyDelivery {
+  return {
+    event,
+    cycle: 1,
+    attempts: 0,
+    spent: 0,
+    crashes: 0,
+    dueAtMs,
+    notBeforeMs: 0,
+    openedAtMs: event.acceptedAtMs,
+    mayHaveRun: false,
+  };
+}

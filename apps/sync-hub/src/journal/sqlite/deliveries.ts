@@ -1,0 +1,165 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { deliveryChecksum } from '../integrity/row-checksum.ts';
+import { isOpenCode, stateCodes } from './codes.ts';
+import type { Lane, Lanes } from './lanes.ts';
+import { DELIVERY_COLUMNS, deliveryFromValues, type MutableDeliveryRow as DeliveryRow, requireIntactDelivery } from './rows.ts';
+import type { WatchedKeys } from './watched-keys.ts';
+
+/** The rows of the table delivery, and what follows from them: counts and watched keys. */
+export class Deliveries {
+  readonly #lanes: Lanes;
+  readonly #watchedKeys: WatchedKeys;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor({ database, lanes, watchedKeys }: { database: DatabaseSync; lanes: Lanes; watchedKeys: WatchedKeys }) {
+    this.#lanes = lanes;
+    this.#watchedKeys = watchedKeys;
+    this.#statements = prepare(database);
+  }
+
+  /** A new one. */
+  insert(lane: Lane, { seq, key, isHead, dueAtMs }: { seq: number; key: string; isHead: boolean; dueAtMs: number }): void {
+    const row = {
+      seq,
+      adapter: lane.number,
+      key,
+      state: stateCodes.waiting,
+      is_head: Number(isHead),
+      may_follow: 0,
+      may_have_run: 0,
+      due_at_ms: dueAtMs,
+      not_before_ms: 0,
+      cycle: 1,
+      attempts: 0,
+      spent: 0,
+      crashes: 0,
+      reopened_at_ms: null,
+    };
+    this.#statements.insert.run(seq, row.adapter, key, row.is_head, dueAtMs, deliveryChecksum(row));
+    lane.unsettled++;
+  }
+
+  get(lane: Lane | undefined, seq: number): DeliveryRow | undefined {
+    return lane && this.#maybe(this.#statements.select.get(seq, lane.number));
+  }
+
+  ofEvent(seq: number): DeliveryRow[] {
+    return this.#statements.selectOfEvent.all(seq).map((values) => this.intact(values));
+  }
+
+  /** Of a key the open one that was accepted first, whichever is the head. */
+  oldestOpen(lane: Lane, key: string): DeliveryRow | undefined {
+    return this.#maybe(this.#statements.selectOldestOpen.get(key, lane.number));
+  }
+
+  /** The seq of a key's first dead letter; Infinity: it has none. */
+  oldestDeadSeq(lane: Lane, key: string): number {
+    if (lane.deadLetters === 0) return Number.POSITIVE_INFINITY;
+    return Number(this.#statements.selectOldestDead.get(key, lane.number)?.seq ?? Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * The head of a key. It is the oldest open one, unless that was replayed: then it lies behind what was replayed before
+   * it, and is first looked for after a seq.
+   */
+  head(lane: Lane, key: string, afterSeq: number): DeliveryRow | undefined {
+    const oldest = this.oldestOpen(lane, key);
+    if (oldest === undefined || oldest.is_head === 1) return oldest;
+    if (lane.holds && this.oldestDeadSeq(lane, key) < oldest.seq) return undefined;
+    const { selectHead } = this.#statements;
+    return this.#maybe(selectHead.get(key, lane.number, afterSeq) ?? selectHead.get(key, lane.number, 0));
+  }
+
+  /** True when the key has an open delivery at any adapter. */
+  isAnyOpen(key: string): boolean {
+    return this.#statements.selectAnyOpen.get(key) !== undefined;
+  }
+
+  isRetrying(row: DeliveryRow | undefined): boolean {
+    return row?.state === stateCodes.retrying;
+  }
+
+  /** An open delivery is held when an earlier one of its key waits: for its next attempt, or for an operator. */
+  isHeldByKey(lane: Lane, { key, seq }: { readonly key: string; readonly seq: number }): boolean {
+    if (key === '') return false;
+    const oldest = this.oldestOpen(lane, key);
+    const isBehindRetry = oldest !== undefined && oldest.seq < seq && this.isRetrying(oldest);
+    return isBehindRetry || (lane.holds && this.oldestDeadSeq(lane, key) < seq);
+  }
+
+  /** Writes what changed. */
+  update(lane: Lane, stateBefore: number, row: DeliveryRow): void {
+    row.checksum = deliveryChecksum(row);
+    this.#statements.update.run(
+      row.state,
+      row.is_head,
+      row.may_follow,
+      row.may_have_run,
+      row.due_at_ms,
+      row.not_before_ms,
+      row.cycle,
+      row.attempts,
+      row.spent,
+      row.crashes,
+      row.reopened_at_ms,
+      row.checksum,
+      row.seq,
+      row.adapter,
+    );
+    if (row.state === stateBefore) return;
+    lane.unsettled += Number(isOpenCode(row.state)) - Number(isOpenCode(stateBefore));
+    lane.deadLetters +=
+      Number(row.state === stateCodes.dead_lettered) - Number(stateBefore === stateCodes.dead_lettered);
+    if (row.key !== '') this.#watchedKeys.changed(lane, row);
+  }
+
+  /** From the values of a row, see prepareRows. @throws {CorruptionError} */
+  intact(values: unknown): DeliveryRow {
+    const row = deliveryFromValues(values);
+    requireIntactDelivery(row, this.#lanes);
+    return row;
+  }
+
+  #maybe(values: unknown): DeliveryRow | undefined {
+    return values === undefined ? undefined : this.intact(values);
+  }
+}
+
+/** A query for deliveries, whose rows are the values of {@link DELIVERY_COLUMNS}. */
+export function prepareRows(database: DatabaseSync, rest: string): StatementSync {
+  const statement = database.prepare(`SELECT ${DELIVERY_COLUMNS} ${rest}`);
+  statement.setReturnArrays(true);
+  return statement;
+}
+
+/** INDEXED BY: a query that cannot use its partial index fails to prepare, instead of reading all deliveries. */
+function prepare(database: DatabaseSync) {
+  return {
+    insert: database.prepare(`
+      INSERT INTO delivery (seq, adapter, key, state, is_head, may_follow, may_have_run, due_at_ms, not_before_ms, cycle,
+        attempts, spent, crashes, checksum)
+      VALUES (?, ?, ?, 0, ?, 0, 0, ?, 0, 1, 0, 0, 0, ?)`),
+    update: database.prepare(`
+      UPDATE delivery
+      SET state = ?, is_head = ?, may_follow = ?, may_have_run = ?, due_at_ms = ?, not_before_ms = ?, cycle = ?,
+        attempts = ?, spent = ?, crashes = ?, reopened_at_ms = ?, checksum = ?
+      WHERE seq = ? AND adapter = ?`),
+    select: prepareRows(database, 'FROM delivery WHERE seq = ? AND adapter = ?'),
+    selectOfEvent: prepareRows(database, 'FROM delivery WHERE seq = ?'),
+    selectOldestOpen: prepareRows(
+      database,
+      `FROM delivery INDEXED BY delivery_open_of_key
+      WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 ORDER BY seq LIMIT 1`,
+    ),
+    selectOldestDead: database.prepare(`
+      SELECT seq FROM delivery INDEXED BY delivery_dead_of_key
+      WHERE key = ? AND key <> '' AND adapter = ? AND state = 4 ORDER BY seq LIMIT 1`),
+    selectHead: prepareRows(
+      database,
+      `FROM delivery INDEXED BY delivery_open_of_key
+      WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND is_head = 1 ORDER BY seq LIMIT 1`,
+    ),
+    selectAnyOpen: database.prepare(`
+      SELECT 1 FROM delivery INDEXED BY delivery_open_of_key WHERE key = ? AND key <> '' AND state < 2 LIMIT 1`),
+  };
+}

@@ -1,0 +1,313 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { DeliveryRecord, ReadyDelivery } from '../../core/delivery.ts';
+import type { AcceptedEvent } from '../../core/event.ts';
+import { unattemptedRecord } from '../dead-letter.ts';
+import type { ReadHeadRequest, ReadReadyRequest, ReadyPage } from '../journal.ts';
+import { stateCodes } from './codes.ts';
+import { type Deliveries, prepareRows } from './deliveries.ts';
+import type { Events } from './events.ts';
+import type { Lane, Lanes } from './lanes.ts';
+import type { CommitNews } from './news.ts';
+import type { Records } from './records.ts';
+import type { MutableDeliveryRow as DeliveryRow } from './rows.ts';
+import type { WatchedKeys } from './watched-keys.ts';
+
+/** Moves a place behind another of the same time: the clock's milliseconds since 1970 have room for no smaller step. */
+const NEXT_PLACE_MS = 0.001;
+
+export interface HeadsOptions {
+  readonly database: DatabaseSync;
+  readonly lanes: Lanes;
+  readonly events: Events;
+  readonly deliveries: Deliveries;
+  readonly records: Records;
+  readonly watchedKeys: WatchedKeys;
+  readonly news: CommitNews;
+}
+
+/** When something happens, by both clocks: see JournalCalls. */
+export interface Moment {
+  readonly atMs: number;
+  readonly nowMs: number;
+}
+
+/**
+ * The rule by which deliveries become ready.
+ *
+ * Of each key at each adapter at most one open delivery is the head; a delivery without a key is one as long as it is
+ * open. A head is ready once its due time has come. The head of a key changes only where somebody knows that no attempt
+ * of it runs: with its outcome, a discard, when its lane gives it back, and when a lane is opened. Then the oldest open
+ * delivery of the key becomes the head, unless a dead letter holds the key. A replay chooses one only when there is none.
+ *
+ * Whatever becomes ready by a transaction gets a place, by time and then by seq, behind all that were given before. So a
+ * lane reads forward and never looks back.
+ */
+export class Heads {
+  readonly #lanes: Lanes;
+  readonly #events: Events;
+  readonly #deliveries: Deliveries;
+  readonly #records: Records;
+  readonly #watchedKeys: WatchedKeys;
+  readonly #news: CommitNews;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(options: HeadsOptions) {
+    this.#lanes = options.lanes;
+    this.#events = options.events;
+    this.#deliveries = options.deliveries;
+    this.#records = options.records;
+    this.#watchedKeys = options.watchedKeys;
+    this.#news = options.news;
+    this.#statements = prepare(options.database);
+  }
+
+  /** The due time of a new head that is ready. */
+  place(lane: Lane, seq: number, nowMs: number): number {
+    let dueAtMs = Math.max(nowMs, lane.lastDueAtMs);
+    if (dueAtMs === lane.lastDueAtMs && seq <= lane.lastSeq) dueAtMs += NEXT_PLACE_MS;
+    lane.lastDueAtMs = dueAtMs;
+    lane.lastSeq = seq;
+    return dueAtMs;
+  }
+
+  /** Makes an open delivery a head, and reports it. */
+  appoint(lane: Lane, row: DeliveryRow, { stateBefore, nowMs }: { stateBefore: number; nowMs: number }): void {
+    row.is_head = 1;
+    if (row.state === stateCodes.waiting) row.due_at_ms = 0;
+    row.due_at_ms = Math.min(row.due_at_ms, nowMs + lane.longestWaitMs);
+    if (row.due_at_ms <= nowMs) row.due_at_ms = this.place(lane, row.seq, nowMs);
+    else if (row.due_at_ms <= lane.lastDueAtMs) row.due_at_ms = lane.lastDueAtMs + NEXT_PLACE_MS;
+    this.#deliveries.update(lane, stateBefore, row);
+    if (isReady(lane, row, nowMs)) this.#news.ready(lane, () => this.#ready(lane, row, this.#events.bySeq(row.seq)));
+    else this.#news.due(lane, row.due_at_ms);
+  }
+
+  /** Chooses the head of a key that has none. */
+  choose(lane: Lane, key: string, moment: Moment): void {
+    for (;;) {
+      const row = this.#deliveries.oldestOpen(lane, key);
+      if (row === undefined) return;
+      if (lane.holds && this.#deliveries.oldestDeadSeq(lane, key) < row.seq) return;
+      if (!this.#isStale(lane, row)) return this.appoint(lane, row, { stateBefore: row.state, nowMs: moment.nowMs });
+      this.#dieAgain(lane, row, moment.atMs);
+    }
+  }
+
+  /** An outcome is on record: `row` is what became of its delivery, not yet written. */
+  settle(lane: Lane, row: DeliveryRow, { stateBefore, ...moment }: Moment & { readonly stateBefore: number }): void {
+    const wasHead = row.is_head === 1;
+    const isOpen = row.state === stateCodes.retrying;
+    if (isOpen && (row.key === '' || (wasHead && this.#staysHead(lane, row)))) {
+      this.appoint(lane, row, { stateBefore, nowMs: moment.nowMs });
+      return;
+    }
+    row.is_head = 0;
+    this.#deliveries.update(lane, stateBefore, row);
+    if (row.key === '') return;
+    if (wasHead || this.#deliveries.head(lane, row.key, row.seq) === undefined) this.choose(lane, row.key, moment);
+  }
+
+  /** A dead letter is open again: `row`, not yet written. Answers the seq of the key's head when that is a later one. */
+  reopen(lane: Lane, row: DeliveryRow, moment: Moment): number | undefined {
+    const stateBefore = stateCodes.dead_lettered;
+    if (row.key === '') {
+      this.appoint(lane, row, { stateBefore, nowMs: moment.nowMs });
+      return undefined;
+    }
+    row.is_head = 0;
+    this.#deliveries.update(lane, stateBefore, row);
+    const head = this.#deliveries.head(lane, row.key, row.seq);
+    if (head === undefined) this.choose(lane, row.key, moment);
+    return head !== undefined && head.seq > row.seq ? head.seq : undefined;
+  }
+
+  giveBack(lane: Lane, seq: number, nowMs: number): void {
+    const row = this.#deliveries.get(lane, seq);
+    if (row === undefined || row.is_head === 0) return;
+    this.#news.withdraw(lane, seq);
+    if (isRecovered(lane, row)) row.may_have_run = 1;
+    if (row.key === '' || this.#staysHead(lane, row)) {
+      this.appoint(lane, row, { stateBefore: row.state, nowMs });
+      return;
+    }
+    row.is_head = 0;
+    this.#deliveries.update(lane, row.state, row);
+    this.choose(lane, row.key, { atMs: nowMs, nowMs });
+  }
+
+  /** What waits for its next attempt is due now; how many it were. */
+  endWaits(lane: Lane, nowMs: number): number {
+    const waiting = this.#statements.selectNotDue.all(lane.number, Math.max(nowMs, lane.lastDueAtMs));
+    for (const { seq } of waiting) {
+      this.#move(lane, Number(seq), (row) => {
+        row.due_at_ms = this.place(lane, row.seq, nowMs);
+        row.not_before_ms = 0;
+      });
+    }
+    if (waiting.length > 0) this.#news.more(lane);
+    return waiting.length;
+  }
+
+  /**
+   * The lane is opened. What was ready until now may have been attempted. A clock that was set back while no hub ran
+   * makes nothing wait: what had been ready stays so, and the others wait no longer than the longest wait.
+   */
+  recover(lane: Lane, { nowMs, longestWaitMs }: { nowMs: number; longestWaitMs: number }): void {
+    lane.longestWaitMs = longestWaitMs;
+    const latestMs = nowMs + longestWaitMs;
+    for (const { seq } of this.#statements.selectLate.all(lane.number, nowMs, latestMs, latestMs)) {
+      this.#move(lane, Number(seq), (row) => {
+        row.due_at_ms = row.state === stateCodes.waiting ? nowMs : Math.min(row.due_at_ms, latestMs);
+        row.not_before_ms = Math.min(row.not_before_ms, latestMs);
+      });
+    }
+    const last = this.#statements.selectLastReady.get(lane.number, nowMs);
+    lane.recoveredDueAtMs = Number(last?.due_at_ms ?? Number.NEGATIVE_INFINITY);
+    lane.recoveredSeq = Number(last?.seq ?? 0);
+    lane.lastDueAtMs = lane.recoveredDueAtMs;
+    lane.lastSeq = lane.recoveredSeq;
+  }
+
+  /** Whether a dead letter holds its key is set; after {@link recover}. */
+  hold(lane: Lane, holds: boolean, nowMs: number): void {
+    if (lane.holds === holds) return;
+    const keys = this.#statements.selectDeadKeys.all(lane.number).map(({ key }) => String(key));
+    if (holds) for (const key of keys) this.#demoteHeld(lane, key);
+    this.#lanes.setHolds(lane, holds);
+    for (const key of keys) {
+      if (this.#deliveries.head(lane, key, 0) === undefined) this.choose(lane, key, { atMs: nowMs, nowMs });
+    }
+  }
+
+  readReady(request: ReadReadyRequest): ReadyPage {
+    const { nowMs, limit, limitBytes, after = BEGINNING } = request;
+    const lane = this.#lanes.find(request.adapter);
+    if (lane === undefined) return { deliveries: [], isEnd: true, nextDueAtMs: Number.POSITIVE_INFINITY };
+    const untilMs = Math.max(nowMs, lane.lastDueAtMs);
+    const { selectReady, selectNextDue } = this.#statements;
+    const deliveries: ReadyDelivery[] = [];
+    let payloadBytes = 0;
+    for (const found of selectReady.iterate(lane.number, after.dueAtMs, after.seq, untilMs)) {
+      if (deliveries.length === limit) return { deliveries, isEnd: false, nextDueAtMs: Number.POSITIVE_INFINITY };
+      const row = this.#deliveries.intact(found);
+      const event = this.#events.bySeq(row.seq);
+      payloadBytes += event.data.byteLength;
+      if (deliveries.length > 0 && payloadBytes > limitBytes) {
+        return { deliveries, isEnd: false, nextDueAtMs: Number.POSITIVE_INFINITY };
+      }
+      deliveries.push(this.#ready(lane, row, event));
+    }
+    const next = selectNextDue.get(lane.number, untilMs)?.due_at_ms;
+    return { deliveries, isEnd: true, nextDueAtMs: Number(next ?? Number.POSITIVE_INFINITY) };
+  }
+
+  readHead(request: ReadHeadRequest): ReadyDelivery | undefined {
+    const lane = this.#lanes.find(request.adapter);
+    if (lane === undefined) return undefined;
+    const row = 'seq' in request ? this.#deliveries.get(lane, request.seq) : this.#firstHead(lane, request);
+    return row?.is_head === 1 ? this.#ready(lane, row, this.#events.bySeq(row.seq)) : undefined;
+  }
+
+  #firstHead(
+    lane: Lane,
+    { nowMs, except, ignoreNotBefore }: Exclude<ReadHeadRequest, { readonly seq: number }>,
+  ): DeliveryRow | undefined {
+    const notBeforeMs = ignoreNotBefore ? Number.POSITIVE_INFINITY : nowMs;
+    const found = this.#statements.selectFirst.get(lane.number, notBeforeMs, except?.key ?? '', except?.seq ?? 0);
+    return found && this.#deliveries.intact(found);
+  }
+
+  /** True when no older one of its key is to go first. */
+  #staysHead(lane: Lane, row: DeliveryRow): boolean {
+    const oldest = this.#deliveries.oldestOpen(lane, row.key);
+    return oldest?.seq === row.seq && !(lane.holds && this.#deliveries.oldestDeadSeq(lane, row.key) < row.seq);
+  }
+
+  /** Of a key that a dead letter will hold. */
+  #demoteHeld(lane: Lane, key: string): void {
+    const head = this.#deliveries.head(lane, key, 0);
+    if (head === undefined || head.seq < this.#deliveries.oldestDeadSeq(lane, key)) return;
+    if (isRecovered(lane, head)) head.may_have_run = 1;
+    head.is_head = 0;
+    this.#deliveries.update(lane, head.state, head);
+  }
+
+  /** It was replayed, and a newer one of its key was delivered meanwhile. */
+  #isStale(lane: Lane, row: DeliveryRow): boolean {
+    if (row.cycle === 1 || row.may_follow === 1) return false;
+    return this.#watchedKeys.newestDeliveredSeq(lane, row.key) > row.seq;
+  }
+
+  #dieAgain(lane: Lane, row: DeliveryRow, atMs: number): void {
+    const record = unattemptedRecord(
+      { adapter: lane.id, seq: row.seq, atMs, reason: STALE },
+      this.#events.identity(row.seq),
+      row,
+      'dead_lettered',
+    );
+    this.recordWithoutAttempt(lane, row, record);
+  }
+
+  /** A delivery that is no head is settled without an attempt. */
+  recordWithoutAttempt(lane: Lane, row: DeliveryRow, record: DeliveryRecord): void {
+    const position = this.#records.append(lane, record);
+    this.#news.record({ ...record, position });
+    const stateBefore = row.state;
+    row.state = stateCodes[record.state];
+    row.is_head = 0;
+    this.#deliveries.update(lane, stateBefore, row);
+  }
+
+  #move(lane: Lane, seq: number, change: (row: DeliveryRow) => void): void {
+    const row = this.#deliveries.get(lane, seq);
+    if (row === undefined) return;
+    change(row);
+    this.#deliveries.update(lane, row.state, row);
+  }
+
+  #ready(lane: Lane, row: DeliveryRow, event: AcceptedEvent): ReadyDelivery {
+    return {
+      event,
+      cycle: row.cycle,
+      attempts: row.attempts,
+      spent: row.spent,
+      crashes: row.crashes,
+      dueAtMs: row.due_at_ms,
+      notBeforeMs: row.not_before_ms,
+      openedAtMs: row.reopened_at_ms ?? event.acceptedAtMs,
+      mayHaveRun: row.may_have_run === 1 || isRecovered(lane, row),
+    };
+  }
+}
+
+const STALE =
+  'A newer event of its key was delivered meanwhile. Replay it again with include_stale if it is to follow that one.';
+
+const BEGINNING = { dueAtMs: Number.NEGATIVE_INFINITY, seq: 0 };
+
+function isReady(lane: Lane, row: DeliveryRow, nowMs: number): boolean {
+  return row.due_at_ms <= Math.max(nowMs, lane.lastDueAtMs);
+}
+
+/** It was ready when the lane was opened. */
+function isRecovered({ recoveredDueAtMs, recoveredSeq }: Lane, row: DeliveryRow): boolean {
+  if (row.due_at_ms !== recoveredDueAtMs) return row.due_at_ms < recoveredDueAtMs;
+  return row.seq <= recoveredSeq;
+}
+
+function prepare(database: DatabaseSync) {
+  const heads = 'FROM delivery INDEXED BY delivery_head WHERE adapter = ? AND is_head = 1';
+  return {
+    selectReady: prepareRows(database, `${heads} AND (due_at_ms, seq) > (?, ?) AND due_at_ms <= ? ORDER BY due_at_ms, seq`),
+    selectNextDue: database.prepare(`SELECT due_at_ms ${heads} AND due_at_ms > ? ORDER BY due_at_ms LIMIT 1`),
+    selectNotDue: database.prepare(`SELECT seq ${heads} AND due_at_ms > ? ORDER BY seq`),
+    selectLate: database.prepare(`
+      SELECT seq ${heads} AND due_at_ms > ? AND (state = 0 OR due_at_ms > ? OR not_before_ms > ?) ORDER BY seq`),
+    selectLastReady: database.prepare(`
+      SELECT due_at_ms, seq ${heads} AND due_at_ms <= ? ORDER BY due_at_ms DESC, seq DESC LIMIT 1`),
+    selectFirst: prepareRows(database, `${heads} AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
+      ORDER BY due_at_ms, seq LIMIT 1`),
+    selectDeadKeys: database.prepare(`
+      SELECT DISTINCT key FROM delivery INDEXED BY delivery_dead WHERE adapter = ? AND state = 4 AND key <> ''`),
+  };
+}
