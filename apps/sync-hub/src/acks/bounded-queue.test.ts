@@ -52,5 +52,5 @@ it('closes with its signal, also one that was aborted before', async () => {
   const taking = queue.drain();
   stop.abort();
   expect(await taking).toEqual([]);
-  expect(await new BoundedQueue({ capacity: 1, signal: AbortSignal.abort() }).take()).toEqual([]);
+  expect(await new BoundedQueue({ capacity: 1, signal: AbortSignal.abort() }).drain()).toEqual([]);
 });
