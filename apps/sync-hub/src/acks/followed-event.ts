@@ -29,15 +29,23 @@ const NEW = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
 /** Nothing follows a delivered, skipped or discarded one: one object serves them all. */
 const SETTLED: FollowedDelivery = { ...NEW, isOpen: false, heldBy: undefined };
 
-/** An event that somebody follows, with the state of its deliveries as far as HELD needs it. */
-export class FollowedEvent {
-  readonly event: FollowableEvent;
+/** An event that somebody follows, without its payload, and the state of its deliveries as far as HELD needs it. */
+export class FollowedEvent implements FollowableEvent {
+  readonly seq: number;
+  readonly id: string;
+  readonly source: string;
+  readonly key: string;
+  readonly adapters: readonly string[];
   /** By their adapters' places in the event; absent: nothing happened to it since the event was accepted. */
   readonly #deliveries: (FollowedDelivery | undefined)[] = [];
   #isKnown = false;
 
-  constructor(event: FollowableEvent) {
-    this.event = event;
+  constructor({ seq, id, source, key, adapters }: FollowableEvent) {
+    this.seq = seq;
+    this.id = id;
+    this.source = source;
+    this.key = key;
+    this.adapters = adapters;
   }
 
   /** False until it is known what happened before it was followed. */
@@ -81,6 +89,6 @@ export class FollowedEvent {
   }
 
   #indexOf(adapter: string): number {
-    return this.event.adapters.indexOf(adapter);
+    return this.adapters.indexOf(adapter);
   }
 }

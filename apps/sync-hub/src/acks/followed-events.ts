@@ -125,14 +125,14 @@ export class FollowedEvents {
     const { event } = followed;
     if (!event.isKnown) {
       event.learn(known);
-      const { key, seq } = event.event;
+      const { key, seq } = event;
       // Which one it is that waits is not known: it comes before this one.
       for (const adapter of heldByKeyOf(known)) {
         if (event.openDelivery(adapter) !== undefined) this.#wait(key, adapter, seq - 1);
       }
     }
     follower.hearsHeld = true;
-    for (const adapter of event.event.adapters) {
+    for (const adapter of event.adapters) {
       const isReported = this.#report(followed, adapter);
       const held = isReported ? undefined : this.#held(followed, adapter);
       if (held !== undefined) follower.listener({ kind: 'held', held }, this.#options.newest);
@@ -141,7 +141,7 @@ export class FollowedEvents {
 
   #wait(key: string, adapter: string, seq: number): void {
     const held = this.#keys.wait(key, adapter, seq);
-    this.#plan(held.flatMap(({ event }) => this.#dueAt(event.seq, adapter)));
+    this.#plan(held.flatMap((event) => this.#dueAt(event.seq, adapter)));
   }
 
   #dueAt(seq: number, adapter: string): (readonly [Followed, string])[] {
@@ -171,7 +171,7 @@ export class FollowedEvents {
   /** Reports what holds the delivery when that is not what was reported before; whether it did. */
   #report(followed: Followed, adapter: string): boolean {
     const { event, followers } = followed;
-    if (!event.isKnown || followers.size === 0 || !event.event.adapters.includes(adapter)) return false;
+    if (!event.isKnown || followers.size === 0 || !event.adapters.includes(adapter)) return false;
     const delivery = event.openDelivery(adapter);
     if (delivery === undefined) return false;
     const heldBy = this.#heldBy(event, adapter);
@@ -189,14 +189,14 @@ export class FollowedEvents {
     const delivery = event.openDelivery(adapter);
     const heldBy = this.#heldBy(event, adapter);
     if (delivery === undefined || heldBy === undefined) return undefined;
-    const { seq, id: eventId, source } = event.event;
+    const { seq, id: eventId, source } = event;
     const { cycle, attempts, spent, crashes } = delivery;
     const counts = { cycle, attempts, spent, crashes };
     return { adapter, seq, eventId, source, ...counts, heldBy, atMs: this.#options.wallMs() };
   }
 
   #heldBy(event: FollowedEvent, adapter: string): HeldBy | undefined {
-    const heldBy = this.#options.gates.heldBy(adapter, event.event);
+    const heldBy = this.#options.gates.heldBy(adapter, event);
     return heldBy ?? (this.#keys.holds(event, adapter) ? 'key' : undefined);
   }
 }

@@ -12,7 +12,7 @@ export class HeldKeys {
   readonly #keys = new Map<string, FollowedKey>();
 
   add(followed: FollowedEvent): void {
-    const { key } = followed.event;
+    const { key } = followed;
     if (key === '') return;
     const known = this.#keys.get(key);
     if (known === undefined) this.#keys.set(key, { followed: new Set([followed]), waiting: new Map() });
@@ -20,7 +20,7 @@ export class HeldKeys {
   }
 
   remove(followed: FollowedEvent): void {
-    const { key } = followed.event;
+    const { key } = followed;
     const known = this.#keys.get(key);
     known?.followed.delete(followed);
     if (known?.followed.size === 0) this.#keys.delete(key);
@@ -36,7 +36,7 @@ export class HeldKeys {
     const heldAfter = known.waiting.get(adapter) ?? Number.POSITIVE_INFINITY;
     if (seq >= heldAfter) return [];
     known.waiting.set(adapter, seq);
-    return [...known.followed].filter(({ event }) => event.seq > seq && event.seq <= heldAfter);
+    return [...known.followed].filter((followed) => followed.seq > seq && followed.seq <= heldAfter);
   }
 
   /** A delivery of the key is settled at the adapter. */
@@ -46,7 +46,7 @@ export class HeldKeys {
     if (heldAfter !== undefined && seq <= heldAfter) waiting?.delete(adapter);
   }
 
-  holds({ event: { key, seq } }: FollowedEvent, adapter: string): boolean {
+  holds({ key, seq }: FollowedEvent, adapter: string): boolean {
     if (key === '') return false;
     const heldAfter = this.#keys.get(key)?.waiting.get(adapter);
     return heldAfter !== undefined && seq > heldAfter;
