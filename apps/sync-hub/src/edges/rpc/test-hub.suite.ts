@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { onTestFinished } from 'vitest';
-import { ScriptedRuntime } from '../../../sim/scripted-runtime.ts';
+import { ScriptedRuntime } from '../../runtimes/suite/scripted-runtime.suite.ts';
 import { Acks, type TellListener } from '../../acks/acks.ts';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
