@@ -149,8 +149,10 @@ async function startHub(
 
   const intake = new Intake({
     journal,
+    place: () => acks.place,
     eventBytesMax: config.eventBytesMax,
     wallMs,
+    nowMs: clock.monotonicMs,
     onAccepted: () => publishLog.accepted(),
     onRefused: (reason) => publishLog.refused(reason),
   });

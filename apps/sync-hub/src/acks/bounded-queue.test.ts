@@ -1,56 +1,56 @@
 import { expect, it } from 'vitest';
-import { Mailbox, MailboxOverflow } from './mailbox.ts';
+import { BoundedQueue, QueueOverflow } from './bounded-queue.ts';
 
-const createMailbox = (capacity = 3) => {
+const createQueue = (capacity = 3) => {
   const stop = new AbortController();
-  return { mailbox: new Mailbox<number>({ capacity, signal: stop.signal }), stop };
+  return { queue: new BoundedQueue<number>({ capacity, signal: stop.signal }), stop };
 };
 
 it('gives everything that waits at once, in order', async () => {
-  const { mailbox } = createMailbox();
-  mailbox.put(1);
-  mailbox.put(2);
-  expect(await mailbox.take()).toEqual([1, 2]);
+  const { queue } = createQueue();
+  queue.push(1);
+  queue.push(2);
+  expect(await queue.drain()).toEqual([1, 2]);
 });
 
 it('wakes a reader who waits', async () => {
-  const { mailbox } = createMailbox();
-  const taking = mailbox.take();
-  mailbox.put(1);
+  const { queue } = createQueue();
+  const taking = queue.drain();
+  queue.push(1);
   expect(await taking).toEqual([1]);
 });
 
 it('holds no more than its bound: what fitted can be read, then it says that it ran over', async () => {
-  const { mailbox } = createMailbox(2);
-  for (const item of [1, 2, 3, 4]) mailbox.put(item);
-  expect(mailbox.isClosed).toBe(true);
-  expect(await mailbox.take()).toEqual([1, 2]);
-  await expect(mailbox.take()).rejects.toThrow(new MailboxOverflow('more than 2 waited'));
+  const { queue } = createQueue(2);
+  for (const item of [1, 2, 3, 4]) queue.push(item);
+  expect(queue.isClosed).toBe(true);
+  expect(await queue.drain()).toEqual([1, 2]);
+  await expect(queue.drain()).rejects.toThrow(new QueueOverflow('more than 2 waited'));
 });
 
 it('has room again once its reader took what was in it', async () => {
-  const { mailbox } = createMailbox(2);
+  const { queue } = createQueue(2);
   for (let round = 0; round < 100; round += 1) {
-    mailbox.put(round);
-    mailbox.put(round);
-    expect(await mailbox.take()).toEqual([round, round]);
+    queue.push(round);
+    queue.push(round);
+    expect(await queue.drain()).toEqual([round, round]);
   }
-  expect(mailbox.isClosed).toBe(false);
+  expect(queue.isClosed).toBe(false);
 });
 
 it('ends with what is in it when it is closed, and takes nothing more', async () => {
-  const { mailbox } = createMailbox();
-  mailbox.put(1);
-  mailbox.close();
-  mailbox.put(2);
-  expect(await mailbox.take()).toEqual([1]);
-  expect(await mailbox.take()).toEqual([]);
+  const { queue } = createQueue();
+  queue.push(1);
+  queue.close();
+  queue.push(2);
+  expect(await queue.drain()).toEqual([1]);
+  expect(await queue.drain()).toEqual([]);
 });
 
 it('closes with its signal, also one that was aborted before', async () => {
-  const { mailbox, stop } = createMailbox();
-  const taking = mailbox.take();
+  const { queue, stop } = createQueue();
+  const taking = queue.drain();
   stop.abort();
   expect(await taking).toEqual([]);
-  expect(await new Mailbox({ capacity: 1, signal: AbortSignal.abort() }).take()).toEqual([]);
+  expect(await new BoundedQueue({ capacity: 1, signal: AbortSignal.abort() }).drain()).toEqual([]);
 });

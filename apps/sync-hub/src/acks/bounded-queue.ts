@@ -1,10 +1,10 @@
-/** Why a mailbox ended: its reader did not keep up. */
-export class MailboxOverflow extends Error {
-  override readonly name = 'MailboxOverflow';
+/** Why a queue ended: its consumer did not keep up. */
+export class QueueOverflow extends Error {
+  override readonly name = 'QueueOverflow';
 }
 
-/** Things for one reader: put in at once, taken out all together, never more than its bound. */
-export class Mailbox<Item> {
+/** A bounded queue with one consumer, who takes everything that is in it at once. */
+export class BoundedQueue<Item> {
   readonly #capacity: number;
   #items: Item[] = [];
   #closed = false;
@@ -18,12 +18,12 @@ export class Mailbox<Item> {
     else options.signal.addEventListener('abort', () => this.close(), { once: true });
   }
 
-  /** True once it takes nothing more, because it was closed or ran over. */
+  /** True once it accepts nothing more, because it was closed or overflowed. */
   get isClosed(): boolean {
     return this.#closed || this.#overflowed;
   }
 
-  put(item: Item): void {
+  push(item: Item): void {
     if (this.isClosed) return;
     if (this.#items.length >= this.#capacity) this.#overflowed = true;
     else this.#items.push(item);
@@ -37,11 +37,11 @@ export class Mailbox<Item> {
   }
 
   /**
-   * Takes everything out, waiting while there is nothing; empty once it is closed.
+   * Empties it, waiting while there is nothing; the result is empty once it is closed.
    *
-   * @throws {MailboxOverflow} after the last items that fit were taken
+   * @throws {QueueOverflow} after the last items that fit were taken
    */
-  async take(): Promise<readonly Item[]> {
+  async drain(): Promise<readonly Item[]> {
     while (this.#items.length === 0 && !this.isClosed) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -49,7 +49,7 @@ export class Mailbox<Item> {
     }
     const items = this.#items;
     this.#items = [];
-    if (items.length === 0 && this.#overflowed) throw new MailboxOverflow(`more than ${this.#capacity} waited`);
+    if (items.length === 0 && this.#overflowed) throw new QueueOverflow(`more than ${this.#capacity} waited`);
     return items;
   }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import { DEFAULT_WINDOW } from '../core/lane.ts';

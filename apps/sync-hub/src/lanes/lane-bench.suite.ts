@@ -1,5 +1,5 @@
 import { onTestFinished, vi } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import type { HeldDelivery } from '../core/held-delivery.ts';

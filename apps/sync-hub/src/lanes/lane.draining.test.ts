@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { LaneBench, retryable, until } from './lane-bench.suite.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import { LaneBench, retryable, until } from './lane-bench.suite.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { isInShare } from '../core/canary.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { openDelivery } from '../../sim/scripted-lane.ts';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import type { DeliveryRecord } from '../core/delivery.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import { Lanes } from './lanes.ts';

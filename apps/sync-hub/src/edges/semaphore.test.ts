@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { Turns } from './turns.ts';
+import { Semaphore } from './semaphore.ts';
 
 it('lets only so many run at a time, in the order in which they came', async () => {
-  const turns = new Turns(2);
+  const semaphore = new Semaphore(2);
   const began: number[] = [];
   const works = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
   const runs = works.map(({ promise }, index) =>
-    turns.run(async () => {
+    semaphore.run(async () => {
       began.push(index);
       await promise;
       return index;
@@ -21,23 +21,23 @@ it('lets only so many run at a time, in the order in which they came', async () 
 });
 
 it('gives the turn on when work fails', async () => {
-  const turns = new Turns(1);
-  const failed = turns.run(() => Promise.reject(new Error('broken')));
-  const next = turns.run(() => Promise.resolve('done'));
+  const semaphore = new Semaphore(1);
+  const failed = semaphore.run(() => Promise.reject(new Error('broken')));
+  const next = semaphore.run(() => Promise.resolve('done'));
   await expect(failed).rejects.toThrow('broken');
   expect(await next).toBe('done');
 });
 
 it('does nothing for a caller who went away while waiting', async () => {
-  const turns = new Turns(1);
+  const semaphore = new Semaphore(1);
   const first = Promise.withResolvers<void>();
-  const running = turns.run(() => first.promise);
+  const running = semaphore.run(() => first.promise);
   const caller = new AbortController();
   let isDone = false;
-  const gone = turns.run(async () => {
+  const gone = semaphore.run(async () => {
     isDone = true;
   }, caller.signal);
-  const next = turns.run(() => Promise.resolve('done'));
+  const next = semaphore.run(() => Promise.resolve('done'));
   caller.abort();
   first.resolve();
   await running;

@@ -1,5 +1,5 @@
-import type { Outcome } from '../src/core/outcome.ts';
-import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../src/runtimes/runtime.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtime.ts';
 
 /** An adapter that a test plays: what it answers, and all that it was asked. */
 export class ScriptedRuntime implements Runtime {
