@@ -4,7 +4,7 @@ import { ListenError } from './edges/listener.ts';
 import { FolderError } from './files/private-folder.ts';
 import { FlagError } from './flags.ts';
 import { InstallError } from './installs/install-error.ts';
-import { JournalError } from './journal/journal.ts';
+import { JournalError } from './journal/journal-error.ts';
 import { ManifestError } from './runtimes/manifest.ts';
 
 /** What the hub's exit code says. docs/operate.md lists them. */

@@ -2,9 +2,9 @@ import { getEventListeners } from 'node:events';
 import { array, assert, asyncProperty, constantFrom, integer, record, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
-import { type Positions } from '../journal/positions.ts';
-import type { Acks } from './acks.ts';
+import type { Positions } from '../journal/positions.ts';
 import { createAcks, followable, recordAt } from './acks.suite.ts';
+import type { Acks } from './acks.ts';
 import type { DeliveryUpdate } from './delivery-update.ts';
 
 const ADAPTERS = ['billing', 'records', 'scheduling'];
@@ -48,7 +48,11 @@ describe('a tail', () => {
   it('keeps the order of each lane for any commits of some lanes and any places to begin; each place resumes', async () => {
     const step = tuple(constantFrom(...ADAPTERS), integer({ min: 1, max: 3 }));
     const commits = array(array(step, { minLength: 1, maxLength: 9 }), { minLength: 1, maxLength: 40 });
-    const places = { before: integer({ min: 0, max: 60 }), seen: array(integer({ min: 0, max: 100 }), { minLength: 3, maxLength: 3 }), resume: integer({ min: 0, max: 400 }) };
+    const places = {
+      before: integer({ min: 0, max: 60 }),
+      seen: array(integer({ min: 0, max: 100 }), { minLength: 3, maxLength: 3 }),
+      resume: integer({ min: 0, max: 400 }),
+    };
     await assert(
       asyncProperty(commits, record(places), async (steps, { before, seen, resume }) => {
         const newest = new Map<string, number>();
@@ -59,7 +63,9 @@ describe('a tail', () => {
         };
         const stored = upTo(before).map((count) => next([ADAPTERS[count % 3] ?? '', 1 + (count % 2)]));
         const { acks, add } = createAcks({ before: stored });
-        const after = new Map([...newest].map(([adapter, position], index) => [adapter, Math.min(position, seen[index] ?? 0)]));
+        const after = new Map(
+          [...newest].map(([adapter, position], index) => [adapter, Math.min(position, seen[index] ?? 0)]),
+        );
         const batches = steps.map((commit) => commit.map(next));
         const all = [...stored, ...batches.flat()];
         const expected = all.filter(({ adapter, position }) => position > (after.get(adapter) ?? 0)).map(nameOf);
@@ -86,7 +92,8 @@ describe('a tail', () => {
 
   it('reads from the journal what memory no longer has', async () => {
     const { acks, add } = createAcks();
-    for (let position = 1; position <= 40_000; position += 1_000) add(...upTo(1_000, position).map((one) => recordAt(one)));
+    for (let position = 1; position <= 40_000; position += 1_000)
+      add(...upTo(1_000, position).map((one) => recordAt(one)));
     expect(await readNames(acks, { after: billingAt(5), count: 39_995 })).toEqual(names(...upTo(39_995, 6)));
   });
 
@@ -146,7 +153,8 @@ describe('a tail', () => {
     const { acks, add, gates } = createAcks({ before: [recordAt(1), recordAt(2)] });
     const tail = acks.tail(new Map(), new AbortController().signal, toItem);
     const first = tail.next();
-    for (const seq of upTo(300, 11)) acks.follow(followable(seq), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
+    for (const seq of upTo(300, 11))
+      acks.follow(followable(seq), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
     gates.shut.set('billing', 'breaker');
     acks.gateChanged('billing');
     await Promise.resolve();

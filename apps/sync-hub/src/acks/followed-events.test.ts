@@ -33,7 +33,16 @@ function createFollowed() {
 const stored = (changes: Partial<KnownDelivery> = {}): KnownDeliveries => ({
   kind: 'stored',
   deliveries: [
-    { adapter: 'billing', state: 'waiting', isHeldByKey: false, cycle: 1, attempts: 0, spent: 0, crashes: 0, ...changes },
+    {
+      adapter: 'billing',
+      state: 'waiting',
+      isHeldByKey: false,
+      cycle: 1,
+      attempts: 0,
+      spent: 0,
+      crashes: 0,
+      ...changes,
+    },
   ],
 });
 
@@ -52,7 +61,13 @@ describe('following an event', () => {
     const places: unknown[] = [];
     acks.follow(followable(1, { adapters: ['billing', 'records'] }), (_, place) => places.push([...place]));
     add(recordAt(1, { seq: 9 }), recordAt(2, { seq: 1 }), recordAt(7, { seq: 1, adapter: 'records' }));
-    expect(places).toEqual([[['billing', 2]], [['billing', 2], ['records', 7]]]);
+    expect(places).toEqual([
+      [['billing', 2]],
+      [
+        ['billing', 2],
+        ['records', 7],
+      ],
+    ]);
   });
 
   it('may end in the middle of an update, and does not disturb the others who listen', () => {
@@ -101,7 +116,11 @@ describe('HELD', () => {
     await gate('paused');
     await gate(undefined);
     await gate('paused');
-    expect(heard).toEqual(['1 held by breaker at billing', '1 held by paused at billing', '1 held by paused at billing']);
+    expect(heard).toEqual([
+      '1 held by breaker at billing',
+      '1 held by paused at billing',
+      '1 held by paused at billing',
+    ]);
   });
 
   it('is reported to each who begins to listen, and to the others not again', async () => {
@@ -143,7 +162,10 @@ describe('HELD', () => {
     const { follow, add, heard } = createFollowed();
     follow(followable(5, { key: 'p-1' })).hearHeld(FRESH);
     follow(followable(6, { key: 'p-2' })).hearHeld(FRESH);
-    add(recordAt(1, { seq: 4, key: 'p-1', state: 'retrying' }), recordAt(2, { seq: 3, key: 'p-2', state: 'delivered' }));
+    add(
+      recordAt(1, { seq: 4, key: 'p-1', state: 'retrying' }),
+      recordAt(2, { seq: 3, key: 'p-2', state: 'delivered' }),
+    );
     await Promise.resolve();
     add(recordAt(3, { seq: 4, key: 'p-1', state: 'retrying' }));
     await Promise.resolve();

@@ -2,7 +2,11 @@ import { expect, it } from 'vitest';
 import { recordAt } from './acks.suite.ts';
 import { RecentRecords } from './recent-records.ts';
 
-const at = (billing: number, records = 0) => new Map([['billing', billing], ['records', records]]);
+const at = (billing: number, records = 0) =>
+  new Map([
+    ['billing', billing],
+    ['records', records],
+  ]);
 const create = (capacity: number, newest = at(4)) => new RecentRecords({ capacity, newest });
 const positionsOf = (page: ReturnType<RecentRecords['read']>) => page?.records.map(({ position }) => position);
 
@@ -22,7 +26,10 @@ it('keeps the lanes apart', () => {
   recent.add(recordAt(1, { adapter: 'records' }));
   recent.add(recordAt(2, { adapter: 'records' }));
   expect(positionsOf(recent.read(at(5, 1), { offset: undefined, limit: 9 }))).toEqual([2]);
-  expect([...recent.place]).toEqual([['billing', 5], ['records', 2]]);
+  expect([...recent.place]).toEqual([
+    ['billing', 5],
+    ['records', 2],
+  ]);
 });
 
 it('says when some of it is only in the journal', () => {

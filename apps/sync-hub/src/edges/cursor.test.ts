@@ -19,7 +19,14 @@ it('leads back to the place that it was made of', () => {
 });
 
 it('can be read in a terminal', () => {
-  expect(cursors.encode(new Map([['billing', 12], ['records', 9]]))).toBe('4bf92f35-billing.12_records.9');
+  expect(
+    cursors.encode(
+      new Map([
+        ['billing', 12],
+        ['records', 9],
+      ]),
+    ),
+  ).toBe('4bf92f35-billing.12_records.9');
   expect(cursors.encode(new Map())).toBe('4bf92f35-0');
 });
 

@@ -16,7 +16,11 @@ it('has a digest of the source in it, the same each time', () => {
 it('is another for each event at each adapter', () => {
   const adapters = fc.constantFrom('billing', 'a', 'records-2');
   const text = fc.oneof(fc.constantFrom('', 'e1', 'e1:billing', 'hms-api'), fc.string({ maxLength: 6 }));
-  const delivery = fc.record({ id: fc.oneof(fc.constantFrom('e1', 'e1:billing'), text), source: text, adapter: adapters });
+  const delivery = fc.record({
+    id: fc.oneof(fc.constantFrom('e1', 'e1:billing'), text),
+    source: text,
+    adapter: adapters,
+  });
   fc.assert(
     fc.property(delivery, delivery, (left, right) => {
       const isSame = left.id === right.id && left.source === right.source && left.adapter === right.adapter;

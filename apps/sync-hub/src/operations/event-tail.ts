@@ -5,7 +5,7 @@ import type { DeliveryPosition } from '../journal/delivery-page.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Positions } from '../journal/positions.ts';
 import type { Clock } from '../lanes/clock.ts';
-import { TailQueue, type TailedEvent } from './tail-queue.ts';
+import { type TailedEvent, TailQueue } from './tail-queue.ts';
 
 export interface EventTailOptions {
   readonly journal: Pick<Journal, 'listDeliveries' | 'info'>;

@@ -22,7 +22,14 @@ export function syncAnswer({ event, duplicate }: Acceptance, status: SettledStat
   const adapters = Object.fromEntries((status?.acks ?? []).map((ack) => [ack.adapter, toAdapter(ack)]));
   return {
     status: STATUSES[outcome],
-    body: { status: outcome, event_id: event.id, source: event.source, duplicate, adapters, ...(warnings.length > 0 && { warnings }) },
+    body: {
+      status: outcome,
+      event_id: event.id,
+      source: event.source,
+      duplicate,
+      adapters,
+      ...(warnings.length > 0 && { warnings }),
+    },
   };
 }
 

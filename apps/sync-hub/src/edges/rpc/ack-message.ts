@@ -12,6 +12,7 @@ import type { DeliveryUpdate, HeldDelivery } from '../../acks/delivery-update.ts
 import type { RecordedDelivery, RecordedState } from '../../core/delivery.ts';
 import type { HeldBy } from '../../core/lane.ts';
 import type { Failure, OutcomeKind } from '../../core/outcome.ts';
+
 const STATES: Readonly<Record<RecordedState, DeliveryState>> = {
   retrying: DeliveryState.RETRYING,
   delivered: DeliveryState.DELIVERED,

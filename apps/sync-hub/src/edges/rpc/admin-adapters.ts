@@ -55,7 +55,11 @@ export async function resumeAdapter(options: AdminAdaptersOptions, request: Adap
 /** The event that was let through; undefined when nothing waits. */
 export async function probeAdapter(options: AdminAdaptersOptions, adapter: string): Promise<EventIdentity | undefined> {
   const event = await requireLane(options, adapter).probe();
-  options.onChange({ change: 'probe', adapter, ...(event !== undefined && { eventId: event.id, source: event.source }) });
+  options.onChange({
+    change: 'probe',
+    adapter,
+    ...(event !== undefined && { eventId: event.id, source: event.source }),
+  });
   return event;
 }
 

@@ -50,7 +50,15 @@ const ERROR_KINDS: Readonly<Record<OutcomeKindMessage, OutcomeKind | undefined>>
 export async function toQuery(filter: FilterMessage | undefined, known: AdapterIdsOptions): Promise<DeliveryQuery> {
   if (filter === undefined) return { filter: {}, states: [] };
   const { adapters, types, keys, eventIds, sources, since, until } = filter;
-  const lists = { adapters, states: filter.states, types, keys, sources, event_ids: eventIds, error_kinds: filter.errorKinds };
+  const lists = {
+    adapters,
+    states: filter.states,
+    types,
+    keys,
+    sources,
+    event_ids: eventIds,
+    error_kinds: filter.errorKinds,
+  };
   for (const [name, values] of Object.entries(lists)) {
     if (values.length > VALUES_MAX) throw wrongField(`filter.${name}`, `must be at most ${VALUES_MAX}`);
   }
@@ -114,7 +122,8 @@ export async function requireEvents(
   const { eventIds = [], sources = [] } = filter ?? {};
   // One after the other: each brings its payload along.
   for (const id of eventIds) {
-    if (!(await isKnown(journal, id, sources))) throw unknownEvent({ id, source: sources.length === 1 ? sources[0] : undefined });
+    if (!(await isKnown(journal, id, sources)))
+      throw unknownEvent({ id, source: sources.length === 1 ? sources[0] : undefined });
   }
 }
 
@@ -127,7 +136,15 @@ async function isKnown(journal: Pick<Journal, 'readEvent'>, id: string, sources:
 
 /** @throws {Refusal} REQUEST_INVALID when it names nothing: what is changed by it is named, never everything there is */
 export function requireNamed(filter: FilterMessage | undefined): void {
-  const { adapters = [], states = [], types = [], keys = [], eventIds = [], sources = [], errorKinds = [] } = filter ?? {};
+  const {
+    adapters = [],
+    states = [],
+    types = [],
+    keys = [],
+    eventIds = [],
+    sources = [],
+    errorKinds = [],
+  } = filter ?? {};
   const named = [adapters, states, types, keys, eventIds, sources, errorKinds].some((values) => values.length > 0);
   if (!named && filter?.since === undefined && filter?.until === undefined) {
     throw wrongField('filter', 'is required: name which deliveries are meant, such as those of one adapter');

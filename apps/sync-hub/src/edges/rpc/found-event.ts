@@ -24,9 +24,13 @@ export function unknownEvent({ id, source }: EventReference): Refusal {
 
 function ambiguousEvent(id: string, sources: readonly string[]): Refusal {
   const named = sources.map((source) => JSON.stringify(source)).join(', ');
-  return new Refusal('EVENT_AMBIGUOUS', `several sources have an event with the id ${quoted(id)}: ${named}; name one of them`, {
-    fields: [{ field: 'source', description: 'is required: several sources have the id' }],
-  });
+  return new Refusal(
+    'EVENT_AMBIGUOUS',
+    `several sources have an event with the id ${quoted(id)}: ${named}; name one of them`,
+    {
+      fields: [{ field: 'source', description: 'is required: several sources have the id' }],
+    },
+  );
 }
 
 function quoted(id: string): string {

@@ -6,8 +6,8 @@ import type {
   PublishUntil,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { BoundedQueue, QueueOverflow } from '../../acks/bounded-queue.ts';
-import { Progress, type Until } from '../../acks/progress.ts';
 import type { Following } from '../../acks/followed-events.ts';
+import { Progress, type Until } from '../../acks/progress.ts';
 import { earlier, type Positions } from '../../journal/positions.ts';
 import type { PublishedEvent } from '../event-message.ts';
 import { throwIfStopping } from '../hub-stop.ts';

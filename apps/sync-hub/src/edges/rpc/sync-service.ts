@@ -26,8 +26,8 @@ import { toAccepted, toUntil } from './accepted-message.ts';
 import { toAck } from './ack-message.ts';
 import type { EventFeed } from './event-feed.ts';
 import { type EventStatus, readStatus } from './event-status.ts';
-import { publishStream } from './publish-stream.ts';
 import { requireFound } from './found-event.ts';
+import { publishStream } from './publish-stream.ts';
 
 export interface SyncServiceOptions {
   readonly intake: Intake;
@@ -68,7 +68,8 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
       const acceptance = await intake.accept(request.event);
       const until = toUntil(request.until);
       // Listening begins before ACCEPTED is sent: the caller may ask for more only after all is recorded.
-      const batches = until === 'accepted' ? [] : feed.read({ ...feedRequest(acceptance, until), signal: context.signal });
+      const batches =
+        until === 'accepted' ? [] : feed.read({ ...feedRequest(acceptance, until), signal: context.signal });
       yield { result: { case: 'accepted', value: toAccepted(acceptance, cursors) } };
       for await (const batch of batches) {
         for (const ack of batch) yield { result: { case: 'ack', value: ack } };

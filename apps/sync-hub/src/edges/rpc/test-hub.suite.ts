@@ -1,7 +1,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { onTestFinished } from 'vitest';
-import { ScriptedRuntime } from '../../runtimes/suite/scripted-runtime.suite.ts';
 import { Acks } from '../../acks/acks.ts';
 import type { FollowableEvent } from '../../acks/followed-event.ts';
 import type { DeliveryListener, Following } from '../../acks/followed-events.ts';
@@ -16,6 +15,7 @@ import { Lanes } from '../../lanes/lanes.ts';
 import { openTestLane } from '../../lanes/test-lane.suite.ts';
 import { Operations } from '../../operations/operations.ts';
 import type { DeliveryAttempt } from '../../runtimes/runtime.ts';
+import { ScriptedRuntime } from '../../runtimes/suite/scripted-runtime.suite.ts';
 import { Cursors } from '../cursor.ts';
 import { Intake } from '../intake.ts';
 import { EventFeed } from './event-feed.ts';
@@ -82,7 +82,13 @@ const ONCE_A_DAY = { baseMs: 86_400_000, capMs: 86_400_000, maxAttempts: 10 };
 
 /** Opens a hub for the running test. */
 export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
-  const { adapters = { billing: () => delivered }, starts = true, eventBytesMax = 1_024, retry = ONCE_A_DAY, onDeadLetter } = options;
+  const {
+    adapters = { billing: () => delivered },
+    starts = true,
+    eventBytesMax = 1_024,
+    retry = ONCE_A_DAY,
+    onDeadLetter,
+  } = options;
   const events: AcceptedEvent[] = [];
   const faults: unknown[] = [];
   const reports: unknown[] = [];
@@ -121,7 +127,17 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
       attempts.push(attempt);
       return (await adapters[id]?.(attempt)) ?? delivered;
     };
-    lanes.add(await openTestLane({ id, runtime, retry, ...(onDeadLetter && { onDeadLetter }), journal, onGateChange, onChange }));
+    lanes.add(
+      await openTestLane({
+        id,
+        runtime,
+        retry,
+        ...(onDeadLetter && { onDeadLetter }),
+        journal,
+        onGateChange,
+        onChange,
+      }),
+    );
   }
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };

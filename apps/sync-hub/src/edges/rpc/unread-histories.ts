@@ -26,7 +26,8 @@ export class UnreadHistories {
   end(history: UnreadHistory): void {
     if (!this.#histories.delete(history)) return;
     this.#bound = undefined;
-    for (const { place } of this.#histories) this.#bound = this.#bound === undefined ? place : earlier(this.#bound, place);
+    for (const { place } of this.#histories)
+      this.#bound = this.#bound === undefined ? place : earlier(this.#bound, place);
   }
 
   /**

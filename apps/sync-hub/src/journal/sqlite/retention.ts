@@ -44,7 +44,8 @@ export class Retention {
     for (const row of looked) {
       if (row.wanted > 0 || row.seq === lastSeq || row.accepted_at_ms >= settledBeforeMs) continue;
       const deliveries = this.#settled(row.seq);
-      if (deliveries.some(({ lane, position, atMs }) => position === lane.position || atMs >= settledBeforeMs)) continue;
+      if (deliveries.some(({ lane, position, atMs }) => position === lane.position || atMs >= settledBeforeMs))
+        continue;
       if (records >= maxRecords) return { events, records, next: row.seq - 1 };
       const older = this.#deleteOlder(row.seq, deliveries, maxRecords - records);
       records += older.deleted;
@@ -92,7 +93,8 @@ export class Retention {
 }
 
 function prepare(database: DatabaseSync) {
-  const older = 'SELECT position FROM record INDEXED BY record_of_delivery WHERE seq = ? AND adapter = ? AND position < ?';
+  const older =
+    'SELECT position FROM record INDEXED BY record_of_delivery WHERE seq = ? AND adapter = ? AND position < ?';
   return {
     selectAged: database.prepare(`
       SELECT seq, key, accepted_at_ms,

@@ -134,7 +134,11 @@ function judgeReplayed(database: DatabaseSync): ReadonlySet<string> {
   const update = database.prepare(
     'UPDATE delivery SET state = ?, last_cursor = ?, checksum = NULL WHERE seq = ? AND adapter = ?',
   );
-  type Stale = OldDelivery & { readonly adapter_id: string; readonly newest_cursor: number; readonly may_follow: number };
+  type Stale = OldDelivery & {
+    readonly adapter_id: string;
+    readonly newest_cursor: number;
+    readonly may_follow: number;
+  };
   const stale = selectStale.all() as unknown as Stale[];
   let cursor = stale[0]?.newest_cursor ?? 0;
   for (const row of stale) {
@@ -144,7 +148,17 @@ function judgeReplayed(database: DatabaseSync): ReadonlySet<string> {
     cursor += 1;
     const [state, at_ms] = [stateCodes.dead_lettered, Date.now()];
     const counts = { state, cycle, attempts, spent, crashes };
-    insert({ cursor, previous, seq, adapter, version: '', ...counts, at_ms, next_attempt_at_ms: 0, message: DEAD_AGAIN });
+    insert({
+      cursor,
+      previous,
+      seq,
+      adapter,
+      version: '',
+      ...counts,
+      at_ms,
+      next_attempt_at_ms: 0,
+      message: DEAD_AGAIN,
+    });
     update.run(state, cursor, seq, adapter);
   }
   return new Set(stale.filter((row) => row.may_follow === 1).map(({ seq, adapter }) => `${seq} ${adapter}`));
@@ -216,6 +230,7 @@ function copyDeliveries(database: DatabaseSync, mayFollow: ReadonlySet<string>):
       attempts,
       spent,
       crashes,
+      since_ms: waitsSinceMs,
       reopened_at_ms,
     };
     insert({ ...delivery, checksum: deliveryChecksum(delivery) });
