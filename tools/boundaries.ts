@@ -53,7 +53,7 @@ const rooms: Record<string, string[]> = {
 };
 
 /** Real implementations behind ports: chosen in main.ts, seen elsewhere only by the files that make them up. */
-const implementations = ['journal/sqlite/', 'runtimes/(inline|process|remote)/', 'edges/listener\\.ts$'];
+const implementations = ['journal/(sqlite|integrity)/', 'runtimes/(inline|process|remote)/', 'edges/listener\\.ts$'];
 const proofBeside = `${hub}src/(journal|runtimes|edges)/.*${proof}`;
 
 /** Every project, and the workspace packages that it sees beside itself. What is not named here sees none. */

@@ -160,7 +160,7 @@ it('leaves the old version when it is killed', async () => {
       FROM event JOIN delivery ON delivery.seq = 1 WHERE event.seq >= 100`;
   const folder = useOldJournal(2, copies);
   const program = `import { openDatabase } from '${new URL('./database.ts', import.meta.url)}'; openDatabase(process.argv[1]);`;
-  const child = spawn(process.execPath, [...process.execArgv, '--input-type=module', '--eval', program, folder]);
+  const child = spawn(process.execPath, [...process.execArgv, '--eval', program, folder]);
   const ended = once(child, 'exit');
   const log = join(folder, `${FILE_NAME}-wal`);
   while ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) < 2_000_000) await elapse(1);

@@ -1,90 +1,126 @@
 import { expect, it } from 'vitest';
 import type { Journal } from '../journal.ts';
-import { type CreatePlace, toldEvents, useJournal, usePlace } from './place.suite.ts';
-import { acceptNew, sampleAccept, sampleEvent, sampleJob, sampleRecord } from './samples.suite.ts';
+import { type CreatePlace, useJournal, usePlace } from './place.suite.ts';
+import { NOW_MS, sampleAccept, sampleEvent, sampleJob, sampleRecord } from './samples.suite.ts';
 
 export function closingSuite(createPlace: CreatePlace): void {
   it('says who it is and how far it came, the same when it is opened again', async () => {
     const open = await usePlace(createPlace);
-    const { journal } = await open();
-    expect(journal.info).toMatchObject({ id: expect.stringMatching(/^[0-9a-f]{8}$/), lastSeq: 0, lastCursor: 0 });
-    const event = await acceptNew(journal, sampleAccept(sampleEvent('a')));
-    journal.record(sampleRecord(event));
+    const session = await open();
+    const { journal } = session;
+    expect(journal.info).toMatchObject({ id: expect.stringMatching(/^[0-9a-f]{8}$/), positions: new Map() });
+    const event = await session.acceptNew(sampleEvent('a'));
+    void session.record(sampleRecord(event));
     await journal.close();
-    const { journal: reopened } = await open();
-    expect(reopened.info).toEqual({ ...journal.info, lastSeq: 1, lastCursor: 1 });
+    const again = await open();
+    expect(again.journal.info).toEqual({ ...journal.info, positions: new Map([['billing', 1]]) });
+    expect((await again.acceptNew(sampleEvent('b'))).seq).toBe(event.seq + 1);
   });
 
   it('finishes what was requested before it closes', async () => {
     const open = await usePlace(createPlace);
-    const { journal, told } = await open();
-    const accepted = journal.accept(sampleAccept(sampleEvent('a')));
-    const read = journal.readEvent('a');
-    await journal.close();
+    const session = await open();
+    const accepted = session.accept(sampleEvent('a'));
+    const read = session.readEvent('a');
+    await session.journal.close();
     expect((await accepted).kind).toBe('accepted');
     expect((await read)?.event.id).toBe('a');
-    expect(toldEvents(told)).toHaveLength(1);
-    const { journal: reopened } = await open();
-    expect((await reopened.readEvent('a'))?.event.id).toBe('a');
+    expect(session.events).toHaveLength(1);
+    const again = await open();
+    expect((await again.readEvent('a'))?.event.id).toBe('a');
+  });
+
+  it('resolves flushed once all that was requested before is on disk and reported', async () => {
+    const session = await useJournal(createPlace);
+    await session.journal.flushed();
+    void session.accept(sampleEvent('a'));
+    void session.accept(sampleEvent('b'));
+    await session.journal.flushed();
+    expect(session.events.map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it('reports to each observer until it has enough', async () => {
+    const session = await useJournal(createPlace);
+    let commits = 0;
+    const end = session.journal.subscribe({ committed: () => void commits++, ended() {} });
+    await session.acceptNew(sampleEvent('a'));
+    expect(commits).toBeGreaterThan(0);
+    const before = commits;
+    end();
+    await session.acceptNew(sampleEvent('b'));
+    expect(commits).toBe(before);
+    expect(session.events).toHaveLength(2);
   });
 
   it('can be closed twice, and rejects what comes later with CLOSED', async () => {
-    const { journal, fatal } = await useJournal(createPlace);
-    const event = await acceptNew(journal, sampleAccept(sampleEvent('a')));
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    const event = await session.acceptNew(sampleEvent('a'));
     await Promise.all([journal.close(), journal.close()]);
-    journal.record(sampleRecord(event));
-    journal.saveBreaker({ adapter: 'billing', state: 'open', sinceMs: 0, cause: '' });
+    // Nobody waits for these: nothing is unhandled.
+    void session.record(sampleRecord(event));
+    void journal.saveBreaker({ adapter: 'billing', state: 'open', sinceMs: 0, cause: '' });
     await expectAllToReject(journal, 'CLOSED');
-    expect(fatal).toEqual([]);
+    expect(session.ended).toEqual([]);
   });
 
   it('refuses to be opened by a second one, and lets the next one in once it is closed', async () => {
     const open = await usePlace(createPlace);
-    const { journal } = await open();
+    const session = await open();
     await expect(open()).rejects.toMatchObject({ name: 'JournalError', code: 'IN_USE' });
-    await journal.accept(sampleAccept(sampleEvent('a')));
-    await journal.close();
-    const { journal: next } = await open();
+    await session.acceptNew(sampleEvent('a'));
+    await session.journal.close();
+    const next = await open();
     expect((await next.readEvent('a'))?.event.id).toBe('a');
   });
 
-  it('fails for good: tells it once, rejects what is open and what comes later, and takes nothing more', async () => {
+  it('fails permanently: reports it once, rejects what is open and what comes later, and accepts nothing more', async () => {
     const open = await usePlace(createPlace);
-    const { journal, told, fatal } = await open();
-    const event = await acceptNew(journal, sampleAccept(sampleEvent('a')));
+    const session = await open();
+    const { journal } = session;
+    const event = await session.acceptNew(sampleEvent('a'));
     // No journal can write a record of a delivery that does not exist.
-    journal.record(sampleRecord({ seq: 99, id: 'nobody' }));
-    const pending = journal.accept(sampleAccept(sampleEvent('b')));
+    void session.record(sampleRecord({ seq: 99, id: 'nobody' }));
+    const pending = session.accept(sampleEvent('b'));
     await expect(pending).rejects.toMatchObject({ name: 'JournalError', code: 'FAILED' });
-    journal.record(sampleRecord(event));
+    void session.record(sampleRecord(event));
     await expectAllToReject(journal, 'FAILED');
-    expect(fatal).toHaveLength(1);
-    expect(fatal[0]?.code).toBe('FAILED');
-    expect(told).toHaveLength(1);
+    expect(session.ended.map(({ code }) => code)).toEqual(['FAILED']);
+    expect(session.events).toHaveLength(1);
+    expect(session.records).toEqual([]);
     await journal.close();
-    const { journal: reopened } = await open();
-    expect((await reopened.readEvent('a'))?.deliveries.map(({ state }) => state)).toEqual(['waiting', 'waiting']);
+    const again = await open();
+    expect((await again.readEvent('a'))?.deliveries.map(({ state }) => state)).toEqual(['waiting', 'waiting']);
+    expect(await again.readEvent('b')).toBeUndefined();
   });
 }
 
 async function expectAllToReject(journal: Journal, code: string): Promise<void> {
+  const [adapter, nowMs] = ['billing', NOW_MS];
   const requests = [
     journal.accept(sampleAccept(sampleEvent('late'))),
-    journal.fetchOpen({ adapter: 'billing', afterSeq: 0, limit: 1, limitBytes: 1 }),
-    journal.readEvent('a'),
-    journal.readRecords({ afterCursor: 0, limit: 1 }),
-    journal.readBreakers(),
-    journal.countDeliveries(),
+    journal.setReceivers([]),
+    journal.openLane({ adapter, onDeadLetter: 'hold', nowMs, longestWaitMs: 1 }),
+    journal.record({ record: sampleRecord({ seq: 1, id: 'a' }), epoch: 1, nowMs, dueAtMs: 0, notBeforeMs: 0 }),
+    journal.readReady({ adapter, nowMs, limit: 1, limitBytes: 1 }),
+    journal.readHead({ adapter, nowMs, seq: 1 }),
+    journal.giveBack({ adapter, nowMs, seq: 1 }),
+    journal.endWaits({ adapter, nowMs }),
+    journal.discard({ adapter, seq: 1, atMs: 0, nowMs, reason: 'late' }),
+    journal.stepReplay({ job: sampleJob(), atMs: 0, nowMs }),
+    journal.readEvent({ id: 'a' }),
+    journal.readRecords({ after: new Map(), limit: 1 }),
     journal.listDeliveries({ filter: {}, limit: 1 }),
+    journal.countSome({ filter: {}, after: undefined }),
     journal.countDeliveriesOf({}),
-    journal.stepReplay({ job: sampleJob(), atMs: 0 }),
-    journal.discard({ adapter: 'billing', seq: 1, atMs: 0, reason: 'late' }),
-    journal.saveLanePause({ adapter: 'billing', pause: undefined }),
-    journal.readLanes(),
-    journal.readDeadLetterKeys('billing'),
+    journal.saveBreaker({ adapter, state: 'open', sinceMs: 0, cause: '' }),
+    journal.saveLanePause({ adapter, pause: undefined }),
+    journal.saveJob(sampleJob()),
     journal.readJobs(),
     journal.prune({ settledBeforeMs: 0, maxEvents: 1, maxRecords: 1 }),
     journal.readStatistics(),
+    journal.backup('/nowhere/journal.db'),
+    journal.flushed(),
   ];
   for (const result of await Promise.allSettled(requests)) {
     expect(result).toMatchObject({ status: 'rejected', reason: { name: 'JournalError', code } });

@@ -3,13 +3,11 @@ import type { AcceptedEvent } from '../../core/event.ts';
 import type { DeliveryFilter } from '../delivery-filter.ts';
 import type { DeliveryPosition } from '../delivery-page.ts';
 import type { Journal } from '../journal.ts';
-import { type CreatePlace, useJournal } from './place.suite.ts';
+import { type CreatePlace, type Session, useJournal } from './place.suite.ts';
 import {
-  acceptNew,
   deadLettered,
   failedAttempt,
   retrying,
-  sampleAccept,
   sampleEvent,
   sampleRecord,
   withoutAttempt,
@@ -17,14 +15,16 @@ import {
 
 export function listingSuite(createPlace: CreatePlace): void {
   it('lists what is not delivered, newest first, those of one event by adapter', async () => {
-    const { journal } = await useJournal(createPlace);
-    await storyOf(journal);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    await storyOf(session);
     expect(await listed(journal, {})).toEqual(['d billing', 'c records', 'b billing', 'b records', 'a billing']);
   });
 
   it('lists a delivery as it stands, with its last record', async () => {
-    const { journal } = await useJournal(createPlace);
-    const { a } = await storyOf(journal);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    const { a } = await storyOf(session);
     const { deliveries } = await journal.listDeliveries({ filter: { eventIds: ['a'] }, limit: 9 });
     const counts = { cycle: 1, attempts: 2, spent: 2, crashes: 1 };
     expect(deliveries).toEqual([
@@ -32,13 +32,15 @@ export function listingSuite(createPlace: CreatePlace): void {
         adapter: 'billing',
         seq: a.seq,
         eventId: 'a',
+        source: 'hms-api',
         type: 'PatientAdmitted',
         key: 'x',
         acceptedAtMs: 1_000,
         state: 'dead_lettered',
+        isHeldByKey: false,
         reopenedAtMs: undefined,
         ...counts,
-        latest: { ...deadLettered(a, counts), cursor: 2 },
+        latest: { ...deadLettered(a, counts), position: 2 },
       },
     ]);
   });
@@ -59,8 +61,9 @@ export function listingSuite(createPlace: CreatePlace): void {
     ['several at once', { keys: ['x'], states: ['dead_lettered'], errorKinds: ['retryable'] }, ['a billing']],
     ['empty lists, which mean any', { adapters: [], states: [], keys: [] }, all],
   ])('filters by %s', async (_, filter, expected) => {
-    const { journal } = await useJournal(createPlace);
-    await storyOf(journal);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    await storyOf(session);
     expect(await listed(journal, filter)).toEqual(expected);
     expect(await journal.countDeliveriesOf(filter)).toBe(expected.length);
   });
@@ -70,24 +73,27 @@ export function listingSuite(createPlace: CreatePlace): void {
     ['history', { states: ['waiting', 'retrying', 'delivered', 'skipped', 'dead_lettered'] }],
     ['named events', { eventIds: ['d', 'c', 'b', 'a'] }],
   ])('gives the same page by page: %s', async (_, filter) => {
-    const { journal } = await useJournal(createPlace);
-    await storyOf(journal);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    await storyOf(session);
     const whole = await listed(journal, filter);
     for (const limit of [1, 2, 3]) expect(await pageByPage(journal, filter, limit)).toEqual(whole);
   });
 
   it('goes on after a place whatever was added or settled meanwhile', async () => {
-    const { journal } = await useJournal(createPlace);
-    const { b } = await storyOf(journal);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    const { b } = await storyOf(session);
     const first = await journal.listDeliveries({ filter: {}, limit: 3 });
-    await acceptNew(journal, sampleAccept(sampleEvent('e')));
-    journal.record(sampleRecord(b));
+    await session.acceptNew(sampleEvent('e'));
+    void session.record(sampleRecord(b));
     const { deliveries } = await journal.listDeliveries({ filter: {}, limit: 9, ...after(first.next) });
     expect(deliveries.map(({ eventId, adapter }) => `${eventId} ${adapter}`)).toEqual(['b records', 'a billing']);
   });
 
   it('lists nothing of an empty journal', async () => {
-    const { journal } = await useJournal(createPlace);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
     for (const filter of [{}, { states: ['delivered'] }, { eventIds: ['a'] }] satisfies DeliveryFilter[]) {
       expect(await journal.listDeliveries({ filter, limit: 9 })).toEqual({ deliveries: [], next: undefined });
       expect(await journal.countDeliveriesOf(filter)).toBe(0);
@@ -98,21 +104,19 @@ export function listingSuite(createPlace: CreatePlace): void {
 const all = ['d billing', 'c records', 'b billing', 'b records', 'a billing'];
 
 /** Four events with deliveries in every state. */
-async function storyOf(journal: Journal): Promise<Record<'a' | 'b' | 'c' | 'd', AcceptedEvent>> {
-  const accept = (id: string, key: string, acceptedAtMs: number, type = 'ProcessUpdated') => {
-    const adapters = id === 'd' ? ['billing'] : ['billing', 'records'];
-    return acceptNew(journal, { ...sampleAccept(sampleEvent(id, { key, type }), { adapters }), acceptedAtMs });
-  };
+async function storyOf(session: Session): Promise<Record<'a' | 'b' | 'c' | 'd', AcceptedEvent>> {
+  const accept = (id: string, key: string, acceptedAtMs: number, type = 'ProcessUpdated') =>
+    session.acceptNew(sampleEvent(id, { key, type }), { to: id === 'd' ? ['billing'] : ['billing', 'records'], acceptedAtMs });
   const a = await accept('a', 'x', 1_000, 'PatientAdmitted');
   const b = await accept('b', 'x', 2_000);
   const c = await accept('c', 'y', 3_000);
   const d = await accept('d', '', 4_000);
-  journal.record(retrying(a));
-  journal.record(deadLettered(a, { attempts: 2, spent: 2, crashes: 1 }));
-  journal.record(sampleRecord(a, { adapter: 'records' }));
-  journal.record(retrying(b));
-  journal.record(deadLettered(b, { adapter: 'records', attempt: { ...failedAttempt, outcome: 'permanent' } }));
-  journal.record(withoutAttempt(c, { state: 'skipped' }));
+  void session.record(retrying(a));
+  void session.record(deadLettered(a, { attempts: 2, spent: 2, crashes: 1 }));
+  void session.record(sampleRecord(a, { adapter: 'records' }));
+  void session.record(retrying(b));
+  void session.record(deadLettered(b, { adapter: 'records', attempt: { ...failedAttempt, outcome: 'permanent' } }));
+  void session.record(withoutAttempt(c, { state: 'skipped' }));
   return { a, b, c, d };
 }
 

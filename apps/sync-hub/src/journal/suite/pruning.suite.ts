@@ -1,13 +1,11 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
-import type { Journal } from '../journal.ts';
-import { type CreatePlace, useJournal, usePlace } from './place.suite.ts';
+import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
 import {
-  acceptNew,
   countStale,
   deadLettered,
+  NOW_MS,
   retrying,
-  sampleAccept,
   sampleEvent,
   sampleJob,
   sampleRecord,
@@ -22,70 +20,80 @@ const SETTLED_MS = sampleRecord({ seq: 1, id: 'a' }).atMs;
 export function pruningSuite(createPlace: CreatePlace): void {
   it('deletes an event with its deliveries and records once all of it was settled before the time', async () => {
     const open = await usePlace(createPlace);
-    const { journal } = await open();
-    const [a] = await accept(journal, ['a', 'newest']);
-    journal.record(retrying(a));
-    journal.record(sampleRecord(a, { attempts: 2, spent: 2 }));
-    journal.record(sampleRecord(a, { adapter: 'records' }));
-    await recordNewest(journal);
+    const session = await open();
+    const { journal } = session;
+    const [a] = await accept(session, ['a', 'newest']);
+    void session.record(retrying(a));
+    void session.record(sampleRecord(a, { attempts: 2, spent: 2 }));
+    void session.record(sampleRecord(a, { adapter: 'records' }));
+    await recordNewest(session);
     expect(await journal.prune({ settledBeforeMs: SETTLED_MS, ...BOUNDS })).toMatchObject({ events: 0 });
     const pruned = await journal.prune({ settledBeforeMs: SETTLED_MS + 1, ...BOUNDS });
     expect(pruned).toEqual({ events: 1, records: 3, next: undefined });
-    expect(await journal.readEvent('a')).toBeUndefined();
+    expect(await session.readEvent('a')).toBeUndefined();
     await journal.close();
-    const { journal: reopened } = await open();
-    expect(reopened.info).toMatchObject({ lastSeq: 2, lastCursor: 4 });
-    expect(await reopened.readEvent('a')).toBeUndefined();
-    expect(await reopened.readEvent('newest')).toBeDefined();
+    const again = await open();
+    const { journal: reopened } = again;
+    expect(reopened.info.positions).toEqual(new Map([['billing', 3], ['records', 2]]));
+    expect(await again.readEvent('a')).toBeUndefined();
+    expect(await again.readEvent('newest')).toBeDefined();
   });
 
-  it('still counts an adapter whose last delivery is gone', async () => {
+  it('still knows an adapter whose last event is gone, and counts its records on', async () => {
     const open = await usePlace(createPlace);
-    const { journal } = await open();
-    const [gone] = await accept(journal, ['gone'], ['records']);
-    const [newest] = await accept(journal, ['newest'], ['billing']);
-    journal.record(sampleRecord(gone, { adapter: 'records' }));
-    journal.record(sampleRecord(newest));
-    expect(await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 1 });
-    const counts = [{ adapter: 'billing' }, { adapter: 'records', unsettled: 0, deadLetters: 0 }];
-    expect(await journal.countDeliveries()).toMatchObject(counts);
-    await journal.close();
-    const { journal: reopened } = await open();
-    expect(await reopened.countDeliveries()).toMatchObject(counts);
+    const session = await open();
+    const [gone] = await accept(session, ['gone'], ['records']);
+    const [newest] = await accept(session, ['newest'], ['billing']);
+    void session.record(retrying(gone, { adapter: 'records' }));
+    void session.record(sampleRecord(gone, { adapter: 'records' }));
+    void session.record(sampleRecord(newest));
+    expect(await session.journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 1 });
+    const lanes = [{ adapter: 'billing' }, { adapter: 'records', unsettled: 0, deadLetters: 0 }, {}];
+    expect((await session.journal.readStatistics()).lanes).toMatchObject(lanes);
+    await session.journal.close();
+    const again = await open();
+    expect((await again.journal.readStatistics()).lanes).toMatchObject(lanes);
+    expect(again.journal.info.positions).toEqual(new Map([['billing', 1], ['records', 2]]));
+    const [next] = await accept(again, ['next'], ['records']);
+    expect(await again.record(sampleRecord(next, { adapter: 'records' }))).toMatchObject({ position: 3 });
   });
 
   it('keeps an event with an open delivery or a dead letter, however old', async () => {
-    const { journal } = await useJournal(createPlace);
-    const [open, dead, waits] = await accept(journal, ['open', 'dead', 'waits', 'newest']);
-    journal.record(retrying(open));
-    journal.record(sampleRecord(open, { adapter: 'records' }));
-    journal.record(deadLettered(dead));
-    journal.record(sampleRecord(dead, { adapter: 'records' }));
-    journal.record(sampleRecord(waits));
-    await recordNewest(journal);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    const [open, dead, waits] = await accept(session, ['open', 'dead', 'waits', 'newest']);
+    void session.record(retrying(open));
+    void session.record(sampleRecord(open, { adapter: 'records' }));
+    void session.record(deadLettered(dead));
+    void session.record(sampleRecord(dead, { adapter: 'records' }));
+    void session.record(sampleRecord(waits));
+    await recordNewest(session);
     expect(await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 0 });
-    await journal.discard({ adapter: 'billing', seq: dead.seq, atMs: LATER_MS, reason: 'known' });
-    await recordNewest(journal);
+    await journal.discard({ adapter: 'billing', seq: dead.seq, atMs: LATER_MS, nowMs: NOW_MS, reason: 'known' });
+    await recordNewest(session);
     expect(await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 0 });
     expect(await journal.prune({ settledBeforeMs: LATER_MS + 1, ...BOUNDS })).toMatchObject({ events: 1 });
-    expect(await journal.readEvent('dead')).toBeUndefined();
+    expect(await session.readEvent('dead')).toBeUndefined();
   });
 
-  it('keeps the newest event and the newest record, so that numbers go on', async () => {
-    const { journal } = await useJournal(createPlace);
-    const [a, b] = await accept(journal, ['a', 'b'], ['billing']);
-    journal.record(sampleRecord(b));
-    journal.record(sampleRecord(a));
-    expect(await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 0 });
-    const [c] = await accept(journal, ['c'], ['billing']);
-    journal.record(sampleRecord(c));
-    expect(await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 2 });
+  it('keeps the newest event, so that numbers go on', async () => {
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    const [a, b] = await accept(session, ['a', 'b'], ['billing']);
+    void session.record(sampleRecord(b));
+    void session.record(sampleRecord(a));
+    expect(await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 1 });
+    expect(await session.readEvent('b')).toBeDefined();
+    const [c] = await accept(session, ['c'], ['billing']);
+    expect(await session.record(sampleRecord(c))).toMatchObject({ position: 3 });
+    expect(await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 1 });
     expect(c.seq).toBe(3);
   });
 
   it('works in steps of so many events, and says where the next one goes on', async () => {
-    const { journal } = await useJournal(createPlace);
-    const events = await accept(journal, ['a', 'b', 'c', 'd', 'newest'], []);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    const events = await accept(session, ['a', 'b', 'c', 'd', 'newest'], []);
     const request = { settledBeforeMs: LATER_MS, ...BOUNDS, maxEvents: 2 };
     expect(await journal.prune(request)).toEqual({ events: 2, records: 0, next: events[1].seq });
     expect(await journal.prune({ ...request, afterSeq: events[1].seq })).toMatchObject({ events: 2, next: 4 });
@@ -93,41 +101,45 @@ export function pruningSuite(createPlace: CreatePlace): void {
   });
 
   it('works in steps of so many records, each event of which is there as a whole or gone', async () => {
-    const { journal } = await useJournal(createPlace);
-    const [a, b, c] = await accept(journal, ['a', 'b', 'c', 'newest'], ['billing']);
-    for (const event of [a, b, c]) for (const step of [retrying, sampleRecord]) journal.record(step(event));
-    await recordNewest(journal);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    const [a, b, c] = await accept(session, ['a', 'b', 'c', 'newest'], ['billing']);
+    for (const event of [a, b, c]) for (const step of [retrying, sampleRecord]) void session.record(step(event));
+    await recordNewest(session);
     const request = { settledBeforeMs: LATER_MS, maxEvents: 9, maxRecords: 4 };
     expect(await journal.prune(request)).toEqual({ events: 2, records: 4, next: b.seq });
-    expect((await journal.readEvent('c'))?.deliveries).toMatchObject([{ records: [{ cursor: 5 }, { cursor: 6 }] }]);
+    expect((await session.readEvent('c'))?.deliveries).toMatchObject([{ records: [{ position: 5 }, { position: 6 }] }]);
     expect(await journal.prune({ ...request, afterSeq: b.seq })).toEqual({ events: 1, records: 2, next: undefined });
   });
 
   it('deletes an event with more records than a step may in several, and it stays as it was settled till then', async () => {
     const open = await usePlace(createPlace);
-    const { journal } = await open();
-    const [a] = await accept(journal, ['a', 'newest']);
-    for (let attempts = 1; attempts <= 4; attempts++) journal.record(retrying(a, { attempts }));
-    journal.record(sampleRecord(a, { attempts: 5 }));
-    journal.record(retrying(a, { adapter: 'records' }));
-    journal.record(sampleRecord(a, { adapter: 'records', attempts: 2 }));
-    await recordNewest(journal);
+    const session = await open();
+    const { journal } = session;
+    const [a] = await accept(session, ['a', 'newest']);
+    for (let attempts = 1; attempts <= 4; attempts++) void session.record(retrying(a, { attempts }));
+    void session.record(sampleRecord(a, { attempts: 5 }));
+    void session.record(retrying(a, { adapter: 'records' }));
+    void session.record(sampleRecord(a, { adapter: 'records', attempts: 2 }));
+    await recordNewest(session);
     const request = { settledBeforeMs: LATER_MS, maxEvents: 9, maxRecords: 3 };
     expect(await journal.prune(request)).toEqual({ events: 0, records: 3, next: a.seq - 1 });
     await journal.close();
-    const { journal: reopened } = await open();
-    expect((await reopened.readEvent('a'))?.deliveries).toMatchObject([
-      { adapter: 'billing', state: 'delivered', attempts: 5, records: [{ cursor: 1 }, { cursor: 5 }] },
-      { adapter: 'records', state: 'delivered', attempts: 2, records: [{ cursor: 6 }, { cursor: 7 }] },
+    const again = await open();
+    const { journal: reopened } = again;
+    expect((await again.readEvent('a'))?.deliveries).toMatchObject([
+      { adapter: 'billing', state: 'delivered', attempts: 5, records: [{ position: 4 }, { position: 5 }] },
+      { adapter: 'records', state: 'delivered', attempts: 2, records: [{ position: 1 }, { position: 2 }] },
     ]);
     expect(await reopened.prune({ ...request, afterSeq: a.seq - 1 })).toMatchObject({ events: 1, records: 4 });
-    expect(await reopened.readEvent('a')).toBeUndefined();
-    expect((await reopened.readRecords({ afterCursor: 0, limit: 9 })).records).toMatchObject([{ eventId: 'newest' }]);
+    expect(await again.readEvent('a')).toBeUndefined();
+    expect((await reopened.readRecords({ after: new Map(), limit: 9 })).records).toMatchObject([{ eventId: 'newest' }, { eventId: 'newest' }]);
   });
 
   it('ends a round early where all is younger than the time', async () => {
-    const { journal } = await useJournal(createPlace);
-    await accept(journal, ['a', 'b', 'c'], []);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    await accept(session, ['a', 'b', 'c'], []);
     expect(await journal.prune({ settledBeforeMs: 1, ...BOUNDS, maxEvents: 2 })).toEqual({
       events: 0,
       records: 0,
@@ -136,35 +148,37 @@ export function pruningSuite(createPlace: CreatePlace): void {
   });
 
   it('lets readers of records go on over what was deleted', async () => {
-    const { journal } = await useJournal(createPlace);
-    const [a, b] = await accept(journal, ['a', 'b', 'newest'], ['billing']);
-    journal.record(retrying(b));
-    journal.record(sampleRecord(a));
-    journal.record(retrying(b, { attempts: 2 }));
-    await recordNewest(journal);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    const [a, b] = await accept(session, ['a', 'b', 'newest'], ['billing']);
+    void session.record(retrying(b));
+    void session.record(sampleRecord(a));
+    void session.record(retrying(b, { attempts: 2 }));
+    await recordNewest(session);
     expect(await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 1 });
-    const cursors = async (afterCursor: number, limit: number) => {
-      const { records, scannedToCursor } = await journal.readRecords({ afterCursor, limit });
-      return [records.map(({ cursor }) => cursor), scannedToCursor];
+    const positions = async (after: number, limit: number) => {
+      const { records, isEnd } = await journal.readRecords({ after: new Map([['billing', after]]), limit });
+      return [records.map(({ position }) => position), isEnd];
     };
-    expect(await cursors(0, 2)).toEqual([[1, 3], 3]);
-    expect(await cursors(1, 9)).toEqual([[3, 4], 4]);
-    expect(await cursors(2, 1)).toEqual([[3], 3]);
+    expect(await positions(0, 2)).toEqual([[1, 3], false]);
+    expect(await positions(1, 9)).toEqual([[3, 4], true]);
+    expect(await positions(2, 1)).toEqual([[3], false]);
   });
 
   it('knows an id as long as its event is kept', async () => {
-    const { journal } = await useJournal(createPlace);
-    const [a] = await accept(journal, ['a', 'newest'], ['billing']);
-    journal.record(sampleRecord(a));
-    await recordNewest(journal);
-    const again = sampleAccept(sampleEvent('a'), { adapters: ['billing'] });
-    expect((await journal.accept(again)).kind).toBe('duplicate');
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    const [a] = await accept(session, ['a', 'newest'], ['billing']);
+    void session.record(sampleRecord(a));
+    await recordNewest(session);
+    expect((await session.accept(sampleEvent('a'))).kind).toBe('duplicate');
     await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS });
-    expect(await journal.accept(again)).toMatchObject({ kind: 'accepted', event: { seq: 3 } });
+    expect(await session.accept(sampleEvent('a'))).toMatchObject({ kind: 'accepted', event: { seq: 3 } });
   });
 
   it('keeps a job that is not ended, however old', async () => {
-    const { journal } = await useJournal(createPlace);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
     await journal.saveJob(sampleJob({ id: 'ended', state: 'done' }));
     await journal.saveJob(sampleJob({ id: 'running' }));
     await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS });
@@ -172,11 +186,12 @@ export function pruningSuite(createPlace: CreatePlace): void {
   });
 
   it('knows that a dead letter is stale, though what was delivered since is deleted', async () => {
-    const { journal } = await useJournal(createPlace);
-    const [a, b] = await accept(journal, ['a', 'b', 'newest'], ['billing']);
-    journal.record(deadLettered(a));
-    journal.record(sampleRecord(b));
-    await recordNewest(journal);
+    const session = await useJournal(createPlace);
+    const { journal } = session;
+    const [a, b] = await accept(session, ['a', 'b', 'newest'], ['billing']);
+    void session.record(deadLettered(a));
+    void session.record(sampleRecord(b));
+    await recordNewest(session);
     expect(await journal.prune({ settledBeforeMs: LATER_MS, ...BOUNDS })).toMatchObject({ events: 1 });
     expect(await countStale(journal, {})).toBe(1);
   });
@@ -185,17 +200,17 @@ export function pruningSuite(createPlace: CreatePlace): void {
 type Events<Ids extends readonly string[]> = { [Place in keyof Ids]: AcceptedEvent };
 
 async function accept<const Ids extends readonly string[]>(
-  journal: Journal,
+  session: Session,
   ids: Ids,
-  adapters: readonly string[] = ['billing', 'records'],
+  to: readonly string[] = ['billing', 'records'],
 ): Promise<Events<Ids>> {
-  const events = ids.map((id) => acceptNew(journal, sampleAccept(sampleEvent(id), { adapters })));
+  const events = ids.map((id) => session.acceptNew(sampleEvent(id), { to }));
   return (await Promise.all(events)) as Events<Ids>;
 }
 
-/** Settles the event that is to be kept, so that the newest record is none of the others. */
-async function recordNewest(journal: Journal): Promise<void> {
-  const newest = await journal.readEvent('newest');
+/** Settles the event that is to be kept, so that the newest record of each lane is none of the others. */
+async function recordNewest(session: Session): Promise<void> {
+  const newest = await session.readEvent('newest');
   if (newest === undefined) throw new Error('the newest event is gone');
-  journal.record(sampleRecord(newest.event));
+  for (const adapter of newest.event.adapters) void session.record(sampleRecord(newest.event, { adapter }));
 }

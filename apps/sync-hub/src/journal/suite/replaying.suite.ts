@@ -1,129 +1,114 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
-import type { Journal } from '../journal.ts';
 import type { ReplayJob } from '../replay-job.ts';
-import { type CreatePlace, type Told, toldRecords, useJournal, usePlace } from './place.suite.ts';
-import {
-  acceptNew,
-  deadLettered,
-  replayAll,
-  sampleAccept,
-  sampleEvent,
-  sampleJob,
-  sampleRecord,
-  withoutAttempt,
-} from './samples.suite.ts';
+import { type CreatePlace, Session, useJournal, usePlace } from './place.suite.ts';
+import { deadLettered, NOW_MS, replayAll, sampleEvent, sampleJob, sampleRecord, withoutAttempt } from './samples.suite.ts';
 
 /** What a step of a replay job does. */
 export function replayingSuite(createPlace: CreatePlace): void {
   it('sends the oldest first, some at a time, and keeps how far it is', async () => {
     const open = await usePlace(createPlace);
-    const { journal, told } = await open();
-    const [a, b, c] = await acceptDead(journal, ['a', 'b', 'c']);
-    const first = await step(journal, sampleJob(), { limit: 2 });
-    expect(reopened(told)).toEqual(['a billing', 'b billing']);
+    const session = await open();
+    const [a, b, c] = await acceptDead(session, ['a', 'b', 'c']);
+    const first = await step(session, sampleJob(), { limit: 2 });
+    expect(reopened(session)).toEqual(['a billing', 'b billing']);
     expect(first).toMatchObject({ state: 'running', sent: 2, position: { seq: b?.seq, adapter: 'billing' } });
-    await journal.close();
+    await session.journal.close();
 
-    const after = await open();
-    expect(await after.journal.readJobs()).toEqual([first]);
-    const second = await step(after.journal, first, { limit: 2 });
-    expect(reopened(after.told)).toEqual(['c billing']);
+    const again = await open();
+    expect(await again.journal.readJobs()).toEqual([first]);
+    const second = await step(again, first, { limit: 2 });
+    expect(again.reopened).toMatchObject([{ seq: c?.seq, adapter: 'billing' }]);
     expect(second).toMatchObject({ state: 'done', sent: 3, position: { seq: c?.seq } });
-    expect(await after.journal.readJobs()).toEqual([second]);
-    const stored = await after.journal.readEvent('a');
+    expect(await again.journal.readJobs()).toEqual([second]);
+    const stored = await again.readEvent('a');
     expect(stored?.deliveries).toMatchObject([{ state: 'waiting', cycle: 2, attempts: 0 }]);
+    expect(await again.readyIds()).toEqual(['a']);
     expect(a?.seq).toBe(1);
   });
 
   it('begins no further one once the payloads are large enough', async () => {
-    const { journal, told } = await useJournal(createPlace);
-    await acceptDead(journal, ['a', 'b', 'c']);
-    const job = await step(journal, sampleJob(), { limit: 9, limitBytes: 1 });
+    const session = await useJournal(createPlace);
+    await acceptDead(session, ['a', 'b', 'c']);
+    const job = await step(session, sampleJob(), { limit: 9, limitBytes: 1 });
     expect(job).toMatchObject({ state: 'running', sent: 1 });
-    expect(reopened(told)).toEqual(['a billing']);
+    expect(reopened(session)).toEqual(['a billing']);
   });
 
   it('only counts when it is asked to, by the same rules', async () => {
-    const { journal, told } = await useJournal(createPlace);
-    await acceptDead(journal, ['a', 'b']);
-    expect(await step(journal, sampleJob(), { dryRun: true })).toMatchObject({ state: 'done', sent: 2 });
-    expect(reopened(told)).toEqual([]);
-    expect(await journal.readJobs()).toEqual([]);
-    expect(await journal.countDeliveriesOf({ states: ['dead_lettered'] })).toBe(2);
+    const session = await useJournal(createPlace);
+    await acceptDead(session, ['a', 'b']);
+    expect(await step(session, sampleJob(), { dryRun: true })).toMatchObject({ state: 'done', sent: 2 });
+    expect(reopened(session)).toEqual([]);
+    expect(await session.journal.readJobs()).toEqual([]);
+    expect(await session.journal.countDeliveriesOf({ states: ['dead_lettered'] })).toBe(2);
   });
 
   it('leaves out what is not meant, is stale, was replayed before, or died after the job was made', async () => {
-    const { journal, told } = await useJournal(createPlace);
-    const [stale, newer, twice, other] = await acceptDead(journal, ['stale', 'newer', 'twice', 'other']);
+    const session = await useJournal(createPlace);
+    const [stale, newer, twice, other] = await acceptDead(session, ['stale', 'newer', 'twice', 'other']);
     if (!stale || !newer || !twice || !other) throw new Error('not accepted');
-    const later = await acceptNew(journal, sampleAccept(sampleEvent('later', { key: '' }), { adapters: ['billing'] }));
-    await replayAll(journal, { eventIds: ['newer'] });
-    journal.record(sampleRecord(newer, { cycle: 2 }));
-    await replayAll(journal, { eventIds: ['twice'] });
-    journal.record(deadLettered(twice, { cycle: 2 }));
-    const upToCursor = toldRecords(told).length + 1;
-    journal.record(deadLettered(later));
+    const later = await session.acceptNew(sampleEvent('later', { key: '' }), { to: ['billing'] });
+    await replayAll(session.journal, { eventIds: ['newer'] });
+    void session.record(sampleRecord(newer, { cycle: 2 }));
+    await replayAll(session.journal, { eventIds: ['twice'] });
+    await session.record(deadLettered(twice, { cycle: 2 }));
+    const billing = session.records.length;
+    void session.record(deadLettered(later));
     const filter = { keys: ['process-7', ''] };
-    const before = reopened(told).length;
-    const job = await step(journal, sampleJob({ filter, upToCursor }), {});
-    expect(reopened(told).slice(before)).toEqual(['other billing']);
+    const before = reopened(session).length;
+    const job = await step(session, sampleJob({ filter, upTo: { billing } }), {});
+    expect(reopened(session).slice(before)).toEqual(['other billing']);
     expect(job).toMatchObject({ state: 'done', sent: 1, skippedStale: 1, skippedReplayed: 1 });
+    expect(await step(session, sampleJob({ upTo: { records: billing } }), { dryRun: true })).toMatchObject({ sent: 0 });
     const all = { includeStale: true, includeReplayed: true };
-    const rest = await step(journal, sampleJob({ id: 'job-2', ...all }), {});
+    const rest = await step(session, sampleJob({ id: 'job-2', ...all }), {});
     expect(rest).toMatchObject({ sent: 3, skippedStale: 0, skippedReplayed: 0 });
-    expect(reopened(told).slice(before + 1)).toEqual(['stale billing', 'twice billing', 'later billing']);
-  });
-
-  it('says of what it sends whether it may follow a newer event of its key', async () => {
-    const { journal, told } = await useJournal(createPlace);
-    await acceptDead(journal, ['a', 'b']);
-    await step(journal, sampleJob({ filter: { eventIds: ['a'] } }), {});
-    await step(journal, sampleJob({ filter: { eventIds: ['b'] }, includeStale: true }), {});
-    expect(reopenedDeliveries(told).map(({ mayFollowNewer }) => mayFollowNewer)).toEqual([false, true]);
+    expect(reopened(session).slice(before + 1)).toEqual(['stale billing', 'twice billing', 'later billing']);
   });
 
   it('does not take for replayed before what was not sent because a newer event was on its way', async () => {
-    const { journal, told } = await useJournal(createPlace);
-    const [a] = await acceptDead(journal, ['a']);
+    const session = await useJournal(createPlace);
+    const [a] = await acceptDead(session, ['a']);
     if (a === undefined) throw new Error('not accepted');
-    await step(journal, sampleJob(), {});
-    journal.record(withoutAttempt(a, { state: 'dead_lettered', cycle: 2, reason: 'not sent' }));
-    expect(await step(journal, sampleJob(), {})).toMatchObject({ sent: 1, skippedReplayed: 0 });
-    expect(reopenedDeliveries(told).map(({ delivery }) => delivery.cycle)).toEqual([2, 3]);
+    await step(session, sampleJob(), {});
+    void session.record(withoutAttempt(a, { state: 'dead_lettered', cycle: 2, reason: 'not sent' }));
+    expect(await step(session, sampleJob(), {})).toMatchObject({ sent: 1, skippedReplayed: 0 });
+    expect((await session.readEvent('a'))?.deliveries).toMatchObject([{ cycle: 3 }]);
   });
 
   it('a run sends exactly what its dry run counted, once each, and the events of a key in their order', async () => {
-    const { journal, told } = await useJournal(createPlace);
+    const { journal } = await useJournal(createPlace);
     let stories = 0;
     await fc.assert(
       fc.asyncProperty(anyStory, async ({ deliveries, filter, included, limit, livesOn }) => {
         // Adapters of its own for each story: opening a journal takes longer than telling one.
         const suffix = `-${stories++}`;
-        await tell(journal, deliveries, suffix);
-        const upToCursor = toldRecords(told).at(-1)?.cursor ?? 0;
+        const session = new Session(journal);
+        await tell(session, deliveries, suffix);
         const adapters = filter.adapters.map((adapter) => adapter + suffix);
-        const made = sampleJob({ filter: { ...filter, adapters }, upToCursor, ...included });
-        const before = reopened(told).length;
-        const counted = await finish(journal, made, { dryRun: true, limit });
-        expect(reopened(told).length).toBe(before);
+        const upTo = Object.fromEntries(adapters.map((adapter) => [adapter, 1e9]));
+        const made = sampleJob({ filter: { ...filter, adapters }, upTo, ...included });
+        const before = session.reopened.length;
+        const counted = await finish(session, made, { dryRun: true, limit });
+        expect(session.reopened.length).toBe(before);
         let seen = before;
-        const done = await finish(journal, made, { limit }, () => {
+        const done = await finish(session, made, { limit }, () => {
           // What is sent is delivered or dies again while the job goes on.
-          for (const { adapter, delivery } of reopenedDeliveries(told).slice(seen)) {
-            const { event, cycle } = delivery;
-            if (livesOn) journal.record(sampleRecord(event, { adapter, cycle }));
-            else journal.record(deadLettered(event, { adapter, cycle }));
+          for (const { adapter, seq } of session.reopened.slice(seen)) {
+            const cycle = 1 + session.reopened.filter((other) => other.seq === seq && other.adapter === adapter).length;
+            const place = { seq, id: `seq-${seq}` };
+            void session.record(livesOn ? sampleRecord(place, { adapter, cycle }) : deadLettered(place, { adapter, cycle }));
           }
-          seen = reopened(told).length;
+          seen = session.reopened.length;
         });
-        const sent = reopenedDeliveries(told).slice(before);
+        const sent = session.reopened.slice(before);
         expect(done).toEqual(counted);
         expect(sent.length).toBe(counted.sent);
-        expect(new Set(sent.map(({ adapter, delivery }) => `${delivery.event.id} ${adapter}`)).size).toBe(sent.length);
-        const bySeq = sent.map(({ delivery }) => delivery.event.seq);
-        expect(bySeq).toEqual(bySeq.toSorted((left, right) => left - right));
+        expect(new Set(sent.map(({ adapter, seq }) => `${seq} ${adapter}`)).size).toBe(sent.length);
+        const seqs = sent.map(({ seq }) => seq);
+        expect(seqs).toEqual(seqs.toSorted((left, right) => left - right));
       }),
       { numRuns: 40 },
     );
@@ -150,35 +135,32 @@ const anyStory = fc.record({
 
 type Past = (typeof anyDelivery extends fc.Arbitrary<infer Value> ? Value : never)[];
 
-async function tell(journal: Journal, deliveries: Past, suffix: string): Promise<void> {
+async function tell(session: Session, deliveries: Past, suffix: string): Promise<void> {
+  await Promise.all(['billing', 'records'].map((adapter) => session.openLane(adapter + suffix)));
   const events = await Promise.all(
-    deliveries.map(({ key, adapter }, index) => {
-      const event = sampleEvent(`e-${index}${suffix}`, { key });
-      return acceptNew(journal, sampleAccept(event, { adapters: [adapter + suffix] }));
-    }),
+    deliveries.map(({ key, adapter }, index) =>
+      session.acceptNew(sampleEvent(`e-${index}${suffix}`, { key }), { to: [adapter + suffix] }),
+    ),
   );
-  const replays: Promise<unknown>[] = [];
   for (const [index, { adapter: name, past }] of deliveries.entries()) {
     const event = events[index];
     if (event === undefined || past === 'waiting') continue;
     const adapter = name + suffix;
-    journal.record(past === 'delivered' ? sampleRecord(event, { adapter }) : deadLettered(event, { adapter }));
+    void session.record(past === 'delivered' ? sampleRecord(event, { adapter }) : deadLettered(event, { adapter }));
     if (past !== 'replayed') continue;
-    replays.push(replayAll(journal, { adapters: [adapter], eventIds: [event.id] }));
-    journal.record(deadLettered(event, { adapter, cycle: 2 }));
+    void replayAll(session.journal, { adapters: [adapter], eventIds: [event.id] });
+    void session.record(deadLettered(event, { adapter, cycle: 2 }));
   }
-  await Promise.all(replays);
-  // Behind the last record.
-  await journal.countDeliveries();
+  await session.journal.flushed();
 }
 
 /** Events of one key that are dead letters at billing. */
-async function acceptDead(journal: Journal, ids: readonly string[]): Promise<AcceptedEvent[]> {
+async function acceptDead(session: Session, ids: readonly string[]): Promise<AcceptedEvent[]> {
   const events: AcceptedEvent[] = [];
   for (const id of ids) {
     const key = id === 'other' ? '' : 'process-7';
-    const event = await acceptNew(journal, sampleAccept(sampleEvent(id, { key }), { adapters: ['billing'] }));
-    journal.record(deadLettered(event));
+    const event = await session.acceptNew(sampleEvent(id, { key }), { to: ['billing'] });
+    void session.record(deadLettered(event));
     events.push(event);
   }
   return events;
@@ -190,29 +172,28 @@ interface StepBounds {
   readonly dryRun?: boolean;
 }
 
-async function step(journal: Journal, job: ReplayJob, bounds: StepBounds): Promise<ReplayJob> {
+async function step({ journal }: Session, job: ReplayJob, bounds: StepBounds): Promise<ReplayJob> {
   const { limit = 99, limitBytes = 1_000_000, dryRun = false } = bounds;
-  return (await journal.stepReplay({ job, atMs: 9, ...(!dryRun && { bounds: { limit, limitBytes } }) })).job;
+  const request = { job, atMs: 9, nowMs: NOW_MS, ...(!dryRun && { bounds: { limit, limitBytes } }) };
+  return (await journal.stepReplay(request)).job;
 }
 
 async function finish(
-  journal: Journal,
+  session: Session,
   made: ReplayJob,
   bounds: StepBounds,
   between: () => void = () => undefined,
 ): Promise<ReplayJob> {
   let job = made;
   while (job.state === 'running') {
-    job = await step(journal, job, bounds);
+    job = await step(session, job, bounds);
     between();
   }
   return job;
 }
 
-function reopenedDeliveries(told: readonly Told[]) {
-  return told.flatMap((entry) => (entry.kind === 'reopened' ? entry.deliveries : []));
-}
-
-function reopened(told: readonly Told[]): readonly string[] {
-  return reopenedDeliveries(told).map(({ adapter, delivery }) => `${delivery.event.id} ${adapter}`);
+/** What was sent, by id and adapter. */
+function reopened(session: Session): readonly string[] {
+  const ids = new Map(session.events.map(({ seq, id }) => [seq, id]));
+  return session.reopened.map(({ adapter, seq }) => `${ids.get(seq)} ${adapter}`);
 }

@@ -21,18 +21,16 @@ export function sampleEvent(id: string, changes: Partial<SyncEvent> = {}): SyncE
   };
 }
 
-/** `content` stands for all that the publisher said: the same id with another one is a conflict. */
+/** What the monotonic clock of the samples says. */
+export const NOW_MS = 1_790_000_000_500;
+
+/** `content` stands for all that the publisher said: the same identity with another one is a conflict. */
 export function sampleAccept(
   event: SyncEvent,
-  { adapters = ['billing', 'records'], content = event.id }: { adapters?: readonly string[]; content?: string } = {},
+  { content = event.id, nowMs = NOW_MS }: { content?: string; nowMs?: number } = {},
 ): AcceptRequest {
   const contentHash = createHash('sha256').update(content).digest();
-  return { event, contentHash, acceptedAtMs: 1_790_000_000_500, adapters };
-}
-
-/** Accepts and insists that it is new. */
-export async function acceptNew(journal: Journal, request: AcceptRequest): Promise<AcceptedEvent> {
-  return newEvent(await journal.accept(request));
+  return { event, contentHash, acceptedAtMs: 1_790_000_000_500, nowMs };
 }
 
 export function newEvent(result: AcceptResult): AcceptedEvent {
@@ -40,15 +38,19 @@ export function newEvent(result: AcceptResult): AcceptedEvent {
   return result.event;
 }
 
+/** Of an event what its records say. */
+export type EventOfRecord = Pick<AcceptedEvent, 'seq' | 'id'> & Partial<Pick<AcceptedEvent, 'source'>>;
+
 /** Says that a delivery was delivered at its first attempt. */
 export function sampleRecord(
-  event: Pick<AcceptedEvent, 'seq' | 'id'>,
+  event: EventOfRecord,
   changes: Partial<DeliveryRecord> = {},
 ): DeliveryRecord {
   return {
     adapter: 'billing',
     seq: event.seq,
     eventId: event.id,
+    source: event.source ?? 'hms-api',
     adapterVersion: '1.4.0',
     state: 'delivered',
     cycle: 1,
@@ -77,23 +79,26 @@ export const failedAttempt: EndedAttempt = {
   failure: { code: 'HTTP_503', message: 'The system answered 503.' },
 };
 
-export function retrying(event: Pick<AcceptedEvent, 'seq' | 'id'>, changes: Partial<DeliveryRecord> = {}) {
+export function retrying(event: EventOfRecord, changes: Partial<DeliveryRecord> = {}) {
   const nextAttemptAtMs = 1_790_000_009_000;
   return sampleRecord(event, { state: 'retrying', attempt: failedAttempt, nextAttemptAtMs, ...changes });
 }
 
-export function deadLettered(event: Pick<AcceptedEvent, 'seq' | 'id'>, changes: Partial<DeliveryRecord> = {}) {
+export function deadLettered(event: EventOfRecord, changes: Partial<DeliveryRecord> = {}) {
   return sampleRecord(event, { state: 'dead_lettered', attempt: failedAttempt, ...changes });
 }
 
 /** A record of which no attempt is part. */
 export function withoutAttempt(
-  event: Pick<AcceptedEvent, 'seq' | 'id'>,
+  event: EventOfRecord,
   changes: Partial<DeliveryRecord> & Pick<DeliveryRecord, 'state'>,
 ): DeliveryRecord {
   const { attempt: _, ...record } = sampleRecord(event, { attempts: 0, spent: 0, adapterVersion: '', ...changes });
   return record;
 }
+
+/** Every record of these lanes. */
+export const ALL_RECORDS = { billing: 1e9, records: 1e9, scheduling: 1e9 };
 
 /** A replay job of all dead letters that just began. */
 export function sampleJob(changes: Partial<ReplayJob> = {}): ReplayJob {
@@ -106,7 +111,7 @@ export function sampleJob(changes: Partial<ReplayJob> = {}): ReplayJob {
     includeStale: false,
     includeReplayed: false,
     createdAtMs: 1_790_000_100_000,
-    upToCursor: Number.MAX_SAFE_INTEGER,
+    upTo: ALL_RECORDS,
     matched: 0,
     skippedStale: 0,
     skippedReplayed: 0,
@@ -117,14 +122,14 @@ export function sampleJob(changes: Partial<ReplayJob> = {}): ReplayJob {
 
 const UNBOUNDED = { limit: 1_000, limitBytes: Number.POSITIVE_INFINITY };
 
-/** A person sends the dead letters again that a filter means, whatever is known against it. The job as it ended. */
+/** An operator sends the dead letters again that a filter means, whatever is known against it. The job as it ended. */
 export async function replayAll(journal: Journal, filter: DeliveryFilter, atMs = 5_000): Promise<ReplayJob> {
   const job = sampleJob({ filter, includeStale: true, includeReplayed: true });
-  return (await journal.stepReplay({ job, atMs, bounds: UNBOUNDED })).job;
+  return (await journal.stepReplay({ job, atMs, nowMs: NOW_MS, bounds: UNBOUNDED })).job;
 }
 
 /** Of the dead letters that a filter means, how many are stale: a newer event of their key was delivered. */
 export async function countStale(journal: Journal, filter: DeliveryFilter): Promise<number> {
   const job = sampleJob({ filter, includeReplayed: true });
-  return (await journal.stepReplay({ job, atMs: 5_000 })).job.skippedStale;
+  return (await journal.stepReplay({ job, atMs: 5_000, nowMs: NOW_MS })).job.skippedStale;
 }
