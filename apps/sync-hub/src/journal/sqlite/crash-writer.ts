@@ -49,6 +49,7 @@ async function acceptForEver(worker: number): Promise<void> {
         seq: result.event.seq,
         eventId: id,
         source: 'hms-api',
+        key: result.event.key,
         adapterVersion: '1.0.0',
         state: 'delivered',
         cycle: 1,

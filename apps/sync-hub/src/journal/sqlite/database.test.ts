@@ -155,19 +155,17 @@ it('refuses a journal of a newer hub', async () => {
   });
 });
 
-it.each([
-  'DROP INDEX delivery_open',
-  'DROP TABLE record',
-  'ALTER TABLE event DROP COLUMN type',
-  'DELETE FROM journal',
-])('refuses a journal that lacks a part: %s', async (sql) => {
-  const folder = useFolder();
-  const path = await changedJournal(folder, sql);
-  await expect(openJournal(folder)).rejects.toMatchObject({
-    code: 'UNREADABLE',
-    message: expect.stringContaining(path),
-  });
-});
+it.each(['DROP INDEX delivery_open', 'DROP TABLE record', 'ALTER TABLE event DROP COLUMN type', 'DELETE FROM journal'])(
+  'refuses a journal that lacks a part: %s',
+  async (sql) => {
+    const folder = useFolder();
+    const path = await changedJournal(folder, sql);
+    await expect(openJournal(folder)).rejects.toMatchObject({
+      code: 'UNREADABLE',
+      message: expect.stringContaining(path),
+    });
+  },
+);
 
 it('refuses a journal whose end is missing', async () => {
   const folder = useFolder();

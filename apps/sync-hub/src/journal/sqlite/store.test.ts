@@ -147,7 +147,9 @@ it('runs no query that looks at all rows of a table, and none often that sorts t
   const plans = queries.flatMap((query) => {
     if (/^\s*(BEGIN|COMMIT)/.test(query)) return [];
     const text = query.trim().replaceAll(/\s+/g, ' ');
-    return prepare(`EXPLAIN QUERY PLAN ${query}`).all().map(({ detail }) => ({ detail: String(detail), text }));
+    return prepare(`EXPLAIN QUERY PLAN ${query}`)
+      .all()
+      .map(({ detail }) => ({ detail: String(detail), text }));
   });
   const small = /^SCAN (adapter|journal|watched_key|replay_job|dead)/;
   expect(plans.filter(({ detail }) => detail.startsWith('SCAN') && !small.test(detail))).toEqual([]);

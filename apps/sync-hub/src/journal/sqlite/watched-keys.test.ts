@@ -16,7 +16,9 @@ it('a key is watched no more once nothing of it is open or dead: the table does 
   const { journal } = session;
   await session.openLanes();
   const [dead, other, newest] = await Promise.all(
-    ['dead', 'other', 'newest'].map((id) => session.acceptNew(sampleEvent(id, { key: `of-${id}` }), { to: ['billing'] })),
+    ['dead', 'other', 'newest'].map((id) =>
+      session.acceptNew(sampleEvent(id, { key: `of-${id}` }), { to: ['billing'] }),
+    ),
   );
   if (!dead || !other || !newest) throw new Error('not accepted');
   for (const event of [dead, other]) void session.record(deadLettered(event));
