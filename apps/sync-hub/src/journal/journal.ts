@@ -110,7 +110,8 @@ export type CallName = keyof JournalCalls;
  * truth: nothing is reported to anybody before it is in here.
  *
  * What every implementation keeps, and journal.suite.ts checks:
- * - Requests take effect in the order in which they were made, and each is all or nothing.
+ * - Requests take effect in the order in which they were made, and each is all or nothing. A read sees all that was
+ *   requested before it, and whatever was reported before it is answered.
  * - A promise resolves, and an observer is called, only after the change is on disk (fsync returned).
  * - Observers are called in commit order, before the promises of the same commit resolve.
  * - Of each key at each adapter at most one delivery is ready: the key's head. It changes only with an outcome of it,
