@@ -1,14 +1,14 @@
 import { nextRandom, type Random } from '../src/core/random.ts';
 
-/** Every choice of a schedule comes from here, so that its seed plays it again. */
-export class Dice {
+/** Seeded random numbers: every choice of a schedule comes from here, so that its seed replays it. */
+export class Rng {
   readonly #random: Random;
 
   constructor(seed: number) {
     this.#random = { seed };
   }
 
-  /** True so often: 0 never, 1 always. */
+  /** True with this probability: 0 never, 1 always. */
   chance(probability: number): boolean {
     return nextRandom(this.#random) < probability;
   }

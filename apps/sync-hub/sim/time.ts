@@ -10,7 +10,7 @@ export function settle(): Promise<void> {
 
 const WALL_START_MS = 1_790_000_000_000;
 
-/** As many as opossum has buckets: an interval that was missed more often has nothing left to clear. */
+/** No fewer than opossum has buckets: an interval that was missed more often has nothing left to clear. */
 const TICKS_MAX = 12;
 
 interface VirtualTimer {
@@ -20,14 +20,27 @@ interface VirtualTimer {
   dueAtMs: number;
 }
 
-/** Time that passes when a schedule says so: the lanes' clock, and the global timers that opossum uses. */
+/**
+ * Time that passes when a schedule says so: the lanes' clock, and the global timers that opossum uses. `nowMs` is the
+ * time of the simulation, which nobody in it knows.
+ */
 export class VirtualTime implements Clock {
   readonly #timers = new Set<VirtualTimer>();
   #nowMs = 0;
   #wallOffsetMs = WALL_START_MS;
+  #monotonicOffsetMs = WALL_START_MS;
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** A process starts: its monotonic clock begins at the time of day. */
+  startProcess(): void {
+    this.#monotonicOffsetMs = this.wallMs() - this.#nowMs;
+  }
 
   monotonicMs(): number {
-    return this.#nowMs;
+    return this.#monotonicOffsetMs + this.#nowMs;
   }
 
   wallMs(): number {
@@ -49,7 +62,7 @@ export class VirtualTime implements Clock {
     this.#timers.delete(timer);
   }
 
-  /** The process died: nothing of it rings any more. */
+  /** The process died: none of its timers fires any more. */
   stopAll(): void {
     this.#timers.clear();
   }
@@ -59,32 +72,32 @@ export class VirtualTime implements Clock {
     this.#wallOffsetMs += byMs;
   }
 
-  /** Timers that were started and have not rung, intervals among them. */
+  /** Timers that were started and have not fired, intervals among them. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  /** When the next timer rings, intervals aside; Infinity when none will. */
+  /** When the next timer fires, intervals aside; Infinity when none will. */
   get nextAtMs(): number {
     return this.#first(({ everyMs }) => everyMs === undefined)?.dueAtMs ?? Number.POSITIVE_INFINITY;
   }
 
   /**
-   * Lets time go on, and timers ring in the order of their times.
+   * Lets time pass; timers fire in the order of their times.
    *
-   * @param isLate the process was busy all the while: what was due meanwhile rings at the end
+   * @param isLate the process was busy all the while: what was due meanwhile fires at the end
    */
   async pass(byMs: number, isLate: boolean): Promise<void> {
     const untilMs = this.#nowMs + byMs;
     if (isLate) this.#nowMs = untilMs;
     for (let timer = this.#first(isDueBy(untilMs)); timer !== undefined; timer = this.#first(isDueBy(untilMs))) {
       this.#nowMs = Math.max(this.#nowMs, timer.dueAtMs);
-      await this.#ring(timer, untilMs);
+      await this.#fire(timer, untilMs);
     }
     this.#nowMs = untilMs;
   }
 
-  async #ring(timer: VirtualTimer, untilMs: number): Promise<void> {
+  async #fire(timer: VirtualTimer, untilMs: number): Promise<void> {
     const { everyMs, callback } = timer;
     if (everyMs === undefined) {
       this.#timers.delete(timer);
@@ -97,10 +110,10 @@ export class VirtualTime implements Clock {
     callback();
   }
 
-  #first(isMeant: (timer: VirtualTimer) => boolean): VirtualTimer | undefined {
+  #first(matches: (timer: VirtualTimer) => boolean): VirtualTimer | undefined {
     let first: VirtualTimer | undefined;
     for (const timer of this.#timers) {
-      if (isMeant(timer) && (first === undefined || timer.dueAtMs < first.dueAtMs)) first = timer;
+      if (matches(timer) && (first === undefined || timer.dueAtMs < first.dueAtMs)) first = timer;
     }
     return first;
   }
