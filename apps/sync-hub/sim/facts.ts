@@ -14,6 +14,8 @@ export interface HubFacts {
   readonly told: JournalModel;
   /** Of each adapter that is configured in this life. */
   readonly lanes: Map<string, LaneFacts>;
+  /** What operators asked and have no answer to. */
+  readonly unanswered: Set<Promise<unknown>>;
   /** It was asked to end. */
   isStopping: boolean;
   /** Its lanes were told to let go. */
@@ -33,6 +35,10 @@ export interface LaneFacts {
   readonly condition: () => BreakerCondition;
   /** The version of the adapter that runs, or ran last. */
   runtime: ReadyRuntime;
+  /** It began an attempt: what its breaker was before a restart, it has been again. */
+  hasBegun: boolean;
+  /** It has run before, so that its lane knows what it accepts. */
+  hasRun: boolean;
   /** Its adapter accepts deliveries. */
   isReady: boolean;
   isPaused: boolean;
@@ -60,6 +66,8 @@ export interface LaneFacts {
   isExpiring: boolean;
   /** Records that were requested and that the lane did not hear of. */
   readonly recording: Set<number>;
+  /** What operators discard and have no answer about: nothing of it is begun. */
+  readonly discarding: Set<number>;
 }
 
 export interface ProbeRequest {

@@ -1,138 +1,215 @@
-import type { DeliveryFilter } from '../../src/journal/delivery-filter.ts';
-import { JournalError } from '../../src/journal/journal.ts';
-import type { Lane } from '../../src/lanes/lane.ts';
-import type { Dice } from '../dice.ts';
-import { replayStep } from '../replay.ts';
-import type { Chronicle } from './chronicle.ts';
-import type { HubModel } from './model.ts';
+import type { EventIdentity } from '../src/core/event.ts';
+import type { DeliveryFilter } from '../src/journal/delivery-filter.ts';
+import { JournalError } from '../src/journal/journal-error.ts';
+import type { ReplayStepRequest } from '../src/journal/replay-step.ts';
+import type { Lane } from '../src/lanes/lane.ts';
+import type { LaneFacts } from './facts.ts';
+import type { JournalModel, ModelDelivery } from './model/model.ts';
+import type { CallOracle } from './oracle/call-oracle.ts';
+import type { HubPlan } from './plan.ts';
 import type { HubProcess } from './process.ts';
+import type { Rng } from './rng.ts';
+import type { Trace } from './trace.ts';
 
 export interface OperatorOptions {
-  readonly dice: Dice;
-  readonly chronicle: Chronicle;
+  readonly plan: HubPlan;
+  readonly rng: Rng;
+  readonly trace: Trace;
   /** What is on disk. */
-  readonly model: HubModel;
+  readonly model: JournalModel;
+  readonly calls: ReadonlyMap<string, CallOracle>;
 }
 
-/** A person who asks, pauses and resumes, tries one delivery, replays and gives up. */
-export class HubOperator {
+/** An operator who asks, pauses and resumes, lets one delivery through, retries, replays and discards. */
+export class Operator {
   readonly #options: OperatorOptions;
+  #discards = 0;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
   }
 
-  /** A question; the disk's side sees the answer as it is given. */
+  /** A question; the answer is checked as the journal gives it. */
   ask(process: HubProcess): void {
-    const { dice, model } = this.#options;
+    const { rng, model } = this.#options;
     const { journal } = process;
-    const ask = dice.pick<() => Promise<unknown>>([
-      () => journal.readEvent(dice.pick(model.events)?.event.id ?? 'unknown'),
-      () => journal.countDeliveries(),
+    const event = () => rng.pick(model.events) ?? { id: 'unknown', source: 'sim' };
+    const ask = rng.pick<() => Promise<unknown>>([
+      () => journal.readEvent({ id: event().id, ...(rng.chance(0.5) && { source: event().source }) }),
+      () => journal.readStatistics(),
       () => journal.countDeliveriesOf(this.#filter()),
-      () => journal.listDeliveries({ filter: this.#filter(), limit: dice.between(1, 10) }),
+      () => journal.listDeliveries({ filter: this.#filter(), limit: rng.between(1, 10) }),
+      () => journal.readRecords({ after: new Map(), limit: rng.between(1, 20) }),
     ]);
     void this.#see(process, ask());
   }
 
   /** On disk first, as the rpc does it, so that a pause that was answered is there after a restart. */
   async pauseOrResume(process: HubProcess): Promise<void> {
-    const { journal, facts } = process;
-    const lane = this.#options.dice.pick([...process.lanes]);
-    const known = lane && facts.lanes.get(lane.adapter.id);
-    if (lane === undefined || known === undefined) return;
-    const pause = known.isPaused ? undefined : { reason: 'maintenance', sinceMs: facts.time.wallMs() };
-    const isKept = await this.#see(
-      process,
-      journal.saveLanePause({ adapter: lane.adapter.id, pause }).then(() => true),
-    );
-    if (isKept !== true || facts.isOver) return;
-    known.isPaused = pause !== undefined;
+    const { rng } = this.#options;
+    const lane = rng.pick([...process.lanes]);
+    const facts = lane && process.facts.lanes.get(lane.adapter.id);
+    if (lane === undefined || facts === undefined) return;
+    const pause = facts.isPaused ? undefined : { reason: 'maintenance', sinceMs: process.facts.time.wallMs() };
+    const saved = process.journal.saveLanePause({ adapter: lane.adapter.id, pause }).then(() => true);
+    const isKept = await this.#see(process, saved);
+    if (isKept !== true || process.facts.isOver || facts.isClosed) return;
+    facts.isPaused = pause !== undefined;
     if (pause === undefined) lane.resume();
     else lane.pause({ kind: 'operator', reason: pause.reason });
   }
 
   /** Something about single deliveries. */
   operate(process: HubProcess): void {
-    const { dice } = this.#options;
-    const lane = dice.pick([...process.lanes]);
-    if (lane === undefined) return;
-    const act = dice.pick([
-      () => this.#probe(process, lane),
-      () => lane.retryNow(),
-      () => this.#replay(process, lane.adapter.id),
-      () => this.#discardDeadLetter(process, lane.adapter.id),
-      () => this.#discardOpen(process, lane),
-    ]);
-    act();
+    const { rng, plan } = this.#options;
+    const lane = rng.pick([...process.lanes]);
+    const facts = lane && process.facts.lanes.get(lane.adapter.id);
+    if (lane === undefined || facts === undefined) return;
+    const weighted: [number, () => unknown][] = [
+      [plan.probes ? 3 : 0, () => this.#probe(process, lane, facts)],
+      [plan.probes ? 1 : 0, () => this.#retryNow(process, lane, facts)],
+      [plan.replays ? 6 : 0, () => this.#replay(process, lane.adapter.id)],
+      [plan.discards ? 1 : 0, () => this.decide(process, lane.adapter.id, this.#deadLetter(lane.adapter.id))],
+      [plan.discards ? 3 : 0, () => this.#discard(process, lane)],
+    ];
+    rng.pick(weighted.flatMap(([weight, act]) => new Array<() => unknown>(weight).fill(act)))?.();
   }
 
   /** Decides about a dead letter, which may hold its key. */
   decide(process: HubProcess, adapter: string, seq: number): void {
-    const atMs = process.facts.time.wallMs();
-    void this.#see(process, process.journal.discard({ adapter, seq, atMs, reason: 'decided' }));
+    const { time } = process.facts;
+    const request = { adapter, seq, atMs: time.wallMs(), nowMs: time.monotonicMs(), reason: 'decided' };
+    void this.#see(process, process.journal.discard(request));
   }
 
-  #probe({ facts }: HubProcess, lane: Lane): void {
-    const known = facts.lanes.get(lane.adapter.id);
-    if (known === undefined) return;
-    known.isAsked = true;
-    if (lane.probe() === undefined) known.isAsked = false;
-    else this.#options.chronicle.meet('probed');
+  /** Sends a dead letter again, whatever came after it. */
+  replay(process: HubProcess, { adapter, event }: ModelDelivery, includeStale: boolean): void {
+    this.#options.trace.meet(includeStale ? 'replayed with stale ones' : 'replayed');
+    const { time } = process.facts;
+    const times = { atMs: time.wallMs(), nowMs: time.monotonicMs() };
+    void this.#see(process, process.journal.stepReplay(replayStep({ ...event, adapter }, { includeStale, ...times })));
+  }
+
+  /** The promise of the lane: exactly one is let through, and whoever asked is told which. */
+  async #probe(process: HubProcess, lane: Lane, facts: LaneFacts): Promise<void> {
+    const { trace, model, calls } = this.#options;
+    if (process.facts.isStopping || facts.isLost) return;
+    const probe = { begun: undefined as number | undefined };
+    facts.probes.push(probe);
+    const made = calls.get(lane.adapter.id);
+    const callsBefore = made?.count ?? 0;
+    const answered = (await this.#see(process, lane.probe()))?.valueOf() as EventIdentity | undefined;
+    facts.probes.splice(facts.probes.indexOf(probe), 1);
+    if (process.facts.isOver || facts.isClosed || facts.isLost) return;
+    if (answered === undefined) {
+      trace.must(probe.begun === undefined, `event ${probe.begun} is let through, and the operator told so`);
+      return;
+    }
+    trace.meet('probed');
+    const seq = model.byIdentity(answered)?.seq ?? 0;
+    const call = made?.of(seq).at(-1);
+    const isBegun = call !== undefined && (made?.count ?? 0) > callsBefore;
+    trace.must(isBegun || process.facts.isStopping, `event ${seq} at ${lane.adapter.id} is let through as the operator was told`);
+    trace.must(probe.begun === undefined || probe.begun === seq, `event ${probe.begun} is let through, not ${seq}`);
+    if (call !== undefined) call.lane.outcomes.seeAsked(call);
+  }
+
+  async #retryNow(process: HubProcess, lane: Lane, facts: LaneFacts): Promise<void> {
+    facts.throttledUntilMs = 0;
+    facts.throttledAtMostUntilMs = 0;
+    facts.outcomes.endWaits();
+    this.#options.trace.meet('retried now');
+    await this.#see(process, lane.retryNow());
   }
 
   #replay(process: HubProcess, adapter: string): void {
-    const { chronicle, dice, model } = this.#options;
-    // One that newer events of its key may overtake, where there is one.
-    const followed = model.deadLetters(adapter).filter((deadLetter) => model.isOpenAfter(deadLetter, adapter));
-    const seq = dice.pick(followed)?.seq ?? this.#deadLetter(adapter);
-    const id = model.events[seq - 1]?.event.id ?? 'unknown';
-    const request = { includeStale: dice.chance(0.5), atMs: process.facts.time.wallMs() };
-    chronicle.meet('replayed');
-    const step = replayStep({ eventIds: [id], adapters: [adapter] }, request);
-    void this.#see(process, process.journal.stepReplay(step));
+    const { rng, model } = this.#options;
+    const dead = model.deadLetters(adapter);
+    // Rather one that later events of its key may overtake, where there is one.
+    const followed = dead.filter(({ event }) => model.openAfter(event, adapter).length > 0);
+    const one = rng.pick(followed.length > 0 && rng.chance(0.8) ? followed : dead);
+    if (one !== undefined) this.replay(process, one, rng.chance(0.5));
   }
 
-  #discardDeadLetter(process: HubProcess, adapter: string): void {
-    this.decide(process, adapter, this.#deadLetter(adapter));
-  }
-
-  async #discardOpen(process: HubProcess, lane: Lane): Promise<void> {
-    const { dice, chronicle } = this.#options;
-    const fetch = { adapter: lane.adapter.id, afterSeq: 0, limit: dice.between(1, 4), limitBytes: 1_000 };
-    const page = await this.#see(process, process.journal.fetchOpen(fetch));
-    if (page === undefined || process.facts.isOver || process.facts.isStopping) return;
-    const count = await this.#see(process, lane.discard(page.deliveries, 'given up'));
-    chronicle.must((count ?? 0) <= page.deliveries.length, 'no more is given up than was asked for');
-    if ((count ?? 0) > 0) chronicle.meet('given up');
+  /** Any deliveries, as an operator may name them from an old list. */
+  async #discard(process: HubProcess, lane: Lane): Promise<void> {
+    const { rng, trace, model, calls } = this.#options;
+    const adapter = lane.adapter.id;
+    const known = model.deliveriesAt(adapter);
+    if (known.length === 0 || process.facts.isStopping) return;
+    const facts = process.facts.lanes.get(adapter);
+    const picked = Array.from({ length: rng.between(1, 4) }, () => rng.pick(known)?.event.seq ?? 0);
+    const seqs = [...new Set(picked)];
+    this.#discards += 1;
+    const reason = `discard ${this.#discards}`;
+    const isBusy = (seq: number) => calls.get(adapter)?.isLive(seq) === true || facts?.recording.has(seq) === true;
+    const free = seqs.filter((seq) => !isBusy(seq) && facts?.discarding.has(seq) !== true);
+    for (const seq of free) facts?.discarding.add(seq);
+    const count = await this.#see(process, lane.discard(seqs, reason));
+    for (const seq of free) facts?.discarding.delete(seq);
+    if (count === undefined || process.facts.isOver || facts?.isClosed === true) return;
+    const discarded = seqs.filter((seq) => model.recordsOf(adapter, seq).some((record) => record.reason === reason));
+    trace.must(count === discarded.length, `${discarded.length} deliveries were discarded, not ${count}`);
+    const left = free.find((seq) => {
+      const state = model.delivery(seq, adapter)?.state;
+      return !discarded.includes(seq) && (state === 'waiting' || state === 'retrying' || state === 'dead_lettered') && model.delivery(seq, adapter)?.reopenedAtMs === undefined && facts?.isLost !== true;
+    });
+    trace.must(left === undefined, `event ${left} at ${adapter} is discarded when an operator wants it and nothing runs`);
   }
 
   /** One that is none as well, now and then. */
   #deadLetter(adapter: string): number {
-    const { dice, model } = this.#options;
-    const dead = dice.chance(0.9) ? dice.pick(model.deadLetters(adapter)) : undefined;
-    return dead?.seq ?? dice.between(1, model.events.length + 1);
+    const { rng, model } = this.#options;
+    const dead = rng.chance(0.9) ? rng.pick(model.deadLetters(adapter)) : undefined;
+    return dead?.event.seq ?? rng.between(1, model.events.length + 1);
   }
 
   /** What was asked is answered, unless the hub ends first. */
   async #see<Answer>({ facts }: HubProcess, asked: Promise<Answer>): Promise<Answer | undefined> {
+    facts.unanswered.add(asked);
     try {
       return await asked;
     } catch (error) {
       const isEnding = error instanceof JournalError && (facts.hasFailed || facts.isClosed || facts.isOver);
-      this.#options.chronicle.must(isEnding, `what is asked is answered, not: ${error}`);
+      this.#options.trace.must(isEnding, `what is asked is answered, not: ${error}`);
       return undefined;
+    } finally {
+      facts.unanswered.delete(asked);
     }
   }
 
   #filter(): DeliveryFilter {
-    const { dice, model } = this.#options;
-    const { event, deliveries } = dice.pick(model.events) ?? { event: undefined, deliveries: [] };
-    const [delivery] = deliveries;
+    const { rng, model } = this.#options;
+    const event = rng.pick(model.events);
+    const adapter = event && rng.pick(event.adapters);
     return {
-      ...(dice.chance(0.3) && delivery !== undefined && { adapters: [delivery.adapter] }),
-      ...(dice.chance(0.3) && { states: ['delivered', 'retrying'] }),
-      ...(dice.chance(0.3) && event !== undefined && { keys: [event.key] }),
+      ...(rng.chance(0.3) && adapter !== undefined && { adapters: [adapter] }),
+      ...(rng.chance(0.3) && { states: ['delivered', 'retrying'] }),
+      ...(rng.chance(0.3) && event !== undefined && { keys: [event.key] }),
+      ...(rng.chance(0.2) && event !== undefined && { sources: [event.source] }),
     };
   }
+}
+
+/** Sends the dead letter of one event at one adapter again, with a job that is done in one step. */
+function replayStep(
+  { id, source, adapter }: EventIdentity & { readonly adapter: string },
+  { includeStale, atMs, nowMs }: { readonly includeStale: boolean; readonly atMs: number; readonly nowMs: number },
+): ReplayStepRequest {
+  const job = {
+    id: `${id} of "${source}" at ${adapter}`,
+    state: 'running',
+    filter: { eventIds: [id], sources: [source], adapters: [adapter] },
+    ratePerSecond: 1,
+    reason: 'by the simulation',
+    includeStale,
+    includeReplayed: true,
+    createdAtMs: atMs,
+    upTo: { [adapter]: Number.MAX_SAFE_INTEGER },
+    matched: 1,
+    skippedStale: 0,
+    skippedReplayed: 0,
+    sent: 0,
+  } as const;
+  return { job, atMs, nowMs, bounds: { limit: 2, limitBytes: Number.POSITIVE_INFINITY } };
 }

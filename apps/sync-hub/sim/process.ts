@@ -1,146 +1,151 @@
-import { Acks } from '../../src/acks/acks.ts';
-import type { DeliveryRecord } from '../../src/core/delivery.ts';
-import { Admission } from '../../src/edges/admission.ts';
-import { Cursors } from '../../src/edges/cursor.ts';
-import { Intake } from '../../src/edges/intake.ts';
-import { EventFeed } from '../../src/edges/rpc/event-feed.ts';
-import { createSyncService } from '../../src/edges/rpc/sync-service.ts';
-import type { StoredBreaker } from '../../src/journal/journal.ts';
-import type { MemoryDisk } from '../../src/journal/memory/memory-disk.ts';
-import { Lane } from '../../src/lanes/lane.ts';
-import type { LaneOptions } from '../../src/lanes/lane-options.ts';
-import { Lanes } from '../../src/lanes/lanes.ts';
-import type { Dice } from '../dice.ts';
-import type { Calls } from './calls.ts';
-import type { Chronicle } from './chronicle.ts';
-import type { DiskWitness } from './disk-witness.ts';
-import type { HubFacts, HubLaneFacts } from './facts.ts';
-import { FaultyJournal } from './journal.ts';
-import { LaneWatch } from './lane-watch.ts';
-import type { HubModel } from './model.ts';
-import type { AdapterPlan } from './plan.ts';
-import { SimulatedRuntime } from './runtime.ts';
+import { Acks } from '../src/acks/acks.ts';
+import { longestDelayMs } from '../src/core/retry.ts';
+import { Admission } from '../src/edges/admission.ts';
+import { Cursors } from '../src/edges/cursor.ts';
+import { Intake } from '../src/edges/intake.ts';
+import { EventFeed } from '../src/edges/rpc/event-feed.ts';
+import { createSyncService } from '../src/edges/rpc/sync-service.ts';
+import type { Call } from '../src/journal/calls.ts';
+import type { OpenLaneRequest, OpenedLane, RecordRequest } from '../src/journal/journal.ts';
+import { Lane } from '../src/lanes/lane.ts';
+import { Lanes } from '../src/lanes/lanes.ts';
+import { SimulatedAdapter, type WorldHealth } from './adapter.ts';
+import type { HubFacts, LaneFacts } from './facts.ts';
+import { openSimulatedJournal, type SimulatedDisk, type SimulatedJournal } from './journal.ts';
+import type { JournalModel } from './model/model.ts';
+import { BreakerOracle } from './oracle/breaker-oracle.ts';
+import type { CallOracle } from './oracle/call-oracle.ts';
+import { CommitOracle } from './oracle/commit-oracle.ts';
+import type { DiskOracle } from './oracle/disk-oracle.ts';
+import { HeldOracle } from './oracle/held-oracle.ts';
+import { OutcomeOracle, type Wait } from './oracle/outcome-oracle.ts';
+import type { AdapterPlan, HubPlan } from './plan.ts';
+import type { Rng } from './rng.ts';
 import { settle, type VirtualTime } from './time.ts';
+import type { Trace } from './trace.ts';
 
 export interface HubProcessOptions {
+  readonly plan: HubPlan;
   readonly time: VirtualTime;
-  readonly dice: Dice;
-  readonly chronicle: Chronicle;
-  readonly disk: MemoryDisk;
-  readonly witness: DiskWitness;
-  /** What is on disk as the process starts; told from then on of all that the hub hears of. */
-  readonly told: HubModel;
-  readonly calls: ReadonlyMap<string, Calls>;
+  readonly rng: Rng;
+  readonly trace: Trace;
+  readonly disk: SimulatedDisk;
+  readonly diskOracle: DiskOracle;
+  readonly model: JournalModel;
+  readonly calls: ReadonlyMap<string, CallOracle>;
   /** The adapters that are configured. */
   readonly adapters: readonly AdapterPlan[];
-  readonly drainMs: number;
-  readonly isHealed: () => boolean;
+  /** What is known of the lanes' waits from the life before this one. */
+  readonly waits: ReadonlyMap<string, ReadonlyMap<number, Wait>>;
+  readonly health: WorldHealth;
 }
 
-/** One alarm, however much waits; one for draining; and of opossum one for its buckets, one while it is open. */
+/** One timer of a lane, however much waits; one for draining; and of opossum one for its buckets, one while it is open. */
 const LANE_TIMERS_MAX = 4;
 
 /** One life of the hub, wired as its main.ts does it, from its start to its end by request or by kill -9. */
 export class HubProcess {
   readonly facts: HubFacts;
-  readonly told: HubModel;
-  readonly journal: FaultyJournal;
+  readonly journal: SimulatedJournal;
   readonly acks: Acks;
   readonly cursors: Cursors;
-  readonly runtimes = new Map<string, SimulatedRuntime>();
+  readonly adapters = new Map<string, SimulatedAdapter>();
+  readonly lanes: Lanes;
+  readonly parts: ReturnType<typeof createParts>;
   readonly #options: HubProcessOptions;
-  readonly #watch: LaneWatch;
-  #lanes = new Lanes([]);
-  #parts: ReturnType<typeof createParts> | undefined;
+  readonly #breakers: BreakerOracle;
   /** It ended by itself, after a request to stop. */
   hasStopped = false;
 
   constructor(options: HubProcessOptions) {
     this.#options = options;
-    const { time, chronicle, disk, witness, adapters, told } = options;
-    this.told = told;
-    const lanes = new Map(adapters.map(({ id }) => [id, this.#laneFacts(id)]));
+    const { time, trace, disk, diskOracle, model, calls } = options;
+    time.startProcess();
+    model.closed();
+    const told = model.copy();
     const flags = { isStopping: false, isClosed: false, isOver: false, hasFailed: false };
-    this.facts = { time, told, lanes, replayed: new Map(), ...flags };
-    this.#watch = new LaneWatch({ chronicle, facts: this.facts });
-    this.journal = new FaultyJournal({
+    this.facts = { time, disk: model, told, lanes: new Map(), unanswered: new Set(), ...flags };
+    this.#breakers = new BreakerOracle({ trace, facts: this.facts });
+    const commits = new CommitOracle({ trace, told });
+    this.journal = openSimulatedJournal({
       disk,
-      observer: {
-        accepted: (events) => {
-          for (const event of events) told.accept(event);
-          this.#lanes.accepted(events);
-        },
-        recorded: (records) => {
-          for (const record of records) told.record(record);
-          this.acks.recorded(records);
-          this.#lanes.recorded(records);
-        },
-        reopened: (deliveries) => {
-          for (const { adapter, delivery, mayFollowNewer } of deliveries) {
-            told.reopen(adapter, delivery);
-            const standing = mayFollowNewer ? 'may_follow' : 'may_not_follow';
-            this.facts.replayed.set(`${delivery.event.seq} at ${adapter}`, standing);
-          }
-          this.#lanes.reopened(deliveries);
-        },
+      onRequest: (call) => this.#seeRequest(call),
+      onWritten: (written) => diskOracle.see(written),
+      commits,
+    });
+    this.lanes = new Lanes([], (receivers) => void this.journal.setReceivers(receivers));
+    const wallMs = () => time.wallMs();
+    const gates = new HeldOracle({ gates: this.lanes, facts: this.facts, trace, calls });
+    this.acks = new Acks({ journal: this.journal, gates, wallMs });
+    this.journal.subscribe({
+      committed: (commit) => {
+        this.acks.committed(commit);
+        for (const { adapter, seq } of commit.records) this.facts.lanes.get(adapter)?.recording.delete(seq);
+        for (const [adapter, { isLost }] of commit.lanes) this.#seeLost(adapter, isLost);
+        this.lanes.committed(commit);
       },
-      onFatal: () => {
-        chronicle.must(!this.facts.hasFailed, 'a journal that fails says so once');
+      ended: () => {
         this.facts.hasFailed = true;
       },
-      onWritten: witness.see,
-      onRequest: (request) => {
-        chronicle.must(!this.facts.hasFailed, 'a journal that failed takes nothing more');
-        if (request.kind === 'record') this.#seeRecord(request.record);
-      },
     });
-    this.acks = new Acks({ journal: this.journal, lastCursor: this.journal.info.lastCursor });
     this.cursors = new Cursors(this.journal.info.id);
+    this.parts = createParts(this, (fault) =>
+      trace.must(false, `a request is carried out or refused, not: ${fault}`),
+    );
   }
 
-  get lanes(): Lanes {
-    return this.#lanes;
-  }
-
-  get parts(): ReturnType<typeof createParts> {
-    if (this.#parts === undefined) throw new Error('the process has not begun');
-    return this.#parts;
-  }
-
-  /** Reads what is kept and starts the lanes; adapters start behind the open door. */
+  /** Takes the lanes over and starts them; adapters start behind the open door. */
   async start(): Promise<void> {
-    const { adapters, chronicle, time } = this.#options;
-    const { journal } = this;
-    const kept = Promise.all([journal.countDeliveries(), journal.readBreakers(), journal.readLanes()]);
-    journal.backend.flush();
-    const [totals, breakers, lanes] = await kept;
-    this.#lanes = new Lanes(
-      adapters.map((adapter) => {
-        const total = totals.find((one) => one.adapter === adapter.id) ?? { unsettled: 0, deadLetters: 0 };
-        const pause = lanes.find((lane) => lane.adapter === adapter.id)?.pause;
-        return this.#createLane(adapter, { totals: total, pause });
-      }),
-    );
-    for (const lane of this.#lanes) this.#restore(lane, breakers);
-    const ids = adapters.map(({ id }) => id);
-    const admission = new Admission({ nowMs: () => time.monotonicMs(), random: () => 0 });
-    this.#parts = createParts(this, { adapters: ids, admission }, (fault) =>
-      chronicle.must(false, `a request is carried out or refused, not: ${fault}`),
-    );
-    void this.#lanes.start();
+    const { adapters } = this.#options;
+    const opening = adapters.map((adapter) => this.#open(adapter));
+    this.journal.commits.flush();
+    for (const { adapter, opened } of await Promise.all(opening)) this.lanes.add(this.#createLane(adapter, opened));
+    this.journal.commits.flush();
+    void this.lanes.start();
     await settle();
+    for (const lane of this.lanes) this.#breakers.checkRestored(lane, this.#options.diskOracle.breakers.get(lane.adapter.id));
   }
 
-  /** As main.ts does on SIGTERM; what waits for the journal or an adapter goes on while the schedule does. */
+  /** Somebody else opens a lane: what it does from then on comes to nothing. */
+  loseLane(id: string): void {
+    const adapter = this.#options.adapters.find((plan) => plan.id === id);
+    if (adapter === undefined) return;
+    this.#options.trace.meet('taken over');
+    this.journal.openLane(this.#openRequest(adapter)).catch(() => undefined);
+  }
+
+  /** The lane is this hub's again. */
+  async reopenLane(id: string): Promise<void> {
+    const adapter = this.#options.adapters.find((plan) => plan.id === id);
+    const facts = this.facts.lanes.get(id);
+    const lane = this.lanes.get(id);
+    if (adapter === undefined || facts === undefined || lane === undefined || facts.isClosed) return;
+    facts.isClosed = true;
+    await lane.close();
+    await settle();
+    if (this.facts.isOver || this.facts.isClosed) return;
+    const opening = this.#open(adapter).catch(() => undefined);
+    this.journal.commits.flush();
+    const answer = await opening;
+    if (answer === undefined || this.facts.isOver || this.facts.isClosed) return;
+    this.lanes.remove(id);
+    const next = this.#createLane(adapter, answer.opened, facts.outcomes.waits);
+    this.lanes.add(next);
+    if (this.facts.isStopping) void next.drain(this.#options.plan.drainMs);
+    void next.start();
+    this.#options.trace.meet('reopened');
+  }
+
+  /** As main.ts does on SIGTERM; what waits for the journal or an adapter continues while the schedule does. */
   async stop(disconnectReaders: () => void): Promise<void> {
     const { facts, parts } = this;
     facts.isStopping = true;
     parts.intake.stop();
-    await this.#lanes.drain(this.#options.drainMs);
+    await this.lanes.drain(this.#options.plan.drainMs);
     if (facts.isOver) return;
     disconnectReaders();
     facts.isClosed = true;
-    await this.#lanes.close();
+    await this.lanes.close();
     if (facts.isOver) return;
     await this.journal.close();
     this.hasStopped = !facts.isOver;
@@ -150,89 +155,172 @@ export class HubProcess {
   end(): void {
     const { time, calls } = this.#options;
     this.facts.isOver = true;
-    this.journal.backend.kill();
+    this.journal.commits.kill();
     time.stopAll();
     for (const adapter of calls.values()) adapter.killAll();
   }
 
-  /** What the lanes say of themselves is what is told and nothing else. */
+  /** What the next life needs to know of this one. */
+  get waits(): ReadonlyMap<string, ReadonlyMap<number, Wait>> {
+    return new Map([...this.facts.lanes].map(([id, { outcomes }]) => [id, outcomes.waits]));
+  }
+
+  /** What the lanes report of themselves is what is known of them. */
   checkHealth(): void {
-    for (const lane of this.#lanes) this.#watch.checkHealth(lane);
-    const { time, chronicle, adapters } = this.#options;
-    chronicle.must(time.timers <= adapters.length * LANE_TIMERS_MAX, `no timer is left behind, not ${time.timers}`);
+    const { time, trace, adapters, calls } = this.#options;
+    for (const lane of this.lanes) {
+      const { id } = lane.adapter;
+      const facts = this.facts.lanes.get(id);
+      if (facts === undefined || facts.isClosed) continue;
+      const { breaker, inFlight } = lane.health();
+      const isKnown = breaker.condition === facts.breaker;
+      trace.must(isKnown, `${id} reports that its breaker is ${facts.breaker}, not ${breaker.condition}`);
+      const live = calls.get(id)?.live.size ?? 0;
+      trace.must(facts.isLost || inFlight === live, `${id} reports that ${live} attempts run, not ${inFlight}`);
+    }
+    trace.must(time.timers <= adapters.length * LANE_TIMERS_MAX, `no timer is left behind, not ${time.timers}`);
+  }
+
+  async #open(adapter: AdapterPlan): Promise<{ readonly adapter: AdapterPlan; readonly opened: OpenedLane }> {
+    return { adapter, opened: await this.journal.openLane(this.#openRequest(adapter)) };
+  }
+
+  #openRequest({ id, onDeadLetter, rules }: AdapterPlan): OpenLaneRequest {
+    const { time } = this.#options;
+    return { adapter: id, onDeadLetter, nowMs: time.monotonicMs(), longestWaitMs: longestDelayMs(rules.retry) };
   }
 
   /** Asked for, not on disk yet. */
-  #seeRecord({ seq, adapter, state, attempt }: DeliveryRecord): void {
-    const { chronicle } = this.#options;
-    const isLetGo = attempt !== undefined && this.facts.isClosed;
-    chronicle.must(!isLetGo, 'nothing is recorded of attempts that were let go');
-    if (state !== 'dead_lettered' || attempt !== undefined) return;
-    chronicle.meet('not sent');
-    const place = `${seq} at ${adapter}`;
-    const isTold = this.facts.replayed.get(place) === 'may_not_follow';
-    chronicle.must(isTold, `event ${place} is not sent because it may not follow a newer one, and for nothing else`);
-    this.facts.replayed.set(place, 'not_sent');
+  #seeRequest(call: Call): void {
+    const { trace } = this.#options;
+    trace.must(!this.facts.hasFailed, 'a journal that failed accepts nothing more');
+    switch (call.name) {
+      case 'record':
+        this.#seeRecord(call.request);
+        break;
+      case 'readReady': {
+        const { adapter, limit, limitBytes } = call.request;
+        const { prefetch } = this.facts.lanes.get(adapter)?.rules ?? {};
+        trace.must(!this.facts.isStopping, `the lane of ${adapter} reads nothing once it drains`);
+        const isBounded = prefetch === undefined || (limit <= prefetch.deliveries && limitBytes <= prefetch.bytes);
+        trace.must(isBounded, `the lane of ${adapter} holds no more than its prefetch`);
+        break;
+      }
+      case 'giveBack': {
+        const { adapter, seq } = call.request;
+        const isLive = this.#options.calls.get(adapter)?.isLive(seq) === true;
+        const isRecording = this.facts.lanes.get(adapter)?.recording.has(seq) === true;
+        trace.must(!isLive && !isRecording, `event ${seq} at ${adapter} is given back only while nothing runs of it`);
+        trace.meet('given back');
+        break;
+      }
+      default:
+    }
   }
 
-  #laneFacts(id: string): HubLaneFacts {
-    const condition = () => this.#lanes.get(id)?.health().breaker.condition ?? 'closed';
-    return {
-      condition,
+  #seeRecord(request: RecordRequest): void {
+    const { trace, calls } = this.#options;
+    const { seq, adapter, state, attempt } = request.record;
+    const what = `event ${seq} at ${adapter}`;
+    const lane = this.facts.lanes.get(adapter);
+    if (lane === undefined) return;
+    const isLetGo = attempt !== undefined && (this.facts.isClosed || lane.isClosed || lane.isLost);
+    trace.must(!isLetGo, `${what}: nothing is recorded of attempts that were let go`);
+    trace.must(!lane.recording.has(seq), `${what} has one record on its way`);
+    lane.recording.add(seq);
+    if (attempt === undefined) {
+      const { accepts } = lane.runtime;
+      const type = this.#options.model.event(seq)?.type ?? '';
+      const isRefused = lane.hasRun && accepts !== 'all' && !accepts.has(type);
+      trace.must(state === 'skipped' && isRefused, `${what} is skipped because its adapter does not accept it`);
+      lane.outcomes.forget(seq);
+      return;
+    }
+    const call = calls.get(adapter)?.of(seq).at(-1);
+    const isLate = attempt.outcome === 'timed_out';
+    const failure = { code: 'TIMED_OUT', message: '' };
+    const outcome = isLate ? ({ kind: 'timed_out', failure } as const) : call?.end;
+    trace.must(outcome !== undefined && outcome.kind === attempt.outcome, `${what} is recorded as what its attempt came to`);
+    if (call !== undefined && outcome !== undefined && outcome.kind !== 'not_run') lane.outcomes.see(request, call, outcome);
+  }
+
+  #seeLost(adapter: string, isLost: boolean): void {
+    const lane = this.facts.lanes.get(adapter);
+    if (isLost && lane !== undefined) lane.isLost = true;
+  }
+
+  #createLaneFacts(plan: AdapterPlan, waits: ReadonlyMap<number, Wait>): LaneFacts {
+    const { trace, time, model, plan: hub, diskOracle } = this.#options;
+    const facts: LaneFacts = {
+      plan,
+      rules: plan.rules,
+      outcomes: new OutcomeOracle({
+        ...{ plan, trace, time, model, waits },
+        facts: () => facts,
+        isClockSteady: !hub.clockJumps,
+        onlyPoisonBreaks: hub.poison > 0 && plan.poison === 'crashed',
+      }),
+      condition: () => this.lanes.get(plan.id)?.health().breaker.condition ?? 'closed',
+      runtime: plan.runtimes[0],
+      hasBegun: false,
+      hasRun: false,
       isReady: false,
-      isPaused: false,
-      isAsked: false,
+      isPaused: diskOracle.pauses.get(plan.id) !== undefined,
+      isLost: false,
+      isClosed: false,
+      probes: [],
       breaker: 'closed',
-      probes: 0,
+      halfOpenBegun: 0,
+      breakerClosedAtMs: Number.NEGATIVE_INFINITY,
       failed: new Set(),
+      ramp: Number.POSITIVE_INFINITY,
+      throttledUntilMs: 0,
+      throttledAtMostUntilMs: 0,
+      suspects: new Set(),
+      isExpiring: false,
+      recording: new Set(),
+      discarding: new Set(),
     };
+    return facts;
   }
 
-  #createLane(adapter: AdapterPlan, kept: Pick<LaneOptions, 'totals' | 'pause'>): Lane {
-    const { time, dice, calls, isHealed } = this.#options;
-    const mine = calls.get(adapter.id);
-    if (mine === undefined) throw new Error(`nobody counts the calls of ${adapter.id}`);
-    const runtime = new SimulatedRuntime({ plan: adapter, dice, calls: mine, facts: this.facts, isHealed });
-    this.runtimes.set(adapter.id, runtime);
-    const facts = this.facts.lanes.get(adapter.id);
-    if (facts !== undefined) facts.isPaused = kept.pause !== undefined;
-    if (dice.chance(0.6)) runtime.finishStart();
-    const { lastSeq } = this.journal.info;
+  #createLane(plan: AdapterPlan, opened: OpenedLane, waits = this.#options.waits.get(plan.id) ?? new Map()): Lane {
+    const { time, rng, calls, health, trace } = this.#options;
+    const { id } = plan;
+    const mine = calls.get(id);
+    if (mine === undefined) throw new Error(`nobody counts the calls of ${id}`);
+    const lane = this.#createLaneFacts(plan, waits);
+    this.facts.lanes.set(id, lane);
+    const runtime = new SimulatedAdapter({ plan, rng, calls: mine, facts: this.facts, lane, health });
+    this.adapters.set(id, runtime);
+    if (rng.chance(0.6) || health.isHealed) runtime.finishStart();
     return new Lane({
-      adapter: { id: adapter.id, package: adapter.id, version: '1.0.0' },
+      adapter: { id, package: id, version: '1.0.0' },
       runtime,
       delivery: {},
-      rules: { ...adapter.rules, recoveredToSeq: lastSeq },
-      breakerPolicy: adapter.breaker,
+      rules: plan.rules,
+      holdsKeys: plan.onDeadLetter === 'hold',
+      breakerPolicy: plan.breaker,
       journal: this.journal,
+      opened,
       clock: time,
-      seed: dice.between(0, 1_000_000),
-      newestSeq: lastSeq,
-      ...kept,
-      deadLetters: this.told.deadLetters(adapter.id).filter(({ key }) => key !== ''),
-      onHeld: (held) => this.acks.held(held),
+      seed: rng.between(0, 1_000_000),
+      onGateChange: (adapter) => this.acks.gateChanged(adapter),
       onChange: () => undefined,
-      onBreakerChange: (report) => this.#watch.seeBreaker(adapter, report),
-      onPause: () => this.#watch.seePause(adapter.id),
+      onBreakerChange: (report) => this.#breakers.see(lane, report),
+      onPause: () => {
+        trace.meet('lane paused itself');
+        lane.isPaused = true;
+      },
     });
-  }
-
-  #restore(lane: Lane, breakers: readonly StoredBreaker[]): void {
-    const stored = breakers.find(({ adapter }) => adapter === lane.adapter.id);
-    if (stored === undefined || stored.state === 'closed') return;
-    this.#watch.restoring = stored;
-    lane.restoreBreaker(stored);
-    this.#watch.checkRestored(lane);
   }
 }
 
-function createParts(
-  { journal, acks, cursors, lanes, facts: { time } }: HubProcess,
-  options: { readonly adapters: readonly string[]; readonly admission: Admission },
-  onFault: (fault: unknown) => void,
-) {
+function createParts({ journal, acks, cursors, lanes, facts: { time } }: HubProcess, onFault: (fault: unknown) => void) {
   const wallMs = () => time.wallMs();
-  const intake = new Intake({ ...options, adapters: () => options.adapters, journal, eventBytesMax: 1_024, wallMs });
+  const nowMs = () => time.monotonicMs();
+  const admission = new Admission({ nowMs, random: () => 0 });
+  const intake = new Intake({ admission, journal, place: () => acks.place, eventBytesMax: 1_024, wallMs, nowMs });
   const shared = { journal, acks, lanes, cursors, wallMs };
   const feed = new EventFeed(shared);
   return { intake, feed, sync: createSyncService({ ...shared, intake, feed, onFault }) };

@@ -1,50 +1,49 @@
-import type { PublishedEvent } from '../../src/edges/event-message.ts';
-import type { Intaken } from '../../src/edges/intake.ts';
-import { Refusal } from '../../src/edges/refusal.ts';
-import type { MemoryDisk } from '../../src/journal/memory/memory-disk.ts';
-import type { Dice } from '../dice.ts';
-import type { Chronicle } from './chronicle.ts';
-import { type HubPlan, OTHER_TYPE, TAKEN_TYPE } from './plan.ts';
+import type { EventIdentity } from '../src/core/event.ts';
+import type { PublishedEvent } from '../src/edges/event-message.ts';
+import type { Acceptance } from '../src/edges/intake.ts';
+import { Refusal } from '../src/edges/refusal.ts';
+import { isAfter } from '../src/journal/positions.ts';
+import type { JournalModel } from './model/model.ts';
+import { ACCEPTED_TYPE, type HubPlan, OTHER_TYPE } from './plan.ts';
 import type { HubProcess } from './process.ts';
+import type { Rng } from './rng.ts';
+import type { Trace } from './trace.ts';
 
 export interface PublisherOptions {
   readonly plan: HubPlan;
-  readonly dice: Dice;
-  readonly disk: MemoryDisk;
-  readonly chronicle: Chronicle;
+  readonly rng: Rng;
+  readonly trace: Trace;
+  /** What is on disk. */
+  readonly model: JournalModel;
 }
 
 /** Publishes, again when it heard nothing and often when it did, and keeps every answer to hold the hub to it. */
-export class HubPublisher {
+export class Publisher {
   readonly #options: PublisherOptions;
   readonly #published: PublishedEvent[] = [];
-  /** The event of each id that was answered with success. */
-  readonly #accepted = new Map<string, { readonly seq: number; readonly data: string }>();
-  readonly #takenAsNew = new Set<string>();
+  /** The event of each identity that was answered with success. */
+  readonly #accepted = new Map<string, EventIdentity & { readonly seq: number }>();
+  readonly #acceptedAsNew = new Set<string>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
   }
 
   /** What is promised: neither lost nor changed, whatever happened since. */
-  get accepted(): ReadonlyMap<string, { readonly seq: number }> {
-    return this.#accepted;
-  }
-
-  get isDone(): boolean {
-    return this.#published.length >= this.#options.plan.events;
+  get accepted(): Iterable<EventIdentity & { readonly seq: number }> {
+    return this.#accepted.values();
   }
 
   /** A few new events, or one that was published before: as it was, or with other content. */
-  publish(process: HubProcess, onAccepted: (intaken: Intaken) => void): void {
-    const { dice, plan } = this.#options;
-    const earlier = plan.duplicates && dice.chance(0.4) ? dice.pick(this.#published) : undefined;
+  publish(process: HubProcess, onAccepted: (acceptance: Acceptance) => void): void {
+    const { rng, plan } = this.#options;
+    const earlier = plan.duplicates && rng.chance(0.4) ? rng.pick(this.#published) : undefined;
     if (earlier !== undefined) {
-      const other = { case: 'data', value: Uint8Array.of(255, dice.between(0, 255)) } as const;
-      this.#send(process, dice.chance(0.3) ? { ...earlier, payload: other } : earlier, onAccepted);
+      const other = { case: 'data', value: Uint8Array.of(255, rng.between(0, 255)) } as const;
+      this.#send(process, rng.chance(0.3) ? { ...earlier, payload: other } : earlier, onAccepted);
       return;
     }
-    const count = Math.min(dice.between(1, 4), plan.events - this.#published.length);
+    const count = Math.min(rng.between(1, plan.burst), plan.events - this.#published.length);
     for (let left = count; left > 0; left -= 1) {
       const event = this.#createEvent();
       this.#published.push(event);
@@ -53,27 +52,29 @@ export class HubPublisher {
   }
 
   #createEvent(): PublishedEvent {
-    const { dice, plan } = this.#options;
+    const { rng, plan } = this.#options;
+    const number = this.#published.length + 1;
     return {
-      id: `event-${this.#published.length + 1}`,
-      source: 'sim',
-      type: dice.chance(0.8) ? TAKEN_TYPE : OTHER_TYPE,
-      key: dice.pick(plan.keys),
-      payload: { case: 'data', value: new Uint8Array(dice.between(0, plan.payloadBytesMax)).fill(7) },
+      // Two sources may have the same id.
+      id: `event-${plan.sources.length > 1 ? Math.ceil(number / 2) : number}`,
+      source: plan.sources[number % plan.sources.length] ?? '',
+      type: rng.chance(0.8) ? ACCEPTED_TYPE : OTHER_TYPE,
+      key: plan.distinctKeys ? `key-${number}` : rng.pick(plan.keys),
+      payload: { case: 'data', value: new Uint8Array(rng.between(0, plan.payloadBytesMax)).fill(7) },
       dataContentType: 'application/octet-stream',
-      attributes: {},
+      attributes: rng.chance(plan.poison) ? { poison: 'yes' } : {},
     };
   }
 
-  #send(process: HubProcess, event: PublishedEvent, onAccepted: (intaken: Intaken) => void): void {
+  #send(process: HubProcess, event: PublishedEvent, onAccepted: (acceptance: Acceptance) => void): void {
     const { facts } = process;
     const { isStopping } = facts;
     process.parts.intake.accept(event).then(
-      (intaken) => {
+      (acceptance) => {
         if (facts.isOver) return;
-        this.#options.chronicle.must(!isStopping, 'a hub that stops takes no event');
-        this.#hearAccepted(event, intaken);
-        onAccepted(intaken);
+        this.#options.trace.must(!isStopping, 'a hub that stops accepts no event');
+        this.#hearAccepted(event, acceptance);
+        onAccepted(acceptance);
       },
       (error: unknown) => {
         if (!facts.isOver) this.#hearRefused(event, process, error);
@@ -81,48 +82,55 @@ export class HubPublisher {
     );
   }
 
-  #hearAccepted({ id, payload }: PublishedEvent, { event, duplicate, lastCursor }: Intaken): void {
-    const { disk, chronicle } = this.#options;
+  #hearAccepted({ id, source, payload }: PublishedEvent, { event, duplicate, place }: Acceptance): void {
+    const { model, trace } = this.#options;
     const { seq } = event;
-    chronicle.meet(duplicate ? 'duplicate' : 'accepted');
+    const name = nameOf({ id, source });
+    trace.meet(duplicate ? 'duplicate' : 'accepted');
     const data = payload.case === 'data' ? payload.value.join() : '';
-    const stored = disk.eventsById.get(id);
-    chronicle.must(stored?.event.seq === seq, `${id} is on disk, as ${seq}, when it is accepted`);
-    chronicle.must(stored?.event.data.join() === data, `${id} is accepted with the content that was published`);
-    const before = this.#accepted.get(id);
-    chronicle.must(before === undefined || before.seq === seq, `${id} is the same event each time it is published`);
-    chronicle.must(duplicate || !this.#takenAsNew.has(id), `${id} is accepted as new once`);
-    if (!duplicate) this.#takenAsNew.add(id);
-    const records = [...(stored?.deliveries.values() ?? [])].flatMap((delivery) => delivery.records);
-    const isBefore = records.every(({ cursor }) => cursor > lastCursor);
-    chronicle.must(isBefore, `every record of ${id} comes after the cursor that came with its acceptance`);
-    this.#accepted.set(id, { seq, data });
+    const stored = model.byIdentity({ id, source });
+    trace.must(stored?.seq === seq, `${name} is on disk, as ${seq}, when it is accepted`);
+    trace.must(stored?.data.join() === data, `${name} is accepted with the content that was published`);
+    const before = this.#accepted.get(name);
+    trace.must(before === undefined || before.seq === seq, `${name} is the same event each time it is published`);
+    trace.must(duplicate || !this.#acceptedAsNew.has(name), `${name} is accepted as new once`);
+    if (!duplicate) this.#acceptedAsNew.add(name);
+    const records = event.adapters.flatMap((adapter) => model.recordsOf(adapter, seq));
+    const isBefore = records.every((record) => isAfter(record, place));
+    trace.must(isBefore, `every record of ${name} comes after the place that came with its acceptance`);
+    this.#accepted.set(name, { id, source, seq });
   }
 
-  #hearRefused({ id, payload }: PublishedEvent, { facts }: HubProcess, error: unknown): void {
-    const { disk, chronicle } = this.#options;
+  #hearRefused({ id, source, payload }: PublishedEvent, { facts }: HubProcess, error: unknown): void {
+    const { model, trace } = this.#options;
     const reason = error instanceof Refusal ? error.reason : String(error);
-    chronicle.meet(reason);
+    const name = nameOf({ id, source });
+    trace.meet(reason);
     switch (reason) {
       case 'EVENT_ID_CONFLICT': {
-        const stored = disk.eventsById.get(id)?.event.data.join();
+        const stored = model.byIdentity({ id, source })?.data.join();
         const isOther = stored !== undefined && payload.case === 'data' && stored !== payload.value.join();
-        chronicle.must(isOther, `${id} is refused as used before only when other content was`);
+        trace.must(isOther, `${name} is refused as used before only when other content was`);
         break;
       }
       case 'JOURNAL_FULL':
-        chronicle.must(!this.#accepted.has(id), `${id} was accepted and needs no room again`);
+        trace.must(!this.#accepted.has(name), `${name} was accepted and needs no room again`);
         break;
       case 'HUB_OVERLOADED':
         break;
       case 'HUB_STOPPING':
-        chronicle.must(facts.isStopping, 'a hub that runs does not say that it stops');
+        trace.must(facts.isStopping, 'a hub that runs does not report that it stops');
         break;
       case 'JOURNAL_FAILED':
-        chronicle.must(facts.hasFailed || facts.isClosed, 'a journal that works does not say that it failed');
+        trace.must(facts.hasFailed || facts.isClosed, 'a journal that works does not report that it failed');
         break;
       default:
-        chronicle.must(false, `${id} is accepted or refused for a reason, not ${reason}`);
+        trace.must(false, `${name} is accepted or refused for a reason, not ${reason}`);
     }
   }
+}
+
+/** Ids are unique within a source. */
+function nameOf({ id, source }: EventIdentity): string {
+  return `${id} of "${source}"`;
 }

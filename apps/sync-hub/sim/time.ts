@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/lanes/clock.ts';
+import type { Clock } from '../src/lanes/clock.ts';
 
 /** Kept from before the globals are replaced: a turn of the real event loop, after which no promise is left to run. */
 const { setImmediate: startTurn } = globalThis;

@@ -8,35 +8,35 @@ interface Part {
   readonly schedules: number;
 }
 
-/** So many at a time that asking for the next part costs nothing, and so few that all cores end together. */
+/** Enough that asking for the next part costs nothing, and few enough that all cores end together. */
 const PART_SCHEDULES = 100;
 
 /**
  * Plays schedules on every core, each in a thread of its own, for a schedule replaces the global timers of the thread
- * that plays it. What comes out is the same as with one: the lowest seed that breaks a promise is told.
+ * that plays it. The result is the same as with one thread: the lowest seed that breaks a promise.
  */
 export async function playOnEveryCore(firstSeed: number, schedules: number): Promise<Played> {
   const parts = partsOf(firstSeed, schedules);
-  const players = Math.min(availableParallelism(), parts.length);
-  if (players < 2) return playUntilViolation(firstSeed, schedules);
+  const workers = Math.min(availableParallelism(), parts.length);
+  if (workers < 2) return playUntilViolation(firstSeed, schedules);
   let violation: Violation | undefined;
   let steps = 0;
   const play = async () => {
-    const player = new Player();
+    const worker = new ScheduleWorker();
     // In their order: when one breaks a promise, only those that are being played may still do so with a lower seed.
     for (let part = parts.shift(); part !== undefined && violation === undefined; part = parts.shift()) {
-      const played = await player.play(part);
+      const played = await worker.play(part);
       steps += played.steps;
       violation = lower(violation, played.violation);
     }
-    await player.end();
+    await worker.end();
   };
-  await Promise.all(Array.from({ length: players }, play));
+  await Promise.all(Array.from({ length: workers }, play));
   return { violation, steps };
 }
 
-class Player {
-  readonly #worker = new Worker(threadEntry('players', import.meta.url));
+class ScheduleWorker {
+  readonly #worker = new Worker(threadEntry('workers', import.meta.url));
 
   play(part: Part): Promise<Played> {
     const { promise, resolve, reject } = Promise.withResolvers<Played>();
@@ -62,7 +62,7 @@ function lower(left: Violation | undefined, right: Violation | undefined): Viola
   return left.seed < right.seed ? left : right;
 }
 
-// In the thread of a player.
+// In the thread of a worker.
 parentPort?.on('message', async ({ firstSeed, schedules }: Part) => {
   parentPort?.postMessage(await playUntilViolation(firstSeed, schedules));
 });

@@ -30,7 +30,7 @@ export function applyCall(model: JournalModel, { call, answer }: Written, change
       model.giveBack(call.request.adapter, call.request.seq, changes);
       break;
     case 'endWaits':
-      model.endWaits(call.request.adapter, call.request.nowMs);
+      model.endWaits(call.request.adapter, call.request.nowMs, changes);
       break;
     case 'discard':
       if ((answer as StoreAnswer<'discard'>).kind === 'discarded') model.discard(call.request, changes);

@@ -72,10 +72,9 @@ export class JournalModel {
     return copy;
   }
 
-  /** The process that had it open died: nobody owns a lane, and nobody receives events before that is said again. */
+  /** The process that had it open died: nobody owns a lane. */
   closed(): void {
     for (const lane of this.#lanes.values()) lane.epoch = undefined;
-    this.#receivers = [];
   }
 
   setReceivers(adapters: readonly string[]): void {
@@ -153,10 +152,13 @@ export class JournalModel {
   }
 
   /** An operator ends all waits. Returns how many waited. */
-  endWaits(adapter: string, nowMs: number): number {
+  endWaits(adapter: string, nowMs: number, changes: Changes): number {
     const lane = this.#lane(adapter);
     const waiting = [...lane.deliveries.values()].filter(({ state, dueAtMs }) => state === 'retrying' && dueAtMs > nowMs);
-    for (const { event } of waiting) this.#change(lane, event.seq, { dueAtMs: nowMs, notBeforeMs: 0 });
+    for (const { event, isHead } of waiting) {
+      this.#change(lane, event.seq, { dueAtMs: 0, notBeforeMs: 0 });
+      if (isHead) changes.heads.push({ adapter, seq: event.seq });
+    }
     return waiting.length;
   }
 

@@ -12,8 +12,6 @@ export interface BreakerOracleOptions {
 /** Hears what a lane's breaker reports, and holds it to that. */
 export class BreakerOracle {
   readonly #options: BreakerOracleOptions;
-  /** Set while a breaker is opened again as it was before a restart. */
-  restoring: StoredBreaker | undefined;
 
   constructor(options: BreakerOracleOptions) {
     this.#options = options;
@@ -26,7 +24,7 @@ export class BreakerOracle {
     const from = lane.breaker;
     trace.meet(`breaker ${condition}`);
     trace.must(isNext(from, condition), `the breaker of ${id} does not go from ${from} to ${condition}`);
-    if (from === 'closed' && this.restoring === undefined) {
+    if (from === 'closed' && lane.hasBegun) {
       const enough = (policy.errorThresholdPercentage / 100) * policy.volumeThreshold;
       const isEnough = lane.failed.size > enough || lane.failed.size >= 5;
       trace.must(isEnough, `the breaker of ${id} opens by different deliveries that failed`);
@@ -44,11 +42,13 @@ export class BreakerOracle {
   }
 
   /** A breaker that was not closed is open again, for the reason that it had. */
-  checkRestored(lane: Lane): void {
+  checkRestored(lane: Lane, stored: StoredBreaker | undefined): void {
     const { condition, cause } = lane.health().breaker;
-    const isKept = condition === 'open' && cause === this.restoring?.cause;
+    const isKept =
+      stored === undefined || stored.state === 'closed'
+        ? condition === 'closed'
+        : condition !== 'closed' && (condition === 'half_open' || cause === stored.cause);
     this.#options.trace.must(isKept, `the breaker of ${lane.adapter.id} is as it was before the restart`);
-    this.restoring = undefined;
   }
 }
 

@@ -43,6 +43,8 @@ export class CallOracle {
   readonly #options: CallOracleOptions;
   readonly #live = new Set<Call>();
   readonly #bySeq = new Map<number, Call[]>();
+  /** Calls that were ever made. */
+  count = 0;
 
   constructor(options: CallOracleOptions) {
     this.#options = options;
@@ -74,10 +76,10 @@ export class CallOracle {
     trace.note(() => `attempt ${attempt.number} of ${what}${attempt.redelivered ? ', redelivered' : ''}`);
     trace.must(lane !== undefined, `${what} is attempted while its adapter is configured`);
     if (lane === undefined) return undefined;
-    const begun = checkGate({ what, attempt, facts, lane, live: this.#live, trace });
+    const gate = checkGate({ what, attempt, facts, lane, live: this.#live, trace });
     this.#checkAttempt(what, attempt, lane);
     this.#checkOrder(what, attempt, facts);
-    lane.outcomes.checkDue(what, attempt, begun);
+    const begun = { ...gate, isAsked: lane.outcomes.checkDue(what, attempt, gate) };
     const nowMs = facts.time.nowMs;
     const call: Call = {
       ...rest,
@@ -90,7 +92,9 @@ export class CallOracle {
       lane,
       end: undefined,
     };
+    lane.hasBegun = true;
     lane.outcomes.seeAttempt(call);
+    this.count += 1;
     this.#live.add(call);
     this.#bySeq.set(seq, [...this.of(seq), call]);
     return call;
@@ -99,6 +103,11 @@ export class CallOracle {
   ended(call: Call, end: AttemptEnd): void {
     this.#live.delete(call);
     call.end = end;
+  }
+
+  /** A signal asks code to end. */
+  checkExpiry({ deadlineAtMs, attempt }: Call, nowMs: number): void {
+    this.#options.trace.must(nowMs >= deadlineAtMs, `event ${attempt.event.seq} is not asked to end before its deadline`);
   }
 
   /** After all timers had their chance to fire. */

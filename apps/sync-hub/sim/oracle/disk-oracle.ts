@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type DeliveryRecord, isOpen, type RecordedDelivery } from '../../src/core/delivery.ts';
+import { type DeliveryRecord, isOpen } from '../../src/core/delivery.ts';
 import { type CallOf, LANE_LOST, type StoreAccept, type StoreAnswer } from '../../src/journal/calls.ts';
 import type { CallName, StoredBreaker, StoredPause } from '../../src/journal/journal.ts';
 import { isAfter, type Positions } from '../../src/journal/positions.ts';
 import { applyCall, replayed, type Written } from '../model/apply-call.ts';
-import { type Changes, type JournalModel, type ModelDelivery, noChanges } from '../model/model.ts';
+import { type JournalModel, type ModelDelivery, type ModelRecord, noChanges } from '../model/model.ts';
 import type { Trace } from '../trace.ts';
 import type { CallOracle } from './call-oracle.ts';
 
@@ -78,7 +78,7 @@ export class DiskOracle {
       trace.must(isSame === (answer.kind === 'duplicate'), `${what} is a duplicate when its content is the same`);
     }
     if (!isNew) return;
-    const held = typeof answer === 'number' ? [] : answer.heldByKey;
+    const held = typeof answer !== 'number' && answer.kind === 'held' ? answer.heldByKey : [];
     const waiting = model.receivers.filter((adapter) => this.#isHeld(adapter, event.key));
     trace.must(isDeepStrictEqual([...held], waiting), `${what} is held by its key at ${waiting}, not ${held}`);
   }
@@ -275,7 +275,7 @@ function isHeldByKey(model: JournalModel, { event, adapter, state }: ModelDelive
   return isBehindRetry || model.heldByDeadLetter(event, adapter) !== undefined;
 }
 
-function placeOf({ adapter, seq, position, state, cycle, attempts }: Pick<RecordedDelivery, keyof Changes['records'][number] & keyof RecordedDelivery>) {
+function placeOf({ adapter, seq, position, state, cycle, attempts }: Omit<ModelRecord, 'attempt' | 'reason'>) {
   return { adapter, seq, position, state, cycle, attempts };
 }
 

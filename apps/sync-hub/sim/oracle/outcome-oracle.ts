@@ -1,5 +1,5 @@
 import type { DeliveryRecord } from '../../src/core/delivery.ts';
-import type { AttemptEnd, Outcome } from '../../src/core/outcome.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
 import { LEAST_MAX_AGE_MS, LONGEST_RETRY_AFTER_MS } from '../../src/core/retry.ts';
 import type { RecordRequest } from '../../src/journal/journal.ts';
 import type { DeliveryAttempt } from '../../src/runtimes/runtime.ts';
@@ -27,6 +27,8 @@ export interface OutcomeOracleOptions {
 
 /** When the next attempt of a delivery may begin. Times are those of the simulation. */
 export interface Wait {
+  /** The attempts after which it waits. */
+  readonly attempts: number;
   readonly byBackoffMs: number;
   readonly bySystemMs: number;
 }
@@ -52,9 +54,16 @@ export class OutcomeOracle {
     this.#waits = new Map(options.waits);
   }
 
-  /** For the next life. */
+  /** What is on disk of them, for the next life: who sets the clock cuts waits short over a restart. */
   get waits(): ReadonlyMap<number, Wait> {
-    return this.#options.isClockSteady ? this.#waits : new Map();
+    const { isClockSteady, model, plan } = this.#options;
+    if (!isClockSteady) return new Map();
+    return new Map(
+      [...this.#waits].filter(([seq, { attempts }]) => {
+        const stored = model.delivery(seq, plan.id);
+        return stored?.state === 'retrying' && stored.attempts === attempts && stored.dueAtMs > 0;
+      }),
+    );
   }
 
   /** An operator retries now: nothing has to wait out its time. */
@@ -75,24 +84,25 @@ export class OutcomeOracle {
     this.#wellAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** An attempt begins: it has waited as long as it must. */
+  /** An attempt begins: it has waited as long as it must. Returns whether an operator asked for it. */
   checkDue(
     what: string,
     { event }: DeliveryAttempt,
     { isHalfOpen, isAsked }: Pick<Call, 'isHalfOpen' | 'isAsked'>,
-  ): void {
+  ): boolean {
     const wait = this.#waits.get(event.seq);
-    if (wait === undefined || isAsked) return;
+    if (wait === undefined || isAsked) return isAsked;
     const { trace, time, facts } = this.#options;
     const isOnTime = time.nowMs >= (isHalfOpen ? wait.bySystemMs : Math.max(wait.bySystemMs, wait.byBackoffMs));
     // An operator may have let it through.
     const probe = isOnTime ? undefined : facts().probes.find(({ begun }) => begun === undefined);
     if (probe !== undefined) {
       probe.begun = event.seq;
-      return;
+      return true;
     }
     trace.must(time.nowMs >= wait.bySystemMs, `${what} waits as long as the external system asked`);
     trace.must(isOnTime, `${what} waits out its backoff`);
+    return false;
   }
 
   seeAttempt({ attempt, isHalfOpen, isAsked }: Call): void {
@@ -102,6 +112,12 @@ export class OutcomeOracle {
     const isServed = this.#spent(seq) >= maxAttempts && time.nowMs - this.#wellAtMs <= 1_000;
     if (!isHalfOpen && !isAsked && (maxAttempts === 1 || isServed)) this.#last.add(seq);
     else this.#last.delete(seq);
+  }
+
+  /** An operator was told that this attempt is the one that was let through. */
+  seeAsked(call: Call): void {
+    call.isAsked = true;
+    this.#last.delete(call.attempt.event.seq);
   }
 
   /** A record of an attempt is requested: this is what the attempt came to. */
@@ -144,6 +160,8 @@ export class OutcomeOracle {
     else if (outcome.suspects > 1) facts.suspects.add(seq);
     this.#counted.delete(seq);
     if (outcome.kind === 'delivered') this.#seeSuccess(call);
+    if (outcome.kind === 'delivered' && !isProbe) facts.ramp += 1;
+    this.#seeThrottled(outcome);
     if (isFailure && !isQuarantined) this.#seeFailure(seq, { mayCount, isUsedUp });
     if (state !== 'retrying') {
       this.forget(seq);
@@ -152,7 +170,7 @@ export class OutcomeOracle {
     }
     const askedMs = askedBy(outcome);
     const inMs = dueAtMs - monotonicMs;
-    trace.must(inMs >= askedMs && notBeforeMs - monotonicMs >= askedMs, `${what}: Retry-After is honoured`);
+    trace.must(inMs >= askedMs && (askedMs === 0 || notBeforeMs - monotonicMs >= askedMs), `${what}: Retry-After is honoured`);
     trace.must(inMs <= Math.max(askedMs, plan.rules.retry.capMs), `${what}: no backoff is longer than the cap`);
     if (outcome.kind !== 'misconfigured') {
       const isSlow = inMs >= this.#leastBackoffMs(record.attempts);
@@ -160,12 +178,12 @@ export class OutcomeOracle {
     }
     // With its attempts used up it is attempted again as soon as the system is seen to work.
     const byBackoffMs = nowMs + Math.min(inMs, plan.rules.retry.baseMs);
-    this.#waits.set(seq, { byBackoffMs, bySystemMs: nowMs + askedMs });
+    this.#waits.set(seq, { attempts: record.attempts, byBackoffMs, bySystemMs: nowMs + askedMs });
     trace.note(() => `${what} is due in ${inMs} ms, event "${event.key}"`);
   }
 
   /** An attempt was throttled for the whole lane. */
-  seeThrottled(outcome: AttemptEnd): void {
+  #seeThrottled(outcome: Outcome): void {
     if (outcome.kind !== 'throttled' || outcome.scope === 'delivery') return;
     const { plan, time } = this.#options;
     const facts = this.#options.facts();
