@@ -30,6 +30,7 @@ export interface HubFacts {
 export interface LaneFacts {
   readonly plan: AdapterPlan;
   readonly rules: LaneRules;
+  readonly epoch: number;
   readonly outcomes: OutcomeOracle;
   /** What the breaker reports at this moment. */
   readonly condition: () => BreakerCondition;

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Call } from '../src/journal/calls.ts';
+import { type Call, CALLS } from '../src/journal/calls.ts';
 import type { Journal, JournalObserver } from '../src/journal/journal.ts';
 import { openInlineJournal } from '../src/journal/sqlite/inline-journal.ts';
 import type { Written } from './model/apply-call.ts';
@@ -32,7 +32,7 @@ export interface SimulatedJournalOptions {
   readonly disk: SimulatedDisk;
   /** Called for each call as it is made. */
   readonly onRequest: (call: Call) => void;
-  /** Called for each call that a commit made true, in their order, before anybody is told. */
+  /** Called for each call that a commit made true, in their order and what is only read last, before anybody is told. */
   readonly onWritten: (written: Written) => void;
   readonly commits: CommitOracle;
 }
@@ -51,9 +51,7 @@ export function openSimulatedJournal(options: SimulatedJournalOptions): Simulate
     isFull: disk.isFull,
     onRequest,
     onWritten: (call, answer) => {
-      const written = { call, answer };
-      options.onWritten(written);
-      untold.at(-1)?.push(written);
+      untold.at(-1)?.push({ call, answer });
     },
   });
   disk.database = journal.database;
@@ -62,7 +60,13 @@ export function openSimulatedJournal(options: SimulatedJournalOptions): Simulate
   };
   const observer: JournalObserver = options.commits;
   journal.subscribe(observer);
-  return { ...journal, commits: new Commits({ control: journal.control, untold, oracle: options.commits }) };
+  const { commits: oracle, onWritten } = options;
+  const commits = new Commits({ control: journal.control, untold, oracle, onWritten });
+  const close = () => {
+    commits.flush();
+    return journal.close();
+  };
+  return { ...journal, close, commits };
 }
 
 interface CommitsOptions {
@@ -70,6 +74,7 @@ interface CommitsOptions {
   /** The calls of each commit that is on disk, while the hub has not heard of it. */
   readonly untold: Written[][];
   readonly oracle: CommitOracle;
+  readonly onWritten: SimulatedJournalOptions['onWritten'];
 }
 
 /**
@@ -95,10 +100,15 @@ export class Commits {
 
   /** One commit with the oldest calls: after it they are on disk, all of them. */
   write(count: number): void {
-    const { control, untold } = this.#options;
+    const { control, untold, onWritten } = this.#options;
     if (control.waiting === 0) return;
-    untold.push([]);
+    const written: Written[] = [];
+    untold.push(written);
     control.write(count);
+    // What is read is answered as of its commit, and so after all that the commit changed.
+    for (const kind of ['writes', 'reads'] as const) {
+      for (const one of written) if (CALLS[one.call.name] === kind) onWritten(one);
+    }
   }
 
   /** The hub hears of the oldest commit that it has not heard of. */
@@ -113,8 +123,10 @@ export class Commits {
 
   /** Everything that waits, on disk and reported. */
   flush(): void {
-    if (this.waiting > 0) this.write(this.waiting);
-    while (this.untold > 0) this.tell();
+    while (this.waiting + this.untold > 0) {
+      if (this.untold > 0) this.tell();
+      else this.write(this.waiting);
+    }
   }
 
   fail(): void {

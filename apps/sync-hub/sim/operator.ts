@@ -11,6 +11,9 @@ import type { HubProcess } from './process.ts';
 import type { Rng } from './rng.ts';
 import type { Trace } from './trace.ts';
 
+/** Of no event. */
+const UNKNOWN_SEQ = 1_000_000;
+
 export interface OperatorOptions {
   readonly plan: HubPlan;
   readonly rng: Rng;
@@ -75,11 +78,13 @@ export class Operator {
     rng.pick(weighted.flatMap(([weight, act]) => new Array<() => unknown>(weight).fill(act)))?.();
   }
 
-  /** Decides about a dead letter, which may hold its key. */
+  /** Decides about a dead letter, which may hold its key: the lane discards it, where there is one. */
   decide(process: HubProcess, adapter: string, seq: number): void {
+    const lane = process.lanes.get(adapter);
     const { time } = process.facts;
     const request = { adapter, seq, atMs: time.wallMs(), nowMs: time.monotonicMs(), reason: 'decided' };
-    void this.#see(process, process.journal.discard(request));
+    if (lane === undefined) void this.#see(process, process.journal.discard(request));
+    else void this.#discardAt(process, lane, [seq]);
   }
 
   /** Sends a dead letter again, whatever came after it. */
@@ -133,19 +138,27 @@ export class Operator {
 
   /** Any deliveries, as an operator may name them from an old list. */
   async #discard(process: HubProcess, lane: Lane): Promise<void> {
-    const { rng, trace, model, calls } = this.#options;
+    const { rng, model } = this.#options;
     const adapter = lane.adapter.id;
     const known = model.deliveriesAt(adapter);
     if (known.length === 0 || process.facts.isStopping) return;
-    const facts = process.facts.lanes.get(adapter);
     const picked = Array.from({ length: rng.between(1, 4) }, () => rng.pick(known)?.event.seq ?? 0);
-    const seqs = [...new Set(picked)];
+    await this.#discardAt(process, lane, [...new Set(picked)]);
+  }
+
+  /** The promise of the lane: what does not run is discarded, and the count is true. */
+  async #discardAt(process: HubProcess, lane: Lane, seqs: readonly number[]): Promise<void> {
+    const { trace, model, calls } = this.#options;
+    const adapter = lane.adapter.id;
+    const facts = process.facts.lanes.get(adapter);
     this.#discards += 1;
     const reason = `discard ${this.#discards}`;
     const isBusy = (seq: number) => calls.get(adapter)?.isLive(seq) === true || facts?.recording.has(seq) === true;
     const free = seqs.filter((seq) => !isBusy(seq) && facts?.discarding.has(seq) !== true);
     for (const seq of free) facts?.discarding.add(seq);
+    trace.note(() => `an operator discards ${seqs} at ${adapter}: ${reason}`);
     const count = await this.#see(process, lane.discard(seqs, reason));
+    trace.note(() => `answer to ${reason}: ${count}`);
     for (const seq of free) facts?.discarding.delete(seq);
     if (count === undefined || process.facts.isOver || facts?.isClosed === true) return;
     const discarded = seqs.filter((seq) => model.recordsOf(adapter, seq).some((record) => record.reason === reason));
@@ -161,7 +174,7 @@ export class Operator {
   #deadLetter(adapter: string): number {
     const { rng, model } = this.#options;
     const dead = rng.chance(0.9) ? rng.pick(model.deadLetters(adapter)) : undefined;
-    return dead?.event.seq ?? rng.between(1, model.events.length + 1);
+    return dead?.event.seq ?? rng.pick(model.deliveriesAt(adapter))?.event.seq ?? UNKNOWN_SEQ;
   }
 
   /** What was asked is answered, unless the hub ends first. */

@@ -168,6 +168,7 @@ export class HubProcess {
   /** What the lanes report of themselves is what is known of them. */
   checkHealth(): void {
     const { time, trace, adapters, calls } = this.#options;
+    if (this.facts.isClosed) return;
     for (const lane of this.lanes) {
       const { id } = lane.adapter;
       const facts = this.facts.lanes.get(id);
@@ -246,14 +247,18 @@ export class HubProcess {
 
   #seeLost(adapter: string, isLost: boolean): void {
     const lane = this.facts.lanes.get(adapter);
-    if (isLost && lane !== undefined) lane.isLost = true;
+    if (!isLost || lane === undefined) return;
+    const isOwner = lane.epoch === this.facts.told.epochOf(adapter) && !lane.isClosed;
+    this.#options.trace.must(!isOwner, `the lane of ${adapter} is lost by whom it was taken from, and not by its owner`);
+    lane.isLost = true;
   }
 
-  #createLaneFacts(plan: AdapterPlan, waits: ReadonlyMap<number, Wait>): LaneFacts {
+  #createLaneFacts(plan: AdapterPlan, epoch: number, waits: ReadonlyMap<number, Wait>): LaneFacts {
     const { trace, time, model, plan: hub, diskOracle } = this.#options;
     const facts: LaneFacts = {
       plan,
       rules: plan.rules,
+      epoch,
       outcomes: new OutcomeOracle({
         ...{ plan, trace, time, model, waits },
         facts: () => facts,
@@ -289,7 +294,7 @@ export class HubProcess {
     const { id } = plan;
     const mine = calls.get(id);
     if (mine === undefined) throw new Error(`nobody counts the calls of ${id}`);
-    const lane = this.#createLaneFacts(plan, waits);
+    const lane = this.#createLaneFacts(plan, opened.epoch, waits);
     this.facts.lanes.set(id, lane);
     const runtime = new SimulatedAdapter({ plan, rng, calls: mine, facts: this.facts, lane, health });
     this.adapters.set(id, runtime);

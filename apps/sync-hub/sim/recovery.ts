@@ -20,6 +20,7 @@ export class Recovery {
   async run(): Promise<void> {
     const world = this.#world;
     world.disk.isFull = false;
+    world.trace.note(() => 'the world heals');
     if (this.#mustRestart()) await world.restart(world.adapters);
     await world.act(() => this.#resumeAll());
     const isPoisoned = world.plan.poison > 0 && world.plan.adapters.every(({ poison }) => poison === 'retryable');
@@ -72,7 +73,8 @@ export class Recovery {
   #nextAction(): (() => unknown) | undefined {
     const { process, calls, readers, time } = this.#world;
     const { commits } = process.journal;
-    if (commits.waiting + commits.untold > 0) return () => commits.flush();
+    if (commits.untold > 0) return () => commits.tell();
+    if (commits.waiting > 0) return () => commits.write(commits.waiting);
     const live = [...calls.values()].flatMap((adapter) => [...adapter.live]);
     const ending = live.filter((call) => process.adapters.get(call.adapter)?.mayEnd(call) === true);
     const call = ending.find(({ signal }) => !signal.aborted) ?? ending[0];

@@ -52,7 +52,7 @@ export class HubWorld {
     const { plan } = this;
     this.adapters = plan.adapters;
     this.calls = new Map(plan.adapters.map((adapter) => [adapter.id, new CallOracle({ plan: adapter, trace, model })]));
-    this.diskOracle = new DiskOracle({ trace, calls: this.calls, model });
+    this.diskOracle = new DiskOracle({ trace, calls: this.calls, model, time: this.time });
     this.publisher = new Publisher({ plan, rng, trace, model });
     this.#operator = new Operator({ plan, rng, model, trace, calls: this.calls });
     for (let count = plan.readers; count > 0; count -= 1) this.readers.push(new SimulatedReader({ model, trace }));

@@ -24,7 +24,8 @@ export function applyCall(model: JournalModel, { call, answer }: Written, change
       model.openLane(call.request, (answer as StoreAnswer<'openLane'>).epoch, changes);
       break;
     case 'record':
-      if (answer !== LANE_LOST) model.record(call.request, answer as number, changes);
+      if (answer === LANE_LOST) changes.lost.push(call.request.record.adapter);
+      else model.record(call.request, answer as number, changes);
       break;
     case 'giveBack':
       model.giveBack(call.request.adapter, call.request.seq, changes);

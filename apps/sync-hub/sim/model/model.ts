@@ -19,6 +19,8 @@ export interface ModelDelivery extends DeliveryCounts {
   /** It was ready when its lane was opened, and nothing was recorded of it since. */
   readonly wasReadyAtOpen: boolean;
   readonly reopenedAtMs: number | undefined;
+  /** How often its lane had been opened when it was replayed. */
+  readonly reopenedInLife: number;
 }
 
 /** A record as the model expects it: where the journal adds one by itself, it says what of it is known. */
@@ -35,7 +37,7 @@ export interface Changes {
   readonly reopened: { readonly adapter: string; readonly seq: number; readonly behindSeq: number | undefined }[];
   /** Deliveries that became a head, or are reported as one again. */
   readonly heads: { readonly adapter: string; readonly seq: number }[];
-  /** Lanes that somebody else opened. */
+  /** Lanes whose owner recorded something after somebody else had opened them. */
   readonly lost: string[];
 }
 
@@ -50,6 +52,8 @@ interface ModelLane {
   holds: boolean;
   /** Undefined: nobody opened it since the database was opened. */
   epoch: number | undefined;
+  /** How often it was opened. */
+  lives: number;
 }
 
 /**
@@ -91,7 +95,7 @@ export class JournalModel {
       const lane = this.#lane(adapter);
       const isHead = event.key === '' || (this.#open(lane, event.key).length === 0 && !this.#isHeldByDeadLetter(lane, event));
       const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
-      const times = { dueAtMs: 0, notBeforeMs: 0, wasReadyAtOpen: false, reopenedAtMs: undefined };
+      const times = { dueAtMs: 0, notBeforeMs: 0, wasReadyAtOpen: false, reopenedAtMs: undefined, reopenedInLife: 0 };
       lane.deliveries.set(event.seq, {
         ...{ event, adapter, state: 'waiting', isHead, mayFollow: false },
         ...{ ...counts, ...times },
@@ -102,11 +106,13 @@ export class JournalModel {
   }
 
   /** An outcome of the owner of the lane. */
-  record({ record, dueAtMs, notBeforeMs }: RecordRequest, position: number, changes: Changes): void {
+  record({ record, nowMs, dueAtMs, notBeforeMs }: RecordRequest, position: number, changes: Changes): void {
     const lane = this.#lane(record.adapter);
     const { seq, state, cycle, attempts, spent, crashes, attempt, reason } = record;
     const counts = { cycle, attempts, spent, crashes };
-    this.#change(lane, seq, { state, ...counts, isHead: false, dueAtMs, notBeforeMs, wasReadyAtOpen: false });
+    // One that waits for an operator alone was due at once.
+    const times = { dueAtMs: state === 'retrying' ? Math.max(dueAtMs, nowMs) : 0, notBeforeMs };
+    this.#change(lane, seq, { state, ...counts, ...times, isHead: false, wasReadyAtOpen: false });
     this.#addRecord(lane, { seq, state, ...counts, position, ...(attempt && { attempt }), reason }, changes);
     this.#computeHead(lane, seq, changes);
   }
@@ -124,9 +130,10 @@ export class JournalModel {
     const { event, cycle } = this.#known(lane, seq);
     const head = event.key === '' ? undefined : this.headOf(adapter, event.key);
     const counts = { cycle: cycle + 1, attempts: 0, spent: 0, crashes: 0 };
-    const times = { dueAtMs: 0, notBeforeMs: 0, wasReadyAtOpen: false, reopenedAtMs: atMs };
+    const times = { dueAtMs: 0, notBeforeMs: 0, wasReadyAtOpen: false, reopenedAtMs: atMs, reopenedInLife: lane.lives };
     this.#change(lane, seq, { state: 'waiting', isHead: false, mayFollow, ...counts, ...times });
-    changes.reopened.push({ adapter, seq, behindSeq: head?.event.seq });
+    const isBehind = head !== undefined && head.event.seq > seq;
+    changes.reopened.push({ adapter, seq, behindSeq: isBehind ? head.event.seq : undefined });
     if (head === undefined) this.#computeHead(lane, seq, changes);
   }
 
@@ -138,8 +145,8 @@ export class JournalModel {
 
   openLane({ adapter, onDeadLetter, nowMs, longestWaitMs }: OpenLaneRequest, epoch: number, changes: Changes): void {
     const lane = this.#lane(adapter);
-    if (lane.epoch !== undefined) changes.lost.push(adapter);
     lane.epoch = epoch;
+    lane.lives += 1;
     const hadHold = lane.holds;
     lane.holds = onDeadLetter === 'hold';
     for (const { event, dueAtMs, state } of [...lane.deliveries.values()]) {
@@ -156,14 +163,20 @@ export class JournalModel {
     const lane = this.#lane(adapter);
     const waiting = [...lane.deliveries.values()].filter(({ state, dueAtMs }) => state === 'retrying' && dueAtMs > nowMs);
     for (const { event, isHead } of waiting) {
-      this.#change(lane, event.seq, { dueAtMs: 0, notBeforeMs: 0 });
+      this.#change(lane, event.seq, { dueAtMs: nowMs, notBeforeMs: 0 });
       if (isHead) changes.heads.push({ adapter, seq: event.seq });
     }
     return waiting.length;
   }
 
-  isOwner(adapter: string, epoch: number): boolean {
-    return this.#lane(adapter).epoch === epoch;
+  /** It was replayed before its lane was opened, so that the lane never heard of it. */
+  wasReopenedBefore({ adapter, cycle, reopenedInLife }: ModelDelivery): boolean {
+    return cycle > 1 && reopenedInLife < this.#lane(adapter).lives;
+  }
+
+  /** Of whoever opened the lane last; undefined: nobody did since the database was opened. */
+  epochOf(adapter: string): number | undefined {
+    return this.#lane(adapter).epoch;
   }
 
   get events(): readonly AcceptedEvent[] {
@@ -350,7 +363,7 @@ export class JournalModel {
   #lane(adapter: string): ModelLane {
     let lane = this.#lanes.get(adapter);
     if (lane === undefined) {
-      lane = { adapter, deliveries: new Map(), records: [], holds: false, epoch: undefined };
+      lane = { adapter, deliveries: new Map(), records: [], holds: false, epoch: undefined, lives: 0 };
       this.#lanes.set(adapter, lane);
     }
     return lane;

@@ -164,12 +164,13 @@ export class CallOracle {
     );
   }
 
-  /** True when an attempt of it may have been made that is not on record: an earlier one waits for its outcome. */
+  /** True when an attempt of it may have been made that is not on record, or its lane never heard that the earlier one was
+   * replayed: the earlier one then waits for its outcome. */
   #mayStayBehind(seq: number, earlier: ModelDelivery): boolean {
     const { plan, model } = this.#options;
     const stored = model.delivery(seq, plan.id);
     if (stored === undefined || earlier.cycle === 1) return false;
-    return this.#mayBeDelivered(stored) || stored.wasReadyAtOpen;
+    return this.#mayBeDelivered(stored) || stored.wasReadyAtOpen || model.wasReopenedBefore(earlier);
   }
 
   /** True when code was called for it whose outcome is not on record. */

@@ -43,6 +43,9 @@ export class CommitOracle implements JournalObserver {
     const { trace, told } = this.#options;
     const expected = this.#expected;
     this.#isHeard = true;
+    for (const [adapter, { ready, isMore, nextDueAtMs, isLost }] of lanes) {
+      trace.note(() => `told ${adapter}: ready ${ready.map(({ event }) => event.seq)}, more ${isMore}, next ${nextDueAtMs}, lost ${isLost}`);
+    }
     const isEqual = (left: unknown, right: unknown) => isDeepStrictEqual(left, right);
     trace.must(
       isEqual(events.map(({ seq, adapters }) => [seq, adapters]), expected.events.map(({ seq, adapters }) => [seq, adapters])),

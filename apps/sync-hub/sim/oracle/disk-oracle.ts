@@ -5,6 +5,7 @@ import type { CallName, StoredBreaker, StoredPause } from '../../src/journal/jou
 import { isAfter, type Positions } from '../../src/journal/positions.ts';
 import { applyCall, replayed, type Written } from '../model/apply-call.ts';
 import { type JournalModel, type ModelDelivery, type ModelRecord, noChanges } from '../model/model.ts';
+import type { VirtualTime } from '../time.ts';
 import type { Trace } from '../trace.ts';
 import type { CallOracle } from './call-oracle.ts';
 
@@ -12,6 +13,7 @@ export interface DiskOracleOptions {
   readonly trace: Trace;
   readonly calls: ReadonlyMap<string, CallOracle>;
   readonly model: JournalModel;
+  readonly time: VirtualTime;
 }
 
 /** Sees every call as it becomes true, and holds what is recorded to what adapter code really did. */
@@ -41,10 +43,9 @@ export class DiskOracle {
         this.#seeOpenLane(call, is('openLane'));
         break;
       case 'endWaits': {
-        const waiting = model.deliveriesAt(call.request.adapter).filter(
-          ({ state, dueAtMs }) => state === 'retrying' && dueAtMs > call.request.nowMs,
-        ).length;
-        trace.must(answer === waiting, `an operator ended ${waiting} waits of ${call.request.adapter}, not ${answer}`);
+        const { adapter, nowMs } = call.request;
+        const waits = model.deliveriesAt(adapter).filter(({ state, dueAtMs }) => state === 'retrying' && dueAtMs > nowMs);
+        trace.must(answer === waits.length, `an operator ended ${waits.length} waits of ${adapter}, not ${answer}`);
         break;
       }
       case 'discard':
@@ -144,7 +145,13 @@ export class DiskOracle {
       }
       case 'readStatistics': {
         const lanes = is('readStatistics').lanes.map(({ behindDeadLetters: _, ...counts }) => counts);
-        trace.must(isDeepStrictEqual(lanes, model.statistics), 'deliveries are counted as they are');
+        for (const counted of lanes) {
+          const expected = model.statisticsOf(counted.adapter);
+          trace.must(isDeepStrictEqual(counted, expected), `the deliveries of ${counted.adapter} are counted as they are`);
+        }
+        const counted = lanes.map(({ adapter }) => adapter);
+        const missing = model.statistics.find(({ adapter }) => !counted.includes(adapter));
+        trace.must(missing === undefined, `the deliveries of ${missing?.adapter} are counted`);
         break;
       }
       case 'readRecords':
@@ -165,10 +172,12 @@ export class DiskOracle {
   }
 
   #seeReady({ request: { adapter, after, nowMs } }: CallOf<'readReady'>, page: StoreAnswer<'readReady'>): void {
-    const { trace, model } = this.#options;
-    const ready = model.ready(adapter, nowMs).map(({ event }) => event.seq);
+    const { trace, model, time } = this.#options;
     const read = page.deliveries.map(({ event }) => event.seq);
-    const wrong = read.find((seq) => !ready.includes(seq));
+    const ready = model.ready(adapter, nowMs).map(({ event }) => event.seq);
+    // It may have waited for its turn.
+    const readyNow = model.ready(adapter, time.monotonicMs()).map(({ event }) => event.seq);
+    const wrong = read.find((seq) => !readyNow.includes(seq));
     trace.must(wrong === undefined, `event ${wrong} at ${adapter} is handed out only while it is a head and due`);
     const missing = page.isEnd && after === undefined ? ready.find((seq) => !read.includes(seq)) : undefined;
     trace.must(missing === undefined, `event ${missing} at ${adapter} is ready and handed out`);
@@ -226,7 +235,7 @@ export class DiskOracle {
     const { trace, model } = this.#options;
     const { seq, adapter } = record;
     const what = `event ${seq} at ${adapter}`;
-    const isOwner = model.isOwner(adapter, epoch);
+    const isOwner = model.epochOf(adapter) === epoch;
     trace.must(isOwner === (position !== LANE_LOST), `${what} is recorded by the owner of its lane, and by nobody else`);
     if (position === LANE_LOST) {
       trace.meet('lane lost');
@@ -279,11 +288,32 @@ function placeOf({ adapter, seq, position, state, cycle, attempts }: Omit<ModelR
   return { adapter, seq, position, state, cycle, attempts };
 }
 
+/** One line about a call that became true. */
 function inWords({ call, answer }: Written): string {
-  const request: unknown = call.request;
-  return `${call.name} ${JSON.stringify(request, leaveOut)} -> ${JSON.stringify(answer, leaveOut)}`;
+  switch (call.name) {
+    case 'accept': {
+      const { id, source, key, type } = call.request.event;
+      return `accept ${id} of "${source}", key "${key}", ${type}: ${JSON.stringify(answer, leaveOut)}`;
+    }
+    case 'record': {
+      const { record, nowMs, dueAtMs, epoch } = call.request;
+      const { adapter, seq, state, cycle, attempts, spent, attempt } = record;
+      const counts = `cycle ${cycle}, ${attempts} attempts, ${spent} spent`;
+      const due = state === 'retrying' ? `, due in ${dueAtMs - nowMs}` : '';
+      return `record event ${seq} at ${adapter}: ${attempt?.outcome} ${state}, ${counts}${due}, epoch ${epoch}: ${answer}`;
+    }
+    case 'readReady': {
+      const { deliveries, isEnd, nextDueAtMs } = answer as StoreAnswer<'readReady'>;
+      const { adapter, after, nowMs, limit } = call.request;
+      const read = deliveries.map(({ event, dueAtMs }) => `${event.seq} ${dueAtMs - nowMs}`);
+      const from = after === undefined ? '' : ` after ${after.seq} ${after.dueAtMs - nowMs}`;
+      return `readReady of ${adapter}${from}, ${limit}: ${read.join()}, isEnd ${isEnd}, next in ${nextDueAtMs - nowMs}`;
+    }
+    default:
+      return `${call.name} ${JSON.stringify(call.request, leaveOut)}: ${JSON.stringify(answer, leaveOut)?.slice(0, 200)}`;
+  }
 }
 
 function leaveOut(name: string, value: unknown): unknown {
-  return ['data', 'contentHash', 'attributes', 'failure', 'eventId'].includes(name) ? undefined : value;
+  return ['data', 'contentHash', 'attributes', 'failure', 'timeMs', 'dataContentType'].includes(name) ? undefined : value;
 }

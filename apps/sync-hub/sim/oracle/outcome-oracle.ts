@@ -169,7 +169,7 @@ export class OutcomeOracle {
       return;
     }
     const askedMs = askedBy(outcome);
-    const inMs = dueAtMs - monotonicMs;
+    const inMs = outcome.kind === 'misconfigured' ? 0 : dueAtMs - monotonicMs;
     trace.must(inMs >= askedMs && (askedMs === 0 || notBeforeMs - monotonicMs >= askedMs), `${what}: Retry-After is honoured`);
     trace.must(inMs <= Math.max(askedMs, plan.rules.retry.capMs), `${what}: no backoff is longer than the cap`);
     if (outcome.kind !== 'misconfigured') {
