@@ -153,12 +153,16 @@ export class Store {
     }
   }
 
+  /** Writes take effect in their order; what is read is then answered as of this commit, of which whoever reads hears first. */
   #answer(calls: readonly Call[]): StoreAnswer<CallName>[] {
-    const answers: StoreAnswer<CallName>[] = [];
-    for (const [index, { name, request }] of calls.entries()) {
-      this.#news.call = index;
-      // A call's request is that of its name.
-      answers.push((this.#calls[name] as (request: unknown) => StoreAnswer<CallName>)(request));
+    const answers = new Array<StoreAnswer<CallName>>(calls.length);
+    for (const kind of ['writes', 'reads'] as const) {
+      for (const [index, { name, request }] of calls.entries()) {
+        if (CALLS[name] !== kind) continue;
+        this.#news.call = index;
+        // A call's request is that of its name.
+        answers[index] = (this.#calls[name] as (request: unknown) => StoreAnswer<CallName>)(request);
+      }
     }
     return answers;
   }
