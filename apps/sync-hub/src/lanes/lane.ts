@@ -313,6 +313,7 @@ export class Lane {
     if (this.#state.draining) return;
     this.#attempts.abandon();
     this.#take({ kind: 'draining', atMs: this.#nowMs() });
+    this.#timer.stop();
     this.#options.onLost?.();
     this.#options.onChange();
   }
