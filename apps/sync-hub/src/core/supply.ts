@@ -59,6 +59,7 @@ export function take(context: StepContext, handed: ReadyDelivery): LaneDelivery 
   const { state } = context;
   const { seq } = handed.event;
   // Whether it is still ready, the answer to the discard says, or to giving it back.
+  if (state.withheld.has(seq)) state.withheld.set(seq, handed);
   if (state.withheld.has(seq) || state.deliveries.has(seq)) return undefined;
   const delivery = createDelivery(state, handed);
   const overdue = state.overdue.get(keyOrSeq(handed.event));

@@ -121,19 +121,21 @@ export class Heads {
     return head !== undefined && head.seq > row.seq ? head.seq : undefined;
   }
 
-  giveBack(lane: Lane, seq: number, nowMs: number): void {
+  /** Whether it is still the head. */
+  giveBack(lane: Lane, seq: number, nowMs: number): boolean {
     const row = this.#deliveries.get(lane, seq);
-    if (row === undefined || row.is_head === 0) return;
+    if (row === undefined || row.is_head === 0) return false;
     this.#news.withdraw(lane, seq);
     if (isRecovered(lane, row)) row.may_have_run = 1;
     // What may have taken effect keeps its place: an older one would follow it.
     if (row.key === '' || row.may_have_run === 1 || this.#staysHead(lane, row)) {
       this.appoint(lane, row, { stateBefore: row.state, nowMs });
-      return;
+      return true;
     }
     row.is_head = 0;
     this.#deliveries.update(lane, row.state, row);
     this.choose(lane, row.key, { atMs: nowMs, nowMs });
+    return this.#deliveries.get(lane, seq)?.is_head === 1;
   }
 
   /** What waits for its next attempt is due now; how many it were. */
