@@ -137,10 +137,13 @@ export class JournalModel {
     if (head === undefined) this.#computeHead(lane, seq, changes);
   }
 
-  /** The lane does not run this head. */
+  /** The lane does not run this head. One that may have taken effect before the lane was opened stays it. */
   giveBack(adapter: string, seq: number, changes: Changes): void {
     const lane = this.#lane(adapter);
-    if (lane.deliveries.get(seq)?.isHead === true) this.#computeHead(lane, seq, changes);
+    const delivery = lane.deliveries.get(seq);
+    if (delivery?.isHead !== true) return;
+    if (delivery.wasReadyAtOpen) changes.heads.push({ adapter, seq });
+    else this.#computeHead(lane, seq, changes);
   }
 
   openLane({ adapter, onDeadLetter, nowMs, longestWaitMs }: OpenLaneRequest, epoch: number, changes: Changes): void {

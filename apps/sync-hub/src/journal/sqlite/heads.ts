@@ -199,6 +199,8 @@ export class Heads {
         return { deliveries, isEnd: false, nextDueAtMs: Number.POSITIVE_INFINITY };
       }
       deliveries.push(this.#ready(lane, row, event));
+      // What gets a place from now on comes after it: a retry may have been due at this very time.
+      if (isBehind(lane, row)) [lane.lastDueAtMs, lane.lastSeq] = [row.due_at_ms, row.seq];
     }
     const next = selectNextDue.get(lane.number, untilMs)?.due_at_ms;
     return { deliveries, isEnd: true, nextDueAtMs: Number(next ?? Number.POSITIVE_INFINITY) };
@@ -290,6 +292,11 @@ const BEGINNING = { dueAtMs: Number.NEGATIVE_INFINITY, seq: 0 };
 
 function isReady(lane: Lane, row: DeliveryRow, nowMs: number): boolean {
   return row.due_at_ms <= Math.max(nowMs, lane.lastDueAtMs);
+}
+
+/** It lies behind all places that were given. */
+function isBehind({ lastDueAtMs, lastSeq }: Lane, row: DeliveryRow): boolean {
+  return row.due_at_ms > lastDueAtMs || (row.due_at_ms === lastDueAtMs && row.seq > lastSeq);
 }
 
 /** It was ready when the lane was opened. */
