@@ -53,9 +53,9 @@ export interface JournalCalls {
 
   /**
    * The lane does not run the head of a key, and will not before this is answered: the oldest open delivery of the key
-   * becomes its head. Whichever it is then is reported with the commit, also when it is the same.
+   * becomes its head. Whichever it is then is reported with the commit, also when it is the same. Answers whether it is.
    */
-  giveBack(request: GiveBackRequest): void;
+  giveBack(request: GiveBackRequest): boolean;
 
   /** An operator ends all waits of a lane: what waits for its next attempt is due now. Answers how many it were. */
   endWaits(request: EndWaitsRequest): number;
