@@ -17,7 +17,7 @@ export interface PruneRequest {
 }
 
 export interface PruneResult {
-  /** Deleted, with all of their deliveries and records. The newest event and the newest record are always kept. */
+  /** Deleted, with all of their deliveries and records. The newest event is always kept. */
   readonly events: number;
   /** Deleted, those of events that a later step deletes among them. */
   readonly records: number;

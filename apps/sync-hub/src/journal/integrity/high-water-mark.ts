@@ -75,7 +75,7 @@ export function readHighWater(database: DatabaseSync): HighWater {
   const row = database
     .prepare(`
       SELECT id, (SELECT coalesce(max(seq), 0) FROM event) AS newestSeq,
-        (SELECT coalesce(sum(max(positions_after,
+        (SELECT coalesce(sum(max(positions_after, pruned_to,
           coalesce((SELECT max(position) FROM record WHERE record.adapter = number), 0))), 0) FROM adapter) AS positions
       FROM journal`)
     .get();

@@ -7,8 +7,8 @@ import { applySetting, applySettings } from '../integrity/settings.ts';
 import { JournalError } from '../journal-error.ts';
 import { openError } from './database-error.ts';
 import { makePlace, markPlace } from './journal-place.ts';
-import { APPLICATION_ID, MIGRATIONS, migrate } from './schema.ts';
-import { readHighWaterOf2 } from './upgrade-from-2.ts';
+import { APPLICATION_ID, migrate, VERSION } from './schema.ts';
+import { readOldHighWater } from './upgrade.ts';
 
 export const FILE_NAME = 'journal.db';
 
@@ -68,10 +68,10 @@ export function openReadOnly(path: string): DatabaseSync {
     applySetting(database, ['locking_mode', 'exclusive']);
     const version = requireJournal(database, path);
     applySetting(database, ['query_only', 1]);
-    if (version === MIGRATIONS.length) return database;
+    if (version === VERSION) return database;
     throw new JournalError(
       'UNREADABLE',
-      `The journal ${path} is of version ${version}, and this hub verifies version ${MIGRATIONS.length}. ` +
+      `The journal ${path} is of version ${version}, and this hub verifies version ${VERSION}. ` +
         'Start this hub on it once, which upgrades it, or verify it with the hub that wrote it.',
     );
   } catch (error) {
@@ -117,10 +117,10 @@ function requireJournal(database: DatabaseSync, path: string): number {
       `${path} is a database of another program. Give the hub a data folder of its own, or move the file away.`,
     );
   }
-  if (version > MIGRATIONS.length) {
+  if (version > VERSION) {
     throw new JournalError(
       'UNREADABLE',
-      `The journal ${path} was written by a newer hub (version ${version}, this hub knows ${MIGRATIONS.length}). ` +
+      `The journal ${path} was written by a newer hub (version ${version}, this hub knows ${VERSION}). ` +
         'Start the newer hub again, or restore a backup from before the upgrade.',
     );
   }
@@ -130,7 +130,7 @@ function requireJournal(database: DatabaseSync, path: string): number {
 /** Before anything is changed: an upgrade of what is left would look as if nothing was missing. */
 function requireCommits(database: DatabaseSync, path: string, version: number): void {
   if (version === 0) return;
-  const found = version === MIGRATIONS.length ? readHighWater(database) : readHighWaterOf2(database);
+  const found = version === VERSION ? readHighWater(database) : readOldHighWater(database);
   const missing = missingCommits(path, found);
   if (missing !== undefined) throw new JournalError('UNREADABLE', missing);
 }

@@ -100,6 +100,11 @@ export class Lanes {
     this.#statements.setHolds.run(Number(holds), lane.number);
   }
 
+  /** The newest record of a lane is deleted: it counts on from it. */
+  keepPosition(lane: Lane): void {
+    this.#statements.setPrunedTo.run(lane.position, lane.number);
+  }
+
   /** From "1,2,3" as group_concat makes it (null: none) to ids in alphabetical order. */
   list(numbers: string | null): readonly string[] {
     if (numbers === null) return [];
@@ -173,10 +178,11 @@ function prepare(database: DatabaseSync) {
   return {
     insert: database.prepare('INSERT INTO adapter (number, id) VALUES (?, ?)'),
     setReceives: database.prepare('UPDATE adapter SET receives = ? WHERE number = ?'),
+    setPrunedTo: database.prepare('UPDATE adapter SET pruned_to = ? WHERE number = ?'),
     setHolds: database.prepare('UPDATE adapter SET holds = ? WHERE number = ?'),
     select: database.prepare(`
       SELECT number, adapter.id, receives, holds,
-        max(positions_after, coalesce((SELECT max(position) FROM record WHERE record.adapter = number), 0)) AS position,
+        max(positions_after, pruned_to, coalesce((SELECT max(position) FROM record WHERE record.adapter = number), 0)) AS position,
         (SELECT count(*) FROM delivery INDEXED BY delivery_open
           WHERE delivery.adapter = number AND state < 2) AS unsettled,
         (SELECT count(*) FROM delivery INDEXED BY delivery_dead

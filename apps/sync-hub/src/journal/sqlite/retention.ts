@@ -37,15 +37,14 @@ export class Retention {
     this.#statements = prepare(database);
   }
 
-  /** The newest event, and the newest record of each lane, are kept: numbers are counted on from them. */
+  /** The newest event is kept: numbers are counted on from it. */
   prune({ settledBeforeMs, afterSeq = 0, maxEvents, maxRecords }: PruneRequest, lastSeq: number): PruneResult {
     const looked = this.#statements.selectAged.all(afterSeq, maxEvents) as unknown as AgedRow[];
     let [events, records] = [0, 0];
     for (const row of looked) {
       if (row.wanted > 0 || row.seq === lastSeq || row.accepted_at_ms >= settledBeforeMs) continue;
       const deliveries = this.#settled(row.seq);
-      if (deliveries.some(({ lane, position, atMs }) => position === lane.position || atMs >= settledBeforeMs))
-        continue;
+      if (deliveries.some(({ atMs }) => atMs >= settledBeforeMs)) continue;
       if (records >= maxRecords) return { events, records, next: row.seq - 1 };
       const older = this.#deleteOlder(row.seq, deliveries, maxRecords - records);
       records += older.deleted;
@@ -84,7 +83,10 @@ export class Retention {
 
   /** How many records went with it. */
   #delete({ seq, key }: AgedRow, deliveries: readonly Settled[]): number {
-    for (const { lane, position } of deliveries) this.#statements.deleteRecord.run(lane.number, position);
+    for (const { lane, position } of deliveries) {
+      if (position === lane.position) this.#lanes.keepPosition(lane);
+      this.#statements.deleteRecord.run(lane.number, position);
+    }
     this.#statements.deleteDeliveries.run(seq);
     this.#statements.deleteEvent.run(seq);
     for (const { lane } of deliveries) this.#watchedKeys.forget(lane, key);

@@ -24,7 +24,12 @@ export function lanesSuite(createPlace: CreatePlace): void {
     const session = await open();
     const { journal } = session;
     expect(await session.openLane('billing')).toMatchObject({ breaker: undefined, pause: undefined });
-    const breaker = { adapter: 'billing', state: 'half_open', sinceMs: 1_790_000_000_001, cause: '5 of 8 failed' } as const;
+    const breaker = {
+      adapter: 'billing',
+      state: 'half_open',
+      sinceMs: 1_790_000_000_001,
+      cause: '5 of 8 failed',
+    } as const;
     const pause = { reason: 'audit', sinceMs: 2 };
     void journal.saveBreaker({ ...breaker, state: 'open' });
     void journal.saveBreaker(breaker);
@@ -66,31 +71,30 @@ export function lanesSuite(createPlace: CreatePlace): void {
     ]);
   });
 
-  it('still says so once it was given back, over another restart, until its outcome is recorded', async () => {
+  it('keeps in its place what may have run, though it is given back, and still says so over another restart', async () => {
     const open = await usePlace(createPlace);
     const first = await open();
     const [old, head] = await accept(first, { old: 'x', head: 'x' });
     await first.record(deadLettered(old));
     await first.journal.close();
     const second = await open();
-    await replayAll(second.journal, {});
+    await replayAll(second.journal, { adapters: ['billing'] });
     await second.journal.giveBack({ adapter: 'billing', seq: head.seq, nowMs: NOW_MS });
-    expect(second.reported()).toMatchObject([{ event: old, mayHaveRun: false }]);
+    expect(second.reported()).toMatchObject([{ event: head, mayHaveRun: true }]);
     await second.journal.close();
     const third = await open();
-    expect(await third.readReady()).toMatchObject([{ event: old, mayHaveRun: true }]);
-    await third.record(sampleRecord(old, { cycle: 2 }));
-    expect(third.reported()).toMatchObject([{ event: head, mayHaveRun: true }]);
+    expect(await third.readReady()).toMatchObject([{ event: head, mayHaveRun: true }]);
     await third.record(retrying(head), { dueAtMs: NOW_MS });
+    expect(third.reported()).toMatchObject([{ event: old, mayHaveRun: false }]);
+    await third.record(sampleRecord(old, { cycle: 2 }));
     expect(third.reported().at(-1)).toMatchObject({ event: head, mayHaveRun: false });
   });
 
   it('makes nothing wait that was ready when the clock was set back, and no retry longer than the longest wait', async () => {
     const open = await usePlace(createPlace);
     const session = await open();
-    const [a, b, , d] = await accept(session, { a: 'x', b: 'y', c: '', d: 'z' });
+    const [a, b] = await accept(session, { a: 'x', b: 'y', c: '' });
     void session.record(retrying(a), { dueAtMs: NOW_MS + 3_000, notBeforeMs: NOW_MS + 3_000 });
-    void session.record(retrying(d), { dueAtMs: NOW_MS - 3_599_000 + 1 });
     void session.record(sampleRecord(b, { adapter: 'records' }));
     await session.journal.close();
     const again = await open();
@@ -102,12 +106,11 @@ export function lanesSuite(createPlace: CreatePlace): void {
       ['c', true],
     ]);
     expect(page.nextDueAtMs).toBeLessThanOrEqual(again.nowMs + 60_000);
-    expect(await again.readyIds('billing', { nowMs: again.nowMs + 59_999 })).toEqual(['b', 'c', 'd']);
+    expect(await again.readyIds('billing', { nowMs: again.nowMs + 59_999 })).toEqual(['b', 'c']);
     const ready = await again.readReady('billing', { nowMs: again.nowMs + 60_000 });
     expect(ready.map(({ event, notBeforeMs }) => [event.id, notBeforeMs])).toEqual([
       ['b', 0],
       ['c', 0],
-      ['d', 0],
       ['a', again.nowMs + 60_000],
     ]);
   });
@@ -157,7 +160,14 @@ export function lanesSuite(createPlace: CreatePlace): void {
     expect(await results).toEqual({ kind: 'recorded', position: 2 });
     expect(session.records.slice(1)).toMatchObject([
       { eventId: 'b', state: 'delivered', position: 2 },
-      { eventId: 'a', state: 'dead_lettered', position: 3, cycle: 2, attempts: 0, reason: expect.stringContaining('include_stale') },
+      {
+        eventId: 'a',
+        state: 'dead_lettered',
+        position: 3,
+        cycle: 2,
+        attempts: 0,
+        reason: expect.stringContaining('include_stale'),
+      },
     ]);
     expect(session.reportedIds()).toEqual(['a', 'b', 'c']);
     expect((await session.readEvent('a'))?.deliveries[0]).toMatchObject({ state: 'dead_lettered', cycle: 2 });
