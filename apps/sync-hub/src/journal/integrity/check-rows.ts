@@ -48,10 +48,12 @@ interface CheckedRecord extends RecordRow {
  * @throws {CorruptionError}
  */
 export function requireIntactStart(database: DatabaseSync): void {
-  const size = database.prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size').get();
+  const size = database
+    .prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size')
+    .get();
   const [problem] = Number(size?.bytes) > CHECKED_PAGES_BYTES ? [] : pageProblems(database, 1);
   if (problem !== undefined) throw new CorruptionError(problem);
-  for (const _ of requireIntactRows(database, CHECKED_AT_START)) continue;
+  for (const _ of requireIntactRows(database, CHECKED_AT_START));
 }
 
 /**
@@ -147,7 +149,9 @@ function selectUnindexed(database: DatabaseSync, table: string, range: string): 
     .all(table);
   return indexes.map(({ name, sql, columns }) => {
     const condition = String(sql).split(' WHERE ')[1] ?? 'TRUE';
-    const isSameRow = String(columns).split(',').map((column) => `entry.${column} = ${table}.${column}`);
+    const isSameRow = String(columns)
+      .split(',')
+      .map((column) => `entry.${column} = ${table}.${column}`);
     return database.prepare(`
       SELECT *, 'the index ${name} has no entry' AS entry FROM ${table} NOT INDEXED
       WHERE ${range} AND ${condition} AND NOT EXISTS (

@@ -29,11 +29,15 @@ it('names what a journal lacks: an event, or a record alone', () => {
   expect(missingCommits(path, { ...COMMIT, newestSeq: 6 })).toMatch(
     /ends with seq 6 and position 12, but a hub already reported seq 7 and position 12: its log .*journal\.db-wal is damaged/,
   );
-  expect(missingCommits(path, { ...COMMIT, positions: 11 })).toMatch(/seq 7 and position 11, but .* seq 7 and position 12/);
+  expect(missingCommits(path, { ...COMMIT, positions: 11 })).toMatch(
+    /seq 7 and position 11, but .* seq 7 and position 12/,
+  );
 });
 
 it('tells the files of another journal that were put in its place', () => {
-  expect(missingCommits(useMark(), { ...COMMIT, id: 'ffffffff' })).toMatch(/is journal ffffffff, but the one that was here/);
+  expect(missingCommits(useMark(), { ...COMMIT, id: 'ffffffff' })).toMatch(
+    /is journal ffffffff, but the one that was here/,
+  );
 });
 
 it('says nothing where there is none', () => {

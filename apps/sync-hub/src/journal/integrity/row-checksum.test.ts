@@ -79,19 +79,23 @@ it.each(kinds)('notices each column of %s that changed', (_, anyRow, checksum) =
   );
 });
 
-it.each(kinds)('takes nothing of %s for damage that SQLite returns as another text or number', (_, anyRow, checksum) => {
-  fc.assert(
-    fc.property(anyRow, (row) => {
-      const values = stored(Object.values(row));
-      const read = Object.fromEntries(Object.keys(row).map((column, index) => [column, values[index]]));
-      expect(checksum(read as never)).toBe(checksum(row as never));
-    }),
-    { numRuns: 50 },
-  );
-});
+it.each(kinds)(
+  'takes nothing of %s for damage that SQLite returns as another text or number',
+  (_, anyRow, checksum) => {
+    fc.assert(
+      fc.property(anyRow, (row) => {
+        const values = stored(Object.values(row));
+        const read = Object.fromEntries(Object.keys(row).map((column, index) => [column, values[index]]));
+        expect(checksum(read as never)).toBe(checksum(row as never));
+      }),
+      { numRuns: 50 },
+    );
+  },
+);
 
 it('tells texts apart of which one lost what the next begins with', () => {
-  const of = (id: string, source: string) => recordChecksum(fc.sample(anyRecord, { numRuns: 1, seed: 1 })[0] as never, { id, source });
+  const of = (id: string, source: string) =>
+    recordChecksum(fc.sample(anyRecord, { numRuns: 1, seed: 1 })[0] as never, { id, source });
   expect(of('ab', 'c')).not.toBe(of('a', 'bc'));
 });
 

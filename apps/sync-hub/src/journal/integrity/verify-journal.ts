@@ -37,7 +37,12 @@ export function verifyJournal(folder: string): JournalReport {
   const database = openReadOnly(path);
   try {
     const problems = new Set(findProblems(database, path));
-    return { path, sizeBytes: statSync(path).size, ...counts(database), problems: [...problems].slice(0, MAX_PROBLEMS) };
+    return {
+      path,
+      sizeBytes: statSync(path).size,
+      ...counts(database),
+      problems: [...problems].slice(0, MAX_PROBLEMS),
+    };
   } finally {
     database.close();
   }
@@ -78,7 +83,9 @@ function headProblems(database: DatabaseSync): readonly string[] {
   return wrong.map(({ adapter, key, heads }) => `${key} has ${heads} heads at ${adapter}`);
 }
 
-function counts(database: DatabaseSync): Pick<JournalReport, 'events' | 'deliveries' | 'records' | 'unsettled' | 'deadLetters'> {
+function counts(
+  database: DatabaseSync,
+): Pick<JournalReport, 'events' | 'deliveries' | 'records' | 'unsettled' | 'deadLetters'> {
   const count = (sql: string): number => {
     try {
       return Number(database.prepare(`SELECT count(*) AS count FROM ${sql}`).get()?.count);

@@ -1,6 +1,6 @@
 import { FolderError } from '../../files/private-folder.ts';
-import { JournalError } from '../journal-error.ts';
 import { CorruptionError } from '../integrity/corruption-error.ts';
+import { JournalError } from '../journal-error.ts';
 
 /** SQLite's primary result codes that are told apart here: https://sqlite.org/rescode.html. */
 const ERROR = 1;

@@ -7,7 +7,7 @@ import { applySetting, applySettings } from '../integrity/settings.ts';
 import { JournalError } from '../journal-error.ts';
 import { openError } from './database-error.ts';
 import { makePlace, markPlace } from './journal-place.ts';
-import { APPLICATION_ID, VERSION, migrate } from './schema.ts';
+import { APPLICATION_ID, migrate, VERSION } from './schema.ts';
 import { readOldHighWater } from './upgrade.ts';
 
 export const FILE_NAME = 'journal.db';

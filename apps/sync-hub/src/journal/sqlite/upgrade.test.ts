@@ -91,7 +91,10 @@ it('keeps what lanes and operators left, and what a cursor meant', () => {
     position: { seq: 2, adapter: 'billing' },
   });
   expect(query(folder, 'SELECT id, positions_after FROM journal')).toEqual([{ id: '0a1b2c3d', positions_after: 34 }]);
-  expect(query(folder, 'SELECT key, newest_delivered_seq AS seq FROM watched_key')).toContainEqual({ key: 'g', seq: 17 });
+  expect(query(folder, 'SELECT key, newest_delivered_seq AS seq FROM watched_key')).toContainEqual({
+    key: 'g',
+    seq: 17,
+  });
 });
 
 it('upgrades a journal of version 1', () => {
@@ -120,7 +123,10 @@ it.each([
   ['DELETE FROM event WHERE seq = 6', 'the delivery of seq 6 to billing has no event, or one of another key'],
   ['UPDATE delivery SET spent = 9 WHERE seq = 7', 'the delivery of seq 7 to billing does not match its checksum'],
   ['UPDATE delivery SET spent = 9 WHERE seq = 16', 'the delivery of seq 16 to billing does not match its checksum'],
-  ["UPDATE delivery SET key = 'z' WHERE seq = 7", 'the delivery of seq 7 to billing has no event, or one of another key'],
+  [
+    "UPDATE delivery SET key = 'z' WHERE seq = 7",
+    'the delivery of seq 7 to billing has no event, or one of another key',
+  ],
   ['UPDATE record SET at_ms = 0 WHERE cursor = 9', 'record 9 does not match its checksum'],
   ['DELETE FROM record WHERE cursor = 9', 'what comes before record 10 is not in its place'],
   ['DELETE FROM record WHERE cursor = 33', 'record 33 of the delivery of seq 18 to lab is missing'],
@@ -140,7 +146,9 @@ it('upgrades nothing of which commits are missing', () => {
   const mark = new CommitHighWaterMark(markPath(join(folder, FILE_NAME)));
   mark.advance({ id: '0a1b2c3d', newestSeq: 19, positions: 34 });
   mark.close();
-  expect(() => upgrade(folder)).toThrow(/ends with seq 19 and position 33, but a hub already reported seq 19 and position 34/);
+  expect(() => upgrade(folder)).toThrow(
+    /ends with seq 19 and position 33, but a hub already reported seq 19 and position 34/,
+  );
   expect(query(folder, 'PRAGMA user_version')).toEqual([{ user_version: 2 }]);
 });
 

@@ -33,7 +33,17 @@ const VERSION_2 = `
   GROUP BY adapter, key;
 `;
 
-const RENAMED = ['journal', 'adapter', 'event', 'delivery', 'record', 'watched_key', 'replay_job', 'breaker', 'lane_pause'];
+const RENAMED = [
+  'journal',
+  'adapter',
+  'event',
+  'delivery',
+  'record',
+  'watched_key',
+  'replay_job',
+  'breaker',
+  'lane_pause',
+];
 
 /**
  * A position is the cursor that the record had: so what a cursor or a job meant of all lanes it means of each, as long as
@@ -201,7 +211,8 @@ function copyDeliveries(database: DatabaseSync, mayFollow: ReadonlySet<string>):
   for (const row of rows<CopiedDelivery>(select)) {
     requireIntact(row, oldDeliveryChecksum(row), () => nameOf(row));
     if (row.event_key !== row.key) throw new CorruptionError(`${nameOf(row)} has no event, or one of another key`);
-    if (row.has_newest_record === 0) throw new CorruptionError(`record ${row.last_cursor} of ${nameOf(row)} is missing`);
+    if (row.has_newest_record === 0)
+      throw new CorruptionError(`record ${row.last_cursor} of ${nameOf(row)} is missing`);
     const { seq, adapter, key, state, is_head, may_have_run, cycle, attempts, spent, crashes, reopened_at_ms } = row;
     const may_follow = Number(mayFollow.has(`${seq} ${adapter}`));
     const due_at_ms = state === stateCodes.retrying ? row.not_before_ms : (reopened_at_ms ?? row.accepted_at_ms ?? 0);

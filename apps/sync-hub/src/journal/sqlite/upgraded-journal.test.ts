@@ -18,7 +18,10 @@ async function open({ onDeadLetter = 'continue' as 'continue' | 'hold', nowMs = 
   const journal = await openSqliteJournal({ folder: useOldJournal(2) });
   onTestFinished(() => journal.close());
   const commits: Commit[] = [];
-  journal.subscribe({ committed: (commit) => commits.push(commit), ended: (error) => expect.unreachable(error.message) });
+  journal.subscribe({
+    committed: (commit) => commits.push(commit),
+    ended: (error) => expect.unreachable(error.message),
+  });
   await journal.setReceivers(ADAPTERS);
   const lanes = new Map<string, number>();
   for (const adapter of ADAPTERS) {
@@ -71,7 +74,10 @@ it('keeps breakers, pauses and jobs', async () => {
   const { journal } = await open();
   const opened = (adapter: string) =>
     journal.openLane({ adapter, onDeadLetter: 'continue', nowMs: NOW_MS, longestWaitMs: 3_600_000 });
-  expect(await opened('billing')).toMatchObject({ breaker: { state: 'open', cause: '5 of 8 failed' }, pause: undefined });
+  expect(await opened('billing')).toMatchObject({
+    breaker: { state: 'open', cause: '5 of 8 failed' },
+    pause: undefined,
+  });
   expect(await opened('lab')).toMatchObject({ breaker: { state: 'half_open' } });
   expect(await opened('records')).toMatchObject({ pause: { reason: 'maintenance, says Dana' } });
   expect((await journal.readJobs()).map(({ id, state }) => `${id} ${state}`)).toEqual([
@@ -102,7 +108,10 @@ it('records the next outcome behind every old cursor, and makes the next of the 
   expect(await journal.record({ record: delivered, ...request })).toEqual({ kind: 'recorded', position: 35 });
   const next = commits.at(-1)?.lanes.get('billing')?.ready;
   expect(next?.map(({ event, mayHaveRun }) => `${event.id} ${mayHaveRun}`)).toEqual(['behind-reopened true']);
-  const { records } = await journal.readRecords({ after: new Map(ADAPTERS.map((adapter) => [adapter, 30])), limit: 99 });
+  const { records } = await journal.readRecords({
+    after: new Map(ADAPTERS.map((adapter) => [adapter, 30])),
+    limit: 99,
+  });
   expect(records.map(({ adapter, eventId, position }) => `${adapter} ${eventId} ${position}`)).toEqual([
     'billing reopened-retrying 31',
     'billing newer-g 32',
