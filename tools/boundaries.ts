@@ -35,7 +35,7 @@ const adapterLanes = `${hub}src/adapter-lanes\\.ts$`;
 const exit = `${hub}src/exit(\\.test)?\\.ts$`;
 
 /** The journal's port, and the data that goes through it. */
-const journalPort = `${room('journal')}(journal|dead-letter|delivery-filter|delivery-page|replay-job)\\.ts$`;
+const journalPort = `${room('journal')}(journal|journal-error|dead-letter|delivery-filter|delivery-page|positions|replay-job)\\.ts$`;
 
 /** Every room of the hub, and what its sources see of the others. What is not named here is refused. */
 const rooms: Record<string, string[]> = {
@@ -43,7 +43,7 @@ const rooms: Record<string, string[]> = {
   files: [],
   journal: [room('core'), room('files')],
   runtimes: [room('core')],
-  acks: [room('core'), `${room('journal')}journal\\.ts$`],
+  acks: [room('core'), journalPort],
   lanes: [room('core'), `${room('journal')}journal\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
   operations: [room('core'), room('files'), room('lanes'), journalPort],
   edges: [room('core'), room('acks'), room('lanes'), room('operations'), room('installs'), journalPort],

@@ -1,11 +1,10 @@
-import type { Acks } from './acks/acks.ts';
 import type { AdapterConfig } from './config/config.ts';
-import { DEFAULT_WINDOW } from './core/lane.ts';
-import type { Journal, StoredBreaker } from './journal/journal.ts';
+import { DEFAULT_PREFETCH } from './core/lane.ts';
+import { longestDelayMs } from './core/retry.ts';
+import type { Journal } from './journal/journal.ts';
 import type { BreakerReport } from './lanes/breaker.ts';
 import { systemClock } from './lanes/clock.ts';
 import { Lane } from './lanes/lane.ts';
-import type { LaneOptions } from './lanes/lane-options.ts';
 import { FailedRuntime } from './runtimes/failed-runtime.ts';
 import { InlineRuntime } from './runtimes/inline/inline-runtime.ts';
 import { type Manifest, ManifestError } from './runtimes/manifest.ts';
@@ -31,15 +30,8 @@ export interface AdapterLanesOptions {
   readonly journal: Journal;
   readonly log: Log;
   readonly hubVersion: string;
-  readonly onHeld: Acks['held'];
+  readonly onGateChange: (adapter: string) => void;
   readonly onChange: () => void;
-}
-
-/** What the journal has of each adapter, by its id. */
-interface Kept {
-  readonly totals: ReadonlyMap<string, LaneOptions['totals']>;
-  readonly breakers: ReadonlyMap<string, StoredBreaker>;
-  readonly pauses: ReadonlyMap<string, LaneOptions['pause']>;
 }
 
 /** Part of the composition: makes the lanes of adapters and the runtimes in them, at the start and while the hub runs. */
@@ -50,15 +42,34 @@ export class AdapterLanes {
     this.#options = options;
   }
 
-  /** Lanes that go on from what the journal has of their adapters. They are not started. */
-  async createLanes(adapters: readonly AdapterToRun[]): Promise<readonly Lane[]> {
-    const kept = await this.#readKept();
-    return Promise.all(adapters.map((adapter) => this.#create(adapter, kept)));
-  }
-
-  /** One of them. */
+  /** Takes over the lane of an adapter, which continues from what the journal has of it. It is not started. */
   async createLane(adapter: AdapterToRun): Promise<Lane> {
-    return this.#create(adapter, await this.#readKept());
+    const { journal, log, onGateChange, onChange } = this.#options;
+    const { id, settings, manifest } = adapter;
+    const { onDeadLetter, retry } = settings;
+    const found = manifest instanceof ManifestError ? undefined : manifest;
+    const nowMs = systemClock.monotonicMs();
+    const opened = await journal.openLane({ adapter: id, onDeadLetter, nowMs, longestWaitMs: longestDelayMs(retry) });
+    const lane: Lane = new Lane({
+      adapter: { id, package: settings.package, version: found?.version ?? '' },
+      runtime: this.createRuntime(adapter),
+      delivery: settings.delivery,
+      rules: { retry, maxCrashes: MAX_CRASHES, prefetch: DEFAULT_PREFETCH },
+      holdsKeys: onDeadLetter === 'hold',
+      breakerPolicy: settings.breaker,
+      journal,
+      opened,
+      clock: systemClock,
+      seed: Math.floor(Math.random() * 2 ** 32),
+      onGateChange,
+      onChange,
+      onRuntimeChange: (start) => logRuntime(lane.adapter, start, log),
+      onBreakerChange: (breaker) => logBreaker(id, breaker, log),
+      onPause: (cause) => log.error({ adapter: id, cause }, 'adapter paused; its deliveries wait'),
+      onLost: () =>
+        log.error({ adapter: id }, 'the lane of this adapter was taken over; nothing more is delivered here'),
+    });
+    return lane;
   }
 
   createRuntime({ id, settings, manifest, fault }: AdapterToRun): Runtime {
@@ -74,54 +85,6 @@ export class AdapterLanes {
     const parts = { manifest, config, log: createAdapterLog(log, manifest) };
     if (kind === 'inline') return new InlineRuntime(parts);
     return createProcessRuntime({ ...parts, hubVersion, ...(fault !== undefined && { fault }) });
-  }
-
-  async #create(adapter: AdapterToRun, kept: Kept): Promise<Lane> {
-    const { journal, log, onHeld, onChange } = this.#options;
-    const { id, settings, manifest } = adapter;
-    const found = manifest instanceof ManifestError ? undefined : manifest;
-    const lane = new Lane({
-      adapter: { id, package: settings.package, version: found?.version ?? '' },
-      runtime: this.createRuntime(adapter),
-      delivery: settings.delivery,
-      rules: {
-        retry: settings.retry,
-        maxCrashes: MAX_CRASHES,
-        onDeadLetter: settings.onDeadLetter,
-        window: DEFAULT_WINDOW,
-        recoveredToSeq: journal.info.lastSeq,
-      },
-      breakerPolicy: settings.breaker,
-      journal,
-      clock: systemClock,
-      seed: Math.floor(Math.random() * 2 ** 32),
-      newestSeq: journal.info.lastSeq,
-      totals: kept.totals.get(id) ?? { unsettled: 0, deadLetters: 0 },
-      deadLetters: settings.onDeadLetter === 'hold' ? await journal.readDeadLetterKeys(id) : [],
-      pause: kept.pauses.get(id),
-      onHeld,
-      onChange,
-      onRuntimeChange: (start) => logRuntime(lane.adapter, start, log),
-      onBreakerChange: (breaker) => logBreaker(id, breaker, log),
-      onPause: (cause) => log.error({ adapter: id, cause }, 'adapter paused; its deliveries wait'),
-    });
-    const breaker = kept.breakers.get(id);
-    if (breaker !== undefined && breaker.state !== 'closed') lane.restoreBreaker(breaker);
-    return lane;
-  }
-
-  async #readKept(): Promise<Kept> {
-    const { journal } = this.#options;
-    const [totals, breakers, lanes] = await Promise.all([
-      journal.countDeliveries(),
-      journal.readBreakers(),
-      journal.readLanes(),
-    ]);
-    return {
-      totals: new Map(totals.map((total) => [total.adapter, total])),
-      breakers: new Map(breakers.map((breaker) => [breaker.adapter, breaker])),
-      pauses: new Map(lanes.map(({ adapter, pause }) => [adapter, pause])),
-    };
   }
 }
 

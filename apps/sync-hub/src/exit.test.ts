@@ -7,7 +7,7 @@ import { ConfigError } from './config/config-error.ts';
 import { ListenError } from './edges/listener.ts';
 import { ExitCode, exitBecause, onStopRequest, type StopHost } from './exit.ts';
 import { FlagError } from './flags.ts';
-import { JournalError } from './journal/journal.ts';
+import { JournalError } from './journal/journal-error.ts';
 import { ManifestError } from './runtimes/manifest.ts';
 
 afterEach(() => {

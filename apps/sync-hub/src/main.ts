@@ -26,6 +26,7 @@ import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import { systemClock } from './lanes/clock.ts';
 import { Lanes } from './lanes/lanes.ts';
 import { MemoryKeeper, processMemory } from './memory-keeper.ts';
+import { Notifier } from './notifier.ts';
 import { Backups } from './operations/backups.ts';
 import { Operations } from './operations/operations.ts';
 import type { OperatorChange } from './operations/operator-change.ts';
@@ -74,84 +75,89 @@ async function startHub(
   // Before anything is written: a wrong address leaves no data folder behind.
   await requireFree(config.listen);
 
-  // The journal tells its observer of commits; lanes and acks exist by the time there is a first one.
-  const lanes = new Lanes([]);
-  let acks: Acks | undefined;
-  let operations: Operations | undefined;
   const journal = await openSqliteJournal({
     folder: config.dataDir,
     reserveBytes: config.diskReserveBytes,
     newJournal,
-    observer: {
-      accepted: (events) => {
-        lanes.accepted(events);
-        operations?.accepted(events);
-      },
-      // Told before the lanes act on it: what they tell in turn comes after.
-      recorded: (records) => {
-        acks?.recorded(records);
-        operations?.recorded(records);
-        lanes.recorded(records);
-      },
-      reopened: (deliveries) => lanes.reopened(deliveries),
+  });
+  const clock = systemClock;
+  const { wallMs } = clock;
+  const changes = new Notifier();
+  const lanes = new Lanes([], (receivers) => {
+    // A journal that ended has told the hub so.
+    journal.setReceivers(receivers).catch(() => undefined);
+  });
+  const acks = new Acks({ journal, gates: lanes, wallMs });
+  const operations = new Operations({
+    journal,
+    lanes,
+    clock,
+    place: () => acks.place,
+    settledMs: config.settledMs,
+    write: ({ level, facts, text }) => log[level](facts, text),
+  });
+  journal.subscribe({
+    committed: (commit) => {
+      // Reported before the lanes act on it: what they cause in turn comes after.
+      acks.committed(commit);
+      operations.committed(commit);
+      lanes.committed(commit);
     },
-    // What was told is on disk, what was not is unknown; a restart finds out.
-    onFatal: (error) => {
-      log.fatal({ err: error }, 'the hub cannot go on');
+    // The session is the process: what was reported is on disk, what was not is unknown, and a restart finds out.
+    ended: (error) => {
+      log.fatal({ err: error }, 'the hub cannot continue');
       exitBecause(error);
     },
   });
-  acks = new Acks({ journal, lastCursor: journal.info.lastCursor });
-  let onHealthChange: () => void = () => undefined;
-  const onChange = () => onHealthChange();
-  const adapterLanes = new AdapterLanes({ journal, log, hubVersion: version, onHeld: acks.held.bind(acks), onChange });
+  const adapterLanes = new AdapterLanes({
+    journal,
+    log,
+    hubVersion: version,
+    onGateChange: (adapter) => acks.gateChanged(adapter),
+    onChange: changes.notify,
+  });
   const lifecycle = new AdapterLifecycle<AdapterConfig>({
     store,
     lanes,
-    clock: systemClock,
+    clock,
     named: new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, { ...named, settings: named }]]))),
     settingsOf: (packageName, own) => addedAdapter({ package: packageName, config: own }, config),
     refusedConfig: (own) => refusedConfig(own, config.adapterPolicy),
     readAgain: (settings) => settings.readAgain(),
     readManifest: (packageName) => readManifest(packageName, config.folder),
-    discardOpen: async (adapter, reason) => {
+    discardOpen: (adapter, reason) => {
       const query = { filter: { adapters: [adapter] }, states: ['waiting', 'retrying', 'held'] } as const;
-      return operations?.discards.run(query, reason, new AbortController().signal) ?? 0;
+      return operations.discards.run(query, reason, new AbortController().signal);
     },
     createRuntime: (next) => adapterLanes.createRuntime(next),
     createLane: (next) => adapterLanes.createLane(next),
-    settled: () => journal.countDeliveries(),
+    unsettled: async (id) => {
+      const { lanes: counts } = await journal.readStatistics();
+      return counts.find(({ adapter }) => adapter === id)?.unsettled ?? 0;
+    },
     onReport: (facts, text) => log.info(facts, text),
-    onChange,
+    onChange: changes.notify,
   });
   await store.tidy();
-  const toRun = adapters.map(({ id, named: settings, manifest, stored }) => {
-    if (stored === undefined) return { id, settings, manifest };
-    lifecycle.note(id, noticeOf(stored));
-    return lifecycle.versionToRun(stored, settings);
-  });
-  for (const lane of await adapterLanes.createLanes(toRun)) lanes.add(lane);
+  for (const { id, named: settings, manifest, stored } of adapters) {
+    if (stored !== undefined) lifecycle.note(id, noticeOf(stored));
+    const toRun = stored === undefined ? { id, settings, manifest } : lifecycle.versionToRun(stored, settings);
+    lanes.add(await adapterLanes.createLane(toRun));
+  }
 
-  operations = new Operations({
-    journal,
-    lanes,
-    clock: systemClock,
-    lastCursor: () => acks?.lastCursor ?? 0,
-    settledMs: config.settledMs,
-    write: ({ level, facts, text }) => log[level](facts, text),
-  });
   const { publishLog } = operations;
 
   const intake = new Intake({
     journal,
-    adapters: () => lanes.ids,
+    place: () => acks.place,
     eventBytesMax: config.eventBytesMax,
-    wallMs: systemClock.wallMs,
+    wallMs,
+    nowMs: clock.monotonicMs,
     onAccepted: () => publishLog.accepted(),
     onRefused: (reason) => publishLog.refused(reason),
   });
   const cursors = new Cursors(journal.info.id);
-  const shared = { journal, acks, lanes, cursors, wallMs: systemClock.wallMs };
+  const shared = { journal, acks, lanes, cursors, wallMs };
   const sync = {
     ...shared,
     intake,
@@ -161,14 +167,14 @@ async function startHub(
   const notAcceptingReason = () => intake.notAcceptingReason;
   const health = new HealthFeed({
     version,
-    startedAtMs: systemClock.wallMs(),
+    startedAtMs: wallMs(),
     journal,
     lanes,
     versions: (id) => lifecycle.standing(id),
     notAcceptingReason,
     onWarning: (warning) => log.warn(warning),
   });
-  onHealthChange = () => health.changed();
+  changes.subscribe(() => health.changed());
   const { finder, discards, jobs, tail } = operations;
   const backups = new Backups({
     folder: config.backupsFolder,

@@ -1,94 +1,90 @@
 import { getEventListeners } from 'node:events';
-import { array, assert, asyncProperty, integer, record } from 'fast-check';
+import { array, assert, asyncProperty, constantFrom, integer, record, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
-import type { HeldDelivery } from '../core/held-delivery.ts';
-import type { ReadRecordsRequest } from '../journal/journal.ts';
-import { sampleRecord } from '../journal/suite/samples.suite.ts';
-import { Acks } from './acks.ts';
-import type { Tell } from './tell.ts';
+import type { Positions } from '../journal/positions.ts';
+import { createAcks, followable, recordAt } from './acks.suite.ts';
+import type { Acks } from './acks.ts';
+import type { DeliveryUpdate } from './delivery-update.ts';
 
-const recordAt = (cursor: number, seq = 1): RecordedDelivery => ({ ...sampleRecord({ seq, id: `e${seq}` }), cursor });
-
-const heldAt = (seq: number): HeldDelivery => {
-  const { adapter, eventId, cycle, attempts, spent, crashes, atMs } = recordAt(1, seq);
-  return { adapter, eventId, seq, cycle, attempts, spent, crashes, atMs, heldBy: 'breaker' };
-};
-
-/** Acks on a journal that keeps everything it was given. */
-function createAcks({ before = 0 } = {}) {
-  const stored = Array.from({ length: before }, (_, index) => recordAt(index + 1));
-  const reads: ReadRecordsRequest[] = [];
-  const journal = {
-    async readRecords(request: ReadRecordsRequest) {
-      reads.push(request);
-      const records = stored.filter(({ cursor }) => cursor > request.afterCursor).slice(0, request.limit);
-      return { records, scannedToCursor: records.at(-1)?.cursor ?? stored.at(-1)?.cursor ?? 0 };
-    },
-  };
-  const acks = new Acks({ journal, lastCursor: before });
-  const add = (...records: readonly RecordedDelivery[]) => {
-    stored.push(...records);
-    acks.recorded(records);
-  };
-  return { acks, add, reads };
-}
-
-/** Reads cursors until the last one was seen. */
-async function readUpTo(acks: Acks, { after, last }: { after: number; last: number }): Promise<readonly number[]> {
-  const stop = new AbortController();
-  const cursors: number[] = [];
-  for await (const page of acks.tail(after, stop.signal)) {
-    cursors.push(...page.map((tell) => (tell.kind === 'recorded' ? tell.record.cursor : Number.NaN)));
-    if ((cursors.at(-1) ?? 0) >= last) stop.abort();
-  }
-  return cursors;
-}
-
+const ADAPTERS = ['billing', 'records', 'scheduling'];
 const upTo = (count: number, from = 1) => Array.from({ length: count }, (_, index) => from + index);
+const billingAt = (position: number): Positions => new Map([['billing', position]]);
+const nameOf = ({ adapter, position }: RecordedDelivery) => `${adapter}.${position}`;
+const names = (...positions: readonly number[]) => positions.map((position) => `billing.${position}`);
 
-/** The cursors of some commits, each so far after the one before it. */
-function commitsAfter(before: number, commits: readonly (readonly number[])[]): readonly (readonly number[])[] {
-  let cursor = before;
-  return commits.map((gaps) =>
-    gaps.map((gap) => {
-      cursor += gap;
-      return cursor;
-    }),
-  );
+/** An update by its name, with the place that it carries. */
+const toItem = (update: DeliveryUpdate, place: Positions) => ({
+  name: update.kind === 'recorded' ? nameOf(update.record) : `held ${update.held.seq}`,
+  place: new Map(place),
+});
+
+/** Reads until so many were read. */
+async function read(acks: Acks, { after, count }: { after: Positions; count: number }) {
+  const stop = new AbortController();
+  const items: ReturnType<typeof toItem>[] = [];
+  for await (const page of acks.tail(after, stop.signal, toItem)) {
+    items.push(...page);
+    if (items.length >= count) stop.abort();
+  }
+  return items;
 }
+
+const readNames = async (acks: Acks, request: { after: Positions; count: number }) =>
+  (await read(acks, request)).map(({ name }) => name);
 
 describe('a tail', () => {
   it('goes from the journal to the newest without a gap or a repeat, while records are added', async () => {
-    const { acks, add, reads } = createAcks({ before: 1_000 });
-    const reading = readUpTo(acks, { after: 0, last: 3_000 });
-    for (let cursor = 1_001; cursor <= 3_000; cursor += 1) {
-      add(recordAt(cursor));
-      if (cursor % 7 === 0) await Promise.resolve();
+    const { acks, add, reads } = createAcks({ before: upTo(1_000).map((position) => recordAt(position)) });
+    const reading = readNames(acks, { after: new Map(), count: 3_000 });
+    for (let position = 1_001; position <= 3_000; position += 1) {
+      add(recordAt(position));
+      if (position % 7 === 0) await Promise.resolve();
     }
-    expect(await reading).toEqual(upTo(3_000));
+    expect(await reading).toEqual(names(...upTo(3_000)));
     expect(reads.length).toBeGreaterThan(0);
   });
 
-  it('keeps its order for any sizes of commits, gaps between cursors and places to begin', async () => {
-    const gaps = array(integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 9 });
-    const commits = array(gaps, { minLength: 1, maxLength: 40 });
-    const places = { before: integer({ min: 0, max: 300 }), behind: integer({ min: 0, max: 400 }) };
+  it('keeps the order of each lane for any commits of some lanes and any places to begin; each place resumes', async () => {
+    const step = tuple(constantFrom(...ADAPTERS), integer({ min: 1, max: 3 }));
+    const commits = array(array(step, { minLength: 1, maxLength: 9 }), { minLength: 1, maxLength: 40 });
+    const places = {
+      before: integer({ min: 0, max: 60 }),
+      seen: array(integer({ min: 0, max: 100 }), { minLength: 3, maxLength: 3 }),
+      resume: integer({ min: 0, max: 400 }),
+    };
     await assert(
-      asyncProperty(commits, record(places), async (steps, { before, behind }) => {
-        const { acks, add } = createAcks({ before });
-        const batches = commitsAfter(before, steps);
-        const all = [...upTo(before), ...batches.flat()];
-        const last = all.at(-1) ?? 0;
-        const after = Math.max(0, last - behind);
-        const expected = all.filter((cursor) => cursor > after);
+      asyncProperty(commits, record(places), async (steps, { before, seen, resume }) => {
+        const newest = new Map<string, number>();
+        const next = ([adapter, gap]: [string, number]) => {
+          const position = (newest.get(adapter) ?? 0) + gap;
+          newest.set(adapter, position);
+          return recordAt(position, { adapter });
+        };
+        const stored = upTo(before).map((count) => next([ADAPTERS[count % 3] ?? '', 1 + (count % 2)]));
+        const { acks, add } = createAcks({ before: stored });
+        const after = new Map(
+          [...newest].map(([adapter, position], index) => [adapter, Math.min(position, seen[index] ?? 0)]),
+        );
+        const batches = steps.map((commit) => commit.map(next));
+        const all = [...stored, ...batches.flat()];
+        const expected = all.filter(({ adapter, position }) => position > (after.get(adapter) ?? 0)).map(nameOf);
         if (expected.length === 0) return;
-        const reading = readUpTo(acks, { after, last });
+        const reading = read(acks, { after, count: expected.length });
         for (const batch of batches) {
-          add(...batch.map((cursor) => recordAt(cursor)));
+          add(...batch);
           await new Promise(setImmediate);
         }
-        expect(await reading).toEqual(expected);
+        const items = await reading;
+        expect(items.map(({ name }) => name).toSorted()).toEqual(expected.toSorted());
+        for (const adapter of ADAPTERS) {
+          const positions = items.map(({ name }) => name.split('.')).filter(([name]) => name === adapter);
+          expect(positions).toEqual(positions.toSorted(([, a], [, b]) => Number(a) - Number(b)));
+        }
+        const from = items[resume % items.length];
+        const rest = items.slice((resume % items.length) + 1).map(({ name }) => name);
+        if (from === undefined || rest.length === 0) return;
+        expect((await readNames(acks, { after: from.place, count: rest.length })).toSorted()).toEqual(rest.toSorted());
       }),
       { numRuns: 60 },
     );
@@ -96,13 +92,23 @@ describe('a tail', () => {
 
   it('reads from the journal what memory no longer has', async () => {
     const { acks, add } = createAcks();
-    for (let cursor = 1; cursor <= 40_000; cursor += 1_000) add(...upTo(1_000, cursor).map((one) => recordAt(one)));
-    expect(await readUpTo(acks, { after: 5, last: 40_000 })).toEqual(upTo(39_995, 6));
+    for (let position = 1; position <= 40_000; position += 1_000)
+      add(...upTo(1_000, position).map((one) => recordAt(one)));
+    expect(await readNames(acks, { after: billingAt(5), count: 39_995 })).toEqual(names(...upTo(39_995, 6)));
+  });
+
+  it('goes past what was deleted after its time', async () => {
+    const { acks, add, stored } = createAcks({ before: upTo(10).map((position) => recordAt(position)) });
+    stored.length = 0;
+    const reading = readNames(acks, { after: billingAt(3), count: 1 });
+    await new Promise(setImmediate);
+    add(recordAt(11));
+    expect(await reading).toEqual(names(11));
   });
 
   it('does not read the disk for those who keep up', async () => {
-    const { acks, add, reads } = createAcks({ before: 10 });
-    const reading = readUpTo(acks, { after: 10, last: 12 });
+    const { acks, add, reads } = createAcks({ before: [recordAt(10)] });
+    const reading = readNames(acks, { after: billingAt(10), count: 2 });
     add(recordAt(11), recordAt(12));
     await reading;
     expect(reads).toEqual([]);
@@ -111,17 +117,17 @@ describe('a tail', () => {
   it('keeps nothing in memory for nobody: who comes later reads the journal', async () => {
     const { acks, add, reads } = createAcks();
     add(recordAt(1), recordAt(2));
-    expect(await readUpTo(acks, { after: 0, last: 2 })).toEqual([1, 2]);
+    expect(await readNames(acks, { after: new Map(), count: 2 })).toEqual(names(1, 2));
     expect(reads).toHaveLength(1);
-    expect(acks.lastCursor).toBe(2);
+    expect(acks.place).toEqual(billingAt(2));
   });
 
   it('gives pages of a bounded size however much there is', async () => {
     const { acks, add } = createAcks();
-    add(...upTo(1_000).map((cursor) => recordAt(cursor)));
+    add(...upTo(1_000).map((position) => recordAt(position)));
     const stop = new AbortController();
     const sizes: number[] = [];
-    for await (const page of acks.tail(0, stop.signal)) {
+    for await (const page of acks.tail(new Map(), stop.signal, toItem)) {
       sizes.push(page.length);
       if (sizes.length === 4) stop.abort();
     }
@@ -131,7 +137,7 @@ describe('a tail', () => {
   it('ends when it is aborted while it waits, and leaves nothing on the signal', async () => {
     const { acks, add } = createAcks();
     const stop = new AbortController();
-    const tail = acks.tail(0, stop.signal);
+    const tail = acks.tail(new Map(), stop.signal, toItem);
     const first = tail.next();
     add(recordAt(1));
     await first;
@@ -143,100 +149,51 @@ describe('a tail', () => {
     expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
   });
 
-  it('tells what is held as it happens, after everything that is on record, and drops what is not read', async () => {
-    const { acks, add } = createAcks({ before: 2 });
-    const tail = acks.tail(0, new AbortController().signal);
+  it('reports HELD of followed events as it happens, after everything that is on record, and drops what is not read', async () => {
+    const { acks, add, gates } = createAcks({ before: [recordAt(1), recordAt(2)] });
+    const tail = acks.tail(new Map(), new AbortController().signal, toItem);
     const first = tail.next();
-    for (let seq = 2; seq <= 301; seq += 1) acks.held(heldAt(seq));
+    for (const seq of upTo(300, 11))
+      acks.follow(followable(seq), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
+    gates.shut.set('billing', 'breaker');
+    acks.gateChanged('billing');
+    await Promise.resolve();
     add(recordAt(3));
-    const kinds = ({ value }: IteratorResult<readonly Tell[], void>) => (value ?? []).map(({ kind }) => kind);
-    expect(kinds(await first)).toEqual(['recorded', 'recorded']);
-    expect(kinds(await tail.next())).toEqual(['recorded']);
-    expect(kinds(await tail.next())).toEqual(Array.from({ length: 256 }, () => 'held'));
+    const namesOf = ({ value }: Awaited<ReturnType<typeof tail.next>>) => (value ?? []).map(({ name }) => name);
+    expect(namesOf(await first)).toEqual(names(1, 2));
+    expect(namesOf(await tail.next())).toEqual(names(3));
+    expect(namesOf(await tail.next())).toEqual(upTo(256, 11).map((seq) => `held ${seq}`));
     const next = tail.next();
-    acks.held(heldAt(302));
-    expect(await next).toMatchObject({ value: [{ kind: 'held', held: { seq: 302 } }] });
+    acks.follow(followable(400), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
+    const { value } = await next;
+    expect(value).toEqual([{ name: 'held 400', place: billingAt(3) }]);
     await tail.return();
   });
 
-  it('does not tell that a delivery is held once its next record was told', async () => {
-    const { acks, add } = createAcks({ before: 1 });
-    const tail = acks.tail(0, new AbortController().signal);
+  it('does not report that a delivery is held once its next record was reported', async () => {
+    const { acks, add, gates } = createAcks({ before: [recordAt(1)] });
+    const tail = acks.tail(new Map(), new AbortController().signal, toItem);
     const first = tail.next();
-    acks.held(heldAt(1));
-    acks.held(heldAt(2));
+    gates.shut.set('billing', 'paused');
+    for (const seq of [8, 9]) acks.follow(followable(seq), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
     await first;
-    add(recordAt(2, 1));
-    expect(await tail.next()).toMatchObject({ value: [{ kind: 'recorded', record: { seq: 1 } }] });
-    expect(await tail.next()).toEqual({ done: false, value: [{ kind: 'held', held: heldAt(2) }] });
+    add(recordAt(2, { seq: 8 }));
+    expect((await tail.next()).value).toMatchObject([{ name: 'billing.2' }]);
+    expect((await tail.next()).value).toMatchObject([{ name: 'held 9' }]);
     await tail.return();
   });
 
   it('does not begin when it was aborted before', async () => {
-    const { acks, reads } = createAcks({ before: 3 });
-    expect(await acks.tail(0, AbortSignal.abort()).next()).toEqual({ done: true, value: undefined });
+    const { acks, reads } = createAcks({ before: [recordAt(3)] });
+    const tail = acks.tail(new Map(), AbortSignal.abort(), toItem);
+    expect(await tail.next()).toEqual({ done: true, value: undefined });
     expect(reads).toEqual([]);
   });
 
-  it('takes a commit of any size', () => {
+  it('accepts a commit of any size', () => {
     const { acks } = createAcks();
-    const records = upTo(200_000).map((cursor) => recordAt(cursor));
-    expect(() => acks.recorded(records)).not.toThrow();
-    expect(acks.lastCursor).toBe(200_000);
-  });
-});
-
-describe('following an event', () => {
-  const held = { adapter: 'billing', adapterVersion: '', seq: 1, eventId: 'e1', heldBy: 'paused', atMs: 0 } as const;
-  const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
-
-  it('tells its records and what holds it, and nothing of others, until it ends', () => {
-    const { acks, add } = createAcks();
-    const tells: Tell[] = [];
-    const unfollow = acks.follow(1, (tell) => tells.push(tell));
-    add(recordAt(1, 1), recordAt(2, 2));
-    acks.held({ ...held, ...counts });
-    acks.held({ ...held, ...counts, seq: 2 });
-    unfollow();
-    add(recordAt(3, 1));
-    expect(tells).toMatchObject([
-      { kind: 'recorded', record: { cursor: 1 } },
-      { kind: 'held', held: { heldBy: 'paused' } },
-    ]);
-  });
-
-  it('may end in the middle of a tell, and does not disturb the others who listen', () => {
-    const { acks, add } = createAcks();
-    const told: string[] = [];
-    const unfollow = acks.follow(1, () => {
-      told.push('first');
-      unfollow();
-    });
-    acks.follow(1, () => told.push('second'));
-    add(recordAt(1), recordAt(2));
-    expect(told).toEqual(['first', 'second', 'second']);
-  });
-
-  it('leaves nothing behind', () => {
-    const { acks } = createAcks();
-    const unfollow = upTo(1_000).flatMap((seq) => [
-      acks.follow(seq, () => undefined),
-      acks.follow(seq, () => undefined),
-    ]);
-    expect(acks.followed).toBe(1_000);
-    for (const end of unfollow) end();
-    for (const end of unfollow) end();
-    expect(acks.followed).toBe(0);
-  });
-
-  it('goes on for one who follows again after another ended twice', () => {
-    const { acks, add } = createAcks();
-    const end = acks.follow(1, () => undefined);
-    end();
-    const tells: Tell[] = [];
-    acks.follow(1, (tell) => tells.push(tell));
-    end();
-    add(recordAt(1));
-    expect(tells).toHaveLength(1);
+    const records = upTo(200_000).map((position) => recordAt(position));
+    expect(() => acks.committed({ records, reopened: [] })).not.toThrow();
+    expect(acks.place).toEqual(billingAt(200_000));
   });
 });

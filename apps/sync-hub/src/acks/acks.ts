@@ -1,12 +1,17 @@
 import type { RecordedDelivery } from '../core/delivery.ts';
-import type { HeldDelivery } from '../core/held-delivery.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { Commit, Journal } from '../journal/journal.ts';
+import type { Positions } from '../journal/positions.ts';
+import type { DeliveryUpdate } from './delivery-update.ts';
+import type { FollowableEvent } from './followed-event.ts';
+import { type DeliveryListener, FollowedEvents, type Following, type Gates } from './followed-events.ts';
 import { RecentRecords } from './recent-records.ts';
-import { TailReader } from './tail-reader.ts';
-import type { Tell } from './tell.ts';
+import { TailSubscription } from './tail-subscription.ts';
 
-/** Called synchronously for each tell of one event; must not throw. */
-export type TellListener = (tell: Tell) => void;
+export interface AcksOptions {
+  readonly journal: Pick<Journal, 'readRecords' | 'info'>;
+  readonly gates: Gates;
+  readonly wallMs: () => number;
+}
 
 /** Records in memory for those who keep up: about two seconds of 2,500 events a second with three adapters. */
 const RECENT_RECORDS = 16_384;
@@ -15,97 +20,114 @@ const RECENT_RECORDS = 16_384;
 const PAGE_RECORDS = 256;
 
 /**
- * Carries what the lanes recorded to the callers who wait for it. Nothing is told here before it is on disk, but
- * for HELD, which is never on disk.
+ * Carries records to the callers who wait for them. Nothing is reported here before it is on disk, except HELD, which
+ * is never on disk.
  */
 export class Acks {
   readonly #journal: Pick<Journal, 'readRecords'>;
   readonly #recent: RecentRecords;
-  readonly #listeners = new Map<number, Set<TellListener>>();
-  readonly #readers = new Set<TailReader>();
+  readonly #followed: FollowedEvents;
+  readonly #subscriptions = new Set<TailSubscription>();
 
-  /** @param lastCursor the newest record in the journal */
-  constructor(options: { journal: Pick<Journal, 'readRecords'>; lastCursor: number }) {
-    this.#journal = options.journal;
-    this.#recent = new RecentRecords({ capacity: RECENT_RECORDS, lastCursor: options.lastCursor });
+  constructor({ journal, gates, wallMs }: AcksOptions) {
+    this.#journal = journal;
+    this.#recent = new RecentRecords({ capacity: RECENT_RECORDS, newest: journal.info.positions });
+    this.#followed = new FollowedEvents({
+      gates,
+      wallMs,
+      newest: this.#recent.newest,
+      onHeld: (update) => {
+        for (const subscription of this.#subscriptions) subscription.hold(update);
+      },
+    });
   }
 
-  /** The place of the newest record. */
-  get lastCursor(): number {
-    return this.#recent.lastCursor;
+  /** The place after the newest record, as it is now. */
+  get place(): Positions {
+    return this.#recent.place;
   }
 
   /** How many events somebody follows. */
   get followed(): number {
-    return this.#listeners.size;
+    return this.#followed.size;
   }
 
-  /** Tells records that are on disk, in the order of their cursors. */
-  recorded(records: readonly RecordedDelivery[]): void {
+  /** Reports what is on disk. Called before lanes act on it. */
+  committed({ records, reopened }: Pick<Commit, 'records' | 'reopened'>): void {
     // With nobody who reads everything they would be kept for nobody, long enough to become old garbage by the
     // thousand; whoever comes with an older cursor reads the journal first anyway.
-    if (this.#readers.size > 0) this.#recent.add(records);
-    else this.#recent.pass(records);
-    for (const record of records) this.#tell(record.seq, { kind: 'recorded', record });
-    for (const reader of this.#readers) {
-      for (const record of records) reader.recorded(record);
-      reader.wake();
+    const isRead = this.#subscriptions.size > 0;
+    for (const record of records) {
+      if (isRead) this.#recent.add(record);
+      else this.#recent.pass(record);
+      this.#followed.recorded(record);
+    }
+    for (const delivery of reopened) {
+      // One that was settled again in the same commit: a newer one was delivered meanwhile.
+      const isSettled = records.some(({ seq, adapter, attempt }) => {
+        return attempt === undefined && seq === delivery.seq && adapter === delivery.adapter;
+      });
+      if (!isSettled) this.#followed.reopened(delivery);
+    }
+    if (records.length === 0) return;
+    for (const subscription of this.#subscriptions) {
+      for (const record of records) subscription.recorded(record);
+      subscription.wake();
     }
   }
 
-  held(held: HeldDelivery): void {
-    const tell = { kind: 'held', held } as const;
-    this.#tell(held.seq, tell);
-    for (const reader of this.#readers) reader.hold(tell);
+  /** What holds the deliveries of a lane may be something else than before. Called by the lane. */
+  gateChanged(adapter: string): void {
+    this.#followed.gateChanged(adapter);
   }
 
-  /** Listens to one event from now on. Returns what ends that. */
-  follow(seq: number, listener: TellListener): () => void {
-    const listeners = this.#listeners.get(seq) ?? new Set();
-    this.#listeners.set(seq, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.#listeners.get(seq) === listeners) this.#listeners.delete(seq);
-    };
+  /** Listens to one event from now on. */
+  follow(event: FollowableEvent, listener: DeliveryListener): Following {
+    return this.#followed.follow(event, listener);
   }
 
   /**
-   * Every record after a place, a page at a time, for ever: no gap, no repeat. Read at the reader's pace, from the
-   * journal when it is behind, so that a slow one is bounded by its page. A reader that has read everything is also
-   * told what is held, as it happens.
+   * Every record after a place, a page at a time, without end: no gap, no repeat, those of one adapter in their order.
+   * Read at the reader's pace, from the journal when it is behind, so that a slow one is bounded by its page. A reader
+   * that has read everything also gets HELD of followed events, as it happens.
+   *
+   * @param toItem makes an item of an update; `place` is right after it, and changes with the next one
    */
-  async *tail(afterCursor: number, signal: AbortSignal): AsyncGenerator<readonly Tell[], void> {
-    let cursor = afterCursor;
-    const reader = new TailReader();
-    this.#readers.add(reader);
-    signal.addEventListener('abort', reader.wake, { once: true });
+  async *tail<Item>(
+    after: Positions,
+    signal: AbortSignal,
+    toItem: (update: DeliveryUpdate, place: Positions) => Item,
+  ): AsyncGenerator<readonly Item[], void> {
+    const subscription = new TailSubscription(after);
+    const { place } = subscription;
+    const read = (record: RecordedDelivery) => {
+      subscription.advance(record);
+      return toItem({ kind: 'recorded', record }, place);
+    };
+    this.#subscriptions.add(subscription);
+    signal.addEventListener('abort', subscription.wake, { once: true });
     try {
       while (!signal.aborted) {
-        const recent = this.#recent.after(cursor, PAGE_RECORDS);
+        const recent = this.#recent.read(place, { offset: subscription.offset, limit: PAGE_RECORDS });
         if (recent === undefined) {
-          const page = await this.#journal.readRecords({ afterCursor: cursor, limit: PAGE_RECORDS });
-          cursor = Math.max(cursor, page.scannedToCursor);
-          if (page.records.length > 0) yield page.records.map(recorded);
-        } else if (recent.length > 0) {
-          cursor = recent.at(-1)?.cursor ?? cursor;
-          yield recent.map(recorded);
-        } else {
-          const held = reader.takeHeld();
-          if (held.length > 0) yield held;
-          else await reader.somethingNew();
+          const newest = this.place;
+          const { records, isEnd } = await this.#journal.readRecords({ after: place, limit: PAGE_RECORDS });
+          const items = records.map(read);
+          if (isEnd) subscription.skipTo(newest);
+          if (items.length > 0) yield items;
+          continue;
+        }
+        subscription.offset = recent.next;
+        if (recent.records.length > 0) yield recent.records.map(read);
+        else {
+          const held = subscription.takeHeld();
+          if (held.length > 0) yield held.map((update) => toItem(update, place));
+          else await subscription.somethingNew();
         }
       }
     } finally {
-      signal.removeEventListener('abort', reader.wake);
-      this.#readers.delete(reader);
+      signal.removeEventListener('abort', subscription.wake);
+      this.#subscriptions.delete(subscription);
     }
   }
-
-  #tell(seq: number, tell: Tell): void {
-    for (const listener of this.#listeners.get(seq) ?? []) listener(tell);
-  }
-}
-
-function recorded(record: RecordedDelivery): Tell {
-  return { kind: 'recorded', record };
 }

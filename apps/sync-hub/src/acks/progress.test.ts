@@ -1,19 +1,20 @@
 import { expect, it } from 'vitest';
 import type { RecordedState } from '../core/delivery.ts';
-import { sampleRecord } from '../journal/suite/samples.suite.ts';
+import { recordAt } from './acks.suite.ts';
+import { type DeliveryUpdate, isTerminal } from './delivery-update.ts';
 import { Progress } from './progress.ts';
-import { isTerminal, type Tell } from './tell.ts';
 
-const tell = (state: RecordedState, adapter = 'billing'): Tell => ({
+const update = (state: RecordedState, adapter = 'billing'): DeliveryUpdate => ({
   kind: 'recorded',
-  record: { ...sampleRecord({ seq: 1, id: 'e1' }, { state, adapter }), cursor: 1 },
+  record: recordAt(1, { state, adapter }),
 });
-const held: Tell = {
+const held: DeliveryUpdate = {
   kind: 'held',
   held: {
     adapter: 'billing',
     seq: 1,
     eventId: 'e1',
+    source: '',
     heldBy: 'key',
     atMs: 0,
     cycle: 1,
@@ -25,17 +26,17 @@ const held: Tell = {
 
 it('is done when every adapter has settled', () => {
   const progress = new Progress(['billing', 'records'], 'settled');
-  for (const one of [held, tell('retrying'), tell('delivered')]) progress.take(one);
+  for (const one of [held, update('retrying'), update('delivered')]) progress.apply(one);
   expect([progress.isDone, progress.isPending('billing'), progress.isPending('records')]).toEqual([false, false, true]);
-  progress.take(tell('dead_lettered', 'records'));
+  progress.apply(update('dead_lettered', 'records'));
   expect(progress.isDone).toBe(true);
 });
 
 it('is done after the first attempt of each, however it went', () => {
   const progress = new Progress(['billing'], 'first_attempt');
-  progress.take(held);
+  progress.apply(held);
   expect(progress.isDone).toBe(false);
-  progress.take(tell('retrying'));
+  progress.apply(update('retrying'));
   expect(progress.isDone).toBe(true);
 });
 
@@ -44,8 +45,8 @@ it('is done at once for one who waits for acceptance only, or when there is no a
   expect(new Progress([], 'settled').isDone).toBe(true);
 });
 
-it('knows the last tell of a cycle', () => {
+it('knows the last update of a cycle', () => {
   const states: readonly RecordedState[] = ['retrying', 'delivered', 'skipped', 'dead_lettered', 'discarded'];
-  expect(states.map((state) => isTerminal(tell(state)))).toEqual([false, true, true, true, true]);
+  expect(states.map((state) => isTerminal(update(state)))).toEqual([false, true, true, true, true]);
   expect(isTerminal(held)).toBe(false);
 });

@@ -1,5 +1,4 @@
-import type { Tell } from './tell.ts';
-import { isTerminal } from './tell.ts';
+import { type DeliveryUpdate, isTerminal } from './delivery-update.ts';
 
 /** What a caller waits for. */
 export type Until = 'accepted' | 'first_attempt' | 'settled';
@@ -24,8 +23,8 @@ export class Progress {
     return this.#pending.has(adapter);
   }
 
-  take(tell: Tell): void {
-    if (tell.kind !== 'recorded') return;
-    if (this.until === 'first_attempt' || isTerminal(tell)) this.#pending.delete(tell.record.adapter);
+  apply(update: DeliveryUpdate): void {
+    if (update.kind !== 'recorded') return;
+    if (this.until === 'first_attempt' || isTerminal(update)) this.#pending.delete(update.record.adapter);
   }
 }

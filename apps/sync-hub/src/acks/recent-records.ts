@@ -1,53 +1,89 @@
 import type { RecordedDelivery } from '../core/delivery.ts';
+import { isAfter, isWithin, type Positions } from '../journal/positions.ts';
 
-/** The newest records, so that those who keep up with the hub are not read for from the disk. */
+/** Some records of the ones in memory. */
+export interface RecentPage {
+  readonly records: readonly RecordedDelivery[];
+  /** Where the next page begins. */
+  readonly next: number;
+}
+
+/**
+ * The newest records in the order of commit, so that those who keep up with the hub are not read for from the disk.
+ * A record's offset is its number since the start of the process: with it a reader continues where it stopped.
+ */
 export class RecentRecords {
   readonly #capacity: number;
+  /** Of each lane the newest record. */
+  readonly #newest: Map<string, number>;
   #records: RecordedDelivery[] = [];
-  /** Records up to this cursor are not here. */
-  #floor: number;
+  /** The offset of the first of them. */
+  #start = 0;
+  /** The place right before the first of them; undefined: there is none, and it is the newest. */
+  #floor: Map<string, number> | undefined;
+  /** A copy of the newest place, until the next record. */
+  #place: Positions | undefined;
 
-  /** @param lastCursor the newest record in the journal; none up to it is here */
-  constructor(options: { capacity: number; lastCursor: number }) {
+  /** @param newest the newest records of the journal; none up to them is here */
+  constructor(options: { capacity: number; newest: Positions }) {
     this.#capacity = options.capacity;
-    this.#floor = options.lastCursor;
+    this.#newest = new Map(options.newest);
   }
 
-  /** The newest record's place, here or, before there is one, in the journal. */
-  get lastCursor(): number {
-    return this.#records.at(-1)?.cursor ?? this.#floor;
+  /** The place after the newest record, as it is now: it does not change. */
+  get place(): Positions {
+    this.#place ??= new Map(this.#newest);
+    return this.#place;
   }
 
-  add(records: readonly RecordedDelivery[]): void {
-    for (const record of records) this.#records.push(record);
+  /** The same, but it changes with the next record: for use at once. */
+  get newest(): Positions {
+    return this.#newest;
+  }
+
+  /** Adds one record. */
+  add(record: RecordedDelivery): void {
+    this.#floor ??= new Map(this.#newest);
+    this.#advance(record);
+    this.#records.push(record);
     // Twice the capacity before anything is moved, so that each record is moved at most once.
     if (this.#records.length < 2 * this.#capacity) return;
-    const dropped = this.#records.length - this.#capacity;
-    this.#floor = this.#records[dropped - 1]?.cursor ?? this.#floor;
-    this.#records = this.#records.slice(dropped);
+    const dropped = this.#records.splice(0, this.#records.length - this.#capacity);
+    for (const { adapter, position } of dropped) this.#floor.set(adapter, position);
+    this.#start += dropped.length;
   }
 
-  /** Goes past records without keeping them, and lets go of those before them. */
-  pass(records: readonly RecordedDelivery[]): void {
-    this.#floor = records.at(-1)?.cursor ?? this.lastCursor;
-    this.#records = [];
+  /** Passes a record without keeping it, and forgets those before it. */
+  pass(record: RecordedDelivery): void {
+    this.#advance(record);
+    this.#start += this.#records.length + 1;
+    if (this.#records.length > 0) this.#records = [];
+    this.#floor = undefined;
   }
 
-  /** Up to `limit` records after a place; undefined when some of them are only in the journal. */
-  after(cursor: number, limit: number): readonly RecordedDelivery[] | undefined {
-    if (cursor < this.#floor) return undefined;
-    const start = this.#firstAfter(cursor);
-    return this.#records.slice(start, start + limit);
-  }
-
-  #firstAfter(cursor: number): number {
-    let low = 0;
-    let high = this.#records.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#records[middle]?.cursor ?? 0) > cursor) high = middle;
-      else low = middle + 1;
+  /**
+   * Up to `limit` records after a place; undefined when some of them are only in the journal.
+   *
+   * @param place what the reader has
+   * @param offset `next` of the page before; undefined for the first
+   */
+  read(place: Positions, { offset, limit }: { offset: number | undefined; limit: number }): RecentPage | undefined {
+    let from = offset ?? -1;
+    if (from < this.#start) {
+      if (!isWithin(this.#floor ?? this.#newest, place)) return undefined;
+      from = this.#start;
     }
-    return low;
+    const records: RecordedDelivery[] = [];
+    let index = from - this.#start;
+    for (; index < this.#records.length && records.length < limit; index += 1) {
+      const record = this.#records[index];
+      if (record !== undefined && isAfter(record, place)) records.push(record);
+    }
+    return { records, next: this.#start + index };
+  }
+
+  #advance({ adapter, position }: RecordedDelivery): void {
+    this.#newest.set(adapter, position);
+    this.#place = undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { delivered, retryable, ScriptedLane } from '../../sim/scripted-lane.ts';
+import { delivered, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
 
 const key = 'process-7';
 
@@ -17,7 +17,7 @@ describe('which deliveries are attempted', () => {
   it('frees a key only when the outcome is on disk', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key });
     expect(lane.end(1).begun).toEqual([]);
-    expect(lane.stateOf(1)).toBe('recording');
+    expect(lane.phaseOf(1)).toBe('recording');
     expect(lane.recorded(1).begun).toEqual([2]);
   });
 
@@ -41,15 +41,18 @@ describe('which deliveries are attempted', () => {
   });
 
   it('says the number of an attempt and whether an earlier one may have taken effect', () => {
-    const lane = new ScriptedLane({ rules: { recoveredToSeq: 1 }, newestSeq: 2 });
-    lane.fetched([{ seq: 1 }, { seq: 2, counts: { cycle: 2 } }], { scannedToSeq: 2 });
-    expect(lane.effects).toMatchObject([
-      { kind: 'attempt', event: { seq: 1 }, number: 1, redelivered: true },
-      { kind: 'attempt', event: { seq: 2 }, number: 1, redelivered: true },
+    const stored = [
+      { seq: 1, mayHaveRun: true },
+      { seq: 2, counts: { cycle: 2 } },
+    ];
+    const lane = new ScriptedLane({ stored, runtime: 'not_ready' }).ready();
+    expect(lane.attempts).toMatchObject([
+      { event: { seq: 1 }, number: 1, redelivered: true },
+      { event: { seq: 2 }, number: 1, redelivered: true },
     ]);
     expect(lane.arrive({ seq: 3 }).effects).toMatchObject([{ number: 1, redelivered: false }]);
     lane.finish(3, retryable);
-    expect(lane.later(500).effects).toMatchObject([{ number: 2, redelivered: true }]);
+    expect(lane.later(500).attempts).toMatchObject([{ number: 2, redelivered: true }]);
   });
 
   it('attempts nothing before the adapter is ready', () => {
@@ -97,7 +100,7 @@ describe('an open breaker', () => {
   it('lets nothing through and loses nothing', () => {
     const lane = new ScriptedLane().breaker('open').arrive({ seq: 1 }, { seq: 2, key });
     expect(lane.begun).toEqual([]);
-    expect([lane.stateOf(1), lane.stateOf(2)]).toEqual(['ready', 'ready']);
+    expect([lane.phaseOf(1), lane.phaseOf(2)]).toEqual(['ready', 'ready']);
   });
 });
 
@@ -140,16 +143,11 @@ describe('a half-open breaker', () => {
   });
 
   it('takes the delivery that is due first when none is ready', () => {
-    const lane = new ScriptedLane({ newestSeq: 2 });
-    lane
-      .fetched(
-        [
-          { seq: 1, delayMs: 60_000 },
-          { seq: 2, delayMs: 30_000 },
-        ],
-        { scannedToSeq: 2 },
-      )
-      .breaker('open');
+    const stored = [
+      { seq: 1, inMs: 60_000 },
+      { seq: 2, inMs: 30_000 },
+    ];
+    const lane = new ScriptedLane({ stored }).breaker('open');
     expect(lane.breaker('half_open').begun).toEqual([2]);
   });
 
@@ -170,22 +168,21 @@ describe('a half-open breaker', () => {
   });
 
   it('lets nothing through while paused, and leaves the schedule as it was', () => {
-    const cause = { kind: 'operator', reason: 'maintenance' } as const;
-    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, retryable).take({ kind: 'paused', cause });
+    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, retryable).take(paused);
     expect(lane.breaker('open').breaker('half_open').begun).toEqual([]);
-    expect(lane.stateOf(1)).toBe('scheduled');
+    expect(lane.phaseOf(1)).toBeUndefined();
     expect(lane.take({ kind: 'resumed' }).begun).toEqual([1]);
   });
 
   it('skips deliveries that the adapter does not take', () => {
-    const lane = new ScriptedLane({ runtime: { accepts: new Set(['ProcessUpdated']) }, newestSeq: 2 });
     const stored = [
-      { seq: 1, type: 'Other', delayMs: 1_000 },
-      { seq: 2, delayMs: 2_000 },
+      { seq: 1, type: 'Other', inMs: 1_000 },
+      { seq: 2, inMs: 2_000 },
     ];
-    lane.fetched(stored, { scannedToSeq: 2 });
+    const lane = new ScriptedLane({ runtime: { accepts: new Set(['ProcessUpdated']) }, stored }).breaker('open');
+    lane.breaker('half_open');
     expect(lane.records).toMatchObject([{ event: { seq: 1 }, state: 'skipped' }]);
-    expect(lane.breaker('open').breaker('half_open').begun).toEqual([2]);
+    expect(lane.recorded(1).begun).toEqual([2]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { crashed, delivered, failure, retryable, ScriptedLane } from '../../sim/scripted-lane.ts';
 import type { Outcome } from './outcome.ts';
+import { crashed, delivered, failure, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
 
 /** One event after another in front of the adapter; `outcomes` are what its attempts come to. */
 function attempts(lane: ScriptedLane, outcomes: readonly Outcome[]) {
@@ -8,8 +8,7 @@ function attempts(lane: ScriptedLane, outcomes: readonly Outcome[]) {
   return outcomes.map((outcome) => {
     const [record] = lane.end(1, outcome).records;
     lane.recorded(1);
-    // A wait of nothing is over already.
-    if (lane.stateOf(1) === 'scheduled') lane.later(3_600_000);
+    lane.later(3_600_000);
     return record;
   });
 }
@@ -83,8 +82,8 @@ describe('a throttled lane', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, throttled).arrive({ seq: 2 });
     expect(lane.begun).toEqual([]);
     expect(lane.later(4_999).begun).toEqual([]);
-    expect(lane.later(1).begun).toEqual([1]);
-    expect(lane.end(1).begun).toEqual([2]);
+    expect(lane.later(1).begun).toEqual([2]);
+    expect(lane.end(2).begun).toEqual([1]);
   });
 
   it('spends nothing of the budget', () => {
@@ -120,11 +119,10 @@ describe('a throttled lane', () => {
     const lane = new ScriptedLane();
     // Another delivery each time: the wait grows with what is throttled in the lane, not with the attempts of one.
     const waits = Array.from({ length: 8 }, (_, index) => {
-      const running = () => [...lane.state.deliveries.values()].find(({ state }) => state.kind === 'attempting');
       lane.arrive({ seq: index + 1 });
-      const { event } = running() ?? lane.state.deliveries.get(index + 1) ?? {};
-      lane.finish(event?.seq ?? 0, { ...throttled, retryAfterMs: asked });
-      const waitMs = lane.state.throttledUntilMs - lane.nowMs;
+      const [seq = 0] = lane.running;
+      lane.finish(seq, { ...throttled, retryAfterMs: asked });
+      const waitMs = lane.state.throttle.untilMs - lane.nowMs;
       lane.later(waitMs);
       return waitMs;
     });
@@ -139,7 +137,7 @@ describe('a throttled lane', () => {
       .finish(1)
       .arrive({ seq: 2 })
       .finish(2, { ...throttled, retryAfterMs: 0 });
-    expect(lane.state.throttledUntilMs - lane.nowMs).toBeLessThanOrEqual(500);
+    expect(lane.state.throttle.untilMs - lane.nowMs).toBeLessThanOrEqual(500);
   });
 
   it('holds one delivery no shorter than its own backoff when only that is throttled', () => {
@@ -156,9 +154,9 @@ describe('a misconfigured adapter', () => {
   it('pauses the lane, keeps the queue and spends nothing', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }, { seq: 2, key: 'a' }).end(1, misconfigured);
     expect(lane.effects).toMatchObject([
-      { kind: 'tell_paused', cause: misconfigured },
+      { kind: 'paused', cause: misconfigured },
       { kind: 'record', state: 'retrying', counts: { attempts: 1, spent: 0 } },
-      { kind: 'tell_held', event: { seq: 2 }, heldBy: 'paused' },
+      { kind: 'gate_changed' },
     ]);
     expect(lane.records[0]?.nextAttemptInMs).toBeUndefined();
     expect(lane.recorded(1).later(3_600_000).begun).toEqual([]);
@@ -166,10 +164,9 @@ describe('a misconfigured adapter', () => {
   });
 
   it('does not take the place of the pause of a person', () => {
-    const cause = { kind: 'operator', reason: 'maintenance' } as const;
-    const lane = new ScriptedLane().arrive({ seq: 1 }).take({ kind: 'paused', cause }).end(1, misconfigured);
+    const lane = new ScriptedLane().arrive({ seq: 1 }).take(paused).end(1, misconfigured);
     expect(lane.effects.map(({ kind }) => kind)).toEqual(['record']);
-    expect(lane.state.pause).toEqual(cause);
+    expect(lane.state.pause).toEqual(paused.cause);
   });
 });
 

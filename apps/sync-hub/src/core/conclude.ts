@@ -1,136 +1,129 @@
 import type { DeliveryCounts, RecordedState } from './delivery.ts';
-import type { AfterRecord, LaneDelivery } from './lane.ts';
+import { enter, type LaneDelivery } from './lane.ts';
 import { countFailures, isFinal } from './last-attempt.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { nextRandom } from './random.ts';
 import { backoffMs, boundedRetryAfterMs } from './retry.ts';
-import type { Turn } from './turn.ts';
+import type { StepContext } from './step-context.ts';
 
-/** An attempt that ended, with what was counted so far. */
-interface Ended {
+/** What is recorded of an attempt that ended. */
+interface Conclusion {
   readonly counts: DeliveryCounts;
   readonly outcome: Outcome;
+  readonly state: RecordedState;
+  /** For retrying: until the next attempt; undefined when that depends on an operator. */
+  readonly inMs?: number | undefined;
+  /** Of that the external system asked for this much. */
+  readonly notBeforeInMs?: number;
 }
 
-/** What an outcome means for its delivery and its lane: asks for the record and says what follows it. */
-export function conclude(turn: Turn, delivery: LaneDelivery, outcome: Outcome): AfterRecord {
-  const { state } = turn;
+/** An attempt came to this outcome: asks for the record of it. */
+export function conclude(context: StepContext, delivery: LaneDelivery, outcome: Outcome): void {
+  record(context, delivery, conclusionOf(context, delivery, outcome));
+}
+
+/** What an outcome means for its delivery and its lane. */
+function conclusionOf(context: StepContext, delivery: LaneDelivery, outcome: Outcome): Conclusion {
+  const { state } = context;
   const counts = { ...delivery.counts, attempts: delivery.counts.attempts + 1 };
-  if (outcome.kind !== 'crashed') delivery.isSuspect = false;
+  if (outcome.kind !== 'crashed') state.ready.acquit(delivery.event.seq);
   switch (outcome.kind) {
     case 'delivered':
-      countFailures(turn, delivery);
-      state.failedLast = undefined;
-      state.throttlesInARow = 0;
-      return settle(turn, delivery, { counts, outcome, state: 'delivered' });
+      countFailures(context, delivery);
+      state.breaker.failedLast = undefined;
+      state.throttle.inARow = 0;
+      return { counts, outcome, state: 'delivered' };
     case 'permanent':
-      return settle(turn, delivery, { counts, outcome, state: 'dead_lettered' });
+      return { counts, outcome, state: 'dead_lettered' };
     case 'throttled': {
       const askedMs = boundedRetryAfterMs(outcome.retryAfterMs);
-      if (outcome.scope !== 'delivery') throttle(turn, askedMs);
-      const inMs = Math.max(askedMs, backoff(turn, counts.attempts));
-      return again(turn, delivery, { counts, outcome, inMs, notBeforeInMs: inMs });
+      if (outcome.scope !== 'delivery') throttle(context, askedMs);
+      const inMs = Math.max(askedMs, backoff(context, counts.attempts));
+      return { counts, outcome, state: 'retrying', inMs, notBeforeInMs: inMs };
     }
     case 'misconfigured':
-      // What a person paused stays paused until that person resumes it, and says so.
+      // What an operator paused stays paused until an operator resumes it, and says so.
       if (state.pause === undefined) {
         state.pause = { kind: 'misconfigured', failure: outcome.failure };
-        turn.effects.push({ kind: 'tell_paused', cause: state.pause });
+        context.effects.push({ kind: 'paused', cause: state.pause });
       }
-      return again(turn, delivery, { counts, outcome, inMs: undefined, notBeforeInMs: 0 });
+      return { counts, outcome, state: 'retrying' };
     case 'crashed':
-      if (outcome.suspects > 1) {
-        delivery.isSuspect = true;
-        return retryFree(turn, delivery, { counts, outcome });
-      }
-      counts.crashes += 1;
-      if (counts.crashes >= state.rules.maxCrashes) {
-        const failure = quarantined(outcome.failure, counts.crashes);
-        return settle(turn, delivery, { counts, outcome: { ...outcome, failure }, state: 'dead_lettered' });
-      }
-      return retry(turn, delivery, { counts, outcome, notBeforeInMs: 0 });
-    case 'retryable':
-      return retry(turn, delivery, { counts, outcome, notBeforeInMs: boundedRetryAfterMs(outcome.retryAfterMs ?? 0) });
+      return concludeCrash(context, delivery, { counts, outcome });
+    case 'retryable': {
+      const notBeforeInMs = boundedRetryAfterMs(outcome.retryAfterMs ?? 0);
+      return retry(context, delivery, { counts, outcome, notBeforeInMs });
+    }
     case 'timed_out':
-      return retry(turn, delivery, { counts, outcome, notBeforeInMs: 0 });
+      return retry(context, delivery, { counts, outcome, notBeforeInMs: 0 });
     default:
       return outcome satisfies never;
   }
 }
 
+/** With several attempts in the adapter as it broke, each goes alone from now on, and nothing counts. */
+function concludeCrash(
+  context: StepContext,
+  delivery: LaneDelivery,
+  { counts, outcome }: { counts: DeliveryCounts; outcome: Outcome & { kind: 'crashed' } },
+): Conclusion {
+  if (outcome.suspects > 1) {
+    context.state.ready.suspect(delivery);
+    const inMs = backoff(context, counts.attempts);
+    return { counts, outcome, state: 'retrying', inMs };
+  }
+  const crashes = counts.crashes + 1;
+  const counted = { ...counts, crashes };
+  if (crashes < context.state.rules.maxCrashes) {
+    return retry(context, delivery, { counts: counted, outcome, notBeforeInMs: 0 });
+  }
+  const failure = quarantined(outcome.failure, crashes);
+  return { counts: counted, outcome: { ...outcome, failure }, state: 'dead_lettered' };
+}
+
 /** The whole lane waits as long as it was asked to, and no less than a backoff that grows with each attempt that is
  * throttled again: each may be of another delivery, and a system that names no time, or one that has passed, would else
  * be called without end. */
-function throttle(turn: Turn, askedMs: number): void {
-  const { state, nowMs } = turn;
-  state.throttlesInARow += 1;
-  const waitMs = Math.max(askedMs, backoff(turn, state.throttlesInARow));
-  state.throttledUntilMs = Math.max(state.throttledUntilMs, nowMs + waitMs);
+function throttle(context: StepContext, askedMs: number): void {
+  const { state, nowMs } = context;
+  state.throttle.inARow += 1;
+  const waitMs = Math.max(askedMs, backoff(context, state.throttle.inARow));
+  state.throttle.untilMs = Math.max(state.throttle.untilMs, nowMs + waitMs);
   state.ramp = 1;
 }
 
 /** Tries again with backoff, unless this was the last attempt. */
 function retry(
-  turn: Turn,
+  context: StepContext,
   delivery: LaneDelivery,
-  { counts, outcome, notBeforeInMs }: Ended & { notBeforeInMs: number },
-): AfterRecord {
-  turn.state.failedLast = delivery.event;
-  if (isFinal(turn, delivery)) {
-    return settle(turn, delivery, {
-      counts: { ...counts, spent: counts.spent + 1 },
-      outcome,
-      state: 'dead_lettered',
-    });
+  { counts, outcome, notBeforeInMs }: { counts: DeliveryCounts; outcome: Outcome; notBeforeInMs: number },
+): Conclusion {
+  context.state.breaker.failedLast = delivery.event;
+  if (isFinal(context, delivery)) {
+    const spent = counts.spent + 1;
+    return { counts: { ...counts, spent }, outcome, state: 'dead_lettered' };
   }
-  const inMs = Math.max(backoff(turn, counts.attempts), notBeforeInMs);
-  return again(turn, delivery, { counts, outcome, inMs, notBeforeInMs });
+  const inMs = Math.max(backoff(context, counts.attempts), notBeforeInMs);
+  return { counts, outcome, state: 'retrying', inMs, notBeforeInMs };
 }
 
-/** Tries again and counts nothing: any of those that ran may have broken the adapter, and each goes alone from now on. */
-function retryFree(turn: Turn, delivery: LaneDelivery, { counts, outcome }: Ended): AfterRecord {
-  return again(turn, delivery, { counts, outcome, inMs: backoff(turn, counts.attempts), notBeforeInMs: 0 });
-}
-
-function backoff({ state: { rules, random } }: Turn, attempts: number): number {
+function backoff({ state: { rules, random } }: StepContext, attempts: number): number {
   return backoffMs(rules.retry, attempts, nextRandom(random));
 }
 
-function again(
-  turn: Turn,
-  delivery: LaneDelivery,
-  { counts, outcome, inMs, notBeforeInMs }: Ended & { inMs: number | undefined; notBeforeInMs: number },
-): AfterRecord {
-  record(turn, delivery, { counts, outcome, state: 'retrying', nextAttemptInMs: inMs });
-  return { kind: 'again', dueAtMs: turn.nowMs + (inMs ?? 0), notBeforeMs: turn.nowMs + notBeforeInMs };
-}
-
-function settle(
-  turn: Turn,
-  delivery: LaneDelivery,
-  { counts, outcome, state }: Ended & { state: RecordedState },
-): AfterRecord {
-  turn.state.evidence.forget(delivery.event.seq);
-  record(turn, delivery, { counts, outcome, state, nextAttemptInMs: undefined });
-  return { kind: state === 'dead_lettered' ? 'dead' : 'settled' };
-}
-
-function record(
-  turn: Turn,
-  delivery: LaneDelivery,
-  { counts, outcome, state, nextAttemptInMs }: Ended & { state: RecordedState; nextAttemptInMs: number | undefined },
-): void {
-  delivery.counts = counts;
-  const startedAtMs = delivery.state.kind === 'attempting' ? delivery.state.startedAtMs : turn.nowMs;
-  turn.state.unrecorded += 1;
-  turn.effects.push({
-    kind: 'record',
-    event: delivery.event,
-    counts,
-    state,
-    nextAttemptInMs,
-    attempt: { durationMs: turn.nowMs - startedAtMs, outcome },
-  });
+function record({ state: lane, nowMs, effects }: StepContext, delivery: LaneDelivery, conclusion: Conclusion): void {
+  const { counts, outcome, state, inMs, notBeforeInMs = 0 } = conclusion;
+  const { event, phase } = delivery;
+  const durationMs = phase.kind === 'attempting' ? nowMs - phase.startedAtMs : 0;
+  if (state === 'retrying') {
+    lane.evidence.recorded(event.seq);
+  } else {
+    lane.evidence.forget(event.seq);
+    lane.ready.acquit(event.seq);
+  }
+  enter(lane, delivery, { kind: 'recording' });
+  const attempt = { durationMs, outcome };
+  effects.push({ kind: 'record', event, counts, state, nextAttemptInMs: inMs, notBeforeInMs, attempt });
 }
 
 function quarantined(failure: Failure, crashes: number): Failure {

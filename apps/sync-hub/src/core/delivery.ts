@@ -30,8 +30,8 @@ export interface ReadyDelivery extends DeliveryCounts {
   readonly dueAtMs: number;
   /** Before this the external system asked not to be called for it; 0 when it did not. On the monotonic clock. */
   readonly notBeforeMs: number;
-  /** When it was accepted or last replayed, in milliseconds since 1970 by the hub's clock. */
-  readonly openedAtMs: number;
+  /** When it was accepted or last replayed, on the monotonic clock. */
+  readonly sinceMs: number;
   /** It was ready when its lane was opened: an earlier process may have attempted it and not lived to record that. */
   readonly mayHaveRun: boolean;
 }
@@ -74,6 +74,8 @@ export interface DeliveryRecord extends DeliveryCounts {
   readonly seq: number;
   readonly eventId: EventIdentity['id'];
   readonly source: EventIdentity['source'];
+  /** Of the event; empty when it has none. */
+  readonly key: string;
   /** Of the adapter's package; empty when no attempt ran. */
   readonly adapterVersion: string;
   readonly state: RecordedState;

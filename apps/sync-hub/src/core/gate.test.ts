@@ -1,72 +1,46 @@
 import { describe, expect, it } from 'vitest';
-import { failure, retryable, ScriptedLane } from '../../sim/scripted-lane.ts';
-import { deliveryHeldBy, laneHeldBy } from './gate.ts';
+import { heldBy, laneHeldBy } from './gate.ts';
+import { failure, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
 
 const key = 'process-7';
-const paused = { kind: 'paused', cause: { kind: 'operator', reason: 'maintenance' } } as const;
 
-describe('telling what holds a delivery', () => {
-  it('tells what waits when the lane is closed off, and what comes then', () => {
-    const lane = new ScriptedLane({ runtime: { concurrency: 1 } }).arrive({ seq: 1 }, { seq: 2 });
-    expect(lane.breaker('open').held).toEqual(['2: breaker']);
-    expect(lane.arrive({ seq: 3, key }, { seq: 4, key }).held).toEqual(['3: breaker', '4: breaker']);
+describe('a change of what holds the lane', () => {
+  it('is reported when the lane is closed off, and when it opens', () => {
+    const lane = new ScriptedLane();
+    expect(lane.breaker('open').isGateChanged).toBe(true);
+    expect(lane.later(1_000).isGateChanged).toBe(false);
+    expect(lane.breaker('half_open').isGateChanged).toBe(true);
   });
 
-  it('tells a reason once, and again when it becomes another', () => {
-    const lane = new ScriptedLane().breaker('open').arrive({ seq: 1 });
-    expect(lane.held).toEqual(['1: breaker']);
-    expect(lane.later(1_000).held).toEqual([]);
-    expect(lane.take(paused).held).toEqual(['1: paused']);
-    expect(lane.take({ kind: 'resumed' }).held).toEqual(['1: breaker']);
+  it('is reported when another reason takes the place of the first', () => {
+    const lane = new ScriptedLane().breaker('open');
+    expect(lane.take(paused).isGateChanged).toBe(true);
+    expect(lane.take({ kind: 'resumed' }).isGateChanged).toBe(true);
   });
 
-  it('tells it anew after an attempt', () => {
-    const lane = new ScriptedLane().take(paused).arrive({ seq: 1 });
-    expect(lane.held).toEqual(['1: paused']);
-    lane.take({ kind: 'resumed' }).take(paused).end(1, { kind: 'misconfigured', failure });
-    expect(lane.recorded(1).held).toEqual(['1: paused']);
-  });
-
-  it('tells those behind a delivery that waits for its retry', () => {
-    const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key });
-    expect(lane.held).toEqual([]);
-    expect(lane.finish(1, retryable).held).toEqual(['2: key']);
-    expect(lane.arrive({ seq: 3, key }).held).toEqual(['3: key']);
-    expect(lane.later(500).finish(1, retryable).held).toEqual([]);
-  });
-
-  it('tells a retry that comes due while the lane is closed off', () => {
-    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, retryable).breaker('open');
-    expect(lane.held).toEqual([]);
-    expect(lane.later(500).held).toEqual(['1: breaker']);
-  });
-
-  it('tells what waits that the adapter is throttled, once however often it says so', () => {
+  it('is reported once, however often the system asks for less', () => {
     const throttled = { kind: 'throttled', failure, retryAfterMs: 1_000 } as const;
     const lane = new ScriptedLane({ runtime: { concurrency: 2 } }).arrive({ seq: 1 }, { seq: 2 }, { seq: 3 });
-    expect(lane.end(1, throttled).held).toEqual(['3: throttled']);
-    expect(lane.end(2, throttled).held).toEqual([]);
+    expect(lane.end(1, throttled).isGateChanged).toBe(true);
+    expect(lane.end(2, throttled).isGateChanged).toBe(false);
   });
 
-  it('tells what comes before the adapter is ready', () => {
-    expect(new ScriptedLane({ runtime: 'not_ready' }).arrive({ seq: 1 }).held).toEqual(['1: not_ready']);
-  });
-
-  it('lets no probe begin before the attempts from before have ended', () => {
-    const lane = new ScriptedLane().arrive({ seq: 1 }, { seq: 2 }).breaker('open').arrive({ seq: 3 });
-    expect(lane.breaker('half_open').begun).toEqual([]);
-    expect(lane.end(1, retryable).begun).toEqual([]);
-    expect(lane.end(2, retryable).begun).toEqual([3]);
-  });
-
-  it('tells what comes while half-open tries another', () => {
-    const lane = new ScriptedLane().breaker('open').arrive({ seq: 1 }).breaker('half_open');
-    expect(lane.arrive({ seq: 2 }).held).toEqual(['2: breaker']);
+  it('is reported when a half-open breaker has sent its one delivery', () => {
+    const lane = new ScriptedLane().breaker('open').breaker('half_open');
+    expect(lane.arrive({ seq: 1 }).isGateChanged).toBe(true);
+    expect(laneHeldBy(lane.state, lane.nowMs)).toBe('breaker');
   });
 });
 
+it('lets no probe begin before the attempts from before have ended', () => {
+  const lane = new ScriptedLane().arrive({ seq: 1 }, { seq: 2 }).breaker('open').arrive({ seq: 3 });
+  expect(lane.breaker('half_open').begun).toEqual([]);
+  expect(lane.end(1, retryable).begun).toEqual([]);
+  expect(lane.end(2, retryable).begun).toEqual([3]);
+});
+
 describe('what holds it now', () => {
-  it('names the reason that a person would look at first', () => {
+  it('names the reason that an operator would look at first', () => {
     const lane = new ScriptedLane({ runtime: 'not_ready' }).breaker('open').take(paused);
     expect(laneHeldBy(lane.state, lane.nowMs)).toBe('not_ready');
     expect(laneHeldBy(lane.ready().state, lane.nowMs)).toBe('paused');
@@ -74,10 +48,19 @@ describe('what holds it now', () => {
     expect(laneHeldBy(lane.breaker('half_open').state, lane.nowMs)).toBeUndefined();
   });
 
-  it('is nothing for a delivery that runs, is due or waits for its own retry', () => {
-    const lane = new ScriptedLane({ runtime: { concurrency: 1 } }).arrive({ seq: 1 }, { seq: 2 }, { seq: 3, key });
-    lane.finish(1, retryable);
-    const held = [...lane.state.deliveries.values()].map((one) => deliveryHeldBy(lane.state, one, lane.nowMs));
-    expect(held).toEqual([undefined, undefined, undefined]);
+  it('is nothing for a delivery that runs, also while the lane is closed off', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1 }).breaker('open');
+    expect(heldBy(lane.state, { seq: 1, key: '' }, lane.nowMs)).toBeUndefined();
+    lane.end(1);
+    expect(heldBy(lane.state, { seq: 1, key: '' }, lane.nowMs)).toBeUndefined();
+    expect(heldBy(lane.state, { seq: 2, key: '' }, lane.nowMs)).toBe('breaker');
+  });
+
+  it('is the key while code of it runs past its deadline', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).later(10_000).recorded(1);
+    expect(heldBy(lane.state, { seq: 2, key }, lane.nowMs)).toBe('key');
+    expect(heldBy(lane.state, { seq: 3, key: 'other' }, lane.nowMs)).toBeUndefined();
+    lane.end(1);
+    expect(heldBy(lane.state, { seq: 2, key }, lane.nowMs)).toBeUndefined();
   });
 });

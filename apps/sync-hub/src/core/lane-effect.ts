@@ -1,6 +1,7 @@
-import type { DeliveryCounts, RecordedState } from './delivery.ts';
+import type { DeliveryCounts, ReadyPlace, RecordedState } from './delivery.ts';
 import type { AcceptedEvent } from './event.ts';
-import type { HeldBy, PauseCause } from './lane.ts';
+import type { PauseCause } from './lane.ts';
+import type { LookPurpose } from './lane-input.ts';
 import type { Outcome } from './outcome.ts';
 
 /** What a lane wants done. */
@@ -13,62 +14,50 @@ export type LaneEffect =
       readonly redelivered: boolean;
       readonly timeoutMs: number;
     }
-  /** Nobody waits for this attempt any more; `timed_out` was its outcome. */
+  /** Nobody waits for this attempt any longer; `timed_out` was its outcome. */
   | { readonly kind: 'abort'; readonly seq: number }
   | RecordEffect
-  /** Not on disk, for those who look on. */
+  /** Read what is ready after this place, then report `page`. */
   | {
-      readonly kind: 'tell_held';
-      readonly event: AcceptedEvent;
-      readonly counts: DeliveryCounts;
-      readonly heldBy: HeldBy;
+      readonly kind: 'read';
+      readonly after: ReadyPlace | undefined;
+      readonly limit: number;
+      readonly limitBytes: number;
     }
-  | FetchEffect
-  /** Read one delivery that a person gives up from the journal, then say `looked_up`. */
-  | LookUpEffect
-  /** A person wanted to give it up, but an attempt of it runs, its outcome is on the way to the disk, or it is settled. */
-  | { readonly kind: 'tell_kept'; readonly seq: number }
+  /** Read one head, due or not, then report `head`. */
+  | LookAheadEffect
+  /** Tell the journal that this head does not run here, then report `answered`. */
+  | { readonly kind: 'give_back'; readonly seq: number }
+  /** Have the journal discard it, then report `answered`. */
+  | { readonly kind: 'discard'; readonly seq: number; readonly reason: string }
+  /** What an operator lets through now; undefined when nothing can be. */
+  | { readonly kind: 'probing'; readonly event: AcceptedEvent | undefined }
+  /** What holds the whole lane is not what it was. */
+  | { readonly kind: 'gate_changed' }
   /** The lane paused itself. */
-  | { readonly kind: 'tell_paused'; readonly cause: PauseCause };
+  | { readonly kind: 'paused'; readonly cause: PauseCause };
 
-/** `id` rises from look-up to look-up. */
-export interface LookUpEffect {
-  readonly kind: 'look_up';
-  readonly id: number;
-  readonly seq: number;
-}
-
-/** Put this on disk, then say `recorded`. */
+/** Put this on disk, then report `recorded`. */
 export interface RecordEffect {
   readonly kind: 'record';
   readonly event: AcceptedEvent;
   readonly counts: DeliveryCounts;
   readonly state: RecordedState;
-  /** For retrying: how long until the next attempt; undefined when that depends on a person. */
+  /** For retrying: how long until the next attempt; undefined when that depends on an operator. */
   readonly nextAttemptInMs: number | undefined;
+  /** Of that the external system asked for this much. */
+  readonly notBeforeInMs: number;
   /** The attempt that led here; undefined when none was made. */
   readonly attempt: { readonly durationMs: number; readonly outcome: Outcome } | undefined;
-  /** For discarded: why a person gave it up. For dead_lettered without an attempt: why none was made. */
-  readonly reason?: string;
 }
 
-/** Read deliveries from the journal, then say `fetched`. */
-export interface FetchEffect {
-  readonly kind: 'fetch';
-  /** Rises from fetch to fetch. */
-  readonly id: number;
-  readonly of: FetchSubject;
-  readonly afterSeq: number;
-  readonly limit: number;
-  readonly limitBytes: number;
-  /** It may bring what was in the window when it was asked for. */
-  readonly repeats: boolean;
+export interface LookAheadEffect {
+  readonly kind: 'look_ahead';
+  readonly purpose: LookPurpose;
+  /** This one; undefined: the one that is due first. */
+  readonly seq: number | undefined;
+  /** Not of the key of this other. */
+  readonly except: Pick<AcceptedEvent, 'key' | 'seq'> | undefined;
+  /** Also one that the external system asked not to be called for yet. */
+  readonly ignoreNotBefore: boolean;
 }
-
-export type FetchSubject =
-  /** What the lane has not read yet. */
-  | { readonly kind: 'backlog' }
-  /** What it read before and passed over. */
-  | { readonly kind: 'passed_over'; readonly upToSeq: number }
-  /** Later deliveries of a key. */
-  | { readonly kind: 'overflow'; readonly key: string; readonly upToSeq: number };

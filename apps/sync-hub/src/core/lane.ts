@@ -1,52 +1,52 @@
-import type { DeliveryCounts } from './delivery.ts';
-import { DueTimes } from './due-times.ts';
+import type { DeliveryCounts, ReadyDelivery, ReadyPlace } from './delivery.ts';
 import type { AcceptedEvent } from './event.ts';
 import { Evidence } from './evidence.ts';
-import { type DeadLetterOfKey, HeldKeys } from './held-keys.ts';
 import type { Failure } from './outcome.ts';
-import type { PassedOver } from './passed-over.ts';
-import type { Queue } from './queue.ts';
 import type { Random } from './random.ts';
-import { Ready } from './ready.ts';
-import type { RetryPolicy } from './retry.ts';
+import { ReadyQueue } from './ready-queue.ts';
+import { oldestKnownAgeMs, type RetryPolicy } from './retry.ts';
 import { RunningAttempts } from './running-attempts.ts';
 
 /** The rules of one lane: numbers that do not change while it lives. */
 export interface LaneRules {
   readonly retry: RetryPolicy;
-  /** An event in whose attempts the adapter broke so often is quarantined as a dead letter. */
+  /** An event in whose attempts the adapter broke this often is quarantined as a dead letter. */
   readonly maxCrashes: number;
-  readonly onDeadLetter: OnDeadLetter;
-  readonly window: WindowBounds;
-  /** Events up to this seq may have been attempted by an earlier hub process that did not live to record it. */
-  readonly recoveredToSeq: number;
+  readonly prefetch: PrefetchBounds;
 }
 
-/** What becomes of a key after a dead letter: its later events go on, or wait until a person has decided about it. */
+/** What happens to a key after a dead letter: its later events continue, or wait until an operator has decided about it. */
 export type OnDeadLetter = 'continue' | 'hold';
 
-/** What a lane holds in memory at the most; the rest waits in the journal. */
-export interface WindowBounds {
+/** What a lane holds in memory beside what runs; the rest waits in the journal. */
+export interface PrefetchBounds {
   readonly deliveries: number;
   /** Of payload. The last delivery that is taken may exceed it, whatever its size. */
   readonly bytes: number;
-  /** Of one key, so that one hot key cannot fill the window and starve the others. */
-  readonly deliveriesPerKey: number;
 }
 
-/** 8,192 deliveries keep 1,024 attempts busy through eight commits; 32 MiB bounds them when payloads are large. */
-export const DEFAULT_WINDOW: WindowBounds = { deliveries: 8_192, bytes: 32 * 1024 * 1024, deliveriesPerKey: 256 };
+/** As many again as can run at a time: while half of them run, the other half is read. */
+export const DEFAULT_PREFETCH: PrefetchBounds = { deliveries: 1_024, bytes: 8 * 1024 * 1024 };
 
-/** Where a delivery in the window stands. Only the head of a line is ever in another state than `queued`, but for one
- * that is settled without an attempt, which is recorded wherever it stands. */
-export type WindowState =
-  /** Behind an earlier delivery of its key, or its adapter's accepted types are not known yet. It does not go before it
-   * is due; 0 when it may at once. */
-  | { readonly kind: 'queued'; readonly dueAtMs: number }
+/** A delivery that the lane has from the journal, until its outcome is on disk. */
+export interface LaneDelivery {
+  readonly event: AcceptedEvent;
+  /** On the monotonic clock, when it was accepted or replayed. */
+  readonly sinceMs: number;
+  /** An earlier process may have attempted it and not lived to record that. */
+  readonly mayHaveRun: boolean;
+  counts: DeliveryCounts;
+  /** Changed by {@link enter} alone. */
+  phase: DeliveryPhase;
+}
+
+export type DeliveryPhase =
+  /** It is being put somewhere else in this step. */
+  | { readonly kind: 'taken' }
   /** It goes as soon as the gate and the concurrency allow. */
   | { readonly kind: 'ready' }
-  /** An attempt failed; the next is due then. */
-  | ({ readonly kind: 'scheduled' } & DueAgain)
+  /** Code of its key still runs past its deadline, and owns the key until it returns. */
+  | { readonly kind: 'blocked' }
   /** Adapter code runs. */
   | {
       readonly kind: 'attempting';
@@ -54,60 +54,25 @@ export type WindowState =
       readonly timeoutMs: number;
       readonly deadlineAtMs: number;
       /** Its failure does not count. */
-      readonly probe: boolean;
+      readonly isProbe: boolean;
       /** When it fails, the delivery becomes a dead letter. */
       readonly isLast: boolean;
     }
-  /** Its deadline passed, adapter code still runs and owns the key; what follows waits for both. */
-  | { readonly kind: 'overdue'; readonly next: AfterRecord; readonly recorded: boolean }
-  /** Its outcome is on the way to the disk. Until it is there the key is not free: else a crash now could let a later
-   * event of the key overtake this one. */
-  | { readonly kind: 'recording'; readonly next: AfterRecord }
-  /** It has left the window: it was settled, or gave its place to others and waits in the journal. */
-  | { readonly kind: 'gone' };
+  /** Its outcome is on the way to the disk. Only then does the journal hand out what comes next of its key. */
+  | { readonly kind: 'recording' };
 
-/** What a delivery becomes once its outcome is on disk. */
-export type AfterRecord =
-  | { readonly kind: 'settled' }
-  /** Settled, and its key may have to wait. */
-  | { readonly kind: 'dead' }
-  | ({ readonly kind: 'again' } & DueAgain);
+/** What orders deliveries: their key; one without a key is alone. */
+export type KeyOrSeq = string | number;
 
-export interface DueAgain {
-  readonly dueAtMs: number;
-  /** The external system asked not to be called for this before then; the rest of the wait is the lane's own backoff,
-   * which a half-open breaker may cut short. */
-  readonly notBeforeMs: number;
+export function keyOrSeq({ key, seq }: Pick<AcceptedEvent, 'key' | 'seq'>): KeyOrSeq {
+  return key === '' ? seq : key;
 }
 
-/** A delivery in the window. */
-export interface LaneDelivery {
-  readonly event: AcceptedEvent;
-  readonly line: Line;
-  /** On the monotonic clock, when it was accepted or replayed; below zero when that was before the hub started. */
-  sinceMs: number;
-  counts: DeliveryCounts;
-  state: WindowState;
-  /** The adapter broke while it had this and others. It goes alone until an attempt did not end so. Known in memory
-   * alone: after a restart one more crash finds it out again. */
-  isSuspect: boolean;
-  /** What was last told to hold it; told again only when it changes. */
-  toldHeldBy: HeldBy | undefined;
-}
-
-/** The deliveries of one key in the order accepted, behind the one that runs. A delivery without a key has a line of its
- * own. */
-export interface Line {
-  readonly key: string;
-  readonly deliveries: Queue<LaneDelivery>;
-  /** Up to this seq, all of the key that is open is in line, runs, or is held. */
-  readToSeq: number;
-  /** Set while the journal may hold deliveries of this key that are not in memory: none is later than this. */
-  overflowToSeq: number | undefined;
-  /** The page of the overflow that is on its way. */
-  fetchId: number | undefined;
-  /** From here on that page is not to be used: something came to lie before its end meanwhile. */
-  readAgainFromSeq: number | undefined;
+/** Adapter code that did not return by its deadline. */
+export interface OverdueAttempt {
+  readonly seq: number;
+  /** What goes once it has returned; undefined while the journal has handed out nothing of its key. */
+  blocked: LaneDelivery | undefined;
 }
 
 /** What keeps a delivery from being attempted. */
@@ -117,12 +82,12 @@ export type HeldBy = 'not_ready' | 'paused' | 'breaker' | 'throttled' | 'key';
 export type RuntimeCondition =
   | {
       readonly kind: 'not_ready';
-      /** The event types that it took when it last ran; absent: nobody knows. What it does not take is skipped. */
+      /** The event types that it accepted when it last ran; absent: nobody knows. What it does not accept is skipped. */
       readonly accepts?: ReadonlySet<string> | 'all';
     }
   | {
       readonly kind: 'ready';
-      /** The event types that it takes. */
+      /** The event types that it accepts. */
       readonly accepts: ReadonlySet<string> | 'all';
       /** Attempts at a time, 1 to {@link MAX_CONCURRENCY}. */
       readonly concurrency: number;
@@ -135,7 +100,7 @@ export const MAX_CONCURRENCY = 1_024;
 
 export type BreakerCondition = 'closed' | 'open' | 'half_open';
 
-/** Why no attempts are made until a person resumes the lane. */
+/** Why no attempts are made until an operator resumes the lane. */
 export type PauseCause =
   | { readonly kind: 'operator'; readonly reason: string }
   | { readonly kind: 'misconfigured'; readonly failure: Failure };
@@ -144,128 +109,142 @@ export type PauseCause =
 export interface LaneState {
   readonly rules: LaneRules;
   readonly random: Random;
+  /** On the monotonic clock: no delivery is taken for older than since then. */
+  readonly oldestMs: number;
   runtime: RuntimeCondition;
-  breaker: BreakerCondition;
-  /** Half-open lets one delivery through; true once that has begun. */
-  probeSent: boolean;
+  readonly breaker: BreakerView;
   pause: PauseCause | undefined;
   draining: boolean;
-  throttledUntilMs: number;
-  /** Attempts that were throttled for the whole lane since the last that was delivered. */
-  throttlesInARow: number;
-  readonly evidence: Evidence;
-  /** What failed last, unless something was delivered since: a half-open breaker tries another key. */
-  failedLast: Pick<AcceptedEvent, 'key' | 'seq'> | undefined;
-  /** When the breaker closed last; -Infinity when it never did. */
-  breakerClosedAtMs: number;
+  readonly throttle: Throttle;
   /** Attempts at a time for now: 1 after trouble, then doubled with each round of successes up to the concurrency. */
   ramp: number;
+  readonly evidence: Evidence;
 
+  /** All that it has from the journal, by seq. */
   readonly deliveries: Map<number, LaneDelivery>;
-  readonly lines: Map<string, Line>;
-  readonly ready: Ready;
-  readonly scheduled: DueTimes<LaneDelivery>;
-  readonly attempting: RunningAttempts;
-  overdue: number;
-  /** A suspect runs, so nothing else begins. */
-  suspectRuns: boolean;
-  /** What a person wants attempted now. */
-  asked: LaneDelivery | undefined;
+  readonly ready: ReadyQueue;
+  readonly running: RunningAttempts;
+  readonly overdue: Map<KeyOrSeq, OverdueAttempt>;
   /** Records that were asked for and are not on disk yet. */
   unrecorded: number;
-  windowBytes: number;
-  /** Room that is kept for pages on their way. */
-  readonly awaited: { deliveries: number; bytes: number };
 
-  /** Every delivery up to this seq is settled, in the window, in a line's overflow, held by a dead letter, or passed over. */
-  fetchedToSeq: number;
-  /** The newest event that is known to exist. */
-  newestSeq: number;
-  /** What was read and has no place in memory, as far as the present pass over it has gathered it. */
-  passedOver: PassedOver | undefined;
-  /** The present pass: what the one before had gathered, being read again. */
-  pass: { readonly over: PassedOver; readToSeq: number } | undefined;
-  /** Passes that were begun. */
-  passes: number;
-  /** A page of the backlog or of what was passed over is on its way. */
-  fetching: boolean;
-  /** Which of the two was read last: they take turns. */
-  lastRead: 'backlog' | 'passed_over';
-  /** From here on the page of the backlog that is on its way is not to be used: a delivery was opened again there. */
-  readAgainFromSeq: number | undefined;
-  readonly fetches: OutstandingFetches;
-  readonly heldKeys: HeldKeys;
-  /** What is being settled and is not in the window. */
-  readonly outside: Map<number, OutsideDelivery>;
-  lastLookUpId: number;
+  readonly supply: Supply;
+  /** Not to be begun until the journal has answered: they are being discarded or given back. With what a commit handed out
+   * again meanwhile. */
+  readonly withheld: Map<number, ReadyDelivery | undefined>;
+  /** What the lane looks for ahead of its due time. */
+  readonly lookahead: Lookahead;
 }
 
-/** The pages on their way. One that was asked for before a delivery left the window may bring it as it was. */
-export interface OutstandingFetches {
-  lastId: number;
-  count: number;
-  /** Of these, those that may bring what was in the window. */
-  repeating: number;
-  /** By seq, what left while such a page was on its way: pages up to this id are wrong about it. */
-  readonly left: Map<number, number>;
+/** The breaker as the lane knows it. */
+export interface BreakerView {
+  condition: BreakerCondition;
+  /** Half-open lets one delivery through; true once that has begun. */
+  probeSent: boolean;
+  /** When it closed last; -Infinity when it never did. */
+  closedAtMs: number;
+  /** What failed last, unless something was delivered since: a half-open breaker tries another key. */
+  failedLast: Pick<AcceptedEvent, 'key' | 'seq'> | undefined;
 }
 
-/** A delivery that is only in the journal and is being settled without an attempt. */
-export type OutsideDelivery =
-  /** A person gives it up, and how it stands on disk is being looked up. */
-  | { readonly kind: 'looking_up'; readonly lookUpId: number; readonly reason: string }
-  /** It is open, and the record that settles it is on the way to the disk. */
-  | { readonly kind: 'recording' };
+/** When the whole lane waits. On the monotonic clock; 0: it does not. */
+export interface Throttle {
+  /** The external system asked for less. */
+  untilMs: number;
+  /** Attempts that were throttled for the whole lane since the last that was delivered. */
+  inARow: number;
+  /** The adapter ended before it had what it was sent. */
+  notRunUntilMs: number;
+}
+
+/** How far the lane has read what is ready. */
+export interface Supply {
+  /** Everything that was ready up to here was handed to the lane; undefined: nothing yet. */
+  place: ReadyPlace | undefined;
+  /** The journal has more that is ready. */
+  isMore: boolean;
+  isReading: boolean;
+  /** When the earliest head is due that was not when it was reported; Infinity when there is none. */
+  nextDueAtMs: number;
+}
+
+export interface Lookahead {
+  /** A head is being read: for an operator who lets one through, or for the half-open breaker. */
+  reading: 'operator' | 'breaker' | undefined;
+  /** What the half-open breaker looked for and did not find, since something last became ready. */
+  missing: 'of_another_key' | 'all' | undefined;
+  /** What an operator wants attempted now. */
+  asked: LaneDelivery | undefined;
+  /** Deliveries that have used up their attempts, by seq: when their last one is made, on a system that works. */
+  readonly lastAttempts: Map<number, number>;
+}
 
 export interface NewLane {
   /** Where the generator for jitter begins. */
   readonly seed: number;
-  /** The newest event in the journal. */
-  readonly newestSeq: number;
-  /** The dead letters of the journal that hold their keys. */
-  readonly deadLetters?: readonly DeadLetterOfKey[];
+  readonly nowMs: number;
 }
 
-/** A lane before anything happened. */
-export function createLane(rules: LaneRules, { seed, newestSeq, deadLetters = [] }: NewLane): LaneState {
-  const heldKeys = new HeldKeys();
-  if (rules.onDeadLetter === 'hold') for (const deadLetter of deadLetters) heldKeys.add(deadLetter);
+/** A lane before anything happened. What is ready is read from the beginning. */
+export function createLane(rules: LaneRules, { seed, nowMs }: NewLane): LaneState {
   return {
     rules,
     random: { seed },
+    oldestMs: nowMs - oldestKnownAgeMs(rules.retry),
     runtime: { kind: 'not_ready' },
-    breaker: 'closed',
-    probeSent: false,
+    breaker: {
+      condition: 'closed',
+      probeSent: false,
+      closedAtMs: Number.NEGATIVE_INFINITY,
+      failedLast: undefined,
+    },
     pause: undefined,
     draining: false,
-    throttledUntilMs: 0,
-    throttlesInARow: 0,
-    evidence: new Evidence(),
-    failedLast: undefined,
-    breakerClosedAtMs: Number.NEGATIVE_INFINITY,
+    throttle: { untilMs: 0, inARow: 0, notRunUntilMs: 0 },
     ramp: MAX_CONCURRENCY,
+    evidence: new Evidence(),
     deliveries: new Map(),
-    lines: new Map(),
-    ready: new Ready(),
-    scheduled: new DueTimes(),
-    attempting: new RunningAttempts(),
-    overdue: 0,
-    suspectRuns: false,
-    asked: undefined,
+    ready: new ReadyQueue(),
+    running: new RunningAttempts(),
+    overdue: new Map(),
     unrecorded: 0,
-    windowBytes: 0,
-    awaited: { deliveries: 0, bytes: 0 },
-    fetchedToSeq: 0,
-    newestSeq,
-    passedOver: undefined,
-    pass: undefined,
-    passes: 0,
-    fetching: false,
-    lastRead: 'passed_over',
-    readAgainFromSeq: undefined,
-    fetches: { lastId: 0, count: 0, repeating: 0, left: new Map() },
-    heldKeys,
-    outside: new Map(),
-    lastLookUpId: 0,
+    supply: { place: undefined, isMore: true, isReading: false, nextDueAtMs: Number.POSITIVE_INFINITY },
+    withheld: new Map(),
+    lookahead: { reading: undefined, missing: undefined, asked: undefined, lastAttempts: new Map() },
   };
+}
+
+/** Takes a delivery that the journal handed out. It is in no phase yet. */
+export function createDelivery(state: LaneState, ready: ReadyDelivery): LaneDelivery {
+  const { event, cycle, attempts, spent, crashes, mayHaveRun, sinceMs } = ready;
+  const delivery: LaneDelivery = {
+    event,
+    sinceMs: Math.max(sinceMs, state.oldestMs),
+    mayHaveRun,
+    counts: { cycle, attempts, spent: spent + state.evidence.countedOf(event.seq), crashes },
+    phase: { kind: 'taken' },
+  };
+  state.deliveries.set(event.seq, delivery);
+  return delivery;
+}
+
+/** The one place where a delivery changes its phase. */
+export function enter(state: LaneState, delivery: LaneDelivery, phase: DeliveryPhase): void {
+  const before = delivery.phase;
+  if (before.kind === 'ready') state.ready.delete(delivery);
+  else if (before.kind === 'attempting') state.running.delete(delivery, before.timeoutMs);
+  else if (before.kind === 'recording') state.unrecorded -= 1;
+  delivery.phase = phase;
+  if (phase.kind === 'ready') state.ready.add(delivery);
+  else if (phase.kind === 'attempting') state.running.add(delivery, phase.timeoutMs);
+  else if (phase.kind === 'recording') state.unrecorded += 1;
+}
+
+/** The lane has a delivery no longer: what happens to it next, the journal says. */
+export function release(state: LaneState, delivery: LaneDelivery): void {
+  enter(state, delivery, { kind: 'taken' });
+  state.deliveries.delete(delivery.event.seq);
+  const overdue = state.overdue.get(keyOrSeq(delivery.event));
+  if (overdue?.blocked === delivery) overdue.blocked = undefined;
+  if (state.lookahead.asked === delivery) state.lookahead.asked = undefined;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failure, retryable, ScriptedLane } from '../../sim/scripted-lane.ts';
+import { failure, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
 
 const inAnHour = { ...retryable, retryAfterMs: 3_600_000 };
 const throttled = { kind: 'throttled', failure, retryAfterMs: 3_600_000 } as const;
@@ -14,26 +14,19 @@ describe('an operator who retries now', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, throttled).arrive({ seq: 2 });
     expect(lane.begun).toEqual([]);
     expect(lane.retryNow().begun).toHaveLength(1);
-    expect(lane.later(0).state.throttledUntilMs).toBe(0);
-  });
-
-  it('is heard by a delivery whose failure is still on the way to the disk', () => {
-    const lane = new ScriptedLane().arrive({ seq: 1 }).end(1, inAnHour).retryNow();
-    expect(lane.begun).toEqual([]);
-    expect(lane.recorded(1).begun).toEqual([1]);
+    expect(lane.later(0).state.throttle.untilMs).toBe(0);
   });
 
   it('is heard by a delivery that has its time from the journal and waits behind another of its key', () => {
-    const waits = { seq: 2, key: 'a', counts: { attempts: 1, spent: 1 }, delayMs: 60_000 };
-    const lane = new ScriptedLane({ newestSeq: 2 });
-    lane.fetched([{ seq: 1, key: 'a' }, waits], { scannedToSeq: 2 }).retryNow();
+    const waits = { seq: 2, key: 'a', counts: { attempts: 1, spent: 1 }, inMs: 60_000 };
+    const lane = new ScriptedLane({ stored: [{ seq: 1, key: 'a' }, waits] }).retryNow();
     expect(lane.finish(1).begun).toEqual([2]);
   });
 
   it('leaves the order of a key, a pause and the breaker as they are', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }, { seq: 2, key: 'a' }).finish(1, inAnHour);
     expect(lane.breaker('open').retryNow().begun).toEqual([]);
-    lane.take({ kind: 'paused', cause: { kind: 'operator', reason: 'maintenance' } }).breaker('closed');
+    lane.take(paused).breaker('closed');
     expect(lane.retryNow().begun).toEqual([]);
     expect(lane.take({ kind: 'resumed' }).begun).toEqual([1]);
   });

@@ -42,15 +42,15 @@ export function longestDelayMs(policy: RetryPolicy): number {
   return Math.max(policy.capMs, LONGEST_RETRY_AFTER_MS);
 }
 
-/** How long the hub itself must have tried what it read from the journal before that is too old. */
+/** How long the hub itself must have tried what it has from before before that is too old. */
 const LEAST_TRIED_MS = 3_600_000;
 
 /**
- * How old a delivery is that was read from the journal, which gives clock time: whatever the clock did, and however long
- * the hub was down, an hour is left to deliver it.
+ * The age of a delivery at the most when its lane is opened: whatever the clock did while no hub ran, and however long
+ * that was, an hour is left to deliver it.
  */
-export function knownAgeMs({ maxAgeMs = LEAST_MAX_AGE_MS }: RetryPolicy, ageMs: number): number {
-  return Math.min(ageMs, maxAgeMs - LEAST_TRIED_MS);
+export function oldestKnownAgeMs({ maxAgeMs = LEAST_MAX_AGE_MS }: RetryPolicy): number {
+  return Math.max(0, maxAgeMs - LEAST_TRIED_MS);
 }
 
 /**

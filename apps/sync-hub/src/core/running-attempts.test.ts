@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, integer, property, record } from 'fast-check';
 import { expect, it } from 'vitest';
-import { ScriptedLane } from '../../sim/scripted-lane.ts';
+import { ScriptedLane } from './suite/scripted-lane.suite.ts';
 
 const attempts = array(record({ timeoutMs: constantFrom(10, 70, 300), waitMs: integer({ min: 0, max: 40 }) }), {
   minLength: 1,
@@ -17,7 +17,7 @@ it('ends each attempt at its own deadline, whatever time versions of the adapter
         lane.arrive({ seq: index + 1 });
         return { seq: index + 1, atMs: lane.nowMs + timeoutMs };
       });
-      const running = lane.state.attempting;
+      const running = lane.state.running;
       const inOrder = deadlines.toSorted((left, right) => left.atMs - right.atMs);
       expect(running.earliestDeadlineMs).toBe(inOrder[0]?.atMs);
       // Those that passed meanwhile end with the next ring.

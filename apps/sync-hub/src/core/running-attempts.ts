@@ -13,7 +13,7 @@ export class RunningAttempts {
   get earliestDeadlineMs(): number {
     let earliestMs = Number.POSITIVE_INFINITY;
     for (const [first] of this.#byTimeout.values()) {
-      if (first?.state.kind === 'attempting') earliestMs = Math.min(earliestMs, first.state.deadlineAtMs);
+      if (first?.phase.kind === 'attempting') earliestMs = Math.min(earliestMs, first.phase.deadlineAtMs);
     }
     return earliestMs;
   }
@@ -29,16 +29,20 @@ export class RunningAttempts {
     const started = this.#byTimeout.get(timeoutMs);
     if (!started?.delete(delivery)) return;
     this.#size -= 1;
-    // Kept for the next attempt, but for times that an adapter no longer asks for.
+    // Kept for the next attempt, except for times that an adapter no longer asks for.
     if (started.size === 0 && this.#byTimeout.size > 1) this.#byTimeout.delete(timeoutMs);
   }
 
-  /** Takes out an attempt whose deadline has passed; undefined when there is none. */
-  takeExpired(nowMs: number): LaneDelivery | undefined {
-    for (const [timeoutMs, [first]] of this.#byTimeout) {
-      if (first?.state.kind !== 'attempting' || first.state.deadlineAtMs > nowMs) continue;
-      this.delete(first, timeoutMs);
-      return first;
+  /** Any of them; undefined when nothing runs. */
+  get first(): LaneDelivery | undefined {
+    for (const started of this.#byTimeout.values()) for (const delivery of started) return delivery;
+    return undefined;
+  }
+
+  /** An attempt whose deadline has passed; undefined when there is none. */
+  firstExpired(nowMs: number): LaneDelivery | undefined {
+    for (const [first] of this.#byTimeout.values()) {
+      if (first?.phase.kind === 'attempting' && first.phase.deadlineAtMs <= nowMs) return first;
     }
     return undefined;
   }

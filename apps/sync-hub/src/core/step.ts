@@ -1,16 +1,12 @@
-import { attempt } from './attempt.ts';
-import { endAttempt, expireAttempts, finishRecord } from './attempt-end.ts';
-import { discard, discardDeadLetter, takeLookedUp } from './discard.ts';
-import { laneHeldBy, tellAllHeld } from './gate.ts';
+import { beginAttempts, endAttempt, endRecord, expireAttempts } from './attempts.ts';
+import { laneHeldBy } from './gate.ts';
 import type { BreakerCondition, LaneState, RuntimeCondition } from './lane.ts';
 import type { LaneEffect } from './lane-effect.ts';
 import type { LaneInput } from './lane-input.ts';
-import { becomeHead, isRefused, makeDue } from './line.ts';
-import { ask } from './probe.ts';
-import { takeReopened } from './reopen.ts';
-import { retryNow } from './retry-now.ts';
-import type { Turn } from './turn.ts';
-import { askForMore, takeArrived, takeFetched } from './window.ts';
+import { lookForLastAttempts, nextLastAttemptMs } from './last-attempt.ts';
+import { discard, endWithholding, giveBack, probe, retryNow, takeHead } from './operator.ts';
+import type { StepContext } from './step-context.ts';
+import { readMore, skipUnaccepted, takeNews, takePage } from './supply.ts';
 
 /**
  * The rules of a lane: what happens next when this happens. The state is changed in place (a copy for each delivery
@@ -18,67 +14,77 @@ import { askForMore, takeArrived, takeFetched } from './window.ts';
  * input always give the same result.
  */
 export function step(state: LaneState, input: LaneInput): readonly LaneEffect[] {
-  const turn: Turn = { state, nowMs: input.atMs, effects: [], deadlinesPassed: false };
-  const heldBefore = laneHeldBy(state, turn.nowMs);
-  take(turn, input);
-  if (laneHeldBy(state, turn.nowMs) !== heldBefore) tellAllHeld(turn);
-  // The records of attempts that ran out of time come back as inputs; by then the breaker has heard of them.
-  if (!turn.deadlinesPassed) attempt(turn);
-  askForMore(turn);
-  return turn.effects;
+  const context: StepContext = { state, nowMs: input.atMs, effects: [] };
+  const heldBefore = laneHeldBy(state, context.nowMs);
+  accept(context, input);
+  const isAborting = context.effects.some(({ kind }) => kind === 'abort');
+  if (!isAborting) {
+    // The records of attempts that ran out of time come back as inputs; by then the breaker has heard of them.
+    lookForLastAttempts(context);
+    beginAttempts(context);
+  }
+  readMore(context);
+  if (laneHeldBy(state, context.nowMs) !== heldBefore) context.effects.push({ kind: 'gate_changed' });
+  return context.effects;
 }
 
-/** When `time_passed` must be said next, on the monotonic clock; Infinity when nothing waits for a time. */
+/** When `time_passed` must be reported next, on the monotonic clock; Infinity when nothing waits for a time. */
 export function nextWakeMs(state: LaneState): number {
-  let wakeMs = Math.min(state.scheduled.earliestMs, state.attempting.earliestDeadlineMs);
-  // 0: not throttled. A time that has passed opened the gate in the step that saw it.
-  if (state.throttledUntilMs > 0) wakeMs = Math.min(wakeMs, state.throttledUntilMs);
+  const { running, supply, throttle, draining } = state;
+  let wakeMs = running.earliestDeadlineMs;
+  if (!draining) wakeMs = Math.min(wakeMs, supply.nextDueAtMs, nextLastAttemptMs(state));
+  // 0: it does not wait. A time that has passed opened the gate in the step that saw it.
+  if (throttle.untilMs > 0) wakeMs = Math.min(wakeMs, throttle.untilMs);
+  if (throttle.notRunUntilMs > 0) wakeMs = Math.min(wakeMs, throttle.notRunUntilMs);
   return wakeMs;
 }
 
 /** True when no adapter code runs and no record is on its way to the disk. */
-export function isIdle({ attempting, overdue, unrecorded }: LaneState): boolean {
-  return attempting.size === 0 && overdue === 0 && unrecorded === 0;
+export function isIdle({ running, overdue, unrecorded }: LaneState): boolean {
+  return running.size === 0 && overdue.size === 0 && unrecorded === 0;
 }
 
-function take(turn: Turn, input: LaneInput): void {
-  const { state } = turn;
+function accept(context: StepContext, input: LaneInput): void {
+  const { state } = context;
   switch (input.kind) {
-    case 'arrived':
-      takeArrived(turn, input.deliveries);
+    case 'news':
+      state.lookahead.missing = undefined;
+      takeNews(context, input);
       break;
-    case 'fetched':
-      takeFetched(turn, input);
+    case 'page':
+      state.lookahead.missing = undefined;
+      takePage(context, input);
+      break;
+    case 'head':
+      takeHead(context, input);
       break;
     case 'attempt_ended':
-      endAttempt(turn, input.seq, input.outcome);
+      endAttempt(context, input.seq, input.outcome);
       break;
     case 'recorded':
-      finishRecord(turn, input.seq);
+      state.lookahead.missing = undefined;
+      endRecord(state, input.seq);
       break;
     case 'reopened':
-      takeReopened(turn, input);
-      break;
-    case 'dead_letter_discarded':
-      discardDeadLetter(turn, input.seq);
+      giveBack(context, input.behindSeq);
       break;
     case 'discard':
-      discard(turn, input);
+      discard(context, input);
       break;
-    case 'looked_up':
-      takeLookedUp(turn, input);
+    case 'answered':
+      endWithholding(context, input.seq);
       break;
     case 'probe':
-      ask(state, input.seq);
+      probe(context);
       break;
     case 'retry_now':
-      retryNow(turn);
+      retryNow(context);
       break;
     case 'breaker_changed':
-      changeBreaker(turn, input.breaker);
+      changeBreaker(context, input.breaker);
       break;
     case 'runtime_changed':
-      changeRuntime(turn, input.runtime);
+      changeRuntime(context, input.runtime);
       break;
     case 'paused':
       state.pause = input.cause;
@@ -90,42 +96,35 @@ function take(turn: Turn, input: LaneInput): void {
       state.draining = true;
       break;
     case 'time_passed':
-      passTime(turn);
+      passTime(context);
       break;
     default:
       input satisfies never;
   }
 }
 
-function changeBreaker({ state, nowMs }: Turn, breaker: BreakerCondition): void {
-  if (breaker === 'closed') state.breakerClosedAtMs = nowMs;
+function changeBreaker({ state, nowMs }: StepContext, condition: BreakerCondition): void {
+  const { breaker } = state;
+  if (condition === 'closed') breaker.closedAtMs = nowMs;
   else state.evidence.forgetAll();
   // The other side just came back: begin with one attempt and double with each round that goes well.
-  if (state.breaker !== 'closed' && breaker === 'closed') state.ramp = 1;
-  state.breaker = breaker;
-  state.probeSent = false;
+  if (breaker.condition !== 'closed' && condition === 'closed') state.ramp = 1;
+  breaker.condition = condition;
+  breaker.probeSent = false;
+  state.lookahead.missing = undefined;
 }
 
-function changeRuntime(turn: Turn, runtime: RuntimeCondition): void {
-  const { state } = turn;
+function changeRuntime(context: StepContext, runtime: RuntimeCondition): void {
+  const { state } = context;
   state.runtime = runtime;
-  if (runtime.kind === 'not_ready') return;
-  for (const delivery of state.deliveries.values()) {
-    const { kind } = delivery.state;
-    // Another version of the adapter may not take what the one before took.
-    const isOut = (kind === 'ready' || kind === 'scheduled') && isRefused(state, delivery);
-    const isHead = delivery.line.deliveries.peek() === delivery;
-    if (isOut || (kind === 'queued' && isHead)) becomeHead(turn, delivery);
-  }
-  state.ready.clean();
-  state.scheduled.take((delivery) => delivery.state.kind !== 'scheduled');
+  if (runtime.kind === 'ready') state.throttle.notRunUntilMs = 0;
+  // Another version of the adapter may not accept what the one before accepted.
+  skipUnaccepted(context);
 }
 
-function passTime(turn: Turn): void {
-  const { state, nowMs } = turn;
-  if (state.throttledUntilMs > 0 && state.throttledUntilMs <= nowMs) state.throttledUntilMs = 0;
-  expireAttempts(turn);
-  for (let due = state.scheduled.takeDue(nowMs); due !== undefined; due = state.scheduled.takeDue(nowMs)) {
-    makeDue(turn, due);
-  }
+function passTime(context: StepContext): void {
+  const { throttle } = context.state;
+  if (throttle.untilMs <= context.nowMs) throttle.untilMs = 0;
+  if (throttle.notRunUntilMs <= context.nowMs) throttle.notRunUntilMs = 0;
+  expireAttempts(context);
 }

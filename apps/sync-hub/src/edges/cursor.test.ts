@@ -6,11 +6,28 @@ import { Refusal } from './refusal.ts';
 const cursors = new Cursors('4bf92f35');
 
 it('leads back to the place that it was made of', () => {
+  const adapter = fc.stringMatching(/^[a-z][a-z0-9-]{0,62}$/);
+  const places = fc.dictionary(adapter, fc.integer({ min: 1, max: 999_999_999_999_999 }), { maxKeys: 20 });
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 999_999_999_999_999 }), (place) => {
-      expect(cursors.decode(cursors.encode(place), 'cursor')).toBe(place);
+    fc.property(places, (lanes) => {
+      const place = new Map(Object.entries(lanes));
+      const cursor = cursors.encode(place);
+      expect(cursors.decode(cursor, 'cursor')).toEqual(place);
+      expect(encodeURIComponent(cursor)).toBe(cursor);
     }),
   );
+});
+
+it('can be read in a terminal', () => {
+  expect(
+    cursors.encode(
+      new Map([
+        ['billing', 12],
+        ['records', 9],
+      ]),
+    ),
+  ).toBe('4bf92f35-billing.12_records.9');
+  expect(cursors.encode(new Map())).toBe('4bf92f35-0');
 });
 
 describe('a cursor that this journal did not make', () => {
@@ -21,15 +38,28 @@ describe('a cursor that this journal did not make', () => {
     '4bf92f35',
     '4bf92f35-',
     '4bf92f35--1',
-    '4bf92f35-1-',
-    '4bf92f35-1.5',
-    '4bf92f35-1e3',
-    '4bf92f35-0x1',
-    '4bf92f35- 1',
-    '4bf92f35-NaN',
-    '4bf92f35-9999999999999999',
-    '4BF92F35-1',
-    'a0000000-1',
+    '4bf92f35-1',
+    '4bf92f35-0_billing.1',
+    '4bf92f35-billing',
+    '4bf92f35-billing.',
+    '4bf92f35-billing.0',
+    '4bf92f35-billing.01',
+    '4bf92f35-billing.-1',
+    '4bf92f35-billing.1-',
+    '4bf92f35-billing.1.5',
+    '4bf92f35-billing.1e3',
+    '4bf92f35-billing.0x1',
+    '4bf92f35-billing. 1',
+    '4bf92f35-billing.NaN',
+    '4bf92f35-billing.9999999999999999',
+    '4bf92f35-billing.1_billing.1',
+    '4bf92f35-billing.1_',
+    '4bf92f35-billing.1__records.1',
+    '4bf92f35-Billing.1',
+    '4bf92f35-.1',
+    '4bf92f35-billing.1\n',
+    '4BF92F35-billing.1',
+    'a0000000-billing.1',
   ])('is refused, with its field: "%s"', (text) => {
     const refused = (): unknown => {
       try {

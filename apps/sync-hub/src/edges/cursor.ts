@@ -1,6 +1,10 @@
+import type { Positions } from '../journal/positions.ts';
 import { Refusal } from './refusal.ts';
 
-/** Turns places in the journal into the opaque cursors of the contract, and back. */
+/**
+ * Turns places in the journal into the opaque cursors of the contract, and back: `4bf92f35-billing.12_records.9`, of
+ * each adapter the newest record that lies before it. An adapter's id holds neither dots nor underscores.
+ */
 export class Cursors {
   readonly #journalId: string;
 
@@ -9,21 +13,28 @@ export class Cursors {
     this.#journalId = journalId;
   }
 
-  encode(cursor: number): string {
-    return `${this.#journalId}-${cursor}`;
+  /** Called for each ack. */
+  encode(place: Positions): string {
+    let text = '';
+    for (const [adapter, position] of place) text += `${text === '' ? '' : '_'}${adapter}.${position}`;
+    return `${this.#journalId}-${text || BEGINNING}`;
   }
 
   /**
    * @param field the path of the field that holds it, for the refusal
    * @throws {Refusal} CURSOR_INVALID
    */
-  decode(text: string, field: string): number {
-    const [journalId, place, ...rest] = text.split('-');
-    const cursor = Number(place);
-    if (journalId !== this.#journalId || rest.length > 0 || !/^\d{1,15}$/.test(place ?? '')) {
-      throw this.unknown(field);
+  decode(text: string, field: string): Positions {
+    const place = new Map<string, number>();
+    if (!text.startsWith(`${this.#journalId}-`)) throw this.unknown(field);
+    const lanes = text.slice(this.#journalId.length + 1);
+    if (lanes === BEGINNING) return place;
+    for (const lane of lanes.split('_')) {
+      const [, adapter, position] = LANE.exec(lane) ?? [];
+      if (adapter === undefined || place.has(adapter)) throw this.unknown(field);
+      place.set(adapter, Number(position));
     }
-    return cursor;
+    return place;
   }
 
   /** The refusal of a cursor that is no place in this journal. */
@@ -32,3 +43,6 @@ export class Cursors {
     return new Refusal('CURSOR_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
   }
 }
+
+const BEGINNING = '0';
+const LANE = /^([a-z][a-z0-9-]{0,62})\.([1-9]\d{0,14})$/;

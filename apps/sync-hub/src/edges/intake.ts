@@ -1,32 +1,37 @@
-import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
+import type { AcceptedEvent, EventIdentity, SyncEvent } from '../core/event.ts';
 import { checkEvent } from '../core/event-rules.ts';
-import { type AcceptResult, type FullDisk, type Journal, JournalError } from '../journal/journal.ts';
+import type { AcceptResult, FullDisk, Journal } from '../journal/journal.ts';
+import { JournalError } from '../journal/journal-error.ts';
+import type { Positions } from '../journal/positions.ts';
 import { Admission } from './admission.ts';
 import { contentHash } from './content-hash.ts';
 import { type PublishedEvent, toSyncEvent } from './event-message.ts';
 import { hubStopping, RESTART_MS } from './hub-stop.ts';
 import { checkJsonData, saysTheSame } from './json-data.ts';
 import { Refusal, type RefusalReason } from './refusal.ts';
+import { sourceName } from './source-name.ts';
 
-/** An event that is on disk, by this request or by an earlier one with the same id and content. */
-export interface Intaken {
+/** An event that is on disk, by this request or by an earlier one with the same id, source and content. */
+export interface Acceptance {
   readonly event: AcceptedEvent;
   readonly duplicate: boolean;
   /** Every record of the event comes after this place. */
-  readonly lastCursor: number;
+  readonly place: Positions;
+  /** The adapters at which an earlier delivery of its key waits; of a duplicate that is read with it. */
+  readonly heldByKey: readonly string[];
 }
 
 export interface IntakeOptions {
   readonly journal: Pick<Journal, 'accept' | 'readEvent'>;
-  /** The ids of the adapters that take events at this moment, in alphabetical order. */
-  readonly adapters: () => readonly string[];
+  /** The place after the newest record that was reported. */
+  readonly place: () => Positions;
   readonly eventBytesMax: number;
   readonly wallMs: () => number;
   /** Called when a new event is on disk, and when one was refused: for the log. */
   readonly onAccepted?: () => void;
   readonly onRefused?: (reason: RefusalReason) => void;
-  /** A monotonic clock, in milliseconds; default: the computer's. */
-  readonly nowMs?: () => number;
+  /** The hub's monotonic clock. */
+  readonly nowMs: () => number;
   /** Default: one by the computer's clock. */
   readonly admission?: Admission;
 }
@@ -40,14 +45,14 @@ export class Intake {
   readonly #admission: Admission;
   readonly #nowMs: () => number;
   #stopping = false;
-  /** Until one is accepted again, but no longer than callers were told to wait: with a hub that is not ready nobody
+  /** Until one is accepted again, but no longer than callers were asked to wait: with a hub that is not ready nobody
    * would ever try. */
   #fullUntilMs = Number.NEGATIVE_INFINITY;
   #fullBecause = '';
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#nowMs = options.nowMs;
     this.#admission = options.admission ?? new Admission({ nowMs: this.#nowMs, random: Math.random });
   }
 
@@ -63,29 +68,30 @@ export class Intake {
   }
 
   /**
-   * Takes one event. Events go to the journal in the order of the calls: nothing is awaited before.
+   * Accepts one event. Events go to the journal in the order of the calls: nothing is awaited before.
    *
-   * @throws {Refusal} and then nothing was written, but for JOURNAL_FAILED, where that is unknown
+   * @throws {Refusal} and then nothing was written, except with JOURNAL_FAILED, where that is unknown
    */
-  async accept(published: PublishedEvent | undefined): Promise<Intaken> {
+  async accept(published: PublishedEvent | undefined): Promise<Acceptance> {
     try {
-      const intaken = await this.#accept(published);
-      if (!intaken.duplicate) this.#options.onAccepted?.();
-      return intaken;
+      const acceptance = await this.#accept(published);
+      if (!acceptance.duplicate) this.#options.onAccepted?.();
+      return acceptance;
     } catch (error) {
       if (error instanceof Refusal) this.#options.onRefused?.(error.reason);
       throw error;
     }
   }
 
-  async #accept(published: PublishedEvent | undefined): Promise<Intaken> {
+  async #accept(published: PublishedEvent | undefined): Promise<Acceptance> {
     if (this.#stopping) throw hubStopping('the hub is stopping; publish again with the same id');
-    const { eventBytesMax, wallMs } = this.#options;
+    const { eventBytesMax, wallMs, place } = this.#options;
     const acceptedAtMs = wallMs();
     const { event, timeMs } = toSyncEvent(published, acceptedAtMs);
     this.#check(event, eventBytesMax);
     if (published?.payload.case === 'data') checkJsonData(event);
     const answered = this.#admission.enter(event.data.byteLength);
+    const before = place();
     const result = await this.#write(event, { timeMs, acceptedAtMs }).catch(refuseFailed).finally(answered);
     // A duplicate or a conflict needs no room and says nothing about it.
     if (result.kind === 'full') {
@@ -93,26 +99,27 @@ export class Intake {
       this.#fullBecause = fullReason(result);
     }
     if (result.kind === 'accepted') this.#fullUntilMs = Number.NEGATIVE_INFINITY;
-    return toIntaken(result, event.id);
+    return toAcceptance(result, event, before);
   }
 
   /**
-   * The journal tells content by its bytes, which costs nothing; only when they differ is it looked at what they say:
+   * The journal compares content by its bytes, which costs nothing; only when they differ is it looked at what they say:
    * the same JSON may be written in other ways.
    */
   async #write(event: SyncEvent, { timeMs, acceptedAtMs }: WrittenAt): Promise<AcceptResult> {
-    const { journal, adapters } = this.#options;
+    const { journal } = this.#options;
     const accept = (written: SyncEvent) =>
       journal.accept({
         event: written,
         contentHash: contentHash(written, timeMs),
         acceptedAtMs,
-        adapters: adapters(),
+        nowMs: this.#nowMs(),
       });
     const result = await accept(event);
     if (result.kind !== 'conflict') return result;
-    const stored = await journal.readEvent(event.id);
-    if (stored === undefined || !saysTheSame(stored.event, event)) return result;
+    const { id, source } = event;
+    const stored = await journal.readEvent({ id, source });
+    if (stored.kind !== 'found' || !saysTheSame(stored.event, event)) return result;
     return accept({ ...event, data: stored.event.data });
   }
 
@@ -137,16 +144,18 @@ interface WrittenAt {
   readonly acceptedAtMs: number;
 }
 
-function toIntaken(result: AcceptResult, id: string): Intaken {
+/** @param before the place after the newest record when it was asked for */
+function toAcceptance(result: AcceptResult, { id, source }: EventIdentity, before: Positions): Acceptance {
   switch (result.kind) {
     case 'accepted':
+      return { event: result.event, duplicate: false, place: before, heldByKey: result.heldByKey };
     case 'duplicate':
-      return { event: result.event, duplicate: result.kind === 'duplicate', lastCursor: result.lastCursor };
+      return { event: result.event, duplicate: true, place: placeBefore(result, before), heldByKey: [] };
     case 'conflict':
       throw new Refusal(
         'EVENT_ID_CONFLICT',
-        `the id ${id} was accepted before with other content; a changed event needs an id of its own`,
-        { fields: [{ field: 'event.id', description: 'was accepted before with other content' }] },
+        `the id ${id} of ${sourceName(source)} was accepted before with other content; a changed event needs an id of its own`,
+        { fields: [{ field: 'event.id', description: 'was accepted before from this source with other content' }] },
       );
     case 'full':
       throw new Refusal('JOURNAL_FULL', `${fullReason(result)}; publish again with the same id once there is room`, {
@@ -155,6 +164,17 @@ function toIntaken(result: AcceptResult, id: string): Intaken {
     default:
       return result satisfies never;
   }
+}
+
+/** Of the lanes of the event right before its first records, of the others the newest place. */
+function placeBefore({ event, before }: AcceptResult & { kind: 'duplicate' }, newest: Positions): Positions {
+  const place = new Map(newest);
+  for (const adapter of event.adapters) {
+    const position = Math.min(place.get(adapter) ?? 0, before.get(adapter) ?? 0);
+    if (position > 0) place.set(adapter, position);
+    else place.delete(adapter);
+  }
+  return place;
 }
 
 function refuseFailed(error: unknown): never {

@@ -11,10 +11,12 @@ export const REFUSALS = {
   EVENT_INVALID: { code: 'invalid_argument', httpStatus: 400 },
   /** The event's payload is larger than the operator allows. */
   EVENT_TOO_LARGE: { code: 'resource_exhausted', httpStatus: 413 },
-  /** The id was used before for other content. */
+  /** The id was used before by this source for other content. */
   EVENT_ID_CONFLICT: { code: 'already_exists', httpStatus: 409 },
   /** No event has this id, or it is past retention. */
   EVENT_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
+  /** Several sources have an event with this id, and the request names none of them. */
+  EVENT_AMBIGUOUS: { code: 'invalid_argument', httpStatus: 400 },
   /** The request cannot be read, or a field of it, other than the event, is outside its bounds. */
   REQUEST_INVALID: { code: 'invalid_argument', httpStatus: 400 },
   /** The body of the HTTP request is of a media type or coding that the path does not take. */

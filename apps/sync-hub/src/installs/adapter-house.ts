@@ -43,8 +43,8 @@ export interface AdapterHouse<Settings> {
   createRuntime(version: VersionToRun<Settings>): Runtime;
   /** A lane that is not started and gets no events yet. */
   createLane(version: VersionToRun<Settings>): Promise<Lane>;
-  /** Resolves when the lanes know of all that was accepted before. */
-  settled(): Promise<unknown>;
+  /** How many deliveries of an adapter are not settled, once all that was accepted and recorded before is counted. */
+  unsettled(id: string): Promise<number>;
   /** Something happened that people should know, for the log. */
   onReport(facts: Readonly<Record<string, unknown>>, text: string): void;
   /** The health of an adapter says something new. */

@@ -116,14 +116,13 @@ export class AdapterLifecycle<Settings> {
       if (this.#house.named.has(id)) {
         throw new InstallError('NOT_NOW', `hms-sync.yaml names ${id}: take it out there and restart the hub`);
       }
-      lanes.setLeaving(id, true);
+      lanes.setReceiving(id, false);
       try {
-        // What was accepted for it a moment ago is known afterwards.
-        await this.#house.settled();
-        if (options === undefined) assertSettled(lane);
+        const unsettled = await this.#house.unsettled(id);
+        if (options === undefined && unsettled > 0) throw isUnsettled(id, unsettled);
         await store.lock.set(id, undefined);
       } catch (error) {
-        lanes.setLeaving(id, false);
+        lanes.setReceiving(id, true);
         throw error;
       }
       // It is gone whatever happens from here on: a hub that ends now comes up without it.
@@ -134,7 +133,7 @@ export class AdapterLifecycle<Settings> {
       this.#notices.delete(id);
       if (options === undefined) return 0;
       // Behind the records that the lane asked for. Nobody attempts what is left.
-      await this.#house.settled();
+      await this.#house.unsettled(id);
       return this.#house.discardOpen(id, options.discard);
     });
   }
@@ -190,13 +189,17 @@ export class AdapterLifecycle<Settings> {
     const { manifest, locked } = stored;
     const settings = this.#house.settingsOf(manifest.package, config);
     const fresh = await this.#house.createLane(this.versionToRun(stored, settings));
+    // It hears what is recorded of deliveries that it has from before, and gets no new ones until it is here to stay.
+    lanes.setReceiving(manifest.id, false);
+    lanes.add(fresh);
     try {
       const warnings = await startAlone(fresh);
       await store.lock.set(manifest.id, { package: manifest.package, current: locked, config: { ...config } });
-      lanes.add(fresh);
+      lanes.setReceiving(manifest.id, true);
       this.#house.onChange();
       return { id: manifest.id, version: locked.version, warnings };
     } catch (error) {
+      lanes.remove(manifest.id);
       await fresh.close();
       await store.prune(manifest.id);
       throw error;
@@ -270,13 +273,9 @@ async function startAlone(lane: Lane): Promise<readonly string[]> {
   return startAndCheck(lane.versions.current, { id: lane.adapter.id, otherwise: 'it was not added' });
 }
 
-/** @throws {InstallError} UNSETTLED */
-function assertSettled(lane: Lane): void {
-  const { id } = lane.adapter;
-  const { waiting } = lane.health();
-  if (waiting === 0) return;
-  throw new InstallError(
+function isUnsettled(id: string, unsettled: number): InstallError {
+  return new InstallError(
     'UNSETTLED',
-    `${id} has deliveries that are not settled (${waiting}): let them be delivered, or discard them with it: ${commandLine('adapter', 'remove', id, '--discard', ...REASON)}`,
+    `${id} has deliveries that are not settled (${unsettled}): let them be delivered, or discard them with it: ${commandLine('adapter', 'remove', id, '--discard', ...REASON)}`,
   );
 }

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import { DEFAULT_WINDOW } from '../core/lane.ts';
@@ -15,6 +14,7 @@ import { DeliveryFinder } from '../operations/delivery-query.ts';
 import { Discards } from '../operations/discards.ts';
 import { readManifest } from '../runtimes/manifest.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import type { NamedInstall, VersionToRun } from './adapter-house.ts';
 import { AdapterLifecycle } from './adapter-lifecycle.ts';
 import { AdapterStore } from './adapter-store.ts';

@@ -1,4 +1,4 @@
-import type { RecordedDelivery, ReadyDelivery, ReopenedDelivery } from '../core/delivery.ts';
+import type { ReadyDelivery, RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
 import type { AcceptResult, CallName, JournalCalls } from './journal.ts';
 
 /** Every call by its name, and whether it only reads. */

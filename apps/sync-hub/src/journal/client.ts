@@ -1,8 +1,8 @@
 import type { DeliveryRecord, ReadyDelivery, RecordedDelivery } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
 import {
-  type Call,
   CALL_NAMES,
+  type Call,
   type CallOf,
   type CommitReport,
   LANE_LOST,
@@ -301,7 +301,7 @@ function newDelivery(event: AcceptedEvent, dueAtMs: number): ReadyDelivery {
     crashes: 0,
     dueAtMs,
     notBeforeMs: 0,
-    openedAtMs: event.acceptedAtMs,
+    sinceMs: dueAtMs,
     mayHaveRun: false,
   };
 }

@@ -1,5 +1,5 @@
 import type { DeliveryCounts, DeliveryRecord, DeliveryState } from '../core/delivery.ts';
-import type { EventIdentity } from '../core/event.ts';
+import type { SyncEvent } from '../core/event.ts';
 
 export interface DiscardRequest {
   readonly adapter: string;
@@ -22,10 +22,11 @@ export type DiscardResult =
 /** What is recorded of a delivery that is settled without an attempt: its counts stay as they were. */
 export function unattemptedRecord(
   { adapter, seq, atMs, reason }: Pick<DiscardRequest, 'adapter' | 'seq' | 'atMs' | 'reason'>,
-  { id, source }: EventIdentity,
+  { id, source, key }: Pick<SyncEvent, 'id' | 'source' | 'key'>,
   { cycle, attempts, spent, crashes }: DeliveryCounts,
   state: 'discarded' | 'dead_lettered',
 ): DeliveryRecord {
   const counts = { cycle, attempts, spent, crashes };
-  return { adapter, seq, eventId: id, source, adapterVersion: '', state, ...counts, atMs, nextAttemptAtMs: 0, reason };
+  const event = { seq, eventId: id, source, key };
+  return { adapter, ...event, adapterVersion: '', state, ...counts, atMs, nextAttemptAtMs: 0, reason };
 }

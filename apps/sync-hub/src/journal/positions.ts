@@ -7,7 +7,10 @@ import type { RecordedDelivery } from '../core/delivery.ts';
 export type Positions = ReadonlyMap<string, number>;
 
 /** True when a record lies after a place. */
-export function isAfter({ adapter, position }: Pick<RecordedDelivery, 'adapter' | 'position'>, place: Positions): boolean {
+export function isAfter(
+  { adapter, position }: Pick<RecordedDelivery, 'adapter' | 'position'>,
+  place: Positions,
+): boolean {
   return position > (place.get(adapter) ?? 0);
 }
 
@@ -18,6 +21,8 @@ export function isWithin(place: Positions, bound: Positions): boolean {
 
 /** The newest place that lies before both. */
 export function earlier(left: Positions, right: Positions): Positions {
-  const both = left.entries().map(([adapter, position]) => [adapter, Math.min(position, right.get(adapter) ?? 0)] as const);
+  const both = left
+    .entries()
+    .map(([adapter, position]) => [adapter, Math.min(position, right.get(adapter) ?? 0)] as const);
   return new Map(both.filter(([, position]) => position > 0));
 }

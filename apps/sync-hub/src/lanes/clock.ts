@@ -1,10 +1,11 @@
 /** Time as a lane sees it; the simulation has its own. */
 export interface Clock {
-  /** Never goes back and does not jump when somebody sets the clock. Milliseconds. */
+  /** Milliseconds since 1970 as the clock had it when the process started, and from then on only counted: it never goes
+   * back and does not jump when somebody sets the clock. */
   monotonicMs(): number;
   /** What people call the time: milliseconds since 1970. */
   wallMs(): number;
-  /** Calls back once after the delay; returns what takes that back. */
+  /** Calls back once after the delay; returns what cancels that. */
   startTimer(delayMs: number, callback: () => void): () => void;
 }
 
@@ -12,7 +13,7 @@ export interface Clock {
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
-  monotonicMs: () => performance.now(),
+  monotonicMs: () => performance.timeOrigin + performance.now(),
   wallMs: () => Date.now(),
   startTimer(delayMs, callback) {
     const timer = setTimeout(callback, Math.min(Math.max(0, Math.ceil(delayMs)), LONGEST_TIMER_MS));
@@ -27,7 +28,7 @@ export async function atTheLatest(
   clock: Pick<Clock, 'startTimer'>,
 ): Promise<void> {
   const { promise: timeIsUp, resolve } = Promise.withResolvers<void>();
-  const takeBack = clock.startTimer(withinMs, resolve);
+  const cancel = clock.startTimer(withinMs, resolve);
   await Promise.race([promise, timeIsUp]);
-  takeBack();
+  cancel();
 }

@@ -1,32 +1,24 @@
 import type { DeliveryRecord, EndedAttempt } from '../core/delivery.ts';
-import type { HeldDelivery } from '../core/held-delivery.ts';
-import type { LaneEffect, RecordEffect } from '../core/lane-effect.ts';
+import type { RecordEffect } from '../core/lane-effect.ts';
 
 /** What the core wants recorded, in the journal's words. `nowMs`: milliseconds since 1970 by the hub's clock. */
 export function deliveryRecord(
-  { event, counts, state, nextAttemptInMs, attempt, reason }: RecordEffect,
+  { event, counts, state, nextAttemptInMs, attempt }: RecordEffect,
   { adapter, nowMs }: { adapter: { readonly id: string; readonly version: string }; nowMs: number },
 ): DeliveryRecord {
   return {
     adapter: adapter.id,
     seq: event.seq,
     eventId: event.id,
+    source: event.source,
+    key: event.key,
     adapterVersion: attempt === undefined ? '' : adapter.version,
     state,
     ...counts,
     atMs: nowMs,
     nextAttemptAtMs: nextAttemptInMs === undefined ? 0 : Math.ceil(nowMs + nextAttemptInMs),
     ...(attempt !== undefined && { attempt: endedAttempt(attempt, nowMs) }),
-    ...(reason !== undefined && { reason }),
   };
-}
-
-/** What the core says of a delivery that may not be attempted now, for those who watch it. */
-export function heldDelivery(
-  { event, counts, heldBy }: LaneEffect & { readonly kind: 'tell_held' },
-  { adapter, nowMs }: { adapter: { readonly id: string }; nowMs: number },
-): HeldDelivery {
-  return { adapter: adapter.id, seq: event.seq, eventId: event.id, heldBy, atMs: nowMs, ...counts };
 }
 
 function endedAttempt({ durationMs, outcome }: NonNullable<RecordEffect['attempt']>, nowMs: number): EndedAttempt {

@@ -1,5 +1,4 @@
 import { onTestFinished, vi } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import type { HeldDelivery } from '../core/held-delivery.ts';
@@ -7,6 +6,7 @@ import type { Outcome } from '../core/outcome.ts';
 import { MemoryDisk } from '../journal/memory/memory-disk.ts';
 import { MemoryJournal } from '../journal/memory/memory-journal.ts';
 import { sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import type { Lane } from './lane.ts';
 import type { LaneOptions } from './lane-options.ts';
 import { createTestLane } from './test-lane.suite.ts';

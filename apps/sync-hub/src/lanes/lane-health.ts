@@ -4,7 +4,7 @@ import type { BreakerReport } from './breaker.ts';
 import type { Clock } from './clock.ts';
 import type { TrialHealth } from './trial.ts';
 
-/** How a lane stands, for operators. */
+/** The state of a lane, for operators. */
 export interface LaneHealth {
   readonly state: 'starting' | 'ready' | 'paused' | 'failed' | 'incompatible' | 'draining';
   /** Why it is paused, failed or incompatible, and what to do; empty otherwise. */
@@ -16,19 +16,14 @@ export interface LaneHealth {
   readonly trial: TrialHealth | undefined;
   /** After a dead letter the later events of its key wait (`onDeadLetter: hold`). */
   readonly holdsKeys: boolean;
-  /** Deliveries that are not settled. */
-  readonly waiting: number;
   /** Attempts that run now, overdue ones among them. */
   readonly inFlight: number;
-  /** Undefined when nothing waits. */
-  readonly oldestUnsettledAgeMs: number | undefined;
-  readonly deadLetters: number;
-  /** Until when the outside system asked for no more, by the hub's clock; undefined when it did not. */
+  /** Until when the external system asked for no more, by the hub's clock; undefined when it did not. */
   readonly throttledUntilMs: number | undefined;
 }
 
 /** Whether the lane works, and if not why. `start`: undefined while the adapter is being started. */
-export function laneStanding(
+export function laneStatus(
   { pause, draining }: LaneState,
   start: RuntimeStart | undefined,
 ): Pick<LaneHealth, 'state' | 'reason' | 'pause'> {
@@ -60,32 +55,12 @@ function pauseReason(pause: LaneState['pause']): string | undefined {
   }
 }
 
-/** What holds its deliveries, and for how long. */
-export function laneWaits(
-  state: LaneState,
+/** Until when the lane waits. Its time is kept by the monotonic clock, so that a jump of the other neither ends nor
+ * stretches the wait. */
+export function throttledUntilMs(
+  { throttle }: LaneState,
   clock: Pick<Clock, 'wallMs' | 'monotonicMs'>,
-): Pick<LaneHealth, 'holdsKeys' | 'oldestUnsettledAgeMs' | 'throttledUntilMs'> {
-  return {
-    holdsKeys: state.rules.onDeadLetter === 'hold',
-    oldestUnsettledAgeMs: oldestUnsettledAgeMs(state, clock.wallMs()),
-    throttledUntilMs: throttledUntilMs(state, clock),
-  };
-}
-
-/** How long the delivery that was accepted first, of those that the lane knows of, has been waiting. Undefined: none is. */
-function oldestUnsettledAgeMs({ deliveries, passedOver, pass }: LaneState, nowMs: number): number | undefined {
-  const oldestMs = Iterator.from(deliveries.values()).reduce(
-    (earliestMs, { event }) => Math.min(earliestMs, event.acceptedAtMs),
-    Math.min(
-      passedOver?.oldestAcceptedAtMs ?? Number.POSITIVE_INFINITY,
-      pass?.over.oldestAcceptedAtMs ?? Number.POSITIVE_INFINITY,
-    ),
-  );
-  return Number.isFinite(oldestMs) ? Math.max(0, nowMs - oldestMs) : undefined;
-}
-
-/** The time is kept by the monotonic clock, so that a jump of the other neither ends nor stretches the wait. */
-function throttledUntilMs(state: LaneState, clock: Pick<Clock, 'wallMs' | 'monotonicMs'>): number | undefined {
-  const inMs = state.throttledUntilMs - clock.monotonicMs();
+): number | undefined {
+  const inMs = throttle.untilMs - clock.monotonicMs();
   return inMs > 0 ? clock.wallMs() + inMs : undefined;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { LaneBench, until } from './lane-bench.suite.ts';
 
 describe('adapter code that does not return', () => {

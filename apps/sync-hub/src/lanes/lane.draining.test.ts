@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { LaneBench, retryable, until } from './lane-bench.suite.ts';
 
 describe('draining', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { LaneBench, retryable, until } from './lane-bench.suite.ts';
 
 describe('an external system that is down', () => {

@@ -1,30 +1,31 @@
-import type { OpenDelivery, RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
-import type { AcceptedEvent } from '../core/event.ts';
-import { eventHeldBy } from '../core/gate.ts';
+import type { RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
+import type { EventIdentity } from '../core/event.ts';
+import { heldBy } from '../core/gate.ts';
 import { createLane, type HeldBy, type LaneState, type PauseCause } from '../core/lane.ts';
-import type { FetchEffect, LaneEffect, LookUpEffect } from '../core/lane-effect.ts';
+import type { LaneEffect, LookAheadEffect, RecordEffect } from '../core/lane-effect.ts';
 import type { LaneInput } from '../core/lane-input.ts';
-import { isRecording } from '../core/outside.ts';
-import { nextProbe } from '../core/probe.ts';
 import { isIdle, nextWakeMs, step } from '../core/step.ts';
+import type { LaneNews } from '../journal/journal.ts';
+import { JournalError } from '../journal/journal-error.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import { AdapterVersion } from './adapter-version.ts';
 import { AdapterVersions } from './adapter-versions.ts';
-import { Alarm } from './alarm.ts';
 import { Breaker } from './breaker.ts';
 import { atTheLatest } from './clock.ts';
-import { heldDelivery } from './delivery-record.ts';
+import { deliveryRecord } from './delivery-record.ts';
 import { idempotencyKey } from './idempotency-key.ts';
-import { type LaneHealth, laneStanding, laneWaits } from './lane-health.ts';
-import { LaneJournal } from './lane-journal.ts';
+import { type LaneHealth, laneStatus, throttledUntilMs } from './lane-health.ts';
 import type { LaneOptions } from './lane-options.ts';
+import { LaneTimer } from './lane-timer.ts';
 import { LiveAttempts } from './live-attempts.ts';
-import { PendingDiscards } from './pending-discards.ts';
 import { runtimeCondition } from './runtime-condition.ts';
 import type { Trial } from './trial.ts';
 
+/** At once: each is a request of the journal, and more would hold up what others read and record. */
+export const MAX_DISCARDS = 256;
+
 /**
- * Everything that belongs to one adapter: performs what the core decides. All that happens to it (events, outcomes,
+ * Everything that belongs to one adapter: performs what the core decides. All that happens to it (deliveries, outcomes,
  * records, the breaker, time) becomes an input of `step`; each effect becomes one call of a port.
  */
 export class Lane {
@@ -33,23 +34,22 @@ export class Lane {
   readonly #versions: AdapterVersions;
   readonly #breaker: Breaker;
   readonly #attempts: LiveAttempts;
-  readonly #alarm: Alarm;
-  readonly #journal: LaneJournal;
-  readonly #discards = new PendingDiscards();
+  readonly #timer: LaneTimer;
   readonly #idle = Promise.withResolvers<void>();
-  readonly #totals: { unsettled: number; deadLetters: number };
+  /** Operators who wait for what is let through, the first first. */
+  readonly #probing: ((event: EventIdentity | undefined) => void)[] = [];
+  /** Of the present discard: whether each was discarded. */
+  #discarding: Promise<boolean>[] = [];
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    this.#totals = { ...options.totals };
-    this.#state = createLane(options.rules, options);
-    this.#journal = new LaneJournal(options);
+    this.#state = createLane(options.rules, { seed: options.seed, nowMs: this.#nowMs() });
     this.#breaker = new Breaker({
       policy: options.breakerPolicy,
       clock: options.clock,
       onChange: (breaker) => {
         this.#take({ kind: 'breaker_changed', atMs: this.#nowMs(), breaker });
-        this.#keepBreaker();
+        this.#saveBreaker();
         options.onChange();
       },
     });
@@ -63,8 +63,8 @@ export class Lane {
         if (attempt !== undefined) this.#versions.ended(attempt, outcome);
       },
     });
-    this.#alarm = new Alarm(options.clock, () => this.#take({ kind: 'time_passed', atMs: this.#nowMs() }));
-    const { pause } = options;
+    this.#timer = new LaneTimer(options.clock, () => this.#take({ kind: 'time_passed', atMs: this.#nowMs() }));
+    const { pause } = options.opened;
     if (pause !== undefined) {
       this.#take({ kind: 'paused', atMs: this.#nowMs(), cause: { kind: 'operator', reason: pause.reason } });
     }
@@ -84,99 +84,87 @@ export class Lane {
     return this.#versions.current.kind;
   }
 
-  /** Begins to read the backlog and starts the adapter; resolves when that is ready or has failed. */
+  /** After a dead letter the later events of its key wait. */
+  get holdsKeys(): boolean {
+    return this.#options.holdsKeys;
+  }
+
+  /** Restores the breaker, begins to read what is ready, and starts the adapter; resolves when that is ready or has
+   * failed. */
   async start(): Promise<void> {
+    const { breaker } = this.#options.opened;
+    if (breaker !== undefined && breaker.state !== 'closed') this.#breaker.restore(breaker);
     this.#take({ kind: 'time_passed', atMs: this.#nowMs() });
     await this.#versions.current.start();
   }
 
-  /** Takes back what a version on trial brought the lane to. It is over, and to be called again when all of it ended. */
+  /** Reverts what a version on trial brought the lane to. It is over, and to be called again when all of it ended. */
   recoverFrom(trial: Trial): void {
     if (trial.isMisconfigured && this.#state.pause?.kind === 'misconfigured') this.resume();
     this.#breaker.tryNow('the version that was tried is gone: one delivery is let through');
   }
 
-  /** Goes on with the breaker as it was when the hub stopped. */
-  restoreBreaker(stored: { readonly cause: string; readonly sinceMs: number }): void {
-    this.#breaker.restore(stored);
-  }
-
-  /** Events were accepted, in this order; those that are not for this adapter are ignored. */
-  accepted(events: readonly AcceptedEvent[]): void {
-    const { id } = this.#options.adapter;
-    const mine = events.filter((event) => event.adapters.includes(id));
-    if (mine.length === 0) return;
-    this.#totals.unsettled += mine.length;
-    const deliveries = mine.map((event) => ({
-      event,
-      cycle: 1,
-      attempts: 0,
-      spent: 0,
-      crashes: 0,
-      notBeforeMs: 0,
-      asOfMs: event.acceptedAtMs,
-    }));
-    this.#take({ kind: 'arrived', atMs: this.#nowMs(), deliveries });
-  }
-
-  /** A record of this adapter is on disk: one that the lane asked for, or a dead letter that a person gave up. */
-  recorded(record: RecordedDelivery): void {
-    const { seq } = record;
-    if (!isRecording(this.#state, seq)) {
-      this.#totals.deadLetters -= 1;
-      this.#take({ kind: 'dead_letter_discarded', atMs: this.#nowMs(), seq });
-      return;
-    }
-    if (record.state !== 'retrying') this.#totals.unsettled -= 1;
-    if (record.state === 'dead_lettered') this.#totals.deadLetters += 1;
+  /** A record of this adapter is on disk. */
+  recorded({ seq }: RecordedDelivery): void {
+    // What the journal settled by itself, or by an operator, the lane does not have.
+    if (this.#state.deliveries.get(seq)?.phase.kind !== 'recording') return;
     this.#take({ kind: 'recorded', atMs: this.#nowMs(), seq });
-    if (record.state === 'discarded') this.#discards.end(seq, true);
   }
 
   /** A dead letter of this adapter was opened again: a new cycle of it begins. */
-  reopened({ delivery, mayFollowNewer }: ReopenedDelivery): void {
-    this.#totals.unsettled += 1;
-    this.#totals.deadLetters -= 1;
-    this.#take({ kind: 'reopened', atMs: this.#nowMs(), delivery, mayFollowNewer });
+  reopened({ behindSeq }: ReopenedDelivery): void {
+    if (behindSeq !== undefined) this.#take({ kind: 'reopened', atMs: this.#nowMs(), behindSeq });
+  }
+
+  /** What a commit means for the lane. */
+  hear({ isLost, ready, isMore, nextDueAtMs }: LaneNews): void {
+    if (isLost) this.#lose();
+    else this.#take({ kind: 'news', atMs: this.#nowMs(), ready, isMore, nextDueAtMs });
   }
 
   /**
    * Lets exactly one delivery through now, whatever holds the lane: an open breaker becomes half open, a pause stays
    * for all others. It spends nothing of the delivery's budget.
    *
-   * @returns the id of its event; undefined when nothing waits, the adapter does not run, or one is on its way alone
+   * @returns its event; undefined when nothing waits, the adapter does not run, or one is on its way alone
    */
-  probe(): string | undefined {
-    const next = nextProbe(this.#state);
-    if (next === undefined) return undefined;
-    this.#take({ kind: 'probe', atMs: this.#nowMs(), seq: next.event.seq });
-    this.#breaker.tryNow();
-    return next.event.id;
+  probe(): Promise<EventIdentity | undefined> {
+    const { promise, resolve } = Promise.withResolvers<EventIdentity | undefined>();
+    this.#probing.push(resolve);
+    this.#take({ kind: 'probe', atMs: this.#nowMs() });
+    return promise;
   }
 
-  /** Ends every wait, also one that the external system asked for; see the core's retryNow. Returns how many waited. */
-  retryNow(): number {
-    const waited = this.#state.scheduled.size;
-    this.#journal.retryNow();
+  /**
+   * Ends every wait, also one that the external system asked for. The gate holds as before.
+   *
+   * @returns how many deliveries waited
+   * @throws {JournalError} when the journal ended
+   */
+  async retryNow(): Promise<number> {
+    const { journal, adapter, onChange } = this.#options;
     this.#take({ kind: 'retry_now', atMs: this.#nowMs() });
+    const waited = await journal.endWaits({ adapter: adapter.id, nowMs: this.#nowMs() });
     this.#breaker.tryNow('an operator retries now: one delivery is let through');
-    this.#options.onChange();
+    onChange();
     return waited;
   }
 
   /**
-   * Gives open deliveries up. One whose attempt runs, whose outcome is on the way to the disk, or that is settled is
-   * left alone.
+   * Discards deliveries, open ones and dead letters. One whose attempt runs, whose outcome is on the way to the disk, or
+   * that is settled otherwise is left alone.
    *
-   * @param deliveries of this adapter, not more than MAX_DISCARDS
+   * @param seqs of this adapter, at most MAX_DISCARDS
    * @param reason why, and who says so: kept with the record
-   * @returns how many were given up, once that is on disk
+   * @returns how many were discarded, once that is on disk
    * @throws {JournalError} when the journal ended meanwhile: then nobody knows
    */
-  async discard(deliveries: readonly OpenDelivery[], reason: string): Promise<number> {
-    const { seqs, count } = this.#discards.begin(deliveries);
+  async discard(seqs: readonly number[], reason: string): Promise<number> {
+    if (seqs.length > MAX_DISCARDS)
+      throw new RangeError(`${seqs.length} deliveries were named; at most ${MAX_DISCARDS} are discarded at once`);
+    this.#discarding = [];
     this.#take({ kind: 'discard', atMs: this.#nowMs(), seqs, reason });
-    return count;
+    return (await Promise.all(this.#discarding)).filter((isDiscarded) => isDiscarded).length;
   }
 
   pause(cause: PauseCause): void {
@@ -189,20 +177,20 @@ export class Lane {
     this.#options.onChange();
   }
 
-  /** What keeps the delivery of an event that is not settled from being attempted; undefined when nothing does. */
+  /** What keeps an open delivery from being attempted; undefined when nothing does, and while its attempt runs. That an
+   * earlier one of its key waits, the journal knows. */
   heldBy(event: { readonly seq: number; readonly key: string }): HeldBy | undefined {
-    return eventHeldBy(this.#state, event, this.#nowMs());
+    return heldBy(this.#state, event, this.#nowMs());
   }
 
   health(): LaneHealth {
     return {
-      ...laneStanding(this.#state, this.#versions.current.standing),
+      ...laneStatus(this.#state, this.#versions.current.standing),
       breaker: this.#breaker.report,
       trial: this.#versions.trial?.health,
-      waiting: this.#totals.unsettled,
-      inFlight: this.#state.attempting.size + this.#state.overdue,
-      ...laneWaits(this.#state, this.#options.clock),
-      deadLetters: this.#totals.deadLetters,
+      holdsKeys: this.holdsKeys,
+      inFlight: this.#state.running.size + this.#state.overdue.size,
+      throttledUntilMs: throttledUntilMs(this.#state, this.#options.clock),
     };
   }
 
@@ -213,10 +201,10 @@ export class Lane {
     await atTheLatest(withinMs, this.#idle.promise, this.#options.clock);
   }
 
-  /** Lets go of everything, whatever still runs: its deliveries go on from the journal when the hub starts again. */
+  /** Releases everything, whatever still runs: its deliveries continue from the journal when the hub starts again. */
   async close(): Promise<void> {
     this.#take({ kind: 'draining', atMs: this.#nowMs() });
-    this.#alarm.stop();
+    this.#timer.stop();
     this.#breaker.close();
     this.#attempts.abandon();
     await this.#versions.close();
@@ -224,11 +212,12 @@ export class Lane {
 
   #take(input: LaneInput): void {
     for (const effect of step(this.#state, input)) this.#perform(effect);
-    this.#alarm.ringBy(nextWakeMs(this.#state));
+    this.#timer.scheduleBy(nextWakeMs(this.#state));
     if (this.#state.draining && isIdle(this.#state)) this.#idle.resolve();
   }
 
   #perform(effect: LaneEffect): void {
+    const { journal, adapter } = this.#options;
     switch (effect.kind) {
       case 'attempt':
         this.#attempt(effect);
@@ -238,23 +227,28 @@ export class Lane {
         this.#versions.expired(effect.seq);
         break;
       case 'record':
-        this.#journal.record(effect, this.#versions.versionOf(effect.event.seq));
+        this.#record(effect);
         break;
-      case 'fetch':
-        void this.#fetch(effect);
+      case 'read':
+        this.#read(effect);
         break;
-      case 'look_up':
-        this.#lookUp(effect);
+      case 'look_ahead':
+        this.#lookAhead(effect);
         break;
-      case 'tell_kept':
-        this.#discards.end(effect.seq, false);
+      case 'give_back':
+        this.#answer(effect.seq, journal.giveBack({ adapter: adapter.id, seq: effect.seq, nowMs: this.#nowMs() }));
         break;
-      case 'tell_held':
-        this.#options.onHeld(
-          heldDelivery(effect, { adapter: this.#options.adapter, nowMs: this.#options.clock.wallMs() }),
-        );
+      case 'discard':
+        this.#discarding.push(this.#discard(effect));
         break;
-      case 'tell_paused':
+      case 'probing':
+        this.#probing.shift()?.(effect.event && { id: effect.event.id, source: effect.event.source });
+        if (effect.event !== undefined) this.#breaker.tryNow();
+        break;
+      case 'gate_changed':
+        this.#options.onGateChange(adapter.id);
+        break;
+      case 'paused':
         this.#options.onPause?.(effect.cause);
         this.#options.onChange();
         break;
@@ -271,29 +265,72 @@ export class Lane {
   }
 
   #attempt({ event, number, redelivered, timeoutMs }: LaneEffect & { kind: 'attempt' }): void {
-    const key = idempotencyKey(event.id, this.#options.adapter.id);
+    const key = idempotencyKey(event, this.#options.adapter.id);
     const version = this.#versions.begin(event);
     this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, version);
   }
 
-  async #fetch(fetch: FetchEffect): Promise<void> {
-    const page = await this.#journal.fetch(fetch);
-    if (page !== undefined) this.#take({ kind: 'fetched', atMs: this.#nowMs(), fetch, ...page });
+  #record(effect: RecordEffect): void {
+    const { journal, adapter, clock, opened } = this.#options;
+    const { event, nextAttemptInMs, notBeforeInMs } = effect;
+    const nowMs = this.#nowMs();
+    const version = this.#versions.versionOf(event.seq);
+    const record = deliveryRecord(effect, { adapter: { id: adapter.id, version }, nowMs: clock.wallMs() });
+    const dueAtMs = nextAttemptInMs === undefined ? 0 : nowMs + nextAttemptInMs;
+    const notBeforeMs = notBeforeInMs === 0 ? 0 : nowMs + notBeforeInMs;
+    // Whoever subscribed to the journal hears of it.
+    void journal.record({ record, epoch: opened.epoch, nowMs, dueAtMs, notBeforeMs });
   }
 
-  #lookUp(lookUp: LookUpEffect): void {
-    const take = (delivery: OpenDelivery | undefined) =>
-      this.#take({ kind: 'looked_up', atMs: this.#nowMs(), lookUp, delivery });
-    void this.#journal.lookUp(lookUp.seq).then(take, (error) => this.#discards.fail(error));
+  #read({ after, limit, limitBytes }: LaneEffect & { kind: 'read' }): void {
+    const { journal, adapter } = this.#options;
+    const request = { adapter: adapter.id, after, nowMs: this.#nowMs(), limit, limitBytes };
+    journal.readReady(request).then((page) => this.#take({ kind: 'page', atMs: this.#nowMs(), ...page }), unlessEnded);
   }
 
-  #keepBreaker(): void {
+  #lookAhead({ purpose, seq, except, ignoreNotBefore }: LookAheadEffect): void {
+    const { journal, adapter } = this.#options;
+    const of = { adapter: adapter.id, nowMs: this.#nowMs() };
+    const request = seq === undefined ? { ...of, except, ignoreNotBefore } : { ...of, seq };
+    journal
+      .readHead(request)
+      .then((head) => this.#take({ kind: 'head', atMs: this.#nowMs(), purpose, head }), unlessEnded);
+  }
+
+  async #discard({ seq, reason }: LaneEffect & { kind: 'discard' }): Promise<boolean> {
+    const { journal, adapter, clock } = this.#options;
+    const request = { adapter: adapter.id, seq, atMs: clock.wallMs(), nowMs: this.#nowMs(), reason };
+    const answer = journal.discard(request);
+    this.#answer(seq, answer);
+    return (await answer).kind === 'discarded';
+  }
+
+  #answer(seq: number, answer: Promise<unknown>): void {
+    answer.then(() => this.#take({ kind: 'answered', atMs: this.#nowMs(), seq }), unlessEnded);
+  }
+
+  #lose(): void {
+    if (this.#state.draining) return;
+    this.#attempts.abandon();
+    this.#take({ kind: 'draining', atMs: this.#nowMs() });
+    this.#options.onLost?.();
+    this.#options.onChange();
+  }
+
+  #saveBreaker(): void {
     const { report } = this.#breaker;
+    const { journal, adapter } = this.#options;
     this.#options.onBreakerChange?.(report);
-    this.#journal.saveBreaker(report);
+    const { condition: state, sinceMs, cause } = report;
+    void journal.saveBreaker({ adapter: adapter.id, state, sinceMs, cause });
   }
 
   #nowMs(): number {
     return this.#options.clock.monotonicMs();
   }
+}
+
+/** The journal has told the hub that it ended. */
+function unlessEnded(error: unknown): void {
+  if (!(error instanceof JournalError)) throw error;
 }

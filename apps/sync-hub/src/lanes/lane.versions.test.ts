@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
 import { isInShare } from '../core/canary.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { AdapterVersion } from './adapter-version.ts';
 import { systemClock } from './clock.ts';
 import { failure, LaneBench, retryable, until } from './lane-bench.suite.ts';

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { openDelivery } from '../../sim/scripted-lane.ts';
-import { ScriptedRuntime } from '../../sim/scripted-runtime.ts';
 import type { DeliveryRecord } from '../core/delivery.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { Lanes } from './lanes.ts';
 import { createTestLane } from './test-lane.suite.ts';
 

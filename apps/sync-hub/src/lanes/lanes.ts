@@ -1,15 +1,18 @@
-import type { RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
-import type { AcceptedEvent } from '../core/event.ts';
 import type { HeldBy } from '../core/lane.ts';
+import type { Commit } from '../journal/journal.ts';
 import type { Lane } from './lane.ts';
 
 /** All lanes of the hub, each independent of the others. */
 export class Lanes {
   #lanes: ReadonlyMap<string, Lane> = new Map();
   #ids: readonly string[] = [];
-  readonly #leaving = new Set<string>();
+  readonly #notReceiving = new Set<string>();
 
-  constructor(lanes: readonly Lane[]) {
+  readonly #onReceivers: (adapters: readonly string[]) => void;
+
+  /** @param onReceivers called with the adapters that receive events from now on, whenever that changes */
+  constructor(lanes: readonly Lane[], onReceivers: (adapters: readonly string[]) => void = () => undefined) {
+    this.#onReceivers = onReceivers;
     this.#replace(lanes);
   }
 
@@ -22,26 +25,26 @@ export class Lanes {
     return this.#lanes.get(adapterId);
   }
 
-  /** The adapters that take events now, in alphabetical order. */
+  /** The adapters that receive events now, in alphabetical order. */
   get ids(): readonly string[] {
     return this.#ids;
   }
 
-  /** An adapter takes events from now on. */
+  /** Its adapter receives events from now on, unless it was said not to. */
   add(lane: Lane): void {
     this.#replace([...this, lane]);
   }
 
-  /** An adapter takes no new events from now on, or does so again. What it has goes on. */
-  setLeaving(id: string, isLeaving: boolean): void {
-    if (isLeaving) this.#leaving.add(id);
-    else this.#leaving.delete(id);
+  /** An adapter receives no new events from now on, or does so again. What it has is still delivered. */
+  setReceiving(id: string, isReceiving: boolean): void {
+    if (isReceiving) this.#notReceiving.delete(id);
+    else this.#notReceiving.add(id);
     this.#replace([...this]);
   }
 
-  /** Lets go of a lane; nothing is told to it any more. */
+  /** Removes a lane; nothing is reported to it any longer. */
   remove(id: string): void {
-    this.#leaving.delete(id);
+    this.#notReceiving.delete(id);
     this.#replace([...this].filter(({ adapter }) => adapter.id !== id));
   }
 
@@ -50,18 +53,11 @@ export class Lanes {
     await Promise.all([...this].map((lane) => lane.start()));
   }
 
-  accepted(events: readonly AcceptedEvent[]): void {
-    for (const lane of this) lane.accepted(events);
-  }
-
-  /** Records of adapters that have no lane are ignored. */
-  recorded(records: readonly RecordedDelivery[]): void {
+  /** A commit is on disk. What is of adapters that have no lane is ignored. */
+  committed({ records, reopened, lanes }: Commit): void {
     for (const record of records) this.#lanes.get(record.adapter)?.recorded(record);
-  }
-
-  /** Dead letters were opened again. Those of adapters that have no lane are ignored. */
-  reopened(deliveries: readonly ReopenedDelivery[]): void {
-    for (const delivery of deliveries) this.#lanes.get(delivery.adapter)?.reopened(delivery);
+    for (const delivery of reopened) this.#lanes.get(delivery.adapter)?.reopened(delivery);
+    for (const [adapter, news] of lanes) this.#lanes.get(adapter)?.hear(news);
   }
 
   /** What keeps the delivery of an event that is not settled from being attempted; undefined when nothing does. */
@@ -69,6 +65,11 @@ export class Lanes {
     // Without a lane nobody will attempt it: its adapter was taken out of the configuration.
     const lane = this.#lanes.get(adapter);
     return lane === undefined ? 'not_ready' : lane.heldBy(event);
+  }
+
+  /** Whether a dead letter of the adapter holds the later deliveries of its key. */
+  holdsKeys(adapter: string): boolean {
+    return this.#lanes.get(adapter)?.holdsKeys ?? false;
   }
 
   /** Begins nothing new; resolves when all that runs has ended and is recorded, or after the time. */
@@ -80,10 +81,11 @@ export class Lanes {
     await Promise.all([...this].map((lane) => lane.close()));
   }
 
-  /** As a whole: who goes through the lanes meanwhile sees all of one state. */
+  /** Swapped as a whole, so that iteration sees a consistent snapshot. */
   #replace(lanes: readonly Lane[]): void {
     const sorted = lanes.toSorted((a, b) => (a.adapter.id < b.adapter.id ? -1 : 1));
     this.#lanes = new Map(sorted.map((lane) => [lane.adapter.id, lane]));
-    this.#ids = [...this.#lanes.keys()].filter((id) => !this.#leaving.has(id));
+    this.#ids = [...this.#lanes.keys()].filter((id) => !this.#notReceiving.has(id));
+    this.#onReceivers(this.#ids);
   }
 }

@@ -81,7 +81,15 @@ export class DeliveryLog {
   }
 }
 
-function factsOf({ adapter, adapterVersion, eventId, attempts, attempt, reason }: RecordedDelivery): LogLine['facts'] {
+function factsOf({
+  adapter,
+  adapterVersion,
+  eventId,
+  source,
+  attempts,
+  attempt,
+  reason,
+}: RecordedDelivery): LogLine['facts'] {
   const failed = attempt && { outcome: attempt.outcome, code: attempt.failure?.code };
-  return { adapter, adapterVersion, eventId, attempts, ...(failed ?? { code: reason }) };
+  return { adapter, adapterVersion, eventId, source, attempts, ...(failed ?? { code: reason }) };
 }

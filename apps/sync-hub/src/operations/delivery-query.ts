@@ -1,4 +1,4 @@
-import type { DeliveryState } from '../core/delivery.ts';
+import { type DeliveryState, isOpen } from '../core/delivery.ts';
 import type { HeldBy } from '../core/lane.ts';
 import type { DeliveryFilter } from '../journal/delivery-filter.ts';
 import { NOT_DELIVERED } from '../journal/delivery-filter.ts';
@@ -6,10 +6,10 @@ import type { DeliveryPosition, ListedDelivery } from '../journal/delivery-page.
 import type { Journal } from '../journal/journal.ts';
 import type { Lanes } from '../lanes/lanes.ts';
 
-/** Where a delivery stands as a person sees it: what may not be attempted now is held, whatever is on record. */
+/** The state of a delivery as an operator sees it: what may not be attempted now is held, whatever is on record. */
 export type SeenState = DeliveryState | 'held';
 
-/** Which deliveries a person means. */
+/** Which deliveries an operator means. */
 export interface DeliveryQuery {
   /** Its states are left out: they are the next field's. */
   readonly filter: Omit<DeliveryFilter, 'states'>;
@@ -33,12 +33,12 @@ export interface DeliveryFinderOptions {
   readonly lanes: Pick<Lanes, 'heldBy'>;
 }
 
-/** So many are read at a time: with the longest errors half a megabyte, from the journal's thread to this one. */
+/** This many are read at a time: with the longest errors half a megabyte, from the journal's thread to this one. */
 const PAGE_DELIVERIES = 256;
 /** Requests of the journal that may go into one page: a filter that matches few is answered in parts. */
 const READS_PER_PAGE = 16;
 
-/** Finds deliveries as people see them: the journal knows what is on record, the lanes what is held. */
+/** Finds deliveries as operators see them: the journal knows what is on record and held by its key, lanes what their gates hold. */
 export class DeliveryFinder {
   readonly #options: DeliveryFinderOptions;
 
@@ -46,7 +46,7 @@ export class DeliveryFinder {
     this.#options = options;
   }
 
-  /** @param request.limit the page holds at most so many; `after`: `next` of the page before */
+  /** @param request.limit the page holds at most this many; `after`: `next` of the page before */
   async page(query: DeliveryQuery, request: { limit: number; after: DeliveryPosition | undefined }): Promise<SeenPage> {
     const filter = recordedFilter(query);
     const deliveries: SeenDelivery[] = [];
@@ -83,8 +83,9 @@ export class DeliveryFinder {
   }
 
   #seen(listed: ListedDelivery): SeenDelivery {
-    const isOpen = listed.state === 'waiting' || listed.state === 'retrying';
-    return { ...listed, heldBy: isOpen ? this.#options.lanes.heldBy(listed.adapter, listed) : undefined };
+    const byKey = listed.isHeldByKey ? 'key' : undefined;
+    const heldBy = isOpen(listed.state) ? (this.#options.lanes.heldBy(listed.adapter, listed) ?? byKey) : undefined;
+    return { ...listed, heldBy };
   }
 }
 

@@ -3,18 +3,19 @@ import type { AcceptedEvent } from '../core/event.ts';
 import { createMatcher, type DeliveryFilter } from '../journal/delivery-filter.ts';
 import type { DeliveryPosition } from '../journal/delivery-page.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { Positions } from '../journal/positions.ts';
 import type { Clock } from '../lanes/clock.ts';
-import { type Happening, TailQueue } from './tail-queue.ts';
+import { type TailedEvent, TailQueue } from './tail-queue.ts';
 
 export interface EventTailOptions {
-  readonly journal: Pick<Journal, 'listDeliveries'>;
+  readonly journal: Pick<Journal, 'listDeliveries' | 'info'>;
   readonly clock: Clock;
 }
 
-/** What a person looks on at: times are left out, and empty states mean any. */
+/** What is tailed: times are left out, and empty states mean any. */
 export type TailFilter = Omit<DeliveryFilter, 'acceptedFromMs' | 'acceptedToMs'>;
 
-/** Each costs every event a look; so many people look on at once at the most. */
+/** Each costs every event a look: at most this many at once. */
 export const TAILS_MAX = 16;
 
 const ALL_STATES: readonly DeliveryState[] = [
@@ -30,15 +31,17 @@ const ALL_STATES: readonly DeliveryState[] = [
 const REST_PER_LOOKUP = 9;
 
 /**
- * Lets people look on: at events as they are accepted, and outcomes as they are recorded. Never waits for a reader: one
- * that is slow misses some, and is told how many.
+ * Shows events as they are accepted, and outcomes as they are recorded. Never waits for a reader: one that is slow misses
+ * some, and gets their number.
  */
 export class EventTail {
   readonly #options: EventTailOptions;
   readonly #readers = new Set<TailReader>();
+  readonly #newest: Map<string, number>;
 
   constructor(options: EventTailOptions) {
     this.#options = options;
+    this.#newest = new Map(options.journal.info.positions);
   }
 
   /** Events that are on disk. */
@@ -48,19 +51,22 @@ export class EventTail {
 
   /** Records that are on disk. */
   recorded(records: readonly RecordedDelivery[]): void {
-    for (const reader of this.#readers) reader.recorded(records);
+    for (const record of records) {
+      this.#newest.set(record.adapter, record.position);
+      for (const reader of this.#readers) reader.recorded(record, this.#newest);
+    }
   }
 
   /**
-   * What happens until the signal aborts, after a first nothing that says that it has begun; undefined when as many
-   * look on as may.
+   * What happens until the signal aborts, after a first nothing that says that it has begun; undefined when there are
+   * {@link TAILS_MAX}.
    */
-  watch(filter: TailFilter, signal: AbortSignal): AsyncGenerator<readonly Happening[], void> | undefined {
+  watch(filter: TailFilter, signal: AbortSignal): AsyncGenerator<readonly TailedEvent[], void> | undefined {
     if (this.#readers.size >= TAILS_MAX) return undefined;
     return this.#read(filter, signal);
   }
 
-  async *#read(filter: TailFilter, signal: AbortSignal): AsyncGenerator<readonly Happening[], void> {
+  async *#read(filter: TailFilter, signal: AbortSignal): AsyncGenerator<readonly TailedEvent[], void> {
     const reader = new TailReader(filter);
     this.#readers.add(reader);
     const end = () => reader.queue.close();
@@ -70,9 +76,9 @@ export class EventTail {
       // Says that it has begun.
       yield [];
       for (;;) {
-        const taken = await reader.queue.take();
+        const taken = await reader.queue.drain();
         if (taken.length === 0) return;
-        const meant = namesEvents(filter) ? await this.#meant(taken, filter) : taken;
+        const meant = namesTypes(filter) ? await this.#meant(taken, filter) : taken;
         if (meant.length > 0) yield meant;
       }
     } finally {
@@ -81,58 +87,58 @@ export class EventTail {
     }
   }
 
-  /** Without the records of events of other types and keys, which a record does not tell. */
-  async #meant(taken: readonly Happening[], { types, keys }: TailFilter): Promise<readonly Happening[]> {
-    const eventIds = [...new Set(taken.flatMap((entry) => (entry.kind === 'recorded' ? [entry.record.eventId] : [])))];
-    if (eventIds.length === 0) return taken;
+  /** Without the records of events of other types, which a record does not say. */
+  async #meant(taken: readonly TailedEvent[], { types }: TailFilter): Promise<readonly TailedEvent[]> {
+    const records = taken.flatMap((entry) => (entry.kind === 'recorded' ? [entry.record] : []));
+    if (records.length === 0) return taken;
+    const eventIds = [...new Set(records.map(({ eventId }) => eventId))];
+    const sources = [...new Set(records.map(({ source }) => source))];
     const { journal, clock } = this.#options;
-    const filter = { eventIds, states: ALL_STATES, ...(types && { types }), ...(keys && { keys }) };
+    const filter = { eventIds, sources, states: ALL_STATES, ...(types && { types }) };
     const startedMs = clock.monotonicMs();
-    const meant = new Set<string>();
+    const meant = new Set<number>();
     let after: DeliveryPosition | undefined;
     do {
       const page = await journal.listDeliveries({ filter, limit: 256, ...(after && { after }) });
-      for (const { eventId } of page.deliveries) meant.add(eventId);
+      for (const { seq } of page.deliveries) meant.add(seq);
       after = page.next;
     } while (after !== undefined);
     const { promise: rested, resolve } = Promise.withResolvers<void>();
     clock.startTimer(REST_PER_LOOKUP * (clock.monotonicMs() - startedMs), resolve);
     await rested;
-    return taken.filter((entry) => entry.kind !== 'recorded' || meant.has(entry.record.eventId));
+    return taken.filter((entry) => entry.kind !== 'recorded' || meant.has(entry.record.seq));
   }
 }
 
-/** One who looks on: what of all that happens is meant, as far as it can be told at once. */
+/** One tail: what of all that happens is meant, as far as that can be said at once. */
 class TailReader {
   readonly queue = new TailQueue();
   readonly #matchesEvent: ReturnType<typeof createMatcher>;
   readonly #matchesRecord: ReturnType<typeof createMatcher>;
 
-  constructor({ types, keys, ...filter }: TailFilter) {
+  constructor({ types, ...filter }: TailFilter) {
     const states = filter.states === undefined || filter.states.length === 0 ? ALL_STATES : filter.states;
     this.#matchesRecord = createMatcher({ ...filter, states });
-    this.#matchesEvent = createMatcher({ ...filter, states, ...(types && { types }), ...(keys && { keys }) });
+    this.#matchesEvent = createMatcher({ ...filter, states, ...(types && { types }) });
   }
 
   accepted(events: readonly AcceptedEvent[]): void {
     for (const event of events) {
-      const { id: eventId, type, key, acceptedAtMs } = event;
-      const waiting = { eventId, type, key, acceptedAtMs, state: 'waiting', lastOutcome: undefined } as const;
+      const { id: eventId, source, type, key, acceptedAtMs } = event;
+      const waiting = { eventId, source, type, key, acceptedAtMs, state: 'waiting', lastOutcome: undefined } as const;
       const isMeant = event.adapters.some((adapter) => this.#matchesEvent({ adapter, ...waiting }));
       // Without its payload, which would be held in memory for as long as it is not read.
-      if (isMeant) this.queue.put(() => ({ kind: 'accepted', event: { ...event, data: new Uint8Array() } }));
+      if (isMeant) this.queue.push(() => ({ kind: 'accepted', event: { ...event, data: new Uint8Array() } }));
     }
   }
 
-  recorded(records: readonly RecordedDelivery[]): void {
-    for (const record of records) {
-      const { adapter, eventId, state, atMs, attempt } = record;
-      const told = { adapter, eventId, state, type: '', key: '', acceptedAtMs: atMs, lastOutcome: attempt?.outcome };
-      if (this.#matchesRecord(told)) this.queue.put(() => ({ kind: 'recorded', record }));
-    }
+  recorded(record: RecordedDelivery, place: Positions): void {
+    const { adapter, eventId, source, key, state, atMs: acceptedAtMs, attempt } = record;
+    const recorded = { adapter, eventId, source, key, state, type: '', acceptedAtMs, lastOutcome: attempt?.outcome };
+    if (this.#matchesRecord(recorded)) this.queue.push(() => ({ kind: 'recorded', record, place: new Map(place) }));
   }
 }
 
-function namesEvents({ types = [], keys = [] }: TailFilter): boolean {
-  return types.length > 0 || keys.length > 0;
+function namesTypes({ types = [] }: TailFilter): boolean {
+  return types.length > 0;
 }

@@ -18,6 +18,8 @@ export interface OperatorChange {
   readonly reason?: string;
   readonly adapter?: string;
   readonly eventId?: string;
+  /** Of the event. */
+  readonly source?: string;
   readonly job?: string;
   /** What runs now. */
   readonly adapterVersion?: string;

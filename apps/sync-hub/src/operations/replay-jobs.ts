@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { DeliveryFilter } from '../journal/delivery-filter.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { Positions } from '../journal/positions.ts';
 import type { ReplayJob } from '../journal/replay-job.ts';
 import type { Clock } from '../lanes/clock.ts';
 import { RunningReplay } from './running-replay.ts';
 
-/** What a person asks to send again. */
+/** What an operator asks to replay. */
 export interface ReplayOrder {
   readonly filter: DeliveryFilter;
   readonly ratePerSecond: number;
@@ -17,16 +18,16 @@ export interface ReplayOrder {
 export interface ReplayJobsOptions {
   readonly journal: Pick<Journal, 'stepReplay' | 'saveJob' | 'readJobs'>;
   readonly clock: Clock;
-  /** The place of the newest record. */
-  readonly lastCursor: () => number;
-  /** Told of each job that ended while this hub ran, for the log. */
+  /** The place after the newest record. */
+  readonly place: () => Positions;
+  /** Called with each job that ended while this hub ran, for the log. */
   readonly onEnd?: (job: ReplayJob) => void;
 }
 
-/** Each takes a share of the journal; a person follows no more than these. */
+/** Each takes a share of the journal; an operator follows no more than these. */
 export const RUNNING_JOBS_MAX = 8;
 
-/** The replay jobs of the hub: made by people, kept in the journal, gone on with after a restart. */
+/** The replay jobs of the hub: made by operators, kept in the journal, continued after a restart. */
 export class ReplayJobs {
   readonly #options: ReplayJobsOptions;
   readonly #running = new Map<string, RunningReplay>();
@@ -38,7 +39,7 @@ export class ReplayJobs {
     this.#options = options;
   }
 
-  /** Goes on with what an earlier hub process did not finish. Called once, before the others. */
+  /** Continues what an earlier hub process did not finish. Called once, before the others. */
   async resume(): Promise<void> {
     for (const job of await this.#options.journal.readJobs()) {
       if (job.state === 'running') this.#run(job);
@@ -50,7 +51,7 @@ export class ReplayJobs {
     const { journal, clock } = this.#options;
     let job = this.#draft(order);
     while (job.state === 'running') {
-      ({ job } = await journal.stepReplay({ job, atMs: clock.wallMs() }));
+      ({ job } = await journal.stepReplay({ job, atMs: clock.wallMs(), nowMs: clock.monotonicMs() }));
     }
     const { position: _, ...counted } = job;
     return { ...counted, matched: job.sent + job.skippedStale + job.skippedReplayed };
@@ -121,7 +122,7 @@ export class ReplayJobs {
       filter: { ...filter, states: ['dead_lettered'] },
       ...order,
       createdAtMs: this.#options.clock.wallMs(),
-      upToCursor: this.#options.lastCursor(),
+      upTo: Object.fromEntries(this.#options.place()),
       matched: 0,
       skippedStale: 0,
       skippedReplayed: 0,

@@ -1,4 +1,5 @@
-import { type Journal, JournalError } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import { JournalError } from '../journal/journal-error.ts';
 import type { Clock } from '../lanes/clock.ts';
 
 export interface RetentionOptions {

@@ -1,4 +1,5 @@
-import { type Journal, JournalError } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import { JournalError } from '../journal/journal-error.ts';
 import type { ReplayJob } from '../journal/replay-job.ts';
 import type { Clock } from '../lanes/clock.ts';
 
@@ -108,7 +109,8 @@ export class RunningReplay {
     const { journal, clock } = this.#options;
     const limit = Math.max(1, Math.min(STEP_DELIVERIES, Math.floor(this.#job.ratePerSecond / STEPS_PER_SECOND)));
     const bounds = { limit, limitBytes: STEP_BYTES };
-    return (await journal.stepReplay({ job: this.#job, atMs: clock.wallMs(), bounds })).job;
+    const request = { job: this.#job, atMs: clock.wallMs(), nowMs: clock.monotonicMs(), bounds };
+    return (await journal.stepReplay(request)).job;
   }
 
   #tell(job: ReplayJob): void {

@@ -1,49 +1,50 @@
 import type { RecordedDelivery } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
+import type { Positions } from '../journal/positions.ts';
 
-/** Something that a person who looks on is told. */
-export type Happening =
+/** What a tail shows. */
+export type TailedEvent =
   /** An event was accepted; its payload is left out. */
   | { readonly kind: 'accepted'; readonly event: AcceptedEvent }
-  /** An outcome was recorded. */
-  | { readonly kind: 'recorded'; readonly record: RecordedDelivery }
-  /** So many were left out here: the reader was slow. */
+  /** An outcome was recorded, and the place right after it. */
+  | { readonly kind: 'recorded'; readonly record: RecordedDelivery; readonly place: Positions }
+  /** This many were left out here: the reader was slow. */
   | { readonly kind: 'missed'; readonly count: number };
 
 /** About a second of what a busy hub does, and less than a megabyte. */
 export const TAIL_QUEUE_MAX = 1_024;
 
-/** What one reader was not told yet. Past its bound it counts instead of keeping. */
+/** What one reader has not read yet. Past its bound it counts instead of keeping. */
 export class TailQueue {
-  #happenings: Happening[] = [];
+  #items: TailedEvent[] = [];
   #missed = 0;
   #closed = false;
   #wake: () => void = () => undefined;
 
   /** @param make called only when there is room */
-  put(make: () => Happening): void {
-    if (this.#happenings.length < TAIL_QUEUE_MAX) this.#happenings.push(make());
+  push(make: () => TailedEvent): void {
+    if (this.#items.length < TAIL_QUEUE_MAX) this.#items.push(make());
     else this.#missed++;
     this.#wake();
   }
 
-  /** Nothing more is told. */
+  /** Nothing more comes. */
   close(): void {
     this.#closed = true;
     this.#wake();
   }
 
-  /** Takes everything, waiting while there is nothing; empty once it is closed. */
-  async take(): Promise<readonly Happening[]> {
-    while (this.#happenings.length === 0 && !this.#closed) {
+  /** Empties it, waiting while there is nothing; empty once it is closed. */
+  async drain(): Promise<readonly TailedEvent[]> {
+    while (this.#items.length === 0 && !this.#closed) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
     if (this.#closed) return [];
-    const taken = this.#happenings;
+    const taken = this.#items;
     if (this.#missed > 0) taken.push({ kind: 'missed', count: this.#missed });
-    this.#happenings = [];
+    this.#items = [];
     this.#missed = 0;
     return taken;
   }

@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { type Ack, AckSchema, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { describe, expect, it } from 'vitest';
-import type { Intaken } from '../intake.ts';
+import type { Acceptance } from '../intake.ts';
 import { syncAnswer } from './sync-answer.ts';
 
-const intaken: Intaken = {
+const acceptance: Acceptance = {
   event: {
     ...{ id: 'e-1', source: '', type: 'ProcessUpdated', key: '', timeMs: 0, dataContentType: '', attributes: {} },
     ...{ data: new Uint8Array(0), seq: 1, acceptedAtMs: 0, adapters: [] },
@@ -15,7 +15,7 @@ const intaken: Intaken = {
 
 function answerTo(settled: boolean, ...states: DeliveryState[]) {
   const acks: Ack[] = states.map((state, index) => create(AckSchema, { adapter: `a${index}`, state, attempt: 1 }));
-  const { status, body } = syncAnswer(intaken, { settled, acks });
+  const { status, body } = syncAnswer(acceptance, { settled, acks });
   return { httpStatus: status, body };
 }
 

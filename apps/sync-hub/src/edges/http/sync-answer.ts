@@ -1,11 +1,11 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { type Ack, type DeliveryError, DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
-import type { Intaken } from '../intake.ts';
+import type { Acceptance } from '../intake.ts';
 import { recipientWarnings } from '../recipients.ts';
 import type { JsonAnswer } from './answer-json.ts';
 
-/** How an event stands after the wait: at each adapter, in alphabetical order. */
-export interface Standing {
+/** The status of an event after the wait: at each adapter, in alphabetical order. */
+export interface SettledStatus {
   readonly settled: boolean;
   readonly acks: readonly Ack[];
 }
@@ -14,25 +14,32 @@ export interface Standing {
  * What POST /sync answers about an accepted event: 200 when every adapter has it or does not take its type, 502 when
  * one ended without success, 202 while some are still trying.
  *
- * @param standing undefined when it could not be read; then the adapters are left out
+ * @param status undefined when it could not be read; then the adapters are left out
  */
-export function syncAnswer({ event, duplicate }: Intaken, standing: Standing | undefined): JsonAnswer {
-  const outcome = outcomeOf(standing);
+export function syncAnswer({ event, duplicate }: Acceptance, status: SettledStatus | undefined): JsonAnswer {
+  const outcome = outcomeOf(status);
   const warnings = recipientWarnings(event.adapters);
-  const adapters = Object.fromEntries((standing?.acks ?? []).map((ack) => [ack.adapter, toAdapter(ack)]));
+  const adapters = Object.fromEntries((status?.acks ?? []).map((ack) => [ack.adapter, toAdapter(ack)]));
   return {
     status: STATUSES[outcome],
-    body: { status: outcome, event_id: event.id, duplicate, adapters, ...(warnings.length > 0 && { warnings }) },
+    body: {
+      status: outcome,
+      event_id: event.id,
+      source: event.source,
+      duplicate,
+      adapters,
+      ...(warnings.length > 0 && { warnings }),
+    },
   };
 }
 
 const STATUSES = { ok: 200, pending: 202, failed: 502 } as const;
 
-function outcomeOf(standing: Standing | undefined): keyof typeof STATUSES {
-  if (standing?.acks.some(({ state }) => state === DeliveryState.DEAD_LETTERED || state === DeliveryState.DISCARDED)) {
+function outcomeOf(status: SettledStatus | undefined): keyof typeof STATUSES {
+  if (status?.acks.some(({ state }) => state === DeliveryState.DEAD_LETTERED || state === DeliveryState.DISCARDED)) {
     return 'failed';
   }
-  return standing?.settled === true ? 'ok' : 'pending';
+  return status?.settled === true ? 'ok' : 'pending';
 }
 
 function toAdapter({ state, attempt, receipt, error, heldBy, nextAttemptTime }: Ack) {

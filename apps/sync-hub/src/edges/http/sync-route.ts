@@ -66,13 +66,13 @@ async function publish(options: SyncRouteOptions, request: NodeRequest, gone: Ab
   // The trace that the event names is where it began; the request's is only its last step.
   const namesTrace = event.attributes.traceparent !== undefined;
   const attributes = namesTrace ? event.attributes : { ...traceAttributes(headers), ...event.attributes };
-  const intaken = await intake.accept({ ...event, attributes }).catch((error: unknown) => {
+  const acceptance = await intake.accept({ ...event, attributes }).catch((error: unknown) => {
     throw error instanceof Refusal ? inWordsOf(names, error) : error;
   });
   // From here on it is accepted, and that is what the caller is told, whatever else goes wrong.
-  const standing = await waitForSettled(options, intaken, waitMs, gone).catch((error: unknown) => {
+  const standing = await waitForSettled(options, acceptance, waitMs, gone).catch((error: unknown) => {
     onFault(error);
     return undefined;
   });
-  return syncAnswer(intaken, standing);
+  return syncAnswer(acceptance, standing);
 }

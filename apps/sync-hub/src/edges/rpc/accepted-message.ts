@@ -2,18 +2,18 @@ import { create } from '@bufbuild/protobuf';
 import { type Accepted, AcceptedSchema, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { Until } from '../../acks/progress.ts';
 import type { Cursors } from '../cursor.ts';
-import type { Intaken } from '../intake.ts';
+import type { Acceptance } from '../intake.ts';
 import { recipientWarnings } from '../recipients.ts';
 
-/** The first thing that a publisher is told. */
-export function toAccepted({ event, duplicate, lastCursor }: Intaken, cursors: Cursors): Accepted {
-  const { id: eventId, adapters } = event;
+/** The first message that a publisher gets. */
+export function toAccepted({ event, duplicate, place }: Acceptance, cursors: Cursors): Accepted {
+  const { id: eventId, source, adapters } = event;
   const warnings = [...recipientWarnings(adapters)];
-  const cursor = cursors.encode(lastCursor);
-  return create(AcceptedSchema, { eventId, adapters: [...adapters], duplicate, cursor, warnings });
+  const cursor = cursors.encode(place);
+  return create(AcceptedSchema, { eventId, source, adapters: [...adapters], duplicate, cursor, warnings });
 }
 
-/** How long a publisher wants to be told. */
+/** Until when a publisher wants updates. */
 export function toUntil(until: PublishUntil): Until {
   switch (until) {
     case PublishUntil.ACCEPTED:

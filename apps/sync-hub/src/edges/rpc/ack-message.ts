@@ -8,12 +8,10 @@ import {
   HeldBy as HeldByMessage,
   OutcomeKind as OutcomeKindMessage,
 } from '@hms-sync/proto/hms/sync/v1/ack';
-import type { Tell } from '../../acks/tell.ts';
+import type { DeliveryUpdate, HeldDelivery } from '../../acks/delivery-update.ts';
 import type { RecordedDelivery, RecordedState } from '../../core/delivery.ts';
-import type { HeldDelivery } from '../../core/held-delivery.ts';
 import type { HeldBy } from '../../core/lane.ts';
 import type { Failure, OutcomeKind } from '../../core/outcome.ts';
-import type { Cursors } from '../cursor.ts';
 
 const STATES: Readonly<Record<RecordedState, DeliveryState>> = {
   retrying: DeliveryState.RETRYING,
@@ -41,17 +39,18 @@ export const OUTCOME_KINDS: Readonly<Record<OutcomeKind, OutcomeKindMessage>> = 
   crashed: OutcomeKindMessage.CRASHED,
 };
 
-/** @param lastCursor the newest record's place, which HELD carries: it has none of its own */
-export function toAck(tell: Tell, cursors: Cursors, lastCursor: number): Ack {
-  return tell.kind === 'recorded' ? recordAck(tell.record, cursors) : heldAck(tell.held, cursors.encode(lastCursor));
+/** @param cursor of the place right after it; HELD has none of its own, and carries that of what was reported before */
+export function toAck(update: DeliveryUpdate, cursor: string): Ack {
+  return update.kind === 'recorded' ? recordAck(update.record, cursor) : heldAck(update.held, cursor);
 }
 
 /** What was recorded, as an ack. */
-export function recordAck(record: RecordedDelivery, cursors: Cursors): Ack {
+export function recordAck(record: RecordedDelivery, cursor: string): Ack {
   const { attempt, state } = record;
   const error = recordError(record);
   return create(AckSchema, {
     eventId: record.eventId,
+    source: record.source,
     adapter: record.adapter,
     adapterVersion: record.adapterVersion,
     state: STATES[state],
@@ -60,7 +59,7 @@ export function recordAck(record: RecordedDelivery, cursors: Cursors): Ack {
     ...(record.nextAttemptAtMs > 0 && { nextAttemptTime: timestampFromMs(record.nextAttemptAtMs) }),
     ...(error !== undefined && { error }),
     receipt: attempt?.receipt ?? '',
-    cursor: cursors.encode(record.cursor),
+    cursor,
     cycle: record.cycle,
   });
 }
@@ -68,6 +67,7 @@ export function recordAck(record: RecordedDelivery, cursors: Cursors): Ack {
 /** A delivery that waits for nothing but its turn, or for what holds it. */
 export function waitingAck(waiting: {
   eventId: string;
+  source: string;
   adapter: string;
   attempts: number;
   cycle: number;
@@ -78,6 +78,7 @@ export function waitingAck(waiting: {
   const { heldBy } = waiting;
   return create(AckSchema, {
     eventId: waiting.eventId,
+    source: waiting.source,
     adapter: waiting.adapter,
     state: heldBy === undefined ? DeliveryState.WAITING : DeliveryState.HELD,
     attempt: waiting.attempts,
@@ -106,6 +107,7 @@ function recordError({ state, attempt, reason }: RecordedDelivery) {
 function heldAck(held: HeldDelivery, cursor: string): Ack {
   return create(AckSchema, {
     eventId: held.eventId,
+    source: held.source,
     adapter: held.adapter,
     state: DeliveryState.HELD,
     attempt: held.attempts,

@@ -1,3 +1,4 @@
+import type { EventIdentity } from '../../core/event.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Lane } from '../../lanes/lane.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
@@ -51,19 +52,23 @@ export async function resumeAdapter(options: AdminAdaptersOptions, request: Adap
   return former;
 }
 
-/** The id of the event that was let through; empty when nothing waits. */
-export function probeAdapter(options: AdminAdaptersOptions, adapter: string): string {
-  const eventId = requireLane(options, adapter).probe() ?? '';
-  options.onChange({ change: 'probe', adapter, ...(eventId !== '' && { eventId }) });
-  return eventId;
+/** The event that was let through; undefined when nothing waits. */
+export async function probeAdapter(options: AdminAdaptersOptions, adapter: string): Promise<EventIdentity | undefined> {
+  const event = await requireLane(options, adapter).probe();
+  options.onChange({
+    change: 'probe',
+    adapter,
+    ...(event !== undefined && { eventId: event.id, source: event.source }),
+  });
+  return event;
 }
 
 /** How many deliveries waited for a time; all of the adapter are due now. */
-export function retryAdapter(options: AdminAdaptersOptions, request: AdapterRequest): number {
+export async function retryAdapter(options: AdminAdaptersOptions, request: AdapterRequest): Promise<number> {
   const lane = requireLane(options, request.adapter);
   const { adapter } = request;
   const reason = toOptionalReason(request);
-  const retried = lane.retryNow();
+  const retried = await lane.retryNow();
   options.onChange({ change: 'retry', adapter, deliveries: retried, ...(reason !== '' && { reason }) });
   return retried;
 }

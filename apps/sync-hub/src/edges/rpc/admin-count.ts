@@ -43,7 +43,7 @@ export async function countDeliveries(
 /** What names the group of a delivery; undefined: they are not grouped. */
 function groupName(
   groupBy: DeliveryGrouping,
-  options: AdminDeliveriesOptions,
+  { cursors }: AdminDeliveriesOptions,
 ): ((delivery: SeenDelivery) => string) | undefined {
   switch (groupBy) {
     case DeliveryGrouping.UNSPECIFIED:
@@ -51,7 +51,7 @@ function groupName(
     case DeliveryGrouping.ADAPTER:
       return ({ adapter }) => adapter;
     case DeliveryGrouping.ERROR:
-      return (delivery) => latestAck(delivery, options).error?.code ?? '';
+      return (delivery) => latestAck(delivery, { cursors, place: new Map() }).error?.code ?? '';
     case DeliveryGrouping.KEY:
       return ({ key }) => key;
     default:

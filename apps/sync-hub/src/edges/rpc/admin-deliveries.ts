@@ -8,6 +8,7 @@ import {
   type ListDeliveriesResponse,
   ListDeliveriesResponseSchema,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import type { Acks } from '../../acks/acks.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { DeliveryFinder, DeliveryQuery, SeenState } from '../../operations/delivery-query.ts';
 import type { Discards } from '../../operations/discards.ts';
@@ -20,7 +21,8 @@ import { toReason } from './admin-reason.ts';
 import { latestAck } from './latest-ack.ts';
 
 export interface AdminDeliveriesOptions extends AdapterIdsOptions {
-  readonly journal: Pick<Journal, 'countDeliveries' | 'readEvent'>;
+  readonly journal: Pick<Journal, 'readStatistics' | 'readEvent'>;
+  readonly acks: Pick<Acks, 'place'>;
   readonly finder: DeliveryFinder;
   readonly discards: Discards;
   readonly cursors: Cursors;
@@ -31,8 +33,8 @@ export interface AdminDeliveriesOptions extends AdapterIdsOptions {
 const PAGE_SIZE_DEFAULT = 100;
 const PAGE_SIZE_MAX = 1_000;
 
-/** What can still be given up. */
-const GIVE_UP: readonly SeenState[] = ['waiting', 'retrying', 'held', 'dead_lettered'];
+/** What can still be discarded. */
+const UNSETTLED: readonly SeenState[] = ['waiting', 'retrying', 'held', 'dead_lettered'];
 
 export async function listDeliveries(
   options: AdminDeliveriesOptions,
@@ -42,12 +44,14 @@ export async function listDeliveries(
   const tokens = new PageTokens(options.journalId, filter);
   const after = pageToken === '' ? undefined : tokens.decode(pageToken);
   const query = await toQuery(filter, options);
-  // Who goes on with a page has seen that it is there, or was.
+  // Who continues with a page has seen that it is there, or was.
   if (after === undefined) await requireEvents(filter, options.journal);
-  const { deliveries, next } = await options.finder.page(query, { limit: pageSize || PAGE_SIZE_DEFAULT, after });
+  const { finder, cursors } = options;
+  const { place } = options.acks;
+  const { deliveries, next } = await finder.page(query, { limit: pageSize || PAGE_SIZE_DEFAULT, after });
   return create(ListDeliveriesResponseSchema, {
     deliveries: deliveries.map((delivery) => ({
-      latest: latestAck(delivery, options),
+      latest: latestAck(delivery, { cursors, place }),
       type: delivery.type,
       key: delivery.key,
       acceptedTime: timestampFromMs(delivery.acceptedAtMs),
@@ -64,7 +68,7 @@ export async function discardDeliveries(
 ): Promise<DiscardDeliveriesResponse> {
   requireNamed(request.filter);
   const reason = toReason(request);
-  const query = toGiveUp(await toQuery(request.filter, options));
+  const query = toDiscard(await toQuery(request.filter, options));
   await requireEvents(request.filter, options.journal);
   const { discards, onChange } = options;
   if (request.dryRun) {
@@ -75,10 +79,10 @@ export async function discardDeliveries(
   return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(discarded) });
 }
 
-function toGiveUp({ filter, states }: DeliveryQuery): DeliveryQuery {
-  const open = states.filter((state) => GIVE_UP.includes(state));
+function toDiscard({ filter, states }: DeliveryQuery): DeliveryQuery {
+  const open = states.filter((state) => UNSETTLED.includes(state));
   if (states.length > 0 && open.length === 0) {
-    throw wrongField('filter.states', 'are all settled, and what is settled cannot be given up');
+    throw wrongField('filter.states', 'are all settled, and what is settled cannot be discarded');
   }
   return { filter, states: open };
 }

@@ -8,11 +8,11 @@ import type { Journal } from '../../journal/journal.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { DeliveryQuery, SeenState } from '../../operations/delivery-query.ts';
 import { Refusal, wrongField } from '../refusal.ts';
-import { unknownEvent } from './unknown-event.ts';
+import { unknownEvent } from './found-event.ts';
 
 export interface AdapterIdsOptions {
   readonly lanes: Iterable<{ readonly adapter: { readonly id: string } }> & Pick<Lanes, 'get'>;
-  readonly journal: Pick<Journal, 'countDeliveries'>;
+  readonly journal: Pick<Journal, 'readStatistics'>;
 }
 
 /** A field of a filter holds at most so many values: a person names few, a program asks again. */
@@ -49,8 +49,16 @@ const ERROR_KINDS: Readonly<Record<OutcomeKindMessage, OutcomeKind | undefined>>
  */
 export async function toQuery(filter: FilterMessage | undefined, known: AdapterIdsOptions): Promise<DeliveryQuery> {
   if (filter === undefined) return { filter: {}, states: [] };
-  const { adapters, types, keys, eventIds, since, until } = filter;
-  const lists = { adapters, states: filter.states, types, keys, event_ids: eventIds, error_kinds: filter.errorKinds };
+  const { adapters, types, keys, eventIds, sources, since, until } = filter;
+  const lists = {
+    adapters,
+    states: filter.states,
+    types,
+    keys,
+    sources,
+    event_ids: eventIds,
+    error_kinds: filter.errorKinds,
+  };
   for (const [name, values] of Object.entries(lists)) {
     if (values.length > VALUES_MAX) throw wrongField(`filter.${name}`, `must be at most ${VALUES_MAX}`);
   }
@@ -76,6 +84,7 @@ export async function toQuery(filter: FilterMessage | undefined, known: AdapterI
       types,
       keys,
       eventIds,
+      sources,
       errorKinds,
       ...(acceptedFromMs !== undefined && { acceptedFromMs }),
       ...(acceptedToMs !== undefined && { acceptedToMs }),
@@ -93,6 +102,7 @@ export function toFilterMessage(filter: DeliveryFilter): MessageInitShape<typeof
     types: [...(filter.types ?? [])],
     keys: [...(filter.keys ?? [])],
     eventIds: [...(filter.eventIds ?? [])],
+    sources: [...(filter.sources ?? [])],
     errorKinds: errorKinds.map((kind) => numberOf(ERROR_KINDS, kind)),
     ...(acceptedFromMs !== undefined && { since: timestampFromMs(acceptedFromMs) }),
     ...(acceptedToMs !== undefined && { until: timestampFromMs(acceptedToMs) }),
@@ -109,16 +119,33 @@ export async function requireEvents(
   filter: FilterMessage | undefined,
   journal: Pick<Journal, 'readEvent'>,
 ): Promise<void> {
+  const { eventIds = [], sources = [] } = filter ?? {};
   // One after the other: each brings its payload along.
-  for (const id of filter?.eventIds ?? []) {
-    if ((await journal.readEvent(id)) === undefined) throw unknownEvent(id);
+  for (const id of eventIds) {
+    if (!(await isKnown(journal, id, sources)))
+      throw unknownEvent({ id, source: sources.length === 1 ? sources[0] : undefined });
   }
+}
+
+async function isKnown(journal: Pick<Journal, 'readEvent'>, id: string, sources: readonly string[]): Promise<boolean> {
+  for (const source of sources.length === 0 ? [undefined] : sources) {
+    if ((await journal.readEvent({ id, source })).kind !== 'unknown') return true;
+  }
+  return false;
 }
 
 /** @throws {Refusal} REQUEST_INVALID when it names nothing: what is changed by it is named, never everything there is */
 export function requireNamed(filter: FilterMessage | undefined): void {
-  const { adapters = [], states = [], types = [], keys = [], eventIds = [], errorKinds = [] } = filter ?? {};
-  const named = [adapters, states, types, keys, eventIds, errorKinds].some((values) => values.length > 0);
+  const {
+    adapters = [],
+    states = [],
+    types = [],
+    keys = [],
+    eventIds = [],
+    sources = [],
+    errorKinds = [],
+  } = filter ?? {};
+  const named = [adapters, states, types, keys, eventIds, sources, errorKinds].some((values) => values.length > 0);
   if (!named && filter?.since === undefined && filter?.until === undefined) {
     throw wrongField('filter', 'is required: name which deliveries are meant, such as those of one adapter');
   }
@@ -134,7 +161,7 @@ export function unknownAdapter(id: string, known: readonly string[]): Refusal {
 async function requireAdapters(ids: readonly string[], { lanes, journal }: AdapterIdsOptions): Promise<void> {
   if (ids.every((id) => lanes.get(id) !== undefined)) return;
   const known = new Set([...lanes].map(({ adapter }) => adapter.id));
-  for (const { adapter } of await journal.countDeliveries()) known.add(adapter);
+  for (const { adapter } of (await journal.readStatistics()).lanes) known.add(adapter);
   const unknown = ids.find((id) => !known.has(id));
   if (unknown !== undefined) throw unknownAdapter(unknown, [...known].sort());
 }

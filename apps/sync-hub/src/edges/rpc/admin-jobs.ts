@@ -11,7 +11,7 @@ import { type AdapterIdsOptions, requireEvents, requireNamed, toFilterMessage, t
 import { toReason } from './admin-reason.ts';
 
 export interface AdminJobsOptions extends AdapterIdsOptions {
-  readonly journal: Pick<Journal, 'countDeliveries' | 'readEvent'>;
+  readonly journal: Pick<Journal, 'readStatistics' | 'readEvent'>;
   readonly jobs: ReplayJobs;
   readonly onChange: (change: OperatorChange) => void;
 }

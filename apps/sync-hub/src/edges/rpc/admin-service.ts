@@ -30,7 +30,7 @@ export interface AdminServiceOptions
     AdminAdaptersOptions,
     AdminVersionsOptions {
   readonly lanes: AdminAdaptersOptions['lanes'];
-  readonly journal: Pick<Journal, 'countDeliveries' | 'readEvent' | 'saveLanePause'>;
+  readonly journal: Pick<Journal, 'readStatistics' | 'readEvent' | 'saveLanePause'>;
   readonly backups: Pick<Backups, 'make'>;
 }
 
@@ -48,8 +48,11 @@ export function createAdminService(options: AdminServiceOptions): ServiceImpl<ty
     cancelJob: ({ id }) => cancelJob(options, id),
     pauseAdapter: (request) => pauseAdapter(options, request),
     resumeAdapter: (request) => resumeAdapter(options, request),
-    probeAdapter: ({ adapter }) => ({ eventId: probeAdapter(options, adapter) }),
-    retryAdapter: (request) => ({ retried: BigInt(retryAdapter(options, request)) }),
+    async probeAdapter({ adapter }) {
+      const { id: eventId = '', source = '' } = (await probeAdapter(options, adapter)) ?? {};
+      return { eventId, source };
+    },
+    retryAdapter: async (request) => ({ retried: BigInt(await retryAdapter(options, request)) }),
     restartAdapter: (request) => restartAdapter(options, request),
     tailEvents: (request, { signal }) => tailEvents(options, request, signal),
     backupJournal: ({ path }) => backupJournal(options, path),

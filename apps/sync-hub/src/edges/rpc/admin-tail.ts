@@ -3,7 +3,7 @@ import type { TailEventsRequest, TailEventsResponseSchema } from '@hms-sync/prot
 import type { DeliveryState } from '../../core/delivery.ts';
 import type { SeenState } from '../../operations/delivery-query.ts';
 import { type EventTail, TAILS_MAX } from '../../operations/event-tail.ts';
-import type { Happening } from '../../operations/tail-queue.ts';
+import type { TailedEvent } from '../../operations/tail-queue.ts';
 import type { Cursors } from '../cursor.ts';
 import { fromSyncEvent } from '../event-message.ts';
 import { throwIfStopping } from '../hub-stop.ts';
@@ -27,33 +27,33 @@ export async function* tailEvents(
 ): AsyncGenerator<Message, void> {
   const { filter, states } = await toQuery(request.filter, options);
   const { acceptedFromMs: _, acceptedToMs: __, ...looked } = filter;
-  const happenings = options.tail.watch({ ...looked, states: states.filter(isRecorded) }, signal);
-  if (happenings === undefined) {
-    throw new Refusal('TOO_MANY_AT_ONCE', `${TAILS_MAX} look on already; come back when one has left`, {
+  const tailed = options.tail.watch({ ...looked, states: states.filter(isRecorded) }, signal);
+  if (tailed === undefined) {
+    throw new Refusal('TOO_MANY_AT_ONCE', `${TAILS_MAX} tail the events already; come back when one has left`, {
       retryAfterMs: TOO_MANY_RETRY_MS,
     });
   }
-  for await (const some of happenings) {
+  for await (const some of tailed) {
     if (some.length === 0) yield {};
-    for (const happening of some) yield { happening: toMessage(happening, options.cursors) };
+    for (const one of some) yield { happening: toMessage(one, options.cursors) };
   }
   throwIfStopping(signal);
 }
 
-/** What is held is on no record, and so is not told. */
+/** What is held is on no record, and so is not reported. */
 function isRecorded(state: SeenState): state is DeliveryState {
   return state !== 'held';
 }
 
-function toMessage(happening: Happening, cursors: Cursors): NonNullable<Message['happening']> {
-  switch (happening.kind) {
+function toMessage(tailed: TailedEvent, cursors: Cursors): NonNullable<Message['happening']> {
+  switch (tailed.kind) {
     case 'accepted':
-      return { case: 'accepted', value: { ...fromSyncEvent(happening.event), payload: { case: undefined } } };
+      return { case: 'accepted', value: { ...fromSyncEvent(tailed.event), payload: { case: undefined } } };
     case 'recorded':
-      return { case: 'ack', value: recordAck(happening.record, cursors) };
+      return { case: 'ack', value: recordAck(tailed.record, cursors.encode(tailed.place)) };
     case 'missed':
-      return { case: 'missed', value: BigInt(happening.count) };
+      return { case: 'missed', value: BigInt(tailed.count) };
     default:
-      return happening satisfies never;
+      return tailed satisfies never;
   }
 }

@@ -1,65 +1,64 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Acks } from '../../acks/acks.ts';
-import { Mailbox } from '../../acks/mailbox.ts';
-import type { Tell } from '../../acks/tell.ts';
-import type { AcceptedEvent } from '../../core/event.ts';
+import { BoundedQueue } from '../../acks/bounded-queue.ts';
+import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
+import type { FollowableEvent, KnownDeliveries } from '../../acks/followed-event.ts';
+import type { Following } from '../../acks/followed-events.ts';
 import type { Cursors } from '../cursor.ts';
 import { toAck } from './ack-message.ts';
 
 export interface EventListenerOptions {
   readonly acks: Acks;
   readonly cursors: Cursors;
-  readonly events: readonly AcceptedEvent[];
+  readonly events: readonly FollowableEvent[];
   /** Ends it, also when nobody ever takes what it heard. */
   readonly signal: AbortSignal;
 }
 
 export interface Heard {
-  readonly tell: Tell;
+  readonly update: DeliveryUpdate;
   readonly ack: Ack;
 }
 
-/** One event has a few records for each adapter; a reader with so many unread has stopped reading. */
+/** One event has a few records for each adapter; a reader with this many unread has stopped reading. */
 const UNREAD_MAX_PER_EVENT = 256;
 
-/** Hears what is told of given events from its construction on, and keeps it for one reader. */
+/** Hears the updates of given events from its construction on, and keeps them for one reader. */
 export class EventListener {
-  readonly #mailbox: Mailbox<Heard>;
+  readonly #queue: BoundedQueue<Heard>;
   readonly #signal: AbortSignal;
-  readonly #unfollow: readonly (() => void)[];
-  #hearsHeld = false;
+  readonly #following: ReadonlyMap<number, Following>;
 
   constructor({ acks, cursors, events, signal }: EventListenerOptions) {
     this.#signal = signal;
-    this.#mailbox = new Mailbox({ capacity: UNREAD_MAX_PER_EVENT * events.length, signal });
-    this.#unfollow = events.map((event) =>
-      acks.follow(event.seq, (tell) => {
-        // Made into an ack now: the place that a HELD carries is that of what was recorded before it.
-        if (tell.kind === 'recorded' || this.#hearsHeld) {
-          this.#mailbox.put({ tell, ack: toAck(tell, cursors, acks.lastCursor) });
-        }
-      }),
-    );
+    this.#queue = new BoundedQueue({ capacity: UNREAD_MAX_PER_EVENT * events.length, signal });
+    const following = events.map((event) => {
+      // Made into an ack now: the place changes with the next record.
+      const listen = (update: DeliveryUpdate, place: Parameters<Cursors['encode']>[0]) =>
+        this.#queue.push({ update, ack: toAck(update, cursors.encode(place)) });
+      return [event.seq, acks.follow(event, listen)] as const;
+    });
+    this.#following = new Map(following);
     if (signal.aborted) this.end();
     else signal.addEventListener('abort', this.end, { once: true });
   }
 
-  /** From now on HELD counts too; before its reader has looked up what is held, it may be over before it is told. */
-  hearHeld(): void {
-    this.#hearsHeld = true;
+  /** From now on HELD of an event counts too, and what holds its deliveries now: its reader knows what came before. */
+  hearHeld(seq: number, known: KnownDeliveries): void {
+    this.#following.get(seq)?.hearHeld(known);
   }
 
   /**
    * What was heard since it was last taken, waiting while that is nothing; empty once the signal has aborted.
    *
-   * @throws {MailboxOverflow} the reader did not keep up
+   * @throws {QueueOverflow} the reader did not keep up
    */
   take(): Promise<readonly Heard[]> {
-    return this.#mailbox.take();
+    return this.#queue.drain();
   }
 
   readonly end = (): void => {
     this.#signal.removeEventListener('abort', this.end);
-    for (const unfollow of this.#unfollow) unfollow();
+    for (const { end } of this.#following.values()) end();
   };
 }

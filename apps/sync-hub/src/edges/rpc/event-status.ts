@@ -2,16 +2,18 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import { AttemptSchema, type GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import type { RecordedDelivery } from '../../core/delivery.ts';
-import type { Journal, StoredDelivery } from '../../journal/journal.ts';
+import type { Acks } from '../../acks/acks.ts';
+import { isOpen, type RecordedDelivery } from '../../core/delivery.ts';
+import type { EventReference, Journal, StoredDelivery } from '../../journal/journal.ts';
 import { idempotencyKey } from '../../lanes/idempotency-key.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { Cursors } from '../cursor.ts';
 import { fromSyncEvent } from '../event-message.ts';
 import { deliveryError, OUTCOME_KINDS } from './ack-message.ts';
+import { requireFound } from './found-event.ts';
 import { latestAck } from './latest-ack.ts';
 
-/** How an event stands: what GetEvent answers. */
+/** The status of an event: what GetEvent answers. */
 export interface EventStatus {
   readonly response: MessageInitShape<typeof GetEventResponseSchema>;
   /** True when every delivery is terminal. */
@@ -22,24 +24,28 @@ export interface EventStatus {
 
 export interface EventStatusOptions {
   readonly journal: Pick<Journal, 'readEvent'>;
+  readonly acks: Pick<Acks, 'place'>;
   readonly lanes: Lanes;
   readonly cursors: Cursors;
 }
 
 /**
- * Reads how an event stands; undefined when it is unknown. Its attempts are those that the journal reads of an event,
- * READ_RECORDS_MAX at most: with the longest errors in the widest letters about 1 MiB, beside the payload, and clients
- * take 4 MiB.
+ * Reads the status of an event. Its attempts are those that the journal reads of an event, READ_RECORDS_MAX at most: with
+ * the longest errors in the widest letters about 1 MiB, beside the payload, and clients accept 4 MiB.
+ *
+ * @throws {Refusal} EVENT_NOT_FOUND, EVENT_AMBIGUOUS
  */
-export async function readStatus(options: EventStatusOptions, id: string): Promise<EventStatus | undefined> {
-  const stored = await options.journal.readEvent(id);
-  if (stored === undefined) return undefined;
-  const { event, deliveries } = stored;
+export async function readStatus(options: EventStatusOptions, named: EventReference): Promise<EventStatus> {
+  const { journal, acks: known, lanes, cursors } = options;
+  const { place } = known;
+  const { event, deliveries } = requireFound(await journal.readEvent(named), named);
+  const { id: eventId, source, acceptedAtMs } = event;
   const acks = deliveries.map((delivery) => {
-    const isOpen = delivery.state === 'waiting' || delivery.state === 'retrying';
-    const heldBy = isOpen ? options.lanes.heldBy(delivery.adapter, event) : undefined;
-    const { acceptedAtMs } = event;
-    return latestAck({ ...delivery, eventId: id, acceptedAtMs, latest: delivery.records.at(-1), heldBy }, options);
+    const { adapter, state, isHeldByKey, records } = delivery;
+    const byKey = isHeldByKey ? 'key' : undefined;
+    const heldBy = isOpen(state) ? (lanes.heldBy(adapter, event) ?? byKey) : undefined;
+    const current = { ...delivery, eventId, source, acceptedAtMs, latest: records.at(-1), heldBy };
+    return latestAck(current, { cursors, place });
   });
   return {
     response: {
@@ -47,18 +53,18 @@ export async function readStatus(options: EventStatusOptions, id: string): Promi
       acceptedTime: timestampFromMs(event.acceptedAtMs),
       deliveries: deliveries.map((delivery, index) => ({
         ...(acks[index] !== undefined && { latest: acks[index] }),
-        idempotencyKey: idempotencyKey(id, delivery.adapter),
+        idempotencyKey: idempotencyKey(event, delivery.adapter),
         attempts: delivery.records.filter(({ attempt }) => attempt !== undefined).map(toAttempt),
         attemptsLeftOut: attemptsLeftOut(delivery),
       })),
     },
-    settled: deliveries.every(({ state }) => state !== 'waiting' && state !== 'retrying'),
+    settled: deliveries.every(({ state }) => !isOpen(state)),
     acks,
   };
 }
 
 /**
- * Of the first cycle that is told as many as its first record says; those of the cycles before it are not counted. At
+ * Of the first cycle that is returned as many as its first record says; those of the cycles before it are not counted. At
  * least one, when older records are left out, so that it is seen.
  */
 function attemptsLeftOut({ records, hasOlderRecords }: StoredDelivery): number {

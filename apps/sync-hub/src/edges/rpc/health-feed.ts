@@ -9,9 +9,9 @@ import {
   HealthSchema,
   RecentAttemptsSchema,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
-import { Mailbox, MailboxOverflow } from '../../acks/mailbox.ts';
+import { BoundedQueue, QueueOverflow } from '../../acks/bounded-queue.ts';
 import type { VersionsStanding } from '../../installs/adapter-change.ts';
-import type { JournalInfo, JournalStatistics, WaitingStatistics } from '../../journal/journal.ts';
+import type { JournalInfo, JournalStatistics, LaneStatistics } from '../../journal/journal.ts';
 import type { BreakerReport } from '../../lanes/breaker.ts';
 import type { Lane } from '../../lanes/lane.ts';
 import type { LaneHealth } from '../../lanes/lane-health.ts';
@@ -26,7 +26,7 @@ export interface HealthFeedOptions {
   readonly startedAtMs: number;
   readonly journal: { readonly info: JournalInfo; readStatistics(): Promise<JournalStatistics> };
   readonly lanes: Lanes;
-  /** What there is of an adapter beside the version that runs; absent: nothing is told of it. */
+  /** What there is of an adapter beside the version that runs; absent: nothing is reported of it. */
   readonly versions?: (id: string) => VersionsStanding;
   /** Why events are not accepted; empty when they are. */
   readonly notAcceptingReason: () => string;
@@ -35,10 +35,10 @@ export interface HealthFeedOptions {
 }
 
 /** Counts change all the time; once a second is what a person can read. */
-const LOOK_EVERY_MS = 1_000;
-/** A watcher hears from the hub at least every 10 s, and so knows that it lives; one look is kept in hand. */
-const TELL_EVERY_MS = 10_000 - LOOK_EVERY_MS;
-/** A watcher that has not taken so many changes has stopped reading. */
+const READ_EVERY_MS = 1_000;
+/** A watcher hears from the hub at least every 10 s, and so knows that it lives; one read is kept in reserve. */
+const SEND_EVERY_MS = 10_000 - READ_EVERY_MS;
+/** A watcher with this many changes unread has stopped reading. */
 const UNREAD_MAX = 256;
 /** Each change is written for each of them: a thousand take a tenth of a second. */
 export const WATCHES_MAX = 1_024;
@@ -59,13 +59,16 @@ const BREAKER_STATES: Readonly<Record<BreakerReport['condition'], BreakerState>>
   half_open: BreakerState.HALF_OPEN,
 };
 
-/** How the hub and its adapters stand, and who is told when that changes. */
+/** The status of the hub and its adapters, for those who ask and those who watch. */
 export class HealthFeed {
   readonly #options: HealthFeedOptions;
-  readonly #watchers = new Set<Mailbox<Health>>();
-  #statistics: JournalStatistics = { sizeBytes: 0, commitLatencyMs: undefined, waiting: [] };
-  #lastTold: Health | undefined;
-  #lastToldAtMs = 0;
+  readonly #watchers = new Set<BoundedQueue<Health>>();
+  #statistics: JournalStatistics = { sizeBytes: 0, commitLatencyMs: undefined, lanes: [] };
+  /** A read that has not begun, for all who ask until then. */
+  #nextRead: Promise<void> | undefined;
+  #lastRead: Promise<void> = Promise.resolve();
+  #lastSent: Health | undefined;
+  #lastSentAtMs = 0;
   #warned: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
 
@@ -73,10 +76,10 @@ export class HealthFeed {
     this.#options = options;
   }
 
-  /** Begins to look once a second. */
+  /** Begins to read the counts once a second. */
   async start(): Promise<void> {
     await this.#look();
-    this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
+    this.#timer = setInterval(() => void this.#look(), READ_EVERY_MS);
   }
 
   stop(): void {
@@ -84,10 +87,16 @@ export class HealthFeed {
     for (const watcher of this.#watchers) watcher.close();
   }
 
-  /** How it stands now. */
+  /** The status now, with counts that are read from the journal first. */
+  async read(): Promise<Health> {
+    await this.#readStatistics();
+    return this.now();
+  }
+
+  /** The status now; its counts were read at most about a second ago. */
   now(): Health {
     const { version, startedAtMs, journal, lanes, versions, notAcceptingReason } = this.#options;
-    const { sizeBytes, commitLatencyMs, waiting } = this.#statistics;
+    const { sizeBytes, commitLatencyMs, lanes: counts } = this.#statistics;
     const reason = notAcceptingReason();
     return create(HealthSchema, {
       hub: {
@@ -95,7 +104,7 @@ export class HealthFeed {
         startTime: timestampFromMs(startedAtMs),
         accepting: reason === '',
         notAcceptingReason: reason,
-        warnings: [...hubWarnings(idsOf(lanes), waiting)],
+        warnings: [...hubWarnings(idsOf(lanes), counts)],
         journal: {
           location: journal.info.location,
           sizeBytes: BigInt(sizeBytes),
@@ -105,19 +114,20 @@ export class HealthFeed {
       adapters: [...lanes].map((lane) =>
         toAdapterHealth(lane, {
           versions: versions?.(lane.adapter.id),
-          waiting: waiting.find(({ adapter }) => adapter === lane.adapter.id),
+          counts: counts.find(({ adapter }) => adapter === lane.adapter.id),
         }),
       ),
     });
   }
 
-  /** A state or a breaker changed: every watcher is told each such change, however soon the next follows. */
+  /** A state or a breaker changed: each such change goes to every watcher, however soon the next follows. Its counts are
+   * corrected within a second. */
   changed(): void {
-    if (this.#watchers.size > 0) this.#tell(this.now());
+    if (this.#watchers.size > 0) this.#send(this.now());
   }
 
   /**
-   * How it stands now, then again on each change and at least every 10 s, until the signal aborts.
+   * The status now, then again on each change and at least every 10 s, until the signal aborts.
    *
    * @throws {Refusal} READER_TOO_SLOW; HUB_STOPPING; TOO_MANY_AT_ONCE
    */
@@ -127,58 +137,68 @@ export class HealthFeed {
         retryAfterMs: TOO_MANY_RETRY_MS,
       });
     }
-    const mailbox = new Mailbox<Health>({ capacity: UNREAD_MAX, signal });
-    const first = this.now();
-    // While nobody watched nothing was told, so this is what the next look compares with.
-    if (this.#watchers.size === 0) this.#remember(first);
-    this.#watchers.add(mailbox);
+    const queue = new BoundedQueue<Health>({ capacity: UNREAD_MAX, signal });
+    this.#watchers.add(queue);
     try {
+      const first = await this.read();
+      // While nobody else watched nothing was sent, so this is what the next one is compared with.
+      if (this.#watchers.size === 1) this.#remember(first);
       yield first;
       for (;;) {
-        const healths = await mailbox.take();
+        const healths = await queue.drain();
         if (healths.length === 0) return throwIfStopping(signal);
         yield* healths;
       }
     } catch (error) {
-      if (!(error instanceof MailboxOverflow)) throw error;
+      if (!(error instanceof QueueOverflow)) throw error;
       throw new Refusal('READER_TOO_SLOW', 'the health was not read in time; watch it again');
     } finally {
-      this.#watchers.delete(mailbox);
+      this.#watchers.delete(queue);
     }
   }
 
   async #look(): Promise<void> {
-    this.#statistics = await this.#options.journal.readStatistics().catch(() => this.#statistics);
+    await this.#readStatistics();
     this.#warn();
     if (this.#watchers.size === 0) return;
     const health = this.now();
-    const isOverdue = performance.now() - this.#lastToldAtMs >= TELL_EVERY_MS;
-    if (isOverdue || this.#lastTold === undefined || !saysTheSame(health, this.#lastTold)) this.#tell(health);
+    const isOverdue = performance.now() - this.#lastSentAtMs >= SEND_EVERY_MS;
+    if (isOverdue || this.#lastSent === undefined || !isSameStatus(health, this.#lastSent)) this.#send(health);
+  }
+
+  /** One read at a time, however many ask: those who ask while one runs share the next. */
+  #readStatistics(): Promise<void> {
+    this.#nextRead ??= this.#lastRead.then(async () => {
+      this.#nextRead = undefined;
+      this.#statistics = await this.#options.journal.readStatistics().catch(() => this.#statistics);
+    });
+    this.#lastRead = this.#nextRead;
+    return this.#nextRead;
   }
 
   #warn(): void {
     const { lanes, onWarning } = this.#options;
     // The same one with another count is no other one.
     const warnings = new Map(
-      hubWarnings(idsOf(lanes), this.#statistics.waiting).map((text) => [text.replace(/^\d+ \w+ waits? /, ''), text]),
+      hubWarnings(idsOf(lanes), this.#statistics.lanes).map((text) => [text.replace(/^\d+ \w+ waits? /, ''), text]),
     );
     for (const [what, text] of warnings) if (!this.#warned.has(what)) onWarning?.(text);
     this.#warned = new Set(warnings.keys());
   }
 
-  #tell(health: Health): void {
+  #send(health: Health): void {
     this.#remember(health);
-    for (const watcher of this.#watchers) watcher.put(health);
+    for (const watcher of this.#watchers) watcher.push(health);
   }
 
   #remember(health: Health): void {
-    this.#lastTold = health;
-    this.#lastToldAtMs = performance.now();
+    this.#lastSent = health;
+    this.#lastSentAtMs = performance.now();
   }
 }
 
 /** Sizes, latencies and ages change without anything having happened. */
-function saysTheSame(a: Health, b: Health): boolean {
+function isSameStatus(a: Health, b: Health): boolean {
   return equals(HealthSchema, withoutMeasures(a), withoutMeasures(b));
 }
 
@@ -198,12 +218,11 @@ function idsOf(lanes: Lanes): readonly string[] {
 
 interface KnownOfAdapter {
   readonly versions: VersionsStanding | undefined;
-  readonly waiting: WaitingStatistics | undefined;
+  readonly counts: LaneStatistics | undefined;
 }
 
-function toAdapterHealth(lane: Lane, { versions, waiting }: KnownOfAdapter) {
+function toAdapterHealth(lane: Lane, { versions, counts }: KnownOfAdapter) {
   const health = lane.health();
-  const oldestMs = oldestAgeMs(health, waiting);
   const { trial } = health;
   return create(AdapterHealthSchema, {
     id: lane.adapter.id,
@@ -214,11 +233,13 @@ function toAdapterHealth(lane: Lane, { versions, waiting }: KnownOfAdapter) {
     reason: health.reason,
     breaker: toBreaker(health.breaker),
     recent: toRecent(health.breaker.recent),
-    waiting: BigInt(health.waiting),
+    waiting: BigInt(counts?.unsettled ?? 0),
     inFlight: health.inFlight,
-    ...(oldestMs !== undefined && { oldestUnsettledAge: durationFromMs(Math.round(oldestMs)) }),
-    deadLetters: BigInt(health.deadLetters),
-    waitingBehindDeadLetters: BigInt(health.holdsKeys ? (waiting?.behindDeadLetters ?? 0) : 0),
+    ...(counts?.oldestAcceptedAtMs !== undefined && {
+      oldestUnsettledAge: durationFromMs(Math.max(0, Math.round(Date.now() - counts.oldestAcceptedAtMs))),
+    }),
+    deadLetters: BigInt(counts?.deadLetters ?? 0),
+    waitingBehindDeadLetters: BigInt(health.holdsKeys ? (counts?.behindDeadLetters ?? 0) : 0),
     previousVersion: versions?.previous ?? '',
     notice: versions?.notice ?? '',
     ...(health.throttledUntilMs !== undefined && { throttledUntilTime: wholeSeconds(health.throttledUntilMs) }),
@@ -226,13 +247,6 @@ function toAdapterHealth(lane: Lane, { versions, waiting }: KnownOfAdapter) {
       canary: { ...trial, attempts: BigInt(trial.attempts), failures: BigInt(trial.failures) },
     }),
   });
-}
-
-/** The lane knows what came a moment ago; the journal all that waits, also behind what is no longer in the lane. */
-function oldestAgeMs(health: LaneHealth, waiting: WaitingStatistics | undefined): number | undefined {
-  if (health.waiting === 0) return undefined;
-  const inJournalMs = waiting === undefined ? 0 : Date.now() - waiting.oldestAcceptedAtMs;
-  return Math.max(health.oldestUnsettledAgeMs ?? 0, inJournalMs);
 }
 
 function toBreaker(breaker: BreakerReport) {

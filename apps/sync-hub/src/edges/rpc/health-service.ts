@@ -2,10 +2,10 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import type { HealthFeed } from './health-feed.ts';
 
-/** HealthService: how the hub and each adapter stand. */
+/** HealthService: the status of the hub and of each adapter. */
 export function createHealthService(feed: HealthFeed): ServiceImpl<typeof HealthService> {
   return {
-    getHealth: () => ({ health: feed.now() }),
+    getHealth: async () => ({ health: await feed.read() }),
     async *watchHealth(_request, { signal }) {
       for await (const health of feed.watch(signal)) yield { health };
     },

@@ -5,22 +5,22 @@ import type {
   PublishStreamResponseSchema,
   PublishUntil,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { Mailbox, MailboxOverflow } from '../../acks/mailbox.ts';
+import { BoundedQueue, QueueOverflow } from '../../acks/bounded-queue.ts';
+import type { Following } from '../../acks/followed-events.ts';
 import { Progress, type Until } from '../../acks/progress.ts';
-import type { Tell } from '../../acks/tell.ts';
+import { earlier, type Positions } from '../../journal/positions.ts';
 import type { PublishedEvent } from '../event-message.ts';
 import { throwIfStopping } from '../hub-stop.ts';
-import type { Intaken } from '../intake.ts';
+import type { Acceptance } from '../intake.ts';
 import { Refusal } from '../refusal.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
 import { toAck } from './ack-message.ts';
-import { heldNow } from './held-now.ts';
-import { HeldTells } from './held-tells.ts';
+import { EarlyUpdates } from './early-updates.ts';
 import { refusedMessage } from './refusal-error.ts';
 import { type Item, type Result, toMessage } from './stream-item.ts';
 import { tooMany, tooSlow } from './stream-refusals.ts';
 import type { SyncServiceOptions } from './sync-service.ts';
-import { UntoldHistories, type UntoldHistory } from './untold-histories.ts';
+import { UnreadHistories, type UnreadHistory } from './unread-histories.ts';
 
 export interface PublishStreamOptions extends SyncServiceOptions {
   readonly requests: AsyncIterable<PublishStreamRequest>;
@@ -28,26 +28,32 @@ export interface PublishStreamOptions extends SyncServiceOptions {
 }
 
 interface Accepted {
-  readonly intaken: Intaken;
+  readonly acceptance: Acceptance;
   /** Undefined for a duplicate. */
-  readonly tells: HeldTells | undefined;
+  readonly listening: Listening | undefined;
 }
 
-/** Events of one stream that are not settled: enough to keep every lane's window full of one publisher's work. */
+/** To a new event, from its acceptance on. */
+interface Listening {
+  readonly updates: EarlyUpdates;
+  readonly following: Following;
+}
+
+/** Events of one stream that are not settled: enough to keep every lane busy with one publisher's work. */
 const UNSETTLED_MAX = 4_096;
 /** Events of one stream on their way to the disk: enough for a full group, so that more would only wait longer in line. */
 const UNCOMMITTED_MAX = 1_024;
 /** Of their payload, where it came as bytes: two full groups. One stream alone is slowed then and never refused. */
 const UNCOMMITTED_BYTES_MAX = 8 * 1024 * 1024;
-/** With so many results and acks unread the hub reads no more events: who writes without reading is slowed. */
+/** With this many results and acks unread the hub reads no more events: who writes without reading is slowed. */
 const UNREAD_ENOUGH = UNSETTLED_MAX * 4;
-/** What the window's events can have to tell besides: results, and acks of 16 adapters with some retries each. */
+/** What the unsettled events can add to that: results, and acks of 16 adapters with some retries each. */
 const UNREAD_MAX = UNREAD_ENOUGH + UNSETTLED_MAX * 32;
 const EVENTS_PER_MESSAGE_MAX = 1_000;
 /** About 200 KiB of acks: large enough to be cheap, small enough that the reader sees the first ones soon. */
 const ITEMS_PER_MESSAGE_MAX = 1_024;
 
-/** One PublishStream: takes events while its window has room, and tells results and acks as they come to be. */
+/** One PublishStream: accepts events while it has room for them, and sends results and acks as they come to be. */
 export async function* publishStream(
   options: PublishStreamOptions,
 ): AsyncGenerator<MessageInitShape<typeof PublishStreamResponseSchema>> {
@@ -75,38 +81,38 @@ export async function* publishStream(
 
 class StreamPublisher {
   readonly #options: PublishStreamOptions;
-  readonly #mailbox: Mailbox<Item>;
+  readonly #queue: BoundedQueue<Item>;
   /** What ends the listening to each event that is not settled, and the place after which all of its records are. */
-  readonly #followed = new Map<() => void, number>();
-  readonly #untold = new UntoldHistories();
-  #told: Promise<void> = Promise.resolve();
+  readonly #followed = new Map<() => void, Positions>();
+  readonly #unreadHistories = new UnreadHistories();
+  #answered: Promise<void> = Promise.resolve();
   #unsettled = 0;
   #uncommitted = 0;
   #uncommittedBytes = 0;
   #unread = 0;
   #index = 0n;
-  #resumeFrom = 0;
+  #resumeFrom: Positions = new Map();
   #readEverything = false;
   #isDone = false;
   #roomAgain: () => void = () => undefined;
 
   constructor(options: PublishStreamOptions, signal: AbortSignal) {
     this.#options = options;
-    this.#mailbox = new Mailbox({ capacity: UNREAD_MAX, signal });
-    signal.addEventListener('abort', () => this.#endTelling(), { once: true });
+    this.#queue = new BoundedQueue({ capacity: UNREAD_MAX, signal });
+    signal.addEventListener('abort', () => this.#endSending(), { once: true });
   }
 
-  /** Whether all was told before the telling ended. */
+  /** Whether everything was sent before the sending ended. */
   get isDone(): boolean {
     return this.#isDone;
   }
 
-  /** The cursor from which to go on: what was not told comes after it. */
+  /** The cursor from which to resume: what was not sent comes after it. */
   get resumeFrom(): string {
     return this.#options.cursors.encode(this.#resumeFrom);
   }
 
-  /** Reads the caller's events to the end; the mailbox closes when the last of them is done. Resolves with why
+  /** Reads the caller's events to the end; the queue closes when the last of them is done. Resolves with why
    * reading ended early, and does not reject: nobody may be there yet to catch it. */
   async readAll(): Promise<unknown> {
     try {
@@ -114,16 +120,16 @@ class StreamPublisher {
         if (request.events.length > EVENTS_PER_MESSAGE_MAX)
           throw tooMany(request.events.length, EVENTS_PER_MESSAGE_MAX);
         for (const event of request.events) {
-          while (this.#isFull && !this.#mailbox.isClosed) await this.#room();
-          if (this.#mailbox.isClosed) return undefined;
+          while (this.#isFull && !this.#queue.isClosed) await this.#room();
+          if (this.#queue.isClosed) return undefined;
           this.#publish(event, request);
         }
       }
       return undefined;
     } catch (error) {
-      // What became of the events before the fault is told first.
-      await this.#told;
-      this.#mailbox.close();
+      // The results of the events before the fault come first.
+      await this.#answered;
+      this.#queue.close();
       return error;
     } finally {
       this.#readEverything = true;
@@ -132,13 +138,13 @@ class StreamPublisher {
   }
 
   /**
-   * Takes all that there is to tell, waiting while there is nothing; empty at the end.
+   * Takes all that there is to send, waiting while there is nothing; empty at the end.
    *
    * @throws {Refusal} READER_TOO_SLOW
    */
   async take(): Promise<readonly Item[]> {
-    const items = await this.#mailbox.take().catch((error: unknown) => {
-      throw error instanceof MailboxOverflow ? tooSlow(this.resumeFrom) : error;
+    const items = await this.#queue.drain().catch((error: unknown) => {
+      throw error instanceof QueueOverflow ? tooSlow(this.resumeFrom) : error;
     });
     this.#unread -= items.length;
     this.#roomAgain();
@@ -160,7 +166,7 @@ class StreamPublisher {
     );
   }
 
-  /** Hands an event to the journal now; its result is told after those of the events before it. */
+  /** Hands an event to the journal now; its result is sent after those of the events before it. */
   #publish(event: PublishedEvent, { until }: PublishStreamRequest): void {
     const index = this.#index;
     this.#index += 1n;
@@ -170,113 +176,112 @@ class StreamPublisher {
     this.#uncommitted += 1;
     this.#uncommittedBytes += sizeBytes;
     const accepting = this.#options.intake.accept(event).then(
-      (intaken) => ({ intaken, tells: this.#listen(intaken) }),
+      (acceptance) => ({ acceptance, listening: this.#listen(acceptance) }),
       (error: unknown) => ({ error }),
     );
     // The journal answers in the order it was asked, so waiting for those before costs no time, but for one whose content
     // has to be compared; a refusal, which did not go to the journal, waits for them.
-    this.#told = this.#told.then(async () => {
+    this.#answered = this.#answered.then(async () => {
       const accepted = await accepting;
       this.#uncommitted -= 1;
       this.#uncommittedBytes -= sizeBytes;
       this.#roomAgain();
-      if ('error' in accepted) this.#tellRefused(index, accepted.error);
-      else this.#tellAccepted(index, accepted, until);
+      if ('error' in accepted) this.#sendRefused(index, accepted.error);
+      else this.#sendAccepted(index, accepted, until);
     });
   }
 
   /** Listens from the moment on in which the event is accepted; a duplicate has its history in the journal. */
-  #listen({ event, duplicate, lastCursor }: Intaken): HeldTells | undefined {
+  #listen({ event, duplicate, place }: Acceptance): Listening | undefined {
     // The caller went while the journal wrote: nobody would ever end the listening.
-    if (duplicate || this.#mailbox.isClosed) return undefined;
-    const tells = new HeldTells();
-    const unfollow = this.#options.acks.follow(event.seq, (tell) => tells.take(tell));
-    this.#followed.set(unfollow, lastCursor);
-    tells.onEnd = () => {
-      unfollow();
-      this.#followed.delete(unfollow);
-    };
-    return tells;
+    if (duplicate || this.#queue.isClosed) return undefined;
+    const updates = new EarlyUpdates();
+    const following = this.#options.acks.follow(event, updates.listen);
+    this.#followed.set(following.end, place);
+    return { updates, following };
   }
 
-  #tellAccepted(index: bigint, { intaken, tells }: Accepted, until: PublishUntil): void {
-    if (this.#mailbox.isClosed) return;
-    this.#putResult({ index, result: { case: 'accepted', value: toAccepted(intaken, this.#options.cursors) } });
-    const progress = new Progress(intaken.event.adapters, toUntil(until));
+  #sendAccepted(index: bigint, { acceptance, listening }: Accepted, until: PublishUntil): void {
+    if (this.#queue.isClosed) return;
+    this.#pushResult({ index, result: { case: 'accepted', value: toAccepted(acceptance, this.#options.cursors) } });
+    const progress = new Progress(acceptance.event.adapters, toUntil(until));
     if (progress.isDone) {
-      tells?.onEnd();
+      if (listening !== undefined) this.#unfollow(listening.following);
       this.#settle();
-    } else if (tells === undefined) void this.#tellDuplicate(intaken, progress.until);
-    else this.#follow(intaken, progress, tells);
+    } else if (listening === undefined) void this.#sendDuplicate(acceptance, progress.until);
+    else this.#sendUpdates(acceptance, progress, listening);
   }
 
-  #tellRefused(index: bigint, error: unknown): void {
+  #sendRefused(index: bigint, error: unknown): void {
     const refusal = Refusal.of(error, this.#options.onFault);
-    this.#putResult({ index, result: { case: 'refused', value: refusedMessage(refusal) } });
+    this.#pushResult({ index, result: { case: 'refused', value: refusedMessage(refusal) } });
     this.#settle();
   }
 
-  #follow({ event }: Intaken, progress: Progress, tells: HeldTells): void {
-    const { acks, cursors } = this.#options;
-    tells.release((tell: Tell) => {
-      progress.take(tell);
-      this.#putAck(toAck(tell, cursors, acks.lastCursor));
+  #sendUpdates({ heldByKey }: Acceptance, progress: Progress, { updates, following }: Listening): void {
+    const { cursors } = this.#options;
+    updates.release((update, place) => {
+      if (update.kind === 'held' && !progress.isPending(update.held.adapter)) return;
+      progress.apply(update);
+      this.#push({ kind: 'ack', ack: toAck(update, cursors.encode(this.#unreadHistories.resumable(place))) });
       if (!progress.isDone) return;
-      tells.onEnd();
+      this.#unfollow(following);
       this.#settle();
     });
-    // What was recorded before stands in the mailbox before it.
-    const held = heldNow(this.#options, { event, progress, stored: [], toldCursor: acks.lastCursor });
-    for (const ack of held) this.#putAck(ack);
+    following.hearHeld({ kind: 'new', heldByKey });
   }
 
-  async #tellDuplicate({ event, lastCursor }: Intaken, until: Until): Promise<void> {
+  async #sendDuplicate({ event, place }: Acceptance, until: Until): Promise<void> {
     const stop = new AbortController();
     const unfollow = () => stop.abort();
-    this.#followed.set(unfollow, lastCursor);
-    const history = this.#untold.begin(lastCursor);
+    this.#followed.set(unfollow, place);
+    const history = this.#unreadHistories.begin(place);
     try {
       const feed = this.#options.feed.read({
         events: [event],
         until,
-        afterCursor: lastCursor,
-        isNew: false,
+        after: place,
         signal: stop.signal,
-        onHistoryTold: () => this.#untold.end(history),
+        onHistoryRead: () => this.#unreadHistories.end(history),
       });
-      for await (const batch of feed) for (const ack of batch) this.#putAck(ack, history);
+      for await (const batch of feed) for (const ack of batch) this.#pushAck(ack, history);
     } catch (error) {
       // The event is accepted all the same; its acks can be watched again.
       this.#options.onFault(error);
     }
-    this.#untold.end(history);
+    this.#unreadHistories.end(history);
     this.#followed.delete(unfollow);
     this.#settle();
   }
 
-  #putResult(result: Result): void {
-    this.#put({ kind: 'result', result });
+  #unfollow({ end }: Following): void {
+    end();
+    this.#followed.delete(end);
   }
 
-  /** @param teller the history that the ack is part of, or comes after */
-  #putAck(ack: Ack, teller?: UntoldHistory): void {
+  #pushResult(result: Result): void {
+    this.#push({ kind: 'result', result });
+  }
+
+  /** @param history what the ack is part of, or comes after */
+  #pushAck(ack: Ack, history: UnreadHistory): void {
     const { cursors } = this.#options;
-    const bound = this.#untold.bound(teller);
-    const isPast = Number.isFinite(bound) && cursors.decode(ack.cursor, 'cursor') > bound;
-    this.#put({ kind: 'ack', ack: isPast ? { ...ack, cursor: cursors.encode(bound) } : ack });
+    const place = cursors.decode(ack.cursor, 'cursor');
+    const resumable = this.#unreadHistories.resumable(place, history);
+    this.#push({ kind: 'ack', ack: resumable === place ? ack : { ...ack, cursor: cursors.encode(resumable) } });
   }
 
-  #put(item: Item): void {
-    if (this.#mailbox.isClosed) return;
-    this.#mailbox.put(item);
+  #push(item: Item): void {
+    if (this.#queue.isClosed) return;
+    this.#queue.push(item);
     this.#unread += 1;
-    // It ran over: what is told from here on is lost to the caller, and comes after this place.
-    if (this.#mailbox.isClosed) this.#endTelling();
+    // It overflowed: what comes from here on is lost to the caller, and lies after this place.
+    if (this.#queue.isClosed) this.#endSending();
   }
 
-  #endTelling(): void {
+  #endSending(): void {
     this.#isDone = this.#readEverything && this.#unsettled === 0;
-    this.#resumeFrom = Math.min(this.#options.acks.lastCursor, ...this.#followed.values());
+    this.#resumeFrom = this.#followed.values().reduce(earlier, this.#options.acks.place);
     this.#roomAgain();
   }
 
@@ -287,7 +292,7 @@ class StreamPublisher {
   }
 
   #closeWhenDone(): void {
-    if (this.#readEverything && this.#unsettled === 0) this.#mailbox.close();
+    if (this.#readEverything && this.#unsettled === 0) this.#queue.close();
   }
 
   #room(): Promise<void> {

@@ -16,8 +16,8 @@ describe('waiting for an event to settle', () => {
   it('ends when it settles, and leaves neither a timer nor a listener behind', async () => {
     const hub = await openTestHub();
     fakeTime();
-    const intaken = await hub.intake.accept(published());
-    const { settled, acks } = await waitForSettled(hub, intaken, 10_000, caller());
+    const acceptance = await hub.intake.accept(published());
+    const { settled, acks } = await waitForSettled(hub, acceptance, 10_000, caller());
     expect({ settled, receipts: acks.map(({ receipt }) => receipt) }).toEqual({ settled: true, receipts: ['ok'] });
     // The lane's own alarm, which may ring too early.
     await hub.lanes.close();
@@ -28,8 +28,8 @@ describe('waiting for an event to settle', () => {
   it('ends when the time is up, with what is known by then', async () => {
     const hub = await openTestHub({ adapters: { billing: () => unwell, records: () => delivered } });
     fakeTime();
-    const intaken = await hub.intake.accept(published());
-    const waiting = waitForSettled(hub, intaken, 10_000, caller());
+    const acceptance = await hub.intake.accept(published());
+    const waiting = waitForSettled(hub, acceptance, 10_000, caller());
     await vi.waitFor(() => expect(hub.attempts).toHaveLength(2), { timeout: 20_000 });
     await vi.advanceTimersByTimeAsync(10_000);
     const { settled, acks } = await waiting;
@@ -44,9 +44,9 @@ describe('waiting for an event to settle', () => {
   it('ends when the caller goes, and leaves no timer behind', async () => {
     const hub = await openTestHub({ starts: false });
     fakeTime();
-    const intaken = await hub.intake.accept(published());
+    const acceptance = await hub.intake.accept(published());
     const abort = new AbortController();
-    const waiting = waitForSettled(hub, intaken, 10_000, abort.signal);
+    const waiting = waitForSettled(hub, acceptance, 10_000, abort.signal);
     await vi.waitFor(() => expect(hub.acks.listening).toBe(1), { timeout: 20_000 });
     abort.abort();
     expect(await waiting).toMatchObject({ settled: false });
@@ -56,8 +56,8 @@ describe('waiting for an event to settle', () => {
 
   it('does not wait at all when asked not to', async () => {
     const hub = await openTestHub({ starts: false });
-    const intaken = await hub.intake.accept(published());
-    expect(await waitForSettled(hub, intaken, 0, caller())).toMatchObject({ settled: false });
+    const acceptance = await hub.intake.accept(published());
+    expect(await waitForSettled(hub, acceptance, 0, caller())).toMatchObject({ settled: false });
   });
 });
 

@@ -12,21 +12,22 @@ import type {
   WatchAcksResponseSchema,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { Acks } from '../../acks/acks.ts';
+import type { FollowableEvent } from '../../acks/followed-event.ts';
 import type { Until } from '../../acks/progress.ts';
-import type { AcceptedEvent } from '../../core/event.ts';
-import type { Journal } from '../../journal/journal.ts';
+import type { EventReference, Journal } from '../../journal/journal.ts';
+import { isWithin, type Positions } from '../../journal/positions.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { Cursors } from '../cursor.ts';
 import { throwIfStopping } from '../hub-stop.ts';
-import type { Intake, Intaken } from '../intake.ts';
+import type { Acceptance, Intake } from '../intake.ts';
 import { Refusal, wrongField } from '../refusal.ts';
-import { Turns } from '../turns.ts';
+import { Semaphore } from '../semaphore.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
 import { toAck } from './ack-message.ts';
 import type { EventFeed } from './event-feed.ts';
 import { type EventStatus, readStatus } from './event-status.ts';
+import { requireFound } from './found-event.ts';
 import { publishStream } from './publish-stream.ts';
-import { unknownEvent } from './unknown-event.ts';
 
 export interface SyncServiceOptions {
   readonly intake: Intake;
@@ -36,7 +37,7 @@ export interface SyncServiceOptions {
   readonly feed: EventFeed;
   readonly cursors: Cursors;
   readonly wallMs: () => number;
-  /** Told of faults of the hub's own, for the log. */
+  /** Called with faults of the hub's own, for the log. */
   readonly onFault: (error: unknown) => void;
 }
 
@@ -53,21 +54,23 @@ const TOO_MANY_RETRY_MS = 10_000;
  * some bytes, the event a quarter of a megabyte, and one connection may send 2,048 of them at once.
  */
 const READS_AT_A_TIME = 32;
-const NO_DATA = new Uint8Array(0);
+
+const BEGINNING: Positions = new Map();
 
 /** SyncService: what the contract says, by the hub's rooms. */
 export function createSyncService(options: SyncServiceOptions): ServiceImpl<typeof SyncService> {
   const { intake, feed, cursors, acks } = options;
-  const turns = new Turns(READS_AT_A_TIME);
+  const reads = new Semaphore(READS_AT_A_TIME);
   /** How many watch all acks. */
   let watches = 0;
   return {
     async *publish(request: PublishRequest, context): AsyncGenerator<MessageInitShape<typeof PublishResponseSchema>> {
-      const intaken = await intake.accept(request.event);
+      const acceptance = await intake.accept(request.event);
       const until = toUntil(request.until);
       // Listening begins before ACCEPTED is sent: the caller may ask for more only after all is recorded.
-      const batches = until === 'accepted' ? [] : feed.read({ ...feedRequest(intaken, until), signal: context.signal });
-      yield { result: { case: 'accepted', value: toAccepted(intaken, cursors) } };
+      const batches =
+        until === 'accepted' ? [] : feed.read({ ...feedRequest(acceptance, until), signal: context.signal });
+      yield { result: { case: 'accepted', value: toAccepted(acceptance, cursors) } };
       for await (const batch of batches) {
         for (const ack of batch) yield { result: { case: 'ack', value: ack } };
       }
@@ -80,24 +83,22 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
       context,
     ): Promise<MessageInitShape<typeof PublishAndWaitResponseSchema>> {
       const waitMs = toWaitMs(request.wait);
-      const intaken = await intake.accept(request.event);
-      const { settled, acks: latest } = await waitForSettled(options, intaken, waitMs, context.signal);
-      return { accepted: toAccepted(intaken, cursors), settled, acks: [...latest] };
+      const acceptance = await intake.accept(request.event);
+      const { settled, acks: latest } = await waitForSettled(options, acceptance, waitMs, context.signal);
+      return { accepted: toAccepted(acceptance, cursors), settled, acks: [...latest] };
     },
 
     watchAcks: (request, context) => watchAcks(options, request, context),
 
-    async getEvent(request: GetEventRequest, { signal }) {
-      if (request.id === '') throw wrongField('id', 'is required');
-      const status = await turns.run(() => readStatus(options, request.id), signal);
-      if (status === undefined) throw unknownEvent(request.id);
-      return status.response;
+    async getEvent({ id, source }: GetEventRequest, { signal }) {
+      if (id === '') throw wrongField('id', 'is required');
+      return (await reads.run(() => readStatus(options, { id, source }), signal)).response;
     },
   };
 
   async function* watchAcks(
     { journal }: SyncServiceOptions,
-    { eventIds, cursor }: WatchAcksRequest,
+    { eventIds, cursor, source }: WatchAcksRequest,
     { signal }: HandlerContext,
   ): AsyncGenerator<MessageInitShape<typeof WatchAcksResponseSchema>> {
     if (eventIds.length > WATCHED_EVENTS_MAX) {
@@ -105,21 +106,24 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
     }
     const from = cursor === '' ? undefined : cursors.decode(cursor, 'cursor');
     // Such as one from before the journal was restored from a backup: waiting for it would look like silence.
-    if (from !== undefined && from > acks.lastCursor) throw cursors.unknown('cursor');
+    if (from !== undefined && !isWithin(from, acks.place)) throw cursors.unknown('cursor');
     if (eventIds.length === 0) {
-      yield* watchAll(from ?? acks.lastCursor, signal);
+      if (source !== undefined) throw wrongField('source', 'says whose events event_ids names, and those are missing');
+      yield* watchAll(from ?? acks.place, signal);
       return;
     }
     const ids = [...new Set(eventIds)];
-    const events = await Promise.all(ids.map((id) => turns.run(() => readHead(journal, id), signal)));
-    yield { acks: [], cursor: cursors.encode(from ?? 0) };
-    for await (const told of feed.read({ events, until: 'settled', afterCursor: from ?? 0, isNew: false, signal })) {
-      yield { acks: [...told], cursor: told.at(-1)?.cursor ?? '' };
+    const read = (id: string) => reads.run(() => readFollowable(journal, { id, source }), signal);
+    const events = await Promise.all(ids.map(read));
+    const after = from ?? BEGINNING;
+    yield { acks: [], cursor: cursors.encode(after) };
+    for await (const some of feed.read({ events, until: 'settled', after, signal })) {
+      yield { acks: [...some], cursor: some.at(-1)?.cursor ?? '' };
     }
   }
 
   async function* watchAll(
-    afterCursor: number,
+    after: Positions,
     signal: AbortSignal,
   ): AsyncGenerator<MessageInitShape<typeof WatchAcksResponseSchema>> {
     if (watches >= WATCHES_MAX) {
@@ -129,12 +133,11 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
     }
     watches += 1;
     try {
-      let seen = cursors.encode(afterCursor);
+      let seen = cursors.encode(after);
       yield { acks: [], cursor: seen };
-      for await (const tells of acks.tail(afterCursor, signal)) {
-        const told = tells.map((tell) => toAck(tell, cursors, acks.lastCursor));
-        seen = told.at(-1)?.cursor ?? seen;
-        yield { acks: told, cursor: seen };
+      for await (const page of acks.tail(after, signal, (update, place) => toAck(update, cursors.encode(place)))) {
+        seen = page.at(-1)?.cursor ?? seen;
+        yield { acks: [...page], cursor: seen };
       }
       throwIfStopping(signal, seen);
     } finally {
@@ -143,10 +146,10 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
   }
 }
 
-/** Waits for an event to settle, but no longer than the caller does or the hub runs, then says how it stands. */
+/** Waits for an event to settle, but no longer than the caller does or the hub runs, then reads its status. */
 export async function waitForSettled(
   options: SyncServiceOptions,
-  intaken: Intaken,
+  acceptance: Acceptance,
   waitMs: number,
   callerSignal: AbortSignal,
 ): Promise<Pick<EventStatus, 'settled' | 'acks'>> {
@@ -155,24 +158,23 @@ export async function waitForSettled(
   const end = () => enough.abort();
   if (callerSignal.aborted) end();
   callerSignal.addEventListener('abort', end, { once: true });
-  // A timer that is taken back: AbortSignal.timeout would hold on to each caller until its wait is over.
+  // A timer that is cancelled: AbortSignal.timeout would keep each caller until its wait is over.
   const timer = setTimeout(end, waitMs);
   try {
-    for await (const _batch of options.feed.read({ ...feedRequest(intaken, 'settled'), signal: enough.signal })) {
+    for await (const _batch of options.feed.read({ ...feedRequest(acceptance, 'settled'), signal: enough.signal })) {
       // Only the end matters here: what is known then is read afterwards.
     }
   } finally {
     clearTimeout(timer);
     callerSignal.removeEventListener('abort', end);
   }
-  const status = await readStatus(options, intaken.event.id);
-  if (status === undefined) throw unknownEvent(intaken.event.id);
-  return status;
+  const { id, source } = acceptance.event;
+  return readStatus(options, { id, source });
 }
 
-/** A duplicate has a history to tell; a new event has none. */
-function feedRequest({ event, duplicate, lastCursor }: Intaken, until: Until) {
-  return { events: [event], until, afterCursor: lastCursor, isNew: !duplicate };
+/** A duplicate has a history; a new event has none. */
+function feedRequest({ event, duplicate, place, heldByKey }: Acceptance, until: Until) {
+  return { events: [withoutPayload(event)], until, after: place, ...(!duplicate && { heldByKey }) };
 }
 
 function toWaitMs(wait: Duration | undefined): number {
@@ -182,9 +184,11 @@ function toWaitMs(wait: Duration | undefined): number {
   return waitMs;
 }
 
-/** An event without its payload: a watch lasts, and has no need of it. */
-async function readHead(journal: Pick<Journal, 'readEvent'>, id: string): Promise<AcceptedEvent> {
-  const stored = await journal.readEvent(id);
-  if (stored === undefined) throw unknownEvent(id);
-  return { ...stored.event, data: NO_DATA };
+/** A watch lasts, and has no need of the payload. @throws {Refusal} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
+async function readFollowable(journal: Pick<Journal, 'readEvent'>, named: EventReference): Promise<FollowableEvent> {
+  return withoutPayload(requireFound(await journal.readEvent(named), named).event);
+}
+
+function withoutPayload({ seq, id, source, key, adapters }: FollowableEvent): FollowableEvent {
+  return { seq, id, source, key, adapters };
 }

@@ -1,26 +1,29 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { onTestFinished } from 'vitest';
-import { ScriptedRuntime } from '../../../sim/scripted-runtime.ts';
-import { Acks, type TellListener } from '../../acks/acks.ts';
+import { Acks } from '../../acks/acks.ts';
+import type { FollowableEvent } from '../../acks/followed-event.ts';
+import type { DeliveryListener, Following } from '../../acks/followed-events.ts';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
+import type { OnDeadLetter } from '../../core/lane.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { RetryPolicy } from '../../core/retry.ts';
-import { MemoryJournal } from '../../journal/memory/memory-journal.ts';
+import { type InlineJournal, openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
 import { systemClock } from '../../lanes/clock.ts';
 import { Lanes } from '../../lanes/lanes.ts';
-import { createTestLane } from '../../lanes/test-lane.suite.ts';
+import { openTestLane } from '../../lanes/test-lane.suite.ts';
 import { Operations } from '../../operations/operations.ts';
 import type { DeliveryAttempt } from '../../runtimes/runtime.ts';
+import { ScriptedRuntime } from '../../runtimes/suite/scripted-runtime.suite.ts';
 import { Cursors } from '../cursor.ts';
 import { Intake } from '../intake.ts';
 import { EventFeed } from './event-feed.ts';
 import type { SyncServiceOptions } from './sync-service.ts';
 
-/** The rooms behind the rpcs: real lanes, acks and intake; the journal is in memory and adapters are functions. */
+/** The rooms behind the rpcs: real lanes, acks and intake; the journal is SQLite in memory and adapters are functions. */
 export interface TestHub extends SyncServiceOptions {
-  readonly journal: MemoryJournal;
+  readonly journal: InlineJournal;
   readonly acks: CountedAcks;
   readonly operations: Operations;
   /** Every event that was accepted, in order. */
@@ -31,7 +34,7 @@ export interface TestHub extends SyncServiceOptions {
   readonly reports: readonly unknown[];
   /** Every attempt that was begun, in order. */
   readonly attempts: readonly DeliveryAttempt[];
-  /** Told of each change that an operator sees. */
+  /** Called on each change that an operator sees. */
   onChange: () => void;
 }
 
@@ -42,6 +45,8 @@ export interface TestHubOptions {
   readonly starts?: boolean;
   /** Default: the second attempt is a day later. */
   readonly retry?: RetryPolicy;
+  /** Default: continue. */
+  readonly onDeadLetter?: OnDeadLetter;
   /** Default: 1,024. */
   readonly eventBytesMax?: number;
 }
@@ -50,14 +55,17 @@ export interface TestHubOptions {
 export class CountedAcks extends Acks {
   listening = 0;
 
-  override follow(seq: number, listener: TellListener): () => void {
-    const unfollow = super.follow(seq, listener);
+  override follow(event: FollowableEvent, listener: DeliveryListener): Following {
+    const { hearHeld, end } = super.follow(event, listener);
     let isFollowing = true;
     this.listening += 1;
-    return () => {
-      if (isFollowing) this.listening -= 1;
-      isFollowing = false;
-      unfollow();
+    return {
+      hearHeld,
+      end: () => {
+        if (isFollowing) this.listening -= 1;
+        isFollowing = false;
+        end();
+      },
     };
   }
 }
@@ -74,57 +82,66 @@ const ONCE_A_DAY = { baseMs: 86_400_000, capMs: 86_400_000, maxAttempts: 10 };
 
 /** Opens a hub for the running test. */
 export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
-  const { adapters = { billing: () => delivered }, starts = true, eventBytesMax = 1_024, retry = ONCE_A_DAY } = options;
+  const {
+    adapters = { billing: () => delivered },
+    starts = true,
+    eventBytesMax = 1_024,
+    retry = ONCE_A_DAY,
+    onDeadLetter,
+  } = options;
   const events: AcceptedEvent[] = [];
   const faults: unknown[] = [];
   const reports: unknown[] = [];
   const attempts: DeliveryAttempt[] = [];
   const onFault = (error: unknown) => void faults.push(error);
-  const lanes = new Lanes([]);
-  let acks: CountedAcks | undefined;
-  let operations: Operations | undefined;
-  const journal = new MemoryJournal({
-    observer: {
-      accepted(accepted) {
-        events.push(...accepted);
-        lanes.accepted(accepted);
-        operations?.accepted(accepted);
-      },
-      recorded(records) {
-        acks?.recorded(records);
-        operations?.recorded(records);
-        lanes.recorded(records);
-      },
-      reopened: (deliveries) => lanes.reopened(deliveries),
-    },
-    onFatal: onFault,
+  const clock = systemClock;
+  const { wallMs } = clock;
+  const journal = openInlineJournal();
+  const lanes = new Lanes([], (receivers) => void journal.setReceivers(receivers));
+  const acks = new CountedAcks({ journal, gates: lanes, wallMs });
+  const place = () => acks.place;
+  const operations = new Operations({
+    journal,
+    lanes,
+    clock,
+    place,
+    settledMs: 60_000,
+    write: ({ level, facts }) => level === 'info' && reports.push(facts),
   });
-  acks = new CountedAcks({ journal, lastCursor: 0 });
-  const ids = Object.keys(adapters).sort();
-  const { wallMs } = systemClock;
+  journal.subscribe({
+    committed(commit) {
+      events.push(...commit.events);
+      acks.committed(commit);
+      operations.committed(commit);
+      lanes.committed(commit);
+    },
+    ended: onFault,
+  });
   const hub: Pick<TestHub, 'onChange'> = { onChange: () => undefined };
-  const onHeld = acks.held.bind(acks);
   const onChange = () => hub.onChange();
-  for (const id of ids) {
+  const onGateChange = (adapter: string) => acks.gateChanged(adapter);
+  for (const id of Object.keys(adapters).sort()) {
     const accepts = new Set(['ProcessUpdated']);
     const runtime = new ScriptedRuntime({ accepts, concurrency: 64, attemptTimeoutMs: 60_000 });
     runtime.answer = async (attempt) => {
       attempts.push(attempt);
       return (await adapters[id]?.(attempt)) ?? delivered;
     };
-    lanes.add(createTestLane({ id, runtime, retry, journal, onHeld, onChange }));
+    lanes.add(
+      await openTestLane({
+        id,
+        runtime,
+        retry,
+        ...(onDeadLetter && { onDeadLetter }),
+        journal,
+        onGateChange,
+        onChange,
+      }),
+    );
   }
-  operations = new Operations({
-    journal,
-    lanes,
-    clock: systemClock,
-    lastCursor: () => acks.lastCursor,
-    settledMs: 60_000,
-    write: ({ level, facts }) => level === 'info' && reports.push(facts),
-  });
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };
-  const intake = new Intake({ journal, adapters: () => ids, eventBytesMax, wallMs });
+  const intake = new Intake({ journal, place, eventBytesMax, wallMs, nowMs: clock.monotonicMs });
   onTestFinished(async () => {
     await operations.stop();
     await lanes.close();
@@ -149,11 +166,13 @@ export function published(init: MessageInitShape<typeof SyncEventSchema> = {}): 
   return create(SyncEventSchema, { type: 'ProcessUpdated', ...init });
 }
 
-/** A step of a delivery's life, for tests that tell acks themselves. */
+/** A step of a delivery's life, for tests that report to acks themselves. */
 export function recordOf(changes: Partial<DeliveryRecord> & Pick<DeliveryRecord, 'seq'>): DeliveryRecord {
   return {
     adapter: 'billing',
     eventId: `event-${changes.seq}`,
+    source: '',
+    key: '',
     adapterVersion: '1.0.0',
     state: 'delivered',
     cycle: 1,

@@ -34,6 +34,8 @@ export interface DeliveryRow {
   readonly may_have_run: number;
   readonly due_at_ms: number;
   readonly not_before_ms: number;
+  /** When it was accepted or last replayed, by the monotonic clock of its hub. */
+  readonly since_ms: number;
   readonly cycle: number;
   readonly attempts: number;
   readonly spent: number;
@@ -87,6 +89,7 @@ export function deliveryChecksum(row: Omit<DeliveryRow, 'checksum'>): number {
       row.may_have_run,
       row.due_at_ms,
       row.not_before_ms,
+      row.since_ms,
       row.cycle,
       row.attempts,
       row.spent,

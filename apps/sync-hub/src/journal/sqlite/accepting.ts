@@ -49,7 +49,7 @@ export class Accepting {
       const isHeld = key !== '' && lane.holds && deliveries.oldestDeadSeq(lane, key) < seq;
       const isHead = oldest === undefined && !isHeld;
       const dueAtMs = isHead ? heads.place(lane, seq, nowMs) : 0;
-      deliveries.insert(lane, { seq, key, isHead, dueAtMs });
+      deliveries.insert(lane, { seq, key, isHead, dueAtMs, sinceMs: nowMs });
       if (isHead) news.accepted(lane, seq, dueAtMs);
       else if (isHeld || deliveries.isRetrying(oldest)) heldByKey.push(lane.id);
     }

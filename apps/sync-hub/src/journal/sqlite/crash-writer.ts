@@ -30,6 +30,7 @@ async function acceptForEver(worker: number): Promise<void> {
       event: {
         id,
         source: 'hms-api',
+        key: result.event.key,
         type: 'ProcessUpdated',
         key: `process-${worker}`,
         timeMs: Date.now(),
@@ -49,6 +50,7 @@ async function acceptForEver(worker: number): Promise<void> {
         seq: result.event.seq,
         eventId: id,
         source: 'hms-api',
+        key: result.event.key,
         adapterVersion: '1.0.0',
         state: 'delivered',
         cycle: 1,

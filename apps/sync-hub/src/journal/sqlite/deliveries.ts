@@ -2,8 +2,21 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { deliveryChecksum } from '../integrity/row-checksum.ts';
 import { isOpenCode, stateCodes } from './codes.ts';
 import type { Lane, Lanes } from './lanes.ts';
-import { DELIVERY_COLUMNS, deliveryFromValues, type MutableDeliveryRow as DeliveryRow, requireIntactDelivery } from './rows.ts';
+import {
+  DELIVERY_COLUMNS,
+  type MutableDeliveryRow as DeliveryRow,
+  deliveryFromValues,
+  requireIntactDelivery,
+} from './rows.ts';
 import type { WatchedKeys } from './watched-keys.ts';
+
+export interface NewDelivery {
+  readonly seq: number;
+  readonly key: string;
+  readonly isHead: boolean;
+  readonly dueAtMs: number;
+  readonly sinceMs: number;
+}
 
 /** The rows of the table delivery, and what follows from them: counts and watched keys. */
 export class Deliveries {
@@ -18,7 +31,7 @@ export class Deliveries {
   }
 
   /** A new one. */
-  insert(lane: Lane, { seq, key, isHead, dueAtMs }: { seq: number; key: string; isHead: boolean; dueAtMs: number }): void {
+  insert(lane: Lane, { seq, key, isHead, dueAtMs, sinceMs }: NewDelivery): void {
     const row = {
       seq,
       adapter: lane.number,
@@ -29,13 +42,14 @@ export class Deliveries {
       may_have_run: 0,
       due_at_ms: dueAtMs,
       not_before_ms: 0,
+      since_ms: sinceMs,
       cycle: 1,
       attempts: 0,
       spent: 0,
       crashes: 0,
       reopened_at_ms: null,
     };
-    this.#statements.insert.run(seq, row.adapter, key, row.is_head, dueAtMs, deliveryChecksum(row));
+    this.#statements.insert.run(seq, row.adapter, key, row.is_head, dueAtMs, sinceMs, deliveryChecksum(row));
     lane.unsettled++;
   }
 
@@ -97,6 +111,7 @@ export class Deliveries {
       row.may_have_run,
       row.due_at_ms,
       row.not_before_ms,
+      row.since_ms,
       row.cycle,
       row.attempts,
       row.spent,
@@ -136,13 +151,13 @@ export function prepareRows(database: DatabaseSync, rest: string): StatementSync
 function prepare(database: DatabaseSync) {
   return {
     insert: database.prepare(`
-      INSERT INTO delivery (seq, adapter, key, state, is_head, may_follow, may_have_run, due_at_ms, not_before_ms, cycle,
-        attempts, spent, crashes, checksum)
-      VALUES (?, ?, ?, 0, ?, 0, 0, ?, 0, 1, 0, 0, 0, ?)`),
+      INSERT INTO delivery (seq, adapter, key, state, is_head, may_follow, may_have_run, due_at_ms, not_before_ms,
+        since_ms, cycle, attempts, spent, crashes, checksum)
+      VALUES (?, ?, ?, 0, ?, 0, 0, ?, 0, ?, 1, 0, 0, 0, ?)`),
     update: database.prepare(`
       UPDATE delivery
-      SET state = ?, is_head = ?, may_follow = ?, may_have_run = ?, due_at_ms = ?, not_before_ms = ?, cycle = ?,
-        attempts = ?, spent = ?, crashes = ?, reopened_at_ms = ?, checksum = ?
+      SET state = ?, is_head = ?, may_follow = ?, may_have_run = ?, due_at_ms = ?, not_before_ms = ?, since_ms = ?,
+        cycle = ?, attempts = ?, spent = ?, crashes = ?, reopened_at_ms = ?, checksum = ?
       WHERE seq = ? AND adapter = ?`),
     select: prepareRows(database, 'FROM delivery WHERE seq = ? AND adapter = ?'),
     selectOfEvent: prepareRows(database, 'FROM delivery WHERE seq = ?'),

@@ -6,7 +6,15 @@ import { CorruptionError } from '../integrity/corruption-error.ts';
 import { eventChecksum } from '../integrity/row-checksum.ts';
 import type { AcceptRequest } from '../journal.ts';
 import type { Lanes } from './lanes.ts';
-import { EVENT_COLUMNS, EVENT_HEAD_COLUMNS, type EventHead, eventFromRow, requireIntactHead, type StoredEventRow } from './rows.ts';
+import {
+  EVENT_COLUMNS,
+  EVENT_HEAD_COLUMNS,
+  type EventHead,
+  eventFromRow,
+  type RecordedEvent,
+  requireIntactHead,
+  type StoredEventRow,
+} from './rows.ts';
 
 /** The rows of the table event. */
 export class Events {
@@ -90,10 +98,10 @@ export class Events {
     return this.#statements.selectSources.all(id).map(({ source }) => String(source));
   }
 
-  identity(seq: number): EventIdentity {
+  identity(seq: number): RecordedEvent {
     const row = this.#statements.selectIdentity.get(seq);
     if (row === undefined) throw new CorruptionError(`seq ${seq} is missing`);
-    return { id: String(row.id), source: String(row.source) };
+    return { id: String(row.id), source: String(row.source), key: String(row.key) };
   }
 
   payloadBytes(seq: number): number {
@@ -121,7 +129,7 @@ function prepare(database: DatabaseSync) {
     select: database.prepare(`SELECT ${EVENT_COLUMNS} FROM event WHERE id = ? AND source = ?`),
     selectBySeq: database.prepare(`SELECT ${EVENT_COLUMNS} FROM event WHERE seq = ?`),
     selectHead: database.prepare(`SELECT ${EVENT_HEAD_COLUMNS} FROM event WHERE seq = ?`),
-    selectIdentity: database.prepare('SELECT id, source FROM event WHERE seq = ?'),
+    selectIdentity: database.prepare('SELECT id, source, key FROM event WHERE seq = ?'),
     selectSize: database.prepare('SELECT length(data) AS bytes FROM event WHERE seq = ?'),
     selectSources: database.prepare(`SELECT source FROM event WHERE id = ? ORDER BY source LIMIT ${SOURCES_MAX + 1}`),
   };

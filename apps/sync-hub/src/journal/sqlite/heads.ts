@@ -126,7 +126,8 @@ export class Heads {
     if (row === undefined || row.is_head === 0) return;
     this.#news.withdraw(lane, seq);
     if (isRecovered(lane, row)) row.may_have_run = 1;
-    if (row.key === '' || this.#staysHead(lane, row)) {
+    // What may have taken effect keeps its place: an older one would follow it.
+    if (row.key === '' || row.may_have_run === 1 || this.#staysHead(lane, row)) {
       this.appoint(lane, row, { stateBefore: row.state, nowMs });
       return;
     }
@@ -274,7 +275,7 @@ export class Heads {
       crashes: row.crashes,
       dueAtMs: row.due_at_ms,
       notBeforeMs: row.not_before_ms,
-      openedAtMs: row.reopened_at_ms ?? event.acceptedAtMs,
+      sinceMs: row.since_ms,
       mayHaveRun: row.may_have_run === 1 || isRecovered(lane, row),
     };
   }
@@ -298,15 +299,21 @@ function isRecovered({ recoveredDueAtMs, recoveredSeq }: Lane, row: DeliveryRow)
 function prepare(database: DatabaseSync) {
   const heads = 'FROM delivery INDEXED BY delivery_head WHERE adapter = ? AND is_head = 1';
   return {
-    selectReady: prepareRows(database, `${heads} AND (due_at_ms, seq) > (?, ?) AND due_at_ms <= ? ORDER BY due_at_ms, seq`),
+    selectReady: prepareRows(
+      database,
+      `${heads} AND (due_at_ms, seq) > (?, ?) AND due_at_ms <= ? ORDER BY due_at_ms, seq`,
+    ),
     selectNextDue: database.prepare(`SELECT due_at_ms ${heads} AND due_at_ms > ? ORDER BY due_at_ms LIMIT 1`),
     selectNotDue: database.prepare(`SELECT seq ${heads} AND due_at_ms > ? ORDER BY seq`),
     selectLate: database.prepare(`
       SELECT seq ${heads} AND due_at_ms > ? AND (state = 0 OR due_at_ms > ? OR not_before_ms > ?) ORDER BY seq`),
     selectLastReady: database.prepare(`
       SELECT due_at_ms, seq ${heads} AND due_at_ms <= ? ORDER BY due_at_ms DESC, seq DESC LIMIT 1`),
-    selectFirst: prepareRows(database, `${heads} AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
-      ORDER BY due_at_ms, seq LIMIT 1`),
+    selectFirst: prepareRows(
+      database,
+      `${heads} AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
+      ORDER BY due_at_ms, seq LIMIT 1`,
+    ),
     selectDeadKeys: database.prepare(`
       SELECT DISTINCT key FROM delivery INDEXED BY delivery_dead WHERE adapter = ? AND state = 4 AND key <> ''`),
   };

@@ -1,8 +1,8 @@
 import { closeSync, existsSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makePrivateFolder, requirePrivate, syncFolder } from '../../files/private-folder.ts';
-import { JournalError } from '../journal-error.ts';
 import { preserveWal } from '../integrity/evidence.ts';
+import { JournalError } from '../journal-error.ts';
 
 /** What goes behind the name of a journal for its files. */
 const SUFFIXES = ['', '-wal', '-shm', '-journal', '-end', '-wal.kept'];

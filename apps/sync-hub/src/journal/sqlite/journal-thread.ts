@@ -1,10 +1,10 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Call, CommitReport } from '../calls.ts';
-import type { PruneResult } from '../retention.ts';
 import { backUp } from '../integrity/backup.ts';
 import { requireIntactRows } from '../integrity/check-rows.ts';
 import { preserveWal } from '../integrity/evidence.ts';
 import { CommitHighWaterMark, markPath, readHighWater } from '../integrity/high-water-mark.ts';
+import type { PruneResult } from '../retention.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { failure, openError } from './database-error.ts';

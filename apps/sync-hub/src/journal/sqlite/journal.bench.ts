@@ -130,6 +130,7 @@ function deliveredRecord(event: AcceptedEvent, { adapter, epoch }: { adapter: st
     seq: event.seq,
     eventId: event.id,
     source: event.source,
+    key: event.key,
     adapterVersion: '0.1.0',
     state: 'delivered',
     cycle: 1,

@@ -9,8 +9,8 @@ import {
   type ListDeliveriesRequest,
   type ListedDelivery,
 } from '../delivery-page.ts';
-import type { DeadLetter } from '../replay-step.ts';
 import type { DeliveryRow } from '../integrity/row-checksum.ts';
+import type { DeadLetter } from '../replay-step.ts';
 import { deliveryState, isOpenCode, outcomeKind, stateCodes } from './codes.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Events } from './events.ts';
@@ -165,7 +165,9 @@ export class Lists {
     const statement = this.#parts.database.prepare(LIST_QUERIES.history);
     let upToSeq = after?.seq ?? Number.MAX_SAFE_INTEGER;
     while (upToSeq > 0) {
-      const fromSeq = Number(this.#parts.database.prepare(LIST_QUERIES.historyStart).get(upToSeq, HISTORY_EVENTS)?.seq ?? 0);
+      const fromSeq = Number(
+        this.#parts.database.prepare(LIST_QUERIES.historyStart).get(upToSeq, HISTORY_EVENTS)?.seq ?? 0,
+      );
       if (fromSeq === 0) return;
       const rows = statement.all(fromSeq, upToSeq) as unknown as CandidateRow[];
       for (const candidate of rows.map((row) => this.#candidate(row)).sort(comparePositions)) {
@@ -199,7 +201,7 @@ export class Lists {
     requireIntactDelivery(row, lanes);
     events.requireIntact(row.seq);
     const lane = lanes.of(row.adapter);
-    const [latest] = records.newest(lane, row.seq, { id: row.event_id, source: row.source }, 1);
+    const [latest] = records.newest(lane, row.seq, { id: row.event_id, source: row.source, key: row.key }, 1);
     return { ...delivery, isHeldByKey: isOpenCode(row.state) && deliveries.isHeldByKey(lane, row), latest };
   }
 }

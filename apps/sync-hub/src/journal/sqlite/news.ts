@@ -66,7 +66,10 @@ export class CommitNews {
     const place = news?.seqs.indexOf(seq) ?? -1;
     if (news === undefined || place < 0) return;
     if (news.ready[2 * place] === -1) {
-      news.heads.splice(news.heads.findIndex(({ event }) => event.seq === seq), 1);
+      news.heads.splice(
+        news.heads.findIndex(({ event }) => event.seq === seq),
+        1,
+      );
     }
     news.ready.splice(2 * place, 2);
     news.seqs.splice(place, 1);

@@ -1,8 +1,8 @@
 import { LANE_LOST } from '../calls.ts';
 import { type DiscardRequest, type DiscardResult, unattemptedRecord } from '../dead-letter.ts';
-import { JournalError } from '../journal-error.ts';
-import type { RecordRequest } from '../journal.ts';
 import { CorruptionError } from '../integrity/corruption-error.ts';
+import type { RecordRequest } from '../journal.ts';
+import { JournalError } from '../journal-error.ts';
 import { deliveryState, isOpenCode, stateCodes } from './codes.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Events } from './events.ts';
@@ -91,6 +91,7 @@ export class Outcomes {
     row.may_have_run = 0;
     row.due_at_ms = 0;
     row.not_before_ms = 0;
+    row.since_ms = moment.nowMs;
     row.reopened_at_ms = moment.atMs;
     news.reopened({ adapter, seq, behindSeq: heads.reopen(lane, row, moment) });
     return events.payloadBytes(seq);

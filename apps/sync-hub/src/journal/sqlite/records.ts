@@ -1,13 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { DeliveryRecord, RecordedDelivery } from '../../core/delivery.ts';
-import type { EventIdentity } from '../../core/event.ts';
 import { type RecordRow, recordChecksum } from '../integrity/row-checksum.ts';
 import type { ReadRecordsRequest, ReadRecordsResult } from '../journal.ts';
 import { outcomeCodes, stateCodes } from './codes.ts';
 import type { Lane, Lanes } from './lanes.ts';
-import { recordFromRow } from './rows.ts';
+import { type RecordedEvent, recordFromRow } from './rows.ts';
 
-type RecordOfEvent = RecordRow & { readonly event_id: string; readonly event_source: string };
+type RecordOfEvent = RecordRow & {
+  readonly event_id: string;
+  readonly event_source: string;
+  readonly event_key: string;
+};
 
 /** The rows of the table record: only ever appended to, each lane's by its own count. */
 export class Records {
@@ -66,7 +69,7 @@ export class Records {
   }
 
   /** Of a delivery the newest ones, at most so many, newest first. */
-  newest(lane: Lane, seq: number, event: EventIdentity, limit: number): RecordedDelivery[] {
+  newest(lane: Lane, seq: number, event: RecordedEvent, limit: number): RecordedDelivery[] {
     const rows = this.#statements.selectNewest.all(seq, lane.number, limit) as unknown as RecordRow[];
     return rows.map((row) => recordFromRow(row, event, this.#lanes));
   }
@@ -87,7 +90,8 @@ export class Records {
       const rows = this.#statements.select.all(lane.number, from, limit + 1 - records.length);
       for (const row of rows as unknown as RecordOfEvent[]) {
         if (records.length === limit) return { records, isEnd: false };
-        records.push(recordFromRow(row, { id: row.event_id, source: row.event_source }, this.#lanes));
+        const event = { id: row.event_id, source: row.event_source, key: row.event_key };
+        records.push(recordFromRow(row, event, this.#lanes));
       }
     }
     return { records, isEnd: true };
@@ -101,7 +105,8 @@ function prepare(database: DatabaseSync) {
         next_attempt_at_ms, outcome, started_at_ms, duration_ms, receipt, code, message, checksum)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     select: database.prepare(`
-      SELECT record.*, event.id AS event_id, event.source AS event_source FROM record CROSS JOIN event USING (seq)
+      SELECT record.*, event.id AS event_id, event.source AS event_source, event.key AS event_key
+      FROM record CROSS JOIN event USING (seq)
       WHERE record.adapter = ? AND record.position > ? ORDER BY record.position LIMIT ?`),
     selectNewest: database.prepare(`
       SELECT * FROM record INDEXED BY record_of_delivery WHERE seq = ? AND adapter = ? ORDER BY position DESC LIMIT ?`),

@@ -95,7 +95,8 @@ export class Retention {
 }
 
 function prepare(database: DatabaseSync) {
-  const older = 'SELECT position FROM record INDEXED BY record_of_delivery WHERE seq = ? AND adapter = ? AND position < ?';
+  const older =
+    'SELECT position FROM record INDEXED BY record_of_delivery WHERE seq = ? AND adapter = ? AND position < ?';
   return {
     selectAged: database.prepare(`
       SELECT seq, key, accepted_at_ms,

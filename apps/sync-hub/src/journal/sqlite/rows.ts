@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { EndedAttempt, RecordedDelivery } from '../../core/delivery.ts';
-import type { AcceptedEvent, EventIdentity } from '../../core/event.ts';
+import type { AcceptedEvent, SyncEvent } from '../../core/event.ts';
 import {
   type DeliveryRow,
   deliveryChecksum,
@@ -35,13 +35,14 @@ export interface StoredEventRow extends EventHead {
 /** What a DeliveryRow is read from, beside columns of other tables of the same names. */
 export const DELIVERY_COLUMNS = `
   delivery.seq, delivery.adapter, delivery.key, delivery.state, delivery.is_head, delivery.may_follow,
-  delivery.may_have_run, delivery.due_at_ms, delivery.not_before_ms, delivery.cycle, delivery.attempts, delivery.spent,
-  delivery.crashes, delivery.reopened_at_ms, delivery.checksum`;
+  delivery.may_have_run, delivery.due_at_ms, delivery.not_before_ms, delivery.since_ms, delivery.cycle,
+  delivery.attempts, delivery.spent, delivery.crashes, delivery.reopened_at_ms, delivery.checksum`;
 
 /** The values of {@link DELIVERY_COLUMNS}: arrays are read much faster than rows with names. */
 type DeliveryValues = readonly [
   ...[seq: number, adapter: number, key: string, state: number, isHead: number, mayFollow: number, mayHaveRun: number],
-  ...[dueAtMs: number, notBeforeMs: number, cycle: number, attempts: number, spent: number, crashes: number],
+  ...[dueAtMs: number, notBeforeMs: number, sinceMs: number],
+  ...[cycle: number, attempts: number, spent: number, crashes: number],
   ...[reopenedAtMs: number | null, checksum: number],
 ];
 
@@ -57,12 +58,13 @@ export function deliveryFromValues(values: unknown): MutableDeliveryRow {
     may_have_run: row[6],
     due_at_ms: row[7],
     not_before_ms: row[8],
-    cycle: row[9],
-    attempts: row[10],
-    spent: row[11],
-    crashes: row[12],
-    reopened_at_ms: row[13],
-    checksum: row[14],
+    since_ms: row[9],
+    cycle: row[10],
+    attempts: row[11],
+    spent: row[12],
+    crashes: row[13],
+    reopened_at_ms: row[14],
+    checksum: row[15],
   };
 }
 
@@ -99,8 +101,11 @@ export function requireIntactDelivery(row: DeliveryRow, lanes: Lanes): void {
   requireChecksum(row.checksum, deliveryChecksum(row), place);
 }
 
+/** What a record is reported with of its event. */
+export type RecordedEvent = Pick<SyncEvent, 'id' | 'source' | 'key'>;
+
 /** @throws {CorruptionError} when the row is not as it was written */
-export function recordFromRow(row: RecordRow, { id, source }: EventIdentity, lanes: Lanes): RecordedDelivery {
+export function recordFromRow(row: RecordRow, { id, source, key }: RecordedEvent, lanes: Lanes): RecordedDelivery {
   const adapter = lanes.of(row.adapter).id;
   requireChecksum(row.checksum, recordChecksum(row, { id, source }), () => `record ${row.position} of ${adapter}`);
   const attempt = attemptFromRow(row);
@@ -109,6 +114,7 @@ export function recordFromRow(row: RecordRow, { id, source }: EventIdentity, lan
     seq: row.seq,
     eventId: id,
     source,
+    key,
     adapterVersion: row.version,
     state: recordedState(row.state),
     cycle: row.cycle,

@@ -66,6 +66,7 @@ const TABLES = `
     may_have_run INTEGER NOT NULL,
     due_at_ms REAL NOT NULL,
     not_before_ms REAL NOT NULL,
+    since_ms REAL NOT NULL,
     cycle INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     spent INTEGER NOT NULL,

@@ -3,9 +3,9 @@ import { Worker } from 'node:worker_threads';
 import { threadEntry } from '../../files/thread-entry.ts';
 import type { Call } from '../calls.ts';
 import { JournalClient, type Transport } from '../client.ts';
+import { exitWithoutClosing } from '../integrity/evidence.ts';
 import type { BackupResult, Journal } from '../journal.ts';
 import { JournalError } from '../journal-error.ts';
-import { exitWithoutClosing } from '../integrity/evidence.ts';
 import { type FromThread, packCalls, type ThreadOptions, type ToThread } from './thread-messages.ts';
 
 export interface SqliteJournalOptions {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { type Call, CALLS, type CommitReport, type StoreAnswer, type StoreCalls } from '../calls.ts';
+import { CALLS, type Call, type CommitReport, type StoreAnswer, type StoreCalls } from '../calls.ts';
 import {
   type CallName,
   type EventReference,
@@ -25,7 +25,7 @@ import { CommitNews } from './news.ts';
 import { Outcomes } from './outcomes.ts';
 import { Records } from './records.ts';
 import { Retention } from './retention.ts';
-import type { MutableDeliveryRow } from './rows.ts';
+import type { MutableDeliveryRow, RecordedEvent } from './rows.ts';
 import { SavedState } from './saved-state.ts';
 import { Statistics } from './statistics.ts';
 import { WatchedKeys } from './watched-keys.ts';
@@ -177,8 +177,7 @@ export class Store {
     const result = takeReplayStep(request, {
       deadLetters: this.#lists.deadLettersAfter(job.filter, job.position),
       newestDeliveredSeq: (adapter, key) => this.#watchedKeys.newestDeliveredSeq(this.#lanes.open(adapter), key),
-      reopen: ({ adapter, seq }) =>
-        this.#outcomes.reopen({ adapter, seq, mayFollow: job.includeStale, atMs, nowMs }),
+      reopen: ({ adapter, seq }) => this.#outcomes.reopen({ adapter, seq, mayFollow: job.includeStale, atMs, nowMs }),
     });
     if (bounds !== undefined) this.#saved.saveJob(result.job);
     return result;
@@ -193,14 +192,14 @@ export class Store {
     const rows = this.#deliveries.ofEvent(event.seq);
     const limit = readRecordsShare(rows.length);
     const deliveries = rows.map((row) => this.#storedDelivery(row, event, limit));
-    return { kind: 'found', event, deliveries: deliveries.sort((left, right) => (left.adapter < right.adapter ? -1 : 1)) };
+    return {
+      kind: 'found',
+      event,
+      deliveries: deliveries.sort((left, right) => (left.adapter < right.adapter ? -1 : 1)),
+    };
   }
 
-  #storedDelivery(
-    row: MutableDeliveryRow,
-    event: { readonly id: string; readonly source: string },
-    limit: number,
-  ): StoredDelivery {
+  #storedDelivery(row: MutableDeliveryRow, event: RecordedEvent, limit: number): StoredDelivery {
     const lane = this.#lanes.of(row.adapter);
     // One more than fits says whether there are older ones.
     const records = this.#records.newest(lane, row.seq, event, limit + 1);

@@ -90,7 +90,11 @@ function packAccept(values: unknown[], request: AcceptRequest, add: (part: Uint8
   values.push(event.attributes, acceptedAtMs, nowMs, add(contentHash), add(event.data));
 }
 
-function unpackAccept(values: readonly unknown[], place: number, take: (sizeBytes: number) => Uint8Array): AcceptRequest {
+function unpackAccept(
+  values: readonly unknown[],
+  place: number,
+  take: (sizeBytes: number) => Uint8Array,
+): AcceptRequest {
   const contentHash = take(values[place + 9] as number);
   return {
     event: {
@@ -109,40 +113,42 @@ function unpackAccept(values: readonly unknown[], place: number, take: (sizeByte
   };
 }
 
-const RECORD_FIELDS = 23;
+const RECORD_FIELDS = 24;
 
 function packRecord(values: unknown[], { record, epoch, nowMs, dueAtMs, notBeforeMs }: RecordRequest): void {
   const { attempt } = record;
-  values.push('record', record.adapter, record.seq, record.eventId, record.source, record.adapterVersion, record.state);
+  values.push('record', record.adapter, record.seq, record.eventId, record.source, record.key);
+  values.push(record.adapterVersion, record.state);
   values.push(record.cycle, record.attempts, record.spent, record.crashes, record.atMs, record.nextAttemptAtMs);
   values.push(attempt?.startedAtMs, attempt?.durationMs, attempt?.outcome, attempt?.receipt);
   values.push(attempt?.failure?.code, attempt?.failure?.message, record.reason, epoch, nowMs, dueAtMs, notBeforeMs);
 }
 
 function unpackRecord(values: readonly unknown[], place: number): RecordRequest {
-  const attempt = unpackAttempt(values, place + 12);
-  const reason = values[place + 18] as string | undefined;
+  const attempt = unpackAttempt(values, place + 13);
+  const reason = values[place + 19] as string | undefined;
   return {
     record: {
       adapter: values[place] as string,
       seq: values[place + 1] as number,
       eventId: values[place + 2] as string,
       source: values[place + 3] as string,
-      adapterVersion: values[place + 4] as string,
-      state: values[place + 5] as RecordedState,
-      cycle: values[place + 6] as number,
-      attempts: values[place + 7] as number,
-      spent: values[place + 8] as number,
-      crashes: values[place + 9] as number,
-      atMs: values[place + 10] as number,
-      nextAttemptAtMs: values[place + 11] as number,
+      key: values[place + 4] as string,
+      adapterVersion: values[place + 5] as string,
+      state: values[place + 6] as RecordedState,
+      cycle: values[place + 7] as number,
+      attempts: values[place + 8] as number,
+      spent: values[place + 9] as number,
+      crashes: values[place + 10] as number,
+      atMs: values[place + 11] as number,
+      nextAttemptAtMs: values[place + 12] as number,
       ...(attempt === undefined ? {} : { attempt }),
       ...(reason === undefined ? {} : { reason }),
     },
-    epoch: values[place + 19] as number,
-    nowMs: values[place + 20] as number,
-    dueAtMs: values[place + 21] as number,
-    notBeforeMs: values[place + 22] as number,
+    epoch: values[place + 20] as number,
+    nowMs: values[place + 21] as number,
+    dueAtMs: values[place + 22] as number,
+    notBeforeMs: values[place + 23] as number,
   };
 }
 

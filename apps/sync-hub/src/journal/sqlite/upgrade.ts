@@ -215,9 +215,10 @@ function copyDeliveries(database: DatabaseSync, mayFollow: ReadonlySet<string>):
       throw new CorruptionError(`record ${row.last_cursor} of ${nameOf(row)} is missing`);
     const { seq, adapter, key, state, is_head, may_have_run, cycle, attempts, spent, crashes, reopened_at_ms } = row;
     const may_follow = Number(mayFollow.has(`${seq} ${adapter}`));
-    const due_at_ms = state === stateCodes.retrying ? row.not_before_ms : (reopened_at_ms ?? row.accepted_at_ms ?? 0);
+    const since_ms = reopened_at_ms ?? row.accepted_at_ms ?? 0;
+    const due_at_ms = state === stateCodes.retrying ? row.not_before_ms : since_ms;
     // As after each start of version 2, which did not keep who asked for the wait.
-    const head = { is_head, may_follow, may_have_run, due_at_ms, not_before_ms: 0 };
+    const head = { is_head, may_follow, may_have_run, due_at_ms, not_before_ms: 0, since_ms };
     const delivery = { seq, adapter, key, state, ...head, cycle, attempts, spent, crashes, reopened_at_ms };
     insert({ ...delivery, checksum: deliveryChecksum(delivery) });
   }

@@ -52,7 +52,7 @@ export declare const DeliveryErrorSchema: GenMessage<DeliveryError>;
  */
 export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   /**
-   * The event's id.
+   * The event's id. An event is identified by its id and its source.
    *
    * @generated from field: string event_id = 1;
    */
@@ -87,7 +87,7 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   attempt: number;
 
   /**
-   * When this became true, by the hub's clock. HELD: when it was told; and where a request asks how a delivery stands,
+   * When this became true, by the hub's clock. HELD: when it was reported; and where a request asks how a delivery stands,
    * since when it waits: its last record, or its acceptance.
    *
    * @generated from field: google.protobuf.Timestamp time = 6;
@@ -124,8 +124,9 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   receipt: string;
 
   /**
-   * The place of this ack in the journal; WatchAcks resumes after it without gap or repeat. Opaque. HELD is not
-   * journaled and carries the place of what was told before it. Empty while nothing is on record.
+   * The place of this ack in the journal, which is one place per adapter: WatchAcks resumes after it without gap or
+   * repeat. Opaque. HELD is not journaled and carries the place of what was reported before it. Empty while nothing is on
+   * record.
    *
    * @generated from field: string cursor = 11;
    */
@@ -137,6 +138,13 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
    * @generated from field: uint32 cycle = 12;
    */
   cycle: number;
+
+  /**
+   * The event's source; empty when its publisher named none, which is a source like any other.
+   *
+   * @generated from field: string source = 13;
+   */
+  source: string;
 };
 
 /**
@@ -159,7 +167,7 @@ export enum DeliveryState {
   UNSPECIFIED = 0,
 
   /**
-   * Accepted and not attempted yet. Never told as an ack: Accepted says it for all adapters at once.
+   * Accepted and not attempted yet. Never sent as an ack: Accepted says it for all adapters at once.
    *
    * @generated from enum value: DELIVERY_STATE_WAITING = 1;
    */

@@ -49,7 +49,7 @@ export declare type DeliveryFilter = Message<"hms.sync.v1.DeliveryFilter"> & {
   keys: string[];
 
   /**
-   * Event ids. Empty: any.
+   * Event ids, whatever their sources. Empty: any.
    *
    * @generated from field: repeated string event_ids = 5;
    */
@@ -75,6 +75,13 @@ export declare type DeliveryFilter = Message<"hms.sync.v1.DeliveryFilter"> & {
    * @generated from field: repeated hms.sync.v1.OutcomeKind error_kinds = 8;
    */
   errorKinds: OutcomeKind[];
+
+  /**
+   * Sources of events; "" is the source of those that named none. Empty: any.
+   *
+   * @generated from field: repeated string sources = 9;
+   */
+  sources: string[];
 };
 
 /**
@@ -766,6 +773,13 @@ export declare type ProbeAdapterResponse = Message<"hms.sync.v1.ProbeAdapterResp
    * @generated from field: string event_id = 1;
    */
   eventId: string;
+
+  /**
+   * Its event's source.
+   *
+   * @generated from field: string source = 2;
+   */
+  source: string;
 };
 
 /**

@@ -19,8 +19,9 @@ export declare const file_hms_sync_v1_event: GenFile;
  */
 export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
   /**
-   * The publisher's idempotency key, 1 to 128 visible ASCII characters (0x21 to 0x7E).
-   * Publishing the same id with the same content again gives the original result; with other content it is
+   * The publisher's idempotency key, 1 to 128 visible ASCII characters (0x21 to 0x7E). With the source it identifies the
+   * event, as in CloudEvents: two sources may have the same id.
+   * Publishing the same id of the same source with the same content again gives the original result; with other content it is
    * refused with ALREADY_EXISTS (traceparent and tracestate are no content). JSON is the same content when it says the
    * same: whitespace, the order of members, 1.0 and 1 do not matter; 9007199254740993 and 9007199254740992 differ. Empty: the hub makes a UUIDv7, and a repeated call is a new event.
    *
@@ -29,7 +30,8 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
   id: string;
 
   /**
-   * Who published, at most 256 characters without control characters: "hms-api", a clinic, a URI. Empty: unknown.
+   * Who published, at most 256 characters without control characters: "hms-api", a clinic, a URI. Empty: unknown, which
+   * is a source like any other.
    *
    * @generated from field: string source = 2;
    */

@@ -34,14 +34,14 @@ export declare type Accepted = Message<"hms.sync.v1.Accepted"> & {
   adapters: string[];
 
   /**
-   * True when this id was accepted before with the same content; what follows is about that event.
+   * True when this id of this source was accepted before with the same content; what follows is about that event.
    *
    * @generated from field: bool duplicate = 3;
    */
   duplicate: boolean;
 
   /**
-   * WatchAcks from here tells every ack of this event. Opaque.
+   * WatchAcks from here returns every ack of this event. Opaque.
    *
    * @generated from field: string cursor = 4;
    */
@@ -54,6 +54,13 @@ export declare type Accepted = Message<"hms.sync.v1.Accepted"> & {
    * @generated from field: repeated string warnings = 5;
    */
   warnings: string[];
+
+  /**
+   * The event's source, as it was published.
+   *
+   * @generated from field: string source = 6;
+   */
+  source: string;
 };
 
 /**
@@ -380,6 +387,14 @@ export declare type WatchAcksRequest = Message<"hms.sync.v1.WatchAcksRequest"> &
    * @generated from field: string cursor = 2;
    */
   cursor: string;
+
+  /**
+   * Whose events event_ids names. Absent: whoever published them; INVALID_ARGUMENT when several sources have one of
+   * the ids. Only with event_ids.
+   *
+   * @generated from field: optional string source = 3;
+   */
+  source?: string | undefined;
 };
 
 /**
@@ -389,7 +404,7 @@ export declare type WatchAcksRequest = Message<"hms.sync.v1.WatchAcksRequest"> &
 export declare const WatchAcksRequestSchema: GenMessage<WatchAcksRequest>;
 
 /**
- * Some acks, in the order of the journal.
+ * Some acks: those of one adapter in the order in which they were recorded.
  *
  * @generated from message hms.sync.v1.WatchAcksResponse
  */
@@ -427,6 +442,13 @@ export declare type GetEventRequest = Message<"hms.sync.v1.GetEventRequest"> & {
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * The event's source; "" names the events of publishers that named none. Absent: whichever source has the id.
+   *
+   * @generated from field: optional string source = 2;
+   */
+  source?: string | undefined;
 };
 
 /**
@@ -483,7 +505,8 @@ export declare type Delivery = Message<"hms.sync.v1.Delivery"> & {
   latest?: Ack | undefined;
 
   /**
-   * What the receiver sees as Idempotency-Key: the same for every attempt and replay.
+   * What the receiver sees as Idempotency-Key: the same for every attempt and replay, another for each adapter and for
+   * each event, also when two sources have the same id.
    *
    * @generated from field: string idempotency_key = 2;
    */
@@ -669,7 +692,8 @@ export declare const SyncService: GenService<{
     output: typeof PublishAndWaitResponseSchema;
   },
   /**
-   * Tells acks again from a cursor, then goes on as they come: no gap, no repeat.
+   * Returns acks from a cursor on, then new ones as they come: no gap, no repeat. A watch of all events gets HELD of
+   * those events only that somebody waits for at that moment, by their ids or in the stream that published them.
    *
    * @generated from rpc hms.sync.v1.SyncService.WatchAcks
    */
@@ -679,7 +703,8 @@ export declare const SyncService: GenService<{
     output: typeof WatchAcksResponseSchema;
   },
   /**
-   * One event, its deliveries and the newest of their attempts. NOT_FOUND when the id is unknown or past retention.
+   * One event, its deliveries and the newest of their attempts. NOT_FOUND when it is unknown or past retention;
+   * INVALID_ARGUMENT when no source is named and several have the id.
    *
    * @generated from rpc hms.sync.v1.SyncService.GetEvent
    */

@@ -1,0 +1,24 @@
+import type { DeliveryCounts, RecordedDelivery } from '../core/delivery.ts';
+import type { EventIdentity } from '../core/event.ts';
+import type { HeldBy } from '../core/lane.ts';
+
+/** A delivery that may not be attempted now. Reported as it happens and not kept. */
+export interface HeldDelivery extends DeliveryCounts {
+  readonly adapter: string;
+  readonly seq: number;
+  readonly eventId: EventIdentity['id'];
+  readonly source: EventIdentity['source'];
+  readonly heldBy: HeldBy;
+  /** In milliseconds since 1970 by the hub's clock. */
+  readonly atMs: number;
+}
+
+/** What happened to a delivery, for callers who wait for its event. */
+export type DeliveryUpdate =
+  | { readonly kind: 'recorded'; readonly record: RecordedDelivery }
+  | { readonly kind: 'held'; readonly held: HeldDelivery };
+
+/** True for the last update of a delivery's cycle. */
+export function isTerminal(update: DeliveryUpdate): boolean {
+  return update.kind === 'recorded' && update.record.state !== 'retrying';
+}

@@ -1,0 +1,38 @@
+import type { EventReference, FoundEvent, StoredEvent } from '../../journal/journal.ts';
+import { Refusal } from '../refusal.ts';
+import { sourceName } from '../source-name.ts';
+
+/** The event that was named. @throws {Refusal} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
+export function requireFound(found: FoundEvent, named: EventReference): StoredEvent {
+  switch (found.kind) {
+    case 'found':
+      return found;
+    case 'unknown':
+      throw unknownEvent(named);
+    case 'ambiguous':
+      throw ambiguousEvent(named.id, found.sources);
+    default:
+      return found satisfies never;
+  }
+}
+
+/** @returns the refusal EVENT_NOT_FOUND, which names the id */
+export function unknownEvent({ id, source }: EventReference): Refusal {
+  const of = source === undefined ? '' : ` of ${sourceName(source)}`;
+  return new Refusal('EVENT_NOT_FOUND', `no event${of} has the id ${quoted(id)}, or it is past retention`);
+}
+
+function ambiguousEvent(id: string, sources: readonly string[]): Refusal {
+  const named = sources.map((source) => JSON.stringify(source)).join(', ');
+  return new Refusal(
+    'EVENT_AMBIGUOUS',
+    `several sources have an event with the id ${quoted(id)}: ${named}; name one of them`,
+    {
+      fields: [{ field: 'source', description: 'is required: several sources have the id' }],
+    },
+  );
+}
+
+function quoted(id: string): string {
+  return JSON.stringify(id.slice(0, 128));
+}
