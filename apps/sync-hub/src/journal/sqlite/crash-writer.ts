@@ -30,7 +30,6 @@ async function acceptForEver(worker: number): Promise<void> {
       event: {
         id,
         source: 'hms-api',
-        key: result.event.key,
         type: 'ProcessUpdated',
         key: `process-${worker}`,
         timeMs: Date.now(),

@@ -12,7 +12,11 @@ const STEPS = 60_000;
 const adapter = 'billing';
 const KEYS = ['', 'x', 'y', 'z'];
 const LONGEST_WAIT_MS = 5_000;
-const noDisk: Disk = { shortage: () => undefined, full: () => ({ kind: 'full', freeBytes: 0, reserveBytes: 0 }), sizeBytes: () => 0 };
+const noDisk: Disk = {
+  shortage: () => undefined,
+  full: () => ({ kind: 'full', freeBytes: 0, reserveBytes: 0 }),
+  sizeBytes: () => 0,
+};
 
 /** A delivery as the file has it. */
 interface Row {
@@ -126,7 +130,10 @@ class Model {
   #end(): void {
     const running = [...this.#running.values()];
     if (running.length === 0) return;
-    this.#record(this.#pick(running), this.#pick(['delivered', 'delivered', 'retrying', 'dead_lettered', 'dead_lettered']));
+    this.#record(
+      this.#pick(running),
+      this.#pick(['delivered', 'delivered', 'retrying', 'dead_lettered', 'dead_lettered']),
+    );
   }
 
   #record(handed: Handed, state: 'delivered' | 'retrying' | 'dead_lettered'): void {
@@ -157,7 +164,9 @@ class Model {
 
   /** As a lane does: nothing that an attempt is made of. */
   #discard(): void {
-    const idle = this.#rows('(adapter = 1 AND state < 2) OR (adapter = 1 AND state = 4)').filter(({ seq }) => !this.#running.has(seq));
+    const idle = this.#rows('(adapter = 1 AND state < 2) OR (adapter = 1 AND state = 4)').filter(
+      ({ seq }) => !this.#running.has(seq),
+    );
     if (idle.length === 0) return;
     const { seq } = this.#pick(idle);
     this.#prefetch.delete(seq);
@@ -216,7 +225,7 @@ class Model {
     const report = this.#store.run(calls);
     for (const { name } of calls) this.#count(name);
     this.#onDisk(report, calls);
-    for (const [index, { name, request }] of calls.entries()) {
+    for (const [index, { name }] of calls.entries()) {
       if (name !== 'readReady') continue;
       const { deliveries } = report.answers[index] as { deliveries: CommitReport['lanes'][number]['heads'] };
       // What was asked after it is newer than the answer.
@@ -230,7 +239,8 @@ class Model {
       const [call, dueAtMs] = [news?.ready[place] as number, news?.ready[place + 1] as number];
       const delivery = call === -1 ? news?.heads[head++] : undefined;
       const seq = delivery?.event.seq ?? (report.answers[call] as number);
-      const isBehind = dueAtMs > this.#lastPlace.dueAtMs || (dueAtMs === this.#lastPlace.dueAtMs && seq > this.#lastPlace.seq);
+      const isBehind =
+        dueAtMs > this.#lastPlace.dueAtMs || (dueAtMs === this.#lastPlace.dueAtMs && seq > this.#lastPlace.seq);
       expect(isBehind, `the place of ${seq} is behind the one before`).toBe(true);
       this.#lastPlace = { dueAtMs, seq };
       const [row] = this.#rows('seq = ?', seq);
@@ -277,7 +287,10 @@ class Model {
   #checkRule(): void {
     const heads = this.#rows('adapter = 1 AND is_head = 1');
     const open = this.#rows('adapter = 1 AND state < 2');
-    expect(heads.filter(({ state }) => state >= 2), 'heads are open').toEqual([]);
+    expect(
+      heads.filter(({ state }) => state >= 2),
+      'heads are open',
+    ).toEqual([]);
     for (const row of open) if (row.key === '') expect(row.is_head, `${row.seq} has no key`).toBe(1);
     for (const key of KEYS.slice(1)) {
       const ofKey = open.filter((row) => row.key === key);

@@ -88,7 +88,10 @@ export class Heads {
       const row = this.#deliveries.oldestOpen(lane, key);
       if (row === undefined) return;
       if (lane.holds && this.#deliveries.oldestDeadSeq(lane, key) < row.seq) return;
-      if (!this.#isStale(lane, row)) return this.appoint(lane, row, { stateBefore: row.state, nowMs: moment.nowMs });
+      if (!this.#isStale(lane, row)) {
+        this.appoint(lane, row, { stateBefore: row.state, nowMs: moment.nowMs });
+        return;
+      }
       this.#dieAgain(lane, row, moment.atMs);
     }
   }

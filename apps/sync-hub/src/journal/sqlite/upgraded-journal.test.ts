@@ -94,6 +94,7 @@ it('records the next outcome behind every old cursor, and makes the next of the 
     seq: 10,
     eventId: 'reopened',
     source: 'hms-api',
+    key: 'g',
     adapterVersion: '2.0.0',
     state: 'delivered',
     cycle: 2,

@@ -74,7 +74,10 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     void session.record(retrying(first));
     void session.record(sampleRecord(first, { attempts: 2 }));
     const second = await session.accept(sampleEvent('a'), { to: ['scheduling'], acceptedAtMs: 1_799_000_000_000 });
-    const places = new Map([['billing', 1], ['records', 0]]);
+    const places = new Map([
+      ['billing', 1],
+      ['records', 0],
+    ]);
     expect(second).toEqual({ kind: 'duplicate', event: first, before: places });
     expect(session.events.map(({ id }) => id)).toEqual(['before', 'a']);
     expect((await session.readEvent('a'))?.deliveries).toHaveLength(2);
@@ -84,7 +87,9 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     const session = await useJournal(createPlace);
     await session.accept(sampleEvent('a'));
     const before = await session.readEvent('a');
-    expect(await session.accept(sampleEvent('a', { type: 'PolicyUpdated' }), OTHER_CONTENT)).toEqual({ kind: 'conflict' });
+    expect(await session.accept(sampleEvent('a', { type: 'PolicyUpdated' }), OTHER_CONTENT)).toEqual({
+      kind: 'conflict',
+    });
     expect(await session.readEvent('a')).toEqual(before);
     expect(session.events).toHaveLength(1);
   });
@@ -94,7 +99,9 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     const { journal } = session;
     const accept = (source: string) => session.acceptNew(sampleEvent('a', { source }), OTHER_CONTENT);
     const [second, first, nobody] = await Promise.all([accept('urn:b'), accept('urn:a'), accept('')]);
-    expect(await session.accept(sampleEvent('a', { source: 'urn:a' }), OTHER_CONTENT)).toMatchObject({ kind: 'duplicate' });
+    expect(await session.accept(sampleEvent('a', { source: 'urn:a' }), OTHER_CONTENT)).toMatchObject({
+      kind: 'duplicate',
+    });
     expect(await session.accept(sampleEvent('a', { source: 'urn:a' }))).toEqual({ kind: 'conflict' });
     expect(await journal.readEvent({ id: 'a', source: 'urn:a' })).toMatchObject({ kind: 'found', event: first });
     expect(await journal.readEvent({ id: 'a', source: '' })).toMatchObject({ kind: 'found', event: nobody });
@@ -171,7 +178,10 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     expect(await session.accept(sampleEvent('other', { key: 'other' }), { to })).toMatchObject({ heldByKey: [] });
     const held = (await session.readEvent('third'))?.deliveries.map(({ isHeldByKey }) => isHeldByKey);
     expect(held).toEqual([true, false, true]);
-    const { deliveries } = await session.journal.listDeliveries({ filter: { eventIds: ['second', 'third'] }, limit: 9 });
+    const { deliveries } = await session.journal.listDeliveries({
+      filter: { eventIds: ['second', 'third'] },
+      limit: 9,
+    });
     expect(deliveries.map(({ isHeldByKey }) => isHeldByKey)).toEqual([true, false, true, true, false, true]);
   });
 

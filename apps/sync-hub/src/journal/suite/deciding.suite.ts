@@ -2,15 +2,7 @@ import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { ReplayJob } from '../replay-job.ts';
 import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
-import {
-  countStale,
-  deadLettered,
-  NOW_MS,
-  replayAll,
-  retrying,
-  sampleEvent,
-  sampleRecord,
-} from './samples.suite.ts';
+import { countStale, deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.suite.ts';
 
 const job: ReplayJob = {
   id: 'job-1',
@@ -37,8 +29,11 @@ export function decidingSuite(createPlace: CreatePlace): void {
     const event = await session.acceptNew(sampleEvent('a'));
     void session.record(deadLettered(event, { attempts: 10, spent: 9, crashes: 2 }));
     const counts = { cycle: 2, attempts: 0, spent: 0, crashes: 0 };
-    const delivery = { event, ...counts, notBeforeMs: 0, openedAtMs: 5_000, mayHaveRun: false };
-    expect(await replayAll(session.journal, { adapters: ['billing'] }, 5_000)).toMatchObject({ state: 'done', sent: 1 });
+    const delivery = { event, ...counts, notBeforeMs: 0, sinceMs: NOW_MS, mayHaveRun: false };
+    expect(await replayAll(session.journal, { adapters: ['billing'] }, 5_000)).toMatchObject({
+      state: 'done',
+      sent: 1,
+    });
     const commit = session.commits.at(-1);
     expect(commit?.reopened).toEqual([{ adapter: 'billing', seq: event.seq, behindSeq: undefined }]);
     expect(commit?.lanes.get('billing')?.ready).toMatchObject([delivery]);
@@ -89,6 +84,7 @@ export function decidingSuite(createPlace: CreatePlace): void {
       seq: event.seq,
       eventId: 'a',
       source: 'hms-api',
+      key: 'process-7',
       adapterVersion: '',
       state: 'discarded',
       cycle: 1,
@@ -161,9 +157,7 @@ export function decidingSuite(createPlace: CreatePlace): void {
     const session = await open();
     const { journal } = session;
     const [a, b, c, other] = await Promise.all(
-      ['a', 'b', 'c', 'other'].map((id) =>
-        session.acceptNew(sampleEvent(id, { key: id === 'other' ? 'z' : 'x' })),
-      ),
+      ['a', 'b', 'c', 'other'].map((id) => session.acceptNew(sampleEvent(id, { key: id === 'other' ? 'z' : 'x' }))),
     );
     if (a === undefined || b === undefined || c === undefined || other === undefined) throw new Error('not accepted');
     const ofX = { adapters: ['billing'], keys: ['x'] };

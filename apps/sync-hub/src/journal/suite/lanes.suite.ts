@@ -24,7 +24,12 @@ export function lanesSuite(createPlace: CreatePlace): void {
     const session = await open();
     const { journal } = session;
     expect(await session.openLane('billing')).toMatchObject({ breaker: undefined, pause: undefined });
-    const breaker = { adapter: 'billing', state: 'half_open', sinceMs: 1_790_000_000_001, cause: '5 of 8 failed' } as const;
+    const breaker = {
+      adapter: 'billing',
+      state: 'half_open',
+      sinceMs: 1_790_000_000_001,
+      cause: '5 of 8 failed',
+    } as const;
     const pause = { reason: 'audit', sinceMs: 2 };
     void journal.saveBreaker({ ...breaker, state: 'open' });
     void journal.saveBreaker(breaker);
@@ -66,22 +71,22 @@ export function lanesSuite(createPlace: CreatePlace): void {
     ]);
   });
 
-  it('still says so once it was given back, over another restart, until its outcome is recorded', async () => {
+  it('keeps in its place what may have run, though it is given back, and still says so over another restart', async () => {
     const open = await usePlace(createPlace);
     const first = await open();
     const [old, head] = await accept(first, { old: 'x', head: 'x' });
     await first.record(deadLettered(old));
     await first.journal.close();
     const second = await open();
-    await replayAll(second.journal, {});
+    await replayAll(second.journal, { adapters: ['billing'] });
     await second.journal.giveBack({ adapter: 'billing', seq: head.seq, nowMs: NOW_MS });
-    expect(second.reported()).toMatchObject([{ event: old, mayHaveRun: false }]);
+    expect(second.reported()).toMatchObject([{ event: head, mayHaveRun: true }]);
     await second.journal.close();
     const third = await open();
-    expect(await third.readReady()).toMatchObject([{ event: old, mayHaveRun: true }]);
-    await third.record(sampleRecord(old, { cycle: 2 }));
-    expect(third.reported()).toMatchObject([{ event: head, mayHaveRun: true }]);
+    expect(await third.readReady()).toMatchObject([{ event: head, mayHaveRun: true }]);
     await third.record(retrying(head), { dueAtMs: NOW_MS });
+    expect(third.reported()).toMatchObject([{ event: old, mayHaveRun: false }]);
+    await third.record(sampleRecord(old, { cycle: 2 }));
     expect(third.reported().at(-1)).toMatchObject({ event: head, mayHaveRun: false });
   });
 
@@ -155,7 +160,14 @@ export function lanesSuite(createPlace: CreatePlace): void {
     expect(await results).toEqual({ kind: 'recorded', position: 2 });
     expect(session.records.slice(1)).toMatchObject([
       { eventId: 'b', state: 'delivered', position: 2 },
-      { eventId: 'a', state: 'dead_lettered', position: 3, cycle: 2, attempts: 0, reason: expect.stringContaining('include_stale') },
+      {
+        eventId: 'a',
+        state: 'dead_lettered',
+        position: 3,
+        cycle: 2,
+        attempts: 0,
+        reason: expect.stringContaining('include_stale'),
+      },
     ]);
     expect(session.reportedIds()).toEqual(['a', 'b', 'c']);
     expect((await session.readEvent('a'))?.deliveries[0]).toMatchObject({ state: 'dead_lettered', cycle: 2 });

@@ -4,14 +4,7 @@ import type { DeliveryFilter } from '../delivery-filter.ts';
 import type { DeliveryPosition } from '../delivery-page.ts';
 import type { Journal } from '../journal.ts';
 import { type CreatePlace, type Session, useJournal } from './place.suite.ts';
-import {
-  deadLettered,
-  failedAttempt,
-  retrying,
-  sampleEvent,
-  sampleRecord,
-  withoutAttempt,
-} from './samples.suite.ts';
+import { deadLettered, failedAttempt, retrying, sampleEvent, sampleRecord, withoutAttempt } from './samples.suite.ts';
 
 export function listingSuite(createPlace: CreatePlace): void {
   it('lists what is not delivered, newest first, those of one event by adapter', async () => {
@@ -106,7 +99,10 @@ const all = ['d billing', 'c records', 'b billing', 'b records', 'a billing'];
 /** Four events with deliveries in every state. */
 async function storyOf(session: Session): Promise<Record<'a' | 'b' | 'c' | 'd', AcceptedEvent>> {
   const accept = (id: string, key: string, acceptedAtMs: number, type = 'ProcessUpdated') =>
-    session.acceptNew(sampleEvent(id, { key, type }), { to: id === 'd' ? ['billing'] : ['billing', 'records'], acceptedAtMs });
+    session.acceptNew(sampleEvent(id, { key, type }), {
+      to: id === 'd' ? ['billing'] : ['billing', 'records'],
+      acceptedAtMs,
+    });
   const a = await accept('a', 'x', 1_000, 'PatientAdmitted');
   const b = await accept('b', 'x', 2_000);
   const c = await accept('c', 'y', 3_000);

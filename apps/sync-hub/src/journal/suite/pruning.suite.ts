@@ -1,15 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
-import {
-  countStale,
-  deadLettered,
-  NOW_MS,
-  retrying,
-  sampleEvent,
-  sampleJob,
-  sampleRecord,
-} from './samples.suite.ts';
+import { countStale, deadLettered, NOW_MS, retrying, sampleEvent, sampleJob, sampleRecord } from './samples.suite.ts';
 
 /** All that a sample says happened before this. */
 const LATER_MS = 1_800_000_000_000;
@@ -34,7 +26,12 @@ export function pruningSuite(createPlace: CreatePlace): void {
     await journal.close();
     const again = await open();
     const { journal: reopened } = again;
-    expect(reopened.info.positions).toEqual(new Map([['billing', 3], ['records', 2]]));
+    expect(reopened.info.positions).toEqual(
+      new Map([
+        ['billing', 3],
+        ['records', 2],
+      ]),
+    );
     expect(await again.readEvent('a')).toBeUndefined();
     expect(await again.readEvent('newest')).toBeDefined();
   });
@@ -53,7 +50,12 @@ export function pruningSuite(createPlace: CreatePlace): void {
     await session.journal.close();
     const again = await open();
     expect((await again.journal.readStatistics()).lanes).toMatchObject(lanes);
-    expect(again.journal.info.positions).toEqual(new Map([['billing', 1], ['records', 2]]));
+    expect(again.journal.info.positions).toEqual(
+      new Map([
+        ['billing', 1],
+        ['records', 2],
+      ]),
+    );
     const [next] = await accept(again, ['next'], ['records']);
     expect(await again.record(sampleRecord(next, { adapter: 'records' }))).toMatchObject({ position: 3 });
   });
@@ -133,7 +135,10 @@ export function pruningSuite(createPlace: CreatePlace): void {
     ]);
     expect(await reopened.prune({ ...request, afterSeq: a.seq - 1 })).toMatchObject({ events: 1, records: 4 });
     expect(await again.readEvent('a')).toBeUndefined();
-    expect((await reopened.readRecords({ after: new Map(), limit: 9 })).records).toMatchObject([{ eventId: 'newest' }, { eventId: 'newest' }]);
+    expect((await reopened.readRecords({ after: new Map(), limit: 9 })).records).toMatchObject([
+      { eventId: 'newest' },
+      { eventId: 'newest' },
+    ]);
   });
 
   it('ends a round early where all is younger than the time', async () => {

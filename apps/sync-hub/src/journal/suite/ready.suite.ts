@@ -19,7 +19,7 @@ export function readySuite(createPlace: CreatePlace): void {
     const [a, , c] = await accept(session, { a: 'x', b: 'x', c: '', d: '' });
     expect(session.reportedIds()).toEqual(['a', 'c', 'd']);
     const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
-    const place = { dueAtMs: NOW_MS, notBeforeMs: 0, openedAtMs: 1_790_000_000_500, mayHaveRun: false };
+    const place = { dueAtMs: NOW_MS, notBeforeMs: 0, sinceMs: NOW_MS, mayHaveRun: false };
     expect(session.reported()[1]).toEqual({ event: c, ...counts, ...place });
     expect(session.reported()[0]?.event).toBe(session.reported('records')[0]?.event);
     expect(await session.readReady()).toEqual(session.reported());
@@ -108,7 +108,13 @@ export function readySuite(createPlace: CreatePlace): void {
     const seen: string[] = [];
     let after: ReadyPlace | undefined;
     for (let isEnd = false; !isEnd; ) {
-      const page = await session.journal.readReady({ adapter: 'billing', after, nowMs: NOW_MS, limit: 2, limitBytes: 9e9 });
+      const page = await session.journal.readReady({
+        adapter: 'billing',
+        after,
+        nowMs: NOW_MS,
+        limit: 2,
+        limitBytes: 9e9,
+      });
       expect(page.deliveries.length).toBeLessThanOrEqual(2);
       seen.push(...page.deliveries.map(({ event }) => event.id));
       const last = page.deliveries.at(-1);
@@ -200,7 +206,10 @@ export function readySuite(createPlace: CreatePlace): void {
   it('ends all waits of a lane, and says how many it were', async () => {
     const session = await useJournal(createPlace);
     const [a, b, c] = await accept(session, { a: 'x', b: 'y', c: 'z' });
-    for (const [event, wait] of [[a, 3_000], [b, 2_000]] as const) {
+    for (const [event, wait] of [
+      [a, 3_000],
+      [b, 2_000],
+    ] as const) {
       void session.record(retrying(event), { dueAtMs: NOW_MS + wait, notBeforeMs: NOW_MS + wait });
     }
     void session.record(retrying(a, { adapter: 'records' }), { dueAtMs: NOW_MS + 1_000 });
@@ -208,7 +217,11 @@ export function readySuite(createPlace: CreatePlace): void {
     expect(await session.journal.endWaits({ adapter: 'billing', nowMs: NOW_MS + 1 })).toBe(2);
     expect(session.commits.at(-1)?.lanes.get('billing')).toMatchObject({ isMore: true });
     const ready = await session.readReady('billing', { nowMs: NOW_MS + 1 });
-    expect(ready.map(({ event, notBeforeMs }) => [event.id, notBeforeMs])).toEqual([[c.id, 0], [a.id, 0], [b.id, 0]]);
+    expect(ready.map(({ event, notBeforeMs }) => [event.id, notBeforeMs])).toEqual([
+      [c.id, 0],
+      [a.id, 0],
+      [b.id, 0],
+    ]);
     expect(await session.journal.endWaits({ adapter: 'billing', nowMs: NOW_MS + 2 })).toBe(0);
     expect(await session.readyIds('records')).toEqual(['b', 'c']);
   });

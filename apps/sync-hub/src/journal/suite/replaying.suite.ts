@@ -3,7 +3,15 @@ import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { ReplayJob } from '../replay-job.ts';
 import { type CreatePlace, Session, useJournal, usePlace } from './place.suite.ts';
-import { deadLettered, NOW_MS, replayAll, sampleEvent, sampleJob, sampleRecord, withoutAttempt } from './samples.suite.ts';
+import {
+  deadLettered,
+  NOW_MS,
+  replayAll,
+  sampleEvent,
+  sampleJob,
+  sampleRecord,
+  withoutAttempt,
+} from './samples.suite.ts';
 
 /** What a step of a replay job does. */
 export function replayingSuite(createPlace: CreatePlace): void {
@@ -99,7 +107,9 @@ export function replayingSuite(createPlace: CreatePlace): void {
           for (const { adapter, seq } of session.reopened.slice(seen)) {
             const cycle = 1 + session.reopened.filter((other) => other.seq === seq && other.adapter === adapter).length;
             const place = { seq, id: `seq-${seq}` };
-            void session.record(livesOn ? sampleRecord(place, { adapter, cycle }) : deadLettered(place, { adapter, cycle }));
+            void session.record(
+              livesOn ? sampleRecord(place, { adapter, cycle }) : deadLettered(place, { adapter, cycle }),
+            );
           }
           seen = session.reopened.length;
         });

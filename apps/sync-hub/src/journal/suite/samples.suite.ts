@@ -39,18 +39,16 @@ export function newEvent(result: AcceptResult): AcceptedEvent {
 }
 
 /** Of an event what its records say. */
-export type EventOfRecord = Pick<AcceptedEvent, 'seq' | 'id'> & Partial<Pick<AcceptedEvent, 'source'>>;
+export type EventOfRecord = Pick<AcceptedEvent, 'seq' | 'id'> & Partial<Pick<AcceptedEvent, 'source' | 'key'>>;
 
 /** Says that a delivery was delivered at its first attempt. */
-export function sampleRecord(
-  event: EventOfRecord,
-  changes: Partial<DeliveryRecord> = {},
-): DeliveryRecord {
+export function sampleRecord(event: EventOfRecord, changes: Partial<DeliveryRecord> = {}): DeliveryRecord {
   return {
     adapter: 'billing',
     seq: event.seq,
     eventId: event.id,
     source: event.source ?? 'hms-api',
+    key: event.key ?? 'process-7',
     adapterVersion: '1.4.0',
     state: 'delivered',
     cycle: 1,
