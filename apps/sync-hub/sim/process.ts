@@ -81,7 +81,7 @@ export class HubProcess {
       committed: (commit) => {
         this.acks.committed(commit);
         for (const { adapter, seq } of commit.records) this.facts.lanes.get(adapter)?.recording.delete(seq);
-        for (const [adapter, { isLost }] of commit.lanes) this.#seeLost(adapter, isLost);
+        for (const [adapter, { lostEpoch }] of commit.lanes) this.#seeLost(adapter, lostEpoch);
         this.lanes.committed(commit);
       },
       ended: () => {
@@ -245,9 +245,9 @@ export class HubProcess {
     if (call !== undefined && outcome !== undefined && outcome.kind !== 'not_run') lane.outcomes.see(request, call, outcome);
   }
 
-  #seeLost(adapter: string, isLost: boolean): void {
+  #seeLost(adapter: string, lostEpoch: number): void {
     const lane = this.facts.lanes.get(adapter);
-    if (!isLost || lane === undefined) return;
+    if (lane === undefined || lostEpoch !== lane.epoch) return;
     const isOwner = lane.epoch === this.facts.told.epochOf(adapter) && !lane.isClosed;
     this.#options.trace.must(!isOwner, `the lane of ${adapter} is lost by whom it was taken from, and not by its owner`);
     lane.isLost = true;

@@ -43,8 +43,8 @@ export class CommitOracle implements JournalObserver {
     const { trace, told } = this.#options;
     const expected = this.#expected;
     this.#isHeard = true;
-    for (const [adapter, { ready, isMore, nextDueAtMs, isLost }] of lanes) {
-      trace.note(() => `told ${adapter}: ready ${ready.map(({ event }) => event.seq)}, more ${isMore}, next ${nextDueAtMs}, lost ${isLost}`);
+    for (const [adapter, { ready, isMore, nextDueAtMs, lostEpoch }] of lanes) {
+      trace.note(() => `told ${adapter}: ready ${ready.map(({ event }) => event.seq)}, more ${isMore}, next ${nextDueAtMs}, lost ${lostEpoch}`);
     }
     const isEqual = (left: unknown, right: unknown) => isDeepStrictEqual(left, right);
     trace.must(
@@ -70,8 +70,9 @@ export class CommitOracle implements JournalObserver {
     this.#hasEnded = true;
   }
 
-  #checkNews(adapter: string, { ready, isMore, nextDueAtMs, isLost }: LaneNews): void {
+  #checkNews(adapter: string, { ready, isMore, nextDueAtMs, lostEpoch }: LaneNews): void {
     const { trace, told } = this.#options;
+    const isLost = lostEpoch > 0;
     trace.must(isLost === this.#expected.lost.includes(adapter), `the lane of ${adapter} is lost when somebody else opens it`);
     let [dueAtMs, seq] = [Number.NEGATIVE_INFINITY, 0];
     for (const one of ready) {
@@ -96,4 +97,4 @@ export class CommitOracle implements JournalObserver {
   }
 }
 
-const NOTHING: LaneNews = { ready: [], isMore: false, nextDueAtMs: Number.POSITIVE_INFINITY, isLost: false };
+const NOTHING: LaneNews = { ready: [], isMore: false, nextDueAtMs: Number.POSITIVE_INFINITY, lostEpoch: 0 };

@@ -99,25 +99,3 @@ it('skips what the adapter does not accept, and reads on behind it', () => {
   );
   expect(lane.begun).toEqual([7]);
 });
-
-describe('a commit that answers a read and makes more ready', () => {
-  const page = { kind: 'page', deliveries: [], isEnd: true, nextDueAtMs: Number.POSITIVE_INFINITY } as const;
-  const news = { kind: 'news', ready: [], isMore: false, nextDueAtMs: Number.POSITIVE_INFINITY } as const;
-
-  it('is heard before the answer: what it made ready is read again', () => {
-    const lane = new ScriptedLane({ ...shut });
-    lane.isJournalSlow = true;
-    lane.take({ ...news, isMore: true });
-    expect(lane.reads).toHaveLength(1);
-    lane.take({ ...news, isMore: true });
-    expect(lane.reads).toHaveLength(0);
-    expect(lane.take(page).reads).toHaveLength(1);
-  });
-
-  it('is heard before the answer: the time of a retry is not forgotten', () => {
-    const lane = new ScriptedLane({ ...shut });
-    lane.isJournalSlow = true;
-    lane.take({ ...news, isMore: true }).take({ ...news, nextDueAtMs: 5_000 }).take(page);
-    expect(nextWakeMs(lane.state)).toBe(5_000);
-  });
-});

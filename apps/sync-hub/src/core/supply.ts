@@ -27,15 +27,13 @@ export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs }: N
   if (isMore) supply.isMore = true;
 }
 
-/**
- * What was ready, in its order: nothing is missing before its end and nothing of it was settled meanwhile. What a later
- * call of the same commit made ready was heard before it: that is more to read.
- */
+/** What was ready, in its order. No answer is older than what was reported before it: so nothing is missing before its end,
+ * and nothing of it was settled meanwhile. */
 export function takePage(context: StepContext, { deliveries, isEnd, nextDueAtMs }: Page): void {
   const { supply } = context.state;
   supply.isReading = false;
-  if (!isEnd) supply.isMore = true;
-  supply.nextDueAtMs = Math.min(supply.nextDueAtMs, nextDueAtMs);
+  supply.isMore = !isEnd;
+  if (isEnd) supply.nextDueAtMs = nextDueAtMs;
   const last = deliveries.at(-1);
   if (last !== undefined) supply.place = placeOf(last);
   for (const handed of deliveries) take(context, handed);
@@ -52,9 +50,6 @@ export function readMore({ state, nowMs, effects }: StepContext): void {
   const { deliveries, bytes } = rules.prefetch;
   if (ready.size > deliveries / 2 || ready.bytes > bytes / 2) return;
   supply.isReading = true;
-  // From here on they say what came after the journal read.
-  supply.isMore = false;
-  supply.nextDueAtMs = Number.POSITIVE_INFINITY;
   const limit = deliveries - ready.size;
   effects.push({ kind: 'read', after: supply.place, limit, limitBytes: bytes - ready.bytes });
 }

@@ -185,8 +185,8 @@ export interface LaneNews {
   readonly isMore: boolean;
   /** When the earliest of the heads that are not due yet will be, on the monotonic clock; Infinity: none became one. */
   readonly nextDueAtMs: number;
-  /** The lane belongs to somebody else: what it recorded last is not on disk. */
-  readonly isLost: boolean;
+  /** The lane that was opened with this epoch belongs to somebody else: what it recorded last is not on disk. 0: none. */
+  readonly lostEpoch: number;
 }
 
 export interface AcceptRequest {

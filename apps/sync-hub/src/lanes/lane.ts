@@ -117,8 +117,8 @@ export class Lane {
   }
 
   /** What a commit means for the lane. */
-  hear({ isLost, ready, isMore, nextDueAtMs }: LaneNews): void {
-    if (isLost) this.#lose();
+  hear({ lostEpoch, ready, isMore, nextDueAtMs }: LaneNews): void {
+    if (lostEpoch === this.#options.opened.epoch) this.#lose();
     else this.#take({ kind: 'news', atMs: this.#nowMs(), ready, isMore, nextDueAtMs });
   }
 
