@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 /** A real hub with adapters that do nothing, in a process of its own, on a journal of its own. */
 export interface HubProcess {
   readonly address: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -44,8 +45,10 @@ async function startIn(folder: string, adapterIds: readonly string[]): Promise<H
       throw new Error(`the hub ended with ${code} before it was ready`);
     }),
   ]);
+  const { address, pid } = JSON.parse(line) as { address: string; pid: number };
   return {
-    address: JSON.parse(line).address,
+    address,
+    pid,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error('the hub ended before it was stopped');
       const exited = once(child, 'exit');
