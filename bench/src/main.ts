@@ -5,15 +5,18 @@ import { startHub } from './hub-process.ts';
 import { journalLoad } from './journal-process.ts';
 import { type PublishFigures, publishLoad } from './publish-load.ts';
 import { isThreadCpuKnown } from './thread-cpu.ts';
+import { printTrace } from './trace.ts';
 
 /**
  * `npm run bench`: events a second that three adapters acknowledged, through one PublishStream, and what one event costs of
  * the processor, by process and thread; beside it what the journal alone does in the same run. On a machine whose speed
  * drifts or that others use, the cost of an event and the share of the journal say more than events a second.
- * `-- --in-flight 64,1024 --hub-only` measures these alone, `-- --json` prints a line of JSON for each.
+ * `-- --in-flight 64,1024 --hub-only` measures these alone, `-- --json` prints a line of JSON for each, `-- --trace` prints the
+ * way of an event instead.
  */
 
 const ADAPTERS = ['noop-a', 'noop-b', 'noop-c'];
+const ALL_LOADS = '1,64,1024';
 const PAYLOAD_BYTES = 300;
 interface Row extends PublishFigures {
   readonly inFlight: number;
@@ -29,9 +32,10 @@ const WARM_UP_SECONDS = 2;
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '8' },
-    'in-flight': { type: 'string', default: '1,64,1024' },
+    'in-flight': { type: 'string', default: ALL_LOADS },
     'hub-only': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    trace: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -39,6 +43,18 @@ if (!(seconds > 0)) throw new Error(`--seconds ${values.seconds} is no number ab
 const loads = values['in-flight'].split(',').map(Number);
 if (!loads.every((inFlight) => Number.isSafeInteger(inFlight) && inFlight > 0)) {
   throw new Error(`--in-flight ${values['in-flight']} is not a list of numbers above 0, such as 64,1024`);
+}
+
+if (values.trace) {
+  const inFlight = values['in-flight'] === ALL_LOADS ? 64 : (loads[0] ?? 64);
+  await printTrace({
+    adapters: ADAPTERS,
+    inFlight,
+    payloadBytes: PAYLOAD_BYTES,
+    seconds,
+    warmUpSeconds: WARM_UP_SECONDS,
+  });
+  process.exit();
 }
 
 const rows: Row[] = [];

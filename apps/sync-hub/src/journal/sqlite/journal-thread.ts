@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { JournalError } from '../journal.ts';
 import type { JournalAnswer, JournalRequest } from '../request.ts';
@@ -29,6 +30,10 @@ const SCRUB_PAUSE_MS = 100;
 
 /** How long the loss of a file may go unnoticed while nothing is written. */
 const FILES_CHECK_MS = 1_000;
+
+/** For whoever measures, such as `npm run bench -- --trace`; they cost nothing while nobody subscribes. */
+const groupBegun = channel('hms-sync:journal-group-begun');
+const groupOnDisk = channel('hms-sync:journal-group-on-disk');
 
 interface OpenedJournal extends OpenedDatabase {
   readonly id: string;
@@ -116,7 +121,9 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
   const commitWaiting = (): void => {
     for (takeAllThatArrived(); waiting.length > 0; takeAllThatArrived()) {
       const requests = waiting.splice(0, groupSize(waiting));
+      if (groupBegun.hasSubscribers) groupBegun.publish(requests);
       const answers = journal.group.run(requests);
+      if (groupOnDisk.hasSubscribers) groupOnDisk.publish(requests);
       journal.files.requireInPlace();
       journal.endMark.advance({ id: journal.id, ...endOf(journal.group) });
       post(port, { kind: 'answers', answers });

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { create } from '@bufbuild/protobuf';
 import { type ClientDuplexStream, status } from '@grpc/grpc-js';
 import {
@@ -21,6 +22,11 @@ const MESSAGE_BYTES = 1024 * 1024;
 const ANSWERS_PER_ATTEMPT = 6;
 /** What may come at any time; more than for as many attempts as are ever on their way. */
 const ANSWERS_MAX = 8_192;
+
+/** For whoever measures, such as `npm run bench -- --trace`; they cost nothing while nobody subscribes. */
+const attemptBegun = channel('hms-sync:attempt-begun');
+const attemptSent = channel('hms-sync:attempt-sent');
+const outcomeHeard = channel('hms-sync:outcome-heard');
 
 /** Of an attempt's time: it waits no longer than this for credit. What is left then has to do for the attempt. */
 const CREDIT_SHARE = 0.25;
@@ -83,6 +89,7 @@ export class DeliveryStream {
     if (signal.aborted) return Promise.resolve(abortedBefore);
     this.#lastRef += 1n;
     const ref = this.#lastRef;
+    if (attemptBegun.hasSubscribers) attemptBegun.publish({ stream: this, ref, eventId: attempt.event.id });
     return new Promise((settle) => {
       const onAbort = () => this.#abort(ref);
       this.#inFlight.set(ref, { settle, signal, onAbort, sent: false });
@@ -121,6 +128,7 @@ export class DeliveryStream {
     const attempt = this.#inFlight.get(ref);
     if (attempt === undefined) return;
     this.#inFlight.delete(ref);
+    if (outcomeHeard.hasSubscribers) outcomeHeard.publish({ stream: this, ref });
     attempt.signal.removeEventListener('abort', attempt.onAbort);
     this.#options.onOutcome?.(ref);
     attempt.settle(outcome);
@@ -162,6 +170,7 @@ export class DeliveryStream {
         bytes = 0;
       }
       deliveries.push(attemptMessage(ref, attempt));
+      if (attemptSent.hasSubscribers) attemptSent.publish({ stream: this, ref });
       const inFlight = this.#inFlight.get(ref);
       if (inFlight !== undefined) inFlight.sent = true;
       bytes += attempt.event.data.byteLength;
