@@ -1,3 +1,5 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
+
 /** Why a mailbox ended: its reader did not keep up. */
 export class MailboxOverflow extends Error {
   override readonly name = 'MailboxOverflow';
@@ -37,7 +39,8 @@ export class Mailbox<Item> {
   }
 
   /**
-   * Takes everything out, waiting while there is nothing; empty once it is closed.
+   * Takes everything out, waiting while there is nothing; empty once it is closed. Whoever waited gets all that came in
+   * the same turn of the event loop: a commit is told item by item, and a message for each would cost more than they do.
    *
    * @throws {MailboxOverflow} after the last items that fit were taken
    */
@@ -46,6 +49,7 @@ export class Mailbox<Item> {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+      await endOfTurn();
     }
     const items = this.#items;
     this.#items = [];
