@@ -140,6 +140,23 @@ export function* checkRecords(database: DatabaseSync, newestOfLane = Infinity): 
   }
 }
 
+/** Each key has one head among its open deliveries, but none behind a dead letter where that holds its key. */
+export function headProblems(database: DatabaseSync, limit: number): readonly string[] {
+  const wrong = database
+    .prepare(`
+      SELECT adapter.id AS adapter, key, open.heads FROM (
+        SELECT adapter, key, min(seq) AS oldest, sum(is_head) AS heads FROM delivery
+        WHERE state < 2 AND key <> '' GROUP BY key, adapter
+      ) AS open JOIN adapter ON number = open.adapter
+      WHERE heads > 1 OR heads = 0 AND NOT (holds AND EXISTS (SELECT 1 FROM delivery AS dead
+        WHERE dead.key = open.key AND dead.adapter = open.adapter AND dead.seq < open.oldest AND dead.state = 4))
+      UNION ALL SELECT adapter.id, 'seq ' || seq, is_head FROM delivery JOIN adapter ON number = adapter
+      WHERE CASE WHEN state < 2 THEN key = '' AND NOT is_head ELSE is_head END
+      LIMIT ${limit}`)
+    .all();
+  return wrong.map(({ adapter, key, heads }) => `${key} has ${heads} heads at ${adapter}`);
+}
+
 /** For each index of a table a query for rows in a range that it should have, and has not. */
 function selectUnindexed(database: DatabaseSync, table: string, range: string): readonly StatementSync[] {
   const indexes = database

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { JournalError } from '../journal-error.ts';
 import { FILE_NAME, openReadOnly } from '../sqlite/database.ts';
-import { checkEvents, checkRecords, pageProblems } from './check-rows.ts';
+import { checkEvents, checkRecords, headProblems, pageProblems } from './check-rows.ts';
 import { missingCommits, readHighWater } from './high-water-mark.ts';
 
 /** More say nothing more. */
@@ -54,7 +54,7 @@ function* findProblems(database: DatabaseSync, path: string): Generator<string> 
     commits: () => [[missingCommits(path, readHighWater(database)) ?? []].flat()],
     events: () => checkEvents(database),
     records: () => checkRecords(database),
-    heads: () => [headProblems(database)],
+    heads: () => [headProblems(database, MAX_PROBLEMS)],
   };
   for (const [what, check] of Object.entries(checks)) {
     try {
@@ -64,23 +64,6 @@ function* findProblems(database: DatabaseSync, path: string): Generator<string> 
       yield `its ${what} could not be checked to the end: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
-}
-
-/** Each key has one head among its open deliveries, but none behind a dead letter where that holds its key. */
-function headProblems(database: DatabaseSync): readonly string[] {
-  const wrong = database
-    .prepare(`
-      SELECT adapter.id AS adapter, key, open.heads FROM (
-        SELECT adapter, key, min(seq) AS oldest, sum(is_head) AS heads FROM delivery
-        WHERE state < 2 AND key <> '' GROUP BY key, adapter
-      ) AS open JOIN adapter ON number = open.adapter
-      WHERE heads > 1 OR heads = 0 AND NOT (holds AND EXISTS (SELECT 1 FROM delivery AS dead
-        WHERE dead.key = open.key AND dead.adapter = open.adapter AND dead.seq < open.oldest AND dead.state = 4))
-      UNION ALL SELECT adapter.id, 'seq ' || seq, is_head FROM delivery JOIN adapter ON number = adapter
-      WHERE CASE WHEN state < 2 THEN key = '' AND NOT is_head ELSE is_head END
-      LIMIT ${MAX_PROBLEMS}`)
-    .all();
-  return wrong.map(({ adapter, key, heads }) => `${key} has ${heads} heads at ${adapter}`);
 }
 
 function counts(

@@ -2,6 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
 import { nextRandom } from '../../core/random.ts';
 import type { Call, CommitReport } from '../calls.ts';
+import { checkEvents, checkRecords, headProblems } from '../integrity/check-rows.ts';
 import { sampleAccept, sampleEvent, sampleJob, sampleRecord } from '../suite/samples.suite.ts';
 import type { Disk } from './disk.ts';
 import { migrate } from './schema.ts';
@@ -87,6 +88,7 @@ class Model {
       this.#commit();
     }
     expect(this.#rows('adapter = 1 AND state < 2')).toEqual([]);
+    this.#checkIntegrity();
   }
 
   #accept(): void {
@@ -139,7 +141,8 @@ class Model {
     this.#running.delete(seq);
     this.#recording.add(seq);
     const [nowMs, dueAtMs] = [this.#nowMs, state === 'retrying' ? this.#nowMs + this.#below(60) : 0];
-    const record = sampleRecord({ seq, id: 'any' }, { state, cycle, attempts: handed.attempts + 1 });
+    const id = String(this.#database.prepare('SELECT id FROM event WHERE seq = ?').get(seq)?.id);
+    const record = sampleRecord({ seq, id }, { state, cycle, attempts: handed.attempts + 1 });
     this.#calls.push({ name: 'record', request: { record, epoch: this.#epoch, nowMs, dueAtMs, notBeforeMs: 0 } });
   }
 
@@ -181,6 +184,7 @@ class Model {
     const written = this.#calls.splice(0, this.#below(this.#calls.length + 1));
     if (written.length > 0) this.#onDisk(this.#store.run(written), written);
     this.#calls = [];
+    this.#checkIntegrity();
     const nowMs = this.#nowMs + (this.#below(4) === 0 ? -this.#below(2_000) : this.#below(100));
     this.#restart(this.#below(2) === 0 ? 'hold' : 'continue', nowMs);
     this.#count('kills');
@@ -298,6 +302,13 @@ class Model {
       expect(head !== undefined, `a head of ${key}`).toBe(oldest !== undefined && !isHeld);
       if (this.#holds && dead !== undefined && head !== undefined) expect(head.seq).toBeLessThan(dead.seq);
     }
+  }
+
+  /** What `hms-sync journal verify` checks, of rows and of heads, is so. */
+  #checkIntegrity(): void {
+    const database = this.#database;
+    const problems = [...checkEvents(database, 200), ...checkRecords(database, 200), headProblems(database, 9)];
+    expect(problems.flat()).toEqual([]);
   }
 
   /** After an outcome the head is the oldest open one. */
