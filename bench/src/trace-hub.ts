@@ -12,16 +12,20 @@ import { nowMs, TRACE_FOLDER_VARIABLE, type TraceLine } from './trace-lines.ts';
 const lines: TraceLine[] = [];
 const note = (step: string, ids: readonly string[]) => lines.push([step, nowMs(), ids]);
 
-/** The requests of the journal that a trace follows, as their ids. */
-interface Request {
-  readonly kind: string;
-  readonly accept?: { readonly event: { readonly id: string } };
-  readonly record?: { readonly eventId: string; readonly adapter: string };
+/** The calls of the journal, of which a trace follows two. */
+interface Call {
+  readonly name: string;
+  readonly request?: {
+    readonly event?: { readonly id: string };
+    readonly record?: { readonly eventId: string; readonly adapter: string };
+  };
 }
-const idsOf = (requests: readonly Request[]) =>
-  requests.map(({ kind, accept, record }) => {
-    if (accept !== undefined) return accept.event.id;
-    return record === undefined ? kind : `${record.eventId} ${record.adapter}`;
+
+const idsOf = (calls: readonly Call[]) =>
+  calls.map(({ name, request }) => {
+    if (request?.event !== undefined) return request.event.id;
+    const record = request?.record;
+    return record === undefined ? name : `${record.eventId} ${record.adapter}`;
   });
 
 /** Streams are numbered in the order of their first attempt; their adapters are all the same. */
@@ -38,13 +42,15 @@ function attemptId({ stream, ref }: Attempt): string {
 }
 
 if (isMainThread) {
-  const open: Request[] = [];
+  const open: Call[] = [];
   on<string>('event-read', (eventId) => note('read', [eventId]));
-  on<Request>('journal-requested', (request) => {
-    open.push(request);
-    note('requested', idsOf([request]));
+  on<Call>('journal-requested', (call) => {
+    open.push(call);
+    note('requested', idsOf([call]));
   });
-  on<readonly unknown[]>('journal-answered', (answers) => note('heard', idsOf(open.splice(0, answers.length))));
+  on<{ readonly answers: readonly unknown[] }>('journal-answered', ({ answers }) =>
+    note('heard', idsOf(open.splice(0, answers.length))),
+  );
   on<Attempt>('attempt-begun', (attempt) => note('attempt', [attemptId(attempt), attempt.eventId ?? '']));
   on<Attempt>('attempt-sent', (attempt) => note('sent', [attemptId(attempt)]));
   on<Attempt>('outcome-heard', (attempt) => note('outcome', [attemptId(attempt)]));
@@ -54,8 +60,8 @@ if (isMainThread) {
     if (acks.length > 0) note('ack written', acks);
   });
 } else {
-  on<readonly Request[]>('journal-group-begun', (requests) => note('begun', idsOf(requests)));
-  on<readonly Request[]>('journal-group-on-disk', (requests) => note('on disk', idsOf(requests)));
+  on<readonly Call[]>('journal-group-begun', (calls) => note('begun', idsOf(calls)));
+  on<readonly Call[]>('journal-group-on-disk', (calls) => note('on disk', idsOf(calls)));
 }
 
 process.once('exit', () => {
