@@ -90,6 +90,11 @@ export class Deliveries {
     return this.#maybe(selectHead.get(key, lane.number, afterSeq) ?? selectHead.get(key, lane.number, 0));
   }
 
+  /** A newer open one of its key that may have run. */
+  suspectAfter(lane: Lane, { key, seq }: DeliveryRow): DeliveryRow | undefined {
+    return this.#maybe(this.#statements.selectSuspect.get(key, lane.number, seq));
+  }
+
   /** True when the key has an open delivery at any adapter. */
   isAnyOpen(key: string): boolean {
     return this.#statements.selectAnyOpen.get(key) !== undefined;
@@ -190,6 +195,11 @@ function prepare(database: DatabaseSync) {
       database,
       `FROM delivery INDEXED BY delivery_open_of_key
       WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND is_head = 1 ORDER BY seq LIMIT 1`,
+    ),
+    selectSuspect: prepareRows(
+      database,
+      `FROM delivery INDEXED BY delivery_open_of_key
+      WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND may_have_run = 1 ORDER BY seq LIMIT 1`,
     ),
     selectAnyOpen: database.prepare(`
       SELECT 1 FROM delivery INDEXED BY delivery_open_of_key WHERE key = ? AND key <> '' AND state < 2 LIMIT 1`),

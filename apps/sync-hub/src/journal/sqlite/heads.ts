@@ -89,7 +89,10 @@ export class Heads {
       if (row === undefined) return;
       if (lane.holds && this.#deliveries.oldestDeadSeq(lane, key) < row.seq) return;
       if (!this.#isStale(lane, row)) {
-        this.appoint(lane, row, { stateBefore: row.state, nowMs: moment.nowMs });
+        // What may have taken effect goes first: then it is known whether the replay would follow it.
+        const isReplay = row.cycle > 1 && row.may_follow === 0;
+        const first = (isReplay && this.#deliveries.suspectAfter(lane, row)) || row;
+        this.appoint(lane, first, { stateBefore: first.state, nowMs: moment.nowMs });
         return;
       }
       this.#dieAgain(lane, row, moment.atMs);

@@ -210,6 +210,22 @@ export function lanesSuite(createPlace: CreatePlace): void {
     expect(d.seq).toBeGreaterThan(c.seq);
   });
 
+  it('does not send a replay before what may have run, though that was held since', async () => {
+    const open = await usePlace(createPlace);
+    const session = await open();
+    const [a, b] = await accept(session, { a: 'x', b: 'x' });
+    await session.record(deadLettered(a));
+    await session.journal.close();
+    const again = await open();
+    await again.openLane('billing', { onDeadLetter: 'hold' });
+    expect(await again.readyIds()).toEqual([]);
+    await replay(again, { includeStale: false });
+    expect(again.reported()).toMatchObject([{ event: b, mayHaveRun: true }]);
+    await again.record(sampleRecord(b));
+    expect(await again.readyIds()).toEqual([]);
+    expect((await again.readEvent('a'))?.deliveries[0]).toMatchObject({ state: 'dead_lettered', cycle: 2 });
+  });
+
   it('computes its heads again when that setting is another than before', async () => {
     const open = await usePlace(createPlace);
     const session = await open();
