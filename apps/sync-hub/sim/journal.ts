@@ -34,6 +34,8 @@ export interface SimulatedJournalOptions {
   readonly onRequest: (call: Call) => void;
   /** Called for each call that a commit made true, in their order and what is only read last, before anybody is told. */
   readonly onWritten: (written: Written) => void;
+  /** Called for each of them once the hub has heard of its commit. */
+  readonly onTold: (written: Written) => void;
   readonly commits: CommitOracle;
 }
 
@@ -60,8 +62,8 @@ export function openSimulatedJournal(options: SimulatedJournalOptions): Simulate
   };
   const observer: JournalObserver = options.commits;
   journal.subscribe(observer);
-  const { commits: oracle, onWritten } = options;
-  const commits = new Commits({ control: journal.control, untold, oracle, onWritten });
+  const { commits: oracle, onWritten, onTold } = options;
+  const commits = new Commits({ control: journal.control, untold, oracle, onWritten, onTold });
   const close = () => {
     commits.flush();
     return journal.close();
@@ -69,12 +71,11 @@ export function openSimulatedJournal(options: SimulatedJournalOptions): Simulate
   return { ...journal, close, commits };
 }
 
-interface CommitsOptions {
+interface CommitsOptions extends Pick<SimulatedJournalOptions, 'onWritten' | 'onTold'> {
   readonly control: ReturnType<typeof openInlineJournal>['control'];
   /** The calls of each commit that is on disk, while the hub has not heard of it. */
   readonly untold: Written[][];
   readonly oracle: CommitOracle;
-  readonly onWritten: SimulatedJournalOptions['onWritten'];
 }
 
 /**
@@ -113,12 +114,13 @@ export class Commits {
 
   /** The hub hears of the oldest commit that it has not heard of. */
   tell(): void {
-    const { control, untold, oracle } = this.#options;
+    const { control, untold, oracle, onTold } = this.#options;
     const written = untold.shift();
     if (written === undefined || control.untold === 0) return;
     oracle.expect(written);
     control.tell();
     oracle.checkHeard();
+    for (const one of written) onTold(one);
   }
 
   /** Everything that waits, on disk and reported. */

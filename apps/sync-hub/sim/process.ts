@@ -71,6 +71,9 @@ export class HubProcess {
       disk,
       onRequest: (call) => this.#seeRequest(call),
       onWritten: (written) => diskOracle.see(written),
+      onTold: ({ call }) => {
+        if (call.name === 'giveBack') this.facts.lanes.get(call.request.adapter)?.givingBack.delete(call.request.seq);
+      },
       commits,
     });
     this.lanes = new Lanes([], (receivers) => void this.journal.setReceivers(receivers));
@@ -213,6 +216,7 @@ export class HubProcess {
         const isRecording = this.facts.lanes.get(adapter)?.recording.has(seq) === true;
         trace.must(!isLive && !isRecording, `event ${seq} at ${adapter} is given back only while nothing runs of it`);
         trace.meet('given back');
+        this.facts.lanes.get(adapter)?.givingBack.add(seq);
         break;
       }
       default:
@@ -284,6 +288,7 @@ export class HubProcess {
       suspects: new Set(),
       isExpiring: false,
       recording: new Set(),
+      givingBack: new Set(),
       discarding: new Set(),
     };
     return facts;
