@@ -4,6 +4,7 @@ import type { Journal, JournalObserver } from '../src/journal/journal.ts';
 import { openInlineJournal } from '../src/journal/sqlite/inline-journal.ts';
 import type { Written } from './model/apply-call.ts';
 import type { CommitOracle } from './oracle/commit-oracle.ts';
+import { settle } from './time.ts';
 
 /** What outlives a process: the database, and whether there is room on the disk. */
 export class SimulatedDisk {
@@ -64,9 +65,9 @@ export function openSimulatedJournal(options: SimulatedJournalOptions): Simulate
   journal.subscribe(observer);
   const { commits: oracle, onWritten, onTold } = options;
   const commits = new Commits({ control: journal.control, untold, oracle, onWritten, onTold });
-  const close = () => {
-    commits.flush();
-    return journal.close();
+  const close = async () => {
+    await commits.flush();
+    await journal.close();
   };
   return { ...journal, close, commits };
 }
@@ -124,10 +125,12 @@ export class Commits {
   }
 
   /** Everything that waits, on disk and reported. */
-  flush(): void {
+  async flush(): Promise<void> {
     while (this.waiting + this.untold > 0) {
-      if (this.untold > 0) this.tell();
-      else this.write(this.waiting);
+      if (this.untold === 0) this.write(this.waiting);
+      this.tell();
+      // Who waits for an answer goes on before the next commit is reported.
+      await settle();
     }
   }
 

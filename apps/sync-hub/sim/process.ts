@@ -101,9 +101,9 @@ export class HubProcess {
   async start(): Promise<void> {
     const { adapters } = this.#options;
     const opening = adapters.map((adapter) => this.#open(adapter));
-    this.journal.commits.flush();
+    await this.journal.commits.flush();
     for (const { adapter, opened } of await Promise.all(opening)) this.lanes.add(this.#createLane(adapter, opened));
-    this.journal.commits.flush();
+    await this.journal.commits.flush();
     void this.lanes.start();
     await settle();
     for (const lane of this.lanes) this.#breakers.checkRestored(lane, this.#options.diskOracle.breakers.get(lane.adapter.id));
@@ -128,7 +128,7 @@ export class HubProcess {
     await settle();
     if (this.facts.isOver || this.facts.isClosed) return;
     const opening = this.#open(adapter).catch(() => undefined);
-    this.journal.commits.flush();
+    await this.journal.commits.flush();
     const answer = await opening;
     if (answer === undefined || this.facts.isOver || this.facts.isClosed) return;
     this.lanes.remove(id);
