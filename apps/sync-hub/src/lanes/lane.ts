@@ -312,9 +312,11 @@ export class Lane {
 
   #lose(): void {
     if (this.#state.draining) return;
+    this.#timer.stop();
+    // What the attempts come to that are let go of says nothing, and the breaker that is kept is the new owner's.
+    this.#breaker.close();
     this.#attempts.abandon();
     this.#take({ kind: 'draining', atMs: this.#nowMs() });
-    this.#timer.stop();
     this.#options.onLost?.();
     this.#options.onChange();
   }

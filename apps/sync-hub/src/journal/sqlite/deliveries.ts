@@ -84,6 +84,11 @@ export class Deliveries {
     return this.#maybe(selectHead.get(key, lane.number, afterSeq) ?? selectHead.get(key, lane.number, 0));
   }
 
+  /** True when a later one of the key was attempted, perhaps, and lost its place to a dead letter that holds the key. */
+  mayHaveRunAfter(lane: Lane, { key, seq }: { readonly key: string; readonly seq: number }): boolean {
+    return this.#statements.selectMayHaveRun.get(key, lane.number, seq) !== undefined;
+  }
+
   /** True when the key has an open delivery at any adapter. */
   isAnyOpen(key: string): boolean {
     return this.#statements.selectAnyOpen.get(key) !== undefined;
@@ -161,6 +166,9 @@ function prepare(database: DatabaseSync) {
       WHERE seq = ? AND adapter = ?`),
     select: prepareRows(database, 'FROM delivery WHERE seq = ? AND adapter = ?'),
     selectOfEvent: prepareRows(database, 'FROM delivery WHERE seq = ?'),
+    selectMayHaveRun: database.prepare(`
+      SELECT 1 FROM delivery INDEXED BY delivery_open_of_key
+      WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND may_have_run = 1 LIMIT 1`),
     selectOldestOpen: prepareRows(
       database,
       `FROM delivery INDEXED BY delivery_open_of_key

@@ -240,10 +240,12 @@ export class Heads {
     this.#deliveries.update(lane, head.state, head);
   }
 
-  /** It was replayed, and a newer one of its key was delivered meanwhile. */
+  /** It was replayed, and a newer one of its key was delivered meanwhile, or may have been. */
   #isStale(lane: Lane, row: DeliveryRow): boolean {
     if (row.cycle === 1 || row.may_follow === 1) return false;
-    return this.#watchedKeys.newestDeliveredSeq(lane, row.key) > row.seq;
+    return (
+      this.#watchedKeys.newestDeliveredSeq(lane, row.key) > row.seq || this.#deliveries.mayHaveRunAfter(lane, row)
+    );
   }
 
   #dieAgain(lane: Lane, row: DeliveryRow, atMs: number): void {
@@ -289,7 +291,7 @@ export class Heads {
 }
 
 const STALE =
-  'A newer event of its key was delivered meanwhile. Replay it again with include_stale if it is to follow that one.';
+  'A newer event of its key was delivered meanwhile, or may have been. Replay it again with include_stale if it is to follow that one.';
 
 const BEGINNING = { dueAtMs: Number.NEGATIVE_INFINITY, seq: 0 };
 
