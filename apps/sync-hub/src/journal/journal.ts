@@ -371,7 +371,7 @@ export interface JournalStatistics {
   readonly sizeBytes: number;
   /** The median of the last commits, up to 128 of them; undefined before the first. */
   readonly commitLatencyMs: number | undefined;
-  /** Of each adapter that ever had a delivery, in alphabetical order. */
+  /** Of each adapter that receives events or ever had a lane or a delivery, in alphabetical order. */
   readonly lanes: readonly LaneStatistics[];
 }
 

@@ -18,6 +18,9 @@ export interface NewDelivery {
   readonly sinceMs: number;
 }
 
+/** Heads that are kept at hand of each lane: more than run at a time. */
+const HEADS_MAX = 4_096;
+
 /** The rows of the table delivery, and what follows from them: counts and watched keys. */
 export class Deliveries {
   readonly #lanes: Lanes;
@@ -48,13 +51,16 @@ export class Deliveries {
       spent: 0,
       crashes: 0,
       reopened_at_ms: null,
+      checksum: 0,
     };
-    this.#statements.insert.run(seq, row.adapter, key, row.is_head, dueAtMs, sinceMs, deliveryChecksum(row));
+    row.checksum = deliveryChecksum(row);
+    this.#statements.insert.run(seq, row.adapter, key, row.is_head, dueAtMs, sinceMs, row.checksum);
     lane.unsettled++;
+    this.#keep(lane, row);
   }
 
   get(lane: Lane | undefined, seq: number): DeliveryRow | undefined {
-    return lane && this.#maybe(this.#statements.select.get(seq, lane.number));
+    return lane && (lane.heads.get(seq) ?? this.#maybe(this.#statements.select.get(seq, lane.number)));
   }
 
   ofEvent(seq: number): DeliveryRow[] {
@@ -126,11 +132,22 @@ export class Deliveries {
       row.seq,
       row.adapter,
     );
+    this.#keep(lane, row);
     if (row.state === stateBefore) return;
     lane.unsettled += Number(isOpenCode(row.state)) - Number(isOpenCode(stateBefore));
     lane.deadLetters +=
       Number(row.state === stateCodes.dead_lettered) - Number(stateBefore === stateCodes.dead_lettered);
     if (row.key !== '') this.#watchedKeys.changed(lane, row);
+  }
+
+  /** A head is soon asked for again, with its outcome: it is then not read. */
+  #keep({ heads }: Lane, row: DeliveryRow): void {
+    if (row.is_head === 0) {
+      heads.delete(row.seq);
+      return;
+    }
+    heads.set(row.seq, row);
+    if (heads.size > HEADS_MAX) heads.delete(heads.keys().next().value as number);
   }
 
   /** From the values of a row, see prepareRows. @throws {CorruptionError} */

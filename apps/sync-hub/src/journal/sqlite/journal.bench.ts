@@ -27,6 +27,8 @@ export interface JournalBenchResult {
   readonly commitP50Ms: number;
   /** The part of one core that the thread of the caller spent on it: 0 to 1. */
   readonly callerCpu: number;
+  /** CPU microseconds of both threads for each event. */
+  readonly cpuMicrosPerEvent: number;
 }
 
 const ADAPTERS = ['billing', 'records', 'scheduling'];
@@ -83,11 +85,13 @@ export async function benchJournal(options: JournalBenchOptions): Promise<Journa
   isMeasuring = true;
   const settledBefore = settledEvents;
   const cpuBefore = process.threadCpuUsage();
+  const processCpuBefore = process.cpuUsage();
   const startedMs = performance.now();
   await elapse(options.durationMs);
   const seconds = (performance.now() - startedMs) / 1_000;
   const settled = settledEvents - settledBefore;
   const cpu = process.threadCpuUsage(cpuBefore);
+  const processCpu = process.cpuUsage(processCpuBefore);
   isMeasuring = false;
   isOver = true;
   const { commitLatencyMs } = await journal.readStatistics();
@@ -101,6 +105,7 @@ export async function benchJournal(options: JournalBenchOptions): Promise<Journa
     acceptP99Ms: percentile(latenciesMs, 0.99),
     commitP50Ms: commitLatencyMs ?? Number.NaN,
     callerCpu: (cpu.user + cpu.system) / 1e6 / seconds,
+    cpuMicrosPerEvent: Math.round((processCpu.user + processCpu.system) / settled),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { CorruptionError } from '../integrity/corruption-error.ts';
+import type { MutableDeliveryRow } from './rows.ts';
 
 /** A lane as the store has it at hand: what it counts along, and what belongs to the session. */
 export interface Lane {
@@ -16,6 +17,8 @@ export interface Lane {
   deadLetters: number;
   /** It has watched keys, see watched-keys.ts. */
   isWatching: boolean;
+  /** Rows of heads, by seq, see deliveries.ts. */
+  heads: Map<number, MutableDeliveryRow>;
   /** Of whoever opened it last; 0: nobody did in this session. */
   epoch: number;
   /** No due time is further away. */
@@ -125,7 +128,7 @@ export class Lanes {
       this.#byId.clear();
       this.#byNumber.clear();
       this.#lists.clear();
-      for (const lane of marked) this.#add(lane);
+      for (const lane of marked) this.#add({ ...lane, heads: new Map() });
       this.#changed();
     };
   }
@@ -150,6 +153,7 @@ function newLane(number: number, id: string, position: number): Lane {
     unsettled: 0,
     deadLetters: 0,
     isWatching: false,
+    heads: new Map(),
     epoch: 0,
     longestWaitMs: Number.POSITIVE_INFINITY,
     lastDueAtMs: Number.NEGATIVE_INFINITY,

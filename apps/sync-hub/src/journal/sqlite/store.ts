@@ -155,16 +155,21 @@ export class Store {
 
   /** Reads last: whoever hears of an answer has heard of all that the same commit made true, and it is not older. */
   #answer(calls: readonly Call[]): StoreAnswer<CallName>[] {
-    const answers = new Array<StoreAnswer<CallName>>(calls.length);
-    for (const kind of ['writes', 'reads'] as const) {
-      for (const [index, { name, request }] of calls.entries()) {
-        if (CALLS[name] !== kind) continue;
-        this.#news.call = index;
-        // A call's request is that of its name.
-        answers[index] = (this.#calls[name] as (request: unknown) => StoreAnswer<CallName>)(request);
-      }
+    const answers: StoreAnswer<CallName>[] = [];
+    const reads: number[] = [];
+    for (let index = 0; index < calls.length; index++) {
+      const call = calls[index] as Call;
+      if (CALLS[call.name] === 'reads') reads.push(index);
+      answers.push(CALLS[call.name] === 'reads' ? undefined : this.#answerOne(call, index));
     }
+    for (const index of reads) answers[index] = this.#answerOne(calls[index] as Call, index);
     return answers;
+  }
+
+  #answerOne({ name, request }: Call, index: number): StoreAnswer<CallName> {
+    this.#news.call = index;
+    // A call's request is that of its name.
+    return (this.#calls[name] as (request: unknown) => StoreAnswer<CallName>)(request);
   }
 
   #openLane({ adapter, onDeadLetter, nowMs, longestWaitMs }: OpenLaneRequest): OpenedLane {
