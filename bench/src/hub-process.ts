@@ -5,36 +5,45 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { TRACE_FOLDER_VARIABLE } from './trace-lines.ts';
 
 /** A real hub with adapters that do nothing, in a process of its own, on a journal of its own. */
 export interface HubProcess {
   readonly address: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
-const NOOP_PACKAGE = '@hms-sync/bench-adapter-noop';
+export interface HubOptions {
+  readonly adapters: readonly string[];
+  /** Has the hub, and its adapters, say where each event is; the hub writes that into this folder when it stops. */
+  readonly traceFolder?: string;
+}
 
-export async function startHub(options: { readonly adapters: readonly string[] }): Promise<HubProcess> {
+export async function startHub(options: HubOptions): Promise<HubProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'hms-sync-bench-'));
   try {
-    return await startIn(folder, options.adapters);
+    return await startIn(folder, options);
   } catch (error) {
     await rm(folder, { recursive: true });
     throw error;
   }
 }
 
-async function startIn(folder: string, adapterIds: readonly string[]): Promise<HubProcess> {
+async function startIn(folder: string, { adapters: ids, traceFolder }: HubOptions): Promise<HubProcess> {
   const scope = join(folder, 'node_modules', '@hms-sync');
   await mkdir(scope, { recursive: true });
-  await symlink(fileURLToPath(new URL('../adapter-noop', import.meta.url)), join(scope, 'bench-adapter-noop'));
-  const adapters = adapterIds.map((id) => ({ package: NOOP_PACKAGE, id }));
+  const kind = traceFolder === undefined ? 'noop' : 'traced';
+  await symlink(fileURLToPath(new URL(`../adapter-${kind}`, import.meta.url)), join(scope, `bench-adapter-${kind}`));
+  const adapters = ids.map((id) => ({ package: `@hms-sync/bench-adapter-${kind}`, id }));
   const file = join(folder, 'hms-sync.yaml');
   // JSON is YAML.
   await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', logLevel: 'warn', adapters }));
   const main = fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/main'));
-  const child = spawn(process.execPath, [...process.execArgv, main, '--config', file], {
+  const tracing = traceFolder === undefined ? [] : ['--import', import.meta.resolve('./trace-hub.ts')];
+  const child = spawn(process.execPath, [...process.execArgv, ...tracing, main, '--config', file], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    env: { ...process.env, [TRACE_FOLDER_VARIABLE]: traceFolder },
   });
   if (child.stdout === null) throw new Error('the hub has no stdout to read its address from');
   const lines = createInterface({ input: child.stdout });
@@ -44,8 +53,10 @@ async function startIn(folder: string, adapterIds: readonly string[]): Promise<H
       throw new Error(`the hub ended with ${code} before it was ready`);
     }),
   ]);
+  const { address, pid } = JSON.parse(line) as { address: string; pid: number };
   return {
-    address: JSON.parse(line).address,
+    address,
+    pid,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error('the hub ended before it was stopped');
       const exited = once(child, 'exit');

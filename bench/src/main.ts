@@ -1,46 +1,82 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { CpuMeter, type CpuMicrosPerEvent } from './cpu-meter.ts';
 import { startHub } from './hub-process.ts';
 import { journalLoad } from './journal-process.ts';
 import { type PublishFigures, publishLoad } from './publish-load.ts';
+import { isThreadCpuKnown } from './thread-cpu.ts';
+import { printTrace } from './trace.ts';
 
 /**
- * `npm run bench`: events a second that three adapters acknowledged, through one PublishStream, beside what the journal
- * alone does in the same run. On a machine whose speed drifts, the share of the two says more than either.
+ * `npm run bench`: events a second that three adapters acknowledged, through one PublishStream, and what one event costs of
+ * the processor, by process and thread; beside it what the journal alone does in the same run. On a machine whose speed
+ * drifts or that others use, the cost of an event and the share of the journal say more than events a second.
+ * `-- --in-flight 64,1024 --hub-only` measures these alone, `-- --json` prints a line of JSON for each, `-- --trace` prints the
+ * way of an event instead.
  */
 
 const ADAPTERS = ['noop-a', 'noop-b', 'noop-c'];
-const IN_FLIGHT = [1, 64, 1_024];
+const ALL_LOADS = '1,64,1024';
 const PAYLOAD_BYTES = 300;
 interface Row extends PublishFigures {
   readonly inFlight: number;
-  readonly journalEventsPerSecond: number;
+  /** Undefined where the system does not say. */
+  readonly cpuMicrosPerEvent: CpuMicrosPerEvent | undefined;
+  /** Undefined when it was not measured. */
+  readonly journalEventsPerSecond: number | undefined;
 }
 
 /** Not counted: until code is compiled and the file has grown. */
 const WARM_UP_SECONDS = 2;
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '8' }, json: { type: 'boolean', default: false } },
+  options: {
+    seconds: { type: 'string', default: '8' },
+    'in-flight': { type: 'string', default: ALL_LOADS },
+    'hub-only': { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    trace: { type: 'boolean', default: false },
+  },
 });
 const seconds = Number(values.seconds);
 if (!(seconds > 0)) throw new Error(`--seconds ${values.seconds} is no number above 0`);
+const loads = values['in-flight'].split(',').map(Number);
+if (!loads.every((inFlight) => Number.isSafeInteger(inFlight) && inFlight > 0)) {
+  throw new Error(`--in-flight ${values['in-flight']} is not a list of numbers above 0, such as 64,1024`);
+}
+
+if (values.trace) {
+  const inFlight = values['in-flight'] === ALL_LOADS ? 64 : (loads[0] ?? 64);
+  await printTrace({
+    adapters: ADAPTERS,
+    inFlight,
+    payloadBytes: PAYLOAD_BYTES,
+    seconds,
+    warmUpSeconds: WARM_UP_SECONDS,
+  });
+  process.exit();
+}
 
 const rows: Row[] = [];
-for (const inFlight of IN_FLIGHT) {
-  const journal = await journalLoad({ inFlight, seconds });
+for (const inFlight of loads) {
+  const journal = values['hub-only'] ? undefined : await journalLoad({ inFlight, seconds });
   const hub = await measureHub(inFlight);
-  rows.push({ inFlight, ...hub, journalEventsPerSecond: journal.eventsPerSecond });
+  rows.push({ inFlight, ...hub, journalEventsPerSecond: journal?.eventsPerSecond });
 }
 if (values.json) for (const row of rows) console.log(JSON.stringify(row));
-else printTable();
+else {
+  printTable();
+  printCpu();
+}
 
 async function measureHub(inFlight: number) {
   const hub = await startHub({ adapters: ADAPTERS });
   try {
     const load = { address: hub.address, adapters: ADAPTERS.length, inFlight, payloadBytes: PAYLOAD_BYTES };
     await publishLoad({ ...load, seconds: WARM_UP_SECONDS });
-    return await publishLoad({ ...load, seconds });
+    const meter = isThreadCpuKnown() ? new CpuMeter(hub.pid) : undefined;
+    const figures = await publishLoad({ ...load, seconds });
+    return { ...figures, cpuMicrosPerEvent: meter?.read(figures.events) };
   } finally {
     await hub.stop();
   }
@@ -51,14 +87,38 @@ function printTable(): void {
     `${ADAPTERS.length} adapters that do nothing, ${PAYLOAD_BYTES} bytes, ${seconds} s each, ${cpus().length} cores\n`,
   );
   console.log('in flight   events/s   p50 ms   p99 ms   journal alone   share');
-  for (const { inFlight, eventsPerSecond, latencyMs, journalEventsPerSecond } of rows) {
+  for (const { inFlight, eventsPerSecond, latencyMs, journalEventsPerSecond: alone } of rows) {
     const cells = [
       String(inFlight).padStart(9),
       eventsPerSecond.toFixed(0).padStart(8),
       latencyMs.p50.toFixed(1).padStart(6),
       latencyMs.p99.toFixed(1).padStart(6),
-      journalEventsPerSecond.toFixed(0).padStart(13),
-      `${((100 * eventsPerSecond) / journalEventsPerSecond).toFixed(0)} %`.padStart(5),
+      (alone?.toFixed(0) ?? '-').padStart(13),
+      (alone === undefined ? '-' : `${((100 * eventsPerSecond) / alone).toFixed(0)} %`).padStart(5),
+    ];
+    console.log(cells.join('   '));
+  }
+}
+
+function printCpu(): void {
+  console.log('\nmicroseconds of processor time for one event (gc: V8 helper threads of the hub)');
+  console.log(
+    `in flight   total   hub main   journal    gc   other   ${ADAPTERS.map((id) => id.padStart(6)).join('   ')}   client`,
+  );
+  for (const { inFlight, cpuMicrosPerEvent: cpu } of rows) {
+    if (cpu === undefined) {
+      console.log(`${String(inFlight).padStart(9)}   not measured: only Linux says what a thread used`);
+      continue;
+    }
+    const cells = [
+      String(inFlight).padStart(9),
+      cpu.total.toFixed(0).padStart(5),
+      cpu.hubMain.toFixed(0).padStart(8),
+      cpu.journal.toFixed(0).padStart(7),
+      cpu.garbageCollection.toFixed(0).padStart(3),
+      cpu.hubOther.toFixed(0).padStart(5),
+      ...ADAPTERS.map((id) => (cpu.eachAdapter[id] ?? 0).toFixed(0).padStart(6)),
+      cpu.client.toFixed(0).padStart(6),
     ];
     console.log(cells.join('   '));
   }

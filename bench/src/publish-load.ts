@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
+import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import {
   type PublishStreamRequest,
@@ -17,6 +17,9 @@ export interface PublishLoad {
   readonly inFlight: number;
   readonly seconds: number;
   readonly payloadBytes: number;
+  /** Called with the events of one message as it is written, and with each ack as it is read. */
+  readonly onWritten?: (eventIds: readonly string[]) => void;
+  readonly onAcks?: (acks: readonly Ack[]) => void;
 }
 
 export interface PublishFigures {
@@ -53,14 +56,18 @@ export async function publishLoad(load: PublishLoad): Promise<PublishFigures> {
   async function* requests(): AsyncGenerator<PublishStreamRequest> {
     while (performance.now() < endsAtMs) {
       const room = Math.min(load.inFlight - open.size, EVENTS_PER_MESSAGE);
-      if (room > 0) yield create(PublishStreamRequestSchema, { events: Array.from({ length: room }, nextEvent) });
-      else await new Promise<void>((resolve) => (wake = resolve));
+      if (room > 0) {
+        const events = Array.from({ length: room }, nextEvent);
+        load.onWritten?.(events.map(({ id }) => id));
+        yield create(PublishStreamRequestSchema, { events });
+      } else await new Promise<void>((resolve) => (wake = resolve));
     }
   }
 
   for await (const { results, acks } of client.publishStream(requests())) {
     const refused = results.find(({ result }) => result.case === 'refused');
     if (refused !== undefined) throw new Error(`an event was refused: ${JSON.stringify(refused.result.value)}`);
+    load.onAcks?.(acks);
     for (const ack of acks) {
       // While the adapters start behind the open port, and that is not measured.
       if (ack.state === DeliveryState.HELD) continue;

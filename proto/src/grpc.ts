@@ -29,11 +29,16 @@ export function grpcServiceDefinition(service: DescService): Record<string, Grpc
         path: `/${service.typeName}/${method.name}`,
         requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
         responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
-        requestSerialize: (message) => Buffer.from(toBinary(method.input, message)),
+        requestSerialize: (message) => asBuffer(toBinary(method.input, message)),
         requestDeserialize: (bytes) => fromBinary(method.input, bytes),
-        responseSerialize: (message) => Buffer.from(toBinary(method.output, message)),
+        responseSerialize: (message) => asBuffer(toBinary(method.output, message)),
         responseDeserialize: (bytes) => fromBinary(method.output, bytes),
       } satisfies GrpcMethod,
     ]),
   );
+}
+
+/** The same bytes, not a copy. */
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -1,44 +1,39 @@
-import { HubWorld } from './hub/world.ts';
-import { LaneWorld } from './lane/world.ts';
+import { HubWorld } from './world.ts';
 
 /** A schedule that broke a promise. */
 export interface Violation {
   readonly seed: number;
-  /** Where it was broken. */
-  readonly world: 'lane' | 'hub';
   readonly promise: string;
 }
 
 export interface Played {
   /** The first schedule that broke a promise; undefined when none did. */
   readonly violation: Violation | undefined;
-  /** Things that happened, after each of which every promise was looked at. */
+  /** Actions, after each of which every promise was checked. */
   readonly steps: number;
 }
 
-/** Plays each seed from one on: one lane by itself, where every step is seen, and a whole hub. Ends at a violation. */
+/** Plays each seed from one on. Ends at a violation. */
 export async function playUntilViolation(firstSeed: number, schedules: number): Promise<Played> {
   let steps = 0;
   for (let seed = firstSeed; seed < firstSeed + schedules; seed += 1) {
-    const hub = new HubWorld(seed);
-    let world: Violation['world'] = 'lane';
+    const world = new HubWorld(seed);
     try {
-      steps += countInputs(new LaneWorld(seed).run());
-      world = 'hub';
-      await hub.run();
+      await world.run();
     } catch (error) {
       const promise = error instanceof Error ? error.message : String(error);
-      return { violation: { seed, world, promise }, steps: steps + hub.steps };
+      return { violation: { seed, promise }, steps: steps + world.steps };
     }
-    steps += hub.steps;
+    steps += world.steps;
   }
   return { violation: undefined, steps };
 }
 
-/** What a lane was told, each of which is one step of its core; the rest of what was met is what it did. */
-const INPUTS = new Set(['arrived', 'fetched', 'recorded', 'breaker_changed', 'runtime_changed', 'paused', 'resumed']);
-
-function countInputs(met: ReadonlyMap<string, number>): number {
-  const inputs = [...met].filter(([what]) => INPUTS.has(what) || what === 'time_passed' || what.startsWith('ended '));
-  return inputs.reduce((sum, [, count]) => sum + count, 0);
+/** Plays one schedule and prints what happens in it, line by line. */
+export async function trace(seed: number, print: (line: string) => void): Promise<void> {
+  try {
+    await new HubWorld(seed, print).run();
+  } catch (error) {
+    print(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
 }

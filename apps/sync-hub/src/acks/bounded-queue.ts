@@ -1,3 +1,5 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
+
 /** Why a queue ended: its consumer did not keep up. */
 export class QueueOverflow extends Error {
   override readonly name = 'QueueOverflow';
@@ -37,7 +39,9 @@ export class BoundedQueue<Item> {
   }
 
   /**
-   * Empties it, waiting while there is nothing; the result is empty once it is closed.
+   * Empties it, waiting while there is nothing; the result is empty once it is closed. Whoever waited gets all that came
+   * in the same turn of the event loop: a commit is reported item by item, and a message for each would cost more than
+   * they do.
    *
    * @throws {QueueOverflow} after the last items that fit were taken
    */
@@ -46,6 +50,7 @@ export class BoundedQueue<Item> {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+      await endOfTurn();
     }
     const items = this.#items;
     this.#items = [];

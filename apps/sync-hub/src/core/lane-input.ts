@@ -35,8 +35,8 @@ export type LaneInput =
   | { readonly kind: 'reopened'; readonly atMs: number; readonly behindSeq: ReopenedDelivery['behindSeq'] }
   /** An operator discards deliveries. Those whose attempt runs, or whose outcome is on the way to the disk, are kept. */
   | { readonly kind: 'discard'; readonly atMs: number; readonly seqs: readonly number[]; readonly reason: string }
-  /** A `discard` or a `give_back` was answered. */
-  | { readonly kind: 'answered'; readonly atMs: number; readonly seq: number }
+  /** A `discard` or a `give_back` was answered: whether it is still the head of its key. */
+  | { readonly kind: 'answered'; readonly atMs: number; readonly seq: number; readonly isHead: boolean }
   /** An operator lets one delivery through, whatever holds the lane. Answered by `probing`. */
   | { readonly kind: 'probe'; readonly atMs: number }
   /** An operator ends all waits. */

@@ -38,12 +38,15 @@ function withhold(state: LaneState, seq: number): void {
   state.withheld.set(seq, undefined);
 }
 
-/** The journal has discarded it, or computed the head of its key again. */
-export function endWithholding(context: StepContext, seq: number): void {
+/** The journal has discarded it, or computed the head of its key again: what was handed out before that may hold no longer. */
+export function endWithholding(
+  context: StepContext,
+  { seq, isHead }: { readonly seq: number; readonly isHead: boolean },
+): void {
   const { withheld } = context.state;
   const handedAgain = withheld.get(seq);
   withheld.delete(seq);
-  if (handedAgain !== undefined) take(context, handedAgain);
+  if (isHead && handedAgain !== undefined) take(context, handedAgain);
 }
 
 /** True while adapter code has it, or its outcome is on the way to the disk. */

@@ -72,7 +72,7 @@ function accept(context: StepContext, input: LaneInput): void {
       discard(context, input);
       break;
     case 'answered':
-      endWithholding(context, input.seq);
+      endWithholding(context, input);
       break;
     case 'probe':
       probe(context);

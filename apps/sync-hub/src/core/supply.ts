@@ -12,6 +12,8 @@ type Page = Omit<LaneInput & { kind: 'page' }, 'kind' | 'atMs'>;
  */
 export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs }: News): void {
   const { supply, withheld } = context.state;
+  // First: what is due earlier lies before these, and is read with them.
+  supply.nextDueAtMs = Math.min(supply.nextDueAtMs, nextDueAtMs);
   for (const handed of ready) {
     if (withheld.has(handed.event.seq)) withheld.set(handed.event.seq, handed);
     const isNext = !supply.isMore && !supply.isReading && supply.nextDueAtMs > handed.dueAtMs;
@@ -23,11 +25,10 @@ export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs }: N
     }
   }
   if (isMore) supply.isMore = true;
-  supply.nextDueAtMs = Math.min(supply.nextDueAtMs, nextDueAtMs);
 }
 
-/** What was ready, in its order: answers and commits are heard in the order of the journal, so nothing is missing before
- * its end and nothing of it was settled meanwhile. */
+/** What was ready, in its order. No answer is older than what was reported before it: so nothing is missing before its end,
+ * and nothing of it was settled meanwhile. */
 export function takePage(context: StepContext, { deliveries, isEnd, nextDueAtMs }: Page): void {
   const { supply } = context.state;
   supply.isReading = false;
@@ -58,6 +59,7 @@ export function take(context: StepContext, handed: ReadyDelivery): LaneDelivery 
   const { state } = context;
   const { seq } = handed.event;
   // Whether it is still ready, the answer to the discard says, or to giving it back.
+  if (state.withheld.has(seq)) state.withheld.set(seq, handed);
   if (state.withheld.has(seq) || state.deliveries.has(seq)) return undefined;
   const delivery = createDelivery(state, handed);
   const overdue = state.overdue.get(keyOrSeq(handed.event));

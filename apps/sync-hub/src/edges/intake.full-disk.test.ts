@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { expect, it } from 'vitest';
-import { MemoryJournal } from '../journal/memory/memory-journal.ts';
+import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { Refusal } from './refusal.ts';
 
@@ -13,8 +13,9 @@ const FULL =
 const published = (id = 'event-1') => create(SyncEventSchema, { id, type: 'ProcessUpdated' });
 
 function open(changes: Partial<IntakeOptions> = {}) {
-  const journal = new MemoryJournal({ observer: { accepted() {}, recorded() {}, reopened() {} }, onFatal() {} });
-  const options = { journal, adapters: () => ['billing'], eventBytesMax: 16, wallMs: () => 1_790_000_000_500 };
+  const journal = openInlineJournal();
+  const clocks = { wallMs: () => 1_790_000_000_500, nowMs: () => 0 };
+  const options = { journal, place: () => new Map(), eventBytesMax: 16, ...clocks };
   return { intake: new Intake({ ...options, ...changes }), journal };
 }
 
@@ -27,7 +28,7 @@ async function refusalOf(accepting: Promise<unknown>): Promise<Refusal> {
 it('refuses new events while the disk is full, and still knows the old ones', async () => {
   const { intake, journal } = open();
   await intake.accept(published());
-  journal.disk.isFull = true;
+  journal.control.isFull = true;
   expect(await refusalOf(intake.accept(published('event-2')))).toMatchObject({
     reason: 'JOURNAL_FULL',
     message: `${FULL}; publish again with the same id once there is room`,
@@ -35,7 +36,7 @@ it('refuses new events while the disk is full, and still knows the old ones', as
   });
   expect((await intake.accept(published())).duplicate).toBe(true);
   expect(intake.notAcceptingReason).toBe(FULL);
-  journal.disk.isFull = false;
+  journal.control.isFull = false;
   await intake.accept(published('event-2'));
   expect(intake.notAcceptingReason).toBe('');
 });
@@ -43,7 +44,7 @@ it('refuses new events while the disk is full, and still knows the old ones', as
 it('is ready again after the time that it told, even if nobody publishes to a hub that is not', async () => {
   let nowMs = 0;
   const { intake, journal } = open({ nowMs: () => nowMs });
-  journal.disk.isFull = true;
+  journal.control.isFull = true;
   const { retryAfterMs } = await refusalOf(intake.accept(published()));
   nowMs = (retryAfterMs ?? 0) - 1;
   expect(intake.notAcceptingReason).toBe(FULL);

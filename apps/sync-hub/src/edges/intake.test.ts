@@ -2,8 +2,8 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { describe, expect, it } from 'vitest';
 import type { AcceptedEvent } from '../core/event.ts';
-import { JournalError } from '../journal/journal.ts';
-import { MemoryJournal } from '../journal/memory/memory-journal.ts';
+import { JournalError } from '../journal/journal-error.ts';
+import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
 import { Admission } from './admission.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { Refusal } from './refusal.ts';
@@ -16,24 +16,20 @@ const text = (json: string) => bytes(new TextEncoder().encode(json));
 /** An intake before a journal in memory. */
 function open(changes: Partial<IntakeOptions> = {}) {
   const events: AcceptedEvent[] = [];
-  const journal = new MemoryJournal({
-    observer: {
-      accepted: (accepted) => void events.push(...accepted),
-      recorded: () => undefined,
-      reopened: () => undefined,
-    },
-    onFatal: () => undefined,
-  });
+  const journal = openInlineJournal();
+  journal.subscribe({ committed: (commit) => void events.push(...commit.events), ended: () => undefined });
+  void journal.setReceivers(['billing', 'records']);
   const options = {
     journal,
-    adapters: () => ['billing', 'records'],
+    place: () => new Map([['billing', 7], ['labs', 3]]),
     eventBytesMax: 16,
     wallMs: () => 1_790_000_000_500,
+    nowMs: () => 0,
   };
   return { intake: new Intake({ ...options, ...changes }), journal, events };
 }
 
-const readEvent = async () => undefined;
+const readEvent = async () => ({ kind: 'unknown' }) as const;
 
 const refusalOf = async (accepting: Promise<unknown>): Promise<Refusal> => {
   const error = await accepting.catch((thrown: unknown) => thrown);
@@ -47,14 +43,16 @@ describe('an event that is well', () => {
     const accepted = await intake.accept(published());
     expect(accepted).toMatchObject({
       duplicate: false,
-      lastCursor: 0,
+      place: new Map([['billing', 7], ['labs', 3]]),
+      heldByKey: [],
       event: { seq: 1, acceptedAtMs: 1_790_000_000_500 },
     });
-    const stored = await journal.readEvent('event-1');
-    expect(stored?.deliveries.map(({ adapter, state }) => [adapter, state])).toEqual([
-      ['billing', 'waiting'],
-      ['records', 'waiting'],
-    ]);
+    expect(await journal.readEvent({ id: 'event-1' })).toMatchObject({
+      deliveries: [
+        { adapter: 'billing', state: 'waiting' },
+        { adapter: 'records', state: 'waiting' },
+      ],
+    });
   });
 
   it('comes into the journal in the order of the calls, refused ones and slow answers between', async () => {
@@ -71,14 +69,14 @@ describe('an event that is well', () => {
 
   it('is not accepted before the commit', async () => {
     const { intake, journal } = open();
-    journal.holdCommits();
+    journal.control.hold();
     let isAccepted = false;
     const accepting = intake.accept(published()).then(() => {
       isAccepted = true;
     });
     await new Promise(setImmediate);
     expect(isAccepted).toBe(false);
-    journal.releaseCommits();
+    journal.control.release();
     await accepting;
   });
 });
@@ -90,8 +88,16 @@ describe('an id that was used before', () => {
     const first = await intake.accept(published({ attributes: { traceparent: 'a' } }));
     nowMs = 2_000;
     const second = await intake.accept(published({ attributes: { traceparent: 'b' } }));
-    expect(second).toEqual({ ...first, duplicate: true });
+    expect(second).toEqual({ ...first, duplicate: true, place: new Map([['labs', 3]]) });
     expect(events).toHaveLength(1);
+  });
+
+  it('is another event when another source says it, the empty source among them', async () => {
+    const { intake, events } = open();
+    const sources = ['', 'clinic-1', 'clinic-2'];
+    for (const source of sources) expect((await intake.accept(published({ source }))).duplicate).toBe(false);
+    for (const source of sources) expect((await intake.accept(published({ source }))).duplicate).toBe(true);
+    expect(events.map(({ id, source }) => [id, source])).toEqual(sources.map((source) => ['event-1', source]));
   });
 
   it('with other content is refused, and changes nothing', async () => {
@@ -99,7 +105,8 @@ describe('an id that was used before', () => {
     await intake.accept(published());
     const refusal = await refusalOf(intake.accept(published({ key: 'process-8' })));
     expect(refusal).toMatchObject({ reason: 'EVENT_ID_CONFLICT', fields: [{ field: 'event.id' }] });
-    expect((await journal.readEvent('event-1'))?.event.key).toBe('process-7');
+    expect(refusal.message).toContain('the id event-1 of the empty source was accepted before');
+    expect(await journal.readEvent({ id: 'event-1' })).toMatchObject({ event: { key: 'process-7' } });
   });
 });
 
@@ -167,7 +174,7 @@ describe('content under a used id', () => {
   it('is another when anything beside the data differs', async () => {
     const { intake } = open(LARGE);
     await intake.accept(published({ payload: text('{"a":1}') }));
-    const other = published({ payload: text('{"a":1.0}'), source: 'another' });
+    const other = published({ payload: text('{"a":1.0}'), key: 'another' });
     expect((await refusalOf(intake.accept(other))).reason).toBe('EVENT_ID_CONFLICT');
   });
 });
@@ -219,7 +226,7 @@ describe('a hub that cannot take events', () => {
     let nowMs = 0;
     const admission = new Admission({ nowMs: () => nowMs, random: () => 0.5 });
     const { intake, journal, events } = open({ admission });
-    journal.holdCommits();
+    journal.control.hold();
     const accepting = [intake.accept(published()), intake.accept(published({ id: 'event-2' }))];
     nowMs = 4_000;
     expect(await refusalOf(intake.accept(published({ id: 'event-3' })))).toMatchObject({
@@ -227,7 +234,7 @@ describe('a hub that cannot take events', () => {
       retryAfterMs: 6_000,
     });
     expect(intake.notAcceptingReason).toContain('stuck');
-    journal.releaseCommits();
+    journal.control.release();
     await Promise.all(accepting);
     expect(intake.notAcceptingReason).toBe('');
     await intake.accept(published({ id: 'event-3' }));

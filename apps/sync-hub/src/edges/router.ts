@@ -11,6 +11,7 @@ import { withBoundedDeadline } from './deadline-header.ts';
 import { withReadableGrpcMessage } from './grpc-message.ts';
 import type { HttpRoute, NodeResponse } from './http/route.ts';
 import type { HubStop } from './hub-stop.ts';
+import { withPlainStreams } from './plain-streams.ts';
 import type { RequestBudget } from './request-budget.ts';
 import { type AdminServiceOptions, createAdminService } from './rpc/admin-service.ts';
 import { withCheckedBody } from './rpc/checked-body.ts';
@@ -38,6 +39,7 @@ export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 /** Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them. */
 export function createRouter({ sync, health, admin, routes, budget, stop }: RouterOptions): RequestListener {
   const streams = new Set<string>();
+  const ofManyRequests = new Set<string>();
   const handler = connectNodeAdapter({
     routes: (router: ConnectRouter) => {
       router.service(SyncService, createSyncService(sync));
@@ -46,7 +48,10 @@ export function createRouter({ sync, health, admin, routes, budget, stop }: Rout
       router.service(AdminService, createAdminService(admin));
       registerReflection(router);
       expectRequests(router);
-      for (const { method, requestPath } of router.handlers) if (takesMany(method)) streams.add(requestPath);
+      for (const { method, requestPath } of router.handlers) {
+        if (method.methodKind !== 'unary') streams.add(requestPath);
+        if (takesMany(method)) ofManyRequests.add(requestPath);
+      }
       router.handlers.forEach((handler, index) => {
         router.handlers[index] = withExplainedStatus(withCheckedBody(handler, MESSAGE_BYTES_MAX));
       });
@@ -63,7 +68,8 @@ export function createRouter({ sync, health, admin, routes, budget, stop }: Rout
       route.handle(request, response);
     },
   });
-  return budget.wrap(withBoundedDeadline(withReadableGrpcMessage(handler)), (path) => streams.has(path));
+  const plain = withPlainStreams(withReadableGrpcMessage(handler), (path) => streams.has(path));
+  return budget.wrap(withBoundedDeadline(plain), (path) => ofManyRequests.has(path));
 }
 
 function takesMany({ methodKind }: DescMethod): boolean {

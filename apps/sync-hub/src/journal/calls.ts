@@ -79,5 +79,5 @@ export interface LaneReport {
   readonly heads: readonly ReadyDelivery[];
   readonly isMore: boolean;
   readonly nextDueAtMs: number;
-  readonly isLost: boolean;
+  readonly lostEpoch: number;
 }

@@ -278,7 +278,7 @@ function recorded(record: DeliveryRecord, position: number): RecordedDelivery {
 }
 
 function laneNews(
-  { ready, heads, isMore, nextDueAtMs, isLost }: LaneReport,
+  { ready, heads, isMore, nextDueAtMs, lostEpoch }: LaneReport,
   accepted: readonly AcceptedEvent[],
 ): LaneNews {
   const deliveries: ReadyDelivery[] = [];
@@ -289,7 +289,7 @@ function laneNews(
     if (older !== undefined) deliveries.push(older);
     else if (event !== undefined) deliveries.push(newDelivery(event, ready[place + 1] as number));
   }
-  return { ready: deliveries, isMore, nextDueAtMs, isLost };
+  return { ready: deliveries, isMore, nextDueAtMs, lostEpoch };
 }
 
 function newDelivery(event: AcceptedEvent, dueAtMs: number): ReadyDelivery {

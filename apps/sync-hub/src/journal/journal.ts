@@ -53,9 +53,9 @@ export interface JournalCalls {
 
   /**
    * The lane does not run the head of a key, and will not before this is answered: the oldest open delivery of the key
-   * becomes its head. Whichever it is then is reported with the commit, also when it is the same.
+   * becomes its head. Whichever it is then is reported with the commit, also when it is the same. Answers whether it is.
    */
-  giveBack(request: GiveBackRequest): void;
+  giveBack(request: GiveBackRequest): boolean;
 
   /** An operator ends all waits of a lane: what waits for its next attempt is due now. Answers how many it were. */
   endWaits(request: EndWaitsRequest): number;
@@ -110,7 +110,8 @@ export type CallName = keyof JournalCalls;
  * truth: nothing is reported to anybody before it is in here.
  *
  * What every implementation keeps, and journal.suite.ts checks:
- * - Requests take effect in the order in which they were made, and each is all or nothing.
+ * - Requests take effect in the order in which they were made, and each is all or nothing. A read sees all that was
+ *   requested before it, and whatever was reported before it is answered.
  * - A promise resolves, and an observer is called, only after the change is on disk (fsync returned).
  * - Observers are called in commit order, before the promises of the same commit resolve.
  * - Of each key at each adapter at most one delivery is ready: the key's head. It changes only with an outcome of it,
@@ -184,8 +185,8 @@ export interface LaneNews {
   readonly isMore: boolean;
   /** When the earliest of the heads that are not due yet will be, on the monotonic clock; Infinity: none became one. */
   readonly nextDueAtMs: number;
-  /** The lane belongs to somebody else: what it recorded last is not on disk. */
-  readonly isLost: boolean;
+  /** The lane that was opened with this epoch belongs to somebody else: what it recorded last is not on disk. 0: none. */
+  readonly lostEpoch: number;
 }
 
 export interface AcceptRequest {

@@ -117,8 +117,8 @@ export class Lane {
   }
 
   /** What a commit means for the lane. */
-  hear({ isLost, ready, isMore, nextDueAtMs }: LaneNews): void {
-    if (isLost) this.#lose();
+  hear({ lostEpoch, ready, isMore, nextDueAtMs }: LaneNews): void {
+    if (lostEpoch === this.#options.opened.epoch) this.#lose();
     else this.#take({ kind: 'news', atMs: this.#nowMs(), ready, isMore, nextDueAtMs });
   }
 
@@ -301,18 +301,20 @@ export class Lane {
     const { journal, adapter, clock } = this.#options;
     const request = { adapter: adapter.id, seq, atMs: clock.wallMs(), nowMs: this.#nowMs(), reason };
     const answer = journal.discard(request);
-    this.#answer(seq, answer);
+    const isHead = answer.then(() => false);
+    this.#answer(seq, isHead);
     return (await answer).kind === 'discarded';
   }
 
-  #answer(seq: number, answer: Promise<unknown>): void {
-    answer.then(() => this.#take({ kind: 'answered', atMs: this.#nowMs(), seq }), unlessEnded);
+  #answer(seq: number, isHead: Promise<boolean>): void {
+    isHead.then((is) => this.#take({ kind: 'answered', atMs: this.#nowMs(), seq, isHead: is }), unlessEnded);
   }
 
   #lose(): void {
     if (this.#state.draining) return;
     this.#attempts.abandon();
     this.#take({ kind: 'draining', atMs: this.#nowMs() });
+    this.#timer.stop();
     this.#options.onLost?.();
     this.#options.onChange();
   }

@@ -217,7 +217,7 @@ export class ScriptedLane {
             ? this.#journal.settle(effect.seq, nowMs)
             : this.#journal.giveBack(effect.seq, nowMs);
         this.#hear([news]);
-        this.#step({ kind: 'answered', seq: effect.seq });
+        this.#step({ kind: 'answered', seq: effect.seq, isHead: this.#journal.isHead(effect.seq) });
         break;
       }
       case 'record':

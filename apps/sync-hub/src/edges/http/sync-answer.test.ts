@@ -10,7 +10,8 @@ const acceptance: Acceptance = {
     ...{ data: new Uint8Array(0), seq: 1, acceptedAtMs: 0, adapters: [] },
   },
   duplicate: false,
-  lastCursor: 0,
+  place: new Map(),
+  heldByKey: [],
 };
 
 function answerTo(settled: boolean, ...states: DeliveryState[]) {

@@ -93,7 +93,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     const caller = await startSyncCaller(version);
     const { journal, intake } = caller.hub;
     const event = { type: 'ProcessUpdated', id: 'e-1' };
-    journal.disk.isFull = true;
+    journal.control.isFull = true;
     const full = await caller.postJson(event);
     expect(full).toMatchObject({ status: 503, headers: { 'retry-after': '30' } });
     expect(full.body).toMatchObject({ status: 'refused', code: 'resource_exhausted', reason: 'JOURNAL_FULL' });

@@ -19,6 +19,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     expect(answer.body).toEqual({
       status: 'ok',
       event_id: caller.hub.events[0]?.id,
+      source: '',
       duplicate: false,
       adapters: { billing: taken, records: taken },
     });
@@ -71,8 +72,9 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
       status: 'refused',
       code: 'already_exists',
       reason: 'EVENT_ID_CONFLICT',
-      message: 'the id e-1 was accepted before with other content; a changed event needs an id of its own',
-      fields: [{ field: 'id', description: 'was accepted before with other content' }],
+      message:
+        'the id e-1 of the empty source was accepted before with other content; a changed event needs an id of its own',
+      fields: [{ field: 'id', description: 'was accepted before from this source with other content' }],
     });
     expect(caller.hub.events).toHaveLength(1);
   });
@@ -151,7 +153,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     await leave();
     outcome.resolve(delivered);
     await vi.waitFor(async () => {
-      expect(await journal.readEvent('e-1')).toMatchObject({ deliveries: [{ state: 'delivered' }] });
+      expect(await journal.readEvent({ id: 'e-1' })).toMatchObject({ deliveries: [{ state: 'delivered' }] });
     }, 20_000);
     expect(await caller.postJson({ type: 'ProcessUpdated', id: 'e-1' })).toMatchObject({ status: 200 });
     expect(faults).toEqual([]);
@@ -163,7 +165,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     vi.spyOn(journal, 'readEvent').mockRejectedValue(new Error('disk on fire'));
     const answer = await caller.postJson({ type: 'ProcessUpdated', id: 'e-1' });
     expect(answer.status).toBe(202);
-    expect(answer.body).toEqual({ status: 'pending', event_id: 'e-1', duplicate: false, adapters: {} });
+    expect(answer.body).toEqual({ status: 'pending', event_id: 'e-1', source: '', duplicate: false, adapters: {} });
     expect(caller.hub.faults).toMatchObject([{ message: 'disk on fire' }]);
   });
 });

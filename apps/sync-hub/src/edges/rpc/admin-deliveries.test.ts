@@ -8,7 +8,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { deadLettered, sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
 import { type AdminTestHub, openAdminTestHub, publishAll, refusalOf } from './admin-test-hub.suite.ts';
-import { delivered, refused, unwell } from './test-hub.suite.ts';
+import { delivered, recordRequest, refused, unwell } from './test-hub.suite.ts';
 
 const reason = 'sent by hand, says Dana';
 
@@ -204,9 +204,9 @@ describe('DiscardDeliveries', () => {
     const given = await hub.admin.listDeliveries({ filter: { states: [DeliveryState.DISCARDED] } });
     expect(given.deliveries.map((delivery) => delivery.reason)).toEqual([reason, reason, reason]);
     expect(hub.changes).toEqual([{ change: 'discard', reason, deliveries: 3 }]);
-    expect([...hub.lanes].map((lane) => lane.health())).toMatchObject([
-      { waiting: 0, deadLetters: 0 },
-      { waiting: 0, deadLetters: 0 },
+    expect((await hub.journal.readStatistics()).lanes).toMatchObject([
+      { unsettled: 0, deadLetters: 0 },
+      { unsettled: 0, deadLetters: 0 },
     ]);
   });
 
@@ -221,8 +221,10 @@ describe('DiscardDeliveries', () => {
 
   it('gives up what an adapter left behind that is no longer configured', async () => {
     const hub = await open();
-    for (const id of ['a', 'b']) await hub.journal.accept(sampleAccept(sampleEvent(id), { adapters: ['gone'] }));
-    hub.journal.record(deadLettered({ seq: 2, id: 'b' }, { adapter: 'gone' }));
+    await hub.journal.setReceivers(['gone']);
+    await hub.journal.openLane({ adapter: 'gone', onDeadLetter: 'continue', nowMs: 0, longestWaitMs: 1_000 });
+    for (const id of ['a', 'b']) await hub.journal.accept(sampleAccept(sampleEvent(id, { key: id })));
+    await hub.journal.record(recordRequest(deadLettered({ seq: 2, id: 'b' }, { adapter: 'gone' })));
     const filter = { adapters: ['gone'] };
     expect(outline(await hub.admin.listDeliveries({ filter }))).toEqual(['b gone DEAD_LETTERED', 'a gone HELD']);
     expect(await hub.admin.discardDeliveries({ filter, reason })).toMatchObject({ discarded: 2n });

@@ -74,8 +74,8 @@ describe('ReplayDeliveries', () => {
     const ack = { state: DeliveryState.DEAD_LETTERED, attempt: 0, cycle: 2, adapterVersion: '', error };
     const { deliveries } = await hub.admin.listDeliveries({ filter: { eventIds: ['older'] } });
     expect(deliveries).toMatchObject([{ latest: ack }]);
-    expect((await readStatus(hub, 'older'))?.acks).toMatchObject([ack]);
-    expect((await readStatus(hub, 'older'))?.response.deliveries).toMatchObject([{ attempts: [{ cycle: 1 }] }]);
+    expect((await readStatus(hub, { id: 'older' })).acks).toMatchObject([ack]);
+    expect((await readStatus(hub, { id: 'older' })).response.deliveries).toMatchObject([{ attempts: [{ cycle: 1 }] }]);
     running.resolve(delivered);
     await settleTurns();
     // The newer one was delivered; the older one was not replayed before, for it was not sent.

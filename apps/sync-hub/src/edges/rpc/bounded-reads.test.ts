@@ -11,12 +11,12 @@ import { openTestHub, published } from './test-hub.suite.ts';
 function counted(journal: Pick<Journal, 'readEvent'>) {
   const opened = Promise.withResolvers<void>();
   const reads = { asked: 0, running: 0, most: 0, letThrough: opened.resolve };
-  const readEvent: Journal['readEvent'] = async (id) => {
+  const readEvent: Journal['readEvent'] = async (event) => {
     reads.asked += 1;
     reads.running += 1;
     reads.most = Math.max(reads.most, reads.running);
     await opened.promise;
-    const stored = await journal.readEvent(id);
+    const stored = await journal.readEvent(event);
     reads.running -= 1;
     return stored;
   };
@@ -49,7 +49,7 @@ it('reads what it tells of many events in one go, so that no record falls betwee
   const feed = new EventFeed({ ...hub, journal });
   const events = accepted.map(({ event }) => event);
   const { signal } = new AbortController();
-  const told = feed.read({ events, until: 'settled', afterCursor: 0, isNew: false, signal });
+  const told = feed.read({ events, until: 'settled', after: new Map(), signal });
   const first = told.next();
   expect(reads.running).toBe(100);
   reads.letThrough();

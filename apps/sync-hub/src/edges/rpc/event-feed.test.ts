@@ -2,35 +2,46 @@ import { type Ack, DeliveryState, HeldBy } from '@hms-sync/proto/hms/sync/v1/ack
 import { describe, expect, it } from 'vitest';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { HeldBy as HeldByWord } from '../../core/lane.ts';
-import { MemoryJournal } from '../../journal/memory/memory-journal.ts';
-import { sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
+import type { Positions } from '../../journal/positions.ts';
+import { openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
+import { newEvent, sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
 import { Cursors } from '../cursor.ts';
 import { Refusal } from '../refusal.ts';
 import { EventFeed, type FeedRequest } from './event-feed.ts';
-import { allOf, CountedAcks, openTestHub, published, recordOf, settleTurns } from './test-hub.suite.ts';
+import { allOf, CountedAcks, openTestHub, published, recordOf, recordRequest, settleTurns } from './test-hub.suite.ts';
 
 /** A feed before a journal in memory whose records the test writes itself; nothing is held unless it says so. */
 async function openFeed({ adapters = ['billing', 'records'] } = {}) {
-  let acks: CountedAcks | undefined;
-  const journal = new MemoryJournal({
-    observer: { accepted: () => undefined, recorded: (records) => acks?.recorded(records), reopened: () => undefined },
-    onFatal(error) {
-      throw error;
-    },
-  });
-  acks = new CountedAcks({ journal, lastCursor: 0 });
+  const journal = openInlineJournal();
   const held = new Map<string, HeldByWord>();
-  const lanes = { heldBy: (adapter: string) => held.get(adapter) };
+  const gates = { heldBy: (adapter: string) => held.get(adapter), holdsKeys: () => false };
+  const acks = new CountedAcks({ journal, gates, wallMs: () => 1_790_000_002_000 });
+  journal.subscribe({ committed: (commit) => acks.committed(commit), ended: () => undefined });
   const cursors = new Cursors(journal.info.id);
-  const feed = new EventFeed({ journal, acks, lanes, cursors, wallMs: () => 1_790_000_002_000 });
-  const result = await journal.accept(sampleAccept(sampleEvent('event-1'), { adapters }));
-  if (result.kind !== 'accepted') throw new Error(result.kind);
-  const { event } = result;
+  const feed = new EventFeed({ journal, acks, cursors });
+  for (const adapter of adapters) {
+    void journal.openLane({ adapter, onDeadLetter: 'continue', nowMs: 0, longestWaitMs: 1_000 });
+  }
+  void journal.setReceivers(adapters);
+  const accept = async (id: string, key: string) => newEvent(await journal.accept(sampleAccept(sampleEvent(id, { key }))));
+  const event = await accept('event-1', 'process-7');
   const abort = new AbortController();
   const read = (changes: Partial<FeedRequest> = {}) =>
-    feed.read({ events: [event], until: 'settled', afterCursor: 0, isNew: false, signal: abort.signal, ...changes });
-  const record = (changes: Partial<DeliveryRecord>) => journal.record(recordOf({ seq: event.seq, ...changes }));
-  return { journal, acks, held, cursors, feed, event, abort, read, record };
+    feed.read({ events: [event], until: 'settled', after: new Map(), signal: abort.signal, ...changes });
+  let atMs = 1_790_000_001_000;
+  const record = (changes: Partial<DeliveryRecord>) => {
+    atMs += 1;
+    const { seq, id: eventId, source, key } = event;
+    const made = recordOf({ seq, eventId, source, key, atMs, ...changes });
+    journal.record(recordRequest(made)).catch(() => undefined);
+  };
+  /** What holds the deliveries of a lane from now on, and all that follows from it. */
+  const hold = async (adapter: string, heldBy: HeldByWord) => {
+    held.set(adapter, heldBy);
+    acks.gateChanged(adapter);
+    await Promise.resolve();
+  };
+  return { journal, acks, held, hold, cursors, feed, event, accept, abort, read, record };
 }
 
 /** The life of an event at two adapters, as it is recorded. */
@@ -46,35 +57,51 @@ const CUTS = LIFE.flatMap((_, seen) =>
   [0, 1, 2, 3, 4, 5, 6].filter((onDisk) => onDisk >= seen).map((onDisk) => ({ seen, onDisk })),
 );
 
-const places = (acks: readonly Ack[]) => acks.map(({ cursor }) => Number(cursor.split('-')[1]));
+/** The places that acks carry, as in "billing.2_records.1". */
+const places = (acks: readonly Ack[]) => acks.map(({ cursor }) => cursor.slice(9));
+const attempts = (acks: readonly Ack[]) => acks.map(({ adapter, attempt }) => `${adapter} ${attempt}`);
+const LIFE_ATTEMPTS = LIFE.map(({ adapter, attempts }) => `${adapter} ${attempts}`);
+
+/** The place after the first steps. */
+function placeAfter(steps: number): Positions {
+  const place = new Map<string, number>();
+  for (const { adapter = '' } of LIFE.slice(0, steps)) place.set(adapter, (place.get(adapter) ?? 0) + 1);
+  return place;
+}
 const states = (acks: readonly Ack[]) => acks.map(({ adapter, state }) => `${adapter} ${DeliveryState[state]}`);
 
 describe('history and what comes', () => {
   it.each(CUTS)('are told without gap or repeat after $seen seen and $onDisk on disk', async ({ seen, onDisk }) => {
-    const { read, record, journal } = await openFeed();
+    const { read, record, journal, cursors } = await openFeed();
     for (const step of LIFE.slice(0, onDisk)) record(step);
-    await journal.readStatistics();
-    const told = allOf(read({ afterCursor: seen }));
+    await journal.flushed();
+    const told = allOf(read({ after: placeAfter(seen) }));
     // The next ones are written while the history is being read, the others one by one afterwards.
     for (const step of LIFE.slice(onDisk, onDisk + 2)) record(step);
     for (const step of LIFE.slice(onDisk + 2)) {
       await settleTurns();
       record(step);
     }
-    expect(places((await told).flat())).toEqual([1, 2, 3, 4, 5, 6].slice(seen));
+    const acks = (await told).flat();
+    expect(attempts(acks)).toEqual(LIFE_ATTEMPTS.slice(seen));
+    // Whoever resumes after any of them gets the others.
+    for (const [index, { cursor }] of acks.entries()) {
+      const rest = (await allOf(read({ after: cursors.decode(cursor, 'cursor') }))).flat();
+      expect(attempts(rest)).toEqual(LIFE_ATTEMPTS.slice(seen + index + 1));
+    }
   });
 
   it('are told to a caller who asks for the first ack only after everything is recorded', async () => {
     const { read, record, journal } = await openFeed();
-    const reading = read({ isNew: true });
+    const reading = read({ heldByKey: [] });
     for (const step of LIFE) record(step);
-    await journal.readStatistics();
-    expect(places((await allOf(reading)).flat())).toEqual([1, 2, 3, 4, 5, 6]);
+    await journal.flushed();
+    expect(attempts((await allOf(reading)).flat())).toEqual(LIFE_ATTEMPTS);
   });
 
   it('are not kept for a caller who goes before asking for the first ack', async () => {
     const { read, acks, abort } = await openFeed();
-    read({ isNew: true });
+    read({ heldByKey: [] });
     expect(acks.listening).toBe(1);
     abort.abort();
     expect(acks.listening).toBe(0);
@@ -84,26 +111,27 @@ describe('history and what comes', () => {
     const adapters = Array.from({ length: 300 }, (_, index) => `a-${String(index).padStart(3, '0')}`);
     const { read, record, journal } = await openFeed({ adapters });
     for (const adapter of adapters) record({ adapter, state: 'delivered' });
-    await journal.readStatistics();
+    await journal.flushed();
     const told = await allOf(read());
     expect(told.map((acks) => acks.length)).toEqual([256, 44]);
-    expect(places(told.flat())).toEqual(adapters.map((_, index) => index + 1));
+    expect(told.flat().map(({ adapter }) => adapter)).toEqual(adapters);
   });
 
   it('are the newest of a delivery that was attempted through a long outage, to its end', async () => {
     const { read, record, journal } = await openFeed({ adapters: ['billing'] });
     for (let attempts = 1; attempts <= 600; attempts += 1) record({ state: 'retrying', attempts });
     record({ state: 'delivered', attempts: 601 });
-    await journal.readStatistics();
+    await journal.flushed();
     const told = (await allOf(read())).flat();
     expect(told.map(({ attempt }) => attempt)).toEqual(Array.from({ length: 256 }, (_, index) => 346 + index));
     expect(told.at(-1)?.state).toBe(DeliveryState.DELIVERED);
   });
 
   it('end at once when everything was seen', async () => {
-    const { read, record, acks } = await openFeed();
+    const { read, record, acks, journal } = await openFeed();
     for (const step of LIFE) record(step);
-    expect(await allOf(read({ afterCursor: 6 }))).toEqual([]);
+    await journal.flushed();
+    expect(await allOf(read({ after: placeAfter(6) }))).toEqual([]);
     expect(acks.listening).toBe(0);
   });
 
@@ -114,17 +142,16 @@ describe('history and what comes', () => {
     const told = allOf(read({ until: 'first_attempt' }));
     await settleTurns();
     record({ adapter: 'records', state: 'retrying' });
-    expect(places((await told).flat())).toEqual([1, 2, 3]);
+    expect(places((await told).flat())).toEqual(['billing.1', 'billing.2', 'billing.2_records.1']);
   });
 
-  it('are told of several events in the order of the journal', async () => {
-    const { read, record, journal, event } = await openFeed({ adapters: ['billing'] });
-    const other = await journal.accept(sampleAccept(sampleEvent('event-2'), { adapters: ['billing'] }));
-    if (other.kind !== 'accepted') throw new Error(other.kind);
-    const second = { seq: other.event.seq, eventId: 'event-2' };
+  it('are told of several events in the order in which they were recorded', async () => {
+    const { read, record, accept, event } = await openFeed({ adapters: ['billing'] });
+    const other = await accept('event-2', '');
+    const second = { seq: other.seq, eventId: 'event-2', key: '' };
     record({ ...second, state: 'retrying' });
     record({ state: 'delivered' });
-    const told = allOf(read({ events: [event, other.event] }));
+    const told = allOf(read({ events: [event, other] }));
     await settleTurns();
     record({ ...second, state: 'delivered' });
     expect((await told).flat().map(({ eventId }) => eventId)).toEqual(['event-2', 'event-1', 'event-2']);
@@ -140,56 +167,63 @@ describe('HELD', () => {
     expect(states((await feed.next()).value ?? [])).toEqual(['billing RETRYING']);
     const second = (await feed.next()).value ?? [];
     expect(second).toMatchObject([{ adapter: 'billing', heldBy: HeldBy.BREAKER, attempt: 4, cycle: 1 }]);
-    expect(places(second)).toEqual([1]);
+    expect(places(second)).toEqual(['billing.1']);
     await feed.return();
   });
 
   it('that was over before the history was read is not told after what ended it', async () => {
-    const { read, record, acks, event, journal } = await openFeed();
-    journal.holdCommits();
+    const { read, record, hold, journal } = await openFeed();
+    journal.control.hold();
     record({ adapter: 'billing', state: 'delivered' });
     const told = allOf(read());
-    const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
-    const delivery = { adapter: 'billing', seq: event.seq, eventId: event.id };
-    acks.held({ ...delivery, heldBy: 'key', atMs: 1, ...counts });
-    journal.releaseCommits();
+    await hold('billing', 'breaker');
+    journal.control.release();
     await settleTurns();
     record({ adapter: 'records', state: 'delivered' });
     expect(states((await told).flat())).toEqual(['billing DELIVERED', 'records DELIVERED']);
   });
 
   it('carries a place from which nothing that follows it is lost, however late it is read', async () => {
-    const { read, record, acks, event, journal } = await openFeed();
+    const { read, record, hold, journal } = await openFeed();
     const feed = read();
     record({ adapter: 'records', state: 'retrying' });
-    await journal.readStatistics();
+    await journal.flushed();
     await feed.next();
     const waiting = feed.next();
     await settleTurns();
-    const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
-    const delivery = { adapter: 'billing', seq: event.seq, eventId: event.id };
-    acks.held({ ...delivery, heldBy: 'breaker', atMs: 1, ...counts });
+    await hold('billing', 'breaker');
     const [held] = (await waiting).value ?? [];
-    acks.held({ ...delivery, heldBy: 'paused', atMs: 2, ...counts });
+    await hold('billing', 'paused');
     record({ adapter: 'billing', state: 'delivered' });
-    await journal.readStatistics();
+    await journal.flushed();
     const both = (await feed.next()).value ?? [];
     expect(states(both)).toEqual(['billing HELD', 'billing DELIVERED']);
     // Resuming after either HELD tells DELIVERED.
-    expect([...places(held === undefined ? [] : [held]), ...places(both)]).toEqual([1, 1, 2]);
+    const found = [...places(held === undefined ? [] : [held]), ...places(both)];
+    expect(found).toEqual(['records.1', 'records.1', 'records.1_billing.1']);
     await feed.return();
   });
 
   it('is told once, whoever noticed it first', async () => {
-    const { read, record, held, acks, event } = await openFeed({ adapters: ['billing'] });
-    held.set('billing', 'paused');
+    const { read, record, hold } = await openFeed({ adapters: ['billing'] });
+    await hold('billing', 'paused');
     const told = allOf(read());
-    const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
-    const delivery = { adapter: 'billing', seq: event.seq, eventId: event.id };
-    acks.held({ ...delivery, heldBy: 'paused', atMs: 1, ...counts });
+    await hold('billing', 'paused');
     await settleTurns();
+    await hold('billing', 'paused');
     record({ adapter: 'billing', state: 'delivered' });
     expect(states((await told).flat())).toEqual(['billing HELD', 'billing DELIVERED']);
+  });
+
+  it('is told for what waits behind its key, and not for what it does not wait for any more', async () => {
+    const { read, record, accept } = await openFeed();
+    record({ adapter: 'billing', state: 'retrying' });
+    record({ adapter: 'records', state: 'retrying' });
+    const second = await accept('event-2', 'process-7');
+    const feed = read({ events: [second], until: 'first_attempt' });
+    expect(states((await feed.next()).value ?? [])).toEqual(['billing HELD']);
+    expect(states((await feed.next()).value ?? [])).toEqual(['records HELD']);
+    await feed.return();
   });
 
   it('is told by a lane whose adapter has not started, and what follows when it has', async () => {
@@ -198,8 +232,8 @@ describe('HELD', () => {
     const feed = hub.feed.read({
       events: [event],
       until: 'settled',
-      afterCursor: 0,
-      isNew: true,
+      after: new Map(),
+      heldByKey: [],
       signal: new AbortController().signal,
     });
     expect((await feed.next()).value).toMatchObject([{ state: DeliveryState.HELD, heldBy: HeldBy.NOT_READY }]);
@@ -219,7 +253,7 @@ describe('a reader that does not read', () => {
     for (let attempts = 2; attempts <= 300; attempts += 1) record({ state: 'retrying', attempts });
     // Begun before, so that the feed waits while they are told.
     const next = slow.next();
-    await journal.readStatistics();
+    await journal.flushed();
     seen.push(...((await next).value ?? []));
     const refusal = await allOf(slow).then(
       (batches) => void seen.push(...batches.flat()),
@@ -231,9 +265,9 @@ describe('a reader that does not read', () => {
     expect(acks.listening).toBe(0);
 
     record({ state: 'delivered' });
-    const afterCursor = cursors.decode(refusal.metadata.cursor ?? '', 'cursor');
-    const rest = (await allOf(read({ afterCursor }))).flat();
-    expect(places([...seen, ...rest])).toEqual(Array.from({ length: 301 }, (_, index) => index + 1));
+    const after = cursors.decode(refusal.metadata.cursor ?? '', 'cursor');
+    const rest = (await allOf(read({ after }))).flat();
+    expect(places([...seen, ...rest])).toEqual(Array.from({ length: 301 }, (_, index) => `billing.${index + 1}`));
   });
 });
 

@@ -5,7 +5,16 @@ import { expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
 import { retrying } from '../../journal/suite/samples.suite.ts';
 import { readStatus } from './event-status.ts';
-import { delivered, openTestHub, published, refused, settleTurns, type TestHub, unwell } from './test-hub.suite.ts';
+import {
+  delivered,
+  openTestHub,
+  published,
+  recordRequest,
+  refused,
+  settleTurns,
+  type TestHub,
+  unwell,
+} from './test-hub.suite.ts';
 
 /** A hub with one event at one adapter that answers so, and how the event then stands. */
 async function statusAfter(outcome: Outcome, init: Parameters<typeof published>[0] = {}) {
@@ -16,13 +25,40 @@ async function statusAfter(outcome: Outcome, init: Parameters<typeof published>[
 }
 
 async function statusOf(hub: TestHub) {
-  const status = await readStatus(hub, 'event-1');
-  if (status === undefined) throw new Error('unknown');
+  const status = await readStatus(hub, { id: 'event-1' });
   return { ...status, response: create(GetEventResponseSchema, status.response) };
 }
 
-it('is undefined for an event that nobody published', async () => {
-  expect(await readStatus(await openTestHub(), 'event-1')).toBeUndefined();
+it('is refused for an event that nobody published, or that another source did', async () => {
+  const hub = await openTestHub();
+  const reasonOf = (source?: string) =>
+    readStatus(hub, { id: 'event-1', source }).then(
+      ({ response }) => response.event?.source,
+      (error) => [error.reason, error.message],
+    );
+  const unknown = 'no event has the id "event-1", or it is past retention';
+  expect(await reasonOf()).toEqual(['EVENT_NOT_FOUND', unknown]);
+  await hub.intake.accept(published({ id: 'event-1', source: 'clinic-1' }));
+  expect(await reasonOf()).toBe('clinic-1');
+  const unknownOf = 'no event of the empty source has the id "event-1", or it is past retention';
+  expect(await reasonOf('')).toEqual(['EVENT_NOT_FOUND', unknownOf]);
+});
+
+it('asks for the source when several have the id', async () => {
+  const hub = await openTestHub();
+  const sources = ['', 'clinic-1', 'clinic-2'];
+  for (const source of sources) await hub.intake.accept(published({ id: 'event-1', source }));
+  await expect(readStatus(hub, { id: 'event-1' })).rejects.toMatchObject({
+    reason: 'EVENT_AMBIGUOUS',
+    message: 'several sources have an event with the id "event-1": "", "clinic-1", "clinic-2"; name one of them',
+    fields: [{ field: 'source' }],
+  });
+  await settleTurns();
+  for (const source of sources) {
+    const { response, acks } = await readStatus(hub, { id: 'event-1', source });
+    expect(response.event?.source).toBe(source);
+    expect(acks).toMatchObject([{ eventId: 'event-1', source }]);
+  }
 });
 
 it('tells the event as it was accepted, its payload as bytes', async () => {
@@ -78,8 +114,8 @@ it('tells what holds a delivery that waits behind another of its key', async () 
   const { hub } = await statusAfter(unwell, { key: 'process-7' });
   await hub.intake.accept(published({ id: 'event-2', key: 'process-7' }));
   await settleTurns();
-  const behind = await readStatus(hub, 'event-2');
-  expect(behind?.acks).toMatchObject([{ state: DeliveryState.HELD, heldBy: HeldBy.KEY, attempt: 0 }]);
+  const behind = await readStatus(hub, { id: 'event-2' });
+  expect(behind.acks).toMatchObject([{ state: DeliveryState.HELD, heldBy: HeldBy.KEY, attempt: 0 }]);
 });
 
 it('tells what went wrong last also while the lane is held', async () => {
@@ -120,9 +156,9 @@ it('tells all adapters in alphabetical order, and settled only when each is', as
 it('tells the newest attempts, an equal share of each delivery, and that older ones are left out', async () => {
   const hub = await openTestHub({ adapters: { billing: () => delivered, records: () => delivered }, starts: false });
   const { event } = await hub.intake.accept(published({ id: 'event-1' }));
-  for (let attempts = 1; attempts <= 1_000; attempts++) hub.journal.record(retrying(event, { attempts }));
+  for (let attempts = 1; attempts <= 1_000; attempts++) hub.journal.record(recordRequest(retrying(event, { attempts })));
   for (let attempts = 1; attempts <= 128; attempts++) {
-    hub.journal.record(retrying(event, { adapter: 'records', attempts }));
+    hub.journal.record(recordRequest(retrying(event, { adapter: 'records', attempts })));
   }
   const { deliveries } = (await statusOf(hub)).response;
   const numbers = deliveries.map(({ attempts }) => attempts.map(({ number }) => number));
@@ -134,9 +170,9 @@ it('tells the newest attempts, an equal share of each delivery, and that older o
 it('counts of the attempts left out those of the oldest cycle that is told, and at least one', async () => {
   const hub = await openTestHub({ adapters: { billing: () => delivered }, starts: false });
   const { event } = await hub.intake.accept(published({ id: 'event-1' }));
-  for (let attempts = 1; attempts <= 300; attempts++) hub.journal.record(retrying(event, { attempts }));
-  for (let attempts = 1; attempts <= 200; attempts++) hub.journal.record(retrying(event, { attempts, cycle: 2 }));
+  for (let attempts = 1; attempts <= 300; attempts++) hub.journal.record(recordRequest(retrying(event, { attempts })));
+  for (let attempts = 1; attempts <= 200; attempts++) hub.journal.record(recordRequest(retrying(event, { attempts, cycle: 2 })));
   expect((await statusOf(hub)).response.deliveries).toMatchObject([{ attemptsLeftOut: 244 }]);
-  for (let attempts = 201; attempts <= 256; attempts++) hub.journal.record(retrying(event, { attempts, cycle: 2 }));
+  for (let attempts = 201; attempts <= 256; attempts++) hub.journal.record(recordRequest(retrying(event, { attempts, cycle: 2 })));
   expect((await statusOf(hub)).response.deliveries).toMatchObject([{ attemptsLeftOut: 1 }]);
 });

@@ -29,13 +29,13 @@ describe('a caller who disappears', () => {
 
   it('leaves none behind for events that were accepted only after it went', async () => {
     const hub = await openTestHub({ adapters: { billing: () => new Promise(() => undefined) } });
-    hub.journal.holdCommits();
+    hub.journal.control.hold();
     const abort = new AbortController();
     const all = allOf(open(hub, requestsOf([requestOf([published(), published()])]), abort.signal));
     await settleTurns();
     abort.abort();
     await all;
-    hub.journal.releaseCommits();
+    hub.journal.control.release();
     await vi.waitFor(() => expect(hub.attempts).toHaveLength(2), { timeout: 20_000 });
     await settleTurns();
     expect(hub.acks.listening).toBe(0);

@@ -102,19 +102,19 @@ describe('a journal that does not keep up', () => {
 
   it('slows a stream: 1,024 of its events wait for the disk at a time', async () => {
     const hub = await openTestHub();
-    hub.journal.holdCommits();
+    hub.journal.control.hold();
     const caller = countedRequests(3_000, PublishUntil.ACCEPTED);
     const all = allOf(open(hub, caller.requests()));
     await settleTurns();
     // The one that does not fit has been taken from the caller and waits.
     expect(caller.sent).toBe(1_025);
-    hub.journal.releaseCommits();
+    hub.journal.control.release();
     expect(resultsOf(await all)).toHaveLength(3_000);
   });
 
   it('slows one of large events sooner', async () => {
     const hub = await openTestHub({ eventBytesMax: 1024 * 1024 });
-    hub.journal.holdCommits();
+    hub.journal.control.hold();
     let sent = 0;
     const data = new Uint8Array(1024 * 1024);
     const all = allOf(
@@ -128,7 +128,7 @@ describe('a journal that does not keep up', () => {
     );
     await settleTurns();
     expect(sent).toBe(8);
-    hub.journal.releaseCommits();
+    hub.journal.control.release();
     expect(resultsOf(await all)).toHaveLength(20);
   });
 });

@@ -60,11 +60,12 @@ describe('the window', () => {
     expect(first.value?.results).toHaveLength(1);
     const page = Array.from({ length: 10_000 }, () => recordOf({ seq: 1, state: 'retrying' }));
     for (let told = 0; told < 160_000; told += page.length) {
-      hub.acks.recorded(page.map((record, index) => ({ ...record, cursor: told + index + 1 })));
+      const records = page.map((record, index) => ({ ...record, position: told + index + 1 }));
+      hub.acks.committed({ records, reopened: [] });
     }
     const ended = await allOf(stream).catch((error: unknown) => error);
     expect(ended).toBeInstanceOf(Refusal);
-    expect(ended).toMatchObject({ reason: 'READER_TOO_SLOW', metadata: { cursor: hub.cursors.encode(0) } });
+    expect(ended).toMatchObject({ reason: 'READER_TOO_SLOW', metadata: { cursor: hub.cursors.encode(new Map()) } });
     expect(hub.acks.listening).toBe(0);
   });
 });

@@ -9,6 +9,7 @@ import type { AcceptedEvent } from '../../core/event.ts';
 import type { OnDeadLetter } from '../../core/lane.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { RetryPolicy } from '../../core/retry.ts';
+import type { RecordRequest } from '../../journal/journal.ts';
 import { type InlineJournal, openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
 import { systemClock } from '../../lanes/clock.ts';
 import { Lanes } from '../../lanes/lanes.ts';
@@ -183,6 +184,12 @@ export function recordOf(changes: Partial<DeliveryRecord> & Pick<DeliveryRecord,
     nextAttemptAtMs: 0,
     ...changes,
   };
+}
+
+/** A record as the lane that the test hub opened asks for it. */
+export function recordRequest(record: DeliveryRecord): RecordRequest {
+  const dueAtMs = record.state === 'retrying' ? Number.MAX_SAFE_INTEGER : 0;
+  return { record, epoch: 1, nowMs: 0, dueAtMs, notBeforeMs: 0 };
 }
 
 /** What an iterator still gives until it ends. */

@@ -124,19 +124,21 @@ export class Heads {
     return head !== undefined && head.seq > row.seq ? head.seq : undefined;
   }
 
-  giveBack(lane: Lane, seq: number, nowMs: number): void {
+  /** Whether it is still the head. */
+  giveBack(lane: Lane, seq: number, nowMs: number): boolean {
     const row = this.#deliveries.get(lane, seq);
-    if (row === undefined || row.is_head === 0) return;
+    if (row === undefined || row.is_head === 0) return false;
     this.#news.withdraw(lane, seq);
     if (isRecovered(lane, row)) row.may_have_run = 1;
     // What may have taken effect keeps its place: an older one would follow it.
     if (row.key === '' || row.may_have_run === 1 || this.#staysHead(lane, row)) {
       this.appoint(lane, row, { stateBefore: row.state, nowMs });
-      return;
+      return true;
     }
     row.is_head = 0;
     this.#deliveries.update(lane, row.state, row);
     this.choose(lane, row.key, { atMs: nowMs, nowMs });
+    return this.#deliveries.get(lane, seq)?.is_head === 1;
   }
 
   /** What waits for its next attempt is due now; how many it were. */
@@ -200,6 +202,8 @@ export class Heads {
         return { deliveries, isEnd: false, nextDueAtMs: Number.POSITIVE_INFINITY };
       }
       deliveries.push(this.#ready(lane, row, event));
+      // What gets a place from now on comes after it: a retry may have been due at this very time.
+      if (isBehind(lane, row)) [lane.lastDueAtMs, lane.lastSeq] = [row.due_at_ms, row.seq];
     }
     const next = selectNextDue.get(lane.number, untilMs)?.due_at_ms;
     return { deliveries, isEnd: true, nextDueAtMs: Number(next ?? Number.POSITIVE_INFINITY) };
@@ -291,6 +295,11 @@ const BEGINNING = { dueAtMs: Number.NEGATIVE_INFINITY, seq: 0 };
 
 function isReady(lane: Lane, row: DeliveryRow, nowMs: number): boolean {
   return row.due_at_ms <= Math.max(nowMs, lane.lastDueAtMs);
+}
+
+/** It lies behind all places that were given. */
+function isBehind({ lastDueAtMs, lastSeq }: Lane, row: DeliveryRow): boolean {
+  return row.due_at_ms > lastDueAtMs || (row.due_at_ms === lastDueAtMs && row.seq > lastSeq);
 }
 
 /** It was ready when the lane was opened. */

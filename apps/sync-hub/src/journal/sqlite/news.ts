@@ -13,7 +13,7 @@ interface News extends LaneReport {
   readonly heads: ReadyDelivery[];
   isMore: boolean;
   nextDueAtMs: number;
-  isLost: boolean;
+  lostEpoch: number;
 }
 
 /** What a transaction makes true beside its answers, gathered as it goes. */
@@ -56,8 +56,8 @@ export class CommitNews {
     news.nextDueAtMs = Math.min(news.nextDueAtMs, dueAtMs);
   }
 
-  lost(lane: Lane): void {
-    this.#of(lane).isLost = true;
+  lost(lane: Lane, epoch: number): void {
+    this.#of(lane).lostEpoch = epoch;
   }
 
   /** It is not ready any more, though it became so in this transaction. */
@@ -112,7 +112,7 @@ export class CommitNews {
       heads: [],
       isMore: false,
       nextDueAtMs: Number.POSITIVE_INFINITY,
-      isLost: false,
+      lostEpoch: 0,
     };
     this.#lanes.set(lane, news);
     return news;

@@ -40,7 +40,7 @@ export class Outcomes {
       );
     }
     if (epoch !== lane.epoch) {
-      news.lost(lane);
+      news.lost(lane, epoch);
       return LANE_LOST;
     }
     const position = records.append(lane, record);

@@ -153,12 +153,16 @@ export class Store {
     }
   }
 
+  /** Reads last: whoever hears of an answer has heard of all that the same commit made true, and it is not older. */
   #answer(calls: readonly Call[]): StoreAnswer<CallName>[] {
-    const answers: StoreAnswer<CallName>[] = [];
-    for (const [index, { name, request }] of calls.entries()) {
-      this.#news.call = index;
-      // A call's request is that of its name.
-      answers.push((this.#calls[name] as (request: unknown) => StoreAnswer<CallName>)(request));
+    const answers = new Array<StoreAnswer<CallName>>(calls.length);
+    for (const kind of ['writes', 'reads'] as const) {
+      for (const [index, { name, request }] of calls.entries()) {
+        if (CALLS[name] !== kind) continue;
+        this.#news.call = index;
+        // A call's request is that of its name.
+        answers[index] = (this.#calls[name] as (request: unknown) => StoreAnswer<CallName>)(request);
+      }
     }
     return answers;
   }

@@ -14,7 +14,6 @@ import { Health } from '@hms-sync/proto/health/v1/health';
 import {
   AdapterService,
   type CheckResult,
-  type DeliverRequest,
   type DeliverResponse,
   DeliverResponseSchema,
   type DescribeResponse,
@@ -109,11 +108,11 @@ export class AdapterClient {
     await this.#call(Health.method.check, {}, timeoutMs);
   }
 
-  deliver(): ClientDuplexStream<DeliverRequest, DeliverResponse> {
-    const { path, requestSerialize } = deliverMethod;
+  /** Takes each DeliverRequest as its bytes. */
+  deliver(): ClientDuplexStream<Buffer, DeliverResponse> {
     const call = this.#client.makeBidiStreamRequest(
-      this.#inProtocol(path),
-      requestSerialize,
+      this.#inProtocol(deliverMethod.path),
+      (bytes: Buffer) => bytes,
       (bytes) => readAnswer(DeliverResponseSchema, bytes),
       this.#metadata,
     );

@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import { create } from '@bufbuild/protobuf';
+import { create, fromBinary } from '@bufbuild/protobuf';
 import { type ClientDuplexStream, status } from '@grpc/grpc-js';
 import {
-  type DeliverRequest,
+  DeliverRequestSchema,
   type DeliverResponse,
   DeliverResponseSchema,
   OutcomeKind,
@@ -24,7 +24,8 @@ class FakeCall extends EventEmitter {
     this.cancelled += 1;
   }
 
-  write({ deliveries }: DeliverRequest): boolean {
+  write(bytes: Buffer): boolean {
+    const { deliveries } = fromBinary(DeliverRequestSchema, bytes);
     this.sizesBytes.push(deliveries.reduce((sum, { event }) => sum + (event?.data.byteLength ?? 0), 0));
     this.sentIds.push(...deliveries.map(({ event }) => event?.id));
     return true;
@@ -41,7 +42,7 @@ function open() {
   const ended: bigint[] = [];
   const whys: string[] = [];
   const stream = new DeliveryStream({
-    call: call as unknown as ClientDuplexStream<DeliverRequest, DeliverResponse>,
+    call: call as unknown as ClientDuplexStream<Buffer, DeliverResponse>,
     onEnd: (why) => whys.push(why),
     onOutcome: (ref) => ended.push(ref),
   });

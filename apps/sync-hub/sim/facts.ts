@@ -1,0 +1,77 @@
+import type { BreakerCondition, LaneRules } from '../src/core/lane.ts';
+import type { ReadyRuntime } from '../src/runtimes/runtime.ts';
+import type { JournalModel } from './model/model.ts';
+import type { OutcomeOracle } from './oracle/outcome-oracle.ts';
+import type { AdapterPlan } from './plan.ts';
+import type { VirtualTime } from './time.ts';
+
+/** What is true of one life of the hub, as those outside know it without asking its lanes. */
+export interface HubFacts {
+  readonly time: VirtualTime;
+  /** What is on disk. */
+  readonly disk: JournalModel;
+  /** What it has heard of. */
+  readonly told: JournalModel;
+  /** Of each adapter that is configured in this life. */
+  readonly lanes: Map<string, LaneFacts>;
+  /** What operators asked and have no answer to. */
+  readonly unanswered: Set<Promise<unknown>>;
+  /** It was asked to end. */
+  isStopping: boolean;
+  /** Its lanes were told to let go. */
+  isClosed: boolean;
+  /** Killed, or ended: nothing of it counts any more. */
+  isOver: boolean;
+  /** Writing failed. */
+  hasFailed: boolean;
+}
+
+/** Of a lane from when it is opened until it is lost or its process ends. Times are those of the simulation. */
+export interface LaneFacts {
+  readonly plan: AdapterPlan;
+  readonly rules: LaneRules;
+  readonly epoch: number;
+  readonly outcomes: OutcomeOracle;
+  /** What the breaker reports at this moment. */
+  readonly condition: () => BreakerCondition;
+  /** The version of the adapter that runs, or ran last. */
+  runtime: ReadyRuntime;
+  /** It began an attempt: what its breaker was before a restart, it has been again. */
+  hasBegun: boolean;
+  /** It has run before, so that its lane knows what it accepts. */
+  hasRun: boolean;
+  /** Its adapter accepts deliveries. */
+  isReady: boolean;
+  isPaused: boolean;
+  /** It heard that somebody else opened it. */
+  isLost: boolean;
+  /** It was closed: what it had begun is not waited for. */
+  isClosed: boolean;
+  /** Operators who want one delivery let through and have no answer yet. */
+  readonly probes: ProbeRequest[];
+  /** What the last transition of its breaker led to, once the lane has acted on it. */
+  breaker: BreakerCondition;
+  /** Deliveries let through since the breaker is half open; 0 while it is not. */
+  halfOpenBegun: number;
+  breakerClosedAtMs: number;
+  /** Deliveries with an attempt whose failure counts, since the breaker was last closed. */
+  readonly failed: Set<number>;
+  /** Attempts that may run at a time after trouble: one, and one more for each success since. */
+  ramp: number;
+  /** Not before this, and no later than this: the lane adds its own backoff to what it was asked. */
+  throttledUntilMs: number;
+  throttledAtMostUntilMs: number;
+  /** The adapter broke while it had these and others; none has had an attempt since that ended otherwise. */
+  readonly suspects: Set<number>;
+  /** A deadline passed in this very step, and the breaker did not hear of it. */
+  isExpiring: boolean;
+  /** Records that were requested and that the lane did not hear of. */
+  readonly recording: Set<number>;
+  /** What operators discard and have no answer about: nothing of it is begun. */
+  readonly discarding: Set<number>;
+}
+
+export interface ProbeRequest {
+  /** What began because of it; undefined so far, or when what began would have begun without it. */
+  begun: number | undefined;
+}

@@ -1,0 +1,139 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { type Call, CALLS } from '../src/journal/calls.ts';
+import type { Journal, JournalObserver } from '../src/journal/journal.ts';
+import { openInlineJournal } from '../src/journal/sqlite/inline-journal.ts';
+import type { Written } from './model/apply-call.ts';
+import type { CommitOracle } from './oracle/commit-oracle.ts';
+
+/** What outlives a process: the database, and whether there is room on the disk. */
+export class SimulatedDisk {
+  /** Undefined before anything opened it. */
+  database: DatabaseSync | undefined;
+  /** Of the process that has it open. */
+  onFull: (isFull: boolean) => void = () => undefined;
+  #isFull = false;
+
+  /** Refuses new events. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  set isFull(isFull: boolean) {
+    this.#isFull = isFull;
+    this.onFull(isFull);
+  }
+
+  close(): void {
+    if (this.database?.isOpen === true) this.database.close();
+  }
+}
+
+export interface SimulatedJournalOptions {
+  readonly disk: SimulatedDisk;
+  /** Called for each call as it is made. */
+  readonly onRequest: (call: Call) => void;
+  /** Called for each call that a commit made true, in their order and what is only read last, before anybody is told. */
+  readonly onWritten: (written: Written) => void;
+  readonly commits: CommitOracle;
+}
+
+/** The hub's way to the journal, whose commits the schedule makes and reports. */
+export interface SimulatedJournal extends Journal {
+  readonly commits: Commits;
+}
+
+export function openSimulatedJournal(options: SimulatedJournalOptions): SimulatedJournal {
+  const { disk, onRequest } = options;
+  const untold: Written[][] = [];
+  const journal = openInlineJournal({
+    database: disk.database,
+    control: true,
+    isFull: disk.isFull,
+    onRequest,
+    onWritten: (call, answer) => {
+      untold.at(-1)?.push({ call, answer });
+    },
+  });
+  disk.database = journal.database;
+  disk.onFull = (isFull) => {
+    journal.control.isFull = isFull;
+  };
+  const observer: JournalObserver = options.commits;
+  journal.subscribe(observer);
+  const { commits: oracle, onWritten } = options;
+  const commits = new Commits({ control: journal.control, untold, oracle, onWritten });
+  const close = () => {
+    commits.flush();
+    return journal.close();
+  };
+  return { ...journal, close, commits };
+}
+
+interface CommitsOptions {
+  readonly control: ReturnType<typeof openInlineJournal>['control'];
+  /** The calls of each commit that is on disk, while the hub has not heard of it. */
+  readonly untold: Written[][];
+  readonly oracle: CommitOracle;
+  readonly onWritten: SimulatedJournalOptions['onWritten'];
+}
+
+/**
+ * A call waits, then is on disk by one commit with others, then its answer is reported: the process may die before,
+ * between and after.
+ */
+export class Commits {
+  readonly #options: CommitsOptions;
+
+  constructor(options: CommitsOptions) {
+    this.#options = options;
+  }
+
+  /** Calls that wait to be written. */
+  get waiting(): number {
+    return this.#options.control.waiting;
+  }
+
+  /** Commits that are on disk and that nobody has heard of. */
+  get untold(): number {
+    return this.#options.control.untold;
+  }
+
+  /** One commit with the oldest calls: after it they are on disk, all of them. */
+  write(count: number): void {
+    const { control, untold, onWritten } = this.#options;
+    if (control.waiting === 0) return;
+    const written: Written[] = [];
+    untold.push(written);
+    control.write(count);
+    // What is read is answered as of its commit, and so after all that the commit changed.
+    for (const kind of ['writes', 'reads'] as const) {
+      for (const one of written) if (CALLS[one.call.name] === kind) onWritten(one);
+    }
+  }
+
+  /** The hub hears of the oldest commit that it has not heard of. */
+  tell(): void {
+    const { control, untold, oracle } = this.#options;
+    const written = untold.shift();
+    if (written === undefined || control.untold === 0) return;
+    oracle.expect(written);
+    control.tell();
+    oracle.checkHeard();
+  }
+
+  /** Everything that waits, on disk and reported. */
+  flush(): void {
+    while (this.waiting + this.untold > 0) {
+      if (this.untold > 0) this.tell();
+      else this.write(this.waiting);
+    }
+  }
+
+  fail(): void {
+    this.#options.control.fail();
+  }
+
+  kill(): void {
+    this.#options.control.kill();
+  }
+}
