@@ -24,9 +24,9 @@ function useManyDeadLetters(): Lists {
       data_checksum, checksum, data)
     SELECT value, 'event-' || value, '', CASE value WHEN 1 THEN 'Rare' ELSE 'Common' END, '', 0, '', '{}', x'', 0, 0, 0, x''
     FROM temp.number;
-    INSERT INTO delivery (seq, adapter, key, state, is_head, may_follow, may_have_run, due_at_ms, not_before_ms, cycle,
-      attempts, spent, crashes, checksum)
-    SELECT seq, adapter.number, '', CASE adapter.number WHEN 1 THEN 4 ELSE 2 END, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0
+    INSERT INTO delivery (seq, adapter, key, state, is_head, may_follow, may_have_run, due_at_ms, not_before_ms, since_ms,
+      cycle, attempts, spent, crashes, checksum)
+    SELECT seq, adapter.number, '', CASE adapter.number WHEN 1 THEN 4 ELSE 2 END, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0
     FROM event, adapter;
     COMMIT;`);
   database.function('delivery_checksum', (seq) =>
