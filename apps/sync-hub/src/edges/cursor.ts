@@ -1,4 +1,4 @@
-import type { Positions } from '../journal/positions.ts';
+import { MovingPlace, type Positions } from '../journal/positions.ts';
 import { Refusal } from './refusal.ts';
 
 /**
@@ -37,7 +37,7 @@ export class Cursors {
       if (adapter === undefined || place.has(adapter)) throw this.unknown(field);
       place.set(adapter, Number(position));
     }
-    return place;
+    return new MovingPlace(place).positions;
   }
 
   /** When the journal was upgraded each record kept its number, which since then counts within its lane. */

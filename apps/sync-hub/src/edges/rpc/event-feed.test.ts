@@ -201,7 +201,7 @@ describe('HELD', () => {
     expect(states(both)).toEqual(['billing HELD', 'billing DELIVERED']);
     // Resuming after either HELD tells DELIVERED.
     const found = [...places(held === undefined ? [] : [held]), ...places(both)];
-    expect(found).toEqual(['records.1', 'records.1', 'records.1_billing.1']);
+    expect(found).toEqual(['records.1', 'records.1', 'billing.1_records.1']);
     await feed.return();
   });
 
