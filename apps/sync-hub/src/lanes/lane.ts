@@ -288,10 +288,10 @@ export class Lane {
     journal.readReady(request).then((page) => this.#take({ kind: 'page', atMs: this.#nowMs(), ...page }), unlessEnded);
   }
 
-  #lookAhead({ purpose, seq, except, ignoreNotBefore }: LookAheadEffect): void {
+  #lookAhead({ purpose, seq, after, except, ignoreNotBefore }: LookAheadEffect): void {
     const { journal, adapter } = this.#options;
     const of = { adapter: adapter.id, nowMs: this.#nowMs() };
-    const request = seq === undefined ? { ...of, except, ignoreNotBefore } : { ...of, seq };
+    const request = seq === undefined ? { ...of, after, except, ignoreNotBefore } : { ...of, seq };
     journal
       .readHead(request)
       .then((head) => this.#take({ kind: 'head', atMs: this.#nowMs(), purpose, head }), unlessEnded);

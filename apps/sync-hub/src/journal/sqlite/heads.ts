@@ -218,10 +218,11 @@ export class Heads {
 
   #firstHead(
     lane: Lane,
-    { nowMs, except, ignoreNotBefore }: Exclude<ReadHeadRequest, { readonly seq: number }>,
+    { nowMs, after = BEGINNING, except, ignoreNotBefore }: Exclude<ReadHeadRequest, { readonly seq: number }>,
   ): DeliveryRow | undefined {
     const notBeforeMs = ignoreNotBefore ? Number.POSITIVE_INFINITY : nowMs;
-    const found = this.#statements.selectFirst.get(lane.number, notBeforeMs, except?.key ?? '', except?.seq ?? 0);
+    const { key, seq } = except ?? { key: '', seq: 0 };
+    const found = this.#statements.selectFirst.get(lane.number, after.dueAtMs, after.seq, notBeforeMs, key, seq);
     return found && this.#deliveries.intact(found);
   }
 
@@ -325,7 +326,7 @@ function prepare(database: DatabaseSync) {
       SELECT due_at_ms, seq ${heads} AND due_at_ms <= ? ORDER BY due_at_ms DESC, seq DESC LIMIT 1`),
     selectFirst: prepareRows(
       database,
-      `${heads} AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
+      `${heads} AND (due_at_ms, seq) > (?, ?) AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
       ORDER BY due_at_ms, seq LIMIT 1`,
     ),
     selectDeadKeys: database.prepare(`
