@@ -26,6 +26,8 @@ export interface FeedOptions {
 export interface AckSelection {
   /** Only those of these events, until all of them are terminal. Empty: all, without end. */
   eventIds: readonly string[];
+  /** Of the events that are named. Absent: whichever source has the id. */
+  source?: string | undefined;
   /** Begin after this place. Empty: see WatchAcksRequest. */
   cursor: string;
 }
@@ -65,7 +67,7 @@ export async function* publishAndFollow(
 
   // The stream was lost, or a hub that shuts down ended it early: the acks that are still due come from the journal.
   if (until === PublishUntil.ACCEPTED || unfinished.size === 0) return;
-  const selection = { eventIds: [accepted.eventId], cursor };
+  const selection = { eventIds: [accepted.eventId], source: accepted.source, cursor };
   for await (const ack of followAcks(hub, selection, { ...options, resumes: true })) {
     yield { kind: 'ack', ack };
     if (isLastStep(ack, until)) unfinished.delete(ack.adapter);
@@ -90,7 +92,8 @@ export async function* followAcks(
   let lostAtMs: number | undefined;
   for (;;) {
     try {
-      const request = { eventIds: [...selection.eventIds], cursor };
+      const { source } = selection;
+      const request = { eventIds: [...selection.eventIds], cursor, ...(source !== undefined && { source }) };
       for await (const message of hub.sync.watchAcks(request, callOptions(options.signal))) {
         stood = true;
         lostAtMs = undefined;

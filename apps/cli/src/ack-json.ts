@@ -6,6 +6,7 @@ import { enumName, isoTime } from './words.ts';
 export function acceptedJson(accepted: Accepted): Record<string, unknown> {
   return {
     event_id: accepted.eventId,
+    source: accepted.source || undefined,
     state: 'ACCEPTED',
     adapters: accepted.adapters,
     duplicate: accepted.duplicate,
@@ -18,6 +19,7 @@ export function acceptedJson(accepted: Accepted): Record<string, unknown> {
 export function ackJson(ack: Ack): Record<string, unknown> {
   return {
     event_id: ack.eventId,
+    source: ack.source || undefined,
     adapter: ack.adapter,
     state: enumName(DeliveryState, ack.state),
     attempt: ack.attempt,

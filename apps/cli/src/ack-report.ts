@@ -1,20 +1,20 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import { ackJson } from './ack-json.ts';
 import { ackLine } from './ack-line.ts';
-import { type Printer, printable } from './terminal.ts';
-import { timeInWords } from './words.ts';
+import type { Printer } from './terminal.ts';
+import { eventName, timeInWords } from './words.ts';
 
 /** Wide enough for the ids of most adapters. */
 const USUAL_ADAPTER_WIDTH = 12;
 
-/** How acks are told. */
+/** How acks are printed. */
 export interface AckReportOptions {
   asJson: boolean;
   /** The longest adapter id that is to be expected; a longer one shifts its own line only. Absent: nobody knows. */
   adapterWidth?: number;
 }
 
-/** Tells the acks of whichever events as they come: as lines for people, or as JSON, one object a line. */
+/** Prints the acks of whichever events as they come: as lines for people, or as JSON, one object a line. */
 export class AckReport {
   readonly #printer: Printer;
   readonly #asJson: boolean;
@@ -31,7 +31,7 @@ export class AckReport {
       this.#printer.json(ackJson(ack));
       return;
     }
-    const lead = `${timeInWords(ack.time)}  ${printable(ack.eventId)}`;
+    const lead = `${timeInWords(ack.time)}  ${eventName(ack.eventId, ack.source)}`;
     this.#printer.line(ackLine(this.#printer, ack, { lead, adapterWidth: this.#adapterWidth }));
   }
 }

@@ -13,6 +13,11 @@ export function commandLine(words: readonly string[], address?: string): string 
   return [ownCommand(), ...all.map(quoted)].join(' ');
 }
 
+/** The words that name an event's source in a command; none when it has none. */
+export function sourceFlag(source: string | undefined): readonly string[] {
+  return source === undefined || source === '' ? [] : ['--source', source];
+}
+
 /** What a hub proposes: `hms-sync` and the command, by which it is found in a sentence. */
 const PROPOSED = /(?<![\w./@-])hms-sync ((?:adapter|events|acks) [a-z]+|[a-z]+)/g;
 /** They ask no hub, or not one that listens. */

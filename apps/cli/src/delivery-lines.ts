@@ -6,22 +6,23 @@ import { tableLines } from './table.ts';
 import { type Printer, printable } from './terminal.ts';
 import { enumName, isoTime, timeInWords } from './words.ts';
 
-const columns = ['STATE', 'ADAPTER', 'EVENT', 'KEY', 'ACCEPTED', 'ATTEMPT', 'WHY'];
 
 /**
- * Deliveries for people, one a line.
+ * Deliveries for people, one a line. Their sources are shown where there are several: an id alone then names no event.
  *
  * @param nowMs what is due is told against it, in ms since 1970
  */
 export function deliveryLines(printer: Printer, deliveries: readonly ListedDelivery[], nowMs: number): string[] {
+  const showsSource = new Set(deliveries.map(({ latest }) => latest?.source)).size > 1;
   return tableLines(
-    columns,
+    ['STATE', 'ADAPTER', 'EVENT', ...(showsSource ? ['SOURCE'] : []), 'KEY', 'ACCEPTED', 'ATTEMPT', 'WHY'],
     deliveries.map((delivery) => {
       const state = delivery.latest?.state ?? DeliveryState.UNSPECIFIED;
       return [
         printer.paint(stateTone(state), enumName(DeliveryState, state)),
         printable(delivery.latest?.adapter ?? ''),
         printable(delivery.latest?.eventId ?? ''),
+        ...(showsSource ? [printable(delivery.latest?.source ?? '') || '-'] : []),
         printable(delivery.key) || '-',
         timeInWords(delivery.acceptedTime),
         attempt(delivery),

@@ -12,6 +12,7 @@ export interface FilterOptions {
   type?: string[];
   key?: string[];
   eventId?: string[];
+  source?: string[];
   since?: Timestamp;
   until?: Timestamp;
   errorKind?: OutcomeKind[];
@@ -24,7 +25,8 @@ export function addFilterOptions(command: Command): Command {
     .option('--state <state>', 'in this state: waiting, retrying, held, dead-lettered, ...', collect(state))
     .option('--type <type>', 'of events of this type', collect(text))
     .option('--key <key>', 'of events of this key', collect(text))
-    .option('--event-id <id>', 'of this event', collect(text))
+    .option('--event-id <id>', 'of the event with this id', collect(text))
+    .option('--source <source>', "of events of this source; '' is the source of those without one", collect(text))
     .option('--since <time>', 'accepted at this time or later: 2026-01-31T08:00:00Z, or 2h for two hours ago', time)
     .option('--until <time>', 'accepted before this time', time)
     .option(
@@ -42,6 +44,7 @@ export function toFilter(options: FilterOptions): MessageInitShape<typeof Delive
     types: options.type ?? [],
     keys: options.key ?? [],
     eventIds: options.eventId ?? [],
+    sources: options.source ?? [],
     errorKinds: options.errorKind ?? [],
     ...(options.since !== undefined && { since: options.since }),
     ...(options.until !== undefined && { until: options.until }),
@@ -54,8 +57,9 @@ export function toFilter(options: FilterOptions): MessageInitShape<typeof Delive
  * @throws Failure when no flag says which are meant
  */
 export function requireFilter(command: string, options: FilterOptions): void {
-  const { adapter, state, type, key, eventId, since, until, errorKind } = options;
-  const isNamed = [adapter, state, type, key, eventId, since, until, errorKind].some((value) => value !== undefined);
+  const { adapter, state, type, key, eventId, source, since, until, errorKind } = options;
+  const named = [adapter, state, type, key, eventId, source, since, until, errorKind];
+  const isNamed = named.some((value) => value !== undefined);
   if (isNamed) return;
   throw new Failure(
     `${command} needs to know which deliveries are meant, such as --adapter billing or --since 2h`,

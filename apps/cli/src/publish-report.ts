@@ -4,6 +4,7 @@ import { ackLine } from './ack-line.ts';
 import { hubText } from './advice.ts';
 import { wrappedLines } from './table.ts';
 import { type Printer, printable } from './terminal.ts';
+import { eventName } from './words.ts';
 
 /** Tells the steps of one published event as they come: as lines for people, or as JSON, one object a line. */
 export class PublishReport {
@@ -34,7 +35,7 @@ export class PublishReport {
     const recipients = accepted.adapters.map(printable).join(', ') || 'no adapter';
     const again = accepted.duplicate ? ' (it was accepted before; these are its outcomes)' : '';
     this.#wrapped(
-      `${this.#printer.paint('strong', 'ACCEPTED')}  ${printable(accepted.eventId)} for ${recipients}${again}`,
+      `${this.#printer.paint('strong', 'ACCEPTED')}  ${eventName(accepted.eventId, accepted.source)} for ${recipients}${again}`,
     );
     for (const warning of accepted.warnings) {
       this.#wrapped(`${this.#printer.paint('bad', 'WARNING')}   ${hubText(warning, this.#address)}`);

@@ -1,4 +1,5 @@
 import { type Duration, type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
+import { printable } from './terminal.ts';
 
 /** A length of time as a person says it, in its largest unit: "85 ms", "12 s", "3 min", "2 h", "5 d". */
 export function lengthInWords(ms: number): string {
@@ -35,4 +36,9 @@ export function timeInWords(time: Timestamp | undefined): string {
 /** The name of a protobuf enum's value without its prefix; a value that a newer hub added keeps its number. */
 export function enumName(names: Record<number, string | undefined>, value: number): string {
   return names[value] ?? `UNKNOWN_${value}`;
+}
+
+/** An event for operators: its id, and its source where it has one. */
+export function eventName(id: string, source: string): string {
+  return source === '' ? printable(id) : `${printable(id)} (${printable(source)})`;
 }

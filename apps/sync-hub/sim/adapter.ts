@@ -34,6 +34,8 @@ export class SimulatedAdapter implements Runtime {
 
   constructor(options: SimulatedAdapterOptions) {
     this.#options = options;
+    // It may fail before anybody asks for it.
+    this.#started.promise.catch(() => undefined);
   }
 
   start(onChange: (start: RuntimeStart) => void = () => undefined): Promise<RuntimeStart> {

@@ -4,6 +4,7 @@ import type { Journal, JournalObserver } from '../src/journal/journal.ts';
 import { openInlineJournal } from '../src/journal/sqlite/inline-journal.ts';
 import type { Written } from './model/apply-call.ts';
 import type { CommitOracle } from './oracle/commit-oracle.ts';
+import { settle } from './time.ts';
 
 /** What outlives a process: the database, and whether there is room on the disk. */
 export class SimulatedDisk {
@@ -34,6 +35,8 @@ export interface SimulatedJournalOptions {
   readonly onRequest: (call: Call) => void;
   /** Called for each call that a commit made true, in their order and what is only read last, before anybody is told. */
   readonly onWritten: (written: Written) => void;
+  /** Called for each of them once the hub has heard of its commit. */
+  readonly onTold: (written: Written) => void;
   readonly commits: CommitOracle;
 }
 
@@ -60,21 +63,20 @@ export function openSimulatedJournal(options: SimulatedJournalOptions): Simulate
   };
   const observer: JournalObserver = options.commits;
   journal.subscribe(observer);
-  const { commits: oracle, onWritten } = options;
-  const commits = new Commits({ control: journal.control, untold, oracle, onWritten });
-  const close = () => {
-    commits.flush();
-    return journal.close();
+  const { commits: oracle, onWritten, onTold } = options;
+  const commits = new Commits({ control: journal.control, untold, oracle, onWritten, onTold });
+  const close = async () => {
+    await commits.flush();
+    await journal.close();
   };
   return { ...journal, close, commits };
 }
 
-interface CommitsOptions {
+interface CommitsOptions extends Pick<SimulatedJournalOptions, 'onWritten' | 'onTold'> {
   readonly control: ReturnType<typeof openInlineJournal>['control'];
   /** The calls of each commit that is on disk, while the hub has not heard of it. */
   readonly untold: Written[][];
   readonly oracle: CommitOracle;
-  readonly onWritten: SimulatedJournalOptions['onWritten'];
 }
 
 /**
@@ -113,19 +115,22 @@ export class Commits {
 
   /** The hub hears of the oldest commit that it has not heard of. */
   tell(): void {
-    const { control, untold, oracle } = this.#options;
+    const { control, untold, oracle, onTold } = this.#options;
     const written = untold.shift();
     if (written === undefined || control.untold === 0) return;
     oracle.expect(written);
     control.tell();
     oracle.checkHeard();
+    for (const one of written) onTold(one);
   }
 
   /** Everything that waits, on disk and reported. */
-  flush(): void {
+  async flush(): Promise<void> {
     while (this.waiting + this.untold > 0) {
-      if (this.untold > 0) this.tell();
-      else this.write(this.waiting);
+      if (this.untold === 0) this.write(this.waiting);
+      this.tell();
+      // Who waits for an answer goes on before the next commit is reported.
+      await settle();
     }
   }
 

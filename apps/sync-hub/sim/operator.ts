@@ -153,7 +153,10 @@ export class Operator {
     const facts = process.facts.lanes.get(adapter);
     this.#discards += 1;
     const reason = `discard ${this.#discards}`;
-    const isBusy = (seq: number) => calls.get(adapter)?.isLive(seq) === true || facts?.recording.has(seq) === true;
+    const isBusy = (seq: number) =>
+      calls.get(adapter)?.isLive(seq) === true ||
+      facts?.recording.has(seq) === true ||
+      facts?.givingBack.has(seq) === true;
     const free = seqs.filter((seq) => !isBusy(seq) && facts?.discarding.has(seq) !== true);
     for (const seq of free) facts?.discarding.add(seq);
     trace.note(() => `an operator discards ${seqs} at ${adapter}: ${reason}`);

@@ -93,10 +93,24 @@ const FAILURES: readonly Ending[] = [
 const BREAKS: ReadonlySet<Ending> = new Set(['crashed', 'throws', 'rejects']);
 
 export function planHub(rng: Rng): HubPlan {
-  const plan = planFaults(rng);
+  const plan = planKind(rng, planFaults(rng));
+  return plan.poison === 0 ? plan : { ...plan, adapters: mapAdapters(plan, withSlowBreaker) };
+}
+
+function planKind(rng: Rng, plan: HubPlan): HubPlan {
   if (rng.chance(0.06)) return planPoison(rng, plan);
   if (rng.chance(0.15)) return planOperators(rng, plan);
   return rng.chance(0.1) ? planBacklog(rng, plan) : plan;
+}
+
+/** What is poisonous keeps breakers open: the lanes then try again at one pace. */
+function withSlowBreaker(adapter: AdapterPlan): AdapterPlan {
+  return { ...adapter, breaker: { ...adapter.breaker, resetTimeoutMs: 15_000 } };
+}
+
+function mapAdapters({ adapters }: HubPlan, map: (adapter: AdapterPlan) => AdapterPlan): HubPlan['adapters'] {
+  const [first, ...rest] = adapters;
+  return [map(first), ...rest.map(map)];
 }
 
 function planFaults(rng: Rng): HubPlan {
@@ -181,7 +195,7 @@ function planRuntime(rng: Rng): ReadyRuntime {
 
 /** Many events that always fail, each of which may open the breaker, and good ones behind them. */
 function planPoison(rng: Rng, plan: HubPlan): HubPlan {
-  const adapters = plan.adapters.map((adapter): AdapterPlan => {
+  const adapters = mapAdapters(plan, (adapter) => {
     return {
       ...adapter,
       rules: {
@@ -197,7 +211,7 @@ function planPoison(rng: Rng, plan: HubPlan): HubPlan {
   });
   return {
     ...plan,
-    adapters: adapters as [AdapterPlan, ...AdapterPlan[]],
+    adapters,
     events: 40,
     distinctKeys: rng.chance(0.5),
     poison: 0.7,
@@ -208,7 +222,7 @@ function planPoison(rng: Rng, plan: HubPlan): HubPlan {
 
 /** Few keys with many dead letters, which operators replay and discard all the time. */
 function planOperators(rng: Rng, plan: HubPlan): HubPlan {
-  const adapters = plan.adapters.map((adapter): AdapterPlan => {
+  const adapters = mapAdapters(plan, (adapter) => {
     return {
       ...adapter,
       rules: {
@@ -222,7 +236,7 @@ function planOperators(rng: Rng, plan: HubPlan): HubPlan {
   });
   return {
     ...plan,
-    adapters: adapters as [AdapterPlan, ...AdapterPlan[]],
+    adapters,
     events: 30,
     actions: 250,
     keys: rng.chance(0.5) ? ['', 'process-1'] : ['process-1'],
@@ -238,14 +252,14 @@ function planOperators(rng: Rng, plan: HubPlan): HubPlan {
 
 /** Far more waits than the lanes hold in memory. */
 function planBacklog(rng: Rng, plan: HubPlan): HubPlan {
-  const adapters = plan.adapters.slice(0, 2).map((adapter): AdapterPlan => {
+  const adapters = mapAdapters(plan, (adapter) => {
     const prefetch = { deliveries: rng.between(1, 3), bytes: rng.pick([1, 1_000_000]) };
     return { ...adapter, rules: { ...adapter.rules, prefetch }, endings: [...adapter.endings, 'delivered'] };
   });
   return {
     ...plan,
-    adapters: adapters as [AdapterPlan, ...AdapterPlan[]],
-    events: rng.between(60, 120),
+    adapters,
+    events: rng.between(50, 90),
     actions: 150,
     burst: 30,
     distinctKeys: rng.chance(0.3),

@@ -71,6 +71,9 @@ export class HubProcess {
       disk,
       onRequest: (call) => this.#seeRequest(call),
       onWritten: (written) => diskOracle.see(written),
+      onTold: ({ call }) => {
+        if (call.name === 'giveBack') this.facts.lanes.get(call.request.adapter)?.givingBack.delete(call.request.seq);
+      },
       commits,
     });
     this.lanes = new Lanes([], (receivers) => void this.journal.setReceivers(receivers));
@@ -98,9 +101,9 @@ export class HubProcess {
   async start(): Promise<void> {
     const { adapters } = this.#options;
     const opening = adapters.map((adapter) => this.#open(adapter));
-    this.journal.commits.flush();
+    await this.journal.commits.flush();
     for (const { adapter, opened } of await Promise.all(opening)) this.lanes.add(this.#createLane(adapter, opened));
-    this.journal.commits.flush();
+    await this.journal.commits.flush();
     void this.lanes.start();
     await settle();
     for (const lane of this.lanes) this.#breakers.checkRestored(lane, this.#options.diskOracle.breakers.get(lane.adapter.id));
@@ -125,7 +128,7 @@ export class HubProcess {
     await settle();
     if (this.facts.isOver || this.facts.isClosed) return;
     const opening = this.#open(adapter).catch(() => undefined);
-    this.journal.commits.flush();
+    await this.journal.commits.flush();
     const answer = await opening;
     if (answer === undefined || this.facts.isOver || this.facts.isClosed) return;
     this.lanes.remove(id);
@@ -213,6 +216,7 @@ export class HubProcess {
         const isRecording = this.facts.lanes.get(adapter)?.recording.has(seq) === true;
         trace.must(!isLive && !isRecording, `event ${seq} at ${adapter} is given back only while nothing runs of it`);
         trace.meet('given back');
+        this.facts.lanes.get(adapter)?.givingBack.add(seq);
         break;
       }
       default:
@@ -284,6 +288,7 @@ export class HubProcess {
       suspects: new Set(),
       isExpiring: false,
       recording: new Set(),
+      givingBack: new Set(),
       discarding: new Set(),
     };
     return facts;

@@ -60,7 +60,8 @@ export class SimulatedReader {
 
   /** Watches from where it left off. */
   watch(process: HubProcess): void {
-    const { event } = this.#options;
+    const { event, trace } = this.#options;
+    trace.note(() => `a reader watches ${event?.seq ?? 'everything'} after ${this.#place && process.cursors.encode(this.#place)}`);
     const cursor = this.#place === undefined ? '' : process.cursors.encode(this.#place);
     const abort = new AbortController();
     const eventIds = event === undefined ? [] : [event.id];
@@ -74,6 +75,7 @@ export class SimulatedReader {
     this.#place = new Map(acceptance.place);
     const abort = new AbortController();
     const { event, duplicate, place, heldByKey } = acceptance;
+    this.#options.trace.note(() => `a reader follows ${event.seq} after ${process.cursors.encode(place)}`);
     const request = { events: [event], until, after: place, ...(!duplicate && { heldByKey }), signal: abort.signal };
     const pages = process.parts.feed.read(request);
     this.#connect(process, { pages, abort, until });
@@ -130,6 +132,7 @@ export class SimulatedReader {
     trace.must(page.length <= PAGE_ACKS_MAX, `a page holds ${PAGE_ACKS_MAX} acks at most, not ${page.length}`);
     for (const ack of page) {
       const place = process.cursors.decode(ack.cursor, 'cursor');
+      trace.note(() => `ack of ${ack.eventId} at ${ack.adapter}: state ${ack.state}, ${ack.cursor}`);
       if (ack.state === DeliveryState.HELD) this.#acceptHeld(ack, place);
       else this.#acceptRecord(ack, place);
       this.#place = place;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { followAcks } from '../ack-feed.ts';
 import { AckReport } from '../ack-report.ts';
-import { commandLine } from '../advice.ts';
+import { commandLine, sourceFlag } from '../advice.ts';
 import { adviceToReaders, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { addressOption } from '../hub-address.ts';
@@ -10,6 +10,7 @@ import type { Terminal } from '../terminal.ts';
 
 interface WatchOptions {
   cursor?: string;
+  source?: string;
   address: string;
   json?: true;
 }
@@ -20,6 +21,7 @@ export function addAcksCommand(program: Command, terminal: Terminal): void {
     .command('watch')
     .description('show acks as they come; with event ids: all of theirs, until these events have settled')
     .argument('[event-ids...]', 'only acks of these events')
+    .option('--source <source>', 'of the named events, where several sources have one of the ids')
     .option('--cursor <cursor>', 'begin after this place instead: the cursor of the last ack that you have seen')
     .addOption(addressOption())
     .option('--json', 'print one JSON object a line')
@@ -35,7 +37,7 @@ async function watchAcks(eventIds: string[], options: WatchOptions, terminal: Te
   try {
     const acks = followAcks(
       hub,
-      { eventIds, cursor },
+      { eventIds, source: options.source, cursor },
       { signal: stop.signal, onLost: () => notes.line('The connection to the hub was lost; resuming ...') },
     );
     for await (const ack of acks) {
@@ -44,10 +46,11 @@ async function watchAcks(eventIds: string[], options: WatchOptions, terminal: Te
     }
   } catch (error) {
     if (!stop.signal.aborted) throw apiFailure(error, options.address, adviceToReaders);
-    if (cursor !== '')
-      notes.line(
-        `To continue from here: ${commandLine(['acks', 'watch', ...eventIds, '--cursor', cursor], options.address)}`,
-      );
+    if (cursor !== '') {
+      const named = [...eventIds, ...sourceFlag(options.source)];
+      const again = commandLine(['acks', 'watch', ...named, '--cursor', cursor], options.address);
+      notes.line(`To continue from here: ${again}`);
+    }
   } finally {
     stop.dispose();
     hub.close();

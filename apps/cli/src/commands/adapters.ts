@@ -1,6 +1,6 @@
 import { type AdapterHealth, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import type { Command } from 'commander';
-import { commandLine, hubText } from '../advice.ts';
+import { commandLine, hubText, sourceFlag } from '../advice.ts';
 import type { HubClient } from '../client.ts';
 import { requireReason } from '../filter-options.ts';
 import { addressOption } from '../hub-address.ts';
@@ -77,15 +77,15 @@ async function resume(adapter: string, options: ChangeOptions, { data }: Termina
 }
 
 async function probe(adapter: string, options: AdapterOptions, { data }: Terminal): Promise<void> {
-  const { eventId, health } = await callHub(options.address, async (hub) => {
-    const { eventId } = await hub.admin.probeAdapter({ adapter });
-    return { eventId, health: eventId === '' ? await healthAfter(hub, adapter) : undefined };
+  const { eventId, source, health } = await callHub(options.address, async (hub) => {
+    const { eventId, source } = await hub.admin.probeAdapter({ adapter });
+    return { eventId, source, health: eventId === '' ? await healthAfter(hub, adapter) : undefined };
   });
-  if (options.json) data.json({ adapter, event_id: eventId || undefined, ...stateJson(health) });
+  const event = { event_id: eventId || undefined, source: source || undefined };
+  if (options.json) data.json({ adapter, ...event, ...stateJson(health) });
   else if (eventId !== '') {
-    data.line(
-      `${printable(eventId)} was let through. Its outcome: ${commandLine(['events', 'show', eventId], options.address)}`,
-    );
+    const show = commandLine(['events', 'show', eventId, ...sourceFlag(source)], options.address);
+    data.line(`${printable(eventId)} was let through. Its outcome: ${show}`);
   } else if (health === undefined || takesProbes(health.state)) {
     data.line(`Nothing waits at ${printable(adapter)} that could be let through.`);
   } else {

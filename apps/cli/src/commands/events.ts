@@ -12,6 +12,7 @@ import { type Printer, printable, type Terminal } from '../terminal.ts';
 import { durationInWords, durationMs, enumName, isoTime, timeInWords } from '../words.ts';
 
 interface ShowOptions {
+  source?: string;
   address: string;
   json?: true;
 }
@@ -22,6 +23,7 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .command('show')
     .description('show one event, its deliveries and each of their attempts')
     .argument('<id>', 'the event id')
+    .option('--source <source>', "its source, where several have the id; '' is the source of events without one")
     .addOption(addressOption())
     .option('--json', 'print one JSON object; unlike the table it holds the data of the event')
     .action((id: string, options: ShowOptions) => showEvent(id, options, terminal));
@@ -30,7 +32,8 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
 async function showEvent(id: string, options: ShowOptions, { data }: Terminal): Promise<void> {
   const hub = connectToHub(options.address);
   try {
-    const response = await hub.sync.getEvent({ id });
+    const { source } = options;
+    const response = await hub.sync.getEvent({ id, ...(source !== undefined && { source }) });
     if (options.json) data.json(eventJson(response));
     else for (const line of eventLines(data, response, Date.now())) data.line(line);
   } catch (error) {

@@ -9,7 +9,7 @@ import { checkJson, JsonError } from '@hms-sync/proto/json';
 import { type Command, Option } from 'commander';
 import { isTerminal, publishAndFollow } from '../ack-feed.ts';
 import { detail } from '../ack-line.ts';
-import { commandLine } from '../advice.ts';
+import { commandLine, sourceFlag } from '../advice.ts';
 import { adviceToPublishers, apiFailure } from '../api-failure.ts';
 import { connectToHub } from '../client.ts';
 import { ExitCode, Failure } from '../failure.ts';
@@ -143,7 +143,7 @@ async function readGiven(given: string): Promise<Uint8Array> {
   }
 }
 
-/** Says what is still waited for, and how to look on: the event is on disk and goes on without this command. */
+/** Says what is still waited for, and how to follow it: the event is on disk and goes on without this command. */
 function notSettled(id: string, latest: ReadonlyMap<string, Ack | undefined>, options: PublishOptions): Failure {
   const open = [...latest].filter(([, ack]) => ack === undefined || !isTerminal(ack.state) || isFailed(ack));
   const lines = open.map(([adapter, ack]) => {
@@ -151,7 +151,8 @@ function notSettled(id: string, latest: ReadonlyMap<string, Ack | undefined>, op
       ack === undefined ? 'no attempt has ended yet' : `${enumName(DeliveryState, ack.state)}, ${detail(ack)}`;
     return `${printable(adapter)}: ${standing}`;
   });
-  const looking = `It is on disk and goes on without this command: ${commandLine(['events', 'show', id], options.address)}`;
+  const show = commandLine(['events', 'show', id, ...sourceFlag(options.source)], options.address);
+  const looking = `It is on disk and goes on without this command: ${show}`;
   const what = `accepted, but not settled everywhere within ${lengthInWords(options.timeout)}`;
   return new Failure(
     [what, ...lines, looking].join('\n  '),

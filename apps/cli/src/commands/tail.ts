@@ -9,7 +9,7 @@ import { addFilterOptions, type FilterOptions, toFilter } from '../filter-option
 import { addressOption } from '../hub-address.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { type Printer, printable, type Terminal } from '../terminal.ts';
-import { isoTime, timeInWords } from '../words.ts';
+import { eventName, isoTime, timeInWords } from '../words.ts';
 
 interface TailOptions extends FilterOptions {
   address: string;
@@ -56,12 +56,12 @@ async function tail(options: TailOptions, { data, notes }: Terminal): Promise<vo
   }
 }
 
-function tellAccepted(printer: Printer, { id, type, key, time }: SyncEvent, asJson: boolean): void {
+function tellAccepted(printer: Printer, { id, source, type, key, time }: SyncEvent, asJson: boolean): void {
   if (asJson) {
-    printer.json({ kind: 'accepted', event_id: id, type, key: key || undefined, time: isoTime(time) });
+    printer.json({ kind: 'accepted', event_id: id, source: source || undefined, type, key: key || undefined, time: isoTime(time) });
     return;
   }
-  const lead = printer.paint('quiet', `${timeInWords(time)}  ${printable(id)}`);
+  const lead = printer.paint('quiet', `${timeInWords(time)}  ${eventName(id, source)}`);
   const about = `${printable(type)}${key === '' ? '' : ` of ${printable(key)}`}`;
   printer.line(`${lead}  ${printer.paint('strong', 'ACCEPTED')}  ${about}`);
 }

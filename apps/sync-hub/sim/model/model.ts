@@ -152,13 +152,13 @@ export class JournalModel {
     lane.lives += 1;
     const hadHold = lane.holds;
     lane.holds = onDeadLetter === 'hold';
-    for (const { event, dueAtMs, state } of [...lane.deliveries.values()]) {
-      if (state === 'retrying') this.#change(lane, event.seq, { dueAtMs: Math.min(dueAtMs, nowMs + longestWaitMs) });
+    for (const { event, dueAtMs, state, isHead } of [...lane.deliveries.values()]) {
+      if (state === 'retrying' && isHead) this.#change(lane, event.seq, { dueAtMs: Math.min(dueAtMs, nowMs + longestWaitMs) });
     }
-    if (hadHold !== lane.holds) this.#computeHeadsWithDeadLetters(lane, changes);
     for (const { event, isHead, dueAtMs } of [...lane.deliveries.values()]) {
       if (isHead && dueAtMs <= nowMs) this.#change(lane, event.seq, { wasReadyAtOpen: true });
     }
+    if (hadHold !== lane.holds) this.#computeHeadsWithDeadLetters(lane, changes);
   }
 
   /** An operator ends all waits. Returns how many waited. */
@@ -290,7 +290,7 @@ export class JournalModel {
 
   /**
    * The lowest open delivery of the key becomes its head, unless a dead letter before it holds the key. A replayed one
-   * that a newer one of its key was delivered after is a dead letter again, and the next is looked at.
+   * that a newer one of its key was delivered after, or may have been, is a dead letter again, and the next is looked at.
    */
   #computeHead(lane: ModelLane, ofSeq: number, changes: Changes): void {
     const { key } = this.#known(lane, ofSeq).event;
@@ -299,8 +299,11 @@ export class JournalModel {
     for (const candidate of open) {
       const { event, cycle, mayFollow } = candidate;
       if (this.#isHeldByDeadLetter(lane, event)) return;
-      const isNewerDelivered = this.after(event, lane.adapter).some(({ state }) => state === 'delivered');
-      if (cycle > 1 && !mayFollow && isNewerDelivered) {
+      // One that may have run is no head any more where a dead letter holds its key.
+      const isNewer = this.after(event, lane.adapter).some(
+        ({ state, wasReadyAtOpen }) => state === 'delivered' || (isOpen(state) && wasReadyAtOpen),
+      );
+      if (cycle > 1 && !mayFollow && isNewer) {
         this.#settle(lane, event.seq, { state: 'dead_lettered', reason: STALE }, changes);
         continue;
       }

@@ -22,6 +22,7 @@ export class BreakerOracle {
     if (facts.isOver || lane.isClosed) return;
     const { id, breaker: policy } = lane.plan;
     const from = lane.breaker;
+    trace.must(!lane.isLost, `the breaker of ${id} is reported by the owner of its lane alone`);
     trace.meet(`breaker ${condition}`);
     trace.must(isNext(from, condition), `the breaker of ${id} does not go from ${from} to ${condition}`);
     if (from === 'closed' && lane.hasBegun) {

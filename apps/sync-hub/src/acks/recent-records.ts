@@ -1,5 +1,5 @@
 import type { RecordedDelivery } from '../core/delivery.ts';
-import { isAfter, isWithin, type Positions } from '../journal/positions.ts';
+import { isAfter, isWithin, MovingPlace, type Positions } from '../journal/positions.ts';
 
 /** Some records of the ones in memory. */
 export interface RecentPage {
@@ -15,41 +15,41 @@ export interface RecentPage {
 export class RecentRecords {
   readonly #capacity: number;
   /** Of each lane the newest record. */
-  readonly #newest: Map<string, number>;
+  readonly #newest: MovingPlace;
   #records: RecordedDelivery[] = [];
   /** The offset of the first of them. */
   #start = 0;
   /** The place right before the first of them; undefined: there is none, and it is the newest. */
-  #floor: Map<string, number> | undefined;
+  #floor: MovingPlace | undefined;
   /** A copy of the newest place, until the next record. */
   #place: Positions | undefined;
 
   /** @param newest the newest records of the journal; none up to them is here */
   constructor(options: { capacity: number; newest: Positions }) {
     this.#capacity = options.capacity;
-    this.#newest = new Map(options.newest);
+    this.#newest = new MovingPlace(options.newest);
   }
 
   /** The place after the newest record, as it is now: it does not change. */
   get place(): Positions {
-    this.#place ??= new Map(this.#newest);
+    this.#place ??= new Map(this.newest);
     return this.#place;
   }
 
   /** The same, but it changes with the next record: for use at once. */
   get newest(): Positions {
-    return this.#newest;
+    return this.#newest.positions;
   }
 
   /** Adds one record. */
   add(record: RecordedDelivery): void {
-    this.#floor ??= new Map(this.#newest);
+    this.#floor ??= new MovingPlace(this.newest);
     this.#advance(record);
     this.#records.push(record);
     // Twice the capacity before anything is moved, so that each record is moved at most once.
     if (this.#records.length < 2 * this.#capacity) return;
     const dropped = this.#records.splice(0, this.#records.length - this.#capacity);
-    for (const { adapter, position } of dropped) this.#floor.set(adapter, position);
+    for (const one of dropped) this.#floor.move(one);
     this.#start += dropped.length;
   }
 
@@ -70,7 +70,7 @@ export class RecentRecords {
   read(place: Positions, { offset, limit }: { offset: number | undefined; limit: number }): RecentPage | undefined {
     let from = offset ?? -1;
     if (from < this.#start) {
-      if (!isWithin(this.#floor ?? this.#newest, place)) return undefined;
+      if (!isWithin((this.#floor ?? this.#newest).positions, place)) return undefined;
       from = this.#start;
     }
     const records: RecordedDelivery[] = [];
@@ -82,8 +82,8 @@ export class RecentRecords {
     return { records, next: this.#start + index };
   }
 
-  #advance({ adapter, position }: RecordedDelivery): void {
-    this.#newest.set(adapter, position);
+  #advance(record: RecordedDelivery): void {
+    this.#newest.move(record);
     this.#place = undefined;
   }
 }

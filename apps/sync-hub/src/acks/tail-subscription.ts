@@ -1,5 +1,5 @@
 import type { RecordedDelivery } from '../core/delivery.ts';
-import type { Positions } from '../journal/positions.ts';
+import { MovingPlace, type Positions } from '../journal/positions.ts';
 import type { DeliveryUpdate } from './delivery-update.ts';
 
 /** HELD is reported as it happens; a reader that is so far behind has newer records to read first. */
@@ -7,33 +7,33 @@ const HELD_MAX = 256;
 
 /** One reader of all acks: how far it is, what wakes it, and which HELD it did not get yet. */
 export class TailSubscription {
-  readonly #place: Map<string, number>;
+  readonly #place: MovingPlace;
   #held: (DeliveryUpdate & { kind: 'held' })[] = [];
   #wake: () => void = () => undefined;
   /** Where it continues among the recent records. */
   offset: number | undefined;
 
   constructor(after: Positions) {
-    this.#place = new Map(after);
+    this.#place = new MovingPlace(after);
   }
 
   /** What it has. Changes as it reads. */
   get place(): Positions {
-    return this.#place;
+    return this.#place.positions;
   }
 
   /** Something new is there. Also called with the event of an aborted signal. */
   readonly wake = (): void => this.#wake();
 
   /** It reads this record now. */
-  advance({ adapter, position }: RecordedDelivery): void {
-    this.#place.set(adapter, position);
+  advance(record: RecordedDelivery): void {
+    this.#place.move(record);
   }
 
   /** It has all that there is up to this place: what it did not get was deleted after its time. */
   skipTo(place: Positions): void {
     for (const [adapter, position] of place) {
-      if (position > (this.#place.get(adapter) ?? 0)) this.#place.set(adapter, position);
+      if (position > (this.place.get(adapter) ?? 0)) this.#place.move({ adapter, position });
     }
   }
 

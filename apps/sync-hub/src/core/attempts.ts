@@ -6,6 +6,7 @@ import type { AttemptEnd } from './outcome.ts';
 import { nextRandom } from './random.ts';
 import { backoffMs } from './retry.ts';
 import type { StepContext } from './step-context.ts';
+import { lookBehind } from './supply.ts';
 
 /** Begins as many attempts as the gate and the concurrency allow, and what an operator asked for. */
 export function beginAttempts(context: StepContext): void {
@@ -38,8 +39,8 @@ export function waitsForSuspect({ ready, running }: LaneState): boolean {
  * open. With nothing of another key ready, the head of another key that is due first is looked for, else one of that key:
  * to wait out its own backoff as well would only make the recovery late. What the external system asked for is waited out.
  */
-function nextProbe({ state, effects }: StepContext): LaneDelivery | undefined {
-  const { ready, breaker, lookahead, supply } = state;
+function nextProbe(context: StepContext): LaneDelivery | undefined {
+  const { ready, breaker, lookahead, supply } = context.state;
   const next = ready.firstExcept(breaker.failedLast);
   if (next !== undefined) return next;
   const ofFailedKey = lookahead.missing === undefined ? undefined : ready.first();
@@ -47,7 +48,7 @@ function nextProbe({ state, effects }: StepContext): LaneDelivery | undefined {
   if (lookahead.reading === undefined && !supply.isReading) {
     lookahead.reading = 'breaker';
     const except = lookahead.missing === undefined ? breaker.failedLast : undefined;
-    effects.push({ kind: 'look_ahead', purpose: 'breaker', seq: undefined, except, ignoreNotBefore: false });
+    lookBehind(context, { purpose: 'breaker', except, ignoreNotBefore: false });
   }
   return undefined;
 }

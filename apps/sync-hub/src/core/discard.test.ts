@@ -29,6 +29,15 @@ describe('what an operator discards', () => {
     expect(lane.answer().ready().begun).toEqual([2]);
   });
 
+  it('is not begun after the answer either, though a commit from before it handed it out meanwhile', () => {
+    const lane = new ScriptedLane();
+    lane.isJournalSlow = true;
+    lane.discard(1).arrive({ seq: 1 });
+    expect(lane.begun).toEqual([]);
+    expect(lane.answer().begun).toEqual([]);
+    expect(lane.state.withheld.size).toBe(0);
+  });
+
   it('leaves its key to the next of it', () => {
     const lane = new ScriptedLane({ runtime: 'not_ready' }).arrive({ seq: 1, key }, { seq: 2, key }).discard(1);
     expect(lane.ready().begun).toEqual([2]);

@@ -30,4 +30,6 @@ export interface AcceptedEvent extends SyncEvent {
   readonly acceptedAtMs: number;
   /** The adapters it goes to, by id, in alphabetical order: those that received events when it was accepted. */
   readonly adapters: readonly string[];
+  /** It was accepted by a version for which an id was unique over all sources; absent otherwise. */
+  readonly hasUniqueId?: true;
 }

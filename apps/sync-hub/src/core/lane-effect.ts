@@ -54,8 +54,9 @@ export interface RecordEffect {
 export interface LookAheadEffect {
   readonly kind: 'look_ahead';
   readonly purpose: LookPurpose;
-  /** This one; undefined: the one that is due first. */
+  /** This one; undefined: the one that is due first after this place. */
   readonly seq: number | undefined;
+  readonly after: ReadyPlace | undefined;
   /** Not of the key of this other. */
   readonly except: Pick<AcceptedEvent, 'key' | 'seq'> | undefined;
   /** Also one that the external system asked not to be called for yet. */

@@ -67,7 +67,8 @@ export function lookForLastAttempts({ state, nowMs, effects }: StepContext): voi
     lastAttempts.delete(seq);
     // One that is here goes by itself.
     if (phase !== undefined || state.draining) continue;
-    effects.push({ kind: 'look_ahead', purpose: 'last_attempt', seq, except: undefined, ignoreNotBefore: false });
+    const it = { seq, after: undefined, except: undefined, ignoreNotBefore: false };
+    effects.push({ kind: 'look_ahead', purpose: 'last_attempt', ...it });
   }
 }
 

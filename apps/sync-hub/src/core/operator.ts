@@ -3,7 +3,7 @@ import type { ReadyDelivery, ReopenedDelivery } from './delivery.ts';
 import { type LaneDelivery, type LaneState, release } from './lane.ts';
 import type { LaneInput } from './lane-input.ts';
 import type { StepContext } from './step-context.ts';
-import { take } from './supply.ts';
+import { lookBehind, take } from './supply.ts';
 
 /** An operator discards deliveries: the journal does, unless an attempt of one runs or its outcome is on the way there. */
 export function discard(
@@ -59,7 +59,8 @@ function isBusy({ deliveries, overdue }: LaneState, seq: number): boolean {
  * An operator lets one through: the one that would go next, else the head that is due first, whatever it waits for.
  * Nothing when the adapter does not run or has as many as it takes, the hub stops, or one is on its way alone.
  */
-export function probe({ state, effects }: StepContext): void {
+export function probe(context: StepContext): void {
+  const { state, effects } = context;
   const { ready, breaker, lookahead } = state;
   const next = ready.firstExcept(breaker.failedLast) ?? ready.first();
   if (!mayProbe(state) || (next !== undefined && ready.isSuspect(next) && state.running.size > 0)) {
@@ -69,7 +70,7 @@ export function probe({ state, effects }: StepContext): void {
     effects.push({ kind: 'probing', event: next.event });
   } else {
     lookahead.reading = 'operator';
-    effects.push({ kind: 'look_ahead', purpose: 'operator', seq: undefined, except: undefined, ignoreNotBefore: true });
+    lookBehind(context, { purpose: 'operator', except: undefined, ignoreNotBefore: true });
   }
 }
 

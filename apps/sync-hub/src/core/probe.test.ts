@@ -30,6 +30,12 @@ describe('one delivery that an operator lets through', () => {
     expect(lane.probe().begun).toEqual([2]);
   });
 
+  it('is one that waits for its retry, though another runs that was due before it', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, { ...retryable, retryAfterMs: 60_000 });
+    expect(lane.arrive({ seq: 2 }).begun).toEqual([2]);
+    expect(lane.probe().begun).toEqual([1]);
+  });
+
   it('spends nothing', () => {
     const rules = { retry: { baseMs: 1, capMs: 1, maxAttempts: 1 } };
     const lane = new ScriptedLane({ rules }).take(paused).arrive({ seq: 1 }).probe().end(1, retryable);

@@ -1,5 +1,6 @@
 import type { ReadyDelivery, ReadyPlace } from './delivery.ts';
 import { createDelivery, enter, keyOrSeq, type LaneDelivery, type LaneState } from './lane.ts';
+import type { LookAheadEffect } from './lane-effect.ts';
 import type { LaneInput } from './lane-input.ts';
 import type { StepContext } from './step-context.ts';
 
@@ -52,6 +53,14 @@ export function readMore({ state, nowMs, effects }: StepContext): void {
   supply.isReading = true;
   const limit = deliveries - ready.size;
   effects.push({ kind: 'read', after: supply.place, limit, limitBytes: bytes - ready.bytes });
+}
+
+/** Looks for the head that is due first of those that were not handed to the lane. */
+export function lookBehind(
+  { state, effects }: StepContext,
+  look: Pick<LookAheadEffect, 'purpose' | 'except' | 'ignoreNotBefore'>,
+): void {
+  effects.push({ kind: 'look_ahead', seq: undefined, after: state.supply.place, ...look });
 }
 
 /** Takes a delivery that is ready; undefined when the lane has it, or may not begin it now. */

@@ -1,4 +1,4 @@
-import type { Positions } from '../journal/positions.ts';
+import { MovingPlace, type Positions } from '../journal/positions.ts';
 import { Refusal } from './refusal.ts';
 
 /**
@@ -22,19 +22,28 @@ export class Cursors {
 
   /**
    * @param field the path of the field that holds it, for the refusal
+   * @param newest the place after the newest record: it says what a cursor of an earlier version means, which has one
+   *   number for all lanes
    * @throws {Refusal} CURSOR_INVALID
    */
-  decode(text: string, field: string): Positions {
+  decode(text: string, field: string, newest: Positions = NOWHERE): Positions {
     const place = new Map<string, number>();
     if (!text.startsWith(`${this.#journalId}-`)) throw this.unknown(field);
     const lanes = text.slice(this.#journalId.length + 1);
     if (lanes === BEGINNING) return place;
+    if (EARLIER_VERSION.test(lanes)) return this.#earlierVersion(Number(lanes), field, newest);
     for (const lane of lanes.split('_')) {
       const [, adapter, position] = LANE.exec(lane) ?? [];
       if (adapter === undefined || place.has(adapter)) throw this.unknown(field);
       place.set(adapter, Number(position));
     }
-    return place;
+    return new MovingPlace(place).positions;
+  }
+
+  /** When the journal was upgraded each record kept its number, which since then counts within its lane. */
+  #earlierVersion(position: number, field: string, newest: Positions): Positions {
+    if (newest.values().every((own) => own < position)) throw this.unknown(field);
+    return new Map(newest.entries().map(([adapter, own]) => [adapter, Math.min(own, position)]));
   }
 
   /** The refusal of a cursor that is no place in this journal. */
@@ -44,5 +53,7 @@ export class Cursors {
   }
 }
 
+const NOWHERE: Positions = new Map();
 const BEGINNING = '0';
+const EARLIER_VERSION = /^[1-9]\d{0,14}$/;
 const LANE = /^([a-z][a-z0-9-]{0,62})\.([1-9]\d{0,14})$/;

@@ -1,15 +1,11 @@
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
-import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { RecordedDelivery } from '../core/delivery.ts';
-import { DEFAULT_WINDOW } from '../core/lane.ts';
-import { DEFAULT_RETRY } from '../core/retry.ts';
-import { MemoryDisk } from '../journal/memory/memory-disk.ts';
-import { MemoryJournal } from '../journal/memory/memory-journal.ts';
+import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
 import { sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
 import { systemClock } from '../lanes/clock.ts';
-import { Lane } from '../lanes/lane.ts';
 import { Lanes } from '../lanes/lanes.ts';
+import { openTestLane } from '../lanes/test-lane.suite.ts';
 import { DeliveryFinder } from '../operations/delivery-query.ts';
 import { Discards } from '../operations/discards.ts';
 import { readManifest } from '../runtimes/manifest.ts';
@@ -23,7 +19,7 @@ import { useFolder, writePackage } from './sample-package.suite.ts';
 /** What the operator set, as these tests see it. */
 export type TestSettings = Readonly<Record<string, unknown>>;
 
-/** A hub of memory that installs packages for true, and whose versions the test plays. */
+/** A hub on a journal in memory that installs real packages, and whose versions the test plays. */
 export interface TestHouse {
   readonly folder: string;
   readonly store: AdapterStore;
@@ -48,23 +44,19 @@ export interface TestHouse {
 export async function openHouse(named: Readonly<Record<string, NamedInstall<TestSettings>>> = {}): Promise<TestHouse> {
   const folder = join(await useFolder(), 'adapters');
   const store = await AdapterStore.open(folder);
-  const lanes = new Lanes([]);
+  const journal = openInlineJournal();
+  const lanes = new Lanes([], (receivers) => void journal.setReceivers(receivers));
   const records: RecordedDelivery[] = [];
   const reports: string[] = [];
   const made: TestHouse['made'] = [];
   const plays: TestHouse['plays'] = new Map();
   const crashes = new Map<ScriptedRuntime, (start: RuntimeStart) => void>();
-  const journal = new MemoryJournal({
-    disk: new MemoryDisk(),
-    observer: {
-      accepted: (events) => lanes.accepted(events),
-      recorded: (told) => {
-        records.push(...told);
-        lanes.recorded(told);
-      },
-      reopened: (deliveries) => lanes.reopened(deliveries),
+  journal.subscribe({
+    committed: (commit) => {
+      records.push(...commit.records);
+      lanes.committed(commit);
     },
-    onFatal: (error) => {
+    ended: (error) => {
       throw error;
     },
   });
@@ -80,33 +72,17 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
     made.push({ version, runtime });
     return runtime;
   };
-  const createLane = async (version: VersionToRun<TestSettings>) =>
-    new Lane({
-      adapter: {
-        id: version.id,
-        package: version.manifest?.package ?? '',
-        version: version.manifest?.version ?? '',
-      },
-      runtime: createRuntime(version),
-      delivery: {},
-      rules: {
-        retry: DEFAULT_RETRY,
-        maxCrashes: 3,
-        onDeadLetter: 'continue',
-        window: DEFAULT_WINDOW,
-        recoveredToSeq: 0,
-      },
-      breakerPolicy: DEFAULT_BREAKER,
-      journal,
-      clock: systemClock,
-      seed: 1,
-      newestSeq: 0,
-      totals: { unsettled: 0, deadLetters: 0 },
-      onHeld: () => undefined,
-      onChange: () => undefined,
-    });
+  const createLane = (version: VersionToRun<TestSettings>) => {
+    const { id, manifest } = version;
+    const adapter = { id, package: manifest?.package ?? '', version: manifest?.version ?? '' };
+    return openTestLane({ id, adapter, runtime: createRuntime(version), journal });
+  };
+  const unsettled = async (id: string) => {
+    const { lanes: counts } = await journal.readStatistics();
+    return counts.find(({ adapter }) => adapter === id)?.unsettled ?? 0;
+  };
   const finder = new DeliveryFinder({ journal, lanes });
-  const discards = new Discards({ journal, lanes, finder, wallMs: systemClock.wallMs });
+  const discards = new Discards({ journal, lanes, finder, clock: systemClock });
   const lifecycle = new AdapterLifecycle<TestSettings>({
     store,
     lanes,
@@ -123,7 +99,7 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
     },
     createRuntime,
     createLane,
-    settled: () => journal.countDeliveries(),
+    unsettled,
     onReport: (_facts, text) => reports.push(text),
     onChange: () => undefined,
   });
@@ -134,16 +110,14 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
   return {
     ...{ folder, store, lanes, lifecycle, records, reports, made, plays },
     accept: async (...ids) => {
-      const accept = (id: string) =>
-        journal.accept(sampleAccept(sampleEvent(id, { key: id }), { adapters: lanes.ids }));
+      const accept = (id: string) => journal.accept(sampleAccept(sampleEvent(id, { key: id })));
       await Promise.all(ids.map(accept));
     },
     crash: () => {
       const { runtime } = made.at(-1) ?? {};
       if (runtime !== undefined) crashes.get(runtime)?.({ kind: 'starting', reason: 'its process exited' });
     },
-    openDeliveries: async (id) =>
-      (await journal.countDeliveries()).find(({ adapter }) => adapter === id)?.unsettled ?? 0,
+    openDeliveries: unsettled,
     currentInLock: async (id) => (await AdapterStore.open(folder)).lock.get(id)?.current.version,
   };
 }

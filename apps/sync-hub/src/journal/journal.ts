@@ -274,6 +274,8 @@ export type ReadHeadRequest = { readonly adapter: string; readonly nowMs: number
   | { readonly seq: number }
   /** The one that is due first. */
   | {
+      /** Of those after this place; absent: of all. */
+      readonly after?: ReadyPlace | undefined;
       /** Not of this key, or not this one when it has none; absent: any. */
       readonly except?: { readonly key: string; readonly seq: number } | undefined;
       /** Also one that the external system asked not to be called for yet. */

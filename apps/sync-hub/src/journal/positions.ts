@@ -26,3 +26,32 @@ export function earlier(left: Positions, right: Positions): Positions {
     .map(([adapter, position]) => [adapter, Math.min(position, right.get(adapter) ?? 0)] as const);
   return new Map(both.filter(([, position]) => position > 0));
 }
+
+/** A place that moves on with each record. Its lanes are in alphabetical order, so that one place is always one text. */
+export class MovingPlace {
+  readonly #place: Map<string, number>;
+
+  constructor(place: Positions) {
+    this.#place = new Map([...place].sort(byAdapter));
+  }
+
+  /** As it is now: it changes with the next move. */
+  get positions(): Positions {
+    return this.#place;
+  }
+
+  /** To right after a record. */
+  move({ adapter, position }: Pick<RecordedDelivery, 'adapter' | 'position'>): void {
+    const isKnown = this.#place.has(adapter);
+    this.#place.set(adapter, position);
+    if (isKnown) return;
+    // Once for each adapter of the hub.
+    const lanes = [...this.#place].sort(byAdapter);
+    this.#place.clear();
+    for (const [lane, newest] of lanes) this.#place.set(lane, newest);
+  }
+}
+
+function byAdapter([left]: readonly [string, number], [right]: readonly [string, number]): number {
+  return left < right ? -1 : 1;
+}

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { openDelivery } from '../../sim/scripted-lane.ts';
+import { readyDelivery } from '../core/suite/scripted-lane.suite.ts';
 import type { RecordEffect } from '../core/lane-effect.ts';
 import { deliveryRecord } from './delivery-record.ts';
 
-const { event } = openDelivery({ seq: 7 });
+const { event } = readyDelivery({ seq: 7, key: 'process-9' });
 const counts = { cycle: 1, attempts: 2, spent: 1, crashes: 0 };
 const failure = { code: 'HTTP_503', message: 'unwell' };
 const about = { adapter: { id: 'billing', version: '1.2.3' }, nowMs: 5_000 };
@@ -14,6 +14,7 @@ const effect: RecordEffect = {
   counts,
   state: 'retrying',
   nextAttemptInMs: 100.5,
+  notBeforeInMs: 0,
   attempt: { durationMs: 40.25, outcome: { kind: 'retryable', failure } },
 };
 
@@ -23,6 +24,8 @@ it('says in clock time when an attempt began and when the next is due', () => {
     adapterVersion: '1.2.3',
     seq: 7,
     eventId: 'event-7',
+    source: 'hms-api',
+    key: 'process-9',
     state: 'retrying',
     ...counts,
     atMs: 5_000,

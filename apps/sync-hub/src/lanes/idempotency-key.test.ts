@@ -6,6 +6,10 @@ it('is the id and the adapter when there is no source', () => {
   expect(idempotencyKey({ id: 'e1', source: '' }, 'billing')).toBe('e1:billing');
 });
 
+it('is what it was before an upgrade for an event of a version whose keys held no source', () => {
+  expect(idempotencyKey({ id: 'e1', source: 'hms-api', hasUniqueId: true }, 'billing')).toBe('e1:billing');
+});
+
 it('has a digest of the source in it, the same each time', () => {
   const key = idempotencyKey({ id: 'e1', source: 'hms-api' }, 'billing');
   expect(key).toBe('e1:billing:50F2F0D1392C6A17B679');

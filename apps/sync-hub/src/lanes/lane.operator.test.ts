@@ -1,250 +1,406 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
-import type { OpenDelivery } from '../core/delivery.ts';
-import { DEFAULT_WINDOW } from '../core/lane.ts';
+import { DEFAULT_PREFETCH } from '../core/lane.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { MemoryDisk } from '../journal/memory/memory-disk.ts';
-import { replayAll, sampleJob } from '../journal/suite/samples.suite.ts';
-import { failure, LaneBench, retryable, until } from './lane-bench.suite.ts';
+import { delivered, failure, openLaneFixture, permanent, retryable, until } from './lane-fixture.suite.ts';
 
-const permanent = { kind: 'permanent', failure } as const;
-const paused = { kind: 'operator', reason: 'maintenance' } as const;
-const rules = {
-  retry: { baseMs: 1, capMs: 20, maxAttempts: 3 },
-  maxCrashes: 3,
-  window: DEFAULT_WINDOW,
-  recoveredToSeq: 0,
-} as const;
+const maintenance = { kind: 'operator', reason: 'maintenance' } as const;
 
-async function openDeliveries(bench: LaneBench): Promise<readonly OpenDelivery[]> {
-  const everything = { adapter: 'billing', afterSeq: 0, limit: 1_000, limitBytes: 1_000_000 };
-  return (await bench.journal.fetchOpen(everything)).deliveries;
-}
-
-describe('a person who lets one delivery through', () => {
+describe('an operator who lets one delivery through', () => {
   it('sees exactly one go, and the breaker close when that is delivered', async () => {
-    const bench = new LaneBench({ breakerPolicy: { ...DEFAULT_BREAKER, resetTimeoutMs: 60_000 } });
-    bench.runtime.answer = async () => retryable;
-    await bench.lane.start();
-    await bench.accept('a', 'b', 'c', 'd', 'e');
-    await until(() => bench.lane.health().breaker.condition === 'open' && bench.lane.health().inFlight === 0);
-    const attempted = bench.runtime.ids.length;
-    await bench.accept('fresh');
-    bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
-    expect(bench.lane.probe()).toBe('fresh');
-    expect(bench.runtime.ids.slice(attempted)).toEqual(['fresh']);
-    await until(() => bench.lane.health().waiting === 0);
-    expect(bench.conditions).toEqual(['closed', 'open', 'half_open', 'closed']);
+    const fixture = await openLaneFixture({ breakerPolicy: { ...DEFAULT_BREAKER, resetTimeoutMs: 60_000 } });
+    fixture.runtime.answer = async () => retryable;
+    await fixture.start();
+    await fixture.accept('a', 'b', 'c', 'd', 'e');
+    await until(() => fixture.lane.health().breaker.condition === 'open' && fixture.records.length === 5);
+    const attempted = fixture.runtime.ids.length;
+    const answer = Promise.withResolvers<Outcome>();
+    fixture.runtime.answer = () => answer.promise;
+    const probed = await fixture.lane.probe();
+    expect(fixture.runtime.ids.slice(attempted)).toEqual([probed?.id]);
+    expect(fixture.lane.health().breaker.condition).toBe('half_open');
+    fixture.runtime.answer = async () => delivered;
+    answer.resolve(delivered);
+    await fixture.settled();
+    expect(fixture.conditions).toEqual(['closed', 'open', 'half_open', 'closed']);
+  });
+
+  it('sees what is ready go before what waits for its next attempt', async () => {
+    const fixture = await openLaneFixture({
+      breakerPolicy: { ...DEFAULT_BREAKER, resetTimeoutMs: 60_000 },
+      retry: { baseMs: 60_000, capMs: 60_000, maxAttempts: 3 },
+    });
+    fixture.runtime.answer = async () => retryable;
+    await fixture.start();
+    await fixture.accept('a', 'b', 'c', 'd', 'e');
+    await until(() => fixture.lane.health().breaker.condition === 'open' && fixture.records.length === 5);
+    await fixture.accept('fresh');
+    fixture.runtime.answer = async () => delivered;
+    expect(await fixture.lane.probe()).toEqual({ id: 'fresh', source: 'hms-api' });
+    await until(() => fixture.lane.health().breaker.condition === 'closed');
+    expect(fixture.runtime.ids.slice(5)).toEqual(['fresh']);
+  });
+
+  it('sees one go that waits, though another runs that was due before it', async () => {
+    const fixture = await openLaneFixture();
+    fixture.runtime.answer = async ({ event }) =>
+      event.id === 'waits' ? { ...retryable, retryAfterMs: 3_600_000 } : new Promise(() => undefined);
+    await fixture.start();
+    await fixture.accept('waits');
+    await until(() => fixture.records.length === 1);
+    await fixture.accept('runs');
+    expect(await fixture.lane.probe()).toMatchObject({ id: 'waits' });
+  });
+
+  it('sees none go twice that is found in the commit by which it is delivered', async () => {
+    const fixture = await openLaneFixture({ retry: { baseMs: 60_000, capMs: 60_000, maxAttempts: 3 } });
+    fixture.runtime.answer = async () => retryable;
+    await fixture.start();
+    const [a] = await fixture.accept('a');
+    await until(() => fixture.records.length === 1);
+    fixture.journal.control.hold();
+    const answer = Promise.withResolvers<Outcome>();
+    fixture.runtime.answer = () => answer.promise;
+    // The second look finds it as well, and is answered with its record.
+    const first = fixture.lane.probe();
+    fixture.journal.control.flush();
+    expect(await first).toMatchObject({ id: 'a' });
+    const second = fixture.lane.probe();
+    answer.resolve(delivered);
+    await until(() => fixture.journal.control.waiting >= 2);
+    fixture.journal.control.release();
+    expect(await second).toBeUndefined();
+    await fixture.settled();
+    expect(fixture.log).toEqual(['a: retrying', 'a: delivered']);
+    expect([a?.id, ...fixture.runtime.ids]).toEqual(['a', 'a', 'a']);
   });
 
   it('sees exactly one go while the lane is paused', async () => {
-    const bench = new LaneBench();
-    await bench.lane.start();
-    bench.lane.pause(paused);
-    await bench.accept('a', 'b');
-    expect(bench.lane.probe()).toBe('a');
-    await until(() => bench.records.length === 1);
-    expect(bench.runtime.ids).toEqual(['a']);
-    expect(bench.lane.health()).toMatchObject({ state: 'paused', waiting: 1 });
+    const fixture = await openLaneFixture();
+    await fixture.start();
+    fixture.lane.pause(maintenance);
+    await fixture.accept('a', 'b');
+    expect(await fixture.lane.probe()).toMatchObject({ id: 'a' });
+    await until(() => fixture.records.length === 1);
+    expect(fixture.runtime.ids).toEqual(['a']);
+    expect(fixture.lane.health()).toMatchObject({ state: 'paused' });
+    expect(await fixture.statistics()).toMatchObject({ unsettled: 1 });
   });
 
-  it('hears when there is none', () => {
-    expect(new LaneBench().lane.probe()).toBeUndefined();
+  it('sees one go that waits for its next attempt, when nothing is ready', async () => {
+    const fixture = await openLaneFixture();
+    fixture.runtime.answer = async () => ({ ...retryable, retryAfterMs: 3_600_000 });
+    await fixture.start();
+    await fixture.accept('a/k', 'b/k');
+    await until(() => fixture.records.length === 1);
+    fixture.runtime.answer = async () => delivered;
+    expect(await fixture.lane.probe()).toMatchObject({ id: 'a/k' });
+    await fixture.settled();
+    expect(fixture.runtime.ids).toEqual(['a/k', 'a/k', 'b/k']);
+  });
+
+  it('hears when there is none: nothing waits, or the adapter does not run', async () => {
+    const fixture = await openLaneFixture();
+    await fixture.accept('a');
+    expect(await fixture.lane.probe()).toBeUndefined();
+    await fixture.start();
+    await fixture.settled();
+    expect(await fixture.lane.probe()).toBeUndefined();
   });
 });
 
-describe('a person who gives deliveries up', () => {
+describe('an operator who discards deliveries', () => {
   it('hears how many, once that is on disk; what is settled or runs is left alone', async () => {
-    const bench = new LaneBench();
-    bench.runtime.answer = ({ event }) =>
-      event.id === 'runs' ? new Promise(() => undefined) : Promise.resolve({ kind: 'delivered', receipt: '' });
-    await bench.lane.start();
-    await bench.accept('runs', 'settled');
-    const before = await openDeliveries(bench);
-    await until(() => bench.records.length === 1);
-    bench.lane.pause(paused);
-    await bench.accept('waits', 'waits too');
-    bench.journal.holdCommits();
+    const fixture = await openLaneFixture();
+    fixture.runtime.answer = ({ event }) =>
+      event.id === 'runs' ? new Promise(() => undefined) : Promise.resolve(delivered);
+    await fixture.start();
+    const before = await fixture.accept('runs', 'settled');
+    await until(() => fixture.records.length === 1);
+    fixture.lane.pause(maintenance);
+    const after = await fixture.accept('waits', 'waits too');
+    fixture.journal.control.hold();
     let count: number | undefined;
-    const deliveries = [...before, ...bench.journal.disk.events.map(({ event }) => ({ ...before[0], event }))];
-    void bench.lane.discard(deliveries as OpenDelivery[], 'sent by mistake').then((discarded) => {
+    const seqs = [...before, ...after].map(({ seq }) => seq);
+    const discarding = fixture.lane.discard(seqs, 'sent by mistake').then((discarded) => {
       count = discarded;
     });
     await new Promise(setImmediate);
     expect(count).toBeUndefined();
-    bench.journal.releaseCommits();
-    await until(() => count !== undefined);
+    fixture.journal.control.release();
+    await discarding;
     expect(count).toBe(2);
-    expect(bench.told).toEqual(['settled: delivered', 'waits: discarded', 'waits too: discarded']);
-    expect(bench.records[1]).toMatchObject({ reason: 'sent by mistake', attempts: 0, adapterVersion: '' });
-    expect(bench.lane.health()).toMatchObject({ waiting: 1, deadLetters: 0 });
+    expect(fixture.log).toEqual(['settled: delivered', 'waits: discarded', 'waits too: discarded']);
+    expect(fixture.records[1]).toMatchObject({ reason: 'sent by mistake', attempts: 0, adapterVersion: '' });
+    expect(await fixture.statistics()).toMatchObject({ unsettled: 1, deadLetters: 0 });
+  });
+
+  it('does not hear of one whose outcome is on the way to the disk, and sees none go that it discarded', async () => {
+    const fixture = await openLaneFixture();
+    fixture.runtime.answer = async () => retryable;
+    await fixture.start();
+    const [a] = await fixture.accept('a');
+    fixture.journal.control.hold();
+    await until(() => fixture.lane.health().inFlight === 0);
+    expect(await fixture.lane.discard([a?.seq ?? 0], 'sent by mistake')).toBe(0);
+    fixture.runtime.answer = async () => delivered;
+    fixture.journal.control.release();
+    await fixture.settled();
+    expect(fixture.log).toEqual(['a: retrying', 'a: delivered']);
   });
 
   it('reaches what is only in the journal', async () => {
-    const window = { ...DEFAULT_WINDOW, deliveries: 1 };
-    const bench = new LaneBench({ rules: { ...rules, onDeadLetter: 'continue', window } });
-    bench.lane.pause(paused);
-    await bench.lane.start();
-    await bench.accept('a', 'b', 'c');
-    const deliveries = await openDeliveries(bench);
-    expect(await bench.lane.discard(deliveries.slice(1), 'sent by mistake')).toBe(2);
-    bench.lane.resume();
-    await until(() => bench.lane.health().waiting === 0);
-    expect(bench.runtime.ids).toEqual(['a']);
+    const prefetch = { ...DEFAULT_PREFETCH, deliveries: 1 };
+    const rules = { retry: { baseMs: 1, capMs: 20, maxAttempts: 3 }, maxCrashes: 3, prefetch };
+    const fixture = await openLaneFixture({ rules });
+    fixture.lane.pause(maintenance);
+    await fixture.start();
+    const [, b, c] = await fixture.accept('a', 'b', 'c');
+    expect(await fixture.lane.discard([b?.seq ?? 0, c?.seq ?? 0], 'sent by mistake')).toBe(2);
+    fixture.lane.resume();
+    await fixture.settled();
+    expect(fixture.runtime.ids).toEqual(['a']);
   });
 
-  it('may not give up more than 256 at once', async () => {
-    const bench = new LaneBench();
-    const many = Array.from({ length: 257 }, () => ({}) as OpenDelivery);
-    await expect(bench.lane.discard(many, 'sent by mistake')).rejects.toThrow('at most 256');
+  it('sees the next of the key go', async () => {
+    const fixture = await openLaneFixture();
+    fixture.lane.pause(maintenance);
+    await fixture.start();
+    const [a] = await fixture.accept('a/k', 'b/k');
+    await fixture.lane.discard([a?.seq ?? 0], 'sent by mistake');
+    fixture.lane.resume();
+    await fixture.settled();
+    expect(fixture.runtime.ids).toEqual(['b/k']);
+  });
+
+  it('settles dead letters as well', async () => {
+    const fixture = await openLaneFixture();
+    fixture.runtime.answer = async () => permanent;
+    await fixture.start();
+    const [a] = await fixture.accept('a');
+    await until(() => fixture.records.length === 1);
+    expect(await fixture.lane.discard([a?.seq ?? 0], 'obsolete')).toBe(1);
+    expect(await fixture.statistics()).toMatchObject({ unsettled: 0, deadLetters: 0 });
+  });
+
+  it('may not discard more than 256 at once', async () => {
+    const fixture = await openLaneFixture();
+    const many = Array.from({ length: 257 }, (_, index) => index);
+    await expect(fixture.lane.discard(many, 'sent by mistake')).rejects.toThrow('at most 256');
   });
 
   it('hears that nobody knows when the journal ended meanwhile', async () => {
-    const bench = new LaneBench({ rules: { ...rules, onDeadLetter: 'continue' }, newestSeq: 9 });
-    await bench.accept('a');
-    await until(() => bench.lane.health().waiting === 1);
-    const [a] = await openDeliveries(bench);
-    if (a === undefined) throw new Error('nothing is open');
-    await bench.journal.close();
-    const elsewhere = { ...a, event: { ...a.event, seq: 7 } };
-    await expect(bench.lane.discard([elsewhere], 'sent by mistake')).rejects.toMatchObject({ code: 'CLOSED' });
+    const fixture = await openLaneFixture();
+    const [a] = await fixture.accept('a');
+    await fixture.journal.close();
+    await expect(fixture.lane.discard([a?.seq ?? 0], 'sent by mistake')).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+});
+
+describe('a discard of what is handed to the lane at the same time', () => {
+  /** A lane that works on another event, and reads `a` in the commit of which the discard of `a` is part as well. */
+  it.each([
+    ['before', ['read', 'discard']],
+    ['after', ['discard', 'read']],
+  ])('keeps it from being attempted when it was read %s it was discarded', async (_when, order) => {
+    const fixture = await openLaneFixture();
+    const [a, b] = await fixture.accept('a/k', 'b/k');
+    fixture.journal.control.hold();
+    let discarded: Promise<number> | undefined;
+    for (const what of order) {
+      if (what === 'read') await fixture.lane.start();
+      else discarded = fixture.lane.discard([a?.seq ?? 0], 'sent by mistake');
+    }
+    fixture.journal.control.release();
+    expect(await discarded).toBe(1);
+    await fixture.settled();
+    expect(fixture.runtime.ids).toEqual(['b/k']);
+    expect(b && fixture.runtime.attempts[0]?.event.seq).toBe(b?.seq);
+    expect(fixture.log).toEqual(['a/k: discarded', 'b/k: delivered']);
+  });
+
+  it('keeps it from being attempted when the outcome of the one before it of its key is on the way', async () => {
+    const fixture = await openLaneFixture();
+    await fixture.start();
+    const answer = Promise.withResolvers<Outcome>();
+    fixture.runtime.answer = () => answer.promise;
+    const [, b] = await fixture.accept('a/k', 'b/k', 'c/k');
+    fixture.journal.control.hold();
+    answer.resolve(delivered);
+    await until(() => fixture.journal.control.waiting === 1);
+    const discarded = fixture.lane.discard([b?.seq ?? 0], 'sent by mistake');
+    fixture.journal.control.release();
+    expect(await discarded).toBe(1);
+    await fixture.settled();
+    expect(fixture.runtime.ids).toEqual(['a/k', 'c/k']);
+  });
+
+  it('is refused when its attempt began before the discard was asked for, and that in the same turn', async () => {
+    const fixture = await openLaneFixture();
+    await fixture.start();
+    fixture.journal.control.hold();
+    const accepted = fixture.accept('a');
+    fixture.journal.control.write(1);
+    fixture.journal.control.tell();
+    expect(fixture.runtime.ids).toEqual(['a']);
+    expect(await fixture.lane.discard([1], 'sent by mistake')).toBe(0);
+    fixture.journal.control.release();
+    await accepted;
+    await fixture.settled();
+    expect(fixture.log).toEqual(['a: delivered']);
+  });
+
+  it('is done when it was asked for before the accept that hands it over was heard of', async () => {
+    const fixture = await openLaneFixture();
+    await fixture.start();
+    fixture.journal.control.hold();
+    const accepted = fixture.accept('a');
+    fixture.journal.control.write(1);
+    const discarded = fixture.lane.discard([1], 'sent by mistake');
+    fixture.journal.control.tell();
+    await accepted;
+    expect(fixture.runtime.ids).toEqual([]);
+    fixture.journal.control.release();
+    expect(await discarded).toBe(1);
+    expect(fixture.log).toEqual(['a: discarded']);
+    expect(fixture.runtime.ids).toEqual([]);
   });
 });
 
 describe('a dead letter', () => {
-  it('is delivered once it is replayed, and health counts it where it is', async () => {
-    const bench = new LaneBench();
-    bench.runtime.answer = async () => permanent;
-    await bench.lane.start();
-    await bench.accept('a');
-    await until(() => bench.records.length === 1);
-    expect(bench.lane.health()).toMatchObject({ waiting: 0, deadLetters: 1 });
-    bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
-    bench.lane.pause(paused);
-    await replayAll(bench.journal, { eventIds: ['a'] });
-    expect(bench.lane.health()).toMatchObject({ waiting: 1, deadLetters: 0 });
-    bench.lane.resume();
-    await until(() => bench.records.length === 2);
-    expect(bench.runtime.attempts[1]).toMatchObject({ number: 1, redelivered: true });
-    expect(bench.lane.health()).toMatchObject({ waiting: 0, deadLetters: 0 });
+  it('is delivered once it is replayed, and counted where it is', async () => {
+    const fixture = await openLaneFixture();
+    fixture.runtime.answer = async () => permanent;
+    await fixture.start();
+    await fixture.accept('a');
+    await until(() => fixture.records.length === 1);
+    expect(await fixture.statistics()).toMatchObject({ unsettled: 0, deadLetters: 1 });
+    fixture.runtime.answer = async () => delivered;
+    fixture.lane.pause(maintenance);
+    await fixture.replay('a');
+    expect(await fixture.statistics()).toMatchObject({ unsettled: 1, deadLetters: 0 });
+    fixture.lane.resume();
+    await until(() => fixture.records.length === 2);
+    expect(fixture.runtime.attempts[1]).toMatchObject({ number: 1, redelivered: true });
+    expect(await fixture.statistics()).toMatchObject({ unsettled: 0, deadLetters: 0 });
   });
 
-  it('is one again when a newer event of its key is on its way, and health counts it where it is', async () => {
-    const bench = new LaneBench();
+  it('is one again when a newer event of its key was on its way and is delivered, and counted where it is', async () => {
+    const fixture = await openLaneFixture();
     const newer = Promise.withResolvers<Outcome>();
-    bench.runtime.answer = async ({ event }) => (event.id === 'a/k' ? permanent : newer.promise);
-    await bench.lane.start();
-    await bench.accept('a/k', 'b/k');
-    await until(() => bench.runtime.ids.includes('b/k'));
-    const job = sampleJob({ filter: { eventIds: ['a/k'] } });
-    await bench.journal.stepReplay({ job, atMs: 0, bounds: { limit: 1, limitBytes: 1 } });
-    expect(bench.lane.health()).toMatchObject({ waiting: 2, deadLetters: 0 });
-    await until(() => bench.records.length === 2);
-    expect(bench.lane.health()).toMatchObject({ waiting: 1, deadLetters: 1 });
-    expect(bench.records[1]).toMatchObject({ eventId: 'a/k', state: 'dead_lettered', cycle: 2, adapterVersion: '' });
-    newer.resolve({ kind: 'delivered', receipt: '' });
-    await until(() => bench.records.length === 3);
-    expect(bench.lane.health()).toMatchObject({ waiting: 0, deadLetters: 1 });
-    expect(bench.runtime.ids).toEqual(['a/k', 'b/k']);
+    fixture.runtime.answer = async ({ event }) => (event.id === 'a/k' ? permanent : newer.promise);
+    await fixture.start();
+    await fixture.accept('a/k', 'b/k');
+    await until(() => fixture.runtime.ids.includes('b/k'));
+    await fixture.replay('a/k');
+    expect(await fixture.statistics()).toMatchObject({ unsettled: 2, deadLetters: 0 });
+    newer.resolve(delivered);
+    await until(() => fixture.records.length === 3);
+    expect(await fixture.statistics()).toMatchObject({ unsettled: 0, deadLetters: 1 });
+    expect(fixture.records[2]).toMatchObject({ eventId: 'a/k', state: 'dead_lettered', cycle: 2, adapterVersion: '' });
+    expect(fixture.records[2]?.reason).toContain('include_stale');
+    expect(fixture.runtime.ids).toEqual(['a/k', 'b/k']);
   });
 
   it('holds its key over a restart until it is discarded, where the operator wants that', async () => {
-    const disk = new MemoryDisk();
-    const before = new LaneBench({ disk, rules: { ...rules, onDeadLetter: 'hold' } });
+    const before = await openLaneFixture({ onDeadLetter: 'hold' });
     before.runtime.answer = async () => permanent;
-    await before.lane.start();
-    await before.accept('a/k', 'b/k');
-    await until(() => before.held.some(({ eventId, heldBy }) => eventId === 'b/k' && heldBy === 'key'));
-    before.journal.kill();
-    const deadLetters = [{ key: 'k', seq: 1 }];
-    const after = new LaneBench({ disk, rules: { ...rules, onDeadLetter: 'hold' }, deadLetters, totals });
-    expect(await after.journal.readDeadLetterKeys('billing')).toEqual(deadLetters);
-    await after.lane.start();
+    await before.start();
+    const [a] = await before.accept('a/k', 'b/k');
+    await until(() => before.records.length === 1);
+    expect(before.lane.health()).toMatchObject({ holdsKeys: true });
+    const after = await openLaneFixture({ database: before.kill(), onDeadLetter: 'hold' });
+    await after.start();
     await after.accept('c/k', 'd/other');
     await until(() => after.records.length === 1);
     expect(after.runtime.ids).toEqual(['d/other']);
-    expect(after.lane.heldBy({ key: 'k', seq: 2 })).toBe('key');
-    await after.journal.discard({ adapter: 'billing', seq: 1, atMs: 0, reason: 'obsolete' });
-    await until(() => after.lane.health().waiting === 0);
-    expect(after.runtime.ids).toEqual(['d/other', 'b/k', 'c/k']);
-    expect(after.lane.health().deadLetters).toBe(0);
+    expect(await after.statistics()).toMatchObject({ unsettled: 2, deadLetters: 1, behindDeadLetters: 2 });
+    expect(await after.lane.discard([a?.seq ?? 0], 'obsolete')).toBe(1);
+    await after.settled();
+    expect(after.runtime.attempts).toMatchObject([
+      { event: { id: 'd/other' }, redelivered: false },
+      { event: { id: 'b/k' }, redelivered: false },
+      { event: { id: 'c/k' }, redelivered: false },
+    ]);
+    expect(await after.statistics()).toMatchObject({ deadLetters: 0 });
   });
 });
 
-const totals = { unsettled: 1, deadLetters: 1 };
-
-describe('a lane that a person paused', () => {
+describe('a lane that an operator paused', () => {
   it('is paused when the hub starts again', async () => {
-    const bench = new LaneBench({ pause: { reason: 'maintenance' } });
-    await bench.lane.start();
-    await bench.accept('a');
-    expect(bench.lane.health()).toMatchObject({ state: 'paused', reason: 'maintenance' });
-    expect(bench.runtime.ids).toEqual([]);
-    bench.lane.resume();
-    await until(() => bench.records.length === 1);
+    const before = await openLaneFixture();
+    const pause = { reason: 'maintenance', sinceMs: 1_790_000_000_000 };
+    await before.journal.saveLanePause({ adapter: 'billing', pause });
+    const fixture = await openLaneFixture({ database: before.kill() });
+    await fixture.start();
+    await fixture.accept('a');
+    expect(fixture.lane.health()).toMatchObject({ state: 'paused', reason: 'maintenance' });
+    expect(fixture.runtime.ids).toEqual([]);
+    fixture.lane.resume();
+    await until(() => fixture.records.length === 1);
   });
 
-  it('stays so when an attempt that ran shows a refused credential, and says the cause of the person', async () => {
-    const bench = new LaneBench();
+  it('stays so when an attempt that ran shows a refused credential, and gives the reason of the operator', async () => {
+    const fixture = await openLaneFixture();
     const { promise, resolve } = Promise.withResolvers<void>();
-    bench.runtime.answer = async () => promise.then(() => ({ kind: 'misconfigured', failure }));
-    await bench.lane.start();
-    await bench.accept('a');
-    bench.lane.pause(paused);
+    fixture.runtime.answer = async () => promise.then(() => ({ kind: 'misconfigured', failure }));
+    await fixture.start();
+    await fixture.accept('a');
+    fixture.lane.pause(maintenance);
     resolve();
-    await until(() => bench.records.length === 1);
-    expect(bench.lane.health()).toMatchObject({ state: 'paused', reason: 'maintenance' });
+    await until(() => fixture.records.length === 1);
+    expect(fixture.lane.health()).toMatchObject({ state: 'paused', reason: 'maintenance' });
   });
 
-  it('goes on after it paused itself, too, once the person resumes it', async () => {
-    const bench = new LaneBench();
-    bench.runtime.answer = async () => ({ kind: 'misconfigured', failure });
-    await bench.lane.start();
-    await bench.accept('a');
-    await until(() => bench.lane.health().state === 'paused');
-    expect(bench.lane.health().reason).toContain('then resume the adapter');
-    bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
-    await until(() => bench.records.length === 1);
-    bench.lane.resume();
-    await until(() => bench.lane.health().waiting === 0);
+  it('goes on after it paused itself, too, once an operator resumes it', async () => {
+    const fixture = await openLaneFixture();
+    fixture.runtime.answer = async () => ({ kind: 'misconfigured', failure });
+    await fixture.start();
+    await fixture.accept('a');
+    await until(() => fixture.lane.health().state === 'paused');
+    expect(fixture.lane.health().reason).toContain('then resume the adapter');
+    fixture.runtime.answer = async () => delivered;
+    await until(() => fixture.records.length === 1);
+    fixture.lane.resume();
+    await fixture.settled();
   });
 });
 
 describe('an operator who retries now', () => {
   it('ends waits that the external system named, and is told how many deliveries waited', async () => {
-    const bench = new LaneBench();
-    bench.runtime.answer = async () => ({ ...retryable, retryAfterMs: 3_600_000 });
-    await bench.lane.start();
-    await bench.accept('a', 'b');
-    await until(() => bench.records.length === 2);
-    bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
-    expect(bench.lane.retryNow()).toBe(2);
-    await until(() => bench.lane.health().waiting === 0);
-    expect(bench.lane.retryNow()).toBe(0);
+    const fixture = await openLaneFixture();
+    fixture.runtime.answer = async () => ({ ...retryable, retryAfterMs: 3_600_000 });
+    await fixture.start();
+    await fixture.accept('a', 'b');
+    await until(() => fixture.records.length === 2);
+    fixture.runtime.answer = async () => delivered;
+    expect(await fixture.lane.retryNow()).toBe(2);
+    await fixture.settled();
+    expect(await fixture.lane.retryNow()).toBe(0);
   });
 
   it('ends the wait of a throttled lane', async () => {
-    const bench = new LaneBench();
-    bench.runtime.answer = async () => ({ kind: 'throttled', failure, retryAfterMs: 3_600_000 });
-    await bench.lane.start();
-    await bench.accept('a');
-    await until(() => bench.records.length === 1);
-    expect(bench.lane.health().throttledUntilMs).toBeGreaterThan(0);
-    bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
-    bench.lane.retryNow();
-    expect(bench.lane.health().throttledUntilMs).toBeUndefined();
-    await until(() => bench.lane.health().waiting === 0);
+    const fixture = await openLaneFixture();
+    fixture.runtime.answer = async () => ({ kind: 'throttled', failure, retryAfterMs: 3_600_000 });
+    await fixture.start();
+    await fixture.accept('a');
+    await until(() => fixture.records.length === 1);
+    expect(fixture.lane.health().throttledUntilMs).toBeGreaterThan(0);
+    fixture.runtime.answer = async () => delivered;
+    await fixture.lane.retryNow();
+    expect(fixture.lane.health().throttledUntilMs).toBeUndefined();
+    await fixture.settled();
   });
 
   it('lets one delivery through an open breaker, and all of them once that is delivered', async () => {
-    const bench = new LaneBench({ breakerPolicy: { ...DEFAULT_BREAKER, resetTimeoutMs: 60_000 } });
-    bench.runtime.answer = async () => retryable;
-    await bench.lane.start();
-    await bench.accept('a', 'b', 'c', 'd', 'e');
-    await until(() => bench.lane.health().breaker.condition === 'open' && bench.lane.health().inFlight === 0);
-    bench.runtime.answer = async () => ({ kind: 'delivered', receipt: '' });
-    bench.lane.retryNow();
-    await until(() => bench.lane.health().waiting === 0);
-    expect(bench.conditions).toEqual(['closed', 'open', 'half_open', 'closed']);
+    const fixture = await openLaneFixture({ breakerPolicy: { ...DEFAULT_BREAKER, resetTimeoutMs: 60_000 } });
+    fixture.runtime.answer = async () => retryable;
+    await fixture.start();
+    await fixture.accept('a', 'b', 'c', 'd', 'e');
+    await until(() => fixture.lane.health().breaker.condition === 'open' && fixture.records.length === 5);
+    fixture.runtime.answer = async () => delivered;
+    await fixture.lane.retryNow();
+    await fixture.settled();
+    expect(fixture.conditions).toEqual(['closed', 'open', 'half_open', 'closed']);
   });
 });

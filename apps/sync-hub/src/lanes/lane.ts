@@ -288,10 +288,10 @@ export class Lane {
     journal.readReady(request).then((page) => this.#take({ kind: 'page', atMs: this.#nowMs(), ...page }), unlessEnded);
   }
 
-  #lookAhead({ purpose, seq, except, ignoreNotBefore }: LookAheadEffect): void {
+  #lookAhead({ purpose, seq, after, except, ignoreNotBefore }: LookAheadEffect): void {
     const { journal, adapter } = this.#options;
     const of = { adapter: adapter.id, nowMs: this.#nowMs() };
-    const request = seq === undefined ? { ...of, except, ignoreNotBefore } : { ...of, seq };
+    const request = seq === undefined ? { ...of, after, except, ignoreNotBefore } : { ...of, seq };
     journal
       .readHead(request)
       .then((head) => this.#take({ kind: 'head', atMs: this.#nowMs(), purpose, head }), unlessEnded);
@@ -312,9 +312,11 @@ export class Lane {
 
   #lose(): void {
     if (this.#state.draining) return;
+    this.#timer.stop();
+    // What the attempts come to that are let go of says nothing, and the breaker that is kept is the new owner's.
+    this.#breaker.close();
     this.#attempts.abandon();
     this.#take({ kind: 'draining', atMs: this.#nowMs() });
-    this.#timer.stop();
     this.#options.onLost?.();
     this.#options.onChange();
   }

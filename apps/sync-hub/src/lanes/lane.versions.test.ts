@@ -5,10 +5,9 @@ import type { RuntimeStart } from '../runtimes/runtime.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { AdapterVersion } from './adapter-version.ts';
 import { systemClock } from './clock.ts';
-import { failure, LaneBench, retryable, until } from './lane-bench.suite.ts';
+import { delivered, failure, type LaneFixture, openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
 import { Trial, type TrialOptions } from './trial.ts';
 
-const delivered: Outcome = { kind: 'delivered', receipt: '' };
 const misconfigured: Outcome = { kind: 'misconfigured', failure };
 
 /** A version that has started, and the runtime that plays it. */
@@ -24,8 +23,8 @@ async function beginTrial(
   options: Partial<TrialOptions> = {},
   start: ConstructorParameters<typeof ScriptedRuntime>[0] = {},
 ) {
-  const bench = new LaneBench();
-  await bench.lane.start();
+  const fixture = await openLaneFixture();
+  await fixture.start();
   const { runtime, next } = await startVersion('1.3.0', start);
   const trial = new Trial({
     candidate: next,
@@ -35,8 +34,8 @@ async function beginTrial(
     clock: systemClock,
     ...options,
   });
-  bench.lane.versions.beginTrial(trial);
-  return { bench, runtime, trial };
+  fixture.lane.versions.beginTrial(trial);
+  return { fixture, runtime, trial };
 }
 
 /** Ids with keys of their own, of which so many are in the share of the trial. */
@@ -48,136 +47,136 @@ function idsWithKeys(count: number, inShare: boolean): string[] {
   return ids;
 }
 
-const versionsOf = (bench: LaneBench) =>
-  bench.records.map(({ eventId, adapterVersion }) => `${eventId} ${adapterVersion}`);
+const versionsOf = (fixture: LaneFixture) =>
+  fixture.records.map(({ eventId, adapterVersion }) => `${eventId} ${adapterVersion}`);
 
 describe('a lane whose adapter is replaced', () => {
   it('gives a key to the new version when the old one has none of it in flight, and records who made each attempt', async () => {
-    const bench = new LaneBench();
+    const fixture = await openLaneFixture();
     const atOld = Promise.withResolvers<Outcome>();
-    bench.runtime.answer = () => atOld.promise;
-    await bench.lane.start();
-    await bench.accept('a/k');
+    fixture.runtime.answer = () => atOld.promise;
+    await fixture.start();
+    await fixture.accept('a/k');
     const { runtime, next } = await startVersion('1.3.0');
-    const before = bench.lane.versions.switchTo(next);
-    await bench.accept('b/k', 'c/other');
+    const before = fixture.lane.versions.switchTo(next);
+    await fixture.accept('b/k', 'c/other');
     await until(() => runtime.ids.includes('c/other'));
     expect(runtime.ids).toEqual(['c/other']);
-    expect(bench.lane.adapter.version).toBe('1.3.0');
+    expect(fixture.lane.adapter.version).toBe('1.3.0');
     atOld.resolve(retryable);
-    await until(() => bench.records.length === 4);
-    expect(bench.runtime.ids).toEqual(['a/k']);
+    await until(() => fixture.records.length === 4);
+    expect(fixture.runtime.ids).toEqual(['a/k']);
     expect(runtime.ids).toEqual(['c/other', 'a/k', 'b/k']);
     expect(runtime.attempts[1]).toMatchObject({ number: 2, redelivered: true });
-    expect(versionsOf(bench)).toEqual(['c/other 1.3.0', 'a/k 1.0.0', 'a/k 1.3.0', 'b/k 1.3.0']);
+    expect(versionsOf(fixture)).toEqual(['c/other 1.3.0', 'a/k 1.0.0', 'a/k 1.3.0', 'b/k 1.3.0']);
     expect(await before.drained(0, systemClock)).toBe(true);
   });
 
   it('says of a version that has not finished within its time that it did not', async () => {
-    const bench = new LaneBench();
-    bench.runtime.answer = () => new Promise(() => {});
-    await bench.lane.start();
-    await bench.accept('a');
-    const before = bench.lane.versions.switchTo((await startVersion('1.3.0')).next);
+    const fixture = await openLaneFixture();
+    fixture.runtime.answer = () => new Promise(() => {});
+    await fixture.start();
+    await fixture.accept('a');
+    const before = fixture.lane.versions.switchTo((await startVersion('1.3.0')).next);
     expect(await before.drained(5, systemClock)).toBe(false);
-    await bench.lane.versions.closeRetired(before);
-    expect(bench.runtime.isClosed).toBe(true);
+    await fixture.lane.versions.closeRetired(before);
+    expect(fixture.runtime.isClosed).toBe(true);
   });
 
   it('hears no more of the old one: that it ended holds nothing up', async () => {
     const told: RuntimeStart[] = [];
-    const bench = new LaneBench({ onRuntimeChange: (start) => told.push(start) });
+    const fixture = await openLaneFixture({ onRuntimeChange: (start) => told.push(start) });
     let change: (start: RuntimeStart) => void = () => {};
-    const start = bench.runtime.start.bind(bench.runtime);
-    bench.runtime.start = (onChange?: typeof change) => {
+    const start = fixture.runtime.start.bind(fixture.runtime);
+    fixture.runtime.start = (onChange?: typeof change) => {
       change = onChange ?? change;
       return start();
     };
-    await bench.lane.start();
-    bench.lane.versions.switchTo((await startVersion('1.3.0', { concurrency: 1 })).next);
+    await fixture.start();
+    fixture.lane.versions.switchTo((await startVersion('1.3.0', { concurrency: 1 })).next);
     change({ kind: 'starting', reason: 'its process ended' });
-    expect(bench.lane.health()).toMatchObject({ state: 'ready', reason: '' });
+    expect(fixture.lane.health()).toMatchObject({ state: 'ready', reason: '' });
     expect(told.map(({ kind }) => kind)).toEqual(['ready', 'ready']);
   });
 
   it('lets a version that could not be started be replaced by one that can, and its queue goes on', async () => {
     const runtime = new ScriptedRuntime();
     runtime.start = async () => ({ kind: 'failed', reason: 'it was published without its code' });
-    const bench = new LaneBench({ runtime });
-    await bench.lane.start();
-    await bench.accept('a');
-    expect(bench.lane.health().state).toBe('failed');
-    bench.lane.versions.switchTo((await startVersion('1.3.0')).next);
-    await until(() => bench.told.includes('a: delivered'));
+    const fixture = await openLaneFixture({ runtime });
+    await fixture.start();
+    await fixture.accept('a');
+    expect(fixture.lane.health().state).toBe('failed');
+    fixture.lane.versions.switchTo((await startVersion('1.3.0')).next);
+    await until(() => fixture.log.includes('a: delivered'));
   });
 });
 
 describe('a version on trial', () => {
   it('gets the keys of its share and no other, and takes over when so many attempts went well', async () => {
-    const { bench, runtime, trial } = await beginTrial({ attempts: 5 });
+    const { fixture, runtime, trial } = await beginTrial({ attempts: 5 });
     const [mine, others] = [idsWithKeys(5, true), idsWithKeys(4, false)];
-    await bench.accept(...others, ...mine);
+    await fixture.accept(...others, ...mine);
     expect(await trial.ended).toEqual({ kind: 'proven' });
     expect(runtime.ids).toEqual(mine);
-    expect(bench.runtime.ids).toEqual(others);
-    expect(bench.lane.health().trial).toEqual({ version: '1.3.0', percent: 50, attempts: 5, failures: 0 });
-    bench.lane.versions.switchTo(trial.candidate);
-    expect(bench.lane.health()).toMatchObject({ state: 'ready', trial: undefined });
-    expect(bench.lane.adapter.version).toBe('1.3.0');
+    expect(fixture.runtime.ids).toEqual(others);
+    expect(fixture.lane.health().trial).toEqual({ version: '1.3.0', percent: 50, attempts: 5, failures: 0 });
+    fixture.lane.versions.switchTo(trial.candidate);
+    expect(fixture.lane.health()).toMatchObject({ state: 'ready', trial: undefined });
+    expect(fixture.lane.adapter.version).toBe('1.3.0');
   });
 
   it('goes back when it fails more than the other, and its keys go on at the other', async () => {
-    const { bench, runtime, trial } = await beginTrial({ attempts: 1_000 });
+    const { fixture, runtime, trial } = await beginTrial({ attempts: 1_000 });
     runtime.answer = async () => ({ kind: 'permanent', failure });
     const mine = idsWithKeys(20, true);
-    await bench.accept(...idsWithKeys(40, false));
-    await until(() => bench.records.length === 40);
-    await bench.accept(...mine);
+    await fixture.accept(...idsWithKeys(40, false));
+    await until(() => fixture.records.length === 40);
+    await fixture.accept(...mine);
     expect(await trial.ended).toEqual({
       kind: 'failed',
       why: '20 of its 20 attempts failed, and 0 of 40 of the version before',
     });
-    bench.lane.versions.endTrial();
-    await bench.accept('next/k-of-anyone');
-    await until(() => bench.told.includes('next/k-of-anyone: delivered'));
-    expect(bench.lane.health().trial).toBeUndefined();
+    fixture.lane.versions.endTrial();
+    await fixture.accept('next/k-of-anyone');
+    await until(() => fixture.log.includes('next/k-of-anyone: delivered'));
+    expect(fixture.lane.health().trial).toBeUndefined();
     expect(runtime.ids).toEqual(mine);
   });
 
   it('gets no type that it does not take, and brings none that the other does not take', async () => {
-    const { bench, runtime } = await beginTrial({}, { accepts: new Set(['PolicyUpdated']) });
+    const { fixture, runtime } = await beginTrial({}, { accepts: new Set(['PolicyUpdated']) });
     const mine = idsWithKeys(3, true);
-    await bench.accept(...mine);
-    await until(() => bench.records.length === 3);
+    await fixture.accept(...mine);
+    await until(() => fixture.records.length === 3);
     expect(runtime.ids).toEqual([]);
-    expect(bench.told).toEqual(mine.map((id) => `${id}: delivered`));
+    expect(fixture.log).toEqual(mine.map((id) => `${id}: delivered`));
   });
 
   it('goes when its credential is refused, and what that held goes on', async () => {
-    const { bench, runtime, trial } = await beginTrial();
+    const { fixture, runtime, trial } = await beginTrial();
     runtime.answer = async () => misconfigured;
     const [id = ''] = idsWithKeys(1, true);
-    await bench.accept(id);
+    await fixture.accept(id);
     expect(await trial.ended).toMatchObject({ kind: 'failed', why: expect.stringContaining('credential') });
-    expect(bench.lane.health().state).toBe('paused');
-    bench.lane.versions.endTrial();
-    bench.lane.recoverFrom(trial);
-    await until(() => bench.told.includes(`${id}: delivered`));
-    expect(bench.lane.health().state).toBe('ready');
-    expect(bench.runtime.attempts).toMatchObject([{ redelivered: true }]);
+    expect(fixture.lane.health().state).toBe('paused');
+    fixture.lane.versions.endTrial();
+    fixture.lane.recoverFrom(trial);
+    await until(() => fixture.log.includes(`${id}: delivered`));
+    expect(fixture.lane.health().state).toBe('ready');
+    expect(fixture.runtime.attempts).toMatchObject([{ redelivered: true }]);
   });
 
   it('goes when its process ends, and an attempt that ran out of its time counts as failed', async () => {
-    const { bench, runtime, trial } = await beginTrial({}, { attemptTimeoutMs: 5 });
-    bench.runtime.start = async () => ({ kind: 'failed', reason: '' });
+    const { fixture, runtime, trial } = await beginTrial({}, { attemptTimeoutMs: 5 });
+    fixture.runtime.start = async () => ({ kind: 'failed', reason: '' });
     const late = Promise.withResolvers<Outcome>();
     runtime.answer = () => late.promise;
-    const slow = new LaneBench({ delivery: { timeoutMs: 5 } });
-    await slow.lane.start();
+    const slow = await openLaneFixture({ delivery: { timeoutMs: 5 } });
+    await slow.start();
     slow.lane.versions.beginTrial(trial);
     const [id = ''] = idsWithKeys(1, true);
     await slow.accept(id);
-    await until(() => slow.told.includes(`${id}: retrying`));
+    await until(() => slow.log.includes(`${id}: retrying`));
     expect(trial.health).toMatchObject({ attempts: 1, failures: 1 });
     runtime.answer = () => new Promise(() => {});
     late.resolve(delivered);
@@ -187,7 +186,7 @@ describe('a version on trial', () => {
     expect(await trial.candidate.drained(0, systemClock)).toBe(false);
     trial.candidate.onChange({ kind: 'starting', reason: 'its process ended' });
     expect(await trial.ended).toEqual({ kind: 'failed', why: 'its process ended' });
-    expect(bench.lane.health().state).toBe('ready');
+    expect(fixture.lane.health().state).toBe('ready');
   });
 
   it.each([
@@ -201,10 +200,10 @@ describe('a version on trial', () => {
         return () => {};
       },
     };
-    const { bench, runtime, trial } = await beginTrial({ clock });
+    const { fixture, runtime, trial } = await beginTrial({ clock });
     runtime.answer = async () => outcome;
     const [id = ''] = idsWithKeys(1, true);
-    await bench.accept(id);
+    await fixture.accept(id);
     await until(() => trial.health.attempts > 0);
     (await timer.promise)();
     expect((await trial.ended).kind).toBe(kind);

@@ -1,24 +1,37 @@
 import { expect, it } from 'vitest';
-import { openDelivery } from '../../sim/scripted-lane.ts';
-import type { DeliveryRecord } from '../core/delivery.ts';
+import type { RecordedDelivery } from '../core/delivery.ts';
+import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
+import { newEvent, sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
+import { systemClock } from './clock.ts';
 import { Lanes } from './lanes.ts';
-import { createTestLane } from './test-lane.suite.ts';
+import { openTestLane } from './test-lane.suite.ts';
 
-/** Lanes on runtimes that the test plays; what they record is kept and never reaches a disk. */
-function createLanes(runtimes: Readonly<Record<string, ScriptedRuntime>>) {
-  const records: DeliveryRecord[] = [];
-  const journal = {
-    fetchOpen: async () => ({ deliveries: [], scannedToSeq: 0 }),
-    record: (record: DeliveryRecord) => records.push(record),
-    saveBreaker: () => undefined,
+/** Lanes on runtimes that the test plays, and on the journal that ships. */
+async function openLanes(runtimes: Readonly<Record<string, ScriptedRuntime>>) {
+  const journal = openInlineJournal();
+  const receivers: (readonly string[])[] = [];
+  const records: RecordedDelivery[] = [];
+  const opened = Object.entries(runtimes).map(([id, runtime]) => openTestLane({ id, runtime, journal }));
+  const lanes = new Lanes(await Promise.all(opened), (adapters) => receivers.push(adapters));
+  journal.subscribe({
+    committed(commit) {
+      records.push(...commit.records);
+      lanes.committed(commit);
+    },
+    ended(error) {
+      throw error;
+    },
+  });
+  /** To these adapters. */
+  const accept = async (...adapters: readonly string[]) => {
+    await journal.setReceivers(adapters);
+    const event = sampleEvent(`event-${adapters.join('-')}`, { key: '' });
+    return newEvent(await journal.accept(sampleAccept(event, { nowMs: systemClock.monotonicMs() })));
   };
-  const lanes = Object.entries(runtimes).map(([id, runtime]) => createTestLane({ id, runtime, journal }));
-  return { lanes: new Lanes(lanes), records };
+  return { lanes, journal, receivers, records, accept };
 }
-
-const eventFor = (...adapters: readonly string[]) => ({ ...openDelivery({ seq: 1 }).event, adapters });
 
 it('gives an event to the lanes of its adapters and to no other', async () => {
   const runtimes = {
@@ -26,9 +39,10 @@ it('gives an event to the lanes of its adapters and to no other', async () => {
     records: new ScriptedRuntime(),
     scheduling: new ScriptedRuntime(),
   };
-  const { lanes } = createLanes(runtimes);
+  const { lanes, journal, accept } = await openLanes(runtimes);
   await lanes.start();
-  lanes.accepted([eventFor('billing', 'scheduling')]);
+  await journal.flushed();
+  await accept('billing', 'scheduling');
   expect(Object.values(runtimes).map(({ ids }) => ids.length)).toEqual([1, 0, 1]);
   await lanes.close();
 });
@@ -36,39 +50,54 @@ it('gives an event to the lanes of its adapters and to no other', async () => {
 it('lets an adapter that hangs while it starts harm no other', async () => {
   const runtimes = { billing: new ScriptedRuntime(), records: new ScriptedRuntime() };
   runtimes.billing.start = () => new Promise<RuntimeStart>(() => undefined);
-  const { lanes } = createLanes(runtimes);
+  const { lanes, journal, accept } = await openLanes(runtimes);
   void lanes.start();
-  await new Promise(setImmediate);
-  lanes.accepted([eventFor('billing', 'records')]);
-  expect(runtimes.records.ids).toEqual(['event-1']);
-  expect(lanes.heldBy('billing', { seq: 1, key: '' })).toBe('not_ready');
-  expect(lanes.heldBy('records', { seq: 1, key: '' })).toBeUndefined();
+  await journal.flushed();
+  const event = await accept('billing', 'records');
+  expect(runtimes.records.ids).toEqual(['event-billing-records']);
+  expect(lanes.heldBy('billing', event)).toBe('not_ready');
+  expect(lanes.heldBy('records', event)).toBeUndefined();
   await lanes.close();
 });
 
-it('says of a delivery whose adapter was taken out of the configuration that nobody will attempt it', () => {
-  expect(createLanes({}).lanes.heldBy('billing', { seq: 1, key: '' })).toBe('not_ready');
+it('says of a delivery whose adapter was taken out of the configuration that nobody will attempt it', async () => {
+  const { lanes } = await openLanes({});
+  expect(lanes.heldBy('billing', { seq: 1, key: '' })).toBe('not_ready');
+  expect(lanes.holdsKeys('billing')).toBe(false);
 });
 
-it('ignores records of adapters that have no lane', async () => {
-  const runtimes = { billing: new ScriptedRuntime() };
-  const { lanes, records } = createLanes(runtimes);
+it('says which adapters receive events, whenever that changes', async () => {
+  const { lanes, receivers } = await openLanes({ records: new ScriptedRuntime(), billing: new ScriptedRuntime() });
+  lanes.setReceiving('billing', false);
+  lanes.setReceiving('billing', true);
+  lanes.remove('records');
+  expect(receivers).toEqual([['billing', 'records'], ['records'], ['billing', 'records'], ['billing']]);
+  expect(lanes.ids).toEqual(['billing']);
+  await lanes.close();
+});
+
+it('ignores what is of adapters that have no lane', async () => {
+  const runtimes = { billing: new ScriptedRuntime(), gone: new ScriptedRuntime() };
+  const { lanes, journal, records, accept } = await openLanes(runtimes);
   await lanes.start();
-  lanes.accepted([eventFor('billing')]);
-  await new Promise(setImmediate);
-  const [record] = records;
-  if (record === undefined) throw new Error('the attempt was not recorded');
-  lanes.recorded([
-    { ...record, adapter: 'gone', cursor: 1 },
-    { ...record, cursor: 2 },
+  await journal.flushed();
+  const gone = lanes.get('gone');
+  lanes.remove('gone');
+  await accept('billing', 'gone');
+  await journal.discard({ adapter: 'gone', seq: 1, atMs: 0, nowMs: 0, reason: 'removed' });
+  await journal.flushed();
+  expect(records.map(({ adapter, state }) => `${adapter}: ${state}`).sort()).toEqual([
+    'billing: delivered',
+    'gone: discarded',
   ]);
-  expect([...lanes].map((lane) => lane.health().waiting)).toEqual([0]);
+  expect([runtimes.billing.ids.length, runtimes.gone.ids.length]).toEqual([1, 0]);
+  await gone?.close();
   await lanes.close();
 });
 
 it('drains and closes all of them', async () => {
   const runtimes = { billing: new ScriptedRuntime(), records: new ScriptedRuntime() };
-  const { lanes } = createLanes(runtimes);
+  const { lanes } = await openLanes(runtimes);
   await lanes.start();
   await lanes.drain(60_000);
   expect([...lanes].map((lane) => lane.health().state)).toEqual(['draining', 'draining']);

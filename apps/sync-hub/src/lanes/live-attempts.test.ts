@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { failure, openDelivery } from '../../sim/scripted-lane.ts';
+import { failure, readyDelivery } from '../core/suite/scripted-lane.suite.ts';
 import type { AttemptEnd, Outcome } from '../core/outcome.ts';
 import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
 import { LiveAttempts } from './live-attempts.ts';
 
 const delivered: Outcome = { kind: 'delivered', receipt: '' };
-const { event } = openDelivery({ seq: 7 });
+const { event } = readyDelivery({ seq: 7 });
 const attempt: DeliveryAttempt = { event, idempotencyKey: 'k', number: 1, redelivered: false, timeoutMs: 10 };
 
 /** Attempts in front of an adapter that answers when the test does, and all that happens to them, in order. */

@@ -9,13 +9,14 @@ function open() {
   const clock = new ManualClock();
   const lines: LogLine[] = [];
   const log = new DeliveryLog({ clock, write: (line) => lines.push(line) });
-  let cursor = 0;
+  let position = 0;
   const record = (state: RecordedDelivery['state'], outcome: OutcomeKind, more: Partial<RecordedDelivery> = {}) => {
-    cursor += 1;
+    position += 1;
     const failure = outcome === 'delivered' ? {} : { failure: { code: 'HTTP_503', message: 'patient Doe is unknown' } };
     const attempt = { startedAtMs: 0, durationMs: 5, outcome, receipt: '', ...failure };
     const counts = { cycle: 1, attempts: 1, spent: 1, crashes: 0 };
-    const of = { adapter: 'billing', adapterVersion: '1.0.0', seq: cursor, eventId: `e-${cursor}`, cursor };
+    const event = { seq: position, eventId: `e-${position}`, source: 'hms-api', key: '' };
+    const of = { adapter: 'billing', adapterVersion: '1.0.0', ...event, position };
     log.recorded([{ ...of, ...counts, state, atMs: 0, nextAttemptAtMs: 0, attempt, ...more }]);
   };
   return {
@@ -48,6 +49,7 @@ describe('an adapter', () => {
         facts: {
           adapter: 'billing',
           adapterVersion: '1.0.0',
+          source: 'hms-api',
           eventId: 'e-2',
           attempts: 1,
           outcome: 'retryable',

@@ -1,32 +1,29 @@
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
-import { MemoryDisk } from '../journal/memory/memory-disk.ts';
-import { MemoryJournal } from '../journal/memory/memory-journal.ts';
-import { acceptNew, sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
+import { deadLettered } from '../journal/suite/samples.suite.ts';
 import { DeliveryFinder } from './delivery-query.ts';
 import { Discards } from './discards.ts';
+import { ManualClock } from './manual-clock.suite.ts';
+import { openRecordingJournal } from './recording-journal.suite.ts';
 
 /** Discards of a hub that has no adapter configured. */
 function open() {
   const recorded: RecordedDelivery[] = [];
-  const journal = new MemoryJournal({
-    disk: new MemoryDisk(),
-    observer: { accepted() {}, recorded: (records) => void recorded.push(...records), reopened() {} },
-    onFatal(error) {
-      throw error;
-    },
-  });
-  onTestFinished(() => journal.close());
+  const { journal, accept, record } = openRecordingJournal({ adapters: ['also-gone', 'gone'] });
+  journal.subscribe({ committed: ({ records }) => void recorded.push(...records), ended: () => undefined });
   const lanes = { get: () => undefined, heldBy: () => 'not_ready' as const };
   const finder = new DeliveryFinder({ journal, lanes });
-  return { journal, recorded, discards: new Discards({ journal, lanes, finder, wallMs: () => 1_790_000_002_000 }) };
+  return { journal, accept, record, recorded, discards: new Discards({ journal, lanes, finder, clock: new ManualClock() }) };
 }
 
-it('record each delivery of an adapter that is not configured once, and count it for one of two people', async () => {
-  const { journal, recorded, discards } = open();
-  // More than go to the journal at a time, so that the two people's turns alternate.
+it('record each delivery of an adapter that is not configured once, and count it for one of two operators', async () => {
+  const { journal, accept, record, recorded, discards } = open();
   const ids = Array.from({ length: 40 }, (_, number) => `event-${number}`);
-  for (const id of ids) await acceptNew(journal, sampleAccept(sampleEvent(id), { adapters: ['gone', 'also-gone'] }));
+  for (const id of ids) await accept(id, { key: '' });
+  // Dead letters and open ones alike.
+  record(deadLettered({ seq: 7, id: 'event-6' }, { adapter: 'gone' }));
+  await journal.flushed();
+  recorded.length = 0;
   const query = { filter: { adapters: ['gone'] }, states: [] };
   const { signal } = new AbortController();
   const [dana, omar] = await Promise.all([

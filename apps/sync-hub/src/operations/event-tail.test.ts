@@ -1,27 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryJournal } from '../journal/memory/memory-journal.ts';
-import { acceptNew, deadLettered, sampleAccept, sampleEvent, sampleRecord } from '../journal/suite/samples.suite.ts';
+import { deadLettered, sampleRecord } from '../journal/suite/samples.suite.ts';
 import { systemClock } from '../lanes/clock.ts';
 import { EventTail, TAILS_MAX, type TailFilter } from './event-tail.ts';
 import { settle } from './manual-clock.suite.ts';
+import { openRecordingJournal } from './recording-journal.suite.ts';
 import { TAIL_QUEUE_MAX } from './tail-queue.ts';
 
 function open() {
-  const journal = new MemoryJournal({
-    observer: {
-      accepted: (events) => tail.accepted(events),
-      recorded: (records) => tail.recorded(records),
-      reopened() {},
-    },
-    onFatal(error) {
-      throw error;
-    },
-  });
+  const { journal, record, accept } = openRecordingJournal();
   const tail = new EventTail({ journal, clock: systemClock });
-  return { journal, tail };
+  journal.subscribe({
+    committed({ events, records }) {
+      tail.accepted(events);
+      tail.recorded(records);
+    },
+    ended: () => undefined,
+  });
+  return {
+    tail,
+    record,
+    accept: (id: string, key = '', type = 'ProcessUpdated', source = 'hms-api') => accept(id, { key, type, source }),
+  };
 }
 
-/** One who looks on, from the moment at which it has begun. */
+/** A tail, from the moment at which it has begun. */
 async function watch(tail: EventTail, filter: TailFilter = {}) {
   const abort = new AbortController();
   const reading = tail.watch(filter, abort.signal);
@@ -29,28 +31,36 @@ async function watch(tail: EventTail, filter: TailFilter = {}) {
   expect(await reading.next()).toEqual({ done: false, value: [] });
   const read = async () => {
     const { value = [] } = await reading.next();
-    return (value ?? []).map((happening) => {
-      if (happening.kind === 'accepted') return `accepted ${happening.event.id}`;
-      if (happening.kind === 'missed') return `missed ${happening.count}`;
-      return `${happening.record.state} ${happening.record.eventId} ${happening.record.adapter}`;
+    return (value ?? []).map((tailed) => {
+      if (tailed.kind === 'accepted') return `accepted ${tailed.event.id}`;
+      if (tailed.kind === 'missed') return `missed ${tailed.count}`;
+      return `${tailed.record.state} ${tailed.record.eventId} ${tailed.record.adapter}`;
     });
   };
   return { read, reading, abort };
 }
 
-const accept = (journal: MemoryJournal, id: string, key = '', type = 'ProcessUpdated') =>
-  acceptNew(journal, sampleAccept(sampleEvent(id, { key, type })));
-
-describe('looking on', () => {
+describe('a tail', () => {
   it('tells what happens from then on, without payloads', async () => {
-    const { journal, tail } = open();
-    await accept(journal, 'before');
+    const { accept, record, tail } = open();
+    await accept('before');
     const { read, reading } = await watch(tail);
-    const event = await accept(journal, 'a');
-    journal.record(sampleRecord(event));
+    const event = await accept('a');
+    record(sampleRecord(event));
     const { value } = await reading.next();
     expect(value).toMatchObject([{ kind: 'accepted', event: { id: 'a', data: new Uint8Array() } }]);
     expect(await read()).toEqual(['delivered a billing']);
+  });
+
+  it('gives each record the place right after it', async () => {
+    const { accept, record, tail } = open();
+    const event = await accept('a');
+    record(sampleRecord(event, { adapter: 'records' }));
+    await settle();
+    const { reading } = await watch(tail);
+    record(sampleRecord(event));
+    const { value } = await reading.next();
+    expect(value).toMatchObject([{ kind: 'recorded', place: new Map([['records', 1], ['billing', 1]]) }]);
   });
 
   it.each<[string, TailFilter, readonly string[]]>([
@@ -58,18 +68,19 @@ describe('looking on', () => {
     ['states', { states: ['dead_lettered'] }, ['dead_lettered b billing']],
     ['what waits', { states: ['waiting'] }, ['accepted a', 'accepted b']],
     ['event ids', { eventIds: ['b'] }, ['accepted b', 'dead_lettered b billing']],
+    ['sources', { sources: [''] }, ['accepted b', 'dead_lettered b billing']],
     ['kinds of failure', { errorKinds: ['retryable'] }, ['dead_lettered b billing']],
     ['keys', { keys: ['x'] }, ['accepted a', 'delivered a billing', 'delivered a records']],
     ['types', { types: ['PolicyUpdated'] }, ['accepted b', 'dead_lettered b billing']],
     ['nothing, given empty lists', { adapters: [], states: [], types: [], keys: [] }, all()],
   ])('filters by %s', async (_, filter, expected) => {
-    const { journal, tail } = open();
+    const { accept, record, tail } = open();
     const { read } = await watch(tail, filter);
-    const a = await accept(journal, 'a', 'x');
-    const b = await accept(journal, 'b', 'y', 'PolicyUpdated');
-    journal.record(sampleRecord(a));
-    journal.record(sampleRecord(a, { adapter: 'records' }));
-    journal.record(deadLettered(b));
+    const a = await accept('a', 'x');
+    const b = await accept('b', 'y', 'PolicyUpdated', '');
+    record(sampleRecord(a, { key: 'x' }));
+    record(sampleRecord(a, { key: 'x', adapter: 'records' }));
+    record(deadLettered(b, { key: 'y' }));
     await settle();
     const told: string[] = [];
     while (told.length < expected.length) told.push(...(await read()));
@@ -77,12 +88,12 @@ describe('looking on', () => {
   });
 
   it('never waits for a slow reader, and tells it how much it missed, and where', async () => {
-    const { journal, tail } = open();
+    const { accept, tail } = open();
     const { read } = await watch(tail);
-    for (let index = 0; index < TAIL_QUEUE_MAX + 7; index++) await accept(journal, `e-${index}`);
+    for (let index = 0; index < TAIL_QUEUE_MAX + 7; index++) await accept(`e-${index}`);
     const told = await read();
     expect(told.slice(-2)).toEqual([`accepted e-${TAIL_QUEUE_MAX - 1}`, 'missed 7']);
-    await accept(journal, 'late');
+    await accept('late');
     expect(await read()).toEqual(['accepted late']);
   });
 

@@ -3,7 +3,7 @@ import type { AcceptedEvent } from '../core/event.ts';
 import { createMatcher, type DeliveryFilter } from '../journal/delivery-filter.ts';
 import type { DeliveryPosition } from '../journal/delivery-page.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { Positions } from '../journal/positions.ts';
+import { MovingPlace, type Positions } from '../journal/positions.ts';
 import type { Clock } from '../lanes/clock.ts';
 import { type TailedEvent, TailQueue } from './tail-queue.ts';
 
@@ -37,11 +37,11 @@ const REST_PER_LOOKUP = 9;
 export class EventTail {
   readonly #options: EventTailOptions;
   readonly #readers = new Set<TailReader>();
-  readonly #newest: Map<string, number>;
+  readonly #newest: MovingPlace;
 
   constructor(options: EventTailOptions) {
     this.#options = options;
-    this.#newest = new Map(options.journal.info.positions);
+    this.#newest = new MovingPlace(options.journal.info.positions);
   }
 
   /** Events that are on disk. */
@@ -52,8 +52,8 @@ export class EventTail {
   /** Records that are on disk. */
   recorded(records: readonly RecordedDelivery[]): void {
     for (const record of records) {
-      this.#newest.set(record.adapter, record.position);
-      for (const reader of this.#readers) reader.recorded(record, this.#newest);
+      this.#newest.move(record);
+      for (const reader of this.#readers) reader.recorded(record, this.#newest.positions);
     }
   }
 

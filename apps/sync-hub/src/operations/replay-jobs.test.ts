@@ -1,42 +1,35 @@
 import { describe, expect, it } from 'vitest';
-import type { ReopenedDelivery } from '../core/delivery.ts';
-import { MemoryDisk } from '../journal/memory/memory-disk.ts';
-import { MemoryJournal } from '../journal/memory/memory-journal.ts';
 import type { ReplayJob } from '../journal/replay-job.ts';
-import { acceptNew, deadLettered, sampleAccept, sampleEvent, sampleRecord } from '../journal/suite/samples.suite.ts';
+import type { InlineJournal } from '../journal/sqlite/inline-journal.ts';
+import { deadLettered, sampleRecord } from '../journal/suite/samples.suite.ts';
 import { ManualClock, settle } from './manual-clock.suite.ts';
+import { openRecordingJournal } from './recording-journal.suite.ts';
 import { ReplayJobs, type ReplayOrder, RUNNING_JOBS_MAX } from './replay-jobs.ts';
 
-/** Jobs on a memory journal, on a clock of their own. */
-function open(disk = new MemoryDisk(), clock = new ManualClock()) {
-  const sent: ReopenedDelivery[] = [];
-  let lastCursor = disk.records.length;
-  const journal = new MemoryJournal({
-    disk,
-    observer: {
-      accepted() {},
-      recorded: (records) => {
-        lastCursor = records.at(-1)?.cursor ?? lastCursor;
-      },
-      reopened: (deliveries) => void sent.push(...deliveries),
+/** Jobs on a journal in this thread, on a clock of their own. */
+function open(database?: InlineJournal['database'], clock = new ManualClock()) {
+  const { journal, accept, record } = openRecordingJournal({ adapters: ['billing'], ...(database && { database }) });
+  const sent: number[] = [];
+  const place = new Map(journal.info.positions);
+  journal.subscribe({
+    committed({ records, reopened }) {
+      for (const { adapter, position } of records) place.set(adapter, position);
+      sent.push(...reopened.map(({ seq }) => seq));
     },
-    onFatal(error) {
-      throw error;
-    },
+    ended: () => undefined,
   });
   const ended: ReplayJob[] = [];
-  const jobs = new ReplayJobs({ journal, clock, lastCursor: () => lastCursor, onEnd: (job) => ended.push(job) });
-  return { journal, jobs, clock, disk, ended, sentIds: () => sent.map(({ delivery }) => delivery.event.id) };
+  const jobs = new ReplayJobs({ journal, clock, place: () => new Map(place), onEnd: (job) => ended.push(job) });
+  // Dead letters are accepted in the order of their numbers, nothing before them.
+  const sentIds = (key = '') => sent.map((seq) => `${key}${seq - 1}`);
+  return { journal, accept, record, jobs, clock, ended, sentIds };
 }
 
 type Opened = ReturnType<typeof open>;
 
-async function acceptDead({ journal }: Opened, count: number, key = ''): Promise<readonly string[]> {
+async function acceptDead({ accept, record }: Opened, count: number, key = ''): Promise<readonly string[]> {
   const ids = Array.from({ length: count }, (_, index) => `${key}${index}`);
-  for (const id of ids) {
-    const event = await acceptNew(journal, sampleAccept(sampleEvent(id, { key }), { adapters: ['billing'] }));
-    journal.record(deadLettered(event));
-  }
+  for (const id of ids) record(deadLettered(await accept(id, { key }), { key }));
   await settle();
   return ids;
 }
@@ -118,7 +111,7 @@ describe('a replay job', () => {
     expect(await allOf(opened.jobs.watch('nobody', forever))).toEqual([]);
   });
 
-  it('is cancelled by a person: what it sent stays sent, and no more is', async () => {
+  it('is cancelled by an operator: what it sent stays sent, and no more is', async () => {
     const opened = open();
     await acceptDead(opened, 30);
     const { id } = await begin(opened);
@@ -137,9 +130,7 @@ describe('a replay job', () => {
     const ids = await acceptDead(opened, 5);
     await begin(opened, { includeReplayed: true });
     await opened.clock.pass(100);
-    const event = (await opened.journal.readEvent('0'))?.event;
-    if (event === undefined) throw new Error('no event');
-    opened.journal.record(deadLettered(event, { cycle: 2 }));
+    opened.record(deadLettered({ seq: 1, id: '0' }, { cycle: 2 }));
     await opened.clock.pass(5_000);
     expect(opened.sentIds()).toEqual(ids);
   });
@@ -149,13 +140,9 @@ describe('a replay job', () => {
     await acceptDead(opened, 3, 'x');
     const { id } = await begin(opened);
     await opened.clock.pass(99);
-    const newer = await acceptNew(
-      opened.journal,
-      sampleAccept(sampleEvent('newer', { key: 'x' }), { adapters: ['billing'] }),
-    );
-    opened.journal.record(sampleRecord(newer));
+    opened.record(sampleRecord(await opened.accept('newer', { key: 'x' }), { key: 'x' }));
     await opened.clock.pass(5_000);
-    expect(opened.sentIds()).toEqual(['x0']);
+    expect(opened.sentIds('x')).toEqual(['x0']);
     expect(await opened.jobs.find(id)).toMatchObject({ state: 'done', sent: 1, skippedStale: 2 });
   });
 
@@ -167,11 +154,11 @@ describe('a replay job', () => {
     if (how === 'stopped') {
       await before.jobs.stop();
       await before.journal.close();
-    } else before.journal.kill();
+    } else before.journal.control.kill();
     const sentBefore = before.sentIds();
     expect(sentBefore).toEqual(ids.slice(0, 9));
 
-    const after = open(before.disk);
+    const after = open(before.journal.database);
     await after.jobs.resume();
     await after.clock.pass(5_000);
     expect([...sentBefore, ...after.sentIds()]).toEqual(ids);
@@ -187,7 +174,7 @@ describe('a replay job', () => {
     expect(cancelled).toMatchObject({ state: 'cancelled' });
     await before.journal.close();
 
-    const after = open(before.disk);
+    const after = open(before.journal.database);
     await after.jobs.resume();
     await after.clock.pass(5_000);
     expect(after.sentIds()).toEqual([]);

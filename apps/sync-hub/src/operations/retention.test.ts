@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { JournalError } from '../journal/journal.ts';
+import { JournalError } from '../journal/journal-error.ts';
 import type { PruneRequest, PruneResult } from '../journal/retention.ts';
 import { ManualClock } from './manual-clock.suite.ts';
 import { Retention } from './retention.ts';

@@ -75,17 +75,17 @@ export class KeyHeads {
   }
 
   readReady(after: ReadyPlace | undefined, nowMs: number, limit: number) {
-    const later = this.#heads().filter(({ dueAtMs, event }) => {
-      return after === undefined || dueAtMs > after.dueAtMs || (dueAtMs === after.dueAtMs && event.seq > after.seq);
-    });
+    const later = this.#heads().filter((head) => isAfter(head, after));
     const ready = later.filter(({ dueAtMs }) => dueAtMs <= nowMs);
     const nextDueAtMs = later.find(({ dueAtMs }) => dueAtMs > nowMs)?.dueAtMs ?? Number.POSITIVE_INFINITY;
     return { deliveries: ready.slice(0, limit), isEnd: ready.length <= limit, nextDueAtMs };
   }
 
-  readHead({ seq, except, ignoreNotBefore }: LookAheadEffect, nowMs: number): ReadyDelivery | undefined {
-    return this.#heads().find(({ event, notBeforeMs }) => {
+  readHead({ seq, after, except, ignoreNotBefore }: LookAheadEffect, nowMs: number): ReadyDelivery | undefined {
+    return this.#heads().find((head) => {
+      const { event, notBeforeMs } = head;
       if (seq !== undefined) return event.seq === seq;
+      if (!isAfter(head, after)) return false;
       const isOther = event.seq !== except?.seq && (event.key === '' || event.key !== except?.key);
       return isOther && (ignoreNotBefore || notBeforeMs <= nowMs);
     });
@@ -124,6 +124,10 @@ export class KeyHeads {
     if (row === undefined) throw new Error(`there is no delivery of seq ${seq}`);
     return row;
   }
+}
+
+function isAfter({ dueAtMs, event }: ReadyDelivery, after: ReadyPlace | undefined): boolean {
+  return after === undefined || dueAtMs > after.dueAtMs || (dueAtMs === after.dueAtMs && event.seq > after.seq);
 }
 
 const NO_NEWS: HeadNews = { ready: [], nextDueAtMs: Number.POSITIVE_INFINITY };

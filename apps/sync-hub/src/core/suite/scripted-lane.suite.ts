@@ -52,7 +52,7 @@ export class ScriptedLane {
   effects: LaneEffect[] = [];
   readonly #journal = new KeyHeads();
   readonly #recording = new Map<number, { readonly record: RecordEffect; readonly atMs: number }>();
-  /** What the lane reads is answered only when the test says so. */
+  /** What the lane asks, but for records, is answered only when the test says so. */
   isJournalSlow = false;
   #unanswered: LaneEffect[] = [];
 
@@ -195,8 +195,7 @@ export class ScriptedLane {
   #step(input: WithoutTime<LaneInput>): void {
     for (const effect of step(this.state, { ...input, atMs: this.nowMs })) {
       this.effects.push(effect);
-      const isRead = effect.kind === 'read' || effect.kind === 'look_ahead';
-      if (this.isJournalSlow && isRead) this.#unanswered.push(effect);
+      if (this.isJournalSlow && ANSWERED.has(effect.kind)) this.#unanswered.push(effect);
       else this.#perform(effect);
     }
   }
@@ -238,6 +237,9 @@ export class ScriptedLane {
     return { ...readyDelivery(sketch), dueAtMs: this.nowMs + inMs, sinceMs: this.nowMs - ageMs };
   }
 }
+
+/** What the journal answers. */
+const ANSWERED: ReadonlySet<LaneEffect['kind']> = new Set(['read', 'look_ahead', 'discard', 'give_back']);
 
 type WithoutTime<Input> = Input extends unknown ? Omit<Input, 'atMs'> : never;
 

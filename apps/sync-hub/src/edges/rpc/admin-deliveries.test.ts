@@ -222,9 +222,13 @@ describe('DiscardDeliveries', () => {
   it('gives up what an adapter left behind that is no longer configured', async () => {
     const hub = await open();
     await hub.journal.setReceivers(['gone']);
-    await hub.journal.openLane({ adapter: 'gone', onDeadLetter: 'continue', nowMs: 0, longestWaitMs: 1_000 });
+    const { epoch } = await hub.journal.openLane({
+      adapter: 'gone', onDeadLetter: 'continue',
+      nowMs: 0,
+      longestWaitMs: 1_000,
+    });
     for (const id of ['a', 'b']) await hub.journal.accept(sampleAccept(sampleEvent(id, { key: id })));
-    await hub.journal.record(recordRequest(deadLettered({ seq: 2, id: 'b' }, { adapter: 'gone' })));
+    await hub.journal.record(recordRequest(deadLettered({ seq: 2, id: 'b' }, { adapter: 'gone' }), epoch));
     const filter = { adapters: ['gone'] };
     expect(outline(await hub.admin.listDeliveries({ filter }))).toEqual(['b gone DEAD_LETTERED', 'a gone HELD']);
     expect(await hub.admin.discardDeliveries({ filter, reason })).toMatchObject({ discarded: 2n });

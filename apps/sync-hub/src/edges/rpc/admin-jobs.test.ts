@@ -70,14 +70,15 @@ describe('ReplayDeliveries', () => {
     expect(counted).toMatchObject({ sent: 1n, skippedStale: 0n });
     await untilEnded(hub, (await hub.admin.replayDeliveries({ filter, reason })).job);
     await settleTurns();
+    expect((await readStatus(hub, { id: 'older' })).acks).toMatchObject([{ state: DeliveryState.WAITING, cycle: 2 }]);
+    running.resolve(delivered);
+    await settleTurns();
     const error = { kind: OutcomeKind.UNSPECIFIED, code: 'NOT_SENT', message: expect.stringContaining('newer event') };
     const ack = { state: DeliveryState.DEAD_LETTERED, attempt: 0, cycle: 2, adapterVersion: '', error };
     const { deliveries } = await hub.admin.listDeliveries({ filter: { eventIds: ['older'] } });
     expect(deliveries).toMatchObject([{ latest: ack }]);
     expect((await readStatus(hub, { id: 'older' })).acks).toMatchObject([ack]);
     expect((await readStatus(hub, { id: 'older' })).response.deliveries).toMatchObject([{ attempts: [{ cycle: 1 }] }]);
-    running.resolve(delivered);
-    await settleTurns();
     // The newer one was delivered; the older one was not replayed before, for it was not sent.
     const again = await hub.admin.replayDeliveries({ filter, reason });
     expect(await untilEnded(hub, again.job)).toMatchObject({ sent: 0n, skippedStale: 1n, skippedReplayed: 0n });

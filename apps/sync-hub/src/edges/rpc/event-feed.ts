@@ -5,7 +5,7 @@ import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
 import type { FollowableEvent } from '../../acks/followed-event.ts';
 import { Progress, type Until } from '../../acks/progress.ts';
 import type { Journal, StoredEvent } from '../../journal/journal.ts';
-import { isAfter, type Positions } from '../../journal/positions.ts';
+import { isAfter, MovingPlace, type Positions } from '../../journal/positions.ts';
 import type { Cursors } from '../cursor.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { Refusal } from '../refusal.ts';
@@ -63,8 +63,8 @@ export class EventFeed {
     const { events, until, after, heldByKey, onHistoryRead, signal } = request;
     const { cursors } = this.#options;
     const progress = new Map(events.map((event) => [event.seq, new Progress(event.adapters, until)]));
-    const seen = new Map(after);
-    let cursor = cursors.encode(seen);
+    const seen = new MovingPlace(after);
+    let cursor = cursors.encode(seen.positions);
     try {
       const stored = heldByKey === undefined ? await this.#readStored(events) : new Map<number, StoredDeliveries>();
       const unseen: Ack[] = [];
@@ -72,8 +72,8 @@ export class EventFeed {
         // What the caller has seen counts for the progress too.
         progress.get(record.seq)?.apply({ kind: 'recorded', record });
         if (!isAfter(record, after)) continue;
-        seen.set(record.adapter, record.position);
-        cursor = cursors.encode(seen);
+        seen.move(record);
+        cursor = cursors.encode(seen.positions);
         unseen.push(recordAck(record, cursor));
       }
       yield* pages(unseen);
@@ -87,7 +87,7 @@ export class EventFeed {
       while (progress.values().some((event) => !event.isDone)) {
         const heard = await listener.take();
         if (heard.length === 0) return throwIfStopping(signal, cursor);
-        const fresh = heard.flatMap(({ update, ack }) => (isNew(update, { progress, seen }) ? [ack] : []));
+        const fresh = heard.flatMap(({ update, ack }) => (isNew(update, { progress, seen: seen.positions }) ? [ack] : []));
         cursor = fresh.at(-1)?.cursor ?? cursor;
         yield* pages(fresh);
       }

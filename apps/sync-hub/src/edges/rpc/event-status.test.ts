@@ -158,7 +158,7 @@ it('tells the newest attempts, an equal share of each delivery, and that older o
   const { event } = await hub.intake.accept(published({ id: 'event-1' }));
   for (let attempts = 1; attempts <= 1_000; attempts++) hub.journal.record(recordRequest(retrying(event, { attempts })));
   for (let attempts = 1; attempts <= 128; attempts++) {
-    hub.journal.record(recordRequest(retrying(event, { adapter: 'records', attempts })));
+    hub.journal.record(recordRequest(retrying(event, { adapter: 'records', attempts }), 2));
   }
   const { deliveries } = (await statusOf(hub)).response;
   const numbers = deliveries.map(({ attempts }) => attempts.map(({ number }) => number));

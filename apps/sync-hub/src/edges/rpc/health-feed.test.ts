@@ -60,7 +60,7 @@ describe('how it stands now', () => {
   it('tells the hub and each adapter, and goes over the wire', async () => {
     const { feed } = await open({
       adapters: { billing: () => delivered, records: () => delivered },
-      statistics: async () => ({ sizeBytes: 4_096, commitLatencyMs: 0.26, waiting: [] }),
+      statistics: async () => ({ sizeBytes: 4_096, commitLatencyMs: 0.26, lanes: [] }),
     });
     const health = feed.now();
     expect(health.hub).toMatchObject({
@@ -170,7 +170,7 @@ describe('a watcher', () => {
     let sizeBytes = 0;
     const statistics = async () => {
       sizeBytes += 1;
-      return { sizeBytes, commitLatencyMs: sizeBytes, waiting: [] };
+      return { sizeBytes, commitLatencyMs: sizeBytes, lanes: [] };
     };
     const { hub, feed } = await open({ adapters: { billing: () => new Promise(() => undefined) }, statistics });
     await hub.intake.accept(published());

@@ -1,7 +1,7 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { DeliveryState, RecordedDelivery } from '../../core/delivery.ts';
 import type { HeldBy } from '../../core/lane.ts';
-import type { Positions } from '../../journal/positions.ts';
+import { MovingPlace, type Positions } from '../../journal/positions.ts';
 import type { Cursors } from '../cursor.ts';
 import { recordAck, waitingAck } from './ack-message.ts';
 
@@ -32,7 +32,7 @@ export interface LatestAckOptions {
  */
 export function latestAck(delivery: CurrentDelivery, { cursors, place }: LatestAckOptions): Ack {
   const { eventId, source, acceptedAtMs, adapter, state, attempts, cycle, latest, heldBy } = delivery;
-  const cursor = latest === undefined ? '' : cursors.encode(new Map(place).set(adapter, latest.position));
+  const cursor = latest === undefined ? '' : cursors.encode(placeOf(latest, place));
   if (latest !== undefined && state !== 'waiting' && heldBy === undefined) return recordAck(latest, cursor);
   const atMs = latest?.atMs ?? acceptedAtMs;
   const ack = waitingAck({ eventId, source, adapter, attempts, cycle, atMs, heldBy, cursor });
@@ -41,4 +41,10 @@ export function latestAck(delivery: CurrentDelivery, { cursors, place }: LatestA
   if (latest === undefined || failed?.failure === undefined) return ack;
   const { error, adapterVersion } = recordAck(latest, cursor);
   return { ...ack, ...(error !== undefined && { error }), adapterVersion };
+}
+
+function placeOf(record: RecordedDelivery, place: Positions): Positions {
+  const moving = new MovingPlace(place);
+  moving.move(record);
+  return moving.positions;
 }

@@ -30,7 +30,7 @@ describe('the window', () => {
 
   it('slows a caller who writes and does not read, and loses nothing of it', async () => {
     const hub = await openTestHub();
-    const total = 40_000;
+    const total = 20_000;
     const caller = countedRequests(total, PublishUntil.ACCEPTED);
     const stream = open(hub, caller.requests());
     const first = await stream.next();

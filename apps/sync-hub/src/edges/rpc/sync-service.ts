@@ -104,7 +104,7 @@ export function createSyncService(options: SyncServiceOptions): ServiceImpl<type
     if (eventIds.length > WATCHED_EVENTS_MAX) {
       throw wrongField('event_ids', `must be at most ${WATCHED_EVENTS_MAX}; open another watch for the rest`);
     }
-    const from = cursor === '' ? undefined : cursors.decode(cursor, 'cursor');
+    const from = cursor === '' ? undefined : cursors.decode(cursor, 'cursor', acks.place);
     // Such as one from before the journal was restored from a backup: waiting for it would look like silence.
     if (from !== undefined && !isWithin(from, acks.place)) throw cursors.unknown('cursor');
     if (eventIds.length === 0) {

@@ -186,10 +186,10 @@ export function recordOf(changes: Partial<DeliveryRecord> & Pick<DeliveryRecord,
   };
 }
 
-/** A record as the lane that the test hub opened asks for it. */
-export function recordRequest(record: DeliveryRecord): RecordRequest {
+/** A record as its lane asks for it. @param epoch of the lane: the first one that was opened has 1 */
+export function recordRequest(record: DeliveryRecord, epoch = 1): RecordRequest {
   const dueAtMs = record.state === 'retrying' ? Number.MAX_SAFE_INTEGER : 0;
-  return { record, epoch: 1, nowMs: 0, dueAtMs, notBeforeMs: 0 };
+  return { record, epoch, nowMs: 0, dueAtMs, notBeforeMs: 0 };
 }
 
 /** What an iterator still gives until it ends. */

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { FILE_NAME, openDatabase } from '../sqlite/database.ts';
 import { change, useFolder, useOldJournal } from '../sqlite/fixtures/old-journal.ts';
+import { openSqliteJournal } from '../sqlite/sqlite-journal.ts';
+import { Session } from '../suite/place.suite.ts';
+import { retrying, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
 import { verifyJournal } from './verify-journal.ts';
 
 /** A closed journal with deliveries of every kind; `sql` is done to it behind the hub's back. */
@@ -75,4 +78,20 @@ it('goes on behind a page that cannot be read', () => {
   const { problems, records } = verifyJournal(folder);
   expect(problems).toContain('its events could not be checked to the end: database disk image is malformed');
   expect(records).toBe(34);
+});
+
+it('finds a journal intact while an event with many records is deleted in steps', async () => {
+  const folder = useFolder();
+  const session = new Session(await openSqliteJournal({ folder }));
+  await session.openLanes();
+  const event = await session.acceptNew(sampleEvent('a'));
+  for (let attempts = 1; attempts <= 10; attempts++) void session.record(retrying(event, { attempts }));
+  void session.record(sampleRecord(event, { attempts: 11 }));
+  void session.record(sampleRecord(event, { adapter: 'records' }));
+  const newest = await session.acceptNew(sampleEvent('newest'));
+  void session.record(sampleRecord(newest));
+  const step = { settledBeforeMs: 1_800_000_000_000, maxEvents: 9, maxRecords: 4 };
+  expect(await session.journal.prune(step)).toMatchObject({ events: 0, records: 4 });
+  await session.journal.close();
+  expect(verifyJournal(folder)).toMatchObject({ events: 2, records: 9, problems: [] });
 });

@@ -90,9 +90,9 @@ export class Deliveries {
     return this.#maybe(selectHead.get(key, lane.number, afterSeq) ?? selectHead.get(key, lane.number, 0));
   }
 
-  /** A newer open one of its key that may have run. */
-  suspectAfter(lane: Lane, { key, seq }: DeliveryRow): DeliveryRow | undefined {
-    return this.#maybe(this.#statements.selectSuspect.get(key, lane.number, seq));
+  /** True when a later one of the key was attempted, perhaps, and lost its place to a dead letter that holds the key. */
+  mayHaveRunAfter(lane: Lane, { key, seq }: { readonly key: string; readonly seq: number }): boolean {
+    return this.#statements.selectMayHaveRun.get(key, lane.number, seq) !== undefined;
   }
 
   /** True when the key has an open delivery at any adapter. */
@@ -183,6 +183,9 @@ function prepare(database: DatabaseSync) {
       WHERE seq = ? AND adapter = ?`),
     select: prepareRows(database, 'FROM delivery WHERE seq = ? AND adapter = ?'),
     selectOfEvent: prepareRows(database, 'FROM delivery WHERE seq = ?'),
+    selectMayHaveRun: database.prepare(`
+      SELECT 1 FROM delivery INDEXED BY delivery_open_of_key
+      WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND may_have_run = 1 LIMIT 1`),
     selectOldestOpen: prepareRows(
       database,
       `FROM delivery INDEXED BY delivery_open_of_key
@@ -195,11 +198,6 @@ function prepare(database: DatabaseSync) {
       database,
       `FROM delivery INDEXED BY delivery_open_of_key
       WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND is_head = 1 ORDER BY seq LIMIT 1`,
-    ),
-    selectSuspect: prepareRows(
-      database,
-      `FROM delivery INDEXED BY delivery_open_of_key
-      WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND may_have_run = 1 ORDER BY seq LIMIT 1`,
     ),
     selectAnyOpen: database.prepare(`
       SELECT 1 FROM delivery INDEXED BY delivery_open_of_key WHERE key = ? AND key <> '' AND state < 2 LIMIT 1`),

@@ -89,10 +89,7 @@ export class Heads {
       if (row === undefined) return;
       if (lane.holds && this.#deliveries.oldestDeadSeq(lane, key) < row.seq) return;
       if (!this.#isStale(lane, row)) {
-        // What may have taken effect goes first: then it is known whether the replay would follow it.
-        const isReplay = row.cycle > 1 && row.may_follow === 0;
-        const first = (isReplay && this.#deliveries.suspectAfter(lane, row)) || row;
-        this.appoint(lane, first, { stateBefore: first.state, nowMs: moment.nowMs });
+        this.appoint(lane, row, { stateBefore: row.state, nowMs: moment.nowMs });
         return;
       }
       this.#dieAgain(lane, row, moment.atMs);
@@ -221,10 +218,11 @@ export class Heads {
 
   #firstHead(
     lane: Lane,
-    { nowMs, except, ignoreNotBefore }: Exclude<ReadHeadRequest, { readonly seq: number }>,
+    { nowMs, after = BEGINNING, except, ignoreNotBefore }: Exclude<ReadHeadRequest, { readonly seq: number }>,
   ): DeliveryRow | undefined {
     const notBeforeMs = ignoreNotBefore ? Number.POSITIVE_INFINITY : nowMs;
-    const found = this.#statements.selectFirst.get(lane.number, notBeforeMs, except?.key ?? '', except?.seq ?? 0);
+    const { key, seq } = except ?? { key: '', seq: 0 };
+    const found = this.#statements.selectFirst.get(lane.number, after.dueAtMs, after.seq, notBeforeMs, key, seq);
     return found && this.#deliveries.intact(found);
   }
 
@@ -243,10 +241,10 @@ export class Heads {
     this.#deliveries.update(lane, head.state, head);
   }
 
-  /** It was replayed, and a newer one of its key was delivered meanwhile. */
+  /** It was replayed, and a newer one of its key was delivered meanwhile, or may have been. */
   #isStale(lane: Lane, row: DeliveryRow): boolean {
     if (row.cycle === 1 || row.may_follow === 1) return false;
-    return this.#watchedKeys.newestDeliveredSeq(lane, row.key) > row.seq;
+    return this.#watchedKeys.newestDeliveredSeq(lane, row.key) > row.seq || this.#deliveries.mayHaveRunAfter(lane, row);
   }
 
   #dieAgain(lane: Lane, row: DeliveryRow, atMs: number): void {
@@ -292,7 +290,7 @@ export class Heads {
 }
 
 const STALE =
-  'A newer event of its key was delivered meanwhile. Replay it again with include_stale if it is to follow that one.';
+  'A newer event of its key was delivered meanwhile, or may have been. Replay it again with include_stale if it is to follow that one.';
 
 const BEGINNING = { dueAtMs: Number.NEGATIVE_INFINITY, seq: 0 };
 
@@ -326,7 +324,7 @@ function prepare(database: DatabaseSync) {
       SELECT due_at_ms, seq ${heads} AND due_at_ms <= ? ORDER BY due_at_ms DESC, seq DESC LIMIT 1`),
     selectFirst: prepareRows(
       database,
-      `${heads} AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
+      `${heads} AND (due_at_ms, seq) > (?, ?) AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
       ORDER BY due_at_ms, seq LIMIT 1`,
     ),
     selectDeadKeys: database.prepare(`

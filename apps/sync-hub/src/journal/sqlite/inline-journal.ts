@@ -133,6 +133,8 @@ export class CommitControl implements Transport {
   /** From here on commits are made by hand. */
   hold(): void {
     this.#isHeld = true;
+    clearImmediate(this.#turn);
+    this.#turn = undefined;
   }
 
   /** From here on commits are made by themselves, of what waits too. */

@@ -40,11 +40,15 @@ export class Lanes {
   readonly #lists = new Map<string, readonly string[]>();
   /** Every lane counts on from here, see schema.ts. */
   readonly #positionsAfter: number;
+  /** Up to this one events were accepted by a version for which an id was unique over all sources. */
+  readonly uniqueIdsToSeq: number;
   #receiving: readonly Lane[] = [];
 
   constructor(database: DatabaseSync) {
     this.#statements = prepare(database);
-    this.#positionsAfter = Number(this.#statements.selectPositionsAfter.get()?.positions_after);
+    const journal = this.#statements.selectJournal.get();
+    this.#positionsAfter = Number(journal?.positions_after);
+    this.uniqueIdsToSeq = Number(journal?.unique_ids_to_seq);
     for (const row of this.#statements.select.all()) this.#add(fromRow(row));
     this.#changed();
   }
@@ -193,6 +197,6 @@ function prepare(database: DatabaseSync) {
           WHERE delivery.adapter = number AND state = 4) AS dead_letters,
         EXISTS (SELECT 1 FROM watched_key WHERE watched_key.adapter = number) AS is_watching
       FROM adapter CROSS JOIN journal`),
-    selectPositionsAfter: database.prepare('SELECT positions_after FROM journal'),
+    selectJournal: database.prepare('SELECT positions_after, unique_ids_to_seq FROM journal'),
   };
 }

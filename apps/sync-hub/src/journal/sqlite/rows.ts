@@ -71,6 +71,8 @@ export function deliveryFromValues(values: unknown): MutableDeliveryRow {
 /** A delivery as it is changed: read, changed, written. */
 export type MutableDeliveryRow = { -readonly [Column in keyof DeliveryRow]: DeliveryRow[Column] };
 
+const HAS_UNIQUE_ID = { hasUniqueId: true } as const;
+
 /** @throws {CorruptionError} when the row is not as it was written */
 export function eventFromRow(row: StoredEventRow, lanes: Lanes): AcceptedEvent {
   requireIntactHead(row, lanes);
@@ -87,6 +89,7 @@ export function eventFromRow(row: StoredEventRow, lanes: Lanes): AcceptedEvent {
     seq: row.seq,
     acceptedAtMs: row.accepted_at_ms,
     adapters: lanes.list(row.adapters),
+    ...(row.seq <= lanes.uniqueIdsToSeq && HAS_UNIQUE_ID),
   };
 }
 

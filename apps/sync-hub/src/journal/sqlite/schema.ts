@@ -12,6 +12,7 @@ export const VERSION = 3;
  * - The positions of each lane are counted on from its newest record, or from adapter.pruned_to, that of the newest
  *   record which was deleted, or from journal.positions_after: the newest cursor of version 2, which all lanes shared, so
  *   that an old cursor means of each lane what it meant of all.
+ * - journal.unique_ids_to_seq: the newest event of version 2, for which an id was unique over all sources.
  * - delivery is stored beside its siblings (no rowid): accepting an event touches one page of it. Only what is not
  *   settled, and what is a dead letter, is indexed: the indexes stay as small as the work that is left.
  * - delivery.is_head and due_at_ms are the rule of heads.ts: delivery_head has the heads of a lane in the order in which
@@ -28,7 +29,8 @@ export const VERSION = 3;
 const TABLES = `
   CREATE TABLE journal (
     id TEXT NOT NULL,
-    positions_after INTEGER NOT NULL
+    positions_after INTEGER NOT NULL,
+    unique_ids_to_seq INTEGER NOT NULL
   ) STRICT;
 
   CREATE TABLE adapter (
@@ -141,7 +143,7 @@ export function migrate(database: DatabaseSync, fromVersion: number): void {
   database.exec('PRAGMA foreign_keys = 0');
   database.exec('BEGIN IMMEDIATE');
   if (fromVersion === 0) {
-    database.exec(`${TABLES} INSERT INTO journal VALUES (lower(hex(randomblob(4))), 0)`);
+    database.exec(`${TABLES} INSERT INTO journal VALUES (lower(hex(randomblob(4))), 0, 0)`);
   } else {
     copyRows(database, { fromVersion, tables: TABLES });
   }

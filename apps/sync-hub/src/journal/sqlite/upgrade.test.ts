@@ -90,7 +90,9 @@ it('keeps what lanes and operators left, and what a cursor meant', () => {
     sent: 0,
     position: { seq: 2, adapter: 'billing' },
   });
-  expect(query(folder, 'SELECT id, positions_after FROM journal')).toEqual([{ id: '0a1b2c3d', positions_after: 34 }]);
+  expect(query(folder, 'SELECT * FROM journal')).toEqual([
+    { id: '0a1b2c3d', positions_after: 34, unique_ids_to_seq: 19 },
+  ]);
   expect(query(folder, 'SELECT key, newest_delivered_seq AS seq FROM watched_key')).toContainEqual({
     key: 'g',
     seq: 17,

@@ -50,7 +50,8 @@ const RENAMED = [
  * every lane counts on from the newest of them.
  */
 const COPY_OTHERS = `
-  INSERT INTO journal SELECT id, (SELECT coalesce(max(cursor), 0) FROM old_record) FROM old_journal;
+  INSERT INTO journal SELECT id, (SELECT coalesce(max(cursor), 0) FROM old_record),
+    (SELECT coalesce(max(seq), 0) FROM old_event) FROM old_journal;
   INSERT INTO adapter (number, id) SELECT number, id FROM old_adapter;
   INSERT INTO watched_key SELECT adapter, key, newest_delivered_seq FROM old_watched_key;
   INSERT INTO replay_job SELECT id, created_at_ms, json_set(json_remove(content, '$.upToCursor'), '$.upTo',

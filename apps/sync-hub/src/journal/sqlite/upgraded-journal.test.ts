@@ -137,6 +137,8 @@ it('knows its events: a duplicate of one, a conflict with it, and the same id of
   const { journal } = await open();
   const found = await journal.readEvent({ id: 'settled', source: 'hms-api' });
   if (found.kind !== 'found') throw new Error('the event is gone');
+  // Its idempotency key is what it was.
+  expect(found.event.hasUniqueId).toBe(true);
   const times = { acceptedAtMs: NOW_MS, nowMs: NOW_MS };
   const accept = (content: string, source = 'hms-api') => {
     const contentHash = createHash('sha256').update(content).digest();
@@ -145,4 +147,6 @@ it('knows its events: a duplicate of one, a conflict with it, and the same id of
   expect(await accept('settled')).toMatchObject({ kind: 'duplicate', event: { seq: 5 } });
   expect(await accept('other')).toEqual({ kind: 'conflict' });
   expect(await accept('other', 'elsewhere')).toMatchObject({ kind: 'accepted', event: { seq: 20 } });
+  const added = await journal.readEvent({ id: 'settled', source: 'elsewhere' });
+  expect(added.kind === 'found' && added.event.hasUniqueId).toBeUndefined();
 });

@@ -193,6 +193,7 @@ export function readySuite(createPlace: CreatePlace): void {
       return found?.event.id;
     };
     expect(await head({})).toBe('a');
+    expect(await head({ after: { dueAtMs, seq: a.seq } })).toBe('b');
     expect(await head({ ignoreNotBefore: false })).toBe('b');
     expect(await head({ ignoreNotBefore: false, nowMs: notBeforeMs })).toBe('a');
     expect(await head({ except: { key: 'x', seq: a.seq } })).toBe('b');
