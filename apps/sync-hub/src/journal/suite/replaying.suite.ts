@@ -106,7 +106,8 @@ export function replayingSuite(createPlace: CreatePlace): void {
           // What is sent is delivered or dies again while the job goes on.
           for (const { adapter, seq } of session.reopened.slice(seen)) {
             const cycle = 1 + session.reopened.filter((other) => other.seq === seq && other.adapter === adapter).length;
-            const place = { seq, id: `seq-${seq}` };
+            const place = session.events.find((event) => event.seq === seq);
+            if (place === undefined) throw new Error(`seq ${seq} was not accepted`);
             void session.record(
               livesOn ? sampleRecord(place, { adapter, cycle }) : deadLettered(place, { adapter, cycle }),
             );
