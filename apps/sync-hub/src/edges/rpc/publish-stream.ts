@@ -18,6 +18,17 @@ import { toAccepted, toUntil } from './accepted-message.ts';
 import { toAck } from './ack-message.ts';
 import { EarlyUpdates } from './early-updates.ts';
 import { refusedMessage } from './refusal-error.ts';
+import {
+  EVENTS_PER_MESSAGE_MAX,
+  eventRead,
+  ITEMS_PER_MESSAGE_MAX,
+  itemsWritten,
+  UNCOMMITTED_BYTES_MAX,
+  UNCOMMITTED_MAX,
+  UNREAD_ENOUGH,
+  UNREAD_MAX,
+  UNSETTLED_MAX,
+} from './stream-bounds.ts';
 import { type Item, type Result, toMessage } from './stream-item.ts';
 import { tooMany, tooSlow } from './stream-refusals.ts';
 import type { SyncServiceOptions } from './sync-service.ts';
@@ -39,23 +50,6 @@ interface Listening {
   readonly updates: EarlyUpdates;
   readonly following: Following;
 }
-
-/** Events of one stream that are not settled: enough to keep every lane busy with one publisher's work. */
-const UNSETTLED_MAX = 4_096;
-/** Events of one stream on their way to the disk: enough for a full group, so that more would only wait longer in line. */
-const UNCOMMITTED_MAX = 1_024;
-/** Of their payload, where it came as bytes: two full groups. One stream alone is slowed then and never refused. */
-const UNCOMMITTED_BYTES_MAX = 8 * 1024 * 1024;
-/** With this many results and acks unread the hub reads no more events: who writes without reading is slowed. */
-const UNREAD_ENOUGH = UNSETTLED_MAX * 4;
-/** What the unsettled events can add to that: results, and acks of 16 adapters with some retries each. */
-const UNREAD_MAX = UNREAD_ENOUGH + UNSETTLED_MAX * 32;
-/** For whoever measures, such as `npm run bench -- --trace`; they cost nothing while nobody subscribes. */
-const eventRead = channel('hms-sync:event-read');
-const itemsWritten = channel('hms-sync:items-written');
-const EVENTS_PER_MESSAGE_MAX = 1_000;
-/** About 200 KiB of acks: large enough to be cheap, small enough that the reader sees the first ones soon. */
-const ITEMS_PER_MESSAGE_MAX = 1_024;
 
 /** One PublishStream: accepts events while it has room for them, and sends results and acks as they come to be. */
 export async function* publishStream(
