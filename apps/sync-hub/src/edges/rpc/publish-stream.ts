@@ -18,17 +18,7 @@ import { toAccepted, toUntil } from './accepted-message.ts';
 import { toAck } from './ack-message.ts';
 import { EarlyUpdates } from './early-updates.ts';
 import { refusedMessage } from './refusal-error.ts';
-import {
-  EVENTS_PER_MESSAGE_MAX,
-  eventRead,
-  ITEMS_PER_MESSAGE_MAX,
-  itemsWritten,
-  UNCOMMITTED_BYTES_MAX,
-  UNCOMMITTED_MAX,
-  UNREAD_ENOUGH,
-  UNREAD_MAX,
-  UNSETTLED_MAX,
-} from './stream-bounds.ts';
+import { STREAM_BOUNDS } from './stream-bounds.ts';
 import { type Item, type Result, toMessage } from './stream-item.ts';
 import { tooMany, tooSlow } from './stream-refusals.ts';
 import type { SyncServiceOptions } from './sync-service.ts';
@@ -51,6 +41,10 @@ interface Listening {
   readonly following: Following;
 }
 
+/** For whoever measures, such as `npm run bench -- --trace`; they cost nothing while nobody subscribes. */
+const eventRead = channel('hms-sync:event-read');
+const itemsWritten = channel('hms-sync:items-written');
+
 /** One PublishStream: accepts events while it has room for them, and sends results and acks as they come to be. */
 export async function* publishStream(
   options: PublishStreamOptions,
@@ -64,8 +58,8 @@ export async function* publishStream(
       const items = await publisher.take();
       if (items.length === 0) break;
       if (itemsWritten.hasSubscribers) itemsWritten.publish(items);
-      for (let start = 0; start < items.length; start += ITEMS_PER_MESSAGE_MAX) {
-        yield toMessage(items.slice(start, start + ITEMS_PER_MESSAGE_MAX));
+      for (let start = 0; start < items.length; start += STREAM_BOUNDS.itemsPerMessage) {
+        yield toMessage(items.slice(start, start + STREAM_BOUNDS.itemsPerMessage));
       }
     }
     if (!publisher.isDone) throwIfStopping(options.signal, publisher.resumeFrom);
@@ -97,7 +91,7 @@ class StreamPublisher {
 
   constructor(options: PublishStreamOptions, signal: AbortSignal) {
     this.#options = options;
-    this.#queue = new BoundedQueue({ capacity: UNREAD_MAX, signal });
+    this.#queue = new BoundedQueue({ capacity: STREAM_BOUNDS.unread, signal });
     signal.addEventListener('abort', () => this.#endSending(), { once: true });
   }
 
@@ -116,8 +110,8 @@ class StreamPublisher {
   async readAll(): Promise<unknown> {
     try {
       for await (const request of this.#options.requests) {
-        if (request.events.length > EVENTS_PER_MESSAGE_MAX)
-          throw tooMany(request.events.length, EVENTS_PER_MESSAGE_MAX);
+        if (request.events.length > STREAM_BOUNDS.eventsPerMessage)
+          throw tooMany(request.events.length, STREAM_BOUNDS.eventsPerMessage);
         for (const event of request.events) {
           while (this.#isFull && !this.#queue.isClosed) await this.#room();
           if (this.#queue.isClosed) return undefined;
@@ -158,10 +152,10 @@ class StreamPublisher {
 
   get #isFull(): boolean {
     return (
-      this.#unsettled >= UNSETTLED_MAX ||
-      this.#uncommitted >= UNCOMMITTED_MAX ||
-      this.#uncommittedBytes >= UNCOMMITTED_BYTES_MAX ||
-      this.#unread >= UNREAD_ENOUGH
+      this.#unsettled >= STREAM_BOUNDS.unsettled ||
+      this.#uncommitted >= STREAM_BOUNDS.uncommitted ||
+      this.#uncommittedBytes >= STREAM_BOUNDS.uncommittedBytes ||
+      this.#unread >= STREAM_BOUNDS.unreadEnough
     );
   }
 
