@@ -48,7 +48,7 @@ export function describeWatchAcks(scene: Scene): void {
       const watched = watch(cursor, EVENTS * 3);
       await Promise.all(events.map((event) => client.publishAndWait(event)));
       const live = withoutPlaces(await watched);
-            expect(live).toEqual(withoutPlaces(await watch(cursor, EVENTS * 3)));
+      expect(live).toEqual(withoutPlaces(await watch(cursor, EVENTS * 3)));
     });
 
     test('by event ids tells their whole history and ends with them', async () => {
