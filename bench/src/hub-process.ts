@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -41,7 +41,11 @@ async function startIn(folder: string, { adapters: ids, traceFolder }: HubOption
   await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', logLevel: 'warn', adapters }));
   const main = fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/main'));
   const tracing = traceFolder === undefined ? [] : ['--import', import.meta.resolve('./trace-hub.ts')];
-  const child = spawn(process.execPath, [...process.execArgv, ...tracing, main, '--config', file], {
+  // As `hms-sync start` does.
+  const flags: string[] = JSON.parse(
+    await readFile(fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/node-flags')), 'utf8'),
+  );
+  const child = spawn(process.execPath, [...flags, ...process.execArgv, ...tracing, main, '--config', file], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: { ...process.env, [TRACE_FOLDER_VARIABLE]: traceFolder },
   });

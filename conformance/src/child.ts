@@ -29,6 +29,8 @@ export interface ChildOptions {
   readonly main: string;
   readonly args: readonly string[];
   /** Its whole environment, but for PATH: what the tests run in must not reach it. */
+  /** Of Node itself. */
+  readonly nodeFlags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** How many files and connections it may have open, as `ulimit -n`. */
@@ -47,9 +49,9 @@ export class Child {
   #stdout = '';
   #stderr = '';
 
-  constructor({ main, args, env = {}, cwd, openFilesMax }: ChildOptions) {
+  constructor({ main, args, nodeFlags = [], env = {}, cwd, openFilesMax }: ChildOptions) {
     this.#process = fork(fileURLToPath(main), [...args], {
-      ...nodeWith(openFilesMax),
+      ...nodeWith(nodeFlags, openFilesMax),
       env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       ...(cwd !== undefined && { cwd }),
@@ -100,8 +102,11 @@ export class Child {
 }
 
 /** Node, as `fork` takes it; under a limit by way of a shell, which alone can set one. */
-function nodeWith(openFilesMax: number | undefined): { execPath: string; execArgv: string[] } {
-  const execArgv = ['--conditions=@hms-sync/source'];
+function nodeWith(
+  nodeFlags: readonly string[],
+  openFilesMax: number | undefined,
+): { execPath: string; execArgv: string[] } {
+  const execArgv = [...nodeFlags, '--conditions=@hms-sync/source'];
   if (openFilesMax === undefined) return { execPath: process.execPath, execArgv };
   const limited = ['-c', `ulimit -n ${openFilesMax} && exec "$0" "$@"`, process.execPath];
   return { execPath: '/bin/sh', execArgv: [...limited, ...execArgv] };

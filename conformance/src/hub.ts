@@ -1,6 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Child, type ChildOptions, type Ending } from './child.ts';
 
 const main = import.meta.resolve('@hms-sync/sync-hub/main');
+/** Node's own flags, as `hms-sync start` gives them. */
+const nodeFlags: readonly string[] = JSON.parse(
+  readFileSync(fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/node-flags')), 'utf8'),
+);
 
 export type HubOptions = Pick<ChildOptions, 'args' | 'env' | 'cwd' | 'openFilesMax'>;
 
@@ -17,7 +23,7 @@ export class Hub {
 
   /** @throws EndedEarly when it ends instead of becoming ready */
   static async start(options: HubOptions): Promise<Hub> {
-    const child = new Child({ main, ...options });
+    const child = new Child({ main, nodeFlags, ...options });
     const ready: unknown = JSON.parse(await child.firstLine());
     if (typeof ready !== 'object' || ready === null || !('address' in ready) || typeof ready.address !== 'string') {
       throw new TypeError('the ready line has no address');

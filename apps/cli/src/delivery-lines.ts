@@ -6,7 +6,6 @@ import { tableLines } from './table.ts';
 import { type Printer, printable } from './terminal.ts';
 import { enumName, isoTime, timeInWords } from './words.ts';
 
-
 /**
  * Deliveries for people, one a line. Their sources are shown where there are several: an id alone then names no event.
  *

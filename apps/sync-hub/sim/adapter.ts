@@ -61,8 +61,8 @@ export class SimulatedAdapter implements Runtime {
   deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
     const { calls, rng, facts, plan, health } = this.#options;
     const answer = Promise.withResolvers<AttemptEnd>();
-    // What a killed process had begun continues in this one, and is nobody's business.
-    if (facts.isOver) return answer.promise;
+    // What a killed process had begun continues in this one, and is nobody's business. One whose disk failed ends at once.
+    if (facts.isOver || facts.hasFailed) return answer.promise;
     const hangs = !health.isHealed && rng.chance(plan.hangs);
     const isPoison = attempt.event.attributes.poison !== undefined;
     const call = calls.begin(attempt, facts, { signal, hangs, isPoison, answer });

@@ -23,6 +23,15 @@ export function describeWatchAcks(scene: Scene): void {
       throw new Error(`the watch ended after ${acks.length} of ${count} acks`);
     }
 
+    test('reads the history of an event again from the cursor of its duplicate', async () => {
+      const { client } = scene;
+      const event = { id: randomUUID(), type: 'ProcessUpdated' };
+      await client.publishAndWait(event);
+      const { cursor } = present((await client.publishAndWait(event)).accepted);
+      const history = await Array.fromAsync(client.watchAcks({ eventIds: [event.id], cursor }));
+      expect(outline(history.flatMap(({ acks }) => acks))).toEqual(DELIVERED_EVERYWHERE);
+    });
+
     test('resumes from every cursor without a gap and without a repeat', async () => {
       const { client, stack } = scene;
       await stack.sandbox.setFault('billing', { status: 503, times: 3 });
@@ -48,7 +57,7 @@ export function describeWatchAcks(scene: Scene): void {
       const watched = watch(cursor, EVENTS * 3);
       await Promise.all(events.map((event) => client.publishAndWait(event)));
       const live = withoutPlaces(await watched);
-            expect(live).toEqual(withoutPlaces(await watch(cursor, EVENTS * 3)));
+      expect(live).toEqual(withoutPlaces(await watch(cursor, EVENTS * 3)));
     });
 
     test('by event ids tells their whole history and ends with them', async () => {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { becomeNode } from '../become-node.ts';
-import { hubProgram } from '../programs.ts';
+import { hubNodeFlags, hubProgram } from '../programs.ts';
 
 /** The word by which main.ts knows that the rest of the command line is the hub's. */
 export const startCommandName = 'start';
@@ -19,10 +19,10 @@ export function addStartCommand(program: Command): void {
 }
 
 /**
- * Becomes the hub.
+ * Becomes the hub. Node's flags of the command line come after the hub's own, and the last one counts.
  *
  * @param args all that follows `start`, handed over as it is
  */
 export function startHub(args: readonly string[]): void {
-  becomeNode([...process.execArgv, fileURLToPath(hubProgram()), ...args]);
+  becomeNode([...hubNodeFlags(), ...process.execArgv, fileURLToPath(hubProgram()), ...args]);
 }

@@ -58,7 +58,14 @@ async function tail(options: TailOptions, { data, notes }: Terminal): Promise<vo
 
 function tellAccepted(printer: Printer, { id, source, type, key, time }: SyncEvent, asJson: boolean): void {
   if (asJson) {
-    printer.json({ kind: 'accepted', event_id: id, source: source || undefined, type, key: key || undefined, time: isoTime(time) });
+    printer.json({
+      kind: 'accepted',
+      event_id: id,
+      source: source || undefined,
+      type,
+      key: key || undefined,
+      time: isoTime(time),
+    });
     return;
   }
   const lead = printer.paint('quiet', `${timeInWords(time)}  ${eventName(id, source)}`);

@@ -174,11 +174,12 @@ export class DiskOracle {
   #seeReady({ request: { adapter, after, nowMs } }: CallOf<'readReady'>, page: StoreAnswer<'readReady'>): void {
     const { trace, model, time } = this.#options;
     const read = page.deliveries.map(({ event }) => event.seq);
-    const ready = model.ready(adapter, nowMs).map(({ event }) => event.seq);
     // It may have waited for its turn.
     const readyNow = model.ready(adapter, time.monotonicMs()).map(({ event }) => event.seq);
     const wrong = read.find((seq) => !readyNow.includes(seq));
     trace.must(wrong === undefined, `event ${wrong} at ${adapter} is handed out only while it is a head and due`);
+    // Places are microseconds apart.
+    const ready = model.ready(adapter, nowMs - 1).map(({ event }) => event.seq);
     const missing = page.isEnd && after === undefined ? ready.find((seq) => !read.includes(seq)) : undefined;
     trace.must(missing === undefined, `event ${missing} at ${adapter} is ready and handed out`);
     let [dueAtMs, seq] = [after?.dueAtMs ?? Number.NEGATIVE_INFINITY, after?.seq ?? 0];

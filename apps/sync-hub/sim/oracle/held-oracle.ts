@@ -36,7 +36,7 @@ export class HeldOracle implements Gates {
       (call) => call.lane === lane && call.cycle === stored?.cycle && call.attempt.number > stored.attempts,
     );
     const isBusy = isRunning === true || lane?.recording.has(event.seq) === true;
-    const isShut = lane === undefined || !lane.isReady || lane.isPaused || lane.condition() === 'open';
+    const isShut = lane === undefined || lane.isLost || !lane.isReady || lane.isPaused || lane.condition() === 'open';
     trace.must(isBusy || !isShut, `${what} is held while its lane makes no attempts`);
     return heldBy;
   }
@@ -48,7 +48,7 @@ export class HeldOracle implements Gates {
   #isTrue(adapter: string, { key }: { readonly key: string }, heldBy: HeldBy): boolean {
     const { facts } = this.#options;
     const lane = facts.lanes.get(adapter);
-    if (lane === undefined) return heldBy === 'not_ready';
+    if (lane === undefined || lane.isLost) return heldBy === 'not_ready';
     switch (heldBy) {
       case 'not_ready':
         return !lane.isReady;

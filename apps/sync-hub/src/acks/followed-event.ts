@@ -84,8 +84,9 @@ export class FollowedEvent implements FollowableEvent {
   /** The delivery at an adapter; undefined when it is settled. */
   openDelivery(adapter: string): FollowedDelivery | undefined {
     const index = this.#indexOf(adapter);
-    const delivery = (this.#deliveries[index] ??= { ...NEW, isOpen: true, heldBy: undefined });
-    return delivery.isOpen ? delivery : undefined;
+    this.#deliveries[index] ??= { ...NEW, isOpen: true, heldBy: undefined };
+    const delivery = this.#deliveries[index];
+    return delivery?.isOpen === true ? delivery : undefined;
   }
 
   #indexOf(adapter: string): number {

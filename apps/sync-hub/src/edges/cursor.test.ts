@@ -31,8 +31,16 @@ it('can be read in a terminal', () => {
 });
 
 it('understands a cursor of an earlier version, which has one number for all lanes', () => {
-  const newest = new Map([['billing', 12], ['records', 9]]);
-  expect(cursors.decode('4bf92f35-10', 'cursor', newest)).toEqual(new Map([['billing', 10], ['records', 9]]));
+  const newest = new Map([
+    ['billing', 12],
+    ['records', 9],
+  ]);
+  expect(cursors.decode('4bf92f35-10', 'cursor', newest)).toEqual(
+    new Map([
+      ['billing', 10],
+      ['records', 9],
+    ]),
+  );
   expect(() => cursors.decode('4bf92f35-13', 'cursor', newest)).toThrow('was not made by this hub');
 });
 

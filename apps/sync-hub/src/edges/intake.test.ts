@@ -21,7 +21,11 @@ function open(changes: Partial<IntakeOptions> = {}) {
   void journal.setReceivers(['billing', 'records']);
   const options = {
     journal,
-    place: () => new Map([['billing', 7], ['labs', 3]]),
+    place: () =>
+      new Map([
+        ['billing', 7],
+        ['labs', 3],
+      ]),
     eventBytesMax: 16,
     wallMs: () => 1_790_000_000_500,
     nowMs: () => 0,
@@ -43,7 +47,10 @@ describe('an event that is well', () => {
     const accepted = await intake.accept(published());
     expect(accepted).toMatchObject({
       duplicate: false,
-      place: new Map([['billing', 7], ['labs', 3]]),
+      place: new Map([
+        ['billing', 7],
+        ['labs', 3],
+      ]),
       heldByKey: [],
       event: { seq: 1, acceptedAtMs: 1_790_000_000_500 },
     });

@@ -163,9 +163,9 @@ export class AdapterLifecycle<Settings> {
     let claimed: string | undefined;
     // From before its folder is replaced until it is in the lock: two of the same id would share that folder.
     const claim = (own: string) => {
-      this.#known.assertFree(own, wanted);
       this.#changes.begin(own, 'an installation');
       claimed = own;
+      this.#known.assertFree(own, wanted);
     };
     try {
       const isOwn = (own: string, name: string) => this.#known.isNamedFor(own, name);

@@ -38,6 +38,8 @@ export class Lane {
   readonly #idle = Promise.withResolvers<void>();
   /** Operators who wait for what is let through, the first first. */
   readonly #probing: ((event: EventIdentity | undefined) => void)[] = [];
+  /** Somebody else owns it. */
+  #isLost = false;
   /** Of the present discard: whether each was discarded. */
   #discarding: Promise<boolean>[] = [];
 
@@ -129,6 +131,7 @@ export class Lane {
    * @returns its event; undefined when nothing waits, the adapter does not run, or one is on its way alone
    */
   probe(): Promise<EventIdentity | undefined> {
+    if (this.#isLost) return Promise.resolve(undefined);
     const { promise, resolve } = Promise.withResolvers<EventIdentity | undefined>();
     this.#probing.push(resolve);
     this.#take({ kind: 'probe', atMs: this.#nowMs() });
@@ -143,9 +146,10 @@ export class Lane {
    */
   async retryNow(): Promise<number> {
     const { journal, adapter, onChange } = this.#options;
+    if (this.#isLost) return 0;
     this.#take({ kind: 'retry_now', atMs: this.#nowMs() });
     const waited = await journal.endWaits({ adapter: adapter.id, nowMs: this.#nowMs() });
-    this.#breaker.tryNow('an operator retries now: one delivery is let through');
+    if (!this.#isLost) this.#breaker.tryNow('an operator retries now: one delivery is let through');
     onChange();
     return waited;
   }
@@ -180,7 +184,7 @@ export class Lane {
   /** What keeps an open delivery from being attempted; undefined when nothing does, and while its attempt runs. That an
    * earlier one of its key waits, the journal knows. */
   heldBy(event: { readonly seq: number; readonly key: string }): HeldBy | undefined {
-    return heldBy(this.#state, event, this.#nowMs());
+    return this.#isLost ? 'not_ready' : heldBy(this.#state, event, this.#nowMs());
   }
 
   health(): LaneHealth {
@@ -211,6 +215,7 @@ export class Lane {
   }
 
   #take(input: LaneInput): void {
+    if (this.#isLost) return;
     for (const effect of step(this.#state, input)) this.#perform(effect);
     this.#timer.scheduleBy(nextWakeMs(this.#state));
     if (this.#state.draining && isIdle(this.#state)) this.#idle.resolve();
@@ -311,12 +316,15 @@ export class Lane {
   }
 
   #lose(): void {
-    if (this.#state.draining) return;
+    if (this.#isLost) return;
     this.#timer.stop();
     // What the attempts come to that are let go of says nothing, and the breaker that is kept is the new owner's.
     this.#breaker.close();
     this.#attempts.abandon();
     this.#take({ kind: 'draining', atMs: this.#nowMs() });
+    this.#isLost = true;
+    this.#idle.resolve();
+    for (const answer of this.#probing.splice(0)) answer(undefined);
     this.#options.onLost?.();
     this.#options.onChange();
   }

@@ -13,7 +13,13 @@ function open() {
   journal.subscribe({ committed: ({ records }) => void recorded.push(...records), ended: () => undefined });
   const lanes = { get: () => undefined, heldBy: () => 'not_ready' as const };
   const finder = new DeliveryFinder({ journal, lanes });
-  return { journal, accept, record, recorded, discards: new Discards({ journal, lanes, finder, clock: new ManualClock() }) };
+  return {
+    journal,
+    accept,
+    record,
+    recorded,
+    discards: new Discards({ journal, lanes, finder, clock: new ManualClock() }),
+  };
 }
 
 it('record each delivery of an adapter that is not configured once, and count it for one of two operators', async () => {

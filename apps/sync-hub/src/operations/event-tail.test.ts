@@ -60,7 +60,15 @@ describe('a tail', () => {
     const { reading } = await watch(tail);
     record(sampleRecord(event));
     const { value } = await reading.next();
-    expect(value).toMatchObject([{ kind: 'recorded', place: new Map([['records', 1], ['billing', 1]]) }]);
+    expect(value).toMatchObject([
+      {
+        kind: 'recorded',
+        place: new Map([
+          ['records', 1],
+          ['billing', 1],
+        ]),
+      },
+    ]);
   });
 
   it.each<[string, TailFilter, readonly string[]]>([

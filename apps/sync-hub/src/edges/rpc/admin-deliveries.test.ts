@@ -223,7 +223,8 @@ describe('DiscardDeliveries', () => {
     const hub = await open();
     await hub.journal.setReceivers(['gone']);
     const { epoch } = await hub.journal.openLane({
-      adapter: 'gone', onDeadLetter: 'continue',
+      adapter: 'gone',
+      onDeadLetter: 'continue',
       nowMs: 0,
       longestWaitMs: 1_000,
     });

@@ -23,7 +23,8 @@ async function openFeed({ adapters = ['billing', 'records'] } = {}) {
     void journal.openLane({ adapter, onDeadLetter: 'continue', nowMs: 0, longestWaitMs: 1_000 });
   }
   void journal.setReceivers(adapters);
-  const accept = async (id: string, key: string) => newEvent(await journal.accept(sampleAccept(sampleEvent(id, { key }))));
+  const accept = async (id: string, key: string) =>
+    newEvent(await journal.accept(sampleAccept(sampleEvent(id, { key }))));
   const event = await accept('event-1', 'process-7');
   const abort = new AbortController();
   const read = (changes: Partial<FeedRequest> = {}) =>

@@ -87,7 +87,9 @@ export class EventFeed {
       while (progress.values().some((event) => !event.isDone)) {
         const heard = await listener.take();
         if (heard.length === 0) return throwIfStopping(signal, cursor);
-        const fresh = heard.flatMap(({ update, ack }) => (isNew(update, { progress, seen: seen.positions }) ? [ack] : []));
+        const fresh = heard.flatMap(({ update, ack }) =>
+          isNew(update, { progress, seen: seen.positions }) ? [ack] : [],
+        );
         cursor = fresh.at(-1)?.cursor ?? cursor;
         yield* pages(fresh);
       }

@@ -156,7 +156,8 @@ it('tells all adapters in alphabetical order, and settled only when each is', as
 it('tells the newest attempts, an equal share of each delivery, and that older ones are left out', async () => {
   const hub = await openTestHub({ adapters: { billing: () => delivered, records: () => delivered }, starts: false });
   const { event } = await hub.intake.accept(published({ id: 'event-1' }));
-  for (let attempts = 1; attempts <= 1_000; attempts++) hub.journal.record(recordRequest(retrying(event, { attempts })));
+  for (let attempts = 1; attempts <= 1_000; attempts++)
+    hub.journal.record(recordRequest(retrying(event, { attempts })));
   for (let attempts = 1; attempts <= 128; attempts++) {
     hub.journal.record(recordRequest(retrying(event, { adapter: 'records', attempts }), 2));
   }
@@ -171,8 +172,10 @@ it('counts of the attempts left out those of the oldest cycle that is told, and 
   const hub = await openTestHub({ adapters: { billing: () => delivered }, starts: false });
   const { event } = await hub.intake.accept(published({ id: 'event-1' }));
   for (let attempts = 1; attempts <= 300; attempts++) hub.journal.record(recordRequest(retrying(event, { attempts })));
-  for (let attempts = 1; attempts <= 200; attempts++) hub.journal.record(recordRequest(retrying(event, { attempts, cycle: 2 })));
+  for (let attempts = 1; attempts <= 200; attempts++)
+    hub.journal.record(recordRequest(retrying(event, { attempts, cycle: 2 })));
   expect((await statusOf(hub)).response.deliveries).toMatchObject([{ attemptsLeftOut: 244 }]);
-  for (let attempts = 201; attempts <= 256; attempts++) hub.journal.record(recordRequest(retrying(event, { attempts, cycle: 2 })));
+  for (let attempts = 201; attempts <= 256; attempts++)
+    hub.journal.record(recordRequest(retrying(event, { attempts, cycle: 2 })));
   expect((await statusOf(hub)).response.deliveries).toMatchObject([{ attemptsLeftOut: 1 }]);
 });

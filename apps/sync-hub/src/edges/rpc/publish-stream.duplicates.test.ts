@@ -123,7 +123,8 @@ it('tells the histories of many duplicates so that whoever resumes from the last
   const untold = new Map(ids.map((id, index) => [id, index + 1]));
   for (const { eventId, cursor } of told) {
     untold.delete(eventId);
-    for (const place of untold.values()) expect(hub.cursors.decode(cursor, 'cursor').get('billing') ?? 0).toBeLessThan(place);
+    for (const place of untold.values())
+      expect(hub.cursors.decode(cursor, 'cursor').get('billing') ?? 0).toBeLessThan(place);
   }
   expect(untold.size).toBe(0);
 });

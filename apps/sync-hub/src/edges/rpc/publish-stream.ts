@@ -18,6 +18,7 @@ import { toAccepted, toUntil } from './accepted-message.ts';
 import { toAck } from './ack-message.ts';
 import { EarlyUpdates } from './early-updates.ts';
 import { refusedMessage } from './refusal-error.ts';
+import { STREAM_BOUNDS } from './stream-bounds.ts';
 import { type Item, type Result, toMessage } from './stream-item.ts';
 import { tooMany, tooSlow } from './stream-refusals.ts';
 import type { SyncServiceOptions } from './sync-service.ts';
@@ -40,22 +41,9 @@ interface Listening {
   readonly following: Following;
 }
 
-/** Events of one stream that are not settled: enough to keep every lane busy with one publisher's work. */
-const UNSETTLED_MAX = 4_096;
-/** Events of one stream on their way to the disk: enough for a full group, so that more would only wait longer in line. */
-const UNCOMMITTED_MAX = 1_024;
-/** Of their payload, where it came as bytes: two full groups. One stream alone is slowed then and never refused. */
-const UNCOMMITTED_BYTES_MAX = 8 * 1024 * 1024;
-/** With this many results and acks unread the hub reads no more events: who writes without reading is slowed. */
-const UNREAD_ENOUGH = UNSETTLED_MAX * 4;
-/** What the unsettled events can add to that: results, and acks of 16 adapters with some retries each. */
-const UNREAD_MAX = UNREAD_ENOUGH + UNSETTLED_MAX * 32;
 /** For whoever measures, such as `npm run bench -- --trace`; they cost nothing while nobody subscribes. */
 const eventRead = channel('hms-sync:event-read');
 const itemsWritten = channel('hms-sync:items-written');
-const EVENTS_PER_MESSAGE_MAX = 1_000;
-/** About 200 KiB of acks: large enough to be cheap, small enough that the reader sees the first ones soon. */
-const ITEMS_PER_MESSAGE_MAX = 1_024;
 
 /** One PublishStream: accepts events while it has room for them, and sends results and acks as they come to be. */
 export async function* publishStream(
@@ -70,8 +58,8 @@ export async function* publishStream(
       const items = await publisher.take();
       if (items.length === 0) break;
       if (itemsWritten.hasSubscribers) itemsWritten.publish(items);
-      for (let start = 0; start < items.length; start += ITEMS_PER_MESSAGE_MAX) {
-        yield toMessage(items.slice(start, start + ITEMS_PER_MESSAGE_MAX));
+      for (let start = 0; start < items.length; start += STREAM_BOUNDS.itemsPerMessage) {
+        yield toMessage(items.slice(start, start + STREAM_BOUNDS.itemsPerMessage));
       }
     }
     if (!publisher.isDone) throwIfStopping(options.signal, publisher.resumeFrom);
@@ -103,7 +91,7 @@ class StreamPublisher {
 
   constructor(options: PublishStreamOptions, signal: AbortSignal) {
     this.#options = options;
-    this.#queue = new BoundedQueue({ capacity: UNREAD_MAX, signal });
+    this.#queue = new BoundedQueue({ capacity: STREAM_BOUNDS.unread, signal });
     signal.addEventListener('abort', () => this.#endSending(), { once: true });
   }
 
@@ -122,8 +110,8 @@ class StreamPublisher {
   async readAll(): Promise<unknown> {
     try {
       for await (const request of this.#options.requests) {
-        if (request.events.length > EVENTS_PER_MESSAGE_MAX)
-          throw tooMany(request.events.length, EVENTS_PER_MESSAGE_MAX);
+        if (request.events.length > STREAM_BOUNDS.eventsPerMessage)
+          throw tooMany(request.events.length, STREAM_BOUNDS.eventsPerMessage);
         for (const event of request.events) {
           while (this.#isFull && !this.#queue.isClosed) await this.#room();
           if (this.#queue.isClosed) return undefined;
@@ -164,10 +152,10 @@ class StreamPublisher {
 
   get #isFull(): boolean {
     return (
-      this.#unsettled >= UNSETTLED_MAX ||
-      this.#uncommitted >= UNCOMMITTED_MAX ||
-      this.#uncommittedBytes >= UNCOMMITTED_BYTES_MAX ||
-      this.#unread >= UNREAD_ENOUGH
+      this.#unsettled >= STREAM_BOUNDS.unsettled ||
+      this.#uncommitted >= STREAM_BOUNDS.uncommitted ||
+      this.#uncommittedBytes >= STREAM_BOUNDS.uncommittedBytes ||
+      this.#unread >= STREAM_BOUNDS.unreadEnough
     );
   }
 
