@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
-import { delivered, type LaneFixture, openLaneFixture, permanent, retryable, until } from './lane-fixture.suite.ts';
+import { delivered, type LaneFixture, openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
 import { Lanes } from './lanes.ts';
 import { openTestLane } from './test-lane.suite.ts';
 
@@ -78,7 +78,7 @@ describe('a lane that was opened a second time', () => {
     // As many as open a breaker.
     await fixture.accept('ends', 'a', 'b', 'c', 'd', 'e', 'f');
     const { close } = await openElsewhere(fixture);
-    ends.resolve(permanent);
+    ends.resolve(retryable);
     await until(() => fixture.lane.health().state === 'failed');
     fail.resolve(retryable);
     await until(() => fixture.lane.health().inFlight === 0);

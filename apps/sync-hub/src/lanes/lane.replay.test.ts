@@ -162,6 +162,23 @@ describe('a dead letter that is replayed behind a newer one of its key that runs
     }
   });
 
+  it('waits for one that may have been attempted before a restart, though the lane has not read that yet', async () => {
+    const system = new ExternalSystem();
+    const before = await openLaneFixture();
+    const dead = await openReplay(before, system);
+    before.journal.control.hold();
+    system.newer.resolve(delivered);
+    await until(() => before.journal.control.waiting > 0);
+    const after = await openLaneFixture({ database: before.kill() });
+    after.runtime.answer = ({ event }) => system.answer(event.id, true);
+    await after.replay(dead);
+    await after.start();
+    await after.settled();
+    expect(after.requests.map(({ name }) => name)).toContain('giveBack');
+    expect(after.runtime.attempts).toMatchObject([{ event: { id: 'b/k' }, redelivered: true }]);
+    expect(after.log).toEqual(['b/k: delivered', 'a/k: dead_lettered']);
+  });
+
   it('and that is accepted in the same commit goes before it, and never beside it', async () => {
     const fixture = await openLaneFixture();
     fixture.runtime.answer = async () => permanent;
