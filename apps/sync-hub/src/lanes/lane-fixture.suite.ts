@@ -103,7 +103,9 @@ export class LaneFixture {
   async accept(...ids: readonly string[]): Promise<readonly AcceptedEvent[]> {
     const nowMs = this.clock.monotonicMs();
     const events = ids.map((id) => sampleEvent(id, { key: id.split('/')[1] ?? '' }));
-    return Promise.all(events.map(async (event) => newEvent(await this.journal.accept(sampleAccept(event, { nowMs })))));
+    return Promise.all(
+      events.map(async (event) => newEvent(await this.journal.accept(sampleAccept(event, { nowMs })))),
+    );
   }
 
   /** An operator replays the dead letter of an event. */

@@ -41,7 +41,8 @@ export function laneStatus(
   };
 }
 
-const TAKEN_OVER = 'another hub took over this adapter; nothing is delivered to it from here until this hub is restarted';
+const TAKEN_OVER =
+  'another hub took over this adapter; nothing is delivered to it from here until this hub is restarted';
 
 const MISCONFIGURED_ADVICE =
   'fix the cause, then resume the adapter; after a change of a secret restart the adapter first, after one of hms-sync.yaml the hub';

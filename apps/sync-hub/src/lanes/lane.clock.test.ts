@@ -76,7 +76,8 @@ describe.each([
 ])('a clock that is set %s by a day while no hub runs', (_direction, jumpMs) => {
   it('makes nothing wait that was ready, and no retry longer than the longest wait', async () => {
     const before = await openSlow({ clock: new ManualClock(START_MS) });
-    before.runtime.answer = async ({ event }) => (event.id === 'retry/r' ? after(60_000) : new Promise(() => undefined));
+    before.runtime.answer = async ({ event }) =>
+      event.id === 'retry/r' ? after(60_000) : new Promise(() => undefined);
     await before.accept('runs/k', 'retry/r', 'behind/k', 'behind/r');
     await settle();
     expect(before.log).toEqual(['retry/r: retrying']);
