@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { readyDelivery } from '../core/suite/scripted-lane.suite.ts';
 import type { RecordEffect } from '../core/lane-effect.ts';
+import { readyDelivery } from '../core/suite/scripted-lane.suite.ts';
 import { deliveryRecord } from './delivery-record.ts';
 
 const { event } = readyDelivery({ seq: 7, key: 'process-9' });

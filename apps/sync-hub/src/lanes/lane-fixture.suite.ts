@@ -16,9 +16,9 @@ import { Lanes } from './lanes.ts';
 import { openTestLane, type TestLaneOptions } from './test-lane.suite.ts';
 
 export const failure = { code: 'HTTP_503', message: 'the other side is unwell' };
-export const delivered: Outcome = { kind: 'delivered', receipt: '' };
-export const retryable: Outcome = { kind: 'retryable', failure };
-export const permanent: Outcome = { kind: 'permanent', failure };
+export const delivered = { kind: 'delivered', receipt: '' } as const satisfies Outcome;
+export const retryable = { kind: 'retryable', failure } as const satisfies Outcome;
+export const permanent = { kind: 'permanent', failure } as const satisfies Outcome;
 
 export interface LaneFixtureOptions extends Partial<Omit<TestLaneOptions, 'id' | 'runtime' | 'journal'>> {
   readonly runtime?: ScriptedRuntime;
@@ -103,7 +103,9 @@ export class LaneFixture {
   async accept(...ids: readonly string[]): Promise<readonly AcceptedEvent[]> {
     const nowMs = this.clock.monotonicMs();
     const events = ids.map((id) => sampleEvent(id, { key: id.split('/')[1] ?? '' }));
-    return Promise.all(events.map(async (event) => newEvent(await this.journal.accept(sampleAccept(event, { nowMs })))));
+    return Promise.all(
+      events.map(async (event) => newEvent(await this.journal.accept(sampleAccept(event, { nowMs })))),
+    );
   }
 
   /** An operator replays the dead letter of an event. */

@@ -22,12 +22,14 @@ export interface LaneHealth {
   readonly throttledUntilMs: number | undefined;
 }
 
-/** Whether the lane works, and if not why. `start`: undefined while the adapter is being started. */
+/** Whether the lane works, and if not why. `start`: undefined while the adapter is being started; `isLost`: somebody else
+ * opened the lane. */
 export function laneStatus(
   { pause, draining }: LaneState,
-  start: RuntimeStart | undefined,
+  { start, isLost }: { readonly start: RuntimeStart | undefined; readonly isLost: boolean },
 ): Pick<LaneHealth, 'state' | 'reason' | 'pause'> {
   const why = pauseReason(pause);
+  if (isLost) return { state: 'failed', reason: TAKEN_OVER, pause: why };
   if (start === undefined) return { state: 'starting', reason: '', pause: why };
   if (start.kind !== 'ready') return { state: start.kind, reason: start.reason, pause: why };
   if (draining) return { state: 'draining', reason: '', pause: why };
@@ -38,6 +40,9 @@ export function laneStatus(
     pause: why,
   };
 }
+
+const TAKEN_OVER =
+  'another hub took over this adapter; nothing is delivered to it from here until this hub is restarted';
 
 const MISCONFIGURED_ADVICE =
   'fix the cause, then resume the adapter; after a change of a secret restart the adapter first, after one of hms-sync.yaml the hub';

@@ -25,7 +25,10 @@ describe('adapter code that does not return', () => {
   });
 
   it('opens the breaker by its deadlines and lets a probe through, which may hang as well', async () => {
-    const fixture = await openLaneFixture({ runtime: new ScriptedRuntime({ concurrency: 5 }), delivery: { timeoutMs: 10 } });
+    const fixture = await openLaneFixture({
+      runtime: new ScriptedRuntime({ concurrency: 5 }),
+      delivery: { timeoutMs: 10 },
+    });
     fixture.runtime.answer = () => new Promise(() => undefined);
     await fixture.start();
     await fixture.accept(...Array.from({ length: 20 }, (_, index) => `e${index}`));

@@ -47,7 +47,7 @@ describe('a hub that was killed', () => {
 
   it('waits on with what waited for its next attempt, and says that it was attempted before', async () => {
     const before = await openLaneFixture();
-    before.runtime.answer = async () => ({ ...retryable, retryAfterMs: 150 });
+    before.runtime.answer = async () => ({ ...retryable, retryAfterMs: 500 });
     await before.start();
     await before.accept('a/k', 'b/k');
     await until(() => before.records.length === 1);

@@ -38,10 +38,10 @@ export class Lane {
   readonly #idle = Promise.withResolvers<void>();
   /** Operators who wait for what is let through, the first first. */
   readonly #probing: ((event: EventIdentity | undefined) => void)[] = [];
-  /** Somebody else owns it. */
-  #isLost = false;
   /** Of the present discard: whether each was discarded. */
   #discarding: Promise<boolean>[] = [];
+  /** Somebody else opened it: nothing happens here any more. */
+  #isLost = false;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -94,6 +94,7 @@ export class Lane {
   /** Restores the breaker, begins to read what is ready, and starts the adapter; resolves when that is ready or has
    * failed. */
   async start(): Promise<void> {
+    if (this.#isLost) return;
     const { breaker } = this.#options.opened;
     if (breaker !== undefined && breaker.state !== 'closed') this.#breaker.restore(breaker);
     this.#take({ kind: 'time_passed', atMs: this.#nowMs() });
@@ -189,16 +190,17 @@ export class Lane {
 
   health(): LaneHealth {
     return {
-      ...laneStatus(this.#state, this.#versions.current.standing),
+      ...laneStatus(this.#state, { start: this.#versions.current.standing, isLost: this.#isLost }),
       breaker: this.#breaker.report,
       trial: this.#versions.trial?.health,
       holdsKeys: this.holdsKeys,
-      inFlight: this.#state.running.size + this.#state.overdue.size,
+      inFlight: this.#attempts.size,
       throttledUntilMs: throttledUntilMs(this.#state, this.#options.clock),
     };
   }
 
-  /** Begins nothing new; resolves when what runs has ended and is recorded, or after the time. */
+  /** Begins nothing new; resolves when what runs has ended and is recorded, or after the time. At once when the lane is
+   * somebody else's: what runs here is not recorded. */
   async drain(withinMs: number): Promise<void> {
     this.#take({ kind: 'draining', atMs: this.#nowMs() });
     this.#options.onChange();
@@ -211,6 +213,7 @@ export class Lane {
     this.#timer.stop();
     this.#breaker.close();
     this.#attempts.abandon();
+    this.#answerProbes();
     await this.#versions.close();
   }
 
@@ -317,16 +320,21 @@ export class Lane {
 
   #lose(): void {
     if (this.#isLost) return;
+    this.#isLost = true;
     this.#timer.stop();
     // What the attempts come to that are let go of says nothing, and the breaker that is kept is the new owner's.
     this.#breaker.close();
     this.#attempts.abandon();
-    this.#take({ kind: 'draining', atMs: this.#nowMs() });
-    this.#isLost = true;
+    this.#answerProbes();
     this.#idle.resolve();
-    for (const answer of this.#probing.splice(0)) answer(undefined);
     this.#options.onLost?.();
+    this.#options.onGateChange(this.#options.adapter.id);
     this.#options.onChange();
+  }
+
+  /** Nothing is let through any more. */
+  #answerProbes(): void {
+    for (const resolve of this.#probing.splice(0)) resolve(undefined);
   }
 
   #saveBreaker(): void {

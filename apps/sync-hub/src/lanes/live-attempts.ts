@@ -28,6 +28,11 @@ export class LiveAttempts {
     this.#options = options;
   }
 
+  /** In which adapter code runs now. */
+  get size(): number {
+    return this.#bySeq.size;
+  }
+
   /** @param runtime whose adapter code makes it */
   begin(attempt: DeliveryAttempt, runtime: Pick<Runtime, 'deliver'>): void {
     const live = { abort: new AbortController(), expired: Promise.withResolvers<AttemptEnd>() };

@@ -8,9 +8,18 @@ interface Timer {
 
 /** Time that passes when a test says so. */
 export class ManualClock implements Clock {
-  #nowMs = 0;
+  #nowMs: number;
   #wallAheadMs = 1_790_000_000_000;
   readonly #timers = new Set<Timer>();
+
+  constructor(nowMs = 0) {
+    this.#nowMs = nowMs;
+  }
+
+  /** How many timers are set. */
+  get timers(): number {
+    return this.#timers.size;
+  }
 
   readonly monotonicMs = () => this.#nowMs;
   readonly wallMs = () => this.#nowMs + this.#wallAheadMs;
