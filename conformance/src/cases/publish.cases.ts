@@ -72,8 +72,12 @@ export function describePublish(scene: Scene): void {
       const event = newEvent();
       const original = await collect(scene.client.publish({ event }));
       const again = await collect(scene.client.publish({ event }));
-      expect(again.accepted).toEqual({ ...original.accepted, duplicate: true });
+      const { cursor } = again.accepted;
+      expect(again.accepted).toEqual({ ...original.accepted, duplicate: true, cursor });
       expect(withoutPlaces(again.acks)).toEqual(withoutPlaces(original.acks));
+      // From there its history is read again.
+      const history = await Array.fromAsync(scene.client.watchAcks({ eventIds: [event.id], cursor }));
+      expect(withoutPlaces(history.flatMap(({ acks }) => acks))).toEqual(withoutPlaces(original.acks));
       expect(scene.stack.sandbox.countCalls({ eventId: event.id }).count).toBe(3);
     });
 

@@ -75,6 +75,19 @@ describe('hms-sync deliveries', () => {
     );
   });
 
+  test('shows the sources where there are several', async () => {
+    const ids = [
+      ['e-3', 'clinic-1'],
+      ['e-2', ''],
+    ] as const;
+    await startWith(ids.map(([eventId, source]) => ({ latest: { eventId, source, adapter: 'billing' }, key: 'p-1' })));
+    const ended = await runInProcess('deliveries', '--address', fake.address);
+    const lines = ended.stdout().split('\n');
+    expect(lines[0]).toMatch(/^STATE +ADAPTER +EVENT +SOURCE +KEY /);
+    expect(lines[1]).toMatch(/ e-3 +clinic-1 +p-1 /);
+    expect(lines[2]).toMatch(/ e-2 +- +p-1 /);
+  });
+
   test('says how many there are in all', async () => {
     await startWith(listed);
     const ended = await runInProcess('deliveries', '--address', fake.address);
@@ -174,7 +187,7 @@ describe('hms-sync deliveries', () => {
   test('its flags are the fields of the filter', async () => {
     const requests = await startWith([]);
     const flags = ['--adapter', 'billing', '--adapter', 'records', '--state', 'dead-lettered', '--state', 'HELD'];
-    const more = ['--type', 'T', '--key', 'p-1', '--event-id', 'e-1', '--error-kind', 'timed_out'];
+    const more = ['--type', 'T', '--key', 'p-1', '--event-id', 'e-1', '--source', '', '--error-kind', 'timed_out'];
     const times = ['--since', '2026-01-02T03:04:05.678Z', '--until', '2026-01-02T04:04:05.678+01:00'];
     await runInProcess('deliveries', ...flags, ...more, ...times, '--address', fake.address);
     expect(requests[0]?.filter).toMatchObject({
@@ -183,6 +196,7 @@ describe('hms-sync deliveries', () => {
       types: ['T'],
       keys: ['p-1'],
       eventIds: ['e-1'],
+      sources: [''],
       errorKinds: [OutcomeKind.TIMED_OUT],
       since: fakeTime,
       until: fakeTime,

@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
-import { GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { type GetEventRequest, GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { afterEach, describe, expect, test } from 'vitest';
 import { captureTerminal } from '../../test/captured-terminal.ts';
 import { type FakeHub, fakeTime, startFakeHub } from '../../test/fake-hub.ts';
@@ -167,6 +167,19 @@ describe('hms-sync events show', () => {
     fake = await startFakeHub({ sync: { getEvent: () => create(GetEventResponseSchema, { event }) } });
     const ended = await runInProcess('events', 'show', 'e-1', '--json', '--address', fake.address);
     expect(ended.jsonLines()).toMatchObject([{ data_base64: Buffer.from(data).toString('base64') }]);
+  });
+
+  test('asks for the event of one source, also of the empty one', async () => {
+    const requests: GetEventRequest[] = [];
+    const getEvent = (request: GetEventRequest) => {
+      requests.push(request);
+      return create(GetEventResponseSchema, response);
+    };
+    fake = await startFakeHub({ sync: { getEvent } });
+    for (const more of [[], ['--source', 'clinic-1'], ['--source', '']]) {
+      await runInProcess('events', 'show', 'e-1', ...more, '--address', fake.address);
+    }
+    expect(requests.map(({ source }) => source)).toEqual([undefined, 'clinic-1', '']);
   });
 
   test('an unknown id is an error in words', async () => {
