@@ -82,6 +82,7 @@ const wrongImports: readonly WrongImport[] = [
   wrong('main-is-a-process', 'bench/src/a.ts', "import '@hms-sync/sync-hub';"),
   wrong('only-main-composes', 'apps/sync-hub/src/compose.ts', "import './journal/sqlite/sqlite-journal.ts';"),
   wrong('only-main-composes', 'apps/sync-hub/src/journal/a.ts', "import './sqlite/sqlite-journal.ts';"),
+  wrong('inline-journal-is-for-tests', 'apps/sync-hub/src/journal/b.ts', "import './sqlite/inline-journal.ts';"),
   wrong('only-main-composes', 'apps/sync-hub/src/runtimes/a.ts', "import './inline/inline-runtime.ts';"),
   wrong('only-main-composes', 'apps/sync-hub/src/lanes/f.test.ts', "import '../journal/sqlite/sqlite-journal.ts';"),
   wrong('only-main-composes', 'apps/sync-hub/src/edges/a.ts', "import './listener.ts';"),

@@ -44,7 +44,7 @@ const rooms: Record<string, string[]> = {
   journal: [room('core'), room('files')],
   runtimes: [room('core')],
   acks: [room('core'), journalPort],
-  lanes: [room('core'), `${room('journal')}journal\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
+  lanes: [room('core'), `${room('journal')}journal(-error)?\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
   operations: [room('core'), room('files'), room('lanes'), journalPort],
   edges: [room('core'), room('acks'), room('lanes'), room('operations'), room('installs'), journalPort],
   config: [room('core'), `${room('installs')}(adapter-config|package-name|version-range)\\.ts$`],
@@ -53,7 +53,13 @@ const rooms: Record<string, string[]> = {
 };
 
 /** Real implementations behind ports: chosen in main.ts, seen elsewhere only by the files that make them up. */
-const implementations = ['journal/(sqlite|integrity)/', 'runtimes/(inline|process|remote)/', 'edges/listener\\.ts$'];
+const implementations = [
+  'journal/(sqlite/(?!inline-journal\\.ts$)|integrity/)',
+  'runtimes/(inline|process|remote)/',
+  'edges/listener\\.ts$',
+];
+/** Made of the same parts as the real one, for tests and the simulation. */
+const inlineJournal = `${room('journal')}sqlite/inline-journal\\.ts$`;
 const proofBeside = `${hub}src/(journal|runtimes|edges)/.*${proof}`;
 
 /** Every project, and the workspace packages that it sees beside itself. What is not named here sees none. */
@@ -125,9 +131,18 @@ const rules: Rule[] = [
     comment: 'implementations are chosen in main.ts: import the port instead',
     from: {
       path: hub,
-      pathNot: [main, adapterLanes, verify, exit, proofBeside, ...implementations.map((path) => `${hub}src/${path}`)],
+      pathNot: [
+        ...[main, adapterLanes, verify, exit, proofBeside, inlineJournal],
+        ...implementations.map((path) => `${hub}src/${path}`),
+      ],
     },
     to: { path: implementations.map((path) => `${hub}src/${path}`) },
+  },
+  {
+    name: 'inline-journal-is-for-tests',
+    comment: 'a hub opens its journal on a file: sqlite-journal.ts; the one in memory is for tests and the simulation',
+    from: { pathNot: proof },
+    to: { path: inlineJournal },
   },
   ...roomRules,
   {
