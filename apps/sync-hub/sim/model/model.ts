@@ -152,8 +152,8 @@ export class JournalModel {
     lane.lives += 1;
     const hadHold = lane.holds;
     lane.holds = onDeadLetter === 'hold';
-    for (const { event, dueAtMs, state, isHead } of [...lane.deliveries.values()]) {
-      if (state === 'retrying' && isHead) this.#change(lane, event.seq, { dueAtMs: Math.min(dueAtMs, nowMs + longestWaitMs) });
+    for (const { event, dueAtMs, state } of [...lane.deliveries.values()]) {
+      if (state === 'retrying') this.#change(lane, event.seq, { dueAtMs: Math.min(dueAtMs, nowMs + longestWaitMs) });
     }
     for (const { event, isHead, dueAtMs } of [...lane.deliveries.values()]) {
       if (isHead && dueAtMs <= nowMs) this.#change(lane, event.seq, { wasReadyAtOpen: true });
