@@ -155,8 +155,9 @@ export class JournalModel {
     for (const { event, dueAtMs, state } of [...lane.deliveries.values()]) {
       if (state === 'retrying') this.#change(lane, event.seq, { dueAtMs: Math.min(dueAtMs, nowMs + longestWaitMs) });
     }
-    for (const { event, isHead, dueAtMs } of [...lane.deliveries.values()]) {
-      if (isHead && dueAtMs <= nowMs) this.#change(lane, event.seq, { wasReadyAtOpen: true });
+    for (const { event, isHead, dueAtMs, state } of [...lane.deliveries.values()]) {
+      // What waits for its next attempt may have been attempted again, if the clock was set back since.
+      if (isHead && (dueAtMs <= nowMs || state === 'retrying')) this.#change(lane, event.seq, { wasReadyAtOpen: true });
     }
     if (hadHold !== lane.holds) this.#computeHeadsWithDeadLetters(lane, changes);
   }

@@ -175,6 +175,12 @@ export class Heads {
         row.not_before_ms = Math.min(row.not_before_ms, latestMs);
       });
     }
+    // The clock may have been set back, so one that is not due may have been: an older one does not come before it.
+    for (const { seq } of this.#statements.selectNotDue.all(lane.number, nowMs)) {
+      this.#move(lane, Number(seq), (row) => {
+        row.may_have_run = 1;
+      });
+    }
     for (const { seq } of this.#statements.selectBehind.all(lane.number, latestMs)) {
       this.#move(lane, Number(seq), (row) => {
         row.due_at_ms = latestMs;
