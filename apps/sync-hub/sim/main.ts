@@ -1,5 +1,9 @@
-import { parseArgs } from 'node:util';
-import { trace } from './play.ts';
+import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { EVERY_MUTANT } from './mutants/every-mutant.ts';
+import { playUntilViolation, trace } from './play.ts';
 import { playOnEveryCore } from './workers.ts';
 
 /**
@@ -21,12 +25,16 @@ const { values } = parseArgs({
 const schedules = wholeNumber('--schedules', values.schedules);
 const seed = wholeNumber('--seed', values.seed);
 
-if (values.trace !== undefined) await trace(wholeNumber('--trace', values.trace), (line) => console.log(line));
-else await playSchedules();
+const isMutated = process.env.HMS_SIM_MUTANT !== undefined;
+
+if (values.mutants) await catchMutants();
+else if (values.trace === undefined) await playSchedules();
+else await trace(wholeNumber('--trace', values.trace), (line) => console.log(line));
 
 async function playSchedules(): Promise<void> {
   const startedMs = performance.now();
-  const { violation, steps } = await playOnEveryCore(seed, schedules);
+  // A mutant is in the modules that this thread loads.
+  const { violation, steps } = await (isMutated ? playUntilViolation : playOnEveryCore)(seed, schedules);
   const seconds = (performance.now() - startedMs) / 1_000;
   console.error(`${steps} steps in ${seconds.toFixed(1)} s, ${Math.round(steps / seconds)} steps/s`);
   if (violation === undefined) {
@@ -36,6 +44,46 @@ async function playSchedules(): Promise<void> {
   console.log(`schedule ${violation.seed}: ${violation.promise}`);
   console.log(`again: npm run sim -- --schedules 1 --seed ${violation.seed}; line by line: --trace ${violation.seed}`);
   process.exitCode = 1;
+}
+
+/** As many at a time as there are cores; reported in the order of the list. */
+async function catchMutants(): Promise<void> {
+  const mutants = EVERY_MUTANT.flatMap(({ name }, number) =>
+    name.includes(values.named) ? [{ name, number, caught: Promise.withResolvers<string | undefined>() }] : [],
+  );
+  const waiting = [...mutants];
+  const catchNext = async (): Promise<void> => {
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      await playMutant(mutant.number).then(mutant.caught.resolve, mutant.caught.reject);
+    }
+  };
+  const catching = Array.from({ length: availableParallelism() }, catchNext);
+  let notCaught = 0;
+  for (const { name, caught } of mutants) {
+    const violation = await caught.promise;
+    console.log(violation === undefined ? `NOT CAUGHT: ${name}` : `caught: ${name}: ${violation}`);
+    if (violation === undefined) notCaught += 1;
+  }
+  await Promise.all(catching);
+  console.log(`${mutants.length} mutants, ${notCaught} not caught`);
+  if (notCaught > 0) process.exitCode = 1;
+}
+
+/** What caught it, such as "schedule 4: ..."; undefined when nothing did. */
+async function playMutant(number: number): Promise<string | undefined> {
+  const hooks = new URL('./mutants/hooks.ts', import.meta.url).href;
+  const flags = ['--schedules', String(schedules), '--seed', String(seed)];
+  const args = [...process.execArgv, '--import', hooks, fileURLToPath(import.meta.url), ...flags];
+  const env = { ...process.env, HMS_SIM_MUTANT: String(number) };
+  try {
+    await promisify(execFile)(process.execPath, args, { env });
+    return undefined;
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    // Only a broken promise counts: a mutant that cannot be loaded is a fault of the mutant.
+    if (code !== 1 || !stdout.startsWith('schedule ')) throw new Error(`mutant ${number} did not run: ${stderr}`);
+    return stdout.split('\n')[0];
+  }
 }
 
 function wholeNumber(flag: string, text: string): number {

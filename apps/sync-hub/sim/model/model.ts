@@ -152,11 +152,12 @@ export class JournalModel {
     lane.lives += 1;
     const hadHold = lane.holds;
     lane.holds = onDeadLetter === 'hold';
-    for (const { event, dueAtMs, state, isHead } of [...lane.deliveries.values()]) {
-      if (state === 'retrying' && isHead) this.#change(lane, event.seq, { dueAtMs: Math.min(dueAtMs, nowMs + longestWaitMs) });
+    for (const { event, dueAtMs, state } of [...lane.deliveries.values()]) {
+      if (state === 'retrying') this.#change(lane, event.seq, { dueAtMs: Math.min(dueAtMs, nowMs + longestWaitMs) });
     }
-    for (const { event, isHead, dueAtMs } of [...lane.deliveries.values()]) {
-      if (isHead && dueAtMs <= nowMs) this.#change(lane, event.seq, { wasReadyAtOpen: true });
+    for (const { event, isHead, dueAtMs, state } of [...lane.deliveries.values()]) {
+      // What waits for its next attempt may have been attempted again, if the clock was set back since.
+      if (isHead && (dueAtMs <= nowMs || state === 'retrying')) this.#change(lane, event.seq, { wasReadyAtOpen: true });
     }
     if (hadHold !== lane.holds) this.#computeHeadsWithDeadLetters(lane, changes);
   }

@@ -79,7 +79,9 @@ export function endAttempt(context: StepContext, seq: number, outcome: AttemptEn
     return;
   }
   if (outcome.kind === 'not_run') {
-    enter(state, delivery, { kind: 'ready' });
+    // What was let through ahead of its time waits for it, in the journal.
+    if (delivery.aheadUntilMs > nowMs) release(state, delivery);
+    else enter(state, delivery, { kind: 'ready' });
     // A little later: an adapter that never has what it is sent must not be asked in a loop.
     state.throttle.notRunUntilMs = nowMs + backoffMs(state.rules.retry, 1, nextRandom(state.random));
     return;

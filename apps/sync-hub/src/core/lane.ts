@@ -35,6 +35,8 @@ export interface LaneDelivery {
   readonly sinceMs: number;
   /** An earlier process may have attempted it and not lived to record that. */
   readonly mayHaveRun: boolean;
+  /** When it is due, on the monotonic clock, when it was looked for ahead of that; 0: it was due. */
+  aheadUntilMs: number;
   counts: DeliveryCounts;
   /** Changed by {@link enter} alone. */
   phase: DeliveryPhase;
@@ -221,6 +223,7 @@ export function createDelivery(state: LaneState, ready: ReadyDelivery): LaneDeli
     event,
     sinceMs: Math.max(sinceMs, state.oldestMs),
     mayHaveRun,
+    aheadUntilMs: 0,
     counts: { cycle, attempts, spent: spent + state.evidence.countedOf(event.seq), crashes },
     phase: { kind: 'taken' },
   };

@@ -113,7 +113,10 @@ export function takeHead(context: StepContext, { purpose, head }: Head): void {
 /** Takes a head that can go; undefined when it cannot. */
 function takeReady(context: StepContext, head: ReadyDelivery | undefined): LaneDelivery | undefined {
   const delivery = head && take(context, head);
-  return delivery?.phase.kind === 'ready' ? delivery : undefined;
+  if (head === undefined || delivery?.phase.kind !== 'ready') return undefined;
+  // Places are microseconds apart.
+  if (head.dueAtMs > context.nowMs + 1) delivery.aheadUntilMs = head.dueAtMs;
+  return delivery;
 }
 
 /** An operator ends all waits, also that for which the external system asked: the journal ends those of deliveries. The

@@ -151,7 +151,15 @@ export class Heads {
       });
     }
     if (waiting.length > 0) this.#news.more(lane);
-    return waiting.length;
+    // One that an older one came in front of waits no longer either, once it is the head again.
+    const behind = this.#statements.selectBehind.all(lane.number, nowMs);
+    for (const { seq } of behind) {
+      this.#move(lane, Number(seq), (row) => {
+        row.due_at_ms = nowMs;
+        row.not_before_ms = 0;
+      });
+    }
+    return waiting.length + behind.length;
   }
 
   /**
@@ -164,6 +172,18 @@ export class Heads {
     for (const { seq } of this.#statements.selectLate.all(lane.number, nowMs, latestMs, latestMs)) {
       this.#move(lane, Number(seq), (row) => {
         row.due_at_ms = row.state === stateCodes.waiting ? nowMs : Math.min(row.due_at_ms, latestMs);
+        row.not_before_ms = Math.min(row.not_before_ms, latestMs);
+      });
+    }
+    // The clock may have been set back, so one that is not due may have been: an older one does not come before it.
+    for (const { seq } of this.#statements.selectNotDue.all(lane.number, nowMs)) {
+      this.#move(lane, Number(seq), (row) => {
+        row.may_have_run = 1;
+      });
+    }
+    for (const { seq } of this.#statements.selectBehind.all(lane.number, latestMs)) {
+      this.#move(lane, Number(seq), (row) => {
+        row.due_at_ms = latestMs;
         row.not_before_ms = Math.min(row.not_before_ms, latestMs);
       });
     }
@@ -318,6 +338,9 @@ function prepare(database: DatabaseSync) {
     ),
     selectNextDue: database.prepare(`SELECT due_at_ms ${heads} AND due_at_ms > ? ORDER BY due_at_ms LIMIT 1`),
     selectNotDue: database.prepare(`SELECT seq ${heads} AND due_at_ms > ? ORDER BY seq`),
+    selectBehind: database.prepare(`
+      SELECT seq FROM delivery INDEXED BY delivery_behind
+      WHERE adapter = ? AND state = 1 AND is_head = 0 AND due_at_ms > ? ORDER BY seq`),
     selectLate: database.prepare(`
       SELECT seq ${heads} AND due_at_ms > ? AND (state = 0 OR due_at_ms > ? OR not_before_ms > ?) ORDER BY seq`),
     selectLastReady: database.prepare(`

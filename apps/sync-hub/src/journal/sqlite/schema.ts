@@ -131,6 +131,7 @@ const INDEXES = `
   CREATE INDEX delivery_open ON delivery (adapter, seq) WHERE state < 2;
   CREATE INDEX delivery_open_of_key ON delivery (key, adapter, seq) WHERE state < 2 AND key <> '';
   CREATE INDEX delivery_head ON delivery (adapter, due_at_ms, seq) WHERE is_head = 1;
+  CREATE INDEX delivery_behind ON delivery (adapter, seq) WHERE state = 1 AND is_head = 0;
   CREATE INDEX delivery_dead ON delivery (adapter, seq) WHERE state = 4;
   CREATE INDEX delivery_dead_of_key ON delivery (key, adapter, seq) WHERE state = 4 AND key <> '';
   CREATE INDEX record_of_delivery ON record (seq, adapter);

@@ -1,0 +1,54 @@
+import { type Mutant, mutate, withMethod } from './mutant.ts';
+
+const acks = mutate<typeof import('../../src/acks/acks.ts')>('acks/acks');
+const followed = mutate<typeof import('../../src/acks/followed-events.ts')>('acks/followed-events');
+const tail = mutate<typeof import('../../src/acks/tail-subscription.ts')>('acks/tail-subscription');
+const progress = mutate<typeof import('../../src/acks/progress.ts')>('acks/progress');
+const listener = mutate<typeof import('../../src/edges/rpc/event-listener.ts')>('edges/rpc/event-listener');
+const histories = mutate<typeof import('../../src/edges/rpc/merge-histories.ts')>('edges/rpc/merge-histories');
+const hash = mutate<typeof import('../../src/edges/content-hash.ts')>('edges/content-hash');
+const intake = mutate<typeof import('../../src/edges/intake.ts')>('edges/intake');
+
+/** Faults in what readers and publishers are told. */
+export const ACK_MUTANTS: readonly Mutant[] = [
+  acks('a reader is told only the first record of a commit', 'Acks', (original) =>
+    withMethod(original, 'committed', (committed) => function (this: InstanceType<typeof original>, commit) {
+      committed.call(this, { ...commit, records: commit.records.slice(0, 1) });
+    }),
+  ),
+  acks('the records of one commit are told in the wrong order', 'Acks', (original) =>
+    withMethod(original, 'committed', (committed) => function (this: InstanceType<typeof original>, commit) {
+      committed.call(this, { ...commit, records: commit.records.toReversed() });
+    }),
+  ),
+  followed('what follows an event is not told its records', 'FollowedEvents', (original) =>
+    withMethod(original, 'recorded', () => () => undefined),
+  ),
+  tail('a reader is told again what it has read', 'TailSubscription', (original) =>
+    withMethod(original, 'advance', () => () => undefined),
+  ),
+  progress('who follows an event is let go before it is settled', 'Progress', (original) =>
+    withMethod(original, 'apply', (apply) => function (this: InstanceType<typeof original>, update) {
+      if (update.kind === 'held') return apply.call(this, update);
+      return apply.call(this, { ...update, record: { ...update.record, state: 'delivered' } });
+    }),
+  ),
+  listener('a reader who left is not forgotten', 'EventListener', (original) =>
+    class extends original {
+      constructor(options: ConstructorParameters<typeof original>[0]) {
+        super(options);
+        Object.defineProperty(this, 'end', { value: () => undefined });
+      }
+    },
+  ),
+  histories('what is on record of an event is not told', 'mergeHistories', () => () => []),
+  hash('the same id with other content is taken for a duplicate', 'contentHash', () => () => new Uint8Array(32)),
+  intake('events are accepted while the hub stops', 'Intake', (original) =>
+    withMethod(original, 'stop', () => () => undefined),
+  ),
+  intake('a duplicate is answered as a new event', 'Intake', (original) =>
+    withMethod(original, 'accept', (accept) => async function (this: InstanceType<typeof original>, published) {
+      return { ...(await accept.call(this, published)), duplicate: false };
+    }),
+  ),
+];
