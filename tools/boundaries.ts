@@ -141,7 +141,7 @@ const rules: Rule[] = [
   {
     name: 'inline-journal-is-for-tests',
     comment: 'a hub opens its journal on a file: sqlite-journal.ts; the one in memory is for tests and the simulation',
-    from: { pathNot: proof },
+    from: { path: hub, pathNot: proof },
     to: { path: inlineJournal },
   },
   ...roomRules,

@@ -5,10 +5,6 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { root } from './nx.ts';
 
-/** Sources over the limit, which only shrink: take a file off this list, never put one on it. */
-const longSources: readonly string[] = [];
-const LINES_MAX = 300;
-
 /** Names that say nothing about what is inside, so that everything ends up in them. */
 const attics = new Set(['common', 'helper', 'helpers', 'interfaces', 'lib', 'misc', 'types', 'util', 'utils']);
 
@@ -36,14 +32,6 @@ describe('a file', () => {
   test('has a name that says what is inside, and so has its folder', () => {
     const names = (path: string) => [...path.split('/').slice(0, -1), basename(path).replace(/\..*$/, '')];
     expect(sources.filter((path) => names(path).some((name) => attics.has(name)))).toEqual([]);
-  });
-
-  test(`has at most ${LINES_MAX} lines`, () => {
-    // A service is one contract, however much its comments have to say.
-    const code = sources.filter((path) => !path.endsWith('.proto'));
-    const long = code.filter((path) => read(path).trimEnd().split('\n').length > LINES_MAX);
-    expect(long.filter((path) => !longSources.includes(path))).toEqual([]);
-    expect(longSources.filter((path) => !long.includes(path))).toEqual([]);
   });
 
   test('postpones nothing', () => {
