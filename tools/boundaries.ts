@@ -60,6 +60,8 @@ const implementations = [
 ];
 /** Made of the same parts as the real one, for tests and the simulation. */
 const inlineJournal = `${room('journal')}sqlite/inline-journal\\.ts$`;
+/** They change what they import, to see the simulation fail. */
+const mutants = `${hub}sim/mutants/`;
 const proofBeside = `${hub}src/(journal|runtimes|edges)/.*${proof}`;
 
 /** Every project, and the workspace packages that it sees beside itself. What is not named here sees none. */
@@ -132,7 +134,7 @@ const rules: Rule[] = [
     from: {
       path: hub,
       pathNot: [
-        ...[main, adapterLanes, verify, exit, proofBeside, inlineJournal],
+        ...[main, adapterLanes, verify, exit, proofBeside, inlineJournal, mutants],
         ...implementations.map((path) => `${hub}src/${path}`),
       ],
     },
