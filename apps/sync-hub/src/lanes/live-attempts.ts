@@ -10,7 +10,8 @@ export interface LiveAttemptsOptions {
 
 interface LiveAttempt {
   readonly abort: AbortController;
-  readonly expired: PromiseWithResolvers<AttemptEnd>;
+  /** What the breaker hears: the outcome, or that the deadline passed, whichever is first. */
+  readonly heard: PromiseWithResolvers<AttemptEnd>;
 }
 
 const timedOut: Outcome = {
@@ -35,7 +36,7 @@ export class LiveAttempts {
 
   /** @param runtime whose adapter code makes it */
   begin(attempt: DeliveryAttempt, runtime: Pick<Runtime, 'deliver'>): void {
-    const live = { abort: new AbortController(), expired: Promise.withResolvers<AttemptEnd>() };
+    const live = { abort: new AbortController(), heard: Promise.withResolvers<AttemptEnd>() };
     this.#bySeq.set(attempt.event.seq, live);
     // It rejects by a fault of the hub alone, which is to end the process.
     void this.#run(attempt, runtime, live);
@@ -44,7 +45,7 @@ export class LiveAttempts {
   /** The deadline passed: the breaker hears of it now; adapter code is asked to end and is waited for still. */
   expire(seq: number): void {
     const live = this.#bySeq.get(seq);
-    live?.expired.resolve(timedOut);
+    live?.heard.resolve(timedOut);
     live?.abort.abort();
   }
 
@@ -57,15 +58,17 @@ export class LiveAttempts {
   async #run(
     attempt: DeliveryAttempt,
     runtime: Pick<Runtime, 'deliver'>,
-    { abort, expired }: LiveAttempt,
+    { abort, heard }: LiveAttempt,
   ): Promise<void> {
     const { breaker, onEnd } = this.#options;
-    const returned = Promise.withResolvers<AttemptEnd>();
+    let returned = heard.promise;
     await breaker.run(attempt.event.seq, () => {
-      returned.resolve(runtime.deliver(attempt, abort.signal));
-      return Promise.race([returned.promise, expired.promise]);
+      returned = runtime.deliver(attempt, abort.signal);
+      // Not a race of two promises: there are thousands of attempts a second.
+      returned.then(heard.resolve, heard.reject);
+      return heard.promise;
     });
-    const outcome = await returned.promise;
+    const outcome = await returned;
     this.#bySeq.delete(attempt.event.seq);
     if (!this.#abandoned) onEnd(attempt.event.seq, outcome);
   }

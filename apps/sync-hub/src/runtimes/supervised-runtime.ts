@@ -79,8 +79,8 @@ export class SupervisedRuntime implements Runtime {
     return this.#life?.check() ?? [{ name: 'check', ok: false, message: 'the adapter does not run' }];
   }
 
-  async deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
-    return this.#life?.deliver(attempt, signal) ?? NOT_SENT;
+  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
+    return this.#life?.deliver(attempt, signal) ?? Promise.resolve(NOT_SENT);
   }
 
   async close(): Promise<void> {
