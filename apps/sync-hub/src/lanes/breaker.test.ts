@@ -268,7 +268,7 @@ describe('letting go', () => {
 });
 
 describe('attempts that began while it was closed and end together while it is half open', () => {
-  it('decide once: after the success nothing that the failure says counts any more', async () => {
+  it('decide nothing: the one that is let through does', async () => {
     const { run, seen, attempt, becomes } = createBreaker();
     const answered = Promise.withResolvers<void>();
     const late = [retryable, delivered].map((outcome) => run(() => answered.promise.then(() => outcome)));
@@ -277,6 +277,8 @@ describe('attempts that began while it was closed and end together while it is h
     await halfOpen;
     answered.resolve();
     await Promise.all(late);
+    expect(seen).toEqual(['open', 'half_open']);
+    await attempt(delivered);
     expect(seen).toEqual(['open', 'half_open', 'closed']);
     // It lives: what it would do next is not decided by a breaker that was let go.
     const open = becomes('open');

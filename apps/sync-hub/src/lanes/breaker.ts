@@ -30,7 +30,7 @@ export interface BreakerOptions {
   readonly onChange: (condition: BreakerCondition) => void;
 }
 
-type Opossum = CircuitBreaker<[seq: number, attempt: () => Promise<AttemptEnd>], AttemptEnd>;
+type Opossum = CircuitBreaker<[attempt: () => Promise<AttemptEnd>], AttemptEnd>;
 
 /** What opossum is given to begin half open. */
 const HALF_OPEN = {
@@ -52,12 +52,19 @@ class CountedFailure extends Error {
   }
 }
 
+/** What opossum runs. A probe that was not sent says nothing about the other side, and must not close the breaker. */
+const judge = async (attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> => {
+  const outcome = await attempt();
+  if (outcome.kind === 'not_run' || countsAgainstBreaker(outcome)) throw new CountedFailure(outcome);
+  return outcome;
+};
+
 /**
  * A lane's circuit breaker: opossum, and a record of its transitions that people can read.
  *
  * opossum decides when to open, when to try again and when to close; a streak of failures opens it as well. It is told
- * of deliveries rather than of attempts: while it is closed, one that fails again within the window is not counted again. What it does not do here, because of how it
- * behaves (10.0.0): time attempts out (its timeout lets the action run on), bound concurrency (its rejections count
+ * how each attempt ended, of deliveries rather than of attempts: while it is closed, one that fails again within the
+ * window is not counted again. A probe it runs itself. What it does not do here, because of how it behaves (10.0.0): time attempts out (its timeout lets the action run on), bound concurrency (its rejections count
  * as failures), filter errors (a filtered error counts as success and its event cannot be told from one).
  */
 export class Breaker {
@@ -107,13 +114,16 @@ export class Breaker {
    * promise resolves. The lane asks first: running while open is a fault of the lane and throws.
    */
   async run(seq: number, attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
-    const counted = async () => {
-      const outcome = await attempt();
-      this.#recent.ended(outcome);
-      return outcome;
-    };
-    if (this.#condition === 'closed' && this.#isCounted(seq)) return this.#runAgain(seq, counted);
-    return this.#fire(seq, counted);
+    if (this.#condition !== 'closed') return this.#fire(() => this.#run(attempt));
+    const before = this.#opossum;
+    const outcome = await this.#run(attempt);
+    // What ends after a transition began before it, and decides nothing any more.
+    const decides = this.#opossum === before && !before.isShutdown && this.#condition === 'closed';
+    if (!decides || outcome.kind === 'not_run') return outcome;
+    if (countsAgainstBreaker(outcome)) await this.#fail(seq, outcome);
+    // What opossum counts of a success while it is closed. Its own way there is a fifth of the hub's work.
+    else (before as EventEmitter).emit('fire');
+    return outcome;
   }
 
   /** Opens it again after a restart, with its next probe when it would have been without one. */
@@ -144,54 +154,46 @@ export class Breaker {
     this.#opossum.shutdown();
   }
 
-  async #fire(seq: number, attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+  async #run(attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+    const outcome = await attempt();
+    this.#recent.ended(outcome);
+    if (outcome.kind === 'not_run') return outcome;
+    if (outcome.kind !== 'delivered') this.#lastFailure = { kind: outcome.kind, ...outcome.failure };
+    if (!countsAgainstBreaker(outcome)) this.#streak.answered(this.#clock.monotonicMs());
+    return outcome;
+  }
+
+  async #fire(attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
     try {
-      return await this.#opossum.fire(seq, attempt);
+      return await this.#opossum.fire(attempt);
     } catch (error) {
       if (error instanceof CountedFailure) return error.outcome;
       throw error;
     }
   }
 
-  /** One that has failed within the window: opossum counts attempts, so it does not hear of another failure. */
-  async #runAgain(seq: number, attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
-    const outcome = await attempt();
-    this.#note(outcome);
-    if (this.#condition !== 'closed' || outcome.kind === 'not_run') return outcome;
-    if (countsAgainstBreaker(outcome)) this.#fail(seq);
-    else await this.#fire(seq, async () => outcome);
-    return outcome;
-  }
-
-  #isCounted(seq: number): boolean {
-    const atMs = this.#countedAtMs.get(seq);
-    return atMs !== undefined && this.#clock.monotonicMs() - atMs < this.#policy.windowMs;
-  }
-
-  /** A delivery failed while the breaker is closed. */
-  #fail(seq: number): void {
+  /** A delivery failed while the breaker is closed. One that failed within the window before is not counted again. */
+  async #fail(seq: number, outcome: AttemptEnd): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
     for (const [counted, atMs] of this.#countedAtMs) {
       if (nowMs - atMs < this.#policy.windowMs) break;
       this.#countedAtMs.delete(counted);
     }
-    if (!this.#countedAtMs.has(seq)) this.#countedAtMs.set(seq, nowMs);
-    if (!this.#streak.failed(seq, nowMs)) return;
-    this.#why = `${this.#streak.size} different deliveries failed in a row; the last: ${this.#lastFailure?.code}`;
-    this.#opossum.open();
-    this.#why = undefined;
-  }
-
-  #note(outcome: AttemptEnd): void {
-    if (outcome.kind !== 'delivered' && outcome.kind !== 'not_run') {
-      this.#lastFailure = { kind: outcome.kind, ...outcome.failure };
+    const isCounted = this.#countedAtMs.has(seq);
+    if (!isCounted) this.#countedAtMs.set(seq, nowMs);
+    if (this.#streak.failed(seq, nowMs)) {
+      this.#why = `${this.#streak.size} different deliveries failed in a row; the last: ${this.#lastFailure?.code}`;
+      this.#opossum.open();
+      this.#why = undefined;
+    } else if (!isCounted) {
+      await this.#fire(() => Promise.resolve(outcome));
     }
   }
 
   #createOpossum({ isHalfOpen = false } = {}): Opossum {
     const { errorThresholdPercentage, volumeThreshold, windowMs, resetTimeoutMs } = this.#policy;
     // A fresh object each time: opossum writes into the one it is given.
-    const opossum = new CircuitBreaker(this.#judge, {
+    const opossum = new CircuitBreaker(judge, {
       timeout: false,
       errorThresholdPercentage,
       volumeThreshold,
@@ -224,22 +226,6 @@ export class Breaker {
     });
     return opossum;
   }
-
-  readonly #judge = async (seq: number, attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> => {
-    const outcome = await attempt();
-    if (outcome.kind === 'not_run') {
-      // It says nothing about the other side. A probe that was never sent must not close the breaker: the next is later.
-      if (this.#condition === 'half_open') throw new CountedFailure(outcome);
-      return outcome;
-    }
-    this.#note(outcome);
-    if (!countsAgainstBreaker(outcome)) {
-      this.#streak.answered(this.#clock.monotonicMs());
-      return outcome;
-    }
-    if (this.#condition === 'closed') this.#fail(seq);
-    throw new CountedFailure(outcome);
-  };
 
   #whyOpen(): string {
     if (this.#why !== undefined) return this.#why;
