@@ -171,7 +171,7 @@ export class HubProcess {
   /** What the lanes report of themselves is what is known of them. */
   checkHealth(): void {
     const { time, trace, adapters, calls } = this.#options;
-    if (this.facts.isClosed) return;
+    if (this.facts.isClosed || this.facts.hasFailed) return;
     for (const lane of this.lanes) {
       const { id } = lane.adapter;
       const facts = this.facts.lanes.get(id);

@@ -38,7 +38,6 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   }),
   gate('a lane does not report what holds it', 'heldBy', () => () => undefined),
 
-  attempts('a suspect runs beside others', 'waitsForSuspect', () => () => false),
   attempts('deadlines are not kept', 'expireAttempts', () => () => undefined),
   attempts('an attempt does not report that it may be a repetition', 'beginAttempts', (original) => (context) => {
     original(context);

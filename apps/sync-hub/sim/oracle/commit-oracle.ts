@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Commit, JournalObserver, LaneNews } from '../../src/journal/journal.ts';
 import { applyCall, type Written } from '../model/apply-call.ts';
-import { type Changes, type JournalModel, noChanges } from '../model/model.ts';
+import { type Changes, type JournalModel, noChanges, STALE } from '../model/model.ts';
 import type { Trace } from '../trace.ts';
 
 export interface CommitOracleOptions {
@@ -58,6 +58,7 @@ export class CommitOracle implements JournalObserver {
     trace.must(isEqual(said, known), `the records of a commit are reported in their order: ${known}, not ${said}`);
     for (const [index, { reason }] of records.entries()) {
       const wanted = expected.records[index]?.reason;
+      if (wanted === STALE) trace.meet('stale');
       trace.must(wanted === undefined || reason?.includes(wanted) === true, `a record says why: ${wanted}, not ${reason}`);
     }
     const opened = reopened.map(({ adapter, seq, behindSeq }) => ({ adapter, seq, behindSeq }));
