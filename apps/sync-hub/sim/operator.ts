@@ -111,14 +111,20 @@ export class Operator {
       trace.must(probe.begun === undefined, `event ${probe.begun} is let through, and the operator told so`);
       const left = before.filter((seq) => this.#mayBeLetThrough(process, facts).includes(seq));
       const isIdle = (made?.count ?? 0) === callsBefore;
-      trace.must(left.length === 0 || !isIdle, `one of ${left} at ${lane.adapter.id} is let through when an operator wants it`);
+      trace.must(
+        left.length === 0 || !isIdle,
+        `one of ${left} at ${lane.adapter.id} is let through when an operator wants it`,
+      );
       return;
     }
     trace.meet('probed');
     const seq = model.byIdentity(answered)?.seq ?? 0;
     const call = made?.of(seq).at(-1);
     const isBegun = call !== undefined && (made?.count ?? 0) > callsBefore;
-    trace.must(isBegun || process.facts.isStopping, `event ${seq} at ${lane.adapter.id} is let through as the operator was told`);
+    trace.must(
+      isBegun || process.facts.isStopping,
+      `event ${seq} at ${lane.adapter.id} is let through as the operator was told`,
+    );
     trace.must(probe.begun === undefined || probe.begun === seq, `event ${probe.begun} is let through, not ${seq}`);
     if (call !== undefined) call.lane.outcomes.seeAsked(call);
   }
@@ -187,9 +193,17 @@ export class Operator {
     trace.must(count === discarded.length, `${discarded.length} deliveries were discarded, not ${count}`);
     const left = free.find((seq) => {
       const state = model.delivery(seq, adapter)?.state;
-      return !discarded.includes(seq) && (state === 'waiting' || state === 'retrying' || state === 'dead_lettered') && model.delivery(seq, adapter)?.reopenedAtMs === undefined && facts?.isLost !== true;
+      return (
+        !discarded.includes(seq) &&
+        (state === 'waiting' || state === 'retrying' || state === 'dead_lettered') &&
+        model.delivery(seq, adapter)?.reopenedAtMs === undefined &&
+        facts?.isLost !== true
+      );
     });
-    trace.must(left === undefined, `event ${left} at ${adapter} is discarded when an operator wants it and nothing runs`);
+    trace.must(
+      left === undefined,
+      `event ${left} at ${adapter} is discarded when an operator wants it and nothing runs`,
+    );
   }
 
   /** One that is none as well, now and then. */

@@ -20,7 +20,9 @@ const EVERYTHING = [
 describe('a hub in a world of faults', () => {
   const met = new Set<string>();
 
-  it(`keeps its promises in ${schedules} schedules from seed ${firstSeed}`, { timeout: 30 * schedules + 120_000 }, async () => {
+  it(`keeps its promises in ${schedules} schedules from seed ${firstSeed}`, {
+    timeout: 30 * schedules + 120_000,
+  }, async () => {
     for (let seed = firstSeed; seed < firstSeed + schedules; seed += 1) {
       for (const what of (await play(seed)).keys()) met.add(what);
     }
@@ -41,6 +43,8 @@ async function play(seed: number): Promise<ReadonlyMap<string, number>> {
     return await new HubWorld(seed).run();
   } catch (cause) {
     const again = `npm run sim -- --schedules 1 --seed ${seed}`;
-    throw new Error(`schedule ${seed}: ${cause instanceof Error ? cause.message : String(cause)}; again: ${again}`, { cause });
+    throw new Error(`schedule ${seed}: ${cause instanceof Error ? cause.message : String(cause)}; again: ${again}`, {
+      cause,
+    });
   }
 }
