@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type Call, CALLS } from '../src/journal/calls.ts';
+import { CALLS, type Call } from '../src/journal/calls.ts';
 import type { Journal, JournalObserver } from '../src/journal/journal.ts';
 import { openInlineJournal } from '../src/journal/sqlite/inline-journal.ts';
 import type { Written } from './model/apply-call.ts';

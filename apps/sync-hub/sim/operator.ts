@@ -103,20 +103,45 @@ export class Operator {
     facts.probes.push(probe);
     const made = calls.get(lane.adapter.id);
     const callsBefore = made?.count ?? 0;
+    const before = this.#mayBeLetThrough(process, facts);
     const answered = (await this.#see(process, lane.probe()))?.valueOf() as EventIdentity | undefined;
     facts.probes.splice(facts.probes.indexOf(probe), 1);
     if (process.facts.isOver || facts.isClosed || facts.isLost) return;
     if (answered === undefined) {
       trace.must(probe.begun === undefined, `event ${probe.begun} is let through, and the operator told so`);
+      const left = before.filter((seq) => this.#mayBeLetThrough(process, facts).includes(seq));
+      const isIdle = (made?.count ?? 0) === callsBefore;
+      trace.must(
+        left.length === 0 || !isIdle,
+        `one of ${left} at ${lane.adapter.id} is let through when an operator wants it`,
+      );
       return;
     }
     trace.meet('probed');
     const seq = model.byIdentity(answered)?.seq ?? 0;
     const call = made?.of(seq).at(-1);
     const isBegun = call !== undefined && (made?.count ?? 0) > callsBefore;
-    trace.must(isBegun || process.facts.isStopping, `event ${seq} at ${lane.adapter.id} is let through as the operator was told`);
+    trace.must(
+      isBegun || process.facts.isStopping,
+      `event ${seq} at ${lane.adapter.id} is let through as the operator was told`,
+    );
     trace.must(probe.begun === undefined || probe.begun === seq, `event ${probe.begun} is let through, not ${seq}`);
     if (call !== undefined) call.lane.outcomes.seeAsked(call);
+  }
+
+  /** Nothing runs or is in the way, and these wait. */
+  #mayBeLetThrough({ facts: hub }: HubProcess, facts: LaneFacts): readonly number[] {
+    const { calls } = this.#options;
+    const { id } = facts.plan;
+    const isShut = !facts.isReady || hub.isStopping || facts.isLost || facts.isClosed || facts.probes.length > 1;
+    const isBusy = (calls.get(id)?.live.size ?? 0) > 0 || facts.condition() === 'half_open';
+    if (isShut || isBusy) return [];
+    const { accepts } = facts.runtime;
+    const waiting = hub.told.deliveriesAt(id).filter(({ isHead, event: { seq, type } }) => {
+      const isHeldBack = facts.recording.has(seq) || facts.discarding.has(seq) || facts.givingBack.has(seq);
+      return isHead && !isHeldBack && (accepts === 'all' || accepts.has(type));
+    });
+    return waiting.map(({ event }) => event.seq);
   }
 
   async #retryNow(process: HubProcess, lane: Lane, facts: LaneFacts): Promise<void> {
@@ -168,9 +193,17 @@ export class Operator {
     trace.must(count === discarded.length, `${discarded.length} deliveries were discarded, not ${count}`);
     const left = free.find((seq) => {
       const state = model.delivery(seq, adapter)?.state;
-      return !discarded.includes(seq) && (state === 'waiting' || state === 'retrying' || state === 'dead_lettered') && model.delivery(seq, adapter)?.reopenedAtMs === undefined && facts?.isLost !== true;
+      return (
+        !discarded.includes(seq) &&
+        (state === 'waiting' || state === 'retrying' || state === 'dead_lettered') &&
+        model.delivery(seq, adapter)?.reopenedAtMs === undefined &&
+        facts?.isLost !== true
+      );
     });
-    trace.must(left === undefined, `event ${left} at ${adapter} is discarded when an operator wants it and nothing runs`);
+    trace.must(
+      left === undefined,
+      `event ${left} at ${adapter} is discarded when an operator wants it and nothing runs`,
+    );
   }
 
   /** One that is none as well, now and then. */

@@ -94,7 +94,7 @@ const BREAKS: ReadonlySet<Ending> = new Set(['crashed', 'throws', 'rejects']);
 
 export function planHub(rng: Rng): HubPlan {
   const plan = planKind(rng, planFaults(rng));
-  return plan.poison === 0 ? plan : { ...plan, adapters: mapAdapters(plan, withSlowBreaker) };
+  return plan.poison === 0 ? plan : { ...plan, adapters: mapAdapters(plan, withShortWaits) };
 }
 
 function planKind(rng: Rng, plan: HubPlan): HubPlan {
@@ -103,9 +103,10 @@ function planKind(rng: Rng, plan: HubPlan): HubPlan {
   return rng.chance(0.1) ? planBacklog(rng, plan) : plan;
 }
 
-/** What is poisonous keeps breakers open: the lanes then try again at one pace. */
-function withSlowBreaker(adapter: AdapterPlan): AdapterPlan {
-  return { ...adapter, breaker: { ...adapter.breaker, resetTimeoutMs: 15_000 } };
+/** What is poisonous is tried all the time: no lane then waits for an hour, and all open breakers try again at one pace. */
+function withShortWaits(adapter: AdapterPlan): AdapterPlan {
+  const retryAfterMsMax = Math.min(adapter.retryAfterMsMax, 1_000);
+  return { ...adapter, retryAfterMsMax, breaker: { ...adapter.breaker, resetTimeoutMs: 15_000 } };
 }
 
 function mapAdapters({ adapters }: HubPlan, map: (adapter: AdapterPlan) => AdapterPlan): HubPlan['adapters'] {

@@ -6,7 +6,7 @@ import { Intake } from '../src/edges/intake.ts';
 import { EventFeed } from '../src/edges/rpc/event-feed.ts';
 import { createSyncService } from '../src/edges/rpc/sync-service.ts';
 import type { Call } from '../src/journal/calls.ts';
-import type { OpenLaneRequest, OpenedLane, RecordRequest } from '../src/journal/journal.ts';
+import type { OpenedLane, OpenLaneRequest, RecordRequest } from '../src/journal/journal.ts';
 import { Lane } from '../src/lanes/lane.ts';
 import { Lanes } from '../src/lanes/lanes.ts';
 import { SimulatedAdapter, type WorldHealth } from './adapter.ts';
@@ -92,9 +92,7 @@ export class HubProcess {
       },
     });
     this.cursors = new Cursors(this.journal.info.id);
-    this.parts = createParts(this, (fault) =>
-      trace.must(false, `a request is carried out or refused, not: ${fault}`),
-    );
+    this.parts = createParts(this, (fault) => trace.must(false, `a request is carried out or refused, not: ${fault}`));
   }
 
   /** Takes the lanes over and starts them; adapters start behind the open door. */
@@ -106,7 +104,8 @@ export class HubProcess {
     await this.journal.commits.flush();
     void this.lanes.start();
     await settle();
-    for (const lane of this.lanes) this.#breakers.checkRestored(lane, this.#options.diskOracle.breakers.get(lane.adapter.id));
+    for (const lane of this.lanes)
+      this.#breakers.checkRestored(lane, this.#options.diskOracle.breakers.get(lane.adapter.id));
   }
 
   /** Somebody else opens a lane: what it does from then on comes to nothing. */
@@ -171,7 +170,7 @@ export class HubProcess {
   /** What the lanes report of themselves is what is known of them. */
   checkHealth(): void {
     const { time, trace, adapters, calls } = this.#options;
-    if (this.facts.isClosed) return;
+    if (this.facts.isClosed || this.facts.hasFailed) return;
     for (const lane of this.lanes) {
       const { id } = lane.adapter;
       const facts = this.facts.lanes.get(id);
@@ -245,15 +244,22 @@ export class HubProcess {
     const isLate = attempt.outcome === 'timed_out';
     const failure = { code: 'TIMED_OUT', message: '' };
     const outcome = isLate ? ({ kind: 'timed_out', failure } as const) : call?.end;
-    trace.must(outcome !== undefined && outcome.kind === attempt.outcome, `${what} is recorded as what its attempt came to`);
-    if (call !== undefined && outcome !== undefined && outcome.kind !== 'not_run') lane.outcomes.see(request, call, outcome);
+    trace.must(
+      outcome !== undefined && outcome.kind === attempt.outcome,
+      `${what} is recorded as what its attempt came to`,
+    );
+    if (call !== undefined && outcome !== undefined && outcome.kind !== 'not_run')
+      lane.outcomes.see(request, call, outcome);
   }
 
   #seeLost(adapter: string, lostEpoch: number): void {
     const lane = this.facts.lanes.get(adapter);
     if (lane === undefined || lostEpoch !== lane.epoch) return;
     const isOwner = lane.epoch === this.facts.told.epochOf(adapter) && !lane.isClosed;
-    this.#options.trace.must(!isOwner, `the lane of ${adapter} is lost by whom it was taken from, and not by its owner`);
+    this.#options.trace.must(
+      !isOwner,
+      `the lane of ${adapter} is lost by whom it was taken from, and not by its owner`,
+    );
     lane.isLost = true;
   }
 
@@ -326,7 +332,10 @@ export class HubProcess {
   }
 }
 
-function createParts({ journal, acks, cursors, lanes, facts: { time } }: HubProcess, onFault: (fault: unknown) => void) {
+function createParts(
+  { journal, acks, cursors, lanes, facts: { time } }: HubProcess,
+  onFault: (fault: unknown) => void,
+) {
   const wallMs = () => time.wallMs();
   const nowMs = () => time.monotonicMs();
   const admission = new Admission({ nowMs, random: () => 0 });

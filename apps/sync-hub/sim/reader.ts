@@ -61,7 +61,10 @@ export class SimulatedReader {
   /** Watches from where it left off. */
   watch(process: HubProcess): void {
     const { event, trace } = this.#options;
-    trace.note(() => `a reader watches ${event?.seq ?? 'everything'} after ${this.#place && process.cursors.encode(this.#place)}`);
+    trace.note(
+      () =>
+        `a reader watches ${event?.seq ?? 'everything'} after ${this.#place && process.cursors.encode(this.#place)}`,
+    );
     const cursor = this.#place === undefined ? '' : process.cursors.encode(this.#place);
     const abort = new AbortController();
     const eventIds = event === undefined ? [] : [event.id];

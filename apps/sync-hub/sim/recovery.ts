@@ -5,6 +5,8 @@ import type { HubWorld } from './world.ts';
 
 /** Time for breakers to try again. */
 const BREAKERS_MS_MAX = 60_000;
+/** Without faults, what is ready is attempted sooner than this. */
+const READY_MS_MAX = 120_000;
 /** Actions for each delivery before it is settled: without faults, far fewer do. */
 const ROUNDS_PER_DELIVERY = 30;
 
@@ -12,6 +14,10 @@ const ROUNDS_PER_DELIVERY = 30;
  * for. */
 export class Recovery {
   readonly #world: HubWorld;
+
+  #curedAtMs = Number.POSITIVE_INFINITY;
+  /** By adapter and seq. */
+  readonly #readySinceMs = new Map<string, ReadonlyMap<number, number>>();
 
   constructor(world: HubWorld) {
     this.#world = world;
@@ -26,6 +32,7 @@ export class Recovery {
     const isPoisoned = world.plan.poison > 0 && world.plan.adapters.every(({ poison }) => poison === 'retryable');
     if (isPoisoned) await this.#settle('what is not poisonous is delivered', () => this.#isGoodDone());
     world.health.isCured = true;
+    this.#curedAtMs = world.time.nowMs;
     await this.#settle('all is delivered soon', () => false);
     await this.#checkEnd();
   }
@@ -53,8 +60,28 @@ export class Recovery {
       const next = this.#nextAction();
       if (next === undefined) return;
       await this.#world.act(next);
+      this.#checkReady();
       const isInTime = round < roundsMax && time.nowMs < untilMs;
       if (!isInTime) throw new Error(`a promise is broken: ${what}, also ${this.#forgotten()}`);
+    }
+  }
+
+  /** Nothing that is ready waits longer than it must: while its lane is throttled, or code that never returns has its key. */
+  #checkReady(): void {
+    const { time, model, process, trace } = this.#world;
+    if (time.nowMs < this.#curedAtMs) return;
+    for (const { plan, throttledAtMostUntilMs } of process.facts.lanes.values()) {
+      const isThrottled = throttledAtMostUntilMs > time.nowMs;
+      const ready = isThrottled ? [] : model.ready(plan.id, time.monotonicMs());
+      const before = this.#readySinceMs.get(plan.id) ?? new Map<number, number>();
+      const sinceMs = new Map(ready.map(({ event: { seq } }) => [seq, before.get(seq) ?? time.nowMs]));
+      this.#readySinceMs.set(plan.id, sinceMs);
+      for (const delivery of ready) {
+        const { seq } = delivery.event;
+        const waitedMs = time.nowMs - (sinceMs.get(seq) ?? 0);
+        const isKept = waitedMs < READY_MS_MAX || this.#isHanging(delivery);
+        trace.must(isKept, `event ${seq} at ${plan.id} is attempted soon, not ready for ${waitedMs} ms`);
+      }
     }
   }
 
@@ -142,17 +169,20 @@ export class Recovery {
     await this.#world.act(() => undefined);
   }
 
+  /** Code that never returns holds it, or an earlier one of its key. */
+  #isHanging({ event, adapter }: ModelDelivery): boolean {
+    const hanging = [...(this.#world.calls.get(adapter)?.live ?? [])].filter(({ hangs }) => hangs);
+    return hanging.some(
+      ({ attempt }) => attempt.event.seq === event.seq || (event.key !== '' && attempt.event.key === event.key),
+    );
+  }
+
   /** What is not settled and has no reason not to be, as "seq at adapter": code that never returns holds its key. */
   #forgotten(): readonly string[] {
-    const { model, calls, process } = this.#world;
+    const { model, process } = this.#world;
     return [...process.facts.lanes.keys()].flatMap((adapter) => {
-      const hanging = [...(calls.get(adapter)?.live ?? [])].filter(({ hangs }) => hangs);
-      const isHeld = ({ event }: ModelDelivery) =>
-        hanging.some(
-          ({ attempt }) => attempt.event.seq === event.seq || (event.key !== '' && attempt.event.key === event.key),
-        );
       const open = model.deliveriesAt(adapter).filter(({ state }) => isOpen(state));
-      return open.filter((delivery) => !isHeld(delivery)).map(({ event }) => `${event.seq} at ${adapter}`);
+      return open.filter((delivery) => !this.#isHanging(delivery)).map(({ event }) => `${event.seq} at ${adapter}`);
     });
   }
 }

@@ -24,7 +24,10 @@ export interface ModelDelivery extends DeliveryCounts {
 }
 
 /** A record as the model expects it: where the journal adds one by itself, it says what of it is known. */
-export type ModelRecord = Pick<DeliveryRecord, 'adapter' | 'seq' | 'state' | 'cycle' | 'attempts' | 'spent' | 'crashes'> & {
+export type ModelRecord = Pick<
+  DeliveryRecord,
+  'adapter' | 'seq' | 'state' | 'cycle' | 'attempts' | 'spent' | 'crashes'
+> & {
   readonly position: number;
   readonly attempt?: DeliveryRecord['attempt'];
   readonly reason?: string | undefined;
@@ -93,7 +96,8 @@ export class JournalModel {
     this.#events.set(event.seq, event);
     for (const adapter of event.adapters) {
       const lane = this.#lane(adapter);
-      const isHead = event.key === '' || (this.#open(lane, event.key).length === 0 && !this.#isHeldByDeadLetter(lane, event));
+      const isHead =
+        event.key === '' || (this.#open(lane, event.key).length === 0 && !this.#isHeldByDeadLetter(lane, event));
       const counts = { cycle: 1, attempts: 0, spent: 0, crashes: 0 };
       const times = { dueAtMs: 0, notBeforeMs: 0, wasReadyAtOpen: false, reopenedAtMs: undefined, reopenedInLife: 0 };
       lane.deliveries.set(event.seq, {
@@ -165,7 +169,9 @@ export class JournalModel {
   /** An operator ends all waits. Returns how many waited. */
   endWaits(adapter: string, nowMs: number, changes: Changes): number {
     const lane = this.#lane(adapter);
-    const waiting = [...lane.deliveries.values()].filter(({ state, dueAtMs }) => state === 'retrying' && dueAtMs > nowMs);
+    const waiting = [...lane.deliveries.values()].filter(
+      ({ state, dueAtMs }) => state === 'retrying' && dueAtMs > nowMs,
+    );
     for (const { event, isHead } of waiting) {
       this.#change(lane, event.seq, { dueAtMs: nowMs, notBeforeMs: 0 });
       if (isHead) changes.heads.push({ adapter, seq: event.seq });
@@ -251,7 +257,6 @@ export class JournalModel {
     return this.#deadBefore(this.#lane(adapter), event);
   }
 
-
   deadLetters(adapter: string): readonly ModelDelivery[] {
     return this.deliveriesAt(adapter).filter(({ state }) => state === 'dead_lettered');
   }
@@ -263,7 +268,9 @@ export class JournalModel {
 
   /** Of each adapter that ever had a delivery, as the journal counts them; what may be late is left out. */
   get statistics(): readonly Omit<LaneStatistics, 'behindDeadLetters'>[] {
-    return this.adapters.filter((adapter) => this.deliveriesAt(adapter).length > 0).map((adapter) => this.statisticsOf(adapter));
+    return this.adapters
+      .filter((adapter) => this.deliveriesAt(adapter).length > 0)
+      .map((adapter) => this.statisticsOf(adapter));
   }
 
   statisticsOf(adapter: string): Omit<LaneStatistics, 'behindDeadLetters'> {
@@ -277,14 +284,16 @@ export class JournalModel {
     const { adapters = [], states = [], keys = [], eventIds = [], sources = [] } = filter;
     const wanted: readonly DeliveryState[] = states.length > 0 ? states : ['waiting', 'retrying', 'dead_lettered'];
     const isMeant = <Value>(values: readonly Value[], value: Value) => values.length === 0 || values.includes(value);
-    const meant = [...this.#events.keys()].flatMap((seq) => this.deliveriesOf(seq)).filter(
-      ({ state, adapter, event }) =>
-        wanted.includes(state) &&
-        isMeant(adapters, adapter) &&
-        isMeant(keys, event.key) &&
-        isMeant(eventIds, event.id) &&
-        isMeant(sources, event.source),
-    );
+    const meant = [...this.#events.keys()]
+      .flatMap((seq) => this.deliveriesOf(seq))
+      .filter(
+        ({ state, adapter, event }) =>
+          wanted.includes(state) &&
+          isMeant(adapters, adapter) &&
+          isMeant(keys, event.key) &&
+          isMeant(eventIds, event.id) &&
+          isMeant(sources, event.source),
+      );
     // Stable: those of one event stay in the order of their adapters.
     return meant.sort((left, right) => right.event.seq - left.event.seq);
   }
@@ -315,7 +324,9 @@ export class JournalModel {
   }
 
   #computeHeadsWithDeadLetters(lane: ModelLane, changes: Changes): void {
-    const dead = [...lane.deliveries.values()].filter(({ state, event }) => state === 'dead_lettered' && event.key !== '');
+    const dead = [...lane.deliveries.values()].filter(
+      ({ state, event }) => state === 'dead_lettered' && event.key !== '',
+    );
     const firstOfKeys = new Map(dead.map(({ event }) => [event.key, event.seq]));
     for (const seq of firstOfKeys.values()) this.#computeHead(lane, seq, changes);
   }

@@ -12,14 +12,24 @@ const intake = mutate<typeof import('../../src/edges/intake.ts')>('edges/intake'
 /** Faults in what readers and publishers are told. */
 export const ACK_MUTANTS: readonly Mutant[] = [
   acks('a reader is told only the first record of a commit', 'Acks', (original) =>
-    withMethod(original, 'committed', (committed) => function (this: InstanceType<typeof original>, commit) {
-      committed.call(this, { ...commit, records: commit.records.slice(0, 1) });
-    }),
+    withMethod(
+      original,
+      'committed',
+      (committed) =>
+        function (this: InstanceType<typeof original>, commit) {
+          committed.call(this, { ...commit, records: commit.records.slice(0, 1) });
+        },
+    ),
   ),
   acks('the records of one commit are told in the wrong order', 'Acks', (original) =>
-    withMethod(original, 'committed', (committed) => function (this: InstanceType<typeof original>, commit) {
-      committed.call(this, { ...commit, records: commit.records.toReversed() });
-    }),
+    withMethod(
+      original,
+      'committed',
+      (committed) =>
+        function (this: InstanceType<typeof original>, commit) {
+          committed.call(this, { ...commit, records: commit.records.toReversed() });
+        },
+    ),
   ),
   followed('what follows an event is not told its records', 'FollowedEvents', (original) =>
     withMethod(original, 'recorded', () => () => undefined),
@@ -28,18 +38,26 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     withMethod(original, 'advance', () => () => undefined),
   ),
   progress('who follows an event is let go before it is settled', 'Progress', (original) =>
-    withMethod(original, 'apply', (apply) => function (this: InstanceType<typeof original>, update) {
-      if (update.kind === 'held') return apply.call(this, update);
-      return apply.call(this, { ...update, record: { ...update.record, state: 'delivered' } });
-    }),
+    withMethod(
+      original,
+      'apply',
+      (apply) =>
+        function (this: InstanceType<typeof original>, update) {
+          if (update.kind === 'held') return apply.call(this, update);
+          return apply.call(this, { ...update, record: { ...update.record, state: 'delivered' } });
+        },
+    ),
   ),
-  listener('a reader who left is not forgotten', 'EventListener', (original) =>
-    class extends original {
-      constructor(options: ConstructorParameters<typeof original>[0]) {
-        super(options);
-        Object.defineProperty(this, 'end', { value: () => undefined });
-      }
-    },
+  listener(
+    'a reader who left is not forgotten',
+    'EventListener',
+    (original) =>
+      class extends original {
+        constructor(options: ConstructorParameters<typeof original>[0]) {
+          super(options);
+          Object.defineProperty(this, 'end', { value: () => undefined });
+        }
+      },
   ),
   histories('what is on record of an event is not told', 'mergeHistories', () => () => []),
   hash('the same id with other content is taken for a duplicate', 'contentHash', () => () => new Uint8Array(32)),
@@ -47,8 +65,13 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     withMethod(original, 'stop', () => () => undefined),
   ),
   intake('a duplicate is answered as a new event', 'Intake', (original) =>
-    withMethod(original, 'accept', (accept) => async function (this: InstanceType<typeof original>, published) {
-      return { ...(await accept.call(this, published)), duplicate: false };
-    }),
+    withMethod(
+      original,
+      'accept',
+      (accept) =>
+        async function (this: InstanceType<typeof original>, published) {
+          return { ...(await accept.call(this, published)), duplicate: false };
+        },
+    ),
   ),
 ];

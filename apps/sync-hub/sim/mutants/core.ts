@@ -38,7 +38,6 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   }),
   gate('a lane does not report what holds it', 'heldBy', () => () => undefined),
 
-  attempts('a suspect runs beside others', 'waitsForSuspect', () => () => false),
   attempts('deadlines are not kept', 'expireAttempts', () => () => undefined),
   attempts('an attempt does not report that it may be a repetition', 'beginAttempts', (original) => (context) => {
     original(context);
@@ -99,22 +98,38 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     for (const seq of seqs) effects.push({ kind: 'discard', seq, reason });
   }),
   operator('what is discarded is not discarded', 'discard', () => () => undefined),
-  operator('what was handed out before it was discarded is attempted', 'endWithholding', (original) => (context, answer) => {
-    original(context, { ...answer, isHead: true });
-  }),
+  operator(
+    'what was handed out before it was discarded is attempted',
+    'endWithholding',
+    (original) => (context, answer) => {
+      original(context, { ...answer, isHead: true });
+    },
+  ),
   operator('an operator who lets one through is answered without it', 'probe', () => ({ effects }) => {
     effects.push({ kind: 'probing', event: undefined });
   }),
 
-  conclude('an event that is refused permanently is tried again', 'conclude', (original) => (context, delivery, outcome) => {
-    original(context, delivery, outcome.kind === 'permanent' ? { ...outcome, kind: 'retryable' } : outcome);
-  }),
-  conclude('neighbours of what broke the adapter are counted with it', 'conclude', (original) => (context, delivery, outcome) => {
-    original(context, delivery, outcome.kind === 'crashed' ? { ...outcome, suspects: 1 } : outcome);
-  }),
-  conclude('one throttled delivery throttles the whole lane', 'conclude', (original) => (context, delivery, outcome) => {
-    original(context, delivery, outcome.kind === 'throttled' ? { ...outcome, scope: 'lane' } : outcome);
-  }),
+  conclude(
+    'an event that is refused permanently is tried again',
+    'conclude',
+    (original) => (context, delivery, outcome) => {
+      original(context, delivery, outcome.kind === 'permanent' ? { ...outcome, kind: 'retryable' } : outcome);
+    },
+  ),
+  conclude(
+    'neighbours of what broke the adapter are counted with it',
+    'conclude',
+    (original) => (context, delivery, outcome) => {
+      original(context, delivery, outcome.kind === 'crashed' ? { ...outcome, suspects: 1 } : outcome);
+    },
+  ),
+  conclude(
+    'one throttled delivery throttles the whole lane',
+    'conclude',
+    (original) => (context, delivery, outcome) => {
+      original(context, delivery, outcome.kind === 'throttled' ? { ...outcome, scope: 'lane' } : outcome);
+    },
+  ),
   conclude('a lane that is throttled goes on', 'conclude', (original) => (context, delivery, outcome) => {
     original(context, delivery, outcome.kind === 'throttled' ? { ...outcome, scope: 'delivery' } : outcome);
   }),
@@ -123,18 +138,28 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     if (outcome.kind === 'misconfigured') context.state.pause = undefined;
   }),
 
-  lastAttempt('attempts are used up by failures alone, as in an outage', 'isLastAttempt', () => ({ rules }, { counts }) => {
-    return rules.retry.maxAttempts === 1 || counts.spent >= rules.retry.maxAttempts;
-  }),
+  lastAttempt(
+    'attempts are used up by failures alone, as in an outage',
+    'isLastAttempt',
+    () =>
+      ({ rules }, { counts }) => {
+        return rules.retry.maxAttempts === 1 || counts.spent >= rules.retry.maxAttempts;
+      },
+  ),
   lastAttempt('no attempt is ever the last', 'isLastAttempt', () => () => false),
   lastAttempt('a probe is counted towards the dead letter', 'isFinal', (original) => (context, delivery) => {
     if (delivery.phase.kind === 'attempting') delivery.phase = { ...delivery.phase, isProbe: false };
     return original(context, delivery);
   }),
   evidence('a failure counts by what was sent before it', 'Evidence', (original) =>
-    withMethod(original, 'delivered', (delivered) => function (this: InstanceType<typeof original>, seq, times) {
-      return delivered.call(this, seq, { ...times, startedAtMs: times.nowMs });
-    }),
+    withMethod(
+      original,
+      'delivered',
+      (delivered) =>
+        function (this: InstanceType<typeof original>, seq, times) {
+          return delivered.call(this, seq, { ...times, startedAtMs: times.nowMs });
+        },
+    ),
   ),
   evidence('failures count though the breaker opened', 'Evidence', (original) =>
     withMethod(original, 'forgetAll', () => () => undefined),
@@ -147,19 +172,28 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     return original(policy, tries, random) + policy.capMs;
   }),
   retry('the wait that an external system asks for is not honoured', 'boundedRetryAfterMs', () => () => 0),
-  retry('an external system may silence a delivery for days', 'boundedRetryAfterMs', () => (ms) => Math.max(0, ms) * 24),
+  retry(
+    'an external system may silence a delivery for days',
+    'boundedRetryAfterMs',
+    () => (ms) => Math.max(0, ms) * 24,
+  ),
 
   step('the timer of a lane forgets what is due', 'nextWakeMs', () => () => Number.POSITIVE_INFINITY),
   step('a lane begins attempts beside deadlines that have just passed', 'step', (original) => (state, input) => {
     const effects = [...original(state, input)];
-    if (effects.some(({ kind }) => kind === 'abort')) effects.push(...original(state, { kind: 'time_passed', atMs: input.atMs }));
+    if (effects.some(({ kind }) => kind === 'abort'))
+      effects.push(...original(state, { kind: 'time_passed', atMs: input.atMs }));
     return effects;
   }),
-  lane('a delivery that is handed out counts no failures of this life', 'createDelivery', (original) => (state, ready) => {
-    const delivery = original(state, ready);
-    delivery.counts = { ...delivery.counts, spent: ready.spent };
-    return delivery;
-  }),
+  lane(
+    'a delivery that is handed out counts no failures of this life',
+    'createDelivery',
+    (original) => (state, ready) => {
+      const delivery = original(state, ready);
+      delivery.counts = { ...delivery.counts, spent: ready.spent };
+      return delivery;
+    },
+  ),
   queue('nobody remembers what may have broken the adapter', 'ReadyQueue', (original) =>
     withMethod(original, 'isSuspect', () => () => false),
   ),

@@ -15,19 +15,34 @@ let keys = 0;
 /** Faults in what performs the core's decisions. */
 export const LANE_MUTANTS: readonly Mutant[] = [
   lanes('a lane does not hear that an older delivery was replayed', 'Lanes', (original) =>
-    withMethod(original, 'committed', (committed) => function (this: InstanceType<typeof original>, commit) {
-      committed.call(this, { ...commit, reopened: [] });
-    }),
+    withMethod(
+      original,
+      'committed',
+      (committed) =>
+        function (this: InstanceType<typeof original>, commit) {
+          committed.call(this, { ...commit, reopened: [] });
+        },
+    ),
   ),
   lanes('only the first lane of a commit hears of it', 'Lanes', (original) =>
-    withMethod(original, 'committed', (committed) => function (this: InstanceType<typeof original>, commit) {
-      committed.call(this, { ...commit, lanes: new Map([...commit.lanes].slice(0, 1)) });
-    }),
+    withMethod(
+      original,
+      'committed',
+      (committed) =>
+        function (this: InstanceType<typeof original>, commit) {
+          committed.call(this, { ...commit, lanes: new Map([...commit.lanes].slice(0, 1)) });
+        },
+    ),
   ),
   lane('a lane that is lost goes on', 'Lane', (original) =>
-    withMethod(original, 'hear', (hear) => function (this: InstanceType<typeof original>, news) {
-      hear.call(this, { ...news, lostEpoch: 0 });
-    }),
+    withMethod(
+      original,
+      'hear',
+      (hear) =>
+        function (this: InstanceType<typeof original>, news) {
+          hear.call(this, { ...news, lostEpoch: 0 });
+        },
+    ),
   ),
   lane('a lane goes on though its operator paused it', 'Lane', (original) =>
     withMethod(original, 'pause', () => () => undefined),

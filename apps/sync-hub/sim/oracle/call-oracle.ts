@@ -107,7 +107,10 @@ export class CallOracle {
 
   /** A signal asks code to end. */
   checkExpiry({ deadlineAtMs, attempt }: Call, nowMs: number): void {
-    this.#options.trace.must(nowMs >= deadlineAtMs, `event ${attempt.event.seq} is not asked to end before its deadline`);
+    this.#options.trace.must(
+      nowMs >= deadlineAtMs,
+      `event ${attempt.event.seq} is not asked to end before its deadline`,
+    );
   }
 
   /** After all timers had their chance to fire. */
@@ -118,7 +121,11 @@ export class CallOracle {
     }
   }
 
-  #checkAttempt(what: string, { event, number, redelivered, timeoutMs, idempotencyKey }: DeliveryAttempt, lane: LaneFacts): void {
+  #checkAttempt(
+    what: string,
+    { event, number, redelivered, timeoutMs, idempotencyKey }: DeliveryAttempt,
+    lane: LaneFacts,
+  ): void {
     const { plan, model, trace } = this.#options;
     const stored = model.delivery(event.seq, plan.id);
     trace.must(stored?.state === 'waiting' || stored?.state === 'retrying', `${what} is open when attempted`);
@@ -157,7 +164,9 @@ export class CallOracle {
     const dead = told.heldByDeadLetter(event, plan.id);
     trace.must(dead === undefined, `${what} waits until an operator has decided about dead letter ${dead?.event.seq}`);
     if (stored?.mayFollow === true) return;
-    const newer = model.after(event, plan.id).find((other) => other.state === 'delivered' || this.#mayBeDelivered(other));
+    const newer = model
+      .after(event, plan.id)
+      .find((other) => other.state === 'delivered' || this.#mayBeDelivered(other));
     trace.must(
       newer === undefined,
       `${what} does not follow event ${newer?.event.seq} of its key, which ${newer?.state === 'delivered' ? 'was' : 'may have been'} delivered`,

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Commit, JournalObserver, LaneNews } from '../../src/journal/journal.ts';
 import { applyCall, type Written } from '../model/apply-call.ts';
-import { type Changes, type JournalModel, noChanges } from '../model/model.ts';
+import { type Changes, type JournalModel, noChanges, STALE } from '../model/model.ts';
 import type { Trace } from '../trace.ts';
 
 export interface CommitOracleOptions {
@@ -44,21 +44,34 @@ export class CommitOracle implements JournalObserver {
     const expected = this.#expected;
     this.#isHeard = true;
     for (const [adapter, { ready, isMore, nextDueAtMs, lostEpoch }] of lanes) {
-      trace.note(() => `told ${adapter}: ready ${ready.map(({ event }) => event.seq)}, more ${isMore}, next ${nextDueAtMs}, lost ${lostEpoch}`);
+      trace.note(
+        () =>
+          `told ${adapter}: ready ${ready.map(({ event }) => event.seq)}, more ${isMore}, next ${nextDueAtMs}, lost ${lostEpoch}`,
+      );
     }
     const isEqual = (left: unknown, right: unknown) => isDeepStrictEqual(left, right);
     trace.must(
-      isEqual(events.map(({ seq, adapters }) => [seq, adapters]), expected.events.map(({ seq, adapters }) => [seq, adapters])),
+      isEqual(
+        events.map(({ seq, adapters }) => [seq, adapters]),
+        expected.events.map(({ seq, adapters }) => [seq, adapters]),
+      ),
       'the events of a commit are reported in the order of acceptance',
     );
     const wordsOf = (all: Changes['records']) =>
-      all.map((one) => `${one.adapter} ${one.position}: ${one.seq} ${one.state} ${one.cycle} ${one.attempts} ${one.spent} ${one.crashes}`);
+      all.map(
+        (one) =>
+          `${one.adapter} ${one.position}: ${one.seq} ${one.state} ${one.cycle} ${one.attempts} ${one.spent} ${one.crashes}`,
+      );
     const said = wordsOf([...records]);
     const known = wordsOf(expected.records);
     trace.must(isEqual(said, known), `the records of a commit are reported in their order: ${known}, not ${said}`);
     for (const [index, { reason }] of records.entries()) {
       const wanted = expected.records[index]?.reason;
-      trace.must(wanted === undefined || reason?.includes(wanted) === true, `a record says why: ${wanted}, not ${reason}`);
+      if (wanted === STALE) trace.meet('stale');
+      trace.must(
+        wanted === undefined || reason?.includes(wanted) === true,
+        `a record says why: ${wanted}, not ${reason}`,
+      );
     }
     const opened = reopened.map(({ adapter, seq, behindSeq }) => ({ adapter, seq, behindSeq }));
     trace.must(isEqual(opened, expected.reopened), 'what is open again is reported, and which it is behind');
@@ -73,7 +86,10 @@ export class CommitOracle implements JournalObserver {
   #checkNews(adapter: string, { ready, isMore, nextDueAtMs, lostEpoch }: LaneNews): void {
     const { trace, told } = this.#options;
     const isLost = lostEpoch > 0;
-    trace.must(isLost === this.#expected.lost.includes(adapter), `the lane of ${adapter} is lost when somebody else opens it`);
+    trace.must(
+      isLost === this.#expected.lost.includes(adapter),
+      `the lane of ${adapter} is lost when somebody else opens it`,
+    );
     let [dueAtMs, seq] = [Number.NEGATIVE_INFINITY, 0];
     for (const one of ready) {
       const known = told.delivery(one.event.seq, adapter);

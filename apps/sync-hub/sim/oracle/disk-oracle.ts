@@ -44,7 +44,9 @@ export class DiskOracle {
         break;
       case 'endWaits': {
         const { adapter, nowMs } = call.request;
-        const waits = model.deliveriesAt(adapter).filter(({ state, dueAtMs }) => state === 'retrying' && dueAtMs > nowMs);
+        const waits = model
+          .deliveriesAt(adapter)
+          .filter(({ state, dueAtMs }) => state === 'retrying' && dueAtMs > nowMs);
         trace.must(answer === waits.length, `an operator ended ${waits.length} waits of ${adapter}, not ${answer}`);
         break;
       }
@@ -87,7 +89,9 @@ export class DiskOracle {
   #isHeld(adapter: string, key: string): boolean {
     const { model } = this.#options;
     const next = { key, seq: Number.POSITIVE_INFINITY };
-    return model.openBefore(next, adapter)[0]?.state === 'retrying' || model.heldByDeadLetter(next, adapter) !== undefined;
+    return (
+      model.openBefore(next, adapter)[0]?.state === 'retrying' || model.heldByDeadLetter(next, adapter) !== undefined
+    );
   }
 
   #seeOpenLane({ request: { adapter } }: CallOf<'openLane'>, { breaker, pause }: StoreAnswer<'openLane'>): void {
@@ -136,18 +140,32 @@ export class DiskOracle {
         const listed = is('listDeliveries').deliveries.map((delivery) =>
           [delivery.seq, delivery.adapter, delivery.state, delivery.isHeldByKey, delivery.attempts].join(),
         );
-        const expected = model.matching(call.request.filter).map((delivery) =>
-          [delivery.event.seq, delivery.adapter, delivery.state, isHeldByKey(model, delivery), delivery.attempts].join(),
-        );
+        const expected = model
+          .matching(call.request.filter)
+          .map((delivery) =>
+            [
+              delivery.event.seq,
+              delivery.adapter,
+              delivery.state,
+              isHeldByKey(model, delivery),
+              delivery.attempts,
+            ].join(),
+          );
         const page = expected.slice(0, call.request.limit);
-        trace.must(isDeepStrictEqual(listed, page), `a filter lists what it means, newest first: ${page}, not ${listed}`);
+        trace.must(
+          isDeepStrictEqual(listed, page),
+          `a filter lists what it means, newest first: ${page}, not ${listed}`,
+        );
         break;
       }
       case 'readStatistics': {
         const lanes = is('readStatistics').lanes.map(({ behindDeadLetters: _, ...counts }) => counts);
         for (const counted of lanes) {
           const expected = model.statisticsOf(counted.adapter);
-          trace.must(isDeepStrictEqual(counted, expected), `the deliveries of ${counted.adapter} are counted as they are`);
+          trace.must(
+            isDeepStrictEqual(counted, expected),
+            `the deliveries of ${counted.adapter} are counted as they are`,
+          );
         }
         const counted = lanes.map(({ adapter }) => adapter);
         const missing = model.statistics.find(({ adapter }) => !counted.includes(adapter));
@@ -197,7 +215,10 @@ export class DiskOracle {
     trace.must(answer.kind === expected, `${request.id} is ${expected} when it is read, not ${answer.kind}`);
     if (answer.kind === 'ambiguous') {
       const sources = meant.map(({ source }) => source);
-      trace.must(isDeepStrictEqual([...answer.sources], sources), `${request.id} is of ${sources}, not ${answer.sources}`);
+      trace.must(
+        isDeepStrictEqual([...answer.sources], sources),
+        `${request.id} is of ${sources}, not ${answer.sources}`,
+      );
     }
     if (answer.kind !== 'found') return;
     const [event] = meant;
@@ -218,7 +239,10 @@ export class DiskOracle {
     });
     const share = Math.max(1, Math.floor(256 / Math.max(1, known.length)));
     const newest = known.map(({ places, ...delivery }) => ({ ...delivery, places: places.slice(-share) }));
-    trace.must(isDeepStrictEqual(read, newest), `reading ${request.id} gives what is known of it: ${JSON.stringify([read, newest])}`);
+    trace.must(
+      isDeepStrictEqual(read, newest),
+      `reading ${request.id} gives what is known of it: ${JSON.stringify([read, newest])}`,
+    );
   }
 
   #seeRecords(after: Positions, { records, isEnd }: StoreAnswer<'readRecords'>): void {
@@ -237,7 +261,10 @@ export class DiskOracle {
     const { seq, adapter } = record;
     const what = `event ${seq} at ${adapter}`;
     const isOwner = model.epochOf(adapter) === epoch;
-    trace.must(isOwner === (position !== LANE_LOST), `${what} is recorded by the owner of its lane, and by nobody else`);
+    trace.must(
+      isOwner === (position !== LANE_LOST),
+      `${what} is recorded by the owner of its lane, and by nobody else`,
+    );
     if (position === LANE_LOST) {
       trace.meet('lane lost');
       return;
@@ -316,5 +343,7 @@ function inWords({ call, answer }: Written): string {
 }
 
 function leaveOut(name: string, value: unknown): unknown {
-  return ['data', 'contentHash', 'attributes', 'failure', 'timeMs', 'dataContentType'].includes(name) ? undefined : value;
+  return ['data', 'contentHash', 'attributes', 'failure', 'timeMs', 'dataContentType'].includes(name)
+    ? undefined
+    : value;
 }

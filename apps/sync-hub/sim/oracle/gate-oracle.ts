@@ -59,5 +59,8 @@ function checkSuspects({ what, attempt, lane, trace }: BeginningAttempt, onTime:
   const isSuspect = lane.suspects.has(attempt.event.seq);
   trace.must(!isSuspect || onTime.length === 0, `${what} may have broken the adapter and runs alone`);
   const suspect = onTime.find((call) => lane.suspects.has(call.attempt.event.seq));
-  trace.must(suspect === undefined, `${what}: nothing runs beside event ${suspect?.attempt.event.seq}, which may have broken the adapter`);
+  trace.must(
+    suspect === undefined,
+    `${what}: nothing runs beside event ${suspect?.attempt.event.seq}, which may have broken the adapter`,
+  );
 }

@@ -32,9 +32,10 @@ export class HeldOracle implements Gates {
     const lane = facts.lanes.get(adapter);
     const stored = facts.disk.delivery(event.seq, adapter);
     // An outcome that the breaker has heard of and the lane has not is on its way to the lane.
-    const isRunning = this.#options.calls.get(adapter)?.of(event.seq).some(
-      (call) => call.lane === lane && call.cycle === stored?.cycle && call.attempt.number > stored.attempts,
-    );
+    const isRunning = this.#options.calls
+      .get(adapter)
+      ?.of(event.seq)
+      .some((call) => call.lane === lane && call.cycle === stored?.cycle && call.attempt.number > stored.attempts);
     const isBusy = isRunning === true || lane?.recording.has(event.seq) === true;
     const isShut = lane === undefined || lane.isLost || !lane.isReady || lane.isPaused || lane.condition() === 'open';
     trace.must(isBusy || !isShut, `${what} is held while its lane makes no attempts`);

@@ -170,7 +170,10 @@ export class OutcomeOracle {
     }
     const askedMs = askedBy(outcome);
     const inMs = outcome.kind === 'misconfigured' ? 0 : dueAtMs - monotonicMs;
-    trace.must(inMs >= askedMs && (askedMs === 0 || notBeforeMs - monotonicMs >= askedMs), `${what}: Retry-After is honoured`);
+    trace.must(
+      inMs >= askedMs && (askedMs === 0 || notBeforeMs - monotonicMs >= askedMs),
+      `${what}: Retry-After is honoured`,
+    );
     trace.must(inMs <= Math.max(askedMs, plan.rules.retry.capMs), `${what}: no backoff is longer than the cap`);
     if (outcome.kind !== 'misconfigured') {
       const isSlow = inMs >= this.#leastBackoffMs(record.attempts);

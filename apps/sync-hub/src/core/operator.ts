@@ -61,8 +61,8 @@ function isBusy({ deliveries, overdue }: LaneState, seq: number): boolean {
  */
 export function probe(context: StepContext): void {
   const { state, effects } = context;
-  const { ready, breaker, lookahead } = state;
-  const next = ready.firstExcept(breaker.failedLast) ?? ready.first();
+  const { ready, lookahead } = state;
+  const next = firstReady(state);
   if (!mayProbe(state) || (next !== undefined && ready.isSuspect(next) && state.running.size > 0)) {
     effects.push({ kind: 'probing', event: undefined });
   } else if (next !== undefined) {
@@ -72,6 +72,10 @@ export function probe(context: StepContext): void {
     lookahead.reading = 'operator';
     lookBehind(context, { purpose: 'operator', except: undefined, ignoreNotBefore: true });
   }
+}
+
+function firstReady({ ready, breaker }: LaneState): LaneDelivery | undefined {
+  return ready.firstExcept(breaker.failedLast) ?? ready.first();
 }
 
 function mayProbe(state: LaneState): boolean {
@@ -91,7 +95,8 @@ export function takeHead(context: StepContext, { purpose, head }: Head): void {
   switch (purpose) {
     case 'operator':
       lookahead.reading = undefined;
-      lookahead.asked = mayProbe(state) ? takeReady(context, head) : undefined;
+      // Meanwhile something may have become ready, that very head among it.
+      lookahead.asked = mayProbe(state) ? (firstReady(state) ?? takeReady(context, head)) : undefined;
       effects.push({ kind: 'probing', event: lookahead.asked?.event });
       break;
     case 'breaker':

@@ -36,7 +36,7 @@ export class Lane {
   readonly #attempts: LiveAttempts;
   readonly #timer: LaneTimer;
   readonly #idle = Promise.withResolvers<void>();
-  /** Operators who wait for what is let through, the first first. */
+  /** Operators who wait for what is let through: the one who asks in this step first, and one who waits for the journal. */
   readonly #probing: ((event: EventIdentity | undefined) => void)[] = [];
   /** Of the present discard: whether each was discarded. */
   #discarding: Promise<boolean>[] = [];
@@ -134,7 +134,8 @@ export class Lane {
   probe(): Promise<EventIdentity | undefined> {
     if (this.#isLost) return Promise.resolve(undefined);
     const { promise, resolve } = Promise.withResolvers<EventIdentity | undefined>();
-    this.#probing.push(resolve);
+    // One that is refused at once does not answer for another that is looked for.
+    this.#probing.unshift(resolve);
     this.#take({ kind: 'probe', atMs: this.#nowMs() });
     return promise;
   }
