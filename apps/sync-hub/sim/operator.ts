@@ -137,11 +137,12 @@ export class Operator {
     const isBusy = (calls.get(id)?.live.size ?? 0) > 0 || facts.condition() === 'half_open';
     if (isShut || isBusy) return [];
     const { accepts } = facts.runtime;
-    const waiting = hub.told.deliveriesAt(id).filter(({ isHead, event: { seq, type } }) => {
-      const isHeldBack = facts.recording.has(seq) || facts.discarding.has(seq) || facts.givingBack.has(seq);
-      return isHead && !isHeldBack && (accepts === 'all' || accepts.has(type));
-    });
-    return waiting.map(({ event }) => event.seq);
+    const heads = hub.told.deliveriesAt(id).filter(({ isHead }) => isHead);
+    // What it does not accept is skipped, and answered as nothing.
+    if (accepts !== 'all' && heads.some(({ event }) => !accepts.has(event.type))) return [];
+    const isHeldBack = (seq: number) =>
+      facts.recording.has(seq) || facts.discarding.has(seq) || facts.givingBack.has(seq);
+    return heads.map(({ event }) => event.seq).filter((seq) => !isHeldBack(seq));
   }
 
   async #retryNow(process: HubProcess, lane: Lane, facts: LaneFacts): Promise<void> {

@@ -85,8 +85,13 @@ export const CORE_MUTANTS: readonly Mutant[] = [
       if (effect.kind === 'read') effects[index] = { ...effect, limit: effect.limit + 1 };
     }
   }),
-  supply('code that runs past its deadline does not keep its key', 'take', (original) => (context, handed) => {
-    return original({ ...context, state: { ...context.state, overdue: new Map() } }, handed);
+  attempts('code that runs past its deadline does not keep its key', 'expireAttempts', (original) => (context) => {
+    original(context);
+    const { overdue } = context.state;
+    for (const [key, attempt] of [...overdue]) {
+      overdue.delete(key);
+      overdue.set(`not ${attempt.seq}`, attempt);
+    }
   }),
   supply('another version attempts what it does not accept', 'skipUnaccepted', () => () => undefined),
 
