@@ -5,6 +5,8 @@ import type { HubWorld } from './world.ts';
 
 /** Time for breakers to try again. */
 const BREAKERS_MS_MAX = 60_000;
+/** How long a breaker stays open at the most. */
+const PROBE_MS = 15_000;
 /** Without faults, what is ready is attempted sooner than this. */
 const READY_MS_MAX = 120_000;
 /** Actions for each delivery before it is settled: without faults, far fewer do. */
@@ -53,8 +55,10 @@ export class Recovery {
    */
   async #settle(what: string, isDone: () => boolean): Promise<void> {
     const { time, plan, model } = this.#world;
-    const untilMs = time.nowMs + LONGEST_RETRY_AFTER_MS + BREAKERS_MS_MAX;
     const deliveries = model.adapters.reduce((sum, adapter) => sum + model.deliveriesAt(adapter).length, 0);
+    // Where many are poisonous, a breaker tries one after the other before it is the turn of a good one.
+    const probesMs = plan.poison > 0 ? deliveries * PROBE_MS : 0;
+    const untilMs = time.nowMs + LONGEST_RETRY_AFTER_MS + BREAKERS_MS_MAX + probesMs;
     const roundsMax = 300 + ROUNDS_PER_DELIVERY * deliveries * (plan.poison > 0 ? 10 : 1);
     for (let round = 0; !isDone(); round += 1) {
       const next = this.#nextAction();
