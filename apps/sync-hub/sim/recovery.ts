@@ -132,16 +132,18 @@ export class Recovery {
     return undefined;
   }
 
-  /** True when only what fails is left, and what comes after it with its key, or behind code that does not return. */
+  /** True when only what fails is left or waits long, and what comes after it with its key, or behind code that does not
+   * return. */
   #isGoodDone(): boolean {
-    const { model, calls, process } = this.#world;
+    const { model, calls, process, time } = this.#world;
+    const soonMs = time.monotonicMs() + BREAKERS_MS_MAX;
     const isHanging = calls.values().some(({ live }) => [...live].some(({ hangs }) => hangs));
     if (isHanging) return true;
     return [...process.facts.lanes.keys()].every((adapter) => {
       const blocked = new Set<string>();
-      return model.deliveriesAt(adapter).every(({ event, state }) => {
+      return model.deliveriesAt(adapter).every(({ event, state, dueAtMs }) => {
         const isPoison = event.attributes.poison !== undefined;
-        const isBad = isPoison || blocked.has(event.key) || state === 'dead_lettered';
+        const isBad = isPoison || dueAtMs > soonMs || blocked.has(event.key) || state === 'dead_lettered';
         if (isBad && event.key !== '' && state !== 'delivered') blocked.add(event.key);
         return isBad || !isOpen(state);
       });

@@ -1,12 +1,11 @@
-import type { LaneEffect } from '../../src/core/lane-effect.ts';
+import type { LaneState } from '../../src/core/lane.ts';
+import type { LaneEffect } from '../../src/core/lane-messages.ts';
 import { type Mutant, mutate, withMethod } from './mutant.ts';
 
-const gate = mutate<typeof import('../../src/core/gate.ts')>('core/gate');
-const attempts = mutate<typeof import('../../src/core/attempts.ts')>('core/attempts');
+const dispatch = mutate<typeof import('../../src/core/dispatch.ts')>('core/dispatch');
 const supply = mutate<typeof import('../../src/core/supply.ts')>('core/supply');
 const operator = mutate<typeof import('../../src/core/operator.ts')>('core/operator');
 const conclude = mutate<typeof import('../../src/core/conclude.ts')>('core/conclude');
-const lastAttempt = mutate<typeof import('../../src/core/last-attempt.ts')>('core/last-attempt');
 const evidence = mutate<typeof import('../../src/core/evidence.ts')>('core/evidence');
 const retry = mutate<typeof import('../../src/core/retry.ts')>('core/retry');
 const step = mutate<typeof import('../../src/core/step.ts')>('core/step');
@@ -16,42 +15,33 @@ const queue = mutate<typeof import('../../src/core/ready-queue.ts')>('core/ready
 
 /** Faults in when attempts are made, in what they count, in what a lane reads, and in what operators do. */
 export const CORE_MUTANTS: readonly Mutant[] = [
-  gate('attempts are made while the lane is paused', 'attemptLimit', (original) => (state, nowMs) => {
-    return original({ ...state, pause: undefined }, nowMs);
+  beginsWith('attempts are made while the lane is paused', () => ({ pause: undefined })),
+  beginsWith('attempts are made while the lane is throttled', ({ throttle }) => {
+    return { throttle: { ...throttle, untilMs: 0 } };
   }),
-  gate('attempts are made while the lane is throttled', 'attemptLimit', (original) => (state, nowMs) => {
-    return original({ ...state, throttle: { ...state.throttle, untilMs: 0 } }, nowMs);
+  beginsWith('attempts begin while the hub stops', () => ({ draining: false })),
+  beginsWith('a lane that comes back does not ramp up', () => ({ ramp: 1_024 })),
+  beginsWith('more attempts run than the adapter accepts', ({ runtime }) => {
+    return runtime.kind === 'ready' ? { runtime: { ...runtime, concurrency: runtime.concurrency + 1 } } : {};
   }),
-  gate('attempts begin while the hub stops', 'attemptLimit', (original) => (state, nowMs) => {
-    return original({ ...state, draining: false }, nowMs);
+  beginsWith('a half-open breaker lets everything through', ({ breaker }) => {
+    return breaker.condition === 'half_open' ? { breaker: { ...breaker, condition: 'closed' } } : {};
   }),
-  gate('a lane that comes back does not ramp up', 'attemptLimit', (original) => (state, nowMs) => {
-    return original({ ...state, ramp: 1_024 }, nowMs);
-  }),
-  gate('more attempts run than the adapter accepts', 'attemptLimit', (original) => (state, nowMs) => {
-    const limit = original(state, nowMs);
-    return limit === 0 ? 0 : limit + 1;
-  }),
-  gate('a half-open breaker does not wait for the attempts before it', 'attemptLimit', (original) => (state, nowMs) => {
-    const limit = original(state, nowMs);
-    return limit > 0 && state.breaker.condition === 'half_open' ? state.running.size + limit : limit;
-  }),
-  gate('a lane does not report what holds it', 'heldBy', () => () => undefined),
-
-  attempts('deadlines are not kept', 'expireAttempts', () => () => undefined),
-  attempts('an attempt does not report that it may be a repetition', 'beginAttempts', (original) => (context) => {
+  dispatch('a lane does not report what holds it', 'heldBy', () => () => undefined),
+  dispatch('an attempt does not report that it may be a repetition', 'beginAttempts', (original) => (context) => {
     original(context);
     changeAttempts(context.effects, (effect) => ({ ...effect, redelivered: false }));
   }),
-  attempts('every attempt reports that it may be a repetition', 'beginAttempts', (original) => (context) => {
+  dispatch('every attempt reports that it may be a repetition', 'beginAttempts', (original) => (context) => {
     original(context);
     changeAttempts(context.effects, (effect) => ({ ...effect, redelivered: true }));
   }),
-  attempts('an attempt has more time than the adapter asked for', 'beginAttempts', (original) => (context) => {
+  dispatch('an attempt has more time than the adapter asked for', 'beginAttempts', (original) => (context) => {
     original(context);
     changeAttempts(context.effects, (effect) => ({ ...effect, timeoutMs: effect.timeoutMs + 1 }));
   }),
-  attempts('an adapter that did not run is counted', 'endAttempt', (original) => (context, seq, outcome) => {
+  conclude('deadlines are not kept', 'expireAttempts', () => () => undefined),
+  conclude('an adapter that did not run is counted', 'endAttempt', (original) => (context, seq, outcome) => {
     const failure = { code: 'NOT_RUN', message: 'it did not run' };
     original(context, seq, outcome.kind === 'not_run' ? { kind: 'retryable', failure } : outcome);
   }),
@@ -85,7 +75,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
       if (effect.kind === 'read') effects[index] = { ...effect, limit: effect.limit + 1 };
     }
   }),
-  attempts('code that runs past its deadline does not keep its key', 'expireAttempts', (original) => (context) => {
+  conclude('code that runs past its deadline does not keep its key', 'expireAttempts', (original) => (context) => {
     original(context);
     const { overdue } = context.state;
     for (const [key, attempt] of [...overdue]) {
@@ -110,52 +100,42 @@ export const CORE_MUTANTS: readonly Mutant[] = [
       original(context, { ...answer, isHead: true });
     },
   ),
-  operator('an operator who lets one through is answered without it', 'probe', () => ({ effects }) => {
+  dispatch('an operator who lets one through is answered without it', 'probe', () => ({ effects }) => {
     effects.push({ kind: 'probing', event: undefined });
   }),
 
-  conclude(
-    'an event that is refused permanently is tried again',
-    'conclude',
-    (original) => (context, delivery, outcome) => {
-      original(context, delivery, outcome.kind === 'permanent' ? { ...outcome, kind: 'retryable' } : outcome);
-    },
-  ),
+  conclude('an event that is refused permanently is tried again', 'endAttempt', (original) => (context, seq, ended) => {
+    original(context, seq, ended.kind === 'permanent' ? { ...ended, kind: 'retryable' } : ended);
+  }),
   conclude(
     'neighbours of what broke the adapter are counted with it',
-    'conclude',
-    (original) => (context, delivery, outcome) => {
-      original(context, delivery, outcome.kind === 'crashed' ? { ...outcome, suspects: 1 } : outcome);
+    'endAttempt',
+    (original) => (context, seq, ended) => {
+      original(context, seq, ended.kind === 'crashed' ? { ...ended, suspects: 1 } : ended);
     },
   ),
-  conclude(
-    'one throttled delivery throttles the whole lane',
-    'conclude',
-    (original) => (context, delivery, outcome) => {
-      original(context, delivery, outcome.kind === 'throttled' ? { ...outcome, scope: 'lane' } : outcome);
-    },
-  ),
-  conclude('a lane that is throttled goes on', 'conclude', (original) => (context, delivery, outcome) => {
-    original(context, delivery, outcome.kind === 'throttled' ? { ...outcome, scope: 'delivery' } : outcome);
+  conclude('one throttled delivery throttles the whole lane', 'endAttempt', (original) => (context, seq, ended) => {
+    original(context, seq, ended.kind === 'throttled' ? { ...ended, scope: 'lane' } : ended);
   }),
-  conclude('what was misconfigured does not pause the lane', 'conclude', (original) => (context, delivery, outcome) => {
-    original(context, delivery, outcome);
-    if (outcome.kind === 'misconfigured') context.state.pause = undefined;
+  conclude('a lane that is throttled goes on', 'endAttempt', (original) => (context, seq, ended) => {
+    original(context, seq, ended.kind === 'throttled' ? { ...ended, scope: 'delivery' } : ended);
   }),
-
-  lastAttempt(
-    'attempts are used up by failures alone, as in an outage',
-    'isLastAttempt',
-    () =>
-      ({ rules }, { counts }) => {
-        return rules.retry.maxAttempts === 1 || counts.spent >= rules.retry.maxAttempts;
-      },
-  ),
-  lastAttempt('no attempt is ever the last', 'isLastAttempt', () => () => false),
-  lastAttempt('a probe is counted towards the dead letter', 'isFinal', (original) => (context, delivery) => {
-    if (delivery.phase.kind === 'attempting') delivery.phase = { ...delivery.phase, isProbe: false };
-    return original(context, delivery);
+  conclude('what was misconfigured does not pause the lane', 'endAttempt', (original) => (context, seq, ended) => {
+    original(context, seq, ended);
+    if (ended.kind === 'misconfigured') context.state.pause = undefined;
   }),
+  conclude('a failure counts by itself, as in an outage', 'endAttempt', (original) => (context, seq, ended) => {
+    const delivery = context.state.deliveries.get(seq);
+    if (delivery !== undefined && ended.kind === 'retryable')
+      delivery.counts = { ...delivery.counts, spent: delivery.counts.spent + 1 };
+    original(context, seq, ended);
+  }),
+  conclude('a probe is counted towards the dead letter', 'endAttempt', (original) => (context, seq, ended) => {
+    const delivery = context.state.deliveries.get(seq);
+    if (delivery?.phase.kind === 'attempting') delivery.phase = { ...delivery.phase, isProbe: false };
+    original(context, seq, ended);
+  }),
+  evidence('no attempt is ever the last', 'Evidence', (original) => withMethod(original, 'isFresh', () => () => false)),
   evidence('a failure counts by what was sent before it', 'Evidence', (original) =>
     withMethod(
       original,
@@ -190,21 +170,24 @@ export const CORE_MUTANTS: readonly Mutant[] = [
       effects.push(...original(state, { kind: 'time_passed', atMs: input.atMs }));
     return effects;
   }),
-  lane(
-    'a delivery that is handed out counts no failures of this life',
-    'createDelivery',
-    (original) => (state, ready) => {
-      const delivery = original(state, ready);
-      delivery.counts = { ...delivery.counts, spent: ready.spent };
-      return delivery;
-    },
-  ),
+  lane('a delivery that is handed out counts no failures of this life', 'take', (original) => (context, handed) => {
+    const delivery = original(context, handed);
+    if (delivery !== undefined) delivery.counts = { ...delivery.counts, spent: handed.spent };
+    return delivery;
+  }),
   queue('nobody remembers what may have broken the adapter', 'ReadyQueue', (original) =>
     withMethod(original, 'isSuspect', () => () => false),
   ),
 ];
 
 type Attempt = LaneEffect & { readonly kind: 'attempt' };
+
+/** Attempts begin as if the lane stood otherwise. */
+function beginsWith(name: string, change: (state: LaneState) => Partial<LaneState>): Mutant {
+  return dispatch(name, 'beginAttempts', (original) => (context) => {
+    original({ ...context, state: { ...context.state, ...change(context.state) } });
+  });
+}
 
 function changeAttempts(effects: LaneEffect[], change: (effect: Attempt) => Attempt): void {
   for (const [index, effect] of effects.entries()) if (effect.kind === 'attempt') effects[index] = change(effect);

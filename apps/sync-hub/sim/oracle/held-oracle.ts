@@ -1,5 +1,5 @@
 import type { Gates } from '../../src/acks/followed-events.ts';
-import type { HeldBy } from '../../src/core/lane.ts';
+import type { HeldBy } from '../../src/core/lane-messages.ts';
 import type { HubFacts } from '../facts.ts';
 import type { Trace } from '../trace.ts';
 import type { CallOracle } from './call-oracle.ts';

@@ -1,5 +1,5 @@
 import type { RecordedDelivery } from '../core/delivery.ts';
-import type { HeldBy } from '../core/lane.ts';
+import type { HeldBy } from '../core/lane-messages.ts';
 import type { ReadRecordsRequest, ReadRecordsResult } from '../journal/journal.ts';
 import { isAfter, type Positions } from '../journal/positions.ts';
 import { Acks } from './acks.ts';

@@ -1,6 +1,6 @@
 import type { DeliveryCounts, RecordedDelivery } from '../core/delivery.ts';
 import type { EventIdentity } from '../core/event.ts';
-import type { HeldBy } from '../core/lane.ts';
+import type { HeldBy } from '../core/lane-messages.ts';
 
 /** A delivery that may not be attempted now. Reported as it happens and not kept. */
 export interface HeldDelivery extends DeliveryCounts {

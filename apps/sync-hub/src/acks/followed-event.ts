@@ -1,7 +1,7 @@
 import type { DeliveryCounts, DeliveryState, RecordedDelivery } from '../core/delivery.ts';
 import { isOpen } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
-import type { HeldBy } from '../core/lane.ts';
+import type { HeldBy } from '../core/lane-messages.ts';
 
 /** What of an event matters to those who follow it. */
 export type FollowableEvent = Pick<AcceptedEvent, 'seq' | 'id' | 'source' | 'key' | 'adapters'>;

@@ -1,5 +1,5 @@
 import type { RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
-import type { HeldBy } from '../core/lane.ts';
+import type { HeldBy } from '../core/lane-messages.ts';
 import type { Positions } from '../journal/positions.ts';
 import type { DeliveryUpdate, HeldDelivery } from './delivery-update.ts';
 import { type FollowableEvent, FollowedEvent, type KnownDeliveries } from './followed-event.ts';

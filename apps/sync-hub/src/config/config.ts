@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { quotableName } from '@hms-sync/adapter-sdk/host';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
-import type { OnDeadLetter } from '../core/lane.ts';
+import type { OnDeadLetter } from '../core/lane-messages.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
 import { splitPackageName } from '../installs/package-name.ts';
 import { adapterPlace } from './adapter-place.ts';

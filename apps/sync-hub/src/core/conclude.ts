@@ -1,10 +1,64 @@
 import type { DeliveryCounts, RecordedState } from './delivery.ts';
-import { enter, type LaneDelivery } from './lane.ts';
-import { countFailures, isFinal } from './last-attempt.ts';
-import type { Failure, Outcome } from './outcome.ts';
+import { enter, keyOrSeq, type LaneDelivery, type LaneState, leastWaitMs, release, type StepContext } from './lane.ts';
+import { MAX_CONCURRENCY } from './lane-messages.ts';
+import type { AttemptEnd, Failure, Outcome } from './outcome.ts';
 import { nextRandom } from './random.ts';
-import { backoffMs, boundedRetryAfterMs } from './retry.ts';
-import type { StepContext } from './step-context.ts';
+import { backoffMs, boundedRetryAfterMs, LEAST_MAX_AGE_MS } from './retry.ts';
+
+/** As many at a time: the others have theirs after a later success. */
+const LAST_ATTEMPTS_MAX = 64;
+
+/** Adapter code returned: its outcome goes to the disk, unless its deadline had passed and settled that already. */
+export function endAttempt(context: StepContext, seq: number, outcome: AttemptEnd): void {
+  const { state, nowMs } = context;
+  const delivery = state.deliveries.get(seq);
+  if (delivery?.phase.kind !== 'attempting') {
+    endOverdue(state, seq);
+    return;
+  }
+  if (outcome.kind === 'not_run') {
+    // What was let through ahead of its time waits for it, in the journal.
+    if (delivery.aheadUntilMs > nowMs) release(state, delivery);
+    else enter(state, delivery, { kind: 'ready' });
+    // A little later: an adapter that never has what it is sent must not be asked in a loop.
+    state.throttle.notRunUntilMs = nowMs + backoffMs(state.rules.retry, 1, nextRandom(state.random));
+    return;
+  }
+  // One more for each success doubles the ramp with each round of successes. The probe is before the first round.
+  if (outcome.kind === 'delivered' && !delivery.phase.isProbe && state.ramp < MAX_CONCURRENCY) state.ramp += 1;
+  conclude(context, delivery, outcome);
+}
+
+/** Attempts whose deadline has passed get the outcome `timed_out`; their code is asked to stop. */
+export function expireAttempts(context: StepContext): void {
+  const { state, nowMs, effects } = context;
+  for (;;) {
+    const delivery = state.running.firstExpired(nowMs);
+    if (delivery?.phase.kind !== 'attempting') return;
+    const message = `no answer within ${delivery.phase.timeoutMs} ms; whether it took effect is unknown`;
+    conclude(context, delivery, { kind: 'timed_out', failure: { code: 'TIMED_OUT', message } });
+    state.overdue.set(keyOrSeq(delivery.event), { seq: delivery.event.seq, blocked: undefined });
+    effects.push({ kind: 'abort', seq: delivery.event.seq });
+  }
+}
+
+/** An outcome reached the disk. */
+export function endRecord(state: LaneState, seq: number): void {
+  const delivery = state.deliveries.get(seq);
+  if (delivery?.phase.kind !== 'recording') throw new Error(`a record came back that was not made: seq ${seq}`);
+  release(state, delivery);
+}
+
+/** The code owns its key no longer. */
+function endOverdue(state: LaneState, seq: number): void {
+  for (const [key, { seq: overdueSeq, blocked }] of state.overdue) {
+    if (overdueSeq !== seq) continue;
+    state.overdue.delete(key);
+    if (blocked !== undefined) enter(state, blocked, { kind: 'ready' });
+    return;
+  }
+  throw new Error(`an attempt ended that does not run: seq ${seq}`);
+}
 
 /** What is recorded of an attempt that ended. */
 interface Conclusion {
@@ -18,7 +72,7 @@ interface Conclusion {
 }
 
 /** An attempt came to this outcome: asks for the record of it. */
-export function conclude(context: StepContext, delivery: LaneDelivery, outcome: Outcome): void {
+function conclude(context: StepContext, delivery: LaneDelivery, outcome: Outcome): void {
   record(context, delivery, conclusionOf(context, delivery, outcome));
 }
 
@@ -131,4 +185,41 @@ function quarantined(failure: Failure, crashes: number): Failure {
     code: 'QUARANTINED',
     message: `the adapter broke ${crashes} times over this event; last: ${failure.message}`,
   };
+}
+
+/**
+ * An attempt failed in a way that trying again may fix. Returns whether the delivery is a dead letter: it was the last
+ * attempt, or the delivery is older than the maximum age. Its age is measured from when it was accepted or replayed, and
+ * from when the breaker closed if that was later: an outage does not use it up. Neither does the clock: see `sinceMs`.
+ */
+function isFinal({ state, nowMs }: StepContext, delivery: LaneDelivery): boolean {
+  const { evidence, rules, breaker } = state;
+  const { maxAgeMs = LEAST_MAX_AGE_MS, maxAttempts } = rules.retry;
+  const attempt = delivery.phase.kind === 'attempting' ? delivery.phase : undefined;
+  const mayCount = attempt?.isProbe === false && breaker.condition === 'closed';
+  const ageMs = nowMs - Math.max(delivery.sinceMs, breaker.closedAtMs);
+  // The system may have gone down while the last attempt ran, as others showed.
+  const isLast = attempt?.isLast === true && (maxAttempts === 1 || evidence.isWell);
+  const final = mayCount && (isLast || ageMs >= maxAgeMs);
+  const { spent } = delivery.counts;
+  const isUsedUp = spent >= maxAttempts;
+  evidence.failed(delivery.event.seq, { nowMs, mayCount: mayCount && !final, isUsedUp, spent });
+  return final;
+}
+
+/** A delivery was delivered: what failed before its attempt began counts, and what has used up its attempts gets its last
+ * one: soon enough to be right after the success, and not at once after a failure. */
+function countFailures({ state, nowMs }: StepContext, delivered: LaneDelivery): void {
+  const { evidence, deliveries, lookahead, rules } = state;
+  const startedAtMs = delivered.phase.kind === 'attempting' ? delivered.phase.startedAtMs : nowMs;
+  for (const [seq, { failures, spent, endedAtMs }] of evidence.delivered(delivered.event.seq, {
+    startedAtMs,
+    nowMs,
+  })) {
+    const failed = deliveries.get(seq);
+    if (failed !== undefined) failed.counts = { ...failed.counts, spent: failed.counts.spent + failures };
+    const isUsedUp = spent + failures >= rules.retry.maxAttempts;
+    if (isUsedUp && lookahead.lastAttempts.size < LAST_ATTEMPTS_MAX)
+      lookahead.lastAttempts.set(seq, Math.max(nowMs, endedAtMs + leastWaitMs(state)));
+  }
 }

@@ -35,7 +35,7 @@ export interface Failed {
  *   that the system is known to work. When that fails as well, and no other failed meanwhile, it becomes a dead letter.
  *   With `maxAttempts: 1` the first failure is the last.
  * - Where nothing else is delivered nothing counts, and a delivery is a dead letter when it fails at the maximum age
- *   (last-attempt.ts).
+ *   (conclude.ts).
  *
  * So a total outage makes no dead letter, however long it is and whatever came before: in it nothing is delivered, so
  * nothing counts and no attempt is the last one. What failed in it is tried again on the system that works.

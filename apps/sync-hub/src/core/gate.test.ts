@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { heldBy, laneHeldBy } from './gate.ts';
+import { heldBy, laneHeldBy } from './dispatch.ts';
 import { failure, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
 
 const key = 'process-7';

@@ -1,7 +1,13 @@
 import type { DeliveryCounts, ReadyDelivery, ReadyPlace } from './delivery.ts';
 import type { AcceptedEvent } from './event.ts';
 import { Evidence } from './evidence.ts';
-import type { Failure } from './outcome.ts';
+import {
+  type BreakerCondition,
+  type LaneEffect,
+  MAX_CONCURRENCY,
+  type PauseCause,
+  type RuntimeCondition,
+} from './lane-messages.ts';
 import type { Random } from './random.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { oldestKnownAgeMs, type RetryPolicy } from './retry.ts';
@@ -14,9 +20,6 @@ export interface LaneRules {
   readonly maxCrashes: number;
   readonly prefetch: PrefetchBounds;
 }
-
-/** What happens to a key after a dead letter: its later events continue, or wait until an operator has decided about it. */
-export type OnDeadLetter = 'continue' | 'hold';
 
 /** What a lane holds in memory beside what runs; the rest waits in the journal. */
 export interface PrefetchBounds {
@@ -77,36 +80,6 @@ export interface OverdueAttempt {
   blocked: LaneDelivery | undefined;
 }
 
-/** What keeps a delivery from being attempted. */
-export type HeldBy = 'not_ready' | 'paused' | 'breaker' | 'throttled' | 'key';
-
-/** Whether the adapter's code can be called, and how. */
-export type RuntimeCondition =
-  | {
-      readonly kind: 'not_ready';
-      /** The event types that it accepted when it last ran; absent: nobody knows. What it does not accept is skipped. */
-      readonly accepts?: ReadonlySet<string> | 'all';
-    }
-  | {
-      readonly kind: 'ready';
-      /** The event types that it accepts. */
-      readonly accepts: ReadonlySet<string> | 'all';
-      /** Attempts at a time, 1 to {@link MAX_CONCURRENCY}. */
-      readonly concurrency: number;
-      /** How long an attempt may take before its outcome is `timed_out`. */
-      readonly attemptTimeoutMs: number;
-    };
-
-/** More attempts at a time than this no external system has asked for, and each costs memory. */
-export const MAX_CONCURRENCY = 1_024;
-
-export type BreakerCondition = 'closed' | 'open' | 'half_open';
-
-/** Why no attempts are made until an operator resumes the lane. */
-export type PauseCause =
-  | { readonly kind: 'operator'; readonly reason: string }
-  | { readonly kind: 'misconfigured'; readonly failure: Failure };
-
 /** Everything a lane knows. Only `step` changes it. */
 export interface LaneState {
   readonly rules: LaneRules;
@@ -124,8 +97,8 @@ export interface LaneState {
 
   /** All that it has from the journal, by seq. */
   readonly deliveries: Map<number, LaneDelivery>;
-  readonly ready: ReadyQueue;
-  readonly running: RunningAttempts;
+  readonly ready: ReadyQueue<LaneDelivery>;
+  readonly running: RunningAttempts<LaneDelivery>;
   readonly overdue: Map<KeyOrSeq, OverdueAttempt>;
   /** Records that were asked for and are not on disk yet. */
   unrecorded: number;
@@ -216,8 +189,35 @@ export function createLane(rules: LaneRules, { seed, nowMs }: NewLane): LaneStat
   };
 }
 
-/** Takes a delivery that the journal handed out. It is in no phase yet. */
-export function createDelivery(state: LaneState, ready: ReadyDelivery): LaneDelivery {
+/** One step in the making: the state it changes, the time it happens at, the effects it gathers. */
+export interface StepContext {
+  readonly state: LaneState;
+  readonly nowMs: number;
+  readonly effects: LaneEffect[];
+}
+
+/** Takes a delivery that is ready; undefined when the lane has it, or may not begin it now. */
+export function take(context: StepContext, handed: ReadyDelivery): LaneDelivery | undefined {
+  const { state } = context;
+  const { seq } = handed.event;
+  // Whether it is still ready, the answer to the discard says, or to giving it back.
+  if (state.withheld.has(seq)) state.withheld.set(seq, handed);
+  if (state.withheld.has(seq) || state.deliveries.has(seq)) return undefined;
+  const delivery = createDelivery(state, handed);
+  const overdue = state.overdue.get(keyOrSeq(handed.event));
+  if (isSkipped(state, delivery)) {
+    skip(context, delivery);
+  } else if (overdue !== undefined) {
+    overdue.blocked = delivery;
+    enter(state, delivery, { kind: 'blocked' });
+  } else {
+    enter(state, delivery, { kind: 'ready' });
+  }
+  return delivery;
+}
+
+/** In no phase yet. */
+function createDelivery(state: LaneState, ready: ReadyDelivery): LaneDelivery {
   const { event, cycle, attempts, spent, crashes, mayHaveRun, sinceMs } = ready;
   const delivery: LaneDelivery = {
     event,
@@ -239,7 +239,7 @@ export function enter(state: LaneState, delivery: LaneDelivery, phase: DeliveryP
   else if (before.kind === 'recording') state.unrecorded -= 1;
   delivery.phase = phase;
   if (phase.kind === 'ready') state.ready.add(delivery);
-  else if (phase.kind === 'attempting') state.running.add(delivery, phase.timeoutMs);
+  else if (phase.kind === 'attempting') state.running.add(delivery, phase);
   else if (phase.kind === 'recording') state.unrecorded += 1;
 }
 
@@ -250,4 +250,26 @@ export function release(state: LaneState, delivery: LaneDelivery): void {
   const overdue = state.overdue.get(keyOrSeq(delivery.event));
   if (overdue?.blocked === delivery) overdue.blocked = undefined;
   if (state.lookahead.asked === delivery) state.lookahead.asked = undefined;
+}
+
+/** Settles a delivery that the adapter does not accept. */
+export function skip({ state, effects }: StepContext, delivery: LaneDelivery): void {
+  const { event, counts } = delivery;
+  enter(state, delivery, { kind: 'recording' });
+  const none = { nextAttemptInMs: undefined, notBeforeInMs: 0, attempt: undefined };
+  effects.push({ kind: 'record', event, counts, state: 'skipped', ...none });
+}
+
+/** True when the adapter is known not to accept events of this type. */
+export function isSkipped({ runtime }: LaneState, { event }: LaneDelivery): boolean {
+  const { accepts = 'all' } = runtime;
+  return accepts !== 'all' && !accepts.has(event.type);
+}
+
+/** Between a failure and the last attempt. */
+const LEAST_WAIT_MS = 500;
+
+/** How long after a failure a delivery that has used up its attempts may have its last one. */
+export function leastWaitMs({ rules: { retry } }: LaneState): number {
+  return Math.min(LEAST_WAIT_MS, retry.baseMs);
 }

@@ -1,13 +1,16 @@
 import type { AcceptedEvent } from './event.ts';
-import type { LaneDelivery } from './lane.ts';
+
+interface OfEvent {
+  readonly event: AcceptedEvent;
+}
 
 /**
  * The deliveries that may go, in the order in which they became ready. So neither new ones nor those that failed before
  * wait forever behind the others. One that may have broken the adapter goes first, alone.
  */
-export class ReadyQueue {
-  readonly #deliveries = new Set<LaneDelivery>();
-  readonly #suspects = new Set<LaneDelivery>();
+export class ReadyQueue<Delivery extends OfEvent> {
+  readonly #deliveries = new Set<Delivery>();
+  readonly #suspects = new Set<Delivery>();
   /** The adapter broke while it had these and others. Known in memory alone: after a restart one more crash finds it
    * out again. */
   readonly #suspectSeqs = new Set<number>();
@@ -26,31 +29,31 @@ export class ReadyQueue {
     return this.#suspects.size > 0;
   }
 
-  add(delivery: LaneDelivery): void {
+  add(delivery: Delivery): void {
     (this.isSuspect(delivery) ? this.#suspects : this.#deliveries).add(delivery);
     this.#bytes += delivery.event.data.byteLength;
   }
 
-  delete(delivery: LaneDelivery): void {
+  delete(delivery: Delivery): void {
     if (!this.#deliveries.delete(delivery)) this.#suspects.delete(delivery);
     this.#bytes -= delivery.event.data.byteLength;
   }
 
   /** The one that goes next; undefined when there is none. */
-  first(): LaneDelivery | undefined {
+  first(): Delivery | undefined {
     for (const delivery of this.#suspects) return delivery;
     for (const delivery of this.#deliveries) return delivery;
     return undefined;
   }
 
   /** The one that goes next and is not of the key of this other; undefined when there is none. */
-  firstExcept(other: Pick<AcceptedEvent, 'key' | 'seq'> | undefined): LaneDelivery | undefined {
+  firstExcept(other: Pick<AcceptedEvent, 'key' | 'seq'> | undefined): Delivery | undefined {
     for (const delivery of this) if (!isOfKey(delivery, other)) return delivery;
     return undefined;
   }
 
   /** From now on it goes alone, until an attempt of it did not end in a crash. */
-  suspect({ event: { seq } }: LaneDelivery): void {
+  suspect({ event: { seq } }: Delivery): void {
     this.#suspectSeqs.add(seq);
   }
 
@@ -59,19 +62,16 @@ export class ReadyQueue {
     this.#suspectSeqs.delete(seq);
   }
 
-  isSuspect({ event: { seq } }: LaneDelivery): boolean {
+  isSuspect({ event: { seq } }: Delivery): boolean {
     return this.#suspectSeqs.size > 0 && this.#suspectSeqs.has(seq);
   }
 
-  *[Symbol.iterator](): Iterator<LaneDelivery> {
+  *[Symbol.iterator](): Iterator<Delivery> {
     yield* this.#suspects;
     yield* this.#deliveries;
   }
 }
 
-function isOfKey(
-  { event: { key, seq } }: LaneDelivery,
-  other: Pick<AcceptedEvent, 'key' | 'seq'> | undefined,
-): boolean {
+function isOfKey({ event: { key, seq } }: OfEvent, other: Pick<AcceptedEvent, 'key' | 'seq'> | undefined): boolean {
   return other !== undefined && (seq === other.seq || (key !== '' && key === other.key));
 }

@@ -1,11 +1,8 @@
-import { beginAttempts, endAttempt, endRecord, expireAttempts } from './attempts.ts';
-import { laneHeldBy } from './gate.ts';
-import type { BreakerCondition, LaneState, RuntimeCondition } from './lane.ts';
-import type { LaneEffect } from './lane-effect.ts';
-import type { LaneInput } from './lane-input.ts';
-import { lookForLastAttempts, nextLastAttemptMs } from './last-attempt.ts';
-import { discard, endWithholding, giveBack, probe, retryNow, takeHead } from './operator.ts';
-import type { StepContext } from './step-context.ts';
+import { endAttempt, endRecord, expireAttempts } from './conclude.ts';
+import { beginAttempts, laneHeldBy, lookForLastAttempts, nextLastAttemptMs, probe, takeHead } from './dispatch.ts';
+import type { LaneState, StepContext } from './lane.ts';
+import type { BreakerCondition, LaneEffect, LaneInput, RuntimeCondition } from './lane-messages.ts';
+import { discard, endWithholding, giveBack, retryNow } from './operator.ts';
 import { readMore, skipUnaccepted, takeNews, takePage } from './supply.ts';
 
 /**

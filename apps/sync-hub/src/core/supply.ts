@@ -1,8 +1,6 @@
 import type { ReadyDelivery, ReadyPlace } from './delivery.ts';
-import { createDelivery, enter, keyOrSeq, type LaneDelivery, type LaneState } from './lane.ts';
-import type { LookAheadEffect } from './lane-effect.ts';
-import type { LaneInput } from './lane-input.ts';
-import type { StepContext } from './step-context.ts';
+import { isSkipped, type LaneState, type StepContext, skip, take } from './lane.ts';
+import type { LaneInput } from './lane-messages.ts';
 
 type News = Omit<LaneInput & { kind: 'news' }, 'kind' | 'atMs'>;
 type Page = Omit<LaneInput & { kind: 'page' }, 'kind' | 'atMs'>;
@@ -55,50 +53,9 @@ export function readMore({ state, nowMs, effects }: StepContext): void {
   effects.push({ kind: 'read', after: supply.place, limit, limitBytes: bytes - ready.bytes });
 }
 
-/** Looks for the head that is due first of those that were not handed to the lane. */
-export function lookBehind(
-  { state, effects }: StepContext,
-  look: Pick<LookAheadEffect, 'purpose' | 'except' | 'ignoreNotBefore'>,
-): void {
-  effects.push({ kind: 'look_ahead', seq: undefined, after: state.supply.place, ...look });
-}
-
-/** Takes a delivery that is ready; undefined when the lane has it, or may not begin it now. */
-export function take(context: StepContext, handed: ReadyDelivery): LaneDelivery | undefined {
-  const { state } = context;
-  const { seq } = handed.event;
-  // Whether it is still ready, the answer to the discard says, or to giving it back.
-  if (state.withheld.has(seq)) state.withheld.set(seq, handed);
-  if (state.withheld.has(seq) || state.deliveries.has(seq)) return undefined;
-  const delivery = createDelivery(state, handed);
-  const overdue = state.overdue.get(keyOrSeq(handed.event));
-  if (isSkipped(state, delivery)) {
-    skip(context, delivery);
-  } else if (overdue !== undefined) {
-    overdue.blocked = delivery;
-    enter(state, delivery, { kind: 'blocked' });
-  } else {
-    enter(state, delivery, { kind: 'ready' });
-  }
-  return delivery;
-}
-
 /** After the adapter became another: what it does not accept is skipped. */
 export function skipUnaccepted(context: StepContext): void {
   for (const delivery of [...context.state.ready]) if (isSkipped(context.state, delivery)) skip(context, delivery);
-}
-
-/** True when the adapter is known not to accept events of this type. */
-function isSkipped({ runtime }: LaneState, { event }: LaneDelivery): boolean {
-  const { accepts = 'all' } = runtime;
-  return accepts !== 'all' && !accepts.has(event.type);
-}
-
-function skip({ state, effects }: StepContext, delivery: LaneDelivery): void {
-  const { event, counts } = delivery;
-  enter(state, delivery, { kind: 'recording' });
-  const none = { nextAttemptInMs: undefined, notBeforeInMs: 0, attempt: undefined };
-  effects.push({ kind: 'record', event, counts, state: 'skipped', ...none });
 }
 
 function hasRoom({ ready, rules: { prefetch } }: LaneState): boolean {

@@ -8,7 +8,7 @@ import type {
   ReopenedDelivery,
 } from '../core/delivery.ts';
 import type { AcceptedEvent, EventIdentity, SyncEvent } from '../core/event.ts';
-import type { OnDeadLetter } from '../core/lane.ts';
+import type { OnDeadLetter } from '../core/lane-messages.ts';
 import type { DiscardRequest, DiscardResult } from './dead-letter.ts';
 import type { DeliveryFilter } from './delivery-filter.ts';
 import type { DeliveryCount, DeliveryPage, DeliveryPosition, ListDeliveriesRequest } from './delivery-page.ts';

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { onTestFinished, vi } from 'vitest';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
-import type { BreakerCondition } from '../core/lane.ts';
+import type { BreakerCondition } from '../core/lane-messages.ts';
 import type { AttemptEnd, Outcome } from '../core/outcome.ts';
 import { Breaker } from './breaker.ts';
 import { systemClock } from './clock.ts';

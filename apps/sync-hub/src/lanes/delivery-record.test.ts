@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { RecordEffect } from '../core/lane-effect.ts';
+import type { RecordEffect } from '../core/lane-messages.ts';
 import { readyDelivery } from '../core/suite/scripted-lane.suite.ts';
 import { deliveryRecord } from './delivery-record.ts';
 

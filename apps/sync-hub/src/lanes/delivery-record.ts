@@ -1,5 +1,5 @@
 import type { DeliveryRecord, EndedAttempt } from '../core/delivery.ts';
-import type { RecordEffect } from '../core/lane-effect.ts';
+import type { RecordEffect } from '../core/lane-messages.ts';
 
 /** What the core wants recorded, in the journal's words. `nowMs`: milliseconds since 1970 by the hub's clock. */
 export function deliveryRecord(

@@ -1,9 +1,15 @@
 import type { RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
+import { heldBy } from '../core/dispatch.ts';
 import type { EventIdentity } from '../core/event.ts';
-import { heldBy } from '../core/gate.ts';
-import { createLane, type HeldBy, type LaneState, type PauseCause } from '../core/lane.ts';
-import type { LaneEffect, LookAheadEffect, RecordEffect } from '../core/lane-effect.ts';
-import type { LaneInput } from '../core/lane-input.ts';
+import { createLane, type LaneState } from '../core/lane.ts';
+import type {
+  HeldBy,
+  LaneEffect,
+  LaneInput,
+  LookAheadEffect,
+  PauseCause,
+  RecordEffect,
+} from '../core/lane-messages.ts';
 import { isIdle, nextWakeMs, step } from '../core/step.ts';
 import type { LaneNews } from '../journal/journal.ts';
 import { JournalError } from '../journal/journal-error.ts';

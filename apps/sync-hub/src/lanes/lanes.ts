@@ -1,4 +1,4 @@
-import type { HeldBy } from '../core/lane.ts';
+import type { HeldBy } from '../core/lane-messages.ts';
 import type { Commit } from '../journal/journal.ts';
 import type { Lane } from './lane.ts';
 

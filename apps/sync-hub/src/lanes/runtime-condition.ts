@@ -1,4 +1,4 @@
-import type { RuntimeCondition } from '../core/lane.ts';
+import type { RuntimeCondition } from '../core/lane-messages.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import type { LaneOptions } from './lane-options.ts';
 

@@ -1,5 +1,5 @@
 import { type DeliveryState, isOpen } from '../core/delivery.ts';
-import type { HeldBy } from '../core/lane.ts';
+import type { HeldBy } from '../core/lane-messages.ts';
 import type { DeliveryFilter } from '../journal/delivery-filter.ts';
 import { NOT_DELIVERED } from '../journal/delivery-filter.ts';
 import type { DeliveryPosition, ListedDelivery } from '../journal/delivery-page.ts';

@@ -1,5 +1,5 @@
 import type { ReadyDelivery, ReadyPlace } from '../delivery.ts';
-import type { LookAheadEffect, RecordEffect } from '../lane-effect.ts';
+import type { LookAheadEffect, RecordEffect } from '../lane-messages.ts';
 
 interface Row {
   ready: ReadyDelivery;

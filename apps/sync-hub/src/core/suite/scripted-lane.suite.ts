@@ -1,14 +1,13 @@
 import type { ReadyDelivery } from '../delivery.ts';
-import {
-  type BreakerCondition,
-  createLane,
-  DEFAULT_PREFETCH,
-  type LaneRules,
-  type LaneState,
-  type RuntimeCondition,
-} from '../lane.ts';
-import type { LaneEffect, LookAheadEffect, RecordEffect } from '../lane-effect.ts';
-import type { LaneInput } from '../lane-input.ts';
+import { createLane, DEFAULT_PREFETCH, type LaneRules, type LaneState } from '../lane.ts';
+import type {
+  BreakerCondition,
+  LaneEffect,
+  LaneInput,
+  LookAheadEffect,
+  RecordEffect,
+  RuntimeCondition,
+} from '../lane-messages.ts';
 import type { AttemptEnd, Failure, Outcome } from '../outcome.ts';
 import { DEFAULT_RETRY } from '../retry.ts';
 import { nextWakeMs, step } from '../step.ts';

@@ -10,7 +10,7 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { DeliveryUpdate, HeldDelivery } from '../../acks/delivery-update.ts';
 import type { RecordedDelivery, RecordedState } from '../../core/delivery.ts';
-import type { HeldBy } from '../../core/lane.ts';
+import type { HeldBy } from '../../core/lane-messages.ts';
 import type { Failure, OutcomeKind } from '../../core/outcome.ts';
 
 const STATES: Readonly<Record<RecordedState, DeliveryState>> = {

@@ -1,5 +1,5 @@
 import type { DeliveryRecord } from '../../core/delivery.ts';
-import type { HeldBy as HeldByWord } from '../../core/lane.ts';
+import type { HeldBy as HeldByWord } from '../../core/lane-messages.ts';
 import { openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
 import { newEvent, sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
 import { Cursors } from '../cursor.ts';

@@ -1,6 +1,6 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { DeliveryState, RecordedDelivery } from '../../core/delivery.ts';
-import type { HeldBy } from '../../core/lane.ts';
+import type { HeldBy } from '../../core/lane-messages.ts';
 import { MovingPlace, type Positions } from '../../journal/positions.ts';
 import type { Cursors } from '../cursor.ts';
 import { recordAck, waitingAck } from './ack-message.ts';

@@ -6,7 +6,7 @@ import type { FollowableEvent } from '../../acks/followed-event.ts';
 import type { DeliveryListener, Following } from '../../acks/followed-events.ts';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
-import type { OnDeadLetter } from '../../core/lane.ts';
+import type { OnDeadLetter } from '../../core/lane-messages.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { RetryPolicy } from '../../core/retry.ts';
 import type { RecordRequest } from '../../journal/journal.ts';

@@ -1,6 +1,6 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { ADAPTER_ID } from '../../core/adapter-id.ts';
-import { MAX_CONCURRENCY } from '../../core/lane.ts';
+import { MAX_CONCURRENCY } from '../../core/lane-messages.ts';
 import type { ReadyRuntime } from '../runtime.ts';
 import { type AdapterClient, CallError } from './adapter-client.ts';
 import type { ConfigSecrets } from './config-secrets.ts';
