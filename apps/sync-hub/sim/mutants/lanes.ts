@@ -67,9 +67,6 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   breaker('a breaker is not kept over a restart', 'Breaker', (original) =>
     withMethod(original, 'restore', () => () => undefined),
   ),
-  breaker('a breaker that closed still counts the failures of the outage', 'Breaker', (original) =>
-    withMethod(original, 'run', () => (_seq, attempt) => attempt()),
-  ),
   outcome('permanent outcomes count against the breaker', 'countsAgainstBreaker', (original) => (ended) => {
     return ended.kind === 'permanent' || original(ended);
   }),

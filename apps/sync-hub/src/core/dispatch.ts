@@ -1,6 +1,15 @@
 import type { ReadyDelivery } from './delivery.ts';
 import type { AcceptedEvent } from './event.ts';
-import { enter, keyOrSeq, type LaneDelivery, type LaneState, leastWaitMs, type StepContext, take } from './lane.ts';
+import {
+  enter,
+  keyOrSeq,
+  type LaneDelivery,
+  type LaneState,
+  leastWaitMs,
+  release,
+  type StepContext,
+  take,
+} from './lane.ts';
 import type { HeldBy, LaneInput, LookAheadEffect } from './lane-messages.ts';
 
 /** What keeps the whole lane from making attempts, the one that an operator would have to look at first; undefined when
@@ -186,13 +195,23 @@ export function takeHead(context: StepContext, { purpose, head }: Head): void {
   }
 }
 
+/** The breaker closed: what was let through for a probe that another became waits on, in the journal. */
+export function releaseAhead({ state, nowMs }: StepContext): void {
+  for (const delivery of [...state.deliveries.values()]) {
+    const { kind } = delivery.phase;
+    const isWaiting = (kind === 'ready' || kind === 'blocked') && delivery !== state.lookahead.asked;
+    if (isWaiting && delivery.aheadUntilMs > nowMs) release(state, delivery);
+  }
+}
+
 /** Takes a head that can go; undefined when it cannot. */
 function takeReady(context: StepContext, head: ReadyDelivery | undefined): LaneDelivery | undefined {
-  const delivery = head && take(context, head);
-  if (head === undefined || delivery?.phase.kind !== 'ready') return undefined;
-  // Places are microseconds apart.
+  if (head === undefined) return undefined;
+  const delivery = take(context, head);
+  if (delivery === undefined) return undefined;
+  // Also when overdue code has its key. Places are microseconds apart.
   if (head.dueAtMs > context.nowMs + 1) delivery.aheadUntilMs = head.dueAtMs;
-  return delivery;
+  return delivery.phase.kind === 'ready' ? delivery : undefined;
 }
 
 /** Looks for the head that is due first of those that were not handed to the lane. */

@@ -112,4 +112,13 @@ describe('the probe of a half-open breaker', () => {
       .breaker('open');
     expect(lane.breaker('half_open').begun).toEqual([2]);
   });
+
+  it('leaves the one that was looked for to its backoff when another one came, though overdue code had its key', () => {
+    const lane = new ScriptedLane({ runtime: { attemptTimeoutMs: 1_000 } }).arrive({ seq: 1 });
+    lane.later(1_000).recorded(1).breaker('open').breaker('half_open');
+    expect(lane.arrive({ seq: 2 }).begun).toEqual([2]);
+    lane.end(1);
+    expect(lane.finish(2).breaker('closed').begun).toEqual([]);
+    expect(lane.later(60_000).begun).toEqual([1]);
+  });
 });

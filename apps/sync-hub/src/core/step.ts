@@ -1,5 +1,13 @@
 import { endAttempt, endRecord, expireAttempts } from './conclude.ts';
-import { beginAttempts, laneHeldBy, lookForLastAttempts, nextLastAttemptMs, probe, takeHead } from './dispatch.ts';
+import {
+  beginAttempts,
+  laneHeldBy,
+  lookForLastAttempts,
+  nextLastAttemptMs,
+  probe,
+  releaseAhead,
+  takeHead,
+} from './dispatch.ts';
 import type { LaneState, StepContext } from './lane.ts';
 import type { BreakerCondition, LaneEffect, LaneInput, RuntimeCondition } from './lane-messages.ts';
 import { discard, endWithholding, giveBack, retryNow } from './operator.ts';
@@ -100,10 +108,15 @@ function accept(context: StepContext, input: LaneInput): void {
   }
 }
 
-function changeBreaker({ state, nowMs }: StepContext, condition: BreakerCondition): void {
+function changeBreaker(context: StepContext, condition: BreakerCondition): void {
+  const { state, nowMs } = context;
   const { breaker } = state;
-  if (condition === 'closed') breaker.closedAtMs = nowMs;
-  else state.evidence.forgetAll();
+  if (condition === 'closed') {
+    breaker.closedAtMs = nowMs;
+    releaseAhead(context);
+  } else {
+    state.evidence.forgetAll();
+  }
   // The other side just came back: begin with one attempt and double with each round that goes well.
   if (breaker.condition !== 'closed' && condition === 'closed') state.ramp = 1;
   breaker.condition = condition;
