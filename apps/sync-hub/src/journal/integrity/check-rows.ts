@@ -1,15 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { stateCodes } from '../sqlite/codes.ts';
+import { type DeliveryValues, type EventValues, prepareValues, type RecordValues, SUMMED } from '../sqlite/rows.ts';
 import { CorruptionError } from './corruption-error.ts';
-import {
-  type DeliveryRow,
-  deliveryChecksum,
-  type EventHeadRow,
-  eventChecksum,
-  type RecordRow,
-  recordChecksum,
-} from './row-checksum.ts';
+import { rowChecksum } from './row-checksum.ts';
 
 /** 32 MiB, a third of a second. All pages and indexes of a larger journal would take too long at each start. */
 const CHECKED_PAGES_BYTES = 32 * 1024 * 1024;
@@ -20,26 +14,21 @@ const CHECKED_AT_START = { events: 64, recordsOfLane: 256 };
 const STEP_EVENTS = 4;
 const STEP_RECORDS = 32;
 
-interface CheckedEvent extends EventHeadRow {
-  readonly data: Uint8Array;
-  /** The ids of its adapters, in alphabetical order; null: none. */
-  readonly adapters: string | null;
-}
+/** With the ids of its adapters in the place of their numbers. */
+type CheckedEvent = EventValues;
 
-interface CheckedDelivery extends DeliveryRow {
-  readonly adapter_id: string | null;
-  readonly event_key: string | null;
-  /** Of the newest record; null: there is none. */
-  readonly recorded_state: number | null;
-  readonly recorded_counts: string | null;
-}
+type CheckedDelivery = readonly [
+  ...DeliveryValues,
+  ...[adapterId: string | null, eventKey: string | null],
+  // Of the newest record; null: there is none.
+  ...[recordedState: number | null, recordedCounts: string | null],
+];
 
-interface CheckedRecord extends RecordRow {
-  readonly adapter_id: string;
-  /** Null: there is no such delivery. */
-  readonly event_id: string | null;
-  readonly event_source: string | null;
-}
+type CheckedRecord = readonly [
+  ...RecordValues,
+  // Null: there is no such delivery.
+  ...[adapterId: string, eventId: string | null, eventSource: string | null],
+];
 
 /**
  * Checks the structure of every page, and that each index holds exactly the rows that it should, unless the journal is
@@ -88,20 +77,24 @@ export function* checkEvents(database: DatabaseSync, newest = Infinity): Generat
   const newestSeq = Number(database.prepare('SELECT max(seq) AS seq FROM event').get()?.seq);
   const range = 'seq > ? AND seq <= ?';
   const unindexed = [...selectUnindexed(database, 'event', range), ...selectUnindexed(database, 'delivery', range)];
-  const selectEvents = database.prepare(`
-    SELECT *, (SELECT group_concat(adapter.id ORDER BY adapter.id) FROM delivery JOIN adapter ON number = adapter
+  const selectEvents = prepareValues(
+    database,
+    `SELECT *, (SELECT group_concat(adapter.id ORDER BY adapter.id) FROM delivery JOIN adapter ON number = adapter
       WHERE delivery.seq = event.seq) AS adapters
-    FROM event NOT INDEXED WHERE ${range} ORDER BY seq LIMIT ${STEP_EVENTS}`);
-  const selectDeliveries = database.prepare(`
-    SELECT delivery.*, adapter.id AS adapter_id, event.key AS event_key, record.state AS recorded_state,
-      concat_ws(' ', record.cycle, record.attempts, record.spent, record.crashes) AS recorded_counts
+    FROM event NOT INDEXED WHERE ${range} ORDER BY seq LIMIT ${STEP_EVENTS}`,
+  );
+  const selectDeliveries = prepareValues(
+    database,
+    `SELECT delivery.*, adapter.id, event.key, record.state,
+      concat_ws(' ', record.cycle, record.attempts, record.spent, record.crashes)
     FROM delivery NOT INDEXED LEFT JOIN adapter ON number = delivery.adapter LEFT JOIN event ON event.seq = delivery.seq
       LEFT JOIN record ON record.adapter = delivery.adapter AND record.position = (
         SELECT max(position) FROM record AS own WHERE own.seq = delivery.seq AND own.adapter = delivery.adapter)
-    WHERE delivery.seq > ? AND delivery.seq <= ?`);
+    WHERE delivery.seq > ? AND delivery.seq <= ?`,
+  );
   for (let after = Math.max(0, newestSeq - newest); after < newestSeq; ) {
     const events = selectEvents.all(after, newestSeq) as unknown as CheckedEvent[];
-    const last = (events.length === STEP_EVENTS && events.at(-1)?.seq) || newestSeq;
+    const last = (events.length === STEP_EVENTS && events.at(-1)?.[0]) || newestSeq;
     const deliveries = selectDeliveries.all(after, last) as unknown as CheckedDelivery[];
     const missing = unindexed.flatMap((statement) => statement.all(after, last));
     yield [
@@ -117,19 +110,21 @@ export function* checkEvents(database: DatabaseSync, newest = Infinity): Generat
 export function* checkRecords(database: DatabaseSync, newestOfLane = Infinity): Generator<readonly string[]> {
   const range = 'record.adapter = ? AND position > ? AND position <= ?';
   const unindexed = selectUnindexed(database, 'record', range);
-  const select = database.prepare(`
-    SELECT record.*, adapter.id AS adapter_id, event.id AS event_id, event.source AS event_source
+  const select = prepareValues(
+    database,
+    `SELECT record.*, adapter.id, event.id, event.source
     FROM record NOT INDEXED JOIN adapter ON number = record.adapter
       LEFT JOIN delivery ON delivery.seq = record.seq AND delivery.adapter = record.adapter
       LEFT JOIN event ON event.seq = delivery.seq
-    WHERE ${range} ORDER BY position LIMIT ${STEP_RECORDS}`);
+    WHERE ${range} ORDER BY position LIMIT ${STEP_RECORDS}`,
+  );
   const selectLanes = database.prepare(`
     SELECT number, (SELECT max(position) FROM record WHERE adapter = number) AS newest FROM adapter`);
   for (const lane of selectLanes.all()) {
     const [adapter, newest] = [Number(lane.number), Number(lane.newest)];
     for (let after = Math.max(0, newest - newestOfLane); after < newest; ) {
       const records = select.all(adapter, after, newest) as unknown as CheckedRecord[];
-      const last = records.at(-1)?.position ?? newest;
+      const last = records.at(-1)?.[1] ?? newest;
       const missing = unindexed.flatMap((statement) => statement.all(adapter, after, last));
       yield [
         ...records.flatMap(recordProblems),
@@ -176,35 +171,38 @@ function selectUnindexed(database: DatabaseSync, table: string, range: string): 
   });
 }
 
-function eventProblems(row: CheckedEvent): string[] {
-  const name = `seq ${row.seq}`;
+function eventProblems(values: CheckedEvent): string[] {
+  const [name, adapters, data] = [`seq ${values[0]}`, values[13] ?? '', values[12] as Uint8Array];
   return problems([
-    [row.checksum === eventChecksum(row, row.adapters?.split(',') ?? []), `${name} does not match its checksum`],
-    [row.data_checksum === crc32(row.data), `the payload of ${name} does not match its checksum`],
+    [values[11] === rowChecksum(values, SUMMED.event, adapters), `${name} does not match its checksum`],
+    [values[10] === crc32(data), `the payload of ${name} does not match its checksum`],
   ]);
 }
 
-function deliveryProblems(row: CheckedDelivery): string[] {
-  const name = `the delivery of seq ${row.seq} to ${row.adapter_id ?? `the unknown adapter ${row.adapter}`}`;
-  const { state, recorded_state: recorded, cycle, attempts, spent, crashes } = row;
+function deliveryProblems(values: CheckedDelivery): string[] {
+  const [adapterId, eventKey, recorded, recordedCounts] = values.slice(16);
+  const [seq, adapter, key, state] = values;
+  const counts = values.slice(10, 14);
+  const name = `the delivery of seq ${seq} to ${adapterId ?? `the unknown adapter ${adapter}`}`;
   const agrees =
     state === stateCodes.waiting
-      ? recorded === (cycle === 1 ? null : stateCodes.dead_lettered)
-      : recorded === state && row.recorded_counts === `${cycle} ${attempts} ${spent} ${crashes}`;
+      ? recorded === (counts[0] === 1 ? null : stateCodes.dead_lettered)
+      : recorded === state && recordedCounts === counts.join(' ');
   return problems([
-    [row.checksum === deliveryChecksum(row), `${name} does not match its checksum`],
-    [row.event_key !== null, `${name} has no event`],
-    [row.event_key === row.key, `${name} has another key than its event`],
+    [values[15] === rowChecksum(values, SUMMED.delivery), `${name} does not match its checksum`],
+    [eventKey !== null, `${name} has no event`],
+    [eventKey === key, `${name} has another key than its event`],
     [agrees, `${name} has lost its newest record, or has another one`],
   ]);
 }
 
-function recordProblems(row: CheckedRecord): string[] {
-  const name = `record ${row.position} of ${row.adapter_id}`;
-  const event = { id: row.event_id ?? '', source: row.event_source ?? '' };
+function recordProblems(values: CheckedRecord): string[] {
+  const [adapterId, eventId, source] = [values[18], values[19], values[20]];
+  const name = `record ${values[1]} of ${adapterId}`;
+  const computed = rowChecksum(values, SUMMED.record, eventId ?? '', source ?? '');
   return problems([
-    [row.event_id !== null, `${name} has no delivery`],
-    [row.checksum === recordChecksum(row, event), `${name} does not match its checksum`],
+    [eventId !== null, `${name} has no delivery`],
+    [values[17] === computed, `${name} does not match its checksum`],
   ]);
 }
 

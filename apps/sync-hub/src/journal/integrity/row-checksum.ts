@@ -2,151 +2,62 @@ import { crc32 } from 'node:zlib';
 import { CorruptionError } from './corruption-error.ts';
 
 // A checksum beside each row detects bits that changed on the disk, which SQLite itself notices only where they break
-// the structure of a page. It is the CRC-32 of the row in one encoding: its numbers as little-endian doubles, after them
-// the lengths of its texts, then the texts in UTF-8.
+// the structure of a page. It is the CRC-32 of the values of all columns before it in one encoding: a little-endian double
+// for each (of a text its length, of bytes their own CRC-32), then the texts in UTF-8.
 
-/** Every column of the table event but the payload, which has a checksum of its own: so the rest is read without it. */
-export interface EventHeadRow {
-  readonly seq: number;
-  readonly id: string;
-  readonly source: string;
-  readonly type: string;
-  readonly key: string;
-  readonly time_ms: number;
-  readonly content_type: string;
-  readonly attributes: string;
-  readonly content_hash: Uint8Array;
-  readonly accepted_at_ms: number;
-  /** `crc32(data)`. */
-  readonly data_checksum: number;
-  readonly checksum: number;
-}
+export type RowValue = number | string | Uint8Array | null;
 
-/** Every column of the table delivery. */
-export interface DeliveryRow {
-  readonly seq: number;
-  readonly adapter: number;
-  readonly key: string;
-  readonly state: number;
-  readonly is_head: number;
-  readonly may_follow: number;
-  /** 1: an earlier process may have attempted it, and its place among the heads does not show that. */
-  readonly may_have_run: number;
-  readonly due_at_ms: number;
-  readonly not_before_ms: number;
-  /** When it was accepted or last replayed, by the monotonic clock of its hub. */
-  readonly since_ms: number;
-  readonly cycle: number;
-  readonly attempts: number;
-  readonly spent: number;
-  readonly crashes: number;
-  /** Null: never. */
-  readonly reopened_at_ms: number | null;
-  readonly checksum: number;
-}
+/** Stands for null; no time, no count and no length is that. */
+const NULL = Number.NEGATIVE_INFINITY;
 
-/** Every column of the table record. */
-export interface RecordRow {
-  readonly adapter: number;
-  readonly position: number;
-  readonly seq: number;
-  readonly version: string;
-  readonly state: number;
-  readonly cycle: number;
-  readonly attempts: number;
-  readonly spent: number;
-  readonly crashes: number;
-  readonly at_ms: number;
-  readonly next_attempt_at_ms: number;
-  /** Null, like the columns after it, when no attempt led here. */
-  readonly outcome: number | null;
-  readonly started_at_ms: number | null;
-  readonly duration_ms: number | null;
-  readonly receipt: string | null;
-  /** Null when no attempt failed. */
-  readonly code: string | null;
-  /** Of the failure; when no attempt led here, why not; or null. */
-  readonly message: string | null;
-  readonly checksum: number;
-}
+const DOUBLE_BYTES = 8;
+const buffer = new DataView(new ArrayBuffer(1_024));
+const bytes = new Uint8Array(buffer.buffer);
+/** The first n bytes of the buffer. */
+const views = new Array<Uint8Array | undefined>(bytes.length + 1);
 
-/** @param adapters the ids of all that it goes to, in alphabetical order: so a missing delivery is found with its event */
-export function eventChecksum(row: Omit<EventHeadRow, 'checksum'>, adapters: readonly string[]): number {
-  return checksum(
-    [row.seq, row.time_ms, row.accepted_at_ms, row.data_checksum, crc32(row.content_hash)],
-    [row.id, row.source, row.type, row.key, row.content_type, row.attributes, adapters.join()],
-  );
-}
-
-export function deliveryChecksum(row: Omit<DeliveryRow, 'checksum'>): number {
-  return checksum(
-    [
-      row.seq,
-      row.adapter,
-      row.state,
-      row.is_head,
-      row.may_follow,
-      row.may_have_run,
-      row.due_at_ms,
-      row.not_before_ms,
-      row.since_ms,
-      row.cycle,
-      row.attempts,
-      row.spent,
-      row.crashes,
-      row.reopened_at_ms ?? NO_NUMBER,
-    ],
-    [row.key],
-  );
-}
-
-/** @param event what a record is reported with */
-export function recordChecksum(
-  row: Omit<RecordRow, 'checksum'>,
-  event: { readonly id: string; readonly source: string },
-): number {
-  return checksum(
-    [
-      row.adapter,
-      row.position,
-      row.seq,
-      row.state,
-      row.cycle,
-      row.attempts,
-      row.spent,
-      row.crashes,
-      row.at_ms,
-      row.next_attempt_at_ms,
-      row.outcome ?? NO_NUMBER,
-      row.started_at_ms ?? NO_NUMBER,
-      row.duration_ms ?? NO_NUMBER,
-    ],
-    [event.id, event.source, row.version, row.receipt, row.code, row.message],
-  );
+/**
+ * @param values of a row in the order of its columns; what comes after the first `count` is left out
+ * @param first and second: texts of other rows that the row is reported with
+ */
+export function rowChecksum(values: readonly RowValue[], count: number, first = '', second = ''): number {
+  const textsAt = DOUBLE_BYTES * (count + 1);
+  let end = put(second, put(first, textsAt));
+  buffer.setFloat64(0, first.length, true);
+  for (let place = 0; place < count; place++) {
+    const value = values[place];
+    let number = NULL;
+    // Plus 0: SQLite returns the negative zero as the positive one.
+    if (typeof value === 'number') number = value + 0;
+    else if (typeof value === 'string') {
+      number = value.length;
+      end = put(value, end);
+    } else if (value instanceof Uint8Array) number = crc32(value);
+    buffer.setFloat64(DOUBLE_BYTES * (place + 1), number, true);
+  }
+  if (end > 0) return crc32(view(end));
+  const texts = values.slice(0, count).filter((value) => typeof value === 'string');
+  return crc32([first, second, ...texts].join(''), crc32(view(textsAt)));
 }
 
 /** @throws {CorruptionError} */
-export function requireChecksum(stored: number, computed: number, place: () => string): void {
+export function requireChecksum(stored: RowValue | undefined, computed: number, place: () => string): void {
   if (stored !== computed) throw new CorruptionError(`${place()} does not match its checksum`);
 }
 
-/** Stands for null; no time and no count is that. */
-const NO_NUMBER = Number.NEGATIVE_INFINITY;
-const NO_TEXT = -1;
-
-const DOUBLE_BYTES = 8;
-const buffer = new DataView(new ArrayBuffer(32 * DOUBLE_BYTES));
-/** The first n numbers of the buffer. */
-const views = Array.from({ length: 32 }, (_, count) => new Uint8Array(buffer.buffer, 0, count * DOUBLE_BYTES));
-
-function checksum(numbers: readonly number[], texts: readonly (string | null)[]): number {
-  let count = 0;
-  // Plus 0: SQLite returns the negative zero as the positive one.
-  for (const number of numbers) buffer.setFloat64(DOUBLE_BYTES * count++, number + 0, true);
-  let joined = '';
-  for (const text of texts) {
-    buffer.setFloat64(DOUBLE_BYTES * count++, text?.length ?? NO_TEXT, true);
-    if (text !== null) joined += text;
+/** Puts a text into the buffer, much faster than to encode it. Answers where it ends; 0: it is not ASCII, or too long. */
+function put(text: string, at: number): number {
+  if (at === 0 || at + text.length > bytes.length) return 0;
+  for (let place = 0; place < text.length; place++) {
+    const code = text.charCodeAt(place);
+    if (code > 0x7f) return 0;
+    bytes[at + place] = code;
   }
-  return crc32(joined, crc32(views[count] as Uint8Array));
+  return at + text.length;
+}
+
+function view(end: number): Uint8Array {
+  const known = views[end] ?? bytes.subarray(0, end);
+  views[end] = known;
+  return known;
 }

@@ -20,7 +20,7 @@ export interface AcceptingOptions {
 export class Accepting {
   readonly #parts: AcceptingOptions;
   /** Of the lanes that receive, by id; the lanes give another list whenever they change. */
-  #adapters: { readonly lanes: readonly Lane[]; readonly ids: readonly string[] } = { lanes: [], ids: [] };
+  #adapters: { readonly lanes: readonly Lane[]; readonly ids: string } = { lanes: [], ids: '' };
 
   constructor(parts: AcceptingOptions) {
     this.#parts = parts;
@@ -31,7 +31,7 @@ export class Accepting {
     if (full !== undefined) return this.#known(request) ?? full;
     const { lanes, events } = this.#parts;
     if (this.#adapters.lanes !== lanes.receiving) {
-      this.#adapters = { lanes: lanes.receiving, ids: lanes.receiving.map(({ id }) => id) };
+      this.#adapters = { lanes: lanes.receiving, ids: lanes.receiving.map(({ id }) => id).join() };
     }
     const seq = events.insert(request, this.#adapters.ids);
     if (seq === undefined) return this.#known(request) ?? { kind: 'conflict' };

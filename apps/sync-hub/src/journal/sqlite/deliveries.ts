@@ -1,11 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { deliveryChecksum } from '../integrity/row-checksum.ts';
 import { isOpenCode, stateCodes } from './codes.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import {
-  DELIVERY_COLUMNS,
-  type MutableDeliveryRow as DeliveryRow,
+  type DeliveryRow,
+  type DeliveryValues,
   deliveryFromValues,
+  deliveryToValues,
+  prepareDeliveryUpdate,
+  prepareInsert,
+  prepareValues,
   requireIntactDelivery,
 } from './rows.ts';
 import type { WatchedKeys } from './watched-keys.ts';
@@ -51,10 +54,8 @@ export class Deliveries {
       spent: 0,
       crashes: 0,
       reopened_at_ms: null,
-      checksum: 0,
     };
-    row.checksum = deliveryChecksum(row);
-    this.#statements.insert.run(seq, row.adapter, key, row.is_head, dueAtMs, sinceMs, row.checksum);
+    this.#write(this.#statements.insert, row);
     lane.unsettled++;
     this.#keep(lane, row);
   }
@@ -114,24 +115,7 @@ export class Deliveries {
 
   /** Writes what changed. */
   update(lane: Lane, stateBefore: number, row: DeliveryRow): void {
-    row.checksum = deliveryChecksum(row);
-    this.#statements.update.run(
-      row.state,
-      row.is_head,
-      row.may_follow,
-      row.may_have_run,
-      row.due_at_ms,
-      row.not_before_ms,
-      row.since_ms,
-      row.cycle,
-      row.attempts,
-      row.spent,
-      row.crashes,
-      row.reopened_at_ms,
-      row.checksum,
-      row.seq,
-      row.adapter,
-    );
+    this.#write(this.#statements.update, row);
     this.#keep(lane, row);
     if (row.state === stateBefore) return;
     lane.unsettled += Number(isOpenCode(row.state)) - Number(isOpenCode(stateBefore));
@@ -150,11 +134,14 @@ export class Deliveries {
     if (heads.size > HEADS_MAX) heads.delete(heads.keys().next().value as number);
   }
 
-  /** From the values of a row, see prepareRows. @throws {CorruptionError} */
+  #write(statement: StatementSync, row: DeliveryRow): void {
+    statement.run(...deliveryToValues(row));
+  }
+
+  /** @throws {CorruptionError} */
   intact(values: unknown): DeliveryRow {
-    const row = deliveryFromValues(values);
-    requireIntactDelivery(row, this.#lanes);
-    return row;
+    requireIntactDelivery(values as DeliveryValues, this.#lanes);
+    return deliveryFromValues(values as DeliveryValues);
   }
 
   #maybe(values: unknown): DeliveryRow | undefined {
@@ -162,41 +149,27 @@ export class Deliveries {
   }
 }
 
-/** A query for deliveries, whose rows are the values of {@link DELIVERY_COLUMNS}. */
-export function prepareRows(database: DatabaseSync, rest: string): StatementSync {
-  const statement = database.prepare(`SELECT ${DELIVERY_COLUMNS} ${rest}`);
-  statement.setReturnArrays(true);
-  return statement;
-}
-
 /** INDEXED BY: a query that cannot use its partial index fails to prepare, instead of reading all deliveries. */
 function prepare(database: DatabaseSync) {
   return {
-    insert: database.prepare(`
-      INSERT INTO delivery (seq, adapter, key, state, is_head, may_follow, may_have_run, due_at_ms, not_before_ms,
-        since_ms, cycle, attempts, spent, crashes, checksum)
-      VALUES (?, ?, ?, 0, ?, 0, 0, ?, 0, ?, 1, 0, 0, 0, ?)`),
-    update: database.prepare(`
-      UPDATE delivery
-      SET state = ?, is_head = ?, may_follow = ?, may_have_run = ?, due_at_ms = ?, not_before_ms = ?, since_ms = ?,
-        cycle = ?, attempts = ?, spent = ?, crashes = ?, reopened_at_ms = ?, checksum = ?
-      WHERE seq = ? AND adapter = ?`),
-    select: prepareRows(database, 'FROM delivery WHERE seq = ? AND adapter = ?'),
-    selectOfEvent: prepareRows(database, 'FROM delivery WHERE seq = ?'),
+    insert: prepareInsert(database, 'delivery'),
+    update: prepareDeliveryUpdate(database),
+    select: prepareValues(database, 'SELECT * FROM delivery WHERE seq = ? AND adapter = ?'),
+    selectOfEvent: prepareValues(database, 'SELECT * FROM delivery WHERE seq = ?'),
     selectMayHaveRun: database.prepare(`
       SELECT 1 FROM delivery INDEXED BY delivery_open_of_key
       WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND may_have_run = 1 LIMIT 1`),
-    selectOldestOpen: prepareRows(
+    selectOldestOpen: prepareValues(
       database,
-      `FROM delivery INDEXED BY delivery_open_of_key
+      `SELECT * FROM delivery INDEXED BY delivery_open_of_key
       WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 ORDER BY seq LIMIT 1`,
     ),
     selectOldestDead: database.prepare(`
       SELECT seq FROM delivery INDEXED BY delivery_dead_of_key
       WHERE key = ? AND key <> '' AND adapter = ? AND state = 4 ORDER BY seq LIMIT 1`),
-    selectHead: prepareRows(
+    selectHead: prepareValues(
       database,
-      `FROM delivery INDEXED BY delivery_open_of_key
+      `SELECT * FROM delivery INDEXED BY delivery_open_of_key
       WHERE key = ? AND key <> '' AND adapter = ? AND state < 2 AND seq > ? AND is_head = 1 ORDER BY seq LIMIT 1`,
     ),
     selectAnyOpen: database.prepare(`

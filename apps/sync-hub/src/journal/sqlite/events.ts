@@ -1,19 +1,21 @@
 import { Buffer } from 'node:buffer';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import type { AcceptedEvent, EventIdentity } from '../../core/event.ts';
 import { CorruptionError } from '../integrity/corruption-error.ts';
-import { eventChecksum } from '../integrity/row-checksum.ts';
+import { rowChecksum } from '../integrity/row-checksum.ts';
 import type { AcceptRequest } from '../journal.ts';
 import type { Lanes } from './lanes.ts';
 import {
-  EVENT_COLUMNS,
-  EVENT_HEAD_COLUMNS,
-  type EventHead,
-  eventFromRow,
+  EVENT_VALUES,
+  EVENT_VALUES_WITHOUT_DATA,
+  type EventValues,
+  eventFromValues,
+  prepareInsert,
+  prepareValues,
   type RecordedEvent,
-  requireIntactHead,
-  type StoredEventRow,
+  requireIntactEvent,
+  SUMMED,
 } from './rows.ts';
 
 /** The rows of the table event. */
@@ -40,57 +42,34 @@ export class Events {
     };
   }
 
-  /** Its seq; undefined when its identity is known. */
-  insert({ event, contentHash, acceptedAtMs }: AcceptRequest, adapters: readonly string[]): number | undefined {
-    const row = {
-      seq: this.#lastSeq + 1,
-      id: event.id,
-      source: event.source,
-      type: event.type,
-      key: event.key,
-      time_ms: event.timeMs,
-      content_type: event.dataContentType,
-      attributes: JSON.stringify(event.attributes),
-      content_hash: contentHash,
-      accepted_at_ms: acceptedAtMs,
-      data_checksum: crc32(event.data),
-    };
-    const { changes } = this.#statements.insert.run(
-      row.seq,
-      row.id,
-      row.source,
-      row.type,
-      row.key,
-      row.time_ms,
-      row.content_type,
-      row.attributes,
-      contentHash,
-      acceptedAtMs,
-      event.data,
-      row.data_checksum,
-      eventChecksum(row, adapters),
-    );
+  /** Its seq; undefined when its identity is known. `adapters`: the ids of all that it goes to. */
+  insert({ event, contentHash, acceptedAtMs }: AcceptRequest, adapters: string): number | undefined {
+    const seq = this.#lastSeq + 1;
+    const { id, source, type, key, timeMs, data, dataContentType, attributes } = event;
+    const said = JSON.stringify(attributes);
+    const sum = crc32(data);
+    const values = [seq, id, source, type, key, timeMs, dataContentType, said, contentHash, acceptedAtMs, sum, 0, data];
+    values[SUMMED.event] = rowChecksum(values, SUMMED.event, adapters);
+    const { changes } = this.#statements.insert.run(...values);
     if (changes === 0) return undefined;
-    this.#lastSeq = row.seq;
-    return row.seq;
+    this.#lastSeq = seq;
+    return seq;
   }
 
   bySeq(seq: number): AcceptedEvent {
-    const row = this.#statements.selectBySeq.get(seq) as StoredEventRow | undefined;
-    if (row === undefined) throw new CorruptionError(`seq ${seq} is missing`);
-    return eventFromRow(row, this.#lanes);
+    return eventFromValues(this.#found(this.#statements.selectBySeq, seq), this.#lanes);
   }
 
   find({ id, source }: EventIdentity): AcceptedEvent | undefined {
-    const row = this.#statements.select.get(id, source) as StoredEventRow | undefined;
-    return row && eventFromRow(row, this.#lanes);
+    const values = this.#statements.select.get(id, source) as EventValues | undefined;
+    return values && eventFromValues(values, this.#lanes);
   }
 
   /** An event of that identity that was accepted before, and whether it said the same. */
   known({ id, source }: EventIdentity, contentHash: Uint8Array): { event: AcceptedEvent; isSame: boolean } | undefined {
-    const row = this.#statements.select.get(id, source) as StoredEventRow | undefined;
-    if (row === undefined) return undefined;
-    return { event: eventFromRow(row, this.#lanes), isSame: Buffer.compare(row.content_hash, contentHash) === 0 };
+    const values = this.#statements.select.get(id, source) as EventValues | undefined;
+    if (values === undefined) return undefined;
+    return { event: eventFromValues(values, this.#lanes), isSame: Buffer.compare(values[8], contentHash) === 0 };
   }
 
   /** Who published an event of that id: at most 16 and one more, in alphabetical order. */
@@ -110,9 +89,13 @@ export class Events {
 
   /** @throws {CorruptionError} when the event is not as it was written; its payload is not looked at */
   requireIntact(seq: number): void {
-    const row = this.#statements.selectHead.get(seq) as EventHead | undefined;
-    if (row === undefined) throw new CorruptionError(`seq ${seq} is missing`);
-    requireIntactHead(row, this.#lanes);
+    requireIntactEvent(this.#found(this.#statements.selectWithoutData, seq), this.#lanes);
+  }
+
+  #found(select: StatementSync, seq: number): EventValues {
+    const values = select.get(seq) as EventValues | undefined;
+    if (values === undefined) throw new CorruptionError(`seq ${seq} is missing`);
+    return values;
   }
 }
 
@@ -121,14 +104,10 @@ export const SOURCES_MAX = 16;
 
 function prepare(database: DatabaseSync) {
   return {
-    insert: database.prepare(`
-      INSERT INTO event (seq, id, source, type, key, time_ms, content_type, attributes, content_hash, accepted_at_ms,
-        data, data_checksum, checksum)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT (id, source) DO NOTHING`),
-    select: database.prepare(`SELECT ${EVENT_COLUMNS} FROM event WHERE id = ? AND source = ?`),
-    selectBySeq: database.prepare(`SELECT ${EVENT_COLUMNS} FROM event WHERE seq = ?`),
-    selectHead: database.prepare(`SELECT ${EVENT_HEAD_COLUMNS} FROM event WHERE seq = ?`),
+    insert: prepareInsert(database, 'event', 'ON CONFLICT (id, source) DO NOTHING'),
+    select: prepareValues(database, `SELECT ${EVENT_VALUES} FROM event WHERE id = ? AND source = ?`),
+    selectBySeq: prepareValues(database, `SELECT ${EVENT_VALUES} FROM event WHERE seq = ?`),
+    selectWithoutData: prepareValues(database, `SELECT ${EVENT_VALUES_WITHOUT_DATA} FROM event WHERE seq = ?`),
     selectIdentity: database.prepare('SELECT id, source, key FROM event WHERE seq = ?'),
     selectSize: database.prepare('SELECT length(data) AS bytes FROM event WHERE seq = ?'),
     selectSources: database.prepare(`SELECT source FROM event WHERE id = ? ORDER BY source LIMIT ${SOURCES_MAX + 1}`),

@@ -4,12 +4,12 @@ import type { AcceptedEvent } from '../../core/event.ts';
 import { unattemptedRecord } from '../dead-letter.ts';
 import type { ReadHeadRequest, ReadReadyRequest, ReadyPage } from '../journal.ts';
 import { stateCodes } from './codes.ts';
-import { type Deliveries, prepareRows } from './deliveries.ts';
+import type { Deliveries } from './deliveries.ts';
 import type { Events } from './events.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import type { CommitNews } from './news.ts';
 import type { Records } from './records.ts';
-import type { MutableDeliveryRow as DeliveryRow } from './rows.ts';
+import { type DeliveryRow, prepareValues } from './rows.ts';
 import type { WatchedKeys } from './watched-keys.ts';
 
 /** Moves a place behind another of the same time: the clock's milliseconds since 1970 have room for no smaller step. */
@@ -332,9 +332,9 @@ function isRecovered({ recoveredDueAtMs, recoveredSeq }: Lane, row: DeliveryRow)
 function prepare(database: DatabaseSync) {
   const heads = 'FROM delivery INDEXED BY delivery_head WHERE adapter = ? AND is_head = 1';
   return {
-    selectReady: prepareRows(
+    selectReady: prepareValues(
       database,
-      `${heads} AND (due_at_ms, seq) > (?, ?) AND due_at_ms <= ? ORDER BY due_at_ms, seq`,
+      `SELECT * ${heads} AND (due_at_ms, seq) > (?, ?) AND due_at_ms <= ? ORDER BY due_at_ms, seq`,
     ),
     selectNextDue: database.prepare(`SELECT due_at_ms ${heads} AND due_at_ms > ? ORDER BY due_at_ms LIMIT 1`),
     selectNotDue: database.prepare(`SELECT seq ${heads} AND due_at_ms > ? ORDER BY seq`),
@@ -345,9 +345,9 @@ function prepare(database: DatabaseSync) {
       SELECT seq ${heads} AND due_at_ms > ? AND (state = 0 OR due_at_ms > ? OR not_before_ms > ?) ORDER BY seq`),
     selectLastReady: database.prepare(`
       SELECT due_at_ms, seq ${heads} AND due_at_ms <= ? ORDER BY due_at_ms DESC, seq DESC LIMIT 1`),
-    selectFirst: prepareRows(
+    selectFirst: prepareValues(
       database,
-      `${heads} AND (due_at_ms, seq) > (?, ?) AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
+      `SELECT * ${heads} AND (due_at_ms, seq) > (?, ?) AND not_before_ms <= ? AND (key = '' OR key <> ?) AND seq <> ?
       ORDER BY due_at_ms, seq LIMIT 1`,
     ),
     selectDeadKeys: database.prepare(`

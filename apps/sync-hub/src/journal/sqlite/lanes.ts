@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { CorruptionError } from '../integrity/corruption-error.ts';
-import type { MutableDeliveryRow } from './rows.ts';
+import type { DeliveryRow } from './rows.ts';
 
 /** A lane as the store has it at hand: what it counts along, and what belongs to the session. */
 export interface Lane {
@@ -18,7 +18,7 @@ export interface Lane {
   /** It has watched keys, see watched-keys.ts. */
   isWatching: boolean;
   /** Rows of heads, by seq, see deliveries.ts. */
-  heads: Map<number, MutableDeliveryRow>;
+  heads: Map<number, DeliveryRow>;
   /** Of whoever opened it last; 0: nobody did in this session. */
   epoch: number;
   /** No due time is further away. */

@@ -1,14 +1,19 @@
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
 import type { DeliveryPosition } from '../delivery-page.ts';
-import { deliveryChecksum, eventChecksum } from '../integrity/row-checksum.ts';
+import { type RowValue, rowChecksum } from '../integrity/row-checksum.ts';
 import { Deliveries } from './deliveries.ts';
 import { Events } from './events.ts';
 import { Lanes } from './lanes.ts';
 import { Lists } from './lists.ts';
 import { Records } from './records.ts';
+import { SUMMED } from './rows.ts';
 import { migrate } from './schema.ts';
 import { WatchedKeys } from './watched-keys.ts';
+
+function valuesOf(row: object | undefined): RowValue[] {
+  return Object.values(row ?? {});
+}
 
 /** 20,000 events, all dead at billing and delivered at records; only the oldest is of the type Rare. */
 function useManyDeadLetters(): Lists {
@@ -30,10 +35,17 @@ function useManyDeadLetters(): Lists {
     FROM event, adapter;
     COMMIT;`);
   database.function('delivery_checksum', (seq) =>
-    deliveryChecksum(database.prepare('SELECT * FROM delivery WHERE seq = ? AND adapter = 1').get(seq) as never),
+    rowChecksum(
+      valuesOf(database.prepare('SELECT * FROM delivery WHERE seq = ? AND adapter = 1').get(seq)),
+      SUMMED.delivery,
+    ),
   );
   database.function('event_checksum', (seq) =>
-    eventChecksum(database.prepare('SELECT * FROM event WHERE seq = ?').get(seq) as never, ['billing', 'records']),
+    rowChecksum(
+      valuesOf(database.prepare('SELECT * FROM event WHERE seq = ?').get(seq)),
+      SUMMED.event,
+      'billing,records',
+    ),
   );
   database.exec(`
     UPDATE delivery SET checksum = delivery_checksum(seq) WHERE adapter = 1 AND (seq = 1 OR seq > 19990);

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { createMatcher, type DeliveryFilter, statesOf } from '../delivery-filter.ts';
+import { createMatcher, type DeliveryFilter, type FilteredDelivery, statesOf } from '../delivery-filter.ts';
 import {
   compareOldestFirst,
   comparePositions,
@@ -9,7 +9,6 @@ import {
   type ListDeliveriesRequest,
   type ListedDelivery,
 } from '../delivery-page.ts';
-import type { DeliveryRow } from '../integrity/row-checksum.ts';
 import type { DeadLetter } from '../replay-step.ts';
 import { deliveryState, isOpenCode, outcomeKind, stateCodes } from './codes.ts';
 import type { Deliveries } from './deliveries.ts';
@@ -17,7 +16,7 @@ import type { Events } from './events.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import { mergeSorted } from './merge-sorted.ts';
 import type { Records } from './records.ts';
-import { DELIVERY_COLUMNS, requireIntactDelivery } from './rows.ts';
+import { type DeliveryValues, deliveryFromValues, prepareValues } from './rows.ts';
 
 /** A request looks at so many deliveries at most, about 10 ms: commits wait no longer for a filter that matches few. */
 const SCAN_DELIVERIES = 2_048;
@@ -28,17 +27,15 @@ const HISTORY_EVENTS = 256;
 /** Dead letters of one adapter that are read at a time on the way of a replay job. */
 const DEAD_PAGE = 256;
 
-/** A delivery that a filter looks at, with what it needs of the event and of the last record. */
-interface CandidateRow extends DeliveryRow {
-  readonly event_id: string;
-  readonly source: string;
-  readonly type: string;
-  readonly accepted_at_ms: number;
-  readonly last_position: number | null;
-  readonly last_outcome: number | null;
-}
+/** The values of a delivery that a filter looks at, and of its event and its newest record. */
+type CandidateValues = readonly [
+  ...DeliveryValues,
+  ...[eventId: string, source: string, type: string, acceptedAtMs: number],
+  ...[lastPosition: number | null, lastOutcome: number | null],
+];
 
-type Candidate = Omit<ListedDelivery, 'latest' | 'isHeldByKey'> & { readonly row: CandidateRow };
+type Candidate = Omit<ListedDelivery, 'latest' | 'isHeldByKey'> &
+  FilteredDelivery & { readonly values: CandidateValues; readonly lastPosition: number };
 
 export interface ListsOptions {
   readonly database: DatabaseSync;
@@ -83,9 +80,7 @@ export class Lists {
     let looked = 0;
     for (const candidate of this.#candidates(filter, after)) {
       looked++;
-      const { last_outcome: outcome } = candidate.row;
-      const isMatch = matches({ ...candidate, lastOutcome: outcome === null ? undefined : outcomeKind(outcome) });
-      const goesOn = !isMatch || visit(candidate);
+      const goesOn = !matches(candidate) || visit(candidate);
       if (!goesOn || looked === SCAN_DELIVERIES) return { seq: candidate.seq, adapter: candidate.adapter };
     }
     return undefined;
@@ -109,9 +104,7 @@ export class Lists {
   *deadLettersAfter(filter: DeliveryFilter, after: DeliveryPosition | undefined): Iterable<DeadLetter> {
     const matches = createMatcher({ ...filter, states: ['dead_lettered'] });
     for (const candidate of this.#deadOldestFirst(filter, after)) {
-      const { last_outcome: outcome, last_position: position } = candidate.row;
-      const lastOutcome = outcome === null ? undefined : outcomeKind(outcome);
-      yield { ...candidate, position: position ?? 0, isMeant: matches({ ...candidate, lastOutcome }) };
+      yield { ...candidate, position: candidate.lastPosition, isMeant: matches(candidate) };
     }
   }
 
@@ -128,16 +121,16 @@ export class Lists {
 
   /** Read in pages: what was read of one may change before the next is. */
   *#deadStream({ id, number }: Lane, after: DeliveryPosition | undefined): Iterable<Candidate> {
-    const statement = this.#parts.database.prepare(LIST_QUERIES.deadOldestFirst);
+    const statement = prepareValues(this.#parts.database, LIST_QUERIES.deadOldestFirst);
     let afterSeq = 0;
     if (after !== undefined)
       afterSeq = compareOldestFirst({ seq: after.seq, adapter: id }, after) > 0 ? after.seq - 1 : after.seq;
     for (;;) {
-      const rows = statement.all(number, afterSeq, DEAD_PAGE) as unknown as CandidateRow[];
+      const rows = statement.all(number, afterSeq, DEAD_PAGE) as unknown as CandidateValues[];
       for (const row of rows) yield this.#candidate(row);
       const last = rows.at(-1);
       if (last === undefined || rows.length < DEAD_PAGE) return;
-      afterSeq = last.seq;
+      afterSeq = last[0];
     }
   }
 
@@ -148,28 +141,28 @@ export class Lists {
 
   *#stream(query: string, { id, number }: Lane, after: DeliveryPosition | undefined): Iterable<Candidate> {
     // A statement of its own: several streams run at the same time.
-    const rows = this.#parts.database.prepare(query).iterate(number, firstSeq(id, after));
-    for (const row of rows) yield this.#candidate(row as unknown as CandidateRow);
+    const rows = prepareValues(this.#parts.database, query).iterate(number, firstSeq(id, after));
+    for (const row of rows) yield this.#candidate(row as unknown as CandidateValues);
   }
 
   #ofEvents(eventIds: readonly string[], after: DeliveryPosition | undefined): Iterable<Candidate> {
-    const statement = this.#parts.database.prepare(LIST_QUERIES.ofEvent);
+    const statement = prepareValues(this.#parts.database, LIST_QUERIES.ofEvent);
     return [...new Set(eventIds)]
-      .flatMap((id) => statement.all(id) as unknown as CandidateRow[])
+      .flatMap((id) => statement.all(id) as unknown as CandidateValues[])
       .map((row) => this.#candidate(row))
       .filter((candidate) => after === undefined || comparePositions(candidate, after) > 0)
       .sort(comparePositions);
   }
 
   *#history(after: DeliveryPosition | undefined): Iterable<Candidate> {
-    const statement = this.#parts.database.prepare(LIST_QUERIES.history);
+    const statement = prepareValues(this.#parts.database, LIST_QUERIES.history);
     let upToSeq = after?.seq ?? Number.MAX_SAFE_INTEGER;
     while (upToSeq > 0) {
       const fromSeq = Number(
         this.#parts.database.prepare(LIST_QUERIES.historyStart).get(upToSeq, HISTORY_EVENTS)?.seq ?? 0,
       );
       if (fromSeq === 0) return;
-      const rows = statement.all(fromSeq, upToSeq) as unknown as CandidateRow[];
+      const rows = statement.all(fromSeq, upToSeq) as unknown as CandidateValues[];
       for (const candidate of rows.map((row) => this.#candidate(row)).sort(comparePositions)) {
         if (after === undefined || comparePositions(candidate, after) > 0) yield candidate;
       }
@@ -177,31 +170,40 @@ export class Lists {
     }
   }
 
-  #candidate(row: CandidateRow): Candidate {
+  #candidate(values: CandidateValues): Candidate {
+    const { reopened_at_ms, state, cycle, attempts, spent, crashes, ...row } = deliveryFromValues(
+      values as readonly unknown[] as DeliveryValues,
+    );
+    const [eventId, source, type, acceptedAtMs, lastPosition, lastOutcome] = values.slice(16) as never as [
+      ...[string, string, string, number, number | null, number | null],
+    ];
     return {
-      row,
+      values,
       adapter: this.#parts.lanes.of(row.adapter).id,
       seq: row.seq,
-      eventId: row.event_id,
-      source: row.source,
-      type: row.type,
+      eventId,
+      source,
+      type,
       key: row.key,
-      acceptedAtMs: row.accepted_at_ms,
-      state: deliveryState(row.state),
-      cycle: row.cycle,
-      attempts: row.attempts,
-      spent: row.spent,
-      crashes: row.crashes,
-      reopenedAtMs: row.reopened_at_ms ?? undefined,
+      acceptedAtMs,
+      state: deliveryState(state),
+      cycle,
+      attempts,
+      spent,
+      crashes,
+      reopenedAtMs: reopened_at_ms ?? undefined,
+      lastPosition: lastPosition ?? 0,
+      lastOutcome: lastOutcome === null ? undefined : outcomeKind(lastOutcome),
     };
   }
 
-  #listed({ row, ...delivery }: Candidate): ListedDelivery {
+  #listed({ values, lastPosition: _, lastOutcome: __, ...delivery }: Candidate): ListedDelivery {
     const { lanes, events, deliveries, records } = this.#parts;
-    requireIntactDelivery(row, lanes);
+    const row = deliveries.intact(values);
     events.requireIntact(row.seq);
     const lane = lanes.of(row.adapter);
-    const [latest] = records.newest(lane, row.seq, { id: row.event_id, source: row.source, key: row.key }, 1);
+    const { eventId: id, source, key } = delivery;
+    const [latest] = records.newest(lane, row.seq, { id, source, key }, 1);
     return { ...delivery, isHeldByKey: isOpenCode(row.state) && deliveries.isHeldByKey(lane, row), latest };
   }
 }
@@ -213,8 +215,8 @@ function firstSeq(adapter: string, after: DeliveryPosition | undefined): number 
 }
 
 const CANDIDATE = `
-  SELECT ${DELIVERY_COLUMNS}, event.id AS event_id, event.source, event.type, event.accepted_at_ms,
-    ${ofNewestRecord('position')} AS last_position, ${ofNewestRecord('outcome')} AS last_outcome`;
+  SELECT delivery.*, event.id, event.source, event.type, event.accepted_at_ms,
+    ${ofNewestRecord('position')}, ${ofNewestRecord('outcome')}`;
 
 /** The queries behind lists; exported so that a test can look at how SQLite runs them. */
 export const LIST_QUERIES = {

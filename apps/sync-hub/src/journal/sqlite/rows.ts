@@ -1,140 +1,210 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import type { EndedAttempt, RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../../core/event.ts';
-import {
-  type DeliveryRow,
-  deliveryChecksum,
-  type EventHeadRow,
-  eventChecksum,
-  type RecordRow,
-  recordChecksum,
-  requireChecksum,
-} from '../integrity/row-checksum.ts';
+import { requireChecksum, rowChecksum } from '../integrity/row-checksum.ts';
 import { outcomeKind, recordedState } from './codes.ts';
 import type { Lanes } from './lanes.ts';
 
-/** What {@link EventHead} is read from; `event` must be in the query's FROM. */
-export const EVENT_HEAD_COLUMNS = `
-  event.seq, event.id, event.source, event.type, event.key, event.time_ms, event.content_type, event.attributes,
-  event.accepted_at_ms, event.content_hash, event.data_checksum, event.checksum,
-  (SELECT group_concat(sibling.adapter) FROM delivery AS sibling WHERE sibling.seq = event.seq) AS adapters`;
+// Rows are the values of `SELECT <table>.*`: arrays are read much faster than objects, and the one list of a table's
+// columns is the schema. The types below name them in that order.
 
-/** What {@link StoredEventRow} is read from. */
-export const EVENT_COLUMNS = `${EVENT_HEAD_COLUMNS}, event.data`;
+/** Values of the event's columns, and the numbers of its adapters as group_concat makes them (null: none). */
+export type EventValues = readonly [
+  ...[seq: number, id: string, source: string, type: string, key: string, timeMs: number, contentType: string],
+  ...[attributes: string, contentHash: Uint8Array, acceptedAtMs: number, dataChecksum: number, checksum: number],
+  ...[data: Uint8Array | null, adapters: string | null],
+];
 
-/** An event without its payload. */
-export interface EventHead extends EventHeadRow {
-  /** The numbers of the adapters that it goes to; null: none. */
-  readonly adapters: string | null;
+/** A delivery as it is changed: read, changed, written. */
+export interface DeliveryRow {
+  readonly seq: number;
+  readonly adapter: number;
+  readonly key: string;
+  state: number;
+  is_head: number;
+  may_follow: number;
+  /** 1: an earlier process may have attempted it, and its place among the heads does not show that. */
+  may_have_run: number;
+  due_at_ms: number;
+  not_before_ms: number;
+  /** When it was accepted or last replayed, by the monotonic clock of its hub. */
+  since_ms: number;
+  cycle: number;
+  attempts: number;
+  spent: number;
+  crashes: number;
+  /** Null: never. */
+  reopened_at_ms: number | null;
 }
 
-export interface StoredEventRow extends EventHead {
-  readonly data: Uint8Array;
-}
-
-/** What a DeliveryRow is read from, beside columns of other tables of the same names. */
-export const DELIVERY_COLUMNS = `
-  delivery.seq, delivery.adapter, delivery.key, delivery.state, delivery.is_head, delivery.may_follow,
-  delivery.may_have_run, delivery.due_at_ms, delivery.not_before_ms, delivery.since_ms, delivery.cycle,
-  delivery.attempts, delivery.spent, delivery.crashes, delivery.reopened_at_ms, delivery.checksum`;
-
-/** The values of {@link DELIVERY_COLUMNS}: arrays are read much faster than rows with names. */
-type DeliveryValues = readonly [
+export type DeliveryValues = readonly [
   ...[seq: number, adapter: number, key: string, state: number, isHead: number, mayFollow: number, mayHaveRun: number],
   ...[dueAtMs: number, notBeforeMs: number, sinceMs: number],
   ...[cycle: number, attempts: number, spent: number, crashes: number],
   ...[reopenedAtMs: number | null, checksum: number],
 ];
 
-export function deliveryFromValues(values: unknown): MutableDeliveryRow {
-  const row = values as DeliveryValues;
-  return {
-    seq: row[0],
-    adapter: row[1],
-    key: row[2],
-    state: row[3],
-    is_head: row[4],
-    may_follow: row[5],
-    may_have_run: row[6],
-    due_at_ms: row[7],
-    not_before_ms: row[8],
-    since_ms: row[9],
-    cycle: row[10],
-    attempts: row[11],
-    spent: row[12],
-    crashes: row[13],
-    reopened_at_ms: row[14],
-    checksum: row[15],
-  };
+export type RecordValues = readonly [
+  ...[adapter: number, position: number, seq: number, version: string, state: number],
+  ...[cycle: number, attempts: number, spent: number, crashes: number, atMs: number, nextAttemptAtMs: number],
+  // Null, like what comes after it, when no attempt led here; the message is then why none was made, or null.
+  ...[outcome: number | null, startedAtMs: number | null, durationMs: number | null, receipt: string | null],
+  ...[code: string | null, message: string | null, checksum: number],
+];
+
+/** How many values the checksum of a row is made of: those of all columns before it. */
+export const SUMMED = { event: 11, delivery: 15, record: 17 } as const;
+
+/** To be selected from event, as {@link EventValues}. */
+export const EVENT_VALUES = `event.*, ${adapterNumbers()}`;
+/** The same without the payload, none of whose pages are read then. */
+export const EVENT_VALUES_WITHOUT_DATA = `
+  event.seq, event.id, event.source, event.type, event.key, event.time_ms, event.content_type, event.attributes,
+  event.content_hash, event.accepted_at_ms, event.data_checksum, event.checksum, NULL, ${adapterNumbers()}`;
+
+function adapterNumbers(): string {
+  return '(SELECT group_concat(sibling.adapter) FROM delivery AS sibling WHERE sibling.seq = event.seq)';
 }
 
-/** A delivery as it is changed: read, changed, written. */
-export type MutableDeliveryRow = { -readonly [Column in keyof DeliveryRow]: DeliveryRow[Column] };
+/** A query whose rows are arrays of values. */
+export function prepareValues(database: DatabaseSync, sql: string): StatementSync {
+  const statement = database.prepare(sql);
+  statement.setReturnArrays(true);
+  return statement;
+}
+
+/** Inserts the values of all columns of a table. */
+export function prepareInsert(database: DatabaseSync, table: string, onConflict = ''): StatementSync {
+  return database.prepare(`INSERT INTO ${table} VALUES (${columnsOf(database, table).map(() => '?')}) ${onConflict}`);
+}
+
+/** Takes the values of all columns of a delivery and writes those that change. */
+export function prepareDeliveryUpdate(database: DatabaseSync): StatementSync {
+  const changes = columnsOf(database, 'delivery').map((column, place) => `${column} = ?${place + 1}`);
+  return database.prepare(`UPDATE delivery SET ${changes.slice(3)} WHERE ${changes[0]} AND ${changes[1]}`);
+}
+
+function columnsOf(database: DatabaseSync, table: string): readonly string[] {
+  const columns = database.prepare(`PRAGMA table_info(${table})`).all();
+  return columns.map(({ name }) => String(name));
+}
 
 const HAS_UNIQUE_ID = { hasUniqueId: true } as const;
 
 /** @throws {CorruptionError} when the row is not as it was written */
-export function eventFromRow(row: StoredEventRow, lanes: Lanes): AcceptedEvent {
-  requireIntactHead(row, lanes);
-  requireChecksum(row.data_checksum, crc32(row.data), () => `the payload of seq ${row.seq}`);
+export function requireIntactEvent(values: EventValues, lanes: Lanes): void {
+  const [seq, adapters] = [values[0], lanes.list(values[13]).join()];
+  requireChecksum(values[11], rowChecksum(values, SUMMED.event, adapters), () => `seq ${seq}`);
+  if (values[12] !== null) requireChecksum(values[10], crc32(values[12]), () => `the payload of seq ${seq}`);
+}
+
+/** @throws {CorruptionError} when the row is not as it was written */
+export function eventFromValues(values: EventValues, lanes: Lanes): AcceptedEvent {
+  requireIntactEvent(values, lanes);
+  const seq = values[0];
   return {
-    id: row.id,
-    source: row.source,
-    type: row.type,
-    key: row.key,
-    timeMs: row.time_ms,
-    data: row.data,
-    dataContentType: row.content_type,
-    attributes: JSON.parse(row.attributes),
-    seq: row.seq,
-    acceptedAtMs: row.accepted_at_ms,
-    adapters: lanes.list(row.adapters),
-    ...(row.seq <= lanes.uniqueIdsToSeq && HAS_UNIQUE_ID),
+    id: values[1],
+    source: values[2],
+    type: values[3],
+    key: values[4],
+    timeMs: values[5],
+    data: values[12] as Uint8Array,
+    dataContentType: values[6],
+    attributes: JSON.parse(values[7]),
+    seq,
+    acceptedAtMs: values[9],
+    adapters: lanes.list(values[13]),
+    ...(seq <= lanes.uniqueIdsToSeq && HAS_UNIQUE_ID),
   };
 }
 
-/** @throws {CorruptionError} when the row is not as it was written */
-export function requireIntactHead(row: EventHead, lanes: Lanes): void {
-  requireChecksum(row.checksum, eventChecksum(row, lanes.list(row.adapters)), () => `seq ${row.seq}`);
+/** Of whatever begins with the values of a delivery. @throws {CorruptionError} when they are not as they were written */
+export function requireIntactDelivery(values: DeliveryValues, lanes: Lanes): void {
+  const place = () => `the delivery of seq ${values[0]} to ${lanes.of(values[1]).id}`;
+  requireChecksum(values[15], rowChecksum(values, SUMMED.delivery), place);
 }
 
-/** @throws {CorruptionError} when the row is not as it was written */
-export function requireIntactDelivery(row: DeliveryRow, lanes: Lanes): void {
-  const place = () => `the delivery of seq ${row.seq} to ${lanes.of(row.adapter).id}`;
-  requireChecksum(row.checksum, deliveryChecksum(row), place);
+export function deliveryFromValues(values: DeliveryValues): DeliveryRow {
+  return {
+    seq: values[0],
+    adapter: values[1],
+    key: values[2],
+    state: values[3],
+    is_head: values[4],
+    may_follow: values[5],
+    may_have_run: values[6],
+    due_at_ms: values[7],
+    not_before_ms: values[8],
+    since_ms: values[9],
+    cycle: values[10],
+    attempts: values[11],
+    spent: values[12],
+    crashes: values[13],
+    reopened_at_ms: values[14],
+  };
+}
+
+/** With its checksum. */
+export function deliveryToValues(row: DeliveryRow): (number | string | null)[] {
+  const values = [
+    row.seq,
+    row.adapter,
+    row.key,
+    row.state,
+    row.is_head,
+    row.may_follow,
+    row.may_have_run,
+    row.due_at_ms,
+    row.not_before_ms,
+    row.since_ms,
+    row.cycle,
+    row.attempts,
+    row.spent,
+    row.crashes,
+    row.reopened_at_ms,
+    0,
+  ];
+  values[SUMMED.delivery] = rowChecksum(values, SUMMED.delivery);
+  return values;
 }
 
 /** What a record is reported with of its event. */
 export type RecordedEvent = Pick<SyncEvent, 'id' | 'source' | 'key'>;
 
 /** @throws {CorruptionError} when the row is not as it was written */
-export function recordFromRow(row: RecordRow, { id, source, key }: RecordedEvent, lanes: Lanes): RecordedDelivery {
-  const adapter = lanes.of(row.adapter).id;
-  requireChecksum(row.checksum, recordChecksum(row, { id, source }), () => `record ${row.position} of ${adapter}`);
-  const attempt = attemptFromRow(row);
+export function recordFromValues(values: RecordValues, event: RecordedEvent, lanes: Lanes): RecordedDelivery {
+  const [number, position, seq, version, state, cycle, attempts, spent, crashes, atMs, nextAttemptAtMs] = values;
+  const adapter = lanes.of(number).id;
+  const computed = rowChecksum(values, SUMMED.record, event.id, event.source);
+  requireChecksum(values[17], computed, () => `record ${position} of ${adapter}`);
+  const attempt = attemptFromValues(values);
   return {
     adapter,
-    seq: row.seq,
-    eventId: id,
-    source,
-    key,
-    adapterVersion: row.version,
-    state: recordedState(row.state),
-    cycle: row.cycle,
-    attempts: row.attempts,
-    spent: row.spent,
-    crashes: row.crashes,
-    atMs: row.at_ms,
-    nextAttemptAtMs: row.next_attempt_at_ms,
+    seq,
+    eventId: event.id,
+    source: event.source,
+    key: event.key,
+    adapterVersion: version,
+    state: recordedState(state),
+    cycle,
+    attempts,
+    spent,
+    crashes,
+    atMs,
+    nextAttemptAtMs,
     ...(attempt === undefined ? {} : { attempt }),
-    ...(row.outcome === null && row.message !== null ? { reason: row.message } : {}),
-    position: row.position,
+    ...(values[11] === null && values[16] !== null ? { reason: values[16] } : {}),
+    position,
   };
 }
 
-function attemptFromRow(row: RecordRow): EndedAttempt | undefined {
-  const { outcome, started_at_ms: startedAtMs, duration_ms: durationMs, receipt, code, message } = row;
-  if (outcome === null || startedAtMs === null || durationMs === null) return undefined;
+function attemptFromValues(values: RecordValues): EndedAttempt | undefined {
+  const [outcome, startedAtMs, durationMs, receipt, code, message] = values.slice(11) as unknown as [
+    ...[outcome: number | null, startedAtMs: number, durationMs: number, receipt: string | null],
+    ...[code: string | null, message: string | null],
+  ];
+  if (outcome === null) return undefined;
   const attempt = { startedAtMs, durationMs, outcome: outcomeKind(outcome), receipt: receipt ?? '' };
   return code === null ? attempt : { ...attempt, failure: { code, message: message ?? '' } };
 }

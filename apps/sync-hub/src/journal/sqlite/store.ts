@@ -25,7 +25,7 @@ import { CommitNews } from './news.ts';
 import { Outcomes } from './outcomes.ts';
 import { Records } from './records.ts';
 import { Retention } from './retention.ts';
-import type { MutableDeliveryRow, RecordedEvent } from './rows.ts';
+import type { DeliveryRow, RecordedEvent } from './rows.ts';
 import { SavedState } from './saved-state.ts';
 import { Statistics } from './statistics.ts';
 import { WatchedKeys } from './watched-keys.ts';
@@ -208,7 +208,7 @@ export class Store {
     };
   }
 
-  #storedDelivery(row: MutableDeliveryRow, event: RecordedEvent, limit: number): StoredDelivery {
+  #storedDelivery(row: DeliveryRow, event: RecordedEvent, limit: number): StoredDelivery {
     const lane = this.#lanes.of(row.adapter);
     // One more than fits says whether there are older ones.
     const records = this.#records.newest(lane, row.seq, event, limit + 1);

@@ -1,18 +1,12 @@
 import { endianness } from 'node:os';
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { pageProblems } from '../integrity/check-rows.ts';
 import { CorruptionError } from '../integrity/corruption-error.ts';
 import type { HighWater } from '../integrity/high-water-mark.ts';
-import {
-  type DeliveryRow,
-  deliveryChecksum,
-  type EventHeadRow,
-  eventChecksum,
-  type RecordRow,
-  recordChecksum,
-} from '../integrity/row-checksum.ts';
+import { rowChecksum } from '../integrity/row-checksum.ts';
 import { stateCodes } from './codes.ts';
+import { type DeliveryRow, deliveryToValues, prepareInsert, SUMMED } from './rows.ts';
 
 // From version 1 to 2, and from that to 3, row by row. Each is checked by its old checksum for the last time: a new one
 // would hide what the disk did to it. Rows of version 1 have none.
@@ -68,7 +62,17 @@ interface OldChecksum {
   readonly checksum: number | null;
 }
 
-interface OldEvent extends OldChecksum, Omit<EventHeadRow, 'checksum' | 'data_checksum'> {
+interface OldEvent extends OldChecksum {
+  readonly seq: number;
+  readonly id: string;
+  readonly source: string;
+  readonly type: string;
+  readonly key: string;
+  readonly time_ms: number;
+  readonly content_type: string;
+  readonly attributes: string;
+  readonly content_hash: Uint8Array;
+  readonly accepted_at_ms: number;
   readonly last_cursor: number;
   readonly data: Uint8Array;
   readonly data_checksum: number | null;
@@ -91,9 +95,22 @@ interface CopiedDelivery extends OldDelivery, Pick<DeliveryRow, 'is_head' | 'may
   readonly has_newest_record: number;
 }
 
-interface OldRecord extends OldChecksum, Omit<RecordRow, 'checksum' | 'position'> {
+interface OldRecord extends OldChecksum, Pick<DeliveryRow, 'seq' | 'adapter' | 'state'> {
   readonly cursor: number;
   readonly previous: number;
+  readonly version: string;
+  readonly cycle: number;
+  readonly attempts: number;
+  readonly spent: number;
+  readonly crashes: number;
+  readonly at_ms: number;
+  readonly next_attempt_at_ms: number;
+  readonly outcome: number | null;
+  readonly started_at_ms: number | null;
+  readonly duration_ms: number | null;
+  readonly receipt: string | null;
+  readonly code: string | null;
+  readonly message: string | null;
 }
 
 interface CopiedRecord extends OldRecord {
@@ -155,7 +172,9 @@ function judgeReplayed(database: DatabaseSync): ReadonlySet<string> {
     FROM old_delivery AS delivery JOIN old_watched_key USING (adapter, key)
       JOIN old_adapter AS adapter ON number = delivery.adapter
     WHERE state < 2 AND cycle > 1 AND newest_delivered_seq > delivery.seq`);
-  const insert = inserting(database, 'old_record');
+  const insert = database.prepare(`
+    INSERT INTO old_record (cursor, previous, seq, adapter, version, state, cycle, attempts, spent, crashes, at_ms,
+      next_attempt_at_ms, message) VALUES (?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, 0, ?)`);
   const update = database.prepare(`
     UPDATE old_delivery SET state = ?, last_cursor = ?, checksum = NULL WHERE seq = ? AND adapter = ?`);
   const mayFollow = new Set<string>();
@@ -168,10 +187,9 @@ function judgeReplayed(database: DatabaseSync): ReadonlySet<string> {
       continue;
     }
     cursor = (cursor ?? row.newest_cursor) + 1;
-    const counts = { state: stateCodes.dead_lettered, cycle, attempts, spent, crashes };
-    const unattempted = { version: '', at_ms: Date.now(), next_attempt_at_ms: 0, message: DEAD_AGAIN };
-    insert({ cursor, previous, seq, adapter, ...counts, ...unattempted });
-    update.run(counts.state, cursor, seq, adapter);
+    const state = stateCodes.dead_lettered;
+    insert.run(cursor, previous, seq, adapter, state, cycle, attempts, spent, crashes, Date.now(), DEAD_AGAIN);
+    update.run(state, cursor, seq, adapter);
   }
   return mayFollow;
 }
@@ -181,14 +199,15 @@ function copyEvents(database: DatabaseSync): void {
     SELECT *, (SELECT group_concat(adapter.id ORDER BY adapter.id) FROM old_delivery AS delivery
       JOIN old_adapter AS adapter ON number = adapter WHERE delivery.seq = event.seq) AS adapters
     FROM old_event AS event NOT INDEXED ORDER BY seq`);
-  const insert = inserting(database, 'event');
+  const insert = prepareInsert(database, 'event');
   for (const row of rows<OldEvent>(select)) {
-    const { last_cursor: _, adapters: list, data, data_checksum: storedDataChecksum, checksum: __, ...head } = row;
-    const adapters = list?.split(',') ?? [];
+    const adapters = row.adapters ?? '';
     requireIntact(row, oldEventChecksum(row, adapters), () => `seq ${row.seq}`);
-    const event = { ...head, data_checksum: crc32(data) };
-    requireIntact({ checksum: storedDataChecksum }, event.data_checksum, () => `the payload of seq ${row.seq}`);
-    insert({ ...event, checksum: eventChecksum(event, adapters), data });
+    const dataChecksum = crc32(row.data);
+    requireIntact({ checksum: row.data_checksum }, dataChecksum, () => `the payload of seq ${row.seq}`);
+    const texts = [row.id, row.source, row.type, row.key, row.time_ms, row.content_type, row.attributes];
+    const values = [row.seq, ...texts, row.content_hash, row.accepted_at_ms, dataChecksum];
+    insert.run(...values, rowChecksum(values, SUMMED.event, adapters), row.data);
   }
 }
 
@@ -208,7 +227,7 @@ function copyDeliveries(database: DatabaseSync, mayFollow: ReadonlySet<string>):
     FROM old_delivery AS delivery NOT INDEXED LEFT JOIN old_event AS event ON event.seq = delivery.seq
       LEFT JOIN adapter ON number = delivery.adapter
     ORDER BY delivery.seq, delivery.adapter`);
-  const insert = inserting(database, 'delivery');
+  const insert = prepareInsert(database, 'delivery');
   for (const row of rows<CopiedDelivery>(select)) {
     requireIntact(row, oldDeliveryChecksum(row), () => nameOf(row));
     if (row.event_key !== row.key) throw new CorruptionError(`${nameOf(row)} has no event, or one of another key`);
@@ -221,7 +240,7 @@ function copyDeliveries(database: DatabaseSync, mayFollow: ReadonlySet<string>):
     // As after each start of version 2, which did not keep who asked for the wait.
     const head = { is_head, may_follow, may_have_run, due_at_ms, not_before_ms: 0, since_ms };
     const delivery = { seq, adapter, key, state, ...head, cycle, attempts, spent, crashes, reopened_at_ms };
-    insert({ ...delivery, checksum: deliveryChecksum(delivery) });
+    insert.run(...deliveryToValues(delivery));
   }
 }
 
@@ -234,15 +253,18 @@ function copyRecords(database: DatabaseSync): void {
       LEFT JOIN old_delivery AS delivery ON delivery.seq = record.seq AND delivery.adapter = record.adapter
       LEFT JOIN old_event AS event ON event.seq = delivery.seq
     ORDER BY cursor`);
-  const insert = inserting(database, 'record');
+  const insert = prepareInsert(database, 'record');
   for (const row of rows<CopiedRecord>(select)) {
-    const { cursor: position, previous: _, checksum: __, event_id, event_source, has_previous, ...rest } = row;
-    const [event, name] = [{ id: event_id ?? '', source: event_source ?? '' }, `record ${position}`];
-    requireIntact(row, oldRecordChecksum(row, event.id), () => name);
-    if (event_id === null) throw new CorruptionError(`${name} has no delivery`);
-    if (has_previous === 0) throw new CorruptionError(`what comes before ${name} is not in its place`);
-    const record = { ...rest, position };
-    insert({ ...record, checksum: recordChecksum(record, event) });
+    const name = `record ${row.cursor}`;
+    const id = row.event_id ?? '';
+    requireIntact(row, oldRecordChecksum(row, id), () => name);
+    if (row.event_id === null) throw new CorruptionError(`${name} has no delivery`);
+    if (row.has_previous === 0) throw new CorruptionError(`what comes before ${name} is not in its place`);
+    const { adapter, cursor, seq, version, state, cycle, attempts, spent, crashes } = row;
+    const counts = [adapter, cursor, seq, version, state, cycle, attempts, spent, crashes];
+    const attempt = [row.outcome, row.started_at_ms, row.duration_ms, row.receipt, row.code, row.message];
+    const values = [...counts, row.at_ms, row.next_attempt_at_ms, ...attempt];
+    insert.run(...values, rowChecksum(values, SUMMED.record, id, row.event_source ?? ''));
   }
 }
 
@@ -254,28 +276,15 @@ function rows<Row>(select: StatementSync): Iterable<Row> {
   return select.iterate() as Iterable<unknown> as Iterable<Row>;
 }
 
-/** Inserts rows that all name the same columns in the same order. */
-function inserting(database: DatabaseSync, table: string): (row: Readonly<Record<string, SQLInputValue>>) => void {
-  let insert: StatementSync | undefined;
-  return (row) => {
-    insert ??= prepareInsert(database, table, Object.keys(row));
-    insert.run(...Object.values(row));
-  };
-}
-
-function prepareInsert(database: DatabaseSync, table: string, columns: readonly string[]): StatementSync {
-  return database.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`);
-}
-
 function requireIntact({ checksum }: OldChecksum, computed: number, name: () => string): void {
   if (checksum !== null && checksum !== computed) throw new CorruptionError(`${name()} does not match its checksum`);
 }
 
 // The checksums of version 2: numbers were mixed by hand into the start of a CRC-32.
 
-function oldEventChecksum(row: OldEvent, adapters: readonly string[]): number {
+function oldEventChecksum(row: OldEvent, adapters: string): number {
   const mixed = mixAll([row.seq, row.time_ms, row.accepted_at_ms, row.last_cursor, row.data_checksum ?? 0]);
-  const texts = [row.id, row.source, row.type, row.key, row.content_type, row.attributes, adapters.join()];
+  const texts = [row.id, row.source, row.type, row.key, row.content_type, row.attributes, adapters];
   return crc32(texts.join('\0'), crc32(row.content_hash, mixed));
 }
 

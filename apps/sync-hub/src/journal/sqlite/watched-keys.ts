@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { DeliveryRow } from '../integrity/row-checksum.ts';
 import { stateCodes } from './codes.ts';
 import type { Lane } from './lanes.ts';
+import type { DeliveryRow } from './rows.ts';
 
 /**
  * The keys that had a dead letter at an adapter, and the newest event of each that was delivered there since. Kept
