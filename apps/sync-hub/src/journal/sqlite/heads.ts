@@ -78,7 +78,7 @@ export class Heads {
     if (row.due_at_ms <= nowMs) row.due_at_ms = this.place(lane, row.seq, nowMs);
     else if (row.due_at_ms <= lane.lastDueAtMs) row.due_at_ms = lane.lastDueAtMs + NEXT_PLACE_MS;
     this.#deliveries.update(lane, stateBefore, row);
-    if (isReady(lane, row, nowMs)) this.#news.ready(lane, () => this.#ready(lane, row, this.#events.bySeq(row.seq)));
+    if (isReady(lane, row, nowMs)) this.#news.ready(lane, () => this.#ready(lane, row, this.#eventOf(row.seq)));
     else this.#news.due(lane, row.due_at_ms);
   }
 
@@ -292,6 +292,10 @@ export class Heads {
     if (row === undefined) return;
     change(row);
     this.#deliveries.update(lane, row.state, row);
+  }
+
+  #eventOf(seq: number): AcceptedEvent {
+    return this.#news.event(seq, (unread) => this.#events.bySeq(unread));
   }
 
   #ready(lane: Lane, row: DeliveryRow, event: AcceptedEvent): ReadyDelivery {

@@ -1,4 +1,5 @@
 import type { ReadyDelivery, RecordedDelivery, ReopenedDelivery } from '../../core/delivery.ts';
+import type { AcceptedEvent } from '../../core/event.ts';
 import type { CommitReport, LaneReport, StoreAnswer } from '../calls.ts';
 import type { CallName } from '../journal.ts';
 import type { Lane } from './lanes.ts';
@@ -24,6 +25,15 @@ export class CommitNews {
   #reopened: ReopenedDelivery[] = [];
   #lanes = new Map<Lane, News>();
   #payloadBytes = 0;
+  /** Of heads: an event that goes to several adapters is read, and travels, once. */
+  readonly #events = new Map<number, AcceptedEvent>();
+
+  /** As it was read before in this transaction. */
+  event(seq: number, read: (seq: number) => AcceptedEvent): AcceptedEvent {
+    const event = this.#events.get(seq) ?? read(seq);
+    this.#events.set(seq, event);
+    return event;
+  }
 
   /** A delivery of the event that this call accepts is ready. */
   accepted(lane: Lane, seq: number, dueAtMs: number): void {
@@ -99,6 +109,7 @@ export class CommitNews {
     this.#records = [];
     this.#reopened = [];
     this.#lanes = new Map();
+    this.#events.clear();
     this.#payloadBytes = 0;
   }
 
