@@ -1,28 +1,16 @@
 import type { StoreAccept } from '../calls.ts';
 import type { AcceptRequest, FullDisk } from '../journal.ts';
-import type { Deliveries } from './deliveries.ts';
-import type { Events } from './events.ts';
 import type { Heads } from './heads.ts';
-import type { Lane, Lanes } from './lanes.ts';
-import type { CommitNews } from './news.ts';
-import type { Records } from './records.ts';
-
-export interface AcceptingOptions {
-  readonly lanes: Lanes;
-  readonly events: Events;
-  readonly deliveries: Deliveries;
-  readonly records: Records;
-  readonly heads: Heads;
-  readonly news: CommitNews;
-}
+import type { Lane } from './lanes.ts';
+import type { Parts } from './parts.ts';
 
 /** Takes new events, each with a delivery for every adapter that receives events. */
 export class Accepting {
-  readonly #parts: AcceptingOptions;
+  readonly #parts: Parts & { readonly heads: Heads };
   /** Of the lanes that receive, by id; the lanes give another list whenever they change. */
   #adapters: { readonly lanes: readonly Lane[]; readonly ids: string } = { lanes: [], ids: '' };
 
-  constructor(parts: AcceptingOptions) {
+  constructor(parts: Parts & { readonly heads: Heads }) {
     this.#parts = parts;
   }
 

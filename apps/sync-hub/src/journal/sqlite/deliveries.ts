@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isOpenCode, stateCodes } from './codes.ts';
 import type { Lane, Lanes } from './lanes.ts';
+import type { Parts } from './parts.ts';
 import {
   type DeliveryRow,
   type DeliveryValues,
@@ -30,7 +31,7 @@ export class Deliveries {
   readonly #watchedKeys: WatchedKeys;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor({ database, lanes, watchedKeys }: { database: DatabaseSync; lanes: Lanes; watchedKeys: WatchedKeys }) {
+  constructor({ database, lanes, watchedKeys }: Pick<Parts, 'database' | 'lanes' | 'watchedKeys'>) {
     this.#lanes = lanes;
     this.#watchedKeys = watchedKeys;
     this.#statements = prepare(database);

@@ -8,22 +8,13 @@ import type { Deliveries } from './deliveries.ts';
 import type { Events } from './events.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import type { CommitNews } from './news.ts';
+import type { Parts } from './parts.ts';
 import type { Records } from './records.ts';
 import { type DeliveryRow, prepareValues } from './rows.ts';
 import type { WatchedKeys } from './watched-keys.ts';
 
 /** Moves a place behind another of the same time: the clock's milliseconds since 1970 have room for no smaller step. */
 const NEXT_PLACE_MS = 0.001;
-
-export interface HeadsOptions {
-  readonly database: DatabaseSync;
-  readonly lanes: Lanes;
-  readonly events: Events;
-  readonly deliveries: Deliveries;
-  readonly records: Records;
-  readonly watchedKeys: WatchedKeys;
-  readonly news: CommitNews;
-}
 
 /** When something happens, by both clocks: see JournalCalls. */
 export interface Moment {
@@ -51,14 +42,14 @@ export class Heads {
   readonly #news: CommitNews;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor(options: HeadsOptions) {
-    this.#lanes = options.lanes;
-    this.#events = options.events;
-    this.#deliveries = options.deliveries;
-    this.#records = options.records;
-    this.#watchedKeys = options.watchedKeys;
-    this.#news = options.news;
-    this.#statements = prepare(options.database);
+  constructor(parts: Parts) {
+    this.#lanes = parts.lanes;
+    this.#events = parts.events;
+    this.#deliveries = parts.deliveries;
+    this.#records = parts.records;
+    this.#watchedKeys = parts.watchedKeys;
+    this.#news = parts.news;
+    this.#statements = prepare(parts.database);
   }
 
   /** The due time of a new head that is ready. */
@@ -97,15 +88,15 @@ export class Heads {
   }
 
   /** An outcome is on record: `row` is what became of its delivery, not yet written. */
-  settle(lane: Lane, row: DeliveryRow, { stateBefore, ...moment }: Moment & { readonly stateBefore: number }): void {
+  settle(lane: Lane, row: DeliveryRow, moment: Moment & { readonly stateBefore: number }): void {
     const wasHead = row.is_head === 1;
     const isOpen = row.state === stateCodes.retrying;
     if (isOpen && (row.key === '' || (wasHead && this.#staysHead(lane, row)))) {
-      this.appoint(lane, row, { stateBefore, nowMs: moment.nowMs });
+      this.appoint(lane, row, moment);
       return;
     }
     row.is_head = 0;
-    this.#deliveries.update(lane, stateBefore, row);
+    this.#deliveries.update(lane, moment.stateBefore, row);
     if (row.key === '') return;
     if (wasHead || this.#deliveries.head(lane, row.key, row.seq) === undefined) this.choose(lane, row.key, moment);
   }
@@ -143,23 +134,18 @@ export class Heads {
 
   /** What waits for its next attempt is due now; how many it were. */
   endWaits(lane: Lane, nowMs: number): number {
-    const waiting = this.#statements.selectNotDue.all(lane.number, Math.max(nowMs, lane.lastDueAtMs));
-    for (const { seq } of waiting) {
-      this.#move(lane, Number(seq), (row) => {
-        row.due_at_ms = this.place(lane, row.seq, nowMs);
-        row.not_before_ms = 0;
-      });
-    }
-    if (waiting.length > 0) this.#news.more(lane);
+    const { selectNotDue, selectBehind } = this.#statements;
+    const waiting = this.#change(lane, selectNotDue.all(lane.number, Math.max(nowMs, lane.lastDueAtMs)), (row) => {
+      row.due_at_ms = this.place(lane, row.seq, nowMs);
+      row.not_before_ms = 0;
+    });
+    if (waiting > 0) this.#news.more(lane);
     // One that an older one came in front of waits no longer either, once it is the head again.
-    const behind = this.#statements.selectBehind.all(lane.number, nowMs);
-    for (const { seq } of behind) {
-      this.#move(lane, Number(seq), (row) => {
-        row.due_at_ms = nowMs;
-        row.not_before_ms = 0;
-      });
-    }
-    return waiting.length + behind.length;
+    const behind = this.#change(lane, selectBehind.all(lane.number, nowMs), (row) => {
+      row.due_at_ms = nowMs;
+      row.not_before_ms = 0;
+    });
+    return waiting + behind;
   }
 
   /**
@@ -169,25 +155,20 @@ export class Heads {
   recover(lane: Lane, { nowMs, longestWaitMs }: { nowMs: number; longestWaitMs: number }): void {
     lane.longestWaitMs = longestWaitMs;
     const latestMs = nowMs + longestWaitMs;
-    for (const { seq } of this.#statements.selectLate.all(lane.number, nowMs, latestMs, latestMs)) {
-      this.#move(lane, Number(seq), (row) => {
-        row.due_at_ms = row.state === stateCodes.waiting ? nowMs : Math.min(row.due_at_ms, latestMs);
-        row.not_before_ms = Math.min(row.not_before_ms, latestMs);
-      });
-    }
+    const { selectLate, selectNotDue, selectBehind, selectLastReady } = this.#statements;
+    this.#change(lane, selectLate.all(lane.number, nowMs, latestMs, latestMs), (row) => {
+      row.due_at_ms = row.state === stateCodes.waiting ? nowMs : Math.min(row.due_at_ms, latestMs);
+      row.not_before_ms = Math.min(row.not_before_ms, latestMs);
+    });
     // The clock may have been set back, so one that is not due may have been: an older one does not come before it.
-    for (const { seq } of this.#statements.selectNotDue.all(lane.number, nowMs)) {
-      this.#move(lane, Number(seq), (row) => {
-        row.may_have_run = 1;
-      });
-    }
-    for (const { seq } of this.#statements.selectBehind.all(lane.number, latestMs)) {
-      this.#move(lane, Number(seq), (row) => {
-        row.due_at_ms = latestMs;
-        row.not_before_ms = Math.min(row.not_before_ms, latestMs);
-      });
-    }
-    const last = this.#statements.selectLastReady.get(lane.number, nowMs);
+    this.#change(lane, selectNotDue.all(lane.number, nowMs), (row) => {
+      row.may_have_run = 1;
+    });
+    this.#change(lane, selectBehind.all(lane.number, latestMs), (row) => {
+      row.due_at_ms = latestMs;
+      row.not_before_ms = Math.min(row.not_before_ms, latestMs);
+    });
+    const last = selectLastReady.get(lane.number, nowMs);
     lane.recoveredDueAtMs = Number(last?.due_at_ms ?? Number.NEGATIVE_INFINITY);
     lane.recoveredSeq = Number(last?.seq ?? 0);
     lane.lastDueAtMs = lane.recoveredDueAtMs;
@@ -287,11 +268,15 @@ export class Heads {
     this.#deliveries.update(lane, stateBefore, row);
   }
 
-  #move(lane: Lane, seq: number, change: (row: DeliveryRow) => void): void {
-    const row = this.#deliveries.get(lane, seq);
-    if (row === undefined) return;
-    change(row);
-    this.#deliveries.update(lane, row.state, row);
+  /** How many it were. */
+  #change(lane: Lane, found: readonly Record<string, unknown>[], change: (row: DeliveryRow) => void): number {
+    for (const { seq } of found) {
+      const row = this.#deliveries.get(lane, Number(seq));
+      if (row === undefined) continue;
+      change(row);
+      this.#deliveries.update(lane, row.state, row);
+    }
+    return found.length;
   }
 
   #eventOf(seq: number): AcceptedEvent {

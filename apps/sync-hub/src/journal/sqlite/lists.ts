@@ -1,4 +1,3 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { createMatcher, type DeliveryFilter, type FilteredDelivery, statesOf } from '../delivery-filter.ts';
 import {
   compareOldestFirst,
@@ -11,11 +10,9 @@ import {
 } from '../delivery-page.ts';
 import type { DeadLetter } from '../replay-step.ts';
 import { deliveryState, isOpenCode, outcomeKind, stateCodes } from './codes.ts';
-import type { Deliveries } from './deliveries.ts';
-import type { Events } from './events.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { Lane } from './lanes.ts';
 import { mergeSorted } from './merge-sorted.ts';
-import type { Records } from './records.ts';
+import type { Parts } from './parts.ts';
 import { type DeliveryValues, deliveryFromValues, prepareValues } from './rows.ts';
 
 /** A request looks at so many deliveries at most, about 10 ms: commits wait no longer for a filter that matches few. */
@@ -37,19 +34,13 @@ type CandidateValues = readonly [
 type Candidate = Omit<ListedDelivery, 'latest' | 'isHeldByKey'> &
   FilteredDelivery & { readonly values: CandidateValues; readonly lastPosition: number };
 
-export interface ListsOptions {
-  readonly database: DatabaseSync;
-  readonly lanes: Lanes;
-  readonly events: Events;
-  readonly deliveries: Deliveries;
-  readonly records: Records;
-}
+type ListParts = Pick<Parts, 'database' | 'lanes' | 'events' | 'deliveries' | 'records'>;
 
 /** Finds deliveries by a filter, newest first: over the partial indexes whenever only what is not settled is asked for. */
 export class Lists {
-  readonly #parts: ListsOptions;
+  readonly #parts: ListParts;
 
-  constructor(parts: ListsOptions) {
+  constructor(parts: ListParts) {
     this.#parts = parts;
   }
 

@@ -4,27 +4,14 @@ import { CorruptionError } from '../integrity/corruption-error.ts';
 import type { RecordRequest } from '../journal.ts';
 import { JournalError } from '../journal-error.ts';
 import { deliveryState, isOpenCode, stateCodes } from './codes.ts';
-import type { Deliveries } from './deliveries.ts';
-import type { Events } from './events.ts';
 import type { Heads } from './heads.ts';
-import type { Lanes } from './lanes.ts';
-import type { CommitNews } from './news.ts';
-import type { Records } from './records.ts';
-
-export interface OutcomesOptions {
-  readonly lanes: Lanes;
-  readonly events: Events;
-  readonly deliveries: Deliveries;
-  readonly records: Records;
-  readonly heads: Heads;
-  readonly news: CommitNews;
-}
+import type { Parts } from './parts.ts';
 
 /** What becomes of deliveries: what lanes record, and what operators decide. */
 export class Outcomes {
-  readonly #parts: OutcomesOptions;
+  readonly #parts: Parts & { readonly heads: Heads };
 
-  constructor(parts: OutcomesOptions) {
+  constructor(parts: Parts & { readonly heads: Heads }) {
     this.#parts = parts;
   }
 

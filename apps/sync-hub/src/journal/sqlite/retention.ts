@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { PruneRequest, PruneResult } from '../retention.ts';
 import type { Lane, Lanes } from './lanes.ts';
+import type { Parts } from './parts.ts';
 import type { WatchedKeys } from './watched-keys.ts';
 
 /** An event that may have had its time. */
@@ -19,19 +20,13 @@ interface Settled {
   readonly atMs: number;
 }
 
-export interface RetentionOptions {
-  readonly database: DatabaseSync;
-  readonly lanes: Lanes;
-  readonly watchedKeys: WatchedKeys;
-}
-
 /** Deletes events that have had their time. The file does not shrink; what they leave is used again. */
 export class Retention {
   readonly #lanes: Lanes;
   readonly #watchedKeys: WatchedKeys;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor({ database, lanes, watchedKeys }: RetentionOptions) {
+  constructor({ database, lanes, watchedKeys }: Parts) {
     this.#lanes = lanes;
     this.#watchedKeys = watchedKeys;
     this.#statements = prepare(database);

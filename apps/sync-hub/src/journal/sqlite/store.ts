@@ -23,6 +23,7 @@ import { Lanes } from './lanes.ts';
 import { Lists } from './lists.ts';
 import { CommitNews } from './news.ts';
 import { Outcomes } from './outcomes.ts';
+import type { Parts } from './parts.ts';
 import { Records } from './records.ts';
 import { Retention } from './retention.ts';
 import type { DeliveryRow, RecordedEvent } from './rows.ts';
@@ -34,16 +35,11 @@ import { WatchedKeys } from './watched-keys.ts';
 export class Store {
   readonly #database: DatabaseSync;
   readonly #disk: Disk;
-  readonly #news = new CommitNews();
-  readonly #lanes: Lanes;
-  readonly #events: Events;
-  readonly #deliveries: Deliveries;
-  readonly #records: Records;
+  readonly #parts: Parts;
   readonly #heads: Heads;
   readonly #outcomes: Outcomes;
   readonly #lists: Lists;
   readonly #saved: SavedState;
-  readonly #watchedKeys: WatchedKeys;
   readonly #retention: Retention;
   readonly #statistics: Statistics;
   readonly #begin: StatementSync;
@@ -57,18 +53,19 @@ export class Store {
     this.#database = database;
     this.#disk = disk;
     const lanes = new Lanes(database);
-    const events = new Events(database, lanes);
-    const records = new Records(database, lanes);
     const watchedKeys = new WatchedKeys(database);
-    const deliveries = new Deliveries({ database, lanes, watchedKeys });
-    const parts = { database, lanes, events, records, watchedKeys, deliveries, news: this.#news };
+    const parts = {
+      database,
+      lanes,
+      events: new Events(database, lanes),
+      deliveries: new Deliveries({ database, lanes, watchedKeys }),
+      records: new Records(database, lanes),
+      watchedKeys,
+      news: new CommitNews(),
+    };
     const heads = new Heads(parts);
     const accepting = new Accepting({ ...parts, heads });
-    this.#lanes = lanes;
-    this.#events = events;
-    this.#deliveries = deliveries;
-    this.#records = records;
-    this.#watchedKeys = watchedKeys;
+    this.#parts = parts;
     this.#heads = heads;
     this.#outcomes = new Outcomes({ ...parts, heads });
     this.#lists = new Lists(parts);
@@ -89,7 +86,7 @@ export class Store {
       discard: (request) => this.#outcomes.discard(request),
       stepReplay: (request) => this.#stepReplay(request),
       readEvent: (reference) => this.#readEvent(reference),
-      readRecords: (request) => records.read(request),
+      readRecords: (request) => parts.records.read(request),
       listDeliveries: (request) => this.#lists.page(request),
       countSome: (request) => this.#lists.count(request),
       saveBreaker: (breaker) => this.#saved.saveBreaker(breaker),
@@ -107,18 +104,18 @@ export class Store {
 
   /** See HighWater. */
   get highWater(): { readonly newestSeq: number; readonly positions: number } {
-    return { newestSeq: this.#events.lastSeq, positions: this.#lanes.recorded };
+    return { newestSeq: this.#parts.events.lastSeq, positions: this.#parts.lanes.recorded };
   }
 
   /** The newest record of each lane. */
   get positions(): ReadonlyMap<string, number> {
-    const recorded = this.#lanes.all.filter(({ position }) => position > 0);
+    const recorded = this.#parts.lanes.all.filter(({ position }) => position > 0);
     return new Map(recorded.map(({ id, position }) => [id, position]));
   }
 
   /** Where new events go now, in alphabetical order. */
   get receivers(): readonly string[] {
-    return this.#lanes.receiving.map(({ id }) => id);
+    return this.#parts.lanes.receiving.map(({ id }) => id);
   }
 
   /**
@@ -126,7 +123,7 @@ export class Store {
    * effect is then unknown, and nothing may be tried again.
    */
   run(calls: readonly Call[]): CommitReport {
-    if (calls.every(({ name }) => CALLS[name] === 'reads')) return this.#news.take(this.#answer(calls));
+    if (calls.every(({ name }) => CALLS[name] === 'reads')) return this.#parts.news.take(this.#answer(calls));
     this.#full = calls.some(({ name }) => name === 'accept') ? this.#disk.shortage() : undefined;
     const startedMs = performance.now();
     const report = this.#transact(calls);
@@ -135,14 +132,14 @@ export class Store {
   }
 
   #transact(calls: readonly Call[]): CommitReport {
-    const marks = [this.#lanes.mark(), this.#events.mark()];
+    const marks = [this.#parts.lanes.mark(), this.#parts.events.mark()];
     try {
       this.#begin.run();
-      const report = this.#news.take(this.#answer(calls));
+      const report = this.#parts.news.take(this.#answer(calls));
       this.#commit.run();
       return report;
     } catch (error) {
-      this.#news.clear();
+      this.#parts.news.clear();
       if (!isDiskFull(error) || this.#full !== undefined) throw error;
       // SQLite has taken back the transaction by itself when it says that it is full, but does not promise to.
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
@@ -167,13 +164,13 @@ export class Store {
   }
 
   #answerOne({ name, request }: Call, index: number): StoreAnswer<CallName> {
-    this.#news.call = index;
+    this.#parts.news.call = index;
     // A call's request is that of its name.
     return (this.#calls[name] as (request: unknown) => StoreAnswer<CallName>)(request);
   }
 
   #openLane({ adapter, onDeadLetter, nowMs, longestWaitMs }: OpenLaneRequest): OpenedLane {
-    const lane = this.#lanes.open(adapter);
+    const lane = this.#parts.lanes.open(adapter);
     this.#epochs += 1;
     lane.epoch = this.#epochs;
     this.#heads.recover(lane, { nowMs, longestWaitMs });
@@ -185,7 +182,8 @@ export class Store {
     const { job, bounds, atMs, nowMs } = request;
     const result = takeReplayStep(request, {
       deadLetters: this.#lists.deadLettersAfter(job.filter, job.position),
-      newestDeliveredSeq: (adapter, key) => this.#watchedKeys.newestDeliveredSeq(this.#lanes.open(adapter), key),
+      newestDeliveredSeq: (adapter, key) =>
+        this.#parts.watchedKeys.newestDeliveredSeq(this.#parts.lanes.open(adapter), key),
       reopen: ({ adapter, seq }) => this.#outcomes.reopen({ adapter, seq, mayFollow: job.includeStale, atMs, nowMs }),
     });
     if (bounds !== undefined) this.#saved.saveJob(result.job);
@@ -193,12 +191,12 @@ export class Store {
   }
 
   #readEvent({ id, source }: EventReference): FoundEvent {
-    const sources = source === undefined ? this.#events.sources(id) : [source];
+    const sources = source === undefined ? this.#parts.events.sources(id) : [source];
     const [only] = sources;
     if (sources.length > 1) return { kind: 'ambiguous', sources: sources.slice(0, SOURCES_MAX) };
-    const event = only === undefined ? undefined : this.#events.find({ id, source: only });
+    const event = only === undefined ? undefined : this.#parts.events.find({ id, source: only });
     if (event === undefined) return { kind: 'unknown' };
-    const rows = this.#deliveries.ofEvent(event.seq);
+    const rows = this.#parts.deliveries.ofEvent(event.seq);
     const limit = readRecordsShare(rows.length);
     const deliveries = rows.map((row) => this.#storedDelivery(row, event, limit));
     return {
@@ -209,9 +207,9 @@ export class Store {
   }
 
   #storedDelivery(row: DeliveryRow, event: RecordedEvent, limit: number): StoredDelivery {
-    const lane = this.#lanes.of(row.adapter);
+    const lane = this.#parts.lanes.of(row.adapter);
     // One more than fits says whether there are older ones.
-    const records = this.#records.newest(lane, row.seq, event, limit + 1);
+    const records = this.#parts.records.newest(lane, row.seq, event, limit + 1);
     return {
       adapter: lane.id,
       state: deliveryState(row.state),
@@ -219,14 +217,14 @@ export class Store {
       attempts: row.attempts,
       spent: row.spent,
       crashes: row.crashes,
-      isHeldByKey: isOpenCode(row.state) && this.#deliveries.isHeldByKey(lane, row),
+      isHeldByKey: isOpenCode(row.state) && this.#parts.deliveries.isHeldByKey(lane, row),
       records: records.slice(0, limit).reverse(),
       hasOlderRecords: records.length > limit,
     };
   }
 
   #prune(request: PruneRequest): PruneResult {
-    const result = this.#retention.prune(request, this.#events.lastSeq);
+    const result = this.#retention.prune(request, this.#parts.events.lastSeq);
     if (result.next === undefined) this.#saved.forgetJobs(request.settledBeforeMs);
     return result;
   }

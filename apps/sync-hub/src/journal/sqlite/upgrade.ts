@@ -80,9 +80,9 @@ interface OldEvent extends OldChecksum {
   readonly adapters: string | null;
 }
 
-type Kept = 'seq' | 'adapter' | 'key' | 'state' | 'cycle' | 'attempts' | 'spent' | 'crashes' | 'reopened_at_ms';
+type Counted = 'seq' | 'adapter' | 'state' | 'cycle' | 'attempts' | 'spent' | 'crashes';
 
-interface OldDelivery extends OldChecksum, Pick<DeliveryRow, Kept> {
+interface OldDelivery extends OldChecksum, Pick<DeliveryRow, Counted | 'key' | 'reopened_at_ms'> {
   readonly adapter_id: string | null;
   /** When its next attempt was due, whoever asked for that. */
   readonly not_before_ms: number;
@@ -95,14 +95,10 @@ interface CopiedDelivery extends OldDelivery, Pick<DeliveryRow, 'is_head' | 'may
   readonly has_newest_record: number;
 }
 
-interface OldRecord extends OldChecksum, Pick<DeliveryRow, 'seq' | 'adapter' | 'state'> {
+interface OldRecord extends OldChecksum, Pick<DeliveryRow, Counted> {
   readonly cursor: number;
   readonly previous: number;
   readonly version: string;
-  readonly cycle: number;
-  readonly attempts: number;
-  readonly spent: number;
-  readonly crashes: number;
   readonly at_ms: number;
   readonly next_attempt_at_ms: number;
   readonly outcome: number | null;
