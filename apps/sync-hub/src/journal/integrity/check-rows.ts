@@ -1,7 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { stateCodes } from '../sqlite/codes.ts';
-import { type DeliveryValues, type EventValues, prepareValues, type RecordValues, SUMMED } from '../sqlite/rows.ts';
+import {
+  columnsOf,
+  type DeliveryValues,
+  type EventValues,
+  prepareValues,
+  type RecordValues,
+  SUMMED,
+} from '../sqlite/rows.ts';
 import { CorruptionError } from './corruption-error.ts';
 import { rowChecksum } from './row-checksum.ts';
 
@@ -79,13 +86,13 @@ export function* checkEvents(database: DatabaseSync, newest = Infinity): Generat
   const unindexed = [...selectUnindexed(database, 'event', range), ...selectUnindexed(database, 'delivery', range)];
   const selectEvents = prepareValues(
     database,
-    `SELECT *, (SELECT group_concat(adapter.id ORDER BY adapter.id) FROM delivery JOIN adapter ON number = adapter
+    `SELECT ${columnsOf('event')}, (SELECT group_concat(adapter.id ORDER BY adapter.id) FROM delivery JOIN adapter ON number = adapter
       WHERE delivery.seq = event.seq) AS adapters
     FROM event NOT INDEXED WHERE ${range} ORDER BY seq LIMIT ${STEP_EVENTS}`,
   );
   const selectDeliveries = prepareValues(
     database,
-    `SELECT delivery.*, adapter.id, event.key, record.state,
+    `SELECT ${columnsOf('delivery')}, adapter.id, event.key, record.state,
       concat_ws(' ', record.cycle, record.attempts, record.spent, record.crashes)
     FROM delivery NOT INDEXED LEFT JOIN adapter ON number = delivery.adapter LEFT JOIN event ON event.seq = delivery.seq
       LEFT JOIN record ON record.adapter = delivery.adapter AND record.position = (
@@ -112,7 +119,7 @@ export function* checkRecords(database: DatabaseSync, newestOfLane = Infinity): 
   const unindexed = selectUnindexed(database, 'record', range);
   const select = prepareValues(
     database,
-    `SELECT record.*, adapter.id, event.id, event.source
+    `SELECT ${columnsOf('record')}, adapter.id, event.id, event.source
     FROM record NOT INDEXED JOIN adapter ON number = record.adapter
       LEFT JOIN delivery ON delivery.seq = record.seq AND delivery.adapter = record.adapter
       LEFT JOIN event ON event.seq = delivery.seq

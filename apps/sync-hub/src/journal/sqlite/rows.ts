@@ -6,8 +6,17 @@ import { requireChecksum, rowChecksum } from '../integrity/row-checksum.ts';
 import { outcomeKind, recordedState } from './codes.ts';
 import type { Lanes } from './lanes.ts';
 
-// Rows are the values of `SELECT <table>.*`: arrays are read much faster than objects, and the one list of a table's
-// columns is the schema. The types below name them in that order.
+// Rows are the values of `SELECT <table>.*`: arrays are read much faster than objects.
+
+/** The columns in the order of the schema. Statements name them, so that none is prepared where one is missing. */
+const COLUMNS = {
+  event:
+    'seq id source type key time_ms content_type attributes content_hash accepted_at_ms data_checksum checksum data',
+  delivery:
+    'seq adapter key state is_head may_follow may_have_run due_at_ms not_before_ms since_ms cycle attempts spent crashes reopened_at_ms checksum',
+  record:
+    'adapter position seq version state cycle attempts spent crashes at_ms next_attempt_at_ms outcome started_at_ms duration_ms receipt code message checksum',
+} as const;
 
 /** Values of the event's columns, and the numbers of its adapters as group_concat makes them (null: none). */
 export type EventValues = readonly [
@@ -57,11 +66,17 @@ export type RecordValues = readonly [
 export const SUMMED = { event: 11, delivery: 15, record: 17 } as const;
 
 /** To be selected from event, as {@link EventValues}. */
-export const EVENT_VALUES = `event.*, ${adapterNumbers()}`;
+export const EVENT_VALUES = `${columnsOf('event')}, ${adapterNumbers()}`;
 /** The same without the payload, none of whose pages are read then. */
-export const EVENT_VALUES_WITHOUT_DATA = `
-  event.seq, event.id, event.source, event.type, event.key, event.time_ms, event.content_type, event.attributes,
-  event.content_hash, event.accepted_at_ms, event.data_checksum, event.checksum, NULL, ${adapterNumbers()}`;
+export const EVENT_VALUES_WITHOUT_DATA = EVENT_VALUES.replace('event.data,', 'NULL,');
+
+/** All of a table, to be selected. */
+export function columnsOf(table: keyof typeof COLUMNS): string {
+  return COLUMNS[table]
+    .split(' ')
+    .map((column) => `${table}.${column}`)
+    .join(', ');
+}
 
 function adapterNumbers(): string {
   return '(SELECT group_concat(sibling.adapter) FROM delivery AS sibling WHERE sibling.seq = event.seq)';
@@ -75,19 +90,15 @@ export function prepareValues(database: DatabaseSync, sql: string): StatementSyn
 }
 
 /** Inserts the values of all columns of a table. */
-export function prepareInsert(database: DatabaseSync, table: string, onConflict = ''): StatementSync {
-  return database.prepare(`INSERT INTO ${table} VALUES (${columnsOf(database, table).map(() => '?')}) ${onConflict}`);
+export function prepareInsert(database: DatabaseSync, table: keyof typeof COLUMNS, onConflict = ''): StatementSync {
+  const columns = COLUMNS[table].split(' ');
+  return database.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')}) ${onConflict}`);
 }
 
 /** Takes the values of all columns of a delivery and writes those that change. */
 export function prepareDeliveryUpdate(database: DatabaseSync): StatementSync {
-  const changes = columnsOf(database, 'delivery').map((column, place) => `${column} = ?${place + 1}`);
+  const changes = COLUMNS.delivery.split(' ').map((column, place) => `${column} = ?${place + 1}`);
   return database.prepare(`UPDATE delivery SET ${changes.slice(3)} WHERE ${changes[0]} AND ${changes[1]}`);
-}
-
-function columnsOf(database: DatabaseSync, table: string): readonly string[] {
-  const columns = database.prepare(`PRAGMA table_info(${table})`).all();
-  return columns.map(({ name }) => String(name));
 }
 
 const HAS_UNIQUE_ID = { hasUniqueId: true } as const;
