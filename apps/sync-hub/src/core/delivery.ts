@@ -32,7 +32,8 @@ export interface ReadyDelivery extends DeliveryCounts {
   readonly notBeforeMs: number;
   /** When it was accepted or last replayed, on the monotonic clock. */
   readonly sinceMs: number;
-  /** It was ready when its lane was opened: an earlier process may have attempted it and not lived to record that. */
+  /** It was ready when its lane was opened, or waited for a retry (the clock may have been set back): an earlier process may
+   * have attempted it and not lived to record that. */
   readonly mayHaveRun: boolean;
 }
 

@@ -59,7 +59,9 @@ export function readySuite(createPlace: CreatePlace): void {
     expect(await session.journal.readReady({ ...request, nowMs: dueAtMs })).toMatchObject(page);
     await session.journal.close();
     const again = await open();
-    expect(await again.journal.readReady({ ...request, nowMs: dueAtMs })).toMatchObject(page);
+    // The clock may have been set back since it was last due.
+    const mayHaveRun = { ...page, deliveries: [{ ...delivery, mayHaveRun: true }] };
+    expect(await again.journal.readReady({ ...request, nowMs: dueAtMs })).toMatchObject(mayHaveRun);
     again.nowMs = dueAtMs;
     await again.record(sampleRecord(a, { attempts: 4 }));
     expect(again.reported()).toMatchObject([{ event: { id: b.id } }]);
