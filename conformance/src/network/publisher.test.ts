@@ -3,7 +3,7 @@ import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { systemNames } from '@hms-sync/sandbox';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { withoutPlaces } from '../acks.ts';
+import { DELIVERED_EVERYWHERE, outline, withoutPlaces } from '../acks.ts';
 import { Bystander, tellToll } from '../bystander.ts';
 import { first } from '../first.ts';
 import { createSyncClient, type EventInit, present, type SyncClient } from '../sync-client.ts';
@@ -53,7 +53,13 @@ describe('a publisher whose connection is cut', () => {
       const original = present(told?.accepted ?? accepted);
       expect(present(accepted).duplicate).toBe(told !== undefined || present(accepted).duplicate);
       const { accepted: again } = await direct.publishAndWait(event, 0);
-      expect(again).toEqual({ ...original, duplicate: true });
+      const { cursor } = present(again);
+      expect(again).toEqual({ ...original, duplicate: true, cursor });
+      // From there, and from where the original answer lies, its history is read.
+      for (const place of [cursor, original.cursor]) {
+        const history = await Array.fromAsync(direct.watchAcks({ eventIds: [event.id], cursor: place }));
+        expect(outline(history.flatMap(({ acks }) => acks))).toEqual(DELIVERED_EVERYWHERE);
+      }
       await expect(direct.publishAndWait({ ...event, type: 'PolicyUpdated' }, 0)).rejects.toMatchObject({
         reason: 'EVENT_ID_CONFLICT',
       });
