@@ -47,7 +47,7 @@ process.exitCode = shortfalls.length === 0 ? 0 : 1;
 
 async function fill({ hub }: StillHub): Promise<void> {
   const startedAtMs = performance.now();
-  await fillBacklog(hub.address, size.deliveries);
+  const refused = await fillBacklog(hub.address, size.deliveries);
   const seconds = (performance.now() - startedAtMs) / 1_000;
   const peakMb = await residentMb(hub.pid);
   await elapse(SETTLE_MS);
@@ -55,6 +55,7 @@ async function fill({ hub }: StillHub): Promise<void> {
   console.log(
     `${size.deliveries} deliveries wait behind one adapter, the other two have them, after ${seconds.toFixed(0)} s`,
   );
+  if (refused > 0) console.log(`${refused} times an event was refused for a moment, since the machine's disk was slow`);
   console.log(
     `RSS at the end of this: ${peakMb.toFixed(0)} MB, ${SETTLE_MS / 1_000} s later ${residentAfterMb.toFixed(0)} MB`,
   );

@@ -66,11 +66,12 @@ function composed(source: string): readonly string[] {
     ([, list = '']) => {
       const isArray = list.trimStart().startsWith('[');
       const inner = isArray ? list.trimStart().slice(1, list.trimStart().lastIndexOf(']')) : list;
-      const parts = inner.match(/'[^']*'|`[^`]*`|\.\.\.[\w.]+|[\w.]+(?:\([^()]*\))?/g) ?? [];
+      const parts = inner.match(/'[^']*'|`[^`]*`|(?:\.\.\.)?[\w.]+(?:\([^()]*\))?/g) ?? [];
       // The words of a list that was made elsewhere are not known here.
       if (!/^['`]/.test(parts[0] ?? '')) return [];
       const words = parts.flatMap((part) => {
         if (part === '...REASON') return ['--reason', "'<why>'"];
+        if (part.startsWith('...sourceFlag(')) return ['--source', 'x'];
         if (part.startsWith('...')) return [];
         return [/^['`]/.test(part) ? `'${part.slice(1, -1).replace(/\$\{[^}]*\}/g, 'x')}'` : 'x'];
       });

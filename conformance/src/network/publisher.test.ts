@@ -3,7 +3,7 @@ import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { systemNames } from '@hms-sync/sandbox';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { withoutPlaces } from '../acks.ts';
+import { outline, withoutPlaces } from '../acks.ts';
 import { Bystander, tellToll } from '../bystander.ts';
 import { first } from '../first.ts';
 import { createSyncClient, type EventInit, present, type SyncClient } from '../sync-client.ts';
@@ -37,6 +37,12 @@ const cuts = WAYS.flatMap((way) =>
   ),
 );
 
+/** What became of an event, from a place on. */
+async function historyOf(eventId: string, cursor: string): Promise<readonly Ack[]> {
+  const messages = await Array.fromAsync(direct.watchAcks({ eventIds: [eventId], cursor }));
+  return messages.flatMap(({ acks }) => acks);
+}
+
 describe('a publisher whose connection is cut', () => {
   test.for(transports)('gets the original answer when it publishes again: $name', async (kind) => {
     let unanswered = 0;
@@ -53,7 +59,11 @@ describe('a publisher whose connection is cut', () => {
       const original = present(told?.accepted ?? accepted);
       expect(present(accepted).duplicate).toBe(told !== undefined || present(accepted).duplicate);
       const { accepted: again } = await direct.publishAndWait(event, 0);
-      expect(again).toEqual({ ...original, duplicate: true });
+      const { cursor } = present(again);
+      expect(again).toEqual({ ...original, duplicate: true, cursor });
+      // From there, and from where the original answer lies, all of its history is read.
+      const history = outline(await historyOf(event.id, ''));
+      for (const place of [cursor, original.cursor]) expect(outline(await historyOf(event.id, place))).toEqual(history);
       await expect(direct.publishAndWait({ ...event, type: 'PolicyUpdated' }, 0)).rejects.toMatchObject({
         reason: 'EVENT_ID_CONFLICT',
       });

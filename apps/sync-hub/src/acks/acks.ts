@@ -19,6 +19,10 @@ const RECENT_RECORDS = 16_384;
 /** A page for one reader. With it in memory and nothing else, a slow reader costs the hub no more than this. */
 const PAGE_RECORDS = 256;
 
+/** What a reader gets at a time, some 8 KB: one whose connection is cut again and again comes further with each message
+ * that is whole. */
+const MESSAGE_RECORDS = 32;
+
 /**
  * Carries records to the callers who wait for them. Nothing is reported here before it is on disk, except HELD, which
  * is never on disk.
@@ -87,7 +91,7 @@ export class Acks {
   }
 
   /**
-   * Every record after a place, a page at a time, without end: no gap, no repeat, those of one adapter in their order.
+   * Every record after a place, some at a time, without end: no gap, no repeat, those of one adapter in their order.
    * Read at the reader's pace, from the journal when it is behind, so that a slow one is bounded by its page. A reader
    * that has read everything also gets HELD of followed events, as it happens.
    *
@@ -112,14 +116,18 @@ export class Acks {
         if (recent === undefined) {
           const newest = this.place;
           const { records, isEnd } = await this.#journal.readRecords({ after: place, limit: PAGE_RECORDS });
-          const items = records.map(read);
-          if (isEnd) subscription.skipTo(newest);
-          if (items.length > 0) yield items;
+          for (const some of inMessages(records)) {
+            if (!signal.aborted) yield some.map(read);
+          }
+          if (isEnd && !signal.aborted) subscription.skipTo(newest);
           continue;
         }
         subscription.offset = recent.next;
-        if (recent.records.length > 0) yield recent.records.map(read);
-        else {
+        if (recent.records.length > 0) {
+          for (const some of inMessages(recent.records)) {
+            if (!signal.aborted) yield some.map(read);
+          }
+        } else {
           const held = subscription.takeHeld();
           if (held.length > 0) yield held.map((update) => toItem(update, place));
           else await subscription.somethingNew();
@@ -130,4 +138,8 @@ export class Acks {
       this.#subscriptions.delete(subscription);
     }
   }
+}
+
+function* inMessages(records: readonly RecordedDelivery[]): Generator<readonly RecordedDelivery[]> {
+  for (let from = 0; from < records.length; from += MESSAGE_RECORDS) yield records.slice(from, from + MESSAGE_RECORDS);
 }
