@@ -141,9 +141,9 @@ export function nextLastAttemptMs({ lookahead: { lastAttempts } }: LaneState): n
  */
 export function probe(context: StepContext): void {
   const { state, effects } = context;
-  const { ready, lookahead } = state;
+  const { lookahead } = state;
   const next = firstReady(state);
-  if (!mayProbe(state) || (next !== undefined && ready.isSuspect(next) && state.running.size > 0)) {
+  if (!mayProbe(state, next)) {
     effects.push({ kind: 'probing', event: undefined });
   } else if (next !== undefined) {
     lookahead.asked = next;
@@ -158,11 +158,11 @@ function firstReady({ ready, breaker }: LaneState): LaneDelivery | undefined {
   return ready.firstExcept(breaker.failedLast) ?? ready.first();
 }
 
-function mayProbe(state: LaneState): boolean {
-  const { runtime, draining, breaker, running, overdue, lookahead } = state;
+function mayProbe(state: LaneState, next: ReadyDelivery | LaneDelivery | undefined): boolean {
+  const { runtime, draining, breaker, running, overdue, lookahead, ready } = state;
   if (runtime.kind === 'not_ready' || draining || lookahead.reading === 'operator') return false;
   if (breaker.condition === 'half_open' && breaker.probeSent) return false;
-  if (running.size > 0 && waitsForSuspect(state)) return false;
+  if (running.size > 0 && (waitsForSuspect(state) || (next !== undefined && ready.isSuspect(next)))) return false;
   return running.size < Math.max(1, runtime.concurrency - overdue.size);
 }
 
@@ -173,12 +173,14 @@ export function takeHead(context: StepContext, { purpose, head }: Head): void {
   const { state, effects, nowMs } = context;
   const { lookahead, breaker } = state;
   switch (purpose) {
-    case 'operator':
+    case 'operator': {
       lookahead.reading = undefined;
       // Meanwhile something may have become ready, that very head among it.
-      lookahead.asked = mayProbe(state) ? (firstReady(state) ?? takeReady(context, head)) : undefined;
+      const next = firstReady(state);
+      lookahead.asked = mayProbe(state, next ?? head) ? (next ?? takeReady(context, head)) : undefined;
       effects.push({ kind: 'probing', event: lookahead.asked?.event });
       break;
+    }
     case 'breaker':
       lookahead.reading = undefined;
       if (breaker.condition !== 'half_open' || breaker.probeSent) break;

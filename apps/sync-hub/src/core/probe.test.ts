@@ -62,6 +62,13 @@ describe('one delivery that an operator lets through', () => {
     expect(lane.arrive({ seq: 3 }).probe().begun).toEqual([]);
   });
 
+  it('is none that waits for its retry, may have broken the adapter, and would not run alone', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1 }, { seq: 2 }, { seq: 3 });
+    lane.finish(1, { ...crashed, suspects: 2 });
+    expect(lane.probe().begun).toEqual([]);
+    expect(lane.finish(2).finish(3).probe().begun).toEqual([1]);
+  });
+
   it('is not one that was discarded before the breaker became half open', () => {
     const lane = new ScriptedLane().breaker('open').arrive({ seq: 1 }, { seq: 2 }).probe().discard(1);
     expect(lane.breaker('half_open').begun).toEqual([2]);

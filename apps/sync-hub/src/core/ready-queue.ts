@@ -62,7 +62,7 @@ export class ReadyQueue<Delivery extends OfEvent> {
     this.#suspectSeqs.delete(seq);
   }
 
-  isSuspect({ event: { seq } }: Delivery): boolean {
+  isSuspect({ event: { seq } }: OfEvent): boolean {
     return this.#suspectSeqs.size > 0 && this.#suspectSeqs.has(seq);
   }
 
