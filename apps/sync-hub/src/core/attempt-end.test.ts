@@ -31,6 +31,13 @@ describe('an attempt that runs out of time', () => {
     expect(lane.recorded(1).begun).toEqual([1]);
   });
 
+  it('leaves its key to one that is skipped, when the adapter became one that does not accept it', () => {
+    const lane = overdueLane().recorded(1).later(300_000);
+    lane.ready({ accepts: new Set(['Other']) });
+    expect(lane.end(1).records).toMatchObject([{ state: 'skipped', event: { seq: 1 } }]);
+    expect(lane.begun).toEqual([]);
+  });
+
   it('is not heard any more, whatever its code comes back with', () => {
     const lane = overdueLane().recorded(1).end(1);
     expect(lane.records).toEqual([]);

@@ -1,5 +1,15 @@
 import type { DeliveryCounts, RecordedState } from './delivery.ts';
-import { enter, keyOrSeq, type LaneDelivery, type LaneState, leastWaitMs, release, type StepContext } from './lane.ts';
+import {
+  enter,
+  isSkipped,
+  keyOrSeq,
+  type LaneDelivery,
+  type LaneState,
+  leastWaitMs,
+  release,
+  type StepContext,
+  skip,
+} from './lane.ts';
 import { MAX_CONCURRENCY } from './lane-messages.ts';
 import type { AttemptEnd, Failure, Outcome } from './outcome.ts';
 import { nextRandom } from './random.ts';
@@ -13,13 +23,13 @@ export function endAttempt(context: StepContext, seq: number, outcome: AttemptEn
   const { state, nowMs } = context;
   const delivery = state.deliveries.get(seq);
   if (delivery?.phase.kind !== 'attempting') {
-    endOverdue(state, seq);
+    endOverdue(context, seq);
     return;
   }
   if (outcome.kind === 'not_run') {
     // What was let through ahead of its time waits for it, in the journal.
     if (delivery.aheadUntilMs > nowMs) release(state, delivery);
-    else enter(state, delivery, { kind: 'ready' });
+    else makeReady(context, delivery);
     // A little later: an adapter that never has what it is sent must not be asked in a loop.
     state.throttle.notRunUntilMs = nowMs + backoffMs(state.rules.retry, 1, nextRandom(state.random));
     return;
@@ -50,14 +60,21 @@ export function endRecord(state: LaneState, seq: number): void {
 }
 
 /** The code owns its key no longer. */
-function endOverdue(state: LaneState, seq: number): void {
+function endOverdue(context: StepContext, seq: number): void {
+  const { state } = context;
   for (const [key, { seq: overdueSeq, blocked }] of state.overdue) {
     if (overdueSeq !== seq) continue;
     state.overdue.delete(key);
-    if (blocked !== undefined) enter(state, blocked, { kind: 'ready' });
+    if (blocked !== undefined) makeReady(context, blocked);
     return;
   }
   throw new Error(`an attempt ended that does not run: seq ${seq}`);
+}
+
+/** It can go, unless another version of the adapter came meanwhile that does not accept it. */
+function makeReady(context: StepContext, delivery: LaneDelivery): void {
+  if (isSkipped(context.state, delivery)) skip(context, delivery);
+  else enter(context.state, delivery, { kind: 'ready' });
 }
 
 /** What is recorded of an attempt that ended. */
@@ -190,7 +207,7 @@ function quarantined(failure: Failure, crashes: number): Failure {
 /**
  * An attempt failed in a way that trying again may fix. Returns whether the delivery is a dead letter: it was the last
  * attempt, or the delivery is older than the maximum age. Its age is measured from when it was accepted or replayed, and
- * from when the breaker closed if that was later: an outage does not use it up. Neither does the clock: see `sinceMs`.
+ * from when the breaker closed if that was later: an outage does not use it up. Nor does a jump of the clock: see `oldestMs` of the lane.
  */
 function isFinal({ state, nowMs }: StepContext, delivery: LaneDelivery): boolean {
   const { evidence, rules, breaker } = state;

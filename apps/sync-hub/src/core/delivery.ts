@@ -7,7 +7,8 @@ export interface DeliveryCounts {
   readonly cycle: number;
   /** Attempts that ran in this cycle, probes and throttled ones among them. */
   readonly attempts: number;
-  /** Attempts that count towards the dead letter: not the probes of a half-open breaker, not throttled ones. */
+  /** Failed attempts of this cycle that count towards the dead letter: see Evidence. What begins to count later is recorded
+   * with the next attempt. */
   readonly spent: number;
   /** Attempts in which the adapter broke. */
   readonly crashes: number;
@@ -21,8 +22,7 @@ export interface ReadyPlace {
 }
 
 /**
- * A delivery that is ready: the oldest open one of its key at its adapter, and its due time has come. So the journal
- * hands it to its lane.
+ * A head that the journal hands to its lane: one that is ready, or one that the lane looked for ahead of its due time.
  */
 export interface ReadyDelivery extends DeliveryCounts {
   readonly event: AcceptedEvent;

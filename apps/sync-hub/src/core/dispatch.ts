@@ -23,7 +23,7 @@ export function laneHeldBy({ runtime, pause, breaker, throttle }: LaneState, now
 }
 
 /** How many attempts may run now, counted with those that run. */
-export function attemptLimit(state: LaneState, nowMs: number): number {
+function attemptLimit(state: LaneState, nowMs: number): number {
   const { runtime, breaker, overdue, ramp, draining, throttle } = state;
   if (draining || runtime.kind === 'not_ready' || laneHeldBy(state, nowMs) !== undefined) return 0;
   if (throttle.notRunUntilMs > nowMs) return 0;
@@ -208,7 +208,8 @@ export function releaseAhead({ state, nowMs }: StepContext): void {
 
 /** Takes a head that can go; undefined when it cannot. */
 function takeReady(context: StepContext, head: ReadyDelivery | undefined): LaneDelivery | undefined {
-  if (head === undefined) return undefined;
+  // What was looked for may be older than the answer for which one that is withheld waits.
+  if (head === undefined || context.state.withheld.has(head.event.seq)) return undefined;
   const delivery = take(context, head);
   if (delivery === undefined) return undefined;
   // Also when overdue code has its key. Places are microseconds apart.

@@ -37,8 +37,9 @@ export interface Failed {
  * - Where nothing else is delivered nothing counts, and a delivery is a dead letter when it fails at the maximum age
  *   (conclude.ts).
  *
- * So a total outage makes no dead letter, however long it is and whatever came before: in it nothing is delivered, so
- * nothing counts and no attempt is the last one. What failed in it is tried again on the system that works.
+ * So an outage makes no dead letter while the breaker is open, however long that is: nothing is delivered, so nothing
+ * counts and no attempt is the last one. What failed in it is tried again on the system that works. Where so few
+ * deliveries wait that the breaker never opens (see failure-streak.ts), they are dead letters at the maximum age.
  */
 export class Evidence {
   readonly #uncounted = new Map<number, Uncounted>();

@@ -1,4 +1,4 @@
-import type { DeliveryCounts, ReadyDelivery, ReadyPlace, RecordedState, ReopenedDelivery } from './delivery.ts';
+import type { DeliveryCounts, ReadyDelivery, ReadyPlace, RecordedState } from './delivery.ts';
 import type { AcceptedEvent } from './event.ts';
 import type { AttemptEnd, Failure, Outcome } from './outcome.ts';
 
@@ -25,7 +25,7 @@ export type RuntimeCondition =
       readonly attemptTimeoutMs: number;
     };
 
-/** More attempts at a time than this no external system has asked for, and each costs memory. */
+/** A bound, since each attempt costs memory. */
 export const MAX_CONCURRENCY = 1_024;
 
 export type BreakerCondition = 'closed' | 'open' | 'half_open';
@@ -65,7 +65,7 @@ export type LaneInput =
   /** What a record effect asked for is on disk. */
   | { readonly kind: 'recorded'; readonly atMs: number; readonly seq: number }
   /** An operator replayed a dead letter: it is open again, on disk. */
-  | { readonly kind: 'reopened'; readonly atMs: number; readonly behindSeq: ReopenedDelivery['behindSeq'] }
+  | { readonly kind: 'reopened'; readonly atMs: number; readonly behindSeq: number }
   /** An operator discards deliveries. Those whose attempt runs, or whose outcome is on the way to the disk, are kept. */
   | { readonly kind: 'discard'; readonly atMs: number; readonly seqs: readonly number[]; readonly reason: string }
   /** A `discard` or a `give_back` was answered: whether it is still the head of its key. */
@@ -78,7 +78,7 @@ export type LaneInput =
   | { readonly kind: 'runtime_changed'; readonly atMs: number; readonly runtime: RuntimeCondition }
   | { readonly kind: 'paused'; readonly atMs: number; readonly cause: PauseCause }
   | { readonly kind: 'resumed'; readonly atMs: number }
-  /** The hub stops, or the lane is somebody else's: what runs may finish, nothing new begins. */
+  /** The hub stops, or the adapter is removed: what runs may finish, nothing new begins. */
   | { readonly kind: 'draining'; readonly atMs: number }
   | { readonly kind: 'time_passed'; readonly atMs: number };
 

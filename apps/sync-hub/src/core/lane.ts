@@ -28,7 +28,7 @@ export interface PrefetchBounds {
   readonly bytes: number;
 }
 
-/** As many again as can run at a time: while half of them run, the other half is read. */
+/** As many as can run at a time at the most, beside those that run. More is read once half of it is free. */
 export const DEFAULT_PREFETCH: PrefetchBounds = { deliveries: 1_024, bytes: 8 * 1024 * 1024 };
 
 /** A delivery that the lane has from the journal, until its outcome is on disk. */
@@ -84,7 +84,7 @@ export interface OverdueAttempt {
 export interface LaneState {
   readonly rules: LaneRules;
   readonly random: Random;
-  /** On the monotonic clock: no delivery is taken for older than since then. */
+  /** On the monotonic clock: a delivery that was accepted before this counts as accepted then. */
   readonly oldestMs: number;
   runtime: RuntimeCondition;
   readonly breaker: BreakerView;
@@ -202,7 +202,10 @@ export function take(context: StepContext, handed: ReadyDelivery): LaneDelivery 
   const { seq } = handed.event;
   // Whether it is still ready, the answer to the discard says, or to giving it back.
   if (state.withheld.has(seq)) state.withheld.set(seq, handed);
-  if (state.withheld.has(seq) || state.deliveries.has(seq)) return undefined;
+  const known = state.deliveries.get(seq);
+  // It has its place by now: a lane that let go of it would not read it again.
+  if (known !== undefined && handed.dueAtMs <= context.nowMs + 1) known.aheadUntilMs = 0;
+  if (state.withheld.has(seq) || known !== undefined) return undefined;
   const delivery = createDelivery(state, handed);
   const overdue = state.overdue.get(keyOrSeq(handed.event));
   if (isSkipped(state, delivery)) {

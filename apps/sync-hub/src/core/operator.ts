@@ -1,4 +1,3 @@
-import type { ReopenedDelivery } from './delivery.ts';
 import { type LaneState, release, type StepContext, take } from './lane.ts';
 
 /** An operator discards deliveries: the journal does, unless an attempt of one runs or its outcome is on the way there. */
@@ -20,8 +19,8 @@ export function discard(
  * first, unless an attempt of it runs or may have been made: its outcome then decides whether the older one is still to be
  * sent.
  */
-export function giveBack({ state, effects }: StepContext, behindSeq: ReopenedDelivery['behindSeq']): void {
-  if (behindSeq === undefined || isBusy(state, behindSeq) || state.withheld.has(behindSeq)) return;
+export function giveBack({ state, effects }: StepContext, behindSeq: number): void {
+  if (isBusy(state, behindSeq) || state.withheld.has(behindSeq)) return;
   if (state.deliveries.get(behindSeq)?.mayHaveRun === true) return;
   withhold(state, behindSeq);
   effects.push({ kind: 'give_back', seq: behindSeq });

@@ -12,7 +12,7 @@ export type Outcome =
   | { readonly kind: 'delivered'; readonly receipt: string }
   /** A passing failure: again with backoff, not before retryAfterMs when the system named one. */
   | { readonly kind: 'retryable'; readonly failure: Failure; readonly retryAfterMs?: number }
-  /** The system asks for less: again after the delay that it named. Spends nothing of the budget. */
+  /** The system asks for less: again with backoff, and not before the delay that it named (an hour at the most). Spends nothing of the budget. */
   | {
       readonly kind: 'throttled';
       readonly failure: Failure;

@@ -23,6 +23,13 @@ describe('an operator who retries now', () => {
     expect(lane.finish(1).begun).toEqual([2]);
   });
 
+  it('is heard by one that was let through ahead of its time and then did not run', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, inAnHour).probe();
+    expect(lane.begun).toEqual([1]);
+    lane.retryNow().end(1, { kind: 'not_run' });
+    expect(lane.wake().begun).toEqual([1]);
+  });
+
   it('leaves the order of a key, a pause and the breaker as they are', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }, { seq: 2, key: 'a' }).finish(1, inAnHour);
     expect(lane.breaker('open').retryNow().begun).toEqual([]);

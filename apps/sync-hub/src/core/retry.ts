@@ -4,7 +4,7 @@ export interface RetryPolicy {
   readonly baseMs: number;
   /** No delay is drawn from more than half of this to this. */
   readonly capMs: number;
-  /** Failed attempts that count before the last one is made, at least 1: see Evidence. */
+  /** So many failures count before one last attempt is made; with 1 the first failure is the last. At least 1: see Evidence. */
   readonly maxAttempts: number;
   /** Older than this a delivery that fails is a dead letter even when nothing shows that the system works. Absent:
    * {@link LEAST_MAX_AGE_MS}. */
@@ -15,8 +15,8 @@ export interface RetryPolicy {
 export const LEAST_MAX_AGE_MS = 24 * 3_600_000;
 
 /**
- * Half a second lets a restart of the other side pass. Ten attempts have nine waits between them, drawn from bounds of
- * 0.5, 1, 2, ... 128 s: between two and four and a half minutes for an event that fails alone. The cap is reached only
+ * Half a second lets a restart of the other side pass. Ten failures have nine waits between them, drawn from bounds of
+ * 0.5, 1, 2, ... 128 s: between two and four and a half minutes, amid others that are delivered. The cap is reached only
  * by what fails longer; five minutes is then often enough to come back soon after a long trouble.
  */
 export const DEFAULT_RETRY: RetryPolicy = {

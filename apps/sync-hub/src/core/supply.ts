@@ -26,8 +26,8 @@ export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs }: N
   if (isMore) supply.isMore = true;
 }
 
-/** What was ready, in its order. No answer is older than what was reported before it: so nothing is missing before its end,
- * and nothing of it was settled meanwhile. */
+/** What was ready, in its order. The journal answers a read after reporting every commit before it (see Journal): so the
+ * page has no gap, and nothing in it was settled before it came. */
 export function takePage(context: StepContext, { deliveries, isEnd, nextDueAtMs }: Page): void {
   const { supply } = context.state;
   supply.isReading = false;

@@ -14,8 +14,7 @@ it('spreads texts whose letters agree in their low bits over all remainders', ()
   for (const count of counts) expect(Math.abs(count - 2_500)).toBeLessThan(200);
 });
 
-it('is never negative, and another one with another salt', () => {
+it('is never negative', () => {
   const texts = Array.from({ length: 1_000 }, (_, index) => `process-${index}`);
   expect(texts.every((text) => textHash(text) >= 0)).toBe(true);
-  expect(texts.some((text) => textHash(text) === textHash(text, 1))).toBe(false);
 });

@@ -52,12 +52,14 @@ export interface JournalCalls {
   readHead(request: ReadHeadRequest): ReadyDelivery | undefined;
 
   /**
-   * The lane does not run the head of a key, and will not before this is answered: the oldest open delivery of the key
-   * becomes its head. Whichever it is then is reported with the commit, also when it is the same. Answers whether it is.
+   * The lane does not run this head of a key, and will not before this is answered. The head of the key is computed
+   * again: the oldest open delivery, but a head that may have run stays, and a dead letter that holds the key leaves none.
+   * The head, if any, is reported with the commit, also when it is the same. Answers whether this one is still the head;
+   * false, and nothing reported, when it was none.
    */
   giveBack(request: GiveBackRequest): boolean;
 
-  /** An operator ends all waits of a lane: what waits for its next attempt is due now. Answers how many it were. */
+  /** An operator ends all waits of a lane: what waits for its next attempt is due now. Answers how many there were. */
   endWaits(request: EndWaitsRequest): number;
 
   /** Settles a dead letter, or an open delivery that no attempt is made of, permanently. */
@@ -110,12 +112,12 @@ export type CallName = keyof JournalCalls;
  * truth: nothing is reported to anybody before it is in here.
  *
  * What every implementation keeps, and journal.suite.ts checks:
- * - Requests take effect in the order in which they were made, and each is all or nothing. A read sees all that was
- *   requested before it, and whatever was reported before it is answered.
+ * - Writes take effect in the order in which they were requested, and each is all or nothing. A read sees every write that
+ *   was requested before it and all that was reported before its answer; it may see later writes of the same commit.
  * - A promise resolves, and an observer is called, only after the change is on disk (fsync returned).
  * - Observers are called in commit order, before the promises of the same commit resolve.
  * - Of each key at each adapter at most one delivery is ready: the key's head. It changes only with an outcome of it,
- *   a discard, or when its lane gives it back. So nothing older is ever handed out beside something newer.
+ *   a discard, when its lane gives it back, or when its lane is opened with another onDeadLetter. So nothing older is ever handed out beside something newer.
  * - An error while writing is fatal and ends the session: observers hear it once, every open and later promise rejects
  *   with {@link JournalError} FAILED, and nothing is retried. So is damage that is found while reading: UNREADABLE. What
  *   the end of a session means, each implementation says. Only a full disk is not fatal: it refuses new events (`full`).
@@ -206,8 +208,8 @@ export type AcceptResult =
       /** The adapters at which an earlier delivery of its key waits: for its next attempt, or for an operator. */
       readonly heldByKey: readonly string[];
     }
-  /** The same content was accepted before, as this event. Of each of its adapters: every record of it comes after this
-   * position. */
+  /** The same content was accepted before, as this event. Of each of its adapters a position before all of its records
+   * that are kept. */
   | { readonly kind: 'duplicate'; readonly event: AcceptedEvent; readonly before: Positions }
   /** Other content was accepted before under this id of this source. Nothing was changed. */
   | { readonly kind: 'conflict' }

@@ -63,9 +63,9 @@ const judge = async (attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> =>
  * A lane's circuit breaker: opossum, and a record of its transitions that people can read.
  *
  * opossum decides when to open, when to try again and when to close; a streak of failures opens it as well. It is told
- * how each attempt ended, of deliveries rather than of attempts: while it is closed, one that fails again within the
- * window is not counted again. A probe it runs itself. What it does not do here, because of how it behaves (10.0.0): time attempts out (its timeout lets the action run on), bound concurrency (its rejections count
- * as failures), filter errors (a filtered error counts as success and its event cannot be told from one).
+ * of every answer, and of each failed delivery once within the window, however often it is tried; a probe it runs itself.
+ * Not used of opossum 10.0.0: its timeout (the action runs on), its concurrency limit (rejections count as failures), its
+ * error filter (a filtered error counts as success).
  */
 export class Breaker {
   readonly #policy: BreakerPolicy;

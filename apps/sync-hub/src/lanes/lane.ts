@@ -28,7 +28,7 @@ import { runtimeCondition } from './runtime-condition.ts';
 import type { Trial } from './trial.ts';
 
 /** At once: each is a request of the journal, and more would hold up what others read and record. */
-export const MAX_DISCARDS = 256;
+const MAX_DISCARDS = 256;
 
 /**
  * Everything that belongs to one adapter: performs what the core decides. All that happens to it (deliveries, outcomes,

@@ -86,7 +86,7 @@ export class ScriptedLane {
     this.effects = [];
     const cycle = { cycle: 2, ...sketch.counts };
     const { news, behindSeq } = this.#journal.reopen(this.#sketched({ ...sketch, counts: cycle }), this.nowMs);
-    this.#step({ kind: 'reopened', behindSeq });
+    if (behindSeq !== undefined) this.#step({ kind: 'reopened', behindSeq });
     this.#hear([news]);
     return this;
   }

@@ -132,7 +132,7 @@ export class Heads {
     return this.#deliveries.get(lane, seq)?.is_head === 1;
   }
 
-  /** What waits for its next attempt is due now; how many it were. */
+  /** What waits for its next attempt is due now; answers how many there were. */
   endWaits(lane: Lane, nowMs: number): number {
     const { selectNotDue, selectBehind } = this.#statements;
     const waiting = this.#change(lane, selectNotDue.all(lane.number, Math.max(nowMs, lane.lastDueAtMs)), (row) => {
@@ -149,7 +149,7 @@ export class Heads {
   }
 
   /**
-   * The lane is opened. What was ready until now may have been attempted. A clock that was set back while no hub ran
+   * The lane is opened. What was ready until now, or waited for a retry, may have been attempted. A clock that was set back while no hub ran
    * makes nothing wait: what had been ready stays so, and the others wait no longer than the longest wait.
    */
   recover(lane: Lane, { nowMs, longestWaitMs }: { nowMs: number; longestWaitMs: number }): void {

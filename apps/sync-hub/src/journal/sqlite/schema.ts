@@ -20,7 +20,8 @@ export const VERSION = 3;
  * - adapter.receives: new events go to it; adapter.holds: a dead letter holds its key there.
  * - watched_key has a row for each adapter and key with a dead letter, and says what was delivered of the key since:
  *   a delivery that is delivered asks it only while its adapter has such keys, so health costs nothing.
- * - A record of which no attempt is part keeps in message why an operator made it.
+ * - A record without an attempt keeps in message why it was made: what the operator who discarded it said, or that the
+ *   replayed delivery is stale. It is null for what was skipped.
  * - Times come from publishers and clocks and may have fractions of a millisecond: REAL. SQLite stores a whole one as
  *   an integer anyway.
  * - state and outcome are the numbers of codes.ts, checksum is that of row-checksum.ts. Those of an event are before its

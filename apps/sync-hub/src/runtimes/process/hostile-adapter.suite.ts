@@ -26,6 +26,8 @@ export interface HostileAdapter {
   check(): Promise<readonly CheckResult[]>;
   /** The next change of its state, or one that came already and was not asked for. */
   changed(): Promise<RuntimeStart>;
+  /** Whether a change was told that was not asked for yet. */
+  hasChanged(): boolean;
   close(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export async function startHostile(module: string, options: HostileOptions = {})
       if (changes.length === 0) await promise;
       return changes.shift() as RuntimeStart;
     },
+    hasChanged: () => changes.length > 0,
     close: () => runtime.close(),
   };
 }
