@@ -167,7 +167,7 @@ export class SimulatedAdapter implements Runtime {
     if (facts.isOver || !calls.live.has(call)) return;
     if (!facts.isClosed && !lane.isClosed && !lane.isLost) this.#expire(call);
     if (!plan.heedsSignal || (call.hangs && plan.hangsForever)) return;
-    calls.ended(call, outcomeOf('crashed'));
+    calls.ended(call, outcomeOf('crashed'), facts.time.nowMs);
     call.answer.reject(call.signal.reason);
   }
 
@@ -182,8 +182,8 @@ export class SimulatedAdapter implements Runtime {
   }
 
   #note(call: Call, end: AttemptEnd): void {
-    const { calls, lane } = this.#options;
-    calls.ended(call, end);
+    const { calls, lane, facts } = this.#options;
+    calls.ended(call, end, facts.time.nowMs);
     if (!call.signal.aborted && COUNTED.has(end.kind)) lane.failed.add(call.attempt.event.seq);
   }
 }

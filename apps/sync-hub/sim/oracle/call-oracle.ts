@@ -45,6 +45,8 @@ export class CallOracle {
   readonly #bySeq = new Map<number, Call[]>();
   /** Calls that were ever made. */
   count = 0;
+  /** When one was last throttled. */
+  throttledAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: CallOracleOptions) {
     this.#options = options;
@@ -100,8 +102,9 @@ export class CallOracle {
     return call;
   }
 
-  ended(call: Call, end: AttemptEnd): void {
+  ended(call: Call, end: AttemptEnd, nowMs: number): void {
     this.#live.delete(call);
+    if (end.kind === 'throttled') this.throttledAtMs = nowMs;
     call.end = end;
   }
 

@@ -58,7 +58,11 @@ export class HeldOracle implements Gates {
       case 'breaker':
         return lane.condition() !== 'closed';
       case 'throttled':
-        return lane.throttledAtMostUntilMs > facts.time.nowMs;
+        // The record that says how long may be requested a moment later.
+        return (
+          lane.throttledAtMostUntilMs > facts.time.nowMs ||
+          this.#options.calls.get(adapter)?.throttledAtMs === facts.time.nowMs
+        );
       case 'key':
         return key !== '' || [...(this.#options.calls.get(adapter)?.live ?? [])].length > 0;
       default:
