@@ -94,8 +94,9 @@ export class DiskOracle {
     );
   }
 
-  #seeOpenLane({ request: { adapter } }: CallOf<'openLane'>, { breaker, pause }: StoreAnswer<'openLane'>): void {
-    const { trace } = this.#options;
+  #seeOpenLane({ request: { adapter } }: CallOf<'openLane'>, { epoch, breaker, pause }: StoreAnswer<'openLane'>): void {
+    const { trace, model } = this.#options;
+    trace.must(model.epochOf(adapter) !== epoch, `whoever opens the lane of ${adapter} has an epoch of its own`);
     trace.must(isDeepStrictEqual(breaker, this.breakers.get(adapter)), `the breaker of ${adapter} is kept as it was`);
     trace.must(isDeepStrictEqual(pause, this.pauses.get(adapter)), `the pause of ${adapter} is kept as it was`);
   }

@@ -177,6 +177,11 @@ export function takeHead(context: StepContext, { purpose, head }: Head): void {
       lookahead.reading = undefined;
       // Meanwhile something may have become ready, that very head among it.
       const next = firstReady(state);
+      if (next === undefined && head !== undefined && state.withheld.has(head.event.seq)) {
+        // It is being discarded or given back, and is not there any more for the next look.
+        probe(context);
+        break;
+      }
       lookahead.asked = mayProbe(state, next ?? head) ? (next ?? takeReady(context, head)) : undefined;
       effects.push({ kind: 'probing', event: lookahead.asked?.event });
       break;

@@ -69,6 +69,14 @@ describe('one delivery that an operator lets through', () => {
     expect(lane.finish(2).finish(3).probe().begun).toEqual([1]);
   });
 
+  it('is another one when the one that is due first is being discarded', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1 }, { seq: 2 });
+    lane.finish(1, { ...retryable, retryAfterMs: 60_000 }).finish(2, { ...retryable, retryAfterMs: 90_000 });
+    lane.isJournalSlow = true;
+    expect(lane.probe().discard(1).answer().effects).not.toContainEqual(NOTHING);
+    expect(lane.answer().begun).toEqual([2]);
+  });
+
   it('is not one that was discarded before the breaker became half open', () => {
     const lane = new ScriptedLane().breaker('open').arrive({ seq: 1 }, { seq: 2 }).probe().discard(1);
     expect(lane.breaker('half_open').begun).toEqual([2]);
