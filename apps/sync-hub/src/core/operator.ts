@@ -20,7 +20,7 @@ export function discard(
  * sent.
  */
 export function giveBack({ state, effects }: StepContext, behindSeq: number): void {
-  if (isBusy(state, behindSeq) || state.withheld.has(behindSeq)) return;
+  if (isUndecided(state, behindSeq) || state.withheld.has(behindSeq)) return;
   if (state.deliveries.get(behindSeq)?.mayHaveRun === true) return;
   withhold(state, behindSeq);
   effects.push({ kind: 'give_back', seq: behindSeq });
@@ -45,9 +45,14 @@ export function endWithholding(
 }
 
 /** True while adapter code has it, or its outcome is on the way to the disk. */
-function isBusy({ deliveries, overdue }: LaneState, seq: number): boolean {
+function isBusy(state: LaneState, seq: number): boolean {
+  return isUndecided(state, seq) || state.overdue.values().some((attempt) => attempt.seq === seq);
+}
+
+/** True while an outcome of it is still to come to the disk. Overdue code has its outcome there already. */
+function isUndecided({ deliveries }: LaneState, seq: number): boolean {
   const kind = deliveries.get(seq)?.phase.kind;
-  return kind === 'attempting' || kind === 'recording' || overdue.values().some((attempt) => attempt.seq === seq);
+  return kind === 'attempting' || kind === 'recording';
 }
 
 /** An operator ends all waits, also that for which the external system asked: the journal ends those of deliveries. The

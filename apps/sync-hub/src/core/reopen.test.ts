@@ -51,10 +51,12 @@ describe('a dead letter that is open again', () => {
     expect(lane.ready().begun).toEqual([2]);
   });
 
-  it('waits while code of a later one of its key runs past its deadline', () => {
+  it('waits while code of a later one of its key runs past its deadline, and then goes before it', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).finish(1, permanent).later(10_000);
-    lane.recorded(2).reopen({ seq: 1, key });
-    expect([givenBack(lane), lane.begun]).toEqual([[], []]);
+    lane.recorded(2).later(60_000).reopen({ seq: 1, key });
+    expect([givenBack(lane), lane.begun]).toEqual([[2], []]);
+    expect(lane.end(2).begun).toEqual([1]);
+    expect(lane.finish(1).begun).toEqual([2]);
   });
 
   it('waits for the code of its last attempt, which ran out of time and owns the key', () => {
