@@ -9,6 +9,7 @@ import {
   release,
   type StepContext,
   skip,
+  withhold,
 } from './lane.ts';
 import { MAX_CONCURRENCY } from './lane-messages.ts';
 import type { AttemptEnd, Failure, Outcome } from './outcome.ts';
@@ -28,7 +29,10 @@ export function endAttempt(context: StepContext, seq: number, outcome: AttemptEn
   }
   if (outcome.kind === 'not_run') {
     // What was let through ahead of its time waits for it, in the journal.
-    if (delivery.aheadUntilMs > nowMs) release(state, delivery);
+    if (delivery.isBehind) {
+      withhold(state, seq);
+      context.effects.push({ kind: 'give_back', seq });
+    } else if (delivery.aheadUntilMs > nowMs) release(state, delivery);
     else makeReady(context, delivery);
     // A little later: an adapter that never has what it is sent must not be asked in a loop.
     state.throttle.notRunUntilMs = nowMs + backoffMs(state.rules.retry, 1, nextRandom(state.random));

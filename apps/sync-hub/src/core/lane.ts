@@ -40,6 +40,8 @@ export interface LaneDelivery {
   readonly mayHaveRun: boolean;
   /** When it is due, on the monotonic clock, when it was looked for ahead of that; 0: it was due. */
   aheadUntilMs: number;
+  /** An older one of its key was replayed while its attempt ran. */
+  isBehind: boolean;
   counts: DeliveryCounts;
   /** Changed by {@link enter} alone. */
   phase: DeliveryPhase;
@@ -227,6 +229,7 @@ function createDelivery(state: LaneState, ready: ReadyDelivery): LaneDelivery {
     sinceMs: Math.max(sinceMs, state.oldestMs),
     mayHaveRun,
     aheadUntilMs: 0,
+    isBehind: false,
     counts: { cycle, attempts, spent: spent + state.evidence.countedOf(event.seq), crashes },
     phase: { kind: 'taken' },
   };
@@ -253,6 +256,13 @@ export function release(state: LaneState, delivery: LaneDelivery): void {
   const overdue = state.overdue.get(keyOrSeq(delivery.event));
   if (overdue?.blocked === delivery) overdue.blocked = undefined;
   if (state.lookahead.asked === delivery) state.lookahead.asked = undefined;
+}
+
+/** The lane does not begin it until the journal has answered. */
+export function withhold(state: LaneState, seq: number): void {
+  const delivery = state.deliveries.get(seq);
+  if (delivery !== undefined) release(state, delivery);
+  state.withheld.set(seq, undefined);
 }
 
 /** Settles a delivery that the adapter does not accept. */

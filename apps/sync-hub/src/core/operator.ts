@@ -1,4 +1,4 @@
-import { type LaneState, release, type StepContext, take } from './lane.ts';
+import { type LaneState, type StepContext, take, withhold } from './lane.ts';
 
 /** An operator discards deliveries: the journal does, unless an attempt of one runs or its outcome is on the way there. */
 export function discard(
@@ -20,17 +20,15 @@ export function discard(
  * sent.
  */
 export function giveBack({ state, effects }: StepContext, behindSeq: number): void {
-  if (isUndecided(state, behindSeq) || state.withheld.has(behindSeq)) return;
-  if (state.deliveries.get(behindSeq)?.mayHaveRun === true) return;
+  if (state.withheld.has(behindSeq)) return;
+  const later = state.deliveries.get(behindSeq);
+  if (later?.mayHaveRun === true) return;
+  if (isUndecided(state, behindSeq)) {
+    if (later !== undefined) later.isBehind = true;
+    return;
+  }
   withhold(state, behindSeq);
   effects.push({ kind: 'give_back', seq: behindSeq });
-}
-
-/** The lane does not begin it until the journal has answered. */
-function withhold(state: LaneState, seq: number): void {
-  const delivery = state.deliveries.get(seq);
-  if (delivery !== undefined) release(state, delivery);
-  state.withheld.set(seq, undefined);
 }
 
 /** The journal has discarded it, or computed the head of its key again: what was handed out before that may hold no longer. */

@@ -25,6 +25,14 @@ describe('a dead letter that is open again', () => {
     expect(lane.later(5_000).begun).toEqual([2]);
   });
 
+  it('goes before a later one of its key whose attempt turned out not to have run', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).finish(1, permanent);
+    lane.reopen({ seq: 1, key });
+    expect(givenBack(lane.end(2, { kind: 'not_run' }))).toEqual([2]);
+    expect(lane.wake().begun).toEqual([1]);
+    expect(lane.finish(1).begun).toEqual([2]);
+  });
+
   it('goes before a later one of its key that waits for its retry', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).finish(1, permanent);
     lane.finish(2, { ...retryable, retryAfterMs: 5_000 }).reopen({ seq: 1, key });
