@@ -100,6 +100,7 @@ function begin(
   const isLast = !isProbe && isLastAttempt(state, delivery, nowMs);
   const times = { startedAtMs: nowMs, timeoutMs, deadlineAtMs: nowMs + timeoutMs };
   enter(state, delivery, { kind: 'attempting', ...times, isProbe, isLast });
+  state.lookahead.lastAttempts.delete(event.seq);
   if (breaker.condition === 'half_open') breaker.probeSent = true;
   const redelivered = mayHaveRun || counts.attempts > 0 || counts.cycle > 1;
   effects.push({ kind: 'attempt', event, number: counts.attempts + 1, redelivered, timeoutMs });

@@ -147,6 +147,13 @@ describe('a few events that always fail, alone on a quiet lane', () => {
     expect(lane.later(1).phaseOf(1)).toBe('attempting');
   });
 
+  it('are not tried again by a success from before a probe that failed since', () => {
+    const lane = createLane().arrive({ seq: 1 }).finish(1, retryable).failNext(1).failNext(1);
+    lane.serve(2).probe().finish(1, retryable);
+    expect(lane.later(500).phaseOf(1)).toBeUndefined();
+    expect(lane.later(300_000).phaseOf(1)).toBe('attempting');
+  });
+
   it('wait as long as the external system asked, also then', () => {
     const lane = createLane().arrive({ seq: 1 }).finish(1, retryable).failNext(1).failNext(1);
     lane.later(300_000).finish(1, { ...retryable, retryAfterMs: HOUR_MS });
