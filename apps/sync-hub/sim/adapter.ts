@@ -44,9 +44,10 @@ export class SimulatedAdapter implements Runtime {
   }
 
   finishStart(): void {
+    const { plan, rng, health, lane, facts } = this.#options;
+    if (facts.isClosed || lane.isClosed) return;
     if (this.startedAs === 'exited') this.#startAgain();
     if (this.startedAs !== undefined) return;
-    const { plan, rng, health, lane } = this.#options;
     this.startedAs = !health.isHealed && rng.chance(plan.failsToStart) ? 'failed' : 'ready';
     lane.isReady = this.startedAs === 'ready';
     if (this.startedAs === 'ready') this.#started.resolve(this.#nextVersion());

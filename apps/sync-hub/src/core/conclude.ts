@@ -28,12 +28,12 @@ export function endAttempt(context: StepContext, seq: number, outcome: AttemptEn
     return;
   }
   if (outcome.kind === 'not_run') {
-    // What was let through ahead of its time waits for it, in the journal.
     if (delivery.isBehind) {
       withhold(state, seq);
       context.effects.push({ kind: 'give_back', seq });
-    } else if (delivery.aheadUntilMs > nowMs) release(state, delivery);
-    else makeReady(context, delivery);
+    } else {
+      makeReady(context, delivery);
+    }
     // A little later: an adapter that never has what it is sent must not be asked in a loop.
     state.throttle.notRunUntilMs = nowMs + backoffMs(state.rules.retry, 1, nextRandom(state.random));
     return;
@@ -75,10 +75,18 @@ function endOverdue(context: StepContext, seq: number): void {
   throw new Error(`an attempt ended that does not run: seq ${seq}`);
 }
 
-/** It can go, unless another version of the adapter came meanwhile that does not accept it. */
+/** It can go, unless another version of the adapter came meanwhile that does not accept it. What was let through ahead of
+ * its time waits for it, in the journal. */
 function makeReady(context: StepContext, delivery: LaneDelivery): void {
-  if (isSkipped(context.state, delivery)) skip(context, delivery);
-  else enter(context.state, delivery, { kind: 'ready' });
+  const { state, nowMs } = context;
+  if (isSkipped(state, delivery)) {
+    skip(context, delivery);
+  } else if (delivery.aheadUntilMs > nowMs) {
+    release(state, delivery);
+    state.lookahead.missing = undefined;
+  } else {
+    enter(state, delivery, { kind: 'ready' });
+  }
 }
 
 /** What is recorded of an attempt that ended. */
@@ -211,7 +219,8 @@ function quarantined(failure: Failure, crashes: number): Failure {
 /**
  * An attempt failed in a way that trying again may fix. Returns whether the delivery is a dead letter: it was the last
  * attempt, or the delivery is older than the maximum age. Its age is measured from when it was accepted or replayed, and
- * from when the breaker closed if that was later: an outage does not use it up. Nor does a jump of the clock: see `oldestMs` of the lane.
+ * from when the breaker closed if that was later: an outage does not use it up. Nor does a jump of the
+ * clock: see `oldestMs` of the lane.
  */
 function isFinal({ state, nowMs }: StepContext, delivery: LaneDelivery): boolean {
   const { evidence, rules, breaker } = state;

@@ -69,6 +69,13 @@ describe('one delivery that an operator lets through', () => {
     expect(lane.finish(2).finish(3).probe().begun).toEqual([1]);
   });
 
+  it('is none whose overdue code still runs, and that one waits out its backoff then', () => {
+    const lane = new ScriptedLane({ runtime: { attemptTimeoutMs: 1_000 } }).arrive({ seq: 1 }).later(1_000).recorded(1);
+    expect(lane.probe().effects).toContainEqual(NOTHING);
+    expect(lane.end(1).begun).toEqual([]);
+    expect(lane.later(60_000).begun).toEqual([1]);
+  });
+
   it('is another one when the one that is due first is being discarded', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }, { seq: 2 });
     lane.finish(1, { ...retryable, retryAfterMs: 60_000 }).finish(2, { ...retryable, retryAfterMs: 90_000 });
