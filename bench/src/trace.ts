@@ -98,7 +98,7 @@ function waysOf(lines: readonly TraceLine[], receivedBy: ReadonlyMap<string, num
         else put(ofEvent, id, step, atMs);
       }
   }
-  // A stream does not say whose it is: an attempt is told by its event, and by its outcome being the newest before the
+  // A stream does not say whose it is: an attempt is known by its event, and by its outcome being the newest before the
   // record of the delivery was requested.
   const byEvent = Map.groupBy(ofAttempt.values(), (times) => [...times.keys()].find((key) => key.startsWith('of ')));
   return [...ofDelivery].flatMap(([id, own]) => {

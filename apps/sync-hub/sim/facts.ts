@@ -12,14 +12,14 @@ export interface HubFacts {
   /** What is on disk. */
   readonly disk: JournalModel;
   /** What it has heard of. */
-  readonly told: JournalModel;
+  readonly reported: JournalModel;
   /** Of each adapter that is configured in this life. */
   readonly lanes: Map<string, LaneFacts>;
   /** What operators asked and have no answer to. */
   readonly unanswered: Set<Promise<unknown>>;
   /** It was asked to end. */
   isStopping: boolean;
-  /** Its lanes were told to let go. */
+  /** Its lanes let go. */
   isClosed: boolean;
   /** Killed, or ended: nothing of it counts any more. */
   isOver: boolean;

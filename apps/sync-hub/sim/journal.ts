@@ -33,10 +33,10 @@ export interface SimulatedJournalOptions {
   readonly disk: SimulatedDisk;
   /** Called for each call as it is made. */
   readonly onRequest: (call: Call) => void;
-  /** Called for each call that a commit made true, in their order and what is only read last, before anybody is told. */
+  /** Called for each call that a commit made true, in their order and what is only read last, before anything is reported. */
   readonly onWritten: (written: Written) => void;
   /** Called for each of them once the hub has heard of its commit. */
-  readonly onTold: (written: Written) => void;
+  readonly onReported: (written: Written) => void;
   readonly commits: CommitOracle;
 }
 
@@ -47,14 +47,14 @@ export interface SimulatedJournal extends Journal {
 
 export function openSimulatedJournal(options: SimulatedJournalOptions): SimulatedJournal {
   const { disk, onRequest } = options;
-  const untold: Written[][] = [];
+  const unreported: Written[][] = [];
   const journal = openInlineJournal({
     database: disk.database,
     control: true,
     isFull: disk.isFull,
     onRequest,
     onWritten: (call, answer) => {
-      untold.at(-1)?.push({ call, answer });
+      unreported.at(-1)?.push({ call, answer });
     },
   });
   disk.database = journal.database;
@@ -63,8 +63,8 @@ export function openSimulatedJournal(options: SimulatedJournalOptions): Simulate
   };
   const observer: JournalObserver = options.commits;
   journal.subscribe(observer);
-  const { commits: oracle, onWritten, onTold } = options;
-  const commits = new Commits({ control: journal.control, untold, oracle, onWritten, onTold });
+  const { commits: oracle, onWritten, onReported } = options;
+  const commits = new Commits({ control: journal.control, unreported, oracle, onWritten, onReported });
   const close = async () => {
     await commits.flush();
     await journal.close();
@@ -72,10 +72,10 @@ export function openSimulatedJournal(options: SimulatedJournalOptions): Simulate
   return { ...journal, close, commits };
 }
 
-interface CommitsOptions extends Pick<SimulatedJournalOptions, 'onWritten' | 'onTold'> {
+interface CommitsOptions extends Pick<SimulatedJournalOptions, 'onWritten' | 'onReported'> {
   readonly control: ReturnType<typeof openInlineJournal>['control'];
   /** The calls of each commit that is on disk, while the hub has not heard of it. */
-  readonly untold: Written[][];
+  readonly unreported: Written[][];
   readonly oracle: CommitOracle;
 }
 
@@ -96,16 +96,16 @@ export class Commits {
   }
 
   /** Commits that are on disk and that nobody has heard of. */
-  get untold(): number {
-    return this.#options.control.untold;
+  get unreported(): number {
+    return this.#options.control.unreported;
   }
 
   /** One commit with the oldest calls: after it they are on disk, all of them. */
   write(count: number): void {
-    const { control, untold, onWritten } = this.#options;
+    const { control, unreported, onWritten } = this.#options;
     if (control.waiting === 0) return;
     const written: Written[] = [];
-    untold.push(written);
+    unreported.push(written);
     control.write(count);
     // What is read is answered as of its commit, and so after all that the commit changed.
     for (const kind of ['writes', 'reads'] as const) {
@@ -114,21 +114,21 @@ export class Commits {
   }
 
   /** The hub hears of the oldest commit that it has not heard of. */
-  tell(): void {
-    const { control, untold, oracle, onTold } = this.#options;
-    const written = untold.shift();
-    if (written === undefined || control.untold === 0) return;
+  report(): void {
+    const { control, unreported, oracle, onReported } = this.#options;
+    const written = unreported.shift();
+    if (written === undefined || control.unreported === 0) return;
     oracle.expect(written);
-    control.tell();
+    control.report();
     oracle.checkHeard();
-    for (const one of written) onTold(one);
+    for (const one of written) onReported(one);
   }
 
   /** Everything that waits, on disk and reported. */
   async flush(): Promise<void> {
-    while (this.waiting + this.untold > 0) {
-      if (this.untold === 0) this.write(this.waiting);
-      this.tell();
+    while (this.waiting + this.unreported > 0) {
+      if (this.unreported === 0) this.write(this.waiting);
+      this.report();
       // Who waits for an answer goes on before the next commit is reported.
       await settle();
     }

@@ -95,7 +95,7 @@ export class Operator {
     void this.#see(process, process.journal.stepReplay(replayStep({ ...event, adapter }, { includeStale, ...times })));
   }
 
-  /** The promise of the lane: exactly one is let through, and whoever asked is told which. */
+  /** The promise of the lane: exactly one is let through, and whoever asked hears which. */
   async #probe(process: HubProcess, lane: Lane, facts: LaneFacts): Promise<void> {
     const { trace, model, calls } = this.#options;
     if (process.facts.isStopping || facts.isLost) return;
@@ -108,7 +108,7 @@ export class Operator {
     facts.probes.splice(facts.probes.indexOf(probe), 1);
     if (process.facts.isOver || facts.isClosed || facts.isLost) return;
     if (answered === undefined) {
-      trace.must(probe.begun === undefined, `event ${probe.begun} is let through, and the operator told so`);
+      trace.must(probe.begun === undefined, `event ${probe.begun} is let through, and the operator hears of it`);
       const left = before.filter((seq) => this.#mayBeLetThrough(process, facts).includes(seq));
       const isIdle = (made?.count ?? 0) === callsBefore;
       trace.must(
@@ -123,7 +123,7 @@ export class Operator {
     const isBegun = call !== undefined && (made?.count ?? 0) > callsBefore;
     trace.must(
       isBegun || process.facts.isStopping,
-      `event ${seq} at ${lane.adapter.id} is let through as the operator was told`,
+      `event ${seq} at ${lane.adapter.id} is let through as the operator heard`,
     );
     trace.must(probe.begun === undefined || probe.begun === seq, `event ${probe.begun} is let through, not ${seq}`);
     if (call !== undefined) call.lane.outcomes.seeAsked(call);
@@ -137,7 +137,7 @@ export class Operator {
     const isBusy = (calls.get(id)?.live.size ?? 0) > 0 || facts.condition() === 'half_open';
     if (isShut || isBusy) return [];
     const { accepts } = facts.runtime;
-    const heads = hub.told.deliveriesAt(id).filter(({ isHead }) => isHead);
+    const heads = hub.reported.deliveriesAt(id).filter(({ isHead }) => isHead);
     // What it does not accept is skipped, and answered as nothing.
     if (accepts !== 'all' && heads.some(({ event }) => !accepts.has(event.type))) return [];
     const isHeldBack = (seq: number) =>

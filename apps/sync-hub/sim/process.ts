@@ -62,16 +62,16 @@ export class HubProcess {
     const { time, trace, disk, diskOracle, model, calls } = options;
     time.startProcess();
     model.closed();
-    const told = model.copy();
+    const reported = model.copy();
     const flags = { isStopping: false, isClosed: false, isOver: false, hasFailed: false };
-    this.facts = { time, disk: model, told, lanes: new Map(), unanswered: new Set(), ...flags };
+    this.facts = { time, disk: model, reported, lanes: new Map(), unanswered: new Set(), ...flags };
     this.#breakers = new BreakerOracle({ trace, facts: this.facts });
-    const commits = new CommitOracle({ trace, told });
+    const commits = new CommitOracle({ trace, reported });
     this.journal = openSimulatedJournal({
       disk,
       onRequest: (call) => this.#seeRequest(call),
       onWritten: (written) => diskOracle.see(written),
-      onTold: ({ call }) => {
+      onReported: ({ call }) => {
         if (call.name === 'giveBack') this.facts.lanes.get(call.request.adapter)?.givingBack.delete(call.request.seq);
       },
       commits,
@@ -257,7 +257,7 @@ export class HubProcess {
   #seeLost(adapter: string, lostEpoch: number): void {
     const lane = this.facts.lanes.get(adapter);
     if (lane === undefined || lostEpoch !== lane.epoch) return;
-    const isOwner = lane.epoch === this.facts.told.epochOf(adapter) && !lane.isClosed;
+    const isOwner = lane.epoch === this.facts.reported.epochOf(adapter) && !lane.isClosed;
     this.#options.trace.must(
       !isOwner,
       `the lane of ${adapter} is lost by whom it was taken from, and not by its owner`,

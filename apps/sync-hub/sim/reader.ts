@@ -220,6 +220,6 @@ export class SimulatedReader {
     const isEnding = error instanceof JournalError && (hasFailed || isClosed);
     const isSlow = error instanceof Refusal && error.reason === 'READER_TOO_SLOW';
     const isStopping = error instanceof Refusal && error.reason === 'HUB_STOPPING' && process.facts.isStopping;
-    this.#options.trace.must(isEnding || isSlow || isStopping, `a reader is not told: ${error}`);
+    this.#options.trace.must(isEnding || isSlow || isStopping, `a reader gets no error: ${error}`);
   }
 }

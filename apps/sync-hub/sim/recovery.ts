@@ -104,7 +104,7 @@ export class Recovery {
   #nextAction(): (() => unknown) | undefined {
     const { process, calls, readers, time } = this.#world;
     const { commits } = process.journal;
-    if (commits.untold > 0) return () => commits.tell();
+    if (commits.unreported > 0) return () => commits.report();
     if (commits.waiting > 0) return () => commits.write(commits.waiting);
     const live = [...calls.values()].flatMap((adapter) => [...adapter.live]);
     const ending = live.filter((call) => process.adapters.get(call.adapter)?.mayEnd(call) === true);
@@ -167,7 +167,7 @@ export class Recovery {
       trace.must(stored === breaker.condition, `the breaker of ${id} is kept as it is`);
     }
     for (const reader of readers) {
-      trace.must(reader.isDone || reader.hasReadAll, 'a reader is told everything to the end');
+      trace.must(reader.isDone || reader.hasReadAll, 'a reader gets everything to the end');
       reader.disconnect();
     }
     await this.#world.act(() => undefined);

@@ -16,6 +16,8 @@ import { Trace } from './trace.ts';
 
 /** Health is asked of opossum, which adds up its buckets each time. */
 const HEALTH_EVERY = 8;
+/** Nobody opens a lane in the millisecond in which somebody else had it: places in it lie microseconds ahead. */
+const HAND_OVER_MS = 1;
 
 /**
  * A whole hub in a world of faults that all come from one seed: its lanes with their breakers, its acks, its intake and
@@ -109,6 +111,7 @@ export class HubWorld {
   async restart(adapters: readonly AdapterPlan[]): Promise<void> {
     const waits = this.#process?.waits ?? new Map();
     this.#process?.end();
+    await this.time.pass(HAND_OVER_MS, false);
     for (const reader of this.readers) reader.disconnect();
     this.trace.note(() => 'the hub starts');
     const { plan, time, rng, trace, disk, diskOracle, model, calls, health } = this;
@@ -179,7 +182,7 @@ export class HubWorld {
   #commit(): void {
     const { commits } = this.process.journal;
     if (commits.waiting > 0) commits.write(this.rng.between(1, commits.waiting));
-    if (this.rng.chance(0.8)) commits.tell();
+    if (this.rng.chance(0.8)) commits.report();
   }
 
   #endCall(): void {
@@ -222,6 +225,7 @@ export class HubWorld {
   async #takeOver(): Promise<void> {
     const { facts, lanes } = this.process;
     if (facts.isStopping || facts.isClosed) return;
+    await this.passTime(HAND_OVER_MS);
     if (this.#takenOver === undefined) {
       this.#takenOver = this.rng.pick([...lanes])?.adapter.id;
       if (this.#takenOver !== undefined) this.process.loseLane(this.#takenOver);

@@ -84,7 +84,7 @@ async function startHub(
   const { wallMs } = clock;
   const changes = new Notifier();
   const lanes = new Lanes([], (receivers) => {
-    // A journal that ended has told the hub so.
+    // A journal that ended reports that to the hub.
     journal.setReceivers(receivers).catch(() => undefined);
   });
   const acks = new Acks({ journal, gates: lanes, wallMs });

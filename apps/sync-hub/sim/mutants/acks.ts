@@ -9,44 +9,29 @@ const histories = mutate<typeof import('../../src/edges/rpc/merge-histories.ts')
 const hash = mutate<typeof import('../../src/edges/content-hash.ts')>('edges/content-hash');
 const intake = mutate<typeof import('../../src/edges/intake.ts')>('edges/intake');
 
-/** Faults in what readers and publishers are told. */
+/** Faults in what is reported to readers and publishers. */
 export const ACK_MUTANTS: readonly Mutant[] = [
-  acks('a reader is told only the first record of a commit', 'Acks', (original) =>
-    withMethod(
-      original,
-      'committed',
-      (committed) =>
-        function (this: InstanceType<typeof original>, commit) {
-          committed.call(this, { ...commit, records: commit.records.slice(0, 1) });
-        },
-    ),
+  acks('a reader gets only the first record of a commit', 'Acks', (original) =>
+    withMethod(original, 'committed', (committed) => (commit) => {
+      committed({ ...commit, records: commit.records.slice(0, 1) });
+    }),
   ),
-  acks('the records of one commit are told in the wrong order', 'Acks', (original) =>
-    withMethod(
-      original,
-      'committed',
-      (committed) =>
-        function (this: InstanceType<typeof original>, commit) {
-          committed.call(this, { ...commit, records: commit.records.toReversed() });
-        },
-    ),
+  acks('the records of one commit are reported in the wrong order', 'Acks', (original) =>
+    withMethod(original, 'committed', (committed) => (commit) => {
+      committed({ ...commit, records: commit.records.toReversed() });
+    }),
   ),
-  followed('what follows an event is not told its records', 'FollowedEvents', (original) =>
+  followed('what follows an event does not get its records', 'FollowedEvents', (original) =>
     withMethod(original, 'recorded', () => () => undefined),
   ),
-  tail('a reader is told again what it has read', 'TailSubscription', (original) =>
+  tail('a reader gets again what it has read', 'TailSubscription', (original) =>
     withMethod(original, 'advance', () => () => undefined),
   ),
   progress('who follows an event is let go before it is settled', 'Progress', (original) =>
-    withMethod(
-      original,
-      'apply',
-      (apply) =>
-        function (this: InstanceType<typeof original>, update) {
-          if (update.kind === 'held') return apply.call(this, update);
-          return apply.call(this, { ...update, record: { ...update.record, state: 'delivered' } });
-        },
-    ),
+    withMethod(original, 'apply', (apply) => (update) => {
+      if (update.kind === 'held') return apply(update);
+      return apply({ ...update, record: { ...update.record, state: 'delivered' } });
+    }),
   ),
   listener(
     'a reader who left is not forgotten',
@@ -59,19 +44,14 @@ export const ACK_MUTANTS: readonly Mutant[] = [
         }
       },
   ),
-  histories('what is on record of an event is not told', 'mergeHistories', () => () => []),
+  histories('what is on record of an event is not reported', 'mergeHistories', () => () => []),
   hash('the same id with other content is taken for a duplicate', 'contentHash', () => () => new Uint8Array(32)),
   intake('events are accepted while the hub stops', 'Intake', (original) =>
     withMethod(original, 'stop', () => () => undefined),
   ),
   intake('a duplicate is answered as a new event', 'Intake', (original) =>
-    withMethod(
-      original,
-      'accept',
-      (accept) =>
-        async function (this: InstanceType<typeof original>, published) {
-          return { ...(await accept.call(this, published)), duplicate: false };
-        },
-    ),
+    withMethod(original, 'accept', (accept) => async (published) => {
+      return { ...(await accept(published)), duplicate: false };
+    }),
   ),
 ];

@@ -137,14 +137,9 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   }),
   evidence('no attempt is ever the last', 'Evidence', (original) => withMethod(original, 'isFresh', () => () => false)),
   evidence('a failure counts by what was sent before it', 'Evidence', (original) =>
-    withMethod(
-      original,
-      'delivered',
-      (delivered) =>
-        function (this: InstanceType<typeof original>, seq, times) {
-          return delivered.call(this, seq, { ...times, startedAtMs: times.nowMs });
-        },
-    ),
+    withMethod(original, 'delivered', (delivered) => (seq, times) => {
+      return delivered(seq, { ...times, startedAtMs: times.nowMs });
+    }),
   ),
   evidence('failures count though the breaker opened', 'Evidence', (original) =>
     withMethod(original, 'forgetAll', () => () => undefined),

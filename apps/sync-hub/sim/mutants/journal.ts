@@ -18,43 +18,28 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
     withMethod(original, 'place', () => (_lane, _seq, nowMs) => nowMs - 1_000),
   ),
   heads('the head of a key is not computed after a retry', 'Heads', (original) =>
-    withMethod(
-      original,
-      'settle',
-      (settle) =>
-        function (this: InstanceType<typeof original>, lane, row, moment) {
-          if (row.state === 1 && row.is_head === 1) this.appoint(lane, row, moment);
-          else settle.call(this, lane, row, moment);
-        },
-    ),
+    withMethod(original, 'settle', (settle, self) => (lane, row, moment) => {
+      if (row.state === 1 && row.is_head === 1) self.appoint(lane, row, moment);
+      else settle(lane, row, moment);
+    }),
   ),
   heads('a replay demotes the head that runs', 'Heads', (original) =>
-    withMethod(
-      original,
-      'reopen',
-      (reopen) =>
-        function (this: InstanceType<typeof original>, lane, row, moment) {
-          const behindSeq = reopen.call(this, lane, row, moment);
-          if (behindSeq !== undefined) this.giveBack(lane, behindSeq, moment.nowMs);
-          return behindSeq;
-        },
-    ),
+    withMethod(original, 'reopen', (reopen, self) => (lane, row, moment) => {
+      const behindSeq = reopen(lane, row, moment);
+      if (behindSeq !== undefined) self.giveBack(lane, behindSeq, moment.nowMs);
+      return behindSeq;
+    }),
   ),
   heads('a head that is given back stays it', 'Heads', (original) =>
     withMethod(original, 'giveBack', () => () => true),
   ),
   heads('hold ignores dead letters', 'Heads', (original) =>
-    withMethod(
-      original,
-      'choose',
-      (choose) =>
-        function (this: InstanceType<typeof original>, lane, key, moment) {
-          const { holds } = lane;
-          lane.holds = false;
-          choose.call(this, lane, key, moment);
-          lane.holds = holds;
-        },
-    ),
+    withMethod(original, 'choose', (choose) => (lane, key, moment) => {
+      const { holds } = lane;
+      lane.holds = false;
+      choose(lane, key, moment);
+      lane.holds = holds;
+    }),
   ),
   heads('a changed setting of hold is forgotten', 'Heads', (original) =>
     withMethod(original, 'hold', () => (lane, holds) => {
@@ -62,58 +47,33 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
     }),
   ),
   heads('what was ready before a restart is not known to have been', 'Heads', (original) =>
-    withMethod(
-      original,
-      'recover',
-      (recover) =>
-        function (this: InstanceType<typeof original>, lane, moment) {
-          recover.call(this, lane, moment);
-          lane.recoveredDueAtMs = Number.NEGATIVE_INFINITY;
-          lane.recoveredSeq = 0;
-        },
-    ),
+    withMethod(original, 'recover', (recover) => (lane, moment) => {
+      recover(lane, moment);
+      lane.recoveredDueAtMs = Number.NEGATIVE_INFINITY;
+      lane.recoveredSeq = 0;
+    }),
   ),
   heads('everything is taken for ready before a restart', 'Heads', (original) =>
-    withMethod(
-      original,
-      'recover',
-      (recover) =>
-        function (this: InstanceType<typeof original>, lane, moment) {
-          recover.call(this, lane, moment);
-          lane.recoveredDueAtMs = Number.POSITIVE_INFINITY;
-        },
-    ),
+    withMethod(original, 'recover', (recover) => (lane, moment) => {
+      recover(lane, moment);
+      lane.recoveredDueAtMs = Number.POSITIVE_INFINITY;
+    }),
   ),
   heads('a clock that was set back makes deliveries wait', 'Heads', (original) =>
-    withMethod(
-      original,
-      'recover',
-      (recover) =>
-        function (this: InstanceType<typeof original>, lane, moment) {
-          recover.call(this, lane, { ...moment, longestWaitMs: Number.MAX_SAFE_INTEGER });
-        },
-    ),
+    withMethod(original, 'recover', (recover) => (lane, moment) => {
+      recover(lane, { ...moment, longestWaitMs: Number.MAX_SAFE_INTEGER });
+    }),
   ),
   heads('waits that an operator ended go on', 'Heads', (original) => withMethod(original, 'endWaits', () => () => 0)),
   heads('a page leaves out what does not fit', 'Heads', (original) =>
-    withMethod(
-      original,
-      'readReady',
-      (readReady) =>
-        function (this: InstanceType<typeof original>, request) {
-          return { ...readReady.call(this, request), isEnd: true };
-        },
-    ),
+    withMethod(original, 'readReady', (readReady) => (request) => {
+      return { ...readReady(request), isEnd: true };
+    }),
   ),
   heads('what is not due is handed out', 'Heads', (original) =>
-    withMethod(
-      original,
-      'readReady',
-      (readReady) =>
-        function (this: InstanceType<typeof original>, request) {
-          return readReady.call(this, { ...request, nowMs: request.nowMs + 1_000 });
-        },
-    ),
+    withMethod(original, 'readReady', (readReady) => (request) => {
+      return readReady({ ...request, nowMs: request.nowMs + 1_000 });
+    }),
   ),
   watchedKeys('a stale replay is sent', 'WatchedKeys', (original) =>
     withMethod(original, 'newestDeliveredSeq', () => () => 0),
@@ -128,108 +88,63 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
     withMethod(original, 'oldestOpen', () => () => undefined),
   ),
   deliveries('a new delivery is a head beside that of its key', 'Deliveries', (original) =>
-    withMethod(
-      original,
-      'insert',
-      (insert) =>
-        function (this: InstanceType<typeof original>, lane, delivery) {
-          insert.call(this, lane, { ...delivery, isHead: true });
-        },
-    ),
+    withMethod(original, 'insert', (insert) => (lane, delivery) => {
+      insert(lane, { ...delivery, isHead: true });
+    }),
   ),
   deliveries('nobody knows that a key waits', 'Deliveries', (original) =>
     withMethod(original, 'isHeldByKey', () => () => false),
   ),
   outcomes('every replay may follow a newer event of its key', 'Outcomes', (original) =>
-    withMethod(
-      original,
-      'reopen',
-      (reopen) =>
-        function (this: InstanceType<typeof original>, request) {
-          return reopen.call(this, { ...request, mayFollow: true });
-        },
-    ),
+    withMethod(original, 'reopen', (reopen) => (request) => {
+      return reopen({ ...request, mayFollow: true });
+    }),
   ),
   outcomes('no replay may follow a newer event of its key', 'Outcomes', (original) =>
-    withMethod(
-      original,
-      'reopen',
-      (reopen) =>
-        function (this: InstanceType<typeof original>, request) {
-          return reopen.call(this, { ...request, mayFollow: false });
-        },
-    ),
+    withMethod(original, 'reopen', (reopen) => (request) => {
+      return reopen({ ...request, mayFollow: false });
+    }),
   ),
   outcomes('a retry is due at once', 'Outcomes', (original) =>
-    withMethod(
-      original,
-      'record',
-      (record) =>
-        function (this: InstanceType<typeof original>, request) {
-          return record.call(this, { ...request, dueAtMs: 0, notBeforeMs: 0 });
-        },
-    ),
+    withMethod(original, 'record', (record) => (request) => {
+      return record({ ...request, dueAtMs: 0, notBeforeMs: 0 });
+    }),
   ),
   outcomes('what is discarded stays', 'Outcomes', (original) =>
     withMethod(original, 'discard', () => () => ({ kind: 'discarded' })),
   ),
   lanes('who owns a lane is not checked', 'Lanes', (original) =>
-    withMethod(
-      original,
-      'open',
-      (open) =>
-        function (this: InstanceType<typeof original>, adapter) {
-          const lane = open.call(this, adapter);
-          Object.defineProperty(lane, 'epoch', {
-            get: () => 1,
-            set: () => undefined,
-            configurable: true,
-            enumerable: true,
-          });
-          return lane;
-        },
-    ),
+    withMethod(original, 'open', (open) => (adapter) => {
+      const lane = open(adapter);
+      Object.defineProperty(lane, 'epoch', {
+        get: () => 1,
+        set: () => undefined,
+        configurable: true,
+        enumerable: true,
+      });
+      return lane;
+    }),
   ),
   lanes('an adapter that left still receives events', 'Lanes', (original) =>
-    withMethod(
-      original,
-      'setReceivers',
-      (setReceivers) =>
-        function (this: InstanceType<typeof original>, adapters) {
-          setReceivers.call(this, [...new Set([...adapters, ...this.receiving.map(({ id }) => id)])]);
-        },
-    ),
+    withMethod(original, 'setReceivers', (setReceivers, self) => (adapters) => {
+      setReceivers([...new Set([...adapters, ...self.receiving.map(({ id }) => id)])]);
+    }),
   ),
   accepting('a full disk accepts events all the same', 'Accepting', (original) =>
-    withMethod(
-      original,
-      'accept',
-      (accept) =>
-        function (this: InstanceType<typeof original>, request, full) {
-          return full === undefined ? accept.call(this, request, full) : 1_000_000;
-        },
-    ),
+    withMethod(original, 'accept', (accept) => (request, full) => {
+      return full === undefined ? accept(request, full) : 1_000_000;
+    }),
   ),
   records('positions of records are used twice', 'Records', (original) =>
-    withMethod(
-      original,
-      'append',
-      (append) =>
-        function (this: InstanceType<typeof original>, lane, record) {
-          return Math.max(1, append.call(this, lane, record) - 1);
-        },
-    ),
+    withMethod(original, 'append', (append) => (lane, record) => {
+      return Math.max(1, append(lane, record) - 1);
+    }),
   ),
   records('a reader that resumes misses one record', 'Records', (original) =>
-    withMethod(
-      original,
-      'read',
-      (read) =>
-        function (this: InstanceType<typeof original>, request) {
-          const result = read.call(this, request);
-          return { ...result, records: result.records.slice(1) };
-        },
-    ),
+    withMethod(original, 'read', (read) => (request) => {
+      const result = read(request);
+      return { ...result, records: result.records.slice(1) };
+    }),
   ),
   news('what became ready of a key is not reported', 'CommitNews', (original) =>
     withMethod(original, 'ready', () => () => undefined),
@@ -240,7 +155,7 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
   news('when the next retry is due is not reported', 'CommitNews', (original) =>
     withMethod(original, 'due', () => () => undefined),
   ),
-  news('a lane is not told that it is lost', 'CommitNews', (original) =>
+  news('a lane does not hear that it is lost', 'CommitNews', (original) =>
     withMethod(original, 'lost', () => () => undefined),
   ),
   news('what was given back is reported beside the new head', 'CommitNews', (original) =>
@@ -250,15 +165,10 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
     withMethod(original, 'pause', () => () => undefined),
   ),
   lists('a list leaves out its first', 'Lists', (original) =>
-    withMethod(
-      original,
-      'page',
-      (page) =>
-        function (this: InstanceType<typeof original>, request) {
-          const result = page.call(this, request);
-          return { ...result, deliveries: result.deliveries.slice(1) };
-        },
-    ),
+    withMethod(original, 'page', (page) => (request) => {
+      const result = page(request);
+      return { ...result, deliveries: result.deliveries.slice(1) };
+    }),
   ),
   client('the answers of a commit that failed are given', 'JournalClient', (original) =>
     withMethod(original, 'failed', () => () => undefined),

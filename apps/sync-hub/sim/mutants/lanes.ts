@@ -11,51 +11,33 @@ const key = mutate<typeof import('../../src/lanes/idempotency-key.ts')>('lanes/i
 const contained = mutate<typeof import('../../src/lanes/contained-runtime.ts')>('lanes/contained-runtime');
 
 let keys = 0;
+const setTimers = new WeakSet<object>();
 
 /** Faults in what performs the core's decisions. */
 export const LANE_MUTANTS: readonly Mutant[] = [
   lanes('a lane does not hear that an older delivery was replayed', 'Lanes', (original) =>
-    withMethod(
-      original,
-      'committed',
-      (committed) =>
-        function (this: InstanceType<typeof original>, commit) {
-          committed.call(this, { ...commit, reopened: [] });
-        },
-    ),
+    withMethod(original, 'committed', (committed) => (commit) => {
+      committed({ ...commit, reopened: [] });
+    }),
   ),
   lanes('only the first lane of a commit hears of it', 'Lanes', (original) =>
-    withMethod(
-      original,
-      'committed',
-      (committed) =>
-        function (this: InstanceType<typeof original>, commit) {
-          committed.call(this, { ...commit, lanes: new Map([...commit.lanes].slice(0, 1)) });
-        },
-    ),
+    withMethod(original, 'committed', (committed) => (commit) => {
+      committed({ ...commit, lanes: new Map([...commit.lanes].slice(0, 1)) });
+    }),
   ),
   lane('a lane that is lost goes on', 'Lane', (original) =>
-    withMethod(
-      original,
-      'hear',
-      (hear) =>
-        function (this: InstanceType<typeof original>, news) {
-          hear.call(this, { ...news, lostEpoch: 0 });
-        },
-    ),
+    withMethod(original, 'hear', (hear) => (news) => {
+      hear({ ...news, lostEpoch: 0 });
+    }),
   ),
   lane('a lane goes on though its operator paused it', 'Lane', (original) =>
     withMethod(original, 'pause', () => () => undefined),
   ),
   timer('a timer that is set is not moved to an earlier time', 'LaneTimer', (original) =>
-    withMethod(original, 'scheduleBy', (scheduleBy) => {
-      const set = new WeakSet<object>();
-      return function (this: InstanceType<typeof original>, atMs) {
-        if (!set.has(this) && Number.isFinite(atMs)) {
-          set.add(this);
-          scheduleBy.call(this, atMs);
-        }
-      };
+    withMethod(original, 'scheduleBy', (scheduleBy, timer) => (atMs) => {
+      if (setTimers.has(timer) || !Number.isFinite(atMs)) return;
+      setTimers.add(timer);
+      scheduleBy(atMs);
     }),
   ),
   live('what attempts that were let go came to is recorded', 'LiveAttempts', (original) =>

@@ -21,7 +21,7 @@ export function mutate<Module>(module: string) {
   ): Mutant => ({ name, module, export: exported, wrap: wrap as Mutant['wrap'] });
 }
 
-/** Replaces one method of a class. */
+/** Replaces one method of a class. @param wrap is given the method of an instance, and the instance */
 export function withMethod<
   Instance extends object,
   Class extends { readonly prototype: Instance },
@@ -29,10 +29,14 @@ export function withMethod<
 >(
   changed: Class & { readonly prototype: Instance },
   name: Name,
-  wrap: (original: Instance[Name]) => ThisType<Instance> & Instance[Name],
+  wrap: (original: Instance[Name], instance: Instance) => Instance[Name],
 ): Class {
-  const original = Object.getOwnPropertyDescriptor(changed.prototype, name)?.value as Instance[Name] | undefined;
-  if (original === undefined) throw new Error(`the mutant changes the method ${name}, which there is not`);
-  Object.defineProperty(changed.prototype, name, { value: wrap(original), writable: true, configurable: true });
+  const original: unknown = Object.getOwnPropertyDescriptor(changed.prototype, name)?.value;
+  if (typeof original !== 'function') throw new Error(`the mutant changes the method ${name}, which there is not`);
+  function value(this: Instance, ...args: unknown[]): unknown {
+    const wrapped = wrap((original as (...args: unknown[]) => unknown).bind(this) as Instance[Name], this);
+    return (wrapped as (...args: unknown[]) => unknown)(...args);
+  }
+  Object.defineProperty(changed.prototype, name, { value, writable: true, configurable: true });
   return changed;
 }

@@ -150,7 +150,7 @@ export class CallOracle {
     trace.must(accepts === 'all' || accepts.has(event.type), `${what} is of a type that the adapter accepts`);
   }
 
-  #checkOrder(what: string, { event }: DeliveryAttempt, { told }: HubFacts): void {
+  #checkOrder(what: string, { event }: DeliveryAttempt, { reported }: HubFacts): void {
     const { plan, model, trace } = this.#options;
     const stored = model.delivery(event.seq, plan.id);
     trace.must(stored?.isHead === true, `${what} is the head of its key`);
@@ -159,12 +159,12 @@ export class CallOracle {
       trace.must(!isSame, `${what}: key "${event.key}" has one live attempt`);
     }
     // One that ran when an earlier one was replayed goes on: it is the only one that may.
-    const earlier = told.openBefore(event, plan.id).find((other) => !this.#mayStayBehind(event.seq, other));
+    const earlier = reported.openBefore(event, plan.id).find((other) => !this.#mayStayBehind(event.seq, other));
     trace.must(
       earlier === undefined,
       `${what} waits for event ${earlier?.event.seq} of key ${event.key} to be settled on disk`,
     );
-    const dead = told.heldByDeadLetter(event, plan.id);
+    const dead = reported.heldByDeadLetter(event, plan.id);
     trace.must(dead === undefined, `${what} waits until an operator has decided about dead letter ${dead?.event.seq}`);
     if (stored?.mayFollow === true) return;
     const newer = model

@@ -7,7 +7,7 @@ import type { Trace } from '../trace.ts';
 export interface CommitOracleOptions {
   readonly trace: Trace;
   /** What the hub has heard of. */
-  readonly told: JournalModel;
+  readonly reported: JournalModel;
 }
 
 /** Hears of each commit before anybody in the hub does, and compares what is reported with what became true. */
@@ -29,7 +29,7 @@ export class CommitOracle implements JournalObserver {
     this.#opened.clear();
     this.#isHeard = false;
     for (const one of written) {
-      applyCall(this.#options.told, one, this.#expected);
+      applyCall(this.#options.reported, one, this.#expected);
       if (one.call.name === 'openLane') this.#opened.add(one.call.request.adapter);
     }
   }
@@ -40,13 +40,13 @@ export class CommitOracle implements JournalObserver {
   }
 
   committed({ events, records, reopened, lanes }: Commit): void {
-    const { trace, told } = this.#options;
+    const { trace, reported } = this.#options;
     const expected = this.#expected;
     this.#isHeard = true;
     for (const [adapter, { ready, isMore, nextDueAtMs, lostEpoch }] of lanes) {
       trace.note(
         () =>
-          `told ${adapter}: ready ${ready.map(({ event }) => event.seq)}, more ${isMore}, next ${nextDueAtMs}, lost ${lostEpoch}`,
+          `reported to ${adapter}: ready ${ready.map(({ event }) => event.seq)}, more ${isMore}, next ${nextDueAtMs}, lost ${lostEpoch}`,
       );
     }
     const isEqual = (left: unknown, right: unknown) => isDeepStrictEqual(left, right);
@@ -75,7 +75,7 @@ export class CommitOracle implements JournalObserver {
     }
     const opened = reopened.map(({ adapter, seq, behindSeq }) => ({ adapter, seq, behindSeq }));
     trace.must(isEqual(opened, expected.reopened), 'what is open again is reported, and which it is behind');
-    for (const adapter of told.adapters) this.#checkNews(adapter, lanes.get(adapter) ?? NOTHING);
+    for (const adapter of reported.adapters) this.#checkNews(adapter, lanes.get(adapter) ?? NOTHING);
   }
 
   ended(): void {
@@ -84,7 +84,7 @@ export class CommitOracle implements JournalObserver {
   }
 
   #checkNews(adapter: string, { ready, isMore, nextDueAtMs, lostEpoch }: LaneNews): void {
-    const { trace, told } = this.#options;
+    const { trace, reported } = this.#options;
     const isLost = lostEpoch > 0;
     trace.must(
       isLost === this.#expected.lost.includes(adapter),
@@ -92,7 +92,7 @@ export class CommitOracle implements JournalObserver {
     );
     let [dueAtMs, seq] = [Number.NEGATIVE_INFINITY, 0];
     for (const one of ready) {
-      const known = told.delivery(one.event.seq, adapter);
+      const known = reported.delivery(one.event.seq, adapter);
       const what = `event ${one.event.seq} at ${adapter}`;
       trace.must(known?.isHead === true, `${what} is reported as ready when it is a head`);
       const { cycle, attempts, spent, crashes } = one;
@@ -104,7 +104,7 @@ export class CommitOracle implements JournalObserver {
     }
     if (isMore || isLost || this.#opened.has(adapter)) return;
     for (const head of this.#expected.heads) {
-      const known = told.delivery(head.seq, adapter);
+      const known = reported.delivery(head.seq, adapter);
       if (head.adapter !== adapter || known?.isHead !== true) continue;
       const isReported = ready.some(({ event }) => event.seq === head.seq);
       const isAnnounced = known.dueAtMs > 0 && nextDueAtMs <= known.dueAtMs;

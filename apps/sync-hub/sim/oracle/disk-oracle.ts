@@ -121,7 +121,10 @@ export class DiskOracle {
     const expected = { sent: meant !== undefined && !isStale ? 1 : 0, skippedStale: isStale ? 1 : 0 };
     const { sent, skippedStale } = job;
     const what = `a replay of ${meant?.event.seq} at ${meant?.adapter}`;
-    trace.must(isDeepStrictEqual({ sent, skippedStale }, expected), `${what} sends what is not stale, unless told so`);
+    trace.must(
+      isDeepStrictEqual({ sent, skippedStale }, expected),
+      `${what} sends what is not stale, unless the job includes it`,
+    );
     trace.must(job.state === 'done', `${what} is done in one step`);
   }
 

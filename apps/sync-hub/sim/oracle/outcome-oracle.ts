@@ -114,7 +114,7 @@ export class OutcomeOracle {
     else this.#last.delete(seq);
   }
 
-  /** An operator was told that this attempt is the one that was let through. */
+  /** An operator heard that this attempt is the one that was let through. */
   seeAsked(call: Call): void {
     call.isAsked = true;
     this.#last.delete(call.attempt.event.seq);

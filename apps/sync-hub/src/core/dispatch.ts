@@ -10,7 +10,7 @@ import {
   type StepContext,
   take,
 } from './lane.ts';
-import type { HeldBy, LaneInput, LookAheadEffect } from './lane-messages.ts';
+import type { HeldBy, LaneInput, LookPlace, LookPurpose } from './lane-messages.ts';
 
 /** What keeps the whole lane from making attempts, the one that an operator would have to look at first; undefined when
  * nothing does. */
@@ -83,7 +83,7 @@ function nextProbe(context: StepContext): LaneDelivery | undefined {
   if (lookahead.reading === undefined && !supply.isReading) {
     lookahead.reading = 'breaker';
     const except = lookahead.missing === undefined ? breaker.failedLast : undefined;
-    lookBehind(context, { purpose: 'breaker', except, ignoreNotBefore: false });
+    lookBehind(context, 'breaker', { except, ignoreNotBefore: false });
   }
   return undefined;
 }
@@ -124,8 +124,7 @@ export function lookForLastAttempts({ state, nowMs, effects }: StepContext): voi
     lastAttempts.delete(seq);
     // One that is here goes by itself.
     if (phase !== undefined || state.draining) continue;
-    const it = { seq, after: undefined, except: undefined, ignoreNotBefore: false };
-    effects.push({ kind: 'look_ahead', purpose: 'last_attempt', ...it });
+    effects.push({ kind: 'look_ahead', purpose: 'last_attempt', at: { seq } });
   }
 }
 
@@ -151,7 +150,7 @@ export function probe(context: StepContext): void {
     effects.push({ kind: 'probing', event: next.event });
   } else {
     lookahead.reading = 'operator';
-    lookBehind(context, { purpose: 'operator', except: undefined, ignoreNotBefore: true });
+    lookBehind(context, 'operator', { except: undefined, ignoreNotBefore: true });
   }
 }
 
@@ -226,7 +225,8 @@ function takeReady(context: StepContext, head: ReadyDelivery | undefined): LaneD
 /** Looks for the head that is due first of those that were not handed to the lane. */
 function lookBehind(
   { state, effects }: StepContext,
-  look: Pick<LookAheadEffect, 'purpose' | 'except' | 'ignoreNotBefore'>,
+  purpose: LookPurpose,
+  look: Pick<Extract<LookPlace, { after: unknown }>, 'except' | 'ignoreNotBefore'>,
 ): void {
-  effects.push({ kind: 'look_ahead', seq: undefined, after: state.supply.place, ...look });
+  effects.push({ kind: 'look_ahead', purpose, at: { after: state.supply.place, ...look } });
 }

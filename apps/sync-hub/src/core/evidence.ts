@@ -26,7 +26,7 @@ export interface Failed {
 
 /**
  * When a failed attempt counts, and which one is the last. From inside the hub an event that its external system will
- * never accept looks like one that fails because the system is down. What tells them apart is what happens to the
+ * never accept looks like one that fails because the system is down. What distinguishes them is what happens to the
  * others, and that decides:
  *
  * - A failed attempt counts once another delivery, whose attempt began after it failed, was delivered. Until then it is

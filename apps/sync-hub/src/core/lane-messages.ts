@@ -134,11 +134,18 @@ export interface RecordEffect {
 export interface LookAheadEffect {
   readonly kind: 'look_ahead';
   readonly purpose: LookPurpose;
-  /** This one; undefined: the one that is due first after this place. */
-  readonly seq: number | undefined;
-  readonly after: ReadyPlace | undefined;
-  /** Not of the key of this other. */
-  readonly except: Pick<AcceptedEvent, 'key' | 'seq'> | undefined;
-  /** Also one that the external system asked not to be called for yet. */
-  readonly ignoreNotBefore: boolean;
+  readonly at: LookPlace;
 }
+
+/** Which head is looked for. */
+export type LookPlace =
+  | { readonly seq: number }
+  /** The one that is due first. */
+  | {
+      /** Of those after this place; undefined: of all. */
+      readonly after: ReadyPlace | undefined;
+      /** Not of the key of this other. */
+      readonly except: Pick<AcceptedEvent, 'key' | 'seq'> | undefined;
+      /** Also one that the external system asked not to be called for yet. */
+      readonly ignoreNotBefore: boolean;
+    };

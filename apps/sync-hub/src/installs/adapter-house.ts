@@ -36,7 +36,7 @@ export interface AdapterHouse<Settings> {
   readAgain(settings: Settings): Settings;
   /** The manifest of a package that is not of the store, as it is now. @throws {ManifestError} */
   readManifest(packageName: string): Promise<Manifest>;
-  /** Discards what is not settled of an adapter that has no lane any more; how many it were. */
+  /** Discards what is not settled of an adapter that has no lane any more; answers how many there were. */
   discardOpen(id: string, reason: string): Promise<number>;
   /** Why such a configuration may not be added, by its paths; empty when it may. */
   refusedConfig(config: Readonly<Record<string, unknown>>): readonly string[];

@@ -1,4 +1,4 @@
-import type { DeliveryRecord, ReadyDelivery, RecordedDelivery } from '../core/delivery.ts';
+import type { ReadyDelivery, RecordedDelivery } from '../core/delivery.ts';
 import type { AcceptedEvent } from '../core/event.ts';
 import {
   CALL_NAMES,
@@ -25,7 +25,6 @@ import type {
   JournalObserver,
   LaneNews,
   RecordRequest,
-  RecordResult,
 } from './journal.ts';
 import { JournalError } from './journal-error.ts';
 
@@ -49,7 +48,7 @@ type Answer<Name extends CallName> = ReturnType<JournalCalls[Name]>;
 
 /**
  * The asking side of a journal: a queue of calls, first in first out. Holds the half of the port's promises that is the
- * same however the store is reached: who is told what, and in which order, once a commit returned or writing failed.
+ * same however the store is reached: what is reported to whom, and in which order, once a commit returned or writing failed.
  */
 export class JournalClient {
   readonly #options: ClientOptions;
@@ -73,7 +72,6 @@ export class JournalClient {
       info: this.#options.info,
       subscribe: (observer) => this.#subscribe(observer),
       countDeliveriesOf: (filter) => this.#countDeliveriesOf(filter),
-      flushed: () => this.#flushed(),
       backup: (targetPath) => this.#backup(targetPath),
       close: () => this.#close(),
     };
@@ -86,28 +84,28 @@ export class JournalClient {
     const commit = this.#toCommit(calls, report);
     // Still ahead of the promises: whoever awaits one runs after this function.
     if (commit !== undefined) for (const observer of this.#observers) observer.committed(commit);
-    for (const call of calls) call.settle();
+    for (const { answered, answer } of calls) answered.resolve(answer);
   }
 
   /** The session ended: whether the open calls took effect is unknown. Reported once. */
   failed(error: JournalError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    for (const call of this.#queue.splice(0)) call.fail(error);
+    for (const call of this.#queue.splice(0)) fail(call, error);
     for (const observer of this.#observers) observer.ended(error);
   }
 
   #call<Name extends CallName>(name: Name, request: Request<Name>): Promise<Answer<Name>> {
-    const call = new PendingCall(name, request);
+    const call: PendingCall = { name, request, answer: undefined, answered: Promise.withResolvers() };
     const refusal = this.#refusal();
     if (refusal === undefined) {
       // First, since a store in the same thread may answer at once.
       this.#queue.push(call);
       this.#options.transport.submit(call as CallOf<CallName> as Call);
     } else {
-      call.fail(refusal);
+      fail(call, refusal);
     }
-    return call as Promise<unknown> as Promise<Answer<Name>>;
+    return call.answered.promise as Promise<Answer<Name>>;
   }
 
   #toCommit(calls: readonly PendingCall[], report: CommitReport): Commit | undefined {
@@ -123,8 +121,9 @@ export class JournalClient {
       // The store answers in order, so the answer's type follows from the call's name.
       if (call.name === 'record') {
         const request = call.request as RecordRequest;
-        call.answer = recordResult(answer as number);
-        if (answer !== LANE_LOST) records.push(recorded(request.record, answer as number));
+        const position = answer as number;
+        call.answer = position === LANE_LOST ? { kind: 'lane_lost' } : { kind: 'recorded', position };
+        if (position !== LANE_LOST) records.push({ ...request.record, position });
       } else if (call.name === 'accept') {
         const result = this.#acceptResult(call.request as AcceptRequest, answer as StoreAccept);
         call.answer = result;
@@ -189,12 +188,6 @@ export class JournalClient {
     return total;
   }
 
-  async #flushed(): Promise<void> {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) throw refusal;
-    await this.#queue.at(-1);
-  }
-
   #backup(targetPath: string): Promise<BackupResult> {
     const refusal = this.#refusal();
     return refusal === undefined ? this.#options.transport.backup(targetPath) : Promise.reject(refusal);
@@ -212,69 +205,19 @@ export class JournalClient {
   }
 }
 
-/**
- * A call on its way, and the promise of its answer in one: most callers hear of what they asked by observing commits,
- * and an object that nobody awaits costs no promise and leaves no rejection unhandled.
- */
-class PendingCall implements Promise<unknown>, CallOf<CallName> {
-  readonly name: CallName;
-  readonly request: CallOf<CallName>['request'];
-  /** To be given once the call is settled. */
-  answer: unknown = undefined;
-  #error: JournalError | undefined = undefined;
-  #isSettled = false;
-  #awaited: PromiseWithResolvers<unknown> | undefined = undefined;
-
-  constructor(name: CallName, request: CallOf<CallName>['request']) {
-    this.name = name;
-    this.request = request;
-  }
-
-  get [Symbol.toStringTag](): string {
-    return 'PendingCall';
-  }
-
-  settle(): void {
-    this.#isSettled = true;
-    this.#awaited?.resolve(this.answer);
-  }
-
-  fail(error: JournalError): void {
-    this.#isSettled = true;
-    this.#error = error;
-    this.#awaited?.reject(error);
-  }
-
-  // biome-ignore lint/suspicious/noThenProperty: it is a promise.
-  then<Result, Failed>(
-    onResolved?: ((answer: unknown) => Result | PromiseLike<Result>) | null,
-    onRejected?: ((error: unknown) => Failed | PromiseLike<Failed>) | null,
-  ): Promise<Result | Failed> {
-    if (this.#awaited === undefined) {
-      this.#awaited = Promise.withResolvers();
-      if (this.#error !== undefined) this.#awaited.reject(this.#error);
-      else if (this.#isSettled) this.#awaited.resolve(this.answer);
-    }
-    return this.#awaited.promise.then(onResolved, onRejected) as Promise<Result | Failed>;
-  }
-
-  catch<Failed>(onRejected?: ((error: unknown) => Failed | PromiseLike<Failed>) | null): Promise<unknown> {
-    return this.then(undefined, onRejected);
-  }
-
-  finally(onFinally?: (() => void) | null): Promise<unknown> {
-    return this.then().finally(onFinally);
-  }
+/** A call on its way. */
+interface PendingCall extends CallOf<CallName> {
+  /** To be given once its commit is reported. */
+  answer: unknown;
+  readonly answered: PromiseWithResolvers<unknown>;
 }
 
 const NONE: readonly string[] = [];
 
-function recordResult(answer: number): RecordResult {
-  return answer === LANE_LOST ? { kind: 'lane_lost' } : { kind: 'recorded', position: answer };
-}
-
-function recorded(record: DeliveryRecord, position: number): RecordedDelivery {
-  return { ...record, position };
+/** Most callers hear of what they asked by observing commits: their promise has nobody who would handle its rejection. */
+function fail({ answered }: PendingCall, error: JournalError): void {
+  answered.promise.catch(() => undefined);
+  answered.reject(error);
 }
 
 function laneNews(

@@ -117,7 +117,8 @@ export type CallName = keyof JournalCalls;
  * - A promise resolves, and an observer is called, only after the change is on disk (fsync returned).
  * - Observers are called in commit order, before the promises of the same commit resolve.
  * - Of each key at each adapter at most one delivery is ready: the key's head. It changes only with an outcome of it,
- *   a discard, when its lane gives it back, or when its lane is opened with another onDeadLetter. So nothing older is ever handed out beside something newer.
+ *   a discard, when its lane gives it back, or when its lane is opened with another onDeadLetter. So nothing older is
+ *   ever handed out beside something newer.
  * - An error while writing is fatal and ends the session: observers hear it once, every open and later promise rejects
  *   with {@link JournalError} FAILED, and nothing is retried. So is damage that is found while reading: UNREADABLE. What
  *   the end of a session means, each implementation says. Only a full disk is not fatal: it refuses new events (`full`).
@@ -132,9 +133,6 @@ export interface Journal extends JournalPromises {
   /** How many deliveries match a filter. Counted in steps between which others are served: what changes meanwhile is
    * counted as it was or as it is, but nothing twice. */
   countDeliveriesOf(filter: DeliveryFilter): Promise<number>;
-
-  /** Resolves once all that was requested before is on disk and reported. */
-  flushed(): Promise<void>;
 
   /** Copies the journal, while it is in use, with all that was accepted before, to a file that is not there yet. */
   backup(targetPath: string): Promise<BackupResult>;

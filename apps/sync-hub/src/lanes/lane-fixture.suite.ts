@@ -8,6 +8,7 @@ import type { Call } from '../journal/calls.ts';
 import type { Commit, LaneStatistics } from '../journal/journal.ts';
 import type { ReplayJob } from '../journal/replay-job.ts';
 import { type InlineJournal, openInlineJournal } from '../journal/sqlite/inline-journal.ts';
+import { flushed } from '../journal/suite/flushed.suite.ts';
 import { newEvent, sampleAccept, sampleEvent, sampleJob } from '../journal/suite/samples.suite.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -96,7 +97,7 @@ export class LaneFixture {
   /** Starts the lane; it has read what is ready, and hears of what is accepted from now on with its commit. */
   async start(): Promise<void> {
     await this.lane.start();
-    await this.journal.flushed();
+    await flushed(this.journal);
   }
 
   /** Events by their ids: what follows a slash is the key. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
+import { flushed } from '../journal/suite/flushed.suite.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { delivered, type LaneFixture, openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
 import { Lanes } from './lanes.ts';
@@ -82,7 +83,7 @@ describe('a lane that was opened a second time', () => {
     await until(() => fixture.lane.health().state === 'failed');
     fail.resolve(retryable);
     await until(() => fixture.lane.health().inFlight === 0);
-    await fixture.journal.flushed();
+    await flushed(fixture.journal);
     expect(fixture.requests.filter(({ name }) => name === 'saveBreaker')).toEqual([]);
     await close();
   });

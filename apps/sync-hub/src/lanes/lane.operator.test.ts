@@ -241,7 +241,7 @@ describe('a discard of what is handed to the lane at the same time', () => {
     fixture.journal.control.hold();
     const accepted = fixture.accept('a');
     fixture.journal.control.write(1);
-    fixture.journal.control.tell();
+    fixture.journal.control.report();
     expect(fixture.runtime.ids).toEqual(['a']);
     expect(await fixture.lane.discard([1], 'sent by mistake')).toBe(0);
     fixture.journal.control.release();
@@ -257,7 +257,7 @@ describe('a discard of what is handed to the lane at the same time', () => {
     const accepted = fixture.accept('a');
     fixture.journal.control.write(1);
     const discarded = fixture.lane.discard([1], 'sent by mistake');
-    fixture.journal.control.tell();
+    fixture.journal.control.report();
     await accepted;
     expect(fixture.runtime.ids).toEqual([]);
     fixture.journal.control.release();
@@ -367,7 +367,7 @@ describe('a lane that an operator paused', () => {
 });
 
 describe('an operator who retries now', () => {
-  it('ends waits that the external system named, and is told how many deliveries waited', async () => {
+  it('ends waits that the external system named, and hears how many deliveries waited', async () => {
     const fixture = await openLaneFixture();
     fixture.runtime.answer = async () => ({ ...retryable, retryAfterMs: 3_600_000 });
     await fixture.start();

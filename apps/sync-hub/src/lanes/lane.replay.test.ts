@@ -31,7 +31,7 @@ interface Story {
   /** kill -9 after so many writes. */
   readonly killAt: number;
   /** The hub has heard of the last of them. */
-  readonly isTold: boolean;
+  readonly isReported: boolean;
   readonly includeStale: boolean;
 }
 
@@ -49,7 +49,7 @@ async function killDuring(story: Story): Promise<{ readonly system: ExternalSyst
     if (write === story.endsAt) system.newer.resolve(story.newer);
     await settle();
     control.write(1);
-    if (write < story.killAt || story.isTold) control.tell();
+    if (write < story.killAt || story.isReported) control.report();
   }
   await settle();
   const after = await openLaneFixture({ database: before.kill() });
@@ -81,7 +81,7 @@ for (const newer of [delivered, retryable]) {
   for (const includeStale of [false, true]) {
     for (const endsAt of [0, 1, 2, 3, 99]) {
       for (const killAt of [0, 1, 2, 3, 4, 5]) {
-        for (const isTold of [false, true]) stories.push({ newer, endsAt, killAt, isTold, includeStale });
+        for (const isReported of [false, true]) stories.push({ newer, endsAt, killAt, isReported, includeStale });
       }
     }
   }
@@ -143,7 +143,7 @@ describe('a dead letter that is replayed behind a newer one of its key that runs
 
   it('goes before one that waits, at whatever instant of giving that back the hub is killed', async () => {
     for (const killAt of [0, 1, 2, 3]) {
-      for (const isTold of [false, true]) {
+      for (const isReported of [false, true]) {
         const system = new ExternalSystem();
         const before = await openLaneFixture();
         const dead = await openReplay(before, system);
@@ -155,14 +155,14 @@ describe('a dead letter that is replayed behind a newer one of its key that runs
         for (let write = 1; write <= killAt; write += 1) {
           await settle();
           control.write(1);
-          if (write < killAt || isTold) control.tell();
+          if (write < killAt || isReported) control.report();
         }
         await settle();
         const after = await openLaneFixture({ database: before.kill() });
         after.runtime.answer = ({ event }) => system.answer(event.id, true);
         await after.start();
         await settledWithoutWaits(after);
-        const [story, newer] = [`${killAt} ${isTold}`, system.log.indexOf('b/k: delivered')];
+        const [story, newer] = [`${killAt} ${isReported}`, system.log.indexOf('b/k: delivered')];
         expect(newer, story).toBeGreaterThan(-1);
         expect(system.log.slice(newer), story).not.toContain('a/k: delivered');
         if (killAt >= 2) expect(system.log, story).toContain('a/k: delivered');

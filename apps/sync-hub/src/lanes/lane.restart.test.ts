@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { flushed } from '../journal/suite/flushed.suite.ts';
 import { delivered, openLaneFixture, permanent, retryable, until } from './lane-fixture.suite.ts';
 
 describe('a hub that was killed', () => {
@@ -69,7 +70,7 @@ describe('a hub that was killed', () => {
     await before.start();
     await before.accept('a', 'b', 'c', 'd', 'e');
     await until(() => before.records.length === 5);
-    await before.journal.flushed();
+    await flushed(before.journal);
     const { cause } = before.lane.health().breaker;
     const after = await openLaneFixture({ database: before.kill() });
     await after.lane.start();

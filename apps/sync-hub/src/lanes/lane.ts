@@ -303,12 +303,10 @@ export class Lane {
     journal.readReady(request).then((page) => this.#take({ kind: 'page', atMs: this.#nowMs(), ...page }), unlessEnded);
   }
 
-  #lookAhead({ purpose, seq, after, except, ignoreNotBefore }: LookAheadEffect): void {
+  #lookAhead({ purpose, at }: LookAheadEffect): void {
     const { journal, adapter } = this.#options;
-    const of = { adapter: adapter.id, nowMs: this.#nowMs() };
-    const request = seq === undefined ? { ...of, after, except, ignoreNotBefore } : { ...of, seq };
     journal
-      .readHead(request)
+      .readHead({ adapter: adapter.id, nowMs: this.#nowMs(), ...at })
       .then((head) => this.#take({ kind: 'head', atMs: this.#nowMs(), purpose, head }), unlessEnded);
   }
 
@@ -357,7 +355,7 @@ export class Lane {
   }
 }
 
-/** The journal has told the hub that it ended. */
+/** The journal reports its end to the hub. */
 function unlessEnded(error: unknown): void {
   if (!(error instanceof JournalError)) throw error;
 }

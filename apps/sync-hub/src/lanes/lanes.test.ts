@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
+import { flushed } from '../journal/suite/flushed.suite.ts';
 import { newEvent, sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
@@ -41,7 +42,7 @@ it('gives an event to the lanes of its adapters and to no other', async () => {
   };
   const { lanes, journal, accept } = await openLanes(runtimes);
   await lanes.start();
-  await journal.flushed();
+  await flushed(journal);
   await accept('billing', 'scheduling');
   expect(Object.values(runtimes).map(({ ids }) => ids.length)).toEqual([1, 0, 1]);
   await lanes.close();
@@ -52,7 +53,7 @@ it('lets an adapter that hangs while it starts harm no other', async () => {
   runtimes.billing.start = () => new Promise<RuntimeStart>(() => undefined);
   const { lanes, journal, accept } = await openLanes(runtimes);
   void lanes.start();
-  await journal.flushed();
+  await flushed(journal);
   const event = await accept('billing', 'records');
   expect(runtimes.records.ids).toEqual(['event-billing-records']);
   expect(lanes.heldBy('billing', event)).toBe('not_ready');
@@ -80,12 +81,12 @@ it('ignores what is of adapters that have no lane', async () => {
   const runtimes = { billing: new ScriptedRuntime(), gone: new ScriptedRuntime() };
   const { lanes, journal, records, accept } = await openLanes(runtimes);
   await lanes.start();
-  await journal.flushed();
+  await flushed(journal);
   const gone = lanes.get('gone');
   lanes.remove('gone');
   await accept('billing', 'gone');
   await journal.discard({ adapter: 'gone', seq: 1, atMs: 0, nowMs: 0, reason: 'removed' });
-  await journal.flushed();
+  await flushed(journal);
   expect(records.map(({ adapter, state }) => `${adapter}: ${state}`).sort()).toEqual([
     'billing: delivered',
     'gone: discarded',

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
+import { flushed } from '../journal/suite/flushed.suite.ts';
 import { deadLettered } from '../journal/suite/samples.suite.ts';
 import { DeliveryFinder } from './delivery-query.ts';
 import { Discards } from './discards.ts';
@@ -28,7 +29,7 @@ it('record each delivery of an adapter that is not configured once, and count it
   for (const id of ids) await accept(id, { key: '' });
   // Dead letters and open ones alike.
   record(deadLettered({ seq: 7, id: 'event-6' }, { adapter: 'gone' }));
-  await journal.flushed();
+  await flushed(journal);
   recorded.length = 0;
   const query = { filter: { adapters: ['gone'] }, states: [] };
   const { signal } = new AbortController();

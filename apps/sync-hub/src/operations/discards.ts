@@ -24,7 +24,7 @@ export class Discards {
   }
 
   /**
-   * Discards all that are meant, a page at a time, until the signal aborts; how many it were, once they are on disk. One
+   * Discards all that are meant, a page at a time, until the signal aborts; answers how many there were, once they are on disk. One
    * whose attempt runs is left to its outcome.
    */
   async run(query: DeliveryQuery, reason: string, signal: AbortSignal): Promise<number> {

@@ -1,5 +1,5 @@
 import type { ReadyDelivery, ReadyPlace } from '../delivery.ts';
-import type { LookAheadEffect, RecordEffect } from '../lane-messages.ts';
+import type { LookPlace, RecordEffect } from '../lane-messages.ts';
 
 interface Row {
   ready: ReadyDelivery;
@@ -81,10 +81,11 @@ export class KeyHeads {
     return { deliveries: ready.slice(0, limit), isEnd: ready.length <= limit, nextDueAtMs };
   }
 
-  readHead({ seq, after, except, ignoreNotBefore }: LookAheadEffect, nowMs: number): ReadyDelivery | undefined {
+  readHead(at: LookPlace, nowMs: number): ReadyDelivery | undefined {
     return this.#heads().find((head) => {
       const { event, notBeforeMs } = head;
-      if (seq !== undefined) return event.seq === seq;
+      if ('seq' in at) return event.seq === at.seq;
+      const { after, except, ignoreNotBefore } = at;
       if (!isAfter(head, after)) return false;
       const isOther = event.seq !== except?.seq && (event.key === '' || event.key !== except?.key);
       return isOther && (ignoreNotBefore || notBeforeMs <= nowMs);

@@ -206,7 +206,7 @@ export class ScriptedLane {
         this.#step({ kind: 'page', ...this.#journal.readReady(effect.after, nowMs, effect.limit) });
         break;
       case 'look_ahead':
-        this.#step({ kind: 'head', purpose: effect.purpose, head: this.#journal.readHead(effect, nowMs) });
+        this.#step({ kind: 'head', purpose: effect.purpose, head: this.#journal.readHead(effect.at, nowMs) });
         break;
       case 'discard':
       case 'give_back': {

@@ -2,6 +2,7 @@ import { type Ack, DeliveryState, HeldBy } from '@hms-sync/proto/hms/sync/v1/ack
 import { describe, expect, it } from 'vitest';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { Positions } from '../../journal/positions.ts';
+import { flushed } from '../../journal/suite/flushed.suite.ts';
 import { Refusal } from '../refusal.ts';
 import { openFeed } from './event-feed.suite.ts';
 import { allOf, openTestHub, published, settleTurns } from './test-hub.suite.ts';
@@ -36,7 +37,7 @@ describe('history and what comes', () => {
   it.each(CUTS)('are told without gap or repeat after $seen seen and $onDisk on disk', async ({ seen, onDisk }) => {
     const { read, record, journal, cursors } = await openFeed();
     for (const step of LIFE.slice(0, onDisk)) record(step);
-    await journal.flushed();
+    await flushed(journal);
     const told = allOf(read({ after: placeAfter(seen) }));
     // The next ones are written while the history is being read, the others one by one afterwards.
     for (const step of LIFE.slice(onDisk, onDisk + 2)) record(step);
@@ -57,7 +58,7 @@ describe('history and what comes', () => {
     const { read, record, journal } = await openFeed();
     const reading = read({ heldByKey: [] });
     for (const step of LIFE) record(step);
-    await journal.flushed();
+    await flushed(journal);
     expect(attempts((await allOf(reading)).flat())).toEqual(LIFE_ATTEMPTS);
   });
 
@@ -73,7 +74,7 @@ describe('history and what comes', () => {
     const adapters = Array.from({ length: 300 }, (_, index) => `a-${String(index).padStart(3, '0')}`);
     const { read, record, journal } = await openFeed({ adapters });
     for (const adapter of adapters) record({ adapter, state: 'delivered' });
-    await journal.flushed();
+    await flushed(journal);
     const told = await allOf(read());
     expect(told.map((acks) => acks.length)).toEqual([256, 44]);
     expect(told.flat().map(({ adapter }) => adapter)).toEqual(adapters);
@@ -83,7 +84,7 @@ describe('history and what comes', () => {
     const { read, record, journal } = await openFeed({ adapters: ['billing'] });
     for (let attempts = 1; attempts <= 600; attempts += 1) record({ state: 'retrying', attempts });
     record({ state: 'delivered', attempts: 601 });
-    await journal.flushed();
+    await flushed(journal);
     const told = (await allOf(read())).flat();
     expect(told.map(({ attempt }) => attempt)).toEqual(Array.from({ length: 256 }, (_, index) => 346 + index));
     expect(told.at(-1)?.state).toBe(DeliveryState.DELIVERED);
@@ -92,7 +93,7 @@ describe('history and what comes', () => {
   it('end at once when everything was seen', async () => {
     const { read, record, acks, journal } = await openFeed();
     for (const step of LIFE) record(step);
-    await journal.flushed();
+    await flushed(journal);
     expect(await allOf(read({ after: placeAfter(6) }))).toEqual([]);
     expect(acks.listening).toBe(0);
   });
@@ -107,7 +108,7 @@ describe('history and what comes', () => {
     expect(places((await told).flat())).toEqual(['billing.1', 'billing.2', 'billing.2_records.1']);
   });
 
-  it('are told of several events in the order in which they were recorded', async () => {
+  it('are sent of several events in the order in which they were recorded', async () => {
     const { read, record, accept, event } = await openFeed({ adapters: ['billing'] });
     const other = await accept('event-2', '');
     const second = { seq: other.seq, eventId: 'event-2', key: '' };
@@ -149,7 +150,7 @@ describe('HELD', () => {
     const { read, record, hold, journal } = await openFeed();
     const feed = read();
     record({ adapter: 'records', state: 'retrying' });
-    await journal.flushed();
+    await flushed(journal);
     await feed.next();
     const waiting = feed.next();
     await settleTurns();
@@ -157,7 +158,7 @@ describe('HELD', () => {
     const [held] = (await waiting).value ?? [];
     await hold('billing', 'paused');
     record({ adapter: 'billing', state: 'delivered' });
-    await journal.flushed();
+    await flushed(journal);
     const both = (await feed.next()).value ?? [];
     expect(states(both)).toEqual(['billing HELD', 'billing DELIVERED']);
     // Resuming after either HELD tells DELIVERED.
@@ -177,7 +178,7 @@ describe('HELD', () => {
     expect(states((await told).flat())).toEqual(['billing HELD', 'billing DELIVERED']);
   });
 
-  it('is told for what waits behind its key, once', async () => {
+  it('is sent for what waits behind its key, once', async () => {
     const { read, record, accept } = await openFeed();
     record({ adapter: 'billing', state: 'retrying' });
     record({ adapter: 'records', state: 'retrying' });
@@ -218,7 +219,7 @@ describe('a reader that does not read', () => {
     for (let attempts = 2; attempts <= 300; attempts += 1) record({ state: 'retrying', attempts });
     // Begun before, so that the feed waits while they are told.
     const next = slow.next();
-    await journal.flushed();
+    await flushed(journal);
     seen.push(...((await next).value ?? []));
     const refusal = await allOf(slow).then(
       (batches) => void seen.push(...batches.flat()),

@@ -34,7 +34,7 @@ it('names what a journal lacks: an event, or a record alone', () => {
   );
 });
 
-it('tells the files of another journal that were put in its place', () => {
+it('recognises the files of another journal that were put in its place', () => {
   expect(missingCommits(useMark(), { ...COMMIT, id: 'ffffffff' })).toMatch(
     /is journal ffffffff, but the one that was here/,
   );

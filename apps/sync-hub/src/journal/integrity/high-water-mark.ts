@@ -20,7 +20,7 @@ const SIZE_BYTES = SUMMED_BYTES + 4;
 /**
  * A small file beside the journal that says how far the journal had come when the hub last reported a commit. SQLite
  * ends its log at the first frame that is not intact, whether a crash left that one unfinished or it was damaged long
- * after its commit: only this file tells the two apart. Written after each commit and before it is reported, never
+ * after its commit: only this file distinguishes the two. Written after each commit and before it is reported, never
  * synced: it is never ahead of the journal, and after a power cut it may be behind, which only makes it less strict.
  */
 export class CommitHighWaterMark {

@@ -107,7 +107,7 @@ it.each(kinds)(
   },
 );
 
-it('tells texts apart of which one lost what the next begins with', () => {
+it('distinguishes texts of which one lost what the next begins with', () => {
   const of = (id: string, source: string) =>
     recordChecksum(fc.sample(anyRecord, { numRuns: 1, seed: 1 })[0] as never, { id, source });
   expect(of('ab', 'c')).not.toBe(of('a', 'bc'));

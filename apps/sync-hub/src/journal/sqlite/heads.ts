@@ -155,22 +155,20 @@ export class Heads {
   recover(lane: Lane, { nowMs, longestWaitMs }: { nowMs: number; longestWaitMs: number }): void {
     lane.longestWaitMs = longestWaitMs;
     const latestMs = nowMs + longestWaitMs;
-    // Places that this process gave lie microseconds ahead.
-    const readyUntilMs = Math.max(nowMs, lane.lastDueAtMs);
     const { selectLate, selectNotDue, selectBehind, selectLastReady } = this.#statements;
-    this.#change(lane, selectLate.all(lane.number, readyUntilMs, latestMs, latestMs), (row) => {
+    this.#change(lane, selectLate.all(lane.number, nowMs, latestMs, latestMs), (row) => {
       row.due_at_ms = row.state === stateCodes.waiting ? nowMs : Math.min(row.due_at_ms, latestMs);
       row.not_before_ms = Math.min(row.not_before_ms, latestMs);
     });
     // The clock may have been set back, so one that is not due may have been: an older one does not come before it.
-    this.#change(lane, selectNotDue.all(lane.number, readyUntilMs), (row) => {
+    this.#change(lane, selectNotDue.all(lane.number, nowMs), (row) => {
       row.may_have_run = 1;
     });
     this.#change(lane, selectBehind.all(lane.number, latestMs), (row) => {
       row.due_at_ms = latestMs;
       row.not_before_ms = Math.min(row.not_before_ms, latestMs);
     });
-    const last = selectLastReady.get(lane.number, readyUntilMs);
+    const last = selectLastReady.get(lane.number, nowMs);
     lane.recoveredDueAtMs = Number(last?.due_at_ms ?? Number.NEGATIVE_INFINITY);
     lane.recoveredSeq = Number(last?.seq ?? 0);
     lane.lastDueAtMs = lane.recoveredDueAtMs;
@@ -270,7 +268,7 @@ export class Heads {
     this.#deliveries.update(lane, stateBefore, row);
   }
 
-  /** How many it were. */
+  /** Answers how many there were. */
   #change(lane: Lane, found: readonly Record<string, unknown>[], change: (row: DeliveryRow) => void): number {
     for (const { seq } of found) {
       const row = this.#deliveries.get(lane, Number(seq));

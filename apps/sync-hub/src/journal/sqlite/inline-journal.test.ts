@@ -21,19 +21,19 @@ describeJournal('inline journal', async () => {
 });
 
 describe('inline journal under control', () => {
-  it('writes when it is told to, and reports when it is told to', async () => {
+  it('writes when it is asked to, and reports when it is asked to', async () => {
     const journal = openInlineJournal({ control: true });
     const { control } = journal;
     const session = new Session(journal);
     const accepts = ['a', 'b', 'c'].map((id) => journal.accept(sampleAccept(sampleEvent(id))));
-    expect([control.waiting, control.untold]).toEqual([3, 0]);
+    expect([control.waiting, control.unreported]).toEqual([3, 0]);
     control.write(2);
     control.write(1);
-    expect([control.waiting, control.untold]).toEqual([0, 2]);
+    expect([control.waiting, control.unreported]).toEqual([0, 2]);
     expect(session.events).toEqual([]);
-    control.tell();
+    control.report();
     expect(session.events.map(({ id }) => id)).toEqual(['a', 'b']);
-    control.tell();
+    control.report();
     expect((await Promise.all(accepts)).map((result) => newEvent(result).seq)).toEqual([1, 2, 3]);
   });
 
@@ -55,7 +55,7 @@ describe('inline journal under control', () => {
     expect(found.map((event) => event?.event.adapters)).toEqual([['billing'], ['billing'], undefined, undefined]);
   });
 
-  it('fails when it is told to: what was written stays', async () => {
+  it('fails when it is asked to: what was written stays', async () => {
     const journal = openInlineJournal({ control: true });
     const session = new Session(journal);
     const accepts = ['a', 'b'].map((id) => journal.accept(sampleAccept(sampleEvent(id))));
@@ -70,18 +70,18 @@ describe('inline journal under control', () => {
     expect(await again.readEvent('b')).toBeUndefined();
   });
 
-  it('tells of each call as it is made, and of each that is written with what the store answers', async () => {
-    const told: string[] = [];
+  it('reports each call as it is made, and of each that is written with what the store answers', async () => {
+    const reported: string[] = [];
     const name = (call: Call) => (call.name === 'accept' ? `accept ${call.request.event.id}` : call.name);
     const journal = openInlineJournal({
       control: true,
-      onRequest: (call) => void told.push(`request ${name(call)}`),
-      onWritten: (call, answer) => void told.push(`written ${name(call)} ${JSON.stringify(answer)}`),
+      onRequest: (call) => void reported.push(`request ${name(call)}`),
+      onWritten: (call, answer) => void reported.push(`written ${name(call)} ${JSON.stringify(answer)}`),
     });
     void journal.accept(sampleAccept(sampleEvent('a')));
     void journal.accept(sampleAccept(sampleEvent('b')));
     journal.control.write(1);
-    expect(told).toEqual(['request accept a', 'request accept b', 'written accept a 1']);
+    expect(reported).toEqual(['request accept a', 'request accept b', 'written accept a 1']);
   });
 
   it('refuses new events while its disk is full', async () => {

@@ -93,7 +93,7 @@ export class CommitControl implements Transport {
   #client: JournalClient | undefined;
   #waiting: Call[] = [];
   /** Of each commit that is on disk, while nobody has heard of it. */
-  #untold: ReturnType<Store['run']>[] = [];
+  #unreported: ReturnType<Store['run']>[] = [];
   #turn: NodeJS.Immediate | undefined;
   /** Commits are made by hand. */
   #isHeld: boolean;
@@ -115,8 +115,8 @@ export class CommitControl implements Transport {
   }
 
   /** How many commits nobody has heard of. */
-  get untold(): number {
-    return this.#untold.length;
+  get unreported(): number {
+    return this.#unreported.length;
   }
 
   set isFull(isFull: boolean) {
@@ -152,7 +152,7 @@ export class CommitControl implements Transport {
     try {
       const report = store.run(calls);
       for (const [index, call] of calls.entries()) onWritten?.(call, report.answers[index] as StoreAnswer<CallName>);
-      this.#untold.push(report);
+      this.#unreported.push(report);
     } catch (error) {
       this.#end();
       if (!(error instanceof Error)) throw error;
@@ -163,8 +163,8 @@ export class CommitControl implements Transport {
   }
 
   /** The oldest commit that nobody has heard of is reported. */
-  tell(): void {
-    const report = this.#untold.shift();
+  report(): void {
+    const report = this.#unreported.shift();
     if (report !== undefined) this.#client?.committed(report);
   }
 
@@ -172,13 +172,13 @@ export class CommitControl implements Transport {
   flush(): void {
     this.#turn = undefined;
     this.write(this.#waiting.length);
-    while (this.#untold.length > 0) this.tell();
+    while (this.#unreported.length > 0) this.report();
   }
 
   /** Writing fails: what the last commit held may be on disk or not. */
   fail(): void {
     this.#end();
-    this.#client?.failed(new JournalError('FAILED', 'The disk failed, as it was told to.'));
+    this.#client?.failed(new JournalError('FAILED', 'The disk failed, as the test asked.'));
   }
 
   /** Dies as by kill -9: what is on disk stays, nobody hears of anything any more. */
@@ -201,7 +201,7 @@ export class CommitControl implements Transport {
     clearImmediate(this.#turn);
     this.#isEnded = true;
     this.#waiting = [];
-    this.#untold = [];
+    this.#unreported = [];
     if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
     inUse.delete(database);
   }

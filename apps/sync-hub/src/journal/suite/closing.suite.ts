@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Journal } from '../journal.ts';
+import { flushed } from './flushed.suite.ts';
 import { type CreatePlace, useJournal, usePlace } from './place.suite.ts';
 import { NOW_MS, sampleAccept, sampleEvent, sampleJob, sampleRecord } from './samples.suite.ts';
 
@@ -30,12 +31,12 @@ export function closingSuite(createPlace: CreatePlace): void {
     expect((await again.readEvent('a'))?.event.id).toBe('a');
   });
 
-  it('resolves flushed once all that was requested before is on disk and reported', async () => {
+  it('answers a read once all that was requested before is on disk and reported', async () => {
     const session = await useJournal(createPlace);
-    await session.journal.flushed();
+    await flushed(session.journal);
     void session.accept(sampleEvent('a'));
     void session.accept(sampleEvent('b'));
-    await session.journal.flushed();
+    await flushed(session.journal);
     expect(session.events.map(({ id }) => id)).toEqual(['a', 'b']);
   });
 
@@ -120,7 +121,6 @@ async function expectAllToReject(journal: Journal, code: string): Promise<void> 
     journal.prune({ settledBeforeMs: 0, maxEvents: 1, maxRecords: 1 }),
     journal.readStatistics(),
     journal.backup('/nowhere/journal.db'),
-    journal.flushed(),
   ];
   for (const result of await Promise.allSettled(requests)) {
     expect(result).toMatchObject({ status: 'rejected', reason: { name: 'JournalError', code } });

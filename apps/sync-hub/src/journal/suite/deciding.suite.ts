@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { ReplayJob } from '../replay-job.ts';
+import { flushed } from './flushed.suite.ts';
 import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
 import { countStale, deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.suite.ts';
 
@@ -53,7 +54,7 @@ export function decidingSuite(createPlace: CreatePlace): void {
     const discarded = session.journal.discard(discard);
     void session.record(sampleRecord(b));
     void session.record(sampleRecord(b, { adapter: 'records' }));
-    await Promise.all([discarded, session.journal.flushed()]);
+    await Promise.all([discarded, flushed(session.journal)]);
     const order = session.records.map(({ eventId, state }) => `${eventId} ${state}`);
     expect(order).toEqual(['a dead_lettered', 'a discarded', 'b delivered', 'b delivered']);
   });

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
+import { flushed } from './flushed.suite.ts';
 import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
 import { deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.suite.ts';
 
@@ -71,17 +72,6 @@ export function lanesSuite(createPlace: CreatePlace): void {
     ]);
   });
 
-  it('counts a wait that an operator ended once, though its lane is then taken over', async () => {
-    const session = await (await usePlace(createPlace))();
-    const [a, b] = await accept(session, { a: '', b: '' });
-    void session.record(retrying(a), { dueAtMs: NOW_MS + 5_000 });
-    await session.record(retrying(b), { dueAtMs: NOW_MS + 5_000 });
-    const request = { adapter: 'billing', nowMs: session.nowMs };
-    expect(await session.journal.endWaits(request)).toBe(2);
-    await session.openLane('billing');
-    expect(await session.journal.endWaits(request)).toBe(0);
-  });
-
   it('keeps in its place what may have run, though it is given back, and still says so over another restart', async () => {
     const open = await usePlace(createPlace);
     const first = await open();
@@ -108,7 +98,8 @@ export function lanesSuite(createPlace: CreatePlace): void {
     void session.record(retrying(a), { dueAtMs: NOW_MS + 3_000, notBeforeMs: NOW_MS + 3_000 });
     void session.record(sampleRecord(b, { adapter: 'records' }));
     await session.journal.close();
-    const again = await open({ nowMs: NOW_MS - 3_600_000 });
+    const again = await open();
+    again.nowMs = NOW_MS - 3_600_000;
     await again.openLane('billing', { longestWaitMs: 60_000 });
     const page = await again.journal.readReady({ adapter: 'billing', nowMs: again.nowMs, limit: 9, limitBytes: 9_999 });
     expect(page.deliveries.map(({ event, mayHaveRun }) => [event.id, mayHaveRun])).toEqual([
@@ -156,7 +147,7 @@ export function lanesSuite(createPlace: CreatePlace): void {
     const session = await useJournal(createPlace);
     const [a, b, c] = await accept(session, { a: 'x', b: 'x', c: '' });
     for (const { seq } of [a, b, c]) void session.journal.giveBack({ adapter: 'billing', seq, nowMs: NOW_MS });
-    await session.journal.flushed();
+    await flushed(session.journal);
     expect(session.reportedIds()).toEqual(['a', 'c', 'a', 'c']);
     expect(await session.readyIds()).toEqual(['a', 'c']);
   });

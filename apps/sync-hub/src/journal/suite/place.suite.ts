@@ -26,9 +26,8 @@ export async function usePlace(createPlace: CreatePlace) {
     for (const { journal } of sessions) await journal.close();
     await place.remove();
   });
-  return async ({ isFull = false, nowMs = NOW_MS } = {}): Promise<Session> => {
+  return async ({ isFull = false } = {}): Promise<Session> => {
     const session = new Session(await place.open(isFull));
-    session.nowMs = nowMs;
     sessions.push(session);
     await session.openLanes();
     return session;

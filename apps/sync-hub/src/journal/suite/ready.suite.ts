@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { ReadyPlace } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
+import { flushed } from './flushed.suite.ts';
 import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
 import {
   deadLettered,
@@ -33,7 +34,7 @@ export function readySuite(createPlace: CreatePlace): void {
     const [a, b, c] = await accept(session, { a: 'x', b: 'x', c: 'x' });
     void session.record(sampleRecord(a));
     void session.record(withoutAttempt(b, { state: 'skipped' }));
-    await session.journal.flushed();
+    await flushed(session.journal);
     expect(session.reportedIds()).toEqual(['a', 'b', 'c']);
     expect(session.reportedIds('records')).toEqual(['a']);
     expect(session.reported()[2]).toMatchObject({ event: c, mayHaveRun: false });
@@ -173,7 +174,7 @@ export function readySuite(createPlace: CreatePlace): void {
     const events: AcceptedEvent[] = [];
     for (const id of ids) events.push(await session.acceptNew(sampleEvent(id, { data, key: '' }), { to: ['billing'] }));
     for (const event of events) void session.record(deadLettered(event));
-    await session.journal.flushed();
+    await flushed(session.journal);
     const before = session.reported().length;
     await replayAll(session.journal, {});
     const news = session.commits.at(-1)?.lanes.get('billing');
@@ -208,7 +209,7 @@ export function readySuite(createPlace: CreatePlace): void {
     expect(await journal.readHead({ adapter: 'billing', nowMs: NOW_MS, seq: c.seq })).toBeUndefined();
   });
 
-  it('ends all waits of a lane, and says how many it were', async () => {
+  it('ends all waits of a lane, and says how many there were', async () => {
     const session = await useJournal(createPlace);
     const [a, b, c] = await accept(session, { a: 'x', b: 'y', c: 'z' });
     for (const [event, wait] of [

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import { READ_RECORDS_MAX } from '../journal.ts';
+import { flushed } from './flushed.suite.ts';
 import { type CreatePlace, useJournal, usePlace } from './place.suite.ts';
 import { deadLettered, retrying, sampleEvent, sampleRecord, withoutAttempt } from './samples.suite.ts';
 
@@ -29,7 +30,7 @@ export function recordingSuite(createPlace: CreatePlace): void {
     const session = await useJournal(createPlace);
     const event = await session.acceptNew(sampleEvent('a'));
     void session.record(retrying(event));
-    await session.journal.flushed();
+    await flushed(session.journal);
     expect(session.records).toHaveLength(1);
   });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { ReplayJob } from '../replay-job.ts';
+import { flushed } from './flushed.suite.ts';
 import { type CreatePlace, Session, useJournal, usePlace } from './place.suite.ts';
 import {
   deadLettered,
@@ -94,7 +95,7 @@ export function replayingSuite(createPlace: CreatePlace): void {
         // Adapters of its own for each story: opening a journal takes longer than telling one.
         const suffix = `-${stories++}`;
         const session = new Session(journal);
-        await tell(session, deliveries, suffix);
+        await record(session, deliveries, suffix);
         const adapters = filter.adapters.map((adapter) => adapter + suffix);
         const upTo = Object.fromEntries(adapters.map((adapter) => [adapter, 1e9]));
         const made = sampleJob({ filter: { ...filter, adapters }, upTo, ...included });
@@ -146,7 +147,7 @@ const anyStory = fc.record({
 
 type Past = (typeof anyDelivery extends fc.Arbitrary<infer Value> ? Value : never)[];
 
-async function tell(session: Session, deliveries: Past, suffix: string): Promise<void> {
+async function record(session: Session, deliveries: Past, suffix: string): Promise<void> {
   await Promise.all(['billing', 'records'].map((adapter) => session.openLane(adapter + suffix)));
   const events = await Promise.all(
     deliveries.map(({ key, adapter }, index) =>
@@ -162,7 +163,7 @@ async function tell(session: Session, deliveries: Past, suffix: string): Promise
     void replayAll(session.journal, { adapters: [adapter], eventIds: [event.id] });
     void session.record(deadLettered(event, { adapter, cycle: 2 }));
   }
-  await session.journal.flushed();
+  await flushed(session.journal);
 }
 
 /** Events of one key that are dead letters at billing. */

@@ -26,7 +26,7 @@ export interface HostileAdapter {
   check(): Promise<readonly CheckResult[]>;
   /** The next change of its state, or one that came already and was not asked for. */
   changed(): Promise<RuntimeStart>;
-  /** Whether a change was told that was not asked for yet. */
+  /** Whether its state changed since it was asked. */
   hasChanged(): boolean;
   close(): Promise<void>;
 }
