@@ -64,7 +64,8 @@ export class HeldOracle implements Gates {
           this.#options.calls.get(adapter)?.throttledAtMs === facts.time.nowMs
         );
       case 'key':
-        return key !== '' || [...(this.#options.calls.get(adapter)?.live ?? [])].length > 0;
+        // A lane that is closed lets its calls go, and hears of their ends no longer.
+        return key !== '' || lane.isClosed || [...(this.#options.calls.get(adapter)?.live ?? [])].length > 0;
       default:
         return heldBy satisfies never;
     }
