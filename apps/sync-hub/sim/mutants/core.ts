@@ -93,13 +93,10 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     for (const seq of seqs) effects.push({ kind: 'discard', seq, reason });
   }),
   operator('what is discarded is not discarded', 'discard', () => () => undefined),
-  operator(
-    'what was handed out before it was discarded is attempted',
-    'endWithholding',
-    (original) => (context, answer) => {
-      original(context, { ...answer, isHead: true });
-    },
-  ),
+  lane('what was handed out before it was discarded is attempted', 'withhold', (original) => (state, seq) => {
+    original(state, seq);
+    state.withheld.delete(seq);
+  }),
   dispatch('an operator who lets one through is answered without it', 'probe', () => ({ effects }) => {
     effects.push({ kind: 'probing', event: undefined });
   }),

@@ -31,7 +31,7 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
     }),
   ),
   heads('a head that is given back stays it', 'Heads', (original) =>
-    withMethod(original, 'giveBack', () => () => true),
+    withMethod(original, 'giveBack', () => () => undefined),
   ),
   heads('hold ignores dead letters', 'Heads', (original) =>
     withMethod(original, 'choose', (choose) => (lane, key, moment) => {

@@ -80,8 +80,8 @@ function nextProbe(context: StepContext): LaneDelivery | undefined {
   if (next !== undefined) return next;
   const ofFailedKey = lookahead.missing === undefined ? undefined : ready.first();
   if (ofFailedKey !== undefined || lookahead.missing === 'all') return ofFailedKey;
-  if (lookahead.reading === undefined && !supply.isReading) {
-    lookahead.reading = 'breaker';
+  if (lookahead.reading.size === 0 && !supply.isReading) {
+    lookahead.reading.add('breaker');
     const except = lookahead.missing === undefined ? breaker.failedLast : undefined;
     lookBehind(context, 'breaker', { except, ignoreNotBefore: false });
   }
@@ -149,7 +149,7 @@ export function probe(context: StepContext): void {
     lookahead.asked = next;
     effects.push({ kind: 'probing', event: next.event });
   } else {
-    lookahead.reading = 'operator';
+    lookahead.reading.add('operator');
     lookBehind(context, 'operator', { except: undefined, ignoreNotBefore: true });
   }
 }
@@ -160,7 +160,7 @@ function firstReady({ ready, breaker }: LaneState): LaneDelivery | undefined {
 
 function mayProbe(state: LaneState, next: ReadyDelivery | LaneDelivery | undefined): boolean {
   const { runtime, draining, breaker, running, overdue, lookahead, ready } = state;
-  if (runtime.kind === 'not_ready' || draining || lookahead.reading === 'operator') return false;
+  if (runtime.kind === 'not_ready' || draining || lookahead.reading.has('operator')) return false;
   if (breaker.condition === 'half_open' && breaker.probeSent) return false;
   if (running.size > 0 && (waitsForSuspect(state) || (next !== undefined && ready.isSuspect(next)))) return false;
   return running.size < Math.max(1, runtime.concurrency - overdue.size);
@@ -174,7 +174,7 @@ export function takeHead(context: StepContext, { purpose, head }: Head): void {
   const { lookahead, breaker } = state;
   switch (purpose) {
     case 'operator': {
-      lookahead.reading = undefined;
+      lookahead.reading.delete('operator');
       // Meanwhile something may have become ready, that very head among it.
       const next = firstReady(state);
       if (next === undefined && head !== undefined && state.withheld.has(head.event.seq)) {
@@ -187,7 +187,7 @@ export function takeHead(context: StepContext, { purpose, head }: Head): void {
       break;
     }
     case 'breaker':
-      lookahead.reading = undefined;
+      lookahead.reading.delete('breaker');
       if (breaker.condition !== 'half_open' || breaker.probeSent) break;
       if (takeReady(context, head) === undefined) {
         lookahead.missing =

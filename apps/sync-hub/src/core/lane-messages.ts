@@ -69,7 +69,7 @@ export type LaneInput =
   /** An operator discards deliveries. Those whose attempt runs, or whose outcome is on the way to the disk, are kept. */
   | { readonly kind: 'discard'; readonly atMs: number; readonly seqs: readonly number[]; readonly reason: string }
   /** A `discard` or a `give_back` was answered: whether it is still the head of its key. */
-  | { readonly kind: 'answered'; readonly atMs: number; readonly seq: number; readonly isHead: boolean }
+  | { readonly kind: 'answered'; readonly atMs: number; readonly seq: number; readonly head: ReadyDelivery | undefined }
   /** An operator lets one delivery through, whatever holds the lane. Answered by `probing`. */
   | { readonly kind: 'probe'; readonly atMs: number }
   /** An operator ends all waits. */

@@ -106,9 +106,9 @@ export interface LaneState {
   unrecorded: number;
 
   readonly supply: Supply;
-  /** Not to be begun until the journal has answered: they are being discarded or given back. With what a commit handed out
-   * again meanwhile. */
-  readonly withheld: Map<number, ReadyDelivery | undefined>;
+  /** Not to be begun until the journal has answered: they are being discarded or given back. What hands them out meanwhile
+   * may be older than the answer. */
+  readonly withheld: Set<number>;
   /** What the lane looks for ahead of its due time. */
   readonly lookahead: Lookahead;
 }
@@ -146,8 +146,8 @@ export interface Supply {
 }
 
 export interface Lookahead {
-  /** A head is being read: for an operator who lets one through, or for the half-open breaker. */
-  reading: 'operator' | 'breaker' | undefined;
+  /** For whom a head is being read: an operator who lets one through, the half-open breaker. */
+  readonly reading: Set<'operator' | 'breaker'>;
   /** What the half-open breaker looked for and did not find, since something last became ready. */
   missing: 'of_another_key' | 'all' | undefined;
   /** What an operator wants attempted now. */
@@ -186,8 +186,8 @@ export function createLane(rules: LaneRules, { seed, nowMs }: NewLane): LaneStat
     overdue: new Map(),
     unrecorded: 0,
     supply: { place: undefined, isMore: true, isReading: false, nextDueAtMs: Number.POSITIVE_INFINITY },
-    withheld: new Map(),
-    lookahead: { reading: undefined, missing: undefined, asked: undefined, lastAttempts: new Map() },
+    withheld: new Set(),
+    lookahead: { reading: new Set(), missing: undefined, asked: undefined, lastAttempts: new Map() },
   };
 }
 
@@ -202,8 +202,6 @@ export interface StepContext {
 export function take(context: StepContext, handed: ReadyDelivery): LaneDelivery | undefined {
   const { state } = context;
   const { seq } = handed.event;
-  // Whether it is still ready, the answer to the discard says, or to giving it back.
-  if (state.withheld.has(seq)) state.withheld.set(seq, handed);
   const known = state.deliveries.get(seq);
   // It has its place by now: a lane that let go of it would not read it again.
   if (known !== undefined && handed.dueAtMs <= context.nowMs + 1) known.aheadUntilMs = 0;
@@ -262,7 +260,7 @@ export function release(state: LaneState, delivery: LaneDelivery): void {
 export function withhold(state: LaneState, seq: number): void {
   const delivery = state.deliveries.get(seq);
   if (delivery !== undefined) release(state, delivery);
-  state.withheld.set(seq, undefined);
+  state.withheld.add(seq);
 }
 
 /** Settles a delivery that the adapter does not accept. */

@@ -1,3 +1,4 @@
+import type { ReadyDelivery } from './delivery.ts';
 import { type LaneState, type StepContext, take, withhold } from './lane.ts';
 
 /** An operator discards deliveries: the journal does, unless an attempt of one runs or its outcome is on the way there. */
@@ -31,15 +32,16 @@ export function giveBack({ state, effects }: StepContext, behindSeq: number): vo
   effects.push({ kind: 'give_back', seq: behindSeq });
 }
 
-/** The journal has discarded it, or computed the head of its key again: what was handed out before that may hold no longer. */
+/** The journal has discarded it, or computed the head of its key again: `head` is the delivery if it still is that. */
 export function endWithholding(
   context: StepContext,
-  { seq, isHead }: { readonly seq: number; readonly isHead: boolean },
+  { seq, head }: { readonly seq: number; readonly head: ReadyDelivery | undefined },
 ): void {
-  const { withheld } = context.state;
-  const handedAgain = withheld.get(seq);
+  const { withheld, supply } = context.state;
   withheld.delete(seq);
-  if (isHead && handedAgain !== undefined) take(context, handedAgain);
+  if (head === undefined) return;
+  if (head.dueAtMs <= context.nowMs + 1) take(context, head);
+  else supply.nextDueAtMs = Math.min(supply.nextDueAtMs, head.dueAtMs);
 }
 
 /** True while adapter code has it, or its outcome is on the way to the disk. */

@@ -36,6 +36,13 @@ describe('one delivery that an operator lets through', () => {
     expect(lane.probe().begun).toEqual([1]);
   });
 
+  it('is looked for once, though the half-open breaker looks for one as well', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, { ...retryable, retryAfterMs: 60_000 });
+    lane.isJournalSlow = true;
+    lane.breaker('open').breaker('half_open').probe().take({ kind: 'head', purpose: 'breaker', head: undefined });
+    expect(lane.probe().effects).toEqual([NOTHING]);
+  });
+
   it('spends nothing', () => {
     const rules = { retry: { baseMs: 1, capMs: 1, maxAttempts: 1 } };
     const lane = new ScriptedLane({ rules }).take(paused).arrive({ seq: 1 }).probe().end(1, retryable);

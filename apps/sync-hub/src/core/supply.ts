@@ -10,11 +10,10 @@ type Page = Omit<LaneInput & { kind: 'page' }, 'kind' | 'atMs'>;
  * before; else the lane reads them later, in their order.
  */
 export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs }: News): void {
-  const { supply, withheld } = context.state;
+  const { supply } = context.state;
   // First: what is due earlier lies before these, and is read with them.
   supply.nextDueAtMs = Math.min(supply.nextDueAtMs, nextDueAtMs);
   for (const handed of ready) {
-    if (withheld.has(handed.event.seq)) withheld.set(handed.event.seq, handed);
     const isNext = !supply.isMore && !supply.isReading && supply.nextDueAtMs > handed.dueAtMs;
     if (isNext && hasRoom(context.state)) {
       supply.place = placeOf(handed);

@@ -54,10 +54,9 @@ export interface JournalCalls {
   /**
    * The lane does not run this head of a key, and will not before this is answered. The head of the key is computed
    * again: the oldest open delivery, but a head that may have run stays, and a dead letter that holds the key leaves none.
-   * The head, if any, is reported with the commit, also when it is the same. Answers whether this one is still the head;
-   * false, and nothing reported, when it was none.
+   * The head, if any, is reported with the commit, also when it is the same; nothing is when this one was none.
    */
-  giveBack(request: GiveBackRequest): boolean;
+  giveBack(request: GiveBackRequest): void;
 
   /** An operator ends all waits of a lane: what waits for its next attempt is due now. Answers how many there were. */
   endWaits(request: EndWaitsRequest): number;

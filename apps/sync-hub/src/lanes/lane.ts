@@ -232,7 +232,6 @@ export class Lane {
   }
 
   #perform(effect: LaneEffect): void {
-    const { journal, adapter } = this.#options;
     switch (effect.kind) {
       case 'attempt':
         this.#attempt(effect);
@@ -251,7 +250,7 @@ export class Lane {
         this.#lookAhead(effect);
         break;
       case 'give_back':
-        this.#answer(effect.seq, journal.giveBack({ adapter: adapter.id, seq: effect.seq, nowMs: this.#nowMs() }));
+        this.#giveBack(effect.seq);
         break;
       case 'discard':
         this.#discarding.push(this.#discard(effect));
@@ -261,7 +260,7 @@ export class Lane {
         if (effect.event !== undefined) this.#breaker.tryNow();
         break;
       case 'gate_changed':
-        this.#options.onGateChange(adapter.id);
+        this.#options.onGateChange(this.#options.adapter.id);
         break;
       case 'paused':
         this.#options.onPause?.(effect.cause);
@@ -314,13 +313,18 @@ export class Lane {
     const { journal, adapter, clock } = this.#options;
     const request = { adapter: adapter.id, seq, atMs: clock.wallMs(), nowMs: this.#nowMs(), reason };
     const answer = journal.discard(request);
-    const isHead = answer.then(() => false);
-    this.#answer(seq, isHead);
+    answer.then(() => this.#take({ kind: 'answered', atMs: this.#nowMs(), seq, head: undefined }), unlessEnded);
     return (await answer).kind === 'discarded';
   }
 
-  #answer(seq: number, isHead: Promise<boolean>): void {
-    isHead.then((is) => this.#take({ kind: 'answered', atMs: this.#nowMs(), seq, isHead: is }), unlessEnded);
+  #giveBack(seq: number): void {
+    const { journal, adapter } = this.#options;
+    const request = { adapter: adapter.id, seq, nowMs: this.#nowMs() };
+    void journal.giveBack(request);
+    // Read after it: what else the same commit does may make it the head again.
+    journal
+      .readHead(request)
+      .then((head) => this.#take({ kind: 'answered', atMs: this.#nowMs(), seq, head }), unlessEnded);
   }
 
   #lose(): void {

@@ -62,11 +62,6 @@ export class KeyHeads {
     return this.#compute(this.#row(seq), nowMs);
   }
 
-  isHead(seq: number): boolean {
-    const row = this.#rows.get(seq);
-    return row?.isOpen === true && row.isHead;
-  }
-
   endWaits(nowMs: number): void {
     for (const row of this.#rows.values()) {
       if (row.isOpen && row.ready.dueAtMs > nowMs) row.ready = { ...row.ready, dueAtMs: nowMs, notBeforeMs: 0 };

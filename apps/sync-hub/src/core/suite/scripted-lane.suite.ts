@@ -215,7 +215,8 @@ export class ScriptedLane {
             ? this.#journal.settle(effect.seq, nowMs)
             : this.#journal.giveBack(effect.seq, nowMs);
         this.#hear([news]);
-        this.#step({ kind: 'answered', seq: effect.seq, isHead: this.#journal.isHead(effect.seq) });
+        const head = this.#journal.readHead({ seq: effect.seq }, nowMs);
+        this.#step({ kind: 'answered', seq: effect.seq, head });
         break;
       }
       case 'record':

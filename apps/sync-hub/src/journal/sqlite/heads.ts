@@ -115,21 +115,20 @@ export class Heads {
     return head !== undefined && head.seq > row.seq ? head.seq : undefined;
   }
 
-  /** Whether it is still the head. */
-  giveBack(lane: Lane, seq: number, nowMs: number): boolean {
+  /** The head of its key is computed again. */
+  giveBack(lane: Lane, seq: number, nowMs: number): void {
     const row = this.#deliveries.get(lane, seq);
-    if (row === undefined || row.is_head === 0) return false;
+    if (row === undefined || row.is_head === 0) return;
     this.#news.withdraw(lane, seq);
     if (isRecovered(lane, row)) row.may_have_run = 1;
     // What may have taken effect keeps its place: an older one would follow it.
     if (row.key === '' || row.may_have_run === 1 || this.#staysHead(lane, row)) {
       this.appoint(lane, row, { stateBefore: row.state, nowMs });
-      return true;
+      return;
     }
     row.is_head = 0;
     this.#deliveries.update(lane, row.state, row);
     this.choose(lane, row.key, { atMs: nowMs, nowMs });
-    return this.#deliveries.get(lane, seq)?.is_head === 1;
   }
 
   /** What waits for its next attempt is due now; answers how many there were. */
