@@ -10,22 +10,26 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectsOf } from './nx.ts';
+import { summarizeTests } from './summarize-tests.ts';
 
 const vitest = join(createRequire(import.meta.url).resolve('vitest/package.json'), '../vitest.mjs');
 const { values } = parseArgs({ options: { seed: { type: 'string', default: String(randomInt(2 ** 31)) } } });
 console.log(`seed ${values.seed}: npm run fuzz -- --seed ${values.seed} draws the same cases again`);
 
-let failed = 0;
-for (const { name, folder } of await projectsOf(['run-many', '--target=test'])) {
-  const tests = await randomTests(folder);
+const failures: string[] = [];
+for (const project of await projectsOf(['run-many', '--target=test'])) {
+  const tests = await randomTests(project.folder);
   if (tests.length === 0) continue;
-  console.log(`\n${name}`);
-  if (!(await holds(folder, tests))) failed += 1;
+  console.log(`\n${project.name}`);
+  const holds = await run(project.folder, tests);
+  const summary = await summarizeTests([project]);
+  failures.push(...summary.failures);
+  if (!holds && summary.failures.length === 0) failures.push(`${project.name}: see above`);
 }
-console.log(
-  failed === 0 ? '\nevery property holds' : `\nproperties of ${failed} projects do not hold; seed ${values.seed}`,
-);
-process.exitCode = failed === 0 ? 0 : 1;
+if (failures.length > 0)
+  console.log(`\nFailed:\n${failures.map((line) => `  ${line}, seed ${values.seed}`).join('\n')}\n`);
+else console.log('\nevery property holds');
+process.exitCode = failures.length === 0 ? 0 : 1;
 
 /** The tests of a project that use fast-check themselves. */
 async function randomTests(folder: string): Promise<string[]> {
@@ -36,8 +40,9 @@ async function randomTests(folder: string): Promise<string[]> {
   return found;
 }
 
-async function holds(folder: string, tests: readonly string[]): Promise<boolean> {
-  const child = spawn(process.execPath, [vitest, 'run', '--reporter=default', ...tests], {
+/** Whether they all passed. */
+async function run(folder: string, tests: readonly string[]): Promise<boolean> {
+  const child = spawn(process.execPath, [vitest, 'run', ...tests], {
     cwd: folder,
     env: { ...process.env, HMS_SYNC_SEED: values.seed },
     stdio: ['ignore', 'inherit', 'inherit'],

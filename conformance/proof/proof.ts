@@ -23,21 +23,44 @@ const proofs: readonly Proof[] = [
   { shows: 'a backlog harms nobody', command: ['npm', 'run', 'backlog', '--', '--short'] },
 ];
 
+/** Of a command that failed without a list of what did. */
+const LAST_LINES = 10;
+
 const lines: string[] = [];
+const failures: string[] = [];
 let failed = 0;
 for (const { shows, command } of proofs) {
   console.log(`\n── ${command.join(' ')} ──`);
   const startedMs = performance.now();
-  const holds = await run(command);
-  if (!holds) failed += 1;
+  const { holds, output } = await run(command);
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(0).padStart(4);
   lines.push(`${holds ? 'ok    ' : 'FAILED'} ${seconds} s  ${shows.padEnd(34)} ${command.join(' ')}`);
+  if (holds) continue;
+  failed += 1;
+  failures.push(...failuresIn(output).map((line) => `  ${command.join(' ')}: ${line}`));
 }
+if (failures.length > 0) console.log(`\nFailed:\n${failures.join('\n')}`);
 console.log(`\n${lines.join('\n')}\n\n${proofs.length - failed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-/** Whether it ended with 0. */
-async function run([program = '', ...args]: readonly string[]): Promise<boolean> {
-  const [code] = await once(spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] }), 'exit');
-  return code === 0;
+/** Passes its output on; whether it ended with 0. */
+async function run([program = '', ...args]: readonly string[]): Promise<{ holds: boolean; output: string }> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.pipe(process.stdout, { end: false });
+  child.stderr.pipe(process.stderr, { end: false });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const [code] = await once(child, 'close');
+  return { holds: code === 0, output };
+}
+
+/** The list that it printed of what failed, else its last lines. */
+function failuresIn(output: string): readonly string[] {
+  const printed = output.split('\n').filter((line) => line.trim() !== '');
+  const list = output.match(/^Failed:\n((?: .+\n)+)/m)?.[1];
+  return list === undefined ? printed.slice(-LAST_LINES) : list.trimEnd().split('\n');
 }

@@ -93,7 +93,7 @@ describe('the interceptor', () => {
     expect(ended).toBe(true);
   });
 
-  it.each(['ERR_STREAM_PREMATURE_CLOSE', 'ERR_HTTP2_INVALID_STREAM', 'ECONNRESET'])(
+  it.each(['ERR_STREAM_PREMATURE_CLOSE', 'ERR_HTTP2_INVALID_STREAM', 'ECONNRESET', 'ECANCELED', 'ETIMEDOUT'])(
     'takes it for no fault of the hub that the caller goes: %s',
     async (code) => {
       const gone = Object.assign(new Error('Premature close'), { code });

@@ -48,8 +48,14 @@ export function refusedMessage(refusal: Refusal): MessageInitShape<typeof Refuse
 
 /** What Node says while a request is read, or a message of its answer written, whose connection breaks just then. */
 const CALLER_GONE: ReadonlySet<unknown> = new Set([
+  'ECANCELED',
+  'ECONNABORTED',
   'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTCONN',
   'EPIPE',
+  'ETIMEDOUT',
   'ERR_HTTP2_INVALID_STREAM',
   'ERR_HTTP2_SESSION_ERROR',
   'ERR_HTTP2_STREAM_ERROR',
