@@ -68,8 +68,8 @@ export interface LaneFacts {
   isExpiring: boolean;
   /** Records that were requested and that the lane did not hear of. */
   readonly recording: Set<number>;
-  /** Heads that it gives back and has no answer about. */
-  readonly givingBack: Set<number>;
+  /** Heads that it gives back, by seq: how many answers about them are to come. */
+  readonly givingBack: Map<number, number>;
   /** What operators discard and have no answer about: nothing of it is begun. */
   readonly discarding: Set<number>;
 }

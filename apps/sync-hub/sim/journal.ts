@@ -108,9 +108,9 @@ export class Commits {
     unreported.push(written);
     control.write(count);
     // What is read is answered as of its commit, and so after all that the commit changed.
-    for (const kind of ['writes', 'reads'] as const) {
-      for (const one of written) if (CALLS[one.call.name] === kind) onWritten(one);
-    }
+    const reads = written.filter(({ call }) => CALLS[call.name] === 'reads');
+    for (const one of written) if (!reads.includes(one)) onWritten(one);
+    for (const one of reads) onWritten(one);
   }
 
   /** The hub hears of the oldest commit that it has not heard of. */

@@ -6,7 +6,7 @@ import { Intake } from '../src/edges/intake.ts';
 import { EventFeed } from '../src/edges/rpc/event-feed.ts';
 import { createSyncService } from '../src/edges/rpc/sync-service.ts';
 import type { Call } from '../src/journal/calls.ts';
-import type { OpenedLane, OpenLaneRequest, RecordRequest } from '../src/journal/journal.ts';
+import type { GiveBackRequest, OpenedLane, OpenLaneRequest, RecordRequest } from '../src/journal/journal.ts';
 import { Lane } from '../src/lanes/lane.ts';
 import { Lanes } from '../src/lanes/lanes.ts';
 import { SimulatedAdapter, type WorldHealth } from './adapter.ts';
@@ -72,7 +72,7 @@ export class HubProcess {
       onRequest: (call) => this.#seeRequest(call),
       onWritten: (written) => diskOracle.see(written),
       onReported: ({ call }) => {
-        if (call.name === 'giveBack') this.facts.lanes.get(call.request.adapter)?.givingBack.delete(call.request.seq);
+        if (call.name === 'giveBack') this.#countGiveBack(call.request, -1);
       },
       commits,
     });
@@ -217,11 +217,18 @@ export class HubProcess {
         const isRecording = this.facts.lanes.get(adapter)?.recording.has(seq) === true;
         trace.must(!isLive && !isRecording, `event ${seq} at ${adapter} is given back only while nothing runs of it`);
         trace.meet('given back');
-        this.facts.lanes.get(adapter)?.givingBack.add(seq);
+        this.#countGiveBack(call.request, 1);
         break;
       }
       default:
     }
+  }
+
+  #countGiveBack({ adapter, seq }: GiveBackRequest, change: 1 | -1): void {
+    const givingBack = this.facts.lanes.get(adapter)?.givingBack;
+    const count = (givingBack?.get(seq) ?? 0) + change;
+    if (count > 0) givingBack?.set(seq, count);
+    else givingBack?.delete(seq);
   }
 
   #seeRecord(request: RecordRequest): void {
@@ -296,7 +303,7 @@ export class HubProcess {
       suspects: new Set(),
       isExpiring: false,
       recording: new Set(),
-      givingBack: new Set(),
+      givingBack: new Map(),
       discarding: new Set(),
     };
     return facts;

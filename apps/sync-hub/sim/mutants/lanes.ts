@@ -26,8 +26,8 @@ export const LANE_MUTANTS: readonly Mutant[] = [
     }),
   ),
   lane('a lane that is lost goes on', 'Lane', (original) =>
-    withMethod(original, 'hear', (hear) => (news) => {
-      hear({ ...news, lostEpoch: 0 });
+    withMethod(original, 'committed', (committed) => ({ news, ...commit }) => {
+      committed({ ...commit, news: news && { ...news, lostEpoch: 0 } });
     }),
   ),
   lane('a lane goes on though its operator paused it', 'Lane', (original) =>

@@ -22,10 +22,10 @@ describe('what an operator discards', () => {
   it('is not begun before the journal has answered, though a page brings it that was read before', () => {
     const lane = new ScriptedLane({ runtime: 'not_ready' });
     lane.isJournalSlow = true;
-    lane.take({ kind: 'news', ready: [], isMore: true, nextDueAtMs: 0 });
+    lane.commit({ isMore: true, nextDueAtMs: 0 });
     lane.arrive({ seq: 1 }, { seq: 2 });
     const state = lane.state;
-    state.withheld.add(1);
+    state.withheld.set(1, 1);
     expect(lane.answer().ready().begun).toEqual([2]);
   });
 

@@ -37,10 +37,16 @@ export type PauseCause =
 
 /** What happens to a lane. `atMs` is a monotonic clock's time and never goes back. */
 export type LaneInput =
-  /** A commit made these ready, or left more to be read, or set a time at which one will be. */
+  /** A commit of the journal, as far as it concerns the lane. As one input: what an operator replayed is known before
+   * what a record made room for begins. */
   | {
-      readonly kind: 'news';
+      readonly kind: 'committed';
       readonly atMs: number;
+      /** The deliveries, by seq, whose records are on disk. */
+      readonly recorded: readonly number[];
+      /** Dead letters are open again that are older than these heads of their keys, by seq. */
+      readonly reopenedBefore: readonly number[];
+      /** These are ready; or there is more to be read; or one will be at this time. */
       readonly ready: readonly ReadyDelivery[];
       readonly isMore: boolean;
       readonly nextDueAtMs: number;
@@ -62,13 +68,9 @@ export type LaneInput =
     }
   /** Adapter code returned. */
   | { readonly kind: 'attempt_ended'; readonly atMs: number; readonly seq: number; readonly outcome: AttemptEnd }
-  /** What a record effect asked for is on disk. */
-  | { readonly kind: 'recorded'; readonly atMs: number; readonly seq: number }
-  /** An operator replayed a dead letter: it is open again, on disk. */
-  | { readonly kind: 'reopened'; readonly atMs: number; readonly behindSeq: number }
   /** An operator discards deliveries. Those whose attempt runs, or whose outcome is on the way to the disk, are kept. */
   | { readonly kind: 'discard'; readonly atMs: number; readonly seqs: readonly number[]; readonly reason: string }
-  /** A `discard` or a `give_back` was answered: whether it is still the head of its key. */
+  /** A `discard` or a `give_back` was answered, with the delivery if it still is the head of its key. */
   | { readonly kind: 'answered'; readonly atMs: number; readonly seq: number; readonly head: ReadyDelivery | undefined }
   /** An operator lets one delivery through, whatever holds the lane. Answered by `probing`. */
   | { readonly kind: 'probe'; readonly atMs: number }

@@ -106,9 +106,9 @@ export interface LaneState {
   unrecorded: number;
 
   readonly supply: Supply;
-  /** Not to be begun until the journal has answered: they are being discarded or given back. What hands them out meanwhile
-   * may be older than the answer. */
-  readonly withheld: Set<number>;
+  /** Not to be begun until the journal has answered, by seq, with how many answers are to come: they are being discarded
+   * or given back. What hands them out meanwhile may be older than the answer. */
+  readonly withheld: Map<number, number>;
   /** What the lane looks for ahead of its due time. */
   readonly lookahead: Lookahead;
 }
@@ -186,7 +186,7 @@ export function createLane(rules: LaneRules, { seed, nowMs }: NewLane): LaneStat
     overdue: new Map(),
     unrecorded: 0,
     supply: { place: undefined, isMore: true, isReading: false, nextDueAtMs: Number.POSITIVE_INFINITY },
-    withheld: new Set(),
+    withheld: new Map(),
     lookahead: { reading: new Set(), missing: undefined, asked: undefined, lastAttempts: new Map() },
   };
 }
@@ -260,7 +260,7 @@ export function release(state: LaneState, delivery: LaneDelivery): void {
 export function withhold(state: LaneState, seq: number): void {
   const delivery = state.deliveries.get(seq);
   if (delivery !== undefined) release(state, delivery);
-  state.withheld.add(seq);
+  state.withheld.set(seq, (state.withheld.get(seq) ?? 0) + 1);
 }
 
 /** Settles a delivery that the adapter does not accept. */

@@ -21,7 +21,6 @@ export function discard(
  * sent.
  */
 export function giveBack({ state, effects }: StepContext, behindSeq: number): void {
-  if (state.withheld.has(behindSeq)) return;
   const later = state.deliveries.get(behindSeq);
   if (later?.mayHaveRun === true) return;
   if (isUndecided(state, behindSeq)) {
@@ -38,8 +37,10 @@ export function endWithholding(
   { seq, head }: { readonly seq: number; readonly head: ReadyDelivery | undefined },
 ): void {
   const { withheld, supply } = context.state;
-  withheld.delete(seq);
-  if (head === undefined) return;
+  const answersLeft = (withheld.get(seq) ?? 1) - 1;
+  if (answersLeft > 0) withheld.set(seq, answersLeft);
+  else withheld.delete(seq);
+  if (head === undefined || answersLeft > 0) return;
   if (head.dueAtMs <= context.nowMs + 1) take(context, head);
   else supply.nextDueAtMs = Math.min(supply.nextDueAtMs, head.dueAtMs);
 }

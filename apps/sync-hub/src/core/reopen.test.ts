@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { readyDelivery, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
 
 const key = 'process-7';
 const permanent = { kind: 'permanent', failure: retryable.failure } as const;
@@ -41,6 +41,15 @@ describe('a dead letter that is open again', () => {
     expect(lane.later(5_000).begun).toEqual([2]);
   });
 
+  it('goes before a later one of its key that could begin with the same commit', () => {
+    const throttled = { kind: 'throttled', failure: retryable.failure, retryAfterMs: 1_000 } as const;
+    const lane = new ScriptedLane().arrive({ seq: 1, key }).finish(1, permanent).arrive({ seq: 2 }).end(2, throttled);
+    expect(lane.arrive({ seq: 3, key }).begun).toEqual([]);
+    lane.nowMs += 1_000;
+    lane.commit({ recorded: [2], reopenedBefore: [3] });
+    expect(lane.effects.map(({ kind }) => kind)).toContainEqual('give_back');
+  });
+
   it('goes before a later one of its key that has not begun', () => {
     const lane = new ScriptedLane()
       .arrive({ seq: 1, key })
@@ -75,9 +84,19 @@ describe('a dead letter that is open again', () => {
     expect(lane.effects).toMatchObject([{ kind: 'attempt', number: 1, redelivered: true }]);
   });
 
+  it('goes before a later one of its key that another had been given back for, and that is the head again', () => {
+    const lane = new ScriptedLane({ runtime: 'not_ready' }).arrive({ seq: 3, key });
+    lane.isJournalSlow = true;
+    lane.commit({ reopenedBefore: [3] }).commit({ reopenedBefore: [3] });
+    expect(givenBack(lane)).toEqual([3]);
+    lane.ready().take({ kind: 'answered', seq: 3, head: readyDelivery({ seq: 3, key }) });
+    expect(lane.begun).toEqual([]);
+    expect(lane.take({ kind: 'answered', seq: 3, head: readyDelivery({ seq: 3, key }) }).begun).toEqual([3]);
+  });
+
   it('takes its turn when the later one is handed out again', () => {
     const lane = new ScriptedLane({ runtime: 'not_ready' }).arrive({ seq: 2, key });
-    lane.take({ kind: 'reopened', behindSeq: 2 });
+    lane.commit({ reopenedBefore: [2] });
     // Nothing older is open after all: the same one is the head again, and not lost.
     expect(givenBack(lane)).toEqual([2]);
     expect(lane.ready().begun).toEqual([2]);

@@ -52,8 +52,10 @@ export function isIdle({ running, overdue, unrecorded }: LaneState): boolean {
 function accept(context: StepContext, input: LaneInput): void {
   const { state } = context;
   switch (input.kind) {
-    case 'news':
+    case 'committed':
       state.lookahead.missing = undefined;
+      for (const seq of input.recorded) endRecord(state, seq);
+      for (const seq of new Set(input.reopenedBefore)) giveBack(context, seq);
       takeNews(context, input);
       break;
     case 'page':
@@ -65,13 +67,6 @@ function accept(context: StepContext, input: LaneInput): void {
       break;
     case 'attempt_ended':
       endAttempt(context, input.seq, input.outcome);
-      break;
-    case 'recorded':
-      state.lookahead.missing = undefined;
-      endRecord(state, input.seq);
-      break;
-    case 'reopened':
-      giveBack(context, input.behindSeq);
       break;
     case 'discard':
       discard(context, input);

@@ -64,14 +64,14 @@ describe('what becomes ready', () => {
   it('is not taken twice when a page brings it that was asked for before', () => {
     const lane = new ScriptedLane({ ...shut, stored: many(2) });
     lane.isJournalSlow = true;
-    lane.take({ kind: 'news', ready: [], isMore: true, nextDueAtMs: Number.POSITIVE_INFINITY });
+    lane.commit({ isMore: true });
     expect(lane.arrive({ seq: 3 }).state.deliveries.size).toBe(2);
     expect([...lane.answer().state.deliveries.keys()]).toEqual([1, 2, 3]);
   });
 
   it('is read when something is there that was not accepted here', () => {
     const lane = new ScriptedLane();
-    lane.take({ kind: 'news', ready: [], isMore: true, nextDueAtMs: Number.POSITIVE_INFINITY });
+    lane.commit({ isMore: true });
     expect(lane.reads).toHaveLength(1);
   });
 });

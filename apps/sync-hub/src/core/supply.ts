@@ -2,7 +2,7 @@ import type { ReadyDelivery, ReadyPlace } from './delivery.ts';
 import { isSkipped, type LaneState, type StepContext, skip, take } from './lane.ts';
 import type { LaneInput } from './lane-messages.ts';
 
-type News = Omit<LaneInput & { kind: 'news' }, 'kind' | 'atMs'>;
+type News = Pick<LaneInput & { kind: 'committed' }, 'ready' | 'isMore' | 'nextDueAtMs'>;
 type Page = Omit<LaneInput & { kind: 'page' }, 'kind' | 'atMs'>;
 
 /**

@@ -1,15 +1,15 @@
 import type { ReadyDelivery, RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
 import type { AcceptResult, CallName, JournalCalls } from './journal.ts';
 
-/** Every call by its name, and whether it only reads. */
-export const CALLS: { readonly [Name in CallName]: 'reads' | 'writes' } = {
+/** Every call by its name, and whether it reads at the end of its commit, writes in its turn, or both. */
+export const CALLS: { readonly [Name in CallName]: 'reads' | 'writes' | 'writes_and_reads' } = {
   accept: 'writes',
   setReceivers: 'writes',
   openLane: 'writes',
   record: 'writes',
   readReady: 'reads',
   readHead: 'reads',
-  giveBack: 'writes',
+  giveBack: 'writes_and_reads',
   endWaits: 'writes',
   discard: 'writes',
   stepReplay: 'writes',

@@ -54,9 +54,10 @@ export interface JournalCalls {
   /**
    * The lane does not run this head of a key, and will not before this is answered. The head of the key is computed
    * again: the oldest open delivery, but a head that may have run stays, and a dead letter that holds the key leaves none.
-   * The head, if any, is reported with the commit, also when it is the same; nothing is when this one was none.
+   * The head, if any, is reported with the commit, also when it is the same; nothing is when this one was none. Answers,
+   * as it is at the end of the commit, this delivery if it is the head.
    */
-  giveBack(request: GiveBackRequest): void;
+  giveBack(request: GiveBackRequest): ReadyDelivery | undefined;
 
   /** An operator ends all waits of a lane: what waits for its next attempt is due now. Answers how many there were. */
   endWaits(request: EndWaitsRequest): number;

@@ -1,4 +1,3 @@
-import type { RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
 import { heldBy } from '../core/dispatch.ts';
 import type { EventIdentity } from '../core/event.ts';
 import { createLane, type LaneState } from '../core/lane.ts';
@@ -29,6 +28,16 @@ import type { Trial } from './trial.ts';
 
 /** At once: each is a request of the journal, and more would hold up what others read and record. */
 const MAX_DISCARDS = 256;
+
+/** What one commit says of a lane. */
+export interface LaneCommit {
+  /** The deliveries, by seq, whose records are on disk. */
+  readonly recorded: readonly number[];
+  /** Dead letters are open again that are older than these heads of their keys, by seq. */
+  readonly reopenedBefore: readonly number[];
+  /** Undefined: none. */
+  readonly news: LaneNews | undefined;
+}
 
 /**
  * Everything that belongs to one adapter: performs what the core decides. All that happens to it (deliveries, outcomes,
@@ -113,22 +122,11 @@ export class Lane {
     this.#breaker.tryNow('the version that was tried is gone: one delivery is let through');
   }
 
-  /** A record of this adapter is on disk. */
-  recorded({ seq }: RecordedDelivery): void {
-    // What the journal settled by itself, or by an operator, the lane does not have.
-    if (this.#state.deliveries.get(seq)?.phase.kind !== 'recording') return;
-    this.#take({ kind: 'recorded', atMs: this.#nowMs(), seq });
-  }
-
-  /** A dead letter of this adapter was opened again: a new cycle of it begins. */
-  reopened({ behindSeq }: ReopenedDelivery): void {
-    if (behindSeq !== undefined) this.#take({ kind: 'reopened', atMs: this.#nowMs(), behindSeq });
-  }
-
   /** What a commit means for the lane. */
-  hear({ lostEpoch, ready, isMore, nextDueAtMs }: LaneNews): void {
+  committed({ recorded, reopenedBefore, news = NO_NEWS }: LaneCommit): void {
+    const { lostEpoch, ready, isMore, nextDueAtMs } = news;
     if (lostEpoch === this.#options.opened.epoch) this.#lose();
-    else this.#take({ kind: 'news', atMs: this.#nowMs(), ready, isMore, nextDueAtMs });
+    else this.#take({ kind: 'committed', atMs: this.#nowMs(), recorded, reopenedBefore, ready, isMore, nextDueAtMs });
   }
 
   /**
@@ -319,11 +317,8 @@ export class Lane {
 
   #giveBack(seq: number): void {
     const { journal, adapter } = this.#options;
-    const request = { adapter: adapter.id, seq, nowMs: this.#nowMs() };
-    void journal.giveBack(request);
-    // Read after it: what else the same commit does may make it the head again.
     journal
-      .readHead(request)
+      .giveBack({ adapter: adapter.id, seq, nowMs: this.#nowMs() })
       .then((head) => this.#take({ kind: 'answered', atMs: this.#nowMs(), seq, head }), unlessEnded);
   }
 
@@ -358,6 +353,8 @@ export class Lane {
     return this.#options.clock.monotonicMs();
   }
 }
+
+const NO_NEWS: LaneNews = { ready: [], isMore: false, nextDueAtMs: Number.POSITIVE_INFINITY, lostEpoch: 0 };
 
 /** The journal reports its end to the hub. */
 function unlessEnded(error: unknown): void {

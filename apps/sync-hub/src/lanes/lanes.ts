@@ -1,5 +1,5 @@
 import type { HeldBy } from '../core/lane-messages.ts';
-import type { Commit } from '../journal/journal.ts';
+import type { Commit, LaneNews } from '../journal/journal.ts';
 import type { Lane } from './lane.ts';
 
 /** All lanes of the hub, each independent of the others. */
@@ -55,9 +55,21 @@ export class Lanes {
 
   /** A commit is on disk. What is of adapters that have no lane is ignored. */
   committed({ records, reopened, lanes }: Commit): void {
-    for (const record of records) this.#lanes.get(record.adapter)?.recorded(record);
-    for (const delivery of reopened) this.#lanes.get(delivery.adapter)?.reopened(delivery);
-    for (const [adapter, news] of lanes) this.#lanes.get(adapter)?.hear(news);
+    const commits = new Map<string, { recorded: number[]; reopenedBefore: number[]; news: LaneNews | undefined }>();
+    const commitOf = (adapter: string) => {
+      let commit = commits.get(adapter);
+      if (commit === undefined) {
+        commit = { recorded: [], reopenedBefore: [], news: lanes.get(adapter) };
+        commits.set(adapter, commit);
+      }
+      return commit;
+    };
+    for (const { adapter, seq } of records) commitOf(adapter).recorded.push(seq);
+    for (const { adapter, behindSeq } of reopened) {
+      if (behindSeq !== undefined) commitOf(adapter).reopenedBefore.push(behindSeq);
+    }
+    for (const adapter of lanes.keys()) commitOf(adapter);
+    for (const [adapter, commit] of commits) this.#lanes.get(adapter)?.committed(commit);
   }
 
   /** What keeps the delivery of an event that is not settled from being attempted; undefined when nothing does. */

@@ -19,6 +19,16 @@ export const retryable = { kind: 'retryable', failure } as const satisfies Outco
 export const crashed = { kind: 'crashed', failure, suspects: 1 } as const satisfies Outcome;
 export const paused = { kind: 'paused', cause: { kind: 'operator', reason: 'maintenance' } } as const;
 
+type CommitInput = WithoutTime<LaneInput & { kind: 'committed' }>;
+const NOTHING_COMMITTED: CommitInput = {
+  kind: 'committed',
+  recorded: [],
+  reopenedBefore: [],
+  ready: [],
+  isMore: false,
+  nextDueAtMs: Number.POSITIVE_INFINITY,
+};
+
 /** What a test says about a delivery; the rest is filled in. */
 export interface Sketch {
   readonly seq: number;
@@ -86,8 +96,7 @@ export class ScriptedLane {
     this.effects = [];
     const cycle = { cycle: 2, ...sketch.counts };
     const { news, behindSeq } = this.#journal.reopen(this.#sketched({ ...sketch, counts: cycle }), this.nowMs);
-    if (behindSeq !== undefined) this.#step({ kind: 'reopened', behindSeq });
-    this.#hear([news]);
+    this.#hear([news], { reopenedBefore: behindSeq === undefined ? [] : [behindSeq] });
     return this;
   }
 
@@ -106,12 +115,19 @@ export class ScriptedLane {
     this.take({ kind: 'retry_now' });
     this.nowMs += 1;
     this.#journal.endWaits(this.nowMs);
-    this.#step({ kind: 'news', ready: [], isMore: true, nextDueAtMs: Number.POSITIVE_INFINITY });
+    this.#step({ ...NOTHING_COMMITTED, isMore: true });
     return this;
   }
 
   end(seq: number, outcome: AttemptEnd = delivered): this {
     return this.take({ kind: 'attempt_ended', seq, outcome });
+  }
+
+  /** The journal commits this and nothing else. */
+  commit(commit: Partial<CommitInput>): this {
+    this.effects = [];
+    this.#step({ ...NOTHING_COMMITTED, ...commit });
+    return this;
   }
 
   /** Its record reaches the disk. */
@@ -120,8 +136,7 @@ export class ScriptedLane {
     const made = this.#recording.get(seq);
     this.#recording.delete(seq);
     const news = made && this.#journal.record(made.record, { atMs: made.atMs, nowMs: this.nowMs });
-    this.#step({ kind: 'recorded', seq });
-    if (news !== undefined) this.#hear([news]);
+    this.#hear(news === undefined ? [] : [news], { recorded: [seq] });
     return this;
   }
 
@@ -226,11 +241,11 @@ export class ScriptedLane {
     }
   }
 
-  #hear(news: readonly HeadNews[]): void {
+  #hear(news: readonly HeadNews[], { recorded = [], reopenedBefore = [] }: Partial<CommitInput> = {}): void {
     const ready = news.flatMap((one) => one.ready);
     const nextDueAtMs = Math.min(...news.map((one) => one.nextDueAtMs));
-    if (ready.length === 0 && nextDueAtMs === Number.POSITIVE_INFINITY) return;
-    this.#step({ kind: 'news', ready, isMore: false, nextDueAtMs });
+    const isAny = ready.length + recorded.length + reopenedBefore.length > 0 || nextDueAtMs < Number.POSITIVE_INFINITY;
+    if (isAny) this.#step({ ...NOTHING_COMMITTED, recorded, reopenedBefore, ready, nextDueAtMs });
   }
 
   #sketched({ inMs = 0, ageMs = 0, ...sketch }: Sketch): ReadyDelivery {

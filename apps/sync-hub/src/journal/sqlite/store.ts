@@ -81,7 +81,10 @@ export class Store {
       record: (request) => this.#outcomes.record(request),
       readReady: (request) => heads.readReady(request),
       readHead: (request) => heads.readHead(request),
-      giveBack: ({ adapter, seq, nowMs }) => heads.giveBack(lanes.open(adapter), seq, nowMs),
+      giveBack: ({ adapter, seq, nowMs }) => {
+        heads.giveBack(lanes.open(adapter), seq, nowMs);
+        return undefined;
+      },
       endWaits: ({ adapter, nowMs }) => heads.endWaits(lanes.open(adapter), nowMs),
       discard: (request) => this.#outcomes.discard(request),
       stepReplay: (request) => this.#stepReplay(request),
@@ -156,10 +159,14 @@ export class Store {
     const reads: number[] = [];
     for (let index = 0; index < calls.length; index++) {
       const call = calls[index] as Call;
-      if (CALLS[call.name] === 'reads') reads.push(index);
-      answers.push(CALLS[call.name] === 'reads' ? undefined : this.#answerOne(call, index));
+      const does = CALLS[call.name];
+      if (does !== 'writes') reads.push(index);
+      answers.push(does === 'reads' ? undefined : this.#answerOne(call, index));
     }
-    for (const index of reads) answers[index] = this.#answerOne(calls[index] as Call, index);
+    for (const index of reads) {
+      const call = calls[index] as Call;
+      answers[index] = this.#answerOne(call.name === 'giveBack' ? { ...call, name: 'readHead' } : call, index);
+    }
     return answers;
   }
 

@@ -152,6 +152,17 @@ export function lanesSuite(createPlace: CreatePlace): void {
     expect(await session.readyIds()).toEqual(['a', 'c']);
   });
 
+  it('answers a give-back with the delivery when the same commit makes it the head again', async () => {
+    const session = await useJournal(createPlace);
+    const [a, b] = await accept(session, { a: 'x', b: 'x' });
+    void session.record(deadLettered(a));
+    await replayAll(session.journal, { adapters: ['billing'] });
+    await session.record(retrying(b), { dueAtMs: NOW_MS });
+    const givenBack = session.journal.giveBack({ adapter: 'billing', seq: b.seq, nowMs: NOW_MS });
+    void session.record(sampleRecord(a, { cycle: 2 }));
+    expect((await givenBack)?.event.id).toBe('b');
+  });
+
   it('does not send a replay after a newer one of its key: it is a dead letter again, and says why', async () => {
     const session = await useJournal(createPlace);
     const [a, b, c] = await accept(session, { a: 'x', b: 'x', c: 'x' });
