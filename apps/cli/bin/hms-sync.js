@@ -33,8 +33,8 @@ function start() {
     import(pathToFileURL(path.join(sources, 'main.ts')).href);
   } else {
     // A checkout: Node runs the sources themselves, and has to find those of the sibling packages too.
-    import(pathToFileURL(path.join(sources, 'become-node.ts')).href).then((module) =>
-      module.becomeNode([sourceCondition].concat(process.execArgv, __filename, process.argv.slice(2))),
+    import(pathToFileURL(path.join(sources, 'exec-node.ts')).href).then((module) =>
+      module.execNode([sourceCondition].concat(process.execArgv, __filename, process.argv.slice(2))),
     );
   }
 }

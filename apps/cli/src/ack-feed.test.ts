@@ -4,7 +4,7 @@ import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FakeHub, type FakeHubPlan, startFakeHub } from '../test/fake-hub.ts';
 import { followAcks, publishAndFollow } from './ack-feed.ts';
-import { connectToHub, type HubClient } from './client.ts';
+import { connectToHub, type HubClient } from './hub-client.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -4,7 +4,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { type Accepted, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import type { HubClient } from './client.ts';
+import type { HubClient } from './hub-client.ts';
 
 // A hub that restarts is back within a second or two; one that is gone for half a minute needs a person.
 const reconnectFirstDelayMs = 100;

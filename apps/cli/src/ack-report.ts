@@ -1,20 +1,26 @@
-import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
-import { ackJson } from './ack-json.ts';
-import { ackLine } from './ack-line.ts';
-import type { Printer } from './terminal.ts';
-import { eventName, timeInWords } from './words.ts';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { type Ack, type DeliveryError, DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { Accepted } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import type { PublishStep } from './ack-feed.ts';
+import { hubText } from './advice.ts';
+import { enumName, eventName, formatMs, formatTime, isoTime } from './format.ts';
+import { visibleLength, wrappedLines } from './table.ts';
+import { type Printer, printable, type Tone } from './terminal.ts';
 
+/** The longest of the states' names is DEAD_LETTERED. */
+const STATE_WIDTH = 13;
 /** Wide enough for the ids of most adapters. */
 const USUAL_ADAPTER_WIDTH = 12;
 
 /** How acks are printed. */
 export interface AckReportOptions {
+  /** True: as JSON, one object a line. */
   asJson: boolean;
-  /** The longest adapter id that is to be expected; a longer one shifts its own line only. Absent: nobody knows. */
+  /** The longest adapter id that is expected; a longer one shifts only its own line. */
   adapterWidth?: number;
 }
 
-/** Prints the acks of whichever events as they come: as lines for people, or as JSON, one object a line. */
+/** Prints acks of any events as they come. */
 export class AckReport {
   readonly #printer: Printer;
   readonly #asJson: boolean;
@@ -26,12 +32,196 @@ export class AckReport {
     this.#adapterWidth = adapterWidth;
   }
 
-  tell(ack: Ack): void {
+  print(ack: Ack): void {
     if (this.#asJson) {
       this.#printer.json(ackJson(ack));
       return;
     }
-    const lead = `${timeInWords(ack.time)}  ${eventName(ack.eventId, ack.source)}`;
+    const lead = `${formatTime(ack.time)}  ${eventName(ack.eventId, ack.source)}`;
     this.#printer.line(ackLine(this.#printer, ack, { lead, adapterWidth: this.#adapterWidth }));
   }
+}
+
+/** Prints the acceptance of one event and its acks as they come. */
+export class PublishReport {
+  readonly #printer: Printer;
+  readonly #asJson: boolean;
+  readonly #address: string | undefined;
+  #acceptedAtMs = 0;
+  #adapterWidth = 0;
+
+  /** @param options with the hub's `address` for the commands that its warnings propose */
+  constructor(printer: Printer, { asJson, address }: { asJson: boolean; address?: string }) {
+    this.#printer = printer;
+    this.#asJson = asJson;
+    this.#address = address;
+  }
+
+  print(step: PublishStep): void {
+    if (this.#asJson) this.#printer.json(step.kind === 'accepted' ? acceptedJson(step.accepted) : ackJson(step.ack));
+    else if (step.kind === 'accepted') this.#printAccepted(step.accepted);
+    else {
+      const lead = `+${formatMs(performance.now() - this.#acceptedAtMs)}`.padStart(8);
+      this.#printer.line(ackLine(this.#printer, step.ack, { lead, adapterWidth: this.#adapterWidth }));
+    }
+  }
+
+  #printAccepted({ eventId, source, adapters, duplicate, warnings }: Accepted): void {
+    this.#acceptedAtMs = performance.now();
+    this.#adapterWidth = Math.max(0, ...adapters.map((adapter) => adapter.length));
+    const recipients = adapters.map(printable).join(', ') || 'no adapter';
+    const again = duplicate ? ' (it was accepted before; these are its outcomes)' : '';
+    const texts = [
+      `${this.#printer.paint('strong', 'ACCEPTED')}  ${eventName(eventId, source)} for ${recipients}${again}`,
+      ...warnings.map((warning) => `${this.#printer.paint('bad', 'WARNING')}   ${hubText(warning, this.#address)}`),
+    ];
+    for (const line of texts.flatMap((text) => wrappedLines(text, this.#printer.columns))) this.#printer.line(line);
+  }
+}
+
+/** How an ack is laid out on a line. */
+export interface AckLineLayout {
+  /** The beginning of the line: how long after the acceptance, a time of day, an event id. */
+  lead: string;
+  /** The longest adapter id that is expected. */
+  adapterWidth: number;
+}
+
+/** An ack for operators: one line, with its detail on lines of its own where the terminal is too narrow for it. */
+export function ackLine(printer: Printer, ack: Ack, layout: AckLineLayout): string {
+  const state = enumName(DeliveryState, ack.state);
+  const attempt = ack.attempt === 0 ? 'not tried' : `attempt ${ack.attempt}`;
+  const facts = [
+    printer.paint('quiet', layout.lead),
+    printable(ack.adapter).padEnd(layout.adapterWidth),
+    printer.paint(deliveryTone(ack.state), state.padEnd(STATE_WIDTH)),
+    attempt.padEnd(10),
+  ].join('  ');
+  const whole = `${facts}  ${detail(ack)}`.trimEnd();
+  if (visibleLength(whole) <= printer.columns) return whole;
+  const below = wrappedLines(detail(ack), printer.columns - 4, 0).map((line) => `    ${line}`);
+  return [...wrappedLines(facts.replaceAll(/ +/g, ' ').trim(), printer.columns), ...below].join('\n');
+}
+
+/** What an ack adds to its state, as a sentence. */
+export function detail(ack: Ack): string {
+  switch (ack.state) {
+    case DeliveryState.DELIVERED:
+      return printable(ack.receipt);
+    case DeliveryState.RETRYING:
+      // Without a time it depends on an operator: the adapter is paused, which the next line says.
+      return ack.nextAttemptTime === undefined
+        ? lastError(ack)
+        : `${lastError(ack)}; next attempt at ${formatTime(ack.nextAttemptTime)}`;
+    case DeliveryState.HELD:
+      return heldDetail(ack.heldBy);
+    case DeliveryState.SKIPPED:
+      return 'the adapter does not accept events of this type';
+    case DeliveryState.DEAD_LETTERED:
+      return `${lastError(ack)}; waits for an operator`;
+    case DeliveryState.DISCARDED:
+      return 'discarded by an operator';
+    case DeliveryState.WAITING:
+    case DeliveryState.UNSPECIFIED:
+      return '';
+    default:
+      return unknownValue(ack.state);
+  }
+}
+
+/**
+ * What an ack adds to its state where it is the present status of a delivery, and not a record of the past: a time that
+ * has passed is then not one to wait for.
+ */
+export function statusDetail(ack: Ack, nowMs: number): string {
+  const { state, nextAttemptTime } = ack;
+  const isDue = nextAttemptTime !== undefined && timestampMs(nextAttemptTime) <= nowMs;
+  return state === DeliveryState.RETRYING && isDue
+    ? `${lastError(ack)}; the next attempt runs, or is about to`
+    : detail(ack);
+}
+
+/** The last failure of a delivery: its code and its message. */
+export function lastError(ack: Ack): string {
+  return ack.error === undefined ? 'no error given' : printable(`${ack.error.code}: ${ack.error.message}`);
+}
+
+/** The colour of a delivery's state. */
+export function deliveryTone(state: DeliveryState): Tone {
+  switch (state) {
+    case DeliveryState.DELIVERED:
+      return 'good';
+    case DeliveryState.DEAD_LETTERED:
+    case DeliveryState.DISCARDED:
+      return 'bad';
+    case DeliveryState.RETRYING:
+    case DeliveryState.HELD:
+      return 'waiting';
+    default:
+      return 'quiet';
+  }
+}
+
+function heldDetail(heldBy: HeldBy): string {
+  switch (heldBy) {
+    case HeldBy.BREAKER:
+      return 'its breaker is open';
+    case HeldBy.PAUSED:
+      return 'the adapter is paused';
+    case HeldBy.KEY:
+      return 'an earlier event of the same key comes first';
+    case HeldBy.NOT_READY:
+      return 'the adapter is not running';
+    case HeldBy.THROTTLED:
+      return 'the external system asked for less';
+    case HeldBy.UNSPECIFIED:
+      return '';
+    default:
+      return unknownValue(heldBy);
+  }
+}
+
+/** For values that a newer hub added: shown, never an error. Accepts `never`, so that a known value cannot end here. */
+function unknownValue(value: never): string {
+  return `(${value}: unknown to this command)`;
+}
+
+/** An acceptance as one JSON object, with the state that no ack has: "ACCEPTED". */
+export function acceptedJson(accepted: Accepted): Record<string, unknown> {
+  return {
+    event_id: accepted.eventId,
+    source: accepted.source || undefined,
+    state: 'ACCEPTED',
+    adapters: accepted.adapters,
+    duplicate: accepted.duplicate,
+    cursor: accepted.cursor,
+    warnings: accepted.warnings.length > 0 ? accepted.warnings : undefined,
+  };
+}
+
+/** An ack as one JSON object; members that mean nothing in its state are left out. */
+export function ackJson(ack: Ack): Record<string, unknown> {
+  return {
+    event_id: ack.eventId,
+    source: ack.source || undefined,
+    adapter: ack.adapter,
+    state: enumName(DeliveryState, ack.state),
+    attempt: ack.attempt,
+    cycle: ack.cycle,
+    time: isoTime(ack.time),
+    adapter_version: ack.adapterVersion || undefined,
+    next_attempt_time: isoTime(ack.nextAttemptTime),
+    held_by: ack.heldBy === HeldBy.UNSPECIFIED ? undefined : enumName(HeldBy, ack.heldBy),
+    error: errorJson(ack.error),
+    receipt: ack.state === DeliveryState.DELIVERED ? ack.receipt : undefined,
+    cursor: ack.cursor,
+  };
+}
+
+/** A delivery's failure as one JSON object; undefined when there was none. */
+export function errorJson(error: DeliveryError | undefined): Record<string, unknown> | undefined {
+  if (error === undefined) return undefined;
+  // Where no attempt was made there is no kind.
+  const kind = error.kind === OutcomeKind.UNSPECIFIED ? undefined : enumName(OutcomeKind, error.kind);
+  return { kind, code: error.code, message: error.message };
 }

@@ -6,12 +6,12 @@ afterEach(() => vi.unstubAllEnvs());
 
 describe('a line that is meant to be pasted', () => {
   test.each([
-    ['hms-sync job j-1 --watch', ['job', 'j-1', '--watch'], undefined],
+    ['hms-sync job watch j-1', ['job', 'watch', 'j-1'], undefined],
     ['hms-sync health', ['health'], 'http://127.0.0.1:7003'],
     ['hms-sync health --address http://hub:7010', ['health'], 'http://hub:7010'],
     [
-      "hms-sync resume billing --reason 'the cause is fixed'",
-      ['resume', 'billing', '--reason', 'the cause is fixed'],
+      "hms-sync adapter resume billing --reason 'the cause is fixed'",
+      ['adapter', 'resume', 'billing', '--reason', 'the cause is fixed'],
       undefined,
     ],
   ])('%s', (line, words, address) => {
@@ -30,7 +30,7 @@ describe('a line that is meant to be pasted', () => {
   });
 
   test('reaches the command word for word, whatever is in it', () => {
-    const words = ['events', 'show', `it's "$HOME" \`id\` \\ *;&|<>#~ !`, ''];
+    const words = ['event', 'show', `it's "$HOME" \`id\` \\ *;&|<>#~ !`, ''];
     const line = commandLine(words).replace('hms-sync', `printf '%s\\n'`);
     expect(execFileSync('sh', ['-c', line]).toString().split('\n').slice(0, 4)).toEqual(words);
   });
@@ -40,8 +40,8 @@ describe('a command that a hub proposes', () => {
   const address = 'http://127.0.0.1:7010';
   test.each([
     [
-      "to resume it, hms-sync resume lab --reason '<why>'",
-      "to resume it, hms-sync resume --address X lab --reason '<why>'",
+      "to resume it, hms-sync adapter resume lab --reason '<why>'",
+      "to resume it, hms-sync adapter resume --address X lab --reason '<why>'",
     ],
     [
       'restart it: hms-sync adapter restart lab; or wait',

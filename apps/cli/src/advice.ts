@@ -4,7 +4,7 @@ import { printable } from './terminal.ts';
 /**
  * A line of this command that works when it is pasted into the same shell.
  *
- * @param words what follows `hms-sync`; each is quoted where a shell needs it
+ * @param words the rest of the line after `hms-sync`; each is quoted where a shell needs it
  * @param address the hub that is meant; absent: the line names none
  */
 export function commandLine(words: readonly string[], address?: string): string {
@@ -18,14 +18,14 @@ export function sourceFlag(source: string | undefined): readonly string[] {
   return source === undefined || source === '' ? [] : ['--source', source];
 }
 
-/** What a hub proposes: `hms-sync` and the command, by which it is found in a sentence. */
-const PROPOSED = /(?<![\w./@-])hms-sync ((?:adapter|events|acks) [a-z]+|[a-z]+)/g;
-/** They ask no hub, or not one that listens. */
-const WITHOUT_ADDRESS: ReadonlySet<string> = new Set(['start', 'dev', 'journal', 'adapter check', 'completion']);
+/** A command in a sentence of a hub: `hms-sync`, a noun, and its verb where it has one. */
+const PROPOSED = /(?<![\w./@-])hms-sync ((?:event|delivery|adapter|job|journal) [a-z]+|[a-z]+)/g;
+/** These call no hub. */
+const WITHOUT_ADDRESS: ReadonlySet<string> = new Set(['start', 'dev', 'completion', 'adapter check', 'journal verify']);
 
 /**
  * A message of the hub for the terminal. The commands in it are written as this one was called, with the address of the
- * hub that was asked: a hub does not know by which address it was reached.
+ * hub that was called: a hub does not know by which address it was reached.
  */
 export function hubText(text: string, address?: string): string {
   const isNamed = address !== undefined && address !== addressWithoutOption();
@@ -35,8 +35,8 @@ export function hubText(text: string, address?: string): string {
   });
 }
 
-/** How this command is called from where it was called: npm and npx leave no `hms-sync` in the shell behind. */
-function ownCommand(): string {
+/** This command as the shell finds it: npm and npx leave no `hms-sync` on the path. */
+export function ownCommand(): string {
   return process.env.npm_lifecycle_event ? 'npx hms-sync' : 'hms-sync';
 }
 

@@ -4,8 +4,8 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
 import { describe, expect, test } from 'vitest';
 import { apiFailure, codeName } from './api-failure.ts';
-import { connectToHub } from './client.ts';
 import { ExitCode } from './failure.ts';
+import { connectToHub } from './hub-client.ts';
 
 const address = 'http://127.0.0.1:7003';
 
@@ -44,7 +44,7 @@ describe('a failed call', () => {
       { desc: RetryInfoSchema, value: retryInfo },
     ]);
     expect(apiFailure(error, address, 'ask again').message).toBe(
-      'RESOURCE_EXHAUSTED: the disk is full\n  Try again in 2 s.',
+      'RESOURCE_EXHAUSTED: the disk is full\n  Try again in 2s.',
     );
   });
 

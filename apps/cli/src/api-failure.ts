@@ -2,22 +2,21 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
 import { commandLine, hubText } from './advice.ts';
 import { ExitCode, Failure } from './failure.ts';
+import { formatDuration } from './format.ts';
 import { printable } from './terminal.ts';
-import { durationInWords } from './words.ts';
 
-/** What to do when nobody knows whether an event was accepted. */
+/** What to do when it is unknown whether an event was accepted. */
 export const adviceToPublishers = 'Sending it again with the same id is safe.';
 
 /** What to do when a question got no answer. */
-export const adviceToReaders = 'It changes nothing: ask again.';
+export const adviceToReaders = 'It changes nothing: run it again.';
 
 /**
- * Says in words why a call of the hub failed: the status code, the hub's message and reason, each wrong field, and
- * what to do.
+ * Why a call of the hub failed: the status code, the hub's message and reason, each invalid field, and what to do.
  *
  * @param error what the call threw
  * @param address the hub that was called
- * @param whenUnknown what to do when nobody knows whether the call took effect
+ * @param whenUnknown what to do when it is unknown whether the call took effect
  */
 export function apiFailure(error: unknown, address: string, whenUnknown: string): Failure {
   if (error instanceof Failure) return error;
@@ -31,7 +30,7 @@ export function apiFailure(error: unknown, address: string, whenUnknown: string)
   const lines = [
     `${codeName(status.code)}${reason ? ` (${printable(reason)})` : ''}: ${hubText(status.rawMessage, address)}`,
     ...violations
-      // A single wrong field often is the message itself.
+      // A single invalid field often is the message itself.
       .filter(({ field, description }) => status.rawMessage !== `${field} ${description}`)
       .map(({ field, description }) => `  ${printable(field)}: ${hubText(description, address)}`),
     ...advice(status, { address, whenUnknown }).map((line) => `  ${line}`),
@@ -45,7 +44,7 @@ export function codeName(code: Code): string {
   return Code[code].replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
 }
 
-/** The operating system's word for a failed connection, such as "ECONNREFUSED"; undefined when there was an answer. */
+/** The operating system's code for a failed connection, such as "ECONNREFUSED"; undefined when there was an answer. */
 export function systemErrorCode(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ('code' in cause && typeof cause.code === 'string' && /^E(?!RR_)[A-Z0-9]+$/.test(cause.code)) return cause.code;
@@ -61,7 +60,7 @@ function noAnswer(status: ConnectError, systemCode: string, address: string): Fa
   return new Failure(`${message}\n  ${howToReachAHub()}`, ExitCode.noAnswer, { cause: status });
 }
 
-/** Nothing here cancels a call and then tells of it: whatever ended it was between this command and the hub, or the hub. */
+/** This command reports no call that it cancelled itself: the hub, or something between, ended this one. */
 function cutOff(status: ConnectError, { address, whenUnknown }: { address: string; whenUnknown: string }): Failure {
   const message = `the hub at ${address} ended the call before it answered: it may have been stopped or restarted`;
   return new Failure(`${message}\n  ${whenUnknown}`, ExitCode.noAnswer, { cause: status });
@@ -73,7 +72,7 @@ const howToReachAHub = () =>
 
 function advice(status: ConnectError, { address, whenUnknown }: { address: string; whenUnknown: string }): string[] {
   const retryDelay = status.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  if (retryDelay !== undefined) return [`Try again in ${durationInWords(retryDelay)}.`];
+  if (retryDelay !== undefined) return [`Try again in ${formatDuration(retryDelay)}.`];
   switch (status.code) {
     case Code.Unavailable:
     case Code.Aborted:
@@ -93,7 +92,7 @@ function exitCodeOf(code: Code): ExitCode {
     case Code.InvalidArgument:
     case Code.OutOfRange:
     case Code.AlreadyExists:
-    // Nobody knows the adapter, event or job that was named.
+    // The hub has no adapter, event or job of this name.
     case Code.NotFound:
       return ExitCode.usage;
     case Code.Unavailable:

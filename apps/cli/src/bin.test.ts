@@ -50,7 +50,7 @@ async function nodeProcessesBelow(pid: number): Promise<readonly NodeProcess[]> 
 
 describe('a Node that is too old', () => {
   test.each(['12.22.12', '20.20.2', '24.14.9'])('%s gets one line that says what to do', async (version) => {
-    const ended = await runBin(['publish', '--type', 'T'], {
+    const ended = await runBin(['event', 'publish', '--type', 'T'], {
       nodeArgs: ['-r', pretendVersion],
       env: { PRETEND_NODE_VERSION: version },
     });
@@ -84,24 +84,43 @@ describe('the command from a checkout', () => {
   test('finds the hub by HMS_SYNC_ADDRESS', async () => {
     fake = await startFakeHub();
     const env = { HMS_SYNC_ADDRESS: fake.address };
-    const ended = await runBin(['publish', '--type', 'T'], { env });
+    const ended = await runBin(['event', 'publish', '--type', 'T'], { env });
     expect(ended.exitCode).toBe(ExitCode.ok);
     expect(ended.stdout).toMatch(/billing took it/);
   });
 
   test('reads the data of an event from stdin', async () => {
     fake = await startFakeHub();
-    const child = spawn(process.execPath, [bin, 'publish', '--type', 'T', '--data', '-', '--address', fake.address]);
+    const child = spawn(process.execPath, [
+      bin,
+      'event',
+      'publish',
+      '--type',
+      'T',
+      '--data',
+      '-',
+      '--address',
+      fake.address,
+    ]);
     child.stdin.end('{"from":"stdin"}');
     expect(await once(child, 'exit')).toEqual([ExitCode.ok, null]);
     const payload = fake.published[0]?.event?.payload;
     expect(payload?.case === 'data' && new TextDecoder().decode(payload.value)).toBe('{"from":"stdin"}');
   });
 
-  test('acks watch ends on Ctrl-C with the cursor to go on from', async () => {
+  test('event watch ends on Ctrl-C with the cursor to continue from', async () => {
     fake = await startFakeHub();
-    await runBin(['publish', '--type', 'T', '--address', fake.address]);
-    const child = spawn(process.execPath, [bin, 'acks', 'watch', '--cursor', '0', '--json', '--address', fake.address]);
+    await runBin(['event', 'publish', '--type', 'T', '--address', fake.address]);
+    const child = spawn(process.execPath, [
+      bin,
+      'event',
+      'watch',
+      '--cursor',
+      '0',
+      '--jsonl',
+      '--address',
+      fake.address,
+    ]);
     let stdout = '';
     let stderr = '';
     child.stderr.on('data', (chunk) => {
@@ -115,11 +134,11 @@ describe('the command from a checkout', () => {
     });
     child.kill('SIGINT');
     expect(await once(child, 'close')).toEqual([ExitCode.ok, null]);
-    expect(stderr).toBe(`To continue from here: hms-sync acks watch --cursor 3 --address ${fake?.address}\n`);
+    expect(stderr).toBe(`To continue from here: hms-sync event watch --cursor 3 --address ${fake?.address}\n`);
   });
 
   test.runIf(process.platform === 'linux')(
-    'acks watch ends on SIGTERM though nobody reads its output and its notes go to a full disk',
+    'event watch ends on SIGTERM though nobody reads its output and its notes go to a full disk',
     async () => {
       const sent = Promise.withResolvers<void>();
       async function* watchAcks(_: unknown, { signal }: { signal: AbortSignal }) {
@@ -135,7 +154,7 @@ describe('the command from a checkout', () => {
       }
       fake = await startFakeHub({ sync: { watchAcks } });
       const full = openSync('/dev/full', 'a');
-      const args = [bin, 'acks', 'watch', '--cursor', '0', '--json', '--address', fake.address];
+      const args = [bin, 'event', 'watch', '--cursor', '0', '--jsonl', '--address', fake.address];
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', full] });
       closeSync(full);
       await sent.promise;
@@ -147,7 +166,7 @@ describe('the command from a checkout', () => {
   test.runIf(process.platform === 'linux')('an output on a full disk is an error of one line', async () => {
     fake = await startFakeHub();
     const full = openSync('/dev/full', 'a');
-    for (const args of [['--version'], ['publish', '--type', 'T', '--address', fake.address]]) {
+    for (const args of [['--version'], ['event', 'publish', '--type', 'T', '--address', fake.address]]) {
       const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', full, 'pipe'] });
       let notes = '';
       child.stderr?.on('data', (chunk: Buffer) => {
@@ -161,7 +180,7 @@ describe('the command from a checkout', () => {
 
   test('a reader that has seen enough is no error', async () => {
     fake = await startFakeHub();
-    const command = `"${process.execPath}" "${bin}" publish --type T --address ${fake.address} | head -n 1; echo "\${PIPESTATUS[0]}"`;
+    const command = `"${process.execPath}" "${bin}" event publish --type T --address ${fake.address} | head -n 1; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = await new Promise<Ended>((resolve) => {
       const child = execFile('bash', ['-c', command], (_, out, err) =>
         resolve({ exitCode: child.exitCode, stdout: out, stderr: err }),
@@ -179,8 +198,8 @@ describe('with the real hub, adapters and sandbox', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  test('dev --once --json ends with three DELIVERED lines, and a second run keeps the events of the first', async () => {
-    const dev = ['dev', '--once', '--json', '--port', '0', '--data-dir', join(folder, 'data')];
+  test('dev --once --jsonl ends with three DELIVERED lines, and a second run keeps the events of the first', async () => {
+    const dev = ['dev', '--once', '--jsonl', '--port', '0', '--data-dir', join(folder, 'data')];
     const cursors: string[] = [];
     for (let run = 0; run < 2; run++) {
       const ended = await runBin(dev);
@@ -189,6 +208,8 @@ describe('with the real hub, adapters and sandbox', () => {
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line));
+      // Its adapters were ready before it was published: none of the lines is HELD.
+      expect(lines.map(({ state }) => state)).toEqual(['ACCEPTED', 'DELIVERED', 'DELIVERED', 'DELIVERED']);
       const delivered = lines.filter(({ state }) => state === 'DELIVERED');
       expect(delivered.map(({ adapter }) => adapter).sort()).toEqual(['billing', 'records', 'scheduling']);
       cursors.push(lines[0]?.cursor ?? '');
@@ -210,7 +231,7 @@ describe('with the real hub, adapters and sandbox', () => {
   });
 
   test.runIf(process.platform === 'linux')('no process of dev opens a debugger for SIGUSR1', async () => {
-    const child = spawn(process.execPath, [bin, 'dev', '--json', '--port', '0', '--data-dir', join(folder, 'data')]);
+    const child = spawn(process.execPath, [bin, 'dev', '--jsonl', '--port', '0', '--data-dir', join(folder, 'data')]);
     let stderr = '';
     child.stderr.on('data', (chunk) => {
       stderr += chunk;

@@ -3,9 +3,10 @@ import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { DeliveryFilterSchema } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { type Command, InvalidArgumentError } from 'commander';
+import { parseDuration } from './duration.ts';
 import { ExitCode, Failure } from './failure.ts';
 
-/** The flags that say which deliveries are meant: the fields of the contract's DeliveryFilter. */
+/** The flags that select deliveries: the fields of the contract's DeliveryFilter. */
 export interface FilterOptions {
   adapter?: string[];
   state?: DeliveryState[];
@@ -18,10 +19,10 @@ export interface FilterOptions {
   errorKind?: OutcomeKind[];
 }
 
-/** Adds them to a command. Each may be given again, and then either of its values is meant. */
+/** Adds them to a command. A flag that is repeated selects what matches any of its values. */
 export function addFilterOptions(command: Command): Command {
   return command
-    .option('--adapter <id>', 'of this adapter; this flag and the next may be repeated', collect(text))
+    .option('--adapter <id>', 'of this adapter (repeat a flag to select several)', collect(text))
     .option('--state <state>', 'in this state: waiting, retrying, held, dead-lettered, ...', collect(state))
     .option('--type <type>', 'of events of this type', collect(text))
     .option('--key <key>', 'of events of this key', collect(text))
@@ -51,23 +52,26 @@ export function toFilter(options: FilterOptions): MessageInitShape<typeof Delive
   };
 }
 
+/** True when any flag selects deliveries. */
+export function hasFilter(options: FilterOptions): boolean {
+  const { adapter, state, type, key, eventId, source, since, until, errorKind } = options;
+  return [adapter, state, type, key, eventId, source, since, until, errorKind].some((value) => value !== undefined);
+}
+
 /**
- * For what changes deliveries: nothing is changed by a filter that was forgotten.
+ * For what changes deliveries: a filter that was forgotten changes nothing.
  *
- * @throws Failure when no flag says which are meant
+ * @throws Failure when no flag selects any
  */
 export function requireFilter(command: string, options: FilterOptions): void {
-  const { adapter, state, type, key, eventId, source, since, until, errorKind } = options;
-  const named = [adapter, state, type, key, eventId, source, since, until, errorKind];
-  const isNamed = named.some((value) => value !== undefined);
-  if (isNamed) return;
+  if (hasFilter(options)) return;
   throw new Failure(
-    `${command} needs to know which deliveries are meant, such as --adapter billing or --since 2h`,
+    `${command} needs a filter: which deliveries, such as --adapter billing or --since 2h`,
     ExitCode.usage,
   );
 }
 
-/** @throws Failure when a person has not said why */
+/** @throws Failure when the operator gave no reason */
 export function requireReason(command: string, { reason, dryRun }: { reason?: string; dryRun?: true }): string {
   if (reason === undefined && dryRun !== true) {
     throw new Failure(`${command} needs a --reason: say why, for the record`, ExitCode.usage);
@@ -101,18 +105,15 @@ function named<Value extends number>(names: Record<string, string | Value>, give
   );
 }
 
-const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 function time(given: string): Timestamp {
-  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(given) ?? [];
-  const atMs = count === undefined ? Date.parse(given) : Date.now() - Number(count) * (unitsMs[unit] ?? Number.NaN);
-  // Date.parse takes more than that, in the zone of whoever reads it.
-  const exact = /^(\d{4}-\d\d-\d\d)T[\d:.]+(?:Z|[+-]\d\d:\d\d)$/.exec(given);
-  const isExact = count !== undefined || (exact !== null && isDay(exact[1] ?? ''));
-  if (!isExact || Number.isNaN(atMs)) {
+  const agoMs = parseDuration(given);
+  // Date.parse accepts more than that, in the zone of this machine.
+  const [, day = ''] = /^(\d{4}-\d\d-\d\d)T[\d:.]+(?:Z|[+-]\d\d:\d\d)$/.exec(given) ?? [];
+  const atMs = agoMs !== undefined ? Date.now() - agoMs : isDay(day) ? Date.parse(given) : Number.NaN;
+  if (!(atMs >= 0)) {
     throw new InvalidArgumentError('Write it as 2026-01-31T08:00:00Z, or as a time ago: 90s, 30m, 2h, 7d.');
   }
-  return timestampFromMs(atMs);
+  return timestampFromMs(Math.round(atMs));
 }
 
 /** Date.parse takes 30 February for 2 March. */

@@ -28,7 +28,7 @@ test('the stand-ins, the configuration and the event of docs/operate.md make a h
 }) => {
   const section = page.split('### Try a hub against stand-ins')[1]?.split('\n## ')[0] ?? '';
   const yaml = /^```yaml\n(.*?)^```$/ms.exec(section)?.[1] ?? '';
-  const published = /^npx hms-sync publish (.*)$/m.exec(section)?.[1] ?? '';
+  const published = /^npx hms-sync event publish (.*)$/m.exec(section)?.[1] ?? '';
   const folder = await mkdtemp(join(tmpdir(), 'hms-sync-docs-'));
   onTestFinished(() => rm(folder, { recursive: true }));
 
@@ -44,6 +44,6 @@ test('the stand-ins, the configuration and the event of docs/operate.md make a h
 
   const words = [...published.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
   const terminal = captureTerminal();
-  expect(await run(['publish', ...words, '--address', address], terminal)).toBe(0);
+  expect(await run(['event', 'publish', ...words, '--address', address], terminal)).toBe(0);
   expect(terminal.stdout().match(/DELIVERED/g)).toHaveLength(3);
 });

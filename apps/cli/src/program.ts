@@ -1,44 +1,42 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { addAcksCommand } from './commands/acks.ts';
 import { addAdapterCommand } from './commands/adapter.ts';
-import { addAdapterCommands } from './commands/adapters.ts';
 import { addCompletionCommand } from './commands/completion.ts';
-import { addDeliveriesCommand } from './commands/deliveries.ts';
+import { addDeliveryCommand } from './commands/delivery.ts';
 import { addDevCommand } from './commands/dev.ts';
-import { addDiscardCommand } from './commands/discard.ts';
-import { addEventsCommand } from './commands/events.ts';
+import { addEventCommand } from './commands/event.ts';
 import { addHealthCommand } from './commands/health.ts';
 import { addJobCommand } from './commands/job.ts';
 import { addJournalCommand } from './commands/journal.ts';
-import { addPublishCommand } from './commands/publish.ts';
-import { addReplayCommand } from './commands/replay.ts';
-import { addStartCommand, startCommandName, startHub } from './commands/start.ts';
-import { addTailCommand } from './commands/tail.ts';
+import { addStartCommand, START, startHub } from './commands/start.ts';
 import { ExitCode, Failure } from './failure.ts';
+import { examples, exitCodes, HELP_OF_WHOLE_COMMANDS } from './help.ts';
 import type { Terminal } from './terminal.ts';
+import { requireKnownCommand } from './unknown-command.ts';
 
 /**
  * Runs one command line.
  *
  * @param args what follows `hms-sync`
- * @returns what the process is to end with; an error that nobody expected is thrown
+ * @returns the exit code; an unexpected error is thrown
  */
 export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   try {
     requireText(args);
-    if (args[0] === startCommandName) {
+    if (args[0] === START) {
       startHub(args.slice(1));
       return ExitCode.ok;
     }
-    await createProgram(terminal).parseAsync([...args], { from: 'user' });
+    const program = createProgram(terminal);
+    requireKnownCommand(program, args);
+    await program.parseAsync([...args], { from: 'user' });
     return ExitCode.ok;
   } catch (error) {
     if (error instanceof Failure) {
       terminal.notes.line(`hms-sync: ${error.message}`);
       return error.exitCode;
     }
-    // Commander has said what was wrong; its own code tells help and version (0) from wrong usage.
+    // Commander has reported it; its own code distinguishes help and version (0) from wrong usage.
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
     throw error;
   }
@@ -54,11 +52,14 @@ function requireText(args: readonly string[]): void {
   );
 }
 
-/** The grammar of the command, and what each part of it does. */
+/** The grammar of the command: a noun, then a verb. */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('hms-sync')
+    .usage('<noun> <verb> [options]')
     .description('Publish a change once; see it arrive at every external system.')
     .version(ownVersion(), '-V, --version')
+    .addHelpText('after', [examples('dev', 'health --watch', 'delivery list'), exitCodes()].join('\n'))
+    .configureHelp(HELP_OF_WHOLE_COMMANDS)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.data.line(text.trimEnd()),
@@ -66,20 +67,14 @@ export function createProgram(terminal: Terminal): Command {
       outputError: (text, write) => write(text.replace(/^error: /, 'hms-sync: ')),
     })
     .showHelpAfterError('See the options with --help.');
+  addEventCommand(program, terminal);
+  addDeliveryCommand(program, terminal);
+  addAdapterCommand(program, terminal);
+  addJobCommand(program, terminal);
+  addJournalCommand(program, terminal);
+  addHealthCommand(program, terminal);
   addStartCommand(program);
   addDevCommand(program, terminal);
-  addPublishCommand(program, terminal);
-  addEventsCommand(program, terminal);
-  addAcksCommand(program, terminal);
-  addHealthCommand(program, terminal);
-  addDeliveriesCommand(program, terminal);
-  addReplayCommand(program, terminal);
-  addDiscardCommand(program, terminal);
-  addJobCommand(program, terminal);
-  addAdapterCommands(program, terminal);
-  addAdapterCommand(program, terminal);
-  addTailCommand(program, terminal);
-  addJournalCommand(program, terminal);
   addCompletionCommand(program, terminal);
   return program;
 }

@@ -17,12 +17,12 @@ export function hubNodeFlags(): readonly string[] {
   return JSON.parse(readFileSync(fileURLToPath(file), 'utf8'));
 }
 
-/** The file URL of the program that looks at a journal, which the command only ever becomes. */
+/** The file URL of the program that verifies a journal, which replaces the command. */
 export function verifyProgram(): string {
   return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/verify'));
 }
 
-/** The file URL of the program that says what a hub would load, which the command only ever becomes. */
+/** The file URL of the program that reports what a hub would load, which replaces the command. */
 export function checkAdaptersProgram(): string {
   return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/check-adapters'));
 }

@@ -1,11 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { type Command, CommanderError } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { captureTerminal } from '../test/captured-terminal.ts';
-import { createProgram } from './program.ts';
+import { faultOf } from '../test/command-fault.ts';
 
 // Messages and pages propose commands. Here all of them are collected from the sources and given to the grammar of the
 // command itself, through a shell, so that one which is no longer true, or needs an option that it lacks, is noticed.
@@ -17,47 +14,6 @@ async function files(...patterns: readonly string[]): Promise<readonly string[]>
   const found: string[] = [];
   for await (const path of glob([...patterns], { cwd: root, exclude: ['**/node_modules/**'] })) found.push(path);
   return found.filter((path) => !/\.(test|suite|bench)\.ts$/.test(path)).sort();
-}
-
-const hubFlags: readonly string[] = text('apps/sync-hub/src/flags.ts').match(/--[a-z-]+/g) ?? [];
-
-/** The program as it is, doing nothing. */
-function grammar(): Command {
-  const program = createProgram(captureTerminal());
-  const disarm = (command: Command) => {
-    command.exitOverride().configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
-    if (command.commands.length === 0) command.action(() => undefined);
-    for (const sub of command.commands) disarm(sub);
-  };
-  disarm(program);
-  return program;
-}
-
-/** Why a line does not work when it is pasted; undefined when it does. */
-async function fault(line: string): Promise<string | undefined> {
-  let words: readonly string[];
-  try {
-    // Without what a shell would do with a name that it finds a pattern in.
-    const shell = `set -f; printf '%s\\0' ${line}`;
-    words = execFileSync('sh', ['-c', shell], { stdio: ['ignore', 'pipe', 'ignore'] })
-      .toString()
-      .split('\0')
-      .slice(1, -1);
-  } catch {
-    return 'a shell does not read it';
-  }
-  // What follows it is the hub's to parse.
-  if (words[0] === 'start') return words.find((word) => word.startsWith('--') && !hubFlags.includes(word));
-  try {
-    await grammar().parseAsync([...words], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.code !== 'commander.helpDisplayed') return error.message;
-  }
-  const asksWhy = /^(adapter (rollback|remove)|pause|resume|replay|discard)$/;
-  const verb = words.slice(0, words[0] === 'adapter' ? 2 : 1).join(' ');
-  const says = words.includes('--reason') || words.includes('--dry-run');
-  return asksWhy.test(verb) && !says ? 'it needs --reason' : undefined;
 }
 
 /** The calls of commandLine in a source, as lines: what is known only when it runs is `x`. */
@@ -111,7 +67,7 @@ describe('a command that is proposed', () => {
     expect(lines.length).toBeGreaterThan(25);
     const wrong: string[] = [];
     for (const [path, line] of lines) {
-      const why = await fault(line);
+      const why = await faultOf(line);
       if (why !== undefined) wrong.push(`${path}: ${line}: ${why}`);
     }
     expect(wrong).toEqual([]);
@@ -123,7 +79,7 @@ describe('a command that is proposed', () => {
     expect(lines.length).toBeGreaterThan(15);
     const wrong: string[] = [];
     for (const [path, line] of lines) {
-      const why = await fault(line);
+      const why = await faultOf(line);
       if (why !== undefined) wrong.push(`${path}: ${line}: ${why}`);
     }
     expect(wrong).toEqual([]);

@@ -115,27 +115,35 @@ function refusingPlanOf(text: string): FakeHubPlan {
   };
 }
 
+/** In a command line: the text that the hub is full of. */
+const TEXT = 'TEXT';
+/** They print several things, and have no --json. */
+const PRINTS_LINES = /^(event (publish|watch|tail)|job watch|health --watch)/;
+
 const commandLines = [
-  ['publish', '--type', 'T'],
-  ['events', 'show', 'e-1'],
-  ['acks', 'watch', 'e-1'],
-  ['tail'],
+  ['event', 'publish', '--type', 'T'],
+  ['event', 'show', 'e-1'],
+  ['event', 'watch', 'e-1'],
+  ['event', 'tail'],
   ['health'],
   ['health', '--watch'],
-  ['deliveries'],
-  ['deliveries', '--group-by', 'key'],
   ['health', '--check'],
-  ['replay', '--adapter', 'a', '--reason', 'r'],
-  ['replay', '--adapter', 'a', '--reason', 'r', '--detach'],
-  ['replay', '--adapter', 'a', '--dry-run'],
-  ['discard', '--adapter', 'a', '--reason', 'r'],
-  ['job', 'j'],
-  ['job', 'j', '--watch'],
-  ['job', 'j', '--cancel'],
-  ['pause', 'a', '--reason', 'r'],
-  ['resume', 'a', '--reason', 'r'],
-  ['probe', 'a'],
+  ['delivery', 'list'],
+  ['delivery', 'list', '--group-by', 'key'],
+  ['delivery', 'replay', '--adapter', 'a', '--reason', 'r'],
+  ['delivery', 'replay', '--adapter', 'a', '--reason', 'r', '--detach'],
+  ['delivery', 'replay', '--adapter', 'a', '--dry-run'],
+  ['delivery', 'discard', '--adapter', 'a', '--reason', 'r'],
+  ['job', 'show', 'j'],
+  ['job', 'watch', 'j'],
+  ['job', 'cancel', 'j'],
   ['adapter', 'list'],
+  ['adapter', 'show', TEXT],
+  ['adapter', 'pause', 'a', '--reason', 'r'],
+  ['adapter', 'resume', 'a', '--reason', 'r'],
+  ['adapter', 'probe', 'a'],
+  ['adapter', 'restart', 'a'],
+  ['adapter', 'retry', 'a'],
   ['adapter', 'add', 'a'],
   ['adapter', 'upgrade', 'a', '1.0.0'],
   ['adapter', 'rollback', 'a', '--reason', 'r'],
@@ -165,19 +173,26 @@ describe.each([
   ['answers', planOf],
   ['refuses', refusingPlanOf],
 ])('to a hub that %s with hostile text', (_, planFor) => {
+  const printedWith = (text: string, words: readonly string[], options = {}) =>
+    printed(
+      planFor(text),
+      words.map((word) => (word === TEXT ? text : word)),
+      options,
+    );
+
   test.each(commands)('%s prints lines without anything unseen', async (_, given) => {
-    const [hostile, harmless] = [await printed(planFor(HOSTILE), given), await printed(planFor(HARMLESS), given)];
+    const [hostile, harmless] = [await printedWith(HOSTILE, given), await printedWith(HARMLESS, given)];
     for (const stream of ['stdout', 'stderr'] as const) {
       expect(hostile[stream]().replaceAll('\n', '')).not.toMatch(UNSEEN);
       expect(lineCount(hostile[stream]())).toBe(lineCount(harmless[stream]()));
     }
-    const painted = await printed(planFor(HOSTILE), given, { isTTY: true });
+    const painted = await printedWith(HOSTILE, given, { isTTY: true });
     expect(withoutOwnStyles(painted.stdout() + painted.stderr())).not.toMatch(UNSEEN);
   });
 
-  test.each(commands)('%s --json prints JSON that parses to what the hub said', async (_, words) => {
-    const given = [...words, '--json'];
-    const [hostile, harmless] = [await printed(planFor(HOSTILE), given), await printed(planFor(HARMLESS), given)];
+  test.each(commands)('%s prints JSON that parses to what the hub said', async (_, words) => {
+    const given = [...words, PRINTS_LINES.test(words.join(' ')) ? '--jsonl' : '--json'];
+    const [hostile, harmless] = [await printedWith(HOSTILE, given), await printedWith(HARMLESS, given)];
     expect(hostile.stdout().replaceAll('\n', '')).not.toMatch(UNSEEN);
     const expected = harmless
       .stdout()

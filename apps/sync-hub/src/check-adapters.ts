@@ -15,12 +15,14 @@ const OPTIONS = {
   config: { type: 'string' },
   'data-dir': { type: 'string' },
   json: { type: 'boolean' },
+  jsonl: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const;
 
-const HELP = `Usage: hms-sync adapter check [--config hms-sync.yaml] [--data-dir <folder>] [--json]
+const HELP = `Usage: hms-sync adapter check [--config hms-sync.yaml] [--data-dir <folder>] [--json | --jsonl]
 
-Says for each adapter which version a hub would load, from where and why, or why it would not. Asks no hub.
+Shows for each adapter which version a hub would load, from where and why, or why it would not. Calls no hub.
+--json prints one JSON array, --jsonl one JSON object a line.
 
 Exit codes: 0 all would load, 1 some would not, 2 wrong flags or configuration, 4 the data folder cannot be used.
 `;
@@ -35,10 +37,7 @@ async function run(args: readonly string[]): Promise<void> {
     const config = await loadConfig({ file, env: process.env, flags: { dataDir: flags['data-dir'] } });
     const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
     const found = (await findConfigured(config, store)).map((adapter) => explain(adapter, file));
-    for (const adapter of found) {
-      const line = flags.json === true ? visibleJson(JSON.stringify(adapter)) : visibleText(inWords(adapter));
-      process.stdout.write(`${line}\n`);
-    }
+    for (const line of lines(found, flags)) process.stdout.write(`${line}\n`);
     if (found.length === 0) process.stderr.write('hms-sync: no adapters are configured or added\n');
     process.exitCode = found.every(({ loads }) => loads) ? ExitCode.OK : ExitCode.FAILED;
   } catch (error) {
@@ -68,7 +67,12 @@ function explain({ id, named, manifest, stored }: AdapterToLoad, file: string): 
   return { ...about, loads: true, version, why };
 }
 
-function inWords({ id, package: name, loads, version, why }: Explained): string {
+function lines(found: readonly Explained[], { json, jsonl }: { json?: boolean; jsonl?: boolean }): readonly string[] {
+  if (json === true) return [visibleJson(JSON.stringify(found))];
+  return found.map((adapter) => (jsonl === true ? visibleJson(JSON.stringify(adapter)) : visibleText(asText(adapter))));
+}
+
+function asText({ id, package: name, loads, version, why }: Explained): string {
   const what = [name, version].filter((part) => part !== '').join('@');
   return `${id}: ${loads ? 'loads' : 'does not load'}${what === '' ? '' : ` ${what}`}: ${why}`;
 }

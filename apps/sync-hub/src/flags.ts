@@ -33,13 +33,18 @@ export const HELP = `Usage: hms-sync start [--config hms-sync.yaml] [flags]
 Starts the hub and runs it until SIGTERM or Ctrl-C.
 
   --config <file>        the configuration file (default: hms-sync.yaml)
-  --listen <host:port>   goes before the file's listen and HMS_SYNC_LISTEN (default: 127.0.0.1:7003)
-  --data-dir <folder>    goes before the file's dataDir and HMS_SYNC_DATA_DIR (default: .hms-sync beside the file)
+  --listen <host:port>   takes precedence over the file's listen and HMS_SYNC_LISTEN (default: 127.0.0.1:7003)
+  --data-dir <folder>    takes precedence over the file's dataDir and HMS_SYNC_DATA_DIR (default: .hms-sync beside the file)
   --log-level <level>    trace, debug, info, warn, error, fatal or silent (default: info)
   --new-journal          start with an empty journal in a data folder whose journal was lost
   --help, --version
 
 Prints one line of JSON on stdout when it is ready; logs go to stderr.
+
+Examples:
+  hms-sync start --config hms-sync.yaml
+  hms-sync start --config hms-sync.yaml --listen 127.0.0.1:7010 --data-dir /var/lib/hms-sync
+
 Exit codes: 0 stopped as asked, 1 failed, 2 wrong flags or configuration, 3 cannot listen, 4 data folder unusable.
 `;
 

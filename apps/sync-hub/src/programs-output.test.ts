@@ -37,11 +37,11 @@ describe('what the programs of the hub print', () => {
       './check-adapters.ts',
       (folder) => ['--config', join(folder, 'hostile-package.yaml')],
     ],
-    [
-      'the same as JSON',
+    ...['--json', '--jsonl'].map((flag): [string, string, (folder: string) => readonly string[]] => [
+      `the same with ${flag}`,
       './check-adapters.ts',
-      (folder) => ['--json', '--config', join(folder, 'hostile-package.yaml')],
-    ],
+      (folder) => [flag, '--config', join(folder, 'hostile-package.yaml')],
+    ]),
     ['a folder without a journal', './verify.ts', () => ['--data-dir', `/tmp/${HOSTILE}`]],
   ])('about %s holds nothing that a terminal obeys or a reader does not see', async (_, program, args) => {
     const text = await printed(program, args(folder));

@@ -82,16 +82,27 @@ describe('hms-sync adapter', () => {
       ].join('\n'),
     );
     const json = await runInProcess('adapter', 'list', '--json', '--address', address);
-    expect(json.jsonLines()).toMatchObject([
-      {
-        adapters: [
-          {
-            ...{ id: 'lab', version: '1.1.0', previous_version: '1.0.0', state: 'READY' },
-            canary: { version: '1.2.0', percent: 10, attempts: 40, failures: 1 },
-          },
-        ],
-      },
-    ]);
+    expect(JSON.parse(json.stdout())).toMatchObject({
+      adapters: [
+        {
+          ...{ id: 'lab', version: '1.1.0', previous_version: '1.0.0', state: 'READY' },
+          canary: { version: '1.2.0', percent: 10, attempts: 40, failures: 1 },
+        },
+      ],
+    });
+    const lines = await runInProcess('adapter', 'list', '--jsonl', '--address', address);
+    expect(lines.jsonLines()).toMatchObject([{ id: 'lab', version: '1.1.0' }]);
+  });
+
+  test.each([
+    [[], "There are no adapters. To add one: hms-sync adapter add '<package>' --address ADDRESS\n"],
+    [['--json'], '{"adapters":[]}\n'],
+    [['--jsonl'], ''],
+  ])('list without adapters prints what can be read (%j)', async (flags, printed) => {
+    fake = await startFakeHub({ health: { getHealth: () => ({ health: {} }) } });
+    const run = await runInProcess('adapter', 'list', ...flags, '--address', fake.address);
+    expect(run.stdout()).toBe(printed.replace('ADDRESS', fake.address));
+    expect(run.exitCode).toBe(ExitCode.ok);
   });
 
   test('upgrade goes all at once, or with a canary of a share, so many attempts and so many minutes', async () => {
@@ -196,5 +207,148 @@ describe('hms-sync adapter', () => {
   ])('refuses %j before it asks a hub', async (...args) => {
     const run = await runInProcess('adapter', ...args, ...nobody);
     expect(run.exitCode).toBe(ExitCode.usage);
+  });
+});
+
+describe('hms-sync adapter show', () => {
+  test('shows all that is known of one adapter, each fact on a line', async () => {
+    const { address } = await start();
+    const run = await runInProcess('adapter', 'show', 'lab', '--address', address);
+    expect(run.stdout()).toBe(
+      [
+        'ADAPTER       lab',
+        'PACKAGE       @clinic/adapter-lab',
+        'VERSION       1.1.0',
+        'RUNTIME       process',
+        'STATE         READY',
+        'PREVIOUS      1.0.0',
+        'WAITING       0',
+        'RUNNING       0',
+        'OLDEST        -',
+        'DEAD LETTERS  0',
+        'FAILED        -',
+        'BREAKER       -',
+        '',
+        'lab: 1.2.0 is tried with 10% of the keys; 1 of its 40 attempts failed',
+        '',
+      ].join('\n'),
+    );
+    const json = await runInProcess('adapter', 'show', 'lab', '--json', '--address', address);
+    expect(json.jsonLines()).toMatchObject([{ id: 'lab', version: '1.1.0', waiting: 0 }]);
+  });
+
+  test('names the adapters that there are when it is another one', async () => {
+    const { address } = await start();
+    const run = await runInProcess('adapter', 'show', 'billing', '--address', address);
+    expect(run.exitCode).toBe(ExitCode.usage);
+    expect(run.stderr()).toBe('hms-sync: the hub has no adapter "billing"; it has lab\n');
+  });
+});
+
+const reason = 'audit, says Dana';
+
+/** A hub with one adapter in this state. */
+async function startBilling({
+  probed = '',
+  state = AdapterState.READY,
+  why = '',
+  formerReason = '',
+} = {}): Promise<{ asked: unknown[]; address: string }> {
+  const asked: unknown[] = [];
+  fake = await startFakeHub({
+    health: { getHealth: () => ({ health: { adapters: [{ id: 'billing', state, reason: why }] } }) },
+    admin: {
+      pauseAdapter: ({ adapter, reason }) => {
+        asked.push({ pause: adapter, reason });
+        return { wasPaused: formerReason !== '', formerReason };
+      },
+      resumeAdapter: ({ adapter, reason }) => {
+        asked.push({ resume: adapter, reason });
+        return { wasPaused: formerReason !== '', formerReason };
+      },
+      probeAdapter: ({ adapter }) => {
+        asked.push({ probe: adapter });
+        return { eventId: probed };
+      },
+    },
+  });
+  return { asked, address: fake.address };
+}
+
+describe('hms-sync adapter pause and resume', () => {
+  test('name the adapter and the reason', async () => {
+    const { asked, address } = await startBilling();
+    const paused = await runInProcess('adapter', 'pause', 'billing', '--reason', reason, '--address', address);
+    expect(paused.stdout()).toBe(
+      'billing is paused; its deliveries wait in order.\n' +
+        `To resume it: hms-sync adapter resume billing --reason 'why it may continue' --address ${address}\n`,
+    );
+    const resumed = await runInProcess(
+      'adapter',
+      'resume',
+      'billing',
+      '--reason',
+      reason,
+      '--json',
+      '--address',
+      address,
+    );
+    expect(resumed.jsonLines()).toEqual([{ adapter: 'billing', paused: false, was_paused: false, state: 'READY' }]);
+    expect(asked).toEqual([
+      { pause: 'billing', reason },
+      { resume: 'billing', reason },
+    ]);
+  });
+
+  test.each([
+    ['audit', AdapterState.READY, '', 'billing is resumed; it was paused: audit\nbilling is READY.\n'],
+    [
+      'audit',
+      AdapterState.FAILED,
+      'no address',
+      'billing is resumed; it was paused: audit\nbilling is FAILED: no address\n',
+    ],
+    ['', AdapterState.READY, '', 'billing was not paused: there is nothing to resume.\nbilling is READY.\n'],
+    ['', AdapterState.STARTING, '', 'billing was not paused: there is nothing to resume.\nbilling is STARTING.\n'],
+  ])('resume says whether it ended a pause, and the state then (%j, %j)', async (formerReason, state, why, told) => {
+    const { address } = await startBilling({ formerReason, state, why });
+    const run = await runInProcess('adapter', 'resume', 'billing', '--reason', reason, '--address', address);
+    expect(run.stdout()).toBe(told);
+  });
+
+  test('pause says that it was paused before, and why', async () => {
+    const { address } = await startBilling({ formerReason: 'HTTP_401: the system answered 401' });
+    const run = await runInProcess('adapter', 'pause', 'billing', '--reason', reason, '--address', address);
+    expect(run.stdout()).toContain(
+      'billing was paused already (HTTP_401: the system answered 401); it stays paused for the new reason.',
+    );
+  });
+
+  test.each(['pause', 'resume'])('%s is refused without a reason', async (command) => {
+    const run = await runInProcess('adapter', command, 'billing', '--address', 'http://127.0.0.1:1');
+    expect(run.exitCode).toBe(ExitCode.usage);
+    expect(run.stderr()).toContain('--reason');
+  });
+});
+
+describe('hms-sync adapter probe', () => {
+  test('tells what was let through', async () => {
+    const { address } = await startBilling({ probed: 'e-1' });
+    const run = await runInProcess('adapter', 'probe', 'billing', '--address', address);
+    expect(run.stdout()).toBe(`e-1 was let through. Its outcome: hms-sync event show e-1 --address ${address}\n`);
+  });
+
+  test('tells when nothing waits', async () => {
+    const { address } = await startBilling();
+    const run = await runInProcess('adapter', 'probe', 'billing', '--address', address);
+    expect(run.stdout()).toBe('Nothing waits at billing that could be let through.\n');
+  });
+
+  test('tells when the adapter does not run', async () => {
+    const { address } = await startBilling({ state: AdapterState.FAILED, why: 'no address' });
+    const run = await runInProcess('adapter', 'probe', 'billing', '--address', address);
+    expect(run.stdout()).toBe('billing is FAILED: no address\nNothing can be let through while it is not READY.\n');
+    const json = await runInProcess('adapter', 'probe', 'billing', '--json', '--address', address);
+    expect(json.jsonLines()).toEqual([{ adapter: 'billing', state: 'FAILED', reason: 'no address' }]);
   });
 });

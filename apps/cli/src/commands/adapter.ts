@@ -1,22 +1,28 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { type AdapterHealth, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { checkJson, JsonError } from '@hms-sync/proto/json';
 import { type Command, InvalidArgumentError } from 'commander';
-import { adapterLines } from '../adapter-lines.ts';
-import { commandLine, hubText } from '../advice.ts';
-import { becomeNode } from '../become-node.ts';
+import { commandLine, hubText, sourceFlag } from '../advice.ts';
+import { execNode } from '../exec-node.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { requireReason } from '../filter-options.ts';
-import { adapterJson } from '../health-json.ts';
+import { countDeliveries, enumName } from '../format.ts';
+import { adapterFacts, adapterJson, adapterLines } from '../health-report.ts';
+import { examples } from '../help.ts';
 import { addressOption } from '../hub-address.ts';
-import { callHub } from '../hub-call.ts';
+import { callHub, type HubClient, readHub } from '../hub-client.ts';
+import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import { checkAdaptersProgram } from '../programs.ts';
-import { printable, type Terminal } from '../terminal.ts';
+import { type Printer, printable, type Terminal } from '../terminal.ts';
 
-interface HubOptions {
+interface HubOptions extends JsonOptions {
   address: string;
-  json?: true;
+}
+
+interface ReasonOptions extends HubOptions {
+  reason?: string;
 }
 
 interface AddOptions extends HubOptions {
@@ -31,73 +37,194 @@ interface UpgradeOptions extends HubOptions {
   allowDowngrade?: true;
 }
 
-interface ReasonOptions extends HubOptions {
-  reason?: string;
-}
-
 interface RemoveOptions extends ReasonOptions {
   discard?: true;
 }
 
-/** Installs, replaces, restarts and removes the adapters of a running hub. */
+interface CheckOptions extends JsonOptions {
+  config: string;
+  dataDir?: string;
+}
+
+/** `hms-sync adapter`: list, show, pause, resume, probe, restart, retry, add, upgrade, rollback, remove, check. */
 export function addAdapterCommand(program: Command, terminal: Terminal): void {
   const adapter = program
     .command('adapter')
-    .description('install, upgrade, restart and remove adapters, without a restart of the hub');
-  const command = (usage: string, description: string) =>
-    adapter
-      .command(usage)
-      .description(description)
-      .addOption(addressOption())
-      .option('--json', 'print one JSON object');
-  command('add', 'install an adapter and give it events from now on')
-    .argument(
-      '<package>',
-      '<name>@<version or range>, a tarball or a folder; paths are meant on the machine of the hub',
-    )
-    .option('--id <id>', "the adapter's id (default: as its manifest says)")
+    .description('the adapters of a hub: see them, pause and resume them, install and replace them')
+    .usage('<verb> [options]')
+    .helpGroup('Adapters:')
+    .commandsGroup('Adapters:');
+  const command = (name: string, description: string) =>
+    adapter.command(name).description(description).addOption(addressOption()).addOption(jsonOption());
+  const commandOfOne = (name: string, description: string) =>
+    command(name, description).argument('<adapter>', 'the adapter id');
+  const required = ['--reason <text>', 'why, for the record (required)'] as const;
+  const optional = ['--reason <text>', 'why, for the record'] as const;
+
+  command('list', 'show every adapter, its versions and its state')
+    .addOption(jsonLinesOption())
+    .addHelpText('after', examples('adapter list', 'adapter list --jsonl'))
+    .action((options: HubOptions) => list(options, terminal));
+  commandOfOne('show', 'show one adapter: its state, queue, breaker and last error')
+    .addHelpText('after', examples('adapter show billing'))
+    .action((id: string, options: HubOptions) => show(id, options, terminal));
+  commandOfOne('pause', 'make no new attempts at an adapter; its queue is kept')
+    .option(...required)
+    .addHelpText('after', examples(`adapter pause billing --reason 'maintenance until six'`))
+    .action((id: string, options: ReasonOptions) => pause(id, options, terminal));
+  commandOfOne('resume', 'end a pause, also one that a rejected credential caused')
+    .option(...required)
+    .addHelpText('after', examples(`adapter resume billing --reason 'maintenance is over'`))
+    .action((id: string, options: ReasonOptions) => resume(id, options, terminal));
+  commandOfOne('probe', 'let one delivery through an open breaker now')
+    .addHelpText('after', examples('adapter probe billing'))
+    .action((id: string, options: HubOptions) => probe(id, options, terminal));
+  commandOfOne('retry', 'make all deliveries that wait for a retry due now')
+    .option(...optional)
+    .addHelpText('after', examples('adapter retry billing'))
+    .action((id: string, options: ReasonOptions) => retry(id, options, terminal));
+  commandOfOne('restart', 'start one adapter again, with its secrets as they are now')
+    .option(...optional)
+    .addHelpText('after', examples('adapter restart billing'))
+    .action((id: string, options: ReasonOptions) => restart(id, options, terminal));
+  command('add', 'install an adapter; it gets what is published from then on')
+    .argument('<package>', '<name>@<version or range>, a tarball or a folder; paths are on the machine of the hub')
+    .option('--id <id>', "the adapter's id (default: the id in its manifest)")
     .option('--config <json>', `its configuration; secrets by reference: '{"token":"\${LAB_TOKEN}"}'`)
+    .addHelpText(
+      'after',
+      examples(
+        'adapter add @clinic/adapter-lab@^1.2.0',
+        `adapter add ./adapter-lab --id lab --config '{"token":"\${LAB_TOKEN}"}'`,
+      ),
+    )
     .action((wanted: string, options: AddOptions) => add(wanted, options, terminal));
-  command('list', 'show every adapter, its versions and how it stands').action((options: HubOptions) =>
-    list(options, terminal),
-  );
-  command('upgrade', 'replace a running adapter by another version; what ran runs on when that one does not')
-    .argument('<adapter>', 'the adapter id')
+  commandOfOne('upgrade', 'replace a running adapter by another version')
     .argument('<version>', 'a version or range, a tarball or a folder')
-    .option('--canary <percent>', 'a share of the keys goes first, such as 10%', percent)
-    .option('--canary-attempts <number>', 'so many attempts prove the new version (default: 200)', wholeNumber)
+    .option('--canary <percent>', 'a share of the keys goes first, such as 10%', parsePercent)
+    .option('--canary-attempts <number>', 'this many attempts prove the new version (default: 200)', parseCount)
     .option(
       '--canary-minutes <number>',
       'after this it takes over unless it failed more often (default: 10)',
-      wholeNumber,
+      parseCount,
     )
     .option('--allow-downgrade', 'also to an older version')
-    .action((id: string, version: string, options: UpgradeOptions) => upgrade({ id, version, options, terminal }));
-  command('rollback', 'go back to the version before the last upgrade, or end a canary')
-    .argument('<adapter>', 'the adapter id')
-    .option('--reason <text>', 'why, for the record (required)')
+    .addHelpText('after', examples('adapter upgrade lab ^1.3.0', 'adapter upgrade lab 1.3.0 --canary 10%'))
+    .action((id: string, version: string, options: UpgradeOptions) => upgrade(id, version, options, terminal));
+  commandOfOne('rollback', 'return to the version before the last upgrade')
+    .option(...required)
+    .addHelpText('after', examples(`adapter rollback lab --reason 'slower than before, INC-1207'`))
     .action((id: string, options: ReasonOptions) => rollback(id, options, terminal));
-  command('remove', 'take an adapter away that has nothing left to deliver')
-    .argument('<adapter>', 'the adapter id')
+  commandOfOne('remove', 'remove an adapter that has nothing left to deliver')
     .option('--discard', 'discard what is not settled with it, in one step; dead letters stay')
-    .option('--reason <text>', 'why, for the record (required)')
+    .option(...required)
+    .addHelpText('after', examples(`adapter remove lab --reason 'the lab closed'`))
     .action((id: string, options: RemoveOptions) => remove(id, options, terminal));
-  command('restart', 'start one adapter again, with its secrets as they are now; others notice nothing')
-    .argument('<adapter>', 'the adapter id')
-    .option('--reason <text>', 'why, for the record')
-    .action((id: string, options: ReasonOptions) => restart(id, options, terminal));
-  command('retry', 'make all deliveries of an adapter that wait for a retry due now')
-    .argument('<adapter>', 'the adapter id')
-    .option('--reason <text>', 'why, for the record')
-    .action((id: string, options: ReasonOptions) => retry(id, options, terminal));
   adapter
     .command('check')
-    .description('show what a hub with this configuration would load, and why; asks no hub and changes nothing')
+    .description('show what a hub with this configuration would load, and why')
     .option('--config <file>', 'the configuration file', 'hms-sync.yaml')
-    .option('--data-dir <folder>', "goes before the file's dataDir and HMS_SYNC_DATA_DIR")
-    .option('--json', 'print one JSON object a line')
-    .addHelpText('after', '\nExit code: 0 all would load, 1 some would not, 2 wrong configuration.')
+    .option('--data-dir <folder>', "takes precedence over the file's dataDir and HMS_SYNC_DATA_DIR")
+    .addOption(jsonOption())
+    .addOption(jsonLinesOption())
+    .addHelpText('after', examples('adapter check --config hms-sync.yaml'))
     .action(check);
+}
+
+async function list({ address, json, jsonl }: HubOptions, { data }: Terminal): Promise<void> {
+  const { health } = await readHub(address, ({ health }) => health.getHealth({}));
+  const adapters = health?.adapters ?? [];
+  if (json) data.json({ adapters: adapters.map(adapterJson) });
+  else if (jsonl) for (const adapter of adapters) data.json(adapterJson(adapter));
+  else for (const line of adapterLines(data, adapters, address)) data.line(line);
+}
+
+async function show(id: string, { address, json }: HubOptions, { data }: Terminal): Promise<void> {
+  const { health } = await readHub(address, ({ health }) => health.getHealth({}));
+  const adapters = health?.adapters ?? [];
+  const adapter = adapters.find((candidate) => candidate.id === id);
+  if (adapter === undefined) {
+    const known = adapters.map(({ id }) => printable(id)).join(', ') || 'no adapters';
+    throw new Failure(`the hub has no adapter "${printable(id)}"; it has ${known}`, ExitCode.usage);
+  }
+  if (json) data.json(adapterJson(adapter));
+  else for (const line of adapterFacts(data, adapter, { nowMs: Date.now(), address })) data.line(line);
+}
+
+async function pause(adapter: string, options: ReasonOptions, { data }: Terminal): Promise<void> {
+  const reason = requireReason('adapter pause', options);
+  const { wasPaused, formerReason } = await callHub(options.address, ({ admin }) =>
+    admin.pauseAdapter({ adapter, reason }),
+  );
+  if (options.json) {
+    data.json({ adapter, paused: true, was_paused: wasPaused, former_reason: formerReason || undefined });
+    return;
+  }
+  const name = printable(adapter);
+  if (wasPaused)
+    data.line(`${name} was paused already (${printable(formerReason)}); it stays paused for the new reason.`);
+  else data.line(`${name} is paused; its deliveries wait in order.`);
+  const words = ['adapter', 'resume', adapter, '--reason', 'why it may continue'];
+  data.line(`To resume it: ${commandLine(words, options.address)}`);
+}
+
+async function resume(adapter: string, options: ReasonOptions, { data }: Terminal): Promise<void> {
+  const reason = requireReason('adapter resume', options);
+  const { wasPaused, formerReason, health } = await callHub(options.address, async (hub) => ({
+    ...(await hub.admin.resumeAdapter({ adapter, reason })),
+    health: await healthAfter(hub, adapter),
+  }));
+  if (options.json) {
+    const former = { was_paused: wasPaused, former_reason: formerReason || undefined };
+    data.json({ adapter, paused: health?.state === AdapterState.PAUSED, ...former, ...stateJson(health) });
+    return;
+  }
+  const name = printable(adapter);
+  data.line(
+    wasPaused
+      ? `${name} is resumed; it was paused: ${printable(formerReason)}`
+      : `${name} was not paused: there is nothing to resume.`,
+  );
+  if (health !== undefined) data.line(stateLine(health, options.address));
+}
+
+async function probe(adapter: string, options: HubOptions, { data }: Terminal): Promise<void> {
+  const { eventId, source, health } = await callHub(options.address, async (hub) => {
+    const { eventId, source } = await hub.admin.probeAdapter({ adapter });
+    return { eventId, source, health: eventId === '' ? await healthAfter(hub, adapter) : undefined };
+  });
+  const event = { event_id: eventId || undefined, source: source || undefined };
+  if (options.json) data.json({ adapter, ...event, ...stateJson(health) });
+  else if (eventId !== '') {
+    const show = commandLine(['event', 'show', eventId, ...sourceFlag(source)], options.address);
+    data.line(`${printable(eventId)} was let through. Its outcome: ${show}`);
+  } else if (health === undefined || acceptsProbes(health.state)) {
+    data.line(`Nothing waits at ${printable(adapter)} that could be let through.`);
+  } else {
+    data.line(stateLine(health, options.address));
+    data.line('Nothing can be let through while it is not READY.');
+  }
+}
+
+/** The state of the adapter after a change; undefined when the hub does not answer, for the change was made anyway. */
+async function healthAfter(hub: HubClient, adapter: string): Promise<AdapterHealth | undefined> {
+  const { health } = await hub.health.getHealth({}).catch(() => ({ health: undefined }));
+  return health?.adapters.find(({ id }) => id === adapter);
+}
+
+/** A paused adapter accepts the one delivery of a probe. */
+function acceptsProbes(state: AdapterState): boolean {
+  return state === AdapterState.READY || state === AdapterState.PAUSED;
+}
+
+function stateLine({ id, state, reason }: AdapterHealth, address: string): string {
+  return `${printable(id)} is ${enumName(AdapterState, state)}${reason === '' ? '.' : `: ${hubText(reason, address)}`}`;
+}
+
+function stateJson(health: AdapterHealth | undefined): Record<string, unknown> {
+  return health === undefined
+    ? {}
+    : { state: enumName(AdapterState, health.state), reason: health.reason || undefined };
 }
 
 async function add(wanted: string, options: AddOptions, { data, notes }: Terminal): Promise<void> {
@@ -109,23 +236,10 @@ async function add(wanted: string, options: AddOptions, { data, notes }: Termina
     return;
   }
   data.line(`${printable(adapter)} ${printable(version)} is added; it gets what is published from now on.`);
-  warn(warnings, { notes, address: options.address });
+  warn(warnings, options.address, notes);
 }
 
-async function list(options: HubOptions, { data }: Terminal): Promise<void> {
-  const { health } = await callHub(options.address, ({ health }) => health.getHealth({}));
-  const adapters = health?.adapters ?? [];
-  if (options.json) data.json({ adapters: adapters.map(adapterJson) });
-  else for (const line of adapterLines(data, adapters, options.address)) data.line(line);
-}
-
-async function upgrade(asked: {
-  id: string;
-  version: string;
-  options: UpgradeOptions;
-  terminal: Terminal;
-}): Promise<void> {
-  const { id: adapter, options, terminal } = asked;
+async function upgrade(adapter: string, wanted: string, options: UpgradeOptions, terminal: Terminal): Promise<void> {
   const { canary = 0, canaryAttempts = 0, canaryMinutes, allowDowngrade = false } = options;
   if (canary === 0 && (canaryAttempts > 0 || canaryMinutes !== undefined)) {
     throw new Failure('--canary-attempts and --canary-minutes go with --canary', ExitCode.usage);
@@ -135,22 +249,20 @@ async function upgrade(asked: {
       `${canary}% of the keys go first; Ctrl-C leaves it to the hub. To see it: ${commandLine(['adapter', 'list'], options.address)}`,
     );
   }
-  const { version, warnings } = await callHub(options.address, ({ admin }) =>
+  const upgraded = await callHub(options.address, ({ admin }) =>
     admin.upgradeAdapter({
-      ...{ adapter, version: located(asked.version), allowDowngrade },
+      ...{ adapter, version: located(wanted), allowDowngrade },
       ...{ canaryPercent: canary, canaryAttempts },
       ...(canaryMinutes !== undefined && { canaryTime: durationFromMs(canaryMinutes * 60_000) }),
     }),
   );
-  tellVersion({ adapter, version, warnings, json: options.json, address: options.address }, terminal);
+  printVersion(adapter, upgraded, options, terminal);
 }
 
 async function rollback(adapter: string, options: ReasonOptions, terminal: Terminal): Promise<void> {
   const reason = requireReason('adapter rollback', options);
-  const { version, warnings } = await callHub(options.address, ({ admin }) =>
-    admin.rollbackAdapter({ adapter, reason }),
-  );
-  tellVersion({ adapter, version, warnings, json: options.json, address: options.address }, terminal);
+  const restored = await callHub(options.address, ({ admin }) => admin.rollbackAdapter({ adapter, reason }));
+  printVersion(adapter, restored, options, terminal);
 }
 
 async function remove(adapter: string, options: RemoveOptions, { data }: Terminal): Promise<void> {
@@ -160,7 +272,7 @@ async function remove(adapter: string, options: RemoveOptions, { data }: Termina
     admin.removeAdapter({ adapter, reason, discard }),
   );
   if (options.json) data.json({ adapter, removed: true, ...(discard && { discarded: Number(discarded) }) });
-  else if (discard) data.line(`${printable(adapter)} is removed; ${deliveries(discarded)} discarded.`);
+  else if (discard) data.line(`${printable(adapter)} is removed; ${countDeliveries(discarded)} discarded.`);
   else data.line(`${printable(adapter)} is removed.`);
 }
 
@@ -178,38 +290,36 @@ async function retry(adapter: string, { address, reason = '', json }: ReasonOpti
   const { retried } = await callHub(address, ({ admin }) => admin.retryAdapter({ adapter, reason }));
   if (json) data.json({ adapter, retried: Number(retried) });
   else if (retried === 0n) data.line(`No delivery of ${printable(adapter)} waited for a retry.`);
-  else data.line(`${deliveries(retried)} of ${printable(adapter)} waited for a retry; all of them are due now.`);
+  else data.line(`${countDeliveries(retried)} of ${printable(adapter)} waited for a retry; all of them are due now.`);
 }
 
-function deliveries(count: bigint): string {
-  return count === 1n ? '1 delivery' : `${count} deliveries`;
-}
-
-/** Becomes the program of the hub's package that reads its configuration and its store. */
-function check({ config, dataDir, json }: { config: string; dataDir?: string; json?: true }): void {
+/** Executes the program of the hub's package that reads its configuration and its store. */
+function check({ config, dataDir, json, jsonl }: CheckOptions): void {
   const folder = dataDir === undefined ? [] : ['--data-dir', resolve(dataDir)];
-  const args = ['--config', resolve(config), ...folder, ...(json ? ['--json'] : [])];
-  becomeNode([...process.execArgv, fileURLToPath(checkAdaptersProgram()), ...args]);
+  const format = json ? ['--json'] : jsonl ? ['--jsonl'] : [];
+  const args = ['--config', resolve(config), ...folder, ...format];
+  execNode([...process.execArgv, fileURLToPath(checkAdaptersProgram()), ...args]);
 }
 
-function tellVersion(
-  told: { adapter: string; version: string; warnings: readonly string[]; json: true | undefined; address: string },
+function printVersion(
+  adapter: string,
+  { version, warnings }: { version: string; warnings: readonly string[] },
+  { json, address }: HubOptions,
   { data, notes }: Terminal,
 ): void {
-  const { adapter, version, warnings, json, address } = told;
   if (json) {
     data.json({ adapter, version, warnings });
     return;
   }
   data.line(`${printable(adapter)} runs ${printable(version)}.`);
-  warn(warnings, { notes, address });
+  warn(warnings, address, notes);
 }
 
-function warn(warnings: readonly string[], { notes, address }: { notes: Terminal['notes']; address: string }): void {
+function warn(warnings: readonly string[], address: string, notes: Printer): void {
   for (const warning of warnings) notes.line(`hms-sync: its check warns: ${hubText(warning, address)}`);
 }
 
-/** By the name of the flag, which the hub does not know. */
+/** Checked here too, so that the error has the name of the flag. */
 function configJson(given = ''): string {
   try {
     if (given !== '') checkJson(new TextEncoder().encode(given));
@@ -220,18 +330,18 @@ function configJson(given = ''): string {
   }
 }
 
-/** A path is meant from here, and the hub takes absolute ones. */
+/** A path is relative to this folder, and the hub accepts absolute ones. */
 function located(wanted: string): string {
   return /^\.{0,2}\//.test(wanted) || wanted === '.' || wanted === '..' ? resolve(wanted) : wanted;
 }
 
-function percent(text: string): number {
+function parsePercent(text: string): number {
   const number = Number(text.replace(/%$/, ''));
   if (!Number.isInteger(number) || number < 1 || number > 99) throw new InvalidArgumentError('Write 1% to 99%.');
   return number;
 }
 
-function wholeNumber(text: string): number {
+function parseCount(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('Write a whole number above 0.');
   return number;

@@ -4,13 +4,15 @@ import { runAdapterDemo } from '../demo/adapter-demo.ts';
 import { type Chaos, ChaosError, noChaos, parseChaos, parseLength } from '../demo/chaos.ts';
 import { runDemo } from '../demo/demo.ts';
 import { ExitCode, Failure } from '../failure.ts';
+import { examples } from '../help.ts';
+import { jsonLinesOption } from '../json-options.ts';
 import { hubProgram, sandboxProgram } from '../programs.ts';
 import { stopSignal } from '../stop-signal.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface DevOptions {
   once?: true;
-  json?: true;
+  jsonl?: true;
   port: number;
   dataDir?: string;
   adapter?: string;
@@ -18,24 +20,30 @@ interface DevOptions {
   every?: number;
 }
 
-const dataFolder = '.hms-sync';
-/** A sample a second is as fast as a person reads along. */
-const everyDefaultMs = 1_000;
+const DATA_FOLDER = '.hms-sync';
+/** A sample a second is as fast as somebody can read along. */
+const EVERY_DEFAULT_MS = 1_000;
 
+/** `hms-sync dev`. */
 export function addDevCommand(program: Command, terminal: Terminal): void {
   program
     .command('dev')
-    .description('try it: a hub, three adapters and stand-ins for the external systems, with one sample event')
+    .helpGroup('The hub:')
+    .description('try it: a hub, adapters, stand-ins and a sample event')
     .option('--once', 'end when the sample is delivered everywhere; fail when it is not within 30 s')
-    .option('--json', 'print acks as JSON objects, one a line, and nothing else on stdout')
+    .addOption(jsonLinesOption())
     .option('--port <port>', "the hub's port; 0 takes a free one", parsePort, 7003)
     .option(
       '--data-dir <folder>',
-      `where events are kept (default: ${dataFolder}, in the folder of --adapter if given)`,
+      `where events are kept (default: ${DATA_FOLDER}, in the folder of --adapter if given)`,
     )
     .option('--adapter <folder>', 'the adapter in this folder alone, with the events and the system of its verify.json')
-    .option('--chaos <faults>', 'its system is slow and fails, such as latency=2s,fail=30%', refusing(parseChaos))
-    .option('--every <time>', 'the pause between two of its sample events (default: 1s)', refusing(parseLength))
+    .option('--chaos <faults>', 'its system is slow and fails, such as latency=2s,fail=30%', asArgument(parseChaos))
+    .option('--every <time>', 'the pause between two of its sample events (default: 1s)', asArgument(parseLength))
+    .addHelpText(
+      'after',
+      examples('dev', 'dev --once --jsonl', 'dev --adapter packages/adapter-lab --chaos latency=2s,fail=30%'),
+    )
     .action((options: DevOptions) => dev(options, terminal));
 }
 
@@ -47,18 +55,18 @@ async function dev({ adapter, chaos, every, ...options }: DevOptions, terminal: 
   const shared = {
     port: options.port,
     once: options.once === true,
-    asJson: options.json === true,
+    asJson: options.jsonl === true,
     hubMain: hubProgram(),
     terminal,
     signal: stop.signal,
   };
   try {
     if (adapter === undefined) {
-      const dataDir = options.dataDir ?? dataFolder;
+      const dataDir = options.dataDir ?? DATA_FOLDER;
       await runDemo({ ...shared, dataDir, sandboxMain: sandboxProgram() });
     } else {
-      const dataDir = options.dataDir ?? join(adapter, dataFolder);
-      const everyMs = every ?? everyDefaultMs;
+      const dataDir = options.dataDir ?? join(adapter, DATA_FOLDER);
+      const everyMs = every ?? EVERY_DEFAULT_MS;
       await runAdapterDemo({ ...shared, folder: adapter, dataDir, chaos: chaos ?? noChaos, everyMs });
     }
   } finally {
@@ -72,8 +80,8 @@ function parsePort(text: string): number {
   return port;
 }
 
-/** The same parser, refusing in the way that the command line tells of. */
-function refusing<Value>(parse: (text: string) => Value): (text: string) => Value {
+/** The same parser, with the error that commander reports as wrong usage. */
+function asArgument<Value>(parse: (text: string) => Value): (text: string) => Value {
   return (text) => {
     try {
       return parse(text);

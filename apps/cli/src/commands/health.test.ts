@@ -7,8 +7,7 @@ import { captureTerminal } from '../../test/captured-terminal.ts';
 import { type FakeHub, startFakeHub } from '../../test/fake-hub.ts';
 import { runInProcess } from '../../test/run-in-process.ts';
 import { ExitCode } from '../failure.ts';
-import { healthJson } from '../health-json.ts';
-import { healthLines } from '../health-lines.ts';
+import { healthJson, healthLines } from '../health-report.ts';
 
 let fake: FakeHub | undefined;
 afterEach(() => fake?.close());
@@ -52,15 +51,15 @@ const health: MessageInitShape<typeof HealthSchema> = {
 };
 
 describe('health in words', () => {
-  test('tells the breaker, since when, why and when the next probe is due', () => {
-    expect(healthLines(captureTerminal().data, create(HealthSchema, health), nowMs)).toEqual([
-      'Hub 0.1.0, up for 60 s, accepting events; journal sqlite:journal.db, 40 KiB, 1.0 ms a commit',
+  test('shows the breaker, since when, why and when the next probe is due', () => {
+    expect(healthLines(captureTerminal().data, create(HealthSchema, health), { nowMs })).toEqual([
+      'Hub 0.1.0, up for 1m, accepting events; journal sqlite:journal.db, 40 KiB, 1.0ms a commit',
       '',
       'ADAPTER  VERSION  STATE   WAITING  RUNNING  OLDEST  DEAD LETTERS  FAILED  BREAKER',
-      'billing  0.1.0    READY   7        1        90 s    2             5/6     OPEN for 12 s: 5 of 6 attempts failed within 60 s; next probe in 3 s',
-      'lab      -        FAILED  0        0        -       0             -       CLOSED for 60 s',
+      'billing  0.1.0    READY   7        1        1m 30s  2             5/6     OPEN for 12s: 5 of 6 attempts failed within 60 s; next probe in 3s',
+      'lab      -        FAILED  0        0        -       0             -       CLOSED for 1m',
       '',
-      'billing: throttled: the external system asked for less; attempts go on in 28 s',
+      'billing: throttled: the external system asked for less; attempts resume in 28s',
       'billing: last error ECONNREFUSED: nothing listens there',
       'lab: config.baseUrl is missing: set it',
     ]);
@@ -72,7 +71,7 @@ test('warnings of the hub come first, and what waits behind a dead letter has it
     hub: { version: '0.1.0', accepting: true, warnings: ['1 delivery waits for "lab", which is not configured'] },
     adapters: [{ id: 'billing', state: AdapterState.READY, waitingBehindDeadLetters: 1n }],
   });
-  const lines = healthLines(captureTerminal().data, warned, nowMs);
+  const lines = healthLines(captureTerminal().data, warned, { nowMs });
   expect(lines[1]).toBe('warning: 1 delivery waits for "lab", which is not configured');
   expect(lines.join('\n')).toContain('billing: 1 delivery waits behind a dead letter of the same key');
   expect(healthJson(warned)).toMatchObject({
@@ -89,29 +88,29 @@ test('an adapter whose breaker is closed shows its failures and the last error',
     hub: health.hub,
     adapters: [{ id: 'billing', state: AdapterState.READY, breaker, recent }],
   });
-  const text = healthLines(captureTerminal().data, failing, nowMs).join('\n');
+  const text = healthLines(captureTerminal().data, failing, { nowMs }).join('\n');
   expect(text).toMatch(/3\/120 +CLOSED/);
-  expect(text).toContain('billing: last error TIMED_OUT: no answer within 10 s, 7 s ago');
+  expect(text).toContain('billing: last error TIMED_OUT: no answer within 10 s, 7s ago');
 });
 
 describe('health on a narrow terminal', () => {
   const lines = (columns: number) => {
     const { data } = captureTerminal({ isTTY: true, columns, env: { NO_COLOR: '1' } });
-    return healthLines(data, create(HealthSchema, health), nowMs);
+    return healthLines(data, create(HealthSchema, health), { nowMs });
   };
 
   test('reads well at 80 columns', () => {
     expect(lines(80)).toEqual([
-      'Hub 0.1.0, up for 60 s, accepting events; journal sqlite:journal.db, 40 KiB,',
-      '  1.0 ms a commit',
+      'Hub 0.1.0, up for 1m, accepting events; journal sqlite:journal.db, 40 KiB, 1.0ms',
+      '  a commit',
       '',
       'ADAPTER  VERSION  STATE   WAITING  RUNNING  OLDEST  DEAD LETTERS  FAILED',
-      'billing  0.1.0    READY   7        1        90 s    2             5/6',
-      '  BREAKER OPEN for 12 s: 5 of 6 attempts failed within 60 s; next probe in 3 s',
+      'billing  0.1.0    READY   7        1        1m 30s  2             5/6',
+      '  BREAKER OPEN for 12s: 5 of 6 attempts failed within 60 s; next probe in 3s',
       'lab      -        FAILED  0        0        -       0             -',
-      '  BREAKER CLOSED for 60 s',
+      '  BREAKER CLOSED for 1m',
       '',
-      'billing: throttled: the external system asked for less; attempts go on in 28 s',
+      'billing: throttled: the external system asked for less; attempts resume in 28s',
       'billing: last error ECONNREFUSED: nothing listens there',
       'lab: config.baseUrl is missing: set it',
     ]);
@@ -119,24 +118,22 @@ describe('health on a narrow terminal', () => {
 
   test('reads well at 40 columns', () => {
     expect(lines(40)).toEqual([
-      'Hub 0.1.0, up for 60 s, accepting',
-      '  events; journal sqlite:journal.db,',
-      '  40 KiB, 1.0 ms a commit',
+      'Hub 0.1.0, up for 1m, accepting events;',
+      '  journal sqlite:journal.db, 40 KiB,',
+      '  1.0ms a commit',
       '',
       'billing',
       '  VERSION 0.1.0  STATE READY  WAITING 7',
-      '  RUNNING 1  OLDEST 90 s  DEAD LETTERS 2',
-      '  FAILED 5/6',
-      '  BREAKER OPEN for 12 s: 5 of 6 attempts',
-      '    failed within 60 s; next probe in',
-      '    3 s',
+      '  RUNNING 1  OLDEST 1m 30s',
+      '  DEAD LETTERS 2  FAILED 5/6',
+      '  BREAKER OPEN for 12s: 5 of 6 attempts',
+      '    failed within 60 s; next probe in 3s',
       'lab',
       '  STATE FAILED  WAITING 0  RUNNING 0',
-      '  DEAD LETTERS 0',
-      '  BREAKER CLOSED for 60 s',
+      '  DEAD LETTERS 0  BREAKER CLOSED for 1m',
       '',
       'billing: throttled: the external system',
-      '  asked for less; attempts go on in 28 s',
+      '  asked for less; attempts resume in 28s',
       'billing: last error ECONNREFUSED:',
       '  nothing listens there',
       'lab: config.baseUrl is missing: set it',
@@ -176,7 +173,7 @@ describe('hms-sync health', () => {
       'deliveries wait behind a dead letter',
       { hub, adapters: [{ ...ready, waitingBehindDeadLetters: 3n }] },
       [
-        'billing: 3 deliveries wait behind a dead letter of the same key; replay or discard that: hms-sync deliveries --state dead-lettered --address ADDRESS',
+        'billing: 3 deliveries wait behind a dead letter of the same key; replay or discard that: hms-sync delivery list --state dead-lettered --address ADDRESS',
       ],
     ],
     [
@@ -205,9 +202,10 @@ describe('hms-sync health', () => {
     expect(ended.stderr()).toBe(expected.length === 0 ? '' : `hms-sync: ${expected.join('\n  ')}\n`);
   });
 
-  test('--check and --watch do not go together', async () => {
-    const ended = await runInProcess('health', '--check', '--watch', '--address', '127.0.0.1:1');
+  test.each(['--check', '--json'])('%s and --watch do not go together', async (flag) => {
+    const ended = await runInProcess('health', flag, '--watch', '--address', '127.0.0.1:1');
     expect(ended.exitCode).toBe(ExitCode.usage);
+    expect(ended.stderr()).toContain('--watch');
   });
 
   test('--json prints one object with numbers as numbers', async () => {
@@ -233,7 +231,7 @@ describe('hms-sync health', () => {
         },
       },
     });
-    const ended = await runInProcess('health', '--watch', '--json', '--address', fake.address);
+    const ended = await runInProcess('health', '--watch', '--jsonl', '--address', fake.address);
     expect(ended.jsonLines()).toHaveLength(2);
     expect(ended.exitCode).toBe(ExitCode.noAnswer);
     expect(ended.stderr()).toContain('ended the watch');

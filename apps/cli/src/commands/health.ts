@@ -1,82 +1,68 @@
 import type { Command } from 'commander';
-import { adviceToReaders, apiFailure } from '../api-failure.ts';
-import { connectToHub } from '../client.ts';
 import { ExitCode, Failure } from '../failure.ts';
-import { healthJson } from '../health-json.ts';
-import { healthLines } from '../health-lines.ts';
-import { healthProblems } from '../health-problems.ts';
+import { healthJson, healthLines, healthProblems } from '../health-report.ts';
+import { examples } from '../help.ts';
 import { addressOption } from '../hub-address.ts';
-import { stopSignal } from '../stop-signal.ts';
+import { followHub, readHub } from '../hub-client.ts';
+import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface HealthOptions {
+interface HealthOptions extends JsonOptions {
   check?: true;
   watch?: true;
   address: string;
-  json?: true;
 }
 
-/** A hub answers from memory; who asks by a script is not to hang with one that is stuck. */
+/** A hub answers from memory; a script is not to hang with one that is stuck. */
 const ANSWER_LIMIT_MS = 10_000;
 
+/** `hms-sync health`. */
 export function addHealthCommand(program: Command, terminal: Terminal): void {
   program
     .command('health')
+    .helpGroup('The hub:')
     .description('show the state of the hub, its adapters and their breakers')
     .option('--watch', 'show it again on each change, until Ctrl-C')
-    .option('--check', 'fail when anything is not well: for scripts and monitoring')
-    .addOption(addressOption())
-    .option('--json', 'print one JSON object a line')
-    .addHelpText(
-      'after',
-      '\nExit code: 0 the hub accepts events, 1 it does not, 6 no hub answered within 10 s.\n' +
-        'With --check: 0 all is well; 1 it is not: the hub accepts nothing or has no adapters, an adapter is not READY, a\n' +
-        'breaker is not CLOSED, or deliveries wait behind a dead letter or for an adapter that is not configured. Each\n' +
-        'reason is a line on stderr.',
+    .option(
+      '--check',
+      'for scripts: fail not only when the hub accepts no events, but also when there are no adapters, one is not READY, ' +
+        'a breaker is not CLOSED, or deliveries wait behind a dead letter or for an adapter that is not configured',
     )
-    .action((options: HealthOptions) =>
-      options.watch ? watchHealth(options, terminal) : showHealth(options, terminal),
-    );
+    .addOption(addressOption())
+    .addOption(jsonOption())
+    .addOption(jsonLinesOption())
+    .addHelpText('after', examples('health', 'health --watch', 'health --check'))
+    .action((options: HealthOptions) => (options.watch ? watch(options, terminal) : show(options, terminal)));
 }
 
-async function showHealth(options: HealthOptions, { data }: Terminal): Promise<void> {
-  const hub = connectToHub(options.address);
-  try {
-    const { health } = await hub.health.getHealth({}, { timeoutMs: ANSWER_LIMIT_MS });
-    if (health === undefined) throw new Failure('the hub answered without its health', ExitCode.failed);
-    if (options.json) data.json(healthJson(health));
-    else for (const line of healthLines(data, health, Date.now(), options.address)) data.line(line);
-    const problems = healthProblems(health, options.address);
-    if (health.hub?.accepting !== true || (options.check && problems.length > 0)) {
-      throw new Failure((options.check ? problems : problems.slice(0, 1)).join('\n  '), ExitCode.failed);
-    }
-  } catch (error) {
-    throw apiFailure(error, options.address, adviceToReaders);
-  } finally {
-    hub.close();
+async function show({ check, address, json, jsonl }: HealthOptions, { data }: Terminal): Promise<void> {
+  const health = await readHub(address, async (hub) => {
+    const answer = await hub.health.getHealth({}, { timeoutMs: ANSWER_LIMIT_MS });
+    if (answer.health === undefined) throw new Failure('the hub answered without its health', ExitCode.failed);
+    return answer.health;
+  });
+  if (json || jsonl) data.json(healthJson(health));
+  else for (const line of healthLines(data, health, { nowMs: Date.now(), address })) data.line(line);
+  const problems = healthProblems(health, address);
+  if (health.hub?.accepting !== true || (check && problems.length > 0)) {
+    throw new Failure((check ? problems : problems.slice(0, 1)).join('\n  '), ExitCode.failed);
   }
 }
 
-async function watchHealth(options: HealthOptions, { data }: Terminal): Promise<void> {
-  if (options.check) throw new Failure('--watch and --check do not go together', ExitCode.usage);
-  const hub = connectToHub(options.address);
-  const stop = stopSignal();
-  try {
-    for await (const { health } of hub.health.watchHealth({}, { signal: stop.signal })) {
+async function watch({ check, address, json, jsonl }: HealthOptions, { data }: Terminal): Promise<void> {
+  if (check) throw new Failure('--watch and --check do not go together', ExitCode.usage);
+  if (json) throw new Failure('--watch prints many documents: use --jsonl', ExitCode.usage);
+  await followHub(address, async (hub, signal) => {
+    for await (const { health } of hub.health.watchHealth({}, { signal })) {
       if (health === undefined) continue;
-      if (options.json) {
+      if (jsonl) {
         data.json(healthJson(health));
         continue;
       }
       data.clearScreen();
-      for (const line of healthLines(data, health, Date.now(), options.address)) data.line(line);
+      for (const line of healthLines(data, health, { nowMs: Date.now(), address })) data.line(line);
       if (!data.isTerminal) data.line();
     }
-    throw new Failure(`the hub at ${options.address} ended the watch: it may be shutting down`, ExitCode.noAnswer);
-  } catch (error) {
-    if (!stop.signal.aborted) throw apiFailure(error, options.address, adviceToReaders);
-  } finally {
-    stop.dispose();
-    hub.close();
-  }
+    throw new Failure(`the hub at ${address} ended the watch: it may be shutting down`, ExitCode.noAnswer);
+  });
 }

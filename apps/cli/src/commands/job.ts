@@ -1,59 +1,201 @@
-import type { Job } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { ErrorInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import { type Job, JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import type { Command } from 'commander';
-import type { HubClient } from '../client.ts';
+import { commandLine } from '../advice.ts';
+import { systemErrorCode } from '../api-failure.ts';
 import { ExitCode, Failure } from '../failure.ts';
+import { enumName, isoTime } from '../format.ts';
+import { examples } from '../help.ts';
 import { addressOption } from '../hub-address.ts';
-import { callHub } from '../hub-call.ts';
-import { type JobReport, jobJson } from '../job-report.ts';
-import type { Terminal } from '../terminal.ts';
-import { followJob, JobAndNextReport } from './job-following.ts';
+import { callHub, type HubClient } from '../hub-client.ts';
+import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
+import { stopSignal } from '../stop-signal.ts';
+import { type Printer, printable, type Terminal, type Tone } from '../terminal.ts';
 
-interface JobOptions {
-  watch?: true;
-  cancel?: true;
+interface JobOptions extends JsonOptions {
   address: string;
-  json?: true;
 }
 
+/** `hms-sync job`: show, watch, cancel. */
 export function addJobCommand(program: Command, terminal: Terminal): void {
-  program
+  const job = program
     .command('job')
-    .description('show the state of a replay job, follow it, or end it')
+    .description('replay jobs')
+    .usage('<verb> [options]')
+    .helpGroup('Jobs:')
+    .commandsGroup('Jobs:');
+  job
+    .command('show')
+    .description('show how far a replay job is')
     .argument('<id>', 'the job id')
-    .option('--watch', 'show it again on each change, until it ends')
-    .option('--cancel', 'end it; what it has sent stays sent')
     .addOption(addressOption())
-    .option('--json', 'print one JSON object a line')
-    .action((id: string, options: JobOptions) => showJob(id, options, terminal));
+    .addOption(jsonOption())
+    .addHelpText('after', examples('job show job-41'))
+    .action((id: string, options: JobOptions) => show(id, options, terminal));
+  job
+    .command('watch')
+    .description('show a replay job on each change until it ends')
+    .argument('<id>', 'the job id')
+    .addOption(addressOption())
+    .addOption(jsonLinesOption())
+    .addHelpText('after', examples('job watch job-41'))
+    .action((id: string, options: JobOptions) => watch(id, options, terminal));
+  job
+    .command('cancel')
+    .description('end a replay job; what it has sent stays sent')
+    .argument('<id>', 'the job id')
+    .addOption(addressOption())
+    .addOption(jsonOption())
+    .addHelpText('after', examples('job cancel job-41'))
+    .action((id: string, options: JobOptions) => cancel(id, options, terminal));
 }
 
-async function showJob(id: string, options: JobOptions, terminal: Terminal): Promise<void> {
-  if (options.watch && options.cancel) {
-    throw new Failure('--watch and --cancel do not go together: a job that is cancelled has ended', ExitCode.usage);
-  }
-  const report = new JobAndNextReport(terminal, { asJson: options.json === true, address: options.address });
-  await callHub(options.address, async (hub) => {
-    if (options.watch) return followJob(hub, id, { report, terminal });
-    if (options.cancel) return cancel(hub, id, { report, terminal, asJson: options.json === true });
-    report.tell(requireJob((await hub.admin.getJob({ id })).job));
-  });
+async function show(id: string, { address, json }: JobOptions, terminal: Terminal): Promise<void> {
+  const { job } = await callHub(address, ({ admin }) => admin.getJob({ id }));
+  new JobReport(terminal, { asJson: json === true, address }).print(requireJob(job));
 }
 
-async function cancel(
-  hub: HubClient,
-  id: string,
-  to: { report: JobReport; terminal: Terminal; asJson: boolean },
-): Promise<void> {
-  const { job, wasRunning } = await hub.admin.cancelJob({ id });
-  if (to.asJson) {
-    to.terminal.data.json({ ...jobJson(requireJob(job)), was_running: wasRunning });
+async function watch(id: string, { address, jsonl }: JobOptions, terminal: Terminal): Promise<void> {
+  const report = new JobReport(terminal, { asJson: jsonl === true, address });
+  await callHub(address, (hub) => followJob(hub, id, { onChange: (job) => report.print(job), notes: terminal.notes }));
+}
+
+async function cancel(id: string, { address, json }: JobOptions, terminal: Terminal): Promise<void> {
+  const { job, wasRunning } = await callHub(address, ({ admin }) => admin.cancelJob({ id }));
+  if (json) {
+    terminal.data.json({ ...jobJson(requireJob(job)), was_running: wasRunning });
     return;
   }
-  to.report.tell(requireJob(job));
-  if (!wasRunning) to.terminal.notes.line('It had ended before: there was nothing to cancel.');
+  new JobReport(terminal, { asJson: false, address }).print(requireJob(job));
+  if (!wasRunning) terminal.notes.line('It had ended before: there was nothing to cancel.');
 }
 
-function requireJob(job: Job | undefined): Job {
+/** Prints a job, and where to look when all of it is sent: sent is not yet delivered. */
+export class JobReport {
+  readonly #terminal: Terminal;
+  readonly #asJson: boolean;
+  readonly #address: string;
+
+  constructor(terminal: Terminal, { asJson, address }: { asJson: boolean; address: string }) {
+    this.#terminal = terminal;
+    this.#asJson = asJson;
+    this.#address = address;
+  }
+
+  print(job: Job): void {
+    const { data, notes } = this.#terminal;
+    if (this.#asJson) {
+      data.json(jobJson(job));
+      return;
+    }
+    data.line(jobLine(data, job));
+    if (job.state !== JobState.DONE) return;
+    if (job.matched === 0n) notes.line('There was nothing to replay: no dead letter matched.');
+    else {
+      const list = commandLine(['delivery', 'list'], this.#address);
+      notes.line(`Sent is not yet delivered. What is not, and why: ${list}`);
+    }
+  }
+}
+
+/**
+ * Follows a job to its end, or until Ctrl-C: that ends the watch and never the job.
+ *
+ * @param to `onChange` is called with the job at once and on each change
+ * @returns the job as it was last seen
+ * @throws Failure with the code noAnswer when the connection broke
+ */
+export async function followJob(
+  hub: HubClient,
+  id: string,
+  { onChange, notes }: { onChange: (job: Job) => void; notes: Printer },
+): Promise<Job | undefined> {
+  const stop = stopSignal();
+  const again = commandLine(['job', 'watch', id], hub.address);
+  let last: Job | undefined;
+  try {
+    for await (const { job } of hub.admin.watchJob({ id }, { signal: stop.signal })) {
+      if (job === undefined) continue;
+      last = job;
+      onChange(job);
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) {
+      if (!isLost(error)) throw error;
+      const message = `the connection to the hub was lost; the job goes on when the hub runs: ${again}`;
+      throw new Failure(message, ExitCode.noAnswer, { cause: error });
+    }
+  } finally {
+    stop.dispose();
+  }
+  if (stop.signal.aborted && last?.state === JobState.RUNNING) notes.line(`The job goes on: ${again}`);
+  return last;
+}
+
+/** @throws Failure when the hub left the job out of its answer */
+export function requireJob(job: Job | undefined): Job {
   if (job === undefined) throw new Failure('the hub answered without the job', ExitCode.failed);
   return job;
+}
+
+/** A job as one JSON object. Counts are numbers. */
+export function jobJson(job: Job): Record<string, unknown> {
+  return {
+    id: job.id || undefined,
+    state: enumName(JobState, job.state),
+    matched: Number(job.matched),
+    skipped_stale: Number(job.skippedStale),
+    skipped_replayed: Number(job.skippedReplayed),
+    sent: Number(job.sent),
+    rate_per_second: job.ratePerSecond,
+    reason: job.reason || undefined,
+    create_time: isoTime(job.createTime),
+  };
+}
+
+/** What a dry run found, as a sentence. */
+export function dryRunLine(job: Job): string {
+  return job.matched === 0n
+    ? 'Nothing to replay: no dead letter matches.'
+    : `${countDeadLetters(job.matched)} match: ${job.sent} would be sent${leftOut(job)}.`;
+}
+
+function jobLine(printer: Printer, job: Job): string {
+  const state = printer.paint(jobTone(job.state), enumName(JobState, job.state));
+  const sent = `${job.sent} of ${countDeadLetters(job.matched)} sent`;
+  return `${printable(job.id)}  ${state}  ${sent}${leftOut(job)}: ${printable(job.reason)}`;
+}
+
+function leftOut({ skippedStale, skippedReplayed }: Job): string {
+  const stale =
+    skippedStale === 0n ? '' : `; ${skippedStale} left out, a newer event of their key was delivered (--include-stale)`;
+  const replayed =
+    skippedReplayed === 0n ? '' : `; ${skippedReplayed} left out, they were replayed before (--include-replayed)`;
+  return `${stale}${replayed}`;
+}
+
+function countDeadLetters(count: bigint): string {
+  return count === 1n ? '1 dead letter' : `${count} dead letters`;
+}
+
+function jobTone(state: JobState): Tone {
+  switch (state) {
+    case JobState.DONE:
+      return 'good';
+    case JobState.CANCELLED:
+      return 'bad';
+    default:
+      return 'waiting';
+  }
+}
+
+/** True when the connection broke; false when the hub said why the watch ended, or could not be reached at all. */
+function isLost(error: unknown): boolean {
+  const status = ConnectError.from(error);
+  if (status.findDetails(ErrorInfoSchema).length > 0) return false;
+  const systemCode = systemErrorCode(status);
+  if (systemCode !== undefined) return systemCode === 'ECONNRESET' || systemCode === 'EPIPE';
+  // A watch that Ctrl-C ended throws nothing, so CANCELED is what a hub that was killed leaves behind.
+  return status.code === Code.Canceled || status.code === Code.Unavailable;
 }

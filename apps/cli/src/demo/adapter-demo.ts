@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adviceToPublishers, apiFailure } from '../api-failure.ts';
-import { connectToHub } from '../client.ts';
 import { Failure } from '../failure.ts';
+import { formatMs } from '../format.ts';
+import { connectToHub } from '../hub-client.ts';
 import { type Printer, printable, type Terminal } from '../terminal.ts';
-import { lengthInWords } from '../words.ts';
 import { tellAdapter } from './adapter-feed.ts';
-import { adaptersStarted } from './adapters-started.ts';
+import { adaptersReady } from './adapters-ready.ts';
 import type { Chaos } from './chaos.ts';
 import type { Child } from './child.ts';
 import { type DevAdapter, readDevAdapter } from './dev-adapter.ts';
@@ -171,11 +171,11 @@ async function show(options: AdapterDemoOptions, { adapter, feed, people, addres
   const client = connectToHub(address);
   try {
     if (!once) {
-      const feeding = adaptersStarted(client, signal).then(() => feed.run(client, adapter.samples, signal));
+      const feeding = adaptersReady(client, signal).then(() => feed.run(client, adapter.samples, signal));
       await Promise.all([tellAdapter(client, people, signal), feeding]);
       return;
     }
-    await adaptersStarted(client, signal);
+    await adaptersReady(client, signal);
     for (const _ of adapter.samples) {
       const event = feed.next(adapter.samples);
       const sample = new SampleRun({ client, printer: terminal.data, asJson, event, signal });
@@ -205,7 +205,7 @@ function introduction(
 ): readonly string[] {
   const { latencyMs, failShare } = chaos;
   const faults = [
-    ...(latencyMs > 0 ? [`answers after ${lengthInWords(latencyMs)}`] : []),
+    ...(latencyMs > 0 ? [`answers after ${formatMs(latencyMs)}`] : []),
     ...(failShare > 0 ? [`fails ${Number((failShare * 100).toFixed(2))}% of the time`] : []),
   ];
   const manner = faults.length === 0 ? '' : `, which ${faults.join(' and ')}`;

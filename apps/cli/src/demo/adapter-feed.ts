@@ -4,9 +4,9 @@ import {
   type Breaker,
   BreakerState,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
-import type { HubClient } from '../client.ts';
+import { enumName } from '../format.ts';
+import type { HubClient } from '../hub-client.ts';
 import { type Printer, printable } from '../terminal.ts';
-import { enumName } from '../words.ts';
 
 /** Tells each change of an adapter's state and of its breaker, until the signal. */
 export async function tellAdapter(client: HubClient, printer: Printer, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { NO_DEBUGGER } from '../become-node.ts';
+import { NO_DEBUGGER } from '../exec-node.ts';
 import { ExitCode, Failure } from '../failure.ts';
 
 // A hub takes 20 s at most to finish the attempts that run; a child that is still there after this hangs.

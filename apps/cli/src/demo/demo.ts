@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { hubText } from '../advice.ts';
 import { adviceToPublishers, apiFailure } from '../api-failure.ts';
-import { connectToHub } from '../client.ts';
 import { Failure } from '../failure.ts';
-import type { Terminal } from '../terminal.ts';
-import { adaptersStarted } from './adapters-started.ts';
+import { enumName } from '../format.ts';
+import { connectToHub } from '../hub-client.ts';
+import { printable, type Terminal } from '../terminal.ts';
+import { adaptersReady } from './adapters-ready.ts';
 import type { Child } from './child.ts';
 import { demoAdapters, demoCredentials } from './demo-adapters.ts';
 import { writeHubConfig } from './hub-config.ts';
@@ -94,13 +97,16 @@ interface Running {
   addresses: SandboxAddresses;
 }
 
-/** Publishes the sample and shows what becomes of it; without `once` it goes on with all other events. */
+/** Publishes the sample and shows its outcomes; without `once`, those of all other events too. */
 async function show(options: DemoOptions, { hub, hubAddress, addresses }: Running): Promise<void> {
   const { once, asJson, terminal, signal } = options;
   const client = connectToHub(hubAddress);
   const left = new AbortController();
   try {
-    await adaptersStarted(client, signal);
+    for (const { id, state, reason } of await adaptersReady(client, signal)) {
+      const why = reason === '' ? '' : `: ${hubText(reason, hubAddress)}`;
+      terminal.notes.line(`${printable(id)} is ${enumName(AdapterState, state)}${why}`);
+    }
     const sample = new SampleRun({
       event: sampleEvent(),
       client,

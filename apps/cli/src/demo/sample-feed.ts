@@ -6,7 +6,7 @@ import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { followAcks, publishAndFollow } from '../ack-feed.ts';
 import { AckReport } from '../ack-report.ts';
-import type { HubClient } from '../client.ts';
+import type { HubClient } from '../hub-client.ts';
 import type { Printer } from '../terminal.ts';
 import type { Sample } from './dev-adapter.ts';
 import { filled } from './placeholders.ts';
@@ -72,7 +72,7 @@ export class SampleFeed {
   async #tell(client: HubClient, signal: AbortSignal): Promise<void> {
     for await (const ack of followAcks(client, { eventIds: [], cursor: this.#cursor }, { signal })) {
       this.#cursor = ack.cursor || this.#cursor;
-      this.#report.tell(ack);
+      this.#report.print(ack);
     }
   }
 }

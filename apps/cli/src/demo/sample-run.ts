@@ -4,13 +4,11 @@ import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { type Accepted, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { followAcks, publishAndFollow } from '../ack-feed.ts';
-import { detail } from '../ack-line.ts';
-import { AckReport } from '../ack-report.ts';
-import type { HubClient } from '../client.ts';
+import { AckReport, detail, PublishReport } from '../ack-report.ts';
 import { ExitCode, Failure } from '../failure.ts';
-import { PublishReport } from '../publish-report.ts';
+import { enumName } from '../format.ts';
+import type { HubClient } from '../hub-client.ts';
 import { type Printer, printable } from '../terminal.ts';
-import { enumName } from '../words.ts';
 
 /** What is published where, and where its acks are told. */
 export interface SampleRunOptions {
@@ -55,7 +53,7 @@ export class SampleRun {
     const report = new AckReport(printer, { asJson, adapterWidth });
     const acks = followAcks(client, { eventIds: [], cursor: this.#accepted?.cursor ?? '' }, { signal });
     for await (const ack of acks) {
-      if (ack.eventId !== sampleId) report.tell(ack);
+      if (ack.eventId !== sampleId) report.print(ack);
     }
   }
 
@@ -81,7 +79,7 @@ export class SampleRun {
     for await (const step of publishAndFollow(client, event, { until: PublishUntil.SETTLED, signal })) {
       if (step.kind === 'accepted') this.#accepted = step.accepted;
       else this.#note(step.ack);
-      report.tell(step);
+      report.print(step);
     }
   }
 

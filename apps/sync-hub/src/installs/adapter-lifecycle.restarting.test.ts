@@ -49,7 +49,7 @@ describe('restarting an adapter', () => {
     const { warnings } = await house.lifecycle.restart('lab');
     expect(house.made.at(-1)?.version.settings).toEqual({ token: 'old', read: 'again' });
     expect(warnings).toEqual([
-      "lab is still paused (HTTP_401: who are you); to resume it, hms-sync resume lab --reason '<why>'",
+      "lab is still paused (HTTP_401: who are you); to resume it, hms-sync adapter resume lab --reason '<why>'",
     ]);
   });
 

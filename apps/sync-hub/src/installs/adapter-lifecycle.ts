@@ -97,7 +97,7 @@ export class AdapterLifecycle<Settings> {
       const paused =
         pause === undefined
           ? []
-          : [`${id} is still paused (${pause}); to resume it, ${commandLine('resume', id, ...REASON)}`];
+          : [`${id} is still paused (${pause}); to resume it, ${commandLine('adapter', 'resume', id, ...REASON)}`];
       return { id, version: lane.adapter.version, warnings: [...checked, ...paused] };
     });
   }

@@ -15,7 +15,7 @@ export function hubWarnings(adapters: readonly string[], lanes: readonly LaneSta
     ...(adapters.length === 0 ? [nobody] : []),
     ...unknown.map(({ adapter, unsettled }) => {
       const who = unsettled === 1 ? '1 delivery waits' : `${unsettled} deliveries wait`;
-      return `${who} for "${adapter}", which is not configured: add it again, name it in hms-sync.yaml, or discard what waits: hms-sync discard --adapter ${adapter} --reason '<why>'`;
+      return `${who} for "${adapter}", which is not configured: add it again, name it in hms-sync.yaml, or discard what waits: hms-sync delivery discard --adapter ${adapter} --reason '<why>'`;
     }),
   ];
 }

@@ -1,0 +1,92 @@
+import { type Client, createClient } from '@connectrpc/connect';
+import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
+import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { commandLine } from './advice.ts';
+import { adviceToReaders, apiFailure } from './api-failure.ts';
+import { stopSignal } from './stop-signal.ts';
+
+/** The services of one hub, over one HTTP/2 connection. */
+export interface HubClient {
+  /** The URL of the hub, for messages. */
+  readonly address: string;
+  readonly sync: Client<typeof SyncService>;
+  readonly health: Client<typeof HealthService>;
+  readonly admin: Client<typeof AdminService>;
+  /** Ends the connection and every call on it. */
+  close(): void;
+}
+
+// A watch can be silent for long; without pings a hub whose machine vanished would look like a quiet one.
+const PING_INTERVAL_MS = 10_000;
+const PING_TIMEOUT_MS = 10_000;
+
+/**
+ * Makes a client; the connection is opened by the first call, and again after it was lost.
+ *
+ * @param address an http or https URL, such as "http://127.0.0.1:7003"
+ */
+export function connectToHub(address: string): HubClient {
+  const sessionManager = new Http2SessionManager(address, {
+    pingIntervalMs: PING_INTERVAL_MS,
+    pingTimeoutMs: PING_TIMEOUT_MS,
+  });
+  const transport = createConnectTransport({ httpVersion: '2', baseUrl: address, sessionManager });
+  return {
+    address,
+    sync: createClient(SyncService, transport),
+    health: createClient(HealthService, transport),
+    admin: createClient(AdminService, transport),
+    close: () => sessionManager.abort(),
+  };
+}
+
+/**
+ * Makes calls that change something, and ends the connection after them.
+ *
+ * @throws Failure, whatever the calls throw
+ */
+export async function callHub<Answer>(address: string, call: (hub: HubClient) => Promise<Answer>): Promise<Answer> {
+  const listing = commandLine(['delivery', 'list'], address);
+  return connected(address, call, `Whether it took effect is unknown. What is not delivered: ${listing}`);
+}
+
+/** Makes calls that change nothing. @throws Failure, whatever the calls throw */
+export async function readHub<Answer>(address: string, call: (hub: HubClient) => Promise<Answer>): Promise<Answer> {
+  return connected(address, call, adviceToReaders);
+}
+
+/**
+ * Follows a stream of a hub until it ends. Ctrl-C, SIGTERM and SIGHUP abort the signal: that is no error.
+ *
+ * @throws Failure, whatever `follow` throws
+ */
+export async function followHub(
+  address: string,
+  follow: (hub: HubClient, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = stopSignal();
+  try {
+    await readHub(address, (hub) => follow(hub, stop.signal));
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    stop.dispose();
+  }
+}
+
+async function connected<Answer>(
+  address: string,
+  call: (hub: HubClient) => Promise<Answer>,
+  whenUnknown: string,
+): Promise<Answer> {
+  const hub = connectToHub(address);
+  try {
+    return await call(hub);
+  } catch (error) {
+    throw apiFailure(error, address, whenUnknown);
+  } finally {
+    hub.close();
+  }
+}
