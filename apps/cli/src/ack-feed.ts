@@ -6,19 +6,19 @@ import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { type Accepted, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { HubClient } from './hub-client.ts';
 
-// A hub that restarts is back within a second or two; one that is gone for half a minute needs a person.
-const reconnectFirstDelayMs = 100;
-const reconnectMaxDelayMs = 2_000;
-const reconnectGiveUpMs = 30_000;
+// A hub that restarts is back within a second or two; one that is gone for half a minute needs an operator.
+const RECONNECT_FIRST_DELAY_MS = 100;
+const RECONNECT_MAX_DELAY_MS = 2_000;
+const RECONNECT_LIMIT_MS = 30_000;
 
-/** What became of a published event. */
+/** The acceptance of a published event, or one of its acks. */
 export type PublishStep = { kind: 'accepted'; accepted: Accepted } | { kind: 'ack'; ack: Ack };
 
 /** How a feed is followed. */
 export interface FeedOptions {
   /** Ends the feed with an AbortError. */
   signal?: AbortSignal;
-  /** Told each time the connection was lost and the feed is about to be resumed. */
+  /** Called each time the connection was lost and the feed is about to be resumed. */
   onLost?: (error: ConnectError) => void;
 }
 
@@ -33,7 +33,7 @@ export interface AckSelection {
 }
 
 /**
- * Publishes an event and tells each step. A stream that is lost after the acceptance is resumed by its cursor: no ack
+ * Publishes an event and yields each step. A stream that is lost after the acceptance is resumed by its cursor: no ack
  * is missing, none comes twice.
  *
  * @throws ConnectError when the event was refused, or no hub answered
@@ -76,7 +76,7 @@ export async function* publishAndFollow(
 }
 
 /**
- * Tells acks as they come, and resumes by cursor each time the stream is lost.
+ * Yields acks as they come, and resumes by cursor each time the stream is lost.
  *
  * @param options with `resumes`, also a first call that fails is tried again
  * @throws ConnectError when the first call fails, the selection is refused, or the hub stayed away for 30 s
@@ -87,17 +87,17 @@ export async function* followAcks(
   options: FeedOptions & { resumes?: boolean },
 ): AsyncGenerator<Ack, void> {
   let { cursor } = selection;
-  let stood = options.resumes === true;
-  let delayMs = reconnectFirstDelayMs;
+  let isConnected = options.resumes === true;
+  let delayMs = RECONNECT_FIRST_DELAY_MS;
   let lostAtMs: number | undefined;
   for (;;) {
     try {
       const { source } = selection;
       const request = { eventIds: [...selection.eventIds], cursor, ...(source !== undefined && { source }) };
       for await (const message of hub.sync.watchAcks(request, callOptions(options.signal))) {
-        stood = true;
+        isConnected = true;
         lostAtMs = undefined;
-        delayMs = reconnectFirstDelayMs;
+        delayMs = RECONNECT_FIRST_DELAY_MS;
         for (const ack of message.acks) {
           cursor = ack.cursor || cursor;
           yield ack;
@@ -107,13 +107,13 @@ export async function* followAcks(
       // Only a watch of named events ends by itself; any other that ends belongs to a hub that shuts down.
       if (selection.eventIds.length > 0) return;
     } catch (error) {
-      if (!stood || !isLost(error, options.signal)) throw error;
+      if (!isConnected || !isLost(error, options.signal)) throw error;
       lostAtMs ??= performance.now();
-      if (performance.now() - lostAtMs > reconnectGiveUpMs) throw error;
+      if (performance.now() - lostAtMs > RECONNECT_LIMIT_MS) throw error;
       options.onLost?.(ConnectError.from(error));
     }
     await sleep(delayMs, undefined, callOptions(options.signal));
-    delayMs = Math.min(reconnectMaxDelayMs, delayMs * 2);
+    delayMs = Math.min(RECONNECT_MAX_DELAY_MS, delayMs * 2);
   }
 }
 
@@ -131,7 +131,7 @@ function isLastStep(ack: Ack, until: PublishUntil): boolean {
   return isTerminal(ack.state) || (until === PublishUntil.FIRST_ATTEMPT && ack.attempt > 0);
 }
 
-/** True when the stream broke, and false when the hub refused the request or we ended it ourselves. */
+/** True when the stream broke, and false when the hub rejected the request or this command ended it. */
 function isLost(error: unknown, signal: AbortSignal | undefined): boolean {
   if (signal?.aborted) return false;
   switch (ConnectError.from(error).code) {

@@ -1,4 +1,4 @@
-import { defaultAddress, parseAddress } from './hub-address.ts';
+import { DEFAULT_ADDRESS, parseAddress } from './hub-address.ts';
 import { printable } from './terminal.ts';
 
 /**
@@ -42,7 +42,7 @@ export function ownCommand(): string {
 
 function addressWithoutOption(): string {
   const { HMS_SYNC_ADDRESS: fromEnvironment } = process.env;
-  return fromEnvironment ? parseAddress(fromEnvironment) : defaultAddress;
+  return fromEnvironment ? parseAddress(fromEnvironment) : DEFAULT_ADDRESS;
 }
 
 function quoted(word: string): string {

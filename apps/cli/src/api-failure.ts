@@ -6,10 +6,10 @@ import { formatDuration } from './format.ts';
 import { printable } from './terminal.ts';
 
 /** What to do when it is unknown whether an event was accepted. */
-export const adviceToPublishers = 'Sending it again with the same id is safe.';
+export const ADVICE_TO_PUBLISHERS = 'Sending it again with the same id is safe.';
 
 /** What to do when a question got no answer. */
-export const adviceToReaders = 'It changes nothing: run it again.';
+export const ADVICE_TO_READERS = 'It changes nothing: run it again.';
 
 /**
  * Why a call of the hub failed: the status code, the hub's message and reason, each invalid field, and what to do.
@@ -66,9 +66,12 @@ function cutOff(status: ConnectError, { address, whenUnknown }: { address: strin
   return new Failure(`${message}\n  ${whenUnknown}`, ExitCode.noAnswer, { cause: status });
 }
 
-const howToReachAHub = () =>
-  `Start one with "${commandLine(['start', '--config', 'hms-sync.yaml'])}", or one to try with ` +
-  `"${commandLine(['dev'])}", or name another with --address.`;
+function howToReachAHub(): string {
+  return (
+    `Start one with "${commandLine(['start', '--config', 'hms-sync.yaml'])}", or one to try with ` +
+    `"${commandLine(['dev'])}", or name another with --address.`
+  );
+}
 
 function advice(status: ConnectError, { address, whenUnknown }: { address: string; whenUnknown: string }): string[] {
   const retryDelay = status.findDetails(RetryInfoSchema)[0]?.retryDelay;

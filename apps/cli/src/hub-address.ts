@@ -1,13 +1,13 @@
 import { InvalidArgumentError, Option } from 'commander';
 
 /** Where a hub is that nobody placed elsewhere. */
-export const defaultAddress = 'http://127.0.0.1:7003';
+export const DEFAULT_ADDRESS = 'http://127.0.0.1:7003';
 
 /** The option of every command that speaks to a hub. */
 export function addressOption(): Option {
   return new Option('--address <url>', 'where the hub is')
     .env('HMS_SYNC_ADDRESS')
-    .default(defaultAddress)
+    .default(DEFAULT_ADDRESS)
     .argParser(parseAddress);
 }
 

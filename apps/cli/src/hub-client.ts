@@ -4,7 +4,7 @@ import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { commandLine } from './advice.ts';
-import { adviceToReaders, apiFailure } from './api-failure.ts';
+import { ADVICE_TO_READERS, apiFailure } from './api-failure.ts';
 import { stopSignal } from './stop-signal.ts';
 
 /** The services of one hub, over one HTTP/2 connection. */
@@ -54,7 +54,7 @@ export async function callHub<Answer>(address: string, call: (hub: HubClient) =>
 
 /** Makes calls that change nothing. @throws Failure, whatever the calls throw */
 export async function readHub<Answer>(address: string, call: (hub: HubClient) => Promise<Answer>): Promise<Answer> {
-  return connected(address, call, adviceToReaders);
+  return connected(address, call, ADVICE_TO_READERS);
 }
 
 /**

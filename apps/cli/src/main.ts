@@ -3,15 +3,15 @@ import { ExitCode } from './failure.ts';
 import { run } from './program.ts';
 import { createTerminal } from './terminal.ts';
 
-// A reader that has seen enough (`hms-sync acks watch | head`) ends the command; that is no error. Without room for what it
-// says (a full disk), a command is of no use.
+// A reader that has seen enough (`hms-sync event watch | head`) ends the command without an error. A command whose output
+// cannot be written (a full disk) has failed.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(ExitCode.ok);
   terminal.notes.line(`hms-sync: the output cannot be written (${error.code}).`);
   process.exit(ExitCode.failed);
 });
 
-// Notes that nobody can read (a full disk, a reader that is gone) are no reason to end.
+// Notes that cannot be written (a full disk, a reader that is gone) are not a reason to end.
 process.stderr.on('error', () => undefined);
 
 const terminal = createTerminal(process.stdout, process.stderr, process.env);

@@ -4,7 +4,7 @@ import { visibleJson, visibleLines, visibleText } from '@hms-sync/proto/visible-
 /** What a stretch of text is; the terminal decides how that looks. */
 export type Tone = 'good' | 'bad' | 'waiting' | 'quiet' | 'strong';
 
-const styles = {
+const STYLES = {
   good: 'green',
   bad: 'red',
   waiting: 'yellow',
@@ -43,7 +43,7 @@ export class Printer {
 
   /** Whatever the text holds, nothing but the colours of `paint` and line feeds reaches the terminal as a control. */
   line(text = ''): void {
-    const visible = this.#coloured ? text.split(ownStyle).map(styleOrVisible).join('') : visibleLines(text);
+    const visible = this.#coloured ? text.split(OWN_STYLE).map(styleOrVisible).join('') : visibleLines(text);
     this.#output.write(`${visible}\n`);
   }
 
@@ -58,7 +58,7 @@ export class Printer {
   }
 
   paint(tone: Tone, text: string): string {
-    return this.#coloured ? styleText(styles[tone], text, { validateStream: false }) : text;
+    return this.#coloured ? styleText(STYLES[tone], text, { validateStream: false }) : text;
   }
 }
 
@@ -76,13 +76,13 @@ export function createTerminal(stdout: Output, stderr: Output, env: NodeJS.Proce
 export const printable = visibleText;
 
 /** With a group, so that a split keeps what it splits by. */
-const ownStyle = new RegExp(
-  `(\u001b\\[(?:${Object.values(styles)
+const OWN_STYLE = new RegExp(
+  `(\u001b\\[(?:${Object.values(STYLES)
     .flatMap((style) => inspect.colors[style])
     .join('|')})m)`,
 );
 
-/** What a split by `ownStyle` gives: every second part is one of our own. */
+/** What a split by `OWN_STYLE` gives: every second part is one of our own. */
 function styleOrVisible(part: string, index: number): string {
   return index % 2 === 1 ? part : visibleLines(part);
 }

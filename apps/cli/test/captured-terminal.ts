@@ -2,9 +2,9 @@ import { createTerminal, type Terminal } from '../src/terminal.ts';
 
 /** A terminal that keeps what was written to it. */
 export interface CapturedTerminal extends Terminal {
-  /** What stands on stdout. */
+  /** What was written to stdout. */
   stdout(): string;
-  /** What stands on stderr. */
+  /** What was written to stderr. */
   stderr(): string;
   /** Each line of stdout as JSON. */
   jsonLines(): Record<string, unknown>[];

@@ -26,7 +26,7 @@ export interface FakeHubPlan {
   port?: number;
   /** The acks of each adapter, in order; adapters take turns. A plan without a terminal ack never settles. */
   acks?: Record<string, PlannedAck[]>;
-  /** The connection is cut, once, when a Publish stream has told so many acks. */
+  /** The connection is cut, once, when a Publish stream has sent this many acks. */
   cutAfterAcks?: number;
   sync?: Partial<ServiceImpl<typeof SyncService>>;
   health?: Partial<ServiceImpl<typeof HealthService>>;
@@ -79,17 +79,17 @@ export async function startFakeHub(plan: FakeHubPlan = {}): Promise<FakeHub> {
     const adapters = Object.keys(acks);
     yield { result: { case: 'accepted', value: { eventId, adapters, cursor: String(cursor) } } };
     if (request.until === PublishUntil.ACCEPTED) return;
-    let told = 0;
+    let sent = 0;
     for (const ack of journal.slice(cursor)) {
-      if (told === cutAfterAcks) {
+      if (sent === cutAfterAcks) {
         cutAfterAcks = undefined;
-        // What was told has left by the next turn; then the hub is gone for this caller.
+        // What was sent has left by the next turn; then the hub is gone for this caller.
         await nextTurn();
         for (const session of sessions) session.destroy();
         return;
       }
       yield { result: { case: 'ack', value: ack } };
-      told++;
+      sent++;
     }
     if (!settles()) await untilClosed;
   }

@@ -327,7 +327,7 @@ describe('hms-sync delivery replay', () => {
   test.each([
     ['delivery', 'replay', '--adapter', 'billing', '--reason', reason],
     ['job', 'watch', 'job-1'],
-  ])('%s says that the job goes on when the hub is killed under it', async (...args) => {
+  ])('%s says that the job continues when the hub is killed under it', async (...args) => {
     const hub = await startFakeHub({
       admin: {
         replayDeliveries: () => ({ job }),
@@ -343,7 +343,7 @@ describe('hms-sync delivery replay', () => {
     const run = await runInProcess(...args, '--address', hub.address);
     expect(run.stdout()).toMatch(/^job-1 {2}RUNNING/);
     expect(run.stderr()).toBe(
-      'hms-sync: the connection to the hub was lost; the job goes on when the hub runs: ' +
+      'hms-sync: the connection to the hub was lost; the job continues when the hub runs: ' +
         `hms-sync job watch job-1 --address ${hub.address}\n`,
     );
     expect(run.exitCode).toBe(ExitCode.noAnswer);

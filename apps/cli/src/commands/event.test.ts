@@ -139,7 +139,7 @@ describe('hms-sync event publish', () => {
       [
         'hms-sync: accepted, but not settled everywhere within 2s',
         '  billing: RETRYING, HTTP_503: unavailable',
-        `  It is on disk and goes on without this command: hms-sync event show i --address ${fake.address}`,
+        `  It is on disk, and the hub continues without this command: hms-sync event show i --address ${fake.address}`,
         '',
       ].join('\n'),
     );

@@ -15,7 +15,7 @@ import { type Command, Option } from 'commander';
 import { followAcks, isTerminal, publishAndFollow } from '../ack-feed.ts';
 import { AckReport, ackJson, deliveryTone, detail, errorJson, PublishReport, statusDetail } from '../ack-report.ts';
 import { commandLine, sourceFlag } from '../advice.ts';
-import { adviceToPublishers, apiFailure } from '../api-failure.ts';
+import { ADVICE_TO_PUBLISHERS, apiFailure } from '../api-failure.ts';
 import { parseTimeout, timeoutSignal } from '../duration.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { addFilterOptions, type FilterOptions, toFilter } from '../filter-options.ts';
@@ -82,7 +82,7 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
       new Option('--until <step>', 'when to stop watching').choices(Object.keys(UNTIL_BY_NAME)).default('settled'),
     )
     .addOption(
-      new Option('--timeout <time>', 'stop watching after this time: 500ms, 30s, 5m, 2h, or none; the event goes on')
+      new Option('--timeout <time>', 'stop watching after this time: 500ms, 30s, 5m, 2h, or none; the hub continues')
         .argParser(parseTimeout)
         .default(TIMEOUT_DEFAULT_MS, '60s'),
     )
@@ -144,7 +144,7 @@ async function publish(options: PublishOptions, terminal: Terminal): Promise<voi
     }
   } catch (error) {
     if (timeout.aborted && isAccepted) throw notSettled(event.id, latest, options);
-    const failure = timeout.aborted ? unanswered(options) : apiFailure(error, options.address, adviceToPublishers);
+    const failure = timeout.aborted ? unanswered(options) : apiFailure(error, options.address, ADVICE_TO_PUBLISHERS);
     throw withRetryAdvice(failure, event);
   } finally {
     hub.close();
@@ -199,7 +199,7 @@ async function readGiven(given: string): Promise<Uint8Array> {
   }
 }
 
-/** Names what has not settled, and how to follow it: the event is on disk and goes on without this command. */
+/** Names what has not settled, and how to follow it: the event is on disk, and the hub continues without this command. */
 function notSettled(id: string, latest: ReadonlyMap<string, Ack | undefined>, options: PublishOptions): Failure {
   const open = [...latest].filter(([, ack]) => ack === undefined || !isTerminal(ack.state) || isFailed(ack));
   const lines = open.map(([adapter, ack]) => {
@@ -208,7 +208,7 @@ function notSettled(id: string, latest: ReadonlyMap<string, Ack | undefined>, op
     return `${printable(adapter)}: ${status}`;
   });
   const show = commandLine(['event', 'show', id, ...sourceFlag(options.source)], options.address);
-  const next = `It is on disk and goes on without this command: ${show}`;
+  const next = `It is on disk, and the hub continues without this command: ${show}`;
   const what = `accepted, but not settled everywhere within ${formatMs(options.timeout)}`;
   return new Failure(
     [what, ...lines, next].join('\n  '),
@@ -218,7 +218,7 @@ function notSettled(id: string, latest: ReadonlyMap<string, Ack | undefined>, op
 
 function unanswered({ address, timeout }: PublishOptions): Failure {
   const what = `the hub at ${address} did not answer within ${formatMs(timeout)}: whether it accepted the event is unknown`;
-  return new Failure(`${what}\n  ${adviceToPublishers}`, ExitCode.noAnswer);
+  return new Failure(`${what}\n  ${ADVICE_TO_PUBLISHERS}`, ExitCode.noAnswer);
 }
 
 function isFailed(ack: Ack): boolean {

@@ -123,13 +123,13 @@ export async function followJob(
   } catch (error) {
     if (!stop.signal.aborted) {
       if (!isLost(error)) throw error;
-      const message = `the connection to the hub was lost; the job goes on when the hub runs: ${again}`;
+      const message = `the connection to the hub was lost; the job continues when the hub runs: ${again}`;
       throw new Failure(message, ExitCode.noAnswer, { cause: error });
     }
   } finally {
     stop.dispose();
   }
-  if (stop.signal.aborted && last?.state === JobState.RUNNING) notes.line(`The job goes on: ${again}`);
+  if (stop.signal.aborted && last?.state === JobState.RUNNING) notes.line(`The job continues: ${again}`);
   return last;
 }
 

@@ -63,7 +63,7 @@ describe('an adapter alone, worked on', () => {
     await terminal.untilStdoutHas('DELIVERED');
 
     await writeFile(join(folder, 'src/adapter.ts'), 'export default 5 5;');
-    await terminal.untilStdoutHas('src/adapter.ts has changed: once more.');
+    await terminal.untilStdoutHas('src/adapter.ts has changed: running it again.');
     await terminal.untilStdoutHas('lab 1.2.3 is FAILED: ');
 
     await writeFile(join(folder, 'verify.json'), '{');

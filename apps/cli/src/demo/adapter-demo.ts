@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { adviceToPublishers, apiFailure } from '../api-failure.ts';
+import { ADVICE_TO_PUBLISHERS, apiFailure } from '../api-failure.ts';
 import { Failure } from '../failure.ts';
 import { formatMs } from '../format.ts';
 import { connectToHub } from '../hub-client.ts';
 import { type Printer, printable, type Terminal } from '../terminal.ts';
-import { tellAdapter } from './adapter-feed.ts';
+import { showAdapter } from './adapter-feed.ts';
 import { adaptersReady } from './adapters-ready.ts';
 import type { Chaos } from './chaos.ts';
 import type { Child } from './child.ts';
@@ -53,7 +53,7 @@ const CONDITION = '@hms-sync/dev';
 const DEATH_NOTICE_MS = 1_000;
 
 /**
- * Runs a hub with one adapter, a stand-in for its system and sample events, and begins anew when a source changes.
+ * Runs a hub with one adapter, a stand-in for its system and sample events, and begins again when a source changes.
  *
  * @throws Failure when the package cannot be read, the hub does not start or ends by itself, or, with `once`, when a
  * sample is not delivered
@@ -61,10 +61,12 @@ const DEATH_NOTICE_MS = 1_000;
 export async function runAdapterDemo(options: AdapterDemoOptions): Promise<void> {
   const { folder, terminal, signal, asJson, everyMs } = options;
   const stopped = rejectedOn(signal);
-  signal.addEventListener('abort', () => terminal.notes.line('Stopping; once more ends at once.'), { once: true });
+  signal.addEventListener('abort', () => terminal.notes.line('Stopping. Press Ctrl-C again to end at once.'), {
+    once: true,
+  });
   const feed = new SampleFeed(terminal.data, { asJson, everyMs });
   const people = asJson ? terminal.notes : terminal.data;
-  // What is wrong from the beginning is told before anything is started.
+  // An error of the package is reported before anything is started.
   await readDevAdapter(folder);
   let { port } = options;
   try {
@@ -72,10 +74,10 @@ export async function runAdapterDemo(options: AdapterDemoOptions): Promise<void>
       // Before its files are read, so that no change is missed.
       const sources = await watchSources(folder);
       try {
-        const turn = await runTurn({ ...options, port }, { feed, people, stopped, changed: sources.changed });
-        if (turn.changed === undefined) return;
-        people.line(people.paint('strong', `${printable(turn.changed)} has changed: once more.`));
-        port = turn.port;
+        const end = await runOnce({ ...options, port }, { feed, people, stopped, changed: sources.changed });
+        if (end.changed === undefined) return;
+        people.line(people.paint('strong', `${printable(end.changed)} has changed: running it again.`));
+        port = end.port;
       } finally {
         sources.close();
       }
@@ -85,23 +87,23 @@ export async function runAdapterDemo(options: AdapterDemoOptions): Promise<void>
   }
 }
 
-/** What the turns of one demo share, and what ends this one. */
-interface TurnParts {
+/** What the runs of one demo share, and what ends this one. */
+interface RunParts {
   feed: SampleFeed;
   people: Printer;
   stopped: Promise<never>;
   changed: Promise<string>;
 }
 
-/** How a turn ended. */
-interface TurnEnd {
-  /** The file for which it begins anew; undefined: it is done. */
+/** How a run ended. */
+interface RunEnd {
+  /** The file for which it begins again; undefined: it is done. */
   changed: string | undefined;
-  /** The hub's, which stays the same from turn to turn. */
+  /** The hub's, which stays the same from run to run. */
   port: number;
 }
 
-async function runTurn(options: AdapterDemoOptions, { feed, people, stopped, changed }: TurnParts): Promise<TurnEnd> {
+async function runOnce(options: AdapterDemoOptions, { feed, people, stopped, changed }: RunParts): Promise<RunEnd> {
   const { chaos } = options;
   let adapter: DevAdapter;
   try {
@@ -131,7 +133,7 @@ async function runTurn(options: AdapterDemoOptions, { feed, people, stopped, cha
   }
 }
 
-/** What a turn's hub is started for. */
+/** What the hub of a run is started for. */
 interface HubParts {
   adapter: DevAdapter;
   standIn: StandIn;
@@ -172,7 +174,7 @@ async function show(options: AdapterDemoOptions, { adapter, feed, people, addres
   try {
     if (!once) {
       const feeding = adaptersReady(client, signal).then(() => feed.run(client, adapter.samples, signal));
-      await Promise.all([tellAdapter(client, people, signal), feeding]);
+      await Promise.all([showAdapter(client, people, signal), feeding]);
       return;
     }
     await adaptersReady(client, signal);
@@ -186,7 +188,7 @@ async function show(options: AdapterDemoOptions, { adapter, feed, people, addres
     if (error instanceof Failure || signal.aborted) throw error;
     // A hub that crashed is the better explanation of a call that failed.
     await Promise.race([hub.failure(), sleep(DEATH_NOTICE_MS, undefined, { ref: false })]);
-    throw apiFailure(error, address, adviceToPublishers);
+    throw apiFailure(error, address, ADVICE_TO_PUBLISHERS);
   } finally {
     client.close();
   }

@@ -8,14 +8,14 @@ import { enumName } from '../format.ts';
 import type { HubClient } from '../hub-client.ts';
 import { type Printer, printable } from '../terminal.ts';
 
-/** Tells each change of an adapter's state and of its breaker, until the signal. */
-export async function tellAdapter(client: HubClient, printer: Printer, signal: AbortSignal): Promise<void> {
-  let told = '';
+/** Prints each change of an adapter's state and of its breaker, until the signal. */
+export async function showAdapter(client: HubClient, printer: Printer, signal: AbortSignal): Promise<void> {
+  let printed = '';
   for await (const { health } of client.health.watchHealth({}, { signal })) {
     const line = (health?.adapters ?? []).map((adapter) => adapterLine(printer, adapter)).join('\n');
     // A message comes at least every 10 s, changed or not.
-    if (line !== told) printer.line(line);
-    told = line;
+    if (line !== printed) printer.line(line);
+    printed = line;
   }
 }
 

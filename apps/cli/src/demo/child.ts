@@ -7,7 +7,7 @@ import { NO_DEBUGGER } from '../exec-node.ts';
 import { ExitCode, Failure } from '../failure.ts';
 
 // A hub takes 20 s at most to finish the attempts that run; a child that is still there after this hangs.
-const stopLimitMs = 30_000;
+const STOP_LIMIT_MS = 30_000;
 
 /** What a child is, and who hears what it says. */
 export interface ChildOptions {
@@ -19,7 +19,7 @@ export interface ChildOptions {
   env: NodeJS.ProcessEnv;
   /** Export conditions under which it resolves packages, beside those of this process. */
   conditions?: readonly string[];
-  /** Told each line on its stderr, except the one by which it says why it ends. */
+  /** Called with each line on its stderr, except the one that says why it ends. */
   onErrorLine: (line: string) => void;
   /** Finds in a line on its stderr why it ends; undefined when the line is something else. */
   complaintIn: (line: string) => string | undefined;
@@ -99,7 +99,7 @@ export class Child {
     if (this.#process.connected) this.#process.disconnect();
     // A child that still starts may not listen for the disconnect yet, and has no work to finish.
     if (!this.#isReady) this.#process.kill('SIGTERM');
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), stopLimitMs);
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_LIMIT_MS);
     await this.ended;
     clearTimeout(timer);
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConfiguredAdapter } from './hub-config.ts';
 import { type System, systems } from './sandbox-process.ts';
 
-/** The three adapters, each told where its stand-in is. */
+/** The three adapters, each configured with the address of its stand-in. */
 export function demoAdapters(addresses: Record<System, string>): ConfiguredAdapter[] {
   return systems.map((system) => ({
     package: `@hms-sync/adapter-${system}`,

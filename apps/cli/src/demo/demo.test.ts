@@ -101,7 +101,7 @@ describe('the demo, staying up', () => {
       'hub ended',
       'sandbox ended',
     ]);
-    expect(terminal.stderr()).toBe('Stopping; once more ends at once.\n');
+    expect(terminal.stderr()).toBe('Stopping. Press Ctrl-C again to end at once.\n');
   });
 
   test('with --json stdout has nothing but JSON, and people find the tour on stderr', async () => {

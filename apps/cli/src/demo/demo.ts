@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { hubText } from '../advice.ts';
-import { adviceToPublishers, apiFailure } from '../api-failure.ts';
+import { ADVICE_TO_PUBLISHERS, apiFailure } from '../api-failure.ts';
 import { Failure } from '../failure.ts';
 import { enumName } from '../format.ts';
 import { connectToHub } from '../hub-client.ts';
@@ -22,7 +22,7 @@ import { tourLines } from './tour.ts';
 export interface DemoOptions {
   /** The hub's TCP port; 0: any free one. */
   port: number;
-  /** The hub's data folder; a second demo in the same folder goes on with its events. */
+  /** The hub's data folder; a second demo in the same folder continues with its events. */
   dataDir: string;
   /** True: end when the sample has settled. False: stay up until the signal. */
   once: boolean;
@@ -41,7 +41,7 @@ export interface DemoOptions {
 }
 
 /** A hub that breaks the connection because it crashes is found dead within this time. */
-const deathNoticeMs = 1_000;
+const DEATH_NOTICE_MS = 1_000;
 
 /**
  * Runs the sandbox and a hub, publishes the sample event and shows its acks.
@@ -52,7 +52,9 @@ const deathNoticeMs = 1_000;
 export async function runDemo(options: DemoOptions): Promise<void> {
   const { terminal, signal } = options;
   const stopped = rejectedOn(signal);
-  signal.addEventListener('abort', () => terminal.notes.line('Stopping; once more ends at once.'), { once: true });
+  signal.addEventListener('abort', () => terminal.notes.line('Stopping. Press Ctrl-C again to end at once.'), {
+    once: true,
+  });
   const credentials = demoCredentials();
   const onErrorLine = (source: string) => (line: string) => {
     const readable = readableLogLine(line);
@@ -123,12 +125,12 @@ async function show(options: DemoOptions, { hub, hubAddress, addresses }: Runnin
     await sample.settledWithin(options.tourDelayMs ?? 5_000);
     const people = asJson ? terminal.notes : terminal.data;
     for (const line of tourLines(people, { hubAddress, addresses, dataDir: options.dataDir })) people.line(line);
-    await Promise.all([sample.settled, sample.tellOthers()]);
+    await Promise.all([sample.settled, sample.printOthers()]);
   } catch (error) {
     if (error instanceof Failure) throw error;
     // A hub that crashed is the better explanation of a call that failed.
-    await Promise.race([hub.failure(), sleep(deathNoticeMs, undefined, { ref: false, signal })]);
-    throw apiFailure(error, hubAddress, adviceToPublishers);
+    await Promise.race([hub.failure(), sleep(DEATH_NOTICE_MS, undefined, { ref: false, signal })]);
+    throw apiFailure(error, hubAddress, ADVICE_TO_PUBLISHERS);
   } finally {
     left.abort();
     client.close();

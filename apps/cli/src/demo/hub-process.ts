@@ -3,7 +3,7 @@ import { ExitCode, Failure } from '../failure.ts';
 import { Child, type ChildOptions } from './child.ts';
 
 /** How the hub begins the line by which it says why it ends. */
-const complaintPrefix = 'hms-sync: ';
+const ERROR_PREFIX = 'hms-sync: ';
 
 /** What the hub is started with. */
 export interface HubLaunch extends Pick<ChildOptions, 'main' | 'env' | 'conditions' | 'onErrorLine'> {
@@ -19,11 +19,11 @@ export function launchHub({ configFile, port, dataDir, ...options }: HubLaunch):
     name: 'hub',
     // Both stand in the file, too; but variables of the surrounding shell would go before the file.
     args: ['--config', configFile, '--listen', `127.0.0.1:${port}`, '--data-dir', resolve(dataDir)],
-    complaintIn: (line) => (line.startsWith(complaintPrefix) ? line.slice(complaintPrefix.length) : undefined),
+    complaintIn: (line) => (line.startsWith(ERROR_PREFIX) ? line.slice(ERROR_PREFIX.length) : undefined),
   });
 }
 
-/** Waits until the hub accepts events, and tells its URL. */
+/** Waits until the hub accepts events, and returns its URL. */
 export async function hubReady(hub: Child): Promise<string> {
   const ready = await hub.ready().catch(adviseOnStart);
   if (typeof ready !== 'object' || ready === null || !('address' in ready) || typeof ready.address !== 'string') {

@@ -1,15 +1,15 @@
 import { printable } from '../terminal.ts';
 
 // pino's numbers for its levels.
-const levelNames: Record<number, string> = { 40: 'warn', 50: 'error', 60: 'fatal' };
-const warnLevel = 40;
-const levelNumbers: Record<string, number> = { warn: 40, error: 50, fatal: 60 };
+const LEVEL_NAMES: Record<number, string> = { 40: 'warn', 50: 'error', 60: 'fatal' };
+const WARN_LEVEL = 40;
+const LEVEL_NUMBERS: Record<string, number> = { warn: 40, error: 50, fatal: 60 };
 
 /** Members of a log line that are not worth a reader's time at a demo. */
-const unshown = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'v']);
+const UNSHOWN = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'v']);
 
 /**
- * A line of a child's log as a person reads it: the level, the message, then the other members as name=value.
+ * A line of a child's log for the terminal: the level, the message, then the other members as name=value.
  *
  * @param line one line of JSON as pino writes it, or any other text
  * @returns undefined when the line is below the level of warnings
@@ -18,15 +18,15 @@ export function readableLogLine(line: string): string | undefined {
   const entry = parseEntry(line);
   // A stack trace keeps its indentation.
   if (entry === undefined) return `${/^ */.exec(line)?.[0] ?? ''}${printable(line)}`;
-  const level = typeof entry.level === 'number' ? entry.level : (levelNumbers[String(entry.level)] ?? 0);
-  if (level < warnLevel) return undefined;
+  const level = typeof entry.level === 'number' ? entry.level : (LEVEL_NUMBERS[String(entry.level)] ?? 0);
+  if (level < WARN_LEVEL) return undefined;
   const members = Object.entries(entry)
-    .filter(([name]) => !unshown.has(name))
-    .map(([name, value]) => `${name}=${valueInWords(value)}`);
-  return printable([`${levelNames[level] ?? 'error'}:`, String(entry.msg ?? ''), ...members].join(' '));
+    .filter(([name]) => !UNSHOWN.has(name))
+    .map(([name, value]) => `${name}=${valueText(value)}`);
+  return printable([`${LEVEL_NAMES[level] ?? 'error'}:`, String(entry.msg ?? ''), ...members].join(' '));
 }
 
-function valueInWords(value: unknown): string {
+function valueText(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   // A logged error: its stack belongs into the log itself.
   return 'message' in value ? String(value.message) : JSON.stringify(value);

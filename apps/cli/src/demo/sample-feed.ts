@@ -14,11 +14,11 @@ import { filled } from './placeholders.ts';
 /** Few, so that events of one key follow each other closely and their order is seen when one of them fails. */
 const KEYS = 3;
 
-/** Publishes sample events one after the other and tells the acks of all, over as many hubs as there are restarts. */
+/** Publishes sample events one after the other and prints the acks of all, also over restarts of the hub. */
 export class SampleFeed {
   readonly #report: AckReport;
   readonly #everyMs: number;
-  /** Tells the events of this run from those of another in the same journal. */
+  /** Distinguishes the events of this run from those of another in the same journal. */
   readonly #run = randomBytes(3).toString('hex');
   #count = 0;
   #cursor = '';
@@ -48,11 +48,11 @@ export class SampleFeed {
     };
   }
 
-  /** Goes on until the signal, which ends it with an AbortError, or until the hub is gone. */
+  /** Runs until the signal, which ends it with an AbortError, or until the hub is gone. */
   async run(client: HubClient, samples: readonly Sample[], signal: AbortSignal): Promise<void> {
     // The place before the first of them, from which no ack is missed.
     if (this.#cursor === '') await this.#publish(client, samples, signal);
-    await Promise.all([this.#publishMore(client, samples, signal), this.#tell(client, signal)]);
+    await Promise.all([this.#publishMore(client, samples, signal), this.#printAcks(client, signal)]);
   }
 
   async #publishMore(client: HubClient, samples: readonly Sample[], signal: AbortSignal): Promise<never> {
@@ -69,7 +69,7 @@ export class SampleFeed {
     }
   }
 
-  async #tell(client: HubClient, signal: AbortSignal): Promise<void> {
+  async #printAcks(client: HubClient, signal: AbortSignal): Promise<void> {
     for await (const ack of followAcks(client, { eventIds: [], cursor: this.#cursor }, { signal })) {
       this.#cursor = ack.cursor || this.#cursor;
       this.#report.print(ack);

@@ -10,7 +10,7 @@ import { enumName } from '../format.ts';
 import type { HubClient } from '../hub-client.ts';
 import { type Printer, printable } from '../terminal.ts';
 
-/** What is published where, and where its acks are told. */
+/** What is published where, and where its acks are printed. */
 export interface SampleRunOptions {
   event: MessageInitShape<typeof SyncEventSchema>;
   client: HubClient;
@@ -19,7 +19,7 @@ export interface SampleRunOptions {
   signal: AbortSignal;
 }
 
-/** Publishes one event, tells its acks as they come, and knows what is still missing. */
+/** Publishes one event, prints its acks as they come, and knows what is still missing. */
 export class SampleRun {
   /** Settles when every delivery is terminal; rejects when the event was refused or the hub is gone. */
   readonly settled: Promise<void>;
@@ -45,8 +45,8 @@ export class SampleRun {
     throw new Failure(['the sample was not delivered everywhere', ...missing].join('\n  '), ExitCode.failed);
   }
 
-  /** Tells the acks of all other events, published since the sample, until the signal. */
-  async tellOthers(): Promise<void> {
+  /** Prints the acks of all other events, published since the sample, until the signal. */
+  async printOthers(): Promise<void> {
     const { client, printer, asJson, signal } = this.#options;
     const sampleId = this.#accepted?.eventId;
     const adapterWidth = Math.max(0, ...(this.#accepted?.adapters ?? []).map((adapter) => adapter.length));
@@ -68,8 +68,8 @@ export class SampleRun {
       const failure = this.#latestFailure.get(adapter);
       // One that is held by now says nothing of why.
       const why = failure === undefined || failure === ack ? '' : `; the last attempt: ${detail(failure)}`;
-      const standing = `${enumName(DeliveryState, ack.state)}, attempt ${ack.attempt}, ${detail(ack)}`;
-      return [`${printable(adapter)}: ${standing}${why}`];
+      const status = `${enumName(DeliveryState, ack.state)}, attempt ${ack.attempt}, ${detail(ack)}`;
+      return [`${printable(adapter)}: ${status}${why}`];
     });
   }
 

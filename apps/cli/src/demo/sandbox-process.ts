@@ -1,7 +1,7 @@
 import { ExitCode, Failure } from '../failure.ts';
 import { Child, type ChildOptions } from './child.ts';
 
-/** The outside systems that the sandbox stands in for, each with an adapter of the same name. */
+/** The external systems that the sandbox stands in for, each with an adapter of the same name. */
 export const systems = ['scheduling', 'records', 'billing'] as const;
 export type System = (typeof systems)[number];
 

@@ -2,11 +2,11 @@ import { type FSWatcher, watch } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** An editor writes a file in several steps, and people save several files at once. */
+/** An editor writes a file in several steps, and an author saves several files at once. */
 const QUIET_MS = 150;
 
 /** Folders in which changes are nobody's work: what was installed, what is built from the sources. */
-const ignored = new Set(['node_modules', 'dist']);
+const IGNORED = new Set(['node_modules', 'dist']);
 const isSource = (file: string) => /\.(?:[cm]?[jt]s|json|pem)$/.test(file) && !/\.test\.[cm]?[jt]s$/.test(file);
 
 /** Waits for a change in the sources of a package. */
@@ -30,13 +30,13 @@ export async function watchSources(folder: string): Promise<SourceWatch> {
   };
   const entries = await readdir(folder, { withFileTypes: true });
   const folders = entries.filter(
-    (entry) => entry.isDirectory() && !entry.name.startsWith('.') && !ignored.has(entry.name),
+    (entry) => entry.isDirectory() && !entry.name.startsWith('.') && !IGNORED.has(entry.name),
   );
   const watchers: FSWatcher[] = [watch(folder, (_event, name) => onChange(name ?? ''))];
   for (const { name } of folders) {
     watchers.push(watch(join(folder, name), { recursive: true }, (_event, inner) => onChange(join(name, inner ?? ''))));
   }
-  // A folder that is taken away ends its watch; what then happens is told by the hub.
+  // A folder that is taken away ends its watch; the hub reports what then happens.
   for (const watcher of watchers) watcher.on('error', () => watcher.close());
   return {
     changed: promise,
