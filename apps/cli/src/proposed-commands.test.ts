@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { captureTerminal } from '../test/captured-terminal.ts';
 import { faultOf } from '../test/command-fault.ts';
+import { createProgram } from './program.ts';
+import { requireKnownCommand } from './unknown-command.ts';
 
 // Messages and pages propose commands. Here all of them are collected from the sources and given to the grammar of the
 // command itself, through a shell, so that one which is no longer true, or needs an option that it lacks, is noticed.
@@ -71,6 +74,18 @@ describe('a command that is proposed', () => {
       if (why !== undefined) wrong.push(`${path}: ${line}: ${why}`);
     }
     expect(wrong).toEqual([]);
+  });
+
+  test('within a sentence of a page exists', async () => {
+    const pages = await files('*.md', 'docs/*.md', '{apps,packages,examples}/*/README.md');
+    const lines = pages.flatMap((path) =>
+      [...text(path).matchAll(/`(?:npx\s+)?hms-sync ([^`]+)`/g)].map(([, rest = '']) => [path, rest] as const),
+    );
+    expect(lines.length).toBeGreaterThan(25);
+    const program = createProgram(captureTerminal());
+    for (const [path, rest] of lines) {
+      expect(() => requireKnownCommand(program, rest.split(/\s+/)), `${path}: ${rest}`).not.toThrow();
+    }
   });
 
   test('by a page works when it is pasted', async () => {

@@ -30,6 +30,7 @@ export function tourLines(printer: Printer, { hubAddress, addresses, dataDir }: 
       'Take billing down, publish again, and see that the others do not wait for it:',
       `curl -X PUT ${addresses.control}/faults/billing -d '{"down":true}'`,
     ),
+    ...step('See what is not delivered, and why:', commandLine(['delivery', 'list'], hubAddress)),
     ...step('Bring it back:', `curl -X DELETE ${addresses.control}/faults/billing`),
     ...step('See the state of the adapters and their breakers:', commandLine(['health', '--watch'], hubAddress)),
     '',
