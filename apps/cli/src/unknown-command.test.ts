@@ -16,7 +16,7 @@ describe('a command that does not exist is rejected, with the nearest one', () =
     [['deliveries'], 'Did you mean `hms-sync delivery list`?'],
     [['events', 'show', 'e-1'], 'Did you mean `hms-sync event show e-1`?'],
     [['acks', 'watch'], 'Did you mean `hms-sync event watch` or `hms-sync job watch`?'],
-    [['jobs'], 'Did you mean `hms-sync job --help`?'],
+    [['jobs'], '"job" has show, watch, cancel.'],
     // A slip.
     [['helth'], 'Did you mean `hms-sync health`?'],
     [['publsh'], 'Did you mean `hms-sync event publish`?'],
