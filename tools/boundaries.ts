@@ -146,6 +146,12 @@ const rules: Rule[] = [
     from: { path: hub, pathNot: proof },
     to: { path: inlineJournal },
   },
+  {
+    name: 'edges-are-apart',
+    comment: 'what edges/http and edges/rpc share is in edges/ or edges/publishing/, which imports neither',
+    from: { path: `${room('edges')}(http|rpc|publishing)/`, pathNot: proof },
+    to: { path: `${room('edges')}(http|rpc)/`, pathNot: `${room('edges')}$1/` },
+  },
   ...roomRules,
   {
     name: 'room-sees',

@@ -1,9 +1,9 @@
 import { Acks } from '../src/acks/acks.ts';
 import { longestDelayMs } from '../src/core/retry.ts';
-import { Admission } from '../src/edges/admission.ts';
 import { Cursors } from '../src/edges/cursor.ts';
-import { Intake } from '../src/edges/intake.ts';
-import { EventFeed } from '../src/edges/rpc/event-feed.ts';
+import { Admission } from '../src/edges/publishing/admission.ts';
+import { Intake } from '../src/edges/publishing/intake.ts';
+import { Publishing } from '../src/edges/publishing/publishing.ts';
 import { createSyncService } from '../src/edges/rpc/sync-service.ts';
 import type { Call } from '../src/journal/calls.ts';
 import type { GiveBackRequest, OpenedLane, OpenLaneRequest, RecordRequest } from '../src/journal/journal.ts';
@@ -349,7 +349,6 @@ function createParts(
   const nowMs = () => time.monotonicMs();
   const admission = new Admission({ nowMs, random: () => 0 });
   const intake = new Intake({ admission, journal, place: () => acks.place, eventBytesMax: 1_024, wallMs, nowMs });
-  const shared = { journal, acks, lanes, cursors, wallMs };
-  const feed = new EventFeed(shared);
-  return { intake, feed, sync: createSyncService({ ...shared, intake, feed, onFault }) };
+  const publishing = new Publishing({ intake, journal, acks, lanes, cursors });
+  return { intake, publishing, sync: createSyncService(publishing, onFault) };
 }

@@ -1,6 +1,6 @@
 import type { EventIdentity } from '../src/core/event.ts';
-import type { PublishedEvent } from '../src/edges/event-message.ts';
-import type { Acceptance } from '../src/edges/intake.ts';
+import type { PublishedEvent } from '../src/edges/publishing/event-message.ts';
+import type { Acceptance } from '../src/edges/publishing/intake.ts';
 import { Refusal } from '../src/edges/refusal.ts';
 import { isAfter } from '../src/journal/positions.ts';
 import type { JournalModel } from './model/model.ts';

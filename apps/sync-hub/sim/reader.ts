@@ -3,7 +3,7 @@ import { type Ack, DeliveryState, type HeldBy } from '@hms-sync/proto/hms/sync/v
 import type { WatchAcksRequest } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { Until } from '../src/acks/progress.ts';
 import type { AcceptedEvent } from '../src/core/event.ts';
-import type { Acceptance } from '../src/edges/intake.ts';
+import type { Acceptance } from '../src/edges/publishing/intake.ts';
 import { Refusal } from '../src/edges/refusal.ts';
 import { JournalError } from '../src/journal/journal-error.ts';
 import { isAfter, type Positions } from '../src/journal/positions.ts';
@@ -77,10 +77,9 @@ export class SimulatedReader {
   follow(process: HubProcess, acceptance: Acceptance, until: Until): void {
     this.#place = new Map(acceptance.place);
     const abort = new AbortController();
-    const { event, duplicate, place, heldByKey } = acceptance;
+    const { event, place } = acceptance;
     this.#options.trace.note(() => `a reader follows ${event.seq} after ${process.cursors.encode(place)}`);
-    const request = { events: [event], until, after: place, ...(!duplicate && { heldByKey }), signal: abort.signal };
-    const pages = process.parts.feed.read(request);
+    const pages = process.parts.publishing.follow(acceptance, { until, signal: abort.signal });
     this.#connect(process, { pages, abort, until });
   }
 

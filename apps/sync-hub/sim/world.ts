@@ -1,4 +1,4 @@
-import type { Acceptance } from '../src/edges/intake.ts';
+import type { Acceptance } from '../src/edges/publishing/intake.ts';
 import type { WorldHealth } from './adapter.ts';
 import { SimulatedDisk } from './journal.ts';
 import { JournalModel, type ModelDelivery } from './model/model.ts';

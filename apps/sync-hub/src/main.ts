@@ -9,11 +9,11 @@ import { Cursors } from './edges/cursor.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';
 import { HubStop } from './edges/hub-stop.ts';
-import { Intake } from './edges/intake.ts';
 import { listen, requireFree } from './edges/listener.ts';
+import { Intake } from './edges/publishing/intake.ts';
+import { Publishing } from './edges/publishing/publishing.ts';
 import { REQUEST_BUDGET, RequestBudget } from './edges/request-budget.ts';
 import { createRouter } from './edges/router.ts';
-import { EventFeed } from './edges/rpc/event-feed.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
@@ -158,12 +158,8 @@ async function startHub(
   });
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };
-  const sync = {
-    ...shared,
-    intake,
-    feed: new EventFeed(shared),
-    onFault: (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the hub'),
-  };
+  const publishing = new Publishing({ ...shared, intake });
+  const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the hub');
   const notAcceptingReason = () => intake.notAcceptingReason;
   const health = new HealthFeed({
     version,
@@ -189,9 +185,9 @@ async function startHub(
     onChange: (change: OperatorChange) => log.info(change, 'changed by an operator'),
   };
   const stop = new HubStop();
-  const routes = [createSyncRoute({ ...sync, stop }), createHealthzRoute(notAcceptingReason)];
+  const routes = [createSyncRoute({ publishing, stop, onFault }), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);
-  const router = createRouter({ sync, health, admin, routes, budget, stop });
+  const router = createRouter({ publishing, health, admin, routes, budget, stop, onFault });
   const refusals = new ConnectionRefusals(log);
   const listener = await listen(config.listen, router, {
     publicUrls: config.publicUrls,

@@ -4,10 +4,14 @@ const acks = mutate<typeof import('../../src/acks/acks.ts')>('acks/acks');
 const followed = mutate<typeof import('../../src/acks/followed-events.ts')>('acks/followed-events');
 const tail = mutate<typeof import('../../src/acks/tail-subscription.ts')>('acks/tail-subscription');
 const progress = mutate<typeof import('../../src/acks/progress.ts')>('acks/progress');
-const listener = mutate<typeof import('../../src/edges/rpc/event-listener.ts')>('edges/rpc/event-listener');
-const histories = mutate<typeof import('../../src/edges/rpc/merge-histories.ts')>('edges/rpc/merge-histories');
-const hash = mutate<typeof import('../../src/edges/content-hash.ts')>('edges/content-hash');
-const intake = mutate<typeof import('../../src/edges/intake.ts')>('edges/intake');
+const listener = mutate<typeof import('../../src/edges/publishing/event-listener.ts')>(
+  'edges/publishing/event-listener',
+);
+const histories = mutate<typeof import('../../src/edges/publishing/merge-histories.ts')>(
+  'edges/publishing/merge-histories',
+);
+const hash = mutate<typeof import('../../src/edges/publishing/content-hash.ts')>('edges/publishing/content-hash');
+const intake = mutate<typeof import('../../src/edges/publishing/intake.ts')>('edges/publishing/intake');
 
 /** Faults in what is reported to readers and publishers. */
 export const ACK_MUTANTS: readonly Mutant[] = [

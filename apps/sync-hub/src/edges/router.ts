@@ -12,6 +12,7 @@ import { withReadableGrpcMessage } from './grpc-message.ts';
 import type { HttpRoute, NodeResponse } from './http/route.ts';
 import type { HubStop } from './hub-stop.ts';
 import { withPlainStreams } from './plain-streams.ts';
+import type { Publishing } from './publishing/publishing.ts';
 import type { RequestBudget } from './request-budget.ts';
 import { type AdminServiceOptions, createAdminService } from './rpc/admin-service.ts';
 import { withCheckedBody } from './rpc/checked-body.ts';
@@ -22,27 +23,30 @@ import { createHealthService } from './rpc/health-service.ts';
 import { binaryRequestOptions, expectRequests, jsonRequestOptions } from './rpc/json-request.ts';
 import { registerReflection } from './rpc/reflection.ts';
 import { createRefusalInterceptor, createStopInterceptor } from './rpc/refusal-error.ts';
-import { createSyncService, type SyncServiceOptions } from './rpc/sync-service.ts';
+import { createSyncService } from './rpc/sync-service.ts';
 
 export interface RouterOptions {
-  readonly sync: SyncServiceOptions;
+  readonly publishing: Publishing;
   readonly health: HealthFeed;
   readonly admin: AdminServiceOptions;
   readonly routes: readonly HttpRoute[];
   readonly budget: RequestBudget;
   readonly stop: HubStop;
+  /** Called with faults of the hub's own, for the log. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** The largest message: 1,000 small events, or 15 of the largest. Connect's own bound is 4 GiB, decompression too. */
 export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them. */
-export function createRouter({ sync, health, admin, routes, budget, stop }: RouterOptions): RequestListener {
+export function createRouter(options: RouterOptions): RequestListener {
+  const { publishing, health, admin, routes, budget, stop, onFault } = options;
   const streams = new Set<string>();
   const ofManyRequests = new Set<string>();
   const handler = connectNodeAdapter({
     routes: (router: ConnectRouter) => {
-      router.service(SyncService, createSyncService(sync));
+      router.service(SyncService, createSyncService(publishing, onFault));
       router.service(HealthService, createHealthService(health));
       router.service(Health, createGrpcHealth(health));
       router.service(AdminService, createAdminService(admin));
@@ -56,7 +60,7 @@ export function createRouter({ sync, health, admin, routes, budget, stop }: Rout
         router.handlers[index] = withExplainedStatus(withCheckedBody(handler, MESSAGE_BYTES_MAX));
       });
     },
-    interceptors: [createRefusalInterceptor(sync.onFault), createStopInterceptor(stop)],
+    interceptors: [createRefusalInterceptor(onFault), createStopInterceptor(stop)],
     readMaxBytes: MESSAGE_BYTES_MAX,
     binaryOptions: binaryRequestOptions,
     jsonOptions: jsonRequestOptions,

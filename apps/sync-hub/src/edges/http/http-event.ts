@@ -1,4 +1,4 @@
-import type { PublishedEvent } from '../event-message.ts';
+import type { PublishedEvent } from '../publishing/event-message.ts';
 
 /** An event that came by HTTP. */
 export interface HttpEvent {

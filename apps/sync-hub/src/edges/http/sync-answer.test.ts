@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type Ack, AckSchema, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { describe, expect, it } from 'vitest';
-import type { Acceptance } from '../intake.ts';
+import type { Acceptance } from '../publishing/intake.ts';
 import { syncAnswer } from './sync-answer.ts';
 
 const acceptance: Acceptance = {

@@ -1,7 +1,6 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { type Ack, type DeliveryError, DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
-import type { Acceptance } from '../intake.ts';
-import { recipientWarnings } from '../recipients.ts';
+import { type Acceptance, recipientWarnings } from '../publishing/intake.ts';
 import type { JsonAnswer } from './answer-json.ts';
 
 /** The status of an event after the wait: at each adapter, in alphabetical order. */
@@ -16,9 +15,10 @@ export interface SettledStatus {
  *
  * @param status undefined when it could not be read; then the adapters are left out
  */
-export function syncAnswer({ event, duplicate }: Acceptance, status: SettledStatus | undefined): JsonAnswer {
+export function syncAnswer(acceptance: Acceptance, status: SettledStatus | undefined): JsonAnswer {
+  const { event, duplicate } = acceptance;
   const outcome = outcomeOf(status);
-  const warnings = recipientWarnings(event.adapters);
+  const warnings = recipientWarnings(acceptance);
   const adapters = Object.fromEntries((status?.acks ?? []).map((ack) => [ack.adapter, toAdapter(ack)]));
   return {
     status: STATUSES[outcome],

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { delivered } from '../rpc/test-hub.suite.ts';
+import { delivered } from '../publishing/test-hub.suite.ts';
 import { HTTP_VERSIONS, openRequest } from './http-client.suite.ts';
 import { json, ok, startSyncCaller } from './sync-caller.suite.ts';
 

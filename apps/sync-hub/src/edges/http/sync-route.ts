@@ -1,6 +1,6 @@
 import type { HubStop } from '../hub-stop.ts';
+import type { Publishing } from '../publishing/publishing.ts';
 import { Refusal } from '../refusal.ts';
-import { type SyncServiceOptions, waitForSettled } from '../rpc/sync-service.ts';
 import { answerJson, type JsonAnswer } from './answer-json.ts';
 import { DEFAULT_KEY_FIELDS } from './event-key.ts';
 import { ClientGone, type ReadBodyBounds, readBody } from './read-body.ts';
@@ -11,7 +11,10 @@ import { readSyncEvent, syncFormat } from './sync-format.ts';
 import { traceAttributes } from './trace-headers.ts';
 import { waitMsOf } from './wait-parameter.ts';
 
-export interface SyncRouteOptions extends SyncServiceOptions {
+export interface SyncRouteOptions {
+  readonly publishing: Publishing;
+  /** Called with faults of the hub's own, for the log. */
+  readonly onFault: (error: unknown) => void;
   /** The members of a payload that may hold the event's key, the likeliest first. Default: processId, policyId, id. */
   readonly keyFields?: readonly string[];
   /** Ends the waiting when the hub stops. */
@@ -57,7 +60,7 @@ async function serve(options: SyncRouteOptions, request: NodeRequest, response: 
 }
 
 async function publish(options: SyncRouteOptions, request: NodeRequest, gone: AbortSignal): Promise<JsonAnswer> {
-  const { intake, onFault, keyFields = DEFAULT_KEY_FIELDS, bodyBounds = BODY_BOUNDS } = options;
+  const { publishing, onFault, keyFields = DEFAULT_KEY_FIELDS, bodyBounds = BODY_BOUNDS } = options;
   const { headers } = request;
   const waitMs = waitMsOf(request.url ?? '');
   const format = syncFormat(headers);
@@ -66,11 +69,11 @@ async function publish(options: SyncRouteOptions, request: NodeRequest, gone: Ab
   // The trace that the event names is where it began; the request's is only its last step.
   const namesTrace = event.attributes.traceparent !== undefined;
   const attributes = namesTrace ? event.attributes : { ...traceAttributes(headers), ...event.attributes };
-  const acceptance = await intake.accept({ ...event, attributes }).catch((error: unknown) => {
+  const acceptance = await publishing.accept({ ...event, attributes }).catch((error: unknown) => {
     throw error instanceof Refusal ? inWordsOf(names, error) : error;
   });
   // From here on it is accepted, and that is what the caller is told, whatever else goes wrong.
-  const standing = await waitForSettled(options, acceptance, waitMs, gone).catch((error: unknown) => {
+  const standing = await publishing.wait(acceptance, waitMs, gone).catch((error: unknown) => {
     onFault(error);
     return undefined;
   });

@@ -2,13 +2,13 @@ import { create } from '@bufbuild/protobuf';
 import { type Accepted, AcceptedSchema, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { Until } from '../../acks/progress.ts';
 import type { Cursors } from '../cursor.ts';
-import type { Acceptance } from '../intake.ts';
-import { recipientWarnings } from '../recipients.ts';
+import { type Acceptance, recipientWarnings } from '../publishing/intake.ts';
 
 /** The first message that a publisher gets. */
-export function toAccepted({ event, duplicate, place }: Acceptance, cursors: Cursors): Accepted {
+export function toAccepted(acceptance: Acceptance, cursors: Cursors): Accepted {
+  const { event, duplicate, place } = acceptance;
   const { id: eventId, source, adapters } = event;
-  const warnings = [...recipientWarnings(adapters)];
+  const warnings = [...recipientWarnings(acceptance)];
   const cursor = cursors.encode(place);
   return create(AcceptedSchema, { eventId, source, adapters: [...adapters], duplicate, cursor, warnings });
 }

@@ -7,10 +7,10 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { DeliveryGroups } from '../../operations/delivery-groups.ts';
 import type { SeenDelivery } from '../../operations/delivery-query.ts';
+import { latestAck } from '../publishing/ack-message.ts';
 import { wrongField } from '../refusal.ts';
 import type { AdminDeliveriesOptions } from './admin-deliveries.ts';
 import { requireEvents, toQuery } from './admin-filter.ts';
-import { latestAck } from './latest-ack.ts';
 
 const GROUPS_DEFAULT = 100;
 const GROUPS_MAX = 1_000;

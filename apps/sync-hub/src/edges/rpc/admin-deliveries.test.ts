@@ -7,8 +7,8 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { describe, expect, it } from 'vitest';
 import { deadLettered, sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
+import { delivered, recordRequest, refused, unwell } from '../publishing/test-hub.suite.ts';
 import { type AdminTestHub, openAdminTestHub, publishAll, refusalOf } from './admin-test-hub.suite.ts';
-import { delivered, recordRequest, refused, unwell } from './test-hub.suite.ts';
 
 const reason = 'sent by hand, says Dana';
 

@@ -14,11 +14,11 @@ import type { DeliveryFinder, DeliveryQuery, SeenState } from '../../operations/
 import type { Discards } from '../../operations/discards.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import type { Cursors } from '../cursor.ts';
+import { latestAck } from '../publishing/ack-message.ts';
 import { wrongField } from '../refusal.ts';
 import { type AdapterIdsOptions, requireEvents, requireNamed, toQuery } from './admin-filter.ts';
 import { PageTokens } from './admin-page-token.ts';
 import { toReason } from './admin-reason.ts';
-import { latestAck } from './latest-ack.ts';
 
 export interface AdminDeliveriesOptions extends AdapterIdsOptions {
   readonly journal: Pick<Journal, 'readStatistics' | 'readEvent'>;

@@ -7,8 +7,8 @@ import type { DeliveryFilter } from '../../journal/delivery-filter.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { DeliveryQuery, SeenState } from '../../operations/delivery-query.ts';
+import { unknownEvent } from '../publishing/found-event.ts';
 import { Refusal, wrongField } from '../refusal.ts';
-import { unknownEvent } from './found-event.ts';
 
 export interface AdapterIdsOptions {
   readonly lanes: Iterable<{ readonly adapter: { readonly id: string } }> & Pick<Lanes, 'get'>;

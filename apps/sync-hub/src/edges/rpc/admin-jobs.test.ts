@@ -2,9 +2,9 @@ import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
+import { readStatus } from '../publishing/event-status.ts';
+import { delivered, refused, settleTurns } from '../publishing/test-hub.suite.ts';
 import { openAdminTestHub, publishAll, refusalOf, untilEnded } from './admin-test-hub.suite.ts';
-import { readStatus } from './event-status.ts';
-import { delivered, refused, settleTurns } from './test-hub.suite.ts';
 
 const reason = 'billing takes them again, says Dana';
 

@@ -5,10 +5,10 @@ import type { SeenState } from '../../operations/delivery-query.ts';
 import { type EventTail, TAILS_MAX } from '../../operations/event-tail.ts';
 import type { TailedEvent } from '../../operations/tail-queue.ts';
 import type { Cursors } from '../cursor.ts';
-import { fromSyncEvent } from '../event-message.ts';
 import { throwIfStopping } from '../hub-stop.ts';
+import { recordAck } from '../publishing/ack-message.ts';
+import { fromSyncEvent } from '../publishing/event-message.ts';
 import { Refusal } from '../refusal.ts';
-import { recordAck } from './ack-message.ts';
 import { type AdapterIdsOptions, toQuery } from './admin-filter.ts';
 
 export interface AdminTailOptions extends AdapterIdsOptions {

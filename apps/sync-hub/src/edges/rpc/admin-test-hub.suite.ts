@@ -8,11 +8,17 @@ import type { OperatorChange } from '../../operations/operator-change.ts';
 import { createSyncRoute } from '../http/sync-route.ts';
 import { HubStop } from '../hub-stop.ts';
 import { listen } from '../listener.ts';
+import {
+  openTestHub,
+  published,
+  settleTurns,
+  type TestHub,
+  type TestHubOptions,
+} from '../publishing/test-hub.suite.ts';
 import { REQUEST_BUDGET, RequestBudget } from '../request-budget.ts';
 import { createRouter } from '../router.ts';
 import type { AdminServiceOptions } from './admin-service.ts';
 import { HealthFeed } from './health-feed.ts';
-import { openTestHub, published, settleTurns, type TestHub, type TestHubOptions } from './test-hub.suite.ts';
 
 /** A hub behind a real port, and an operator who calls it. */
 export interface AdminTestHub extends TestHub {
@@ -58,7 +64,7 @@ export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOption
   const budget = new RequestBudget(REQUEST_BUDGET);
   const stop = new HubStop();
   const routes = [createSyncRoute({ ...hub, stop })];
-  const router = createRouter({ sync: hub, health, admin, routes, budget, stop });
+  const router = createRouter({ ...hub, health, admin, routes, budget, stop });
   const listener = await listen({ host: '127.0.0.1', port: 0 }, router);
   const baseUrl = `http://127.0.0.1:${listener.port}`;
   const sessionManager = new Http2SessionManager(baseUrl);

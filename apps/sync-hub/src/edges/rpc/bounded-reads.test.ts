@@ -3,9 +3,10 @@ import { createHandlerContext } from '@connectrpc/connect';
 import { GetEventRequestSchema, SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, it } from 'vitest';
 import type { Journal } from '../../journal/journal.ts';
-import { EventFeed } from './event-feed.ts';
+import { EventFeed } from '../publishing/event-feed.ts';
+import { Publishing } from '../publishing/publishing.ts';
+import { openTestHub, published } from '../publishing/test-hub.suite.ts';
 import { createSyncService } from './sync-service.ts';
-import { openTestHub, published } from './test-hub.suite.ts';
 
 /** A journal whose reads are counted, and wait to be let through. */
 function counted(journal: Pick<Journal, 'readEvent'>) {
@@ -27,7 +28,7 @@ it('reads only so many events at a time, however many are asked for at once', as
   const hub = await openTestHub({ starts: false });
   const { event } = await hub.intake.accept(published());
   const { reads, journal } = counted(hub.journal);
-  const service = createSyncService({ ...hub, journal });
+  const service = createSyncService(new Publishing({ ...hub, journal }), hub.onFault);
   const context = createHandlerContext({
     service: SyncService,
     method: SyncService.method.getEvent,

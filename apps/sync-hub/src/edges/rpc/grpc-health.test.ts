@@ -6,9 +6,9 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from '@hms-sync/proto/health/v1/health';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { delivered, openTestHub, published, unwell } from '../publishing/test-hub.suite.ts';
 import { createGrpcHealth } from './grpc-health.ts';
 import { HealthFeed } from './health-feed.ts';
-import { delivered, openTestHub, published, unwell } from './test-hub.suite.ts';
 
 const feeds: HealthFeed[] = [];
 afterEach(() => {

@@ -3,8 +3,15 @@ import { AdapterState, BreakerState, type Health, HealthSchema } from '@hms-sync
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DEFAULT_RETRY } from '../../core/retry.ts';
 import type { JournalStatistics } from '../../journal/journal.ts';
+import {
+  delivered,
+  openTestHub,
+  published,
+  type TestHub,
+  type TestHubOptions,
+  unwell,
+} from '../publishing/test-hub.suite.ts';
 import { HealthFeed, WATCHES_MAX } from './health-feed.ts';
-import { delivered, openTestHub, published, type TestHub, type TestHubOptions, unwell } from './test-hub.suite.ts';
 
 beforeEach(() => {
   // The journal in memory commits by setImmediate, which goes on by itself.

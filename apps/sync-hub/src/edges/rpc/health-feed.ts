@@ -17,8 +17,8 @@ import type { Lane } from '../../lanes/lane.ts';
 import type { LaneHealth } from '../../lanes/lane-health.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import { throwIfStopping } from '../hub-stop.ts';
+import { deliveryError } from '../publishing/ack-message.ts';
 import { Refusal } from '../refusal.ts';
-import { deliveryError } from './ack-message.ts';
 import { hubWarnings } from './hub-warnings.ts';
 
 export interface HealthFeedOptions {

@@ -7,8 +7,8 @@ import {
   PublishStreamResponseSchema,
   PublishUntil,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { published, type TestHub } from '../publishing/test-hub.suite.ts';
 import { publishStream } from './publish-stream.ts';
-import { published, type TestHub } from './test-hub.suite.ts';
 
 /** How many of a stream's events may be unsettled, as the contract promises. */
 export const WINDOW = 4_096;
@@ -28,7 +28,7 @@ export function open(
   requests: AsyncIterable<PublishStreamRequest>,
   signal = new AbortController().signal,
 ) {
-  return toMessages(publishStream({ ...hub, requests, signal }));
+  return toMessages(publishStream(hub.publishing, { requests, signal, onFault: hub.onFault }));
 }
 
 async function* toMessages(stream: ReturnType<typeof publishStream>): AsyncGenerator<PublishStreamResponse> {

@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
+import { allOf, openTestHub, published, settleTurns } from '../publishing/test-hub.suite.ts';
 import { countedRequests, open, requestOf, requestsOf, WINDOW } from './publish-caller.suite.ts';
-import { publishStream } from './publish-stream.ts';
-import { allOf, openTestHub, published, settleTurns } from './test-hub.suite.ts';
 
 describe('a caller who disappears', () => {
   it('leaves no listeners behind, whatever it still waits for', async () => {
@@ -44,11 +43,7 @@ describe('a caller who disappears', () => {
 
   it('leaves none behind when the stream is left between two messages', async () => {
     const hub = await openTestHub({ starts: false });
-    const stream = publishStream({
-      ...hub,
-      requests: requestsOf([requestOf([published()])]),
-      signal: new AbortController().signal,
-    });
+    const stream = open(hub, requestsOf([requestOf([published()])]));
     await stream.next();
     expect(hub.acks.listening).toBe(1);
     await stream.return(undefined);

@@ -2,32 +2,52 @@ import { channel } from 'node:diagnostics_channel';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type {
+  PublishResultSchema,
   PublishStreamRequest,
   PublishStreamResponseSchema,
   PublishUntil,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { BoundedQueue, QueueOverflow } from '../../acks/bounded-queue.ts';
-import type { Following } from '../../acks/followed-events.ts';
+import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
+import type { DeliveryListener, Following } from '../../acks/followed-events.ts';
 import { Progress, type Until } from '../../acks/progress.ts';
 import { earlier, type Positions } from '../../journal/positions.ts';
-import type { PublishedEvent } from '../event-message.ts';
 import { throwIfStopping } from '../hub-stop.ts';
-import type { Acceptance } from '../intake.ts';
-import { Refusal } from '../refusal.ts';
+import { toAck } from '../publishing/ack-message.ts';
+import type { PublishedEvent } from '../publishing/event-message.ts';
+import type { Acceptance } from '../publishing/intake.ts';
+import type { Publishing } from '../publishing/publishing.ts';
+import { Refusal, wrongField } from '../refusal.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
-import { toAck } from './ack-message.ts';
-import { EarlyUpdates } from './early-updates.ts';
 import { refusedMessage } from './refusal-error.ts';
-import { STREAM_BOUNDS } from './stream-bounds.ts';
-import { type Item, type Result, toMessage } from './stream-item.ts';
-import { tooMany, tooSlow } from './stream-refusals.ts';
-import type { SyncServiceOptions } from './sync-service.ts';
 import { UnreadHistories, type UnreadHistory } from './unread-histories.ts';
 
-export interface PublishStreamOptions extends SyncServiceOptions {
+export interface PublishStreamCall {
   readonly requests: AsyncIterable<PublishStreamRequest>;
   readonly signal: AbortSignal;
+  /** Called with faults of the hub's own, for the log. */
+  readonly onFault: (error: unknown) => void;
 }
+
+/** Events of one stream that are not settled: enough to keep every lane busy with one publisher's work. */
+const UNSETTLED_MAX = 4_096;
+/** Events on their way to the disk: enough for a full group, so that more would only wait longer in line. */
+const UNCOMMITTED_MAX = 1_024;
+/** Of their payload, where it came as bytes: two full groups. One stream alone is slowed then and never refused. */
+const UNCOMMITTED_BYTES_MAX = 8 * 1024 * 1024;
+/** With this many results and acks unread the hub reads no more events: who writes without reading is slowed. */
+const UNREAD_ENOUGH = UNSETTLED_MAX * 4;
+/** What the unsettled events can add to that: results, and acks of 16 adapters with some retries each. */
+const UNREAD_MAX = UNREAD_ENOUGH + UNSETTLED_MAX * 32;
+const EVENTS_PER_MESSAGE = 1_000;
+/** About 200 KiB of acks: large enough to be cheap, small enough that the reader sees the first ones soon. */
+const ITEMS_PER_MESSAGE = 1_024;
+
+type Result = MessageInitShape<typeof PublishResultSchema>;
+type Message = MessageInitShape<typeof PublishStreamResponseSchema>;
+
+/** One thing that a stream reports. */
+type Item = { readonly kind: 'result'; readonly result: Result } | { readonly kind: 'ack'; readonly ack: Ack };
 
 interface Accepted {
   readonly acceptance: Acceptance;
@@ -46,25 +66,23 @@ const eventRead = channel('hms-sync:event-read');
 const itemsWritten = channel('hms-sync:items-written');
 
 /** One PublishStream: accepts events while it has room for them, and sends results and acks as they come to be. */
-export async function* publishStream(
-  options: PublishStreamOptions,
-): AsyncGenerator<MessageInitShape<typeof PublishStreamResponseSchema>> {
+export async function* publishStream(publishing: Publishing, call: PublishStreamCall): AsyncGenerator<Message> {
   const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
-  const publisher = new StreamPublisher(options, signal);
+  const signal = AbortSignal.any([call.signal, stop.signal]);
+  const publisher = new StreamPublisher(publishing, { ...call, signal });
   const reading = publisher.readAll();
   try {
     for (;;) {
       const items = await publisher.take();
       if (items.length === 0) break;
       if (itemsWritten.hasSubscribers) itemsWritten.publish(items);
-      for (let start = 0; start < items.length; start += STREAM_BOUNDS.itemsPerMessage) {
-        yield toMessage(items.slice(start, start + STREAM_BOUNDS.itemsPerMessage));
+      for (let start = 0; start < items.length; start += ITEMS_PER_MESSAGE) {
+        yield toMessage(items.slice(start, start + ITEMS_PER_MESSAGE));
       }
     }
-    if (!publisher.isDone) throwIfStopping(options.signal, publisher.resumeFrom);
+    if (!publisher.isDone) throwIfStopping(call.signal, publisher.resumeFrom);
     // A caller who has gone may never end its requests, and nobody is there to hear why reading ended.
-    const failure = options.signal.aborted ? undefined : await reading;
+    const failure = call.signal.aborted ? undefined : await reading;
     if (failure !== undefined) throw failure;
   } finally {
     stop.abort();
@@ -73,7 +91,8 @@ export async function* publishStream(
 }
 
 class StreamPublisher {
-  readonly #options: PublishStreamOptions;
+  readonly #publishing: Publishing;
+  readonly #call: PublishStreamCall;
   readonly #queue: BoundedQueue<Item>;
   /** What ends the listening to each event that is not settled, and the place after which all of its records are. */
   readonly #followed = new Map<() => void, Positions>();
@@ -89,9 +108,11 @@ class StreamPublisher {
   #isDone = false;
   #roomAgain: () => void = () => undefined;
 
-  constructor(options: PublishStreamOptions, signal: AbortSignal) {
-    this.#options = options;
-    this.#queue = new BoundedQueue({ capacity: STREAM_BOUNDS.unread, signal });
+  constructor(publishing: Publishing, call: PublishStreamCall) {
+    const { signal } = call;
+    this.#publishing = publishing;
+    this.#call = call;
+    this.#queue = new BoundedQueue({ capacity: UNREAD_MAX, signal });
     signal.addEventListener('abort', () => this.#endSending(), { once: true });
   }
 
@@ -102,16 +123,20 @@ class StreamPublisher {
 
   /** The cursor from which to resume: what was not sent comes after it. */
   get resumeFrom(): string {
-    return this.#options.cursors.encode(this.#resumeFrom);
+    return this.#publishing.cursors.encode(this.#resumeFrom);
   }
 
   /** Reads the caller's events to the end; the queue closes when the last of them is done. Resolves with why
    * reading ended early, and does not reject: nobody may be there yet to catch it. */
   async readAll(): Promise<unknown> {
     try {
-      for await (const request of this.#options.requests) {
-        if (request.events.length > STREAM_BOUNDS.eventsPerMessage)
-          throw tooMany(request.events.length, STREAM_BOUNDS.eventsPerMessage);
+      for await (const request of this.#call.requests) {
+        const { length } = request.events;
+        if (length > EVENTS_PER_MESSAGE)
+          throw wrongField(
+            'events',
+            `holds ${length}, at most ${EVENTS_PER_MESSAGE} are taken in one message; send them in several`,
+          );
         for (const event of request.events) {
           while (this.#isFull && !this.#queue.isClosed) await this.#room();
           if (this.#queue.isClosed) return undefined;
@@ -152,10 +177,10 @@ class StreamPublisher {
 
   get #isFull(): boolean {
     return (
-      this.#unsettled >= STREAM_BOUNDS.unsettled ||
-      this.#uncommitted >= STREAM_BOUNDS.uncommitted ||
-      this.#uncommittedBytes >= STREAM_BOUNDS.uncommittedBytes ||
-      this.#unread >= STREAM_BOUNDS.unreadEnough
+      this.#unsettled >= UNSETTLED_MAX ||
+      this.#uncommitted >= UNCOMMITTED_MAX ||
+      this.#uncommittedBytes >= UNCOMMITTED_BYTES_MAX ||
+      this.#unread >= UNREAD_ENOUGH
     );
   }
 
@@ -169,7 +194,7 @@ class StreamPublisher {
     const sizeBytes = payload.case === 'data' ? payload.value.byteLength : 0;
     this.#uncommitted += 1;
     this.#uncommittedBytes += sizeBytes;
-    const accepting = this.#options.intake.accept(event).then(
+    const accepting = this.#publishing.accept(event).then(
       (acceptance) => ({ acceptance, listening: this.#listen(acceptance) }),
       (error: unknown) => ({ error }),
     );
@@ -190,14 +215,14 @@ class StreamPublisher {
     // The caller went while the journal wrote: nobody would ever end the listening.
     if (duplicate || this.#queue.isClosed) return undefined;
     const updates = new EarlyUpdates();
-    const following = this.#options.acks.follow(event, updates.listen);
+    const following = this.#publishing.acks.follow(event, updates.listen);
     this.#followed.set(following.end, place);
     return { updates, following };
   }
 
   #sendAccepted(index: bigint, { acceptance, listening }: Accepted, until: PublishUntil): void {
     if (this.#queue.isClosed) return;
-    this.#pushResult({ index, result: { case: 'accepted', value: toAccepted(acceptance, this.#options.cursors) } });
+    this.#pushResult({ index, result: { case: 'accepted', value: toAccepted(acceptance, this.#publishing.cursors) } });
     const progress = new Progress(acceptance.event.adapters, toUntil(until));
     if (progress.isDone) {
       if (listening !== undefined) this.#unfollow(listening.following);
@@ -207,13 +232,13 @@ class StreamPublisher {
   }
 
   #sendRefused(index: bigint, error: unknown): void {
-    const refusal = Refusal.of(error, this.#options.onFault);
+    const refusal = Refusal.of(error, this.#call.onFault);
     this.#pushResult({ index, result: { case: 'refused', value: refusedMessage(refusal) } });
     this.#settle();
   }
 
   #sendUpdates({ heldByKey }: Acceptance, progress: Progress, { updates, following }: Listening): void {
-    const { cursors } = this.#options;
+    const { cursors } = this.#publishing;
     updates.release((update, place) => {
       if (update.kind === 'held' && !progress.isPending(update.held.adapter)) return;
       progress.apply(update);
@@ -225,23 +250,19 @@ class StreamPublisher {
     following.hearHeld({ kind: 'new', heldByKey });
   }
 
-  async #sendDuplicate({ event, place }: Acceptance, until: Until): Promise<void> {
+  async #sendDuplicate(acceptance: Acceptance, until: Until): Promise<void> {
+    const { place } = acceptance;
     const stop = new AbortController();
     const unfollow = () => stop.abort();
     this.#followed.set(unfollow, place);
     const history = this.#unreadHistories.begin(place);
     try {
-      const feed = this.#options.feed.read({
-        events: [event],
-        until,
-        after: place,
-        signal: stop.signal,
-        onHistoryRead: () => this.#unreadHistories.end(history),
-      });
+      const onHistoryRead = () => this.#unreadHistories.end(history);
+      const feed = this.#publishing.follow(acceptance, { until, signal: stop.signal, onHistoryRead });
       for await (const batch of feed) for (const ack of batch) this.#pushAck(ack, history);
     } catch (error) {
       // The event is accepted all the same; its acks can be watched again.
-      this.#options.onFault(error);
+      this.#call.onFault(error);
     }
     this.#unreadHistories.end(history);
     this.#followed.delete(unfollow);
@@ -259,7 +280,7 @@ class StreamPublisher {
 
   /** @param history what the ack is part of, or comes after */
   #pushAck(ack: Ack, history: UnreadHistory): void {
-    const { cursors } = this.#options;
+    const { cursors } = this.#publishing;
     const place = cursors.decode(ack.cursor, 'cursor');
     const resumable = this.#unreadHistories.resumable(place, history);
     this.#push({ kind: 'ack', ack: resumable === place ? ack : { ...ack, cursor: cursors.encode(resumable) } });
@@ -275,7 +296,7 @@ class StreamPublisher {
 
   #endSending(): void {
     this.#isDone = this.#readEverything && this.#unsettled === 0;
-    this.#resumeFrom = this.#followed.values().reduce(earlier, this.#options.acks.place);
+    this.#resumeFrom = this.#followed.values().reduce(earlier, this.#publishing.acks.place);
     this.#roomAgain();
   }
 
@@ -294,4 +315,32 @@ class StreamPublisher {
       this.#roomAgain = resolve;
     });
   }
+}
+
+/** Updates of an event that came before its acceptance was sent: they wait for that. */
+class EarlyUpdates {
+  readonly #early: (readonly [DeliveryUpdate, Positions])[] = [];
+  // The place changes with the next record.
+  #listener: DeliveryListener = (update, place) => this.#early.push([update, new Map(place)]);
+
+  readonly listen: DeliveryListener = (update, place) => this.#listener(update, place);
+
+  /** From here on the listener gets everything at once, and first what was kept. */
+  release(listener: DeliveryListener): void {
+    this.#listener = listener;
+    for (const [update, place] of this.#early.splice(0)) listener(update, place);
+  }
+}
+
+function toMessage(items: readonly Item[]): Message {
+  return {
+    results: items.flatMap((item) => (item.kind === 'result' ? [item.result] : [])),
+    acks: items.flatMap((item) => (item.kind === 'ack' ? [item.ack] : [])),
+  };
+}
+
+/** @param cursor where to resume */
+function tooSlow(cursor: string): Refusal {
+  const message = `results and acks were not read in time; publish what has no result again, and watch acks from the cursor ${cursor}`;
+  return new Refusal('READER_TOO_SLOW', message, { metadata: { cursor } });
 }

@@ -2,9 +2,9 @@ import { create, fromBinary, fromJson, toBinary } from '@bufbuild/protobuf';
 import { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkEvent } from '../core/event-rules.ts';
+import { checkEvent } from '../../core/event-rules.ts';
+import { Refusal } from '../refusal.ts';
 import { fromSyncEvent, toSyncEvent } from './event-message.ts';
-import { Refusal } from './refusal.ts';
 
 const ACCEPTED_AT_MS = 1_790_000_000_500;
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SyncEvent } from '../core/event.ts';
+import type { SyncEvent } from '../../core/event.ts';
 
 /** Where the event was on its way differs from one publish to the next; it is not what was said. */
 const TRACE_ATTRIBUTES = new Set(['traceparent', 'tracestate']);

@@ -1,6 +1,5 @@
 import type { EventReference, FoundEvent, StoredEvent } from '../../journal/journal.ts';
 import { Refusal } from '../refusal.ts';
-import { sourceName } from '../source-name.ts';
 
 /** The event that was named. @throws {Refusal} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
 export function requireFound(found: FoundEvent, named: EventReference): StoredEvent {
@@ -35,4 +34,9 @@ function ambiguousEvent(id: string, sources: readonly string[]): Refusal {
 
 function quoted(id: string): string {
   return JSON.stringify(id.slice(0, 128));
+}
+
+/** A source in a sentence. */
+export function sourceName(source: string): string {
+  return source === '' ? 'the empty source' : `the source ${JSON.stringify(source)}`;
 }

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SyncEvent } from '../core/event.ts';
+import type { SyncEvent } from '../../core/event.ts';
 import { contentHash } from './content-hash.ts';
 
 const event: SyncEvent = {

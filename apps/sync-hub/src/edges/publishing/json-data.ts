@@ -1,6 +1,6 @@
 import { canonicalJson, checkJson, isJsonContentType, JsonError, readJson } from '@hms-sync/proto/json';
-import type { SyncEvent } from '../core/event.ts';
-import { Refusal } from './refusal.ts';
+import type { SyncEvent } from '../../core/event.ts';
+import { Refusal } from '../refusal.ts';
 
 /**
  * Data that calls itself JSON, or has no content type, must be JSON: no adapter could read it otherwise, and each would

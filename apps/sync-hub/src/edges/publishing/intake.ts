@@ -1,15 +1,15 @@
-import type { AcceptedEvent, EventIdentity, SyncEvent } from '../core/event.ts';
-import { checkEvent } from '../core/event-rules.ts';
-import type { AcceptResult, FullDisk, Journal } from '../journal/journal.ts';
-import { JournalError } from '../journal/journal-error.ts';
-import type { Positions } from '../journal/positions.ts';
+import type { AcceptedEvent, EventIdentity, SyncEvent } from '../../core/event.ts';
+import { checkEvent } from '../../core/event-rules.ts';
+import type { AcceptResult, FullDisk, Journal } from '../../journal/journal.ts';
+import { JournalError } from '../../journal/journal-error.ts';
+import type { Positions } from '../../journal/positions.ts';
+import { hubStopping, RESTART_MS } from '../hub-stop.ts';
+import { Refusal, type RefusalReason } from '../refusal.ts';
 import { Admission } from './admission.ts';
 import { contentHash } from './content-hash.ts';
 import { type PublishedEvent, toSyncEvent } from './event-message.ts';
-import { hubStopping, RESTART_MS } from './hub-stop.ts';
+import { sourceName } from './found-event.ts';
 import { checkJsonData, saysTheSame } from './json-data.ts';
-import { Refusal, type RefusalReason } from './refusal.ts';
-import { sourceName } from './source-name.ts';
 
 /** An event that is on disk, by this request or by an earlier one with the same id, source and content. */
 export interface Acceptance {
@@ -19,6 +19,14 @@ export interface Acceptance {
   readonly place: Positions;
   /** The adapters at which an earlier delivery of its key waits; of a duplicate that is read with it. */
   readonly heldByKey: readonly string[];
+}
+
+/** What a publisher should know about who gets the event, a sentence each; empty when all is well. */
+export function recipientWarnings({ event }: Acceptance): readonly string[] {
+  if (event.adapters.length > 0) return [];
+  return [
+    'the hub has no adapters: it keeps this event and delivers it to nobody, not to one that is added later either',
+  ];
 }
 
 export interface IntakeOptions {

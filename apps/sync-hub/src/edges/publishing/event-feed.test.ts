@@ -194,14 +194,8 @@ describe('HELD', () => {
 
   it('is told by a lane whose adapter has not started, and what follows when it has', async () => {
     const hub = await openTestHub({ starts: false });
-    const { event } = await hub.intake.accept(published({ id: 'event-1' }));
-    const feed = hub.feed.read({
-      events: [event],
-      until: 'settled',
-      after: new Map(),
-      heldByKey: [],
-      signal: new AbortController().signal,
-    });
+    const acceptance = await hub.intake.accept(published({ id: 'event-1' }));
+    const feed = hub.publishing.follow(acceptance, { until: 'settled', signal: new AbortController().signal });
     expect((await feed.next()).value).toMatchObject([{ state: DeliveryState.HELD, heldBy: HeldBy.NOT_READY }]);
     await hub.lanes.start();
     expect((await allOf(feed)).flat()).toMatchObject([{ state: DeliveryState.DELIVERED, receipt: 'ok' }]);

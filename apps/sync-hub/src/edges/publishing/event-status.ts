@@ -8,10 +8,9 @@ import type { EventReference, Journal, StoredDelivery } from '../../journal/jour
 import { idempotencyKey } from '../../lanes/idempotency-key.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { Cursors } from '../cursor.ts';
-import { fromSyncEvent } from '../event-message.ts';
-import { deliveryError, OUTCOME_KINDS } from './ack-message.ts';
+import { deliveryError, latestAck, OUTCOME_KINDS } from './ack-message.ts';
+import { fromSyncEvent } from './event-message.ts';
 import { requireFound } from './found-event.ts';
-import { latestAck } from './latest-ack.ts';
 
 /** The status of an event: what GetEvent answers. */
 export interface EventStatus {

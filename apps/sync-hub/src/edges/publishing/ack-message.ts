@@ -8,10 +8,12 @@ import {
   HeldBy as HeldByMessage,
   OutcomeKind as OutcomeKindMessage,
 } from '@hms-sync/proto/hms/sync/v1/ack';
-import type { DeliveryUpdate, HeldDelivery } from '../../acks/delivery-update.ts';
-import type { RecordedDelivery, RecordedState } from '../../core/delivery.ts';
+import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
+import type { RecordedDelivery, RecordedState, DeliveryState as StateOfDelivery } from '../../core/delivery.ts';
 import type { HeldBy } from '../../core/lane-messages.ts';
 import type { Failure, OutcomeKind } from '../../core/outcome.ts';
+import { MovingPlace, type Positions } from '../../journal/positions.ts';
+import type { Cursors } from '../cursor.ts';
 
 const STATES: Readonly<Record<RecordedState, DeliveryState>> = {
   retrying: DeliveryState.RETRYING,
@@ -41,7 +43,7 @@ export const OUTCOME_KINDS: Readonly<Record<OutcomeKind, OutcomeKindMessage>> = 
 
 /** @param cursor of the place right after it; HELD has none of its own, and carries that of what was reported before */
 export function toAck(update: DeliveryUpdate, cursor: string): Ack {
-  return update.kind === 'recorded' ? recordAck(update.record, cursor) : heldAck(update.held, cursor);
+  return update.kind === 'recorded' ? recordAck(update.record, cursor) : waitingAck(update.held, cursor);
 }
 
 /** What was recorded, as an ack. */
@@ -64,28 +66,29 @@ export function recordAck(record: RecordedDelivery, cursor: string): Ack {
   });
 }
 
-/** A delivery that waits for nothing but its turn, or for what holds it. */
-export function waitingAck(waiting: {
-  eventId: string;
-  source: string;
-  adapter: string;
-  attempts: number;
-  cycle: number;
-  atMs: number;
-  heldBy: HeldBy | undefined;
-  cursor: string;
-}): Ack {
-  const { heldBy } = waiting;
+/** A delivery that has not ended, and what holds it. */
+interface WaitingDelivery {
+  readonly eventId: string;
+  readonly source: string;
+  readonly adapter: string;
+  readonly attempts: number;
+  readonly cycle: number;
+  readonly atMs: number;
+  /** Undefined: it waits for nothing but its turn. */
+  readonly heldBy: HeldBy | undefined;
+}
+
+function waitingAck({ eventId, source, adapter, attempts, cycle, atMs, heldBy }: WaitingDelivery, cursor: string): Ack {
   return create(AckSchema, {
-    eventId: waiting.eventId,
-    source: waiting.source,
-    adapter: waiting.adapter,
+    eventId,
+    source,
+    adapter,
     state: heldBy === undefined ? DeliveryState.WAITING : DeliveryState.HELD,
-    attempt: waiting.attempts,
-    time: timestampFromMs(waiting.atMs),
+    attempt: attempts,
+    time: timestampFromMs(atMs),
     ...(heldBy !== undefined && { heldBy: HELD_BY[heldBy] }),
-    cursor: waiting.cursor,
-    cycle: waiting.cycle,
+    cursor,
+    cycle,
   });
 }
 
@@ -104,16 +107,45 @@ function recordError({ state, attempt, reason }: RecordedDelivery) {
   return { kind: OutcomeKindMessage.UNSPECIFIED, code: 'NOT_SENT', message: reason };
 }
 
-function heldAck(held: HeldDelivery, cursor: string): Ack {
-  return create(AckSchema, {
-    eventId: held.eventId,
-    source: held.source,
-    adapter: held.adapter,
-    state: DeliveryState.HELD,
-    attempt: held.attempts,
-    time: timestampFromMs(held.atMs),
-    heldBy: HELD_BY[held.heldBy],
-    cursor,
-    cycle: held.cycle,
-  });
+/** A delivery as the journal and its lane know it now. */
+export interface CurrentDelivery {
+  readonly eventId: string;
+  readonly source: string;
+  readonly acceptedAtMs: number;
+  readonly adapter: string;
+  readonly state: StateOfDelivery;
+  readonly attempts: number;
+  readonly cycle: number;
+  /** Its newest record, of this cycle or the one before; undefined when it has none. */
+  readonly latest: RecordedDelivery | undefined;
+  /** What holds it; undefined when nothing does, or it is settled. */
+  readonly heldBy: HeldBy | undefined;
+}
+
+export interface LatestAckOptions {
+  readonly cursors: Cursors;
+  /** The place after the newest record when the deliveries were asked for. */
+  readonly place: Positions;
+}
+
+/**
+ * What is on record, unless something holds the delivery now. Its cursor lies right after its record, and in the records
+ * of other adapters where they were when it was asked for: watched from there, nothing newer is missed.
+ */
+export function latestAck(delivery: CurrentDelivery, { cursors, place }: LatestAckOptions): Ack {
+  const { acceptedAtMs, state, cycle, latest, heldBy } = delivery;
+  const cursor = latest === undefined ? '' : cursors.encode(placeOf(latest, place));
+  if (latest !== undefined && state !== 'waiting' && heldBy === undefined) return recordAck(latest, cursor);
+  const ack = waitingAck({ ...delivery, atMs: latest?.atMs ?? acceptedAtMs }, cursor);
+  // Held is not all that an operator wants to know: what failed last is returned with it.
+  const failed = latest?.cycle === cycle ? latest.attempt : undefined;
+  if (latest === undefined || failed?.failure === undefined) return ack;
+  const { error, adapterVersion } = recordAck(latest, cursor);
+  return { ...ack, ...(error !== undefined && { error }), adapterVersion };
+}
+
+function placeOf(record: RecordedDelivery, place: Positions): Positions {
+  const moving = new MovingPlace(place);
+  moving.move(record);
+  return moving.positions;
 }

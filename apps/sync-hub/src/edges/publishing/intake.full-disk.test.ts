@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { expect, it } from 'vitest';
-import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
+import { openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
+import { Refusal } from '../refusal.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
-import { Refusal } from './refusal.ts';
 
 /** With the numbers of the journal in memory. */
 const FULL =

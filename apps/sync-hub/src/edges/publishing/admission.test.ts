@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { Refusal } from '../refusal.ts';
 import { Admission } from './admission.ts';
-import { Refusal } from './refusal.ts';
 
 const MIB = 1024 * 1024;
 

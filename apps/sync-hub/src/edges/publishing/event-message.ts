@@ -3,8 +3,8 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { SyncEvent as SyncEventMessage, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { canonicalJson, type Json, JsonError } from '@hms-sync/proto/json';
 import { v7 as uuidv7 } from 'uuid';
-import type { SyncEvent } from '../core/event.ts';
-import { Refusal } from './refusal.ts';
+import type { SyncEvent } from '../../core/event.ts';
+import { Refusal } from '../refusal.ts';
 
 /** An event as it was handed in, by whatever way. */
 export type PublishedEvent = Omit<SyncEventMessage, '$typeName' | '$unknown'>;

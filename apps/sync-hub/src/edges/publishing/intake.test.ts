@@ -1,12 +1,12 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { describe, expect, it } from 'vitest';
-import type { AcceptedEvent } from '../core/event.ts';
-import { JournalError } from '../journal/journal-error.ts';
-import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
+import type { AcceptedEvent } from '../../core/event.ts';
+import { JournalError } from '../../journal/journal-error.ts';
+import { openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
+import { Refusal } from '../refusal.ts';
 import { Admission } from './admission.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
-import { Refusal } from './refusal.ts';
 
 const published = (init: MessageInitShape<typeof SyncEventSchema> = {}) =>
   create(SyncEventSchema, { id: 'event-1', type: 'ProcessUpdated', key: 'process-7', ...init });

@@ -18,12 +18,17 @@ import { Operations } from '../../operations/operations.ts';
 import type { DeliveryAttempt } from '../../runtimes/runtime.ts';
 import { ScriptedRuntime } from '../../runtimes/suite/scripted-runtime.suite.ts';
 import { Cursors } from '../cursor.ts';
-import { Intake } from '../intake.ts';
-import { EventFeed } from './event-feed.ts';
-import type { SyncServiceOptions } from './sync-service.ts';
+import { Intake } from './intake.ts';
+import { Publishing } from './publishing.ts';
 
 /** The rooms behind the rpcs: real lanes, acks and intake; the journal is SQLite in memory and adapters are functions. */
-export interface TestHub extends SyncServiceOptions {
+export interface TestHub {
+  readonly publishing: Publishing;
+  readonly intake: Intake;
+  readonly lanes: Lanes;
+  readonly cursors: Cursors;
+  readonly wallMs: () => number;
+  readonly onFault: (error: unknown) => void;
   readonly journal: InlineJournal;
   readonly acks: CountedAcks;
   readonly operations: Operations;
@@ -152,7 +157,7 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
   return Object.assign(hub, {
     ...shared,
     intake,
-    feed: new EventFeed(shared),
+    publishing: new Publishing({ ...shared, intake }),
     operations,
     onFault,
     events,

@@ -1,0 +1,58 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { delivered, openTestHub, published, unwell } from './test-hub.suite.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const fakeTime = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+const caller = () => new AbortController().signal;
+
+describe('waiting for an event to settle', () => {
+  it('ends when it settles, and leaves neither a timer nor a listener behind', async () => {
+    const hub = await openTestHub();
+    fakeTime();
+    const acceptance = await hub.intake.accept(published());
+    const { settled, acks } = await hub.publishing.wait(acceptance, 10_000, caller());
+    expect({ settled, receipts: acks.map(({ receipt }) => receipt) }).toEqual({ settled: true, receipts: ['ok'] });
+    // The lane's own alarm, which may ring too early.
+    await hub.lanes.close();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(hub.acks.listening).toBe(0);
+  });
+
+  it('ends when the time is up, with what is known by then', async () => {
+    const hub = await openTestHub({ adapters: { billing: () => unwell, records: () => delivered } });
+    fakeTime();
+    const acceptance = await hub.intake.accept(published());
+    const waiting = hub.publishing.wait(acceptance, 10_000, caller());
+    await vi.waitFor(() => expect(hub.attempts).toHaveLength(2), { timeout: 20_000 });
+    await vi.advanceTimersByTimeAsync(10_000);
+    const { settled, acks } = await waiting;
+    expect(settled).toBe(false);
+    expect(acks).toMatchObject([
+      { adapter: 'billing', attempt: 1 },
+      { adapter: 'records', receipt: 'ok' },
+    ]);
+    expect(hub.acks.listening).toBe(0);
+  });
+
+  it('ends when the caller goes, and leaves no timer behind', async () => {
+    const hub = await openTestHub({ starts: false });
+    fakeTime();
+    const acceptance = await hub.intake.accept(published());
+    const abort = new AbortController();
+    const waiting = hub.publishing.wait(acceptance, 10_000, abort.signal);
+    await vi.waitFor(() => expect(hub.acks.listening).toBe(1), { timeout: 20_000 });
+    abort.abort();
+    expect(await waiting).toMatchObject({ settled: false });
+    expect(vi.getTimerCount()).toBe(0);
+    expect(hub.acks.listening).toBe(0);
+  });
+
+  it('does not wait at all when asked not to', async () => {
+    const hub = await openTestHub({ starts: false });
+    const acceptance = await hub.intake.accept(published());
+    expect(await hub.publishing.wait(acceptance, 0, caller())).toMatchObject({ settled: false });
+  });
+});
