@@ -102,6 +102,7 @@ const wrongImports: readonly WrongImport[] = [
   wrong('edges-are-apart', 'apps/sync-hub/src/edges/rpc/a.ts', "import '../http/b.ts';"),
   wrong('edges-are-apart', 'apps/sync-hub/src/edges/publishing/a.ts', "import '../rpc/b.ts';"),
   wrong('installs-sees', 'apps/sync-hub/src/installs/a.ts', "import '../edges/intake.ts';"),
+  wrong('queues-sees', 'apps/sync-hub/src/queues/a.ts', "import '../journal/journal.ts';"),
   wrong('files-sees', 'apps/sync-hub/src/files/a.ts', "import '../journal/journal.ts';"),
   wrong('config-sees', 'apps/sync-hub/src/config/a.ts', "import '../edges/intake.ts';"),
   wrong('config-sees', 'apps/sync-hub/src/config/b.ts', "import '../lanes/breaker.ts';"),

@@ -102,14 +102,13 @@ export class Acks {
     signal: AbortSignal,
     toItem: (update: DeliveryUpdate, place: Positions) => Item,
   ): AsyncGenerator<readonly Item[], void> {
-    const subscription = new TailSubscription(after);
+    const subscription = new TailSubscription(after, signal);
     const { place } = subscription;
     const read = (record: RecordedDelivery) => {
       subscription.advance(record);
       return toItem({ kind: 'recorded', record }, place);
     };
     this.#subscriptions.add(subscription);
-    signal.addEventListener('abort', subscription.wake, { once: true });
     try {
       while (!signal.aborted) {
         const recent = this.#recent.read(place, { offset: subscription.offset, limit: PAGE_RECORDS });
@@ -134,7 +133,6 @@ export class Acks {
         }
       }
     } finally {
-      signal.removeEventListener('abort', subscription.wake);
       this.#subscriptions.delete(subscription);
     }
   }

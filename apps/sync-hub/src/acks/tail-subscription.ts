@@ -1,5 +1,6 @@
 import type { RecordedDelivery } from '../core/delivery.ts';
 import { MovingPlace, type Positions } from '../journal/positions.ts';
+import { BoundedQueue } from '../queues/bounded-queue.ts';
 import type { DeliveryUpdate } from './delivery-update.ts';
 
 /** HELD is reported as it happens; a reader that is so far behind has newer records to read first. */
@@ -9,12 +10,15 @@ const HELD_MAX = 256;
 export class TailSubscription {
   readonly #place: MovingPlace;
   #held: (DeliveryUpdate & { kind: 'held' })[] = [];
-  #wake: () => void = () => undefined;
+  /** One piece of news stands for all that there is. */
+  readonly #news: BoundedQueue<true>;
   /** Where it continues among the recent records. */
   offset: number | undefined;
 
-  constructor(after: Positions) {
+  /** @param signal of the reader, who is not woken for anything after it */
+  constructor(after: Positions, signal: AbortSignal) {
     this.#place = new MovingPlace(after);
+    this.#news = new BoundedQueue({ capacity: 1, signal, whenFull: 'drop' });
   }
 
   /** What it has. Changes as it reads. */
@@ -22,8 +26,10 @@ export class TailSubscription {
     return this.#place.positions;
   }
 
-  /** Something new is there. Also called with the event of an aborted signal. */
-  readonly wake = (): void => this.#wake();
+  /** Something new is there. */
+  wake(): void {
+    this.#news.push(true);
+  }
 
   /** It reads this record now. */
   advance(record: RecordedDelivery): void {
@@ -40,7 +46,7 @@ export class TailSubscription {
   /** Keeps a HELD until it is read; past the bound it is dropped, for it is on no record that could be missed. */
   hold(update: DeliveryUpdate & { kind: 'held' }): void {
     if (this.#held.length < HELD_MAX) this.#held.push(update);
-    this.#wake();
+    this.wake();
   }
 
   /** A HELD that was not read before its delivery's next record is over: read after that it would be untrue. */
@@ -55,10 +61,8 @@ export class TailSubscription {
     return held;
   }
 
-  /** Resolves with the next wake. Nothing may be awaited between looking for news and calling this. */
-  somethingNew(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
+  /** Resolves once something is new, or the signal has aborted. */
+  async somethingNew(): Promise<void> {
+    await this.#news.drain();
   }
 }

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { deadLettered, sampleRecord } from '../journal/suite/samples.suite.ts';
 import { systemClock } from '../lanes/clock.ts';
-import { EventTail, TAILS_MAX, type TailFilter } from './event-tail.ts';
+import { EventTail, TAIL_QUEUE_MAX, TAILS_MAX, type TailFilter } from './event-tail.ts';
 import { settle } from './manual-clock.suite.ts';
 import { openRecordingJournal } from './recording-journal.suite.ts';
-import { TAIL_QUEUE_MAX } from './tail-queue.ts';
 
 function open() {
   const { journal, record, accept } = openRecordingJournal();

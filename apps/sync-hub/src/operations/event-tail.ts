@@ -5,12 +5,24 @@ import type { DeliveryPosition } from '../journal/delivery-page.ts';
 import type { Journal } from '../journal/journal.ts';
 import { MovingPlace, type Positions } from '../journal/positions.ts';
 import type { Clock } from '../lanes/clock.ts';
-import { type TailedEvent, TailQueue } from './tail-queue.ts';
+import { BoundedQueue } from '../queues/bounded-queue.ts';
 
 export interface EventTailOptions {
   readonly journal: Pick<Journal, 'listDeliveries' | 'info'>;
   readonly clock: Clock;
 }
+
+/** What a tail shows. */
+export type TailedEvent =
+  /** An event was accepted; its payload is left out. */
+  | { readonly kind: 'accepted'; readonly event: AcceptedEvent }
+  /** An outcome was recorded, and the place right after it. */
+  | { readonly kind: 'recorded'; readonly record: RecordedDelivery; readonly place: Positions }
+  /** This many were left out here: the reader was slow. */
+  | { readonly kind: 'missed'; readonly count: number };
+
+/** About a second of what a busy hub does, and less than a megabyte. */
+export const TAIL_QUEUE_MAX = 1_024;
 
 /** What is tailed: times are left out, and empty states mean any. */
 export type TailFilter = Omit<DeliveryFilter, 'acceptedFromMs' | 'acceptedToMs'>;
@@ -67,22 +79,18 @@ export class EventTail {
   }
 
   async *#read(filter: TailFilter, signal: AbortSignal): AsyncGenerator<readonly TailedEvent[], void> {
-    const reader = new TailReader(filter);
+    const reader = new TailReader(filter, signal);
     this.#readers.add(reader);
-    const end = () => reader.queue.close();
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
     try {
       // Says that it has begun.
       yield [];
       for (;;) {
-        const taken = await reader.queue.drain();
-        if (taken.length === 0) return;
+        const taken = await reader.take();
+        if (signal.aborted) return;
         const meant = namesTypes(filter) ? await this.#meant(taken, filter) : taken;
         if (meant.length > 0) yield meant;
       }
     } finally {
-      signal.removeEventListener('abort', end);
       this.#readers.delete(reader);
     }
   }
@@ -112,11 +120,13 @@ export class EventTail {
 
 /** One tail: what of all that happens is meant, as far as that can be said at once. */
 class TailReader {
-  readonly queue = new TailQueue();
+  readonly #queue: BoundedQueue<TailedEvent>;
+  #missed = 0;
   readonly #matchesEvent: ReturnType<typeof createMatcher>;
   readonly #matchesRecord: ReturnType<typeof createMatcher>;
 
-  constructor({ types, ...filter }: TailFilter) {
+  constructor({ types, ...filter }: TailFilter, signal: AbortSignal) {
+    this.#queue = new BoundedQueue({ capacity: TAIL_QUEUE_MAX, signal, whenFull: 'drop' });
     const states = filter.states === undefined || filter.states.length === 0 ? ALL_STATES : filter.states;
     this.#matchesRecord = createMatcher({ ...filter, states });
     this.#matchesEvent = createMatcher({ ...filter, states, ...(types && { types }) });
@@ -128,14 +138,26 @@ class TailReader {
       const waiting = { eventId, source, type, key, acceptedAtMs, state: 'waiting', lastOutcome: undefined } as const;
       const isMeant = event.adapters.some((adapter) => this.#matchesEvent({ adapter, ...waiting }));
       // Without its payload, which would be held in memory for as long as it is not read.
-      if (isMeant) this.queue.push(() => ({ kind: 'accepted', event: { ...event, data: new Uint8Array() } }));
+      if (isMeant) this.#add({ kind: 'accepted', event: { ...event, data: new Uint8Array() } });
     }
   }
 
   recorded(record: RecordedDelivery, place: Positions): void {
     const { adapter, eventId, source, key, state, atMs: acceptedAtMs, attempt } = record;
     const recorded = { adapter, eventId, source, key, state, type: '', acceptedAtMs, lastOutcome: attempt?.outcome };
-    if (this.#matchesRecord(recorded)) this.queue.push(() => ({ kind: 'recorded', record, place: new Map(place) }));
+    if (this.#matchesRecord(recorded)) this.#add({ kind: 'recorded', record, place: new Map(place) });
+  }
+
+  /** What was not taken yet, waiting while there is nothing; then how many were left out after it. */
+  async take(): Promise<readonly TailedEvent[]> {
+    const taken = await this.#queue.drain();
+    const missed = this.#missed;
+    this.#missed = 0;
+    return missed === 0 ? taken : [...taken, { kind: 'missed', count: missed }];
+  }
+
+  #add(tailed: TailedEvent): void {
+    if (!this.#queue.push(tailed)) this.#missed += 1;
   }
 }
 

@@ -2,6 +2,7 @@ import type { Journal } from '../journal/journal.ts';
 import { JournalError } from '../journal/journal-error.ts';
 import type { ReplayJob } from '../journal/replay-job.ts';
 import type { Clock } from '../lanes/clock.ts';
+import { BoundedQueue } from '../queues/bounded-queue.ts';
 
 export interface RunningReplayOptions {
   readonly job: ReplayJob;
@@ -24,7 +25,7 @@ export class RunningReplay {
   /** Resolves when nothing more is done: with the job as it ended, or still running when the hub stops. */
   readonly ended: Promise<ReplayJob>;
   readonly #options: RunningReplayOptions;
-  readonly #readers = new Set<() => void>();
+  readonly #readers = new Set<BoundedQueue<true>>();
   #job: ReplayJob;
   #wish: 'go_on' | 'cancel' | 'stop' = 'go_on';
   #hasEnded = false;
@@ -57,26 +58,20 @@ export class RunningReplay {
 
   /** The job as it stands now, then the newest each time that it has changed, until nothing more is done. */
   async *watch(signal: AbortSignal): AsyncGenerator<ReplayJob, void> {
-    let wake: () => void = () => undefined;
-    const onNews = () => wake();
-    this.#readers.add(onNews);
-    signal.addEventListener('abort', onNews, { once: true });
+    // One piece of news stands for all changes: only the newest is read.
+    const news = new BoundedQueue<true>({ capacity: 1, signal, whenFull: 'drop' });
+    this.#readers.add(news);
     try {
-      let told: ReplayJob | undefined;
+      let seen: ReplayJob | undefined;
       while (!signal.aborted) {
-        if (told !== this.#job) {
-          told = this.#job;
-          yield told;
+        if (seen !== this.#job) {
+          seen = this.#job;
+          yield seen;
         } else if (this.#hasEnded) return;
-        else {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
+        else await news.drain();
       }
     } finally {
-      signal.removeEventListener('abort', onNews);
-      this.#readers.delete(onNews);
+      this.#readers.delete(news);
     }
   }
 
@@ -119,7 +114,7 @@ export class RunningReplay {
   }
 
   #news(): void {
-    for (const reader of this.#readers) reader();
+    for (const news of this.#readers) news.push(true);
   }
 
   async #sleepUntil(dueMs: number): Promise<void> {

@@ -1,11 +1,11 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Acks } from '../../acks/acks.ts';
-import { QueueOverflow } from '../../acks/bounded-queue.ts';
 import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
 import type { FollowableEvent } from '../../acks/followed-event.ts';
 import { Progress, type Until } from '../../acks/progress.ts';
 import type { Journal, StoredEvent } from '../../journal/journal.ts';
 import { isAfter, MovingPlace, type Positions } from '../../journal/positions.ts';
+import { QueueOverflow } from '../../queues/bounded-queue.ts';
 import type { Cursors } from '../cursor.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { Refusal } from '../refusal.ts';

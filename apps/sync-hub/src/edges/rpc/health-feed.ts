@@ -9,13 +9,13 @@ import {
   HealthSchema,
   RecentAttemptsSchema,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
-import { BoundedQueue, QueueOverflow } from '../../acks/bounded-queue.ts';
 import type { VersionsStanding } from '../../installs/adapter-change.ts';
 import type { JournalInfo, JournalStatistics, LaneStatistics } from '../../journal/journal.ts';
 import type { BreakerReport } from '../../lanes/breaker.ts';
 import type { Lane } from '../../lanes/lane.ts';
 import type { LaneHealth } from '../../lanes/lane-health.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
+import { BoundedQueue, QueueOverflow } from '../../queues/bounded-queue.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { deliveryError } from '../publishing/ack-message.ts';
 import { Refusal } from '../refusal.ts';

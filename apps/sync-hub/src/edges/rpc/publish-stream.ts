@@ -7,11 +7,11 @@ import type {
   PublishStreamResponseSchema,
   PublishUntil,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { BoundedQueue, QueueOverflow } from '../../acks/bounded-queue.ts';
 import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
 import type { DeliveryListener, Following } from '../../acks/followed-events.ts';
 import { Progress, type Until } from '../../acks/progress.ts';
 import { earlier, type Positions } from '../../journal/positions.ts';
+import { BoundedQueue, QueueOverflow } from '../../queues/bounded-queue.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { toAck } from '../publishing/ack-message.ts';
 import type { PublishedEvent } from '../publishing/event-message.ts';

@@ -5,19 +5,28 @@ export class QueueOverflow extends Error {
   override readonly name = 'QueueOverflow';
 }
 
+export interface BoundedQueueOptions {
+  readonly capacity: number;
+  /** Closes it. */
+  readonly signal: AbortSignal;
+  /** What an item that does not fit does: it ends the queue, or is dropped alone. Default: end. */
+  readonly whenFull?: 'end' | 'drop';
+}
+
 /** A bounded queue with one consumer, who takes everything that is in it at once. */
 export class BoundedQueue<Item> {
   readonly #capacity: number;
+  readonly #drops: boolean;
   #items: Item[] = [];
   #closed = false;
   #overflowed = false;
   #wake: () => void = () => undefined;
 
-  /** @param signal closes it */
-  constructor(options: { capacity: number; signal: AbortSignal }) {
-    this.#capacity = options.capacity;
-    if (options.signal.aborted) this.#closed = true;
-    else options.signal.addEventListener('abort', () => this.close(), { once: true });
+  constructor({ capacity, signal, whenFull = 'end' }: BoundedQueueOptions) {
+    this.#capacity = capacity;
+    this.#drops = whenFull === 'drop';
+    if (signal.aborted) this.#closed = true;
+    else signal.addEventListener('abort', () => this.close(), { once: true });
   }
 
   /** True once it accepts nothing more, because it was closed or overflowed. */
@@ -25,11 +34,14 @@ export class BoundedQueue<Item> {
     return this.#closed || this.#overflowed;
   }
 
-  push(item: Item): void {
-    if (this.isClosed) return;
-    if (this.#items.length >= this.#capacity) this.#overflowed = true;
-    else this.#items.push(item);
+  /** Returns whether it was accepted. */
+  push(item: Item): boolean {
+    if (this.isClosed) return false;
+    const fits = this.#items.length < this.#capacity;
+    if (fits) this.#items.push(item);
+    else if (!this.#drops) this.#overflowed = true;
     this.#wake();
+    return fits;
   }
 
   /** What is in it stays readable; nothing more comes. */

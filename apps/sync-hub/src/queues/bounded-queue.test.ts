@@ -28,6 +28,14 @@ it('holds no more than its bound: what fitted can be read, then it says that it 
   await expect(queue.drain()).rejects.toThrow(new QueueOverflow('more than 2 waited'));
 });
 
+it('that drops what does not fit goes on with the rest, and reports what it dropped', async () => {
+  const queue = new BoundedQueue<number>({ capacity: 2, signal: new AbortController().signal, whenFull: 'drop' });
+  expect([1, 2, 3].map((item) => queue.push(item))).toEqual([true, true, false]);
+  expect(await queue.drain()).toEqual([1, 2]);
+  expect(queue.push(4)).toBe(true);
+  expect(await queue.drain()).toEqual([4]);
+});
+
 it('has room again once its reader took what was in it', async () => {
   const { queue } = createQueue(2);
   for (let round = 0; round < 100; round += 1) {
