@@ -1,12 +1,14 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants } from 'node:http2';
-import { streamOf } from './http2-stream.ts';
+import { type HttpHandler, streamOf } from './messages.ts';
 import { headerBytesOf, type OpenRequests } from './open-requests.ts';
 import { type OwnNames, pathOfTarget } from './own-names.ts';
+import type { ResponseBudget } from './response-budget.ts';
 
 export interface DoorOptions {
   readonly names: () => OwnNames;
   readonly requests: OpenRequests;
+  readonly responses: ResponseBudget;
   /** A request is over. */
   readonly onLeft: () => void;
 }
@@ -22,7 +24,7 @@ interface TurnedAway {
  * What each request of either HTTP version passes before a handler sees it: it is counted, its headers are measured, and
  * it must be for this hub and by no other site. In one place, for every path there is.
  */
-export function createDoor({ names, requests, onLeft }: DoorOptions, handler: RequestListener): RequestListener {
+export function createDoor({ names, requests, responses, onLeft }: DoorOptions, handler: HttpHandler): HttpHandler {
   return (request, response) => {
     const stream = streamOf(request);
     const connection = stream?.session ?? request.socket;
@@ -47,6 +49,7 @@ export function createDoor({ names, requests, onLeft }: DoorOptions, handler: Re
       return;
     }
     request.url = pathOfTarget(request.url ?? '');
+    responses.watch(response);
     try {
       handler(request, response);
     } catch {

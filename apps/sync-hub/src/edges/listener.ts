@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { createServer } from '@httptoolkit/httpolyglot';
 import { type ConnectionBounds, Connections, connectionBounds } from './connections.ts';
 import { createDoor } from './door.ts';
+import { type HttpHandler, MESSAGE_CLASSES } from './messages.ts';
 import { OPEN_REQUEST_BOUNDS, type OpenRequestBounds, OpenRequests } from './open-requests.ts';
 import { OwnNames } from './own-names.ts';
 import { ResponseBudget } from './response-budget.ts';
@@ -75,7 +76,7 @@ export async function requireFree(address: { host: string; port: number }): Prom
  */
 export async function listen(
   address: { host: string; port: number },
-  handler: RequestListener,
+  handler: HttpHandler,
   options: ListenOptions = {},
 ): Promise<Listener> {
   const { publicUrls = [], headersTimeoutMs = HEADERS_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
@@ -96,21 +97,25 @@ export async function listen(
     {
       names: () => names,
       requests,
+      responses: new ResponseBudget(),
       onLeft: () => {
         // A client over HTTP/1.1 keeps its connection for the next request, and there is none.
         if (isClosing) setImmediate(() => http1.closeIdleConnections());
       },
     },
-    new ResponseBudget().wrap(handler),
-  );
+    handler,
+    // Of the classes below, which Node's types do not know of.
+  ) as RequestListener;
   const server = createServer(
     {
       http: {
+        ...MESSAGE_CLASSES.http1,
         headersTimeout: headersTimeoutMs,
         requestTimeout: requestTimeoutMs,
         connectionsCheckingInterval: Math.min(TIMEOUTS_EVERY_MS, headersTimeoutMs / 2),
       },
       http2: {
+        ...MESSAGE_CLASSES.http2,
         maxSessionMemory: SESSION_MEMORY_MAX_MB,
         settings: { maxConcurrentStreams: bounds.connectionRequests, maxHeaderListSize: bounds.headerBytes },
         streamResetBurst: RESET_BURST,

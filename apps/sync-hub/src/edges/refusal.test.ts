@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { codeFromString } from '@connectrpc/connect/protocol-connect';
 import { describe, expect, it } from 'vitest';
-import { refusalAnswer } from './http/refusal-answer.ts';
+import { refusalAnswer } from './http/sync-answer.ts';
 import { REFUSALS, Refusal, type RefusalReason } from './refusal.ts';
 import { refusalError } from './rpc/refusal-error.ts';
 

@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { connect, constants } from 'node:http2';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { listen } from './listener.ts';
+import type { HttpHandler } from './messages.ts';
 import { type BudgetBounds, RequestBudget } from './request-budget.ts';
 
 const closed = (emitter: EventEmitter) => new Promise((resolve) => emitter.once('close', resolve));
@@ -10,18 +11,16 @@ const closed = (emitter: EventEmitter) => new Promise((resolve) => emitter.once(
 /** A listener within a budget that answers each request once its body is whole. */
 async function open(bounds: Partial<BudgetBounds>) {
   const budget = new RequestBudget({ totalBytes: 1_000, messageMs: 60_000, ...bounds });
-  const handler = budget.wrap(
-    (request, response) => {
-      request.on('error', () => undefined);
-      if (request.url === '/refused') {
-        request.destroy();
-        return void response.end('no');
-      }
-      request.resume();
-      request.on('end', () => response.end('whole'));
-    },
-    (path) => path === '/many' || path === '/refused',
-  );
+  const handler: HttpHandler = (request, response) => {
+    budget.watch(request, response, { hasMany: request.url === '/many' || request.url === '/refused' });
+    request.on('error', () => undefined);
+    if (request.url === '/refused') {
+      request.destroy();
+      return void response.end('no');
+    }
+    request.resume();
+    request.on('end', () => response.end('whole'));
+  };
   const listener = await listen({ host: '127.0.0.1', port: 0 }, handler);
   const session = connect(`http://127.0.0.1:${listener.port}`);
   onTestFinished(async () => {

@@ -1,7 +1,6 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
 import { constants } from 'node:http2';
-import { streamOf } from './http2-stream.ts';
 import { createFramedMeter, createWholeMeter, isFramed } from './message-meter.ts';
+import { type HttpRequest, type HttpResponse, streamOf } from './messages.ts';
 
 /** What all requests together may hold of messages that are not whole yet. */
 export interface BudgetBounds {
@@ -20,7 +19,7 @@ export const REQUEST_BUDGET: BudgetBounds = { totalBytes: 256 * 1024 * 1024, mes
 const LOOKS = 15;
 
 interface Unfinished {
-  readonly request: IncomingMessage;
+  readonly request: HttpRequest;
   /** Whether the caller may be silent between two messages, for as long as it likes. */
   mayRest: boolean;
   bytes: number;
@@ -53,35 +52,22 @@ export class RequestBudget {
     clearInterval(this.#timer);
   }
 
-  /** @param hasMany whether a request for this path has many messages, which come when there is something to say */
-  wrap(handler: RequestListener, hasMany: (path: string) => boolean = () => false): RequestListener {
-    return (request, response) => {
-      const [path = ''] = (request.url ?? '').split('?', 1);
-      const entry = { request, mayRest: hasMany(path), bytes: 0, sinceMs: performance.now() };
-      this.#watch(entry);
-      // Answered, it has nothing more to say, and would keep its stream.
-      (streamOf(request) ?? response).once('finish', () => this.#expectEnd(entry));
-      handler(request, response);
-    };
-  }
-
-  #watch(entry: Unfinished): void {
-    const { request } = entry;
+  /** @param options.hasMany whether the request has many messages, which come when there is something to say */
+  watch(request: HttpRequest, response: HttpResponse, { hasMany = false } = {}): void {
+    const entry = { request, mayRest: hasMany, bytes: 0, sinceMs: performance.now() };
     const meter = isFramed(request.headers['content-type'] ?? '') ? createFramedMeter() : createWholeMeter();
-    if (!entry.mayRest) this.#unfinished.add(entry);
-    const push = request.push.bind(request);
-    // Every chunk of either HTTP version comes through here, before anybody reads it. Listening to `data` would make
-    // the request flow before its handler is there.
-    request.push = (chunk: Uint8Array | null) => {
+    if (!hasMany) this.#unfinished.add(entry);
+    request.onChunk = (chunk) => {
       // Null is the end: the message is whole, or never will be.
       if (chunk === null) this.#forget(entry);
       else this.#set(entry, meter.take(chunk));
       if (this.#totalBytes > this.#bounds.totalBytes) this.#end(entry);
-      return push(chunk);
     };
     // Over HTTP/2 a request that nobody reads any more is closed before its stream is.
     request.once('close', () => this.#set(entry, 0));
     (streamOf(request) ?? request).once('close', () => this.#forget(entry));
+    // Answered, it has nothing more to say, and would keep its stream.
+    (streamOf(request) ?? response).once('finish', () => this.#expectEnd(entry));
   }
 
   #set(entry: Unfinished, bytes: number): void {

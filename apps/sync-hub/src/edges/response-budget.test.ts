@@ -1,18 +1,27 @@
 import { EventEmitter, once } from 'node:events';
-import { createServer, get, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer, get, type RequestListener } from 'node:http';
 import { type ClientHttp2Stream, connect, constants, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { type HttpHandler, type HttpResponse, MESSAGE_CLASSES } from './messages.ts';
 import { ResponseBudget } from './response-budget.ts';
 
 const TOTAL_BYTES = 100_000;
 
 /** Answers with as many bytes as the path asks for. */
-const answer: RequestListener = ({ url = '' }, response) => {
+const answer: HttpHandler = ({ url = '' }, response) => {
   response.write(Buffer.alloc(Number(url.slice(1))));
   response.end();
 };
+
+function within(budget: ResponseBudget, handler: HttpHandler): RequestListener {
+  const watched: HttpHandler = (request, response) => {
+    budget.watch(response);
+    handler(request, response);
+  };
+  return watched as RequestListener;
+}
 
 async function port(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
@@ -24,9 +33,9 @@ async function port(server: Server): Promise<number> {
 const closed = (stream: ClientHttp2Stream) => new Promise((resolve) => stream.once('close', resolve));
 
 /** A client over HTTP/2 whose answers come only as far as each is given a window. */
-async function openHttp2(handler: RequestListener = answer, stillMaxMs = 60_000) {
+async function openHttp2(handler: HttpHandler = answer, stillMaxMs = 60_000) {
   const budget = new ResponseBudget({ totalBytesMax: TOTAL_BYTES, stillMaxMs });
-  const server = createHttp2Server(budget.wrap(handler) as unknown as Parameters<typeof createHttp2Server>[1]);
+  const server = createHttp2Server(MESSAGE_CLASSES.http2, within(budget, handler) as never);
   const session = connect(`http://127.0.0.1:${await port(server)}`, { settings: { initialWindowSize: 0 } });
   onTestFinished(() => session.destroy());
   await once(session, 'remoteSettings');
@@ -69,7 +78,7 @@ it('counts nothing that was read, or whose reader went', async () => {
 });
 
 it('lets an answer go on that is written to again and again', async () => {
-  const answers = new Map<string, ServerResponse>();
+  const answers = new Map<string, HttpResponse>();
   const { ask } = await openHttp2((request, response) => {
     response.write(Buffer.alloc(30_000));
     answers.set(request.url ?? '', response);
@@ -96,11 +105,10 @@ it('lets an answer go on that is read slowly, however long, and listens to it no
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const destroy = vi.fn();
-  const unread = { writableLength: 1_000, destroyed: false, write: () => true, end: () => undefined, destroy };
+  const unread = { writableLength: 1_000, destroyed: false, onWritten: (_isEnd: boolean) => undefined, destroy };
   const response = Object.assign(new EventEmitter(), unread);
-  new ResponseBudget({ stillMaxMs: 50 }).wrap((_request, answered) => answered.end())(
-    ...([{}, response] as unknown as Parameters<RequestListener>),
-  );
+  new ResponseBudget({ stillMaxMs: 50 }).watch(response as unknown as HttpResponse);
+  response.onWritten(true);
   const listeners = response.listenerCount('close');
   for (let looks = 0; looks < 20; looks += 1) {
     response.writableLength -= 10;
@@ -114,7 +122,7 @@ it('lets an answer go on that is read slowly, however long, and listens to it no
 
 it('holds for HTTP/1.1 alike', async () => {
   const budget = new ResponseBudget({ totalBytesMax: TOTAL_BYTES });
-  const server = createServer(budget.wrap(answer));
+  const server = createServer(MESSAGE_CLASSES.http1, within(budget, answer));
   const address = `http://127.0.0.1:${await port(server)}`;
   // More than the network takes for a reader that does not read.
   const sizeBytes = 32 * 1024 * 1024;

@@ -1,6 +1,5 @@
-import type { RequestListener, ServerResponse } from 'node:http';
 import { constants } from 'node:http2';
-import { streamOf } from './http2-stream.ts';
+import { type HttpResponse, streamOf } from './messages.ts';
 
 /**
  * What all answers together may hold of bytes that their clients do not take: 500 of the largest events. Without a
@@ -16,7 +15,7 @@ const STILL_MAX_MS = 30_000;
 
 /** An answer, and how many of its bytes were unsent when it was looked at last. */
 interface Unsent {
-  readonly response: ServerResponse;
+  readonly response: HttpResponse;
   bytes: number;
 }
 
@@ -37,25 +36,12 @@ export class ResponseBudget {
     this.#stillMaxMs = stillMaxMs;
   }
 
-  wrap(handler: RequestListener): RequestListener {
-    return (request, response) => {
-      this.#watch(response);
-      handler(request, response);
-    };
-  }
-
-  #watch(response: ServerResponse): void {
+  watch(response: HttpResponse): void {
     const entry: Unsent = { response, bytes: 0 };
-    for (const method of ['write', 'end'] as const) {
-      const send: (...parameters: never[]) => unknown = response[method].bind(response);
-      const watched = (...parameters: never[]) => {
-        const result = send(...parameters);
-        this.#written(entry);
-        if (method === 'end') this.#endWhenStill(entry);
-        return result;
-      };
-      Object.assign(response, { [method]: watched });
-    }
+    response.onWritten = (isEnd) => {
+      this.#written(entry);
+      if (isEnd) this.#endWhenStill(entry);
+    };
     response.once('close', () => this.#forget(entry));
   }
 
@@ -114,6 +100,6 @@ export class ResponseBudget {
 }
 
 /** The `destroyed` of an answer over HTTP/2 says nothing. */
-function isOver(response: ServerResponse): boolean {
+function isOver(response: HttpResponse): boolean {
   return streamOf(response)?.destroyed ?? response.destroyed;
 }

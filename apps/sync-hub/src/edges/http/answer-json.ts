@@ -1,5 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { visibleJson } from '@hms-sync/proto/visible-text';
-import type { NodeRequest, NodeResponse } from './route.ts';
 
 /** An answer on a plain HTTP path. */
 export interface JsonAnswer {
@@ -15,7 +15,7 @@ const LINGER_MS = 1_000;
  * Answers, over HTTP/1.1 and HTTP/2 alike. A body that was not read to its end is thrown away as it comes, for a
  * moment: a connection that is closed at once on a client that still sends resets, and the answer is lost with it.
  */
-export function answerJson(request: NodeRequest, response: NodeResponse, answer: JsonAnswer): void {
+export function answerJson(request: IncomingMessage, response: ServerResponse, answer: JsonAnswer): void {
   if (response.destroyed) return;
   const bytes = Buffer.from(`${visibleJson(JSON.stringify(answer.body))}\n`);
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);

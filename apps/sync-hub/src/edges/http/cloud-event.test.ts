@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../refusal.ts';
-import { DEFAULT_KEY_FIELDS } from './event-key.ts';
-import type { HttpEvent } from './http-event.ts';
+import { DEFAULT_KEY_FIELDS, type HttpEvent } from './http-event.ts';
 import { readSyncEvent, syncFormat } from './sync-format.ts';
 
 const utf8 = new TextEncoder();

@@ -1,11 +1,15 @@
 import { once } from 'node:events';
-import { createServer as createHttp1Server, request as requestHttp1 } from 'node:http';
+import {
+  createServer as createHttp1Server,
+  type IncomingMessage,
+  request as requestHttp1,
+  type ServerResponse,
+} from 'node:http';
 import { connect, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import type { Writable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ClientGone, type ReadBodyBounds, readBody } from './read-body.ts';
-import type { NodeRequest, NodeResponse } from './route.ts';
 
 const bounds: ReadBodyBounds = { sizeBytesMax: 100_000, withinMs: 10_000 };
 const undo: (() => void)[] = [];
@@ -23,11 +27,11 @@ interface Upload {
 /** Opens a request whose body the test writes, to a server that reads it. */
 async function upload(version: string, read: ReadBodyBounds, headers = {}): Promise<Upload> {
   const { promise, resolve } = Promise.withResolvers<{ body: Promise<Uint8Array> }>();
-  const onRequest = (request: NodeRequest, response: NodeResponse) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     response.on('error', () => undefined);
     resolve({ body: readBody(request, read) });
   };
-  const server: Server = version === 'HTTP/2' ? createHttp2Server(onRequest) : createHttp1Server(onRequest);
+  const server: Server = version === 'HTTP/2' ? createHttp2Server(onRequest as never) : createHttp1Server(onRequest);
   undo.push(() => server.close());
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;

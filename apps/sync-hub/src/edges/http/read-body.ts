@@ -1,5 +1,5 @@
+import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../refusal.ts';
-import type { NodeRequest } from './route.ts';
 
 /** The client went away before its request was complete: nobody is left to answer. */
 export class ClientGone extends Error {
@@ -18,7 +18,7 @@ export interface ReadBodyBounds {
  * @throws {Refusal} REQUEST_TOO_LARGE, before anything is read when the client says how much comes; REQUEST_TOO_SLOW
  * @throws {ClientGone}
  */
-export async function readBody(request: NodeRequest, bounds: ReadBodyBounds): Promise<Uint8Array> {
+export async function readBody(request: IncomingMessage, bounds: ReadBodyBounds): Promise<Uint8Array> {
   const { sizeBytesMax, withinMs } = bounds;
   if (Number(request.headers['content-length'] ?? 0) > sizeBytesMax) throw tooLarge(sizeBytesMax);
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();

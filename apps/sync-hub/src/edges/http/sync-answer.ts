@@ -1,6 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { type Ack, type DeliveryError, DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type Acceptance, recipientWarnings } from '../publishing/intake.ts';
+import { REFUSALS, Refusal } from '../refusal.ts';
 import type { JsonAnswer } from './answer-json.ts';
 
 /** The status of an event after the wait: at each adapter, in alphabetical order. */
@@ -55,4 +56,30 @@ function toAdapter({ state, attempt, receipt, error, heldBy, nextAttemptTime }: 
 
 function toError({ kind, code, message }: DeliveryError) {
   return { kind: OutcomeKind[kind], code, message };
+}
+
+/** A refusal as an answer on a plain HTTP path. */
+export function refusalAnswer({ reason, message, fields, retryAfterMs }: Refusal): JsonAnswer {
+  const { code, httpStatus } = REFUSALS[reason];
+  return {
+    status: httpStatus,
+    ...(retryAfterMs !== undefined && { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) } }),
+    body: { status: 'refused', code, reason, message, fields },
+  };
+}
+
+/**
+ * The same refusal in the sender's words.
+ *
+ * @param names what the sender calls the fields, by their paths in the contract
+ */
+export function inWordsOf(names: Readonly<Record<string, string>>, refusal: Refusal): Refusal {
+  const { reason, retryAfterMs, metadata } = refusal;
+  let { message } = refusal;
+  const fields = refusal.fields.map(({ field: path, description }) => {
+    const field = names[path] ?? path;
+    message = message.replace(`${path} ${description}`, () => `${field} ${description}`);
+    return { field, description };
+  });
+  return new Refusal(reason, message, { fields, metadata, ...(retryAfterMs !== undefined && { retryAfterMs }) });
 }

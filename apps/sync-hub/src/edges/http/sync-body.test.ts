@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../refusal.ts';
-import { DEFAULT_KEY_FIELDS } from './event-key.ts';
+import { DEFAULT_KEY_FIELDS } from './http-event.ts';
 import { readSyncBody } from './sync-body.ts';
 
 function read(body: unknown, keyFields = DEFAULT_KEY_FIELDS) {

@@ -1,10 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { parseMediaType } from '../media-type.ts';
+import { MIMEType } from 'node:util';
 import { Refusal } from '../refusal.ts';
-import { isBinaryCloudEvent, readBinaryCloudEvent } from './binary-cloud-event.ts';
-import { fromCloudEvent } from './cloud-event.ts';
+import { isBinaryCloudEvent, readBinaryCloudEvent, readStructuredCloudEvent } from './cloud-event.ts';
 import type { HttpEvent } from './http-event.ts';
-import { readStructuredCloudEvent } from './structured-cloud-event.ts';
 import { readSyncBody } from './sync-body.ts';
 
 /** How an event is written in a request on POST /sync. */
@@ -29,7 +27,7 @@ const CLOUD_EVENT_TYPE = 'application/cloudevents+json';
 export function syncFormat(headers: IncomingHttpHeaders): SyncFormat {
   const coding = headers['content-encoding'] ?? 'identity';
   if (coding !== 'identity') throw unsupported('compressed bodies are not taken; send it without content-encoding');
-  const type = parseMediaType(headers['content-type'] ?? '');
+  const type = mediaType(headers['content-type'] ?? '');
   // By the standard a cloudevents media type goes before ce- headers.
   if (type?.essence.startsWith('application/cloudevents-batch')) {
     throw unsupported('CloudEvents in batches are not taken; send one a request, or use the rpc PublishStream');
@@ -41,7 +39,8 @@ export function syncFormat(headers: IncomingHttpHeaders): SyncFormat {
       `the content type must be ${JSON_TYPE} or ${CLOUD_EVENT_TYPE}, or the event a CloudEvent in ce- headers`,
     );
   }
-  if (type.charset !== undefined && type.charset !== 'utf-8') throw unsupported('JSON is taken in UTF-8 alone');
+  const charset = type.params.get('charset') ?? 'utf-8';
+  if (charset.toLowerCase() !== 'utf-8') throw unsupported('JSON is taken in UTF-8 alone');
   return isStructured ? 'structured_cloud_event' : 'plain';
 }
 
@@ -59,11 +58,20 @@ export function readSyncEvent(
     case 'plain':
       return readSyncBody(body, keyFields);
     case 'structured_cloud_event':
-      return fromCloudEvent(readStructuredCloudEvent(body), keyFields);
+      return readStructuredCloudEvent(body, keyFields);
     case 'binary_cloud_event':
-      return fromCloudEvent(readBinaryCloudEvent(headers, body), keyFields);
+      return readBinaryCloudEvent(headers, body, keyFields);
     default:
       return format satisfies never;
+  }
+}
+
+/** Undefined for what is not a media type. */
+function mediaType(text: string): MIMEType | undefined {
+  try {
+    return new MIMEType(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,15 +1,13 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { HubStop } from '../hub-stop.ts';
-import type { Publishing } from '../publishing/publishing.ts';
-import { Refusal } from '../refusal.ts';
+import type { HttpRequest, HttpResponse, HttpRoute } from '../messages.ts';
+import { type Publishing, WAIT_MS } from '../publishing/publishing.ts';
+import { Refusal, wrongField } from '../refusal.ts';
 import { answerJson, type JsonAnswer } from './answer-json.ts';
-import { DEFAULT_KEY_FIELDS } from './event-key.ts';
+import { DEFAULT_KEY_FIELDS } from './http-event.ts';
 import { ClientGone, type ReadBodyBounds, readBody } from './read-body.ts';
-import { inWordsOf, refusalAnswer } from './refusal-answer.ts';
-import type { HttpRoute, NodeRequest, NodeResponse } from './route.ts';
-import { syncAnswer } from './sync-answer.ts';
+import { inWordsOf, refusalAnswer, syncAnswer } from './sync-answer.ts';
 import { readSyncEvent, syncFormat } from './sync-format.ts';
-import { traceAttributes } from './trace-headers.ts';
-import { waitMsOf } from './wait-parameter.ts';
 
 export interface SyncRouteOptions {
   readonly publishing: Publishing;
@@ -46,7 +44,7 @@ export function createSyncRoute(options: SyncRouteOptions): HttpRoute {
 }
 
 /** One request, from its headers to its answer. */
-async function serve(options: SyncRouteOptions, request: NodeRequest, response: NodeResponse): Promise<void> {
+async function serve(options: SyncRouteOptions, request: HttpRequest, response: HttpResponse): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   // An error event that nobody hears ends the process.
@@ -59,7 +57,7 @@ async function serve(options: SyncRouteOptions, request: NodeRequest, response: 
   }
 }
 
-async function publish(options: SyncRouteOptions, request: NodeRequest, gone: AbortSignal): Promise<JsonAnswer> {
+async function publish(options: SyncRouteOptions, request: HttpRequest, gone: AbortSignal): Promise<JsonAnswer> {
   const { publishing, onFault, keyFields = DEFAULT_KEY_FIELDS, bodyBounds = BODY_BOUNDS } = options;
   const { headers } = request;
   const waitMs = waitMsOf(request.url ?? '');
@@ -78,4 +76,35 @@ async function publish(options: SyncRouteOptions, request: NodeRequest, gone: Ab
     return undefined;
   });
   return syncAnswer(acceptance, standing);
+}
+
+/**
+ * How long a request wants to wait for its event to settle: `?wait=5s`, written as the contract writes durations in
+ * JSON, 0 to 60 s; 10 s when absent.
+ *
+ * @throws {Refusal} REQUEST_INVALID
+ */
+export function waitMsOf(url: string): number {
+  const query = url.split('?', 2)[1] ?? '';
+  const wait = new URLSearchParams(query).get('wait');
+  if (wait === null) return WAIT_MS.usual;
+  const seconds = /^(\d{1,2}(?:\.\d{1,9})?)s$/.exec(wait)?.[1];
+  const waitMs = Number(seconds) * 1_000;
+  if (waitMs <= WAIT_MS.most) return Math.ceil(waitMs);
+  throw wrongField('wait', `must be 0s to ${WAIT_MS.most / 1_000}s, such as 5s`);
+}
+
+/** W3C Trace Context, any version. */
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?$/;
+/** What the contract lets an attribute hold; the standard asks for half of it. */
+const TRACESTATE_MAX = 1_024;
+
+/**
+ * The trace that a request belongs to, as attributes of its event. Headers that break the standard are passed over,
+ * as it asks: proxies put them there, not the publisher.
+ */
+export function traceAttributes({ traceparent, tracestate }: IncomingHttpHeaders): Record<string, string> {
+  if (typeof traceparent !== 'string' || traceparent.length > 256 || !TRACEPARENT.test(traceparent)) return {};
+  if (typeof tracestate !== 'string' || tracestate.length > TRACESTATE_MAX) return { traceparent };
+  return { traceparent, tracestate };
 }
