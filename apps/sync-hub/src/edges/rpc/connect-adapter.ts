@@ -4,6 +4,7 @@ import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from
 import { visibleJson } from '@hms-sync/proto/visible-text';
 import type { HttpHandler } from '../messages.ts';
 import { COMPRESSIONS, checkedRequest, DECODE_OPTIONS, MESSAGE_BYTES_MAX } from './checked-request.ts';
+import { isCallerGone } from './refusal-error.ts';
 
 export interface RpcsOptions {
   readonly routes: (router: ConnectRouter) => void;
@@ -57,8 +58,8 @@ function createRpc(handler: UniversalHandler, onFault: (error: unknown) => void)
       handler(checkedRequest(call, handler))
         .then((answer) => universalResponseToNodeResponse(readableTrailer(explained(answer, handler)), response))
         .catch((error: unknown) => {
-          // Aborted: the caller has gone.
-          if (ConnectError.from(error).code !== Code.Aborted) onFault(error);
+          const { code, cause } = ConnectError.from(error);
+          if (code !== Code.Aborted && !isCallerGone(cause)) onFault(error);
         });
     },
   };

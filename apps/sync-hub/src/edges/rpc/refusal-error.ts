@@ -64,8 +64,8 @@ const CALLER_GONE: ReadonlySet<unknown> = new Set([
   'ERR_STREAM_WRITE_AFTER_END',
 ]);
 
-/** No fault of the hub's, and nobody is there to be told of it. */
-function isCallerGone(error: unknown): boolean {
+/** Not a fault of the hub's own, and nobody is there to hear of it. */
+export function isCallerGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && CALLER_GONE.has(error.code);
 }
 
