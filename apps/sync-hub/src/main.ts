@@ -171,7 +171,6 @@ async function startHub(
     onWarning: (warning) => log.warn(warning),
   });
   changes.subscribe(() => health.changed());
-  const { finder, discards, jobs, tail } = operations;
   const backups = new Backups({
     folder: config.backupsFolder,
     journal,
@@ -179,9 +178,7 @@ async function startHub(
   });
   const admin = {
     ...shared,
-    backups,
-    ...{ finder, discards, jobs, tail, lifecycle },
-    journalId: journal.info.id,
+    ...{ operations, backups, lifecycle },
     onChange: (change: OperatorChange) => log.info(change, 'changed by an operator'),
   };
   const stop = new HubStop();

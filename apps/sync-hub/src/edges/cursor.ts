@@ -1,5 +1,5 @@
 import { MovingPlace, type Positions } from '../journal/positions.ts';
-import { Refusal } from './refusal.ts';
+import { type Refusal, wrongField } from './refusal.ts';
 
 /**
  * Turns places in the journal into the opaque cursors of the contract, and back: `4bf92f35-billing.12_records.9`, of
@@ -49,7 +49,7 @@ export class Cursors {
   /** The refusal of a cursor that is no place in this journal. */
   unknown(field: string): Refusal {
     const description = 'was not made by this hub; use the cursor of an ack from it, or leave it empty to begin now';
-    return new Refusal('CURSOR_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
+    return wrongField(field, description, 'CURSOR_INVALID');
   }
 }
 

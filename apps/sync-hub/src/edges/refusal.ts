@@ -60,9 +60,20 @@ export const REFUSALS = {
 
 export type RefusalReason = keyof typeof REFUSALS;
 
-/** A field of a request, other than of an event, that is outside its bounds. */
-export function wrongField(field: string, description: string): Refusal {
-  return new Refusal('REQUEST_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
+/** A field of a request that is outside its bounds. @param reason of a field of an event: EVENT_INVALID */
+export function wrongField(field: string, description: string, reason: RefusalReason = 'REQUEST_INVALID'): Refusal {
+  return wrongFields([{ field, description }], reason);
+}
+
+/** Fields of a request that are outside their bounds, all at once. */
+export function wrongFields(fields: readonly FieldProblem[], reason: RefusalReason): Refusal {
+  const what = fields.map(({ field, description }) => `${field} ${description}`).join('; ');
+  return new Refusal(reason, what, { fields });
+}
+
+/** As many of something run as may. Some come and go: about this long one takes. */
+export function tooManyAtOnce(message: string): Refusal {
+  return new Refusal('TOO_MANY_AT_ONCE', message, { retryAfterMs: 10_000 });
 }
 
 /** A request that is not carried out. The message is for people: what was wrong, where, what to do. */

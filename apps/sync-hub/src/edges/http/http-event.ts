@@ -11,7 +11,7 @@ import {
 } from '@hms-sync/proto/json';
 import { z } from 'zod';
 import type { PublishedEvent } from '../publishing/event-message.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal, wrongField, wrongFields } from '../refusal.ts';
 import { REQUEST_NESTING_MAX, unreadable, VALUES_MAX } from '../unreadable-request.ts';
 
 /** An event that came by HTTP. */
@@ -118,17 +118,16 @@ export function readFields<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const read = schema.safeParse(fields);
   if (read.success) return read.data;
-  const problems = read.error.issues.map(({ path, message }) => ({
+  const problem = ({ path, message }: z.core.$ZodIssue) => ({
     field: nameOf(String(path.at(-1))),
     description: message,
-  }));
-  const what = problems.map(({ field, description }) => `${field} ${description}`).join('; ');
-  throw new Refusal('EVENT_INVALID', what, { fields: problems });
+  });
+  throw wrongFields(read.error.issues.map(problem), 'EVENT_INVALID');
 }
 
 /** @param field what the sender calls it */
 export function wrongEvent(field: string, description: string): Refusal {
-  return new Refusal('EVENT_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
+  return wrongField(field, description, 'EVENT_INVALID');
 }
 
 /** Where HMS-API's messages name the thing that changed, the likeliest first. */

@@ -4,7 +4,7 @@ import type { SyncEvent as SyncEventMessage, SyncEventSchema } from '@hms-sync/p
 import { canonicalJson, type Json, JsonError } from '@hms-sync/proto/json';
 import { v7 as uuidv7 } from 'uuid';
 import type { SyncEvent } from '../../core/event.ts';
-import { Refusal } from '../refusal.ts';
+import { wrongField } from '../refusal.ts';
 
 /** An event as it was handed in, by whatever way. */
 export type PublishedEvent = Omit<SyncEventMessage, '$typeName' | '$unknown'>;
@@ -24,7 +24,7 @@ export function toSyncEvent(
   published: PublishedEvent | undefined,
   acceptedAtMs: number,
 ): { event: SyncEvent; timeMs: number | undefined } {
-  if (published === undefined) throw invalid('event', 'is required');
+  if (published === undefined) throw wrongField('event', 'is required', 'EVENT_INVALID');
   const timeMs = published.time === undefined ? undefined : toMs(published.time);
   const event = {
     id: published.id === '' ? uuidv7() : published.id,
@@ -62,7 +62,11 @@ function toBytes({ payload, dataContentType }: PublishedEvent): Uint8Array {
       return new Uint8Array(payload.value);
     case 'json':
       if (dataContentType !== '' && dataContentType !== JSON_CONTENT_TYPE) {
-        throw invalid('event.data_content_type', `must be empty or ${JSON_CONTENT_TYPE} when event.json is set`);
+        throw wrongField(
+          'event.data_content_type',
+          `must be empty or ${JSON_CONTENT_TYPE} when event.json is set`,
+          'EVENT_INVALID',
+        );
       }
       return jsonBytes(payload.value);
     default:
@@ -75,7 +79,7 @@ function jsonBytes(json: JsonObject): Uint8Array {
     return utf8.encode(canonicalJson(json as Json));
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    throw invalid('event.json', error.message);
+    throw wrongField('event.json', error.message, 'EVENT_INVALID');
   }
 }
 
@@ -83,8 +87,4 @@ function jsonBytes(json: JsonObject): Uint8Array {
 function toMs({ seconds, nanos }: { seconds: bigint; nanos: number }): number {
   const inRange = seconds >= -62_135_596_800n && seconds <= 253_402_300_799n && nanos >= 0 && nanos < 1e9;
   return inRange ? Number(seconds) * 1_000 + Math.floor(nanos / 1e6) : Number.NaN;
-}
-
-function invalid(field: string, description: string): Refusal {
-  return new Refusal('EVENT_INVALID', `${field} ${description}`, { fields: [{ field, description }] });
 }

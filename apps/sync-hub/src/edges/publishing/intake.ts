@@ -1,15 +1,15 @@
+import { canonicalJson, checkJson, isJsonContentType, JsonError, readJson } from '@hms-sync/proto/json';
 import type { AcceptedEvent, EventIdentity, SyncEvent } from '../../core/event.ts';
 import { checkEvent } from '../../core/event-rules.ts';
 import type { AcceptResult, FullDisk, Journal } from '../../journal/journal.ts';
 import { JournalError } from '../../journal/journal-error.ts';
 import type { Positions } from '../../journal/positions.ts';
 import { hubStopping, RESTART_MS } from '../hub-stop.ts';
-import { Refusal, type RefusalReason } from '../refusal.ts';
+import { Refusal, type RefusalReason, wrongField, wrongFields } from '../refusal.ts';
 import { Admission } from './admission.ts';
 import { contentHash } from './content-hash.ts';
 import { type PublishedEvent, toSyncEvent } from './event-message.ts';
 import { sourceName } from './found-event.ts';
-import { checkJsonData, saysTheSame } from './json-data.ts';
 
 /** An event that is on disk, by this request or by an earlier one with the same id, source and content. */
 export interface Acceptance {
@@ -133,15 +133,10 @@ export class Intake {
 
   #check(event: Parameters<typeof checkEvent>[0], eventBytesMax: number): void {
     const fields = checkEvent(event).map(({ field, description }) => ({ field: `event.${field}`, description }));
-    if (fields.length > 0) {
-      const what = fields.map(({ field, description }) => `${field} ${description}`).join('; ');
-      throw new Refusal('EVENT_INVALID', what, { fields });
-    }
+    if (fields.length > 0) throw wrongFields(fields, 'EVENT_INVALID');
     if (event.data.byteLength > eventBytesMax) {
       const description = `is ${event.data.byteLength} bytes, at most ${eventBytesMax} are taken; publish a reference to it instead`;
-      throw new Refusal('EVENT_TOO_LARGE', `event.data ${description}`, {
-        fields: [{ field: 'event.data', description }],
-      });
+      throw wrongField('event.data', description, 'EVENT_TOO_LARGE');
     }
   }
 }
@@ -204,4 +199,40 @@ function fullReason({ freeBytes, reserveBytes }: FullDisk): string {
 function inMebibytes(bytes: number): string {
   const mebibytes = bytes / 2 ** 20;
   return `${Number.isInteger(mebibytes) ? mebibytes : mebibytes.toFixed(1)} MiB`;
+}
+
+/**
+ * Data that calls itself JSON, or has no content type, must be JSON: no adapter could read it otherwise, and each would
+ * make a dead letter of it. It is carried as it came all the same.
+ *
+ * @throws {Refusal} EVENT_INVALID
+ */
+function checkJsonData({ data, dataContentType }: Pick<SyncEvent, 'data' | 'dataContentType'>): void {
+  if (data.byteLength === 0 || !isJsonContentType(dataContentType)) return;
+  try {
+    checkJson(data);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    const other = '; of what is not JSON, say the media type in event.data_content_type';
+    const description = `${error.message}${error.code === 'too_deep' ? '' : other}`;
+    throw wrongField('event.data', description, 'EVENT_INVALID');
+  }
+}
+
+/** Whether the data of two events is JSON of the same value: whitespace, the order of members, 1.0 and 1 are no matter. */
+function saysTheSame(one: SyncEvent, other: SyncEvent): boolean {
+  const isJson = isJsonContentType(one.dataContentType) && isJsonContentType(other.dataContentType);
+  if (!isJson) return false;
+  const said = canonical(one.data);
+  return said !== undefined && said === canonical(other.data);
+}
+
+/** Undefined for what is no JSON; a hub before this one may have taken some. */
+function canonical(data: Uint8Array): string | undefined {
+  try {
+    return canonicalJson(readJson(data).value);
+  } catch (error) {
+    if (error instanceof JsonError) return undefined;
+    throw error;
+  }
 }

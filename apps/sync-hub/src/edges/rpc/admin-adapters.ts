@@ -1,18 +1,9 @@
 import type { EventIdentity } from '../../core/event.ts';
-import type { Journal } from '../../journal/journal.ts';
 import type { Lane } from '../../lanes/lane.ts';
-import type { Lanes } from '../../lanes/lanes.ts';
-import type { OperatorChange } from '../../operations/operator-change.ts';
 import { wrongField } from '../refusal.ts';
 import { unknownAdapter } from './admin-filter.ts';
 import { toOptionalReason, toReason } from './admin-reason.ts';
-
-export interface AdminAdaptersOptions {
-  readonly journal: Pick<Journal, 'saveLanePause'>;
-  readonly lanes: Lanes;
-  readonly wallMs: () => number;
-  readonly onChange: (change: OperatorChange) => void;
-}
+import type { AdminRooms } from './admin-rooms.ts';
 
 interface AdapterRequest {
   readonly adapter: string;
@@ -27,11 +18,11 @@ interface FormerPause {
 }
 
 /** On disk before the lane acts: what an operator read holds over a restart. */
-export async function pauseAdapter(options: AdminAdaptersOptions, request: AdapterRequest): Promise<FormerPause> {
-  const lane = requireLane(options, request.adapter);
+export async function pauseAdapter(rooms: AdminRooms, request: AdapterRequest): Promise<FormerPause> {
+  const lane = requireLane(rooms, request.adapter);
   const { adapter } = request;
   const reason = toReason(request);
-  const { journal, wallMs, onChange } = options;
+  const { journal, wallMs, onChange } = rooms;
   await journal.saveLanePause({ adapter, pause: { reason, sinceMs: wallMs() } });
   const former = formerPause(lane);
   lane.pause({ kind: 'operator', reason });
@@ -40,22 +31,22 @@ export async function pauseAdapter(options: AdminAdaptersOptions, request: Adapt
 }
 
 /** Also ends the pause that a lane gave itself, which is on no record. Without a pause nothing is changed. */
-export async function resumeAdapter(options: AdminAdaptersOptions, request: AdapterRequest): Promise<FormerPause> {
-  const lane = requireLane(options, request.adapter);
+export async function resumeAdapter(rooms: AdminRooms, request: AdapterRequest): Promise<FormerPause> {
+  const lane = requireLane(rooms, request.adapter);
   const { adapter } = request;
   const reason = toReason(request);
-  await options.journal.saveLanePause({ adapter, pause: undefined });
+  await rooms.journal.saveLanePause({ adapter, pause: undefined });
   const former = formerPause(lane);
   if (!former.wasPaused) return former;
   lane.resume();
-  options.onChange({ change: 'resume', adapter, reason });
+  rooms.onChange({ change: 'resume', adapter, reason });
   return former;
 }
 
 /** The event that was let through; undefined when nothing waits. */
-export async function probeAdapter(options: AdminAdaptersOptions, adapter: string): Promise<EventIdentity | undefined> {
-  const event = await requireLane(options, adapter).probe();
-  options.onChange({
+export async function probeAdapter(rooms: AdminRooms, adapter: string): Promise<EventIdentity | undefined> {
+  const event = await requireLane(rooms, adapter).probe();
+  rooms.onChange({
     change: 'probe',
     adapter,
     ...(event !== undefined && { eventId: event.id, source: event.source }),
@@ -64,12 +55,12 @@ export async function probeAdapter(options: AdminAdaptersOptions, adapter: strin
 }
 
 /** How many deliveries waited for a time; all of the adapter are due now. */
-export async function retryAdapter(options: AdminAdaptersOptions, request: AdapterRequest): Promise<number> {
-  const lane = requireLane(options, request.adapter);
+export async function retryAdapter(rooms: AdminRooms, request: AdapterRequest): Promise<number> {
+  const lane = requireLane(rooms, request.adapter);
   const { adapter } = request;
   const reason = toOptionalReason(request);
   const retried = await lane.retryNow();
-  options.onChange({ change: 'retry', adapter, deliveries: retried, ...(reason !== '' && { reason }) });
+  rooms.onChange({ change: 'retry', adapter, deliveries: retried, ...(reason !== '' && { reason }) });
   return retried;
 }
 
@@ -78,7 +69,7 @@ function formerPause(lane: Lane): FormerPause {
   return { wasPaused: pause !== undefined, formerReason: pause ?? '' };
 }
 
-function requireLane({ lanes }: AdminAdaptersOptions, id: string): Lane {
+function requireLane({ lanes }: AdminRooms, id: string): Lane {
   if (id === '') throw wrongField('adapter', 'is required');
   const lane = lanes.get(id);
   if (lane === undefined) {

@@ -1,6 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
+  type CountDeliveriesRequest,
+  type CountDeliveriesResponse,
+  CountDeliveriesResponseSchema,
+  DeliveryGrouping,
   type DiscardDeliveriesRequest,
   type DiscardDeliveriesResponse,
   DiscardDeliveriesResponseSchema,
@@ -8,27 +12,14 @@ import {
   type ListDeliveriesResponse,
   ListDeliveriesResponseSchema,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
-import type { Acks } from '../../acks/acks.ts';
-import type { Journal } from '../../journal/journal.ts';
-import type { DeliveryFinder, DeliveryQuery, SeenState } from '../../operations/delivery-query.ts';
-import type { Discards } from '../../operations/discards.ts';
-import type { OperatorChange } from '../../operations/operator-change.ts';
-import type { Cursors } from '../cursor.ts';
+import { DeliveryGroups } from '../../operations/delivery-groups.ts';
+import type { DeliveryQuery, SeenDelivery, SeenState } from '../../operations/delivery-query.ts';
 import { latestAck } from '../publishing/ack-message.ts';
 import { wrongField } from '../refusal.ts';
-import { type AdapterIdsOptions, requireEvents, requireNamed, toQuery } from './admin-filter.ts';
+import { requireEvents, requireNamed, toQuery } from './admin-filter.ts';
 import { PageTokens } from './admin-page-token.ts';
 import { toReason } from './admin-reason.ts';
-
-export interface AdminDeliveriesOptions extends AdapterIdsOptions {
-  readonly journal: Pick<Journal, 'readStatistics' | 'readEvent'>;
-  readonly acks: Pick<Acks, 'place'>;
-  readonly finder: DeliveryFinder;
-  readonly discards: Discards;
-  readonly cursors: Cursors;
-  readonly journalId: string;
-  readonly onChange: (change: OperatorChange) => void;
-}
+import type { AdminRooms } from './admin-rooms.ts';
 
 const PAGE_SIZE_DEFAULT = 100;
 const PAGE_SIZE_MAX = 1_000;
@@ -37,18 +28,18 @@ const PAGE_SIZE_MAX = 1_000;
 const UNSETTLED: readonly SeenState[] = ['waiting', 'retrying', 'held', 'dead_lettered'];
 
 export async function listDeliveries(
-  options: AdminDeliveriesOptions,
+  rooms: AdminRooms,
   { filter, pageSize, pageToken }: ListDeliveriesRequest,
 ): Promise<ListDeliveriesResponse> {
   if (pageSize > PAGE_SIZE_MAX) throw wrongField('page_size', `must be at most ${PAGE_SIZE_MAX}`);
-  const tokens = new PageTokens(options.journalId, filter);
+  const tokens = new PageTokens(rooms.journal.info.id, filter);
   const after = pageToken === '' ? undefined : tokens.decode(pageToken);
-  const query = await toQuery(filter, options);
+  const query = await toQuery(filter, rooms);
   // Who continues with a page has seen that it is there, or was.
-  if (after === undefined) await requireEvents(filter, options.journal);
-  const { finder, cursors } = options;
-  const { place } = options.acks;
-  const { deliveries, next } = await finder.page(query, { limit: pageSize || PAGE_SIZE_DEFAULT, after });
+  if (after === undefined) await requireEvents(filter, rooms.journal);
+  const { operations, acks, cursors } = rooms;
+  const { place } = acks;
+  const { deliveries, next } = await operations.finder.page(query, { limit: pageSize || PAGE_SIZE_DEFAULT, after });
   return create(ListDeliveriesResponseSchema, {
     deliveries: deliveries.map((delivery) => ({
       latest: latestAck(delivery, { cursors, place }),
@@ -62,20 +53,20 @@ export async function listDeliveries(
 }
 
 export async function discardDeliveries(
-  options: AdminDeliveriesOptions,
+  rooms: AdminRooms,
   request: DiscardDeliveriesRequest,
   signal: AbortSignal,
 ): Promise<DiscardDeliveriesResponse> {
   requireNamed(request.filter);
   const reason = toReason(request);
-  const query = toDiscard(await toQuery(request.filter, options));
-  await requireEvents(request.filter, options.journal);
-  const { discards, onChange } = options;
+  const query = toDiscard(await toQuery(request.filter, rooms));
+  await requireEvents(request.filter, rooms.journal);
+  const { discards } = rooms.operations;
   if (request.dryRun) {
     return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(await discards.count(query, signal)) });
   }
   const discarded = await discards.run(query, reason, signal);
-  onChange({ change: 'discard', reason, deliveries: discarded });
+  rooms.onChange({ change: 'discard', reason, deliveries: discarded });
   return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(discarded) });
 }
 
@@ -85,4 +76,51 @@ function toDiscard({ filter, states }: DeliveryQuery): DeliveryQuery {
     throw wrongField('filter.states', 'are all settled, and what is settled cannot be discarded');
   }
   return { filter, states: open };
+}
+
+const GROUPS_DEFAULT = 100;
+const GROUPS_MAX = 1_000;
+
+/** How many deliveries match, in all and by group; until the signal aborts. */
+export async function countDeliveries(
+  rooms: AdminRooms,
+  { filter, groupBy, groupsMax }: CountDeliveriesRequest,
+  signal: AbortSignal,
+): Promise<CountDeliveriesResponse> {
+  if (groupsMax > GROUPS_MAX) throw wrongField('groups_max', `must be at most ${GROUPS_MAX}`);
+  const nameOf = groupName(groupBy, rooms);
+  const query = await toQuery(filter, rooms);
+  await requireEvents(filter, rooms.journal);
+  const { finder } = rooms.operations;
+  if (nameOf === undefined) {
+    return create(CountDeliveriesResponseSchema, { deliveries: BigInt(await finder.count(query, signal)) });
+  }
+  const all = new DeliveryGroups();
+  for await (const page of finder.pages(query, signal)) for (const delivery of page) all.add(nameOf(delivery));
+  const groups = all.largest(groupsMax || GROUPS_DEFAULT);
+  const named = groups.reduce((sum, { deliveries }) => sum + deliveries, 0);
+  return create(CountDeliveriesResponseSchema, {
+    deliveries: BigInt(all.deliveries),
+    groups: groups.map(({ name, deliveries }) => ({ name, deliveries: BigInt(deliveries) })),
+    others: BigInt(all.deliveries - named),
+  });
+}
+
+/** What names the group of a delivery; undefined: they are not grouped. */
+function groupName(
+  groupBy: DeliveryGrouping,
+  { cursors }: AdminRooms,
+): ((delivery: SeenDelivery) => string) | undefined {
+  switch (groupBy) {
+    case DeliveryGrouping.UNSPECIFIED:
+      return undefined;
+    case DeliveryGrouping.ADAPTER:
+      return ({ adapter }) => adapter;
+    case DeliveryGrouping.ERROR:
+      return (delivery) => latestAck(delivery, { cursors, place: new Map() }).error?.code ?? '';
+    case DeliveryGrouping.KEY:
+      return ({ key }) => key;
+    default:
+      throw wrongField('group_by', `is ${groupBy satisfies never}, which this hub does not know`);
+  }
 }

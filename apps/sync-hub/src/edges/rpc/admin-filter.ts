@@ -5,15 +5,10 @@ import type { DeliveryFilterSchema, DeliveryFilter as FilterMessage } from '@hms
 import type { OutcomeKind } from '../../core/outcome.ts';
 import type { DeliveryFilter } from '../../journal/delivery-filter.ts';
 import type { Journal } from '../../journal/journal.ts';
-import type { Lanes } from '../../lanes/lanes.ts';
 import type { DeliveryQuery, SeenState } from '../../operations/delivery-query.ts';
 import { unknownEvent } from '../publishing/found-event.ts';
 import { Refusal, wrongField } from '../refusal.ts';
-
-export interface AdapterIdsOptions {
-  readonly lanes: Iterable<{ readonly adapter: { readonly id: string } }> & Pick<Lanes, 'get'>;
-  readonly journal: Pick<Journal, 'readStatistics'>;
-}
+import type { AdminRooms } from './admin-rooms.ts';
 
 /** A field of a filter holds at most so many values: a person names few, a program asks again. */
 const VALUES_MAX = 1_000;
@@ -47,7 +42,7 @@ const ERROR_KINDS: Readonly<Record<OutcomeKindMessage, OutcomeKind | undefined>>
  * @throws {Refusal} REQUEST_INVALID naming the field, or ADAPTER_NOT_FOUND: a misspelt id would find nothing, which
  *   looks as if all were well
  */
-export async function toQuery(filter: FilterMessage | undefined, known: AdapterIdsOptions): Promise<DeliveryQuery> {
+export async function toQuery(filter: FilterMessage | undefined, known: AdminRooms): Promise<DeliveryQuery> {
   if (filter === undefined) return { filter: {}, states: [] };
   const { adapters, types, keys, eventIds, sources, since, until } = filter;
   const lists = {
@@ -158,7 +153,7 @@ export function unknownAdapter(id: string, known: readonly string[]): Refusal {
 }
 
 /** Adapters that have a lane, and those that ever had deliveries: what they left behind can be looked at too. */
-async function requireAdapters(ids: readonly string[], { lanes, journal }: AdapterIdsOptions): Promise<void> {
+async function requireAdapters(ids: readonly string[], { lanes, journal }: AdminRooms): Promise<void> {
   if (ids.every((id) => lanes.get(id) !== undefined)) return;
   const known = new Set([...lanes].map(({ adapter }) => adapter.id));
   for (const { adapter } of (await journal.readStatistics()).lanes) known.add(adapter);

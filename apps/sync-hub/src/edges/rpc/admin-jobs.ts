@@ -1,25 +1,16 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Job, JobSchema, JobState, type ReplayDeliveriesRequest } from '@hms-sync/proto/hms/sync/v1/admin_service';
-import type { Journal } from '../../journal/journal.ts';
 import type { ReplayJob } from '../../journal/replay-job.ts';
-import type { OperatorChange } from '../../operations/operator-change.ts';
-import { type ReplayJobs, RUNNING_JOBS_MAX } from '../../operations/replay-jobs.ts';
+import { RUNNING_JOBS_MAX } from '../../operations/replay-jobs.ts';
 import { hubStopping, throwIfStopping } from '../hub-stop.ts';
-import { Refusal, wrongField } from '../refusal.ts';
-import { type AdapterIdsOptions, requireEvents, requireNamed, toFilterMessage, toQuery } from './admin-filter.ts';
+import { Refusal, tooManyAtOnce, wrongField } from '../refusal.ts';
+import { requireEvents, requireNamed, toFilterMessage, toQuery } from './admin-filter.ts';
 import { toReason } from './admin-reason.ts';
-
-export interface AdminJobsOptions extends AdapterIdsOptions {
-  readonly journal: Pick<Journal, 'readStatistics' | 'readEvent'>;
-  readonly jobs: ReplayJobs;
-  readonly onChange: (change: OperatorChange) => void;
-}
+import type { AdminRooms } from './admin-rooms.ts';
 
 const RATE_DEFAULT = 50;
 const RATE_MAX = 10_000;
-/** About so long a small job takes, or a person to end one. */
-const TOO_MANY_RETRY_MS = 10_000;
 
 const JOB_STATES: Readonly<Record<ReplayJob['state'], JobState>> = {
   running: JobState.RUNNING,
@@ -28,14 +19,14 @@ const JOB_STATES: Readonly<Record<ReplayJob['state'], JobState>> = {
 };
 
 /** Counts what a replay would send, or begins it as a job. */
-export async function replayDeliveries(options: AdminJobsOptions, request: ReplayDeliveriesRequest): Promise<Job> {
-  const { jobs, onChange } = options;
+export async function replayDeliveries(rooms: AdminRooms, request: ReplayDeliveriesRequest): Promise<Job> {
+  const { jobs } = rooms.operations;
   requireNamed(request.filter);
   const reason = toReason(request);
   const { ratePerSecond, includeStale, includeReplayed, dryRun } = request;
   if (ratePerSecond > RATE_MAX) throw wrongField('rate_per_second', `must be at most ${RATE_MAX}`);
-  const { filter, states } = await toQuery(request.filter, options);
-  await requireEvents(request.filter, options.journal);
+  const { filter, states } = await toQuery(request.filter, rooms);
+  await requireEvents(request.filter, rooms.journal);
   if (states.length > 0 && !states.includes('dead_lettered')) {
     throw wrongField('filter.states', 'leave out DEAD_LETTERED, and only dead letters are sent again');
   }
@@ -43,20 +34,23 @@ export async function replayDeliveries(options: AdminJobsOptions, request: Repla
   if (dryRun) return toJob(await jobs.count(order));
   const job = await jobs.begin(order);
   if (job === undefined) {
-    throw new Refusal('TOO_MANY_AT_ONCE', `${RUNNING_JOBS_MAX} jobs run already; wait for one to end, or cancel one`, {
-      retryAfterMs: TOO_MANY_RETRY_MS,
-    });
+    throw tooManyAtOnce(`${RUNNING_JOBS_MAX} jobs run already; wait for one to end, or cancel one`);
   }
-  onChange({ change: 'replay', reason, job: job.id, deliveries: job.matched - job.skippedStale - job.skippedReplayed });
+  rooms.onChange({
+    change: 'replay',
+    reason,
+    job: job.id,
+    deliveries: job.matched - job.skippedStale - job.skippedReplayed,
+  });
   return toJob(job);
 }
 
-export async function getJob({ jobs }: AdminJobsOptions, id: string): Promise<Job> {
+export async function getJob({ operations: { jobs } }: AdminRooms, id: string): Promise<Job> {
   return toJob((await jobs.find(requireId(id))) ?? throwUnknown(id));
 }
 
 export async function* watchJob(
-  { jobs }: AdminJobsOptions,
+  { operations: { jobs } }: AdminRooms,
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<Job, void> {
@@ -69,7 +63,7 @@ export async function* watchJob(
 }
 
 /** Ends a job; `wasRunning`: whether this call did. One that has ended stays as it is. */
-export async function cancelJob({ jobs, onChange }: AdminJobsOptions, id: string) {
+export async function cancelJob({ operations: { jobs }, onChange }: AdminRooms, id: string) {
   const before = (await jobs.find(requireId(id))) ?? throwUnknown(id);
   const job = (await jobs.cancel(id)) ?? throwUnknown(id);
   const wasRunning = before.state === 'running' && job.state === 'cancelled';

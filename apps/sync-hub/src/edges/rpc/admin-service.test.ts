@@ -155,7 +155,9 @@ describe('TailEvents', () => {
   });
 
   it('refuses more readers than may look on', async () => {
-    const { admin } = await openAdminTestHub({ rooms: () => ({ tail: { watch: () => undefined } as never }) });
+    const { admin } = await openAdminTestHub({
+      rooms: ({ operations }) => ({ operations: { ...operations, tail: { watch: () => undefined } as never } }),
+    });
     const reading = (async () => {
       for await (const _ of admin.tailEvents({}));
     })();

@@ -1,69 +1,44 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
-import type { Journal } from '../../journal/journal.ts';
-import { BACKUP_NAME, BACKUP_NAME_RULE, type Backups } from '../../operations/backups.ts';
+import { BACKUP_NAME, BACKUP_NAME_RULE } from '../../operations/backups.ts';
 import { Refusal, wrongField } from '../refusal.ts';
-import {
-  type AdminAdaptersOptions,
-  pauseAdapter,
-  probeAdapter,
-  resumeAdapter,
-  retryAdapter,
-} from './admin-adapters.ts';
-import { countDeliveries } from './admin-count.ts';
-import { type AdminDeliveriesOptions, discardDeliveries, listDeliveries } from './admin-deliveries.ts';
-import { type AdminJobsOptions, cancelJob, getJob, replayDeliveries, watchJob } from './admin-jobs.ts';
-import { type AdminTailOptions, tailEvents } from './admin-tail.ts';
-import {
-  type AdminVersionsOptions,
-  addAdapter,
-  removeAdapter,
-  restartAdapter,
-  rollbackAdapter,
-  upgradeAdapter,
-} from './admin-versions.ts';
-
-export interface AdminServiceOptions
-  extends AdminDeliveriesOptions,
-    AdminJobsOptions,
-    AdminTailOptions,
-    AdminAdaptersOptions,
-    AdminVersionsOptions {
-  readonly lanes: AdminAdaptersOptions['lanes'];
-  readonly journal: Pick<Journal, 'readStatistics' | 'readEvent' | 'saveLanePause'>;
-  readonly backups: Pick<Backups, 'make'>;
-}
+import { pauseAdapter, probeAdapter, resumeAdapter, retryAdapter } from './admin-adapters.ts';
+import { countDeliveries, discardDeliveries, listDeliveries } from './admin-deliveries.ts';
+import { cancelJob, getJob, replayDeliveries, watchJob } from './admin-jobs.ts';
+import type { AdminRooms } from './admin-rooms.ts';
+import { tailEvents } from './admin-tail.ts';
+import { addAdapter, removeAdapter, restartAdapter, rollbackAdapter, upgradeAdapter } from './admin-versions.ts';
 
 /** AdminService: what people decide, by the hub's rooms. */
-export function createAdminService(options: AdminServiceOptions): ServiceImpl<typeof AdminService> {
+export function createAdminService(rooms: AdminRooms): ServiceImpl<typeof AdminService> {
   return {
-    listDeliveries: (request) => listDeliveries(options, request),
-    countDeliveries: (request, { signal }) => countDeliveries(options, request, signal),
-    discardDeliveries: (request, { signal }) => discardDeliveries(options, request, signal),
-    replayDeliveries: async (request) => ({ job: await replayDeliveries(options, request) }),
-    getJob: async ({ id }) => ({ job: await getJob(options, id) }),
+    listDeliveries: (request) => listDeliveries(rooms, request),
+    countDeliveries: (request, { signal }) => countDeliveries(rooms, request, signal),
+    discardDeliveries: (request, { signal }) => discardDeliveries(rooms, request, signal),
+    replayDeliveries: async (request) => ({ job: await replayDeliveries(rooms, request) }),
+    getJob: async ({ id }) => ({ job: await getJob(rooms, id) }),
     async *watchJob({ id }, { signal }) {
-      for await (const job of watchJob(options, id, signal)) yield { job };
+      for await (const job of watchJob(rooms, id, signal)) yield { job };
     },
-    cancelJob: ({ id }) => cancelJob(options, id),
-    pauseAdapter: (request) => pauseAdapter(options, request),
-    resumeAdapter: (request) => resumeAdapter(options, request),
+    cancelJob: ({ id }) => cancelJob(rooms, id),
+    pauseAdapter: (request) => pauseAdapter(rooms, request),
+    resumeAdapter: (request) => resumeAdapter(rooms, request),
     async probeAdapter({ adapter }) {
-      const { id: eventId = '', source = '' } = (await probeAdapter(options, adapter)) ?? {};
+      const { id: eventId = '', source = '' } = (await probeAdapter(rooms, adapter)) ?? {};
       return { eventId, source };
     },
-    retryAdapter: async (request) => ({ retried: BigInt(await retryAdapter(options, request)) }),
-    restartAdapter: (request) => restartAdapter(options, request),
-    tailEvents: (request, { signal }) => tailEvents(options, request, signal),
-    backupJournal: ({ path }) => backupJournal(options, path),
-    addAdapter: (request) => addAdapter(options, request),
-    upgradeAdapter: (request) => upgradeAdapter(options, request),
-    rollbackAdapter: (request) => rollbackAdapter(options, request),
-    removeAdapter: (request) => removeAdapter(options, request),
+    retryAdapter: async (request) => ({ retried: BigInt(await retryAdapter(rooms, request)) }),
+    restartAdapter: (request) => restartAdapter(rooms, request),
+    tailEvents: (request, { signal }) => tailEvents(rooms, request, signal),
+    backupJournal: ({ path }) => backupJournal(rooms, path),
+    addAdapter: (request) => addAdapter(rooms, request),
+    upgradeAdapter: (request) => upgradeAdapter(rooms, request),
+    rollbackAdapter: (request) => rollbackAdapter(rooms, request),
+    removeAdapter: (request) => removeAdapter(rooms, request),
   };
 }
 
-async function backupJournal({ backups, onChange }: AdminServiceOptions, name: string) {
+async function backupJournal({ backups, onChange }: AdminRooms, name: string) {
   if (!BACKUP_NAME.test(name)) throw wrongField('path', BACKUP_NAME_RULE);
   const result = await backups.make(name);
   if (result.kind === 'refused') throw new Refusal('BACKUP_REFUSED', result.reason);

@@ -2,39 +2,31 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { TailEventsRequest, TailEventsResponseSchema } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import type { DeliveryState } from '../../core/delivery.ts';
 import type { SeenState } from '../../operations/delivery-query.ts';
-import { type EventTail, TAILS_MAX, type TailedEvent } from '../../operations/event-tail.ts';
+import { TAILS_MAX, type TailedEvent } from '../../operations/event-tail.ts';
 import type { Cursors } from '../cursor.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { recordAck } from '../publishing/ack-message.ts';
 import { fromSyncEvent } from '../publishing/event-message.ts';
-import { Refusal } from '../refusal.ts';
-import { type AdapterIdsOptions, toQuery } from './admin-filter.ts';
-
-export interface AdminTailOptions extends AdapterIdsOptions {
-  readonly tail: EventTail;
-  readonly cursors: Cursors;
-}
+import { tooManyAtOnce } from '../refusal.ts';
+import { toQuery } from './admin-filter.ts';
+import type { AdminRooms } from './admin-rooms.ts';
 
 type Message = MessageInitShape<typeof TailEventsResponseSchema>;
 
-const TOO_MANY_RETRY_MS = 10_000;
-
 export async function* tailEvents(
-  options: AdminTailOptions,
+  rooms: AdminRooms,
   request: TailEventsRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Message, void> {
-  const { filter, states } = await toQuery(request.filter, options);
+  const { filter, states } = await toQuery(request.filter, rooms);
   const { acceptedFromMs: _, acceptedToMs: __, ...looked } = filter;
-  const tailed = options.tail.watch({ ...looked, states: states.filter(isRecorded) }, signal);
+  const tailed = rooms.operations.tail.watch({ ...looked, states: states.filter(isRecorded) }, signal);
   if (tailed === undefined) {
-    throw new Refusal('TOO_MANY_AT_ONCE', `${TAILS_MAX} tail the events already; come back when one has left`, {
-      retryAfterMs: TOO_MANY_RETRY_MS,
-    });
+    throw tooManyAtOnce(`${TAILS_MAX} tail the events already; come back when one has left`);
   }
   for await (const some of tailed) {
     if (some.length === 0) yield {};
-    for (const one of some) yield { happening: toMessage(one, options.cursors) };
+    for (const one of some) yield { happening: toMessage(one, rooms.cursors) };
   }
   throwIfStopping(signal);
 }

@@ -17,7 +17,7 @@ import {
 } from '../publishing/test-hub.suite.ts';
 import { REQUEST_BUDGET, RequestBudget } from '../request-budget.ts';
 import { createRouter } from '../router.ts';
-import type { AdminServiceOptions } from './admin-service.ts';
+import type { AdminRooms } from './admin-rooms.ts';
 import { HealthFeed } from './health-feed.ts';
 
 /** A hub behind a real port, and an operator who calls it. */
@@ -30,7 +30,7 @@ export interface AdminTestHub extends TestHub {
 
 export interface AdminTestHubOptions extends TestHubOptions {
   /** Goes before the hub's own rooms. */
-  readonly rooms?: (hub: TestHub) => Partial<AdminServiceOptions>;
+  readonly rooms?: (hub: TestHub) => Partial<AdminRooms>;
 }
 
 /** Of a hub that installs nothing. */
@@ -44,11 +44,8 @@ const noInstalls = { add: refuse, upgrade: refuse, rollback: refuse, restart: re
 export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
   const hub = await openTestHub(options);
   const changes: OperatorChange[] = [];
-  const { finder, discards, jobs, tail } = hub.operations;
   const admin = {
     ...hub,
-    ...{ finder, discards, jobs, tail },
-    journalId: hub.journal.info.id,
     onChange: (change: OperatorChange) => changes.push(change),
     lifecycle: noInstalls,
     backups: noBackups,

@@ -8,24 +8,10 @@ import type {
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { isJsonObject, type Json, JsonError, readJsonAsDoubles } from '@hms-sync/proto/json';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../../core/adapter-id.ts';
-import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-change.ts';
 import { InstallError } from '../../installs/install-error.ts';
-import type { OperatorChange } from '../../operations/operator-change.ts';
 import { Refusal, wrongField } from '../refusal.ts';
 import { toOptionalReason, toReason } from './admin-reason.ts';
-
-/** Who installs and replaces adapters; as `AdapterLifecycle` does it. */
-export interface AdminVersionsOptions {
-  readonly lifecycle: {
-    add(request: AddRequest): Promise<Installed>;
-    upgrade(request: UpgradeRequest): Promise<Installed>;
-    rollback(id: string, reason: string): Promise<Installed>;
-    restart(id: string): Promise<Installed>;
-    /** @returns how many deliveries were discarded; with `discard`, why they are */
-    remove(id: string, options?: { readonly discard: string }): Promise<number>;
-  };
-  readonly onChange: (change: OperatorChange) => void;
-}
+import type { AdminRooms } from './admin-rooms.ts';
 
 /** A thousand attempts tell a version that fails one in ten from one that fails one in twenty; this tells gross faults. */
 const CANARY_ATTEMPTS = 200;
@@ -37,7 +23,7 @@ const CONFIG_MAX_CHARACTERS = 65_536;
 const SPEC_MAX_CHARACTERS = 4_096;
 
 /** @throws {Refusal} */
-export async function addAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: AddAdapterRequest) {
+export async function addAdapter({ lifecycle, onChange }: AdminRooms, request: AddAdapterRequest) {
   const { configJson, id } = request;
   const wanted = toSpec('package', request.package);
   if (id !== '' && !ADAPTER_ID.test(id)) throw wrongField('id', ADAPTER_ID_RULE);
@@ -48,7 +34,7 @@ export async function addAdapter({ lifecycle, onChange }: AdminVersionsOptions, 
 }
 
 /** @throws {Refusal} */
-export async function upgradeAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: UpgradeAdapterRequest) {
+export async function upgradeAdapter({ lifecycle, onChange }: AdminRooms, request: UpgradeAdapterRequest) {
   const { adapter, canaryPercent, allowDowngrade } = request;
   const id = required('adapter', adapter);
   const version = toSpec('version', request.version);
@@ -60,7 +46,7 @@ export async function upgradeAdapter({ lifecycle, onChange }: AdminVersionsOptio
 }
 
 /** @throws {Refusal} */
-export async function rollbackAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: RollbackAdapterRequest) {
+export async function rollbackAdapter({ lifecycle, onChange }: AdminRooms, request: RollbackAdapterRequest) {
   const id = required('adapter', request.adapter);
   const reason = toReason(request);
   const { version, warnings } = await refusing('adapter', () => lifecycle.rollback(id, reason));
@@ -69,7 +55,7 @@ export async function rollbackAdapter({ lifecycle, onChange }: AdminVersionsOpti
 }
 
 /** @throws {Refusal} */
-export async function removeAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: RemoveAdapterRequest) {
+export async function removeAdapter({ lifecycle, onChange }: AdminRooms, request: RemoveAdapterRequest) {
   const id = required('adapter', request.adapter);
   const reason = toReason(request);
   const options = request.discard ? { discard: reason } : undefined;
@@ -79,7 +65,7 @@ export async function removeAdapter({ lifecycle, onChange }: AdminVersionsOption
 }
 
 /** @throws {Refusal} */
-export async function restartAdapter({ lifecycle, onChange }: AdminVersionsOptions, request: RestartAdapterRequest) {
+export async function restartAdapter({ lifecycle, onChange }: AdminRooms, request: RestartAdapterRequest) {
   const id = required('adapter', request.adapter);
   const reason = toOptionalReason(request);
   const { version, warnings } = await refusing('adapter', () => lifecycle.restart(id));

@@ -7,8 +7,8 @@ import {
 } from '@hms-sync/proto/health/v1/health';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { delivered, openTestHub, published, unwell } from '../publishing/test-hub.suite.ts';
-import { createGrpcHealth } from './grpc-health.ts';
 import { HealthFeed } from './health-feed.ts';
+import { createGrpcHealth } from './health-services.ts';
 
 const feeds: HealthFeed[] = [];
 afterEach(() => {

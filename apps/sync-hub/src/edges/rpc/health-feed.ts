@@ -18,8 +18,7 @@ import type { Lanes } from '../../lanes/lanes.ts';
 import { BoundedQueue, QueueOverflow } from '../../queues/bounded-queue.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { deliveryError } from '../publishing/ack-message.ts';
-import { Refusal } from '../refusal.ts';
-import { hubWarnings } from './hub-warnings.ts';
+import { Refusal, tooManyAtOnce } from '../refusal.ts';
 
 export interface HealthFeedOptions {
   readonly version: string;
@@ -42,7 +41,6 @@ const SEND_EVERY_MS = 10_000 - READ_EVERY_MS;
 const UNREAD_MAX = 256;
 /** Each change is written for each of them: a thousand take a tenth of a second. */
 export const WATCHES_MAX = 1_024;
-const TOO_MANY_RETRY_MS = 10_000;
 
 const ADAPTER_STATES: Readonly<Record<LaneHealth['state'], AdapterState>> = {
   starting: AdapterState.STARTING,
@@ -133,9 +131,7 @@ export class HealthFeed {
    */
   async *watch(signal: AbortSignal): AsyncGenerator<Health, void> {
     if (this.#watchers.size >= WATCHES_MAX) {
-      throw new Refusal('TOO_MANY_AT_ONCE', `${WATCHES_MAX} watch the health already; come back when one has left`, {
-        retryAfterMs: TOO_MANY_RETRY_MS,
-      });
+      throw tooManyAtOnce(`${WATCHES_MAX} watch the health already; come back when one has left`);
     }
     const queue = new BoundedQueue<Health>({ capacity: UNREAD_MAX, signal });
     this.#watchers.add(queue);
@@ -282,4 +278,24 @@ function wholeSeconds(ms: number) {
 function durationFromMicroseconds(milliseconds: number) {
   const microseconds = Math.round(milliseconds * 1_000);
   return { seconds: BigInt(Math.floor(microseconds / 1e6)), nanos: (microseconds % 1e6) * 1_000 };
+}
+
+/**
+ * What is not well although the hub accepts events, a sentence each with what to do.
+ *
+ * @param adapters the ids of those that have a lane
+ * @param lanes of all that ever had a delivery
+ */
+export function hubWarnings(adapters: readonly string[], lanes: readonly LaneStatistics[]): readonly string[] {
+  const nobody =
+    'no adapters are configured: events are accepted and delivered to nobody; add one (hms-sync adapter add --help), ' +
+    'or name it in hms-sync.yaml';
+  const unknown = lanes.filter(({ adapter, unsettled }) => unsettled > 0 && !adapters.includes(adapter));
+  return [
+    ...(adapters.length === 0 ? [nobody] : []),
+    ...unknown.map(({ adapter, unsettled }) => {
+      const who = unsettled === 1 ? '1 delivery waits' : `${unsettled} deliveries wait`;
+      return `${who} for "${adapter}", which is not configured: add it again, name it in hms-sync.yaml, or discard what waits: hms-sync delivery discard --adapter ${adapter} --reason '<why>'`;
+    }),
+  ];
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { hubWarnings } from './hub-warnings.ts';
+import { hubWarnings } from './health-feed.ts';
 
 const waiting = (adapter: string, unsettled: number) => ({
   ...{ adapter, unsettled, deadLetters: 1, oldestAcceptedAtMs: 0, behindDeadLetters: 0 },

@@ -15,14 +15,13 @@ import type { Positions } from '../../journal/positions.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { toAck } from '../publishing/ack-message.ts';
 import { type Publishing, WAIT_MS } from '../publishing/publishing.ts';
-import { Refusal, wrongField } from '../refusal.ts';
+import { tooManyAtOnce, wrongField } from '../refusal.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
 import { publishStream } from './publish-stream.ts';
 
 const WATCHED_EVENTS_MAX = 1_000;
 /** Each ack is written for each of them. */
 export const WATCHES_MAX = 1_024;
-const TOO_MANY_RETRY_MS = 10_000;
 const BEGINNING: Positions = new Map();
 
 /** SyncService: what the contract says, by the publishing service. @param onFault called with faults of the hub's own */
@@ -93,9 +92,7 @@ export function createSyncService(
     signal: AbortSignal,
   ): AsyncGenerator<MessageInitShape<typeof WatchAcksResponseSchema>> {
     if (watches >= WATCHES_MAX) {
-      throw new Refusal('TOO_MANY_AT_ONCE', `${WATCHES_MAX} watch all acks already; come back when one has left`, {
-        retryAfterMs: TOO_MANY_RETRY_MS,
-      });
+      throw tooManyAtOnce(`${WATCHES_MAX} watch all acks already; come back when one has left`);
     }
     watches += 1;
     try {

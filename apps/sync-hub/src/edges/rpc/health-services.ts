@@ -3,9 +3,24 @@ import {
   type Health as GrpcHealth,
   HealthCheckResponse_ServingStatus as Status,
 } from '@hms-sync/proto/health/v1/health';
-import { AdapterState, BreakerState, type Health } from '@hms-sync/proto/hms/sync/v1/health_service';
+import {
+  AdapterState,
+  BreakerState,
+  type Health,
+  type HealthService,
+} from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { HealthFeed } from './health-feed.ts';
+
+/** hms.sync.v1.HealthService: the status of the hub and of each adapter. */
+export function createHealthService(feed: HealthFeed): ServiceImpl<typeof HealthService> {
+  return {
+    getHealth: async () => ({ health: await feed.read() }),
+    async *watchHealth(_request, { signal }) {
+      for await (const health of feed.watch(signal)) yield { health };
+    },
+  };
+}
 
 /**
  * grpc.health.v1.Health: "" and hms.sync.v1.SyncService are the hub; adapter/<id> is SERVING while the adapter runs
