@@ -57,7 +57,7 @@ const rooms: Record<string, string[]> = {
 const implementations = [
   'journal/(sqlite/(?!inline-journal\\.ts$)|integrity/)',
   'runtimes/(inline|process|remote)/',
-  'edges/listener\\.ts$',
+  'edges/door/listener\\.ts$',
 ];
 /** Made of the same parts as the real one, for tests and the simulation. */
 const inlineJournal = `${room('journal')}sqlite/inline-journal\\.ts$`;

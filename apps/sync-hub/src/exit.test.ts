@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ConfigError } from './config/config-error.ts';
-import { ListenError } from './edges/listener.ts';
+import { ListenError } from './edges/door/listener.ts';
 import { ExitCode, exitBecause, onStopRequest, type StopHost } from './exit.ts';
 import { FlagError } from './flags.ts';
 import { JournalError } from './journal/journal-error.ts';

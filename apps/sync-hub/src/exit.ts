@@ -1,6 +1,6 @@
 import { visibleLines } from '@hms-sync/proto/visible-text';
 import { ConfigError } from './config/config-error.ts';
-import { ListenError } from './edges/listener.ts';
+import { ListenError } from './edges/door/listener.ts';
 import { FolderError } from './files/private-folder.ts';
 import { FlagError } from './flags.ts';
 import { InstallError } from './installs/install-error.ts';

@@ -1,4 +1,4 @@
-import type { HttpRoute } from '../messages.ts';
+import type { HttpRoute } from '../door/messages.ts';
 
 /** For probes: 200 while events are accepted, 503 otherwise. About the hub alone, never about its adapters. */
 export function createHealthzRoute(notAcceptingReason: () => string): HttpRoute {

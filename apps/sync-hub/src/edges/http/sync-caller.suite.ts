@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
+import { listen } from '../door/listener.ts';
 import { HubStop } from '../hub-stop.ts';
-import { listen } from '../listener.ts';
 import { openTestHub, type TestHub, type TestHubOptions } from '../publishing/test-hub.suite.ts';
 import { type Answered, type HttpVersion, type Posted, post } from './http-client.suite.ts';
 import type { ReadBodyBounds } from './read-body.ts';

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { HttpRequest, HttpResponse, HttpRoute } from '../door/messages.ts';
 import type { HubStop } from '../hub-stop.ts';
-import type { HttpRequest, HttpResponse, HttpRoute } from '../messages.ts';
 import { type Publishing, WAIT_MS } from '../publishing/publishing.ts';
 import { Refusal, wrongField } from '../refusal.ts';
 import { answerJson, type JsonAnswer } from './answer-json.ts';

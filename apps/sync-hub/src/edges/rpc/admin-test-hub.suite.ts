@@ -5,9 +5,10 @@ import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/ad
 import { expect, onTestFinished } from 'vitest';
 import { InstallError } from '../../installs/install-error.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
+import { listen } from '../door/listener.ts';
+import { REQUEST_BUDGET, RequestBudget } from '../door/request-budget.ts';
 import { createSyncRoute } from '../http/sync-route.ts';
 import { HubStop } from '../hub-stop.ts';
-import { listen } from '../listener.ts';
 import {
   openTestHub,
   published,
@@ -15,7 +16,6 @@ import {
   type TestHub,
   type TestHubOptions,
 } from '../publishing/test-hub.suite.ts';
-import { REQUEST_BUDGET, RequestBudget } from '../request-budget.ts';
 import { createRouter } from '../router.ts';
 import type { AdminRooms } from './admin-rooms.ts';
 import { HealthFeed } from './health-feed.ts';

@@ -14,7 +14,7 @@ import {
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import { JsonError, readJsonAsDoubles } from '@hms-sync/proto/json';
 import { checkWire, WireError } from '@hms-sync/proto/wire';
-import { isFramed } from '../message-meter.ts';
+import { isFramed } from '../door/message-meter.ts';
 import { Refusal } from '../refusal.ts';
 import { FIELDS_MAX, REQUEST_NESTING_MAX, unreadable, VALUES_MAX } from '../unreadable-request.ts';
 import { refusalError } from './refusal-error.ts';

@@ -2,7 +2,7 @@ import { Code, ConnectError, type ConnectRouter, createConnectRouter, type Inter
 import { createAsyncIterable, type UniversalHandler, type UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { visibleJson } from '@hms-sync/proto/visible-text';
-import type { HttpHandler } from '../messages.ts';
+import type { HttpHandler } from '../door/messages.ts';
 import { COMPRESSIONS, checkedRequest, DECODE_OPTIONS, MESSAGE_BYTES_MAX } from './checked-request.ts';
 import { isCallerGone } from './refusal-error.ts';
 

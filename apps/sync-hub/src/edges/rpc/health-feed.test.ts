@@ -11,7 +11,7 @@ import {
   type TestHubOptions,
   unwell,
 } from '../publishing/test-hub.suite.ts';
-import { HealthFeed, WATCHES_MAX } from './health-feed.ts';
+import { HealthFeed, hubWarnings, WATCHES_MAX } from './health-feed.ts';
 
 beforeEach(() => {
   // The journal in memory commits by setImmediate, which goes on by itself.
@@ -253,4 +253,22 @@ it('is watched by so many at a time, and by another once one has left', async ()
   await first.next();
   expect((await feed.watch(new AbortController().signal).next()).done).toBe(false);
   feed.stop();
+});
+
+describe('what is not well although events are accepted', () => {
+  const waiting = (adapter: string, unsettled: number) => ({
+    ...{ adapter, unsettled, deadLetters: 1, oldestAcceptedAtMs: 0, behindDeadLetters: 0 },
+  });
+
+  it('says nothing while every adapter that something waits for is configured', () => {
+    expect(hubWarnings(['billing', 'lab'], [waiting('lab', 3)])).toEqual([]);
+  });
+
+  it('names events for nobody, and what waits for an adapter that is not configured', () => {
+    expect(hubWarnings([], [waiting('lab', 1), waiting('records', 2), waiting('old', 0)])).toEqual([
+      expect.stringMatching(/^no adapters are configured: events are accepted and delivered to nobody/),
+      expect.stringMatching(/^1 delivery waits for "lab", which is not configured: .*discard --adapter lab --reason/),
+      expect.stringMatching(/^2 deliveries wait for "records", which is not configured/),
+    ]);
+  });
 });
