@@ -9,14 +9,16 @@ import {
   OutcomeKind as OutcomeKindMessage,
 } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
-import type { RecordedDelivery, RecordedState, DeliveryState as StateOfDelivery } from '../../core/delivery.ts';
+import type { RecordedDelivery, DeliveryState as StateOfDelivery } from '../../core/delivery.ts';
 import type { HeldBy } from '../../core/lane-messages.ts';
 import type { Failure, OutcomeKind } from '../../core/outcome.ts';
 import { MovingPlace, type Positions } from '../../journal/positions.ts';
 import type { Cursors } from '../cursor.ts';
 
-const STATES: Readonly<Record<RecordedState, DeliveryState>> = {
+export const DELIVERY_STATES: Readonly<Record<StateOfDelivery | 'held', DeliveryState>> = {
+  waiting: DeliveryState.WAITING,
   retrying: DeliveryState.RETRYING,
+  held: DeliveryState.HELD,
   delivered: DeliveryState.DELIVERED,
   skipped: DeliveryState.SKIPPED,
   dead_lettered: DeliveryState.DEAD_LETTERED,
@@ -55,7 +57,7 @@ export function recordAck(record: RecordedDelivery, cursor: string): Ack {
     source: record.source,
     adapter: record.adapter,
     adapterVersion: record.adapterVersion,
-    state: STATES[state],
+    state: DELIVERY_STATES[state],
     attempt: record.attempts,
     time: timestampFromMs(record.atMs),
     ...(record.nextAttemptAtMs > 0 && { nextAttemptTime: timestampFromMs(record.nextAttemptAtMs) }),
@@ -83,7 +85,7 @@ function waitingAck({ eventId, source, adapter, attempts, cycle, atMs, heldBy }:
     eventId,
     source,
     adapter,
-    state: heldBy === undefined ? DeliveryState.WAITING : DeliveryState.HELD,
+    state: DELIVERY_STATES[heldBy === undefined ? 'waiting' : 'held'],
     attempt: attempts,
     time: timestampFromMs(atMs),
     ...(heldBy !== undefined && { heldBy: HELD_BY[heldBy] }),

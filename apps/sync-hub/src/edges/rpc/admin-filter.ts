@@ -1,40 +1,16 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
-import { DeliveryState, OutcomeKind as OutcomeKindMessage } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { DeliveryFilterSchema, DeliveryFilter as FilterMessage } from '@hms-sync/proto/hms/sync/v1/admin_service';
-import type { OutcomeKind } from '../../core/outcome.ts';
 import type { DeliveryFilter } from '../../journal/delivery-filter.ts';
 import type { Journal } from '../../journal/journal.ts';
-import type { DeliveryQuery, SeenState } from '../../operations/delivery-query.ts';
+import type { DeliveryQuery } from '../../operations/delivery-query.ts';
+import { DELIVERY_STATES, OUTCOME_KINDS } from '../publishing/ack-message.ts';
 import { unknownEvent } from '../publishing/found-event.ts';
 import { Refusal, wrongField } from '../refusal.ts';
 import type { AdminRooms } from './admin-rooms.ts';
 
 /** A field of a filter holds at most so many values: a person names few, a program asks again. */
 const VALUES_MAX = 1_000;
-
-const STATES: Readonly<Record<DeliveryState, SeenState | undefined>> = {
-  [DeliveryState.UNSPECIFIED]: undefined,
-  [DeliveryState.WAITING]: 'waiting',
-  [DeliveryState.RETRYING]: 'retrying',
-  [DeliveryState.HELD]: 'held',
-  [DeliveryState.DELIVERED]: 'delivered',
-  [DeliveryState.SKIPPED]: 'skipped',
-  [DeliveryState.DEAD_LETTERED]: 'dead_lettered',
-  [DeliveryState.DISCARDED]: 'discarded',
-};
-
-const ERROR_KINDS: Readonly<Record<OutcomeKindMessage, OutcomeKind | undefined>> = {
-  [OutcomeKindMessage.UNSPECIFIED]: undefined,
-  // No failure, so nothing can have it as its last one.
-  [OutcomeKindMessage.DELIVERED]: undefined,
-  [OutcomeKindMessage.RETRYABLE]: 'retryable',
-  [OutcomeKindMessage.THROTTLED]: 'throttled',
-  [OutcomeKindMessage.PERMANENT]: 'permanent',
-  [OutcomeKindMessage.MISCONFIGURED]: 'misconfigured',
-  [OutcomeKindMessage.TIMED_OUT]: 'timed_out',
-  [OutcomeKindMessage.CRASHED]: 'crashed',
-};
 
 /**
  * Reads the filter of a request.
@@ -45,26 +21,19 @@ const ERROR_KINDS: Readonly<Record<OutcomeKindMessage, OutcomeKind | undefined>>
 export async function toQuery(filter: FilterMessage | undefined, known: AdminRooms): Promise<DeliveryQuery> {
   if (filter === undefined) return { filter: {}, states: [] };
   const { adapters, types, keys, eventIds, sources, since, until } = filter;
-  const lists = {
-    adapters,
-    states: filter.states,
-    types,
-    keys,
-    sources,
-    event_ids: eventIds,
-    error_kinds: filter.errorKinds,
-  };
-  for (const [name, values] of Object.entries(lists)) {
+  for (const [name, values] of Object.entries(listsOf(filter))) {
     if (values.length > VALUES_MAX) throw wrongField(`filter.${name}`, `must be at most ${VALUES_MAX}`);
   }
   const states = filter.states.map((state) => {
-    const seen = STATES[state];
+    const seen = wordOf(DELIVERY_STATES, state);
     if (seen === undefined) throw wrongField('filter.states', `holds ${state}, which is no state of a delivery`);
     return seen;
   });
   const errorKinds = filter.errorKinds.map((kind) => {
-    const outcome = ERROR_KINDS[kind];
-    if (outcome === undefined) throw wrongField('filter.error_kinds', `holds ${kind}, which is no kind of failure`);
+    const outcome = wordOf(OUTCOME_KINDS, kind);
+    // Delivered is no failure, so nothing can have it as its last one.
+    const isFailure = outcome !== undefined && outcome !== 'delivered';
+    if (!isFailure) throw wrongField('filter.error_kinds', `holds ${kind}, which is no kind of failure`);
     return outcome;
   });
   const acceptedFromMs = since && timestampMs(since);
@@ -93,12 +62,12 @@ export function toFilterMessage(filter: DeliveryFilter): MessageInitShape<typeof
   const { acceptedFromMs, acceptedToMs, errorKinds = [] } = filter;
   return {
     adapters: [...(filter.adapters ?? [])],
-    states: (filter.states ?? []).map((state) => numberOf(STATES, state)),
+    states: (filter.states ?? []).map((state) => DELIVERY_STATES[state]),
     types: [...(filter.types ?? [])],
     keys: [...(filter.keys ?? [])],
     eventIds: [...(filter.eventIds ?? [])],
     sources: [...(filter.sources ?? [])],
-    errorKinds: errorKinds.map((kind) => numberOf(ERROR_KINDS, kind)),
+    errorKinds: errorKinds.map((kind) => OUTCOME_KINDS[kind]),
     ...(acceptedFromMs !== undefined && { since: timestampFromMs(acceptedFromMs) }),
     ...(acceptedToMs !== undefined && { until: timestampFromMs(acceptedToMs) }),
   };
@@ -131,16 +100,7 @@ async function isKnown(journal: Pick<Journal, 'readEvent'>, id: string, sources:
 
 /** @throws {Refusal} REQUEST_INVALID when it names nothing: what is changed by it is named, never everything there is */
 export function requireNamed(filter: FilterMessage | undefined): void {
-  const {
-    adapters = [],
-    states = [],
-    types = [],
-    keys = [],
-    eventIds = [],
-    sources = [],
-    errorKinds = [],
-  } = filter ?? {};
-  const named = [adapters, states, types, keys, eventIds, sources, errorKinds].some((values) => values.length > 0);
+  const named = filter !== undefined && Object.values(listsOf(filter)).some((values) => values.length > 0);
   if (!named && filter?.since === undefined && filter?.until === undefined) {
     throw wrongField('filter', 'is required: name which deliveries are meant, such as those of one adapter');
   }
@@ -161,7 +121,12 @@ async function requireAdapters(ids: readonly string[], { lanes, journal }: Admin
   if (unknown !== undefined) throw unknownAdapter(unknown, [...known].sort());
 }
 
-/** The number of the contract for a word of the core. */
-function numberOf<Word>(words: Readonly<Record<number, Word | undefined>>, word: Word): number {
-  return Number(Object.keys(words).find((value) => words[Number(value)] === word) ?? 0);
+/** Its lists of values, by their names in the contract. */
+function listsOf({ adapters, states, types, keys, eventIds, sources, errorKinds }: FilterMessage) {
+  return { adapters, states, types, keys, sources, event_ids: eventIds, error_kinds: errorKinds };
+}
+
+/** The word of the core for a number of the contract; undefined when there is none. */
+function wordOf<Word extends string>(numbers: Readonly<Record<Word, number>>, number: number): Word | undefined {
+  return (Object.keys(numbers) as Word[]).find((word) => numbers[word] === number);
 }
