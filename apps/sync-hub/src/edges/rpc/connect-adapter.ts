@@ -3,7 +3,7 @@ import { createAsyncIterable, type UniversalHandler, type UniversalServerRespons
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { visibleJson } from '@hms-sync/proto/visible-text';
 import type { HttpHandler } from '../door/messages.ts';
-import { COMPRESSIONS, checkedRequest, DECODE_OPTIONS, MESSAGE_BYTES_MAX } from './checked-request.ts';
+import { COMPRESSIONS, decodedMessages, decodedRequest, MESSAGE_BYTES_MAX } from './decoded-request.ts';
 import { isCallerGone } from './refusal-error.ts';
 
 export interface RpcsOptions {
@@ -25,7 +25,7 @@ export interface Rpc {
  * Every rpc of the routes, by its path, over Connect, gRPC and gRPC-Web. The one place that changes what Connect (2.2.0)
  * does by itself:
  *
- * - A message is looked at before it is decoded ({@link checkedRequest}).
+ * - Messages are looked at and decoded by the hub ({@link decodedRequest}).
  * - A deadline is at most what a timer holds ({@link boundDeadline}).
  * - The messages of a stream are not compressed ({@link leaveUncompressed}).
  * - A call that none of its protocols knows is answered with what to send ({@link explained}).
@@ -34,10 +34,9 @@ export interface Rpc {
  */
 export function createRpcs({ routes, interceptors, onFault }: RpcsOptions): ReadonlyMap<string, Rpc> {
   const router = createConnectRouter({
-    interceptors,
+    interceptors: [...interceptors, decodedMessages],
     acceptCompression: [...COMPRESSIONS],
     readMaxBytes: MESSAGE_BYTES_MAX,
-    binaryOptions: DECODE_OPTIONS,
     jsonOptions: JSON_OPTIONS,
   });
   routes(router);
@@ -45,7 +44,11 @@ export function createRpcs({ routes, interceptors, onFault }: RpcsOptions): Read
 }
 
 const utf8 = new TextEncoder();
-const JSON_OPTIONS = { ...DECODE_OPTIONS, textEncoder: { encode: (json: string) => utf8.encode(visibleJson(json)) } };
+/** Connect asks for the encoder; its types say nothing of it. */
+const JSON_OPTIONS = {
+  ignoreUnknownFields: true,
+  textEncoder: { encode: (json: string) => utf8.encode(visibleJson(json)) },
+};
 
 function createRpc(handler: UniversalHandler, onFault: (error: unknown) => void): Rpc {
   const { methodKind } = handler.method;
@@ -55,7 +58,7 @@ function createRpc(handler: UniversalHandler, onFault: (error: unknown) => void)
       const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
       boundDeadline(call.header);
       if (methodKind !== 'unary') leaveUncompressed(call.header);
-      handler(checkedRequest(call, handler))
+      handler(decodedRequest(call, handler))
         .then((answer) => universalResponseToNodeResponse(readableTrailer(explained(answer, handler)), response))
         .catch((error: unknown) => {
           const { code, cause } = ConnectError.from(error);

@@ -201,3 +201,19 @@ it('JSON with a byte order mark is refused over Connect JSON', async () => {
   expect(code).toBe('invalidargument');
   expect(text).toContain('byte order mark');
 });
+
+it.each(PROTOBUF_PROTOCOLS)(
+  'the messages of a stream come each once and in their order, however they are cut, over %s',
+  async (protocol) => {
+    const hub = await openAdminTestHub();
+    const [message, after] = ['first', 'second'].map((id) =>
+      toBinary(
+        PublishStreamRequestSchema,
+        create(PublishStreamRequestSchema, { events: [{ id, type: 'ProcessUpdated' }] }),
+      ),
+    ) as [Uint8Array, Uint8Array];
+    const call = { port: hub.port, protocol, method: publishStream, message, isZipped: true, after, pieceBytes: 7 };
+    expect((await callRaw(call)).code).toBe('ok');
+    expect(hub.events.map(({ id }) => id)).toEqual(['first', 'second']);
+  },
+);

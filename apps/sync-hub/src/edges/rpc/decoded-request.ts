@@ -1,12 +1,11 @@
-import { type DescMessage, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, fromJson, type JsonValue, type Message } from '@bufbuild/protobuf';
+import { createContextKey, createContextValues, type Interceptor } from '@connectrpc/connect';
 import {
   type Compression,
   createAsyncIterable,
-  type EnvelopedMessage,
-  pipe,
+  encodeEnvelope,
+  envelopeDecompress,
   readAllBytes,
-  transformDecompressEnvelope,
-  transformJoinEnvelopes,
   transformSplitEnvelope,
   type UniversalHandler,
   type UniversalServerRequest,
@@ -22,20 +21,25 @@ import { refusalError } from './refusal-error.ts';
 /** The largest message: 1,000 small events, or 15 of the largest. Connect's own bound is 4 GiB, decompression too. */
 export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
-/** How Connect decodes what was looked at: a level of JSON is two of protobuf's messages, within those of the request. */
-export const DECODE_OPTIONS = { ignoreUnknownFields: true, recursionLimit: 2 * REQUEST_NESTING_MAX + 8 };
-
 /** How Connect compresses requests and responses. */
 export const COMPRESSIONS: readonly Compression[] = [compressionGzip, compressionBrotli];
 
+/** A level of JSON is two of protobuf's messages, within those of the request. */
+const DECODE_OPTIONS = { ignoreUnknownFields: true, recursionLimit: 2 * REQUEST_NESTING_MAX + 8 };
+
+/** The messages of a call that were decoded and that its handler did not take yet, in order. */
+const DECODED = createContextKey<Message[]>([]);
+/** What Connect decodes in place of each: an empty message, in JSON and in protobuf. */
+const EMPTY = { json: new TextEncoder().encode('{}'), protobuf: new Uint8Array() };
+
 /**
- * A request whose every message is looked at before Connect decodes it, and unpacked for that. Of protobuf its fields are
- * counted; JSON is bounded too, a number that would become another as a double is refused, and what does not fit its type
- * is refused here, because Connect's own error quotes the value, which may be payload.
+ * A request whose messages the hub unpacks, looks at and decodes itself: Connect has no place for a look before it decodes,
+ * and its errors quote values of JSON, which may be payload. Connect gets an empty message in place of each, and
+ * {@link decodedMessages} puts the decoded one back, so that none is decoded twice.
  *
  * @throws {ConnectError} from the body, where the handlers answer it
  */
-export function checkedRequest(
+export function decodedRequest(
   sent: UniversalServerRequest,
   { method: { input: schema }, allowedMethods }: UniversalHandler,
 ): UniversalServerRequest {
@@ -47,24 +51,40 @@ export function checkedRequest(
   // Compressed in a way that Connect refuses.
   if (compression === null && coding !== 'identity') return request;
   if (typeof body !== 'object' || body === null || !(Symbol.asyncIterator in body)) return request;
-  const check = /\bjson\b/i.test(contentType) ? checkJson : checkProtobuf;
+  const codec = /\bjson\b/i.test(contentType) ? 'json' : 'protobuf';
+  const decoded: Message[] = [];
+  const take = (message: Uint8Array): Uint8Array => {
+    decoded.push(codec === 'json' ? fromCheckedJson(schema, message) : fromCheckedWire(schema, message));
+    return EMPTY[codec];
+  };
   async function* whole(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     const packed = await readAllBytes(bytes, MESSAGE_BYTES_MAX, header.get('content-length'));
-    const message = compression === null ? packed : await compression.decompress(packed, MESSAGE_BYTES_MAX);
-    check(schema, message);
-    yield message;
+    yield take(compression === null ? packed : await compression.decompress(packed, MESSAGE_BYTES_MAX));
   }
-  async function* each(envelopes: AsyncIterable<EnvelopedMessage>): AsyncIterable<EnvelopedMessage> {
-    for await (const envelope of envelopes) {
-      check(schema, envelope.data);
-      yield envelope;
+  async function* framed(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    for await (const envelope of transformSplitEnvelope(MESSAGE_BYTES_MAX)(bytes)) {
+      const { flags, data } = await envelopeDecompress(envelope, compression, MESSAGE_BYTES_MAX);
+      yield encodeEnvelope(flags, take(data));
     }
   }
-  if (!isFramed(contentType)) return { ...request, header: plainHeader(header), body: whole(body) };
-  const split = transformSplitEnvelope(MESSAGE_BYTES_MAX);
-  const unpack = transformDecompressEnvelope(compression, MESSAGE_BYTES_MAX);
-  return { ...request, body: pipe(body, split, unpack, each, transformJoinEnvelopes()) };
+  const contextValues = createContextValues().set(DECODED, decoded);
+  if (isFramed(contentType)) return { ...request, body: framed(body), contextValues };
+  return { ...request, header: plainHeader(header), body: whole(body), contextValues };
 }
+
+/** Gives handlers the messages that {@link decodedRequest} decoded. */
+export const decodedMessages: Interceptor = (next) => (request) => {
+  const decoded = request.contextValues.get(DECODED);
+  const taken = (): Message => {
+    const message = decoded.shift();
+    if (message === undefined) throw new Error('a message reached its handler that was not decoded');
+    return message;
+  };
+  async function* each(empty: AsyncIterable<Message>): AsyncIterable<Message> {
+    for await (const _ of empty) yield taken();
+  }
+  return next(request.stream ? { ...request, message: each(request.message) } : { ...request, message: taken() });
+};
 
 /** Where the protocol says how messages are compressed, and Connect looks. */
 function codingHeader(contentType: string): string {
@@ -79,24 +99,25 @@ function plainHeader(header: Headers): Headers {
   return plain;
 }
 
-function checkProtobuf(schema: DescMessage, bytes: Uint8Array): void {
+function fromCheckedWire(schema: DescMessage, bytes: Uint8Array): Message {
   try {
     checkWire(schema, bytes, { fieldsMax: FIELDS_MAX, nestingMax: REQUEST_NESTING_MAX });
   } catch (error) {
     throw error instanceof WireError ? refusalError(unreadable(error)) : error;
   }
+  return fromBinary(schema, bytes, DECODE_OPTIONS);
 }
 
-function checkJson(schema: DescMessage, bytes: Uint8Array): void {
+function fromCheckedJson(schema: DescMessage, bytes: Uint8Array): Message {
   try {
     const json = readJsonAsDoubles(bytes, { valuesMax: VALUES_MAX, nestingMax: REQUEST_NESTING_MAX });
-    fromJson(schema, json as JsonValue, DECODE_OPTIONS);
+    return fromJson(schema, json as JsonValue, DECODE_OPTIONS);
   } catch (error) {
-    const refusal =
+    throw refusalError(
       error instanceof JsonError
         ? unreadable(error)
-        : new Refusal('REQUEST_INVALID', `${withoutValue(error)}; fix the JSON of the request`);
-    throw refusalError(refusal);
+        : new Refusal('REQUEST_INVALID', `${withoutValue(error)}; fix the JSON of the request`),
+    );
   }
 }
 
