@@ -1,3 +1,4 @@
+import { lt as isOlder } from 'semver';
 import type { Lane } from '../lanes/lane.ts';
 import type { AddRequest, Installed, UpgradeRequest, VersionsStanding } from './adapter-change.ts';
 import type { AdapterHouse, VersionToRun } from './adapter-house.ts';
@@ -8,7 +9,6 @@ import { commandLine, REASON } from './command-line.ts';
 import { InstallError } from './install-error.ts';
 import { KnownAdapters, whereItCameFrom } from './known-adapters.ts';
 import { lastGood, lockedAs } from './last-good.ts';
-import { compareVersions } from './version-range.ts';
 import { type Canary, DRAIN_MS, startAndCheck, switchVersion } from './version-switch.ts';
 
 /** Adds, replaces and removes adapters while the hub runs. What it did is on disk before it says so. */
@@ -54,7 +54,7 @@ export class AdapterLifecycle<Settings> {
       const next = stored.locked.version;
       this.#known.assertInRange(id, next);
       const running = lane.adapter.version;
-      if (!allowDowngrade && compareVersions(next, running || next) < 0) {
+      if (!allowDowngrade && isOlder(next, running || next)) {
         throw new InstallError(
           'NOT_NOW',
           `${id} ${next} is older than the ${running} that runs; if that is meant: ${commandLine('adapter', 'upgrade', id, version, '--allow-downgrade')}`,

@@ -1,14 +1,15 @@
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { valid as validVersion } from 'semver';
+import { replaceFile, syncPath } from '../files/replace-file.ts';
 import type { Manifest } from '../runtimes/manifest.ts';
-import { AdaptersLock, type LockedAdapter, type LockedVersion, syncFolder } from './adapters-lock.ts';
+import { AdaptersLock, type LockedAdapter, type LockedVersion } from './adapters-lock.ts';
 import { commandLine, REASON, upgradeLine } from './command-line.ts';
 import { digestOfFile, digestOfList, firstDifference, listFiles, syncFiles, UnreadableError } from './file-list.ts';
 import { InstallError } from './install-error.ts';
 import type { NpmOptions } from './npm.ts';
 import { installPackage, readPackage, TARBALL } from './package-files.ts';
 import { parsePackageSpec } from './package-spec.ts';
-import { isVersion } from './version-range.ts';
 
 /** A version that lies in the store, and what the lock is to say of it. */
 export interface StoredVersion {
@@ -84,7 +85,8 @@ export class AdapterStore {
     const fresh = await mkdtemp(join(this.#folder, UNFINISHED));
     try {
       const { id: ownId, package: name, version } = await installPackage(spec, fresh, this.#npm);
-      if (!isVersion(version)) throw new InstallError('NOT_AN_ADAPTER', `${name} has no version that npm knows`);
+      if (validVersion(version) === null)
+        throw new InstallError('NOT_AN_ADAPTER', `${name} has no version that npm knows`);
       const adapter = id ?? ownId;
       claim?.(adapter);
       if (!isOwn?.(adapter, name)) this.#assertOwned(adapter, name);
@@ -173,15 +175,8 @@ export class AdapterStore {
     await mkdir(join(this.#folder, adapter), { recursive: true, mode: 0o700 });
     await rm(place, { recursive: true, force: true });
     await rename(fresh, place);
-    const list = await open(`${place}.files`, 'w', 0o600);
-    try {
-      await writeFile(list, files);
-      await list.sync();
-    } finally {
-      await list.close();
-    }
-    await syncFolder(join(this.#folder, adapter));
-    await syncFolder(this.#folder);
+    await replaceFile(`${place}.files`, files);
+    await syncPath(this.#folder);
   }
 
   async #fault(id: string, { version, integrity, tree }: LockedVersion): Promise<string | undefined> {

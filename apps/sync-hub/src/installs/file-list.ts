@@ -1,9 +1,10 @@
 import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, open, readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Worker } from 'node:worker_threads';
+import { syncPath } from '../files/replace-file.ts';
 import { threadEntry } from '../files/thread-entry.ts';
 import type { FileListAnswer } from './file-list-thread.ts';
 
@@ -44,9 +45,7 @@ export async function listFiles(folder: string): Promise<FileList> {
 export async function syncFiles(folder: string): Promise<void> {
   await forEach(await pathsIn(folder), async (path) => {
     const full = join(folder, path);
-    if ((await lstat(full)).isSymbolicLink()) return;
-    const file = await open(full, 'r');
-    await file.sync().finally(() => file.close());
+    if (!(await lstat(full)).isSymbolicLink()) await syncPath(full);
   });
 }
 

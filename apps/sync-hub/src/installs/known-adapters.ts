@@ -1,11 +1,11 @@
+import { satisfies } from 'semver';
 import type { Lane } from '../lanes/lane.ts';
 import { type Manifest, ManifestError } from '../runtimes/manifest.ts';
 import type { AdapterHouse } from './adapter-house.ts';
 import type { LockedAdapter, LockedVersion } from './adapters-lock.ts';
 import { commandLine } from './command-line.ts';
 import { InstallError } from './install-error.ts';
-import { splitPackageName } from './package-name.ts';
-import { satisfies } from './version-range.ts';
+import { parsePackageName } from './package-spec.ts';
 
 /** What the hub knows of its adapters, from the configuration file and the lock, and what it allows to do with them. */
 export class KnownAdapters<Settings> {
@@ -110,7 +110,7 @@ function howToReplace({ id, package: name, version }: { id: string; package: str
 
 /** What an upgrade names of what was to be added: a path, or a version, range or tag. */
 function versionIn(wanted: string): string {
-  return wanted.startsWith('/') ? wanted : (splitPackageName(wanted).range ?? 'latest');
+  return wanted.startsWith('/') ? wanted : (parsePackageName(wanted)?.range ?? 'latest');
 }
 
 /** What came from a file has no versions at the registry. */

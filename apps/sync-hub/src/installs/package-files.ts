@@ -8,8 +8,7 @@ import { type Manifest, ManifestError, readManifestFile, readPackageJson } from 
 import { InstallError } from './install-error.ts';
 import { copyRegularFile } from './local-package.ts';
 import { type NpmOptions, runNpm } from './npm.ts';
-import { isPackageName } from './package-name.ts';
-import type { PackageSpec } from './package-spec.ts';
+import { isPackageName, type PackageSpec } from './package-spec.ts';
 import { type UnpublishedPackages, unpublishedPackages } from './unpublished.ts';
 
 /** By which people find adapters at npm; also the sign that a package means to be one. */

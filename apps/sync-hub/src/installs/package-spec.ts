@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
+import npa from 'npm-package-arg';
 import { InstallError } from './install-error.ts';
 import { faultOfFolder, kindOfPath } from './local-package.ts';
-import { isPackageName, splitPackageName } from './package-name.ts';
 
 /** Where a package is to come from. */
 export type PackageSpec =
@@ -12,9 +12,6 @@ export type PackageSpec =
   /** A package's folder, which is packed first. */
   | { readonly kind: 'folder'; readonly path: string };
 
-/** What a version, a range or a tag is made of. Neither begins with a dash, which npm would take for a flag. */
-const RANGE = /^(?!-)[\w.*^~<>=| +-]{1,128}$/;
-
 /**
  * Reads `<package>@<version, range or tag>`, or the path of a tarball or a folder. Whether there is such a package is
  * for npm to find out.
@@ -24,16 +21,42 @@ const RANGE = /^(?!-)[\w.*^~<>=| +-]{1,128}$/;
 export async function parsePackageSpec(text: string): Promise<PackageSpec> {
   if (isAbsolute(text)) return localSpec(text);
   if (/^\.{1,2}(\/|$)|^~\//.test(text)) throw invalid(text, 'is a relative path: the hub takes absolute ones');
-  const { package: name, range } = splitPackageName(text);
-  if (!isPackageName(name)) {
+  const named = parsePackageName(text);
+  if (named === undefined) {
     throw invalid(
       text,
       'names no package; write <package>@<version or range>, or the absolute path of a .tgz or a folder',
     );
   }
-  if (range === undefined) return { kind: 'registry', package: name, range: 'latest' };
-  if (!RANGE.test(range)) throw invalid(text, `has no version, range or tag after "${name}@"`);
+  const { package: name, range = 'latest' } = named;
+  if (range === '') throw invalid(text, `has no version, range or tag after "${name}@"`);
   return { kind: 'registry', package: name, range };
+}
+
+/**
+ * `@clinic/adapter-lab@^1.2.0` as its two parts, as npm reads it. `range` is undefined when there is none, and empty when
+ * it was left out behind the @.
+ *
+ * @returns undefined for what npm takes for something else than a package of its registry: an address, a repository, a
+ *   path, an alias, or a name that none can have
+ */
+export function parsePackageName(
+  text: string,
+): { readonly package: string; readonly range: string | undefined } | undefined {
+  try {
+    const { name, type, rawSpec } = npa(text);
+    if (!name || !['version', 'range', 'tag'].includes(type)) return undefined;
+    if (text === name) return { package: name, range: undefined };
+    // npm takes "lab@" for any version; whoever wrote it meant one, such as that of a variable that is empty.
+    return { package: name, range: text === `${name}@` ? '' : rawSpec.trim() };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether npm takes a text for the name of a package and nothing else. */
+export function isPackageName(text: string): boolean {
+  return parsePackageName(text)?.package === text;
 }
 
 async function localSpec(path: string): Promise<PackageSpec> {
