@@ -1,4 +1,4 @@
-import type { Canary } from './version-switch.ts';
+import type { CanaryOptions } from '../lanes/canary.ts';
 
 /** What became of adding or replacing an adapter. */
 export interface Installed {
@@ -22,7 +22,7 @@ export interface UpgradeRequest {
   readonly id: string;
   /** A version or range of its package, or the absolute path of a tarball or a folder. */
   readonly version: string;
-  readonly canary?: Canary | undefined;
+  readonly canary?: CanaryOptions | undefined;
   readonly allowDowngrade: boolean;
 }
 

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isInShare } from '../core/canary.ts';
+import { isInShare } from '../core/canary-rule.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import { writePackage } from './sample-package.suite.ts';
@@ -178,13 +178,13 @@ describe('upgrading an adapter', () => {
     const source = await writePackage({ version: '1.1.0' });
     const canary = { percent: 50, attempts: 200, timeMs: 60_000 };
     const upgrading = house.lifecycle.upgrade({ ...upgradeTo(source), canary }).catch((error: unknown) => error);
-    await until(() => house.lanes.get('lab')?.health().trial !== undefined);
+    await until(() => house.lanes.get('lab')?.health().canary !== undefined);
     const ids = Array.from({ length: 80 }, (_, index) => `event-${index}`);
     await house.accept(...ids.filter((id) => !isInShare(id, 50)));
     await house.accept(...ids.filter((id) => isInShare(id, 50)));
     expect(await upgrading).toMatchObject({
       code: 'DOES_NOT_RUN',
-      message: expect.stringContaining('went back to 1.0.0'),
+      message: expect.stringContaining('was rolled back to 1.0.0'),
     });
     expect(await standing(house)).toEqual({ version: '1.0.0', current: '1.0.0', previous: undefined });
     expect(house.made.map(({ runtime }) => runtime.isClosed)).toEqual([false, true]);
@@ -195,12 +195,12 @@ describe('upgrading an adapter', () => {
     const source = await writePackage({ version: '1.1.0' });
     const canary = { percent: 50, attempts: 200, timeMs: 60_000 };
     const upgrading = house.lifecycle.upgrade({ ...upgradeTo(source), canary }).catch((error: unknown) => error);
-    await until(() => house.lanes.get('lab')?.health().trial !== undefined);
+    await until(() => house.lanes.get('lab')?.health().canary !== undefined);
     expect(await house.currentInLock('lab')).toBe('1.0.0');
     await expect(house.lifecycle.upgrade(upgradeTo(source))).rejects.toThrow('an upgrade of lab is under way');
     await expect(house.lifecycle.remove('lab')).rejects.toMatchObject({ code: 'NOT_NOW' });
     expect(await house.lifecycle.rollback('lab', 'not today')).toMatchObject({ version: '1.0.0' });
-    expect(await upgrading).toMatchObject({ message: expect.stringContaining('a person ended it: not today') });
+    expect(await upgrading).toMatchObject({ message: expect.stringContaining('an operator ended it: not today') });
   });
 
   it('is not of adapters that the hub has not installed', async () => {

@@ -1,4 +1,5 @@
 import { lt as isOlder } from 'semver';
+import type { CanaryOptions } from '../lanes/canary.ts';
 import type { Lane } from '../lanes/lane.ts';
 import type { AddRequest, Installed, UpgradeRequest, VersionsStanding } from './adapter-change.ts';
 import type { AdapterHouse, VersionToRun } from './adapter-house.ts';
@@ -9,7 +10,7 @@ import { commandLine, REASON } from './command-line.ts';
 import { InstallError } from './install-error.ts';
 import { KnownAdapters, whereItCameFrom } from './known-adapters.ts';
 import { lastGood, lockedAs } from './last-good.ts';
-import { type Canary, DRAIN_MS, startAndCheck, switchVersion } from './version-switch.ts';
+import { DRAIN_MS, startAndCheck, switchVersion } from './version-switch.ts';
 
 /** Adds, replaces and removes adapters while the hub runs. What it did is on disk before it says so. */
 export class AdapterLifecycle<Settings> {
@@ -66,11 +67,11 @@ export class AdapterLifecycle<Settings> {
     });
   }
 
-  /** Goes back to the version before the last upgrade, or ends the trial of a new one. @throws {InstallError} */
+  /** Goes back to the version before the last upgrade, or ends the canary of a new one. @throws {InstallError} */
   async rollback(id: string, reason: string): Promise<Installed> {
     const { lane, entry } = this.#known.installed(id);
-    if (lane.versions.trial !== undefined) {
-      lane.versions.trial.fail(`a person ended it: ${reason}`);
+    if (lane.versions.canary !== undefined) {
+      lane.versions.canary.fail(`an operator ended it: ${reason}`);
       return { id, version: lane.adapter.version, warnings: [] };
     }
     return this.#changes.of(id, 'a rollback', async () => {
@@ -209,7 +210,7 @@ export class AdapterLifecycle<Settings> {
   async #replace(change: {
     readonly lane: Lane;
     readonly stored: StoredVersion;
-    readonly canary?: Canary | undefined;
+    readonly canary?: CanaryOptions | undefined;
   }): Promise<Installed> {
     const { lane, stored, canary } = change;
     const { store } = this.#house;

@@ -1,6 +1,6 @@
 import { AdapterVersion } from '../lanes/adapter-version.ts';
+import type { CanaryOptions } from '../lanes/canary.ts';
 import type { Lane } from '../lanes/lane.ts';
-import { Trial } from '../lanes/trial.ts';
 import type { ReadyRuntime } from '../runtimes/runtime.ts';
 import type { AdapterHouse, VersionToRun } from './adapter-house.ts';
 import { InstallError } from './install-error.ts';
@@ -8,18 +8,8 @@ import { InstallError } from './install-error.ts';
 /** As long as an attempt is waited for that was asked to stop; what has not ended by then ends with its process. */
 export const DRAIN_MS = 30_000;
 
-/** A share of the keys that goes first. */
-export interface Canary {
-  /** 1 to 99. */
-  readonly percent: number;
-  /** So many attempts prove the new version. */
-  readonly attempts: number;
-  /** After this it takes over with fewer, unless it failed more often. */
-  readonly timeMs: number;
-}
-
 export interface SwitchOptions {
-  readonly canary?: Canary | undefined;
+  readonly canary?: CanaryOptions | undefined;
   /** Makes it true: the lock names the new version. Nothing was switched yet; when it throws, nothing is. */
   readonly commit: () => Promise<void>;
 }
@@ -42,20 +32,20 @@ export async function switchVersion<Settings>(
     const { adapter } = lane;
     warnings = await startAndCheck(candidate, { id: adapter.id, otherwise: `${adapter.version || 'nothing'} stays` });
     warnings = [...warnings, ...narrowing(lane.versions.current, candidate)];
-    if (canary !== undefined) await tryFirst(house, { lane, candidate, canary });
+    if (canary !== undefined) await runCanary(house, { lane, candidate, canary });
     await commit();
   } catch (error) {
-    const { trial } = lane.versions;
-    lane.versions.endTrial();
-    if (trial !== undefined) lane.recoverFrom(trial);
-    await retire(house, lane, candidate);
-    if (trial !== undefined) lane.recoverFrom(trial);
+    const rolledBack = lane.versions.canary;
+    lane.versions.endCanary();
+    await lane.versions.retire(candidate, DRAIN_MS);
+    // Not before: what it still had could pause the lane again.
+    if (rolledBack !== undefined) lane.recoverFrom(rolledBack);
     throw error;
   }
   const before = lane.versions.switchTo(candidate);
   house.onChange();
   house.onReport({ adapter: lane.adapter.id, adapterVersion: version, before: before.version }, 'adapter switched');
-  await retire(house, lane, before);
+  await lane.versions.retire(before, DRAIN_MS);
   return warnings;
 }
 
@@ -98,27 +88,22 @@ function acceptsOf({ standing }: AdapterVersion): ReadyRuntime['accepts'] | unde
   return standing?.kind === 'ready' ? standing.accepts : undefined;
 }
 
-async function tryFirst<Settings>(
-  { clock, onReport, onChange }: AdapterHouse<Settings>,
-  { lane, candidate, canary }: { lane: Lane; candidate: AdapterVersion; canary: Canary },
+/** @throws {InstallError} DOES_NOT_RUN when it is rolled back */
+async function runCanary<Settings>(
+  { onReport, onChange }: AdapterHouse<Settings>,
+  { lane, candidate, canary }: { lane: Lane; candidate: AdapterVersion; canary: CanaryOptions },
 ): Promise<void> {
   const { id, version: before } = lane.adapter;
-  const trial = new Trial({ ...canary, candidate, clock });
-  lane.versions.beginTrial(trial);
+  const facts = { adapter: id, adapterVersion: candidate.version, before, percent: canary.percent };
+  const running = lane.versions.beginCanary(candidate, canary);
   onChange();
-  onReport({ adapter: id, adapterVersion: candidate.version, before, percent: canary.percent }, 'adapter on trial');
-  const end = await trial.ended;
-  const { attempts, failures } = trial.health;
-  onReport({ adapter: id, adapterVersion: candidate.version, ...end, attempts, failures }, 'the trial ended');
-  if (end.kind === 'proven') return;
+  onReport(facts, 'canary started');
+  const end = await running.ended;
+  const { attempts, failures } = running.health;
+  onReport({ ...facts, ...end, attempts, failures }, 'canary ended');
+  if (end.kind === 'passed') return;
   throw new InstallError(
     'DOES_NOT_RUN',
-    `${id} went back to ${before}: with ${canary.percent}% of the keys ${candidate.version} was tried, and ${end.why}`,
+    `${id} was rolled back to ${before}: ${candidate.version} had ${canary.percent}% of the keys, and ${end.why}`,
   );
-}
-
-/** Lets a version finish what it has and ends it. */
-async function retire<Settings>({ clock }: AdapterHouse<Settings>, lane: Lane, version: AdapterVersion): Promise<void> {
-  await version.drained(DRAIN_MS, clock);
-  await lane.versions.closeRetired(version);
 }

@@ -223,7 +223,7 @@ interface KnownOfAdapter {
 
 function toAdapterHealth(lane: Lane, { versions, counts }: KnownOfAdapter) {
   const health = lane.health();
-  const { trial } = health;
+  const { canary } = health;
   return create(AdapterHealthSchema, {
     id: lane.adapter.id,
     package: lane.adapter.package,
@@ -243,8 +243,8 @@ function toAdapterHealth(lane: Lane, { versions, counts }: KnownOfAdapter) {
     previousVersion: versions?.previous ?? '',
     notice: versions?.notice ?? '',
     ...(health.throttledUntilMs !== undefined && { throttledUntilTime: wholeSeconds(health.throttledUntilMs) }),
-    ...(trial !== undefined && {
-      canary: { ...trial, attempts: BigInt(trial.attempts), failures: BigInt(trial.failures) },
+    ...(canary !== undefined && {
+      canary: { ...canary, attempts: BigInt(canary.attempts), failures: BigInt(canary.failures) },
     }),
   });
 }
