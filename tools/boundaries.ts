@@ -47,7 +47,7 @@ const rooms: Record<string, string[]> = {
   lanes: [room('core'), `${room('journal')}journal(-error)?\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
   operations: [room('core'), room('files'), room('lanes'), journalPort],
   edges: [room('core'), room('acks'), room('lanes'), room('operations'), room('installs'), journalPort],
-  config: [room('core'), `${room('installs')}(adapter-config|package-spec)\\.ts$`],
+  config: [room('core'), `${room('installs')}(adapters-lock|package-spec)\\.ts$`],
   installs: [room('core'), room('files'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],
   telemetry: [],
 };

@@ -3,7 +3,7 @@ import { validRange } from 'semver';
 import { z } from 'zod';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 import { LEAST_MAX_AGE_MS } from '../core/retry.ts';
-import { adapterConfig } from '../installs/adapter-config.ts';
+import { adapterConfig } from '../installs/adapters-lock.ts';
 import { parsePackageName } from '../installs/package-spec.ts';
 import { DISK_RESERVE_RULE, isDiskReserve } from './disk-reserve.ts';
 

@@ -4,8 +4,16 @@ import { JsonError, NESTING_MAX, readJson } from '@hms-sync/proto/json';
 import { z } from 'zod';
 import { ADAPTER_ID } from '../core/adapter-id.ts';
 import { replaceFile } from '../files/replace-file.ts';
-import { adapterConfig } from './adapter-config.ts';
 import { InstallError } from './install-error.ts';
+
+/**
+ * The adapter's own part of a configuration: any names with any values, for the adapter to judge. Not `z.record`, which
+ * leaves a name such as `__proto__` out without a word.
+ */
+export const adapterConfig = z.custom<Readonly<Record<string, unknown>>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'must be names with values',
+);
 
 const integrity = z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/);
 

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { constants, createWriteStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findEntryFile } from '../runtimes/entry-file.ts';
 import { type Manifest, ManifestError, readManifestFile, readPackageJson } from '../runtimes/manifest.ts';
 import { InstallError } from './install-error.ts';
-import { copyRegularFile } from './local-package.ts';
 import { type NpmOptions, runNpm } from './npm.ts';
 import { isPackageName, type PackageSpec } from './package-spec.ts';
 import { type UnpublishedPackages, unpublishedPackages } from './unpublished.ts';
@@ -136,11 +137,19 @@ function withAdvice(error: unknown, unbuilt: readonly string[]): unknown {
   return new InstallError(error.code, message, { cause: error });
 }
 
+/** A regular file, and none that became another kind meanwhile. */
 async function copyTarball(from: string, to: string): Promise<void> {
-  await copyRegularFile(from, to, COPY_TIMEOUT_MS).catch(({ code, name, message }: NodeJS.ErrnoException) => {
+  const signal = AbortSignal.timeout(COPY_TIMEOUT_MS);
+  try {
+    // A pipe would else be waited for before anyone can see that it is one.
+    await using file = await open(from, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!(await file.stat()).isFile()) throw new Error('it is not a regular file');
+    await pipeline(file.createReadStream({ autoClose: false }), createWriteStream(to, { mode: 0o600 }), { signal });
+  } catch (error) {
+    const { code, name, message } = error as NodeJS.ErrnoException;
     const why = name === 'AbortError' ? `it took more than ${COPY_TIMEOUT_MS / 1_000} s` : (code ?? message);
     throw new InstallError('SPEC_INVALID', `"${from.slice(0, 256)}" cannot be read: ${why}`);
-  });
+  }
 }
 
 /** Its scripts did not run, so what they would have built is not there. */

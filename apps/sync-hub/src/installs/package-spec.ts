@@ -1,7 +1,8 @@
-import { isAbsolute } from 'node:path';
+import type { Stats } from 'node:fs';
+import { lstat, readdir, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative } from 'node:path';
 import npa from 'npm-package-arg';
 import { InstallError } from './install-error.ts';
-import { faultOfFolder, kindOfPath } from './local-package.ts';
 
 /** Where a package is to come from. */
 export type PackageSpec =
@@ -11,6 +12,11 @@ export type PackageSpec =
   | { readonly kind: 'tarball'; readonly path: string }
   /** A package's folder, which is packed first. */
   | { readonly kind: 'folder'; readonly path: string };
+
+/** npm packs none of it, and one of a checkout holds a hundred thousand files. */
+const NOT_PACKED = new Set(['node_modules', '.git']);
+/** A folder with more in it is not the folder of one package. */
+const ENTRIES_MAX = 20_000;
 
 /**
  * Reads `<package>@<version, range or tag>`, or the path of a tarball or a folder. Whether there is such a package is
@@ -67,6 +73,42 @@ async function localSpec(path: string): Promise<PackageSpec> {
   const fault = await faultOfFolder(path).catch(({ code }: NodeJS.ErrnoException) => `cannot be read (${code})`);
   if (fault !== undefined) throw invalid(path, fault);
   return { kind: 'folder', path };
+}
+
+/** What a path of the hub's machine is. Undefined: nothing, or nothing that may be read. */
+async function kindOfPath(path: string): Promise<'file' | 'folder' | 'other' | undefined> {
+  return kindOf(await stat(path).catch(() => undefined));
+}
+
+/**
+ * Why a folder is not a package that npm can pack; undefined when it is. npm opens what it finds there: a pipe would be
+ * waited for.
+ */
+async function faultOfFolder(folder: string): Promise<string | undefined> {
+  const folders = [folder];
+  let count = 0;
+  for (const path of folders) {
+    const entries = await readdir(path, { withFileTypes: true });
+    count += entries.length;
+    if (count > ENTRIES_MAX) return `has more than ${ENTRIES_MAX} files; name the folder of one package`;
+    for (const entry of entries.filter(({ name }) => !NOT_PACKED.has(name))) {
+      const full = join(path, entry.name);
+      // A link is followed, as npm does, and one to nothing or to a folder is left alone.
+      const kind = entry.isSymbolicLink() ? kindOf(await stat(full).catch(() => undefined)) : kindOf(entry);
+      if (kind === 'other')
+        return `has something in it that is not a file: ${relative(folder, full)} is not a regular file`;
+      if (entry.isDirectory()) folders.push(full);
+    }
+  }
+  const packageJson = await lstat(join(folder, 'package.json')).catch(() => undefined);
+  if (packageJson === undefined) return 'has no package.json: it is not the folder of a package';
+  return packageJson.isDirectory() ? 'is not the folder of a package: package.json is not a regular file' : undefined;
+}
+
+function kindOf(found: Pick<Stats, 'isFile' | 'isDirectory'> | undefined) {
+  if (found === undefined) return undefined;
+  if (found.isDirectory()) return 'folder';
+  return found.isFile() ? 'file' : 'other';
 }
 
 function invalid(text: string, what: string): InstallError {

@@ -2,17 +2,21 @@ import { AdapterVersion } from '../lanes/adapter-version.ts';
 import type { CanaryOptions } from '../lanes/canary.ts';
 import type { Lane } from '../lanes/lane.ts';
 import type { ReadyRuntime } from '../runtimes/runtime.ts';
-import type { AdapterHouse, VersionToRun } from './adapter-house.ts';
 import { InstallError } from './install-error.ts';
+import type { LifecycleDeps, VersionToRun } from './lifecycle-deps.ts';
 
 /** As long as an attempt is waited for that was asked to stop; what has not ended by then ends with its process. */
 export const DRAIN_MS = 30_000;
 
 export interface SwitchOptions {
+  readonly lane: Lane;
+  readonly next: VersionToRun;
   readonly canary?: CanaryOptions | undefined;
-  /** Makes it true: the lock names the new version. Nothing was switched yet; when it throws, nothing is. */
-  readonly commit: () => Promise<void>;
+  /** Makes it durable: the lock names the new version. Called before the switch; when it throws, nothing is switched. */
+  readonly commit?: () => Promise<void>;
 }
+
+type SwitchDeps = Pick<LifecycleDeps, 'createRuntime' | 'report'>;
 
 /**
  * Replaces the version that a lane runs: starts the other one beside it, asks it to check itself, tries it with a share
@@ -21,19 +25,19 @@ export interface SwitchOptions {
  * @returns what the new version found when it checked itself and did not go well
  * @throws {InstallError} DOES_NOT_RUN; the version before has never stopped running
  */
-export async function switchVersion<Settings>(
-  house: AdapterHouse<Settings>,
-  { lane, next, canary, commit }: SwitchOptions & { readonly lane: Lane; readonly next: VersionToRun<Settings> },
+export async function switchVersion(
+  deps: SwitchDeps,
+  { lane, next, canary, commit }: SwitchOptions,
 ): Promise<readonly string[]> {
   const version = next.manifest?.version ?? '';
-  const candidate = new AdapterVersion({ version, runtime: house.createRuntime(next) });
+  const candidate = new AdapterVersion({ version, runtime: deps.createRuntime(next) });
   let warnings: readonly string[];
   try {
-    const { adapter } = lane;
-    warnings = await startAndCheck(candidate, { id: adapter.id, otherwise: `${adapter.version || 'nothing'} stays` });
+    const { id, version: running } = lane.adapter;
+    warnings = await startAndCheck(candidate, { id, otherwise: `${running || 'nothing'} stays` });
     warnings = [...warnings, ...narrowing(lane.versions.current, candidate)];
-    if (canary !== undefined) await runCanary(house, { lane, candidate, canary });
-    await commit();
+    if (canary !== undefined) await runCanary(deps, { lane, candidate, canary });
+    await commit?.();
   } catch (error) {
     const rolledBack = lane.versions.canary;
     lane.versions.endCanary();
@@ -43,8 +47,7 @@ export async function switchVersion<Settings>(
     throw error;
   }
   const before = lane.versions.switchTo(candidate);
-  house.onChange();
-  house.onReport({ adapter: lane.adapter.id, adapterVersion: version, before: before.version }, 'adapter switched');
+  deps.report({ adapter: lane.adapter.id, adapterVersion: version, before: before.version }, 'adapter switched');
   await lane.versions.retire(before, DRAIN_MS);
   return warnings;
 }
@@ -63,10 +66,10 @@ export async function startAndCheck(
 ): Promise<readonly string[]> {
   const start = await candidate.start();
   const results = start.kind === 'ready' ? await candidate.check() : [];
-  const { standing = start } = candidate;
-  if (standing.kind !== 'ready') {
+  const { status = start } = candidate;
+  if (status.kind !== 'ready') {
     // Whether it is started again does not matter: it is closed now.
-    const why = standing.cause ?? standing.reason;
+    const why = status.cause ?? status.reason;
     throw new InstallError('DOES_NOT_RUN', `${id} ${candidate.version} does not run: ${why}; ${otherwise}`);
   }
   return results.filter(({ ok }) => !ok).map(({ name, message }) => `${name}: ${message}`);
@@ -84,23 +87,22 @@ function narrowing(before: AdapterVersion, after: AdapterVersion): readonly stri
 }
 
 /** Undefined while it is not ready. */
-function acceptsOf({ standing }: AdapterVersion): ReadyRuntime['accepts'] | undefined {
-  return standing?.kind === 'ready' ? standing.accepts : undefined;
+function acceptsOf({ status }: AdapterVersion): ReadyRuntime['accepts'] | undefined {
+  return status?.kind === 'ready' ? status.accepts : undefined;
 }
 
 /** @throws {InstallError} DOES_NOT_RUN when it is rolled back */
-async function runCanary<Settings>(
-  { onReport, onChange }: AdapterHouse<Settings>,
+async function runCanary(
+  { report }: SwitchDeps,
   { lane, candidate, canary }: { lane: Lane; candidate: AdapterVersion; canary: CanaryOptions },
 ): Promise<void> {
   const { id, version: before } = lane.adapter;
   const facts = { adapter: id, adapterVersion: candidate.version, before, percent: canary.percent };
   const running = lane.versions.beginCanary(candidate, canary);
-  onChange();
-  onReport(facts, 'canary started');
+  report(facts, 'canary started');
   const end = await running.ended;
   const { attempts, failures } = running.health;
-  onReport({ ...facts, ...end, attempts, failures }, 'canary ended');
+  report({ ...facts, ...end, attempts, failures }, 'canary ended');
   if (end.kind === 'passed') return;
   throw new InstallError(
     'DOES_NOT_RUN',

@@ -29,7 +29,7 @@ export class AdapterVersion {
   }
 
   /** How it stands; undefined while it is started for the first time. */
-  get standing(): RuntimeStart | undefined {
+  get status(): RuntimeStart | undefined {
     return this.#start;
   }
 

@@ -142,8 +142,8 @@ export class AdapterVersions {
   }
 
   #report(): void {
-    const start = this.#current.standing;
-    if (start !== undefined) this.#onChange(withCandidate(start, this.#canary?.candidate.standing));
+    const start = this.#current.status;
+    if (start !== undefined) this.#onChange(withCandidate(start, this.#canary?.candidate.status));
   }
 }
 

@@ -60,9 +60,9 @@ export class Canary {
 
   /** Whether an event's next attempt is the candidate's. What it would not accept goes to the version that does. */
   takes({ key, id, type }: Pick<AcceptedEvent, 'key' | 'id' | 'type'>): boolean {
-    const { standing } = this.candidate;
-    if (standing?.kind !== 'ready') return false;
-    return isInShare(key || id, this.#options.percent) && (standing.accepts === 'all' || standing.accepts.has(type));
+    const { status } = this.candidate;
+    if (status?.kind !== 'ready') return false;
+    return isInShare(key || id, this.#options.percent) && (status.accepts === 'all' || status.accepts.has(type));
   }
 
   /** An attempt of either version ended, or ran out of its time. */

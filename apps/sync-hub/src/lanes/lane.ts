@@ -195,7 +195,7 @@ export class Lane {
 
   health(): LaneHealth {
     return {
-      ...laneStatus(this.#state, { start: this.#versions.current.standing, isLost: this.#isLost }),
+      ...laneStatus(this.#state, { start: this.#versions.current.status, isLost: this.#isLost }),
       breaker: this.#breaker.report,
       canary: this.#versions.canary?.health,
       holdsKeys: this.holdsKeys,

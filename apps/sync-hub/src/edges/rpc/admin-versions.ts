@@ -8,7 +8,7 @@ import type {
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { isJsonObject, type Json, JsonError, readJsonAsDoubles } from '@hms-sync/proto/json';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../../core/adapter-id.ts';
-import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-change.ts';
+import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-lifecycle.ts';
 import { InstallError } from '../../installs/install-error.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
 import { Refusal, wrongField } from '../refusal.ts';

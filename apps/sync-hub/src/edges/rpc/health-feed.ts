@@ -10,7 +10,7 @@ import {
   RecentAttemptsSchema,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { BoundedQueue, QueueOverflow } from '../../acks/bounded-queue.ts';
-import type { VersionsStanding } from '../../installs/adapter-change.ts';
+import type { VersionsStatus } from '../../installs/adapter-lifecycle.ts';
 import type { JournalInfo, JournalStatistics, LaneStatistics } from '../../journal/journal.ts';
 import type { BreakerReport } from '../../lanes/breaker.ts';
 import type { Lane } from '../../lanes/lane.ts';
@@ -27,7 +27,7 @@ export interface HealthFeedOptions {
   readonly journal: { readonly info: JournalInfo; readStatistics(): Promise<JournalStatistics> };
   readonly lanes: Lanes;
   /** What there is of an adapter beside the version that runs; absent: nothing is reported of it. */
-  readonly versions?: (id: string) => VersionsStanding;
+  readonly versions?: (id: string) => VersionsStatus;
   /** Why events are not accepted; empty when they are. */
   readonly notAcceptingReason: () => string;
   /** Gets each warning about the hub when it begins to hold, for the log. */
@@ -217,7 +217,7 @@ function idsOf(lanes: Lanes): readonly string[] {
 }
 
 interface KnownOfAdapter {
-  readonly versions: VersionsStanding | undefined;
+  readonly versions: VersionsStatus | undefined;
   readonly counts: LaneStatistics | undefined;
 }
 
