@@ -98,7 +98,7 @@ export class Lane {
   }
 
   get runtimeKind(): Runtime['kind'] {
-    return this.#versions.current.kind;
+    return this.#versions.current.runtime.kind;
   }
 
   /** After a dead letter the later events of its key wait. */
@@ -279,7 +279,7 @@ export class Lane {
   #attempt({ event, number, redelivered, timeoutMs }: LaneEffect & { kind: 'attempt' }): void {
     const key = idempotencyKey(event, this.#options.adapter.id);
     const version = this.#versions.begin(event);
-    this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, version);
+    this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, version.runtime);
   }
 
   #record(effect: RecordEffect): void {

@@ -40,6 +40,9 @@ export interface DeliveryAttempt {
   readonly timeoutMs: number;
 }
 
+/** The adapter does not run, or ended before it had the event: no attempt was made. */
+export const NOT_SENT: AttemptEnd = { kind: 'not_run' };
+
 /** One thing that an adapter looked at. */
 export interface CheckResult {
   /** `reach`, `credentials`. */

@@ -1,8 +1,8 @@
 import type { AttemptEnd } from '../core/outcome.ts';
 import { backoffMs, type RetryPolicy } from '../core/retry.ts';
-import { NOT_SENT } from './not-sent.ts';
 import type { StartFailure } from './protocol/handshake.ts';
 import type { CheckResult, DeliveryAttempt, EndReason, ReadyRuntime, Runtime, RuntimeStart } from './runtime.ts';
+import { NOT_SENT } from './runtime.ts';
 
 /**
  * Equal jitter over 0.5, 1, 2, ... 30 s: a crash that was a chance costs less than a second, and one that happens at
@@ -17,8 +17,8 @@ export interface AdapterLife {
   readonly ready: ReadyRuntime;
   /** Never rejects. */
   check(): Promise<readonly CheckResult[]>;
-  /** Never rejects. */
-  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd>;
+  /** Its attempts: as {@link Runtime.deliver}. */
+  readonly stream: Pick<Runtime, 'deliver'>;
   /** Lets what runs finish, 10 s at most, and ends it. Never rejects. */
   close(): Promise<void>;
 }
@@ -80,7 +80,7 @@ export class SupervisedRuntime implements Runtime {
   }
 
   deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
-    return this.#life?.deliver(attempt, signal) ?? Promise.resolve(NOT_SENT);
+    return this.#life?.stream.deliver(attempt, signal) ?? Promise.resolve(NOT_SENT);
   }
 
   async close(): Promise<void> {

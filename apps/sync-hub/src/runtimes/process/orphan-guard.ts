@@ -1,11 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 
 /** In its folder; short, because a socket's path has 103 bytes. */
-export const SOCKET_NAME = 's';
+const SOCKET_NAME = 's';
 /** Of these 103, what the folder and the name in it do not need. */
 const HOME_MAX_BYTES = 80;
+/** mkdtemp adds six characters. */
+const FOLDER_PREFIX = 'hms-sync-';
 
 /** Where the folders of sockets are: the system's folder for what is temporary, or `/tmp` when its path is too long. */
 export function socketsHome(): string {
@@ -49,14 +53,25 @@ export function guardGroup(groupId: number): () => void {
   return tellGuard(String(groupId));
 }
 
-/**
- * Lets a socket's folder go with the hub, however that ends.
- *
- * @param name of a folder in {@link socketsHome}, without spaces
- * @returns takes it back, once the folder is removed
- */
-export function guardFolder(name: string): () => void {
-  return tellGuard(name);
+/** A folder for one socket, which nobody else may enter. It goes with the hub, also by kill -9. */
+export interface SocketFolder {
+  /** Where the socket is to be. */
+  readonly socket: string;
+  /** Idempotent; never rejects. */
+  remove(): Promise<void>;
+}
+
+export async function makeSocketFolder(): Promise<SocketFolder> {
+  // mkdtemp makes it with mode 0700, so that nobody else can connect.
+  const path = await mkdtemp(join(socketsHome(), FOLDER_PREFIX));
+  const letGo = tellGuard(basename(path));
+  return {
+    socket: join(path, SOCKET_NAME),
+    remove: async () => {
+      // What cannot be removed now the guard tries again.
+      await rm(path, { recursive: true, force: true }).then(letGo, () => undefined);
+    },
+  };
 }
 
 function tellGuard(word: string): () => void {

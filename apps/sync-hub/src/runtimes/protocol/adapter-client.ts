@@ -1,4 +1,11 @@
-import { create, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import {
   type ChannelCredentials,
@@ -19,10 +26,12 @@ import {
   type DescribeResponse,
   type Diagnostic,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
-import { readAnswer } from './answer-bytes.ts';
+import { checkWire } from '@hms-sync/proto/wire';
 
 /** Outcomes of a full credit with the longest messages: 2,048 of about 3 KiB. */
 const RECEIVE_MAX_BYTES = 8 * 1024 * 1024;
+/** The fields of all outcomes of a full credit, several times over. */
+const ANSWER_BOUNDS = { fieldsMax: 65_536, nestingMax: 0 };
 
 export interface AdapterClientOptions {
   /** As @grpc/grpc-js writes it: `unix:<path>` or `dns:host:port`. */
@@ -158,6 +167,18 @@ export class AdapterClient {
   #inProtocol(path: string): string {
     return path.replace('/hms.adapter.v1.', `/hms.adapter.v${this.#protocol}.`);
   }
+}
+
+/**
+ * An adapter's answer from its bytes. They may be hostile: eight megabytes hold four million empty members, and making
+ * these would take two seconds and half a gigabyte of the hub.
+ *
+ * @throws {WireError} when they are no such message, or more than any is
+ */
+export function readAnswer<Schema extends DescMessage>(schema: Schema, bytes: Uint8Array): MessageShape<Schema> {
+  checkWire(schema, bytes, ANSWER_BOUNDS);
+  // Nobody would read what is unknown, and each costs as much as a member.
+  return fromBinary(schema, bytes, { readUnknownFields: false });
 }
 
 function methodOf({ name, parent }: DescMethodUnary | typeof AdapterService.method.deliver): GrpcMethod {

@@ -2,8 +2,8 @@ import { channel } from 'node:diagnostics_channel';
 import { type ClientDuplexStream, status } from '@grpc/grpc-js';
 import type { DeliverResponse } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import type { AttemptEnd, Outcome } from '../../core/outcome.ts';
-import { NOT_SENT } from '../not-sent.ts';
 import type { DeliveryAttempt } from '../runtime.ts';
+import { NOT_SENT } from '../runtime.ts';
 import { deliverRequestBytes, type NumberedAttempt } from './attempt-bytes.ts';
 import { outcomeFrom } from './outcome-message.ts';
 

@@ -1,10 +1,10 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { DescribeResponse } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { ADAPTER_ID } from '../../core/adapter-id.ts';
 import { MAX_CONCURRENCY } from '../../core/lane-messages.ts';
+import type { ConfigSecrets } from '../config-secrets.ts';
 import type { ReadyRuntime } from '../runtime.ts';
 import { type AdapterClient, CallError } from './adapter-client.ts';
-import type { ConfigSecrets } from './config-secrets.ts';
-import { negotiate } from './negotiate.ts';
 
 /** What holds when an adapter does not say. */
 const DEFAULT_CONCURRENCY = 8;
@@ -68,6 +68,37 @@ export async function handshake(options: HandshakeOptions): Promise<ReadyRuntime
     const why = secrets.takenOut(error.message);
     return { kind: 'failed', reason: `${name} did not finish starting: ${why}`, passing: true };
   }
+}
+
+/** What an adapter says of itself by the newest protocol that it and the hub speak. */
+type Negotiated =
+  | { readonly kind: 'agreed'; readonly description: DescribeResponse }
+  /** They have no protocol in common. `theirs` is empty when the other side answers none of the hub's. */
+  | { readonly kind: 'incompatible'; readonly theirs: readonly number[] };
+
+/**
+ * Finds the newest protocol that both sides speak. The major is the package's name, so each is asked for by a Describe
+ * of its own, newest first; an adapter that does not know that package answers UNIMPLEMENTED.
+ *
+ * @param spoken the hub's majors
+ * @param describe calls Describe of one major
+ * @throws {CallError} when the adapter does not answer at all
+ */
+async function negotiate(
+  spoken: readonly number[],
+  describe: (protocol: number) => Promise<DescribeResponse>,
+): Promise<Negotiated> {
+  for (const asked of spoken.toSorted((a, b) => b - a)) {
+    const description = await describe(asked).catch(unlessUnimplemented);
+    if (description === undefined) continue;
+    const isCommon = description.protocols.some((protocol) => spoken.includes(protocol));
+    return isCommon ? { kind: 'agreed', description } : { kind: 'incompatible', theirs: description.protocols };
+  }
+  return { kind: 'incompatible', theirs: [] };
+}
+
+function unlessUnimplemented(error: unknown): undefined {
+  if (!(error instanceof CallError) || error.code !== 'unimplemented') throw error;
 }
 
 function failure(reason: string): StartFailure {
