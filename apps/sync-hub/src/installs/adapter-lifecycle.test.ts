@@ -158,7 +158,7 @@ describe('upgrading an adapter', () => {
       runtime.start = async () => ({ ...narrow, accepts: new Set(['ClinicUpdated', 'More']) });
     });
     const second = await fixture.lifecycle.upgrade(upgradeTo(await writePackage({ version: '1.2.0' })));
-    expect(second.warnings).toEqual([expect.stringContaining('types: PolicyUpdated are no longer taken')]);
+    expect(second.warnings).toEqual([expect.stringContaining('types: PolicyUpdated are no longer accepted')]);
   });
 
   it('to an older version is refused unless it is meant, and the same version again does nothing', async () => {

@@ -77,7 +77,7 @@ describe('installing', () => {
   );
 
   it.each([
-    ['has no keyword', { packageJson: { keywords: ['adapter'] } }, /keywords .* do not hold "hms-sync-adapter"/],
+    ['has no keyword', { packageJson: { keywords: ['adapter'] } }, /keywords .* do not include "hms-sync-adapter"/],
     ['has no manifest', { packageJson: { hmsSync: undefined } }, /hmsSync is missing/],
     ['speaks another protocol', { packageJson: { hmsSync: { manifest: 1, id: 'lab', protocols: [9] } } }, /protocol 9/],
     [

@@ -2,13 +2,13 @@ import { shellWord } from '../files/shell-word.ts';
 
 /** Why something cannot be installed or loaded, in the closed vocabulary of this room. */
 export type InstallFault =
-  /** What was asked for is no package, no tarball and no folder that can be read. */
+  /** What was asked for is not a package, nor a tarball or a folder that can be read. */
   | 'SPEC_INVALID'
   /** There is no such package or no such version of it, or the registry did not answer. */
   | 'NOT_FOUND'
   /** There is no npm, or it failed for a reason of its own. */
   | 'NPM_FAILED'
-  /** The package is no adapter, or not one that can run here. */
+  /** The package is not an adapter, or not one that can run here. */
   | 'NOT_AN_ADAPTER'
   /** Its configuration refers to what the hub's configuration does not allow. */
   | 'NOT_ALLOWED'

@@ -12,7 +12,7 @@ import { type NpmOptions, runNpm } from './npm.ts';
 import { isPackageName, type PackageSpec } from './package-spec.ts';
 import { type UnpublishedPackages, unpublishedPackages } from './unpublished.ts';
 
-/** By which people find adapters at npm; also the sign that a package means to be one. */
+/** Adapters are found by it at npm; a package without it does not mean to be one. */
 const KEYWORD = 'hms-sync-adapter';
 /** The package as it came, beside what was made of it: what the lock's integrity is about. */
 export const TARBALL = 'adapter.tgz';
@@ -74,7 +74,7 @@ export async function readPackage(folder: string): Promise<Manifest> {
   if (!Array.isArray(keywords) || !keywords.includes(KEYWORD)) {
     throw new InstallError(
       'NOT_AN_ADAPTER',
-      `${name}@${version} is no adapter: the keywords of its package.json do not hold "${KEYWORD}"`,
+      `${name}@${version} is not an adapter: the keywords of its package.json do not include "${KEYWORD}"`,
     );
   }
   try {

@@ -75,7 +75,7 @@ export async function startAndCheck(
   return results.filter(({ ok }) => !ok).map(({ name, message }) => `${name}: ${message}`);
 }
 
-/** What the new version no longer takes. No rollback brings back what was skipped meanwhile. */
+/** What the new version no longer accepts. No rollback brings back what was skipped meanwhile. */
 function narrowing(before: AdapterVersion, after: AdapterVersion): readonly string[] {
   const [taken, takes] = [acceptsOf(before), acceptsOf(after)];
   if (taken === undefined || takes === undefined || takes === 'all') return [];
@@ -83,7 +83,7 @@ function narrowing(before: AdapterVersion, after: AdapterVersion): readonly stri
     taken === 'all' ? `types other than ${[...takes].join(', ')}` : [...taken.difference(takes)].join(', ');
   return skipped === ''
     ? []
-    : [`types: ${skipped} are no longer taken; deliveries of them are SKIPPED, those that wait too`];
+    : [`types: ${skipped} are no longer accepted; deliveries of them are SKIPPED, those that wait too`];
 }
 
 /** Undefined while it is not ready. */

@@ -2,7 +2,7 @@ import type { CheckResult, Runtime, RuntimeStart } from '../runtimes/runtime.ts'
 import type { Clock } from './clock.ts';
 import { checkContained, closeContained, startContained } from './contained.ts';
 
-/** A version that ended by itself has to run so long again before it counts as one to go back to. */
+/** A version that ended by itself has to run for this time again before it counts as one to go back to. */
 const WELL_AFTER_MS = 60_000;
 
 /** One version of an adapter, from its start until it is closed, and the attempts that it has. */
@@ -15,7 +15,7 @@ export class AdapterVersion {
   #start: RuntimeStart | undefined;
   #endedAtMs = Number.NEGATIVE_INFINITY;
   #onIdle: () => void = () => undefined;
-  /** Told of whatever becomes of it, its first start among it. */
+  /** Called with its status whenever that changes, from its first start on. */
   onChange: (start: RuntimeStart) => void = () => undefined;
 
   constructor({ version, runtime }: { readonly version: string; readonly runtime: Runtime }) {
@@ -23,7 +23,7 @@ export class AdapterVersion {
     this.runtime = runtime;
   }
 
-  /** How it stands; undefined while it is started for the first time. */
+  /** Undefined while it is started for the first time. */
   get status(): RuntimeStart | undefined {
     return this.#start;
   }

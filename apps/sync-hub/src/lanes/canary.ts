@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts';
 export interface CanaryOptions {
   /** The share of the keys that the new version gets, 1 to 99. */
   readonly percent: number;
-  /** It is judged at the latest after so many attempts. */
+  /** The end comes after this many attempts of the new version. */
   readonly attempts: number;
   /** Or after this time. */
   readonly timeMs: number;

@@ -58,7 +58,7 @@ async function findAdapter<Named extends NamedAdapter>(
     return { id, named, manifest: { ...manifest, id } };
   } catch (error) {
     if (!(error instanceof ManifestError)) throw error;
-    // Without an id the package's own name is the best that people can recognise it by.
+    // Without an id the package's own name is the best that an operator can recognise it by.
     return { id: named.id ?? error.id ?? idFromPackage(named.package), named, manifest: error };
   }
 }

@@ -54,7 +54,7 @@ export class ManifestError extends Error {
   override readonly name = 'ManifestError';
   /** NO_COMMON_PROTOCOL: the package is well, and made for another hub. TWIN: two adapters have the same id. */
   readonly code: 'NOT_FOUND' | 'INVALID' | 'NO_COMMON_PROTOCOL' | 'TWIN';
-  /** The adapter's id, when the manifest tells at least that: its deliveries must wait under the same name. */
+  /** The adapter's id, when the manifest has at least that: its deliveries must wait under the same name. */
   readonly id: string | undefined;
 
   constructor(code: ManifestError['code'], message: string, id?: string) {
@@ -92,7 +92,7 @@ const packageJson = z.object({
         .prefault({}),
       permissions: permissions.optional(),
     },
-    { error: 'is missing: this package is no HMS-Sync adapter' },
+    { error: 'is missing: this package is not an HMS-Sync adapter' },
   ),
 });
 

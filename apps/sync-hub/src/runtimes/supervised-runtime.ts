@@ -49,8 +49,8 @@ export interface SupervisedRuntimeOptions {
  * - starting: `begin` is under way.
  * - ready: a life takes deliveries.
  * - waiting: the last life or start ended; a timer begins the next.
- * - given up: the first start failed in a way that only a person can mend. Once it was ready, the same configuration is
- *   known to do, and every later failure is taken for passing.
+ * - given up: the first start failed in a way that only an operator can fix. Once it was ready, the same configuration is
+ *   known to work, and every later failure is taken for passing.
  */
 export class SupervisedRuntime implements Runtime {
   readonly #options: SupervisedRuntimeOptions;
@@ -142,7 +142,7 @@ export class SupervisedRuntime implements Runtime {
   }
 }
 
-/** Something of the machine, such as a temporary folder that is gone or full: it may be mended while the hub runs. */
+/** Something of the machine, such as a temporary folder that is gone or full: it may be fixed while the hub runs. */
 function unableToBegin(error: NodeJS.ErrnoException): StartFailure {
   return { kind: 'failed', reason: `the adapter could not be started: ${error.code ?? error.name}`, passing: true };
 }

@@ -17,7 +17,7 @@ import { findEntryFile } from '../entry-file.ts';
 import type { Manifest } from '../manifest.ts';
 import { type CheckResult, type DeliveryAttempt, NOT_SENT, type Runtime, type RuntimeStart } from '../runtime.ts';
 
-/** An adapter that hangs at import would else never be told to have failed. */
+/** An adapter that hangs at import would else never be reported as failed. */
 const LOAD_TIMEOUT_MS = 10_000;
 
 export interface InlineRuntimeOptions {

@@ -37,7 +37,7 @@ export class AbortGrace {
     clearTimeout(this.#timer);
   }
 
-  /** One timer for all: it goes off for the first and goes on with the next. */
+  /** One timer for all: it goes off for the first and continues with the next. */
   #wait(): void {
     if (this.#timer !== undefined) return;
     const [firstAtMs] = this.#endsAtMs.values();

@@ -94,7 +94,7 @@ export class AdapterProcess {
     clearTimeout(timer);
   }
 
-  /** Ends it and what it started, at once. The first cause is the one that is told. */
+  /** Ends it and what it started, at once. The first cause is the one that is reported. */
   kill(cause: string): void {
     if (this.#exited) return;
     this.#killedFor ??= cause;
@@ -223,7 +223,7 @@ function endReason(end: ProcessEnd): string {
   return `exited with code ${end.exitCode}`;
 }
 
-/** What an adapter's process tells on file descriptor 3, a document a line. Adapter code can write there, too. */
+/** What an adapter's process reports on file descriptor 3, a document a line. Adapter code can write there, too. */
 const processRecord = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('listening') }),
   z.object({

@@ -33,7 +33,7 @@ const DEATH_NOTICE_MS = 500;
 /** A process that is being started has nothing to lose. */
 const STOP_MS = 11_000;
 
-/** An adapter that hangs at import would else never be told to have failed. */
+/** An adapter that hangs at import would else never be reported as failed. */
 const LOAD_TIMEOUT_MS = 10_000;
 
 export interface ProcessRuntimeOptions extends Pick<SupervisedRuntimeOptions, 'restart' | 'random'> {
@@ -48,7 +48,7 @@ export interface ProcessRuntimeOptions extends Pick<SupervisedRuntimeOptions, 'r
   readonly protocols?: readonly number[];
   /** How long importing the adapter may take; 10 s by default. */
   readonly loadTimeoutMs?: number;
-  /** How long an attempt may go on once it was asked to stop, before its process is killed; 30 s by default. */
+  /** How long an attempt may continue once it was asked to stop, before its process is killed; 30 s by default. */
   readonly abortGraceMs?: number;
   /** How often the process is asked for a sign of life; each second by default. Killed after five without one. */
   readonly heartbeatMs?: number;

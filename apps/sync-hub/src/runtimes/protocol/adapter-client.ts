@@ -77,14 +77,14 @@ export class AdapterClient {
       'grpc.enable_retries': 0,
       // A connection of its own, whose end means that this adapter is gone.
       'grpc.use_local_subchannel_pool': 1,
-      // One rule for everything that connects: by a proxy only when Node is told so.
+      // One rule for everything that connects: by a proxy only when Node is set to.
       'grpc.enable_http_proxy': process.env.NODE_USE_ENV_PROXY === '1' ? 1 : 0,
       ...channel,
     });
   }
 
   /**
-   * Who is this? Asked in the words of one protocol; after the answer every call is made in them.
+   * Calls Describe in one version of the protocol; every later call is made in the same.
    *
    * @throws {CallError} `unimplemented` when the adapter does not speak it
    */
@@ -132,7 +132,7 @@ export class AdapterClient {
 
   /** Ends every call and the connection. */
   close(): void {
-    // Closing a channel of gRPC lets its calls go on.
+    // Closing a channel of gRPC does not end its calls.
     for (const call of this.#calls) call.cancel();
     this.#client.close();
   }
@@ -173,7 +173,7 @@ export class AdapterClient {
  * An adapter's answer from its bytes. They may be hostile: eight megabytes hold four million empty members, and making
  * these would take two seconds and half a gigabyte of the hub.
  *
- * @throws {WireError} when they are no such message, or more than any is
+ * @throws {WireError} when they are not such a message, or more than any is
  */
 export function readAnswer<Schema extends DescMessage>(schema: Schema, bytes: Uint8Array): MessageShape<Schema> {
   checkWire(schema, bytes, ANSWER_BOUNDS);

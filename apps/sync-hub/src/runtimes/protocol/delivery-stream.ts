@@ -113,7 +113,7 @@ export class DeliveryStream {
     }
     this.#credit += credit;
     for (const outcome of outcomes) {
-      // One for an attempt that it was not sent, or not any more, is the adapter's mistake, and there is nobody to tell.
+      // One for an attempt that it was not sent, or not any more, is the adapter's mistake, and nothing waits for it.
       if (this.#inFlight.get(outcome.ref)?.sent) this.#settle(outcome.ref, outcomeFrom(outcome));
     }
     if (this.#waiting.length > 0) this.#flushSoon();

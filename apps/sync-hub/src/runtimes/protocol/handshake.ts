@@ -24,7 +24,7 @@ export interface HandshakeOptions {
   /** The adapter's part of the configuration, secrets in clear. */
   readonly config: unknown;
   readonly secrets: ConfigSecrets;
-  /** What stands before the reason: `@clinic/adapter-lab@1.0.0`, or where a remote one is. */
+  /** What the reason begins with: `@clinic/adapter-lab@1.0.0`, or where a remote one is. */
   readonly name: string;
   /** How long there is until the adapter says who it is. */
   readonly describeTimeoutMs: number;
@@ -34,7 +34,7 @@ export interface HandshakeOptions {
 export interface StartFailure {
   readonly kind: 'failed' | 'incompatible';
   readonly reason: string;
-  /** True when the same may go well later, without anybody mending anything. */
+  /** True when the same may go well later, without anybody fixing anything. */
   readonly passing: boolean;
 }
 

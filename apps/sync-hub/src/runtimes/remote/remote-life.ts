@@ -6,7 +6,7 @@ import { DeliveryStream } from '../protocol/delivery-stream.ts';
 import type { CheckResult, ReadyRuntime } from '../runtime.ts';
 import type { AdapterLife } from '../supervised-runtime.ts';
 
-/** What runs gets so long when the hub stops; then the adapter is told to abort it. */
+/** What runs has this time when the hub stops; then the adapter is asked to abort it. */
 const CLOSE_MS = 10_000;
 
 export interface RemoteLifeOptions {
