@@ -107,7 +107,7 @@ const idOnly = z.object({ hmsSync: z.object({ id: adapterId }) });
  * @throws {ManifestError}
  */
 export async function readManifest(packageName: string, folder: string): Promise<Manifest> {
-  const path = locate(packageName, pathToFileURL(`${folder}/`)) ?? locate(packageName, import.meta.url);
+  const path = findPackage(packageName, folder) ?? findPackage(packageName, import.meta.dirname);
   if (path === undefined) {
     throw new ManifestError(
       'NOT_FOUND',
@@ -152,9 +152,10 @@ export async function readManifestFile(path: string): Promise<Manifest> {
   };
 }
 
-function locate(packageName: string, base: string | URL): string | undefined {
+/** The package.json of a package as seen from a folder; undefined when there is none. */
+export function findPackage(packageName: string, folder: string): string | undefined {
   try {
-    return findPackageJSON(packageName, base);
+    return findPackageJSON(packageName, pathToFileURL(`${folder}/`));
   } catch {
     // Node throws when the name resolves nowhere: that is an answer here.
     return undefined;

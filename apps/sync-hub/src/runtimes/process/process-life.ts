@@ -6,7 +6,6 @@ import { checkAdapter } from '../protocol/check-adapter.ts';
 import { DeliveryStream } from '../protocol/delivery-stream.ts';
 import type { CheckResult, ReadyRuntime } from '../runtime.ts';
 import type { AdapterLife } from '../supervised-runtime.ts';
-import { AbortGrace } from './abort-grace.ts';
 import type { AdapterProcess } from './adapter-process.ts';
 
 /** The SDK gives running attempts 10 s and close() 10 s; the rest is for the way. */
@@ -33,31 +32,28 @@ export class ProcessLife implements AdapterLife {
   readonly ready: ReadyRuntime;
   readonly stream: DeliveryStream;
   readonly #options: ProcessLifeOptions;
-  readonly #grace: AbortGrace;
-  readonly #stopWatching: readonly (() => void)[];
+  /** Of each attempt that was asked to stop. Timers of one length cost Node next to nothing. */
+  readonly #graces = new Map<bigint, NodeJS.Timeout>();
+  readonly #stopHeartbeat: () => void;
   #closing = false;
 
   constructor(options: ProcessLifeOptions) {
     this.#options = options;
     this.ready = options.ready;
     const { child, client, abortGraceMs, heartbeatMs } = options;
-    this.#grace = new AbortGrace({
-      graceMs: abortGraceMs,
-      onExpired: () => child.kill(`an attempt did not stop within ${inSeconds(abortGraceMs)} of being asked to`),
-    });
+    const kill = () => child.kill(`an attempt did not stop within ${inSeconds(abortGraceMs)} of being asked to`);
     this.stream = new DeliveryStream({
       call: client.deliver(),
       onEnd: (why) => this.#connectionEnded(why),
-      onAbort: (ref) => this.#grace.begin(ref),
-      onOutcome: (ref) => this.#grace.end(ref),
+      onAbort: (ref) => this.#graces.set(ref, setTimeout(kill, abortGraceMs)),
+      onOutcome: (ref) => this.#endGrace(ref),
     });
-    const stopHeartbeat = startHeartbeat({
+    this.#stopHeartbeat = startHeartbeat({
       intervalMs: heartbeatMs,
       beat: (timeoutMs) => client.beat(timeoutMs),
       onSilent: (silentMs) =>
         child.kill(`it gave no sign of life for ${inSeconds(silentMs)}, as code in a loop does not`),
     });
-    this.#stopWatching = [stopHeartbeat, () => this.#grace.stop()];
     void child.ended.then((why) => this.#processEnded(why));
   }
 
@@ -71,6 +67,11 @@ export class ProcessLife implements AdapterLife {
     await this.#options.child.terminate(CLOSE_MS);
   }
 
+  #endGrace(ref: bigint): void {
+    clearTimeout(this.#graces.get(ref));
+    this.#graces.delete(ref);
+  }
+
   #connectionEnded(why: string): void {
     if (this.#closing) return;
     const { child } = this.#options;
@@ -79,7 +80,8 @@ export class ProcessLife implements AdapterLife {
   }
 
   #processEnded(why: string): void {
-    for (const stop of this.#stopWatching) stop();
+    this.#stopHeartbeat();
+    for (const ref of [...this.#graces.keys()]) this.#endGrace(ref);
     const reason = `the adapter's process ${why}`;
     if (!this.#closing) this.#options.onEnd(reason);
     this.#options.client.close();

@@ -13,7 +13,6 @@ import {
   SupervisedRuntime,
   type SupervisedRuntimeOptions,
 } from '../supervised-runtime.ts';
-import { ABORT_GRACE_MS } from './abort-grace.ts';
 import { AdapterProcess } from './adapter-process.ts';
 import { HEAP_SHARE, launchCommand } from './launch-command.ts';
 import { watchMemory } from './memory-watch.ts';
@@ -35,6 +34,11 @@ const STOP_MS = 11_000;
 
 /** An adapter that hangs at import would else never be reported as failed. */
 const LOAD_TIMEOUT_MS = 10_000;
+/**
+ * Three times what an attempt gets by default: a client that cannot be aborted but has a time limit of its own, as most
+ * have, ends by then.
+ */
+const ABORT_GRACE_MS = 30_000;
 
 export interface ProcessRuntimeOptions extends Pick<SupervisedRuntimeOptions, 'restart' | 'random'> {
   readonly manifest: Manifest;

@@ -6,7 +6,6 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf';
-import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import {
   type ChannelCredentials,
   type ChannelOptions,
@@ -103,13 +102,6 @@ export class AdapterClient {
   /** Can the adapter reach its external system? @throws {CallError} */
   async check(timeoutMs: number): Promise<readonly CheckResult[]> {
     return (await this.#call(AdapterService.method.check, {}, timeoutMs)).results;
-  }
-
-  /** Lets what runs finish; how much did not within the time. @throws {CallError} */
-  async drain(timeoutMs: number): Promise<number> {
-    const request = { timeout: durationFromMs(timeoutMs) };
-    // A second for the way there and back.
-    return (await this.#call(AdapterService.method.drain, request, timeoutMs + 1_000)).unfinished;
   }
 
   /** Resolves when it answers, whatever it says. @throws {CallError} */
