@@ -48,7 +48,7 @@ const rooms: Record<string, string[]> = {
   lanes: [room('core'), `${room('journal')}journal(-error)?\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
   operations: [room('core'), room('files'), room('lanes'), room('queues'), journalPort],
   edges: [...['core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
-  config: [room('core'), `${room('installs')}(adapter-config|package-name|version-range)\\.ts$`],
+  config: [room('core'), `${room('installs')}(adapters-lock|package-spec)\\.ts$`],
   installs: [room('core'), room('files'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],
   telemetry: [],
 };

@@ -73,7 +73,11 @@ describe('a hub with adapters that cannot run', () => {
       id: 'throws',
       says: ['adapter-throws@1.2.3', 'license file is missing'],
     },
-    { what: 'without a manifest says so', id: 'not-an-adapter', says: ['hmsSync is missing', 'no HMS-Sync adapter'] },
+    {
+      what: 'without a manifest says so',
+      id: 'not-an-adapter',
+      says: ['hmsSync is missing', 'not an HMS-Sync adapter'],
+    },
     { what: 'without a definition says so', id: 'undefined-adapter', says: ['not made by defineAdapter'] },
     {
       what: 'whose package is not installed says how to install it',

@@ -1,8 +1,7 @@
 import { type AdapterConfig, addedAdapter, type Config } from './config/config.ts';
 import type { AdapterStore, LoadableVersion } from './installs/adapter-store.ts';
 import { readInstalled } from './installs/read-installed.ts';
-import { type FoundAdapter, findAdapters } from './runtimes/find-adapters.ts';
-import { readManifest } from './runtimes/manifest.ts';
+import { type Manifest, ManifestError, readManifest } from './runtimes/manifest.ts';
 
 /** What holds for an adapter, and where it was said. */
 export type ConfiguredAdapter = AdapterConfig & {
@@ -11,39 +10,61 @@ export type ConfiguredAdapter = AdapterConfig & {
 };
 
 /** An adapter that a hub would load, as it was found. */
-export interface AdapterToLoad extends FoundAdapter<ConfiguredAdapter> {
+export interface AdapterToLoad {
+  readonly id: string;
+  readonly named: ConfiguredAdapter;
+  /** Or why there is none. Undefined: it runs elsewhere. */
+  readonly manifest: Manifest | ManifestError | undefined;
   /** Undefined: it does not come from the store, or what is there cannot load. */
   readonly stored: LoadableVersion | undefined;
 }
 
+type Sources = Pick<Config, 'adapters' | 'folder' | 'adapterPolicy' | 'secrets'>;
+
 /**
  * All adapters of a hub: those that its configuration file names and those that were added while it ran, in alphabetical
- * order of their ids. What cannot load is found too, with the reason.
+ * order of their ids. Their code does not run. One that cannot load is found too, with the reason.
  *
  * @throws {ManifestError} TWIN when two have the same id
  */
-export async function findConfigured(
-  config: Pick<Config, 'adapters' | 'folder' | 'adapterPolicy' | 'secrets'>,
-  store: AdapterStore,
-): Promise<readonly AdapterToLoad[]> {
-  const { adapters, folder } = config;
-  const named = adapters.map((adapter) => ({ ...adapter, isAdded: false }));
-  const stored = new Map<string, LoadableVersion>();
-  const found = await findAdapters([...named, ...added(config, store)], folder, async (adapter) => {
-    const { id, package: name, range } = adapter;
-    if (id === undefined || range === undefined) return readManifest(name, folder);
-    const version = await readInstalled({ id, package: name, range }, store);
-    stored.set(id, version);
-    return version.manifest;
+export async function findConfigured(config: Sources, store: AdapterStore): Promise<readonly AdapterToLoad[]> {
+  const named = config.adapters.map((adapter) => ({ ...adapter, isAdded: false }));
+  const all = [...named, ...added(config, store)];
+  const found = await Promise.all(all.map((adapter) => find(adapter, config.folder, store)));
+  found.sort((a, b) => (a.id < b.id ? -1 : 1));
+  found.forEach(({ id, named: { package: packageName } }, index) => {
+    const twin = found[index - 1];
+    if (twin?.id !== id) return;
+    throw new ManifestError(
+      'TWIN',
+      `adapters: ${twin.named.package} and ${packageName} both have the id "${id}"; give one of them another: id: <name>`,
+    );
   });
-  return found.map((adapter) => ({ ...adapter, stored: stored.get(adapter.id) }));
+  return found;
+}
+
+async function find(named: ConfiguredAdapter, folder: string, store: AdapterStore): Promise<AdapterToLoad> {
+  const { id, package: name, range, runtime } = named;
+  if (runtime === 'remote') return { id: id ?? '', named, manifest: undefined, stored: undefined };
+  try {
+    const isOfStore = id !== undefined && range !== undefined;
+    const stored = isOfStore ? await readInstalled({ id, package: name, range }, store) : undefined;
+    const manifest = stored?.manifest ?? (await readManifest(name, folder));
+    const own = id ?? manifest.id;
+    return { id: own, named, manifest: { ...manifest, id: own }, stored };
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error;
+    // Without an id the package's own name is the best that an operator can recognise it by.
+    return { id: id ?? error.id ?? idFromPackage(name), named, manifest: error, stored: undefined };
+  }
+}
+
+function idFromPackage(packageName: string): string {
+  return packageName.replace(/^@[^/]*\//, '').replace(/^(?:hms-sync-)?adapter-/, '');
 }
 
 /** Whoever writes an adapter that was added into the file has the file decide about it. */
-function added(
-  config: Pick<Config, 'adapters' | 'adapterPolicy' | 'secrets'>,
-  { lock }: AdapterStore,
-): readonly ConfiguredAdapter[] {
+function added(config: Sources, { lock }: AdapterStore): readonly ConfiguredAdapter[] {
   const inFile = new Set(config.adapters.flatMap(({ id, range }) => (range === undefined ? [] : [id])));
   return Iterator.from(lock)
     .filter(([id]) => !inFile.has(id))

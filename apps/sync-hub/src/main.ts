@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Acks } from './acks/acks.ts';
-import { AdapterLanes } from './adapter-lanes.ts';
-import { type AdapterConfig, addedAdapter, type Config, loadConfig, refusedConfig } from './config/config.ts';
+import { AdapterLanes, type AdapterToRun } from './adapter-lanes.ts';
+import { addedAdapter, type Config, loadConfig, refusedConfig } from './config/config.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { connectionBounds } from './edges/door/connections.ts';
@@ -20,7 +20,7 @@ import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
 import { HELP, parseFlags } from './flags.ts';
 import { AdapterLifecycle } from './installs/adapter-lifecycle.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
-import { InstalledFiles } from './installs/installed-files.ts';
+import type { VersionToRun } from './installs/lifecycle-deps.ts';
 import { noticeOf } from './installs/read-installed.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import { systemClock } from './lanes/clock.ts';
@@ -30,7 +30,6 @@ import { Notifier } from './notifier.ts';
 import { Backups } from './operations/backups.ts';
 import { Operations } from './operations/operations.ts';
 import type { OperatorChange } from './operations/operator-change.ts';
-import { readManifest } from './runtimes/manifest.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
 import { ConnectionRefusals } from './telemetry/connection-refusals.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -116,33 +115,34 @@ async function startHub(
     onGateChange: (adapter) => acks.gateChanged(adapter),
     onChange: changes.notify,
   });
-  const lifecycle = new AdapterLifecycle<AdapterConfig>({
+  const named = new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, named]])));
+  const toRun = (version: VersionToRun): AdapterToRun => {
+    const added = { package: version.manifest?.package ?? '', config: version.config ?? {} };
+    return { ...version, settings: named.get(version.id)?.readAgain() ?? addedAdapter(added, config) };
+  };
+  const lifecycle = new AdapterLifecycle({
     store,
     lanes,
-    clock,
-    named: new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, { ...named, settings: named }]]))),
-    settingsOf: (packageName, own) => addedAdapter({ package: packageName, config: own }, config),
+    named,
+    folder: config.folder,
     refusedConfig: (own) => refusedConfig(own, config.adapterPolicy),
-    readAgain: (settings) => settings.readAgain(),
-    readManifest: (packageName) => readManifest(packageName, config.folder),
-    discardOpen: (adapter, reason) => {
-      const query = { filter: { adapters: [adapter] }, states: ['waiting', 'retrying', 'held'] } as const;
-      return operations.discards.run(query, reason, new AbortController().signal);
-    },
-    createRuntime: (next) => adapterLanes.createRuntime(next),
-    createLane: (next) => adapterLanes.createLane(next),
+    createRuntime: (version) => adapterLanes.createRuntime(toRun(version)),
+    createLane: (version) => adapterLanes.createLane(toRun(version)),
     unsettled: async (id) => {
       const { lanes: counts } = await journal.readStatistics();
       return counts.find(({ adapter }) => adapter === id)?.unsettled ?? 0;
     },
-    onReport: (facts, text) => log.info(facts, text),
-    onChange: changes.notify,
+    discardOpen: (adapter, reason) => {
+      const query = { filter: { adapters: [adapter] }, states: ['waiting', 'retrying', 'held'] } as const;
+      return operations.discards.run(query, reason, new AbortController().signal);
+    },
+    report: (facts, text) => log.info(facts, text),
   });
   await store.tidy();
   for (const { id, named: settings, manifest, stored } of adapters) {
     if (stored !== undefined) lifecycle.note(id, noticeOf(stored));
-    const toRun = stored === undefined ? { id, settings, manifest } : lifecycle.versionToRun(stored, settings);
-    lanes.add(await adapterLanes.createLane(toRun));
+    const version = stored === undefined ? { id, manifest } : lifecycle.versionToRun(stored);
+    lanes.add(await adapterLanes.createLane({ ...version, settings }));
   }
 
   const { publishLog } = operations;
@@ -166,7 +166,7 @@ async function startHub(
     startedAtMs: wallMs(),
     journal,
     lanes,
-    versions: (id) => lifecycle.standing(id),
+    versions: (id) => lifecycle.status(id),
     notAcceptingReason,
     onWarning: (warning) => log.warn(warning),
   });
@@ -174,7 +174,7 @@ async function startHub(
   const backups = new Backups({
     folder: config.backupsFolder,
     journal,
-    installed: new InstalledFiles(join(config.dataDir, 'adapters')),
+    installed: store,
   });
   const admin = {
     ...shared,

@@ -159,7 +159,7 @@ describe('an adapter', () => {
 });
 
 describe('a canary', () => {
-  test('that crashes goes back by itself, and what it had is delivered by the version before', TIMEOUT, async () => {
+  test('that crashes is rolled back, and what it had is delivered by the version before', TIMEOUT, async () => {
     const callers = await start();
     await callers.admin.addAdapter({ package: await write('1.0.0') });
     const upgrading = callers.admin
@@ -168,7 +168,7 @@ describe('a canary', () => {
     await first(callers.client.watchHealth(), ({ adapters }) => adapters[0]?.canary?.version === '1.1.0');
     const acks = await Promise.all(Array.from({ length: 12 }, (_, index) => deliver(callers, `key-${index}`)));
     expect(acks.map(({ state }) => state)).toEqual(acks.map(() => DeliveryState.DELIVERED));
-    expect(await upgrading).toMatchObject({ message: expect.stringContaining('went back to 1.0.0') });
+    expect(await upgrading).toMatchObject({ message: expect.stringContaining('was rolled back to 1.0.0') });
     const lab = await callers.lab();
     expect(lab).toMatchObject({ state: AdapterState.READY, version: '1.0.0' });
     expect(lab?.canary).toBeUndefined();

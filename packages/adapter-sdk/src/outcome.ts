@@ -1,11 +1,11 @@
 import { cutToBytes, cutToLength } from './bounded-text.ts';
 
 /** A receipt has room for an id and a status line; the journal keeps one for each delivery. */
-const RECEIPT_MAX_BYTES = 1024;
+export const RECEIPT_MAX_BYTES = 1024;
 /** A message is read by people in a table. */
 export const MESSAGE_MAX_CHARACTERS = 1024;
 /** A code is a label of a metric, so it is short. */
-const CODE_MAX_CHARACTERS = 64;
+export const CODE_MAX_CHARACTERS = 64;
 /** Nobody may silence a delivery for longer than an operator's attention lasts: the external system is asked again after an hour. */
 const RETRY_AFTER_MAX_MS = 3_600_000;
 /** A system that throttles without saying for how long: long enough for most rate windows to move on. */

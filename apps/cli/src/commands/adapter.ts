@@ -101,13 +101,13 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
     .action((wanted: string, options: AddOptions) => add(wanted, options, terminal));
   commandOfOne('upgrade', 'replace a running adapter by another version')
     .argument('<version>', 'a version or range, a tarball or a folder')
-    .option('--canary <percent>', 'a share of the keys goes first, such as 10%', parsePercent)
-    .option('--canary-attempts <number>', 'this many attempts prove the new version (default: 200)', parseCount)
     .option(
-      '--canary-minutes <number>',
-      'after this it takes over unless it failed more often (default: 10)',
-      parseCount,
+      '--canary <percent>',
+      'a share of the keys goes first, such as 10%; rolled back when 10 points more of its attempts fail',
+      parsePercent,
     )
+    .option('--canary-attempts <number>', 'it takes over after this many attempts (default: 200)', parseCount)
+    .option('--canary-minutes <number>', 'or after this time, however few its attempts were (default: 10)', parseCount)
     .option('--allow-downgrade', 'also to an older version')
     .addHelpText('after', examples('adapter upgrade lab ^1.3.0', 'adapter upgrade lab 1.3.0 --canary 10%'))
     .action((id: string, version: string, options: UpgradeOptions) => upgrade(id, version, options, terminal));

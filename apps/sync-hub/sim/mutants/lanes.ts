@@ -8,7 +8,7 @@ const breaker = mutate<typeof import('../../src/lanes/breaker.ts')>('lanes/break
 const outcome = mutate<typeof import('../../src/core/outcome.ts')>('core/outcome');
 const record = mutate<typeof import('../../src/lanes/delivery-record.ts')>('lanes/delivery-record');
 const key = mutate<typeof import('../../src/lanes/idempotency-key.ts')>('lanes/idempotency-key');
-const contained = mutate<typeof import('../../src/lanes/contained-runtime.ts')>('lanes/contained-runtime');
+const contained = mutate<typeof import('../../src/lanes/contained.ts')>('lanes/contained');
 
 let keys = 0;
 const setTimers = new WeakSet<object>();
@@ -64,9 +64,7 @@ export const LANE_MUTANTS: readonly Mutant[] = [
     keys += 1;
     return `${original(event, adapter)}:${keys}`;
   }),
-  contained('adapter code that throws ends the hub', 'ContainedRuntime', (original) =>
-    withMethod(original, 'deliver', () => async () => {
-      throw new Error('not contained');
-    }),
-  ),
+  contained('adapter code that throws ends the hub', 'deliverContained', () => async () => {
+    throw new Error('not contained');
+  }),
 ];

@@ -59,6 +59,10 @@ describe('a value of the wrong type', () => {
     ['adapters: {}', 'adapters'],
     ['adapters: [{}]', 'adapters[0]: package'],
     ['adapters: [{package: ""}]', 'adapters[0]: package'],
+    ['adapters: [{package: ./lab}]', 'adapters[0] (./lab): package'],
+    ['adapters: [{package: lab@latest, id: lab}]', 'adapters[0] (lab): package'],
+    ['adapters: [{package: lab@, id: lab}]', 'adapters[0] (lab): package'],
+    ['adapters: [{package: lab@^1.2.0}]', 'adapters[0] (lab@^1.2.0): id'],
     ['adapters: [{package: a, id: Billing}]', 'adapters[0] (Billing): id'],
     ['adapters: [{package: a, config: [x]}]', 'adapters[0] (a): config'],
     ['adapters: [{package: a}, {package: b, delivery: {concurrency: 1.5}}]', 'adapters[1] (b): delivery.concurrency'],
@@ -95,7 +99,11 @@ describe('a value that is not allowed', () => {
     ['adapters: [{package: a, config: [x]}]', 'adapters[0] (a): config: must be names with values'],
     ['adapters: x', 'adapters: must be a list'],
     ['adapters: [7]', 'adapters[0]: must be names with values'],
-    ['adapters: [{package: "\\e[2J"}, {}]', 'adapters[1]: package: is missing; name the npm package of the adapter'],
+    ['adapters: [{}]', 'adapters[0]: package: is missing; name the npm package of the adapter'],
+    [
+      'adapters: [{package: "\\e[2J"}]',
+      'adapters[0]: package: <4 characters> is not an npm package; write its name, such as @clinic/adapter-lab, or its name and a version range, such as @clinic/adapter-lab@^1.2.0',
+    ],
   ])('is told in words, with what would do: %s', async (text, complaint) => {
     expect(await place.complaint(text)).toBe(`${place.file}: ${complaint}`);
   });

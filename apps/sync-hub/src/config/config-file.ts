@@ -1,10 +1,10 @@
 import { DELIVERY_BOUNDS, quotableName } from '@hms-sync/adapter-sdk/host';
+import { validRange } from 'semver';
 import { z } from 'zod';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 import { LEAST_MAX_AGE_MS } from '../core/retry.ts';
-import { adapterConfig } from '../installs/adapter-config.ts';
-import { splitPackageName } from '../installs/package-name.ts';
-import { isRange } from '../installs/version-range.ts';
+import { adapterConfig } from '../installs/adapters-lock.ts';
+import { parsePackageName } from '../installs/package-spec.ts';
 import { DISK_RESERVE_RULE, isDiskReserve } from './disk-reserve.ts';
 
 /** What `hms-sync.yaml` may hold. docs/operate.md says it in words. */
@@ -60,11 +60,17 @@ const adapterFields = z.strictObject({
 const adapter = adapterFields.superRefine((fields, context) => {
   const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
   if (fields.runtime !== 'remote') {
-    if (fields.package === undefined) refuse(['package'], 'is missing; name the npm package of the adapter');
     if (fields.remote !== undefined) refuse(['remote'], 'is for runtime: remote alone');
-    const { range } = splitPackageName(fields.package ?? '');
+    if (fields.package === undefined) return refuse(['package'], 'is missing; name the npm package of the adapter');
+    const named = parsePackageName(fields.package);
+    if (named === undefined)
+      return refuse(
+        ['package'],
+        `${quotableName(fields.package)} is not an npm package; write its name, such as @clinic/adapter-lab, or its name and a version range, such as @clinic/adapter-lab@^1.2.0`,
+      );
+    const { range } = named;
     if (range === undefined) return;
-    if (range === '' || !isRange(range))
+    if (range === '' || validRange(range) === null)
       refuse(
         ['package'],
         `${quotableName(range)} is not a version range; write one such as ^1.2.0, a tag means another version each day`,

@@ -4,7 +4,7 @@ import { quotableName } from '@hms-sync/adapter-sdk/host';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { OnDeadLetter } from '../core/lane-messages.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
-import { splitPackageName } from '../installs/package-name.ts';
+import { parsePackageName } from '../installs/package-spec.ts';
 import { adapterPlace } from './adapter-place.ts';
 import { ConfigError } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, type runtimes } from './config-file.ts';
@@ -218,7 +218,7 @@ function toAdapterConfig(adapter: AdapterFields, place: AdapterPlace): AdapterCo
   const remote = resolveReferences(adapter.remote, `${at}remote`, secrets);
   const missing = Object.freeze([...own.missing, ...remote.missing]);
   return Object.freeze({
-    ...splitPackageName(adapter.package ?? ''),
+    ...packageOf(adapter),
     runtime: adapter.runtime ?? DEFAULT_RUNTIME,
     remote: toRemoteConfig(remote.value as typeof adapter.remote, folder),
     id: adapter.id,
@@ -230,6 +230,11 @@ function toAdapterConfig(adapter: AdapterFields, place: AdapterPlace): AdapterCo
     breaker: Object.freeze({ ...DEFAULT_BREAKER, ...adapter.breaker } as BreakerPolicy),
     onDeadLetter: adapter.onDeadLetter ?? 'continue',
   });
+}
+
+/** A remote adapter has none, and one that was added has the name that npm installed. */
+function packageOf({ package: text = '' }: AdapterFields): Pick<AdapterConfig, 'package' | 'range'> {
+  return parsePackageName(text) ?? { package: text, range: undefined };
 }
 
 /**

@@ -1,37 +1,69 @@
+import { lt as isOlder } from 'semver';
+import type { CanaryOptions } from '../lanes/canary.ts';
 import type { Lane } from '../lanes/lane.ts';
-import type { AddRequest, Installed, UpgradeRequest, VersionsStanding } from './adapter-change.ts';
-import type { AdapterHouse, VersionToRun } from './adapter-house.ts';
 import type { StoredVersion } from './adapter-store.ts';
-import type { LockedVersion } from './adapters-lock.ts';
+import type { LockedAdapter, LockedVersion } from './adapters-lock.ts';
 import { ChangesUnderWay } from './changes-under-way.ts';
-import { commandLine, REASON } from './command-line.ts';
-import { InstallError } from './install-error.ts';
-import { KnownAdapters, whereItCameFrom } from './known-adapters.ts';
-import { lastGood, lockedAs } from './last-good.ts';
-import { compareVersions } from './version-range.ts';
-import { type Canary, DRAIN_MS, startAndCheck, switchVersion } from './version-switch.ts';
+import { commandLine, InstallError, REASON } from './install-error.ts';
+import { KnownAdapters } from './known-adapters.ts';
+import type { AddedConfig, LifecycleDeps, VersionToRun } from './lifecycle-deps.ts';
+import { DRAIN_MS, startAndCheck, switchVersion } from './version-switch.ts';
+
+/** The result of adding or replacing an adapter. */
+export interface Installed {
+  readonly id: string;
+  /** The version that runs now. */
+  readonly version: string;
+  /** What it found when it checked its external system and did not go well. */
+  readonly warnings: readonly string[];
+}
+
+export interface AddRequest {
+  /** `<package>@<range>`, or the absolute path of a tarball or a folder. */
+  readonly package: string;
+  /** Absent: the id of the manifest. */
+  readonly id?: string | undefined;
+  /** Undefined: none. */
+  readonly config: AddedConfig | undefined;
+}
+
+export interface UpgradeRequest {
+  readonly id: string;
+  /** A version or range of its package, or the absolute path of a tarball or a folder. */
+  readonly version: string;
+  readonly canary?: CanaryOptions | undefined;
+  readonly allowDowngrade: boolean;
+}
+
+/** The versions of an adapter beside the one that runs, for its health. */
+export interface VersionsStatus {
+  /** What a rollback goes back to; undefined when there is none. */
+  readonly previous: string | undefined;
+  /** Why another version runs than the lock names; empty when it is that one. */
+  readonly notice: string;
+}
 
 /** Adds, replaces and removes adapters while the hub runs. What it did is on disk before it says so. */
-export class AdapterLifecycle<Settings> {
-  readonly #house: AdapterHouse<Settings>;
-  readonly #known: KnownAdapters<Settings>;
+export class AdapterLifecycle {
+  readonly #deps: LifecycleDeps;
+  readonly #known: KnownAdapters;
   readonly #changes = new ChangesUnderWay();
   readonly #notices = new Map<string, string>();
 
-  constructor(house: AdapterHouse<Settings>) {
-    this.#house = house;
-    this.#known = new KnownAdapters(house);
+  constructor(deps: LifecycleDeps) {
+    this.#deps = deps;
+    this.#known = new KnownAdapters(deps);
   }
 
-  standing(id: string): VersionsStanding {
-    return { previous: this.#house.store.lock.get(id)?.previous?.version, notice: this.#notices.get(id) ?? '' };
+  status(id: string): VersionsStatus {
+    return { previous: this.#deps.store.lock.get(id)?.previous?.version, notice: this.#notices.get(id) ?? '' };
   }
 
   /** Another version runs than the lock names as current; with an empty notice it is that one. */
   note(id: string, notice: string): void {
     if (notice === '') return;
     this.#notices.set(id, notice);
-    this.#house.onReport({ adapter: id, notice }, 'another version runs than the lock names');
+    this.#deps.report({ adapter: id, notice }, 'another version runs than the lock names');
   }
 
   /** Installs an adapter and gives it a lane: it gets what is accepted from then on. @throws {InstallError} */
@@ -48,29 +80,30 @@ export class AdapterLifecycle<Settings> {
     return this.#changes.of(id, 'an upgrade', async () => {
       const { lane, entry } = this.#known.installed(id);
       const wanted = version.startsWith('/') ? version : `${entry.package}@${version}`;
-      const stored = await this.#house.store.install(wanted, { id }).catch((error: unknown) => {
-        throw whereItCameFrom(error, id, entry.current);
+      const claim = (own: string, name: string) => this.#known.assertOwned(own, name);
+      const stored = await this.#deps.store.install(wanted, { id, claim }).catch((error: unknown) => {
+        throw withOrigin(error, id, entry.current);
       });
       const next = stored.locked.version;
       this.#known.assertInRange(id, next);
       const running = lane.adapter.version;
-      if (!allowDowngrade && compareVersions(next, running || next) < 0) {
+      if (!allowDowngrade && isOlder(next, running || next)) {
         throw new InstallError(
           'NOT_NOW',
           `${id} ${next} is older than the ${running} that runs; if that is meant: ${commandLine('adapter', 'upgrade', id, version, '--allow-downgrade')}`,
         );
       }
       const isCurrent = entry.current.version === next && running === next;
-      if (isCurrent && lane.versions.current.standing?.kind === 'ready') return { id, version: next, warnings: [] };
+      if (isCurrent && lane.versions.current.status?.kind === 'ready') return { id, version: next, warnings: [] };
       return this.#replace({ lane, stored, canary });
     });
   }
 
-  /** Goes back to the version before the last upgrade, or ends the trial of a new one. @throws {InstallError} */
+  /** Goes back to the version before the last upgrade, or ends the canary of a new one. @throws {InstallError} */
   async rollback(id: string, reason: string): Promise<Installed> {
     const { lane, entry } = this.#known.installed(id);
-    if (lane.versions.trial !== undefined) {
-      lane.versions.trial.fail(`a person ended it: ${reason}`);
+    if (lane.versions.canary !== undefined) {
+      lane.versions.canary.fail(`an operator ended it: ${reason}`);
       return { id, version: lane.adapter.version, warnings: [] };
     }
     return this.#changes.of(id, 'a rollback', async () => {
@@ -78,7 +111,7 @@ export class AdapterLifecycle<Settings> {
         throw new InstallError('NOT_NOW', `${id} has no version before ${entry.current.version} to go back to`);
       }
       this.#known.assertInRange(id, entry.previous.version);
-      const stored = await this.#house.store.loadVersion(id, entry.previous);
+      const stored = await this.#deps.store.loadVersion(id, entry.previous);
       return this.#replace({ lane, stored });
     });
   }
@@ -92,7 +125,7 @@ export class AdapterLifecycle<Settings> {
     return this.#changes.of(id, 'a restart', async () => {
       const lane = this.#known.lane(id);
       const next = await this.#versionAgain(lane);
-      const checked = await switchVersion(this.#house, { lane, next, commit: async () => undefined });
+      const checked = await switchVersion(this.#deps, { lane, next });
       const { pause } = lane.health();
       const paused =
         pause === undefined
@@ -112,13 +145,13 @@ export class AdapterLifecycle<Settings> {
   async remove(id: string, options?: { readonly discard: string }): Promise<number> {
     return this.#changes.of(id, 'a removal', async () => {
       const { lane } = this.#known.installed(id);
-      const { lanes, store } = this.#house;
-      if (this.#house.named.has(id)) {
+      const { lanes, store } = this.#deps;
+      if (this.#deps.named.has(id)) {
         throw new InstallError('NOT_NOW', `hms-sync.yaml names ${id}: take it out there and restart the hub`);
       }
       lanes.setReceiving(id, false);
       try {
-        const unsettled = await this.#house.unsettled(id);
+        const unsettled = await this.#deps.unsettled(id);
         if (options === undefined && unsettled > 0) throw isUnsettled(id, unsettled);
         await store.lock.set(id, undefined);
       } catch (error) {
@@ -133,13 +166,17 @@ export class AdapterLifecycle<Settings> {
       this.#notices.delete(id);
       if (options === undefined) return 0;
       // Behind the records that the lane asked for. Nobody attempts what is left.
-      await this.#house.unsettled(id);
-      return this.#house.discardOpen(id, options.discard);
+      await this.#deps.unsettled(id);
+      return this.#deps.discardOpen(id, options.discard);
     });
   }
 
-  /** What runs a version of the store. When it is found changed at a start, the version before takes its place. */
-  versionToRun({ manifest, locked }: StoredVersion, settings: Settings): VersionToRun<Settings> {
+  /**
+   * A version of the store, to be run. When it is found changed at a start, the version before takes its place.
+   *
+   * @param config of one that is not in the lock yet
+   */
+  versionToRun({ manifest, locked }: StoredVersion, config = this.#configOf(manifest.id)): VersionToRun {
     const { id } = manifest;
     // It was verified when it was chosen, a moment before its first start.
     let isFirst = true;
@@ -148,32 +185,31 @@ export class AdapterLifecycle<Settings> {
         isFirst = false;
         return undefined;
       }
-      const why = await this.#house.store.fault(id, locked);
+      const why = await this.#deps.store.fault(id, locked);
       if (why !== undefined) void this.#fallBack(id, locked, why);
       return why;
     };
-    return { id, manifest, settings, fault };
+    return { id, manifest, config, fault };
   }
 
   async #add({ package: wanted, id, config }: AddRequest): Promise<Installed> {
-    const { store, lanes } = this.#house;
+    const { store, lanes, named } = this.#deps;
     // Before anything of the package is looked at.
-    const refused = this.#house.refusedConfig(config ?? {});
+    const refused = this.#deps.refusedConfig(config ?? {});
     if (refused.length > 0) throw new InstallError('NOT_ALLOWED', refused.join('; '));
     let claimed: string | undefined;
     // From before its folder is replaced until it is in the lock: two of the same id would share that folder.
-    const claim = (own: string) => {
+    const claim = (own: string, name: string) => {
       this.#changes.begin(own, 'an installation');
       claimed = own;
       this.#known.assertFree(own, wanted);
+      this.#known.assertOwned(own, name);
     };
     try {
-      const isOwn = (own: string, name: string) => this.#known.isNamedFor(own, name);
-      const stored = await store.install(wanted, { id, claim, isOwn });
+      const stored = await store.install(wanted, { id, claim });
       const { manifest, locked } = stored;
-      const named = this.#house.named.get(manifest.id);
       const lane = lanes.get(manifest.id);
-      if (named === undefined || lane === undefined) return await this.#addNew(stored, config ?? {});
+      if (!named.has(manifest.id) || lane === undefined) return await this.#addNew(stored, config ?? {});
       if (config !== undefined) {
         throw new InstallError('NOT_NOW', `hms-sync.yaml configures ${manifest.id}: leave the configuration out here`);
       }
@@ -184,19 +220,18 @@ export class AdapterLifecycle<Settings> {
     }
   }
 
-  async #addNew(stored: StoredVersion, config: Readonly<Record<string, unknown>>): Promise<Installed> {
-    const { store, lanes } = this.#house;
+  async #addNew(stored: StoredVersion, config: AddedConfig): Promise<Installed> {
+    const { store, lanes } = this.#deps;
     const { manifest, locked } = stored;
-    const settings = this.#house.settingsOf(manifest.package, config);
-    const fresh = await this.#house.createLane(this.versionToRun(stored, settings));
+    const fresh = await this.#deps.createLane(this.versionToRun(stored, config));
     // It hears what is recorded of deliveries that it has from before, and gets no new ones until it is here to stay.
     lanes.setReceiving(manifest.id, false);
     lanes.add(fresh);
     try {
-      const warnings = await startAlone(fresh);
+      await fresh.start();
+      const warnings = await startAndCheck(fresh.versions.current, { id: manifest.id, otherwise: 'it was not added' });
       await store.lock.set(manifest.id, { package: manifest.package, current: locked, config: { ...config } });
       lanes.setReceiving(manifest.id, true);
-      this.#house.onChange();
       return { id: manifest.id, version: locked.version, warnings };
     } catch (error) {
       lanes.remove(manifest.id);
@@ -209,19 +244,17 @@ export class AdapterLifecycle<Settings> {
   async #replace(change: {
     readonly lane: Lane;
     readonly stored: StoredVersion;
-    readonly canary?: Canary | undefined;
+    readonly canary?: CanaryOptions | undefined;
   }): Promise<Installed> {
     const { lane, stored, canary } = change;
-    const { store } = this.#house;
+    const { store } = this.#deps;
     const { id } = lane.adapter;
     const { manifest, locked } = stored;
     const entry = store.lock.get(id);
-    const settings = this.#known.settings(id);
     // A version of another package is nothing to go back to.
-    const previous = entry?.package === manifest.package ? lastGood(entry, { lane, next: locked }) : undefined;
+    const previous = entry?.package === manifest.package ? lastGood(entry, lane, locked) : undefined;
     const commit = async () => {
-      // Whoever wrote an added adapter into the file has the file decide about it.
-      const config = this.#house.named.has(id) ? undefined : entry?.config;
+      const config = this.#configOf(id);
       await store.lock.set(id, {
         package: manifest.package,
         current: locked,
@@ -231,8 +264,7 @@ export class AdapterLifecycle<Settings> {
       this.#notices.delete(id);
     };
     try {
-      const next = this.versionToRun(stored, settings);
-      const warnings = await switchVersion(this.#house, { lane, next, canary, commit });
+      const warnings = await switchVersion(this.#deps, { lane, next: this.versionToRun(stored), canary, commit });
       return { id, version: locked.version, warnings };
     } finally {
       await store.prune(id);
@@ -241,36 +273,58 @@ export class AdapterLifecycle<Settings> {
 
   /** A version was changed on disk while it ran, and could not be started again. */
   async #fallBack(id: string, changed: LockedVersion, why: string): Promise<void> {
-    const { store, lanes, onReport } = this.#house;
+    const { store, lanes } = this.#deps;
     const lane = lanes.get(id);
     const entry = store.lock.get(id);
     if (lane?.adapter.version !== changed.version || entry?.previous === undefined) return;
     const { previous } = entry;
     try {
       await this.#changes.of(id, 'going back to the version before', async () => {
-        const next = this.versionToRun(await store.loadVersion(id, previous), this.#known.settings(id));
-        await switchVersion(this.#house, { lane, next, commit: async () => this.note(id, why) });
+        const next = this.versionToRun(await store.loadVersion(id, previous));
+        await switchVersion(this.#deps, { lane, next, commit: async () => this.note(id, why) });
       });
     } catch (error) {
       if (!(error instanceof InstallError)) throw error;
-      onReport({ adapter: id, reason: error.message }, 'there is no version to go back to');
+      this.#deps.report({ adapter: id, reason: error.message }, 'there is no version to go back to');
     }
   }
 
   /** What runs now, to be started again. */
-  async #versionAgain({ adapter: { id, version } }: Lane): Promise<VersionToRun<Settings>> {
-    const outside = await this.#known.manifestOutside(id);
-    if (outside !== undefined) return { id, ...outside, settings: this.#known.settings(id) };
+  async #versionAgain({ adapter: { id, version } }: Lane): Promise<VersionToRun> {
+    if (!this.#known.isOfStore(id)) {
+      return { id, manifest: await this.#known.manifestOutside(id), config: undefined };
+    }
     const { entry } = this.#known.installed(id);
-    const stored = await this.#house.store.loadVersion(id, lockedAs(entry, version));
-    return this.versionToRun(stored, this.#known.settings(id));
+    return this.versionToRun(await this.#deps.store.loadVersion(id, lockedAs(entry, version)));
+  }
+
+  /** Of an adapter that was added. Whoever wrote it into the file since has the file decide about it. */
+  #configOf(id: string): AddedConfig | undefined {
+    return this.#deps.named.has(id) ? undefined : this.#deps.store.lock.get(id)?.config;
   }
 }
 
-/** Starts the lane of an adapter that nothing is known of yet. @throws {InstallError} DOES_NOT_RUN */
-async function startAlone(lane: Lane): Promise<readonly string[]> {
-  await lane.start();
-  return startAndCheck(lane.versions.current, { id: lane.adapter.id, otherwise: 'it was not added' });
+/** A version of an adapter as the lock names it; the current one for what is neither of the two. */
+function lockedAs({ current, previous }: Pick<LockedAdapter, 'current' | 'previous'>, version: string): LockedVersion {
+  return [current, previous].find((locked) => locked?.version === version) ?? current;
+}
+
+/**
+ * What a rollback goes back to when another version takes over: the last one that ran well. One that does not run, or
+ * crashes in a loop, is kept only where there is nothing better; a rollback from it leaves it behind.
+ */
+function lastGood({ current, previous }: LockedAdapter, lane: Lane, next: LockedVersion): LockedVersion | undefined {
+  const running = lockedAs({ current, previous }, lane.adapter.version);
+  if (running.version === next.version) return [previous, current].find((locked) => locked?.version !== next.version);
+  if (lane.versions.current.isWell || previous === undefined) return running;
+  return previous.version === next.version ? undefined : previous;
+}
+
+/** What came from a file has no versions at the registry. */
+function withOrigin(error: unknown, id: string, { from }: LockedVersion): unknown {
+  if (!(error instanceof InstallError && error.code === 'NOT_FOUND' && from.startsWith('/'))) return error;
+  const message = `${error.message}; it was installed from a path, and is replaced so: ${commandLine('adapter', 'upgrade', id, from)}`;
+  return new InstallError('NOT_FOUND', message, { cause: error });
 }
 
 function isUnsettled(id: string, unsettled: number): InstallError {

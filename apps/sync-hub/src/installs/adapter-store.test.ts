@@ -77,7 +77,7 @@ describe('installing', () => {
   );
 
   it.each([
-    ['has no keyword', { packageJson: { keywords: ['adapter'] } }, /keywords .* do not hold "hms-sync-adapter"/],
+    ['has no keyword', { packageJson: { keywords: ['adapter'] } }, /keywords .* do not include "hms-sync-adapter"/],
     ['has no manifest', { packageJson: { hmsSync: undefined } }, /hmsSync is missing/],
     ['speaks another protocol', { packageJson: { hmsSync: { manifest: 1, id: 'lab', protocols: [9] } } }, /protocol 9/],
     [
@@ -99,14 +99,21 @@ describe('installing', () => {
     });
   });
 
-  it('refuses an id that another package has, and a version that is there with other bytes', async () => {
+  it('leaves everything as it was when the package may not have the id', async () => {
+    const { folder, store } = await openStore();
+    await keep(store, await store.install(await writePackage()));
+    const claim = (id: string, name: string) => {
+      throw new Error(`${name} may not be ${id}`);
+    };
+    const other = await writePackage({ packageJson: { name: 'other-lab' } });
+    await expect(store.install(other, { claim })).rejects.toThrow('other-lab may not be lab');
+    expect((await readdir(folder)).sort()).toEqual(['adapters.lock', 'lab']);
+  });
+
+  it('takes an id beside that of the manifest, and refuses a version that is there with other bytes', async () => {
     const { store } = await openStore();
     await keep(store, await store.install(await writePackage()));
     const other = await writePackage({ packageJson: { name: 'other-lab' } });
-    await expect(store.install(other)).rejects.toMatchObject({
-      code: 'TAKEN',
-      message: expect.stringContaining('"lab"'),
-    });
     expect(await store.install(other, { id: 'lab-two' })).toMatchObject({
       manifest: { id: 'lab-two', package: 'other-lab' },
     });

@@ -1,14 +1,14 @@
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { valid as validVersion } from 'semver';
+import { replaceFile, syncPath } from '../files/replace-file.ts';
 import type { Manifest } from '../runtimes/manifest.ts';
-import { AdaptersLock, type LockedAdapter, type LockedVersion, syncFolder } from './adapters-lock.ts';
-import { commandLine, REASON, upgradeLine } from './command-line.ts';
+import { AdaptersLock, type LockedAdapter, type LockedVersion } from './adapters-lock.ts';
 import { digestOfFile, digestOfList, firstDifference, listFiles, syncFiles, UnreadableError } from './file-list.ts';
-import { InstallError } from './install-error.ts';
+import { InstallError, upgradeLine } from './install-error.ts';
 import type { NpmOptions } from './npm.ts';
 import { installPackage, readPackage, TARBALL } from './package-files.ts';
 import { parsePackageSpec } from './package-spec.ts';
-import { isVersion } from './version-range.ts';
 
 /** A version that lies in the store, and what the lock is to say of it. */
 export interface StoredVersion {
@@ -25,14 +25,13 @@ export interface LoadableVersion extends StoredVersion {
 export interface InstallOptions {
   /** The adapter's id; absent: as its manifest says. */
   readonly id?: string | undefined;
-  /** Takes the id, or throws when it may not be used; called before anything is put in its place. */
-  readonly claim?: (id: string) => void;
-  /** Whether the configuration gives an id to a package, whatever had it before. */
-  readonly isOwn?: (id: string, packageName: string) => boolean;
+  /** Throws when the package may not have the id; called before anything is put in its place. */
+  readonly claim?: (id: string, packageName: string) => void;
 }
 
 /** Folders that begin so are being made, or were when the hub ended. No id does. */
 const UNFINISHED = '.new-';
+const LOCK = 'adapters.lock';
 
 /**
  * `<data>/adapters/`: each version of each adapter in a folder of its own, with its dependencies. A version counts only
@@ -62,7 +61,7 @@ export class AdapterStore {
    * @throws {InstallError} LOCK_FAILED
    */
   static async open(folder: string, npm?: NpmOptions): Promise<AdapterStore> {
-    return new AdapterStore(folder, await AdaptersLock.read(join(folder, 'adapters.lock')), npm);
+    return new AdapterStore(folder, await AdaptersLock.read(join(folder, LOCK)), npm);
   }
 
   /** Removes what an earlier hub did not finish. For the hub alone that has the journal beside it. */
@@ -78,16 +77,16 @@ export class AdapterStore {
    * @param text `<package>@<range>`, or the absolute path of a tarball or a folder
    * @throws {InstallError}
    */
-  async install(text: string, { id, claim, isOwn }: InstallOptions = {}): Promise<StoredVersion> {
+  async install(text: string, { id, claim }: InstallOptions = {}): Promise<StoredVersion> {
     const spec = await parsePackageSpec(text);
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const fresh = await mkdtemp(join(this.#folder, UNFINISHED));
     try {
       const { id: ownId, package: name, version } = await installPackage(spec, fresh, this.#npm);
-      if (!isVersion(version)) throw new InstallError('NOT_AN_ADAPTER', `${name} has no version that npm knows`);
+      if (validVersion(version) === null)
+        throw new InstallError('NOT_AN_ADAPTER', `${name} has no version that npm knows`);
       const adapter = id ?? ownId;
-      claim?.(adapter);
-      if (!isOwn?.(adapter, name)) this.#assertOwned(adapter, name);
+      claim?.(adapter, name);
       const integrity = await digestOfFile(join(fresh, TARBALL));
       const known = this.lock.get(adapter)?.package === name ? this.#known(adapter, version) : undefined;
       if (known !== undefined && known.integrity !== integrity) {
@@ -150,13 +149,23 @@ export class AdapterStore {
     if (kept.length === 0) await rm(folder, { recursive: true, force: true });
   }
 
-  #assertOwned(id: string, packageName: string): void {
-    const taken = this.lock.get(id)?.package;
-    if (taken === undefined || taken === packageName) return;
-    throw new InstallError(
-      'TAKEN',
-      `the id "${id}" belongs to ${taken}; remove that adapter first (${commandLine('adapter', 'remove', id, ...REASON)}), or give ${packageName} another id`,
-    );
+  /** Changes whenever what loads does; empty when nothing was ever installed. For whoever copies it while the hub runs. */
+  async state(): Promise<string> {
+    return readFile(join(this.#folder, LOCK), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+  }
+
+  /**
+   * Copies the lock and every version that it names to a folder that does not exist yet. The copy is whole when
+   * {@link state} was the same before and after.
+   */
+  async copyTo(target: string): Promise<void> {
+    // What is being made lies beside the versions, and so does the next lock.
+    const isInstalled = (path: string) => dirname(path) !== this.#folder || !/^\.new-|\.new$/.test(basename(path));
+    await cp(this.#folder, target, { recursive: true, verbatimSymlinks: true, filter: isInstalled });
+    await syncFiles(target);
   }
 
   #known(id: string, version: string): LockedVersion | undefined {
@@ -173,15 +182,8 @@ export class AdapterStore {
     await mkdir(join(this.#folder, adapter), { recursive: true, mode: 0o700 });
     await rm(place, { recursive: true, force: true });
     await rename(fresh, place);
-    const list = await open(`${place}.files`, 'w', 0o600);
-    try {
-      await writeFile(list, files);
-      await list.sync();
-    } finally {
-      await list.close();
-    }
-    await syncFolder(join(this.#folder, adapter));
-    await syncFolder(this.#folder);
+    await replaceFile(`${place}.files`, files);
+    await syncPath(this.#folder);
   }
 
   async #fault(id: string, { version, integrity, tree }: LockedVersion): Promise<string | undefined> {

@@ -1,11 +1,19 @@
 import { hash } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { JsonError, NESTING_MAX, readJson } from '@hms-sync/proto/json';
 import { z } from 'zod';
 import { ADAPTER_ID } from '../core/adapter-id.ts';
-import { adapterConfig } from './adapter-config.ts';
+import { replaceFile } from '../files/replace-file.ts';
 import { InstallError } from './install-error.ts';
+
+/**
+ * The adapter's own part of a configuration: any names with any values, for the adapter to judge. Not `z.record`, which
+ * leaves a name such as `__proto__` out without a word.
+ */
+export const adapterConfig = z.custom<Readonly<Record<string, unknown>>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'must be names with values',
+);
 
 const integrity = z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/);
 
@@ -106,31 +114,6 @@ function toText(adapters: ReadonlyMap<string, LockedAdapter>): string {
 
 function integrityOf(adapters: Readonly<Record<string, unknown>>): string {
   return `sha512-${hash('sha512', JSON.stringify(adapters), 'base64')}`;
-}
-
-/** Either the old file or the new one is there, whole, whatever ends the hub meanwhile. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const fresh = `${path}.new`;
-  // A configuration stands in it, and people write secrets where they should not.
-  const file = await open(fresh, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(fresh, path);
-  await syncFolder(dirname(path));
-}
-
-/** What was renamed in a folder is on disk when the folder is. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function unwritten(path: string): (error: NodeJS.ErrnoException) => never {

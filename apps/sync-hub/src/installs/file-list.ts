@@ -1,9 +1,10 @@
 import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Worker } from 'node:worker_threads';
+import { syncPath } from '../files/replace-file.ts';
 import { threadEntry } from '../files/thread-entry.ts';
 import type { FileListAnswer } from './file-list-thread.ts';
 
@@ -42,24 +43,10 @@ export async function listFiles(folder: string): Promise<FileList> {
 
 /** Puts all files of a folder on disk. What was renamed before its bytes were there would be empty after a power cut. */
 export async function syncFiles(folder: string): Promise<void> {
-  await forEach(await pathsIn(folder), async (path) => {
-    const full = join(folder, path);
-    if ((await lstat(full)).isSymbolicLink()) return;
-    const file = await open(full, 'r');
-    await file.sync().finally(() => file.close());
-  });
-}
-
-async function pathsIn(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => !entry.isDirectory());
-  return files.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
-}
-
-async function forEach(paths: readonly string[], perform: (path: string) => Promise<void>): Promise<void> {
-  const left = paths[Symbol.iterator]();
+  const left = entries.filter((entry) => entry.isFile()).values();
   const work = async () => {
-    for (const path of left) await perform(path);
+    for (const { parentPath, name } of left) await syncPath(join(parentPath, name));
   };
   await Promise.all(Array.from({ length: PARALLEL }, work));
 }

@@ -1,12 +1,14 @@
+import { shellWord } from '../files/shell-word.ts';
+
 /** Why something cannot be installed or loaded, in the closed vocabulary of this room. */
 export type InstallFault =
-  /** What was asked for is no package, no tarball and no folder that can be read. */
+  /** What was asked for is not a package, nor a tarball or a folder that can be read. */
   | 'SPEC_INVALID'
   /** There is no such package or no such version of it, or the registry did not answer. */
   | 'NOT_FOUND'
   /** There is no npm, or it failed for a reason of its own. */
   | 'NPM_FAILED'
-  /** The package is no adapter, or not one that can run here. */
+  /** The package is not an adapter, or not one that can run here. */
   | 'NOT_AN_ADAPTER'
   /** Its configuration refers to what the hub's configuration does not allow. */
   | 'NOT_ALLOWED'
@@ -35,3 +37,20 @@ export class InstallError extends Error {
     this.code = code;
   }
 }
+
+/** A line of the command that works when it is pasted into a shell. Each word is quoted where a shell needs it. */
+export function commandLine(...words: readonly string[]): string {
+  return ['hms-sync', ...words.map(shellWord)].join(' ');
+}
+
+/** Installs a version of an adapter that is there, from where it comes: a file has no versions at the registry. */
+export function upgradeLine(
+  id: string,
+  { from, version }: { readonly from: string; readonly version: string },
+): string {
+  const wanted = from.startsWith('/') ? from : version;
+  return commandLine('adapter', 'upgrade', id, wanted);
+}
+
+/** For a reason, which only the reader knows. */
+export const REASON = ['--reason', '<why>'] as const;

@@ -6,7 +6,7 @@ const TIMEOUT_MS = 300_000;
 /** Of what npm says, the end is what matters. */
 const OUTPUT_MAX_CHARACTERS = 65_536;
 
-/** Set by an npm that started the hub: they would tell ours that it works for that one's package. */
+/** Set by an npm that started the hub: with them ours would work on that one's package. */
 const OF_ANOTHER_NPM =
   /^npm_(package_|lifecycle_|command$|config_(local_prefix|workspaces?|prefix|global|dry_run|json)$)/i;
 

@@ -1,18 +1,18 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { constants, createWriteStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findEntryFile } from '../runtimes/entry-file.ts';
 import { type Manifest, ManifestError, readManifestFile, readPackageJson } from '../runtimes/manifest.ts';
 import { InstallError } from './install-error.ts';
-import { copyRegularFile } from './local-package.ts';
 import { type NpmOptions, runNpm } from './npm.ts';
-import { isPackageName } from './package-name.ts';
-import type { PackageSpec } from './package-spec.ts';
+import { isPackageName, type PackageSpec } from './package-spec.ts';
 import { type UnpublishedPackages, unpublishedPackages } from './unpublished.ts';
 
-/** By which people find adapters at npm; also the sign that a package means to be one. */
+/** Adapters are found by it at npm; a package without it does not mean to be one. */
 const KEYWORD = 'hms-sync-adapter';
 /** The package as it came, beside what was made of it: what the lock's integrity is about. */
 export const TARBALL = 'adapter.tgz';
@@ -74,7 +74,7 @@ export async function readPackage(folder: string): Promise<Manifest> {
   if (!Array.isArray(keywords) || !keywords.includes(KEYWORD)) {
     throw new InstallError(
       'NOT_AN_ADAPTER',
-      `${name}@${version} is no adapter: the keywords of its package.json do not hold "${KEYWORD}"`,
+      `${name}@${version} is not an adapter: the keywords of its package.json do not include "${KEYWORD}"`,
     );
   }
   try {
@@ -137,11 +137,19 @@ function withAdvice(error: unknown, unbuilt: readonly string[]): unknown {
   return new InstallError(error.code, message, { cause: error });
 }
 
+/** A regular file, and none that became another kind meanwhile. */
 async function copyTarball(from: string, to: string): Promise<void> {
-  await copyRegularFile(from, to, COPY_TIMEOUT_MS).catch(({ code, name, message }: NodeJS.ErrnoException) => {
+  const signal = AbortSignal.timeout(COPY_TIMEOUT_MS);
+  try {
+    // A pipe would else be waited for before anyone can see that it is one.
+    await using file = await open(from, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!(await file.stat()).isFile()) throw new Error('it is not a regular file');
+    await pipeline(file.createReadStream({ autoClose: false }), createWriteStream(to, { mode: 0o600 }), { signal });
+  } catch (error) {
+    const { code, name, message } = error as NodeJS.ErrnoException;
     const why = name === 'AbortError' ? `it took more than ${COPY_TIMEOUT_MS / 1_000} s` : (code ?? message);
     throw new InstallError('SPEC_INVALID', `"${from.slice(0, 256)}" cannot be read: ${why}`);
-  });
+  }
 }
 
 /** Its scripts did not run, so what they would have built is not there. */

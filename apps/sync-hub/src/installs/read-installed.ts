@@ -1,8 +1,7 @@
+import { satisfies } from 'semver';
 import { ManifestError } from '../runtimes/manifest.ts';
 import type { AdapterStore, LoadableVersion } from './adapter-store.ts';
-import { commandLine, upgradeLine } from './command-line.ts';
-import { InstallError } from './install-error.ts';
-import { satisfies } from './version-range.ts';
+import { commandLine, InstallError, upgradeLine } from './install-error.ts';
 
 /** An adapter of the store, as the configuration names it. */
 export interface WantedVersion {

@@ -1,7 +1,7 @@
-import { access, readFile, realpath } from 'node:fs/promises';
-import { findPackageJSON } from 'node:module';
+import { existsSync } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { findPackage } from '../runtimes/manifest.ts';
 
 /** What of a package.json matters here. */
 interface PackageJson {
@@ -40,8 +40,7 @@ export async function unpublishedPackages(
   for (const folder of folders) await collect(folder, names, found);
   const all = [...found.values()];
   const linked = all.filter(({ folder }) => !folder.split(sep).includes('node_modules'));
-  const unbuilt: LocalPackage[] = [];
-  for (const one of linked) if (!(await isBuilt(one))) unbuilt.push(one);
+  const unbuilt = linked.filter((one) => !isBuilt(one));
   const usable = linked.length === 0 ? [] : all.filter((one) => !unbuilt.includes(one));
   return {
     packages: usable.map(({ folder, json: { name, version } }) => ({ folder, name, version })),
@@ -52,7 +51,7 @@ export async function unpublishedPackages(
 /** Adds packages as they are seen from a folder, and what they depend on. What is not on this machine is left to npm. */
 async function collect(folder: string, names: readonly string[], found: Map<string, LocalPackage>): Promise<void> {
   for (const name of names) {
-    const path = locate(name, folder);
+    const path = findPackage(name, folder);
     const dependency = path === undefined ? undefined : await read(path);
     if (dependency === undefined) continue;
     const key = `${name}@${dependency.json.version}`;
@@ -63,23 +62,8 @@ async function collect(folder: string, names: readonly string[], found: Map<stri
 }
 
 /** A checkout runs its packages from their sources; what is installed from it is what `npm run build` made of them. */
-async function isBuilt({ folder, json: { files = [] } }: LocalPackage): Promise<boolean> {
-  return (
-    !files.includes('dist') ||
-    access(join(folder, 'dist')).then(
-      () => true,
-      () => false,
-    )
-  );
-}
-
-function locate(name: string, folder: string): string | undefined {
-  try {
-    return findPackageJSON(name, pathToFileURL(`${folder}/`));
-  } catch {
-    // Node throws when the name resolves nowhere.
-    return undefined;
-  }
+function isBuilt({ folder, json: { files = [] } }: LocalPackage): boolean {
+  return !files.includes('dist') || existsSync(join(folder, 'dist'));
 }
 
 /** Undefined for what cannot be read: npm says what is wrong with it. */

@@ -1,28 +1,22 @@
 import { AdapterVersion } from '../lanes/adapter-version.ts';
+import type { CanaryOptions } from '../lanes/canary.ts';
 import type { Lane } from '../lanes/lane.ts';
-import { Trial } from '../lanes/trial.ts';
 import type { ReadyRuntime } from '../runtimes/runtime.ts';
-import type { AdapterHouse, VersionToRun } from './adapter-house.ts';
 import { InstallError } from './install-error.ts';
+import type { LifecycleDeps, VersionToRun } from './lifecycle-deps.ts';
 
 /** As long as an attempt is waited for that was asked to stop; what has not ended by then ends with its process. */
 export const DRAIN_MS = 30_000;
 
-/** A share of the keys that goes first. */
-export interface Canary {
-  /** 1 to 99. */
-  readonly percent: number;
-  /** So many attempts prove the new version. */
-  readonly attempts: number;
-  /** After this it takes over with fewer, unless it failed more often. */
-  readonly timeMs: number;
+export interface SwitchOptions {
+  readonly lane: Lane;
+  readonly next: VersionToRun;
+  readonly canary?: CanaryOptions | undefined;
+  /** Makes it durable: the lock names the new version. Called before the switch; when it throws, nothing is switched. */
+  readonly commit?: () => Promise<void>;
 }
 
-export interface SwitchOptions {
-  readonly canary?: Canary | undefined;
-  /** Makes it true: the lock names the new version. Nothing was switched yet; when it throws, nothing is. */
-  readonly commit: () => Promise<void>;
-}
+type SwitchDeps = Pick<LifecycleDeps, 'createRuntime' | 'report'>;
 
 /**
  * Replaces the version that a lane runs: starts the other one beside it, asks it to check itself, tries it with a share
@@ -31,31 +25,30 @@ export interface SwitchOptions {
  * @returns what the new version found when it checked itself and did not go well
  * @throws {InstallError} DOES_NOT_RUN; the version before has never stopped running
  */
-export async function switchVersion<Settings>(
-  house: AdapterHouse<Settings>,
-  { lane, next, canary, commit }: SwitchOptions & { readonly lane: Lane; readonly next: VersionToRun<Settings> },
+export async function switchVersion(
+  deps: SwitchDeps,
+  { lane, next, canary, commit }: SwitchOptions,
 ): Promise<readonly string[]> {
   const version = next.manifest?.version ?? '';
-  const candidate = new AdapterVersion({ version, runtime: house.createRuntime(next) });
+  const candidate = new AdapterVersion({ version, runtime: deps.createRuntime(next) });
   let warnings: readonly string[];
   try {
-    const { adapter } = lane;
-    warnings = await startAndCheck(candidate, { id: adapter.id, otherwise: `${adapter.version || 'nothing'} stays` });
+    const { id, version: running } = lane.adapter;
+    warnings = await startAndCheck(candidate, { id, otherwise: `${running || 'nothing'} stays` });
     warnings = [...warnings, ...narrowing(lane.versions.current, candidate)];
-    if (canary !== undefined) await tryFirst(house, { lane, candidate, canary });
-    await commit();
+    if (canary !== undefined) await runCanary(deps, { lane, candidate, canary });
+    await commit?.();
   } catch (error) {
-    const { trial } = lane.versions;
-    lane.versions.endTrial();
-    if (trial !== undefined) lane.recoverFrom(trial);
-    await retire(house, lane, candidate);
-    if (trial !== undefined) lane.recoverFrom(trial);
+    const rolledBack = lane.versions.canary;
+    lane.versions.endCanary();
+    await lane.versions.retire(candidate, DRAIN_MS);
+    // Not before: what it still had could pause the lane again.
+    if (rolledBack !== undefined) lane.recoverFrom(rolledBack);
     throw error;
   }
   const before = lane.versions.switchTo(candidate);
-  house.onChange();
-  house.onReport({ adapter: lane.adapter.id, adapterVersion: version, before: before.version }, 'adapter switched');
-  await retire(house, lane, before);
+  deps.report({ adapter: lane.adapter.id, adapterVersion: version, before: before.version }, 'adapter switched');
+  await lane.versions.retire(before, DRAIN_MS);
   return warnings;
 }
 
@@ -73,16 +66,16 @@ export async function startAndCheck(
 ): Promise<readonly string[]> {
   const start = await candidate.start();
   const results = start.kind === 'ready' ? await candidate.check() : [];
-  const { standing = start } = candidate;
-  if (standing.kind !== 'ready') {
+  const { status = start } = candidate;
+  if (status.kind !== 'ready') {
     // Whether it is started again does not matter: it is closed now.
-    const why = standing.cause ?? standing.reason;
+    const why = status.cause ?? status.reason;
     throw new InstallError('DOES_NOT_RUN', `${id} ${candidate.version} does not run: ${why}; ${otherwise}`);
   }
   return results.filter(({ ok }) => !ok).map(({ name, message }) => `${name}: ${message}`);
 }
 
-/** What the new version no longer takes. No rollback brings back what was skipped meanwhile. */
+/** What the new version no longer accepts. No rollback brings back what was skipped meanwhile. */
 function narrowing(before: AdapterVersion, after: AdapterVersion): readonly string[] {
   const [taken, takes] = [acceptsOf(before), acceptsOf(after)];
   if (taken === undefined || takes === undefined || takes === 'all') return [];
@@ -90,35 +83,29 @@ function narrowing(before: AdapterVersion, after: AdapterVersion): readonly stri
     taken === 'all' ? `types other than ${[...takes].join(', ')}` : [...taken.difference(takes)].join(', ');
   return skipped === ''
     ? []
-    : [`types: ${skipped} are no longer taken; deliveries of them are SKIPPED, those that wait too`];
+    : [`types: ${skipped} are no longer accepted; deliveries of them are SKIPPED, those that wait too`];
 }
 
 /** Undefined while it is not ready. */
-function acceptsOf({ standing }: AdapterVersion): ReadyRuntime['accepts'] | undefined {
-  return standing?.kind === 'ready' ? standing.accepts : undefined;
+function acceptsOf({ status }: AdapterVersion): ReadyRuntime['accepts'] | undefined {
+  return status?.kind === 'ready' ? status.accepts : undefined;
 }
 
-async function tryFirst<Settings>(
-  { clock, onReport, onChange }: AdapterHouse<Settings>,
-  { lane, candidate, canary }: { lane: Lane; candidate: AdapterVersion; canary: Canary },
+/** @throws {InstallError} DOES_NOT_RUN when it is rolled back */
+async function runCanary(
+  { report }: SwitchDeps,
+  { lane, candidate, canary }: { lane: Lane; candidate: AdapterVersion; canary: CanaryOptions },
 ): Promise<void> {
   const { id, version: before } = lane.adapter;
-  const trial = new Trial({ ...canary, candidate, clock });
-  lane.versions.beginTrial(trial);
-  onChange();
-  onReport({ adapter: id, adapterVersion: candidate.version, before, percent: canary.percent }, 'adapter on trial');
-  const end = await trial.ended;
-  const { attempts, failures } = trial.health;
-  onReport({ adapter: id, adapterVersion: candidate.version, ...end, attempts, failures }, 'the trial ended');
-  if (end.kind === 'proven') return;
+  const facts = { adapter: id, adapterVersion: candidate.version, before, percent: canary.percent };
+  const running = lane.versions.beginCanary(candidate, canary);
+  report(facts, 'canary started');
+  const end = await running.ended;
+  const { attempts, failures } = running.health;
+  report({ ...facts, ...end, attempts, failures }, 'canary ended');
+  if (end.kind === 'passed') return;
   throw new InstallError(
     'DOES_NOT_RUN',
-    `${id} went back to ${before}: with ${canary.percent}% of the keys ${candidate.version} was tried, and ${end.why}`,
+    `${id} was rolled back to ${before}: ${candidate.version} had ${canary.percent}% of the keys, and ${end.why}`,
   );
-}
-
-/** Lets a version finish what it has and ends it. */
-async function retire<Settings>({ clock }: AdapterHouse<Settings>, lane: Lane, version: AdapterVersion): Promise<void> {
-  await version.drained(DRAIN_MS, clock);
-  await lane.versions.closeRetired(version);
 }

@@ -1,35 +1,30 @@
-import type { AttemptEnd } from '../core/outcome.ts';
-import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtimes/runtime.ts';
+import type { CheckResult, Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import type { Clock } from './clock.ts';
-import { ContainedRuntime } from './contained-runtime.ts';
+import { checkContained, closeContained, startContained } from './contained.ts';
 
-/** A version that ended by itself has to run so long again before it counts as one to go back to. */
+/** A version that ended by itself has to run for this time again before it counts as one to go back to. */
 const WELL_AFTER_MS = 60_000;
 
 /** One version of an adapter, from its start until it is closed, and the attempts that it has. */
 export class AdapterVersion {
   /** As its package has it; empty when that could not be read. */
   readonly version: string;
-  readonly #runtime: Runtime;
+  readonly runtime: Runtime;
   #attempts = 0;
   #starting: Promise<RuntimeStart> | undefined;
   #start: RuntimeStart | undefined;
   #endedAtMs = Number.NEGATIVE_INFINITY;
   #onIdle: () => void = () => undefined;
-  /** Told of whatever becomes of it, its first start among it. */
+  /** Called with its status whenever that changes, from its first start on. */
   onChange: (start: RuntimeStart) => void = () => undefined;
 
   constructor({ version, runtime }: { readonly version: string; readonly runtime: Runtime }) {
     this.version = version;
-    this.#runtime = new ContainedRuntime(runtime);
+    this.runtime = runtime;
   }
 
-  get kind(): Runtime['kind'] {
-    return this.#runtime.kind;
-  }
-
-  /** How it stands; undefined while it is started for the first time. */
-  get standing(): RuntimeStart | undefined {
+  /** Undefined while it is started for the first time. */
+  get status(): RuntimeStart | undefined {
     return this.#start;
   }
 
@@ -45,22 +40,16 @@ export class AdapterVersion {
 
   /** Starts it, once; resolves when it is ready or has failed. */
   start(): Promise<RuntimeStart> {
-    this.#starting ??= this.#runtime
-      .start((start) => this.#change(start))
-      .then((start) => {
-        this.#change(start);
-        return start;
-      });
+    this.#starting ??= startContained(this.runtime, (start) => this.#change(start)).then((start) => {
+      this.#change(start);
+      return start;
+    });
     return this.#starting;
   }
 
   /** What it says of its external system. Never rejects. */
   check(): Promise<readonly CheckResult[]> {
-    return this.#runtime.check();
-  }
-
-  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
-    return this.#runtime.deliver(attempt, signal);
+    return checkContained(this.runtime);
   }
 
   /** It has one attempt more. */
@@ -87,7 +76,7 @@ export class AdapterVersion {
 
   async close(): Promise<void> {
     this.onChange = () => undefined;
-    await this.#runtime.close();
+    await closeContained(this.runtime);
   }
 
   #change(start: RuntimeStart): void {

@@ -2,7 +2,8 @@ import type { AcceptedEvent } from '../core/event.ts';
 import type { AttemptEnd, OutcomeKind } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import type { AdapterVersion } from './adapter-version.ts';
-import type { Trial } from './trial.ts';
+import { Canary, type CanaryOptions } from './canary.ts';
+import type { Clock } from './clock.ts';
 
 /** An attempt, and who makes it. */
 export interface BegunAttempt {
@@ -16,37 +17,39 @@ export interface BegunAttempt {
  * The versions of an adapter behind one lane.
  *
  * - one, as a rule: every attempt is its.
- * - one and a candidate in a trial: the keys of the trial's share are the candidate's.
+ * - one and the candidate of a canary: the keys of the canary's share are the candidate's.
  * - one, and others that finish what they have: they get nothing new.
  *
  * Which version makes an attempt is decided when it begins. The lane never has two attempts of a key at a time, and so
  * no key is ever at two versions at once, and none is overtaken.
  */
 export class AdapterVersions {
+  readonly #clock: Clock;
   readonly #onChange: (start: RuntimeStart) => void;
   readonly #begun = new Map<number, BegunAttempt>();
   readonly #retired = new Set<AdapterVersion>();
   #current: AdapterVersion;
-  #trial: Trial | undefined;
+  #canary: Canary | undefined;
 
-  /** @param onChange told how the adapter stands, whenever that changes */
-  constructor(first: AdapterVersion, onChange: (start: RuntimeStart) => void) {
+  /** @param onChange called with the state of the adapter whenever that changes */
+  constructor(first: AdapterVersion, clock: Clock, onChange: (start: RuntimeStart) => void) {
+    this.#clock = clock;
     this.#onChange = onChange;
     this.#current = first;
-    first.onChange = () => this.#tell();
+    first.onChange = () => this.#report();
   }
 
   get current(): AdapterVersion {
     return this.#current;
   }
 
-  get trial(): Trial | undefined {
-    return this.#trial;
+  get canary(): Canary | undefined {
+    return this.#canary;
   }
 
   /** An attempt begins: by this version. */
   begin(event: AcceptedEvent): AdapterVersion {
-    const by = this.#trial?.takes(event) ? this.#trial.candidate : this.#current;
+    const by = this.#canary?.takes(event) ? this.#canary.candidate : this.#current;
     by.began();
     this.#begun.set(event.seq, { seq: event.seq, by, isOver: false });
     return by;
@@ -79,73 +82,75 @@ export class AdapterVersions {
   }
 
   /**
-   * Every attempt from now on is this version's. Ends a trial, of it or of another.
+   * Every attempt from now on is this version's, which has been started, or is the candidate of the canary that ends so.
    *
-   * @returns the version before, which finishes what it has; close it then
+   * @returns the version before, which finishes what it has: retire it
    */
   switchTo(next: AdapterVersion): AdapterVersion {
     const before = this.#current;
-    if (this.#trial !== undefined && this.#trial.candidate !== next) this.endTrial();
-    this.#trial = undefined;
-    this.#retired.delete(next);
+    this.#canary = undefined;
     this.#current = next;
     next.replaces(before);
-    this.#retire(before);
-    next.onChange = () => this.#tell();
-    this.#tell();
+    this.#forget(before);
+    next.onChange = () => this.#report();
+    this.#report();
     return before;
   }
 
-  /** The keys of its share go to its candidate from now on, which has been started. */
-  beginTrial(trial: Trial): void {
-    this.#trial = trial;
-    trial.candidate.onChange = (start) => {
-      if (start.kind !== 'ready') trial.fail(start.cause ?? start.reason);
-      this.#tell();
+  /** A share of the keys goes from now on to a version that has been started. */
+  beginCanary(candidate: AdapterVersion, options: CanaryOptions): Canary {
+    const canary = new Canary(candidate, options, this.#clock);
+    this.#canary = canary;
+    candidate.onChange = (start) => {
+      if (start.kind !== 'ready') canary.fail(start.cause ?? start.reason);
+      this.#report();
     };
-    this.#tell();
+    this.#report();
+    return canary;
   }
 
-  /** All attempts from now on are the current version's; the candidate finishes what it has. */
-  endTrial(): void {
-    const candidate = this.#trial?.candidate;
-    this.#trial = undefined;
-    if (candidate !== undefined) this.#retire(candidate);
-    this.#tell();
+  /** All attempts from now on are the current version's; the candidate finishes what it has: retire it. */
+  endCanary(): void {
+    if (this.#canary === undefined) return;
+    this.#forget(this.#canary.candidate);
+    this.#canary = undefined;
+    this.#report();
   }
 
-  /** It has finished what it had, or its time is up. */
-  async closeRetired(version: AdapterVersion): Promise<void> {
+  /** Closes a version that gets no new attempts, once those that it has ended, or after the time. */
+  async retire(version: AdapterVersion, withinMs: number): Promise<void> {
+    await version.drained(withinMs, this.#clock);
     await version.close();
     this.#retired.delete(version);
   }
 
   async close(): Promise<void> {
-    this.#trial?.fail('the hub stopped');
-    const candidate = this.#trial === undefined ? [] : [this.#trial.candidate];
+    this.#canary?.fail('the hub stopped');
+    const candidate = this.#canary === undefined ? [] : [this.#canary.candidate];
     await Promise.all([this.#current, ...candidate, ...this.#retired].map((version) => version.close()));
   }
 
   #count(by: AdapterVersion, outcome: OutcomeKind): void {
     // What a version that was retired still ends says nothing about the two that are compared.
-    if (by === this.#current || by === this.#trial?.candidate) this.#trial?.saw(by, outcome);
+    if (by === this.#current || by === this.#canary?.candidate) this.#canary?.count(by, outcome);
   }
 
-  #retire(version: AdapterVersion): void {
+  /** What becomes of a version that gets nothing new concerns nobody. */
+  #forget(version: AdapterVersion): void {
     version.onChange = () => undefined;
     this.#retired.add(version);
   }
 
-  #tell(): void {
-    const start = this.#current.standing;
-    if (start !== undefined) this.#onChange(withCandidate(start, this.#trial?.candidate.standing));
+  #report(): void {
+    const start = this.#current.status;
+    if (start !== undefined) this.#onChange(withCandidate(start, this.#canary?.candidate.status));
   }
 }
 
 /**
- * How an adapter stands while two versions of it run: it takes what the current one takes, at the pace that suits both.
- * A candidate that would refuse a type gets none of it, and one that would take more has to wait: a delivery that is
- * skipped is skipped for good.
+ * The state of an adapter while two versions of it run: it accepts what the current one accepts, at the pace that suits
+ * both. A candidate that would refuse a type gets none of it, and one that would accept more has to wait: a delivery that is
+ * skipped is skipped permanently.
  */
 function withCandidate(start: RuntimeStart, candidate: RuntimeStart | undefined): RuntimeStart {
   if (start.kind !== 'ready' || candidate?.kind !== 'ready') return start;

@@ -1,8 +1,8 @@
 import type { LaneState } from '../core/lane.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import type { BreakerReport } from './breaker.ts';
+import type { CanaryHealth } from './canary.ts';
 import type { Clock } from './clock.ts';
-import type { TrialHealth } from './trial.ts';
 
 /** The state of a lane, for operators. */
 export interface LaneHealth {
@@ -12,8 +12,8 @@ export interface LaneHealth {
   /** Why it is paused, also while it does not run; undefined when it is not. */
   readonly pause: string | undefined;
   readonly breaker: BreakerReport;
-  /** The version that is being tried with a share of the keys; undefined when there is none. */
-  readonly trial: TrialHealth | undefined;
+  /** The new version that gets a share of the keys; undefined when there is none. */
+  readonly canary: CanaryHealth | undefined;
   /** After a dead letter the later events of its key wait (`onDeadLetter: hold`). */
   readonly holdsKeys: boolean;
   /** Attempts that run now, overdue ones among them. */

@@ -16,6 +16,7 @@ import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import { AdapterVersion } from './adapter-version.ts';
 import { AdapterVersions } from './adapter-versions.ts';
 import { Breaker } from './breaker.ts';
+import type { Canary } from './canary.ts';
 import { atTheLatest } from './clock.ts';
 import { deliveryRecord } from './delivery-record.ts';
 import { idempotencyKey } from './idempotency-key.ts';
@@ -24,7 +25,6 @@ import type { LaneOptions } from './lane-options.ts';
 import { LaneTimer } from './lane-timer.ts';
 import { LiveAttempts } from './live-attempts.ts';
 import { runtimeCondition } from './runtime-condition.ts';
-import type { Trial } from './trial.ts';
 
 /** At once: each is a request of the journal, and more would hold up what others read and record. */
 const MAX_DISCARDS = 256;
@@ -71,7 +71,7 @@ export class Lane {
       },
     });
     const first = new AdapterVersion({ version: options.adapter.version, runtime: options.runtime });
-    this.#versions = new AdapterVersions(first, (start) => this.#changeRuntime(start));
+    this.#versions = new AdapterVersions(first, options.clock, (start) => this.#changeRuntime(start));
     this.#attempts = new LiveAttempts({
       breaker: this.#breaker,
       onEnd: (seq, outcome) => {
@@ -98,7 +98,7 @@ export class Lane {
   }
 
   get runtimeKind(): Runtime['kind'] {
-    return this.#versions.current.kind;
+    return this.#versions.current.runtime.kind;
   }
 
   /** After a dead letter the later events of its key wait. */
@@ -116,10 +116,10 @@ export class Lane {
     await this.#versions.current.start();
   }
 
-  /** Reverts what a version on trial brought the lane to. It is over, and to be called again when all of it ended. */
-  recoverFrom(trial: Trial): void {
-    if (trial.isMisconfigured && this.#state.pause?.kind === 'misconfigured') this.resume();
-    this.#breaker.tryNow('the version that was tried is gone: one delivery is let through');
+  /** Ends the pause and the wait of the breaker that a canary caused which was rolled back. */
+  recoverFrom(canary: Canary): void {
+    if (canary.isMisconfigured && this.#state.pause?.kind === 'misconfigured') this.resume();
+    this.#breaker.tryNow('the canary was rolled back: one delivery is let through');
   }
 
   /** What a commit means for the lane. */
@@ -195,9 +195,9 @@ export class Lane {
 
   health(): LaneHealth {
     return {
-      ...laneStatus(this.#state, { start: this.#versions.current.standing, isLost: this.#isLost }),
+      ...laneStatus(this.#state, { start: this.#versions.current.status, isLost: this.#isLost }),
       breaker: this.#breaker.report,
-      trial: this.#versions.trial?.health,
+      canary: this.#versions.canary?.health,
       holdsKeys: this.holdsKeys,
       inFlight: this.#attempts.size,
       throttledUntilMs: throttledUntilMs(this.#state, this.#options.clock),
@@ -279,7 +279,7 @@ export class Lane {
   #attempt({ event, number, redelivered, timeoutMs }: LaneEffect & { kind: 'attempt' }): void {
     const key = idempotencyKey(event, this.#options.adapter.id);
     const version = this.#versions.begin(event);
-    this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, version);
+    this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, version.runtime);
   }
 
   #record(effect: RecordEffect): void {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { isInShare } from '../core/canary.ts';
+import { isInShare } from '../core/canary-rule.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
 import { AdapterVersion } from './adapter-version.ts';
-import { systemClock } from './clock.ts';
+import type { CanaryOptions } from './canary.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { delivered, failure, type LaneFixture, openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
-import { Trial, type TrialOptions } from './trial.ts';
 
 const misconfigured: Outcome = { kind: 'misconfigured', failure };
 
@@ -18,27 +18,20 @@ async function startVersion(version: string, start: ConstructorParameters<typeof
   return { runtime, next };
 }
 
-/** A lane with 1.0.0, and 1.3.0 on trial with half of the keys. */
-async function beginTrial(
-  options: Partial<TrialOptions> = {},
+/** A lane with 1.0.0, and a canary of 1.3.0 with half of the keys. */
+async function beginCanary(
+  options: Partial<CanaryOptions> = {},
   start: ConstructorParameters<typeof ScriptedRuntime>[0] = {},
+  lane: Parameters<typeof openLaneFixture>[0] = {},
 ) {
-  const fixture = await openLaneFixture();
+  const fixture = await openLaneFixture(lane);
   await fixture.start();
   const { runtime, next } = await startVersion('1.3.0', start);
-  const trial = new Trial({
-    candidate: next,
-    percent: 50,
-    attempts: 20,
-    timeMs: 60_000,
-    clock: systemClock,
-    ...options,
-  });
-  fixture.lane.versions.beginTrial(trial);
-  return { fixture, runtime, trial };
+  const canary = fixture.lane.versions.beginCanary(next, { percent: 50, attempts: 20, timeMs: 60_000, ...options });
+  return { fixture, runtime, canary };
 }
 
-/** Ids with keys of their own, of which so many are in the share of the trial. */
+/** Ids with keys of their own, of which so many are in the share of the canary. */
 function idsWithKeys(count: number, inShare: boolean): string[] {
   const ids: string[] = [];
   for (let index = 0; ids.length < count; index += 1) {
@@ -79,7 +72,7 @@ describe('a lane whose adapter is replaced', () => {
     await fixture.accept('a');
     const before = fixture.lane.versions.switchTo((await startVersion('1.3.0')).next);
     expect(await before.drained(5, systemClock)).toBe(false);
-    await fixture.lane.versions.closeRetired(before);
+    await fixture.lane.versions.retire(before, 5);
     expect(fixture.runtime.isClosed).toBe(true);
   });
 
@@ -111,40 +104,49 @@ describe('a lane whose adapter is replaced', () => {
   });
 });
 
-describe('a version on trial', () => {
-  it('gets the keys of its share and no other, and takes over when so many attempts went well', async () => {
-    const { fixture, runtime, trial } = await beginTrial({ attempts: 5 });
+describe('a canary', () => {
+  it('gets the keys of its share and no other, and takes over when its attempts went well', async () => {
+    const { fixture, runtime, canary } = await beginCanary({ attempts: 5 });
     const [mine, others] = [idsWithKeys(5, true), idsWithKeys(4, false)];
     await fixture.accept(...others, ...mine);
-    expect(await trial.ended).toEqual({ kind: 'proven' });
+    expect(await canary.ended).toEqual({ kind: 'passed' });
     expect(runtime.ids).toEqual(mine);
     expect(fixture.runtime.ids).toEqual(others);
-    expect(fixture.lane.health().trial).toEqual({ version: '1.3.0', percent: 50, attempts: 5, failures: 0 });
-    fixture.lane.versions.switchTo(trial.candidate);
-    expect(fixture.lane.health()).toMatchObject({ state: 'ready', trial: undefined });
+    expect(fixture.lane.health().canary).toEqual({ version: '1.3.0', percent: 50, attempts: 5, failures: 0 });
+    fixture.lane.versions.switchTo(canary.candidate);
+    expect(fixture.lane.health()).toMatchObject({ state: 'ready', canary: undefined });
     expect(fixture.lane.adapter.version).toBe('1.3.0');
   });
 
-  it('goes back when it fails more than the other, and its keys go on at the other', async () => {
-    const { fixture, runtime, trial } = await beginTrial({ attempts: 1_000 });
+  it('is rolled back when it fails more than the other, and its keys go on at the other', async () => {
+    const { fixture, runtime, canary } = await beginCanary({ attempts: 1_000 });
     runtime.answer = async () => ({ kind: 'permanent', failure });
     const mine = idsWithKeys(20, true);
     await fixture.accept(...idsWithKeys(40, false));
     await until(() => fixture.records.length === 40);
     await fixture.accept(...mine);
-    expect(await trial.ended).toEqual({
+    expect(await canary.ended).toEqual({
       kind: 'failed',
       why: '20 of its 20 attempts failed, and 0 of 40 of the version before',
     });
-    fixture.lane.versions.endTrial();
+    fixture.lane.versions.endCanary();
     await fixture.accept('next/k-of-anyone');
     await until(() => fixture.log.includes('next/k-of-anyone: delivered'));
-    expect(fixture.lane.health().trial).toBeUndefined();
+    expect(fixture.lane.health().canary).toBeUndefined();
     expect(runtime.ids).toEqual(mine);
   });
 
-  it('gets no type that it does not take, and brings none that the other does not take', async () => {
-    const { fixture, runtime } = await beginTrial({}, { accepts: new Set(['PolicyUpdated']) });
+  it('counts no attempt that was throttled', async () => {
+    const { fixture, runtime, canary } = await beginCanary();
+    runtime.answer = async () => ({ kind: 'throttled', failure, retryAfterMs: 60_000, scope: 'delivery' });
+    const [id = ''] = idsWithKeys(1, true);
+    await fixture.accept(id);
+    await until(() => fixture.log.includes(`${id}: retrying`));
+    expect(canary.health).toMatchObject({ attempts: 0, failures: 0 });
+  });
+
+  it('gets no type that it does not accept, and brings none that the other does not accept', async () => {
+    const { fixture, runtime } = await beginCanary({}, { accepts: new Set(['PolicyUpdated']) });
     const mine = idsWithKeys(3, true);
     await fixture.accept(...mine);
     await until(() => fixture.records.length === 3);
@@ -152,60 +154,61 @@ describe('a version on trial', () => {
     expect(fixture.log).toEqual(mine.map((id) => `${id}: delivered`));
   });
 
-  it('goes when its credential is refused, and what that held goes on', async () => {
-    const { fixture, runtime, trial } = await beginTrial();
+  it('is rolled back when its credential is refused, and what that held goes on', async () => {
+    const { fixture, runtime, canary } = await beginCanary();
     runtime.answer = async () => misconfigured;
     const [id = ''] = idsWithKeys(1, true);
     await fixture.accept(id);
-    expect(await trial.ended).toMatchObject({ kind: 'failed', why: expect.stringContaining('credential') });
+    expect(await canary.ended).toMatchObject({ kind: 'failed', why: expect.stringContaining('credential') });
     expect(fixture.lane.health().state).toBe('paused');
-    fixture.lane.versions.endTrial();
-    fixture.lane.recoverFrom(trial);
+    fixture.lane.versions.endCanary();
+    await fixture.lane.versions.retire(canary.candidate, 1_000);
+    fixture.lane.recoverFrom(canary);
     await until(() => fixture.log.includes(`${id}: delivered`));
     expect(fixture.lane.health().state).toBe('ready');
     expect(fixture.runtime.attempts).toMatchObject([{ redelivered: true }]);
   });
 
-  it('goes when its process ends, and an attempt that ran out of its time counts as failed', async () => {
-    const { fixture, runtime, trial } = await beginTrial({}, { attemptTimeoutMs: 5 });
-    fixture.runtime.start = async () => ({ kind: 'failed', reason: '' });
+  it('is rolled back when its process ends, and an attempt that ran out of its time counts as failed', async () => {
+    const { fixture, runtime, canary } = await beginCanary({}, {}, { delivery: { timeoutMs: 5 } });
     const late = Promise.withResolvers<Outcome>();
     runtime.answer = () => late.promise;
-    const slow = await openLaneFixture({ delivery: { timeoutMs: 5 } });
-    await slow.start();
-    slow.lane.versions.beginTrial(trial);
     const [id = ''] = idsWithKeys(1, true);
-    await slow.accept(id);
-    await until(() => slow.log.includes(`${id}: retrying`));
-    expect(trial.health).toMatchObject({ attempts: 1, failures: 1 });
+    await fixture.accept(id);
+    await until(() => fixture.log.includes(`${id}: retrying`));
+    expect(canary.health).toMatchObject({ attempts: 1, failures: 1 });
     runtime.answer = () => new Promise(() => {});
     late.resolve(delivered);
     await until(() => runtime.ids.length === 2);
     // What it returned at last counts for nothing: that it failed was known by then.
-    expect(trial.health.attempts).toBe(trial.health.failures);
-    expect(await trial.candidate.drained(0, systemClock)).toBe(false);
-    trial.candidate.onChange({ kind: 'starting', reason: 'its process ended' });
-    expect(await trial.ended).toEqual({ kind: 'failed', why: 'its process ended' });
+    expect(canary.health.attempts).toBe(canary.health.failures);
+    expect(await canary.candidate.drained(0, systemClock)).toBe(false);
+    canary.candidate.onChange({ kind: 'starting', reason: 'its process ended' });
+    expect(await canary.ended).toEqual({ kind: 'failed', why: 'its process ended' });
     expect(fixture.lane.health().state).toBe('ready');
   });
 
   it.each([
-    ['takes over when its time is up and it failed no more often', delivered, 'proven'],
-    ['goes when its time is up and it failed more often, however few its attempts', retryable, 'failed'],
-  ])('%s', async (_what, outcome, kind) => {
-    const timer = Promise.withResolvers<() => void>();
-    const clock = {
-      startTimer: (_delayMs: number, callback: () => void) => {
-        timer.resolve(callback);
-        return () => {};
+    ['takes over when its time is up and it failed no more often', [delivered], 'passed'],
+    ['is rolled back when its time is up and it failed more often, however few its attempts', [retryable], 'failed'],
+    ['is rolled back when its time is up and it made no attempt', [], 'failed'],
+  ])('%s', async (_what, outcomes, kind) => {
+    const { promise: timer, resolve: setTimer } = Promise.withResolvers<() => void>();
+    const clock: Clock = {
+      ...systemClock,
+      startTimer: (delayMs, callback) => {
+        if (delayMs !== 123_456) return systemClock.startTimer(delayMs, callback);
+        setTimer(callback);
+        return () => undefined;
       },
     };
-    const { fixture, runtime, trial } = await beginTrial({ clock });
-    runtime.answer = async () => outcome;
-    const [id = ''] = idsWithKeys(1, true);
-    await fixture.accept(id);
-    await until(() => trial.health.attempts > 0);
-    (await timer.promise)();
-    expect((await trial.ended).kind).toBe(kind);
+    const { fixture, runtime, canary } = await beginCanary({ timeMs: 123_456 }, {}, { clock });
+    for (const [index, outcome] of outcomes.entries()) {
+      runtime.answer = async () => outcome;
+      await fixture.accept(...idsWithKeys(index + 1, true).slice(index));
+      await until(() => canary.health.attempts > index);
+    }
+    (await timer)();
+    expect((await canary.ended).kind).toBe(kind);
   });
 });

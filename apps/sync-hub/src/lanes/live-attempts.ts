@@ -1,6 +1,7 @@
 import type { AttemptEnd, Outcome } from '../core/outcome.ts';
 import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
 import type { Breaker } from './breaker.ts';
+import { deliverContained } from './contained.ts';
 
 export interface LiveAttemptsOptions {
   readonly breaker: Pick<Breaker, 'run'>;
@@ -63,7 +64,7 @@ export class LiveAttempts {
     const { breaker, onEnd } = this.#options;
     let returned = heard.promise;
     await breaker.run(attempt.event.seq, () => {
-      returned = runtime.deliver(attempt, abort.signal);
+      returned = deliverContained(runtime, attempt, abort.signal);
       // Not a race of two promises: there are thousands of attempts a second.
       returned.then(heard.resolve, heard.reject);
       return heard.promise;

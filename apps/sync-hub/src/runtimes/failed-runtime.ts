@@ -1,6 +1,5 @@
 import type { AttemptEnd } from '../core/outcome.ts';
-import { NOT_SENT } from './not-sent.ts';
-import type { CheckResult, Runtime, RuntimeStart } from './runtime.ts';
+import { type CheckResult, NOT_SENT, type Runtime, type RuntimeStart } from './runtime.ts';
 
 /** Stands where an adapter could not even be found, so that its lane exists, keeps its queue and says why. */
 export class FailedRuntime implements Runtime {

@@ -106,7 +106,7 @@ describe('a package that is no adapter for this hub', () => {
   );
 
   it.each([
-    [{ hmsSync: undefined }, /package\.json: hmsSync is missing: this package is no HMS-Sync adapter$/],
+    [{ hmsSync: undefined }, /package\.json: hmsSync is missing: this package is not an HMS-Sync adapter$/],
     [{ hmsSync: 'yes' }, /: hmsSync is missing/],
     [{ hmsSync: { manifest: 1, id: 'Lab', protocols: [1] } }, /: hmsSync\.id must be 1 to 63 characters/],
     [{ hmsSync: { manifest: 1, id: 'lab', protocols: [] } }, /: hmsSync\.protocols /],

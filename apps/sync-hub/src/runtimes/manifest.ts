@@ -54,7 +54,7 @@ export class ManifestError extends Error {
   override readonly name = 'ManifestError';
   /** NO_COMMON_PROTOCOL: the package is well, and made for another hub. TWIN: two adapters have the same id. */
   readonly code: 'NOT_FOUND' | 'INVALID' | 'NO_COMMON_PROTOCOL' | 'TWIN';
-  /** The adapter's id, when the manifest tells at least that: its deliveries must wait under the same name. */
+  /** The adapter's id, when the manifest has at least that: its deliveries must wait under the same name. */
   readonly id: string | undefined;
 
   constructor(code: ManifestError['code'], message: string, id?: string) {
@@ -92,7 +92,7 @@ const packageJson = z.object({
         .prefault({}),
       permissions: permissions.optional(),
     },
-    { error: 'is missing: this package is no HMS-Sync adapter' },
+    { error: 'is missing: this package is not an HMS-Sync adapter' },
   ),
 });
 
@@ -107,7 +107,7 @@ const idOnly = z.object({ hmsSync: z.object({ id: adapterId }) });
  * @throws {ManifestError}
  */
 export async function readManifest(packageName: string, folder: string): Promise<Manifest> {
-  const path = locate(packageName, pathToFileURL(`${folder}/`)) ?? locate(packageName, import.meta.url);
+  const path = findPackage(packageName, folder) ?? findPackage(packageName, import.meta.dirname);
   if (path === undefined) {
     throw new ManifestError(
       'NOT_FOUND',
@@ -152,9 +152,10 @@ export async function readManifestFile(path: string): Promise<Manifest> {
   };
 }
 
-function locate(packageName: string, base: string | URL): string | undefined {
+/** The package.json of a package as seen from a folder; undefined when there is none. */
+export function findPackage(packageName: string, folder: string): string | undefined {
   try {
-    return findPackageJSON(packageName, base);
+    return findPackageJSON(packageName, pathToFileURL(`${folder}/`));
   } catch {
     // Node throws when the name resolves nowhere: that is an answer here.
     return undefined;

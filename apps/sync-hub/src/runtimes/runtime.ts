@@ -13,12 +13,12 @@ export interface Runtime {
   /**
    * Loads the adapter, configures it and opens its connection. Called once.
    *
-   * @param onChange told of whatever becomes of it afterwards: that it ended and is started again, that it is ready
-   *   again. When it ended, this is told before the outcomes of the attempts that it had.
+   * @param onChange called with its state whenever that changes afterwards: that it ended and is started again, that it is ready
+   *   again. When it ended, it is called before the outcomes of the attempts that it had.
    */
   start(onChange?: (start: RuntimeStart) => void): Promise<RuntimeStart>;
 
-  /** What the adapter says of its external system, once it is ready: can it be reached, is the credential taken? Empty
+  /** What the adapter says of its external system, once it is ready: can it be reached, is the credential accepted? Empty
    * when it does not look. Changes nothing there. */
   check(): Promise<readonly CheckResult[]>;
 
@@ -39,6 +39,9 @@ export interface DeliveryAttempt {
   readonly redelivered: boolean;
   readonly timeoutMs: number;
 }
+
+/** The adapter does not run, or ended before it had the event: no attempt was made. */
+export const NOT_SENT: AttemptEnd = { kind: 'not_run' };
 
 /** One thing that an adapter looked at. */
 export interface CheckResult {
@@ -64,7 +67,7 @@ export interface EndReason {
   readonly cause?: string;
 }
 
-/** What became of starting an adapter. */
+/** The result of starting an adapter, and its state from then on. */
 export type RuntimeStart =
   | ReadyRuntime
   /** It ran and ended, and is started again at the time that the reason names. */

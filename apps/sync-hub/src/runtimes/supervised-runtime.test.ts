@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { NOT_SENT } from './not-sent.ts';
 import type { StartFailure } from './protocol/handshake.ts';
 import type { RuntimeStart } from './runtime.ts';
+import { NOT_SENT } from './runtime.ts';
 import { attemptOf, never } from './suite/samples.suite.ts';
 import { type AdapterLife, type LifeOptions, SupervisedRuntime } from './supervised-runtime.ts';
 
@@ -18,7 +18,7 @@ function supervise(script: readonly (StartFailure | 'lives' | 'throws')[]) {
   const life: AdapterLife = {
     ready,
     check: async () => [],
-    deliver: async () => ({ kind: 'delivered', receipt: 'well' }),
+    stream: { deliver: async () => ({ kind: 'delivered', receipt: 'well' }) },
     close: async () => {
       closed += 1;
     },
@@ -116,7 +116,7 @@ describe('a supervised adapter', () => {
         return {
           ready,
           check: async () => [],
-          deliver: async () => ({ kind: 'delivered', receipt: '' }),
+          stream: { deliver: async () => ({ kind: 'delivered', receipt: '' }) },
           close: async () => undefined,
         };
       },

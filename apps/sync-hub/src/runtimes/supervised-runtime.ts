@@ -1,8 +1,8 @@
 import type { AttemptEnd } from '../core/outcome.ts';
 import { backoffMs, type RetryPolicy } from '../core/retry.ts';
-import { NOT_SENT } from './not-sent.ts';
 import type { StartFailure } from './protocol/handshake.ts';
 import type { CheckResult, DeliveryAttempt, EndReason, ReadyRuntime, Runtime, RuntimeStart } from './runtime.ts';
+import { NOT_SENT } from './runtime.ts';
 
 /**
  * Equal jitter over 0.5, 1, 2, ... 30 s: a crash that was a chance costs less than a second, and one that happens at
@@ -17,8 +17,8 @@ export interface AdapterLife {
   readonly ready: ReadyRuntime;
   /** Never rejects. */
   check(): Promise<readonly CheckResult[]>;
-  /** Never rejects. */
-  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd>;
+  /** Its attempts: as {@link Runtime.deliver}. */
+  readonly stream: Pick<Runtime, 'deliver'>;
   /** Lets what runs finish, 10 s at most, and ends it. Never rejects. */
   close(): Promise<void>;
 }
@@ -49,8 +49,8 @@ export interface SupervisedRuntimeOptions {
  * - starting: `begin` is under way.
  * - ready: a life takes deliveries.
  * - waiting: the last life or start ended; a timer begins the next.
- * - given up: the first start failed in a way that only a person can mend. Once it was ready, the same configuration is
- *   known to do, and every later failure is taken for passing.
+ * - given up: the first start failed in a way that only an operator can fix. Once it was ready, the same configuration is
+ *   known to work, and every later failure is taken for passing.
  */
 export class SupervisedRuntime implements Runtime {
   readonly #options: SupervisedRuntimeOptions;
@@ -80,7 +80,7 @@ export class SupervisedRuntime implements Runtime {
   }
 
   deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
-    return this.#life?.deliver(attempt, signal) ?? Promise.resolve(NOT_SENT);
+    return this.#life?.stream.deliver(attempt, signal) ?? Promise.resolve(NOT_SENT);
   }
 
   async close(): Promise<void> {
@@ -142,7 +142,7 @@ export class SupervisedRuntime implements Runtime {
   }
 }
 
-/** Something of the machine, such as a temporary folder that is gone or full: it may be mended while the hub runs. */
+/** Something of the machine, such as a temporary folder that is gone or full: it may be fixed while the hub runs. */
 function unableToBegin(error: NodeJS.ErrnoException): StartFailure {
   return { kind: 'failed', reason: `the adapter could not be started: ${error.code ?? error.name}`, passing: true };
 }

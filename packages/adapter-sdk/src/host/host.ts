@@ -20,7 +20,14 @@ export type { AdapterIdentity, CheckResult } from '../context.ts';
 export { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
 export { DELIVERY_BOUNDS, type DeliveryAttempt, type DeliverySettings } from '../delivery.ts';
 export type { EventFields } from '../event.ts';
-export type { Outcome, OutcomeKind } from '../outcome.ts';
+export {
+  delivered,
+  type FailureKind,
+  failed,
+  MESSAGE_MAX_CHARACTERS,
+  type Outcome,
+  type OutcomeKind,
+} from '../outcome.ts';
 export { nameOf, peek } from '../outcome-of.ts';
 export type { Diagnostic } from './configuration.ts';
 export { quotableName } from './quotable-name.ts';

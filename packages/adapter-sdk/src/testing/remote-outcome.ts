@@ -4,12 +4,7 @@ import {
   type Outcome as OutcomeMessage,
   ThrottleScope,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
-import type { Outcome } from '../outcome.ts';
-
-/** The bounds of the contract. */
-const RECEIPT_MAX_BYTES = 1024;
-const MESSAGE_MAX_CHARACTERS = 1024;
-const CODE_MAX_CHARACTERS = 64;
+import { CODE_MAX_CHARACTERS, MESSAGE_MAX_CHARACTERS, type Outcome, RECEIPT_MAX_BYTES } from '../outcome.ts';
 
 /** The outcome that a message of the contract tells; a kind that is not known counts as retryable. */
 export function outcomeFrom({ kind, code, message, retryAfter, receipt, throttleScope }: OutcomeMessage): Outcome {

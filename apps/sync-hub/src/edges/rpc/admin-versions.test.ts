@@ -1,6 +1,6 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
-import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-change.ts';
+import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-lifecycle.ts';
 import { InstallError, type InstallFault } from '../../installs/install-error.ts';
 import { openAdminTestHub, refusalOf } from './admin-test-hub.suite.ts';
 import { HealthFeed } from './health-feed.ts';

@@ -13,7 +13,7 @@ import { Refusal, wrongField } from '../refusal.ts';
 import { toOptionalReason, toReason } from './admin-reason.ts';
 import type { AdminRooms } from './admin-rooms.ts';
 
-/** A thousand attempts tell a version that fails one in ten from one that fails one in twenty; this tells gross faults. */
+/** Enough for the rule of `judgeCanary` to hold by more than chance. */
 const CANARY_ATTEMPTS = 200;
 const CANARY_ATTEMPTS_MAX = 1_000_000;
 /** A quiet adapter may not have so many in a day; nobody waits for that. */

@@ -9,7 +9,7 @@ import {
   HealthSchema,
   RecentAttemptsSchema,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
-import type { VersionsStanding } from '../../installs/adapter-change.ts';
+import type { VersionsStatus } from '../../installs/adapter-lifecycle.ts';
 import type { JournalInfo, JournalStatistics, LaneStatistics } from '../../journal/journal.ts';
 import type { BreakerReport } from '../../lanes/breaker.ts';
 import type { Lane } from '../../lanes/lane.ts';
@@ -26,7 +26,7 @@ export interface HealthFeedOptions {
   readonly journal: { readonly info: JournalInfo; readStatistics(): Promise<JournalStatistics> };
   readonly lanes: Lanes;
   /** What there is of an adapter beside the version that runs; absent: nothing is reported of it. */
-  readonly versions?: (id: string) => VersionsStanding;
+  readonly versions?: (id: string) => VersionsStatus;
   /** Why events are not accepted; empty when they are. */
   readonly notAcceptingReason: () => string;
   /** Gets each warning about the hub when it begins to hold, for the log. */
@@ -213,13 +213,13 @@ function idsOf(lanes: Lanes): readonly string[] {
 }
 
 interface KnownOfAdapter {
-  readonly versions: VersionsStanding | undefined;
+  readonly versions: VersionsStatus | undefined;
   readonly counts: LaneStatistics | undefined;
 }
 
 function toAdapterHealth(lane: Lane, { versions, counts }: KnownOfAdapter) {
   const health = lane.health();
-  const { trial } = health;
+  const { canary } = health;
   return create(AdapterHealthSchema, {
     id: lane.adapter.id,
     package: lane.adapter.package,
@@ -239,8 +239,8 @@ function toAdapterHealth(lane: Lane, { versions, counts }: KnownOfAdapter) {
     previousVersion: versions?.previous ?? '',
     notice: versions?.notice ?? '',
     ...(health.throttledUntilMs !== undefined && { throttledUntilTime: wholeSeconds(health.throttledUntilMs) }),
-    ...(trial !== undefined && {
-      canary: { ...trial, attempts: BigInt(trial.attempts), failures: BigInt(trial.failures) },
+    ...(canary !== undefined && {
+      canary: { ...canary, attempts: BigInt(canary.attempts), failures: BigInt(canary.failures) },
     }),
   });
 }

@@ -1,28 +1,24 @@
+import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 import {
   type AdapterHost,
   type AdapterLog,
-  type Outcome as AdapterOutcome,
   createAdapterHost,
-  createRedactor,
+  type DefinedAdapter,
+  isAdapterDefinition,
   nameOf,
   peek,
-  stringsIn,
   withinTime,
 } from '@hms-sync/adapter-sdk/host';
-import type { AttemptEnd, Outcome } from '../../core/outcome.ts';
+import type { AttemptEnd } from '../../core/outcome.ts';
+import { toOutcome } from '../adapter-outcome.ts';
+import { ConfigSecrets } from '../config-secrets.ts';
+import { findEntryFile } from '../entry-file.ts';
 import type { Manifest } from '../manifest.ts';
-import { NOT_SENT } from '../not-sent.ts';
-import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtime.ts';
-import { loadDefinition } from './load-definition.ts';
+import { type CheckResult, type DeliveryAttempt, NOT_SENT, type Runtime, type RuntimeStart } from '../runtime.ts';
 
-/** An adapter that hangs at import would else never be told to have failed. */
+/** An adapter that hangs at import would else never be reported as failed. */
 const LOAD_TIMEOUT_MS = 10_000;
-
-/** An error's message is for one line of a log. */
-const REASON_MAX_CHARACTERS = 512;
-/** Shorter values are words such as `on` or `80`, which a message needs for its own sentence. */
-const SECRET_MIN_CHARACTERS = 4;
 
 export interface InlineRuntimeOptions {
   readonly manifest: Manifest;
@@ -101,7 +97,7 @@ export class InlineRuntime implements Runtime {
       },
       signal,
     );
-    return fromAdapter(outcome);
+    return toOutcome(outcome);
   }
 
   async close(): Promise<void> {
@@ -115,32 +111,19 @@ export class InlineRuntime implements Runtime {
   }
 }
 
-/** The hub knows one word for "a person must mend the configuration or the credential". */
-function fromAdapter(outcome: AdapterOutcome): Outcome {
-  if (outcome.kind === 'delivered') return { kind: 'delivered', receipt: outcome.receipt };
-  const failure = { code: outcome.code, message: outcome.message };
-  switch (outcome.kind) {
-    case 'retryable':
-      return {
-        kind: 'retryable',
-        failure,
-        ...(outcome.retryAfterMs !== undefined && { retryAfterMs: outcome.retryAfterMs }),
-      };
-    case 'throttled':
-      return {
-        kind: 'throttled',
-        failure,
-        retryAfterMs: outcome.retryAfterMs,
-        ...(outcome.scope !== undefined && { scope: outcome.scope }),
-      };
-    case 'permanent':
-      return { kind: 'permanent', failure };
-    case 'misconfigured':
-    case 'unauthorized':
-      return { kind: 'misconfigured', failure };
-    default:
-      return outcome satisfies never;
+/**
+ * Runs an adapter's code: imports the package export that its manifest names.
+ *
+ * @returns the definition that defineAdapter made
+ * @throws whatever the module throws at import, or an Error that says what is wrong with its export
+ */
+export async function loadDefinition(manifest: Manifest): Promise<DefinedAdapter> {
+  const { path, name } = await findEntryFile(manifest);
+  const module = await import(pathToFileURL(path).href);
+  if (!isAdapterDefinition(module.default)) {
+    throw new Error(`the default export of ${manifest.package} (${name}) is not made by defineAdapter`);
   }
+  return module.default;
 }
 
 /**
@@ -150,8 +133,5 @@ function fromAdapter(outcome: AdapterOutcome): Outcome {
 function reasonOf(error: unknown, config: unknown): string {
   const message = types.isNativeError(error) ? peek(error, 'message') : undefined;
   const what = typeof message === 'string' ? `${nameOf(error)}: ${message}` : `it threw ${nameOf(error)}`;
-  const { learn, redact } = createRedactor();
-  learn(stringsIn(config).filter((value) => value.length >= SECRET_MIN_CHARACTERS));
-  // Half a character at the cut would keep the reason from being sent.
-  return redact(what).slice(0, REASON_MAX_CHARACTERS).toWellFormed();
+  return new ConfigSecrets(config).takenOut(what);
 }

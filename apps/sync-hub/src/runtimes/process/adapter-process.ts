@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { getDefaultHighWaterMark, type Readable, setDefaultHighWaterMark } from 'node:stream';
-import { type ConfigSecrets, RAW_MAX_CHARACTERS } from '../protocol/config-secrets.ts';
+import { z } from 'zod';
+import { type ConfigSecrets, RAW_MAX_CHARACTERS } from '../config-secrets.ts';
 import type { LaunchCommand } from './launch-command.ts';
 import { readLines } from './line-reader.ts';
 import { guardGroup } from './orphan-guard.ts';
-import { endReason } from './process-end.ts';
 import type { ProcessLog } from './process-log.ts';
-import { type ProcessRecord, parseProcessRecord } from './process-record.ts';
 
 /** A line of a person's size; longer ones are cut. */
 const OUTPUT_LINE_CHARACTERS = 4_096;
@@ -95,7 +94,7 @@ export class AdapterProcess {
     clearTimeout(timer);
   }
 
-  /** Ends it and what it started, at once. The first cause is the one that is told. */
+  /** Ends it and what it started, at once. The first cause is the one that is reported. */
   kill(cause: string): void {
     if (this.#exited) return;
     this.#killedFor ??= cause;
@@ -197,6 +196,58 @@ export class AdapterProcess {
   #end(why: string): void {
     this.#options.log.end();
     this.#ended.resolve(why);
+  }
+}
+
+/** How a process ended, as far as the hub saw. */
+interface ProcessEnd {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why the hub killed it. Undefined: it did not. */
+  readonly killedFor: string | undefined;
+  /** What adapter code threw outside of an attempt. Undefined: nothing. */
+  readonly uncaught: string | undefined;
+  /** V8 said that its heap is full. */
+  readonly outOfHeap: boolean;
+  /** What its heap could come to. */
+  readonly heapLimitMb: number;
+}
+
+/** Why a process ended, for operators, as what follows "the adapter's process". */
+function endReason(end: ProcessEnd): string {
+  if (end.killedFor !== undefined) return `was killed: ${end.killedFor}`;
+  if (end.uncaught !== undefined)
+    return `ended: its code threw ${end.uncaught} outside of an attempt, and nobody caught it`;
+  if (end.outOfHeap) return `ended: its heap went past ${end.heapLimitMb} MB (limits.memoryMb in its manifest)`;
+  if (end.signal !== null) return `was ended by ${end.signal}`;
+  return `exited with code ${end.exitCode}`;
+}
+
+/** What an adapter's process reports on file descriptor 3, a document a line. Adapter code can write there, too. */
+const processRecord = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('listening') }),
+  z.object({
+    kind: z.literal('log'),
+    level: z.enum(['debug', 'info', 'warn', 'error']),
+    message: z.string(),
+    fields: z.record(z.string(), z.unknown()).optional(),
+  }),
+  z.object({
+    kind: z.literal('uncaught'),
+    error: z.string().regex(/^[\w ]{1,64}$/),
+    at: z.array(z.string().max(512)).max(8),
+  }),
+]);
+
+type ProcessRecord = z.infer<typeof processRecord>;
+
+/** A line as a record; undefined for one that is none. */
+function parseProcessRecord(line: string): ProcessRecord | undefined {
+  try {
+    return processRecord.safeParse(JSON.parse(line)).data;
+  } catch {
+    // No JSON: not from the SDK.
+    return undefined;
   }
 }
 

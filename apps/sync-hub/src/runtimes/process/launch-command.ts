@@ -1,9 +1,7 @@
-import { findPackageJSON } from 'node:module';
 import { dirname } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { exports as resolveExports } from 'resolve.exports';
 import { conditionsFor, fileOfPackage, findEntryFile, type PackageExports } from '../entry-file.ts';
-import { type Manifest, readPackageJson } from '../manifest.ts';
+import { findPackage, type Manifest, readPackageJson } from '../manifest.ts';
 import { permissionFlags } from './permission-flags.ts';
 
 const SDK = '@hms-sync/adapter-sdk';
@@ -71,9 +69,9 @@ interface Sdk {
   readonly conditions: readonly string[];
 }
 
-/** The SDK as seen from a folder; undefined when there is none, or one that has no program yet. */
+/** The SDK as seen from a folder; undefined when there is none (it may be bundled), or one that has no program yet. */
 async function findSdk(folder: string): Promise<Sdk | undefined> {
-  const path = locate(pathToFileURL(`${folder}/`));
+  const path = findPackage(SDK, folder);
   if (path === undefined) return undefined;
   const packageJson = (await readPackageJson(path)) as PackageExports;
   const conditions = await conditionsFor(dirname(path));
@@ -83,15 +81,6 @@ async function findSdk(folder: string): Promise<Sdk | undefined> {
     return program === undefined ? undefined : { program, conditions };
   } catch {
     // It throws for an export that is not there.
-    return undefined;
-  }
-}
-
-function locate(from: URL): string | undefined {
-  try {
-    return findPackageJSON(SDK, from);
-  } catch {
-    // Node throws when the name resolves nowhere: an adapter may have bundled its SDK.
     return undefined;
   }
 }

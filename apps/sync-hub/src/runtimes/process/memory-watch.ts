@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 /** A leak of buffers grows by a gigabyte in a second or two; looking costs a small file's reading. */
 const INTERVAL_MS = 250;
-/** Of every Linux on the machines that Node runs on, but for arm64 with large pages, where `ps` is asked. */
+/** Of every Linux on the machines that Node runs on, except arm64 with large pages, where `ps` is asked. */
 const PAGE_BYTES = 4_096;
 
 export interface MemoryWatchOptions {
@@ -33,7 +33,7 @@ export function watchMemory({ pid, limitBytes, onExceeded }: MemoryWatchOptions)
   return () => clearInterval(timer);
 }
 
-/** Undefined when the process is gone, or the system does not tell. */
+/** Undefined when the process is gone, or the system does not say. */
 export async function residentBytesOf(pid: number): Promise<number | undefined> {
   try {
     if (process.platform === 'linux' && process.arch === 'x64') {

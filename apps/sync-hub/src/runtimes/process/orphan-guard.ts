@@ -1,11 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 
 /** In its folder; short, because a socket's path has 103 bytes. */
-export const SOCKET_NAME = 's';
+const SOCKET_NAME = 's';
 /** Of these 103, what the folder and the name in it do not need. */
 const HOME_MAX_BYTES = 80;
+/** mkdtemp adds six characters. */
+const FOLDER_PREFIX = 'hms-sync-';
 
 /** Where the folders of sockets are: the system's folder for what is temporary, or `/tmp` when its path is too long. */
 export function socketsHome(): string {
@@ -15,7 +19,7 @@ export function socketsHome(): string {
 
 /**
  * A shell that waits for the end of its input. Then it kills every process group and removes every socket folder that it
- * was told and not told off. It costs a megabyte. What it knows is a list of words: a number is a group, anything else the
+ * was given and not taken back. It costs a megabyte. What it knows is a list of words: a number is a group, anything else the
  * name of a folder in $1. `kill` of a group that is gone does no harm; of a folder it removes the socket and no more. It is
  * deaf to what is sent to all processes of a user.
  */
@@ -36,7 +40,7 @@ done
 exit 0`;
 
 let guard: ChildProcess | undefined;
-/** What it was told and not told off: the next one, if it ends, is told the same. */
+/** What it was given and not taken back: the next one, if it ends, gets the same. */
 const guarded = new Set<string>();
 
 /**
@@ -46,20 +50,31 @@ const guarded = new Set<string>();
  * @returns takes it back, once the group has ended
  */
 export function guardGroup(groupId: number): () => void {
-  return tellGuard(String(groupId));
+  return guardWord(String(groupId));
 }
 
-/**
- * Lets a socket's folder go with the hub, however that ends.
- *
- * @param name of a folder in {@link socketsHome}, without spaces
- * @returns takes it back, once the folder is removed
- */
-export function guardFolder(name: string): () => void {
-  return tellGuard(name);
+/** A folder for one socket, which nobody else may enter. It goes with the hub, also by kill -9. */
+export interface SocketFolder {
+  /** Where the socket is to be. */
+  readonly socket: string;
+  /** Idempotent; never rejects. */
+  remove(): Promise<void>;
 }
 
-function tellGuard(word: string): () => void {
+export async function makeSocketFolder(): Promise<SocketFolder> {
+  // mkdtemp makes it with mode 0700, so that nobody else can connect.
+  const path = await mkdtemp(join(socketsHome(), FOLDER_PREFIX));
+  const letGo = guardWord(basename(path));
+  return {
+    socket: join(path, SOCKET_NAME),
+    remove: async () => {
+      // What cannot be removed now the guard tries again.
+      await rm(path, { recursive: true, force: true }).then(letGo, () => undefined);
+    },
+  };
+}
+
+function guardWord(word: string): () => void {
   guarded.add(word);
   if (guard === undefined) guard = startGuard();
   else guard.stdin?.write(`+ ${word}\n`);
@@ -85,7 +100,7 @@ function startGuard(): ChildProcess {
   child.stdin?.on('error', onEnd);
   for (const word of guarded) child.stdin?.write(`+ ${word}\n`);
   child.unref();
-  // A pipe to a child is a socket, and this one is no reason for the hub to go on.
+  // A pipe to a child is a socket, and this one is no reason for the hub to keep running.
   if (child.stdin instanceof Socket) child.stdin.unref();
   return child;
 }

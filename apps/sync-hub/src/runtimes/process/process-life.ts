@@ -1,13 +1,11 @@
 import { withinTime } from '@hms-sync/adapter-sdk/host';
-import type { AttemptEnd } from '../../core/outcome.ts';
+import type { ConfigSecrets } from '../config-secrets.ts';
 import { startHeartbeat } from '../heartbeat.ts';
 import type { AdapterClient } from '../protocol/adapter-client.ts';
 import { checkAdapter } from '../protocol/check-adapter.ts';
-import type { ConfigSecrets } from '../protocol/config-secrets.ts';
 import { DeliveryStream } from '../protocol/delivery-stream.ts';
-import type { CheckResult, DeliveryAttempt, ReadyRuntime } from '../runtime.ts';
+import type { CheckResult, ReadyRuntime } from '../runtime.ts';
 import type { AdapterLife } from '../supervised-runtime.ts';
-import { AbortGrace } from './abort-grace.ts';
 import type { AdapterProcess } from './adapter-process.ts';
 
 /** The SDK gives running attempts 10 s and close() 10 s; the rest is for the way. */
@@ -16,7 +14,7 @@ const CLOSE_MS = 22_000;
 const DEATH_NOTICE_MS = 1_000;
 
 export interface ProcessLifeOptions {
-  readonly process: AdapterProcess;
+  readonly child: AdapterProcess;
   readonly client: AdapterClient;
   readonly ready: ReadyRuntime;
   readonly secrets: ConfigSecrets;
@@ -32,66 +30,65 @@ export interface ProcessLifeOptions {
  */
 export class ProcessLife implements AdapterLife {
   readonly ready: ReadyRuntime;
+  readonly stream: DeliveryStream;
   readonly #options: ProcessLifeOptions;
-  readonly #stream: DeliveryStream;
-  readonly #grace: AbortGrace;
-  readonly #stopWatching: readonly (() => void)[];
+  /** Of each attempt that was asked to stop. Timers of one length cost Node next to nothing. */
+  readonly #graces = new Map<bigint, NodeJS.Timeout>();
+  readonly #stopHeartbeat: () => void;
   #closing = false;
 
   constructor(options: ProcessLifeOptions) {
     this.#options = options;
     this.ready = options.ready;
-    const { process, client, abortGraceMs, heartbeatMs } = options;
-    this.#grace = new AbortGrace({
-      graceMs: abortGraceMs,
-      onExpired: () => process.kill(`an attempt did not stop within ${inSeconds(abortGraceMs)} of being asked to`),
-    });
-    this.#stream = new DeliveryStream({
+    const { child, client, abortGraceMs, heartbeatMs } = options;
+    const kill = () => child.kill(`an attempt did not stop within ${inSeconds(abortGraceMs)} of being asked to`);
+    this.stream = new DeliveryStream({
       call: client.deliver(),
       onEnd: (why) => this.#connectionEnded(why),
-      onAbort: (ref) => this.#grace.begin(ref),
-      onOutcome: (ref) => this.#grace.end(ref),
+      onAbort: (ref) => this.#graces.set(ref, setTimeout(kill, abortGraceMs)),
+      onOutcome: (ref) => this.#endGrace(ref),
     });
-    const stopHeartbeat = startHeartbeat({
+    this.#stopHeartbeat = startHeartbeat({
       intervalMs: heartbeatMs,
       beat: (timeoutMs) => client.beat(timeoutMs),
       onSilent: (silentMs) =>
-        process.kill(`it gave no sign of life for ${inSeconds(silentMs)}, as code in a loop does not`),
+        child.kill(`it gave no sign of life for ${inSeconds(silentMs)}, as code in a loop does not`),
     });
-    this.#stopWatching = [stopHeartbeat, () => this.#grace.stop()];
-    void process.ended.then((why) => this.#processEnded(why));
+    void child.ended.then((why) => this.#processEnded(why));
   }
 
   check(): Promise<readonly CheckResult[]> {
-    const { process } = this.#options;
-    return checkAdapter({ ...this.#options, afterSilence: () => withinTime(DEATH_NOTICE_MS, () => process.ended) });
-  }
-
-  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
-    return this.#stream.deliver(attempt, signal);
+    const { child } = this.#options;
+    return checkAdapter({ ...this.#options, afterSilence: () => withinTime(DEATH_NOTICE_MS, () => child.ended) });
   }
 
   async close(): Promise<void> {
     this.#closing = true;
-    await this.#options.process.terminate(CLOSE_MS);
+    await this.#options.child.terminate(CLOSE_MS);
+  }
+
+  #endGrace(ref: bigint): void {
+    clearTimeout(this.#graces.get(ref));
+    this.#graces.delete(ref);
   }
 
   #connectionEnded(why: string): void {
     if (this.#closing) return;
-    const { process } = this.#options;
-    const timer = setTimeout(() => process.kill(`it broke its connection to the hub: ${why}`), DEATH_NOTICE_MS);
-    void process.ended.then(() => clearTimeout(timer));
+    const { child } = this.#options;
+    const timer = setTimeout(() => child.kill(`it broke its connection to the hub: ${why}`), DEATH_NOTICE_MS);
+    void child.ended.then(() => clearTimeout(timer));
   }
 
   #processEnded(why: string): void {
-    for (const stop of this.#stopWatching) stop();
+    this.#stopHeartbeat();
+    for (const ref of [...this.#graces.keys()]) this.#endGrace(ref);
     const reason = `the adapter's process ${why}`;
     if (!this.#closing) this.#options.onEnd(reason);
     this.#options.client.close();
     const failure = { code: 'PROCESS_ENDED', message: reason };
     // What it could not finish when it was asked to end did not break it: a version is replaced, and no event is to blame.
-    if (this.#closing) this.#stream.settleAll({ kind: 'retryable', failure });
-    else this.#stream.settleAll({ kind: 'crashed', failure, suspects: this.#stream.inFlight });
+    if (this.#closing) this.stream.settleAll({ kind: 'retryable', failure });
+    else this.stream.settleAll({ kind: 'crashed', failure, suspects: this.stream.inFlight });
   }
 }
 

@@ -1,12 +1,44 @@
-import type { AdapterLog } from '@hms-sync/adapter-sdk/host';
+import { randomBytes } from 'node:crypto';
+import { credentials } from '@grpc/grpc-js';
+import { type AdapterLog, withinTime } from '@hms-sync/adapter-sdk/host';
+import { ConfigSecrets } from '../config-secrets.ts';
 import { HEARTBEAT_MS } from '../heartbeat.ts';
 import { type Manifest, SPOKEN_PROTOCOLS } from '../manifest.ts';
-import { SupervisedRuntime, type SupervisedRuntimeOptions } from '../supervised-runtime.ts';
-import { ABORT_GRACE_MS } from './abort-grace.ts';
-import { beginProcess } from './begin-process.ts';
+import { AdapterClient } from '../protocol/adapter-client.ts';
+import { handshake, type StartFailure } from '../protocol/handshake.ts';
+import type { ReadyRuntime } from '../runtime.ts';
+import {
+  type AdapterLife,
+  type LifeOptions,
+  SupervisedRuntime,
+  type SupervisedRuntimeOptions,
+} from '../supervised-runtime.ts';
+import { AdapterProcess } from './adapter-process.ts';
+import { HEAP_SHARE, launchCommand } from './launch-command.ts';
+import { watchMemory } from './memory-watch.ts';
+import { makeSocketFolder } from './orphan-guard.ts';
+import { ProcessLife } from './process-life.ts';
+import { ProcessLog } from './process-log.ts';
 
-/** An adapter that hangs at import would else never be told to have failed. */
+/** Too many files are open, there is no memory, or no room for a process. */
+const OF_THE_MACHINE = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+const LAUNCH_SECRET_BYTES = 32;
+/** Node starts in a tenth of a second; a machine under load takes ten times that. */
+const LISTEN_TIMEOUT_MS = 10_000;
+/** What a process that imports in an endless loop gets beyond its time, to say by itself that it took too long. */
+const LOAD_NOTICE_MS = 2_000;
+/** A process that broke its connection has ended by then, or will not. */
+const DEATH_NOTICE_MS = 500;
+/** A process that is being started has nothing to lose. */
+const STOP_MS = 11_000;
+
+/** An adapter that hangs at import would else never be reported as failed. */
 const LOAD_TIMEOUT_MS = 10_000;
+/**
+ * Three times what an attempt gets by default: a client that cannot be aborted but has a time limit of its own, as most
+ * have, ends by then.
+ */
+const ABORT_GRACE_MS = 30_000;
 
 export interface ProcessRuntimeOptions extends Pick<SupervisedRuntimeOptions, 'restart' | 'random'> {
   readonly manifest: Manifest;
@@ -20,18 +52,20 @@ export interface ProcessRuntimeOptions extends Pick<SupervisedRuntimeOptions, 'r
   readonly protocols?: readonly number[];
   /** How long importing the adapter may take; 10 s by default. */
   readonly loadTimeoutMs?: number;
-  /** How long an attempt may go on once it was asked to stop, before its process is killed; 30 s by default. */
+  /** How long an attempt may continue once it was asked to stop, before its process is killed; 30 s by default. */
   readonly abortGraceMs?: number;
   /** How often the process is asked for a sign of life; each second by default. Killed after five without one. */
   readonly heartbeatMs?: number;
 }
+
+type BeginOptions = Required<Omit<ProcessRuntimeOptions, 'fault' | 'restart' | 'random'>>;
 
 /**
  * Runs adapter code in a process of its own, one for each version: whatever it does, it does there. When the process
  * ends, each attempt that it had ends as crashed, with the number of those that may be to blame.
  */
 export function createProcessRuntime(options: ProcessRuntimeOptions): SupervisedRuntime {
-  const begin = {
+  const filled = {
     protocols: SPOKEN_PROTOCOLS,
     loadTimeoutMs: LOAD_TIMEOUT_MS,
     abortGraceMs: ABORT_GRACE_MS,
@@ -43,7 +77,103 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): Supervised
     kind: 'process',
     begin: async (life) => {
       const reason = await options.fault?.();
-      return reason === undefined ? beginProcess(begin, life) : { kind: 'failed', reason, passing: false };
+      return reason === undefined ? beginProcess(filled, life) : { kind: 'failed', reason, passing: false };
     },
+  });
+}
+
+/** Starts a process for an adapter and makes it ready. Never rejects; with a failure nothing of the process is left. */
+async function beginProcess(
+  options: BeginOptions,
+  { onEnd, signal }: LifeOptions,
+): Promise<AdapterLife | StartFailure> {
+  const { manifest, config, log, loadTimeoutMs } = options;
+  const { memoryMb } = manifest;
+  const name = `${manifest.package}@${manifest.version}`;
+  const launchSecret = randomBytes(LAUNCH_SECRET_BYTES).toString('base64url');
+  const secrets = new ConfigSecrets([config, launchSecret]);
+  const folder = await makeSocketFolder();
+  let child: AdapterProcess;
+  try {
+    const command = await launchCommand(manifest, { socket: folder.socket, loadTimeoutMs });
+    const heapLimitMb = Math.floor(memoryMb * HEAP_SHARE);
+    child = new AdapterProcess({ command, log: new ProcessLog(log), secrets, heapLimitMb, launchSecret });
+  } catch (error) {
+    await folder.remove();
+    if (isOfTheMachine(error)) throw error;
+    return failed(`${name} could not be loaded: ${secrets.takenOut(String(error))}`);
+  }
+  void child.ended.then(folder.remove);
+  // From the first moment: importing and opening run adapter code, too.
+  void child.ended.then(limitMemory(child, memoryMb));
+  const client = new AdapterClient({
+    target: `unix:${folder.socket}`,
+    credentials: credentials.createInsecure(),
+    token: launchSecret,
+  });
+  const begun = await Promise.race([
+    makeReady({ ...options, child, client, secrets, name }),
+    child.ended.then((why) => passing(`the process of ${name} ${why} while it was starting`)),
+    whenAborted(signal).then(() => stopped),
+  ]);
+  if (begun.kind === 'ready' && !signal.aborted) {
+    return new ProcessLife({ ...options, child, client, secrets, ready: begun, onEnd });
+  }
+  if (signal.aborted) await child.terminate(STOP_MS);
+  else child.kill('it could not be started');
+  await child.ended;
+  client.close();
+  return begun.kind === 'ready' ? stopped : begun;
+}
+
+/** Passing, and no fault of the package. Node throws some of what the system says to a spawn, such as E2BIG. */
+function isOfTheMachine(error: unknown): boolean {
+  const { code = '', syscall = '' } = error as NodeJS.ErrnoException;
+  return OF_THE_MACHINE.has(code) || syscall.startsWith('spawn');
+}
+
+/** Kills a process that has more memory than its manifest allows it. Returns what ends that. */
+function limitMemory(child: AdapterProcess, memoryMb: number): () => void {
+  return watchMemory({
+    pid: child.pid ?? 0,
+    limitBytes: memoryMb * 1024 * 1024,
+    onExceeded: (residentBytes) =>
+      child.kill(
+        `it had ${Math.round(residentBytes / 1024 / 1024)} MB of memory, and ${memoryMb} are allowed (limits.memoryMb in its manifest)`,
+      ),
+  });
+}
+
+interface ReadyNeeds extends BeginOptions {
+  readonly child: AdapterProcess;
+  readonly client: AdapterClient;
+  readonly secrets: ConfigSecrets;
+  readonly name: string;
+}
+
+async function makeReady(needs: ReadyNeeds): Promise<ReadyRuntime | StartFailure> {
+  const { child, name, loadTimeoutMs } = needs;
+  const listening = await withinTime(LISTEN_TIMEOUT_MS, () => child.listening);
+  if (listening.late) return passing(`${name} did not begin to serve within ${LISTEN_TIMEOUT_MS} ms`);
+  const shaken = await handshake({ ...needs, describeTimeoutMs: loadTimeoutMs + LOAD_NOTICE_MS });
+  // A process that dies breaks its connection first. That it died is known a moment later, and says more.
+  if (shaken.kind !== 'ready' && shaken.passing) await withinTime(DEATH_NOTICE_MS, () => child.ended);
+  return shaken;
+}
+
+const stopped = failed('the hub stopped while the adapter was being started');
+
+function failed(reason: string): StartFailure {
+  return { kind: 'failed', reason, passing: false };
+}
+
+function passing(reason: string): StartFailure {
+  return { kind: 'failed', reason, passing: true };
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }

@@ -10,9 +10,9 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { expect, it, onTestFinished } from 'vitest';
+import { ConfigSecrets } from '../config-secrets.ts';
 import { SECRET } from '../suite/samples.suite.ts';
 import { AdapterClient } from './adapter-client.ts';
-import { ConfigSecrets } from './config-secrets.ts';
 import { handshake } from './handshake.ts';
 
 const hub = { version: '0.0.0', protocols: [1] };

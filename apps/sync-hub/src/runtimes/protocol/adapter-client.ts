@@ -1,5 +1,11 @@
-import { create, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
-import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf';
 import {
   type ChannelCredentials,
   type ChannelOptions,
@@ -19,10 +25,12 @@ import {
   type DescribeResponse,
   type Diagnostic,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
-import { readAnswer } from './answer-bytes.ts';
+import { checkWire } from '@hms-sync/proto/wire';
 
 /** Outcomes of a full credit with the longest messages: 2,048 of about 3 KiB. */
 const RECEIVE_MAX_BYTES = 8 * 1024 * 1024;
+/** The fields of all outcomes of a full credit, several times over. */
+const ANSWER_BOUNDS = { fieldsMax: 65_536, nestingMax: 0 };
 
 export interface AdapterClientOptions {
   /** As @grpc/grpc-js writes it: `unix:<path>` or `dns:host:port`. */
@@ -68,14 +76,14 @@ export class AdapterClient {
       'grpc.enable_retries': 0,
       // A connection of its own, whose end means that this adapter is gone.
       'grpc.use_local_subchannel_pool': 1,
-      // One rule for everything that connects: by a proxy only when Node is told so.
+      // One rule for everything that connects: by a proxy only when Node is set to.
       'grpc.enable_http_proxy': process.env.NODE_USE_ENV_PROXY === '1' ? 1 : 0,
       ...channel,
     });
   }
 
   /**
-   * Who is this? Asked in the words of one protocol; after the answer every call is made in them.
+   * Calls Describe in one version of the protocol; every later call is made in the same.
    *
    * @throws {CallError} `unimplemented` when the adapter does not speak it
    */
@@ -94,13 +102,6 @@ export class AdapterClient {
   /** Can the adapter reach its external system? @throws {CallError} */
   async check(timeoutMs: number): Promise<readonly CheckResult[]> {
     return (await this.#call(AdapterService.method.check, {}, timeoutMs)).results;
-  }
-
-  /** Lets what runs finish; how much did not within the time. @throws {CallError} */
-  async drain(timeoutMs: number): Promise<number> {
-    const request = { timeout: durationFromMs(timeoutMs) };
-    // A second for the way there and back.
-    return (await this.#call(AdapterService.method.drain, request, timeoutMs + 1_000)).unfinished;
   }
 
   /** Resolves when it answers, whatever it says. @throws {CallError} */
@@ -123,7 +124,7 @@ export class AdapterClient {
 
   /** Ends every call and the connection. */
   close(): void {
-    // Closing a channel of gRPC lets its calls go on.
+    // Closing a channel of gRPC does not end its calls.
     for (const call of this.#calls) call.cancel();
     this.#client.close();
   }
@@ -158,6 +159,18 @@ export class AdapterClient {
   #inProtocol(path: string): string {
     return path.replace('/hms.adapter.v1.', `/hms.adapter.v${this.#protocol}.`);
   }
+}
+
+/**
+ * An adapter's answer from its bytes. They may be hostile: eight megabytes hold four million empty members, and making
+ * these would take two seconds and half a gigabyte of the hub.
+ *
+ * @throws {WireError} when they are not such a message, or more than any is
+ */
+export function readAnswer<Schema extends DescMessage>(schema: Schema, bytes: Uint8Array): MessageShape<Schema> {
+  checkWire(schema, bytes, ANSWER_BOUNDS);
+  // Nobody would read what is unknown, and each costs as much as a member.
+  return fromBinary(schema, bytes, { readUnknownFields: false });
 }
 
 function methodOf({ name, parent }: DescMethodUnary | typeof AdapterService.method.deliver): GrpcMethod {

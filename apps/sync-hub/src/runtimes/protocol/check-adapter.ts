@@ -1,11 +1,11 @@
+import { MESSAGE_MAX_CHARACTERS } from '@hms-sync/adapter-sdk/host';
+import type { ConfigSecrets } from '../config-secrets.ts';
 import type { CheckResult } from '../runtime.ts';
 import { type AdapterClient, CallError } from './adapter-client.ts';
-import type { ConfigSecrets } from './config-secrets.ts';
 
 /** The SDK gives the adapter 10 s; a little more, so that its own words about it arrive. */
 const CHECK_TIMEOUT_MS = 12_000;
 /** As the protocol has it, for an adapter that does not keep to it. */
-const MESSAGE_MAX_CHARACTERS = 1_024;
 const RESULTS_MAX = 64;
 
 /** Asks an adapter what it says of its external system. Never rejects: no answer is a result too. */

@@ -2,8 +2,8 @@ import { channel } from 'node:diagnostics_channel';
 import { type ClientDuplexStream, status } from '@grpc/grpc-js';
 import type { DeliverResponse } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import type { AttemptEnd, Outcome } from '../../core/outcome.ts';
-import { NOT_SENT } from '../not-sent.ts';
 import type { DeliveryAttempt } from '../runtime.ts';
+import { NOT_SENT } from '../runtime.ts';
 import { deliverRequestBytes, type NumberedAttempt } from './attempt-bytes.ts';
 import { outcomeFrom } from './outcome-message.ts';
 
@@ -113,7 +113,7 @@ export class DeliveryStream {
     }
     this.#credit += credit;
     for (const outcome of outcomes) {
-      // One for an attempt that it was not sent, or not any more, is the adapter's mistake, and there is nobody to tell.
+      // One for an attempt that it was not sent, or not any more, is the adapter's mistake, and nothing waits for it.
       if (this.#inFlight.get(outcome.ref)?.sent) this.#settle(outcome.ref, outcomeFrom(outcome));
     }
     if (this.#waiting.length > 0) this.#flushSoon();

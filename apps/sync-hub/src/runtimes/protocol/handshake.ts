@@ -1,10 +1,10 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { DescribeResponse } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { ADAPTER_ID } from '../../core/adapter-id.ts';
 import { MAX_CONCURRENCY } from '../../core/lane-messages.ts';
+import type { ConfigSecrets } from '../config-secrets.ts';
 import type { ReadyRuntime } from '../runtime.ts';
 import { type AdapterClient, CallError } from './adapter-client.ts';
-import type { ConfigSecrets } from './config-secrets.ts';
-import { negotiate } from './negotiate.ts';
 
 /** What holds when an adapter does not say. */
 const DEFAULT_CONCURRENCY = 8;
@@ -24,7 +24,7 @@ export interface HandshakeOptions {
   /** The adapter's part of the configuration, secrets in clear. */
   readonly config: unknown;
   readonly secrets: ConfigSecrets;
-  /** What stands before the reason: `@clinic/adapter-lab@1.0.0`, or where a remote one is. */
+  /** What the reason begins with: `@clinic/adapter-lab@1.0.0`, or where a remote one is. */
   readonly name: string;
   /** How long there is until the adapter says who it is. */
   readonly describeTimeoutMs: number;
@@ -34,7 +34,7 @@ export interface HandshakeOptions {
 export interface StartFailure {
   readonly kind: 'failed' | 'incompatible';
   readonly reason: string;
-  /** True when the same may go well later, without anybody mending anything. */
+  /** True when the same may go well later, without anybody fixing anything. */
   readonly passing: boolean;
 }
 
@@ -68,6 +68,37 @@ export async function handshake(options: HandshakeOptions): Promise<ReadyRuntime
     const why = secrets.takenOut(error.message);
     return { kind: 'failed', reason: `${name} did not finish starting: ${why}`, passing: true };
   }
+}
+
+/** What an adapter says of itself by the newest protocol that it and the hub speak. */
+type Negotiated =
+  | { readonly kind: 'agreed'; readonly description: DescribeResponse }
+  /** They have no protocol in common. `theirs` is empty when the other side answers none of the hub's. */
+  | { readonly kind: 'incompatible'; readonly theirs: readonly number[] };
+
+/**
+ * Finds the newest protocol that both sides speak. The major is the package's name, so each is asked for by a Describe
+ * of its own, newest first; an adapter that does not know that package answers UNIMPLEMENTED.
+ *
+ * @param spoken the hub's majors
+ * @param describe calls Describe of one major
+ * @throws {CallError} when the adapter does not answer at all
+ */
+async function negotiate(
+  spoken: readonly number[],
+  describe: (protocol: number) => Promise<DescribeResponse>,
+): Promise<Negotiated> {
+  for (const asked of spoken.toSorted((a, b) => b - a)) {
+    const description = await describe(asked).catch(unlessUnimplemented);
+    if (description === undefined) continue;
+    const isCommon = description.protocols.some((protocol) => spoken.includes(protocol));
+    return isCommon ? { kind: 'agreed', description } : { kind: 'incompatible', theirs: description.protocols };
+  }
+  return { kind: 'incompatible', theirs: [] };
+}
+
+function unlessUnimplemented(error: unknown): undefined {
+  if (!(error instanceof CallError) || error.code !== 'unimplemented') throw error;
 }
 
 function failure(reason: string): StartFailure {

@@ -31,7 +31,7 @@ export async function channelCredentials({ ca, cert, key, plaintext }: RemoteAdd
     return credentials.createSsl(rootCertificates, clientKey, clientCertificate);
   } catch {
     // OpenSSL's words say nothing to an operator.
-    throw new Error('remote.ca, remote.cert and remote.key are no certificates and key in PEM that belong together');
+    throw new Error('remote.ca, remote.cert and remote.key are not certificates and a key in PEM that belong together');
   }
 }
 

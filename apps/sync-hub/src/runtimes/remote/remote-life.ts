@@ -1,13 +1,12 @@
-import type { AttemptEnd } from '../../core/outcome.ts';
+import type { ConfigSecrets } from '../config-secrets.ts';
 import { startHeartbeat } from '../heartbeat.ts';
 import type { AdapterClient } from '../protocol/adapter-client.ts';
 import { checkAdapter } from '../protocol/check-adapter.ts';
-import type { ConfigSecrets } from '../protocol/config-secrets.ts';
 import { DeliveryStream } from '../protocol/delivery-stream.ts';
-import type { CheckResult, DeliveryAttempt, ReadyRuntime } from '../runtime.ts';
+import type { CheckResult, ReadyRuntime } from '../runtime.ts';
 import type { AdapterLife } from '../supervised-runtime.ts';
 
-/** What runs gets so long when the hub stops; then the adapter is told to abort it. */
+/** What runs has this time when the hub stops; then the adapter is asked to abort it. */
 const CLOSE_MS = 10_000;
 
 export interface RemoteLifeOptions {
@@ -28,8 +27,8 @@ export interface RemoteLifeOptions {
  */
 export class RemoteLife implements AdapterLife {
   readonly ready: ReadyRuntime;
+  readonly stream: DeliveryStream;
   readonly #options: RemoteLifeOptions;
-  readonly #stream: DeliveryStream;
   readonly #stopHeartbeat: () => void;
   #onIdle: () => void = () => undefined;
   #over = false;
@@ -38,7 +37,7 @@ export class RemoteLife implements AdapterLife {
     this.ready = options.ready;
     this.#options = options;
     const { client, heartbeatMs } = options;
-    this.#stream = new DeliveryStream({
+    this.stream = new DeliveryStream({
       call: client.deliver(),
       onEnd: (why) => this.#end(why),
       onOutcome: () => this.#onIdle(),
@@ -54,14 +53,10 @@ export class RemoteLife implements AdapterLife {
     return checkAdapter(this.#options);
   }
 
-  deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
-    return this.#stream.deliver(attempt, signal);
-  }
-
   async close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = () => {
-      if (this.#stream.inFlight === 0) resolve();
+      if (this.stream.inFlight === 0) resolve();
     };
     this.#onIdle();
     const timer = setTimeout(resolve, CLOSE_MS);
@@ -82,7 +77,7 @@ export class RemoteLife implements AdapterLife {
     this.#over = true;
     this.#stopHeartbeat();
     this.#options.client.close();
-    this.#stream.settleAll({
+    this.stream.settleAll({
       kind: 'retryable',
       failure: { code: 'CONNECTION_LOST', message: `${why}; whether it took effect is unknown` },
     });

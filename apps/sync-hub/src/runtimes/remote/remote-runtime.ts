@@ -1,6 +1,6 @@
+import { ConfigSecrets } from '../config-secrets.ts';
 import { SPOKEN_PROTOCOLS } from '../manifest.ts';
 import { AdapterClient } from '../protocol/adapter-client.ts';
-import { ConfigSecrets } from '../protocol/config-secrets.ts';
 import { handshake, type StartFailure } from '../protocol/handshake.ts';
 import {
   type AdapterLife,

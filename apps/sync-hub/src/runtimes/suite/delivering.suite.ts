@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { NOT_SENT } from '../not-sent.ts';
+import { NOT_SENT } from '../runtime.ts';
 import { type CreateRuntime, createOpener } from './opener.suite.ts';
 import { adapter, attemptOf, never, SECRET } from './samples.suite.ts';
 

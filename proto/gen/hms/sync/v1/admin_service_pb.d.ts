@@ -980,22 +980,23 @@ export declare type UpgradeAdapterRequest = Message<"hms.sync.v1.UpgradeAdapterR
   version: string;
 
   /**
-   * A share of the keys that goes first, 1 to 99. 0: all at once. It goes back by itself when the new version fails more
-   * than the one before, by three standard errors, from its twentieth attempt on; or when it ends or is misconfigured.
+   * A share of the keys that the new version gets first, 1 to 99. 0: all at once. It is rolled back when the share of its
+   * attempts that fail is more than 10 percentage points above that of the version before, from its 20th attempt on and at
+   * the end; when it made no attempt by the end; and when its process ends or its configuration or credential is refused.
    *
    * @generated from field: uint32 canary_percent = 3;
    */
   canaryPercent: number;
 
   /**
-   * So many attempts prove the new version, 1 to 1,000,000. 0: 200.
+   * The end comes after this many attempts of the new version, 1 to 1,000,000: then it takes over. 0: 200.
    *
    * @generated from field: uint32 canary_attempts = 4;
    */
   canaryAttempts: number;
 
   /**
-   * After this it takes over with fewer, unless it failed more often, 1 s to 24 h. Absent: 10 minutes.
+   * Or after this time, 1 s to 24 h, however few its attempts were. Absent: 10 minutes.
    *
    * @generated from field: google.protobuf.Duration canary_time = 5;
    */

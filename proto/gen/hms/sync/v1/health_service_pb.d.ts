@@ -372,7 +372,7 @@ export declare type RecentAttempts = Message<"hms.sync.v1.RecentAttempts"> & {
 export declare const RecentAttemptsSchema: GenMessage<RecentAttempts>;
 
 /**
- * A new version of an adapter that is being tried.
+ * A new version of an adapter that gets a share of the keys, until it takes over or is rolled back.
  *
  * @generated from message hms.sync.v1.Canary
  */
@@ -392,14 +392,14 @@ export declare type Canary = Message<"hms.sync.v1.Canary"> & {
   percent: number;
 
   /**
-   * Its attempts that ended.
+   * Its attempts that ended, throttled ones left out.
    *
    * @generated from field: uint64 attempts = 3;
    */
   attempts: bigint;
 
   /**
-   * Those of them that were not delivered, throttled ones left out.
+   * Those of them that were not delivered.
    *
    * @generated from field: uint64 failures = 4;
    */

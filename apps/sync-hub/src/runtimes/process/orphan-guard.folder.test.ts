@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { makeSocketFolder } from './socket-folder.ts';
+import { makeSocketFolder } from './orphan-guard.ts';
 
 afterEach(() => void vi.unstubAllEnvs());
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type PackageContent, useAdapterPackages } from '../adapter-packages.suite.ts';
 import { readManifest } from '../manifest.ts';
-import { loadDefinition } from './load-definition.ts';
+import { loadDefinition } from './inline-runtime.ts';
 
 /** An adapter that takes this type of event alone, so that a test sees which file was loaded. */
 const adapter = (type: string) =>

@@ -8,27 +8,23 @@ import { Lanes } from '../lanes/lanes.ts';
 import { openTestLane } from '../lanes/test-lane.suite.ts';
 import { DeliveryFinder } from '../operations/delivery-query.ts';
 import { Discards } from '../operations/discards.ts';
-import { readManifest } from '../runtimes/manifest.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
-import type { NamedInstall, VersionToRun } from './adapter-house.ts';
 import { AdapterLifecycle } from './adapter-lifecycle.ts';
 import { AdapterStore } from './adapter-store.ts';
+import type { LifecycleDeps, NamedPackage, VersionToRun } from './lifecycle-deps.ts';
 import { useFolder, writePackage } from './sample-package.suite.ts';
 
-/** What the operator set, as these tests see it. */
-export type TestSettings = Readonly<Record<string, unknown>>;
-
 /** A hub on a journal in memory that installs real packages, and whose versions the test plays. */
-export interface TestHouse {
+export interface Fixture {
   readonly folder: string;
   readonly store: AdapterStore;
   readonly lanes: Lanes;
-  readonly lifecycle: AdapterLifecycle<TestSettings>;
+  readonly lifecycle: AdapterLifecycle;
   readonly records: RecordedDelivery[];
   readonly reports: string[];
   /** The versions that were made to run, in order, with what they were given. */
-  readonly made: { readonly version: VersionToRun<TestSettings>; readonly runtime: ScriptedRuntime }[];
+  readonly made: { readonly version: VersionToRun; readonly runtime: ScriptedRuntime }[];
   /** Plays the next runtime of a version. */
   readonly plays: Map<string, (runtime: ScriptedRuntime) => void>;
   /** Accepts events for the adapters that take them now; each with its own key. */
@@ -41,15 +37,16 @@ export interface TestHouse {
   currentInLock(id: string): Promise<string | undefined>;
 }
 
-export async function openHouse(named: Readonly<Record<string, NamedInstall<TestSettings>>> = {}): Promise<TestHouse> {
+/** @param named by the configuration file */
+export async function openFixture(named: Readonly<Record<string, NamedPackage>> = {}): Promise<Fixture> {
   const folder = join(await useFolder(), 'adapters');
   const store = await AdapterStore.open(folder);
   const journal = openInlineJournal();
   const lanes = new Lanes([], (receivers) => void journal.setReceivers(receivers));
   const records: RecordedDelivery[] = [];
   const reports: string[] = [];
-  const made: TestHouse['made'] = [];
-  const plays: TestHouse['plays'] = new Map();
+  const made: Fixture['made'] = [];
+  const plays: Fixture['plays'] = new Map();
   const crashes = new Map<ScriptedRuntime, (start: RuntimeStart) => void>();
   journal.subscribe({
     committed: (commit) => {
@@ -60,7 +57,7 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
       throw error;
     },
   });
-  const createRuntime = (version: VersionToRun<TestSettings>) => {
+  const createRuntime = (version: VersionToRun) => {
     const runtime = new ScriptedRuntime();
     plays.get(version.manifest?.version ?? '')?.(runtime);
     const { start } = runtime;
@@ -72,7 +69,7 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
     made.push({ version, runtime });
     return runtime;
   };
-  const createLane = (version: VersionToRun<TestSettings>) => {
+  const createLane = (version: VersionToRun) => {
     const { id, manifest } = version;
     const adapter = { id, package: manifest?.package ?? '', version: manifest?.version ?? '' };
     return openTestLane({ id, adapter, runtime: createRuntime(version), journal });
@@ -83,16 +80,13 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
   };
   const finder = new DeliveryFinder({ journal, lanes });
   const discards = new Discards({ journal, lanes, finder, clock: systemClock });
-  const lifecycle = new AdapterLifecycle<TestSettings>({
+  const deps: LifecycleDeps = {
     store,
     lanes,
-    clock: systemClock,
     named: new Map(Object.entries(named)),
-    settingsOf: (_packageName, config) => config,
+    folder,
     refusedConfig: (config) =>
       JSON.stringify(config).includes('NOT_ALLOWED') ? ['config.token: may not be used'] : [],
-    readAgain: (settings) => ({ ...settings, read: 'again' }),
-    readManifest: (packageName) => readManifest(packageName, folder),
     discardOpen: async (adapter, reason) => {
       const query = { filter: { adapters: [adapter] }, states: ['waiting', 'retrying', 'held'] } as const;
       return discards.run(query, reason, new AbortController().signal);
@@ -100,9 +94,9 @@ export async function openHouse(named: Readonly<Record<string, NamedInstall<Test
     createRuntime,
     createLane,
     unsettled,
-    onReport: (_facts, text) => reports.push(text),
-    onChange: () => undefined,
-  });
+    report: (_facts, text) => reports.push(text),
+  };
+  const lifecycle = new AdapterLifecycle(deps);
   onTestFinished(async () => {
     await lanes.close();
     await journal.close();
@@ -126,14 +120,14 @@ export const until = (condition: () => boolean) => vi.waitUntil(condition, { int
 export const upgradeTo = (version: string) => ({ id: 'lab', version, allowDowngrade: false });
 
 /** A hub with an adapter "lab" 1.0.0 that was added. */
-export async function openWithLab(): Promise<TestHouse> {
-  const house = await openHouse();
-  await house.lifecycle.add({ package: await writePackage(), config: undefined });
-  return house;
+export async function openWithLab(): Promise<Fixture> {
+  const fixture = await openFixture();
+  await fixture.lifecycle.add({ package: await writePackage(), config: undefined });
+  return fixture;
 }
 
 /** What runs, what a restart would run, and what a rollback would go back to. */
-export async function standing({ lanes, lifecycle, currentInLock }: TestHouse) {
+export async function versionsOf({ lanes, lifecycle, currentInLock }: Fixture) {
   const version = lanes.get('lab')?.adapter.version;
-  return { version, current: await currentInLock('lab'), previous: lifecycle.standing('lab').previous };
+  return { version, current: await currentInLock('lab'), previous: lifecycle.status('lab').previous };
 }

@@ -33,7 +33,7 @@ export class ConfigSecrets {
   }
 }
 
-/** Where a system is, and nothing else: without that a person cannot tell which one refused. */
+/** Where a system is, and nothing else: without that an operator cannot see which one refused. */
 function isOrigin(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && url.origin !== 'null' && (text === url.origin || text === `${url.origin}/`);

@@ -5,7 +5,7 @@ import {
   DescribeResponseSchema,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { expect, it } from 'vitest';
-import { readAnswer } from './answer-bytes.ts';
+import { readAnswer } from './adapter-client.ts';
 
 const EIGHT_MEGABYTES = 8 * 1024 * 1024;
 

@@ -1,9 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { useAdapterPackages } from './adapter-packages.suite.ts';
-import { findAdapters, type NamedAdapter } from './find-adapters.ts';
-import { ManifestError } from './manifest.ts';
+import { addedAdapter } from './config/config.ts';
+import { findConfigured } from './configured-adapters.ts';
+import { AdapterStore } from './installs/adapter-store.ts';
+import { useAdapterPackages } from './runtimes/adapter-packages.suite.ts';
+import { ManifestError } from './runtimes/manifest.ts';
 
-const named = (packageName: string, id?: string): NamedAdapter => ({ package: packageName, id });
+interface Named {
+  readonly package: string;
+  readonly id: string | undefined;
+}
+
+const named = (packageName: string, id?: string): Named => ({ package: packageName, id });
+
+/** The adapters that a configuration file in a folder names. */
+async function findAdapters(names: readonly Named[], folder: string) {
+  const rules = { adapterPolicy: { secrets: [] }, secrets: { folder: undefined, env: {} } };
+  const adapters = names.map((name) => ({ ...addedAdapter({ package: name.package, config: {} }, rules), ...name }));
+  return findConfigured({ ...rules, adapters, folder }, await AdapterStore.open(`${folder}/adapters`));
+}
 
 async function packagesWith(ids: Readonly<Record<string, string>>) {
   const packages = await useAdapterPackages();
