@@ -66,16 +66,17 @@ export function openTokenSource(options: OAuthOptions, { userAgent, connect, onT
     failures += 1;
     const { kind, retryAfterMs = 0 } = isAdapterError(error) ? error : { kind: 'retryable' };
     const pauseMs = Math.min(PAUSE_MIN_MS * 2 ** (failures - 1), PAUSE_MAX_MS);
+    const waitMs = Math.max(pauseMs, retryAfterMs);
     const nowMs = performance.now();
     const passes = kind === 'retryable' || kind === 'throttled';
     failed = {
       error,
       // A longer wait is the hub's to keep, so that an operator can end it. A refusal pauses the lane, and whoever corrects
       // its cause does not want to wait as well.
-      untilMs: nowMs + (passes ? Math.max(pauseMs, Math.min(retryAfterMs, PAUSE_MAX_MS)) : PAUSE_MIN_MS),
-      dueMs: nowMs + Math.max(pauseMs, retryAfterMs),
+      untilMs: nowMs + (passes ? Math.min(waitMs, PAUSE_MAX_MS) : PAUSE_MIN_MS),
+      dueMs: nowMs + waitMs,
     };
-    throw dueIn(failed.dueMs - nowMs, error);
+    throw dueIn(waitMs, error);
   }
 
   return {
