@@ -14,7 +14,7 @@ export {
 } from './adapter-error.ts';
 export type { AdapterLog, LogFields } from './adapter-log.ts';
 export { configPageOf } from './config-page.ts';
-export { configSchemaOf, type JsonSchema } from './config-schema.ts';
+export { type ConfigSchema, configSchemaOf, type JsonSchema, secret } from './config-schema.ts';
 export type { AdapterIdentity, CheckContext, CheckResult, OpenContext, PushContext } from './context.ts';
 export {
   type AdapterDefinition,
@@ -42,4 +42,3 @@ export type {
   ThrottleScope,
 } from './outcome.ts';
 export { outcomeOf } from './outcome-of.ts';
-export { secret } from './secret.ts';

@@ -1,11 +1,11 @@
 import { z } from 'zod';
+import { secret } from './config-schema.ts';
 import type { PushContext } from './context.ts';
 import { type DefinedAdapter, defineAdapter } from './definition.ts';
 import type { DeliverySettings } from './delivery.ts';
 import type { AdapterEvent } from './event.ts';
 import { eventAsJson } from './event-json.ts';
 import type { HttpPool } from './http/pool.ts';
-import { secret } from './secret.ts';
 
 /** What differs between adapters that post each event to one URL. */
 export interface WebhookOptions {

@@ -44,7 +44,7 @@ export interface AdapterDescription {
   readonly accepts: readonly string[] | undefined;
   /** How it wants to be given deliveries; defaults filled in. */
   readonly delivery: DeliverySettings;
-  /** The JSON Schema of its configuration. Undefined: it takes none, or the schema's library makes none. */
+  /** The JSON Schema of its configuration. Undefined: it has none. */
   readonly configSchema: JsonSchema | undefined;
 }
 
@@ -128,7 +128,7 @@ export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: 
     description: {
       accepts: definition.accepts,
       delivery: { ...DELIVERY_DEFAULTS, ...definition.delivery },
-      configSchema: schemaOrNone(definition),
+      configSchema: configSchemaOf(definition),
     },
     configure: (config) => {
       const result = configuring.then(() => configure(config));
@@ -151,15 +151,6 @@ export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: 
       return closing;
     },
   };
-}
-
-/** An adapter whose configuration cannot be described works all the same; `hms-adapter docs` says what to do. */
-function schemaOrNone(definition: DefinedAdapter): JsonSchema | undefined {
-  try {
-    return configSchemaOf(definition);
-  } catch {
-    return undefined;
-  }
 }
 
 function openDiagnostic(thrown: unknown, outcome: Outcome): Diagnostic {

@@ -1,4 +1,4 @@
-import { fieldsOf } from '../../json-schema.ts';
+import { fieldsOf } from '../../config-schema.ts';
 import { type Check, must } from '../check.ts';
 import type { BadConfig } from '../kit.ts';
 import type { Trial } from '../trial.ts';
