@@ -66,7 +66,9 @@ const proofBeside = `${hub}src/(journal|runtimes|edges)/.*${proof}`;
 
 /** Every project, and the workspace packages that it sees beside itself. What is not named here sees none. */
 const projects: Record<string, string[]> = {
-  'apps/cli': ['proto'],
+  // Its stand-in for `hms-sync dev` is that of the kit.
+  'apps/cli': ['proto', 'packages/adapter-sdk'],
+  'apps/sandbox': ['packages/adapter-sdk'],
   'apps/console': ['proto'],
   'apps/sync-hub': ['proto', 'packages/adapter-sdk'],
   bench: ['proto', 'packages/adapter-sdk'],

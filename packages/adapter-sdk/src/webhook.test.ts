@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { attemptOf, eventFields } from '../test/delivery.ts';
 import { hostOf, readyHost, signal } from '../test/hosts.ts';
-import { startStandIn } from './testing/testing.ts';
+import { startStandIn } from './testing/stand-in.ts';
 import { webhookAdapter } from './webhook.ts';
 
 describe('a webhook adapter', () => {

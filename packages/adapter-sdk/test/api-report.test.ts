@@ -14,6 +14,7 @@ it('offers what etc/adapter-sdk.api.md says, and nothing else', async () => {
     './webhook': 'webhook.ts',
     './host': 'host/host.ts',
     './serve': 'serve/serve.ts',
+    './stand-in': 'testing/stand-in.ts',
     './testing': 'testing/testing.ts',
   });
   await expect(`${header}${report}`).toMatchFileSnapshot('../etc/adapter-sdk.api.md');

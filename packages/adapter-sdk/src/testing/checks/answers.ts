@@ -1,6 +1,6 @@
 import type { Outcome, OutcomeKind } from '../../outcome.ts';
 import { type Check, must } from '../check.ts';
-import type { StandInAnswer } from '../kit.ts';
+import type { StandInAnswer } from '../exchange.ts';
 import type { Trial } from '../trial.ts';
 
 const RETRY_AFTER_S = 7;
