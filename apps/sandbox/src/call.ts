@@ -4,7 +4,7 @@ import type { SystemName } from './system.ts';
 export type CallFault = 'latency' | 'slowBody' | 'status' | 'hang' | 'reset' | 'down';
 
 /** One call as the sandbox holds it: changed in place until it is over. */
-export type Call = {
+export interface Call {
   readonly sequence: number;
   readonly system: SystemName;
   readonly atMs: number;
@@ -27,10 +27,10 @@ export type Call = {
   fault: CallFault | null;
   effect: boolean;
   receipt: string | null;
-};
+}
 
 /** One call as it is told to whoever asks. A header or field that the call did not carry is null. */
-export type RecordedCall = {
+export interface RecordedCall {
   /** Counts all calls at all systems from 1, in the order in which they had arrived whole. */
   readonly sequence: number;
   readonly system: SystemName;
@@ -63,27 +63,29 @@ export type RecordedCall = {
   readonly effect: boolean;
   /** Told to the caller, or meant for it; the same for each repetition of one idempotency key. */
   readonly receipt: string | null;
-};
+}
 
-const parseBody = (text: string | null): unknown => {
+function parseBody(text: string | null): unknown {
   if (text === null) return null;
   try {
     return JSON.parse(text);
   } catch {
     return text;
   }
-};
+}
 
-export const tellCall = ({ atMs, ...call }: Call): RecordedCall => ({
-  ...call,
-  at: new Date(atMs).toISOString(),
-  body: parseBody(call.bodyText),
-});
+export function tellCall({ atMs, ...call }: Call): RecordedCall {
+  return {
+    ...call,
+    at: new Date(atMs).toISOString(),
+    body: parseBody(call.bodyText),
+  };
+}
 
 /** The call as JSON, with a body that is JSON as it came: no number is rounded, no member lost. */
-export const callAsJson = ({ body, ...call }: RecordedCall): string => {
+export function callAsJson({ body, ...call }: RecordedCall): string {
   const { bodyText } = call;
   // What could not be parsed is the text itself; what could be is never equal to its text.
   const source = bodyText === null || body === bodyText ? JSON.stringify(body) : bodyText;
   return `${JSON.stringify(call).slice(0, -1)},"body":${source}}`;
-};
+}

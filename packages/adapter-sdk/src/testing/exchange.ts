@@ -114,7 +114,7 @@ export function exchanges(
       if (sizeBytes <= bodyMaxBytes || wasTooLarge) return;
       const { headers, ...answer } = tooLarge ?? {
         status: 413,
-        body: { message: `the body is over ${bodyMaxBytes} bytes` },
+        body: { status: 'error', message: `the body is over ${bodyMaxBytes} bytes` },
       };
       new Exchange(request, response, Buffer.of()).answer({ ...answer, headers: { connection: 'close', ...headers } });
     });
