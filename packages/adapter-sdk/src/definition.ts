@@ -1,6 +1,7 @@
 import type { AdapterErrorData } from './adapter-error.ts';
+import type { CheckResult } from './check-result.ts';
 import type { ConfigSchema } from './config-schema.ts';
-import type { CheckContext, CheckResult, OpenContext, PushContext } from './context.ts';
+import type { CheckContext, OpenContext, PushContext } from './context.ts';
 import { assertDefinition } from './definition-rules.ts';
 import type { DeliverySettings } from './delivery.ts';
 import type { AdapterEvent } from './event.ts';

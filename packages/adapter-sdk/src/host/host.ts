@@ -1,8 +1,9 @@
 import { isAdapterError } from '../adapter-error.ts';
 import type { AdapterLog } from '../adapter-log.ts';
 import { cutToLength } from '../bounded-text.ts';
+import type { CheckResult } from '../check-result.ts';
 import { configSchemaOf, type JsonSchema } from '../config-schema.ts';
-import type { AdapterIdentity, CheckResult } from '../context.ts';
+import type { AdapterIdentity } from '../context.ts';
 import type { DefinedAdapter } from '../definition.ts';
 import { DELIVERY_DEFAULTS, type DeliveryAttempt, type DeliverySettings } from '../delivery.ts';
 import { createHttpClient } from '../http/client.ts';
@@ -15,8 +16,9 @@ import { createSession, type Session } from './session.ts';
 import { withinTime } from './time-bound.ts';
 
 export type { AdapterLog, LogFields } from '../adapter-log.ts';
+export type { CheckResult } from '../check-result.ts';
 export type { JsonSchema } from '../config-schema.ts';
-export type { AdapterIdentity, CheckResult } from '../context.ts';
+export type { AdapterIdentity } from '../context.ts';
 export { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
 export { DELIVERY_BOUNDS, type DeliveryAttempt, type DeliverySettings } from '../delivery.ts';
 export type { EventFields } from '../event.ts';
@@ -81,7 +83,10 @@ export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: 
   let configuring: Promise<unknown> = Promise.resolve();
 
   async function open(config: unknown): Promise<Session | readonly Diagnostic[]> {
-    const http = createHttpClient(adapter, redactor.learnPassing);
+    const http = createHttpClient({
+      userAgent: `hms-sync ${adapter.id}/${adapter.version}`,
+      onToken: redactor.learnPassing,
+    });
     const closeLate = async (resource: unknown) => {
       await definition.close?.(resource);
       await http.destroy();

@@ -1,4 +1,4 @@
-export { CheckFailure } from './check.ts';
+export { CheckFailure } from './check-failure.ts';
 export { type DefinitionPlace, definitionSubject } from './definition-subject.ts';
 export { type DescribeAdapterOptions, describeAdapter, type TestFunctions } from './describe-adapter.ts';
 export type { Kit } from './kit.ts';
