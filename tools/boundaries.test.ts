@@ -37,8 +37,9 @@ const rightTree: Record<string, string> = {
   'apps/console/src/page.ts': "import '@hms-sync/proto';",
   'apps/sandbox/package.json': manifest('@hms-sync/sandbox', './src/sandbox.ts'),
   'apps/sandbox/src/sandbox.ts': 'export {};',
-  // One half of a circle, which the tool tells of once.
+  // One half of two circles, which the tool tells of once.
   'apps/sandbox/src/c.ts': "import './b.ts';",
+  'apps/sandbox/src/e.ts': "import type { D } from './d.ts';",
   'conformance/package.json': manifest('@hms-sync/conformance'),
   'conformance/src/hub.ts': "import '@hms-sync/sandbox';",
   'packages/adapter-sdk/package.json': manifest('@hms-sync/adapter-sdk', './src/index.ts'),
@@ -128,6 +129,7 @@ const wrongImports: readonly WrongImport[] = [
   wrong('sources-without-tests', 'packages/adapter-sdk/src/b.ts', "import 'vitest';"),
   wrong('sources-without-tests', 'apps/sync-hub/src/lanes/e.ts', "import './lane.test.ts';"),
   wrong('no-circles', 'apps/sandbox/src/b.ts', "import './c.ts';"),
+  wrong('no-circles-of-types', 'apps/sandbox/src/d.ts', "import type { E } from './e.ts';"),
   wrong('found', 'apps/cli/src/c.ts', "import './gone.ts';"),
 ];
 

@@ -181,6 +181,12 @@ const rules: Rule[] = [
     to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
   },
   {
+    name: 'no-circles-of-types',
+    comment: 'a type that two files share belongs to one of them, or to a third',
+    from: { path: '^(packages/|apps/(cli|sandbox)/)', pathNot: proof },
+    to: { circular: true },
+  },
+  {
     name: 'found',
     comment: 'an import that cannot be resolved is checked by no rule: is the path right, the package installed?',
     from: {},
