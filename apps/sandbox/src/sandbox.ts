@@ -1,4 +1,4 @@
-import { type RecordedCall, tellCall } from './call.ts';
+import { type RecordedCall, recordedCall } from './call.ts';
 import type { CallCount } from './call-log.ts';
 import { CallLog } from './call-log.ts';
 import type { CallQuery } from './call-query.ts';
@@ -80,7 +80,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     get controlUrl() {
       return controlPort.url;
     },
-    calls: (query: CallQuery = {}) => log.find(query).map(tellCall),
+    calls: (query: CallQuery = {}) => log.find(query).map(recordedCall),
     countCalls: (query: CallQuery = {}) => log.count(query),
     clearCalls: () => log.clear(),
     faults: () => eachSystem((system) => externalSystems[system].fault),

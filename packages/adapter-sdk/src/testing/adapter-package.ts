@@ -1,6 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { exports as resolveExports } from 'resolve.exports';
 import { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
 import { importFailure } from '../import-failure.ts';
 import { CheckFailure } from './check-failure.ts';
@@ -67,34 +68,17 @@ export function record(value: unknown): Readonly<Record<string, unknown>> {
  */
 export function entryFile({ packageJson, manifest }: AdapterPackage): string {
   const entry = typeof manifest.entry === 'string' ? manifest.entry : '.';
-  const { exports } = packageJson;
-  if (exports === undefined) {
+  if (packageJson.exports === undefined) {
     if (entry !== '.') return entry;
     return typeof packageJson.main === 'string' ? packageJson.main : './index.js';
   }
-  const subpaths = isConditions(exports) ? { '.': exports } : exports;
-  const chosen = choose(
-    Reflect.get(Object(subpaths), entry),
-    new Set(['node', 'import', 'default', ...ownConditions()]),
-  );
-  if (chosen === undefined) throw new Error(`package.json exports no ${entry}, which hmsSync.entry names`);
-  return chosen;
-}
-
-/** A target, or conditions on one; else it maps subpaths, which all begin with a dot. */
-function isConditions(exports: unknown): boolean {
-  return typeof exports !== 'object' || exports === null || !Object.keys(exports).some((name) => name.startsWith('.'));
-}
-
-function choose(target: unknown, conditions: ReadonlySet<string>): string | undefined {
-  if (typeof target === 'string') return target;
-  if (Array.isArray(target)) return target.map((one) => choose(one, conditions)).find((file) => file !== undefined);
-  if (typeof target !== 'object' || target === null) return undefined;
-  for (const [condition, inner] of Object.entries(target)) {
-    const chosen = conditions.has(condition) ? choose(inner, conditions) : undefined;
-    if (chosen !== undefined) return chosen;
+  try {
+    const [file] = resolveExports(packageJson, entry, { conditions: ownConditions() }) ?? [];
+    if (file !== undefined) return file;
+  } catch {
+    // It says which export is missing, and not who asked for it.
   }
-  return undefined;
+  throw new Error(`package.json exports no ${entry}, which hmsSync.entry names`);
 }
 
 function ownConditions(): readonly string[] {
