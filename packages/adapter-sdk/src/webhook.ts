@@ -7,6 +7,10 @@ import type { AdapterEvent } from './event.ts';
 import { eventAsJson } from './event-json.ts';
 import type { HttpPool } from './http/pool.ts';
 
+// Named by the declaration of every adapter that is made here.
+export type { DefinedAdapter } from './definition.ts';
+export type { HttpPool } from './http/pool.ts';
+
 /** What differs between adapters that post each event to one URL. */
 export interface WebhookOptions {
   /** Where events are posted, below the base URL: `/changes`. */
