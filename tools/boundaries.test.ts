@@ -39,8 +39,9 @@ const rightTree: Record<string, string> = {
   'apps/console/src/page.ts': "import '@hms-sync/proto';",
   'apps/sandbox/package.json': manifest('@hms-sync/sandbox', './src/sandbox.ts'),
   'apps/sandbox/src/sandbox.ts': 'export {};',
-  // One half of a circle, which the tool tells of once.
+  // One half of two circles, which the tool tells of once.
   'apps/sandbox/src/c.ts': "import './b.ts';",
+  'apps/sandbox/src/e.ts': "import type { D } from './d.ts';",
   'conformance/package.json': manifest('@hms-sync/conformance'),
   'conformance/src/hub.ts': "import '@hms-sync/sandbox';",
   'packages/adapter-sdk/package.json': manifest('@hms-sync/adapter-sdk', './src/index.ts'),
@@ -108,7 +109,7 @@ const wrongImports: readonly WrongImport[] = [
   wrong('config-sees', 'apps/sync-hub/src/config/b.ts', "import '../lanes/breaker.ts';"),
   wrong('telemetry-sees', 'apps/sync-hub/src/telemetry/a.ts', "import '../config/config.ts';"),
   wrong('room-sees', 'apps/sync-hub/src/attic/a.ts', "import '../core/step.ts';"),
-  wrong('apps-cli-sees', 'apps/cli/src/a.ts', "import '@hms-sync/adapter-sdk';"),
+  wrong('apps-cli-sees', 'apps/cli/src/a.ts', "import '@hms-sync/sandbox';"),
   wrong('apps-console-sees', 'apps/console/src/a.ts', "import '@hms-sync/sandbox';"),
   wrong('apps-sync-hub-sees', 'apps/sync-hub/src/a.ts', "import '@hms-sync/adapter-billing';"),
   wrong('bench-sees', 'bench/src/b.ts', "import '@hms-sync/adapter-billing';"),
@@ -128,11 +129,13 @@ const wrongImports: readonly WrongImport[] = [
     "import '@hms-sync/sandbox';",
   ),
   wrong('packages-adapter-sdk-sees', 'packages/adapter-sdk/src/a.ts', "import '@hms-sync/sandbox';"),
-  wrong('project-sees', 'apps/sandbox/src/a.ts', "import '@hms-sync/adapter-sdk';"),
+  wrong('project-sees', 'packages/create-adapter/src/a.ts', "import '@hms-sync/adapter-sdk';"),
+  wrong('apps-sandbox-sees', 'apps/sandbox/src/a.ts', "import '@hms-sync/proto';"),
   wrong('no-way-round-exports', 'apps/cli/src/b.ts', "import '../../../proto/src/ack.ts';"),
   wrong('sources-without-tests', 'packages/adapter-sdk/src/b.ts', "import 'vitest';"),
   wrong('sources-without-tests', 'apps/sync-hub/src/lanes/e.ts', "import './lane.test.ts';"),
   wrong('no-circles', 'apps/sandbox/src/b.ts', "import './c.ts';"),
+  wrong('no-circles-of-types', 'apps/sandbox/src/d.ts', "import type { E } from './e.ts';"),
   wrong('found', 'apps/cli/src/c.ts', "import './gone.ts';"),
 ];
 

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LocalRegistry } from './local-registry.ts';
@@ -38,18 +38,14 @@ export class LabAuthor {
     this.#folder = folder;
   }
 
-  /** `npm create @hms-sync/adapter`, and an own push in what that made. */
+  /** `npm create @hms-sync/adapter`, and a body of its own in what that made. */
   static async begin(registry: LocalRegistry, folder: string): Promise<LabAuthor> {
     await registry.npm(
       ['create', '--yes', '@hms-sync/adapter', '@clinic/lab', '--', '--dir', 'lab', '--no-install'],
       folder,
     );
     const author = new LabAuthor(registry, join(folder, 'lab'));
-    const path = join(author.#folder, 'src', 'adapter.ts');
-    const text = await readFile(path, 'utf8');
-    const push = /push: \(event, context\) => \{[\s\S]*?\n {2}\},/;
-    if (!push.test(text)) throw new Error('the new adapter has no push to write');
-    await writeFile(path, text.replace(push, LEDGER_PUSH).replace(/^import \{ changeRequest \}.*\n/m, ''));
+    await writeFile(join(author.#folder, 'src', 'adapter.ts'), LEDGER_ADAPTER);
     await registry.npm(['install'], author.#folder);
     return author;
   }
@@ -61,9 +57,12 @@ export class LabAuthor {
   }
 }
 
-const LEDGER_PUSH = `delivery: { concurrency: 64 },
-  push: (event, context) => {
-    const { attempt, redelivered, adapter, resource } = context;
-    const told = { type: event.type, id: event.id, key: event.key, attempt, redelivered, version: adapter.version };
-    return resource.post('/billing-sync', new TextEncoder().encode(JSON.stringify(told)), context);
-  },`;
+const LEDGER_ADAPTER = `import { webhookAdapter } from '@hms-sync/adapter-sdk/webhook';
+
+export default webhookAdapter({
+  path: '/billing-sync',
+  delivery: { concurrency: 64 },
+  body: ({ type, id, key }, { attempt, redelivered, adapter }) =>
+    JSON.stringify({ type, id, key, attempt, redelivered, version: adapter.version }),
+});
+`;

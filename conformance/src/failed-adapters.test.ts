@@ -66,7 +66,7 @@ describe('a hub with adapters that cannot run', () => {
     {
       what: 'with a wrong configuration names each path',
       id: 'records',
-      says: ['config.baseUrl: give the http or https address', 'config.signingSecret: give whsec_', 'tokn'],
+      says: ['config.baseUrl: give an http or https address', 'config.signingSecret: give whsec_', 'tokn'],
     },
     {
       what: 'that throws at import says what it threw',

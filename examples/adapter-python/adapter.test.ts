@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startStandIn } from '@hms-sync/adapter-sdk/testing';
+import { startStandIn } from '@hms-sync/adapter-sdk/stand-in';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { cert, key } from './test/certificate.ts';
 import { run, runKit, startAdapter, startHub } from './test/programs.ts';

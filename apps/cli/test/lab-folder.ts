@@ -35,8 +35,8 @@ export async function labFolder(): Promise<string> {
   const kit = {
     config: { baseUrl: '{{url}}/hms', token: '{{secret}}' },
     events: [
-      { type: 'A', data: { id: '{{key}}' } },
-      { type: 'B', data: '{{id}}', dataContentType: 'text/plain' },
+      { type: 'A', data: { id: '{{key}}', name: '{{payload}}' } },
+      { type: 'B', data: '{{payload}}', dataContentType: 'text/plain' },
     ],
     answer: { status: 202, body: { receipt: 'r-1' } },
   };

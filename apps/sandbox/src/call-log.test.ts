@@ -5,13 +5,23 @@ import type { Call } from './call.ts';
 import { CallLog } from './call-log.ts';
 import { Receipts } from './receipts.ts';
 
-const newLog = (options: { keepCalls?: number; keepBodyBytes?: number; onForgotten?: (call: Call) => void } = {}) =>
-  new CallLog({ keepCalls: 1_000, keepBodyBytes: 1_000_000, onForgotten: () => {}, onChange: () => {}, ...options });
+function newLog(options: { keepCalls?: number; keepBodyBytes?: number; onForgotten?: (call: Call) => void } = {}) {
+  return new CallLog({
+    keepCalls: 1_000,
+    keepBodyBytes: 1_000_000,
+    onForgotten: () => {},
+    onChange: () => {},
+    ...options,
+  });
+}
 
-const add = (log: CallLog, changes: Partial<Call> = {}): void =>
+function add(log: CallLog, changes: Partial<Call> = {}): void {
   log.add(newCall({ sequence: log.nextSequence, ...changes }));
+}
 
-const sequences = (calls: readonly Call[]): number[] => calls.map((call) => call.sequence);
+function sequences(calls: readonly Call[]): number[] {
+  return calls.map((call) => call.sequence);
+}
 
 describe('CallLog', () => {
   it('forgets the oldest calls beyond its bound and says how many', () => {

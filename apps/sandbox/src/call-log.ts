@@ -1,7 +1,7 @@
 import type { Call } from './call.ts';
 import { type CallQuery, fitsQuery } from './call-query.ts';
 
-export type CallLogOptions = {
+export interface CallLogOptions {
   /** Calls that are remembered, 1 or more; the oldest is forgotten first. */
   readonly keepCalls: number;
   /** Bytes of bodies that are remembered, all calls together; the oldest body is forgotten first. */
@@ -10,17 +10,17 @@ export type CallLogOptions = {
   readonly onForgotten: (call: Call) => void;
   /** Told when a call arrived or changed. */
   readonly onChange: () => void;
-};
+}
 
 /** How many calls fit a query. */
-export type CallCount = {
+export interface CallCount {
   /** Those that are remembered and fit. */
   readonly count: number;
   /** Those among them by which a change took effect. */
   readonly effects: number;
   /** Calls of any kind that came and are no longer remembered: `count` is exact while this is 0. */
   readonly forgotten: number;
-};
+}
 
 /** The bounded memory of calls: a ring, in which the newest call takes the place of the oldest. */
 export class CallLog {

@@ -4,7 +4,7 @@ import { type FieldProblem, SandboxError } from './sandbox-error.ts';
 import { isSystemName, type SystemName, systemNames } from './system.ts';
 
 /** Which calls: those that fit everything that is given. */
-export type CallQuery = {
+export interface CallQuery {
   readonly system?: SystemName;
   readonly key?: string;
   readonly eventId?: string;
@@ -13,32 +13,35 @@ export type CallQuery = {
   readonly since?: number;
   /** At most this many, the oldest first. Absent: all that are remembered. */
   readonly limit?: number;
-};
+}
 
 /** The answer of one page stays at a few megabytes; `since` asks for the next one. */
-const limitMax = 10_000;
+const LIMIT_MAX = 10_000;
 
 /** A page of the control port when no limit is asked for. */
-export const limitDefault = 1_000;
+export const LIMIT_DEFAULT = 1_000;
 
-export const fitsQuery = (call: Call, query: CallQuery): boolean =>
-  (query.system === undefined || call.system === query.system) &&
-  (query.key === undefined || call.key === query.key) &&
-  (query.eventId === undefined || call.eventId === query.eventId) &&
-  (query.idempotencyKey === undefined || call.idempotencyKey === query.idempotencyKey) &&
-  (query.since === undefined || call.sequence > query.since);
+export function fitsQuery(call: Call, query: CallQuery): boolean {
+  return (
+    (query.system === undefined || call.system === query.system) &&
+    (query.key === undefined || call.key === query.key) &&
+    (query.eventId === undefined || call.eventId === query.eventId) &&
+    (query.idempotencyKey === undefined || call.idempotencyKey === query.idempotencyKey) &&
+    (query.since === undefined || call.sequence > query.since)
+  );
+}
 
 /** Reads one query parameter: its value, or what is wrong with it. */
 type Reader = (written: string) => { readonly value: Partial<CallQuery> } | { readonly wrong: string };
 
-const wholeNumber =
-  (name: 'since' | 'limit', min: number, max: number): Reader =>
-  (written) => {
+function wholeNumber(name: 'since' | 'limit', min: number, max: number): Reader {
+  return (written) => {
     const value = Number(written);
     return /^\d+$/.test(written) && value >= min && value <= max
       ? { value: { [name]: value } }
       : { wrong: `must be a whole number from ${min} to ${max}` };
   };
+}
 
 const readers: Readonly<Record<keyof CallQuery, Reader>> = {
   system: (written) =>
@@ -49,7 +52,7 @@ const readers: Readonly<Record<keyof CallQuery, Reader>> = {
   eventId: (eventId) => ({ value: { eventId } }),
   idempotencyKey: (idempotencyKey) => ({ value: { idempotencyKey } }),
   since: wholeNumber('since', 0, Number.MAX_SAFE_INTEGER),
-  limit: wholeNumber('limit', 1, limitMax),
+  limit: wholeNumber('limit', 1, LIMIT_MAX),
 };
 
 /**
@@ -57,7 +60,7 @@ const readers: Readonly<Record<keyof CallQuery, Reader>> = {
  *
  * @throws SandboxError `invalid_argument` that names each wrong parameter and, for an unknown one, the nearest right name
  */
-export const parseCallQuery = (parameters: URLSearchParams): CallQuery => {
+export function parseCallQuery(parameters: URLSearchParams): CallQuery {
   const problems: FieldProblem[] = [];
   let query: CallQuery = {};
   for (const [name, written] of parameters) {
@@ -72,4 +75,4 @@ export const parseCallQuery = (parameters: URLSearchParams): CallQuery => {
   }
   if (problems.length > 0) throw SandboxError.invalid('query', problems);
   return query;
-};
+}

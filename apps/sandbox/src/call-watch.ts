@@ -1,14 +1,17 @@
 import { SandboxError } from './sandbox-error.ts';
 
-type Waiter = { readonly look: () => boolean; readonly fail: (error: SandboxError) => void };
+interface Waiter {
+  readonly look: () => boolean;
+  readonly fail: (error: SandboxError) => void;
+}
 
-export type WaitOptions<T> = {
+export interface WaitOptions<T> {
   /** Looks at the calls: the value that was waited for, or undefined to wait on. */
   readonly look: () => T | undefined;
   readonly timeoutMs: number;
   /** Says, when time is up, what was waited for and what there was instead. */
   readonly describe: () => string;
-};
+}
 
 /** Those who wait for calls. They look once per turn of the event loop in which a call came or changed. */
 export class CallWatch {

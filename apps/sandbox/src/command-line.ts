@@ -42,13 +42,17 @@ const flagOf: Readonly<Record<string, string>> = {
   keepCalls: '--keep-calls',
 };
 
-export type CommandLine = { readonly options: SandboxOptions; readonly help: boolean };
+export interface CommandLine {
+  readonly options: SandboxOptions;
+  readonly help: boolean;
+}
 
-const wrongUsage = (problem: string): SandboxError =>
-  new SandboxError('invalid_argument', `${problem}; --help lists the flags`);
+function wrongUsage(problem: string): SandboxError {
+  return new SandboxError('invalid_argument', `${problem}; --help lists the flags`);
+}
 
 /** Node says which flag it does not know; this adds the one that was meant. */
-const explain = (args: string[], cause: unknown): SandboxError => {
+function explain(args: string[], cause: unknown): SandboxError {
   const { tokens } = parseArgs({ args, options: flags, strict: false, tokens: true });
   const known = Object.keys(flags).map((name) => `--${name}`);
   for (const token of tokens) {
@@ -59,32 +63,34 @@ const explain = (args: string[], cause: unknown): SandboxError => {
   // Node explains some mistakes over several lines, the first of which says what is wrong.
   const [problem = ''] = cause instanceof Error ? cause.message.split('\n') : [];
   return wrongUsage(problem.replace(/\.$/, ''));
-};
+}
 
-const parseFlags = (args: string[]) => {
+function parseFlags(args: string[]) {
   try {
     return parseArgs({ args, options: flags }).values;
   } catch (error) {
     throw explain(args, error);
   }
-};
+}
 
 /** A number as it was typed; what is none becomes NaN, which no option's bounds admit. */
-const numberOf = (written: string): number => (/^\d+$/.test(written) ? Number(written) : Number.NaN);
+function numberOf(written: string): number {
+  return /^\d+$/.test(written) ? Number(written) : Number.NaN;
+}
 
 /** `name` with its number, or nothing when the flag was not given, so that the default stays with the option. */
-const given = <Name extends string>(name: Name, written: string | undefined): Partial<Record<Name, number>> => {
+function given<Name extends string>(name: Name, written: string | undefined): Partial<Record<Name, number>> {
   const option: Partial<Record<Name, number>> = {};
   if (written !== undefined) option[name] = numberOf(written);
   return option;
-};
+}
 
 /**
  * What the command line and the environment ask for, within all bounds.
  *
  * @throws SandboxError `invalid_argument` that names the flag
  */
-export const readCommandLine = (args: string[], environment: NodeJS.ProcessEnv): CommandLine => {
+export function readCommandLine(args: string[], environment: NodeJS.ProcessEnv): CommandLine {
   const values = parseFlags(args);
   const tokens = eachSystem((system) => environment[`SANDBOX_${system.toUpperCase()}_TOKEN`]);
   const options: SandboxOptions = {
@@ -108,4 +114,4 @@ export const readCommandLine = (args: string[], environment: NodeJS.ProcessEnv):
     );
   }
   return { options, help: values.help ?? false };
-};
+}

@@ -8,10 +8,12 @@ beforeEach(async () => {
 });
 afterEach(() => sandbox.close());
 
-const control = (method: string, path: string, body?: unknown): Promise<CallAnswer> =>
-  call(sandbox.controlUrl + path, { method, ...(body === undefined ? {} : { body }) });
-const pushBilling = (id: string, key = 'p-1') =>
-  push(`${sandbox.urls.billing}/billing-sync`, { type: 'ProcessUpdated', id, key });
+function control(method: string, path: string, body?: unknown): Promise<CallAnswer> {
+  return call(sandbox.controlUrl + path, { method, ...(body === undefined ? {} : { body }) });
+}
+function pushBilling(id: string, key = 'p-1') {
+  return push(`${sandbox.urls.billing}/billing-sync`, { type: 'ProcessUpdated', id, key });
+}
 const status503 = { fault: { status: 503 }, calls: 0 };
 
 describe('the control port', () => {
@@ -122,8 +124,8 @@ describe('the control port', () => {
     ['GET', '/calls?system=biling', undefined, 400, 'invalid_argument', 'system', 'did you mean billing?'],
     ['GET', '/calls?limit=0', undefined, 400, 'invalid_argument', 'limit', 'from 1 to 10000'],
     ['GET', '/calls/count?since=-1', undefined, 400, 'invalid_argument', 'since', 'a whole number from 0'],
-    ['POST', '/faults/billing', { status: 503 }, 405, 'method_not_allowed', null, 'takes PUT, DELETE'],
-    ['PATCH', '/calls', undefined, 405, 'method_not_allowed', null, 'takes GET, DELETE'],
+    ['POST', '/faults/billing', { status: 503 }, 405, 'method_not_allowed', null, 'accepts PUT, DELETE'],
+    ['PATCH', '/calls', undefined, 405, 'method_not_allowed', null, 'accepts GET, DELETE'],
   ])('refuses %s %s with %j', async (method, path, body, status, code, field, words) => {
     const answer = await control(method, path, body);
     expect(answer.status).toBe(status);

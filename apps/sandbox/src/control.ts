@@ -1,21 +1,44 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import { type Exchange, exchanges, type StandInAnswer } from '@hms-sync/adapter-sdk/stand-in';
 import { pathOf } from './admission.ts';
-import { type Answer, jsonAnswer, jsonTextAnswer, sendAnswer } from './answer.ts';
-import { callAsJson } from './call.ts';
-import { limitDefault, parseCallQuery } from './call-query.ts';
+import { callAsJson, type RecordedCall } from './call.ts';
+import type { CallCount } from './call-log.ts';
+import { type CallQuery, LIMIT_DEFAULT, parseCallQuery } from './call-query.ts';
+import type { ArmedFaultView } from './external-system.ts';
 import { suggestName } from './nearest-name.ts';
-import { readBody } from './request-body.ts';
-import type { Sandbox } from './sandbox.ts';
 import { SandboxError, type SandboxErrorCode } from './sandbox-error.ts';
 import { isSystemName, type SystemName, systemNames } from './system.ts';
 
-/** What the control port can ask of the sandbox. */
-export type Controlled = Omit<Sandbox, 'close' | 'waitForCalls'>;
+/** What the control port offers of the sandbox. */
+export interface Controlled {
+  /** Where each system is reached, without its path; the same while it is `down`. */
+  readonly urls: Readonly<Record<SystemName, string>>;
+  readonly controlUrl: string;
+  /** The calls that fit, oldest first, as they are now. */
+  readonly calls: (query?: CallQuery) => RecordedCall[];
+  readonly countCalls: (query?: CallQuery) => CallCount;
+  /** Forgets all calls, with them every idempotency key and receipt, and tells how many calls there were. */
+  readonly clearCalls: () => number;
+  /** The fault at each system, or null. */
+  readonly faults: () => Record<SystemName, ArmedFaultView | null>;
+  /**
+   * Puts a fault to work at one system or at all, in the place of the one before; resolves when it works.
+   *
+   * @throws SandboxError `invalid_argument` that names each wrong field, `port_unavailable` (see `Fault.down`)
+   */
+  readonly setFault: (system: SystemName | '*', fault: unknown) => Promise<void>;
+  /**
+   * Ends the fault of one system or, by default, of all; resolves when they are well again.
+   *
+   * @throws SandboxError `port_unavailable` when the port of a system that was down is now someone else's
+   */
+  readonly clearFaults: (system?: SystemName | '*') => Promise<void>;
+}
 
 /** A fault is a handful of fields. */
-const bodyMaxBytes = 64 * 1024;
+const BODY_MAX_BYTES = 64 * 1024;
 
-const statusOf = (code: SandboxErrorCode): number => {
+function statusOf(code: SandboxErrorCode): number {
   switch (code) {
     case 'invalid_argument':
       return 400;
@@ -36,41 +59,45 @@ const statusOf = (code: SandboxErrorCode): number => {
     default:
       return code satisfies never;
   }
-};
+}
 
-const errorAnswer = (error: unknown): Answer => {
+function errorAnswer(error: unknown): StandInAnswer {
   const known =
     error instanceof SandboxError ? error : new SandboxError('internal', 'the sandbox failed', { cause: error });
   const { code, message, problems } = known;
-  return jsonAnswer(statusOf(code), { error: { code, message, fields: problems } });
-};
+  return { status: statusOf(code), body: { error: { code, message, fields: problems } } };
+}
 
-type Handle = (address: URL, body: string) => Answer | Promise<Answer>;
+type Handle = (address: URL, body: string) => StandInAnswer | Promise<StandInAnswer>;
 
-const parseJson = (text: string): unknown => {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
     throw new SandboxError('invalid_argument', 'the body must be JSON, such as {"status":503}', { cause });
   }
-};
+}
+
+function ok(body: unknown): StandInAnswer {
+  return { status: 200, body };
+}
 
 /** The routes of one path, by verb. `/faults/{system}` is a path of its own for each system and for `*`. */
-const routesOf = (sandbox: Controlled, path: string): Readonly<Record<string, Handle>> => {
-  const faults = (): Answer => jsonAnswer(200, { faults: sandbox.faults() });
+function routesOf(sandbox: Controlled, path: string): Readonly<Record<string, Handle>> {
+  const faults = (): StandInAnswer => ok({ faults: sandbox.faults() });
   switch (path) {
     case '/':
-      return { GET: () => jsonAnswer(200, { control: sandbox.controlUrl, systems: sandbox.urls }) };
+      return { GET: () => ok({ control: sandbox.controlUrl, systems: sandbox.urls }) };
     case '/calls':
       return {
         GET: ({ searchParams }) => {
-          const calls = sandbox.calls({ limit: limitDefault, ...parseCallQuery(searchParams) });
-          return jsonTextAnswer(200, `{"calls":[${calls.map(callAsJson).join(',')}]}`);
+          const calls = sandbox.calls({ limit: LIMIT_DEFAULT, ...parseCallQuery(searchParams) });
+          return ok(`{"calls":[${calls.map(callAsJson).join(',')}]}`);
         },
-        DELETE: () => jsonAnswer(200, { cleared: sandbox.clearCalls() }),
+        DELETE: () => ok({ cleared: sandbox.clearCalls() }),
       };
     case '/calls/count':
-      return { GET: ({ searchParams }) => jsonAnswer(200, sandbox.countCalls(parseCallQuery(searchParams))) };
+      return { GET: ({ searchParams }) => ok(sandbox.countCalls(parseCallQuery(searchParams))) };
     case '/faults':
       return { GET: faults };
     default: {
@@ -87,9 +114,9 @@ const routesOf = (sandbox: Controlled, path: string): Readonly<Record<string, Ha
       };
     }
   }
-};
+}
 
-const faultedSystem = (path: string): SystemName | '*' => {
+function faultedSystem(path: string): SystemName | '*' {
   const [empty, room, system, ...rest] = path.split('/');
   if (empty !== '' || room !== 'faults' || system === undefined || rest.length > 0) {
     throw new SandboxError('not_found', 'there is /, /calls, /calls/count, /faults and /faults/{system}');
@@ -98,36 +125,27 @@ const faultedSystem = (path: string): SystemName | '*' => {
   if (system === '*' || system.toLowerCase() === '%2a') return '*';
   if (isSystemName(system)) return system;
   throw new SandboxError('not_found', `there is no such system, ${suggestName(system, [...systemNames, '*'])}`);
-};
+}
 
-const respond = async (sandbox: Controlled, request: IncomingMessage, body: string): Promise<Answer> => {
+async function respond(sandbox: Controlled, { request }: Exchange): Promise<StandInAnswer> {
   try {
     const path = pathOf(request);
     const routes = routesOf(sandbox, path);
-    const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
     const handle = Object.hasOwn(routes, method) ? routes[method] : undefined;
     if (handle === undefined) {
       const allow = Object.keys(routes).join(', ');
-      const answer = errorAnswer(new SandboxError('method_not_allowed', `${path} takes ${allow}`));
-      return { ...answer, headers: { ...answer.headers, allow } };
+      return { ...errorAnswer(new SandboxError('method_not_allowed', `${path} accepts ${allow}`)), headers: { allow } };
     }
-    const query = (request.url ?? '').slice(path.length);
-    return await handle(new URL(`http://sandbox/${query}`), body);
+    return await handle(new URL(`http://sandbox/${request.path.slice(path.length)}`), request.body);
   } catch (error) {
     return errorAnswer(error);
   }
-};
+}
 
 /** The server of the control port: what README.md lists, nothing else. It only speaks JSON. */
-export const createControlServer = (sandbox: Controlled): Server =>
-  createServer((request: IncomingMessage, response: ServerResponse) => {
-    readBody(request, {
-      maxBytes: bodyMaxBytes,
-      onBody: async ({ text }) => sendAnswer(response, await respond(sandbox, request, text)),
-      onTooLarge: () => {
-        const error = new SandboxError('too_large', `the body is over ${bodyMaxBytes} bytes`);
-        const answer = errorAnswer(error);
-        sendAnswer(response, { ...answer, headers: { ...answer.headers, connection: 'close' } });
-      },
-    });
-  });
+export function createControlServer(sandbox: Controlled): Server {
+  const tooLarge = errorAnswer(new SandboxError('too_large', `the body is over ${BODY_MAX_BYTES} bytes`));
+  const answer = async (exchange: Exchange) => exchange.answer(await respond(sandbox, exchange));
+  return createServer(exchanges(answer, { bodyMaxBytes: BODY_MAX_BYTES, tooLarge }));
+}

@@ -9,8 +9,16 @@ import { call, push } from '../test/caller.ts';
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 const execArgv = [`--conditions=${sourceCondition}`];
 
-type Ready = { ready: boolean; control: string; systems: { scheduling: string; records: string; billing: string } };
-type Ended = { code: number | null; stdout: string; stderr: string };
+interface Ready {
+  ready: boolean;
+  control: string;
+  systems: { scheduling: string; records: string; billing: string };
+}
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
 
 const children: ChildProcess[] = [];
 afterEach(() => {

@@ -7,7 +7,7 @@ import { SandboxError, type SandboxErrorCode } from './sandbox-error.ts';
 process.on('SIGUSR1', () => undefined);
 
 /** Exit codes that a script can act on. */
-const exitCodeOf = (code: SandboxErrorCode): number => {
+function exitCodeOf(code: SandboxErrorCode): number {
   switch (code) {
     case 'invalid_argument':
       return 2;
@@ -16,23 +16,23 @@ const exitCodeOf = (code: SandboxErrorCode): number => {
     default:
       return 1;
   }
-};
+}
 
 /** Asked for before the flags are read, so that even an error about them keeps to it. */
 const speaksJson = process.argv.includes('--json');
 
-const fail = (error: unknown): void => {
+function fail(error: unknown): void {
   const code = error instanceof SandboxError ? error.code : 'internal';
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(speaksJson ? `${JSON.stringify({ error: { code, message } })}\n` : `sandbox: ${message}\n`);
   process.exitCode = exitCodeOf(code);
-};
+}
 
 const endings = ['SIGTERM', 'SIGINT', 'disconnect'];
 
 /** Resolves when someone wants the sandbox to end: a signal, or a parent that is gone and could no longer send one. */
-const whenToldToStop = (): Promise<void> =>
-  new Promise((resolve) => {
+function whenToldToStop(): Promise<void> {
+  return new Promise((resolve) => {
     const stop = (): void => {
       // A listener for `disconnect` keeps the channel, and with it this process, alive.
       for (const ending of endings) process.off(ending, stop);
@@ -42,8 +42,9 @@ const whenToldToStop = (): Promise<void> =>
     // The parent may have gone while the modules were loading.
     if (process.send !== undefined && !process.connected) stop();
   });
+}
 
-const run = async (): Promise<void> => {
+async function run(): Promise<void> {
   const { options, help } = readCommandLine(process.argv.slice(2), process.env);
   if (help) {
     process.stdout.write(usage);
@@ -55,6 +56,6 @@ const run = async (): Promise<void> => {
   if (!speaksJson) process.stderr.write('sandbox: three systems are up; Ctrl-C ends them\n');
   await toldToStop;
   await sandbox.close();
-};
+}
 
 await run().catch(fail);

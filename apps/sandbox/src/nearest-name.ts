@@ -4,7 +4,7 @@ import { closest, distance } from 'fastest-levenshtein';
  * What to tell someone who wrote `written` where one of `names` was meant: the nearest name when it is near enough to
  * be a slip, the whole list otherwise.
  */
-export const suggestName = (written: string, names: readonly string[]): string => {
+export function suggestName(written: string, names: readonly string[]): string {
   // A longer word than this is no slip of the pen, and measuring it would cost the square of its length.
   const word = written.slice(0, 64).toLowerCase();
   const byLowerCase = new Map(names.map((name) => [name.toLowerCase(), name]));
@@ -12,4 +12,4 @@ export const suggestName = (written: string, names: readonly string[]): string =
   // Up to a third of the letters may be wrong; more is another word.
   if (distance(word, nearest) <= Math.max(2, word.length / 3)) return `did you mean ${byLowerCase.get(nearest)}?`;
   return `it is one of ${names.join(', ')}`;
-};
+}

@@ -1,14 +1,19 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import { Exchange } from '@hms-sync/adapter-sdk/stand-in';
 import { expect, it } from 'vitest';
 import { newCall } from '../test/new-call.ts';
 import { type OpenCall, OpenCalls } from './open-calls.ts';
 
-const openCall = (key: string | null): OpenCall => ({
-  call: newCall({ sequence: 1, key }),
-  response: new ServerResponse(new IncomingMessage(new Socket())),
-  startedMs: 0,
-});
+const incoming = new IncomingMessage(new Socket());
+
+function openCall(key: string | null): OpenCall {
+  return {
+    call: newCall({ sequence: 1, key }),
+    exchange: new Exchange(incoming, new ServerResponse(incoming), Buffer.of()),
+    startedMs: 0,
+  };
+}
 
 it('counts the open calls of each key, and holds nothing for a key whose calls are over', () => {
   const calls = new OpenCalls();

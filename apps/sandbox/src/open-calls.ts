@@ -1,8 +1,12 @@
-import type { ServerResponse } from 'node:http';
+import type { Exchange } from '@hms-sync/adapter-sdk/stand-in';
 import type { Call } from './call.ts';
 
 /** A call whose answer is not out yet. */
-export type OpenCall = { readonly call: Call; readonly response: ServerResponse; readonly startedMs: number };
+export interface OpenCall {
+  readonly call: Call;
+  readonly exchange: Exchange;
+  readonly startedMs: number;
+}
 
 /** The open calls of one stand-in: all of them, and how many there are for each key. */
 export class OpenCalls implements Iterable<OpenCall> {

@@ -13,9 +13,15 @@ afterEach(async () => {
   for (const one of [server, squatter]) if (one.listening) await once(one.close(), 'close');
 });
 
-const newPort = (port = 0): Port => new Port({ name: 'billing', server, host: '127.0.0.1', port });
-const numberOf = (port: Port): number => Number(new URL(port.url).port);
-const squat = (port: number) => once(squatter.listen(port, '127.0.0.1'), 'listening');
+function newPort(port = 0): Port {
+  return new Port({ name: 'billing', server, host: '127.0.0.1', port });
+}
+function numberOf(port: Port): number {
+  return Number(new URL(port.url).port);
+}
+function squat(port: number) {
+  return once(squatter.listen(port, '127.0.0.1'), 'listening');
+}
 
 describe('Port', () => {
   it('opens where it was before', async () => {

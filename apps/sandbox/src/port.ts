@@ -3,18 +3,18 @@ import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SandboxError } from './sandbox-error.ts';
 
-export type PortOptions = {
+export interface PortOptions {
   /** What listens here, for messages: `scheduling`, `control`. */
   readonly name: string;
   readonly server: Server;
   readonly host: string;
   /** 0 lets the system choose on the first `open`; every later `open` takes the same one again. */
   readonly port: number;
-};
+}
 
 /** A port that was given up for a while may be in someone's hands for a moment; after this long it is reported. */
-const reopenTimeoutMs = 2_000;
-const reopenIntervalMs = 50;
+const REOPEN_TIMEOUT_MS = 2_000;
+const REOPEN_INTERVAL_MS = 50;
 
 const reasons: Readonly<Record<string, string>> = {
   EADDRINUSE: 'it is in use: stop what listens there, or choose another port',
@@ -23,8 +23,9 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name is not known: choose another host',
 };
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
+}
 
 /** The address of one server: opened, closed, and opened again in the same place. */
 export class Port {
@@ -45,7 +46,7 @@ export class Port {
 
   /** @throws SandboxError `port_unavailable` */
   async open(): Promise<void> {
-    const giveUpAtMs = performance.now() + reopenTimeoutMs;
+    const giveUpAtMs = performance.now() + REOPEN_TIMEOUT_MS;
     for (;;) {
       try {
         await this.#listen();
@@ -53,7 +54,7 @@ export class Port {
       } catch (error) {
         const mayComeBack = this.#isKnown && codeOf(error) === 'EADDRINUSE';
         if (!mayComeBack || performance.now() >= giveUpAtMs) throw this.#unavailable(error);
-        await delay(reopenIntervalMs);
+        await delay(REOPEN_INTERVAL_MS);
       }
     }
   }

@@ -1,10 +1,17 @@
 import { type SystemName, systems } from './system.ts';
 
 /** What the stand-in knows about one idempotency key. */
-type Entry = { attempts: number; receipt: string | null; lastSequence: number };
+interface Entry {
+  attempts: number;
+  receipt: string | null;
+  lastSequence: number;
+}
 
 /** The result of applying a change: its receipt, and whether this was the time it took effect. */
-export type Applied = { readonly receipt: string; readonly effect: boolean };
+export interface Applied {
+  readonly receipt: string;
+  readonly effect: boolean;
+}
 
 /**
  * The memory that makes a stand-in an idempotent receiver: a change takes effect once for each idempotency key, and

@@ -22,9 +22,15 @@ export type SandboxErrorCode =
   | 'internal';
 
 /** One wrong field: its path (`match.key`, empty for the whole) and what to do about it. */
-export type FieldProblem = { readonly field: string; readonly description: string };
+export interface FieldProblem {
+  readonly field: string;
+  readonly description: string;
+}
 
-export type SandboxErrorDetails = { readonly problems?: readonly FieldProblem[]; readonly cause?: unknown };
+export interface SandboxErrorDetails {
+  readonly problems?: readonly FieldProblem[];
+  readonly cause?: unknown;
+}
 
 /** The one error class of the sandbox. Its message is complete: what was wrong, where, and what to do. */
 export class SandboxError extends Error {

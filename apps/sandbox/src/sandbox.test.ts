@@ -5,18 +5,22 @@ import { type Sandbox, type SandboxOptions, startSandbox, systemNames } from './
 import { type SystemName, systems } from './system.ts';
 
 let sandbox: Sandbox;
-const restart = async (options: SandboxOptions): Promise<void> => {
+async function restart(options: SandboxOptions): Promise<void> {
   await sandbox.close();
   sandbox = await startSandbox(options);
-};
+}
 
 beforeEach(async () => {
   sandbox = await startSandbox();
 });
 afterEach(() => sandbox.close());
 
-const urlOf = (system: SystemName): string => sandbox.urls[system] + systems[system].path;
-const event = (id: string, more: Record<string, unknown> = {}) => ({ type: 'ProcessUpdated', id, key: 'p-1', ...more });
+function urlOf(system: SystemName): string {
+  return sandbox.urls[system] + systems[system].path;
+}
+function event(id: string, more: Record<string, unknown> = {}) {
+  return { type: 'ProcessUpdated', id, key: 'p-1', ...more };
+}
 
 describe('a stand-in', () => {
   it.each([

@@ -1,14 +1,14 @@
-import { type RecordedCall, tellCall } from './call.ts';
+import { type RecordedCall, recordedCall } from './call.ts';
 import type { CallCount } from './call-log.ts';
 import { CallLog } from './call-log.ts';
 import type { CallQuery } from './call-query.ts';
 import { CallWatch } from './call-watch.ts';
-import { createControlServer } from './control.ts';
+import { type Controlled, createControlServer } from './control.ts';
+import { type ArmedFaultView, ExternalSystem } from './external-system.ts';
 import { type Fault, parseFault } from './fault.ts';
 import { Port } from './port.ts';
 import { Receipts } from './receipts.ts';
 import { type SandboxOptions, settle } from './sandbox-options.ts';
-import { type ArmedFaultView, StandIn } from './stand-in.ts';
 import { eachSystem, type SystemName, systemNames } from './system.ts';
 
 export type { CallFault } from './call.ts';
@@ -25,30 +25,8 @@ export type WaitForCallsOptions = CallQuery & {
   readonly timeoutMs?: number;
 };
 
-/** Three outside systems, their memory, and the faults that trouble them. */
-export type Sandbox = {
-  /** Where each system is reached, without its path; the same while it is `down`. */
-  readonly urls: Readonly<Record<SystemName, string>>;
-  readonly controlUrl: string;
-  /** The calls that fit, oldest first, as they are now. */
-  readonly calls: (query?: CallQuery) => RecordedCall[];
-  readonly countCalls: (query?: CallQuery) => CallCount;
-  /** Forgets all calls, with them every idempotency key and receipt, and tells how many calls there were. */
-  readonly clearCalls: () => number;
-  /** The fault at each system, or null. */
-  readonly faults: () => Record<SystemName, ArmedFaultView | null>;
-  /**
-   * Puts a fault to work at one system or at all, in the place of the one before; resolves when it works.
-   *
-   * @throws SandboxError `invalid_argument` that names each wrong field, `port_unavailable` (see `Fault.down`)
-   */
-  readonly setFault: (system: SystemName | '*', fault: unknown) => Promise<void>;
-  /**
-   * Ends the fault of one system or, by default, of all; resolves when they are well again.
-   *
-   * @throws SandboxError `port_unavailable` when the port of a system that was down is now someone else's
-   */
-  readonly clearFaults: (system?: SystemName | '*') => Promise<void>;
+/** Three external systems, their memory, and the faults that trouble them. */
+export interface Sandbox extends Controlled {
   /**
    * Resolves with the calls that fit once there are at least that many, or once the predicate says yes. A call is there
    * when it has arrived; one that no fault troubles is then answered too.
@@ -58,16 +36,16 @@ export type Sandbox = {
   readonly waitForCalls: (wanted: WantedCalls, options?: WaitForCallsOptions) => Promise<RecordedCall[]>;
   /** Closes all ports, cuts all connections, ends all waiting. A second time does nothing. */
   readonly close: () => Promise<void>;
-};
+}
 
-const waitTimeoutMsDefault = 5_000;
+const WAIT_TIMEOUT_MS_DEFAULT = 5_000;
 
 /**
  * Starts the stand-ins and the control port; resolves when all of them listen.
  *
  * @throws SandboxError `invalid_argument` for an option out of its bounds, `port_unavailable`; nothing listens then
  */
-export const startSandbox = async (options: SandboxOptions = {}): Promise<Sandbox> => {
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const { host, ports, tokens, seed, keepCalls, keepBodyBytes } = settle(options);
   const receipts = eachSystem((system) => new Receipts(system));
   const watch = new CallWatch();
@@ -77,9 +55,9 @@ export const startSandbox = async (options: SandboxOptions = {}): Promise<Sandbo
     onForgotten: (call) => receipts[call.system].forget(call.idempotencyKey, call.sequence),
     onChange: () => watch.notify(),
   });
-  const standIns = eachSystem(
+  const externalSystems = eachSystem(
     (system) =>
-      new StandIn({
+      new ExternalSystem({
         system,
         host,
         port: ports[system],
@@ -89,23 +67,23 @@ export const startSandbox = async (options: SandboxOptions = {}): Promise<Sandbo
         receipts: receipts[system],
       }),
   );
-  const all = systemNames.map((system) => standIns[system]);
+  const all = systemNames.map((system) => externalSystems[system]);
   const setFaults = async (system: SystemName | '*', fault: Fault | null): Promise<void> => {
-    const concerned = system === '*' ? all : [standIns[system]];
-    await Promise.all(concerned.map((standIn) => standIn.setFault(fault)));
+    const concerned = system === '*' ? all : [externalSystems[system]];
+    await Promise.all(concerned.map((one) => one.setFault(fault)));
   };
 
   const controlled = {
     get urls() {
-      return eachSystem((system) => standIns[system].url);
+      return eachSystem((system) => externalSystems[system].url);
     },
     get controlUrl() {
       return controlPort.url;
     },
-    calls: (query: CallQuery = {}) => log.find(query).map(tellCall),
+    calls: (query: CallQuery = {}) => log.find(query).map(recordedCall),
     countCalls: (query: CallQuery = {}) => log.count(query),
     clearCalls: () => log.clear(),
-    faults: () => eachSystem((system) => standIns[system].fault),
+    faults: () => eachSystem((system) => externalSystems[system].fault),
     setFault: async (system: SystemName | '*', fault: unknown) => setFaults(system, parseFault(fault)),
     clearFaults: async (system: SystemName | '*' = '*') => setFaults(system, null),
   };
@@ -130,7 +108,7 @@ export const startSandbox = async (options: SandboxOptions = {}): Promise<Sandbo
 
   return {
     ...controlled,
-    waitForCalls: (wanted, { timeoutMs = waitTimeoutMsDefault, ...query } = {}) => {
+    waitForCalls: (wanted, { timeoutMs = WAIT_TIMEOUT_MS_DEFAULT, ...query } = {}) => {
       const hasCome =
         typeof wanted === 'number' ? countUpTo(log, query, wanted) : () => wanted(controlled.calls(query));
       return watch.wait({
@@ -144,13 +122,13 @@ export const startSandbox = async (options: SandboxOptions = {}): Promise<Sandbo
     },
     close,
   };
-};
+}
 
 /**
  * Whether as many calls have come. Each look counts only what came since the last one: waiting for the end of a benchmark
  * must not slow it down.
  */
-const countUpTo = (log: CallLog, query: CallQuery, wanted: number): (() => boolean) => {
+function countUpTo(log: CallLog, query: CallQuery, wanted: number): () => boolean {
   let counted = 0;
   let since = query.since ?? 0;
   return () => {
@@ -158,4 +136,4 @@ const countUpTo = (log: CallLog, query: CallQuery, wanted: number): (() => boole
     since = Math.max(since, log.nextSequence - 1);
     return counted >= wanted;
   };
-};
+}

@@ -1,10 +1,13 @@
-/** The outside systems that the sandbox stands in for, in the order in which they are always listed. */
+/** The external systems that the sandbox stands in for, in the order in which they are always listed. */
 export const systemNames = ['scheduling', 'records', 'billing'] as const;
 
 export type SystemName = (typeof systemNames)[number];
 
 /** What tells one stand-in from another: where it takes changes, and how its receipts begin. */
-export type System = { readonly path: string; readonly receiptPrefix: string };
+export interface System {
+  readonly path: string;
+  readonly receiptPrefix: string;
+}
 
 export const systems: Readonly<Record<SystemName, System>> = {
   scheduling: { path: '/api/hms-update', receiptPrefix: 'sched' },
@@ -12,11 +15,15 @@ export const systems: Readonly<Record<SystemName, System>> = {
   billing: { path: '/billing-sync', receiptPrefix: 'bill' },
 };
 
-export const isSystemName = (name: string): name is SystemName => Object.hasOwn(systems, name);
+export function isSystemName(name: string): name is SystemName {
+  return Object.hasOwn(systems, name);
+}
 
 /** One value for each system, made by `make` in the order of `systemNames`. */
-export const eachSystem = <T>(make: (system: SystemName) => T): Record<SystemName, T> => ({
-  scheduling: make('scheduling'),
-  records: make('records'),
-  billing: make('billing'),
-});
+export function eachSystem<T>(make: (system: SystemName) => T): Record<SystemName, T> {
+  return {
+    scheduling: make('scheduling'),
+    records: make('records'),
+    billing: make('billing'),
+  };
+}

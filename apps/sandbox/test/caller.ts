@@ -1,24 +1,24 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 
-export type CallAnswer = {
+export interface CallAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: unknown;
   /** From the headers to the end of the body. */
   readonly bodyMs: number;
-};
+}
 
-export type CallOptions = {
+export interface CallOptions {
   readonly method?: string;
   readonly headers?: Record<string, string>;
   /** Sent as it is when it is a string, as JSON otherwise. */
   readonly body?: unknown;
   readonly signal?: AbortSignal;
-};
+}
 
 /** One HTTP call on a connection of its own, so that no test sees the end of another's connection. */
-export const call = (url: string, { method = 'POST', headers = {}, body, signal }: CallOptions): Promise<CallAnswer> =>
-  new Promise((resolve, reject) => {
+export function call(url: string, { method = 'POST', headers = {}, body, signal }: CallOptions): Promise<CallAnswer> {
+  return new Promise((resolve, reject) => {
     const outgoing = request(
       url,
       { method, headers, agent: false, ...(signal === undefined ? {} : { signal }) },
@@ -41,11 +41,13 @@ export const call = (url: string, { method = 'POST', headers = {}, body, signal 
     outgoing.on('error', reject);
     outgoing.end(typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body));
   });
+}
 
 /** One call as an adapter makes it. */
-export const push = (url: string, event: Record<string, unknown>, options: CallOptions = {}): Promise<CallAnswer> =>
-  call(url, {
+export function push(url: string, event: Record<string, unknown>, options: CallOptions = {}): Promise<CallAnswer> {
+  return call(url, {
     ...options,
     headers: { 'content-type': 'application/json', 'idempotency-key': `${event.id}:x`, ...options.headers },
     body: event,
   });
+}

@@ -1,7 +1,7 @@
 import type { Call } from '../src/call.ts';
 
 /** A call that was answered well, with `changes`. */
-export const newCall = (changes: Partial<Call> & { readonly sequence: number }): Call => {
+export function newCall(changes: Partial<Call> & { readonly sequence: number }): Call {
   const bodyText = changes.bodyText ?? '{"type":"t"}';
   return {
     system: 'billing',
@@ -24,4 +24,4 @@ export const newCall = (changes: Partial<Call> & { readonly sequence: number }):
     bodyBase64: null,
     bodySizeBytes: bodyText.length,
   };
-};
+}

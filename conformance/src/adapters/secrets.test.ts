@@ -34,7 +34,9 @@ async function start() {
 }
 
 /** A schema that takes what it is given. */
-const ANY_CONFIG = "{ '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } }";
+const ANY_CONFIG = `{
+  '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }), jsonSchema: { input: () => ({}) } },
+}`;
 
 /** An adapter whose receipt is the token that it was configured with. */
 const writeTeller = (version = '1.0.0') =>

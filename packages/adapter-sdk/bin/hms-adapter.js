@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Must parse and run on a Node that is far too old (CommonJS, syntax of Node 12), so that it can say so.
-'use strict';
 
 // Any process of the same user can send it, and Node would open its debugger.
 process.on('SIGUSR1', function ignore() {});

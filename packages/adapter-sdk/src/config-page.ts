@@ -1,21 +1,19 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { configSchemaOf } from './config-schema.ts';
-import { type ConfigField, fieldsOf } from './json-schema.ts';
+import { type ConfigField, type ConfigSchema, configSchemaOf, fieldsOf } from './config-schema.ts';
 
 /**
  * The configuration of an adapter as a page in Markdown: a table with path, type, whether it is required, default,
  * whether it is secret, and description of each field, made from the same schema that validates.
  *
  * @param title the page's heading, such as `Configuration of billing`.
- * @throws TypeError when the schema's library makes no JSON Schema; see {@link configSchemaOf}.
+ * @throws TypeError when the schema cannot be converted to JSON Schema.
  */
 export function configPageOf(
-  definition: { readonly config?: StandardSchemaV1 | undefined },
+  definition: { readonly config?: ConfigSchema | undefined },
   title = 'Configuration',
 ): string {
   const schema = configSchemaOf(definition);
   if (schema === undefined) return `# ${title}\n\nThis adapter takes no configuration.\n`;
-  // That a list of objects holds objects is told by their fields.
+  // That a list of objects holds objects is clear from their fields.
   const fields = fieldsOf(schema).filter(
     ({ path, type, secret }) => secret || type !== 'object' || !/(\[\]|\*)$/.test(path),
   );

@@ -1,58 +1,197 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
+
+/** The schema of a configuration, of any library that validates by Standard Schema and makes a JSON Schema by it, such as zod 4.2. */
+export type ConfigSchema<Config = unknown> = StandardSchemaV1<unknown, Config> & StandardJSONSchemaV1<unknown, Config>;
 
 /** A JSON Schema document, draft 2020-12. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** What a secret field carries in the JSON Schema: the first by the standard, the second because that alone is sure. */
-export const SECRET_MARK = { writeOnly: true, 'x-secret': true } as const;
+/** What marks a field as secret in the JSON Schema: the first by the standard, the second is what the SDK reads. */
+const SECRET_MARK = { writeOnly: true, 'x-secret': true } as const;
+
+/** Of zod and of valibot: what JSON Schema cannot describe, such as a date, leaves the rest of the document as it is. */
+const LENIENCY = { unrepresentable: 'any', errorMode: 'ignore' };
 
 /**
- * What libraries need to be told so that a refinement or a date, which JSON Schema cannot say, leaves the rest of the
- * document as it is instead of refusing all of it.
- */
-const leniency: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  zod: { unrepresentable: 'any' },
-  arktype: { fallback: (context: { readonly base: unknown }) => context.base },
-};
-
-/** What to do with a library that makes no JSON Schema by itself. */
-const advice: Readonly<Record<string, string>> = {
-  valibot: 'write config: toStandardJsonSchema(v.strictObject({ ... })), by @valibot/to-json-schema 1.8 or newer',
-  zod: 'use zod instead of zod/mini, 4.2 or newer',
-  arktype: 'use arktype 2.1.28 or newer',
-};
-
-/**
- * The JSON Schema of the configuration that an adapter takes: what an operator writes, before defaults. Fields marked by
- * `secret()` have `"writeOnly": true` and `"x-secret": true`.
+ * Marks a zod schema as that of a secret: the JSON Schema of the configuration has `"x-secret": true` (and `"writeOnly": true`)
+ * at the field, and by this mark alone secrets are known. Their values stay the plain strings that the schema outputs; the
+ * host replaces them by `[redacted]` in every outcome, diagnostic and log record of the adapter.
  *
- * @returns undefined when the adapter takes no configuration.
- * @throws TypeError that says what to do when the schema's library makes no JSON Schema.
+ * Mark a schema of any other library by its own metadata: `v.pipe(v.string(), v.metadata({ 'x-secret': true }))`.
  */
-export function configSchemaOf(definition: { readonly config?: StandardSchemaV1 | undefined }): JsonSchema | undefined {
-  const { config } = definition;
-  if (config === undefined) return undefined;
-  const { vendor } = config['~standard'];
-  const input = inputConverter(config['~standard']);
-  if (input === undefined) {
-    throw new TypeError(
-      `config: this schema of ${vendor} makes no JSON Schema; ` +
-        (advice[vendor] ??
-          'use a library that implements Standard JSON Schema (https://standardschema.dev/json-schema)'),
-    );
-  }
+export function secret<Schema extends { meta(mark: typeof SECRET_MARK): unknown }>(schema: Schema): Schema {
+  if (typeof schema.meta === 'function') return schema.meta(SECRET_MARK) as Schema;
+  throw new TypeError('secret() marks schemas of zod; in another library add "x-secret": true to the JSON Schema');
+}
+
+/**
+ * The JSON Schema of the configuration that an adapter accepts: what an operator writes, before defaults.
+ *
+ * @returns undefined when the adapter has no configuration.
+ * @throws TypeError when the schema's library cannot convert it.
+ */
+export function configSchemaOf(definition: { readonly config?: ConfigSchema | undefined }): JsonSchema | undefined {
+  const standard = definition.config?.['~standard'];
+  if (standard === undefined) return undefined;
   try {
-    return input({ target: 'draft-2020-12', libraryOptions: leniency[vendor] });
+    return standard.jsonSchema.input({ target: 'draft-2020-12', libraryOptions: LENIENCY });
   } catch (cause) {
-    throw new TypeError(`config: ${vendor} cannot say this schema as JSON Schema; make it simpler`, { cause });
+    throw new TypeError(`config: ${standard.vendor} cannot convert this schema to JSON Schema; simplify it`, { cause });
   }
 }
 
-type Convert = (options: { readonly target: string; readonly libraryOptions: unknown }) => JsonSchema;
+/** One field of a configuration, as its JSON Schema describes it. */
+export interface ConfigField {
+  /** Such as `baseUrl`, `retries[].delay`, `headers.*`. Empty: the whole. */
+  readonly path: string;
+  /** What it is: `string (uri)`, `"a" or "b"`, `number, at least 1`. */
+  readonly type: string;
+  readonly required: boolean;
+  /** Undefined: none that the schema tells. */
+  readonly default: unknown;
+  readonly secret: boolean;
+  /** Empty: none. */
+  readonly description: string;
+}
 
-function inputConverter(standard: object): Convert | undefined {
-  const converter: unknown = Reflect.get(standard, 'jsonSchema');
-  if (typeof converter !== 'object' || converter === null) return undefined;
-  const input: unknown = Reflect.get(converter, 'input');
-  return typeof input === 'function' ? (options) => Reflect.apply(input, converter, [options]) : undefined;
+/** A schema within a schema, and how the way there is written. */
+interface Child {
+  readonly schema: JsonSchema;
+  readonly path: string;
+  readonly required: boolean;
+}
+
+/** Configurations are not this deep; a schema that refers to itself would be without end. */
+const DEPTH_MAX = 12;
+
+/** Every field below a schema, in the order in which it names them, those of all its alternatives among them. */
+export function fieldsOf(root: JsonSchema): readonly ConfigField[] {
+  const fields = new Map<string, ConfigField>();
+  const visit = (schema: JsonSchema, path: string, depth: number) => {
+    if (depth > DEPTH_MAX) return;
+    for (const alternative of alternativesOf(schema, root)) {
+      for (const child of childrenOf(alternative)) {
+        const at = child.path.startsWith('[') || path === '' ? `${path}${child.path}` : `${path}.${child.path}`;
+        const resolved = resolve(child.schema, root);
+        if (!fields.has(at)) fields.set(at, fieldOf(resolved, { path: at, required: child.required, root }));
+        visit(resolved, at, depth + 1);
+      }
+    }
+  };
+  visit(resolve(root, root), '', 0);
+  return [...fields.values()];
+}
+
+/** The values in a configuration that lie where its schema is marked as secret. */
+export function secretsIn(root: JsonSchema, config: unknown): readonly unknown[] {
+  const secrets: unknown[] = [];
+  const visit = (schema: JsonSchema, value: unknown, depth: number) => {
+    if (depth > DEPTH_MAX || value === undefined) return;
+    for (const alternative of alternativesOf(schema, root)) {
+      if (isSecret(alternative)) secrets.push(value);
+      for (const child of childrenOf(alternative)) {
+        for (const member of membersAt(value, child.path, alternative)) visit(child.schema, member, depth + 1);
+      }
+    }
+  };
+  visit(root, config, 0);
+  return secrets;
+}
+
+function membersAt(value: unknown, path: string, schema: JsonSchema): readonly unknown[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (path === '[]') return Array.isArray(value) ? value : [];
+  if (path !== '*') return [Reflect.get(value, path.replace(/^\[(\d+)\]$/, '$1'))];
+  const named = record(schema.properties) ?? {};
+  return Object.entries(value).flatMap(([name, member]) => (Object.hasOwn(named, name) ? [] : [member]));
+}
+
+/** The schema itself and every one that it combines, references followed. */
+function alternativesOf(schema: JsonSchema, root: JsonSchema, depth = 0): readonly JsonSchema[] {
+  if (depth > DEPTH_MAX) return [];
+  const here = resolve(schema, root);
+  const parts = ['anyOf', 'oneOf', 'allOf'].flatMap((word) => schemasIn(here[word]));
+  return [here, ...parts.flatMap((part) => alternativesOf(part, root, depth + 1))];
+}
+
+function childrenOf(schema: JsonSchema): readonly Child[] {
+  const required = Array.isArray(schema.required) ? schema.required : [];
+  const named = Object.entries(record(schema.properties) ?? {}).flatMap(([name, value]) => {
+    const child = record(value);
+    return child === undefined ? [] : [{ schema: child, path: name, required: required.includes(name) }];
+  });
+  const others = schemasIn([...Object.values(record(schema.patternProperties) ?? {}), schema.additionalProperties]);
+  const items = schemasIn([schema.items]);
+  return [
+    ...named,
+    ...others.map((child) => ({ schema: child, path: '*', required: false })),
+    ...schemasIn(schema.prefixItems).map((child, index) => ({ schema: child, path: `[${index}]`, required: true })),
+    ...items.map((child) => ({ schema: child, path: '[]', required: false })),
+  ];
+}
+
+function resolve(schema: JsonSchema, root: JsonSchema): JsonSchema {
+  const reference = schema.$ref;
+  if (typeof reference !== 'string' || !reference.startsWith('#')) return schema;
+  const names = reference.slice(1).split('/').filter(Boolean);
+  const target = names.reduce<JsonSchema | undefined>(
+    (at, name) => record(at?.[decodeURIComponent(name).replaceAll('~1', '/').replaceAll('~0', '~')]),
+    root,
+  );
+  // What stands beside a reference holds too: a secret mark may be there.
+  return target === undefined ? schema : { ...target, ...schema, $ref: undefined };
+}
+
+function fieldOf(
+  schema: JsonSchema,
+  { path, required, root }: { readonly path: string; readonly required: boolean; readonly root: JsonSchema },
+): ConfigField {
+  return {
+    path,
+    type: typeOf(schema, root),
+    required: required && schema.default === undefined,
+    default: schema.default,
+    secret: alternativesOf(schema, root).some(isSecret),
+    description: typeof schema.description === 'string' ? schema.description : '',
+  };
+}
+
+function typeOf(schema: JsonSchema, root: JsonSchema): string {
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (Array.isArray(schema.enum)) return schema.enum.map((value) => JSON.stringify(value)).join(' or ');
+  const alternatives = [...schemasIn(schema.anyOf), ...schemasIn(schema.oneOf)];
+  if (alternatives.length > 0) {
+    return [...new Set(alternatives.map((one) => typeOf(resolve(one, root), root)))].join(' or ');
+  }
+  const names = Array.isArray(schema.type) ? schema.type : [schema.type ?? 'any'];
+  const format = typeof schema.format === 'string' ? ` (${schema.format})` : '';
+  return [`${names.join(' or ')}${format}`, ...boundsOf(schema)].join(', ');
+}
+
+function boundsOf(schema: JsonSchema): readonly string[] {
+  const bound = (word: string, text: (value: number) => string) => {
+    const value = schema[word];
+    // zod tells the range of safe integers with every whole number, which says nothing.
+    return typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER ? [text(value)] : [];
+  };
+  return [
+    ...bound('minimum', (value) => `at least ${value}`),
+    ...bound('exclusiveMinimum', (value) => `more than ${value}`),
+    ...bound('maximum', (value) => `at most ${value}`),
+    ...bound('exclusiveMaximum', (value) => `less than ${value}`),
+    ...bound('minLength', (value) => `${value} or more characters`),
+    ...bound('maxLength', (value) => `${value} or fewer characters`),
+  ];
+}
+
+function isSecret(schema: JsonSchema): boolean {
+  return schema['x-secret'] === true;
+}
+
+function schemasIn(value: unknown): readonly JsonSchema[] {
+  return Array.isArray(value) ? value.map(record).filter((member) => member !== undefined) : [];
+}
+
+function record(value: unknown): JsonSchema | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonSchema) : undefined;
 }

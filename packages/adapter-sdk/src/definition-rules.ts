@@ -1,4 +1,6 @@
+import { type ConfigSchema, configSchemaOf } from './config-schema.ts';
 import { DELIVERY_BOUNDS } from './delivery.ts';
+import { peek } from './outcome-of.ts';
 
 const parts = ['accepts', 'config', 'delivery', 'open', 'check', 'push', 'pushBatch', 'close'];
 const functions = ['open', 'check', 'push', 'pushBatch', 'close'];
@@ -32,13 +34,16 @@ function assertAccepts(accepts: unknown): void {
 
 function assertSchema(schema: unknown): void {
   if (schema === undefined) return;
-  const isObject = (typeof schema === 'object' && schema !== null) || typeof schema === 'function';
-  const standard: unknown = isObject ? Reflect.get(schema, '~standard') : undefined;
-  const validate: unknown =
-    typeof standard === 'object' && standard !== null ? Reflect.get(standard, 'validate') : undefined;
-  if (typeof validate !== 'function') {
+  const standard = peek(schema, '~standard');
+  if (typeof peek(standard, 'validate') !== 'function') {
     refuse('config', 'must be a Standard Schema (https://standardschema.dev), such as z.object({ ... }) of zod');
   }
+  // Without it nobody knows which fields are secret.
+  if (typeof peek(peek(standard, 'jsonSchema'), 'input') !== 'function') {
+    const what = 'must make a JSON Schema too (https://standardschema.dev/json-schema), as zod 4.2 does';
+    refuse('config', `${what}, and valibot by toStandardJsonSchema() of @valibot/to-json-schema`);
+  }
+  configSchemaOf({ config: schema as ConfigSchema });
 }
 
 function assertDelivery(delivery: unknown): void {

@@ -1,8 +1,11 @@
+import * as v from 'valibot';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
+import * as zm from 'zod/mini';
 import { defineAdapter, isAdapterDefinition, Permanent } from './index.ts';
 
 const push = () => 'receipt';
+
 /** As plain JavaScript calls it, without types. */
 const define = (definition: unknown) => Reflect.apply(defineAdapter, undefined, [definition]);
 
@@ -37,6 +40,8 @@ describe('defineAdapter', () => {
     ['accepts.1', { push, accepts: ['ProcessUpdated', ''] }],
     ['config', { push, config: { baseUrl: 'string' } }],
     ['config', { push, config: null }],
+    ['config', { push, config: v.object({}) }],
+    ['config', { push, config: zm.object({}) }],
     ['delivery', { push, delivery: 8 }],
     ['delivery.concurrency', { push, delivery: { concurrency: 0 } }],
     ['delivery.concurrency', { push, delivery: { concurrency: 1025 } }],
@@ -45,6 +50,16 @@ describe('defineAdapter', () => {
     ['delivery.timeout', { push, delivery: { timeout: 5 } }],
   ])('refuses a wrong definition by the path %s', (path, definition) => {
     expect(() => define(definition)).toThrow(new RegExp(`^defineAdapter: ${path.replace('.', '\\.')} `));
+  });
+
+  it('refuses a schema that cannot be converted to JSON Schema, because its secrets would not be known', () => {
+    const input = () => {
+      throw new Error('a date');
+    };
+    const config = {
+      '~standard': { version: 1, vendor: 'own', validate: () => ({ value: 1 }), jsonSchema: { input } },
+    };
+    expect(() => define({ push, config })).toThrow(/^config: own cannot convert this schema to JSON Schema/);
   });
 
   it('takes pushBatch in place of push', () => {

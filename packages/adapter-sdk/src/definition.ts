@@ -1,6 +1,7 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AdapterErrorData } from './adapter-error.ts';
-import type { CheckContext, CheckResult, OpenContext, PushContext } from './context.ts';
+import type { CheckResult } from './check-result.ts';
+import type { ConfigSchema } from './config-schema.ts';
+import type { CheckContext, OpenContext, PushContext } from './context.ts';
 import { assertDefinition } from './definition-rules.ts';
 import type { DeliverySettings } from './delivery.ts';
 import type { AdapterEvent } from './event.ts';
@@ -21,8 +22,8 @@ type Receipt = string | void;
 interface AdapterParts<Config, Resource> {
   /** The event types that it takes. Absent: all. Deliveries of other types are SKIPPED without a call. */
   readonly accepts?: readonly string[];
-  /** Its configuration, as a schema of any Standard Schema library. Absent: it takes none. */
-  readonly config?: StandardSchemaV1<unknown, Config>;
+  /** The schema of its configuration. Absent: it has none. */
+  readonly config?: ConfigSchema<Config>;
   /** How it wants to be given deliveries. Absent: 8 at a time, 10 s each. */
   readonly delivery?: Partial<DeliverySettings>;
   /** Makes what `push` works with. Called once for each configuration; at most 10 s. */

@@ -13,9 +13,10 @@ export {
   Unauthorized,
 } from './adapter-error.ts';
 export type { AdapterLog, LogFields } from './adapter-log.ts';
+export type { CheckResult } from './check-result.ts';
 export { configPageOf } from './config-page.ts';
-export { configSchemaOf, type JsonSchema } from './config-schema.ts';
-export type { AdapterIdentity, CheckContext, CheckResult, OpenContext, PushContext } from './context.ts';
+export { type ConfigSchema, configSchemaOf, type JsonSchema, secret } from './config-schema.ts';
+export type { AdapterIdentity, CheckContext, OpenContext, PushContext } from './context.ts';
 export {
   type AdapterDefinition,
   type BatchOutcome,
@@ -42,4 +43,3 @@ export type {
   ThrottleScope,
 } from './outcome.ts';
 export { outcomeOf } from './outcome-of.ts';
-export { secret } from './secret.ts';

@@ -11,8 +11,10 @@ is meant, accept it with \`npx vitest run test/api-report.test.ts -u\` in packag
 it('offers what etc/adapter-sdk.api.md says, and nothing else', async () => {
   const report = await apiReport({
     '.': 'index.ts',
+    './webhook': 'webhook.ts',
     './host': 'host/host.ts',
     './serve': 'serve/serve.ts',
+    './stand-in': 'testing/stand-in.ts',
     './testing': 'testing/testing.ts',
   });
   await expect(`${header}${report}`).toMatchFileSnapshot('../etc/adapter-sdk.api.md');

@@ -39,6 +39,7 @@ it.each([
   ['TlsOptions'],
   ['ThrottledOptions'],
   ['AdapterParts', 'Push', 'PushBatch'],
+  ['WebhookOptions'],
   ['Kit'],
 ])('the guide tells each member of %s, and no other', (...names) => {
   const members = names.flatMap(membersOf);

@@ -51,7 +51,7 @@ async function run(args: readonly string[]): Promise<number> {
     '  npm test                                        # what a hub expects of it, checked',
     '  npm run dev                                     # a hub, this adapter, a stand-in for its system',
     '  npm run dev -- --chaos latency=2s,fail=30%      # the same on a bad day',
-    'Then say in src/mapping.ts what your system is asked, and in src/config.ts how to reach it.',
+    'Then map events to requests in src/adapter.ts and src/mapping.ts.',
   );
   return asked.install && !installed ? 1 : 0;
 }

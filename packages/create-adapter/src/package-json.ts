@@ -37,7 +37,7 @@ export function packageJson(options: PackageJsonOptions & { readonly bringsNode:
       docs: 'npm run build --silent && hms-adapter docs',
       prepack: 'npm run build',
     },
-    dependencies: pick(releases, '@hms-sync/adapter-sdk', 'zod'),
+    dependencies: pick(releases, '@hms-sync/adapter-sdk'),
     devDependencies: pick(
       releases,
       '@hms-sync/cli',
@@ -72,7 +72,7 @@ export function workspacePackageJson({ name, description, releases }: PackageJso
       test: 'vitest run',
       package: 'publint --strict && attw --pack . --profile esm-only --quiet',
     },
-    dependencies: pick(releases, '@hms-sync/adapter-sdk', 'zod'),
+    dependencies: pick(releases, '@hms-sync/adapter-sdk'),
   };
 }
 

@@ -7,7 +7,6 @@ export interface Releases {
   readonly '@types/node': string;
   readonly node: string;
   readonly typescript: string;
-  readonly zod: string;
 }
 
 /** They are this package's own devDependencies, which nobody installs and every release of it keeps up. */

@@ -18,7 +18,6 @@ export async function linkDependencies(folder: string): Promise<void> {
   const links = {
     '@hms-sync/adapter-sdk': 'packages/adapter-sdk',
     '@types/node': 'node_modules/@types/node',
-    zod: 'node_modules/zod',
   };
   for (const [name, target] of Object.entries(links)) {
     const link = join(folder, 'node_modules', name);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type AnsweredWrite, DEFAULT_EVENTS, filled, type StandIn, startStandIn } from '@hms-sync/adapter-sdk/stand-in';
 import { ADVICE_TO_PUBLISHERS, apiFailure } from '../api-failure.ts';
 import { Failure } from '../failure.ts';
 import { formatMs } from '../format.ts';
@@ -13,11 +14,9 @@ import { type DevAdapter, readDevAdapter } from './dev-adapter.ts';
 import { linkPackage, writeHubConfig } from './hub-config.ts';
 import { hubReady, launchHub } from './hub-process.ts';
 import { readableLogLine } from './log-line.ts';
-import { filled } from './placeholders.ts';
 import { SampleFeed } from './sample-feed.ts';
 import { SampleRun } from './sample-run.ts';
 import { watchSources } from './source-watch.ts';
-import { type StandIn, startStandIn, type Write } from './stand-in.ts';
 import { rejectedOn } from './stopped.ts';
 
 /** How an adapter is tried by whoever works on it. */
@@ -113,8 +112,12 @@ async function runOnce(options: AdapterDemoOptions, { feed, people, stopped, cha
     people.line(people.paint('bad', error.message));
     return { changed: await Promise.race([changed, stopped]), port: options.port };
   }
-  const onWrite = (write: Write) => people.line(writeLine(people, write));
-  const standIn = await startStandIn({ answer: adapter.answer, chaos, random: Math.random, onWrite });
+  const onWrite = (write: AnsweredWrite) => people.line(writeLine(people, write));
+  const { answer, idempotency, reads } = adapter.kit;
+  const standIn = await startStandIn({ answer, idempotency, reads, onWrite });
+  standIn.behave({ kind: 'chaos', ...chaos });
+  // It may run for days.
+  standIn.forgetRequests();
   try {
     const hub = await startHub(options, { adapter, standIn });
     const over = new AbortController();
@@ -129,7 +132,7 @@ async function runOnce(options: AdapterDemoOptions, { feed, people, stopped, cha
       await hub.stop();
     }
   } finally {
-    await standIn.close();
+    await standIn[Symbol.asyncDispose]();
   }
 }
 
@@ -142,7 +145,7 @@ interface HubParts {
 async function startHub(options: AdapterDemoOptions, { adapter, standIn }: HubParts): Promise<Child> {
   const { port, dataDir, hubMain, terminal } = options;
   await linkPackage(dataDir, adapter);
-  const config = filled(adapter.config, { url: standIn.url, secret: `\${${SECRET_VARIABLE}}` });
+  const config = filled(adapter.kit.config, { url: standIn.url, secret: `\${${SECRET_VARIABLE}}` });
   const configFile = await writeHubConfig({ port, dataDir, adapters: [{ package: adapter.packageName, config }] });
   return launchHub({
     main: hubMain,
@@ -170,16 +173,17 @@ interface ShowParts {
 
 async function show(options: AdapterDemoOptions, { adapter, feed, people, address, hub }: ShowParts): Promise<void> {
   const { once, asJson, terminal, signal } = options;
+  const samples = adapter.kit.events ?? DEFAULT_EVENTS;
   const client = connectToHub(address);
   try {
     if (!once) {
-      const feeding = adaptersReady(client, signal).then(() => feed.run(client, adapter.samples, signal));
+      const feeding = adaptersReady(client, signal).then(() => feed.run(client, samples, signal));
       await Promise.all([showAdapter(client, people, signal), feeding]);
       return;
     }
     await adaptersReady(client, signal);
-    for (const _ of adapter.samples) {
-      const event = feed.next(adapter.samples);
+    for (const _ of samples) {
+      const event = feed.next(samples);
       const sample = new SampleRun({ client, printer: terminal.data, asJson, event, signal });
       await sample.settledWithin(options.settleLimitMs ?? 30_000);
       sample.requireDelivered();
@@ -194,7 +198,7 @@ async function show(options: AdapterDemoOptions, { adapter, feed, people, addres
   }
 }
 
-function writeLine(printer: Printer, { method, path, status, chaos }: Write): string {
+function writeLine(printer: Printer, { method, path, status, chaos }: AnsweredWrite): string {
   return printer.paint(
     'quiet',
     `  the system was asked ${method} ${printable(path)}: ${status}${chaos ? ', by chaos' : ''}`,

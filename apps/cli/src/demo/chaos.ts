@@ -1,10 +1,6 @@
-/** How the stand-in for an external system misbehaves. */
-export interface Chaos {
-  /** Each write is answered so much later. */
-  readonly latencyMs: number;
-  /** The share of writes that are answered 503, 0 to 1. */
-  readonly failShare: number;
-}
+import type { Chaos } from '@hms-sync/adapter-sdk/stand-in';
+
+export type { Chaos } from '@hms-sync/adapter-sdk/stand-in';
 
 export const noChaos: Chaos = { latencyMs: 0, failShare: 0 };
 

@@ -15,16 +15,15 @@ const lab = '{"name":"adapter-lab","version":"1.2.3","hmsSync":{"id":"lab"}}';
 
 describe('an adapter that somebody works on', () => {
   test('is known by its package.json and its verify.json', async () => {
+    const kit = { config: { baseUrl: '{{url}}' }, events: [{ type: 'A', data: '{{payload}}' }] };
     await writeFile(join(folder, 'package.json'), lab);
-    await writeFile(join(folder, 'verify.json'), '{"config":{"baseUrl":"{{url}}"},"events":[{"type":"A","data":"x"}]}');
+    await writeFile(join(folder, 'verify.json'), JSON.stringify(kit));
     expect(await readDevAdapter(folder)).toEqual({
       folder,
       packageName: 'adapter-lab',
       version: '1.2.3',
       id: 'lab',
-      config: { baseUrl: '{{url}}' },
-      samples: [{ type: 'A', data: 'x' }],
-      answer: { status: 200, body: { status: 'ok' } },
+      kit,
     });
   });
 
@@ -33,14 +32,14 @@ describe('an adapter that somebody works on', () => {
     [
       'another package',
       { 'package.json': '{"name":"x"}' },
-      /package\.json: hmsSync\.id is missing: this package is no/,
+      /package\.json: hmsSync\.id is missing: this package is not an/,
     ],
     ['half a package', { 'package.json': '{' }, /package\.json: .*JSON/],
     ['one without a kit', { 'package.json': lab }, /verify\.json: there is no such file; write \{"config"/],
     [
       'one without events',
       { 'package.json': lab, 'verify.json': '{"events":[]}' },
-      /verify\.json: events must be a list/,
+      /verify\.json: events must hold an event/,
     ],
     [
       'one without a status',
@@ -56,6 +55,6 @@ describe('an adapter that somebody works on', () => {
   });
 
   test('a folder that is not there is refused', async () => {
-    await expect(readDevAdapter(join(folder, 'nowhere'))).rejects.toThrow(/^--adapter: .*nowhere is no folder$/);
+    await expect(readDevAdapter(join(folder, 'nowhere'))).rejects.toThrow(/^--adapter: .*nowhere is not a folder$/);
   });
 });

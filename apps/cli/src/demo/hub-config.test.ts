@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { parse } from 'yaml';
 import { ExitCode } from '../failure.ts';
 import { linkPackage, writeHubConfig } from './hub-config.ts';
 
@@ -31,9 +32,9 @@ describe("the hub's configuration", () => {
       [
         "  - package: '@hms-sync/adapter-scheduling'",
         '    config:',
-        "      baseUrl: 'http://127.0.0.1:1'",
+        '      baseUrl: http://127.0.0.1:1',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the hub replaces it
-        "      token: '${SCHEDULING_TOKEN}'",
+        '      token: ${SCHEDULING_TOKEN}',
       ].join('\n'),
     );
     expect(yaml).toMatch(/^listen: 127\.0\.0\.1:7003$/m);
@@ -50,18 +51,11 @@ describe("the hub's configuration", () => {
       nothing: null,
     };
     const file = await writeHubConfig({ port: 0, dataDir, adapters: [{ package: 'adapter-lab', config }] });
-    expect(await readFile(file, 'utf8')).toContain(
-      [
-        "  - package: 'adapter-lab'",
-        '    config:',
-        "      text: 'it''s'",
-        '      list: [1,"two"]',
-        '      "a.b": {"deep":true}',
-        '      lines: "one\\ntwo"',
-        '      nothing: null',
-        '',
-      ].join('\n'),
-    );
+    expect(parse(await readFile(file, 'utf8'))).toEqual({
+      listen: '127.0.0.1:0',
+      dataDir: '.',
+      adapters: [{ package: 'adapter-lab', config }],
+    });
   });
 
   test('a data folder that cannot be written is refused with what to do', async () => {

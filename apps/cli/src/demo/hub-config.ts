@@ -18,6 +18,10 @@ export interface ConfiguredAdapter {
   config: unknown;
 }
 
+const HEAD = `# Written by "hms-sync dev" at each start. To keep changes, copy this file and run: hms-sync start --config copy.yaml
+# Paths are relative to this file.
+`;
+
 /**
  * Writes the configuration of the demo's hub into its data folder, the way a person would write one: it serves as an
  * example, too. The addresses of stand-ins change with each start, so the file is written anew each time.
@@ -30,7 +34,7 @@ export async function writeHubConfig(config: HubConfig): Promise<string> {
     // It becomes the hub's data folder, which is for its user alone.
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
     // Renamed into place: a hub of another `dev` that starts in this moment reads the old file or the new one.
-    await writeFile(`${file}.new`, yamlOf(config));
+    await writeFile(`${file}.new`, await yamlOf(config));
     await rename(`${file}.new`, file);
   } catch (error) {
     throw unwritable(config.dataDir, error);
@@ -63,32 +67,12 @@ function unwritable(dataDir: string, error: unknown): Failure {
   );
 }
 
-function yamlOf({ port, adapters }: HubConfig): string {
-  return [
-    '# Written by "hms-sync dev" at each start. To keep changes, copy this file and run: hms-sync start --config copy.yaml',
-    `listen: 127.0.0.1:${port}`,
-    '# Relative to this file.',
-    'dataDir: .',
-    'adapters:',
-    ...adapters.flatMap((adapter) => [`  - package: ${scalar(adapter.package)}`, ...configLines(adapter.config)]),
-    '',
-  ].join('\n');
-}
-
-function configLines(config: unknown): string[] {
-  if (typeof config !== 'object' || config === null) return [];
-  return [
-    '    config:',
-    ...Object.entries(config).map(([name, value]) => `      ${fieldName(name)}: ${scalar(value)}`),
-  ];
-}
-
-/** A text in quotes; anything else as JSON, which is YAML too. */
-function scalar(value: unknown): string {
-  const isPlain = typeof value === 'string' && /^[ -~]*$/.test(value);
-  return isPlain ? `'${value.replaceAll("'", "''")}'` : JSON.stringify(value);
-}
-
-function fieldName(name: string): string {
-  return /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name);
+async function yamlOf({ port, adapters }: HubConfig): Promise<string> {
+  // Loaded on demand: no other command needs it.
+  const { stringify } = await import('yaml');
+  const config = stringify(
+    { listen: `127.0.0.1:${port}`, dataDir: '.', adapters },
+    { lineWidth: 0, singleQuote: true },
+  );
+  return `${HEAD}${config}`;
 }

@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampNow } from '@bufbuild/protobuf/wkt';
+import { filled, type SampleEvent } from '@hms-sync/adapter-sdk/stand-in';
 import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { followAcks, publishAndFollow } from '../ack-feed.ts';
 import { AckReport } from '../ack-report.ts';
 import type { HubClient } from '../hub-client.ts';
 import type { Printer } from '../terminal.ts';
-import type { Sample } from './dev-adapter.ts';
-import { filled } from './placeholders.ts';
 
 /** Few, so that events of one key follow each other closely and their order is seen when one of them fails. */
 const KEYS = 3;
@@ -29,7 +28,7 @@ export class SampleFeed {
   }
 
   /** The next sample as an event of its own, with one of a few keys. */
-  next(samples: readonly Sample[]): MessageInitShape<typeof SyncEventSchema> {
+  next(samples: readonly SampleEvent[]): MessageInitShape<typeof SyncEventSchema> {
     const sample = samples[this.#count % samples.length];
     if (sample === undefined) throw new TypeError('there is no sample');
     const key = `sample-${(Math.floor(this.#count / samples.length) % KEYS) + 1}`;
@@ -49,20 +48,20 @@ export class SampleFeed {
   }
 
   /** Runs until the signal, which ends it with an AbortError, or until the hub is gone. */
-  async run(client: HubClient, samples: readonly Sample[], signal: AbortSignal): Promise<void> {
+  async run(client: HubClient, samples: readonly SampleEvent[], signal: AbortSignal): Promise<void> {
     // The place before the first of them, from which no ack is missed.
     if (this.#cursor === '') await this.#publish(client, samples, signal);
     await Promise.all([this.#publishMore(client, samples, signal), this.#printAcks(client, signal)]);
   }
 
-  async #publishMore(client: HubClient, samples: readonly Sample[], signal: AbortSignal): Promise<never> {
+  async #publishMore(client: HubClient, samples: readonly SampleEvent[], signal: AbortSignal): Promise<never> {
     for (;;) {
       await sleep(this.#everyMs, undefined, { signal });
       await this.#publish(client, samples, signal);
     }
   }
 
-  async #publish(client: HubClient, samples: readonly Sample[], signal: AbortSignal): Promise<void> {
+  async #publish(client: HubClient, samples: readonly SampleEvent[], signal: AbortSignal): Promise<void> {
     const steps = publishAndFollow(client, this.next(samples), { until: PublishUntil.ACCEPTED, signal });
     for await (const step of steps) {
       if (step.kind === 'accepted' && this.#cursor === '') this.#cursor = step.accepted.cursor;

@@ -63,7 +63,7 @@ describe('hms-adapter verify', () => {
   });
 
   it.each([
-    [['verify'], {}, /verify\.json: .*ENOENT.*write \{"config"/],
+    [['verify'], {}, /verify\.json: there is no such file; write \{"config"/],
     [['verify', '--only', 'colour'], { 'verify.json': labKit }, /no check colour; there are manifest, /],
     [['verify', '--colour'], { 'verify.json': labKit }, /--colour/],
     [['verify', '--target', 'x:1', '--token-env', 'NO_SUCH_TOKEN'], { 'verify.json': labKit }, /has no NO_SUCH_TOKEN/],

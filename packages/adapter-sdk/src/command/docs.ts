@@ -3,7 +3,7 @@ import { visibleLines } from '@hms-sync/proto/visible-text';
 import { configPageOf } from '../config-page.ts';
 import { configSchemaOf } from '../config-schema.ts';
 import { findPackage, importDefinition } from '../testing/adapter-package.ts';
-import { parseFlags } from './flags.ts';
+import { parseFlags } from './usage.ts';
 
 /** `hms-adapter docs`: the configuration of the adapter in this folder, as a page or as its JSON Schema. */
 export async function docs(flags: readonly string[]): Promise<number> {

@@ -1,3 +1,5 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
 /** The command was asked wrongly: the message says how, and the usage follows. */
 export class UsageError extends Error {}
 
@@ -14,3 +16,15 @@ export const usage = `hms-adapter verify [--target <address>] [--kit <file>] [--
 hms-adapter docs [--json] [--out <file>]
   The configuration of the adapter in this folder: a page in Markdown, or its JSON Schema.
 `;
+
+/** The flags of a command. @throws UsageError for one that there is not. */
+export function parseFlags<Options extends NonNullable<ParseArgsConfig['options']>>(
+  flags: readonly string[],
+  options: Options,
+) {
+  try {
+    return parseArgs({ args: [...flags], options }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}

@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import { visibleJson, visibleLines, visibleText } from '@hms-sync/proto/visible-text';
 import { findPackage } from '../testing/adapter-package.ts';
 import { checks } from '../testing/checks.ts';
+import { packageSubject } from '../testing/definition-subject.ts';
 import { readKit } from '../testing/kit.ts';
-import { packageSubject } from '../testing/package-subject.ts';
 import { remoteSubject } from '../testing/remote-subject.ts';
 import type { Subject } from '../testing/target.ts';
 import { type Verdict, verify } from '../testing/verification.ts';
-import { parseFlags } from './flags.ts';
-import { UsageError } from './usage.ts';
+import { parseFlags, UsageError } from './usage.ts';
 
 const options = {
   target: { type: 'string' },

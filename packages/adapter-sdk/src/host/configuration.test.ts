@@ -1,10 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { attemptOf } from '../../test/delivery.ts';
 import { hostOf, readyHost, signal } from '../../test/hosts.ts';
-import { defineAdapter, Misconfigured, Unauthorized } from '../index.ts';
+import { type ConfigSchema, defineAdapter, Misconfigured, Unauthorized } from '../index.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -127,13 +126,14 @@ describe('configure', () => {
   });
 
   it('does not fall over a schema that throws', async () => {
-    const throwing: StandardSchemaV1<unknown, string> = {
+    const throwing: ConfigSchema = {
       '~standard': {
         version: 1,
         vendor: 'hand-made',
         validate: () => {
           throw new Error('hunter2');
         },
+        jsonSchema: { input: () => ({}), output: () => ({}) },
       },
     };
     const { host } = hostOf(defineAdapter({ config: throwing, push: () => {} }));

@@ -1,11 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { cutToLength } from '../bounded-text.ts';
-import { configSchemaOf, type JsonSchema } from '../config-schema.ts';
+import { configSchemaOf, type JsonSchema, secretsIn } from '../config-schema.ts';
 import type { DefinedAdapter } from '../definition.ts';
-import { secretsIn } from '../json-schema.ts';
 import { MESSAGE_MAX_CHARACTERS } from '../outcome.ts';
 import { nameOf } from '../outcome-of.ts';
-import { recordingSecrets } from '../secret.ts';
 import { quotableName } from './quotable-name.ts';
 import { REDACTED, type Redactor, stringsIn } from './redactor.ts';
 
@@ -42,10 +40,10 @@ export async function validateConfiguration(
     return unwanted.length === 0 ? { valid: true, config: undefined } : { valid: false, diagnostics: unwanted };
   }
   try {
-    const marked = markedSchemaOf(definition);
+    const marked = configSchemaOf(definition);
     // Before it is validated: a secret that is refused is secret all the same, and the refusal may quote it.
     learnMarked(marked, config, redactor);
-    const result = await recordingSecrets(redactor.learn, () => schema['~standard'].validate(config));
+    const result = await schema['~standard'].validate(config);
     if (result.issues === undefined) {
       learnMarked(marked, result.value, redactor);
       return { valid: true, config: result.value };
@@ -53,22 +51,10 @@ export async function validateConfiguration(
     const issues = result.issues.slice(0, DIAGNOSTICS_MAX);
     return { valid: false, diagnostics: issues.map((issue) => diagnosticOf(issue, config, redactor)) };
   } catch (error) {
-    const what =
-      error instanceof UnknownSecrets ? error.message : `the schema of the configuration threw ${nameOf(error)}`;
-    return { valid: false, diagnostics: [{ path: '', message: what }] };
-  }
-}
-
-class UnknownSecrets extends Error {}
-
-/** The JSON Schema in which secret fields are marked; undefined when there is none and another way to see them. */
-function markedSchemaOf(definition: DefinedAdapter): JsonSchema | undefined {
-  try {
-    return configSchemaOf(definition);
-  } catch (error) {
-    // The marks are the only way to arktype's secrets; one that is not taken out would be worse than no adapter.
-    if (definition.config?.['~standard'].vendor !== 'arktype') return undefined;
-    throw new UnknownSecrets(`its secret fields cannot be found: ${error instanceof Error ? error.message : ''}`);
+    return {
+      valid: false,
+      diagnostics: [{ path: '', message: `the schema of the configuration threw ${nameOf(error)}` }],
+    };
   }
 }
 
@@ -78,7 +64,7 @@ function learnMarked(schema: JsonSchema | undefined, config: unknown, redactor: 
 
 function diagnosticOf(issue: StandardSchemaV1.Issue, config: unknown, { redact }: Redactor): Diagnostic {
   const keys = (issue.path ?? []).map((segment) => (typeof segment === 'object' ? segment.key : segment));
-  // A value that failed validation was perhaps never seen by its secret() schema, so no value at the path is repeated.
+  // A secret that an operator wrote to the wrong field has no mark, so no value at the path is repeated.
   const value = valueAt(config, keys);
   const quoted = [...stringsIn(value), ...unquotableNamesIn(value)]
     .filter((text) => text.length >= QUOTED_MIN_CHARACTERS)

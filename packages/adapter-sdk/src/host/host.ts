@@ -1,8 +1,9 @@
 import { isAdapterError } from '../adapter-error.ts';
 import type { AdapterLog } from '../adapter-log.ts';
 import { cutToLength } from '../bounded-text.ts';
+import type { CheckResult } from '../check-result.ts';
 import { configSchemaOf, type JsonSchema } from '../config-schema.ts';
-import type { AdapterIdentity, CheckResult } from '../context.ts';
+import type { AdapterIdentity } from '../context.ts';
 import type { DefinedAdapter } from '../definition.ts';
 import { DELIVERY_DEFAULTS, type DeliveryAttempt, type DeliverySettings } from '../delivery.ts';
 import { createHttpClient } from '../http/client.ts';
@@ -15,8 +16,9 @@ import { createSession, type Session } from './session.ts';
 import { withinTime } from './time-bound.ts';
 
 export type { AdapterLog, LogFields } from '../adapter-log.ts';
+export type { CheckResult } from '../check-result.ts';
 export type { JsonSchema } from '../config-schema.ts';
-export type { AdapterIdentity, CheckResult } from '../context.ts';
+export type { AdapterIdentity } from '../context.ts';
 export { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
 export { DELIVERY_BOUNDS, type DeliveryAttempt, type DeliverySettings } from '../delivery.ts';
 export type { EventFields } from '../event.ts';
@@ -51,7 +53,7 @@ export interface AdapterDescription {
   readonly accepts: readonly string[] | undefined;
   /** How it wants to be given deliveries; defaults filled in. */
   readonly delivery: DeliverySettings;
-  /** The JSON Schema of its configuration. Undefined: it takes none, or the schema's library makes none. */
+  /** The JSON Schema of its configuration. Undefined: it has none. */
   readonly configSchema: JsonSchema | undefined;
 }
 
@@ -88,7 +90,10 @@ export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: 
   let configuring: Promise<unknown> = Promise.resolve();
 
   async function open(config: unknown): Promise<Session | readonly Diagnostic[]> {
-    const http = createHttpClient(adapter, redactor.learnPassing);
+    const http = createHttpClient({
+      userAgent: `hms-sync ${adapter.id}/${adapter.version}`,
+      onToken: redactor.learnPassing,
+    });
     const closeLate = async (resource: unknown) => {
       await definition.close?.(resource);
       await http.destroy();
@@ -135,7 +140,7 @@ export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: 
     description: {
       accepts: definition.accepts,
       delivery: { ...DELIVERY_DEFAULTS, ...definition.delivery },
-      configSchema: schemaOrNone(definition),
+      configSchema: configSchemaOf(definition),
     },
     configure: (config) => {
       const result = configuring.then(() => configure(config));
@@ -158,15 +163,6 @@ export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: 
       return closing;
     },
   };
-}
-
-/** An adapter whose configuration cannot be described works all the same; `hms-adapter docs` says what to do. */
-function schemaOrNone(definition: DefinedAdapter): JsonSchema | undefined {
-  try {
-    return configSchemaOf(definition);
-  } catch {
-    return undefined;
-  }
 }
 
 function openDiagnostic(thrown: unknown, outcome: Outcome): Diagnostic {

@@ -1,7 +1,8 @@
 import { isAdapterError } from '../adapter-error.ts';
 import type { AdapterLog } from '../adapter-log.ts';
 import { cutToLength } from '../bounded-text.ts';
-import type { AdapterIdentity, CheckResult, PushContext } from '../context.ts';
+import type { CheckResult } from '../check-result.ts';
+import type { AdapterIdentity, PushContext } from '../context.ts';
 import type { DefinedAdapter } from '../definition.ts';
 import type { DeliveryAttempt } from '../delivery.ts';
 import { type AdapterEvent, adapterEvent } from '../event.ts';

@@ -1,5 +1,4 @@
-import type { AdapterIdentity } from '../context.ts';
-import { type HttpPool, type OwnedPool, openPool, type PoolOptions } from './pool.ts';
+import { type HttpPool, type OwnedPool, openPool, type PoolOptions, type PoolOwner } from './pool.ts';
 
 /** Makes connection pools for `open`. */
 export interface HttpClient {
@@ -19,14 +18,13 @@ export interface OwnedHttpClient {
   destroy(): Promise<void>;
 }
 
-/** Makes the client of one `open`. @param onToken told of every access token, so that it is taken out of what people read. */
-export function createHttpClient(adapter: AdapterIdentity, onToken: (token: string) => void): OwnedHttpClient {
+/** Makes the client of one `open`. */
+export function createHttpClient(owner: PoolOwner): OwnedHttpClient {
   const owned: OwnedPool[] = [];
-  const userAgent = `hms-sync ${adapter.id}/${adapter.version}`;
   return {
     client: {
       pool: (baseUrl, options = {}) => {
-        const opened = openPool(baseUrl, options, { userAgent, onToken });
+        const opened = openPool(baseUrl, options, owner);
         owned.push(opened);
         return opened.pool;
       },

@@ -1,7 +1,6 @@
 import type { AgentOptions, ClientRequest, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
 import { DELIVERY_BOUNDS } from '../delivery.ts';
-import { readBounded } from './body.ts';
-import { decoded } from './content-coding.ts';
+import { decoded, readBounded } from './body.ts';
 import { http, https } from './node-http.ts';
 import type { ConnectOptions } from './tls.ts';
 import { transportError } from './transport-error.ts';

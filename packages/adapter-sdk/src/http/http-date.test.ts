@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { httpDateMs } from './http-date.ts';
+import { httpDateMs } from './retry-after.ts';
 
 const now = Date.UTC(2026, 10, 23, 10);
 const at = Date.UTC(2026, 10, 23, 10, 0, 30);
@@ -26,7 +26,7 @@ describe('an HTTP date', () => {
     'is the same moment to a process in %s',
     async (zone) => {
       const script = `
-        import { httpDateMs } from ${JSON.stringify(fileURLToPath(new URL('http-date.ts', import.meta.url)))};
+        import { httpDateMs } from ${JSON.stringify(fileURLToPath(new URL('retry-after.ts', import.meta.url)))};
         console.log(JSON.stringify(${JSON.stringify(sameMoment)}.map((text) => httpDateMs(text, ${now}))));`;
       const child = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
         env: { TZ: zone },

@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { Misconfigured } from '../adapter-error.ts';
 
 /**
@@ -31,12 +31,7 @@ export interface OAuthOptions {
 /** How a client shows who it is, checked. */
 export type ClientCredential =
   | { readonly by: 'basic' | 'post'; readonly clientSecret: string }
-  | {
-      readonly by: 'private_key_jwt';
-      readonly key: KeyObject;
-      readonly algorithm: 'RS384' | 'ES384';
-      readonly keyId: string | undefined;
-    };
+  | { readonly by: 'private_key_jwt'; readonly key: webcrypto.CryptoKey; readonly kid?: string };
 
 /** Below this a key can be factored, and JOSE forbids it. */
 const RSA_MIN_BITS = 2048;
@@ -59,7 +54,8 @@ export function clientCredential(options: OAuthOptions): ClientCredential {
   }
   if (clientSecret !== undefined) refuse('oauth.privateKey', 'takes the place of clientSecret; give one of them');
   const { key, kid } = parseKey(privateKey);
-  return { by: 'private_key_jwt', key, algorithm: algorithmOf(key), keyId: options.keyId ?? kid };
+  const keyId = options.keyId ?? kid;
+  return { by: 'private_key_jwt', key: signingKey(key), ...(keyId !== undefined && { kid: keyId }) };
 }
 
 function parseKey(text: string): { readonly key: KeyObject; readonly kid: string | undefined } {
@@ -75,9 +71,15 @@ function parseKey(text: string): { readonly key: KeyObject; readonly kid: string
   }
 }
 
-function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): 'RS384' | 'ES384' {
-  if (asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= RSA_MIN_BITS) return 'RS384';
-  if (asymmetricKeyType === 'ec' && asymmetricKeyDetails?.namedCurve === 'secp384r1') return 'ES384';
+/** The key with its algorithm: RS384 or ES384. */
+function signingKey(key: KeyObject): webcrypto.CryptoKey {
+  const { asymmetricKeyType, asymmetricKeyDetails } = key;
+  if (asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= RSA_MIN_BITS) {
+    return key.toCryptoKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-384' }, false, ['sign']);
+  }
+  if (asymmetricKeyType === 'ec' && asymmetricKeyDetails?.namedCurve === 'secp384r1') {
+    return key.toCryptoKey({ name: 'ECDSA', namedCurve: 'P-384' }, false, ['sign']);
+  }
   refuse('oauth.privateKey', `must be RSA of ${RSA_MIN_BITS} bits or more, or an elliptic curve P-384`);
 }
 

@@ -1,5 +1,5 @@
 import { isAdapterError, Misconfigured } from '../adapter-error.ts';
-import type { CheckResult, PushContext } from '../context.ts';
+import type { CheckResult } from '../check-result.ts';
 import { DELIVERY_BOUNDS } from '../delivery.ts';
 import { nameOf } from '../outcome-of.ts';
 import { type HttpAnswer, receiptOf } from './answer.ts';
@@ -27,8 +27,15 @@ export interface PoolOptions {
   readonly headers?: Headers | undefined;
 }
 
-/** What a `post` takes from the context of a `push`. */
-export type PostContext = Pick<PushContext<unknown>, 'idempotencyKey' | 'traceparent' | 'signal'>;
+/** What a `post` uses of the context of a `push`. */
+export interface PostContext {
+  /** Sent as `idempotency-key`. */
+  readonly idempotencyKey: string;
+  /** Sent as `traceparent`. Undefined: not sent. */
+  readonly traceparent: string | undefined;
+  /** Ends the request. */
+  readonly signal: AbortSignal;
+}
 
 /** What is particular to one `post`. */
 export interface PostOptions {

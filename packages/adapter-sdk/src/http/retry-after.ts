@@ -1,5 +1,3 @@
-import { httpDateMs } from './http-date.ts';
-
 /**
  * What a `Retry-After` header asks for (RFC 9110, 10.2.3), in milliseconds from now.
  *
@@ -12,4 +10,44 @@ export function retryAfterMs(header: string | readonly string[] | undefined, now
   const value = (typeof header === 'string' ? header : header?.[0])?.trim() ?? '';
   const waitMs = /^\d+$/.test(value) ? Number(value) * 1000 : (httpDateMs(value, nowMs) ?? nowMs) - nowMs;
   return waitMs > 0 ? waitMs : undefined;
+}
+
+const months = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
+
+/** IMF-fixdate and RFC 850: `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`. */
+const usual =
+  /^[A-Z][a-z]{2,8}, (?<day>\d\d?)[ -](?<month>[A-Z][a-z]{2})[ -](?<year>\d{4}|\d\d) (?<time>[\d:]{8})(?: (?<zone>GMT|UTC|[+-]\d{4}))?$/;
+/** What C's asctime makes: `Sun Nov  6 08:49:37 1994`. */
+const asctime =
+  /^[A-Z][a-z]{2,8} (?<month>[A-Z][a-z]{2}) +(?<day>\d\d?) (?<time>[\d:]{8}) (?<year>\d{4})(?: (?<zone>GMT|UTC))?$/;
+
+/**
+ * The time that an HTTP date tells (RFC 9110, 5.6.7), in milliseconds since 1970: each of its three forms is UTC, whether
+ * it says so or not. Date.parse would read one without a zone in the local one, and nearly any text as a date.
+ *
+ * @param nowMs the wall clock: a year of two digits is the one of that name that is at most 50 years ahead.
+ * @returns undefined when it is no HTTP date.
+ */
+export function httpDateMs(text: string, nowMs: number): number | undefined {
+  const { day, month = '', year = '', time = '', zone } = (usual.exec(text) ?? asctime.exec(text))?.groups ?? {};
+  const [, hours, minutes, seconds] = /^(\d\d):(\d\d):(\d\d)$/.exec(time)?.map(Number) ?? [];
+  if (hours === undefined || minutes === undefined || seconds === undefined) return undefined;
+  const at = [yearOf(year, nowMs), months.indexOf(month), Number(day)] as const;
+  // 60 is a leap second.
+  const exists = new Date(Date.UTC(...at)).getUTCDate() === at[2] && hours < 24 && minutes < 60 && seconds <= 60;
+  if (at[1] < 0 || !exists) return undefined;
+  return Date.UTC(...at, hours, minutes, seconds) - offsetMs(zone);
+}
+
+function yearOf(digits: string, nowMs: number): number {
+  if (digits.length === 4) return Number(digits);
+  const thisYear = new Date(nowMs).getUTCFullYear();
+  const year = thisYear - (thisYear % 100) + Number(digits);
+  return year > thisYear + 50 ? year - 100 : year;
+}
+
+/** Of mail's dates, which some send instead: `+0100`. */
+function offsetMs(zone: string | undefined): number {
+  const [, sign, hours, minutes] = /^([+-])(\d\d)(\d\d)$/.exec(zone ?? '') ?? [];
+  return (sign === '-' ? -60_000 : 60_000) * (Number(hours ?? 0) * 60 + Number(minutes ?? 0));
 }

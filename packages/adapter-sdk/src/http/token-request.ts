@@ -1,67 +1,139 @@
-import { randomUUID } from 'node:crypto';
+import { isAdapterError, Misconfigured, Retryable, Throttled, Unauthorized } from '../adapter-error.ts';
+import type { HttpAnswer } from './answer.ts';
+import type { Connections } from './connections.ts';
 import type { ClientCredential, OAuthOptions } from './oauth.ts';
+import { retryAfterMs } from './retry-after.ts';
+import { outcomeOfStatus } from './status-rule.ts';
 
+/** The request is part of every attempt that waits for the token, and an attempt has 10 s by default. */
+const TOKEN_TIMEOUT_MS = 8_000;
 /** SMART Backend Services allows five minutes; one less leaves room for a clock that runs ahead. */
 const ASSERTION_LIFE_S = 240;
+/** A day: after that the endpoint may have changed its mind, whatever it said. */
+const LIFE_MAX_S = 86_400;
 
-const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+/** The errors of RFC 6749, 5.2, that say: this client is not let in. The others say: its request is wrong. */
+const rejections = new Set(['invalid_client', 'unauthorized_client', 'invalid_grant', 'access_denied']);
+const mistakes = new Set(['invalid_request', 'invalid_scope', 'unsupported_grant_type', 'invalid_target']);
 
-/** What is sent to the token endpoint. */
-export interface TokenRequest {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+/** A token that an endpoint issued. */
+export interface AccessToken {
+  /** Sent as bearer token. */
+  readonly token: string;
+  /** How long it is valid, in seconds, above 0 and at most a day; undefined when the endpoint does not say. */
+  readonly lifeS: number | undefined;
 }
 
-/** Makes the request for one token. Each has an assertion of its own, because a `jti` is taken once. */
-export async function tokenRequest(options: OAuthOptions, credential: ClientCredential): Promise<TokenRequest> {
-  const form = new URLSearchParams({
-    grant_type: 'client_credentials',
-    ...(options.scope !== undefined && { scope: options.scope }),
-    ...options.parameters,
-  });
-  const headers: Record<string, string> = {
-    'content-type': 'application/x-www-form-urlencoded',
-    accept: 'application/json',
-  };
-  switch (credential.by) {
-    case 'basic': {
-      // RFC 6749, 2.3.1: both are form-encoded before they are joined, so that a colon in them is none.
-      const pair = `${formEncoded(options.clientId)}:${formEncoded(credential.clientSecret)}`;
-      headers.authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
-      break;
-    }
-    case 'post':
-      form.set('client_id', options.clientId);
-      form.set('client_secret', credential.clientSecret);
-      break;
-    case 'private_key_jwt':
-      form.set('client_assertion_type', assertionType);
-      form.set('client_assertion', await assertion(options, credential));
-      break;
-    default:
-      credential satisfies never;
+/** Where a token is requested, and by whom. */
+export interface TokenEndpoint {
+  /** To the origin of `tokenUrl`. */
+  readonly connections: Connections;
+  readonly credential: ClientCredential;
+  readonly userAgent: string;
+}
+
+/**
+ * Requests one token. Messages hold status, origin and the error's code, never its description or the body, which may
+ * repeat what was sent.
+ *
+ * | answer | error |
+ * |---|---|
+ * | none within 8 s, or what `post` takes for retryable or throttled | `Retryable`, `Throttled` |
+ * | `invalid_client`, `unauthorized_client`, `invalid_grant`, or 401 and 403 | `Unauthorized` |
+ * | any other 3xx or 4xx, or a 2xx without a bearer token | `Misconfigured` |
+ */
+export async function requestToken(options: OAuthOptions, endpoint: TokenEndpoint): Promise<AccessToken> {
+  // Loaded on demand: most adapters never need it, and start faster without it.
+  const oauth = await import('oauth4webapi');
+  const { tokenUrl, clientId, scope, parameters } = options;
+  const { origin, pathname, search } = new URL(tokenUrl);
+  // The issuer is the audience of an assertion, which for SMART is the endpoint itself.
+  const server = { issuer: tokenUrl, token_endpoint: tokenUrl };
+  const client = { client_id: clientId };
+
+  async function send(_url: string, { headers, body }: { headers: Record<string, string>; body: unknown }) {
+    const signal = AbortSignal.timeout(TOKEN_TIMEOUT_MS);
+    const path = `${pathname}${search}`;
+    const answer = await endpoint.connections.request({ method: 'POST', path, headers, body: String(body), signal });
+    const { access_token, token_type = 'bearer', expires_in, error } = jsonFields(answer.body);
+    if (answer.status >= 300) throw rejection({ ...answer, origin }, error);
+    // Endpoints leave the type out, or send a life that is a text or not above 0; the rest is not read, and need not be right.
+    const lifeS = Number(expires_in);
+    return Response.json({ access_token, token_type, expires_in: lifeS > 0 ? Math.min(lifeS, LIFE_MAX_S) : undefined });
   }
-  return { headers, body: form.toString() };
+
+  function authentication() {
+    const { credential } = endpoint;
+    switch (credential.by) {
+      case 'basic':
+        return oauth.ClientSecretBasic(credential.clientSecret);
+      case 'post':
+        return oauth.ClientSecretPost(credential.clientSecret);
+      case 'private_key_jwt':
+        return oauth.PrivateKeyJwt(credential, {
+          [oauth.modifyAssertion]: (header, claims) => {
+            header.typ = 'JWT';
+            claims.exp = Number(claims.iat) + ASSERTION_LIFE_S;
+            // From a clock that runs ahead it would not be valid yet.
+            claims.nbf = undefined;
+          },
+        });
+      default:
+        return credential satisfies never;
+    }
+  }
+
+  try {
+    const form = { ...(scope !== undefined && { scope }), ...parameters };
+    const answer = await oauth.clientCredentialsGrantRequest(server, client, authentication(), form, {
+      [oauth.customFetch]: send,
+      [oauth.allowInsecureRequests]: true,
+      headers: { 'user-agent': endpoint.userAgent },
+    });
+    const { token_type, access_token, expires_in } = await oauth.processClientCredentialsResponse(
+      server,
+      client,
+      answer,
+    );
+    // Visible ASCII is what a header can carry.
+    if (token_type === 'bearer' && /^[\x21-\x7e]+$/.test(access_token))
+      return { token: access_token, lifeS: expires_in };
+  } catch (error) {
+    // The library's own errors hold the answer.
+    if (isAdapterError(error)) throw error;
+  }
+  const path = 'oauth.tokenUrl';
+  throw new Misconfigured(`${origin} issued no bearer token; correct ${path}`, { code: 'OAUTH_NO_TOKEN', path });
 }
 
-async function assertion(
-  { clientId, tokenUrl }: OAuthOptions,
-  { key, algorithm, keyId }: Extract<ClientCredential, { by: 'private_key_jwt' }>,
-): Promise<string> {
-  // Loaded when it is needed: most adapters never need it, and each starts faster without.
-  const { SignJWT } = await import('jose');
-  const nowS = Math.floor(Date.now() / 1000);
-  return new SignJWT()
-    .setProtectedHeader({ alg: algorithm, typ: 'JWT', ...(keyId !== undefined && { kid: keyId }) })
-    .setIssuer(clientId)
-    .setSubject(clientId)
-    .setAudience(tokenUrl)
-    .setJti(randomUUID())
-    .setIssuedAt(nowS)
-    .setExpirationTime(nowS + ASSERTION_LIFE_S)
-    .sign(key);
+function jsonFields(body: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    // A proxy's page, for example: its status says enough.
+    return {};
+  }
 }
 
-function formEncoded(text: string): string {
-  return new URLSearchParams({ '': text }).toString().slice(1);
+/** What an answer other than 2xx means. @param error its code by RFC 6749, 5.2. */
+function rejection({ status, headers, origin }: HttpAnswer, error: unknown): Error {
+  const seen = `HTTP ${status} from the token endpoint at ${origin}`;
+  const code = `OAUTH_HTTP_${status}`;
+  const waitMs = retryAfterMs(headers['retry-after'], Date.now());
+  const outcome = outcomeOfStatus(status, waitMs);
+  if (outcome === 'throttled') return new Throttled(seen, { code, retryAfterMs: waitMs });
+  if (outcome === 'retryable') return new Retryable(seen, { code, retryAfterMs: waitMs });
+  if (typeof error === 'string' && rejections.has(error)) {
+    const what = `${seen}: ${error}; replace the client's credential, or let the client in there`;
+    return new Unauthorized(what, { code: `OAUTH_${error.toUpperCase()}` });
+  }
+  if (typeof error === 'string' && mistakes.has(error)) {
+    const path = error === 'invalid_scope' ? 'oauth.scope' : 'oauth';
+    return new Misconfigured(`${seen}: ${error}; correct ${path}`, { code: `OAUTH_${error.toUpperCase()}`, path });
+  }
+  if (status === 401 || status === 403) {
+    return new Unauthorized(`${seen}: the client's credential is rejected; replace it`, { code });
+  }
+  return new Misconfigured(`${seen}: correct oauth.tokenUrl`, { code, path: 'oauth.tokenUrl' });
 }

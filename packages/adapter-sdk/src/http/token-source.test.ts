@@ -58,6 +58,13 @@ describe('a token', () => {
     },
   );
 
+  it('is used whatever its answer holds beside it, and without a type', async () => {
+    const fields = { expires_in: 300, token_type: undefined, scope: null, refresh_token: 7, id_token: 'x', error: 'y' };
+    const { pool, system } = await oauthPool({ token: gives('token-1', fields) });
+    await pool.post('/sync', '{}', contextOf());
+    expect(system.calls).toMatchObject([{ headers: { authorization: 'Bearer token-1' } }]);
+  });
+
   it('is asked for no more than once a second, though the system refuses each of them at first', async () => {
     const token = counting((n) => gives(`token-${n}`));
     const seen = new Set<string | undefined>();

@@ -2,19 +2,14 @@ import { isAdapterError, Retryable, Throttled } from '../adapter-error.ts';
 import { openConnections } from './connections.ts';
 import { clientCredential, type OAuthOptions } from './oauth.ts';
 import type { ConnectOptions } from './tls.ts';
-import { accessTokenOf } from './token-answer.ts';
-import { tokenRequest } from './token-request.ts';
+import { requestToken } from './token-request.ts';
 
-/** Asking for a token is part of every attempt that waits for it, and theirs is 10 s by default. */
-const TOKEN_TIMEOUT_MS = 8_000;
 /** What a request may take on its way, so that a token does not expire there; at most half of a short life. */
 const EXPIRY_MARGIN_S = 30;
 /** SMART Backend Services' advice for the life of a token, for endpoints that do not say. */
 const LIFE_DEFAULT_S = 300;
 /** Whatever an endpoint says of the life of its tokens, or the system of one: no more than one is asked for in this time. */
 const USE_MIN_S = 1;
-/** A day: past it the endpoint may have another mind, whatever it said. */
-const USE_MAX_S = 86_400;
 /** How long nobody asks after the endpoint failed: doubled each time, from the first to the second. */
 const PAUSE_MIN_MS = 1_000;
 const PAUSE_MAX_MS = 30_000;
@@ -33,7 +28,7 @@ export interface TokenSource {
   /**
    * The token to send now.
    *
-   * @throws what {@link accessTokenOf} says for an answer; Retryable when none came, or with `ABORTED`.
+   * @throws what {@link requestToken} throws; Retryable with `ABORTED`.
    */
   token(signal: AbortSignal): Promise<string>;
   /**
@@ -51,8 +46,7 @@ export interface TokenSource {
 /** Opens a token source; nothing is asked yet. @throws Misconfigured that names the option that is wrong. */
 export function openTokenSource(options: OAuthOptions, { userAgent, connect, onToken }: TokenSourceParts): TokenSource {
   const credential = clientCredential(options);
-  const { origin, pathname, search } = new URL(options.tokenUrl);
-  const connection = openConnections(origin, { connections: 1, connect });
+  const connections = openConnections(new URL(options.tokenUrl).origin, { connections: 1, connect });
   let current: { readonly token: string; readonly endsAtMs: number } | undefined;
   let asking: Promise<string> | undefined;
   let replacedAtMs = Number.NEGATIVE_INFINITY;
@@ -60,15 +54,7 @@ export function openTokenSource(options: OAuthOptions, { userAgent, connect, onT
   let failed: { readonly error: unknown; readonly untilMs: number; readonly dueMs: number } | undefined;
 
   async function ask(): Promise<string> {
-    const { headers, body } = await tokenRequest(options, credential);
-    const answer = await connection.request({
-      method: 'POST',
-      path: `${pathname}${search}`,
-      headers: { 'user-agent': userAgent, ...headers },
-      body,
-      signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS),
-    });
-    const { token, lifeS } = accessTokenOf({ ...answer, origin });
+    const { token, lifeS } = await requestToken(options, { connections, credential, userAgent });
     onToken(token);
     current = { token, endsAtMs: performance.now() + usableS(lifeS ?? LIFE_DEFAULT_S) * 1000 };
     failures = 0;
@@ -80,16 +66,17 @@ export function openTokenSource(options: OAuthOptions, { userAgent, connect, onT
     failures += 1;
     const { kind, retryAfterMs = 0 } = isAdapterError(error) ? error : { kind: 'retryable' };
     const pauseMs = Math.min(PAUSE_MIN_MS * 2 ** (failures - 1), PAUSE_MAX_MS);
+    const waitMs = Math.max(pauseMs, retryAfterMs);
     const nowMs = performance.now();
     const passes = kind === 'retryable' || kind === 'throttled';
     failed = {
       error,
       // A longer wait is the hub's to keep, so that an operator can end it. A refusal pauses the lane, and whoever corrects
       // its cause does not want to wait as well.
-      untilMs: nowMs + (passes ? Math.max(pauseMs, Math.min(retryAfterMs, PAUSE_MAX_MS)) : PAUSE_MIN_MS),
-      dueMs: nowMs + Math.max(pauseMs, retryAfterMs),
+      untilMs: nowMs + (passes ? Math.min(waitMs, PAUSE_MAX_MS) : PAUSE_MIN_MS),
+      dueMs: nowMs + waitMs,
     };
-    throw dueIn(failed.dueMs - nowMs, error);
+    throw dueIn(waitMs, error);
   }
 
   return {
@@ -114,8 +101,8 @@ export function openTokenSource(options: OAuthOptions, { userAgent, connect, onT
       current = undefined;
       return true;
     },
-    close: connection.close,
-    destroy: connection.destroy,
+    close: connections.close,
+    destroy: connections.destroy,
   };
 }
 
@@ -130,7 +117,7 @@ function dueIn(waitMs: number, error: unknown): unknown {
 
 function usableS(lifeS: number): number {
   const useS = lifeS - Math.min(EXPIRY_MARGIN_S, lifeS / 2);
-  return Math.min(Math.max(useS, USE_MIN_S), USE_MAX_S);
+  return Math.max(useS, USE_MIN_S);
 }
 
 function unlessAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {

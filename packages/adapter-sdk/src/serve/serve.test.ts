@@ -15,8 +15,8 @@ import {
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { Permanent } from '../adapter-error.ts';
+import { secret } from '../config-schema.ts';
 import { defineAdapter } from '../definition.ts';
-import { secret } from '../secret.ts';
 import { type AdapterSource, serveAdapter } from './serve.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

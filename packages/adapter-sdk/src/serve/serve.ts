@@ -1,24 +1,16 @@
 import { promisify } from 'node:util';
-import type { AdapterLog } from '../adapter-log.ts';
-import type { AdapterIdentity } from '../context.ts';
 import { requireBearerToken } from './bearer-token.ts';
 import type { AdapterSource } from './load-adapter.ts';
 import { bindingOf, type ServeAddress } from './serve-address.ts';
-import { createServices } from './services.ts';
+import { createServices, type ServicesOptions } from './services.ts';
 
 export type { AdapterSource } from './load-adapter.ts';
 export type { ServeAddress, ServerTls, SocketAddress, TcpAddress } from './serve-address.ts';
 
 /** How an adapter is served. */
-export interface ServeOptions {
-  /** Which adapter this is, by its manifest. */
-  readonly adapter: AdapterIdentity;
+export interface ServeOptions extends ServicesOptions {
   /** Where to listen. */
   readonly listen: ServeAddress;
-  /** Where the adapter's records go, secrets taken out. Absent: lines of JSON on stderr, without debug. */
-  readonly log?: AdapterLog;
-  /** How long importing may take, when the source is a function; 10 s by default. */
-  readonly loadTimeoutMs?: number;
 }
 
 /** An adapter that is being served. */

@@ -2,19 +2,30 @@ import { Server, type ServerInterceptor } from '@grpc/grpc-js';
 import { grpcServiceDefinition } from '@hms-sync/proto/grpc';
 import { Health } from '@hms-sync/proto/health/v1/health';
 import { AdapterService } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
+import type { AdapterLog } from '../adapter-log.ts';
+import type { AdapterIdentity } from '../context.ts';
 import { AdapterServer } from './adapter-service.ts';
 import { createHealthService } from './health-service.ts';
 import { createLineLog } from './line-log.ts';
 import { type AdapterSource, loadAdapter } from './load-adapter.ts';
-import type { ServeOptions } from './serve.ts';
 
 /** An event of 3 MiB, the most that a hub takes, with its attributes; the hub sends no larger message than needed. */
 const RECEIVE_MAX_BYTES = 8 * 1024 * 1024;
 /** An adapter that takes longer to import hangs. */
 const LOAD_TIMEOUT_MS = 10_000;
 
+/** Which adapter is served, wherever. */
+export interface ServicesOptions {
+  /** Which adapter this is, by its manifest. */
+  readonly adapter: AdapterIdentity;
+  /** Where the adapter's records go, secrets taken out. Absent: lines of JSON on stderr, without debug. */
+  readonly log?: AdapterLog;
+  /** How long importing may take, when the source is a function; 10 s by default. */
+  readonly loadTimeoutMs?: number;
+}
+
 /** The rpcs of one adapter, for any number of servers. */
-export function createServices(source: AdapterSource, options: Omit<ServeOptions, 'listen'>) {
+export function createServices(source: AdapterSource, options: ServicesOptions) {
   const { adapter, log = createLineLog(), loadTimeoutMs = LOAD_TIMEOUT_MS } = options;
   const loaded = Promise.withResolvers<Awaited<ReturnType<typeof loadAdapter>>>();
   const service = new AdapterServer({ adapter, loading: loaded.promise, log });

@@ -1,10 +1,10 @@
 import { access, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { exports as resolveExports } from 'resolve.exports';
 import { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
 import { importFailure } from '../import-failure.ts';
-import { CheckFailure } from './check.ts';
-import { entryFile } from './entry-file.ts';
+import { CheckFailure } from './check-failure.ts';
 
 /** A package on disk: its package.json as it stands, which may be wrong. */
 export interface AdapterPackage {
@@ -58,4 +58,33 @@ export async function importDefinition(found: AdapterPackage): Promise<DefinedAd
 /** A value's members; none when it has none. */
 export function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+/**
+ * The file of the export that a manifest names as entry, relative to the package: as a hub finds it, by the conditions
+ * `node`, `import`, `default` and those that this process was started with.
+ *
+ * @throws Error when the package exports no such thing.
+ */
+export function entryFile({ packageJson, manifest }: AdapterPackage): string {
+  const entry = typeof manifest.entry === 'string' ? manifest.entry : '.';
+  if (packageJson.exports === undefined) {
+    if (entry !== '.') return entry;
+    return typeof packageJson.main === 'string' ? packageJson.main : './index.js';
+  }
+  try {
+    const [file] = resolveExports(packageJson, entry, { conditions: ownConditions() }) ?? [];
+    if (file !== undefined) return file;
+  } catch {
+    // It says which export is missing, and not who asked for it.
+  }
+  throw new Error(`package.json exports no ${entry}, which hmsSync.entry names`);
+}
+
+function ownConditions(): readonly string[] {
+  const flags = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
+  return flags.flatMap((flag, index) => {
+    if (flag === '--conditions' || flag === '-C') return flags[index + 1] ?? [];
+    return flag.startsWith('--conditions=') ? flag.slice('--conditions='.length) : [];
+  });
 }

@@ -1,6 +1,7 @@
 import type { AdapterLog, LogFields } from '../adapter-log.ts';
 import type { DefinedAdapter } from '../definition.ts';
 import { type AdapterHost, createAdapterHost } from '../host/host.ts';
+import { type AdapterPackage, importDefinition } from './adapter-package.ts';
 import type { Subject, Target } from './target.ts';
 
 /** Which adapter it is, and where its package lies. */
@@ -50,6 +51,22 @@ export function definitionSubject(
     inThisProcess: true,
     folder,
   };
+}
+
+/**
+ * The adapter of a package on disk, in this process.
+ *
+ * @param definition Absent: what the manifest's entry exports, imported when it is needed.
+ */
+export function packageSubject(found: AdapterPackage, definition?: DefinedAdapter): Subject {
+  const { folder, packageJson, manifest } = found;
+  let importing: Promise<DefinedAdapter> | undefined;
+  const source = () => {
+    importing ??= importDefinition(found);
+    return importing;
+  };
+  const place = { id: String(manifest.id ?? packageJson.name), version: String(packageJson.version), folder };
+  return definitionSubject(definition ?? source, place);
 }
 
 function definitionTarget(host: AdapterHost): Target {

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import type { DefinedAdapter } from '../definition.ts';
 import { findPackage } from './adapter-package.ts';
 import { checks } from './checks.ts';
+import { packageSubject } from './definition-subject.ts';
 import { assertKit, type Kit, readKit } from './kit.ts';
-import { packageSubject } from './package-subject.ts';
 import { runCheck } from './verification.ts';
 
 /** More than any check takes, heap among them, on a machine that is busy. */

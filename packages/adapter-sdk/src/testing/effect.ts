@@ -1,5 +1,5 @@
 import type { EventFields } from '../event.ts';
-import type { SeenRequest } from './stand-in.ts';
+import type { SeenRequest } from './exchange.ts';
 
 /** Where a system reads the key that tells writes apart, when the kit does not say. */
 export const IDEMPOTENCY_DEFAULT = 'header:idempotency-key';

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { StandInAnswer } from './exchange.ts';
 import { hasPlaceholder, unknownPlaceholders } from './template.ts';
 
 /**
@@ -54,14 +55,6 @@ export interface SampleEvent {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** What the stand-in answers. */
-export interface StandInAnswer {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** A text is sent as it is, anything else as JSON. */
-  readonly body?: unknown;
-}
-
 /** The events of a kit that names none. */
 export const DEFAULT_EVENTS: readonly SampleEvent[] = [
   { type: 'ProcessUpdated', data: { processId: '{{key}}', patient: '{{payload}}' } },
@@ -75,7 +68,8 @@ export async function readKit(path: string): Promise<Kit> {
   try {
     kit = JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const why = isMissing ? 'there is no such file' : cause instanceof Error ? cause.message : String(cause);
     throw new Error(`${path}: ${why}; write {"config": {"baseUrl": "{{url}}"}}, or what your adapter takes`, { cause });
   }
   assertKit(kit, path);

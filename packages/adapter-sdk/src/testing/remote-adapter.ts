@@ -13,7 +13,7 @@ import {
   type DeliverRequest,
   type DeliverResponse,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
-import { CheckFailure } from './check.ts';
+import { CheckFailure } from './check-failure.ts';
 
 /** How an adapter that runs elsewhere is reached. */
 export interface RemoteOptions {

@@ -1,6 +1,6 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { AdapterService, type DescribeResponse } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
-import { CheckFailure, must } from './check.ts';
+import { CheckFailure, must } from './check-failure.ts';
 import { RemoteAdapter, type RemoteOptions } from './remote-adapter.ts';
 import { RemoteDeliveries } from './remote-deliveries.ts';
 import type { Subject, Target, TargetDescription } from './target.ts';

@@ -1,29 +1,42 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { effectIdOf, IDEMPOTENCY_DEFAULT } from './effect.ts';
-import type { ReadRequest, StandInAnswer } from './kit.ts';
-import { isRead, readRuleOf } from './read-request.ts';
+import { type Exchange, exchanges, type SeenRequest, type StandInAnswer } from './exchange.ts';
+import type { ReadRequest } from './kit.ts';
 
-/** A request that the stand-in got, whole. */
-export interface SeenRequest {
-  readonly method: string;
-  /** With the query. */
-  readonly path: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
+export { Exchange, type ExchangeOptions, exchanges, type SeenRequest, type StandInAnswer } from './exchange.ts';
+export { type BadConfig, DEFAULT_EVENTS, type Kit, type ReadRequest, readKit, type SampleEvent } from './kit.ts';
+export { filled, type Placeholders } from './template.ts';
 
 /**
  * What the stand-in does with a request. `hang` never answers. What is about `writes` answers reads as it should: `hold`
- * answers writes once the promise resolves, `hang` with `only` never answers them.
+ * answers writes once the promise resolves, `hang` with `only` never answers them, `chaos` answers them late and fails some.
  */
 export type Behaviour =
   | { readonly kind: 'answer'; readonly answer: StandInAnswer }
   | { readonly kind: 'echo'; readonly answer: StandInAnswer }
   | { readonly kind: 'reset' }
   | { readonly kind: 'hang'; readonly only?: 'writes' }
-  | { readonly kind: 'hold'; readonly until: Promise<unknown> };
+  | { readonly kind: 'hold'; readonly until: Promise<unknown> }
+  | ({ readonly kind: 'chaos' } & Chaos);
+
+/** How a system behaves on a bad day. */
+export interface Chaos {
+  /** Each write is answered so much later. */
+  readonly latencyMs: number;
+  /** The share of writes that are answered 503, 0 to 1. */
+  readonly failShare: number;
+}
+
+/** A write that was answered. */
+export interface AnsweredWrite {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  /** True: it failed by `chaos`. */
+  readonly chaos: boolean;
+}
 
 /** What the stand-in needs to know of the system that it stands in for. */
 export interface StandInOptions {
@@ -33,7 +46,14 @@ export interface StandInOptions {
   readonly idempotency?: string | undefined;
   /** What reads beside GET and HEAD; see `Kit.reads`. Absent: nothing. */
   readonly reads?: readonly ReadRequest[] | undefined;
+  /** Called for each write when it is answered. */
+  readonly onWrite?: ((write: AnsweredWrite) => void) | undefined;
+  /** Draws a number from 0 to below 1 for each write in `chaos`. Absent: `Math.random`. */
+  readonly random?: (() => number) | undefined;
 }
+
+/** The answer to a write that fails by chaos. */
+const CHAOS: StandInAnswer = { status: 503, body: { status: 'error', message: 'chaos' } };
 
 /**
  * A system on 127.0.0.1 that takes every write and fails on demand. Requests are writes unless their method is one that
@@ -69,12 +89,14 @@ export async function startStandIn({
   answer = { status: 200, body: { status: 'ok' } },
   idempotency = IDEMPOTENCY_DEFAULT,
   reads = [],
+  onWrite = () => {},
+  random = Math.random,
 }: StandInOptions = {}): Promise<StandIn> {
   const well: Behaviour = { kind: 'answer', answer };
   let behaviour: Behaviour = well;
   let remembering = true;
   let brokenOff = 0;
-  let writes: SeenRequest[] = [];
+  const writes: SeenRequest[] = [];
   const effects = new Map<string, SeenRequest[]>();
   const known = new Set<string>();
   const waiting = new Set<() => void>();
@@ -88,10 +110,14 @@ export async function startStandIn({
     effects.set(id, [...(effects.get(id) ?? []), seen]);
   };
 
-  const reply = (response: ServerResponse, seen: SeenRequest, { status, headers, body }: StandInAnswer, tail = '') => {
-    takeEffect(seen, status);
+  const reply = (exchange: Exchange, given: StandInAnswer, tail = '') => {
+    const { status, headers, body } = given;
+    const { request } = exchange;
+    takeEffect(request, status);
     const text = typeof body === 'string' ? body : JSON.stringify(body ?? {});
-    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(`${text}${tail}`);
+    exchange.answer({ status, ...(headers && { headers }), body: `${text}${tail}` });
+    if (!isRead(request, reads))
+      onWrite({ method: request.method, path: request.path, status, chaos: given === CHAOS });
   };
 
   const written = (seen: SeenRequest): SeenRequest | undefined => {
@@ -117,42 +143,45 @@ export async function startStandIn({
     return idsIn(seen).length > 0 ? { status: 404 } : { ...answer, headers };
   };
 
-  const receive = async (request: IncomingMessage, response: ServerResponse) => {
-    const seen = await seenRequest(request);
-    if (seen === undefined) return;
-    if (isTokenRequest(seen)) return void response.end(tokenAnswer);
+  const receive = async (exchange: Exchange) => {
+    const seen = exchange.request;
+    if (isTokenRequest(seen)) return exchange.answer({ status: 200, body: TOKEN });
     const reading = isRead(seen, reads);
     if (!reading && remembering) {
-      writes = [...writes, seen];
+      writes.push(seen);
       changed();
     }
-    response.once('close', () => {
-      if (response.writableFinished) return;
+    exchange.onEnd((status) => {
+      if (status !== undefined) return;
       brokenOff += 1;
       changed();
     });
     const now = behaviour;
-    const asShould = now === well || now.kind === 'hold' || (now.kind === 'hang' && now.only === 'writes');
-    if (reading && asShould) return reply(response, seen, answerRead(seen));
+    const isWell = now === well || now.kind === 'chaos' || now.kind === 'hold';
+    if (reading && (isWell || (now.kind === 'hang' && now.only === 'writes'))) return reply(exchange, answerRead(seen));
     switch (now.kind) {
       case 'answer':
-        return reply(response, seen, now.answer);
+        return reply(exchange, now.answer);
       case 'echo':
         // Systems do say in their errors what they were sent, credentials included.
-        return reply(response, seen, now.answer, ` ${seen.body} ${JSON.stringify(seen.headers)}`);
+        return reply(exchange, now.answer, ` ${seen.body} ${JSON.stringify(seen.headers)}`);
       case 'reset':
-        return void request.socket.resetAndDestroy();
+        return exchange.reset();
       case 'hang':
         return;
       case 'hold':
         await now.until;
-        return reply(response, seen, answer);
+        return reply(exchange, answer);
+      case 'chaos': {
+        const given = random() < now.failShare ? CHAOS : answer;
+        return exchange.after(now.latencyMs, () => reply(exchange, given));
+      }
       default:
         now satisfies never;
     }
   };
 
-  const server = createServer((request, response) => void receive(request, response));
+  const server = createServer(exchanges(receive));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -184,13 +213,11 @@ export async function startStandIn({
     },
     forgetRequests: () => {
       remembering = false;
-      writes = [];
+      writes.length = 0;
       effects.clear();
       known.clear();
     },
-    get writes() {
-      return writes;
-    },
+    writes,
     effects,
     get brokenOff() {
       return brokenOff;
@@ -205,18 +232,20 @@ export async function startStandIn({
   };
 }
 
-const tokenAnswer = JSON.stringify({ access_token: 'stand-in-token', token_type: 'Bearer', expires_in: 300 });
+/** Given to whoever asks for OAuth client credentials. */
+const TOKEN = { access_token: 'stand-in-token', token_type: 'Bearer', expires_in: 300 };
 
-/** Undefined when it was broken off half-way. */
-async function seenRequest(request: IncomingMessage): Promise<SeenRequest | undefined> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of request) chunks.push(chunk);
-  } catch {
-    return undefined;
-  }
-  const { method = '', url: path = '', headers } = request;
-  return { method, path, headers, body: Buffer.concat(chunks).toString() };
+/** Methods that change nothing, as their specifications have it: RFC 9110, WebDAV, and HTTP's own QUERY. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'SEARCH', 'PROPFIND', 'REPORT']);
+
+/** What the kit says of a request that it counts among the reads. */
+function readRuleOf({ method, path, body }: SeenRequest, reads: readonly ReadRequest[]): ReadRequest | undefined {
+  return reads.find(({ request, holding = '' }) => `${method} ${path}`.startsWith(request) && body.includes(holding));
+}
+
+/** Whether a request asks, and changes nothing: by its method, or because the kit says so. */
+function isRead(seen: SeenRequest, reads: readonly ReadRequest[]): boolean {
+  return SAFE_METHODS.has(seen.method) || readRuleOf(seen, reads) !== undefined;
 }
 
 function isTokenRequest({ headers, body }: SeenRequest): boolean {

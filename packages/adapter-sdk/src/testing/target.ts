@@ -1,5 +1,5 @@
+import type { CheckResult } from '../check-result.ts';
 import type { JsonSchema } from '../config-schema.ts';
-import type { CheckResult } from '../context.ts';
 import type { DeliveryAttempt } from '../delivery.ts';
 import type { Diagnostic } from '../host/configuration.ts';
 import type { Outcome } from '../outcome.ts';

@@ -19,11 +19,11 @@ export function canaries(): Pick<Placeholders, 'secret' | 'payload'> {
   return { secret: randomBytes(16).toString('hex'), payload: `payload-${randomBytes(8).toString('hex')}` };
 }
 
-/** The same value with every placeholder in its texts filled in. */
-export function filled(template: unknown, placeholders: Placeholders): unknown {
+/** The same value with the placeholders in its texts filled in, wherever there is something to fill in. */
+export function filled(template: unknown, placeholders: Partial<Placeholders>): unknown {
   if (typeof template === 'string') {
     return template.replaceAll(pattern, (whole, name: string) =>
-      isPlaceholder(name, placeholders) ? placeholders[name] : whole,
+      isPlaceholder(name, placeholders) ? (placeholders[name] ?? whole) : whole,
     );
   }
   if (Array.isArray(template)) return template.map((member) => filled(member, placeholders));
@@ -55,6 +55,6 @@ function namesIn(template: unknown): readonly string[] {
 
 const pattern = /\{\{\s*(\w+)\s*\}\}/g;
 
-function isPlaceholder(name: string, placeholders: Placeholders): name is keyof Placeholders {
+function isPlaceholder(name: string, placeholders: Partial<Placeholders>): name is keyof Placeholders {
   return Object.hasOwn(placeholders, name);
 }

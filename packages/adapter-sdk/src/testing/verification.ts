@@ -1,7 +1,8 @@
-import { type Check, CheckFailure } from './check.ts';
+import type { Check } from './check.ts';
+import { CheckFailure } from './check-failure.ts';
 import { configuration } from './checks/configuration.ts';
 import { checks } from './checks.ts';
-import { Trial, type TrialOptions } from './trial.ts';
+import { VerificationContext, type VerifyOptions } from './verification-context.ts';
 
 /** What a check came to. */
 export type Verdict = {
@@ -17,7 +18,7 @@ export type Verdict = {
 
 /** Runs the checks one after the other and tells each verdict as it falls. Never throws for what an adapter does. */
 export async function* verify(
-  options: TrialOptions,
+  options: VerifyOptions,
   chosen: readonly Check[] = checks,
 ): AsyncGenerator<Verdict, void, void> {
   let useless: string | undefined;
@@ -43,9 +44,9 @@ export async function* verify(
 }
 
 /** Runs one check with a stand-in of its own. @throws CheckFailure, or whatever could not even be tried */
-export async function runCheck(check: Check, options: TrialOptions): Promise<void> {
-  await using trial = await Trial.begin(options);
-  await check.run(trial);
+export async function runCheck(check: Check, options: VerifyOptions): Promise<void> {
+  await using context = await VerificationContext.begin(options);
+  await check.run(context);
 }
 
 function unexpected(error: unknown): string {

@@ -1,5 +1,5 @@
 import type { Acks } from '../../acks/acks.ts';
-import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-change.ts';
+import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-lifecycle.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Lanes } from '../../lanes/lanes.ts';
 import type { Backups } from '../../operations/backups.ts';

@@ -1,7 +1,8 @@
 import type { Outcome, OutcomeKind } from '../../outcome.ts';
-import { type Check, must } from '../check.ts';
-import type { StandInAnswer } from '../kit.ts';
-import type { Trial } from '../trial.ts';
+import type { Check } from '../check.ts';
+import { must } from '../check-failure.ts';
+import type { StandInAnswer } from '../exchange.ts';
+import type { VerificationContext } from '../verification-context.ts';
 
 const RETRY_AFTER_S = 7;
 
@@ -9,9 +10,9 @@ const RETRY_AFTER_S = 7;
 export const throttling: Check = {
   name: 'throttling',
   title: '429 is throttled, for as long as Retry-After says',
-  run: async (trial) => {
+  run: async (context) => {
     const answer = { status: 429, headers: { 'retry-after': String(RETRY_AFTER_S) } };
-    const outcome = await outcomeOf(trial, answer, ['throttled'], 'Throttled(message, { retryAfterMs })');
+    const outcome = await outcomeOf(context, answer, ['throttled'], 'Throttled(message, { retryAfterMs })');
     const waitMs = outcome.kind === 'throttled' ? outcome.retryAfterMs : 0;
     must(
       waitMs > (RETRY_AFTER_S - 1) * 1000 && waitMs <= (RETRY_AFTER_S + 1) * 1000,
@@ -25,8 +26,8 @@ export const throttling: Check = {
 export const serverFailure: Check = {
   name: 'server-failure',
   title: '500, 502 and 503 are retried',
-  run: async (trial) => {
-    for (const status of [500, 502, 503]) await outcomeOf(trial, { status }, ['retryable'], 'Retryable');
+  run: async (context) => {
+    for (const status of [500, 502, 503]) await outcomeOf(context, { status }, ['retryable'], 'Retryable');
   },
 };
 
@@ -34,8 +35,8 @@ export const serverFailure: Check = {
 export const refusal: Check = {
   name: 'refusal',
   title: '400 and 422 are permanent',
-  run: async (trial) => {
-    for (const status of [400, 422]) await outcomeOf(trial, { status }, ['permanent'], 'Permanent');
+  run: async (context) => {
+    for (const status of [400, 422]) await outcomeOf(context, { status }, ['permanent'], 'Permanent');
   },
 };
 
@@ -43,23 +44,23 @@ export const refusal: Check = {
 export const credentials: Check = {
   name: 'credentials',
   title: '401 and 403 stop the lane until an operator replaces the credential',
-  run: async (trial) => {
+  run: async (context) => {
     for (const status of [401, 403]) {
-      await outcomeOf(trial, { status }, ['unauthorized', 'misconfigured'], 'Unauthorized');
+      await outcomeOf(context, { status }, ['unauthorized', 'misconfigured'], 'Unauthorized');
     }
   },
 };
 
 async function outcomeOf(
-  trial: Trial,
+  context: VerificationContext,
   answer: StandInAnswer,
   kinds: readonly OutcomeKind[],
   error: string,
 ): Promise<Outcome> {
-  const target = await trial.ready();
-  trial.standIn.behave({ kind: 'answer', answer });
-  const outcome = await trial.deliver(target);
-  trial.standIn.behaveWell();
+  const target = await context.ready();
+  context.standIn.behave({ kind: 'answer', answer });
+  const outcome = await context.deliver(target);
+  context.standIn.behaveWell();
   must(
     kinds.includes(outcome.kind),
     `HTTP ${answer.status} was ${outcome.kind}`,

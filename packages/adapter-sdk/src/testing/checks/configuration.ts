@@ -1,14 +1,15 @@
-import { fieldsOf } from '../../json-schema.ts';
-import { type Check, must } from '../check.ts';
+import { fieldsOf } from '../../config-schema.ts';
+import type { Check } from '../check.ts';
+import { must } from '../check-failure.ts';
 import type { BadConfig } from '../kit.ts';
-import type { Trial } from '../trial.ts';
+import type { VerificationContext } from '../verification-context.ts';
 
 /** Takes the configuration that the kit gives. */
 export const configuration: Check = {
   name: 'configuration',
   title: 'the configuration of the kit is taken',
-  run: async (trial) => {
-    await trial.ready();
+  run: async (context) => {
+    await context.ready();
   },
 };
 
@@ -16,15 +17,15 @@ export const configuration: Check = {
 export const badConfiguration: Check = {
   name: 'bad-configuration',
   title: 'a wrong configuration is refused, and the path of each wrong field is named',
-  run: async (trial) => {
-    const configs = [...(await wrongFields(trial)), ...(trial.kit.badConfigs ?? [])];
+  run: async (context) => {
+    const configs = [...(await wrongFields(context)), ...(context.kit.badConfigs ?? [])];
     must(
       configs.length > 0,
       'no wrong configuration is known',
       'name some in badConfigs of verify.json; this adapter tells no schema to make them from',
     );
     for (const { path, config } of configs) {
-      const diagnostics = await (await trial.open()).configure(trial.config(config));
+      const diagnostics = await (await context.open()).configure(context.config(config));
       const what = `a configuration that is wrong at ${path || 'the whole'}`;
       must(diagnostics.length > 0, `${what} was taken`, 'check it by the schema, or throw Misconfigured from open');
       must(
@@ -39,9 +40,9 @@ export const badConfiguration: Check = {
 };
 
 /** The kit's configuration with one required field missing, and with one of the wrong type. */
-async function wrongFields(trial: Trial): Promise<readonly BadConfig[]> {
-  const { configSchema } = await trial.subject.describe();
-  const { config } = trial.kit;
+async function wrongFields(context: VerificationContext): Promise<readonly BadConfig[]> {
+  const { configSchema } = await context.subject.describe();
+  const { config } = context.kit;
   if (configSchema === undefined) return config === undefined ? [{ path: 'unwanted', config: { unwanted: 1 } }] : [];
   if (typeof config !== 'object' || config === null) return [];
   const given: Readonly<Record<string, unknown>> = { ...config };

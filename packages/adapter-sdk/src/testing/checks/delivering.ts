@@ -1,5 +1,6 @@
 import type { Outcome } from '../../outcome.ts';
-import { type Check, must } from '../check.ts';
+import type { Check } from '../check.ts';
+import { must } from '../check-failure.ts';
 import { IDEMPOTENCY_DEFAULT, isKeyShared } from '../effect.ts';
 
 /** As many as a lane may hand over in one turn, a few times the usual concurrency. */
@@ -9,15 +10,15 @@ const TOGETHER = 20;
 export const oneOutcome: Check = {
   name: 'one-outcome',
   title: 'each of many events at once gets exactly one outcome, and its own idempotency key',
-  run: async (trial) => {
-    const target = await trial.ready();
-    const attempts = Array.from({ length: TOGETHER }, () => trial.attempt());
-    const outcomes = await Promise.all(attempts.map((attempt) => trial.deliver(target, attempt)));
+  run: async (context) => {
+    const target = await context.ready();
+    const attempts = Array.from({ length: TOGETHER }, () => context.attempt());
+    const outcomes = await Promise.all(attempts.map((attempt) => context.deliver(target, attempt)));
     const [breach] = target.breaches();
     must(breach === undefined, String(breach), 'answer every delivery with exactly one outcome, within its bounds');
     for (const outcome of outcomes) mustBeDelivered(outcome, `one of ${TOGETHER} events at once`);
-    const effects = [...trial.standIn.effects.values()];
-    const { idempotency = IDEMPOTENCY_DEFAULT } = trial.kit;
+    const effects = [...context.standIn.effects.values()];
+    const { idempotency = IDEMPOTENCY_DEFAULT } = context.kit;
     const events = attempts.map(({ event }) => event);
     const isShared =
       effects.some((requests) => new Set(requests.map(({ body }) => body)).size > 1) ||
@@ -34,19 +35,19 @@ export const oneOutcome: Check = {
 export const duplicate: Check = {
   name: 'duplicate',
   title: 'an event that is delivered twice has one effect',
-  run: async (trial) => {
-    const target = await trial.ready();
-    const first = trial.attempt();
-    mustBeDelivered(await trial.deliver(target, first), 'an event');
+  run: async (context) => {
+    const target = await context.ready();
+    const first = context.attempt();
+    mustBeDelivered(await context.deliver(target, first), 'an event');
     must(
-      trial.standIn.effects.size > 0,
+      context.standIn.effects.size > 0,
       'an event was delivered, and the system was told nothing',
       'wait for the answer of the system before push returns; if it does take the event, name where in verify.json',
     );
-    const { size: once } = trial.standIn.effects;
+    const { size: once } = context.standIn.effects;
     const again = { ...first, attempt: 2, redelivered: true };
-    mustBeDelivered(await trial.deliver(target, again), 'an event that was delivered before');
-    const { effects } = trial.standIn;
+    mustBeDelivered(await context.deliver(target, again), 'an event that was delivered before');
+    const { effects } = context.standIn;
     must(
       effects.size === once,
       `an event that was delivered twice had ${effects.size} effects, and ${once} when it was delivered once`,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Check, must } from '../check.ts';
+import type { Check } from '../check.ts';
+import { must } from '../check-failure.ts';
 
 const TOGETHER = 8;
 const DRAIN_MS = 5_000;
@@ -8,19 +9,19 @@ const DRAIN_MS = 5_000;
 export const drain: Check = {
   name: 'drain',
   title: 'drain loses nothing: what is in flight ends, what is delivered took effect, and it can be configured again',
-  run: async (trial) => {
-    const target = await trial.ready();
+  run: async (context) => {
+    const target = await context.ready();
     const release = Promise.withResolvers<void>();
-    trial.standIn.behave({ kind: 'hold', until: release.promise });
-    const attempts = Array.from({ length: TOGETHER }, () => trial.attempt());
-    const outcomes = attempts.map((attempt) => trial.deliver(target, attempt));
+    context.standIn.behave({ kind: 'hold', until: release.promise });
+    const attempts = Array.from({ length: TOGETHER }, () => context.attempt());
+    const outcomes = attempts.map((attempt) => context.deliver(target, attempt));
     must(
-      await trial.standIn.wrote(1, DRAIN_MS),
+      await context.standIn.wrote(1, DRAIN_MS),
       'nothing was written for the events',
       'write in push what the system is to know',
     );
     // Time for those that may go together to do so; an adapter that asks one after the other is fine too.
-    await trial.standIn.wrote(TOGETHER, 200);
+    await context.standIn.wrote(TOGETHER, 200);
     const drained = target.drain(DRAIN_MS);
     await delay(50);
     release.resolve();
@@ -28,7 +29,7 @@ export const drain: Check = {
     must(unfinished === 0, `drain left ${unfinished} of ${TOGETHER} deliveries`, 'let what is in flight end');
     const settled = await Promise.all(outcomes);
     const delivered = attempts.filter((_attempt, index) => settled[index]?.kind === 'delivered');
-    const told = JSON.stringify([...trial.standIn.effects.values()]);
+    const told = JSON.stringify([...context.standIn.effects.values()]);
     const lost = delivered.filter(({ event, idempotencyKey }) =>
       [event.id, event.key, idempotencyKey].every((name) => !told.includes(name)),
     );
@@ -37,7 +38,7 @@ export const drain: Check = {
       `${lost.length} of ${TOGETHER} deliveries were told to be delivered, and never reached the system`,
       'return from push only when the system has answered; keep nothing for later',
     );
-    const next = await trial.deliver(await trial.ready(), trial.attempt());
+    const next = await context.deliver(await context.ready(), context.attempt());
     must(
       next.kind === 'delivered',
       `configured again after Drain, it takes no delivery: ${next.kind}`,

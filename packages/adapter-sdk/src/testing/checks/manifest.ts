@@ -1,5 +1,6 @@
 import { type AdapterPackage, builtEntry, findPackage, record } from '../adapter-package.ts';
-import { type Check, must } from '../check.ts';
+import type { Check } from '../check.ts';
+import { must } from '../check-failure.ts';
 import type { TargetDescription } from '../target.ts';
 
 /** What names an adapter in acks, health and metrics. */

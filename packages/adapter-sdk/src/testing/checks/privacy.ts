@@ -1,8 +1,9 @@
 import type { Outcome } from '../../outcome.ts';
-import { type Check, CheckFailure } from '../check.ts';
+import type { Check } from '../check.ts';
+import { CheckFailure } from '../check-failure.ts';
 import { recordOutput } from '../output.ts';
 import type { Behaviour } from '../stand-in.ts';
-import type { Trial } from '../trial.ts';
+import type { VerificationContext } from '../verification-context.ts';
 
 /** A text that people may read, and where it was seen. */
 interface Said {
@@ -15,19 +16,19 @@ export const privacy: Check = {
   name: 'privacy',
   title: 'no log and no error tells a payload or a secret',
   partly: ({ inThisProcess }) => (inThisProcess ? undefined : 'errors alone: its log cannot be seen from here'),
-  run: async (trial) => {
-    trial.subject.takeLog();
+  run: async (context) => {
+    context.subject.takeLog();
     const output = recordOutput();
     const said: Said[] = [];
     try {
-      said.push(...(await provoked(trial)));
+      said.push(...(await provoked(context)));
     } finally {
       output.stop();
     }
-    for (const text of trial.subject.takeLog() ?? []) said.push({ where: 'a log record', text });
+    for (const text of context.subject.takeLog() ?? []) said.push({ where: 'a log record', text });
     said.push(...output.texts.map((text) => ({ where: 'what is written to the console', text })));
     for (const { where, text } of said) {
-      const leak = leakIn(text, trial);
+      const leak = leakIn(text, context);
       if (leak === undefined) continue;
       const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
       throw new CheckFailure(`${where} tells ${leak}: ${shown}`, {
@@ -38,27 +39,27 @@ export const privacy: Check = {
 };
 
 /** Everything that goes wrong, with a system that repeats what it was sent. */
-async function provoked(trial: Trial): Promise<readonly Said[]> {
+async function provoked(context: VerificationContext): Promise<readonly Said[]> {
   const said: Said[] = [];
-  for (const { path, config } of trial.kit.badConfigs ?? []) {
-    const diagnostics = await (await trial.open()).configure(trial.config(config));
+  for (const { path, config } of context.kit.badConfigs ?? []) {
+    const diagnostics = await (await context.open()).configure(context.config(config));
     for (const { message } of diagnostics) said.push({ where: `the diagnostic of ${path}`, text: message });
   }
-  const target = await trial.ready();
+  const target = await context.ready();
   const statuses = [200, 302, 400, 401, 422, 429, 500, 503];
   const behaviours: readonly [string, Behaviour][] = [
     ...statuses.map((status): [string, Behaviour] => [`HTTP ${status}`, { kind: 'echo', answer: { status } }]),
     ['a reset connection', { kind: 'reset' }],
   ];
   for (const [what, behaviour] of behaviours) {
-    trial.standIn.behave(behaviour);
-    said.push(...textsOf(await trial.deliver(target), what));
+    context.standIn.behave(behaviour);
+    said.push(...textsOf(await context.deliver(target), what));
     for (const { message } of await target.check()) said.push({ where: `check, after ${what}`, text: message });
   }
-  trial.standIn.behaveWell();
-  const { event, ...attempt } = trial.attempt();
-  const broken = { ...event, data: Buffer.from(`{"cut short": "${trial.canaries.payload}`) };
-  said.push(...textsOf(await trial.deliver(target, { ...attempt, event: broken }), 'data that is cut short'));
+  context.standIn.behaveWell();
+  const { event, ...attempt } = context.attempt();
+  const broken = { ...event, data: Buffer.from(`{"cut short": "${context.canaries.payload}`) };
+  said.push(...textsOf(await context.deliver(target, { ...attempt, event: broken }), 'data that is cut short'));
   return said;
 }
 
@@ -67,7 +68,7 @@ function textsOf(outcome: Outcome, what: string): readonly Said[] {
   return [{ where: `the outcome of ${what}`, text: `${outcome.code}: ${outcome.message}` }];
 }
 
-function leakIn(text: string, { canaries: { secret, payload } }: Trial): string | undefined {
+function leakIn(text: string, { canaries: { secret, payload } }: VerificationContext): string | undefined {
   if (text.includes(payload)) return 'a payload';
   const forms = [secret, Buffer.from(secret).toString('base64').replace(/=+$/, '')];
   return forms.some((form) => text.includes(form)) ? 'a secret' : undefined;

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type Check, must } from '../check.ts';
+import type { Check } from '../check.ts';
+import { must } from '../check-failure.ts';
 import type { Subject, Target } from '../target.ts';
-import type { Trial } from '../trial.ts';
+import type { VerificationContext } from '../verification-context.ts';
 import { mustBeDelivered } from './delivering.ts';
 
 /** A connection's last packets and timers take a moment to go. */
@@ -27,11 +28,11 @@ export const handles: Check = {
   name: 'handles',
   title: 'nothing is left open after close: no timer, no connection',
   blind: inThisProcess,
-  run: async (trial) => {
+  run: async (context) => {
     const before = openHandles();
-    const target = await trial.ready();
+    const target = await context.ready();
     await target.check();
-    for (let n = 0; n < 3; n += 1) mustBeDelivered(await trial.deliver(target), 'an event');
+    for (let n = 0; n < 3; n += 1) mustBeDelivered(await context.deliver(target), 'an event');
     await target.close();
     const endsAt = performance.now() + SETTLE_MS;
     for (;;) {
@@ -52,14 +53,14 @@ export const heap: Check = {
   name: 'heap',
   title: 'memory stays flat over 10,000 events',
   blind: inThisProcess,
-  run: async (trial) => {
-    const target = await trial.ready();
-    trial.standIn.forgetRequests();
-    const warmUp = Math.ceil(trial.heapEvents * WARM_UP);
-    await deliverMany(trial, target, warmUp);
+  run: async (context) => {
+    const target = await context.ready();
+    context.standIn.forgetRequests();
+    const warmUp = Math.ceil(context.heapEvents * WARM_UP);
+    await deliverMany(context, target, warmUp);
     const before = await heldBytes();
-    const counted = trial.heapEvents - warmUp;
-    await deliverMany(trial, target, counted);
+    const counted = context.heapEvents - warmUp;
+    await deliverMany(context, target, counted);
     const grown = (await heldBytes()) - before;
     must(
       grown < Math.max(counted * GROWTH_PER_EVENT_MAX_BYTES, GROWTH_ALLOWED_BYTES),
@@ -69,18 +70,18 @@ export const heap: Check = {
   },
 };
 
-async function deliverMany(trial: Trial, target: Target, count: number): Promise<void> {
+async function deliverMany(context: VerificationContext, target: Target, count: number): Promise<void> {
   let left = count;
   const work = async () => {
     while (left > 0) {
       left -= 1;
-      const { event, ...attempt } = trial.attempt();
+      const { event, ...attempt } = context.attempt();
       const filler = `${event.id}${'.'.repeat(FILLER_BYTES)}`;
       const filled = { ...event, attributes: { ...event.attributes, filler: Buffer.from(filler).toString() } };
       // Whatever it comes to: other checks look at that.
-      await trial.deliver(target, { ...attempt, event: filled });
+      await context.deliver(target, { ...attempt, event: filled });
     }
-    trial.standIn.forgetRequests();
+    context.standIn.forgetRequests();
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, work));
 }

@@ -1,5 +1,6 @@
 import { withinTime } from '../../host/time-bound.ts';
-import { type Check, must } from '../check.ts';
+import type { Check } from '../check.ts';
+import { must } from '../check-failure.ts';
 import { mustBeDelivered } from './delivering.ts';
 
 /** How long the attempt is given. */
@@ -11,13 +12,13 @@ const GRACE_MS = 2_000;
 export const reset: Check = {
   name: 'reset',
   title: 'a connection that is reset is retried',
-  run: async (trial) => {
-    const target = await trial.ready();
-    trial.standIn.behave({ kind: 'reset' });
-    const outcome = await trial.deliver(target);
+  run: async (context) => {
+    const target = await context.ready();
+    context.standIn.behave({ kind: 'reset' });
+    const outcome = await context.deliver(target);
     must(outcome.kind === 'retryable', `a reset connection was ${outcome.kind}`, 'throw Retryable: nobody knows');
-    trial.standIn.behaveWell();
-    mustBeDelivered(await trial.deliver(target), 'the event after a reset connection');
+    context.standIn.behaveWell();
+    mustBeDelivered(await context.deliver(target), 'the event after a reset connection');
   },
 };
 
@@ -25,10 +26,10 @@ export const reset: Check = {
 export const hang: Check = {
   name: 'hang',
   title: 'a system that does not answer is given up at the deadline, and retried',
-  run: async (trial) => {
-    const target = await trial.ready();
-    trial.standIn.behave({ kind: 'hang' });
-    const outcome = await trial.deliver(target, trial.attempt({ timeoutMs: DEADLINE_MS }), {
+  run: async (context) => {
+    const target = await context.ready();
+    context.standIn.behave({ kind: 'hang' });
+    const outcome = await context.deliver(target, context.attempt({ timeoutMs: DEADLINE_MS }), {
       signal: AbortSignal.timeout(DEADLINE_MS),
       withinMs: DEADLINE_MS + GRACE_MS,
     });
@@ -44,15 +45,15 @@ export const hang: Check = {
 export const abort: Check = {
   name: 'abort',
   title: 'an attempt ends when its signal aborts, and its request with it',
-  run: async (trial) => {
-    const target = await trial.ready();
+  run: async (context) => {
+    const target = await context.ready();
     // What it reads before it writes is answered: a write that goes on is what does harm.
-    trial.standIn.behave({ kind: 'hang', only: 'writes' });
+    context.standIn.behave({ kind: 'hang', only: 'writes' });
     const controller = new AbortController();
-    const outcome = trial.deliver(target, trial.attempt(), { signal: controller.signal });
-    const asked = await trial.standIn.wrote(1, GRACE_MS);
+    const outcome = context.deliver(target, context.attempt(), { signal: controller.signal });
+    const asked = await context.standIn.wrote(1, GRACE_MS);
     must(asked, 'nothing was written for the event', 'write in push what the system is to know');
-    const brokenOff = trial.standIn.brokenOff;
+    const brokenOff = context.standIn.brokenOff;
     controller.abort();
     const ended = await withinTime(GRACE_MS, () => outcome);
     must(
@@ -63,7 +64,7 @@ export const abort: Check = {
     const settled = ended.result;
     must(settled.kind === 'retryable', `an aborted attempt was ${settled.kind}`, 'let the abort be thrown');
     must(
-      await trial.standIn.brokeOff(brokenOff + 1, GRACE_MS),
+      await context.standIn.brokeOff(brokenOff + 1, GRACE_MS),
       'the request of an aborted attempt went on',
       'hand context.signal to the request itself',
     );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { adapterEvent, type EventFields } from '@hms-sync/adapter-sdk';
-import { changeRequest } from './mapping.ts';
+import { changeOf } from './mapping.ts';
 
 const event = (changes: Partial<EventFields> = {}) =>
   adapterEvent({
@@ -16,11 +16,9 @@ const event = (changes: Partial<EventFields> = {}) =>
     ...changes,
   });
 
-describe('changeRequest', () => {
-  it('asks for a change, and tells type, payload and what identifies it', () => {
-    const { path, body } = changeRequest(event());
-    assert.equal(path, '/changes');
-    assert.deepEqual(JSON.parse(new TextDecoder().decode(body)), {
+describe('changeOf', () => {
+  it('holds type, payload and what identifies the event', () => {
+    assert.deepEqual(JSON.parse(new TextDecoder().decode(changeOf(event()))), {
       type: 'ProcessUpdated',
       payload: { processId: 'process-7' },
       id: 'event-1',
@@ -30,7 +28,7 @@ describe('changeRequest', () => {
     });
   });
 
-  it('refuses data that should be JSON and is not', () => {
-    assert.throws(() => changeRequest(event({ data: Buffer.from('{') })), { kind: 'permanent' });
+  it('rejects data that should be JSON and is not', () => {
+    assert.throws(() => changeOf(event({ data: Buffer.from('{') })), { kind: 'permanent' });
   });
 });

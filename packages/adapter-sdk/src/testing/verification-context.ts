@@ -1,7 +1,7 @@
 import type { DeliveryAttempt } from '../delivery.ts';
 import { withinTime } from '../host/time-bound.ts';
 import type { Outcome } from '../outcome.ts';
-import { CheckFailure } from './check.ts';
+import { CheckFailure } from './check-failure.ts';
 import { DEFAULT_EVENTS, type Kit } from './kit.ts';
 import { type StandIn, startStandIn } from './stand-in.ts';
 import type { Subject, Target } from './target.ts';
@@ -11,7 +11,7 @@ import { canaries, filled, type Placeholders } from './template.ts';
 const SETTLE_MAX_MS = 10_000;
 
 /** What may be chosen about a verification. */
-export interface TrialOptions {
+export interface VerifyOptions {
   readonly subject: Subject;
   readonly kit: Kit;
   /** Deliveries in the check of memory; 10,000 by default. */
@@ -27,7 +27,7 @@ export interface Patience {
 }
 
 /** What one check works with: a stand-in of its own, the adapter, and events that no other check saw. */
-export class Trial implements AsyncDisposable {
+export class VerificationContext implements AsyncDisposable {
   readonly subject: Subject;
   readonly kit: Kit;
   readonly standIn: StandIn;
@@ -37,7 +37,7 @@ export class Trial implements AsyncDisposable {
   readonly #opened: Target[] = [];
   #events = 0;
 
-  private constructor({ subject, kit, heapEvents = 10_000 }: TrialOptions, standIn: StandIn) {
+  private constructor({ subject, kit, heapEvents = 10_000 }: VerifyOptions, standIn: StandIn) {
     this.subject = subject;
     this.kit = kit;
     this.heapEvents = heapEvents;
@@ -45,13 +45,13 @@ export class Trial implements AsyncDisposable {
     this.canaries = canaries();
   }
 
-  /** Begins a trial: its stand-in listens. */
-  static async begin(options: TrialOptions): Promise<Trial> {
+  /** Starts the stand-in of a context. */
+  static async begin(options: VerifyOptions): Promise<VerificationContext> {
     const { answer, idempotency, reads } = options.kit;
-    return new Trial(options, await startStandIn({ answer, idempotency, reads }));
+    return new VerificationContext(options, await startStandIn({ answer, idempotency, reads }));
   }
 
-  /** The adapter, without a configuration. Closed with the trial. */
+  /** The adapter, without a configuration. Closed with the context. */
   async open(): Promise<Target> {
     const target = await this.subject.open();
     this.#opened.push(target);

@@ -1,19 +1,25 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isUtf8 } from 'node:buffer';
+import { createServer, type Server } from 'node:http';
+import { type Exchange, exchanges, type StandInAnswer } from '@hms-sync/adapter-sdk/stand-in';
 import { admit, pathOf } from './admission.ts';
-import { type Answer, jsonAnswer, sendAnswer, trickleAnswer } from './answer.ts';
-import { ArmedFault, type Failure, type Treatment, untroubled } from './armed-fault.ts';
 import type { Call, CallFault } from './call.ts';
 import type { CallLog } from './call-log.ts';
-import type { Fault } from './fault.ts';
+import {
+  ArmedFault,
+  type Failure,
+  type Fault,
+  type Random,
+  seededRandom,
+  type Treatment,
+  UNTROUBLED,
+} from './fault.ts';
 import { type OpenCall, OpenCalls } from './open-calls.ts';
 import { Port } from './port.ts';
-import { type Random, seededRandom } from './random.ts';
 import type { Receipts } from './receipts.ts';
-import { type RequestBody, readBody } from './request-body.ts';
 import { SandboxError } from './sandbox-error.ts';
 import { type SystemName, systems } from './system.ts';
 
-export type StandInOptions = {
+export interface ExternalSystemOptions {
   readonly system: SystemName;
   readonly host: string;
   /** 0 lets the operating system choose. */
@@ -24,35 +30,35 @@ export type StandInOptions = {
   readonly seed: number;
   readonly log: CallLog;
   readonly receipts: Receipts;
-};
+}
 
 /** A fault as the control port shows it. */
-export type ArmedFaultView = { readonly fault: Fault; readonly calls: number };
-
-/** The hub takes events up to 256 KiB, which bytes as base64 make larger; four megabytes leave room for any setting. */
-const bodyMaxBytes = 4 * 1024 * 1024;
+export interface ArmedFaultView {
+  readonly fault: Fault;
+  readonly calls: number;
+}
 
 /**
  * Longer than the pools of callers keep a connection idle. With node's 5 s, a caller's next call can meet the closing of
  * the connection half way, and the benchmark would count resets that no fault has asked for.
  */
-const keepAliveTimeoutMs = 65_000;
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
-const faultOf = ({ failure, slowBodyMs, delayMs }: Treatment): CallFault | null => {
+function faultOf({ failure, slowBodyMs, delayMs }: Treatment): CallFault | null {
   if (failure !== null) return failure.kind;
   if (slowBodyMs > 0) return 'slowBody';
   return delayMs > 0 ? 'latency' : null;
-};
+}
 
 /**
- * One outside system: an HTTP server that takes changes on its own path as an idempotent receiver and records each call.
+ * One external system: an HTTP server that takes changes on its own path as an idempotent receiver and records each call.
  *
  * What becomes of a call is decided when it has arrived whole: 404, 401 and 400 first, then the fault if there is one,
  * then the effect. Latency holds up the answer alone, so effects have the order of arrival.
  */
-export class StandIn {
+export class ExternalSystem {
   readonly system: SystemName;
-  readonly #options: StandInOptions;
+  readonly #options: ExternalSystemOptions;
   readonly #server: Server;
   readonly #port: Port;
   readonly #open = new OpenCalls();
@@ -61,11 +67,12 @@ export class StandIn {
   /** The last opening or closing that was asked for: they happen one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(options: StandInOptions) {
+  constructor(options: ExternalSystemOptions) {
     this.#options = options;
     this.system = options.system;
-    this.#server = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) =>
-      this.#serve(request, response),
+    this.#server = createServer(
+      { keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
+      exchanges((exchange) => this.#serve(exchange)),
     );
     this.#port = new Port({ name: options.system, server: this.#server, host: options.host, port: options.port });
   }
@@ -125,43 +132,37 @@ export class StandIn {
     return seededRandom(this.#options.seed + Buffer.from(this.system).readUInt32BE());
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
-    switch (request.method) {
+  #serve(exchange: Exchange): void {
+    switch (exchange.request.method) {
       case 'POST':
-        readBody(request, {
-          maxBytes: bodyMaxBytes,
-          onBody: (body) => this.#take({ request, response, ...body }),
-          onTooLarge: () => {
-            const message = `the body is over ${bodyMaxBytes} bytes`;
-            sendAnswer(response, jsonAnswer(413, { status: 'error', message }, { connection: 'close' }));
-          },
-        });
-        return;
+        this.#receive(exchange);
+        break;
       case 'GET':
       case 'HEAD':
-        sendAnswer(response, this.#check(pathOf(request)));
-        return;
+        exchange.answer(this.#check(pathOf(exchange.request)));
+        break;
       default:
-        sendAnswer(response, this.#wrongMethod());
+        exchange.answer(this.#wrongMethod());
     }
   }
 
-  #check(path: string): Answer {
-    if (path === '/') return jsonAnswer(200, { status: 'ok', system: this.system });
+  #check(path: string): StandInAnswer {
+    if (path === '/') return { status: 200, body: { status: 'ok', system: this.system } };
     const { path: own } = systems[this.system];
     if (path === own) return this.#wrongMethod();
-    return jsonAnswer(404, { status: 'error', message: `there is / to check and ${own} to post to` });
+    return { status: 404, body: { status: 'error', message: `there is / to check and ${own} to post to` } };
   }
 
-  #wrongMethod(): Answer {
-    const message = `changes are taken by POST ${systems[this.system].path}`;
-    return jsonAnswer(405, { status: 'error', message }, { allow: 'GET, HEAD, POST' });
+  #wrongMethod(): StandInAnswer {
+    const message = `changes are accepted by POST ${systems[this.system].path}`;
+    return { status: 405, headers: { allow: 'GET, HEAD, POST' }, body: { status: 'error', message } };
   }
 
-  #take({ request, response, text, base64, sizeBytes }: Arrival): void {
+  #receive(exchange: Exchange): void {
+    const { request, bytes } = exchange;
     const { system, token, log, receipts } = this.#options;
-    const { contents, refusal } = admit(request, text, { system: systems[system], token });
-    const treatment = refusal === null ? (this.#armed?.treat(contents) ?? untroubled) : untroubled;
+    const { contents, refusal } = admit(request, { system: systems[system], token });
+    const treatment = refusal === null ? (this.#armed?.treat(contents) ?? UNTROUBLED) : UNTROUBLED;
     const sequence = log.nextSequence;
     const attempt = receipts.countAttempt(contents.idempotencyKey, sequence);
     const applies = refusal === null && treatment.applied;
@@ -174,83 +175,62 @@ export class StandIn {
       atMs: Date.now(),
       attempt,
       overlap: this.#open.countFor(contents.key),
-      bodySizeBytes: sizeBytes,
-      bodyText: text,
-      bodyBase64: base64,
+      bodySizeBytes: bytes.byteLength,
+      bodyText: request.body,
+      bodyBase64: isUtf8(bytes) ? null : bytes.toString('base64'),
       answeredStatus: null,
       durationMs: null,
       fault: faultOf(treatment),
     };
-    const open: OpenCall = { call, response, startedMs: performance.now() };
-    this.#begin(open);
+    this.#begin({ call, exchange, startedMs: performance.now() });
     log.add(call);
     const answer =
       refusal === null
-        ? jsonAnswer(200, { status: 'ok', receipt: applied.receipt })
-        : jsonAnswer(refusal.status, { status: 'error', message: refusal.message });
-    if (treatment.delayMs === 0) {
-      this.#conclude(open, treatment, answer);
-    } else {
-      const timer = setTimeout(() => this.#conclude(open, treatment, answer), treatment.delayMs);
-      response.once('close', () => clearTimeout(timer));
-    }
-  }
-
-  #conclude(open: OpenCall, { failure, slowBodyMs }: Treatment, answer: Answer): void {
-    switch (failure?.kind) {
-      case 'hang':
-        return;
-      case 'reset':
-        open.response.socket?.resetAndDestroy();
-        return;
-      case 'status':
-        this.#answer(open, failureAnswer(failure), slowBodyMs);
-        return;
-      case undefined:
-        this.#answer(open, answer, slowBodyMs);
-        return;
-      default:
-        failure satisfies never;
-    }
-  }
-
-  #answer(open: OpenCall, answer: Answer, slowBodyMs: number): void {
-    if (slowBodyMs > 0) {
-      open.response.once('finish', () => this.#end(open, answer.status));
-      trickleAnswer(open.response, answer, slowBodyMs);
-    } else {
-      // Over before it is sent: the caller's next call for the same key must not find this one open.
-      this.#end(open, answer.status);
-      sendAnswer(open.response, answer);
-    }
+        ? { status: 200, body: { status: 'ok', receipt: applied.receipt } }
+        : { status: refusal.status, body: { status: 'error', message: refusal.message } };
+    exchange.after(treatment.delayMs, () => conclude(exchange, treatment, answer));
   }
 
   #begin(open: OpenCall): void {
     this.#open.add(open);
-    open.response.once('close', () => this.#end(open, null));
-  }
-
-  /** The first end counts: an answer, or the connection closed without one. */
-  #end(open: OpenCall, answeredStatus: number | null): void {
-    if (!this.#open.remove(open)) return;
-    const { call } = open;
-    call.answeredStatus = answeredStatus;
-    call.durationMs = performance.now() - open.startedMs;
-    this.#options.log.changed();
+    open.exchange.onEnd((answeredStatus) => {
+      this.#open.remove(open);
+      const { call } = open;
+      call.answeredStatus = answeredStatus ?? null;
+      call.durationMs = performance.now() - open.startedMs;
+      this.#options.log.changed();
+    });
   }
 
   #releaseHanging(): void {
-    for (const { call, response } of this.#open) {
-      if (call.fault === 'hang') response.socket?.destroy();
+    for (const { call, exchange } of this.#open) {
+      if (call.fault === 'hang') exchange.cut();
     }
   }
 }
 
-type Arrival = RequestBody & { readonly request: IncomingMessage; readonly response: ServerResponse };
+function conclude(exchange: Exchange, { failure, slowBodyMs }: Treatment, answer: StandInAnswer): void {
+  switch (failure?.kind) {
+    case 'hang':
+      break;
+    case 'reset':
+      exchange.reset();
+      break;
+    case 'status':
+      exchange.answer(failureAnswer(failure), slowBodyMs);
+      break;
+    case undefined:
+      exchange.answer(answer, slowBodyMs);
+      break;
+    default:
+      failure satisfies never;
+  }
+}
 
-const failureAnswer = ({ status, retryAfter }: Extract<Failure, { kind: 'status' }>): Answer =>
-  jsonAnswer(
+function failureAnswer({ status, retryAfter }: Extract<Failure, { kind: 'status' }>): StandInAnswer {
+  return {
     status,
-    { status: 'error', message: `the sandbox was told to answer ${status}` },
-    retryAfter === undefined ? {} : { 'retry-after': retryAfter },
-  );
+    ...(retryAfter !== undefined && { headers: { 'retry-after': retryAfter } }),
+    body: { status: 'error', message: `the sandbox was told to answer ${status}` },
+  };
+}

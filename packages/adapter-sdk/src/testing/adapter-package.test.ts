@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { entryFile } from './entry-file.ts';
+import { entryFile } from './adapter-package.ts';
 
 const fileOf = (packageJson: Readonly<Record<string, unknown>>, entry?: string) =>
   entryFile({ folder: '', packageJson, manifest: entry === undefined ? {} : { entry } });

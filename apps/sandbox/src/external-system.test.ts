@@ -13,7 +13,9 @@ beforeEach(async () => {
 });
 afterEach(() => sandbox.close());
 
-const event = (id: string, more: Record<string, unknown> = {}) => ({ type: 'ProcessUpdated', id, key: 'p-1', ...more });
+function event(id: string, more: Record<string, unknown> = {}) {
+  return { type: 'ProcessUpdated', id, key: 'p-1', ...more };
+}
 
 describe('a fault', () => {
   it('latencyMs holds up the answer, not the effect', async () => {

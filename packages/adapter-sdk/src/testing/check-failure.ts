@@ -1,0 +1,16 @@
+/** Why a check did not pass: what was seen, and what its author can do. */
+export class CheckFailure extends Error {
+  override readonly name = 'CheckFailure';
+  /** What to do about it. */
+  readonly todo: string;
+
+  constructor(what: string, { todo }: { readonly todo: string }) {
+    super(`${what}; ${todo}`);
+    this.todo = todo;
+  }
+}
+
+/** @throws CheckFailure unless it holds. */
+export function must(holds: boolean, what: string, todo: string): asserts holds {
+  if (!holds) throw new CheckFailure(what, { todo });
+}
