@@ -12,7 +12,7 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_hms_adapter_v1_adapter_service: GenFile;
 
 /**
- * Asks who this is.
+ * Request of Describe.
  *
  * @generated from message hms.adapter.v1.DescribeRequest
  */
@@ -25,7 +25,7 @@ export declare type DescribeRequest = Message<"hms.adapter.v1.DescribeRequest"> 
   hubVersion: string;
 
   /**
-   * The protocol majors that the hub speaks, such as [1].
+   * The major protocol versions that the hub supports, such as [1].
    *
    * @generated from field: repeated uint32 protocols = 2;
    */
@@ -39,7 +39,7 @@ export declare type DescribeRequest = Message<"hms.adapter.v1.DescribeRequest"> 
 export declare const DescribeRequestSchema: GenMessage<DescribeRequest>;
 
 /**
- * Who this is.
+ * The adapter, its protocols and its settings.
  *
  * @generated from message hms.adapter.v1.DescribeResponse
  */
@@ -59,43 +59,43 @@ export declare type DescribeResponse = Message<"hms.adapter.v1.DescribeResponse"
   version: string;
 
   /**
-   * The protocol majors that it speaks.
+   * The major protocol versions that it supports.
    *
    * @generated from field: repeated uint32 protocols = 3;
    */
   protocols: number[];
 
   /**
-   * The event types that it takes. Empty: all.
+   * The event types that it accepts. Empty: all.
    *
    * @generated from field: repeated string accepts = 4;
    */
   accepts: string[];
 
   /**
-   * Optional abilities, by name: "check" when Check tries something. An unknown one is ignored.
+   * Optional capabilities by name: "check" if Check is implemented. Unknown names are ignored.
    *
    * @generated from field: repeated string capabilities = 5;
    */
   capabilities: string[];
 
   /**
-   * Its configuration as a JSON Schema document; empty when it takes none.
+   * The JSON Schema of its configuration; empty when it has none.
    *
    * @generated from field: string config_schema_json = 6;
    */
   configSchemaJson: string;
 
   /**
-   * How it wants to be given deliveries.
+   * Default delivery settings.
    *
    * @generated from field: hms.adapter.v1.DeliverySettings delivery = 7;
    */
   delivery?: DeliverySettings | undefined;
 
   /**
-   * Why the adapter's code could not be loaded, at most 8,192 characters, perhaps with a secret that it quotes: the hub
-   * takes those out. Nothing else but id, version and protocols is told then. Empty: it was loaded.
+   * Why the adapter's code could not be loaded, at most 8,192 characters. It may quote a secret, which the hub redacts.
+   * If set, only id, version and protocols are set besides. Empty: the code was loaded.
    *
    * @generated from field: string load_failure = 8;
    */
@@ -109,13 +109,13 @@ export declare type DescribeResponse = Message<"hms.adapter.v1.DescribeResponse"
 export declare const DescribeResponseSchema: GenMessage<DescribeResponse>;
 
 /**
- * How an adapter wants to be given deliveries. The operator's configuration goes before it.
+ * Default delivery settings of an adapter. The operator's configuration takes precedence.
  *
  * @generated from message hms.adapter.v1.DeliverySettings
  */
 export declare type DeliverySettings = Message<"hms.adapter.v1.DeliverySettings"> & {
   /**
-   * Attempts at a time, 1 to 1,024. 0: 8.
+   * Maximum attempts at a time, 1 to 1,024. 0: 8.
    *
    * @generated from field: uint32 concurrency = 1;
    */
@@ -136,7 +136,7 @@ export declare type DeliverySettings = Message<"hms.adapter.v1.DeliverySettings"
 export declare const DeliverySettingsSchema: GenMessage<DeliverySettings>;
 
 /**
- * Hands over the configuration.
+ * Request of Configure.
  *
  * @generated from message hms.adapter.v1.ConfigureRequest
  */
@@ -156,13 +156,13 @@ export declare type ConfigureRequest = Message<"hms.adapter.v1.ConfigureRequest"
 export declare const ConfigureRequestSchema: GenMessage<ConfigureRequest>;
 
 /**
- * Whether the configuration will do.
+ * Whether the configuration is valid.
  *
  * @generated from message hms.adapter.v1.ConfigureResponse
  */
 export declare type ConfigureResponse = Message<"hms.adapter.v1.ConfigureResponse"> & {
   /**
-   * Each wrong field. Empty: the adapter is ready.
+   * One entry per invalid field. Empty: the adapter is ready.
    *
    * @generated from field: repeated hms.adapter.v1.Diagnostic diagnostics = 1;
    */
@@ -176,20 +176,20 @@ export declare type ConfigureResponse = Message<"hms.adapter.v1.ConfigureRespons
 export declare const ConfigureResponseSchema: GenMessage<ConfigureResponse>;
 
 /**
- * One wrong field of a configuration.
+ * One invalid field of a configuration.
  *
  * @generated from message hms.adapter.v1.Diagnostic
  */
 export declare type Diagnostic = Message<"hms.adapter.v1.Diagnostic"> & {
   /**
-   * Its path, such as "baseUrl" or "retries.0.delay". Empty: the whole.
+   * Its path, such as "baseUrl" or "retries.0.delay". Empty: the whole configuration.
    *
    * @generated from field: string path = 1;
    */
   path: string;
 
   /**
-   * What is wrong and what would be right. Never the value.
+   * What is wrong and what is expected. Never the value.
    *
    * @generated from field: string message = 2;
    */
@@ -203,7 +203,7 @@ export declare type Diagnostic = Message<"hms.adapter.v1.Diagnostic"> & {
 export declare const DiagnosticSchema: GenMessage<Diagnostic>;
 
 /**
- * Asks whether the external system is reachable.
+ * Request of Check.
  *
  * @generated from message hms.adapter.v1.CheckRequest
  */
@@ -217,13 +217,13 @@ export declare type CheckRequest = Message<"hms.adapter.v1.CheckRequest"> & {
 export declare const CheckRequestSchema: GenMessage<CheckRequest>;
 
 /**
- * Whether it is.
+ * Results of Check.
  *
  * @generated from message hms.adapter.v1.CheckResponse
  */
 export declare type CheckResponse = Message<"hms.adapter.v1.CheckResponse"> & {
   /**
-   * Each thing that was tried.
+   * One entry per check.
    *
    * @generated from field: repeated hms.adapter.v1.CheckResult results = 1;
    */
@@ -237,27 +237,27 @@ export declare type CheckResponse = Message<"hms.adapter.v1.CheckResponse"> & {
 export declare const CheckResponseSchema: GenMessage<CheckResponse>;
 
 /**
- * One thing that was tried.
+ * The result of one check.
  *
  * @generated from message hms.adapter.v1.CheckResult
  */
 export declare type CheckResult = Message<"hms.adapter.v1.CheckResult"> & {
   /**
-   * What was tried: "reach", "credentials".
+   * Its name: "reach", "credentials".
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Whether it went well.
+   * Whether it succeeded.
    *
    * @generated from field: bool ok = 2;
    */
   ok: boolean;
 
   /**
-   * What was seen, and if it did not go well what to do; at most 1,024 characters.
+   * What was observed and, on failure, what to do; at most 1,024 characters.
    *
    * @generated from field: string message = 3;
    */
@@ -271,20 +271,20 @@ export declare type CheckResult = Message<"hms.adapter.v1.CheckResult"> & {
 export declare const CheckResultSchema: GenMessage<CheckResult>;
 
 /**
- * Some deliveries.
+ * Deliveries to attempt, and attempts to abort.
  *
  * @generated from message hms.adapter.v1.DeliverRequest
  */
 export declare type DeliverRequest = Message<"hms.adapter.v1.DeliverRequest"> & {
   /**
-   * At most as many as there is credit for.
+   * At most as many as the remaining credit.
    *
    * @generated from field: repeated hms.adapter.v1.DeliveryAttempt deliveries = 1;
    */
   deliveries: DeliveryAttempt[];
 
   /**
-   * Attempts whose outcome is no longer waited for: stop them if that is possible, and answer all the same.
+   * Refs of attempts to abort: stop them if possible, and still return an outcome for each.
    *
    * @generated from field: repeated uint64 aborted = 2;
    */
@@ -304,7 +304,7 @@ export declare const DeliverRequestSchema: GenMessage<DeliverRequest>;
  */
 export declare type DeliveryAttempt = Message<"hms.adapter.v1.DeliveryAttempt"> & {
   /**
-   * Names the attempt on this stream; the outcome repeats it.
+   * Identifies the attempt on this stream; its outcome has the same ref.
    *
    * @generated from field: uint64 ref = 1;
    */
@@ -318,7 +318,7 @@ export declare type DeliveryAttempt = Message<"hms.adapter.v1.DeliveryAttempt"> 
   event?: Event | undefined;
 
   /**
-   * The same for every attempt and replay: hand it to the external system.
+   * The same for every attempt and replay: send it to the external system.
    *
    * @generated from field: string idempotency_key = 3;
    */
@@ -339,7 +339,7 @@ export declare type DeliveryAttempt = Message<"hms.adapter.v1.DeliveryAttempt"> 
   redelivered: boolean;
 
   /**
-   * How long there is from the receipt of this message.
+   * The time limit, counted from the receipt of this message.
    *
    * @generated from field: google.protobuf.Duration timeout = 6;
    */
@@ -353,7 +353,7 @@ export declare type DeliveryAttempt = Message<"hms.adapter.v1.DeliveryAttempt"> 
 export declare const DeliveryAttemptSchema: GenMessage<DeliveryAttempt>;
 
 /**
- * The event that was published. Bounds are those of hms.sync.v1.SyncEvent.
+ * The published event. Limits are those of hms.sync.v1.SyncEvent.
  *
  * @generated from message hms.adapter.v1.Event
  */
@@ -380,7 +380,7 @@ export declare type Event = Message<"hms.adapter.v1.Event"> & {
   type: string;
 
   /**
-   * The thing that changed; empty when the event has no order.
+   * What changed, such as a process id. Events of one key are ordered; empty: no order.
    *
    * @generated from field: string key = 4;
    */
@@ -408,7 +408,7 @@ export declare type Event = Message<"hms.adapter.v1.Event"> & {
   dataContentType: string;
 
   /**
-   * What travels with it, "traceparent" among it.
+   * Attributes, such as "traceparent".
    *
    * @generated from field: map<string, string> attributes = 8;
    */
@@ -422,7 +422,7 @@ export declare type Event = Message<"hms.adapter.v1.Event"> & {
 export declare const EventSchema: GenMessage<Event>;
 
 /**
- * Outcomes, and leave to send more.
+ * Outcomes, and credit for more deliveries.
  *
  * @generated from message hms.adapter.v1.DeliverResponse
  */
@@ -435,7 +435,7 @@ export declare type DeliverResponse = Message<"hms.adapter.v1.DeliverResponse"> 
   outcomes: Outcome[];
 
   /**
-   * So many more deliveries may be sent. The first message gives the first credit.
+   * How many more deliveries the hub may send. The first message grants the initial credit.
    *
    * @generated from field: uint32 credit = 2;
    */
@@ -449,55 +449,55 @@ export declare type DeliverResponse = Message<"hms.adapter.v1.DeliverResponse"> 
 export declare const DeliverResponseSchema: GenMessage<DeliverResponse>;
 
 /**
- * What an attempt came to.
+ * The outcome of one attempt.
  *
  * @generated from message hms.adapter.v1.Outcome
  */
 export declare type Outcome = Message<"hms.adapter.v1.Outcome"> & {
   /**
-   * Which attempt.
+   * The ref of the attempt.
    *
    * @generated from field: uint64 ref = 1;
    */
   ref: bigint;
 
   /**
-   * What it came to.
+   * The kind of the outcome.
    *
    * @generated from field: hms.adapter.v1.OutcomeKind kind = 2;
    */
   kind: OutcomeKind;
 
   /**
-   * A short stable word for programs, such as "HTTP_503"; at most 64 characters.
+   * A short stable code for programs, such as "HTTP_503"; at most 64 characters.
    *
    * @generated from field: string code = 3;
    */
   code: string;
 
   /**
-   * A sentence for people, at most 1,024 characters. No payload, no secret.
+   * A message for people, at most 1,024 characters, without payload or secret.
    *
    * @generated from field: string message = 4;
    */
   message: string;
 
   /**
-   * THROTTLED and RETRYABLE: not before this has passed. Absent: the hub's backoff.
+   * THROTTLED and RETRYABLE: the minimum delay before the next attempt. Absent: the hub's backoff.
    *
    * @generated from field: google.protobuf.Duration retry_after = 5;
    */
   retryAfter?: Duration | undefined;
 
   /**
-   * DELIVERED: what the external system answered, at most 1 KiB of UTF-8.
+   * DELIVERED: the external system's response, at most 1 KiB of UTF-8.
    *
    * @generated from field: string receipt = 6;
    */
   receipt: string;
 
   /**
-   * THROTTLED: who waits.
+   * THROTTLED: which deliveries wait.
    *
    * @generated from field: hms.adapter.v1.ThrottleScope throttle_scope = 7;
    */
@@ -511,13 +511,13 @@ export declare type Outcome = Message<"hms.adapter.v1.Outcome"> & {
 export declare const OutcomeSchema: GenMessage<Outcome>;
 
 /**
- * Asks to finish.
+ * Request of Drain.
  *
  * @generated from message hms.adapter.v1.DrainRequest
  */
 export declare type DrainRequest = Message<"hms.adapter.v1.DrainRequest"> & {
   /**
-   * How long there is.
+   * The time limit.
    *
    * @generated from field: google.protobuf.Duration timeout = 1;
    */
@@ -531,13 +531,13 @@ export declare type DrainRequest = Message<"hms.adapter.v1.DrainRequest"> & {
 export declare const DrainRequestSchema: GenMessage<DrainRequest>;
 
 /**
- * What was left.
+ * Result of Drain.
  *
  * @generated from message hms.adapter.v1.DrainResponse
  */
 export declare type DrainResponse = Message<"hms.adapter.v1.DrainResponse"> & {
   /**
-   * Deliveries that did not get an outcome in time.
+   * Deliveries that had no outcome in time.
    *
    * @generated from field: uint32 unfinished = 1;
    */
@@ -551,27 +551,27 @@ export declare type DrainResponse = Message<"hms.adapter.v1.DrainResponse"> & {
 export declare const DrainResponseSchema: GenMessage<DrainResponse>;
 
 /**
- * Who waits when an external system asks for less.
+ * Which deliveries wait when an external system limits the rate.
  *
  * @generated from enum hms.adapter.v1.ThrottleScope
  */
 export enum ThrottleScope {
   /**
-   * Taken as LANE.
+   * Treated as LANE.
    *
    * @generated from enum value: THROTTLE_SCOPE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Every delivery of the adapter: nothing is sent meanwhile.
+   * All deliveries of the adapter.
    *
    * @generated from enum value: THROTTLE_SCOPE_LANE = 1;
    */
   LANE = 1,
 
   /**
-   * This delivery, and what follows it under its key.
+   * This delivery, and later events of its key.
    *
    * @generated from enum value: THROTTLE_SCOPE_DELIVERY = 2;
    */
@@ -584,41 +584,41 @@ export enum ThrottleScope {
 export declare const ThrottleScopeSchema: GenEnum<ThrottleScope>;
 
 /**
- * What an attempt came to, as far as an adapter can tell. The hub alone tells timeouts and crashes.
+ * The kind of an outcome, as the adapter reports it. Only the hub detects timeouts and crashes.
  *
  * @generated from enum hms.adapter.v1.OutcomeKind
  */
 export enum OutcomeKind {
   /**
-   * Taken as RETRYABLE.
+   * Treated as RETRYABLE.
    *
    * @generated from enum value: OUTCOME_KIND_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * The external system took the event.
+   * The external system accepted the event.
    *
    * @generated from enum value: OUTCOME_KIND_DELIVERED = 1;
    */
   DELIVERED = 1,
 
   /**
-   * A passing failure.
+   * A temporary failure.
    *
    * @generated from enum value: OUTCOME_KIND_RETRYABLE = 2;
    */
   RETRYABLE = 2,
 
   /**
-   * The external system asks for less.
+   * The external system limits the rate.
    *
    * @generated from enum value: OUTCOME_KIND_THROTTLED = 3;
    */
   THROTTLED = 3,
 
   /**
-   * This event will never be taken.
+   * The external system will never accept this event.
    *
    * @generated from enum value: OUTCOME_KIND_PERMANENT = 4;
    */
@@ -632,7 +632,7 @@ export enum OutcomeKind {
   MISCONFIGURED = 5,
 
   /**
-   * The credential is refused.
+   * The credential was rejected.
    *
    * @generated from enum value: OUTCOME_KIND_UNAUTHORIZED = 6;
    */
@@ -645,15 +645,15 @@ export enum OutcomeKind {
 export declare const OutcomeKindSchema: GenEnum<OutcomeKind>;
 
 /**
- * What an adapter process serves to the hub: on a Unix socket when the hub started it, on TCP when it runs
- * elsewhere, in any language. grpc.health.v1.Health is served beside it.
- * The version is the package's: a hub that also speaks v2 takes the newest that both speak.
+ * Served by an adapter process to the hub, in any language: on a Unix socket if the hub started it, on TCP if it runs
+ * elsewhere. The process also serves grpc.health.v1.Health.
+ * The protocol version is in the package name: a hub that also supports v2 uses the newest that both support.
  *
  * @generated from service hms.adapter.v1.AdapterService
  */
 export declare const AdapterService: GenService<{
   /**
-   * Who is this, and what can it do? Asked first, before Configure. Has no effect.
+   * Describes the adapter and its abilities. Called first, before Configure. Has no side effects.
    *
    * @generated from rpc hms.adapter.v1.AdapterService.Describe
    */
@@ -663,7 +663,7 @@ export declare const AdapterService: GenService<{
     output: typeof DescribeResponseSchema;
   },
   /**
-   * Hands over the configuration. With diagnostics in the answer nothing was changed and no delivery will come.
+   * Sets the configuration. If the response has diagnostics, nothing was changed and no delivery will follow.
    *
    * @generated from rpc hms.adapter.v1.AdapterService.Configure
    */
@@ -673,7 +673,7 @@ export declare const AdapterService: GenService<{
     output: typeof ConfigureResponseSchema;
   },
   /**
-   * Can the adapter reach its external system and is it let in? Changes nothing there.
+   * Checks that the adapter can reach its external system and is authorized there. Changes nothing there.
    *
    * @generated from rpc hms.adapter.v1.AdapterService.Check
    */
@@ -683,9 +683,9 @@ export declare const AdapterService: GenService<{
     output: typeof CheckResponseSchema;
   },
   /**
-   * Deliveries in, exactly one outcome for each out, in any order. The hub sends no more than the adapter gave
-   * credit for. When the stream ends, the adapter stops what still runs; those deliveries are sent again later.
-   * Before a configuration was taken: FAILED_PRECONDITION.
+   * Returns exactly one outcome for each delivery, in any order. The hub sends no more deliveries than the adapter
+   * has granted credit for. When the stream ends, the adapter aborts running attempts; the hub retries them later.
+   * FAILED_PRECONDITION before Configure has succeeded.
    *
    * @generated from rpc hms.adapter.v1.AdapterService.Deliver
    */
@@ -695,7 +695,8 @@ export declare const AdapterService: GenService<{
     output: typeof DeliverResponseSchema;
   },
   /**
-   * Finish what is in flight and take nothing new until it is configured again. Answers when nothing is left or the deadline came.
+   * Finishes running attempts and accepts no new ones until Configure is called again. Returns when none is left or the
+   * timeout has passed.
    *
    * @generated from rpc hms.adapter.v1.AdapterService.Drain
    */

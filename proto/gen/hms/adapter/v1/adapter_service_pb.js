@@ -130,7 +130,7 @@ export const ThrottleScopeSchema = /*@__PURE__*/
   enumDesc(file_hms_adapter_v1_adapter_service, 0);
 
 /**
- * Who waits when an external system asks for less.
+ * Which deliveries wait when an external system limits the rate.
  *
  * @generated from enum hms.adapter.v1.ThrottleScope
  */
@@ -144,7 +144,7 @@ export const OutcomeKindSchema = /*@__PURE__*/
   enumDesc(file_hms_adapter_v1_adapter_service, 1);
 
 /**
- * What an attempt came to, as far as an adapter can tell. The hub alone tells timeouts and crashes.
+ * The kind of an outcome, as the adapter reports it. Only the hub detects timeouts and crashes.
  *
  * @generated from enum hms.adapter.v1.OutcomeKind
  */
@@ -152,9 +152,9 @@ export const OutcomeKind = /*@__PURE__*/
   tsEnum(OutcomeKindSchema);
 
 /**
- * What an adapter process serves to the hub: on a Unix socket when the hub started it, on TCP when it runs
- * elsewhere, in any language. grpc.health.v1.Health is served beside it.
- * The version is the package's: a hub that also speaks v2 takes the newest that both speak.
+ * Served by an adapter process to the hub, in any language: on a Unix socket if the hub started it, on TCP if it runs
+ * elsewhere. The process also serves grpc.health.v1.Health.
+ * The protocol version is in the package name: a hub that also supports v2 uses the newest that both support.
  *
  * @generated from service hms.adapter.v1.AdapterService
  */

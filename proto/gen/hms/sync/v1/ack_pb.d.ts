@@ -12,7 +12,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_hms_sync_v1_ack: GenFile;
 
 /**
- * Why an attempt did not deliver. Holds no payload and no secret.
+ * Why an attempt failed. Contains no payload and no secret.
  *
  * @generated from message hms.sync.v1.DeliveryError
  */
@@ -25,14 +25,14 @@ export declare type DeliveryError = Message<"hms.sync.v1.DeliveryError"> & {
   kind: OutcomeKind;
 
   /**
-   * A short stable word for programs, such as "HTTP_503" or "ECONNREFUSED"; at most 64 characters.
+   * A short stable code for programs, such as "HTTP_503" or "ECONNREFUSED"; at most 64 characters.
    *
    * @generated from field: string code = 2;
    */
   code: string;
 
   /**
-   * A sentence for people, at most 1,024 characters.
+   * A message for people, at most 1,024 characters.
    *
    * @generated from field: string message = 3;
    */
@@ -46,7 +46,7 @@ export declare type DeliveryError = Message<"hms.sync.v1.DeliveryError"> & {
 export declare const DeliveryErrorSchema: GenMessage<DeliveryError>;
 
 /**
- * What the caller is told about one delivery.
+ * The state of one delivery, as reported to callers.
  *
  * @generated from message hms.sync.v1.Ack
  */
@@ -66,14 +66,14 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   adapter: string;
 
   /**
-   * The version of the adapter's package that made the last attempt; empty when none ran, and for HELD as it happens.
+   * The version of the adapter's package that made the last attempt; empty when none ran, and in a live HELD ack.
    *
    * @generated from field: string adapter_version = 3;
    */
   adapterVersion: string;
 
   /**
-   * Where the delivery stands now.
+   * The delivery's state.
    *
    * @generated from field: hms.sync.v1.DeliveryState state = 4;
    */
@@ -87,8 +87,8 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   attempt: number;
 
   /**
-   * When this became true, by the hub's clock. HELD: when it was reported; and where a request asks how a delivery stands,
-   * since when it waits: its last record, or its acceptance.
+   * When the state began, by the hub's clock. HELD: when it was reported; in a list or GetEvent, the time of the delivery's
+   * last record, or of its acceptance.
    *
    * @generated from field: google.protobuf.Timestamp time = 6;
    */
@@ -102,7 +102,7 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
   nextAttemptTime?: Timestamp | undefined;
 
   /**
-   * HELD: what holds it. Unspecified otherwise.
+   * HELD: the reason. Unspecified otherwise.
    *
    * @generated from field: hms.sync.v1.HeldBy held_by = 8;
    */
@@ -110,37 +110,36 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
 
   /**
    * RETRYING and DEAD_LETTERED: the last failure. DEAD_LETTERED without an attempt in its cycle: why it was not sent,
-   * with the code NOT_SENT and no kind. HELD, when it is asked for: the last failure if there was one. Absent otherwise.
+   * with the code NOT_SENT and no kind. HELD in a list or GetEvent: the last failure, if any. Absent otherwise.
    *
    * @generated from field: hms.sync.v1.DeliveryError error = 9;
    */
   error?: DeliveryError | undefined;
 
   /**
-   * DELIVERED: what the external system answered, at most 1 KiB of UTF-8; empty when it said nothing.
+   * DELIVERED: the external system's response, at most 1 KiB of UTF-8; may be empty.
    *
    * @generated from field: string receipt = 10;
    */
   receipt: string;
 
   /**
-   * The place of this ack in the journal, which is one place per adapter: WatchAcks resumes after it without gap or
-   * repeat. Opaque. HELD is not journaled and carries the place of what was reported before it. Empty while nothing is on
-   * record.
+   * The position of this ack in the journal, one per adapter: WatchAcks resumes after it without gap or repeat. Opaque.
+   * HELD is not journaled and has the position of the previous ack. Empty before the first record.
    *
    * @generated from field: string cursor = 11;
    */
   cursor: string;
 
   /**
-   * Which life of the delivery this is: 1 at first, one more for each replay. One terminal ack per cycle.
+   * Starts at 1 and increases by one with each replay. One terminal ack per cycle.
    *
    * @generated from field: uint32 cycle = 12;
    */
   cycle: number;
 
   /**
-   * The event's source; empty when its publisher named none, which is a source like any other.
+   * The event's source; empty when its publisher set none.
    *
    * @generated from field: string source = 13;
    */
@@ -154,7 +153,7 @@ export declare type Ack = Message<"hms.sync.v1.Ack"> & {
 export declare const AckSchema: GenMessage<Ack>;
 
 /**
- * Where a delivery (one event for one adapter) stands.
+ * The state of a delivery (one event for one adapter).
  *
  * @generated from enum hms.sync.v1.DeliveryState
  */
@@ -167,7 +166,7 @@ export enum DeliveryState {
   UNSPECIFIED = 0,
 
   /**
-   * Accepted and not attempted yet. Never sent as an ack: Accepted says it for all adapters at once.
+   * Accepted and not attempted yet. Never sent as an ack: Accepted covers all adapters at once.
    *
    * @generated from enum value: DELIVERY_STATE_WAITING = 1;
    */
@@ -181,35 +180,35 @@ export enum DeliveryState {
   RETRYING = 2,
 
   /**
-   * Nothing is wrong with the delivery, but it may not be attempted now; held_by says why.
+   * It cannot be attempted now, for a reason outside the delivery; held_by says which.
    *
    * @generated from enum value: DELIVERY_STATE_HELD = 3;
    */
   HELD = 3,
 
   /**
-   * Terminal. The external system took the event.
+   * Terminal. The external system accepted the event.
    *
    * @generated from enum value: DELIVERY_STATE_DELIVERED = 4;
    */
   DELIVERED = 4,
 
   /**
-   * Terminal. The adapter does not take events of this type.
+   * Terminal. The adapter does not accept events of this type.
    *
    * @generated from enum value: DELIVERY_STATE_SKIPPED = 5;
    */
   SKIPPED = 5,
 
   /**
-   * Terminal until a person replays it. error says why; the delivery waits for review.
+   * Terminal until an operator replays it. error says why; the delivery waits for review.
    *
    * @generated from enum value: DELIVERY_STATE_DEAD_LETTERED = 6;
    */
   DEAD_LETTERED = 6,
 
   /**
-   * Terminal. A person decided that it will not be delivered.
+   * Terminal. An operator discarded it.
    *
    * @generated from enum value: DELIVERY_STATE_DISCARDED = 7;
    */
@@ -235,14 +234,14 @@ export enum HeldBy {
   UNSPECIFIED = 0,
 
   /**
-   * The adapter's circuit breaker is open or tries a single delivery.
+   * The adapter's circuit breaker is open or half open.
    *
    * @generated from enum value: HELD_BY_BREAKER = 1;
    */
   BREAKER = 1,
 
   /**
-   * An operator, a wrong configuration or a refused credential paused the adapter.
+   * An operator, a wrong configuration or a rejected credential paused the adapter.
    *
    * @generated from enum value: HELD_BY_PAUSED = 2;
    */
@@ -263,7 +262,7 @@ export enum HeldBy {
   NOT_READY = 4,
 
   /**
-   * The external system asked the hub to send less for a while.
+   * The external system limits the rate.
    *
    * @generated from enum value: HELD_BY_THROTTLED = 5;
    */
@@ -276,7 +275,7 @@ export enum HeldBy {
 export declare const HeldBySchema: GenEnum<HeldBy>;
 
 /**
- * What an attempt came to, and with it what happens next.
+ * The outcome of an attempt, which decides what happens next.
  *
  * @generated from enum hms.sync.v1.OutcomeKind
  */
@@ -289,49 +288,49 @@ export enum OutcomeKind {
   UNSPECIFIED = 0,
 
   /**
-   * The external system took the event.
+   * The external system accepted the event.
    *
    * @generated from enum value: OUTCOME_KIND_DELIVERED = 1;
    */
   DELIVERED = 1,
 
   /**
-   * A passing failure: tried again with backoff. Counts as a failure for the breaker.
+   * A temporary failure: retried with backoff. Counts as a failure for the breaker.
    *
    * @generated from enum value: OUTCOME_KIND_RETRYABLE = 2;
    */
   RETRYABLE = 2,
 
   /**
-   * The external system asked for less: tried again after the delay it named. No failure for the breaker.
+   * The external system limits the rate: retried after its delay. Not a failure for the breaker.
    *
    * @generated from enum value: OUTCOME_KIND_THROTTLED = 3;
    */
   THROTTLED = 3,
 
   /**
-   * This event will never be taken: a dead letter at once. No failure for the breaker.
+   * The external system will never accept this event: a dead letter at once. Not a failure for the breaker.
    *
    * @generated from enum value: OUTCOME_KIND_PERMANENT = 4;
    */
   PERMANENT = 4,
 
   /**
-   * The adapter's configuration or credential is refused: the adapter is paused and its queue kept.
+   * The adapter's configuration or credential was rejected: the adapter is paused and its queue kept.
    *
    * @generated from enum value: OUTCOME_KIND_MISCONFIGURED = 5;
    */
   MISCONFIGURED = 5,
 
   /**
-   * No answer within the attempt's deadline; whether it took effect is unknown. Tried again. Counts as a failure.
+   * No response within the attempt's time limit; whether it took effect is unknown. Retried. Counts as a failure.
    *
    * @generated from enum value: OUTCOME_KIND_TIMED_OUT = 6;
    */
   TIMED_OUT = 6,
 
   /**
-   * The adapter broke while it had the event. Tried again; after three times a dead letter. Counts as a failure.
+   * The adapter crashed during the attempt. Retried; a dead letter after three crashes. Counts as a failure.
    *
    * @generated from enum value: OUTCOME_KIND_CRASHED = 7;
    */

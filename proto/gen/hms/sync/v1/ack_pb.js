@@ -32,7 +32,7 @@ export const DeliveryStateSchema = /*@__PURE__*/
   enumDesc(file_hms_sync_v1_ack, 0);
 
 /**
- * Where a delivery (one event for one adapter) stands.
+ * The state of a delivery (one event for one adapter).
  *
  * @generated from enum hms.sync.v1.DeliveryState
  */
@@ -60,7 +60,7 @@ export const OutcomeKindSchema = /*@__PURE__*/
   enumDesc(file_hms_sync_v1_ack, 2);
 
 /**
- * What an attempt came to, and with it what happens next.
+ * The outcome of an attempt, which decides what happens next.
  *
  * @generated from enum hms.sync.v1.OutcomeKind
  */

@@ -14,7 +14,7 @@ import type { SyncEvent } from "./event_pb.js";
 export declare const file_hms_sync_v1_admin_service: GenFile;
 
 /**
- * Which deliveries are meant. Fields are joined by "and", the values of one field by "or". At most 1,000 values a field.
+ * Selects deliveries. Fields are combined with AND, the values of one field with OR. At most 1,000 values per field.
  *
  * @generated from message hms.sync.v1.DeliveryFilter
  */
@@ -27,8 +27,8 @@ export declare type DeliveryFilter = Message<"hms.sync.v1.DeliveryFilter"> & {
   adapters: string[];
 
   /**
-   * States. Empty: all that are not DELIVERED, SKIPPED or DISCARDED. HELD: what may not be attempted at this moment,
-   * which is then neither WAITING nor RETRYING.
+   * States. Empty: all that are not DELIVERED, SKIPPED or DISCARDED. HELD matches
+   * deliveries that cannot be attempted now; these are then neither WAITING nor RETRYING.
    *
    * @generated from field: repeated hms.sync.v1.DeliveryState states = 2;
    */
@@ -49,35 +49,35 @@ export declare type DeliveryFilter = Message<"hms.sync.v1.DeliveryFilter"> & {
   keys: string[];
 
   /**
-   * Event ids, whatever their sources. Empty: any.
+   * Event ids, of any source. Empty: any.
    *
    * @generated from field: repeated string event_ids = 5;
    */
   eventIds: string[];
 
   /**
-   * Accepted at this time or later. Absent: since ever.
+   * Accepted at this time or later. Absent: no lower bound.
    *
    * @generated from field: google.protobuf.Timestamp since = 6;
    */
   since?: Timestamp | undefined;
 
   /**
-   * Accepted before this time. Absent: until now.
+   * Accepted before this time. Absent: no upper bound.
    *
    * @generated from field: google.protobuf.Timestamp until = 7;
    */
   until?: Timestamp | undefined;
 
   /**
-   * Classes of the last failure. Empty: any.
+   * Kinds of the last failure. Empty: any.
    *
    * @generated from field: repeated hms.sync.v1.OutcomeKind error_kinds = 8;
    */
   errorKinds: OutcomeKind[];
 
   /**
-   * Sources of events; "" is the source of those that named none. Empty: any.
+   * Event sources; "" matches events without one. Empty: any.
    *
    * @generated from field: repeated string sources = 9;
    */
@@ -91,27 +91,27 @@ export declare type DeliveryFilter = Message<"hms.sync.v1.DeliveryFilter"> & {
 export declare const DeliveryFilterSchema: GenMessage<DeliveryFilter>;
 
 /**
- * Asks for a page of deliveries.
+ * Request of ListDeliveries.
  *
  * @generated from message hms.sync.v1.ListDeliveriesRequest
  */
 export declare type ListDeliveriesRequest = Message<"hms.sync.v1.ListDeliveriesRequest"> & {
   /**
-   * Which.
+   * Which deliveries.
    *
    * @generated from field: hms.sync.v1.DeliveryFilter filter = 1;
    */
   filter?: DeliveryFilter | undefined;
 
   /**
-   * At most so many, 1 to 1,000. 0: 100.
+   * Maximum page size, 1 to 1,000. 0: 100.
    *
    * @generated from field: uint32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the page before, with the same filter. Empty: the first page.
+   * next_page_token of the previous page, with the same filter. Empty: the first page.
    *
    * @generated from field: string page_token = 3;
    */
@@ -131,14 +131,14 @@ export declare const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesReque
  */
 export declare type ListDeliveriesResponse = Message<"hms.sync.v1.ListDeliveriesResponse"> & {
   /**
-   * The deliveries. May be fewer than page_size, even none, while there is a next page.
+   * The deliveries. May be fewer than page_size, even none, although there is a next page.
    *
    * @generated from field: repeated hms.sync.v1.ListedDelivery deliveries = 1;
    */
   deliveries: ListedDelivery[];
 
   /**
-   * Asks for the next page. Empty: this was the last.
+   * page_token of the next page. Empty: this was the last.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -152,13 +152,13 @@ export declare type ListDeliveriesResponse = Message<"hms.sync.v1.ListDeliveries
 export declare const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse>;
 
 /**
- * A delivery as it is listed. Holds no payload.
+ * A delivery in a list, without payload.
  *
  * @generated from message hms.sync.v1.ListedDelivery
  */
 export declare type ListedDelivery = Message<"hms.sync.v1.ListedDelivery"> & {
   /**
-   * Where it stands.
+   * Its current state.
    *
    * @generated from field: hms.sync.v1.Ack latest = 1;
    */
@@ -186,7 +186,7 @@ export declare type ListedDelivery = Message<"hms.sync.v1.ListedDelivery"> & {
   acceptedTime?: Timestamp | undefined;
 
   /**
-   * DISCARDED: why a person gave it up. Empty otherwise.
+   * DISCARDED: the operator's reason. Empty otherwise.
    *
    * @generated from field: string reason = 5;
    */
@@ -200,20 +200,20 @@ export declare type ListedDelivery = Message<"hms.sync.v1.ListedDelivery"> & {
 export declare const ListedDeliverySchema: GenMessage<ListedDelivery>;
 
 /**
- * Asks how many deliveries match.
+ * Request of CountDeliveries.
  *
  * @generated from message hms.sync.v1.CountDeliveriesRequest
  */
 export declare type CountDeliveriesRequest = Message<"hms.sync.v1.CountDeliveriesRequest"> & {
   /**
-   * Which.
+   * Which deliveries.
    *
    * @generated from field: hms.sync.v1.DeliveryFilter filter = 1;
    */
   filter?: DeliveryFilter | undefined;
 
   /**
-   * By what they are grouped.
+   * How to group them.
    *
    * @generated from field: hms.sync.v1.DeliveryGrouping group_by = 2;
    */
@@ -234,13 +234,13 @@ export declare type CountDeliveriesRequest = Message<"hms.sync.v1.CountDeliverie
 export declare const CountDeliveriesRequestSchema: GenMessage<CountDeliveriesRequest>;
 
 /**
- * How many deliveries match.
+ * The counts.
  *
  * @generated from message hms.sync.v1.CountDeliveriesResponse
  */
 export declare type CountDeliveriesResponse = Message<"hms.sync.v1.CountDeliveriesResponse"> & {
   /**
-   * In all.
+   * The total.
    *
    * @generated from field: uint64 deliveries = 1;
    */
@@ -268,7 +268,7 @@ export declare type CountDeliveriesResponse = Message<"hms.sync.v1.CountDeliveri
 export declare const CountDeliveriesResponseSchema: GenMessage<CountDeliveriesResponse>;
 
 /**
- * Deliveries that have something in common.
+ * Deliveries of one adapter, error code or key.
  *
  * @generated from message hms.sync.v1.DeliveryGroup
  */
@@ -295,41 +295,41 @@ export declare type DeliveryGroup = Message<"hms.sync.v1.DeliveryGroup"> & {
 export declare const DeliveryGroupSchema: GenMessage<DeliveryGroup>;
 
 /**
- * Asks to send dead letters again.
+ * Request of ReplayDeliveries.
  *
  * @generated from message hms.sync.v1.ReplayDeliveriesRequest
  */
 export declare type ReplayDeliveriesRequest = Message<"hms.sync.v1.ReplayDeliveriesRequest"> & {
   /**
-   * Which dead letters; its states are empty or hold DEAD_LETTERED. Required, and not empty.
+   * Which dead letters; states is empty or contains DEAD_LETTERED. Required, and not empty.
    *
    * @generated from field: hms.sync.v1.DeliveryFilter filter = 1;
    */
   filter?: DeliveryFilter | undefined;
 
   /**
-   * True: count only, in job.sent. The count is what a real run would send.
+   * True: only count, in job.sent, what a real run would send.
    *
    * @generated from field: bool dry_run = 2;
    */
   dryRun: boolean;
 
   /**
-   * At most so many a second, 1 to 10,000. 0: 50.
+   * Maximum rate, 1 to 10,000. 0: 50.
    *
    * @generated from field: uint32 rate_per_second = 3;
    */
   ratePerSecond: number;
 
   /**
-   * Why, for the record, 1 to 256 characters. Required, unless it only counts.
+   * Why, for the record, 1 to 256 characters. Required, except with dry_run.
    *
    * @generated from field: string reason = 4;
    */
   reason: string;
 
   /**
-   * True: also those whose key has a newer delivered event, which a replay would follow.
+   * True: also those whose key has a newer event that was delivered.
    *
    * @generated from field: bool include_stale = 5;
    */
@@ -350,7 +350,7 @@ export declare type ReplayDeliveriesRequest = Message<"hms.sync.v1.ReplayDeliver
 export declare const ReplayDeliveriesRequestSchema: GenMessage<ReplayDeliveriesRequest>;
 
 /**
- * A job was made, or counted.
+ * Result of ReplayDeliveries.
  *
  * @generated from message hms.sync.v1.ReplayDeliveriesResponse
  */
@@ -370,27 +370,27 @@ export declare type ReplayDeliveriesResponse = Message<"hms.sync.v1.ReplayDelive
 export declare const ReplayDeliveriesResponseSchema: GenMessage<ReplayDeliveriesResponse>;
 
 /**
- * Asks to give deliveries up.
+ * Request of DiscardDeliveries.
  *
  * @generated from message hms.sync.v1.DiscardDeliveriesRequest
  */
 export declare type DiscardDeliveriesRequest = Message<"hms.sync.v1.DiscardDeliveriesRequest"> & {
   /**
-   * Which. Required, and not empty. Deliveries that are settled do not match.
+   * Which deliveries. Required, and not empty. Settled deliveries do not match.
    *
    * @generated from field: hms.sync.v1.DeliveryFilter filter = 1;
    */
   filter?: DeliveryFilter | undefined;
 
   /**
-   * True: count only.
+   * True: only count.
    *
    * @generated from field: bool dry_run = 2;
    */
   dryRun: boolean;
 
   /**
-   * Why, for the record, 1 to 256 characters. Required, unless it only counts.
+   * Why, for the record, 1 to 256 characters. Required, except with dry_run.
    *
    * @generated from field: string reason = 3;
    */
@@ -404,13 +404,13 @@ export declare type DiscardDeliveriesRequest = Message<"hms.sync.v1.DiscardDeliv
 export declare const DiscardDeliveriesRequestSchema: GenMessage<DiscardDeliveriesRequest>;
 
 /**
- * Deliveries were given up.
+ * Result of DiscardDeliveries.
  *
  * @generated from message hms.sync.v1.DiscardDeliveriesResponse
  */
 export declare type DiscardDeliveriesResponse = Message<"hms.sync.v1.DiscardDeliveriesResponse"> & {
   /**
-   * How many, or how many would be.
+   * How many were discarded; with dry_run, how many would be.
    *
    * @generated from field: uint64 discarded = 1;
    */
@@ -424,41 +424,41 @@ export declare type DiscardDeliveriesResponse = Message<"hms.sync.v1.DiscardDeli
 export declare const DiscardDeliveriesResponseSchema: GenMessage<DiscardDeliveriesResponse>;
 
 /**
- * Work that the hub does by itself after a person asked for it. It survives a restart.
+ * A replay in the hub. It survives a restart.
  *
  * @generated from message hms.sync.v1.Job
  */
 export declare type Job = Message<"hms.sync.v1.Job"> & {
   /**
-   * Its id, made by the hub.
+   * Its id, created by the hub.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * How it stands.
+   * Its state.
    *
    * @generated from field: hms.sync.v1.JobState state = 2;
    */
   state: JobState;
 
   /**
-   * Deliveries that matched when it was made.
+   * Deliveries that matched when it was created.
    *
    * @generated from field: uint64 matched = 3;
    */
   matched: bigint;
 
   /**
-   * Left out because a newer event of their key was delivered.
+   * Skipped because a newer event of their key was delivered.
    *
    * @generated from field: uint64 skipped_stale = 4;
    */
   skippedStale: bigint;
 
   /**
-   * Left out because they were replayed before.
+   * Skipped because they were replayed before.
    *
    * @generated from field: uint64 skipped_replayed = 5;
    */
@@ -472,14 +472,14 @@ export declare type Job = Message<"hms.sync.v1.Job"> & {
   sent: bigint;
 
   /**
-   * Why it was asked for.
+   * The operator's reason.
    *
    * @generated from field: string reason = 7;
    */
   reason: string;
 
   /**
-   * When it was made.
+   * When it was created.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 8;
    */
@@ -493,7 +493,7 @@ export declare type Job = Message<"hms.sync.v1.Job"> & {
   filter?: DeliveryFilter | undefined;
 
   /**
-   * At most so many a second.
+   * Maximum rate.
    *
    * @generated from field: uint32 rate_per_second = 10;
    */
@@ -507,7 +507,7 @@ export declare type Job = Message<"hms.sync.v1.Job"> & {
 export declare const JobSchema: GenMessage<Job>;
 
 /**
- * Asks for a job.
+ * Request of GetJob.
  *
  * @generated from message hms.sync.v1.GetJobRequest
  */
@@ -547,7 +547,7 @@ export declare type GetJobResponse = Message<"hms.sync.v1.GetJobResponse"> & {
 export declare const GetJobResponseSchema: GenMessage<GetJobResponse>;
 
 /**
- * Asks to follow a job.
+ * Request of WatchJob.
  *
  * @generated from message hms.sync.v1.WatchJobRequest
  */
@@ -567,7 +567,7 @@ export declare type WatchJobRequest = Message<"hms.sync.v1.WatchJobRequest"> & {
 export declare const WatchJobRequestSchema: GenMessage<WatchJobRequest>;
 
 /**
- * A job as it stands now.
+ * The job's current status.
  *
  * @generated from message hms.sync.v1.WatchJobResponse
  */
@@ -587,7 +587,7 @@ export declare type WatchJobResponse = Message<"hms.sync.v1.WatchJobResponse"> &
 export declare const WatchJobResponseSchema: GenMessage<WatchJobResponse>;
 
 /**
- * Asks to end a job.
+ * Request of CancelJob.
  *
  * @generated from message hms.sync.v1.CancelJobRequest
  */
@@ -620,7 +620,7 @@ export declare type CancelJobResponse = Message<"hms.sync.v1.CancelJobResponse">
   job?: Job | undefined;
 
   /**
-   * True: this call ended it. False: it had ended before, and stays as it was.
+   * True: this call cancelled it. False: it had ended before and is unchanged.
    *
    * @generated from field: bool was_running = 2;
    */
@@ -634,7 +634,7 @@ export declare type CancelJobResponse = Message<"hms.sync.v1.CancelJobResponse">
 export declare const CancelJobResponseSchema: GenMessage<CancelJobResponse>;
 
 /**
- * Asks to pause an adapter.
+ * Request of PauseAdapter.
  *
  * @generated from message hms.sync.v1.PauseAdapterRequest
  */
@@ -667,7 +667,7 @@ export declare const PauseAdapterRequestSchema: GenMessage<PauseAdapterRequest>;
  */
 export declare type PauseAdapterResponse = Message<"hms.sync.v1.PauseAdapterResponse"> & {
   /**
-   * True: it was paused before, for former_reason, and the new reason takes its place.
+   * True: it was already paused, for former_reason; the new reason replaces it.
    *
    * @generated from field: bool was_paused = 1;
    */
@@ -688,7 +688,7 @@ export declare type PauseAdapterResponse = Message<"hms.sync.v1.PauseAdapterResp
 export declare const PauseAdapterResponseSchema: GenMessage<PauseAdapterResponse>;
 
 /**
- * Asks to resume an adapter.
+ * Request of ResumeAdapter.
  *
  * @generated from message hms.sync.v1.ResumeAdapterRequest
  */
@@ -742,7 +742,7 @@ export declare type ResumeAdapterResponse = Message<"hms.sync.v1.ResumeAdapterRe
 export declare const ResumeAdapterResponseSchema: GenMessage<ResumeAdapterResponse>;
 
 /**
- * Asks to try one delivery now.
+ * Request of ProbeAdapter.
  *
  * @generated from message hms.sync.v1.ProbeAdapterRequest
  */
@@ -762,7 +762,7 @@ export declare type ProbeAdapterRequest = Message<"hms.sync.v1.ProbeAdapterReque
 export declare const ProbeAdapterRequestSchema: GenMessage<ProbeAdapterRequest>;
 
 /**
- * A delivery was let through.
+ * The delivery that was attempted.
  *
  * @generated from message hms.sync.v1.ProbeAdapterResponse
  */
@@ -789,7 +789,7 @@ export declare type ProbeAdapterResponse = Message<"hms.sync.v1.ProbeAdapterResp
 export declare const ProbeAdapterResponseSchema: GenMessage<ProbeAdapterResponse>;
 
 /**
- * Asks to retry now.
+ * Request of RetryAdapter.
  *
  * @generated from message hms.sync.v1.RetryAdapterRequest
  */
@@ -816,13 +816,13 @@ export declare type RetryAdapterRequest = Message<"hms.sync.v1.RetryAdapterReque
 export declare const RetryAdapterRequestSchema: GenMessage<RetryAdapterRequest>;
 
 /**
- * Nothing of the adapter waits for a time any more.
+ * Result of RetryAdapter.
  *
  * @generated from message hms.sync.v1.RetryAdapterResponse
  */
 export declare type RetryAdapterResponse = Message<"hms.sync.v1.RetryAdapterResponse"> & {
   /**
-   * How many deliveries waited for one, of those that the hub had at hand.
+   * How many deliveries were waiting, of those that the hub held in memory.
    *
    * @generated from field: uint64 retried = 1;
    */
@@ -836,7 +836,7 @@ export declare type RetryAdapterResponse = Message<"hms.sync.v1.RetryAdapterResp
 export declare const RetryAdapterResponseSchema: GenMessage<RetryAdapterResponse>;
 
 /**
- * Asks to start an adapter again.
+ * Request of RestartAdapter.
  *
  * @generated from message hms.sync.v1.RestartAdapterRequest
  */
@@ -863,7 +863,7 @@ export declare type RestartAdapterRequest = Message<"hms.sync.v1.RestartAdapterR
 export declare const RestartAdapterRequestSchema: GenMessage<RestartAdapterRequest>;
 
 /**
- * The adapter was started again.
+ * The adapter was restarted.
  *
  * @generated from message hms.sync.v1.RestartAdapterResponse
  */
@@ -876,7 +876,7 @@ export declare type RestartAdapterResponse = Message<"hms.sync.v1.RestartAdapter
   version: string;
 
   /**
-   * What did not go well when it checked its external system, and what still keeps it from delivering.
+   * Failed checks of its external system, and anything that still prevents deliveries.
    *
    * @generated from field: repeated string warnings = 2;
    */
@@ -890,7 +890,7 @@ export declare type RestartAdapterResponse = Message<"hms.sync.v1.RestartAdapter
 export declare const RestartAdapterResponseSchema: GenMessage<RestartAdapterResponse>;
 
 /**
- * Asks to install an adapter.
+ * Request of AddAdapter.
  *
  * @generated from message hms.sync.v1.AddAdapterRequest
  */
@@ -904,15 +904,15 @@ export declare type AddAdapterRequest = Message<"hms.sync.v1.AddAdapterRequest">
   package: string;
 
   /**
-   * Its configuration as a JSON object. Secrets by reference, as in the configuration file: "${LAB_TOKEN}"; only names
-   * that adapterPolicy.secrets of the hub's configuration allows. Empty: none.
+   * Its configuration as a JSON object. Reference secrets as in the configuration file, "${LAB_TOKEN}"; only names that
+   * adapterPolicy.secrets of the hub's configuration allows. Empty: none.
    *
    * @generated from field: string config_json = 2;
    */
   configJson: string;
 
   /**
-   * The id that it gets, 1 to 63 characters of a-z, 0-9 and -, a letter first. Empty: the id of its manifest.
+   * Its id, 1 to 63 characters of a-z, 0-9 and -, beginning with a letter. Empty: the id in its manifest.
    *
    * @generated from field: string id = 3;
    */
@@ -946,7 +946,7 @@ export declare type AddAdapterResponse = Message<"hms.sync.v1.AddAdapterResponse
   version: string;
 
   /**
-   * What did not go well when it checked its external system.
+   * Failed checks of its external system.
    *
    * @generated from field: repeated string warnings = 3;
    */
@@ -960,7 +960,7 @@ export declare type AddAdapterResponse = Message<"hms.sync.v1.AddAdapterResponse
 export declare const AddAdapterResponseSchema: GenMessage<AddAdapterResponse>;
 
 /**
- * Asks to replace a version.
+ * Request of UpgradeAdapter.
  *
  * @generated from message hms.sync.v1.UpgradeAdapterRequest
  */
@@ -980,30 +980,30 @@ export declare type UpgradeAdapterRequest = Message<"hms.sync.v1.UpgradeAdapterR
   version: string;
 
   /**
-   * A share of the keys that the new version gets first, 1 to 99. 0: all at once. It is rolled back when the share of its
-   * attempts that fail is more than 10 percentage points above that of the version before, from its 20th attempt on and at
-   * the end; when it made no attempt by the end; and when its process ends or its configuration or credential is refused.
+   * The percentage of keys that the new version gets first, 1 to 99. 0: all at once. It is rolled back if its failure
+   * rate is more than 10 percentage points above that of the old version, from its 20th attempt on and at the end; if it
+   * made no attempt by the end; or if its process exits or its configuration or credential is rejected.
    *
    * @generated from field: uint32 canary_percent = 3;
    */
   canaryPercent: number;
 
   /**
-   * The end comes after this many attempts of the new version, 1 to 1,000,000: then it takes over. 0: 200.
+   * The new version takes over after this many of its attempts, 1 to 1,000,000. 0: 200.
    *
    * @generated from field: uint32 canary_attempts = 4;
    */
   canaryAttempts: number;
 
   /**
-   * Or after this time, 1 s to 24 h, however few its attempts were. Absent: 10 minutes.
+   * Or after this time, 1 s to 24 h. Absent: 10 minutes.
    *
    * @generated from field: google.protobuf.Duration canary_time = 5;
    */
   canaryTime?: Duration | undefined;
 
   /**
-   * True: also to a version that is older than the one that runs.
+   * True: allow a version older than the running one.
    *
    * @generated from field: bool allow_downgrade = 6;
    */
@@ -1030,7 +1030,7 @@ export declare type UpgradeAdapterResponse = Message<"hms.sync.v1.UpgradeAdapter
   version: string;
 
   /**
-   * What did not go well when it checked its external system.
+   * Failed checks of its external system.
    *
    * @generated from field: repeated string warnings = 2;
    */
@@ -1044,7 +1044,7 @@ export declare type UpgradeAdapterResponse = Message<"hms.sync.v1.UpgradeAdapter
 export declare const UpgradeAdapterResponseSchema: GenMessage<UpgradeAdapterResponse>;
 
 /**
- * Asks to go back a version.
+ * Request of RollbackAdapter.
  *
  * @generated from message hms.sync.v1.RollbackAdapterRequest
  */
@@ -1071,7 +1071,7 @@ export declare type RollbackAdapterRequest = Message<"hms.sync.v1.RollbackAdapte
 export declare const RollbackAdapterRequestSchema: GenMessage<RollbackAdapterRequest>;
 
 /**
- * The version before runs again.
+ * The previous version runs again.
  *
  * @generated from message hms.sync.v1.RollbackAdapterResponse
  */
@@ -1084,7 +1084,7 @@ export declare type RollbackAdapterResponse = Message<"hms.sync.v1.RollbackAdapt
   version: string;
 
   /**
-   * What did not go well when it checked its external system.
+   * Failed checks of its external system.
    *
    * @generated from field: repeated string warnings = 2;
    */
@@ -1098,7 +1098,7 @@ export declare type RollbackAdapterResponse = Message<"hms.sync.v1.RollbackAdapt
 export declare const RollbackAdapterResponseSchema: GenMessage<RollbackAdapterResponse>;
 
 /**
- * Asks to take an adapter away.
+ * Request of RemoveAdapter.
  *
  * @generated from message hms.sync.v1.RemoveAdapterRequest
  */
@@ -1118,8 +1118,8 @@ export declare type RemoveAdapterRequest = Message<"hms.sync.v1.RemoveAdapterReq
   reason: string;
 
   /**
-   * True: discards its deliveries that are not settled, for the same reason. It gets no new events from the first moment
-   * on; attempts that run get 30 s to end. Dead letters stay.
+   * True: discards its unsettled deliveries, with the same reason. It gets no new events; running attempts get 30 s to
+   * finish. Dead letters stay.
    *
    * @generated from field: bool discard = 3;
    */
@@ -1133,7 +1133,7 @@ export declare type RemoveAdapterRequest = Message<"hms.sync.v1.RemoveAdapterReq
 export declare const RemoveAdapterRequestSchema: GenMessage<RemoveAdapterRequest>;
 
 /**
- * The adapter is gone.
+ * The adapter was removed.
  *
  * @generated from message hms.sync.v1.RemoveAdapterResponse
  */
@@ -1153,14 +1153,14 @@ export declare type RemoveAdapterResponse = Message<"hms.sync.v1.RemoveAdapterRe
 export declare const RemoveAdapterResponseSchema: GenMessage<RemoveAdapterResponse>;
 
 /**
- * Asks to look on.
+ * Request of TailEvents.
  *
  * @generated from message hms.sync.v1.TailEventsRequest
  */
 export declare type TailEventsRequest = Message<"hms.sync.v1.TailEventsRequest"> & {
   /**
-   * Which deliveries; its since and until are ignored, and empty states mean any. An event that was accepted is told
-   * when one of its deliveries, WAITING, matches.
+   * Which deliveries; since and until are ignored, and empty states mean any. An accepted event is sent if one of its
+   * deliveries, as WAITING, matches.
    *
    * @generated from field: hms.sync.v1.DeliveryFilter filter = 1;
    */
@@ -1174,19 +1174,19 @@ export declare type TailEventsRequest = Message<"hms.sync.v1.TailEventsRequest">
 export declare const TailEventsRequestSchema: GenMessage<TailEventsRequest>;
 
 /**
- * Something that happened. The first message is empty: what follows happened after it.
+ * An event or an ack. The first message is empty and marks the start of the stream.
  *
  * @generated from message hms.sync.v1.TailEventsResponse
  */
 export declare type TailEventsResponse = Message<"hms.sync.v1.TailEventsResponse"> & {
   /**
-   * What it was.
+   * What happened.
    *
    * @generated from oneof hms.sync.v1.TailEventsResponse.happening
    */
   happening: {
     /**
-     * An event was accepted. Its payload is left out.
+     * An event was accepted. Without its payload.
      *
      * @generated from field: hms.sync.v1.SyncEvent accepted = 1;
      */
@@ -1202,7 +1202,7 @@ export declare type TailEventsResponse = Message<"hms.sync.v1.TailEventsResponse
     case: "ack";
   } | {
     /**
-     * So many were left out because the reader was slow.
+     * How many messages were dropped because the reader was slow.
      *
      * @generated from field: uint64 missed = 3;
      */
@@ -1218,15 +1218,14 @@ export declare type TailEventsResponse = Message<"hms.sync.v1.TailEventsResponse
 export declare const TailEventsResponseSchema: GenMessage<TailEventsResponse>;
 
 /**
- * Asks for a backup.
+ * Request of BackupJournal.
  *
  * @generated from message hms.sync.v1.BackupJournalRequest
  */
 export declare type BackupJournalRequest = Message<"hms.sync.v1.BackupJournalRequest"> & {
   /**
-   * The name of the backup, a folder in the folder of the backups that the hub's configuration sets: 1 to 100 characters
-   * of A-Z, a-z, 0-9, ".", "_" and "-", a letter or digit first. A path is INVALID_ARGUMENT. Nothing may have that name
-   * yet. Required.
+   * The name of the backup, a new folder in the backup folder of the hub's configuration: 1 to 100 characters of A-Z, a-z,
+   * 0-9, ".", "_" and "-", beginning with a letter or digit. A path is INVALID_ARGUMENT. Must not exist yet. Required.
    *
    * @generated from field: string path = 1;
    */
@@ -1246,14 +1245,14 @@ export declare const BackupJournalRequestSchema: GenMessage<BackupJournalRequest
  */
 export declare type BackupJournalResponse = Message<"hms.sync.v1.BackupJournalResponse"> & {
   /**
-   * Where it is: the absolute path of its folder on the hub's machine.
+   * The absolute path of its folder on the hub's machine.
    *
    * @generated from field: string path = 1;
    */
   path: string;
 
   /**
-   * How large it is.
+   * Its size.
    *
    * @generated from field: uint64 size_bytes = 2;
    */
@@ -1267,13 +1266,13 @@ export declare type BackupJournalResponse = Message<"hms.sync.v1.BackupJournalRe
 export declare const BackupJournalResponseSchema: GenMessage<BackupJournalResponse>;
 
 /**
- * By what deliveries are grouped.
+ * How deliveries are grouped.
  *
  * @generated from enum hms.sync.v1.DeliveryGrouping
  */
 export enum DeliveryGrouping {
   /**
-   * Not at all.
+   * No groups.
    *
    * @generated from enum value: DELIVERY_GROUPING_UNSPECIFIED = 0;
    */
@@ -1307,7 +1306,7 @@ export enum DeliveryGrouping {
 export declare const DeliveryGroupingSchema: GenEnum<DeliveryGrouping>;
 
 /**
- * How a job stands.
+ * The state of a job.
  *
  * @generated from enum hms.sync.v1.JobState
  */
@@ -1320,7 +1319,7 @@ export enum JobState {
   UNSPECIFIED = 0,
 
   /**
-   * It sends.
+   * It is sending.
    *
    * @generated from enum value: JOB_STATE_RUNNING = 1;
    */
@@ -1334,7 +1333,7 @@ export enum JobState {
   DONE = 2,
 
   /**
-   * A person ended it.
+   * An operator cancelled it.
    *
    * @generated from enum value: JOB_STATE_CANCELLED = 3;
    */
@@ -1347,7 +1346,7 @@ export enum JobState {
 export declare const JobStateSchema: GenEnum<JobState>;
 
 /**
- * For operators: what is not delivered and why, and what to do about it. Every change names its reason.
+ * For operators: lists undelivered events with their reasons, and changes deliveries, adapters and jobs.
  *
  * @generated from service hms.sync.v1.AdminService
  */
@@ -1363,8 +1362,8 @@ export declare const AdminService: GenService<{
     output: typeof ListDeliveriesResponseSchema;
   },
   /**
-   * How many deliveries match a filter, in all and by a group. Without states: all that are not delivered. It reads all of
-   * them, a page at a time, and ends early when the caller leaves.
+   * Counts deliveries that match a filter, in total and by group. Without states: all that are not delivered. It reads all
+   * of them, a page at a time, and stops when the caller cancels.
    *
    * @generated from rpc hms.sync.v1.AdminService.CountDeliveries
    */
@@ -1374,8 +1373,7 @@ export declare const AdminService: GenService<{
     output: typeof CountDeliveriesResponseSchema;
   },
   /**
-   * Sends dead letters again, as a job in the hub: those that are dead letters now, the oldest first. At most 8 jobs
-   * run at a time.
+   * Replays the current dead letters, oldest first, as a job in the hub. At most 8 jobs run at a time.
    *
    * @generated from rpc hms.sync.v1.AdminService.ReplayDeliveries
    */
@@ -1385,7 +1383,7 @@ export declare const AdminService: GenService<{
     output: typeof ReplayDeliveriesResponseSchema;
   },
   /**
-   * Gives deliveries up, for good. Ends early when the caller leaves: what was given up until then stays given up.
+   * Discards deliveries permanently. Stops when the caller cancels; deliveries discarded by then stay discarded.
    *
    * @generated from rpc hms.sync.v1.AdminService.DiscardDeliveries
    */
@@ -1395,7 +1393,7 @@ export declare const AdminService: GenService<{
     output: typeof DiscardDeliveriesResponseSchema;
   },
   /**
-   * How a job stands.
+   * Returns the status of a job.
    *
    * @generated from rpc hms.sync.v1.AdminService.GetJob
    */
@@ -1405,7 +1403,7 @@ export declare const AdminService: GenService<{
     output: typeof GetJobResponseSchema;
   },
   /**
-   * How a job stands, on each change; ends with the job.
+   * Returns the status of a job on each change; ends with the job.
    *
    * @generated from rpc hms.sync.v1.AdminService.WatchJob
    */
@@ -1415,7 +1413,7 @@ export declare const AdminService: GenService<{
     output: typeof WatchJobResponseSchema;
   },
   /**
-   * Ends a job; what it has sent stays sent.
+   * Cancels a job; deliveries that it has sent stay sent.
    *
    * @generated from rpc hms.sync.v1.AdminService.CancelJob
    */
@@ -1435,7 +1433,7 @@ export declare const AdminService: GenService<{
     output: typeof PauseAdapterResponseSchema;
   },
   /**
-   * Takes a pause back, also one that a wrong configuration or a refused credential caused.
+   * Ends a pause, also one that a wrong configuration or a rejected credential caused.
    *
    * @generated from rpc hms.sync.v1.AdminService.ResumeAdapter
    */
@@ -1445,7 +1443,7 @@ export declare const AdminService: GenService<{
     output: typeof ResumeAdapterResponseSchema;
   },
   /**
-   * Lets one delivery through an open breaker now.
+   * Attempts one delivery now, also with an open breaker.
    *
    * @generated from rpc hms.sync.v1.AdminService.ProbeAdapter
    */
@@ -1455,8 +1453,8 @@ export declare const AdminService: GenService<{
     output: typeof ProbeAdapterResponseSchema;
   },
   /**
-   * Ends every wait of an adapter: all deliveries that wait for a retry are due now, also where the external system asked
-   * for a delay. They keep their order and the adapter's concurrency; an open breaker lets one through first.
+   * Makes all deliveries of an adapter that wait for a retry due now, also if the external system asked for a delay. Order
+   * and concurrency are kept; an open breaker lets one through first.
    *
    * @generated from rpc hms.sync.v1.AdminService.RetryAdapter
    */
@@ -1466,8 +1464,8 @@ export declare const AdminService: GenService<{
     output: typeof RetryAdapterResponseSchema;
   },
   /**
-   * Starts one adapter again, in the same version, with its secrets as they are now. The new process starts beside the
-   * old one and takes over when it runs; when it does not, the old one has never stopped.
+   * Restarts one adapter in the same version and reads its secrets again. The new process takes over when it runs; if it
+   * does not start, the old one continues.
    *
    * @generated from rpc hms.sync.v1.AdminService.RestartAdapter
    */
@@ -1477,7 +1475,7 @@ export declare const AdminService: GenService<{
     output: typeof RestartAdapterResponseSchema;
   },
   /**
-   * Installs an adapter and gives it a lane. It gets events that are accepted from then on.
+   * Installs and starts an adapter. It gets events that are accepted from then on.
    *
    * @generated from rpc hms.sync.v1.AdminService.AddAdapter
    */
@@ -1487,8 +1485,8 @@ export declare const AdminService: GenService<{
     output: typeof AddAdapterResponseSchema;
   },
   /**
-   * Replaces a running adapter by another version without losing or reordering anything. With a canary it answers when
-   * that is over; it goes on when the caller leaves.
+   * Replaces a running adapter by another version without losing or reordering events. With a canary, it returns when the
+   * canary ends; the canary continues if the caller cancels.
    *
    * @generated from rpc hms.sync.v1.AdminService.UpgradeAdapter
    */
@@ -1498,7 +1496,7 @@ export declare const AdminService: GenService<{
     output: typeof UpgradeAdapterResponseSchema;
   },
   /**
-   * Goes back to the version before the last upgrade; during a canary, ends that.
+   * Returns to the version before the last upgrade; during a canary, ends it.
    *
    * @generated from rpc hms.sync.v1.AdminService.RollbackAdapter
    */
@@ -1508,8 +1506,7 @@ export declare const AdminService: GenService<{
     output: typeof RollbackAdapterResponseSchema;
   },
   /**
-   * Takes an adapter away. FAILED_PRECONDITION while it has deliveries that are not settled, unless they are to be
-   * discarded with it.
+   * Removes an adapter. FAILED_PRECONDITION while it has unsettled deliveries, unless discard is set.
    *
    * @generated from rpc hms.sync.v1.AdminService.RemoveAdapter
    */
@@ -1519,8 +1516,8 @@ export declare const AdminService: GenService<{
     output: typeof RemoveAdapterResponseSchema;
   },
   /**
-   * Events as they are accepted and acks as they are recorded, for looking on. A slow reader misses some and is
-   * told how many; it never slows the hub.
+   * Streams events as they are accepted and acks as they are recorded, for monitoring. A slow reader misses some and gets
+   * their number; it never slows the hub.
    *
    * @generated from rpc hms.sync.v1.AdminService.TailEvents
    */
@@ -1530,8 +1527,8 @@ export declare const AdminService: GenService<{
     output: typeof TailEventsResponseSchema;
   },
   /**
-   * Copies the journal while it is in use, with all that was accepted before, and the adapters that the hub installed to
-   * a new folder among its backups. A hub starts on a copy of that folder.
+   * Backs up the running hub to a new folder: the journal with every event that was accepted before, and the installed
+   * adapters. To restore, start a hub on a copy of that folder.
    *
    * @generated from rpc hms.sync.v1.AdminService.BackupJournal
    */

@@ -300,7 +300,7 @@ export const DeliveryGroupingSchema = /*@__PURE__*/
   enumDesc(file_hms_sync_v1_admin_service, 0);
 
 /**
- * By what deliveries are grouped.
+ * How deliveries are grouped.
  *
  * @generated from enum hms.sync.v1.DeliveryGrouping
  */
@@ -314,7 +314,7 @@ export const JobStateSchema = /*@__PURE__*/
   enumDesc(file_hms_sync_v1_admin_service, 1);
 
 /**
- * How a job stands.
+ * The state of a job.
  *
  * @generated from enum hms.sync.v1.JobState
  */
@@ -322,7 +322,7 @@ export const JobState = /*@__PURE__*/
   tsEnum(JobStateSchema);
 
 /**
- * For operators: what is not delivered and why, and what to do about it. Every change names its reason.
+ * For operators: lists undelivered events with their reasons, and changes deliveries, adapters and jobs.
  *
  * @generated from service hms.sync.v1.AdminService
  */

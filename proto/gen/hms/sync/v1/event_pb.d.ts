@@ -12,8 +12,8 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_hms_sync_v1_event: GenFile;
 
 /**
- * One change that the publisher tells the outside systems about.
- * Field names follow CloudEvents 1.0 where it has one.
+ * One change to deliver to the external systems.
+ * Field names follow CloudEvents 1.0 where possible.
  *
  * @generated from message hms.sync.v1.SyncEvent
  */
@@ -21,17 +21,18 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
   /**
    * The publisher's idempotency key, 1 to 128 visible ASCII characters (0x21 to 0x7E). With the source it identifies the
    * event, as in CloudEvents: two sources may have the same id.
-   * Publishing the same id of the same source with the same content again gives the original result; with other content it is
-   * refused with ALREADY_EXISTS (traceparent and tracestate are no content). JSON is the same content when it says the
-   * same: whitespace, the order of members, 1.0 and 1 do not matter; 9007199254740993 and 9007199254740992 differ. Empty: the hub makes a UUIDv7, and a repeated call is a new event.
+   * Publishing the same id of the same source with the same content again returns the original result; with other content
+   * it is rejected with ALREADY_EXISTS (traceparent and tracestate are not content). JSON is compared by meaning:
+   * whitespace, the order of members, and 1.0 versus 1 do not matter; 9007199254740993 and 9007199254740992 differ. Empty:
+   * the hub creates a UUIDv7, and a repeated call is a new event.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Who published, at most 256 characters without control characters: "hms-api", a clinic, a URI. Empty: unknown, which
-   * is a source like any other.
+   * Who published, at most 256 characters without control characters: "hms-api", a clinic, a URI. Empty: unknown; counts as
+   * a source of its own.
    *
    * @generated from field: string source = 2;
    */
@@ -39,14 +40,14 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
 
   /**
    * What kind of change it is: "ProcessUpdated", "PolicyUpdated", any other. Required, 1 to 128 characters
-   * without control characters. Adapters say which types they accept.
+   * without control characters. Each adapter declares the types that it accepts.
    *
    * @generated from field: string type = 3;
    */
   type: string;
 
   /**
-   * The thing that changed, such as a process id; at most 256 characters without control characters. Events of
+   * What changed, such as a process id; at most 256 characters without control characters. Events of
    * one key reach each adapter in the order in which they were accepted. Empty: the event has no order.
    *
    * @generated from field: string key = 4;
@@ -62,15 +63,15 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
   time?: Timestamp | undefined;
 
   /**
-   * The change itself, at most 256 KiB once it is bytes (the operator may set another bound). Neither set: no data.
+   * The change itself, at most 256 KiB as bytes (the operator may set another limit). Neither set: no data.
    *
    * @generated from oneof hms.sync.v1.SyncEvent.payload
    */
   payload: {
     /**
      * A JSON object, nested at most 64 levels. The hub turns it into bytes once, with sorted member names and content type
-     * application/json. Its numbers are doubles: in a request that is itself JSON, a number that a double cannot hold
-     * (9007199254740993, 123456789012345.678, 1e400) is refused and not changed. Send it as a string, or use data.
+     * application/json. Its numbers are doubles: in a JSON request, a number that a double cannot represent
+     * (9007199254740993, 123456789012345.678, 1e400) is rejected. Send it as a string, or use data.
      *
      * @generated from field: google.protobuf.Struct json = 6;
      */
@@ -78,8 +79,8 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
     case: "json";
   } | {
     /**
-     * Bytes that the hub carries as they come; their form is data_content_type. When that is JSON or empty they must be
-     * JSON: UTF-8 without a byte order mark, nested at most 64 levels. What is not is refused, as no adapter could read it.
+     * Bytes that the hub delivers unchanged; their type is data_content_type. If that is JSON or empty, they must be JSON:
+     * UTF-8 without a byte order mark, nested at most 64 levels. Otherwise the event is rejected.
      *
      * @generated from field: bytes data = 7;
      */
@@ -96,7 +97,7 @@ export declare type SyncEvent = Message<"hms.sync.v1.SyncEvent"> & {
   dataContentType: string;
 
   /**
-   * What travels with the event, among it "traceparent" and "tracestate" (W3C Trace Context). At most 32 entries;
+   * Attributes of the event, such as "traceparent" and "tracestate" (W3C Trace Context). At most 32 entries;
    * names 1 to 64 characters of a-z, 0-9, '-' and '_'; values at most 1,024 characters without control characters.
    *
    * @generated from field: map<string, string> attributes = 9;

@@ -13,7 +13,7 @@ import type { DeliveryError } from "./ack_pb.js";
 export declare const file_hms_sync_v1_health_service: GenFile;
 
 /**
- * Asks how it stands.
+ * Request of GetHealth.
  *
  * @generated from message hms.sync.v1.GetHealthRequest
  */
@@ -27,7 +27,7 @@ export declare type GetHealthRequest = Message<"hms.sync.v1.GetHealthRequest"> &
 export declare const GetHealthRequestSchema: GenMessage<GetHealthRequest>;
 
 /**
- * How it stands.
+ * The current health.
  *
  * @generated from message hms.sync.v1.GetHealthResponse
  */
@@ -47,7 +47,7 @@ export declare type GetHealthResponse = Message<"hms.sync.v1.GetHealthResponse">
 export declare const GetHealthResponseSchema: GenMessage<GetHealthResponse>;
 
 /**
- * Asks to be told of changes.
+ * Request of WatchHealth.
  *
  * @generated from message hms.sync.v1.WatchHealthRequest
  */
@@ -61,13 +61,13 @@ export declare type WatchHealthRequest = Message<"hms.sync.v1.WatchHealthRequest
 export declare const WatchHealthRequestSchema: GenMessage<WatchHealthRequest>;
 
 /**
- * How it stands now.
+ * The current health.
  *
  * @generated from message hms.sync.v1.WatchHealthResponse
  */
 export declare type WatchHealthResponse = Message<"hms.sync.v1.WatchHealthResponse"> & {
   /**
-   * The hub and its adapters, whole, never a difference.
+   * The complete health, not a difference.
    *
    * @generated from field: hms.sync.v1.Health health = 1;
    */
@@ -108,7 +108,7 @@ export declare type Health = Message<"hms.sync.v1.Health"> & {
 export declare const HealthSchema: GenMessage<Health>;
 
 /**
- * The hub itself. An adapter's trouble never shows here.
+ * The hub itself, independent of its adapters.
  *
  * @generated from message hms.sync.v1.HubHealth
  */
@@ -149,8 +149,8 @@ export declare type HubHealth = Message<"hms.sync.v1.HubHealth"> & {
   journal?: JournalHealth | undefined;
 
   /**
-   * What is not well although the hub accepts events, a sentence each: that it has no adapters and so delivers to nobody,
-   * or that deliveries wait for an adapter that is not configured. Empty when all is well.
+   * Problems of a hub that accepts events, one sentence each: it has no adapters and so delivers to nobody, or deliveries
+   * wait for an adapter that is not configured. Empty when there are none.
    *
    * @generated from field: repeated string warnings = 6;
    */
@@ -170,7 +170,7 @@ export declare const HubHealthSchema: GenMessage<HubHealth>;
  */
 export declare type JournalHealth = Message<"hms.sync.v1.JournalHealth"> & {
   /**
-   * Where it lies: "sqlite:/var/lib/hms-sync/journal.db".
+   * Its location: "sqlite:/var/lib/hms-sync/journal.db".
    *
    * @generated from field: string location = 1;
    */
@@ -211,7 +211,7 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
   id: string;
 
   /**
-   * The package that it came from.
+   * Its package.
    *
    * @generated from field: string package = 2;
    */
@@ -232,7 +232,7 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
   runtime: string;
 
   /**
-   * Whether it runs.
+   * Its state.
    *
    * @generated from field: hms.sync.v1.AdapterState state = 5;
    */
@@ -253,71 +253,71 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
   breaker?: Breaker | undefined;
 
   /**
-   * Deliveries that are not settled, those in flight among them.
+   * Unsettled deliveries, including those in flight.
    *
    * @generated from field: uint64 waiting = 8;
    */
   waiting: bigint;
 
   /**
-   * Attempts that run now.
+   * Running attempts.
    *
    * @generated from field: uint32 in_flight = 9;
    */
   inFlight: number;
 
   /**
-   * The age of the oldest delivery that is not settled, whatever holds it; absent when there is none.
+   * The age of the oldest unsettled delivery, whatever holds it; absent when there is none.
    *
    * @generated from field: google.protobuf.Duration oldest_unsettled_age = 10;
    */
   oldestUnsettledAge?: Duration | undefined;
 
   /**
-   * Deliveries that wait for a person.
+   * Deliveries that wait for an operator.
    *
    * @generated from field: uint64 dead_letters = 11;
    */
   deadLetters: bigint;
 
   /**
-   * The version that a rollback goes back to; empty when there is none.
+   * The version that a rollback returns to; empty when there is none.
    *
    * @generated from field: string previous_version = 12;
    */
   previousVersion: string;
 
   /**
-   * A new version that is being tried with a share of the keys; absent when there is none.
+   * A new version that gets a share of the keys; absent when there is none.
    *
    * @generated from field: hms.sync.v1.Canary canary = 13;
    */
   canary?: Canary | undefined;
 
   /**
-   * What a person should know although it runs, such as that its newest version was refused; empty otherwise.
+   * A warning about a running adapter, such as that its newest version was rejected; empty otherwise.
    *
    * @generated from field: string notice = 14;
    */
   notice: string;
 
   /**
-   * The outside system asked for less: no attempt is made until then, in whole seconds. Absent otherwise.
+   * The external system limits the rate: no attempt is made until then, in whole seconds. Absent otherwise.
    *
    * @generated from field: google.protobuf.Timestamp throttled_until_time = 15;
    */
   throttledUntilTime?: Timestamp | undefined;
 
   /**
-   * What its attempts of the last minute came to, whatever the breaker's state.
+   * Its attempts of the last minute, whatever the breaker's state.
    *
    * @generated from field: hms.sync.v1.RecentAttempts recent = 16;
    */
   recent?: RecentAttempts | undefined;
 
   /**
-   * Of the waiting deliveries, those that an earlier dead letter of their key holds (onDeadLetter: hold). They wait until
-   * it is replayed and delivered, or discarded. Counted at most once a second, less often when they are many.
+   * Waiting deliveries that an earlier dead letter of their key holds (onDeadLetter: hold), until it is replayed and
+   * delivered, or discarded. Counted at most once a second, less often when there are many.
    *
    * @generated from field: uint64 waiting_behind_dead_letters = 17;
    */
@@ -331,20 +331,20 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
 export declare const AdapterHealthSchema: GenMessage<AdapterHealth>;
 
 /**
- * What the attempts of an adapter came to in the last minute.
+ * The attempts of an adapter in the last minute.
  *
  * @generated from message hms.sync.v1.RecentAttempts
  */
 export declare type RecentAttempts = Message<"hms.sync.v1.RecentAttempts"> & {
   /**
-   * Those that ended.
+   * How many ended.
    *
    * @generated from field: uint64 attempts = 1;
    */
   attempts: bigint;
 
   /**
-   * Those of them that did not deliver; being asked for less is no failure.
+   * How many of them failed; throttled attempts do not count as failures.
    *
    * @generated from field: uint64 failures = 2;
    */
@@ -392,14 +392,14 @@ export declare type Canary = Message<"hms.sync.v1.Canary"> & {
   percent: number;
 
   /**
-   * Its attempts that ended, throttled ones left out.
+   * How many of its attempts ended, without throttled ones.
    *
    * @generated from field: uint64 attempts = 3;
    */
   attempts: bigint;
 
   /**
-   * Those of them that were not delivered.
+   * How many of them failed.
    *
    * @generated from field: uint64 failures = 4;
    */
@@ -413,34 +413,34 @@ export declare type Canary = Message<"hms.sync.v1.Canary"> & {
 export declare const CanarySchema: GenMessage<Canary>;
 
 /**
- * A lane's circuit breaker, and why it is as it is.
+ * The circuit breaker of an adapter, and the cause of its state.
  *
  * @generated from message hms.sync.v1.Breaker
  */
 export declare type Breaker = Message<"hms.sync.v1.Breaker"> & {
   /**
-   * Where it stands.
+   * Its state.
    *
    * @generated from field: hms.sync.v1.BreakerState state = 1;
    */
   state: BreakerState;
 
   /**
-   * Since when, by the hub's clock.
+   * When the state began, by the hub's clock.
    *
    * @generated from field: google.protobuf.Timestamp since = 2;
    */
   since?: Timestamp | undefined;
 
   /**
-   * What brought it there: "5 different deliveries failed in a row; the last: HTTP_503".
+   * The cause: "5 different deliveries failed in a row; the last: HTTP_503".
    *
    * @generated from field: string cause = 3;
    */
   cause: string;
 
   /**
-   * Deliveries that were tried within the breaker's window, 10 s unless the operator set another, each counted once.
+   * Deliveries that were attempted within the breaker's window (10 s by default), each counted once.
    *
    * @generated from field: uint32 calls = 4;
    */
@@ -454,7 +454,7 @@ export declare type Breaker = Message<"hms.sync.v1.Breaker"> & {
   failures: number;
 
   /**
-   * OPEN: when one delivery will be let through. Absent otherwise.
+   * OPEN: when one delivery will be attempted. Absent otherwise.
    *
    * @generated from field: google.protobuf.Timestamp next_probe_time = 6;
    */
@@ -495,14 +495,14 @@ export enum AdapterState {
   STARTING = 1,
 
   /**
-   * It takes deliveries.
+   * It accepts deliveries.
    *
    * @generated from enum value: ADAPTER_STATE_READY = 2;
    */
   READY = 2,
 
   /**
-   * It takes none until it is resumed; its queue is kept.
+   * It gets no deliveries until it is resumed; its queue is kept.
    *
    * @generated from enum value: ADAPTER_STATE_PAUSED = 3;
    */
@@ -516,14 +516,14 @@ export enum AdapterState {
   FAILED = 4,
 
   /**
-   * It speaks no protocol version that the hub speaks; reason says which would do. Its queue is kept.
+   * It supports no protocol version of this hub; reason says which are supported. Its queue is kept.
    *
    * @generated from enum value: ADAPTER_STATE_INCOMPATIBLE = 5;
    */
   INCOMPATIBLE = 5,
 
   /**
-   * It finishes what it has and takes nothing new.
+   * It finishes running attempts and gets no new ones.
    *
    * @generated from enum value: ADAPTER_STATE_DRAINING = 6;
    */
@@ -536,7 +536,7 @@ export enum AdapterState {
 export declare const AdapterStateSchema: GenEnum<AdapterState>;
 
 /**
- * Where a circuit breaker stands.
+ * The state of a circuit breaker.
  *
  * @generated from enum hms.sync.v1.BreakerState
  */
@@ -549,21 +549,21 @@ export enum BreakerState {
   UNSPECIFIED = 0,
 
   /**
-   * Deliveries flow.
+   * Deliveries are attempted.
    *
    * @generated from enum value: BREAKER_STATE_CLOSED = 1;
    */
   CLOSED = 1,
 
   /**
-   * None flow; they wait, in order, and cost no attempts.
+   * Deliveries wait, in order, and use up no attempts.
    *
    * @generated from enum value: BREAKER_STATE_OPEN = 2;
    */
   OPEN = 2,
 
   /**
-   * One delivery is let through; its outcome decides.
+   * One delivery is attempted; its outcome closes or opens the breaker.
    *
    * @generated from enum value: BREAKER_STATE_HALF_OPEN = 3;
    */
@@ -576,13 +576,13 @@ export enum BreakerState {
 export declare const BreakerStateSchema: GenEnum<BreakerState>;
 
 /**
- * For operators: is the hub well, and what does each adapter's breaker do?
+ * For operators: the health of the hub and of each adapter.
  *
  * @generated from service hms.sync.v1.HealthService
  */
 export declare const HealthService: GenService<{
   /**
-   * How it stands now.
+   * Returns the current health.
    *
    * @generated from rpc hms.sync.v1.HealthService.GetHealth
    */
@@ -592,7 +592,7 @@ export declare const HealthService: GenService<{
     output: typeof GetHealthResponseSchema;
   },
   /**
-   * How it stands now, then again within one second of a change, and at least every 10 s. The stream does not end.
+   * Returns the current health, then again within one second of a change and at least every 10 s. The stream does not end.
    *
    * @generated from rpc hms.sync.v1.HealthService.WatchHealth
    */

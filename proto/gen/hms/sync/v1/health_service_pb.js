@@ -110,7 +110,7 @@ export const BreakerStateSchema = /*@__PURE__*/
   enumDesc(file_hms_sync_v1_health_service, 1);
 
 /**
- * Where a circuit breaker stands.
+ * The state of a circuit breaker.
  *
  * @generated from enum hms.sync.v1.BreakerState
  */
@@ -118,7 +118,7 @@ export const BreakerState = /*@__PURE__*/
   tsEnum(BreakerStateSchema);
 
 /**
- * For operators: is the hub well, and what does each adapter's breaker do?
+ * For operators: the health of the hub and of each adapter.
  *
  * @generated from service hms.sync.v1.HealthService
  */

@@ -20,7 +20,7 @@ export declare const file_hms_sync_v1_sync_service: GenFile;
  */
 export declare type Accepted = Message<"hms.sync.v1.Accepted"> & {
   /**
-   * The event's id: the caller's, or the one that the hub made.
+   * The event's id: the caller's, or the one that the hub created.
    *
    * @generated from field: string event_id = 1;
    */
@@ -34,7 +34,7 @@ export declare type Accepted = Message<"hms.sync.v1.Accepted"> & {
   adapters: string[];
 
   /**
-   * True when this id of this source was accepted before with the same content; what follows is about that event.
+   * True when this id of this source was accepted before with the same content; the acks are those of that event.
    *
    * @generated from field: bool duplicate = 3;
    */
@@ -48,8 +48,8 @@ export declare type Accepted = Message<"hms.sync.v1.Accepted"> & {
   cursor: string;
 
   /**
-   * What the publisher should know although the event was accepted, a sentence each: such as that the hub has no adapter
-   * to deliver it to. Empty when all is well.
+   * Problems that did not prevent acceptance, one sentence each, such as that the hub has no adapter to deliver to. Empty
+   * when there are none.
    *
    * @generated from field: repeated string warnings = 5;
    */
@@ -70,7 +70,7 @@ export declare type Accepted = Message<"hms.sync.v1.Accepted"> & {
 export declare const AcceptedSchema: GenMessage<Accepted>;
 
 /**
- * Asks to accept one event.
+ * Request of Publish.
  *
  * @generated from message hms.sync.v1.PublishRequest
  */
@@ -133,7 +133,7 @@ export declare type PublishResponse = Message<"hms.sync.v1.PublishResponse"> & {
 export declare const PublishResponseSchema: GenMessage<PublishResponse>;
 
 /**
- * Some events to accept, in this order.
+ * Events to accept, in this order.
  *
  * @generated from message hms.sync.v1.PublishStreamRequest
  */
@@ -146,7 +146,7 @@ export declare type PublishStreamRequest = Message<"hms.sync.v1.PublishStreamReq
   events: SyncEvent[];
 
   /**
-   * Which acks are wanted for the events of this message. ACCEPTED: none.
+   * Which acks to return for the events of this message. ACCEPTED: none.
    *
    * @generated from field: hms.sync.v1.PublishUntil until = 2;
    */
@@ -160,20 +160,20 @@ export declare type PublishStreamRequest = Message<"hms.sync.v1.PublishStreamReq
 export declare const PublishStreamRequestSchema: GenMessage<PublishStreamRequest>;
 
 /**
- * Some results, in the order in which they came to be.
+ * Results and acks, in the order in which they occurred.
  *
  * @generated from message hms.sync.v1.PublishStreamResponse
  */
 export declare type PublishStreamResponse = Message<"hms.sync.v1.PublishStreamResponse"> & {
   /**
-   * What became of handed-in events, one result for each, in the order handed in.
+   * One result per event, in the order in which the events were sent.
    *
    * @generated from field: repeated hms.sync.v1.PublishResult results = 1;
    */
   results: PublishResult[];
 
   /**
-   * Changes of deliveries of accepted events.
+   * State changes of deliveries of accepted events.
    *
    * @generated from field: repeated hms.sync.v1.Ack acks = 2;
    */
@@ -187,20 +187,20 @@ export declare type PublishStreamResponse = Message<"hms.sync.v1.PublishStreamRe
 export declare const PublishStreamResponseSchema: GenMessage<PublishStreamResponse>;
 
 /**
- * What became of one handed-in event.
+ * The result for one event.
  *
  * @generated from message hms.sync.v1.PublishResult
  */
 export declare type PublishResult = Message<"hms.sync.v1.PublishResult"> & {
   /**
-   * Which event: its place in the stream, counted from 0 over all messages.
+   * Which event: its position in the stream, counted from 0 over all messages.
    *
    * @generated from field: uint64 index = 1;
    */
   index: bigint;
 
   /**
-   * Accepted, or refused and why.
+   * Accepted, or rejected with the reason.
    *
    * @generated from oneof hms.sync.v1.PublishResult.result
    */
@@ -230,7 +230,7 @@ export declare type PublishResult = Message<"hms.sync.v1.PublishResult"> & {
 export declare const PublishResultSchema: GenMessage<PublishResult>;
 
 /**
- * Why an event was not accepted. Nothing of it was written.
+ * Why an event was not accepted. Nothing was written.
  *
  * @generated from message hms.sync.v1.Refused
  */
@@ -243,7 +243,7 @@ export declare type Refused = Message<"hms.sync.v1.Refused"> & {
   code: number;
 
   /**
-   * A sentence for people: what was wrong and what to do.
+   * A message for people: what was wrong and what to do.
    *
    * @generated from field: string message = 2;
    */
@@ -257,14 +257,14 @@ export declare type Refused = Message<"hms.sync.v1.Refused"> & {
   reason: string;
 
   /**
-   * Each wrong field.
+   * One entry per invalid field.
    *
    * @generated from field: repeated hms.sync.v1.RefusedField fields = 4;
    */
   fields: RefusedField[];
 
   /**
-   * Present when trying again helps: after this long.
+   * The delay before a retry; absent if a retry does not help.
    *
    * @generated from field: google.protobuf.Duration retry_after = 5;
    */
@@ -278,7 +278,7 @@ export declare type Refused = Message<"hms.sync.v1.Refused"> & {
 export declare const RefusedSchema: GenMessage<Refused>;
 
 /**
- * One wrong field of a refused event.
+ * One invalid field of a rejected event.
  *
  * @generated from message hms.sync.v1.RefusedField
  */
@@ -305,7 +305,7 @@ export declare type RefusedField = Message<"hms.sync.v1.RefusedField"> & {
 export declare const RefusedFieldSchema: GenMessage<RefusedField>;
 
 /**
- * Asks to accept one event and to wait.
+ * Request of PublishAndWait.
  *
  * @generated from message hms.sync.v1.PublishAndWaitRequest
  */
@@ -332,7 +332,7 @@ export declare type PublishAndWaitRequest = Message<"hms.sync.v1.PublishAndWaitR
 export declare const PublishAndWaitRequestSchema: GenMessage<PublishAndWaitRequest>;
 
 /**
- * What is known of the event after the wait.
+ * The event's state after the wait.
  *
  * @generated from message hms.sync.v1.PublishAndWaitResponse
  */
@@ -366,7 +366,7 @@ export declare type PublishAndWaitResponse = Message<"hms.sync.v1.PublishAndWait
 export declare const PublishAndWaitResponseSchema: GenMessage<PublishAndWaitResponse>;
 
 /**
- * Asks for acks from a place in the journal.
+ * Request of WatchAcks.
  *
  * @generated from message hms.sync.v1.WatchAcksRequest
  */
@@ -380,17 +380,16 @@ export declare type WatchAcksRequest = Message<"hms.sync.v1.WatchAcksRequest"> &
   eventIds: string[];
 
   /**
-   * Begin after this place: the cursor of the last ack that was seen, or of Accepted. Empty: with event_ids, their
-   * whole history; without, only what comes from now on. Of an event with more than 256 acks on record, an equal share
-   * for each adapter, the newest are told: a gap in the numbers of attempts shows it. Without event_ids none is left out.
+   * Start after this position: the cursor of the last ack that you received, or of Accepted. Empty: with event_ids, their
+   * whole history; without, only new acks. With event_ids, at most 256 recorded acks per event are returned, the newest, an
+   * equal share per adapter; a gap in the attempt numbers shows it. Without event_ids, none is left out.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Whose events event_ids names. Absent: whoever published them; INVALID_ARGUMENT when several sources have one of
-   * the ids. Only with event_ids.
+   * The source of event_ids. Absent: any; INVALID_ARGUMENT if several sources have one of the ids. Only with event_ids.
    *
    * @generated from field: optional string source = 3;
    */
@@ -404,20 +403,20 @@ export declare type WatchAcksRequest = Message<"hms.sync.v1.WatchAcksRequest"> &
 export declare const WatchAcksRequestSchema: GenMessage<WatchAcksRequest>;
 
 /**
- * Some acks: those of one adapter in the order in which they were recorded.
+ * Acks; those of one adapter are in the order in which they were recorded.
  *
  * @generated from message hms.sync.v1.WatchAcksResponse
  */
 export declare type WatchAcksResponse = Message<"hms.sync.v1.WatchAcksResponse"> & {
   /**
-   * At least one ack, except in the first message, which is empty and says that the watch stands.
+   * At least one ack, except in the first message, which is empty and confirms the watch.
    *
    * @generated from field: repeated hms.sync.v1.Ack acks = 1;
    */
   acks: Ack[];
 
   /**
-   * The place to resume from after this message. Opaque.
+   * The position to resume from after this message. Opaque.
    *
    * @generated from field: string cursor = 2;
    */
@@ -431,7 +430,7 @@ export declare type WatchAcksResponse = Message<"hms.sync.v1.WatchAcksResponse">
 export declare const WatchAcksResponseSchema: GenMessage<WatchAcksResponse>;
 
 /**
- * Asks for one event.
+ * Request of GetEvent.
  *
  * @generated from message hms.sync.v1.GetEventRequest
  */
@@ -444,7 +443,7 @@ export declare type GetEventRequest = Message<"hms.sync.v1.GetEventRequest"> & {
   id: string;
 
   /**
-   * The event's source; "" names the events of publishers that named none. Absent: whichever source has the id.
+   * The event's source; "" for events without one. Absent: any source.
    *
    * @generated from field: optional string source = 2;
    */
@@ -458,7 +457,7 @@ export declare type GetEventRequest = Message<"hms.sync.v1.GetEventRequest"> & {
 export declare const GetEventRequestSchema: GenMessage<GetEventRequest>;
 
 /**
- * One event and all that happened to it.
+ * One event and its history.
  *
  * @generated from message hms.sync.v1.GetEventResponse
  */
@@ -498,14 +497,14 @@ export declare const GetEventResponseSchema: GenMessage<GetEventResponse>;
  */
 export declare type Delivery = Message<"hms.sync.v1.Delivery"> & {
   /**
-   * Where it stands now. Its state is WAITING while nothing has happened.
+   * Its current state; WAITING before the first record.
    *
    * @generated from field: hms.sync.v1.Ack latest = 1;
    */
   latest?: Ack | undefined;
 
   /**
-   * What the receiver sees as Idempotency-Key: the same for every attempt and replay, another for each adapter and for
+   * The Idempotency-Key that the external system gets: the same for every attempt and replay, different for each adapter and
    * each event, also when two sources have the same id.
    *
    * @generated from field: string idempotency_key = 2;
@@ -521,8 +520,8 @@ export declare type Delivery = Message<"hms.sync.v1.Delivery"> & {
   attempts: Attempt[];
 
   /**
-   * How many older ones are left out, at least: those of the oldest cycle that is told are counted, those of the cycles
-   * before it are not. 0 when all are here.
+   * A lower bound of how many older attempts are left out: those of the oldest returned cycle are counted, those of earlier
+   * cycles are not. 0 when all are returned.
    *
    * @generated from field: uint32 attempts_left_out = 4;
    */
@@ -563,7 +562,7 @@ export declare type Attempt = Message<"hms.sync.v1.Attempt"> & {
   adapterVersion: string;
 
   /**
-   * When it began, by the hub's clock.
+   * When it started, by the hub's clock.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 4;
    */
@@ -577,21 +576,21 @@ export declare type Attempt = Message<"hms.sync.v1.Attempt"> & {
   duration?: Duration | undefined;
 
   /**
-   * What it came to.
+   * The outcome.
    *
    * @generated from field: hms.sync.v1.OutcomeKind outcome = 6;
    */
   outcome: OutcomeKind;
 
   /**
-   * Why it failed; absent when it delivered.
+   * Why it failed; absent when it succeeded.
    *
    * @generated from field: hms.sync.v1.DeliveryError error = 7;
    */
   error?: DeliveryError | undefined;
 
   /**
-   * What the external system answered when it delivered, at most 1 KiB.
+   * The external system's response when it was delivered, at most 1 KiB.
    *
    * @generated from field: string receipt = 8;
    */
@@ -605,34 +604,34 @@ export declare type Attempt = Message<"hms.sync.v1.Attempt"> & {
 export declare const AttemptSchema: GenMessage<Attempt>;
 
 /**
- * How long a Publish stream goes on.
+ * When a Publish stream ends.
  *
  * @generated from enum hms.sync.v1.PublishUntil
  */
 export enum PublishUntil {
   /**
-   * As SETTLED.
+   * Treated as SETTLED.
    *
    * @generated from enum value: PUBLISH_UNTIL_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Until the event is on disk.
+   * When the event is on disk.
    *
    * @generated from enum value: PUBLISH_UNTIL_ACCEPTED = 1;
    */
   ACCEPTED = 1,
 
   /**
-   * Until every adapter has told its first ack that follows an attempt, or a terminal one.
+   * When every delivery has had an attempt or is terminal.
    *
    * @generated from enum value: PUBLISH_UNTIL_FIRST_ATTEMPT = 2;
    */
   FIRST_ATTEMPT = 2,
 
   /**
-   * Until every delivery is terminal. The default.
+   * When every delivery is terminal. The default.
    *
    * @generated from enum value: PUBLISH_UNTIL_SETTLED = 3;
    */
@@ -645,17 +644,17 @@ export enum PublishUntil {
 export declare const PublishUntilSchema: GenEnum<PublishUntil>;
 
 /**
- * For publishers: hand in an event once, see what becomes of it at every adapter.
+ * For publishers: publish an event once, and get its outcome at every adapter.
  *
- * Errors of requests that could be read carry google.rpc.ErrorInfo with domain "hms-sync"; wrong fields are named in
- * google.rpc.BadRequest; google.rpc.RetryInfo is there when trying again helps. docs/errors.md lists the reasons.
+ * Errors carry google.rpc.ErrorInfo with domain "hms-sync" if the request could be read; google.rpc.BadRequest names invalid
+ * fields; google.rpc.RetryInfo is present if a retry helps. docs/errors.md lists the reasons.
  *
  * @generated from service hms.sync.v1.SyncService
  */
 export declare const SyncService: GenService<{
   /**
-   * Accepts one event, then tells each change of each of its deliveries. The first message is Accepted, sent only
-   * after the event is on disk. Losing the stream loses nothing: WatchAcks resumes from any cursor.
+   * Accepts one event, then returns each state change of each of its deliveries. The first message is Accepted, sent after
+   * the event is on disk. If the stream breaks, resume with WatchAcks from any cursor.
    *
    * @generated from rpc hms.sync.v1.SyncService.Publish
    */
@@ -665,13 +664,13 @@ export declare const SyncService: GenService<{
     output: typeof PublishResponseSchema;
   },
   /**
-   * The fast way for many events: any number of events a message in, any number of results a message out.
-   * A refused event is one result and never ends the stream. The hub stops reading while 4,096 events of the
-   * stream are unsettled, 1,024 of them or 8 MiB of their data wait for its disk, or too much is unread, so a caller
-   * that writes without reading is slowed. One that stops reading altogether is ended with READER_TOO_SLOW and a
-   * cursor; nothing that was accepted is lost.
-   * An event that was published before is told with its history. Until that is told, the cursors of other acks stay
-   * before it: resuming from the last one tells some acks again and misses none.
+   * For many events at high throughput: any number of events per request, any number of results per response.
+   * A rejected event is one result and does not end the stream. The hub stops reading while 4,096 events of the
+   * stream are unsettled, 1,024 of them or 8 MiB of their data wait for its disk, or too many responses are unread, so a
+   * caller that writes without reading is slowed. If it stops reading, the stream ends with READER_TOO_SLOW and a cursor;
+   * no accepted event is lost.
+   * For an event that was published before, its history is returned. Meanwhile the cursors of other acks stay before that
+   * history: resuming from one repeats some acks and misses none.
    *
    * @generated from rpc hms.sync.v1.SyncService.PublishStream
    */
@@ -681,8 +680,8 @@ export declare const SyncService: GenService<{
     output: typeof PublishStreamResponseSchema;
   },
   /**
-   * Accepts one event, waits for all of its deliveries to settle, and answers with what is known by then.
-   * For curl and other callers without streams. Not settled in time is no error: ask GetEvent later.
+   * Accepts one event, waits for its deliveries to settle, and returns their current states.
+   * For curl and other callers without streams. A timeout is not an error: call GetEvent later.
    *
    * @generated from rpc hms.sync.v1.SyncService.PublishAndWait
    */
@@ -692,8 +691,8 @@ export declare const SyncService: GenService<{
     output: typeof PublishAndWaitResponseSchema;
   },
   /**
-   * Returns acks from a cursor on, then new ones as they come: no gap, no repeat. A watch of all events gets HELD of
-   * those events only that somebody waits for at that moment, by their ids or in the stream that published them.
+   * Returns acks after a cursor, then new ones, without gap or repeat. A watch of all events includes HELD only for events
+   * that another caller currently watches, by id or in the stream that published them.
    *
    * @generated from rpc hms.sync.v1.SyncService.WatchAcks
    */
@@ -703,8 +702,8 @@ export declare const SyncService: GenService<{
     output: typeof WatchAcksResponseSchema;
   },
   /**
-   * One event, its deliveries and the newest of their attempts. NOT_FOUND when it is unknown or past retention;
-   * INVALID_ARGUMENT when no source is named and several have the id.
+   * Returns one event, its deliveries and their newest attempts. NOT_FOUND if it is unknown or past retention;
+   * INVALID_ARGUMENT if source is absent and several sources have the id.
    *
    * @generated from rpc hms.sync.v1.SyncService.GetEvent
    */

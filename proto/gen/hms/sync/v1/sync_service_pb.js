@@ -132,7 +132,7 @@ export const PublishUntilSchema = /*@__PURE__*/
   enumDesc(file_hms_sync_v1_sync_service, 0);
 
 /**
- * How long a Publish stream goes on.
+ * When a Publish stream ends.
  *
  * @generated from enum hms.sync.v1.PublishUntil
  */
@@ -140,10 +140,10 @@ export const PublishUntil = /*@__PURE__*/
   tsEnum(PublishUntilSchema);
 
 /**
- * For publishers: hand in an event once, see what becomes of it at every adapter.
+ * For publishers: publish an event once, and get its outcome at every adapter.
  *
- * Errors of requests that could be read carry google.rpc.ErrorInfo with domain "hms-sync"; wrong fields are named in
- * google.rpc.BadRequest; google.rpc.RetryInfo is there when trying again helps. docs/errors.md lists the reasons.
+ * Errors carry google.rpc.ErrorInfo with domain "hms-sync" if the request could be read; google.rpc.BadRequest names invalid
+ * fields; google.rpc.RetryInfo is present if a retry helps. docs/errors.md lists the reasons.
  *
  * @generated from service hms.sync.v1.SyncService
  */
