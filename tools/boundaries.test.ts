@@ -39,7 +39,7 @@ const rightTree: Record<string, string> = {
   'apps/console/src/page.ts': "import '@hms-sync/proto';",
   'apps/sandbox/package.json': manifest('@hms-sync/sandbox', './src/sandbox.ts'),
   'apps/sandbox/src/sandbox.ts': 'export {};',
-  // One half of two circles, which the tool tells of once.
+  // One half of two cycles, which the tool reports once.
   'apps/sandbox/src/c.ts': "import './b.ts';",
   'apps/sandbox/src/e.ts': "import type { D } from './d.ts';",
   'conformance/package.json': manifest('@hms-sync/conformance'),

@@ -39,7 +39,7 @@ export async function projectsOf(args: readonly string[]): Promise<Project[]> {
   }
 }
 
-/** The part of nx's task graph that tells where tasks run. */
+/** The part of nx's task graph that says where tasks run. */
 const Graph = z.object({
   tasks: z.object({
     tasks: z.record(z.string(), z.object({ target: z.object({ project: z.string() }), projectRoot: z.string() })),

@@ -45,7 +45,7 @@ describe('a file', () => {
     ).toEqual([]);
   });
 
-  test('tells of no place outside the repository', () => {
+  test('names no path outside the repository', () => {
     const texts = files.filter((path) => !isGenerated(path) && path !== 'package-lock.json');
     expect(linesWith(/\/work\/|\.\.\/shared\/|\.\.\/shared\b(?!\.)/, texts)).toEqual([]);
   });

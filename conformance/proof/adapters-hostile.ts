@@ -6,7 +6,7 @@ import { type TrialResult, tryBadAdapter } from './hostile-trial.ts';
  * `npm run adapters:hostile [-- --only <name>]`: a real hub with two good adapters and one bad one at a time, each in a
  * process of its own. A line for each: what its operator sees, the p99 of the good lanes as a ratio to that without harm
  * in the same run, and whether it recovered. Ends with 1 when a hub ends, a good lane loses, repeats or reorders
- * anything or is slowed, a secret is told, or one does not recover. Linux alone.
+ * anything or is slowed, a secret leaks, or one does not recover. Linux only.
  */
 
 const SPAN = { warmUpMs: 1_000, calmMs: 1_500 };
@@ -29,10 +29,10 @@ let failed = 0;
 console.log(`${'bad adapter'.padEnd(20)} p99 with/without harm     hub's RSS  recovered  what its operator sees`);
 for (const bad of chosen) {
   let result = await tryBadAdapter(bad, SPAN);
-  console.log(`${bad.name.padEnd(20)} ${tell(result)}`);
+  console.log(`${bad.name.padEnd(20)} ${report(result)}`);
   for (let tries = 1; tries < TRIES_MAX && result.breaches.length === 0 && isSlower(bad, result); tries += 1) {
     result = await tryBadAdapter(bad, SPAN);
-    console.log(`${'  measured again'.padEnd(20)} ${tell(result)}`);
+    console.log(`${'  measured again'.padEnd(20)} ${report(result)}`);
   }
   const shortfalls = [...result.breaches, ...costs(bad, result)];
   for (const shortfall of shortfalls) console.log(`  short of its promise: ${shortfall}`);
@@ -42,7 +42,7 @@ const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(0);
 console.log(`${chosen.length} bad adapters, ${failed} did harm to others, in ${seconds} s`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-function tell({ seen, deadLetters, calmP99Ms, harmP99Ms, memoryRiseBytes, recoveredMs }: TrialResult): string {
+function report({ seen, deadLetters, calmP99Ms, harmP99Ms, memoryRiseBytes, recoveredMs }: TrialResult): string {
   const ratio = `${harmP99Ms.toFixed(0)}/${calmP99Ms.toFixed(0)} ms = ${(harmP99Ms / calmP99Ms).toFixed(2)}`;
   const memory = `+${(memoryRiseBytes / 2 ** 20).toFixed(0)} MB`;
   const recovered = `${(recoveredMs / 1_000).toFixed(1)} s`;

@@ -5,7 +5,7 @@ export interface BadAdapter {
   /**
    * When it is bad. `harm`: with an event of the type Harm, each time until that is settled. `once`: until its operator
    * sees it, so that a proof need not wait three times for a slow harm. `start`: from the hub's start on, until it is
-   * mended and the hub started again.
+   * fixed and the hub started again.
    */
   readonly when: 'harm' | 'once' | 'start';
   /** What its operator sees: its state and reason in health, the last error, its log, or a dead letter. */

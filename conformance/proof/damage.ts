@@ -27,7 +27,7 @@ export interface Damage {
   readonly what: string;
   /** Of 200. */
   readonly share: number;
-  /** Tells the place. */
+  /** Names the position. */
   readonly inflict: (scene: DamageScene) => string;
 }
 

@@ -22,7 +22,7 @@ export type DamageAnswer =
   | { readonly kind: 'found later' }
   /** Every accepted event is there and right, and what had to be delivered was. */
   | { readonly kind: 'intact' }
-  /** Something is not as it was, and nobody was told. */
+  /** Something changed, and nobody was notified. */
   | { readonly kind: 'SILENT LOSS'; readonly what: string }
   /** It ended in another way than it should. */
   | { readonly kind: 'CRASHED'; readonly what: string }
@@ -91,7 +91,7 @@ async function look(stack: LedgerStack, hub: Hub, { events }: SampleJournal): Pr
   }
 }
 
-/** How an event is told otherwise than before the damage; undefined when it is not. */
+/** How an event differs from before the damage; undefined when it does not. */
 function difference(before: GetEventResponse, after: GetEventResponse): string | undefined {
   if (before.event === undefined || after.event === undefined) return 'has no content';
   if (!equals(SyncEventSchema, before.event, after.event)) return 'has another content';

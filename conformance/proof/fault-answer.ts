@@ -14,5 +14,5 @@ export interface FaultOptions {
   readonly short: boolean;
 }
 
-/** One family of faults: tells each answer once it is seen. */
+/** One family of faults; reports each result as it is seen. */
 export type FaultFamily = (options: FaultOptions) => AsyncIterable<FaultAnswer>;

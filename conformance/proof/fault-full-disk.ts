@@ -77,23 +77,23 @@ async function* reserveReached(stack: LedgerStack, disk: SmallDisk, times: numbe
   await hub.stop();
 }
 
-/** How a publish is refused now, and what is told to those who look. */
+/** How a publish is rejected now, and what health reports. */
 async function refusal(client: SyncClient, { address }: Hub, times: number): Promise<FaultAnswer> {
-  const told = await collect(client.publish({ event: { type: 'ProcessUpdated' } })).then(() => 'ACCEPTED', tell);
+  const outcome = await collect(client.publish({ event: { type: 'ProcessUpdated' } })).then(() => 'ACCEPTED', report);
   const health = (await client.getHealth()).hub;
   const { status } = await fetch(`${address}/healthz`);
   return {
     fault: 'the disk fills up to the reserve',
     times,
-    answer: `${told}; health: ${health?.notAcceptingReason}; /healthz: ${status}`,
+    answer: `${outcome}; health: ${health?.notAcceptingReason}; /healthz: ${status}`,
     ok:
-      told === `${FULL}, again in 30 s` &&
+      outcome === `${FULL}, again in 30 s` &&
       health?.notAcceptingReason.includes('diskReserve keeps 64 MiB') === true &&
       status === 503,
   };
 }
 
-function tell(error: unknown): string {
+function report(error: unknown): string {
   if (!(error instanceof CallError)) throw error;
   const again = error.retryAfterMs === undefined ? 'no RetryInfo' : `again in ${error.retryAfterMs / 1_000} s`;
   return `${error.code} ${error.reason}, ${again}`;
@@ -102,7 +102,7 @@ function tell(error: unknown): string {
 /** Not one block is left, so that outcomes find no room either: that is the end, and nothing is lost by it. */
 async function nothingLeft(stack: LedgerStack, disk: SmallDisk, journalPath: string): Promise<FaultAnswer> {
   await stack.sandbox.setFault('*', { status: 503 });
-  // Its log begins anew, so that nothing finds room in what the log already had.
+  // Truncates its WAL, so that no write fits into the space that the WAL already had.
   const hub = await stack.start();
   await stack.accepted(ACCEPTED_BEFORE);
   await disk.leave(0);

@@ -3,8 +3,8 @@ import type { FaultAnswer, FaultOptions } from './fault-answer.ts';
 import { LedgerStack } from './ledger-stack.ts';
 import { EVENT_ID } from './persistent-publisher.ts';
 import { Strace } from './strace.ts';
+import { syncBeforeAck } from './sync-before-ack.ts';
 import type { SystemCall } from './syscall-trace.ts';
-import { toldAfterSync } from './told-after-sync.ts';
 
 const KEYS = 24;
 /** From the first call after the load began to well inside it: `when` of strace's inject. */
@@ -69,7 +69,7 @@ async function answerTo(injected: Injected): Promise<FaultAnswer> {
 async function failOnce(stack: LedgerStack, injected: Injected, place: number): Promise<readonly string[]> {
   const hub = await stack.start();
   await stack.accepted(ACCEPTED_BEFORE);
-  // At rest, so that whatever is told from now on is written from now on too.
+  // Idle, so that everything reported from now on is also written from now on.
   stack.pause();
   await stack.settle(hub);
   const inject = `${injected.inject}:when=${place}`;
@@ -85,7 +85,7 @@ async function failOnce(stack: LedgerStack, injected: Injected, place: number): 
   const ending = await endingOf(hub);
   stack.pause();
   const calls = await strace.read();
-  const { tooEarly } = toldAfterSync({ calls, logPath: stack.logPath, port: hub.port, words: EVENT_ID });
+  const { tooEarly } = syncBeforeAck({ calls, logPath: stack.logPath, port: hub.port, words: EVENT_ID });
   const ofJournal = calls.filter(({ target }) => target.startsWith(stack.journalPath));
   const wrong = [...wrongEnding(ending, stack.journalPath), ...touchedAfterwards(ofJournal), ...tooEarly];
   return wrong.map((line) => `${inject}: ${line}`);

@@ -4,7 +4,7 @@ import type { FaultAnswer, FaultOptions } from './fault-answer.ts';
 import { LedgerStack } from './ledger-stack.ts';
 import { EVENT_ID } from './persistent-publisher.ts';
 import { Strace } from './strace.ts';
-import { type ToldAfterSync, toldAfterSync } from './told-after-sync.ts';
+import { type SyncBeforeAck, syncBeforeAck } from './sync-before-ack.ts';
 import { uncompressed } from './uncompressed.ts';
 
 /** Callers of single calls at the same time: enough for several to share a commit, and commits to overlap with answers. */
@@ -18,34 +18,34 @@ const WORDS = new RegExp(`${EVENT_ID.source}|(?:sched|rec|bill)-\\d{6}`, 'g');
 /** Everything with which the hub writes to a socket, and all that it does to its log. */
 const CALLS = 'write,writev,sendmsg,sendto,pwrite64,fsync,fdatasync';
 
-/** From a trace of the hub's system calls: nothing is told to a caller before its commit was synced. */
+/** From a trace of the hub's system calls: nothing is reported to a caller before its commit was synced. */
 export async function* syncOrder({ short }: FaultOptions): AsyncGenerator<FaultAnswer> {
   const events = short ? EVENTS_EACH.short : EVENTS_EACH.full;
-  const { told, syncs, tooEarly, unwritten, unseen } = await traced(events, {});
-  const ids = [...told].filter((word) => word.startsWith('process-')).length;
-  const seen = `${ids} ACCEPTED and ${told.size - ids} receipts left, each after one of ${syncs} fsyncs of its commit`;
+  const { acknowledged, syncs, tooEarly, unwritten, unseen } = await traced(events, {});
+  const ids = [...acknowledged].filter((word) => word.startsWith('process-')).length;
+  const seen = `${ids} ACCEPTED and ${acknowledged.size - ids} receipts left, each after one of ${syncs} fsyncs of its commit`;
   const wrong = [...tooEarly, ...unwritten, ...unseen];
   yield {
     fault: 'every system call of a hub under load is traced',
-    times: told.size,
+    times: acknowledged.size,
     answer: wrong.length === 0 ? seen : `${wrong.length} wrong, such as: ${wrong[0]}`,
-    ok: wrong.length === 0 && ids >= 2 * events && told.size - ids >= systemNames.length * events,
+    ok: wrong.length === 0 && ids >= 2 * events && acknowledged.size - ids >= systemNames.length * events,
   };
   const plant = new URL('./plant-unsynced-journal.ts', import.meta.url).href;
   const planted = await traced(EVENTS_EACH.short, { NODE_OPTIONS: `--import=${plant}` });
   yield {
     fault: 'the same, with synchronous=NORMAL planted',
-    times: planted.told.size,
+    times: planted.acknowledged.size,
     answer:
       planted.tooEarly.length > 0
-        ? `refused: ${planted.tooEarly.length} told before they were synced`
+        ? `refused: ${planted.tooEarly.length} acknowledged before they were synced`
         : 'NOT NOTICED: the trace proves nothing',
     ok: planted.tooEarly.length > 0,
   };
 }
 
-interface Traced extends ToldAfterSync {
-  /** One line for each word that a caller was told, and of which the trace knows nothing. */
+interface Traced extends SyncBeforeAck {
+  /** One line for each word that a caller received and that the trace does not contain. */
   readonly unseen: readonly string[];
 }
 
@@ -63,9 +63,9 @@ async function traced(events: number, env: Readonly<Record<string, string>>): Pr
     client.close();
     await hub.stop();
     const calls = await strace.read();
-    const verdict = toldAfterSync({ calls, logPath: stack.logPath, port: hub.port, words: WORDS });
-    const unseen = heard.flat().filter((word) => !verdict.told.has(word));
-    return { ...verdict, unseen: unseen.map((word) => `${word} was told, and no write to a caller says so`) };
+    const verdict = syncBeforeAck({ calls, logPath: stack.logPath, port: hub.port, words: WORDS });
+    const unseen = heard.flat().filter((word) => !verdict.acknowledged.has(word));
+    return { ...verdict, unseen: unseen.map((word) => `${word} was acknowledged, and no write to a caller says so`) };
   } finally {
     await stack.close();
   }
@@ -83,7 +83,7 @@ async function publishSingly(client: SyncClient, caller: number, events: number)
   return heard;
 }
 
-/** The ids of what was told to be accepted. */
+/** The ids of the acknowledged events. */
 async function publishStream(client: SyncClient, events: number): Promise<readonly string[]> {
   const heard: string[] = [];
   for await (const { results } of client.publishStream(batches(events))) {

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** What the holder's process is told. */
+/** The orders to the holder's process. */
 export interface HolderOrder {
   /** Idle: half are PublishStreams without events, half watch an event that waits. Active ones publish now and then. */
   readonly kind: 'idle' | 'active';
@@ -14,7 +14,7 @@ export interface HolderOrder {
   readonly waitingEventId: string;
 }
 
-/** What it tells, after each order and whenever a stream ends. */
+/** What it reports, after each order and whenever a stream ends. */
 export interface HeldCount {
   readonly open: number;
 }

@@ -10,7 +10,7 @@ import type { BadAdapter } from './bad-adapters.ts';
 export const GOOD_LANES: readonly SystemName[] = ['records', 'billing'];
 /** The lane of the bad adapter. */
 export const BAD_LANE = 'hostile';
-/** In the bad adapter's configuration; to be told nowhere. */
+/** In the bad adapter's configuration; must appear nowhere. */
 export const SECRET = 'hunter2-and-more';
 
 /** A hub with two good adapters, whose systems keep a ledger of what they got, and one bad one. */
@@ -41,7 +41,7 @@ export class HostileStack {
     await folder.install('adapter-ledger');
     await folder.install('adapter-hostile');
     const stack = new HostileStack(sandbox, folder, bad);
-    if (bad.when === 'start') await stack.mend();
+    if (bad.when === 'start') await stack.fix();
     else await stack.spoil();
     return stack;
   }
@@ -60,7 +60,7 @@ export class HostileStack {
   }
 
   /** The adapter does none from now on. */
-  async mend(): Promise<void> {
+  async fix(): Promise<void> {
     await writeFile(this.#path('well'), '');
     const { entry = `./${this.#bad.name}` } = this.#bad.manifest ?? {};
     await this.#setManifest({ entry, protocols: [1] });
@@ -68,8 +68,8 @@ export class HostileStack {
 
   /** The processes that the adapter forked and that are still there. */
   async livingChildren(): Promise<readonly number[]> {
-    const told = await readFile(this.#path('children'), 'utf8').catch(() => '');
-    return told.split('\n').filter(Boolean).map(Number).filter(isAlive);
+    const received = await readFile(this.#path('children'), 'utf8').catch(() => '');
+    return received.split('\n').filter(Boolean).map(Number).filter(isAlive);
   }
 
   async close(): Promise<void> {

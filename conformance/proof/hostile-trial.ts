@@ -20,7 +20,7 @@ export interface TrialSpan {
 
 /** What one bad adapter did, and to whom. */
 export interface TrialResult {
-  /** What its operator was shown that tells of it; empty when nothing was. */
+  /** What showed the harm to the operator; empty when nothing did. */
   readonly seen: string;
   /** Harm events that ended as dead letters. */
   readonly deadLetters: number;
@@ -30,7 +30,7 @@ export interface TrialResult {
   readonly harmP99Ms: number;
   /** By how much the hub's memory rose at the most, in bytes. */
   readonly memoryRiseBytes: number;
-  /** From the harm, or from the start after it was mended, until it took deliveries as before. */
+  /** From the harm, or from the start after the fix, until it accepted deliveries as before. */
   readonly recoveredMs: number;
   /** What is not as promised, but for latencies and memory; empty when all is. */
   readonly breaches: readonly string[];
@@ -46,7 +46,7 @@ const RECOVERED_WITHIN_MS = 60_000;
 const HARM_MIN_MS = 1_500;
 /** More than a trial makes. */
 const MAX_CALLS = 1_000_000;
-/** What an adapter's error says; as little to be told as the secret. */
+/** What an adapter's error says; must appear nowhere either. */
 const WITHHELD = 'Ada Byron';
 
 /** Runs one bad adapter beside two good ones, in hubs of its own, until it is well again. */
@@ -71,7 +71,7 @@ interface Shift {
 /** Events that an adapter does harm with. */
 interface Harm {
   readonly harmed: readonly string[];
-  /** When they were published, or the adapter that is mended was started. */
+  /** When they were published, or the fixed adapter was started. */
   readonly fromMs: number;
 }
 
@@ -102,7 +102,7 @@ class Trial {
       const fromMs = performance.now();
       const harmed = shift.publisher.publishHarm(HARMS);
       await this.#see(shift);
-      if (this.#bad.when === 'once') await this.#stack.mend();
+      if (this.#bad.when === 'once') await this.#stack.fix();
       await this.#recover(shift, { harmed, fromMs });
     });
     await this.#calm(shift);
@@ -118,7 +118,7 @@ class Trial {
     const harmed = during.publisher.publishHarm(HARMS);
     await this.#harm(during, () => this.#see(during));
     await this.#end(during);
-    await this.#stack.mend();
+    await this.#stack.fix();
     const fromMs = performance.now();
     const after = await this.#begin();
     await this.#recover(after, { harmed, fromMs });
@@ -129,8 +129,8 @@ class Trial {
   result(): TrialResult {
     const calls = this.#stack.sandbox.calls({ limit: MAX_CALLS });
     const { lost, overtaken, undeclaredDuplicates } = judge(this.#book, calls, GOOD_LANES);
-    const wrongs = { lost, overtaken, 'repeated without being told so': undeclaredDuplicates };
-    const told = Object.entries(wrongs).flatMap(([wrong, [example, ...others]]) =>
+    const wrongs = { lost, overtaken, 'repeated without the redelivered flag': undeclaredDuplicates };
+    const reported = Object.entries(wrongs).flatMap(([wrong, [example, ...others]]) =>
       example === undefined ? [] : [`${others.length + 1} ${wrong}, such as ${example}`],
     );
     return {
@@ -140,7 +140,7 @@ class Trial {
       harmP99Ms: median(this.#harmP99Ms),
       memoryRiseBytes: this.#memoryRiseBytes,
       recoveredMs: this.#recoveredMs,
-      breaches: [...this.#breaches, ...told],
+      breaches: [...this.#breaches, ...reported],
     };
   }
 
@@ -164,9 +164,9 @@ class Trial {
     view.close();
     const { code, stderr } = await hub.stop();
     if (code !== 0) this.#breaches.push(`the hub ended with ${code}`);
-    const told = [stderr, ...lines, JSON.stringify(publisher.otherAcks, bigintAsText)].join('\n');
+    const reported = [stderr, ...lines, JSON.stringify(publisher.otherAcks, bigintAsText)].join('\n');
     for (const withheld of [SECRET, WITHHELD]) {
-      if (told.includes(withheld)) this.#breaches.push(`"${withheld}" was told`);
+      if (reported.includes(withheld)) this.#breaches.push(`"${withheld}" was reported`);
     }
   }
 

@@ -26,7 +26,7 @@ export async function publishWorkspace(registry: LocalRegistry, folder: string):
 }
 
 /**
- * Somebody who never met us and writes an adapter for the stand-in of billing. It tells the stand-in what it was told
+ * Somebody who never met us and writes an adapter for the stand-in of billing. It sends the stand-in what it got
  * itself, so that the stand-in's calls are a ledger of the deliveries.
  */
 export class LabAuthor {

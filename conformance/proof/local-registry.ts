@@ -48,7 +48,7 @@ export class LocalRegistry {
     const program = join(prefix, 'node_modules', 'verdaccio', 'bin', 'verdaccio');
     const child = spawn(process.execPath, [program, '--config', config, '--listen', url.slice('http://'.length, -1)], {
       stdio: 'ignore',
-      // npm trusts whom it is told to; Verdaccio is Node, which is told otherwise.
+      // npm trusts this CA by its setting; Verdaccio is Node, which needs its own.
       env: { ...process.env, ...(certificates !== 'null' && { NODE_EXTRA_CA_CERTS: certificates }) },
     });
     const npmrc = join(folder, 'npmrc');

@@ -56,7 +56,7 @@ export class OperatorView {
   /** What became of some events at the adapter; shorter than they are while one of them is not settled. */
   async ends(eventIds: readonly string[]): Promise<readonly Ack[]> {
     const events = await Promise.all(eventIds.map((id) => this.#client.getEvent(id))).catch((error: unknown) => {
-      // A hub that has ended tells nothing more, and that is noticed elsewhere.
+      // A hub that has ended reports nothing more; other checks notice that.
       if (error instanceof CallError && error.code === 'unavailable') return [];
       throw error;
     });

@@ -24,7 +24,7 @@ export class OrderBook {
     }
   }
 
-  /** Its place among the accepted events of its key; undefined when it was never told to be accepted. */
+  /** Its place among the accepted events of its key; undefined when it was never acknowledged. */
   placeOf(id: string): number | undefined {
     return this.#places.get(id)?.place;
   }

@@ -14,7 +14,7 @@ export interface PublisherOptions {
   /** At most so many of all keys together; absent: as fast as they are accepted. */
   readonly perSecond?: number;
   readonly signal: AbortSignal;
-  /** Told of every publish that was not told to be accepted. */
+  /** Called with every publish that was not acknowledged. */
   readonly onFailed: (error: CallError) => void;
 }
 
@@ -25,7 +25,7 @@ export const EVENT_ID = /process-\d{2}\/\d{6}/g;
 const RETRY_MS = 20;
 
 /**
- * Publishes for each key one event after the other, each until it was told to be accepted, and writes down what was.
+ * Publishes for each key one event after the other, each until it was acknowledged, and writes down what was.
  * An answer that was lost is asked for again with the same id, so the book holds every accepted event but the last of
  * each key.
  */

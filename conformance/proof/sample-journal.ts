@@ -15,7 +15,7 @@ export interface SampleJournal {
   readonly folder: string;
   /** Its files as they were earlier, before its log was moved into the database. */
   readonly earlierFolder: string;
-  /** Every accepted event by its id, as an undamaged hub tells it. */
+  /** Every accepted event by its id, as an undamaged hub reports it. */
   readonly events: ReadonlyMap<string, GetEventResponse>;
   remove(): Promise<void>;
 }
@@ -23,14 +23,14 @@ export interface SampleJournal {
 const KEYS = 12;
 /** Most of it is in the database, where the log has no newer page of it. */
 const EVENTS = { inDatabase: 400, inLog: 60 };
-/** One system delivers, one refuses some for good (dead letters), one is down (deliveries wait). */
+/** One system delivers, one refuses some permanently (dead letters), one is down (deliveries wait). */
 const REFUSING = { status: 422, errorRate: 0.3 };
 const DOWN = { status: 503 };
 
 /** Longer than all of this takes: a system that is down is left alone, and the journal comes to rest. */
 const BREAKER_RESET_MS = 600_000;
 
-/** @param payloadBytes of each event, by which journals are told apart: their events have the same ids */
+/** @param payloadBytes of each event, distinguishes journals, whose events have the same ids */
 export async function makeSampleJournal(payloadBytes: number): Promise<SampleJournal> {
   const path = await mkdtemp(join(tmpdir(), 'hms-sync-sample-'));
   const [folder, earlierFolder] = [join(path, 'journal'), join(path, 'earlier')];
@@ -50,7 +50,7 @@ export async function makeSampleJournal(payloadBytes: number): Promise<SampleJou
     hub = await stack.start();
     await stack.accepted(EVENTS.inLog);
     stack.pause();
-    // What is on disk and was told to nobody may be lost with the end of the log: there must be none of it.
+    // An unacknowledged commit may be lost with the end of the WAL: there must be none.
     await atRest(hub);
     await hub.kill();
     await cp(dataDir, folder, { recursive: true });

@@ -67,7 +67,7 @@ export class Strace {
     await this.#exited;
   }
 
-  /** Its stderr is read to the end: it tells there of every new thread. */
+  /** Its stderr is read to the end: it reports every new thread there. */
   async #attached(pid: number): Promise<void> {
     const { stderr } = this.#process;
     if (stderr === null) throw new TypeError('strace was started without a pipe');

@@ -10,7 +10,7 @@ import type { HeldCount, HolderOrder } from './held-streams.ts';
 
 /**
  * The entry of a process that holds many streams of a hub open, over several connections, with as little of its own as
- * can be. Told what to open by its parent, it answers how many are open once each has its response's headers.
+ * can be. Its parent sends what to open; it answers how many are open once each has its response's headers.
  */
 
 /** How often an active stream publishes. */
@@ -34,7 +34,7 @@ async function carryOut({ kind, address, count, perConnection, waitingEventId }:
     else watchOne(session, waitingEventId);
   }
   await Promise.all(opened.map(pingBehindAll));
-  tell();
+  report();
 }
 
 async function openSession(address: string): Promise<ClientHttp2Session> {
@@ -44,7 +44,7 @@ async function openSession(address: string): Promise<ClientHttp2Session> {
   return session;
 }
 
-/** A stream that has nothing to tell answers nothing; the hub knows it once it has answered a ping that came later. */
+/** An idle stream sends nothing; the hub has read its request once it has answered a later ping. */
 function pingBehindAll(session: ClientHttp2Session): Promise<void> {
   return new Promise((resolve, reject) => session.ping((error) => (error === null ? resolve() : reject(error))));
 }
@@ -88,7 +88,7 @@ function begin(session: ClientHttp2Session, method: DescMethod): ClientHttp2Stre
   open += 1;
   stream.once('close', () => {
     open -= 1;
-    tell();
+    report();
   });
   return stream;
 }
@@ -100,6 +100,6 @@ function framed(message: Uint8Array): Buffer {
   return frame;
 }
 
-function tell(): void {
+function report(): void {
   if (process.connected) process.send?.({ open } satisfies HeldCount);
 }

@@ -4,7 +4,7 @@ export interface SystemCall {
   readonly name: string;
   /** What it was made on: a file's path, or a TCP connection as `127.0.0.1:7003->127.0.0.1:50123`, the own end first. */
   readonly target: string;
-  /** What it was given to write, of which the system took `result` bytes; empty when strace was told to leave it out. */
+  /** What it was given to write, of which the system took `result` bytes; empty when strace was configured to leave it out. */
   readonly bytes: Buffer;
   /** Lines of the trace, which are in the order of time: where the call was seen to begin, and to return. */
   readonly begunAt: number;

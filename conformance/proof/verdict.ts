@@ -7,7 +7,7 @@ export interface Verdict {
   readonly lost: readonly string[];
   /** Called after a later event of its key had been called. */
   readonly overtaken: readonly string[];
-  /** Called again without being told to be redelivered. */
+  /** Called again without the redelivered flag. */
   readonly undeclaredDuplicates: readonly string[];
   /** Calls that were declared to be made again: what the kills are there to cause. */
   readonly declaredDuplicates: number;
@@ -18,7 +18,7 @@ export function breachesIn({ lost, overtaken, undeclaredDuplicates }: Verdict): 
   return [
     ...lost.map((where) => `lost: ${where}`),
     ...overtaken.map((where) => `overtaken: ${where}`),
-    ...undeclaredDuplicates.map((where) => `repeated without being told so: ${where}`),
+    ...undeclaredDuplicates.map((where) => `repeated without the redelivered flag: ${where}`),
   ];
 }
 
@@ -40,7 +40,7 @@ export function judge(
   for (const call of calls) {
     const { system, key, eventId, sequence } = call;
     const where = `${eventId} at ${system}, call ${sequence}`;
-    // The last event of a key may be accepted without the publisher ever having been told.
+    // The last event of a key may be accepted without an acknowledgement.
     const place = book.placeOf(eventId ?? '') ?? Number.POSITIVE_INFINITY;
     const line = `${system} ${key}`;
     if (place < (newest.get(line) ?? 0)) overtaken.push(where);

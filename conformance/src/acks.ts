@@ -1,6 +1,6 @@
 import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 
-/** The adapters of a whole stack, in the order in which the hub tells them. */
+/** The adapters of a whole stack, in the order in which the hub reports them. */
 export const ADAPTERS = ['billing', 'records', 'scheduling'];
 
 /** Acks in one order, to compare those of adapters that worked at the same time. */

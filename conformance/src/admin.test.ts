@@ -15,7 +15,7 @@ import { QUICK_RETRY, type Stack, startStack } from './stack.ts';
 import { createSyncClient, present, type SyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
-const reason = 'the rates are mended, says Dana';
+const reason = 'the rates are fixed, says Dana';
 const filter = { adapters: ['billing'] };
 
 let stack: Stack;
@@ -35,7 +35,7 @@ function callersOf(hub: Hub): { client: SyncClient; admin: AdminClient } {
   return { client, admin };
 }
 
-/** Publishes events that billing refuses for good, and mends it. */
+/** Publishes events that billing rejects permanently, then fixes billing. */
 async function refuse(client: SyncClient, count: number, key: string): Promise<readonly string[]> {
   await stack.sandbox.setFault('billing', { status: 422 });
   const ids = Array.from({ length: count }, () => randomUUID());
@@ -96,7 +96,7 @@ describe('dead letters', () => {
     expect(delivered.map(({ latest }) => latest?.cycle)).toEqual(ids.map(() => 2));
   });
 
-  test('are given up for good, and so is what waits, with the reason on record', async () => {
+  test('are discarded permanently, and so is what waits, with the reason on record', async () => {
     const { client, admin } = callersOf(stack.hub);
     await refuse(client, 2, 'p-1');
     await admin.pause('billing', 'audit');
@@ -115,7 +115,7 @@ describe('dead letters', () => {
   });
 });
 
-test('a pause holds over a restart, until a person takes it back', async () => {
+test('a pause holds over a restart, until an operator resumes the adapter', async () => {
   const before = callersOf(stack.hub);
   await before.admin.pause('billing', 'audit of the rates');
   await stack.hub.kill();

@@ -35,22 +35,22 @@ test.for(streaming)('a publisher who is faster than the systems is slowed and lo
       yield { events: Array.from({ length: EVENTS_PER_MESSAGE }, () => ({ type: 'ProcessUpdated' })) };
     }
   }
-  const told = { results: 0, acks: 0 };
+  const received = { results: 0, acks: 0 };
   const publishing = (async () => {
     for await (const { results, acks } of client.publishStream(batches())) {
-      told.results += results.length;
-      told.acks += acks.length;
+      received.results += results.length;
+      received.acks += acks.length;
     }
   })();
-  await vi.waitUntil(() => told.results >= UNSETTLED_MAX, { interval: 5, timeout: 10_000 });
+  await vi.waitUntil(() => received.results >= UNSETTLED_MAX, { interval: 5, timeout: 10_000 });
   // Another caller is served, and its answer comes after whatever else the hub had read of the stream.
   await client.publishAndWait({ type: 'ProcessUpdated' }, 100);
-  expect(told).toEqual({ results: UNSETTLED_MAX, acks: 0 });
+  expect(received).toEqual({ results: UNSETTLED_MAX, acks: 0 });
   expect((await client.getHealth()).adapters[0]?.waiting).toBe(BigInt(UNSETTLED_MAX) + 1n);
 
   await sandbox.clearFaults();
   await publishing;
-  expect(told.results).toBe(EVENTS);
+  expect(received.results).toBe(EVENTS);
   expect(sandbox.countCalls().effects).toBe(EVENTS + 1);
   client.close();
 });

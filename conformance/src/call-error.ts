@@ -9,7 +9,7 @@ export interface ErrorDetail {
   readonly value: Uint8Array;
 }
 
-/** A status as any transport tells it. */
+/** A status as any transport reports it. */
 export interface CallStatus {
   /** As Connect spells it: `invalid_argument`. */
   readonly code: string;

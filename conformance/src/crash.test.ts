@@ -18,7 +18,7 @@ function clientOf(hub: Hub): SyncClient {
   return client;
 }
 
-/** Waits until all of the events are settled, and tells every ack of them. */
+/** Waits until all of the events are settled, and returns all of their acks. */
 async function settle(client: SyncClient, eventIds: string[]): Promise<readonly Ack[]> {
   const messages = await Array.fromAsync(client.watchAcks({ eventIds }));
   return messages.flatMap(({ acks }) => acks);
@@ -79,7 +79,7 @@ describe('a hub that is killed between ACCEPTED and delivery', () => {
     },
   );
 
-  test('has lost nothing that it told to be accepted, whenever it was killed', async () => {
+  test('has lost no event that it acknowledged, whenever it was killed', async () => {
     const { sandbox } = stack;
     const client = clientOf(stack.hub);
     const accepted: string[] = [];
@@ -111,7 +111,7 @@ describe('a hub that is killed between ACCEPTED and delivery', () => {
   });
 });
 
-test('an adapter is told that a delivery of before a crash may have taken effect', async () => {
+test('an adapter gets the redelivered flag for a delivery from before a crash', async () => {
   const folder = await HubFolder.create({
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the configuration.
     config: { adapters: [{ package: 'adapter-witness', config: { hold: '${HOLD}' } }] },
@@ -128,7 +128,7 @@ test('an adapter is told that a delivery of before a crash may have taken effect
   await rm(hold);
 
   const after = clientOf(await folder.start({ HOLD: hold }));
-  // Perhaps told to be held first, until the adapter's process is ready.
+  // May be reported as HELD first, until the adapter's process is ready.
   const ack = (await settle(after, [id])).at(-1);
   // The attempt that was cut off ended with the hub, not by its own fault: it is not counted.
   expect(JSON.parse(present(ack).receipt)).toEqual({ attempt: 1, redelivered: true });

@@ -46,8 +46,8 @@ describe('a hub with adapters that cannot run', () => {
     }
     hub = await folder.start();
     client = createSyncClient(connectHttp2.create(hub.address));
-    const health = await first(client.watchHealth(), (told) =>
-      told.adapters.every(({ state }) => state !== AdapterState.STARTING),
+    const health = await first(client.watchHealth(), (reported) =>
+      reported.adapters.every(({ state }) => state !== AdapterState.STARTING),
     );
     adapters = new Map(health.adapters.map((adapter) => [adapter.id, adapter]));
   });
@@ -113,9 +113,9 @@ describe('a hub with adapters that cannot run', () => {
     expect(await client.checkHealth('adapter/billing')).toBe(Status.NOT_SERVING);
   });
 
-  test('tells no secret', () => {
-    const told = [hub.log, ...adapters.values().map(({ reason }) => reason)].join('\n');
-    expect(told).not.toContain(SECRET);
-    expect(told).not.toContain(TOKEN);
+  test('shows no secret', () => {
+    const reported = [hub.log, ...adapters.values().map(({ reason }) => reason)].join('\n');
+    expect(reported).not.toContain(SECRET);
+    expect(reported).not.toContain(TOKEN);
   });
 });

@@ -85,7 +85,7 @@ const halfStreams: Readonly<Record<string, { path: string; contentType: string; 
   'the headers of a body for nobody': { path: '/nothing', contentType: 'application/json' },
 };
 
-/** What is silent for good reason. */
+/** Connections that are silent for a valid reason. */
 const silent = {
   'a watch of all acks': { path: pathOf(watchAcks), data: EMPTY_MESSAGE, ends: true },
   'a look at what happens': { path: pathOf(tailEvents), data: EMPTY_MESSAGE, ends: true },

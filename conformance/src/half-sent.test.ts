@@ -66,7 +66,7 @@ describe('a deadline longer than a timer holds', () => {
     stream.on('end', () => news.push('end'));
     stream.on('data', () => news.push('data'));
     await once(stream, 'data');
-    // Something for it to tell, which takes longer than the timer that ran over.
+    // A result for it to report, which takes longer than the timer that ran over.
     await expectWell();
     await once(stream, 'data');
     expect(news).not.toContain('end');

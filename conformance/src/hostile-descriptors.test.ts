@@ -27,12 +27,12 @@ test('more connections than the hub may have files open are refused, and it goes
   const { host, port } = stack.hub;
   const client = createSyncClient(grpcJs.create(stack.hub.address));
   onTestFinished(() => client.close());
-  const told = client.watchHealth();
-  await told.next();
+  const received = client.watchHealth();
+  await received.next();
   const sockets = await Promise.all(Array.from({ length: CONNECTIONS }, () => dial({ host, port })));
   const open = () => sockets.filter((socket) => !socket.closed).length;
   // Nothing changes, so 10 s pass, in which the hub looked at its memory, adapters and journal with all of them open.
-  await told.next();
+  await received.next();
   expect(stack.hub.isRunning).toBe(true);
   // Some files are left for the journal and for adapters.
   expect(open()).toBeLessThanOrEqual(OPEN_FILES_MAX - 256);

@@ -68,7 +68,7 @@ export class Hub {
   }
 }
 
-/** Runs a hub that ends by itself, and tells how it ended. */
+/** Runs a hub that exits by itself, and returns how it exited. */
 export function runHub(options: HubOptions): Promise<Ending> {
   return new Child({ main, ...options }).ended;
 }

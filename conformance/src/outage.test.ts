@@ -31,10 +31,10 @@ afterEach(async () => {
 
 /** Watches one adapter's health for as long as the test runs. */
 function watchBilling() {
-  const told: AdapterHealth[] = [];
+  const received: AdapterHealth[] = [];
   const watching = (async () => {
     for await (const { adapters } of client.watchHealth()) {
-      told.push(present(adapters.find(({ id }) => id === 'billing')));
+      received.push(present(adapters.find(({ id }) => id === 'billing')));
     }
   })();
   // It ends with the client.
@@ -42,17 +42,20 @@ function watchBilling() {
   return {
     /** Each state of the breaker, as often as it changed. */
     breakers: (): readonly Breaker[] =>
-      told
+      received
         .map(({ breaker }) => present(breaker))
         .filter(({ state }, index, all) => index === 0 || all[index - 1]?.state !== state),
     until: (wanted: (now: AdapterHealth) => boolean) =>
-      vi.waitUntil(() => told.at(-1) !== undefined && wanted(present(told.at(-1))), { interval: 5, timeout: 10_000 }),
-    untilBreaker: (wanted: BreakerState, since = 0) =>
-      vi.waitUntil(() => told.slice(since).some(({ breaker }) => breaker?.state === wanted), {
+      vi.waitUntil(() => received.at(-1) !== undefined && wanted(present(received.at(-1))), {
         interval: 5,
         timeout: 10_000,
       }),
-    count: () => told.length,
+    untilBreaker: (wanted: BreakerState, since = 0) =>
+      vi.waitUntil(() => received.slice(since).some(({ breaker }) => breaker?.state === wanted), {
+        interval: 5,
+        timeout: 10_000,
+      }),
+    count: () => received.length,
   };
 }
 
@@ -113,7 +116,7 @@ function expectTransitions(breakers: readonly Breaker[]): void {
   expect(breakers.at(-1)?.cause).not.toBe('');
 }
 
-/** Every attempt is told by GetEvent as it was by acks, and the last one delivered. */
+/** GetEvent returns every attempt as the acks did, and the last one delivered. */
 async function expectDelivered(id: string, acks: readonly Ack[]): Promise<void> {
   const mine = acks.filter(({ adapter }) => adapter === 'billing');
   expect(mine.some(({ state }) => state === DeliveryState.DEAD_LETTERED)).toBe(false);
@@ -124,11 +127,11 @@ async function expectDelivered(id: string, acks: readonly Ack[]): Promise<void> 
   expect(attempts.at(-1)?.outcome).toBe(OutcomeKind.DELIVERED);
   const failed = attempts.slice(0, -1);
   expect(failed.every(({ error }) => error?.code === 'ECONNREFUSED')).toBe(true);
-  const told = mine.filter(({ state }) => state === DeliveryState.RETRYING);
-  expect(told.map(({ attempt }) => attempt)).toEqual(failed.map(({ number }) => number));
+  const received = mine.filter(({ state }) => state === DeliveryState.RETRYING);
+  expect(received.map(({ attempt }) => attempt)).toEqual(failed.map(({ number }) => number));
 }
 
-test('what is published while a breaker is open is told to be held by it', async () => {
+test('an event that is published while a breaker is open is reported as held by it', async () => {
   const billing = watchBilling();
   await stack.sandbox.setFault('billing', { status: 503 });
   const events = Array.from({ length: 8 }, () => ({ id: randomUUID(), type: 'ProcessUpdated' }));

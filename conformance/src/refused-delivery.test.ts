@@ -115,8 +115,8 @@ describe('a system that asks for less', () => {
     const event = newEvent();
     await stack.sandbox.setFault('billing', { status: 429, retryAfter: '1', times: 1 });
     const { acks } = await collect(client.publish({ event }));
-    const [told, done] = acks.filter(({ adapter, state }) => adapter === 'billing' && state !== DeliveryState.HELD);
-    expect(told).toMatchObject({
+    const [retried, done] = acks.filter(({ adapter, state }) => adapter === 'billing' && state !== DeliveryState.HELD);
+    expect(retried).toMatchObject({
       state: DeliveryState.RETRYING,
       error: { kind: OutcomeKind.THROTTLED, code: 'HTTP_429' },
     });

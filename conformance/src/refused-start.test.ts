@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-/** One line for a person, which names the program, and no stack. */
+/** One line that names the program, and no stack. */
 function complaintOf({ stdout, stderr }: Ending): string {
   expect(stdout).toBe('');
   expect(stderr).not.toMatch(/^\s+at /m);
@@ -183,7 +183,7 @@ test.for([0o000, 0o777])('what a hub makes is for its user alone, with the umask
   expect(new Set(modes)).toEqual(new Set([0o700, 0o600]));
 });
 
-test('a hub told to help or to tell its version does that and ends with 0', async () => {
+test('a hub with --help or --version prints it and ends with 0', async () => {
   const [help, version] = await Promise.all([folder.run('--help'), folder.run('--version')]);
   expect(help).toMatchObject({ code: 0, stderr: '' });
   expect(help.stdout).toContain('Exit codes: 0 stopped as asked');

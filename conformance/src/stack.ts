@@ -78,7 +78,7 @@ export async function startStack({
   }
 }
 
-/** Adapters start behind the open port; until then every delivery is told to be held, which few tests are about. */
+/** Adapters start behind the open port; until then every delivery is reported as HELD, which few tests are about. */
 export async function whenAdaptersStarted({ address }: Hub): Promise<void> {
   const client = createSyncClient(grpcJs.create(address));
   await first(client.watchHealth(), ({ adapters }) => adapters.every(({ state }) => state !== AdapterState.STARTING));

@@ -25,14 +25,14 @@ afterEach(() => stack.close());
 
 const event = () => ({ id: randomUUID(), type: 'ProcessUpdated' });
 
-/** What a caller of a stream was told, how it ended, and when the first of it came. */
+/** What a caller of a stream received, how it ended, and when the first message came. */
 function follow<Message>(messages: AsyncIterable<Message>) {
   const begun = Promise.withResolvers<void>();
-  const told: Message[] = [];
+  const received: Message[] = [];
   const ended = (async () => {
     try {
       for await (const message of messages) {
-        told.push(message);
+        received.push(message);
         begun.resolve();
       }
       return undefined;
@@ -40,7 +40,7 @@ function follow<Message>(messages: AsyncIterable<Message>) {
       return error;
     }
   })();
-  return { told, ended, begun: Promise.race([begun.promise, ended]) };
+  return { received, ended, begun: Promise.race([begun.promise, ended]) };
 }
 
 /** Events that are never more, on a stream that stays open. */
@@ -62,7 +62,7 @@ function callsOf(client: SyncClient, kind: TransportKind) {
   };
 }
 
-describe('a hub that stops tells', () => {
+describe('a hub that stops notifies', () => {
   test('every caller who waits that it does, over every transport, and from where to go on', async () => {
     const opened = transports.map((kind) => {
       const transport = kind.create(stack.hub.address);

@@ -20,12 +20,12 @@ afterEach(async () => {
   await stack.close();
 });
 
-test('a hub that is asked to stop finishes what runs, tells it, takes nothing new and loses nothing', async () => {
+test('a hub that is asked to stop finishes running attempts, reports them, accepts nothing new and loses nothing', async () => {
   const { sandbox, hub } = stack;
   const running = { id: randomUUID(), type: 'ProcessUpdated', key: 'p-1' };
   const queued = { id: randomUUID(), type: 'ProcessUpdated', key: 'p-1' };
   await sandbox.setFault('*', { latencyMs: 800, times: systemNames.length });
-  const told = collect(client.publish({ event: running }));
+  const received = collect(client.publish({ event: running }));
   await sandbox.waitForCalls(systemNames.length);
   await collect(client.publish({ event: queued, until: PublishUntil.ACCEPTED }));
   const stopping = first(client.watchHealth(), ({ hub: own }) => own?.accepting === false);
@@ -37,7 +37,7 @@ test('a hub that is asked to stop finishes what runs, tells it, takes nothing ne
     reason: 'HUB_STOPPING',
     retryAfterMs: 2_000,
   });
-  expect(outline((await told).acks)).toEqual(DELIVERED_EVERYWHERE);
+  expect(outline((await received).acks)).toEqual(DELIVERED_EVERYWHERE);
   expect(await ended).toMatchObject({ code: 0, signal: null });
   expect(sandbox.calls().map(({ eventId, answeredStatus }) => [eventId, answeredStatus])).toEqual(
     systemNames.map(() => [running.id, 200]),

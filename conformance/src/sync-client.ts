@@ -48,7 +48,7 @@ export function createSyncClient(transport: Transport) {
   };
 }
 
-/** What one Publish told: its first message, and all acks after it. */
+/** The messages of one Publish: Accepted, and all acks after it. */
 export async function collect(
   results: ReturnType<SyncClient['publish']>,
 ): Promise<{ accepted: Accepted; acks: readonly Ack[] }> {

@@ -7,7 +7,7 @@ import { grpcJs } from './transports/grpc-js.ts';
 
 /**
  * Fails unless the hub goes on as before: the same process accepts and delivers, has found no fault of its own, and has
- * told its log nothing of a payload or a secret.
+ * wrote no payload or secret to its log.
  */
 export async function expectUnharmed({ hub }: Stack): Promise<void> {
   expect(hub.isRunning).toBe(true);

@@ -9,7 +9,7 @@ import { startStack } from './stack.ts';
 import { createSyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
-test('what a dead letter holds is counted, and the age of the oldest that waits is told whatever holds it', async () => {
+test('deliveries behind a dead letter are counted, and the age of the oldest waiting one is reported whatever holds it', async () => {
   const stack = await startStack({ lane: { onDeadLetter: 'hold' }, systems: ['billing'] });
   onTestFinished(() => stack.close());
   const client = createSyncClient(grpcJs.create(stack.hub.address));

@@ -36,7 +36,7 @@ describe.skipIf(python.kind === 'missing')('the adapter in Python', () => {
     expect(code).toBe(0);
   });
 
-  test('takes events again after a drain, once it is configured anew', { timeout: 60_000 }, async () => {
+  test('accepts events again after a drain, once it is configured again', { timeout: 60_000 }, async () => {
     const { address } = await startAdapter(command, loopback);
     const only = (check: string) => runKit(['verify', '--target', address, '--only', check]);
     expect((await only('drain')).code).toBe(0);

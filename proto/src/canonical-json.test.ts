@@ -40,7 +40,7 @@ describe('canonical JSON', () => {
     );
   });
 
-  it('tells values that differ apart', () => {
+  it('distinguishes values that differ', () => {
     fc.assert(
       fc.property(json, json, (a, b) => {
         const isSame = isDeepStrictEqual(JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b)));

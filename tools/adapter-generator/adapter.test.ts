@@ -48,9 +48,9 @@ describe('nx g ./tools:adapter', () => {
 
   test('makes it as its siblings are', async () => {
     const { tree, written } = rememberingTree();
-    await adapter(tree, { name: 'lab', description: 'Tells the lab' });
+    await adapter(tree, { name: 'lab', description: 'Delivers to the lab' });
     const { name, description, exports } = JSON.parse(written.get('packages/adapter-lab/package.json') ?? '');
-    expect({ name, description }).toEqual({ name: '@hms-sync/adapter-lab', description: 'Tells the lab' });
+    expect({ name, description }).toEqual({ name: '@hms-sync/adapter-lab', description: 'Delivers to the lab' });
     const sibling = JSON.parse(await readFile(join(root, 'packages/adapter-billing/package.json'), 'utf8'));
     expect(exports).toEqual(sibling.exports);
   });

@@ -25,7 +25,7 @@ export default async function adapter(tree: Tree, { name: asked, description }: 
   if (tree.exists(name.folder)) throw new Error(`${name.folder} is there already: choose another name`);
   const files = await adapterFiles({
     name,
-    description: description ?? `Tells the ${id} system what changed in HMS`,
+    description: description ?? `Delivers HMS events to the ${id} system`,
     kind: 'workspace',
   });
   for (const [path, text] of files) tree.write(`${name.folder}/${path}`, text);

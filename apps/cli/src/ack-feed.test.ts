@@ -37,14 +37,14 @@ describe('publishing and following', () => {
     async (cut) => {
       const { fake, hub } = await startPair({ acks, cutAfterAcks: cut });
       const lost: ConnectError[] = [];
-      const told: Ack[] = [];
+      const received: Ack[] = [];
       const steps = publishAndFollow(
         hub,
         { id: 'e-1', type: 'T' },
         { until: PublishUntil.SETTLED, onLost: (error) => lost.push(error) },
       );
-      for await (const step of steps) if (step.kind === 'ack') told.push(step.ack);
-      expect(told.map((ack) => ack.cursor)).toEqual(['1', '2', '3', '4', '5', '6']);
+      for await (const step of steps) if (step.kind === 'ack') received.push(step.ack);
+      expect(received.map((ack) => ack.cursor)).toEqual(['1', '2', '3', '4', '5', '6']);
       expect(lost).toHaveLength(1);
       expect(fake.published).toHaveLength(1);
     },
@@ -52,10 +52,10 @@ describe('publishing and following', () => {
 
   test('with first-attempt, a lost connection is resumed only as far as the first attempts', async () => {
     const { hub } = await startPair({ acks, cutAfterAcks: 1 });
-    const told: string[] = [];
+    const received: string[] = [];
     const steps = publishAndFollow(hub, { id: 'e-1', type: 'T' }, { until: PublishUntil.FIRST_ATTEMPT });
-    for await (const step of steps) if (step.kind === 'ack') told.push(step.ack.adapter);
-    expect(told).toEqual(['billing', 'records', 'scheduling']);
+    for await (const step of steps) if (step.kind === 'ack') received.push(step.ack.adapter);
+    expect(received).toEqual(['billing', 'records', 'scheduling']);
   });
 
   test('an event that was not accepted is not published again by itself', async () => {
@@ -79,21 +79,21 @@ describe('following acks', () => {
   test('begins after the cursor', async () => {
     const { hub } = await startPair({ acks });
     await publishTo(hub.address);
-    const told: string[] = [];
-    for await (const ack of followAcks(hub, { eventIds: ['e-1'], cursor: '4' }, {})) told.push(ack.cursor);
-    expect(told).toEqual(['5', '6']);
+    const received: string[] = [];
+    for await (const ack of followAcks(hub, { eventIds: ['e-1'], cursor: '4' }, {})) received.push(ack.cursor);
+    expect(received).toEqual(['5', '6']);
   });
 
   test('goes on from its cursor after the hub was restarted', async () => {
     const { fake, hub } = await startPair();
     await publishTo(fake.address);
     const stop = new AbortController();
-    const told: string[] = [];
+    const received: string[] = [];
     let losses = 0;
     const options = { signal: stop.signal, onLost: () => losses++ };
     for await (const ack of followAcks(hub, { eventIds: [], cursor: '0' }, options)) {
-      told.push(ack.cursor);
-      if (told.length === 3) {
+      received.push(ack.cursor);
+      if (received.length === 3) {
         await fake.close();
         // Its journal counts from 1 again, so a feed that goes on after 3 sees the last two of its five acks.
         const five = Array.from({ length: 5 }, () => ({ state: DeliveryState.DELIVERED }));
@@ -101,9 +101,9 @@ describe('following acks', () => {
         cleanups.push(() => restarted.close());
         await publishTo(restarted.address);
       }
-      if (told.length === 5) break;
+      if (received.length === 5) break;
     }
-    expect(told).toEqual(['1', '2', '3', '4', '5']);
+    expect(received).toEqual(['1', '2', '3', '4', '5']);
     expect(losses).toBeGreaterThan(0);
   });
 
@@ -118,9 +118,9 @@ describe('following acks', () => {
         },
       },
     });
-    const told: string[] = [];
-    for await (const ack of followAcks(hub, { eventIds: ['e-1'], cursor: '1' }, {})) told.push(ack.cursor);
-    expect(told).toEqual(['1+', '1++']);
+    const received: string[] = [];
+    for await (const ack of followAcks(hub, { eventIds: ['e-1'], cursor: '1' }, {})) received.push(ack.cursor);
+    expect(received).toEqual(['1+', '1++']);
     expect(cursors).toEqual(['1', '1+']);
   });
 

@@ -26,7 +26,7 @@ describe('an ack as a line', () => {
     );
   });
 
-  test('tells no time that has passed where it says how a delivery stands', () => {
+  test('shows no past time in the state of a delivery', () => {
     const error = { kind: OutcomeKind.RETRYABLE, code: 'HTTP_503', message: 'Service Unavailable' };
     const ack = create(AckSchema, { state: DeliveryState.RETRYING, error, nextAttemptTime: fakeTime });
     const dueMs = timestampMs(fakeTime);
@@ -78,7 +78,7 @@ describe('an ack as JSON', () => {
     });
   });
 
-  test('tells the error and the next attempt of what will be tried again', () => {
+  test('shows the error and the next attempt of a delivery that is retried', () => {
     const ack = create(AckSchema, {
       state: DeliveryState.RETRYING,
       error: { kind: OutcomeKind.TIMED_OUT, code: 'TIMEOUT', message: 'no answer within 10 s' },

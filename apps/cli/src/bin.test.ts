@@ -270,7 +270,7 @@ describe('with the real hub, adapters and sandbox', () => {
     expect(ended.stderr).toMatch(/^hms-sync: There is no journal [^\n]*\n$/);
   });
 
-  test("start's wrong usage is told by the hub, with its exit code", async () => {
+  test('the hub reports invalid usage of start, with its exit code', async () => {
     const ended = await runBin(['start', '--config', join(folder, 'missing.yaml')]);
     expect(ended.exitCode).toBe(ExitCode.usage);
     expect(ended.stderr).toMatch(/^hms-sync: [^\n]*missing\.yaml[^\n]*\n$/);

@@ -25,7 +25,7 @@ describe('format', () => {
     expect(durationMs(create(DurationSchema, { seconds: 1n, nanos: 250_000 }))).toBe(1_000.25);
   });
 
-  test('what is absent is told as a dash', () => {
+  test('an absent value is shown as a dash', () => {
     expect(formatDuration(undefined)).toBe('-');
   });
 

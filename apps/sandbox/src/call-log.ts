@@ -6,9 +6,9 @@ export interface CallLogOptions {
   readonly keepCalls: number;
   /** Bytes of bodies that are remembered, all calls together; the oldest body is forgotten first. */
   readonly keepBodyBytes: number;
-  /** Told about each call that is forgotten. */
+  /** Called with each call that is forgotten. */
   readonly onForgotten: (call: Call) => void;
-  /** Told when a call arrived or changed. */
+  /** Called when a call arrived or changed. */
   readonly onChange: () => void;
 }
 
@@ -99,7 +99,7 @@ export class CallLog {
   }
 
   /**
-   * Forgets all calls and tells how many there were. Sequence numbers go on, so that a `since` from before stays right.
+   * Forgets all calls and returns how many there were. Sequence numbers continue, so that a `since` from before stays right.
    */
   clear(): number {
     const cleared = this.#next - this.#oldest;

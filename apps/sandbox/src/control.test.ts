@@ -17,7 +17,7 @@ function pushBilling(id: string, key = 'p-1') {
 const status503 = { fault: { status: 503 }, calls: 0 };
 
 describe('the control port', () => {
-  it('tells on / where everything is', async () => {
+  it('lists its paths on /', async () => {
     const answer = await control('GET', '/');
     expect(answer.body).toEqual({ control: sandbox.controlUrl, systems: sandbox.urls });
   });

@@ -17,7 +17,7 @@ export interface Controlled {
   /** The calls that fit, oldest first, as they are now. */
   readonly calls: (query?: CallQuery) => RecordedCall[];
   readonly countCalls: (query?: CallQuery) => CallCount;
-  /** Forgets all calls, with them every idempotency key and receipt, and tells how many calls there were. */
+  /** Forgets all calls, with their idempotency keys and receipts, and returns how many there were. */
   readonly clearCalls: () => number;
   /** The fault at each system, or null. */
   readonly faults: () => Record<SystemName, ArmedFaultView | null>;

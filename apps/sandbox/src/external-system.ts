@@ -26,7 +26,7 @@ export interface ExternalSystemOptions {
   readonly port: number;
   /** Calls must carry `Authorization: Bearer <token>`; absent: no credentials are asked for. */
   readonly token: string | undefined;
-  /** Every fault that is armed draws its random numbers anew from this seed. */
+  /** Each armed fault starts its random numbers from this seed. */
   readonly seed: number;
   readonly log: CallLog;
   readonly receipts: Receipts;
@@ -231,6 +231,6 @@ function failureAnswer({ status, retryAfter }: Extract<Failure, { kind: 'status'
   return {
     status,
     ...(retryAfter !== undefined && { headers: { 'retry-after': retryAfter } }),
-    body: { status: 'error', message: `the sandbox was told to answer ${status}` },
+    body: { status: 'error', message: `the sandbox is set to answer ${status}` },
   };
 }

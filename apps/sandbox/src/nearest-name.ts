@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 
 /**
- * What to tell someone who wrote `written` where one of `names` was meant: the nearest name when it is near enough to
+ * The suggestion for someone who wrote `written` where one of `names` was meant: the nearest name when it is near enough to
  * be a slip, the whole list otherwise.
  */
 export function suggestName(written: string, names: readonly string[]): string {

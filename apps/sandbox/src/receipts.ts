@@ -32,7 +32,7 @@ export class Receipts {
     return this.#entries.size;
   }
 
-  /** Counts call number `sequence` and tells which call with this key it is, from 1. Without a key each is the first. */
+  /** Counts call number `sequence` and returns which call with this key it is, counted from 1. Without a key each is the first. */
   countAttempt(idempotencyKey: string | null, sequence: number): number {
     if (idempotencyKey === null) return 1;
     const entry = this.#entries.get(idempotencyKey);

@@ -46,7 +46,7 @@ export class SandboxError extends Error {
 
   /** `invalid_argument` for `subject`, with every problem named in the message. */
   static invalid(subject: string, problems: readonly FieldProblem[]): SandboxError {
-    const told = problems.map(({ field, description }) => (field === '' ? description : `${field}: ${description}`));
-    return new SandboxError('invalid_argument', `${subject} is wrong: ${told.join('; ')}`, { problems });
+    const listed = problems.map(({ field, description }) => (field === '' ? description : `${field}: ${description}`));
+    return new SandboxError('invalid_argument', `${subject} is wrong: ${listed.join('; ')}`, { problems });
   }
 }

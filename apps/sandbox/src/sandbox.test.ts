@@ -172,7 +172,7 @@ describe('the memory of calls', () => {
     expect(sandbox.calls()).toMatchObject([{ sequence: 2, attempt: 1, effect: true }]);
   });
 
-  it('tells how many calls for the same key were open when one arrived', async () => {
+  it('reports how many calls for the same key were open when one arrived', async () => {
     await sandbox.setFault('billing', { hang: true, times: 1 });
     const hanging = push(urlOf('billing'), event('e-1')).catch(() => 'cut');
     await sandbox.waitForCalls(1);

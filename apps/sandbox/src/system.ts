@@ -3,7 +3,7 @@ export const systemNames = ['scheduling', 'records', 'billing'] as const;
 
 export type SystemName = (typeof systemNames)[number];
 
-/** What tells one stand-in from another: where it takes changes, and how its receipts begin. */
+/** How stand-ins differ: the path for changes, and the prefix of receipts. */
 export interface System {
   readonly path: string;
   readonly receiptPrefix: string;

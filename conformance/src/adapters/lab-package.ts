@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 export interface LabPackage {
   readonly version: string;
-  /** The body of its push; `event` and `context` are there. By default the receipt tells what it was told. */
+  /** The body of its push; `event` and `context` are there. By default the receipt lists what it got. */
   readonly push?: string;
   /** Further members of its definition, each with a comma after it. */
   readonly members?: string;
@@ -11,7 +11,7 @@ export interface LabPackage {
   readonly atImport?: string;
 }
 
-const TELL = 'return JSON.stringify({ attempt: context.attempt, redelivered: context.redelivered });';
+const ECHO = 'return JSON.stringify({ attempt: context.attempt, redelivered: context.redelivered });';
 
 /**
  * Writes the package of an adapter "lab" that depends on nothing: its SDK is bundled, as far as it needs one. So
@@ -21,7 +21,7 @@ const TELL = 'return JSON.stringify({ attempt: context.attempt, redelivered: con
  */
 export async function writeLab(
   into: string,
-  { version, push = TELL, members = '', atImport = '' }: LabPackage,
+  { version, push = ECHO, members = '', atImport = '' }: LabPackage,
 ): Promise<string> {
   const folder = join(into, `lab-${version}`);
   await mkdir(folder, { recursive: true });

@@ -59,7 +59,7 @@ async function deliver({ client }: Callers, key = ''): Promise<Ack> {
   return present(acks.findLast(({ adapter }) => adapter === 'lab'));
 }
 
-/** Publishes events on some keys, one after the other for each, until it is told to stop. */
+/** Publishes events on some keys, one after the other for each, until it is asked to stop. */
 function publishOn(keys: readonly string[], { client }: Callers) {
   const published: string[] = [];
   let isOver = false;
@@ -225,7 +225,7 @@ describe('an adapter that the configuration names by a range', () => {
   async function check() {
     const { code, stdout } = await new Child({ main: checkProgram, args: ['--config', folder.configFile, '--json'] })
       .ended;
-    return { code, told: JSON.parse(stdout).at(0) };
+    return { code, reported: JSON.parse(stdout).at(0) };
   }
 
   test(
@@ -238,7 +238,7 @@ describe('an adapter that the configuration names by a range', () => {
         state: AdapterState.FAILED,
         reason: expect.stringContaining("install it: hms-sync adapter add '@clinic/adapter-lab@^1.0.0' --id lab"),
       });
-      expect(await check()).toMatchObject({ code: 1, told: { id: 'lab', loads: false } });
+      expect(await check()).toMatchObject({ code: 1, reported: { id: 'lab', loads: false } });
       const waiting = await callers.client.publishAndWait({ id: 'early', type: 'ProcessUpdated' }, 1);
       expect(waiting.settled).toBe(false);
       const { cursor } = await first(callers.client.watchAcks({}));
@@ -251,7 +251,7 @@ describe('an adapter that the configuration names by a range', () => {
       await callers.hub.stop();
       expect(await check()).toMatchObject({
         code: 0,
-        told: { id: 'lab', loads: true, version: '1.0.0', why: expect.stringContaining('adapters.lock names it') },
+        reported: { id: 'lab', loads: true, version: '1.0.0', why: expect.stringContaining('adapters.lock names it') },
       });
       const again = await start();
       expect(await again.lab()).toMatchObject({ state: AdapterState.READY, version: '1.0.0' });
@@ -259,7 +259,7 @@ describe('an adapter that the configuration names by a range', () => {
       await folder.configure({ adapters: [{ package: '@clinic/adapter-lab@^1.2.0', id: 'lab' }] });
       expect(await check()).toMatchObject({
         code: 1,
-        told: { loads: false, why: expect.stringContaining('adapters.lock has @clinic/adapter-lab@1.0.0') },
+        reported: { loads: false, why: expect.stringContaining('adapters.lock has @clinic/adapter-lab@1.0.0') },
       });
     },
   );

@@ -13,7 +13,7 @@ import type { Scene } from '../scene.ts';
 import { type EventInit, present } from '../sync-client.ts';
 import { callWire, pathOf } from '../wire.ts';
 
-/** What a stand-in should have got, to the last byte, but for the order of what it cannot tell. */
+/** What a stand-in should have got, to the last byte, except for the order of what has none. */
 function bodyOf(event: EventInit, payload: string, more = ''): string {
   const { type, id, source = '', key = '' } = event;
   const head = `{"type":${JSON.stringify(type)},"payload":${payload},${more}"id":${JSON.stringify(id)}`;
@@ -53,7 +53,7 @@ export function describeEvents(scene: Scene): void {
       }
     }
 
-    test('published as JSON arrives at every system with sorted names, and GetEvent tells the same bytes', async () => {
+    test('published as JSON arrives at every system with sorted names, and GetEvent returns the same bytes', async () => {
       const event = newEvent();
       const value = { z: [1.5, null, true], a: { 'ü"\\': 'x\n' }, n: -0.000001 };
       const json = '{"a":{"ü\\"\\\\":"x\\n"},"n":-0.000001,"z":[1.5,null,true]}';
@@ -102,7 +102,7 @@ export function describeEvents(scene: Scene): void {
       expect((await client.getEvent(event.id)).event).toMatchObject({ type: event.type, key: event.key });
     });
 
-    test('tells every field and every attempt by GetEvent', async () => {
+    test('GetEvent returns every field and every attempt', async () => {
       const { client, stack } = scene;
       const event = {
         ...newEvent(),

@@ -9,7 +9,7 @@ const SERVICES = ['', 'adapter/billing', 'adapter/records', 'adapter/scheduling'
 
 export function describeHealth(scene: Scene): void {
   describe('health', () => {
-    test('tells the hub and each adapter', async () => {
+    test('reports the hub and each adapter', async () => {
       const { hub, adapters } = await scene.client.getHealth();
       expect(hub).toMatchObject({ version: '0.1.0', accepting: true, notAcceptingReason: '' });
       expect(hub?.journal?.location).toBe(`sqlite:${scene.stack.folder.path}/.hms-sync/journal.db`);
@@ -40,13 +40,13 @@ export function describeHealth(scene: Scene): void {
       expect(Object.keys(statuses).sort()).toEqual(SERVICES);
     });
 
-    test.runIf(scene.kind.features.serverStreams)('tells a watcher how it stands now', async () => {
+    test.runIf(scene.kind.features.serverStreams)('sends the current health to a watcher', async () => {
       const health = await first(scene.client.watchHealth());
       expect(health.adapters.map(({ id }) => id)).toEqual(ADAPTERS);
     });
 
     test.runIf(scene.kind.features.serverStreams)(
-      'tells a watching probe what serves and what is unknown',
+      'sends the status of known and unknown services to a watching probe',
       async () => {
         const [known, unknown] = await Promise.all([
           first(scene.client.watchServing('adapter/records')),

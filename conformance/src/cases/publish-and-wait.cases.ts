@@ -85,7 +85,7 @@ export function describePublishAndWait(scene: Scene): void {
       }
     });
 
-    test('tells what is known when an adapter needs longer than the wait', async () => {
+    test('returns the current states when an adapter needs longer than the wait', async () => {
       const { client, stack } = scene;
       const id = randomUUID();
       await stack.sandbox.setFault('records', { hang: true, match: { eventId: id } });

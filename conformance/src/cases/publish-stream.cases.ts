@@ -37,7 +37,7 @@ export function describePublishStream(scene: Scene): void {
       for (const { id } of events) expect(outline(byEvent.get(id) ?? [])).toEqual(DELIVERED_EVERYWHERE);
     });
 
-    test('tells of a refused event by a result and goes on', async () => {
+    test('returns a rejected event as a result and continues', async () => {
       const taken = newEvent();
       const { results, acks } = await publishAll([
         { events: [newEvent(), newEvent({ type: '' }), taken] },
@@ -58,11 +58,11 @@ export function describePublishStream(scene: Scene): void {
         [5, 'accepted', true],
         [6, 'accepted', false],
       ]);
-      // The duplicate asked for the acks of its event too: those are told twice.
+      // The duplicate asked for the acks of its event too: those are sent twice.
       expect(acks).toHaveLength(4 * ADAPTERS.length);
     });
 
-    test('tells acks only of the messages that want them', async () => {
+    test('sends acks only for the messages that want them', async () => {
       const quiet = [newEvent(), newEvent()];
       const wanted = newEvent();
       const { results, acks } = await publishAll([

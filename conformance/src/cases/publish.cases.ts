@@ -10,7 +10,7 @@ export function describePublish(scene: Scene): void {
   describe('Publish', () => {
     const newEvent = () => ({ id: randomUUID(), type: 'ProcessUpdated' });
 
-    test('tells Accepted, then DELIVERED for each adapter, then ends', async () => {
+    test('sends Accepted, then DELIVERED for each adapter, then ends', async () => {
       const event = newEvent();
       const { accepted, acks } = await collect(scene.client.publish({ event }));
       expect(accepted).toMatchObject({ eventId: event.id, adapters: ADAPTERS, duplicate: false });
@@ -42,7 +42,7 @@ export function describePublish(scene: Scene): void {
       });
     });
 
-    test('tells each failed attempt, why, and when the next one is due', async () => {
+    test('reports each failed attempt, why, and when the next one is due', async () => {
       const event = newEvent();
       await scene.stack.sandbox.setFault('records', { status: 503, times: 2, match: { eventId: event.id } });
       const { acks } = await collect(scene.client.publish({ event }));
@@ -61,14 +61,14 @@ export function describePublish(scene: Scene): void {
         });
         expect(ack.error?.message).toContain('503');
         const next = present(ack.nextAttemptTime);
-        const told = present(ack.time);
-        const delayMs = Number(next.seconds - told.seconds) * 1_000 + (next.nanos - told.nanos) / 1e6;
+        const ackTime = present(ack.time);
+        const delayMs = Number(next.seconds - ackTime.seconds) * 1_000 + (next.nanos - ackTime.nanos) / 1e6;
         expect(delayMs).toBeGreaterThanOrEqual(0);
         expect(delayMs).toBeLessThanOrEqual(100);
       }
     });
 
-    test('tells a duplicate the original acks', async () => {
+    test('sends the original acks for a duplicate', async () => {
       const event = newEvent();
       const original = await collect(scene.client.publish({ event }));
       const again = await collect(scene.client.publish({ event }));

@@ -60,7 +60,7 @@ export function describeWatchAcks(scene: Scene): void {
       expect(live).toEqual(withoutPlaces(await watch(cursor, EVENTS * 3)));
     });
 
-    test('by event ids tells their whole history and ends with them', async () => {
+    test('by event ids sends their whole history and ends with them', async () => {
       const { client } = scene;
       const ids = [randomUUID(), randomUUID()];
       await Promise.all(ids.map((id) => client.publishAndWait({ id, type: 'ProcessUpdated' })));

@@ -118,17 +118,17 @@ describe('whatever is posted to /sync', () => {
     const property = fc.asyncProperty(cases, async (sent) => {
       await Promise.all(
         sent.map(async (one) => {
-          const told = await post(one);
-          if (told.status === 'refused') {
+          const received = await post(one);
+          if (received.status === 'refused') {
             refused += 1;
-            expect(told.httpStatus).toBeOneOf([400, 409, 413, 415]);
-            expect(told.reason).toMatch(/^[A-Z_]+$/);
-            expect(told.message).not.toContain(PAYLOAD_MARKER);
-            if (told.reason === 'EVENT_INVALID') expect(told.fields).not.toEqual([]);
+            expect(received.httpStatus).toBeOneOf([400, 409, 413, 415]);
+            expect(received.reason).toMatch(/^[A-Z_]+$/);
+            expect(received.message).not.toContain(PAYLOAD_MARKER);
+            if (received.reason === 'EVENT_INVALID') expect(received.fields).not.toEqual([]);
           } else {
             accepted += 1;
-            expect(told.httpStatus).toBeOneOf([200, 202, 502]);
-            await expectKept(hub.client, told.event_id, format.said(one));
+            expect(received.httpStatus).toBeOneOf([200, 202, 502]);
+            await expectKept(hub.client, received.event_id, format.said(one));
           }
         }),
       );

@@ -76,9 +76,9 @@ test.for(codecs)(
     const property = fc.asyncProperty(cases, async (bodiesAtOnce) => {
       await Promise.all(
         bodiesAtOnce.map(async (body) => {
-          const told = await publish(codec, body);
-          expect(told.map(({ index }) => index)).toEqual(told.map((_, index) => index));
-          const ids = told.filter(({ id }) => id !== undefined);
+          const received = await publish(codec, body);
+          expect(received.map(({ index }) => index)).toEqual(received.map((_, index) => index));
+          const ids = received.filter(({ id }) => id !== undefined);
           accepted += ids.length;
           const said = ids.length === 0 ? [] : saidIn(codec, body);
           for (const { index, id } of ids) {

@@ -68,13 +68,13 @@ describe('whatever is published', () => {
       await Promise.all(
         bodies.map(async (bytes) => {
           const path = pathOf(SyncService.method.publishAndWait);
-          const told = await inTime(callWire(hub.address, { wire, path, message: Buffer.of(), body: bytes }));
-          if (told.error !== undefined) {
+          const received = await inTime(callWire(hub.address, { wire, path, message: Buffer.of(), body: bytes }));
+          if (received.error !== undefined) {
             refused += 1;
-            return expectRefusal(told.error);
+            return expectRefusal(received.error);
           }
           accepted += 1;
-          const { eventId } = present(answer(wire, told.message).accepted);
+          const { eventId } = present(answer(wire, received.message).accepted);
           await expectKept(hub.client, eventId, saidBy(present(decode(wire, bytes).event)));
         }),
       );
@@ -117,11 +117,13 @@ describe('whatever is asked', () => {
     const property = fc.asyncProperty(cases, async (cursors) => {
       await Promise.all(
         cursors.map(async (wanted) => {
-          const told = await inTime(first(hub.client.watchAcks({ cursor: wanted }))).catch((error: unknown) => error);
-          if (told instanceof Error) {
-            expect(told).toMatchObject({ code: 'invalid_argument', reason: 'CURSOR_INVALID', fields: ['cursor'] });
+          const received = await inTime(first(hub.client.watchAcks({ cursor: wanted }))).catch(
+            (error: unknown) => error,
+          );
+          if (received instanceof Error) {
+            expect(received).toMatchObject({ code: 'invalid_argument', reason: 'CURSOR_INVALID', fields: ['cursor'] });
           } else if (wanted !== '') {
-            const { cursor, acks } = told as WatchAcksResponse;
+            const { cursor, acks } = received as WatchAcksResponse;
             expect(acks).toEqual([]);
             expect(await first(hub.client.watchAcks({ cursor }))).toMatchObject({ acks: [], cursor });
           }

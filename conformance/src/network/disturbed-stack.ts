@@ -5,7 +5,7 @@ import { QUICK_RETRY, whenAdaptersStarted } from '../stack.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 /**
- * A hub with a network before it and one behind it, each of which can be disturbed, and the stand-ins. Its adapters tell
+ * A hub with a network before it and one behind it, each of which can be disturbed, and the stand-ins. Its adapters report
  * the stand-ins whether a call is made again, so that their calls are a ledger of it.
  */
 export interface DisturbedStack {
@@ -38,7 +38,7 @@ export async function startDisturbedStack(lane: Readonly<Record<string, unknown>
     breaker: { resetTimeoutMs: 50 },
     ...lane,
   }));
-  // It leads nowhere yet: the hub must be told by which name it is reached.
+  // It leads nowhere yet: the hub must know the name by which it is reached.
   const front = await TcpProxy.start('http://127.0.0.1:1');
   const folder = await HubFolder.create({ config: { publicUrls: [front.url], adapters } });
   await folder.install('adapter-ledger');

@@ -32,7 +32,7 @@ interface Trouble {
   readonly way: Way;
   readonly fault: NetworkFault;
   readonly kind: 'RETRYABLE' | 'TIMED_OUT';
-  /** Whether the system does what it was asked although the adapter is told nothing of it. */
+  /** Whether the system does what it was asked although the adapter gets no response. */
   readonly hasEffect: boolean;
 }
 

@@ -50,14 +50,14 @@ describe('a publisher whose connection is cut', () => {
       stack.front.disturb(way, fault);
       const client = createSyncClient(kind.create(stack.front.url));
       const event = newEvent({ key: 'cut' });
-      const told = await client.publishAndWait(event, 0).catch(() => undefined);
+      const received = await client.publishAndWait(event, 0).catch(() => undefined);
       client.close();
       stack.front.heal();
-      if (told === undefined) unanswered += 1;
+      if (received === undefined) unanswered += 1;
 
       const { accepted } = await direct.publishAndWait(event, 0);
-      const original = present(told?.accepted ?? accepted);
-      expect(present(accepted).duplicate).toBe(told !== undefined || present(accepted).duplicate);
+      const original = present(received?.accepted ?? accepted);
+      expect(present(accepted).duplicate).toBe(received !== undefined || present(accepted).duplicate);
       const { accepted: again } = await direct.publishAndWait(event, 0);
       const { cursor } = present(again);
       expect(again).toEqual({ ...original, duplicate: true, cursor });

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { TcpProxy } from './tcp-proxy.ts';
 
-/** Says back what it hears, and ends when it is told to. */
+/** Echoes, and ends when asked to. */
 async function startEcho() {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -72,7 +72,7 @@ describe('a proxy', () => {
     await vi.waitUntil(() => echo.sockets.size === 0, { interval: 1, timeout: 20_000 });
   });
 
-  test('tells a reset of one end to the other', async () => {
+  test('forwards a reset of one end to the other', async () => {
     const { socket, said } = dial();
     socket.write('x');
     await vi.waitUntil(() => said() === 'x', { interval: 1, timeout: 20_000 });

@@ -100,7 +100,7 @@ export class TcpProxy {
     const link: Link = { client, server, isTorn: false };
     this.#links.add(link);
     for (const socket of [client, server]) {
-      // What breaks at one end is broken at the other: there is nobody to tell but them.
+      // What breaks at one end is broken at the other: nobody else needs to know.
       socket.on('error', () => reset(link));
       socket.once('close', () => {
         if (client.closed && server.closed) this.#links.delete(link);
@@ -119,7 +119,7 @@ export class TcpProxy {
       }
       if (!link.isTorn) to.end();
     } catch {
-      // The iterator tells a reset so; the other end learns of it as it would without a proxy.
+      // The iterator throws on a reset; the other end learns of it as it would without a proxy.
       reset(link);
     }
   }

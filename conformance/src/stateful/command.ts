@@ -12,7 +12,7 @@ interface Condition {
   readonly when: (model: Readonly<Pick<Model, 'accepted'>>) => boolean;
 }
 
-/** @param title how a failure tells of it */
+/** @param title its name in a failure */
 export function command(title: string, run: Run): Command;
 export function command(title: string, condition: Condition, run: Run): Command;
 export function command(title: string, ...rest: [Run] | [Condition, Run]): Command {

@@ -21,16 +21,16 @@ const TERMINAL: ReadonlySet<DeliveryState> = new Set([
 export async function expectModel(model: Model, house: House): Promise<void> {
   const ends = await whenSettled(model, house);
   const ids = new Set(model.accepted.map(({ id }) => id));
-  // A reader that was cut off again and again is told every end too.
+  // A reader that was disconnected repeatedly gets every terminal ack too.
   const heard = () => new Set(house.reader.acks.map(placeOf));
   const unheard = () => ends.filter((end) => !heard().has(placeOf(end)));
   await vi.waitFor(() => expect(unheard()).toEqual([]), { timeout: SETTLE_WITHIN_MS, interval: 20 });
 
-  const told = recorded(house.reader.acks, ids);
-  const onRecord = await readAgain(house, ids, told.length);
-  for (const adapter of systemNames) expect(placesOf(adapter, told)).toEqual(placesOf(adapter, onRecord));
-  expectOneEndACycle(told);
-  expectOrder(model, told);
+  const received = recorded(house.reader.acks, ids);
+  const onRecord = await readAgain(house, ids, received.length);
+  for (const adapter of systemNames) expect(placesOf(adapter, received)).toEqual(placesOf(adapter, onRecord));
+  expectOneEndACycle(received);
+  expectOrder(model, received);
 
   const book = new OrderBook();
   for (const { id, key } of model.accepted) book.add(id, key);
@@ -76,7 +76,7 @@ function placesOf(adapter: string, acks: readonly Ack[]): readonly string[] {
   return acks.filter((ack) => ack.adapter === adapter).map(placeOf);
 }
 
-/** HELD is on no record: who was not there when it was told misses nothing. */
+/** HELD is not journaled: a reader that was away when it was sent misses nothing. */
 function recorded(acks: readonly Ack[], ids: ReadonlySet<string>): readonly Ack[] {
   return acks.filter(({ eventId, state }) => ids.has(eventId) && state !== DeliveryState.HELD);
 }
@@ -94,7 +94,7 @@ async function readAgain({ client, startCursor }: House, ids: ReadonlySet<string
 
 function expectOneEndACycle(acks: readonly Ack[]): void {
   const ends = acks.filter(({ state }) => TERMINAL.has(state));
-  // A person may give up what ended as a dead letter: that is another end of the same cycle.
+  // An operator may discard a dead letter: that is another terminal ack of the same cycle.
   const names = ends
     .filter(({ state }) => state !== DeliveryState.DISCARDED)
     .map(({ eventId, adapter, cycle }) => `${eventId} ${adapter} ${cycle}`);
@@ -102,7 +102,7 @@ function expectOneEndACycle(acks: readonly Ack[]): void {
   expect(systemNames).toEqual(expect.arrayContaining([...new Set(ends.map(({ adapter }) => adapter))]));
 }
 
-/** By what the hub was told: events of one key were delivered to an adapter in the order of their acceptance. */
+/** By the hub's acks, events of one key were delivered to an adapter in the order of their acceptance. */
 function expectOrder(model: Model, acks: readonly Ack[]): void {
   const places = new Map(model.accepted.map(({ id, key }, place) => [id, { key, place }]));
   const newest = new Map<string, number>();

@@ -70,15 +70,15 @@ const publishBatch = fc.array(item, { minLength: 1, maxLength: 30 }).map((items)
       // Those before the batch: which of its own are accepted already when another is read is not for the model to say.
       const before = [...model.accepted];
       const batch = items.map((one) => toBatchEvent(model, before, one));
-      const told: string[] = [];
+      const received: string[] = [];
       const requests = [{ events: batch.map(({ sent }) => sent), until: PublishUntil.ACCEPTED }];
       for await (const { results } of house.client.publishStream(inOrder(requests))) {
         for (const { result } of results) {
-          if (result.case === 'accepted') told.push(result.value.duplicate ? 'again' : 'new');
-          else if (result.case === 'refused') told.push(result.value.reason);
+          if (result.case === 'accepted') received.push(result.value.duplicate ? 'again' : 'new');
+          else if (result.case === 'refused') received.push(result.value.reason);
         }
       }
-      expect(told).toEqual(batch.map(({ answer }) => answer));
+      expect(received).toEqual(batch.map(({ answer }) => answer));
       for (const { accepted } of batch) if (accepted !== undefined) model.accept(accepted);
     },
   ),
@@ -116,14 +116,14 @@ const publishThroughCut = fc
       const event = model.newEvent(onKey, 2);
       house.stack.front.disturb(way, { kind: 'reset', afterBytes });
       const client = createSyncClient(grpcJs.create(house.stack.front.url));
-      const told = await collect(client.publish({ event: published(event), until: PublishUntil.ACCEPTED })).catch(
+      const received = await collect(client.publish({ event: published(event), until: PublishUntil.ACCEPTED })).catch(
         () => undefined,
       );
       client.close();
       house.stack.front.heal();
       // No answer means unknown: the same id finds out.
       const { duplicate } = await accept(house, event);
-      if (told !== undefined) expect(duplicate).toBe(true);
+      if (received !== undefined) expect(duplicate).toBe(true);
       model.accept(event);
     }),
   );

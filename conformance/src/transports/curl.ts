@@ -4,7 +4,7 @@ import type { Transport, TransportKind, Wire } from './transport.ts';
 
 const wire: Wire = { httpVersion: '1.1', protocol: 'connect', codec: 'json' };
 
-/** What a person at a terminal has: one JSON document posted, one answered. */
+/** As from a terminal: one JSON document posted, one answered. */
 export const curl: TransportKind = {
   name: 'JSON as curl posts it',
   features: { serverStreams: false, bidiStreams: false },

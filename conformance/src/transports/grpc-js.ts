@@ -84,7 +84,7 @@ async function* messages<I extends DescMessage>(
   for await (const init of inits) yield create(schema, init);
 }
 
-/** As fast as the hub reads. Ends with the call, whose reader is told how it ended. */
+/** As fast as the hub reads. Ends with the call, whose reader learns how it ended. */
 async function send(call: ClientDuplexStream<Message, Message>, requests: AsyncIterable<Message>): Promise<void> {
   const ended = new Promise((resolve) => call.once('close', resolve));
   for await (const request of requests) {

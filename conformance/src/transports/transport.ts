@@ -13,7 +13,7 @@ export interface Features {
   readonly bidiStreams: boolean;
 }
 
-/** How the transport's calls look on the wire, for requests that no client would make. */
+/** The wire format of the transport's calls, for requests that no client would make. */
 export interface Wire {
   readonly httpVersion: '1.1' | '2';
   readonly protocol: 'connect' | 'grpc' | 'grpc-web';

@@ -20,7 +20,7 @@ class LabSystem:
         return Exchange(self._config.base_url, deadline)
 
     def push(self, delivery: pb.DeliveryAttempt, exchange: Exchange) -> bytes:
-        """Tells the lab about an event and returns its receipt. Raises Failure."""
+        """Sends an event to the lab and returns its receipt. Raises Failure."""
         headers = {
             **self._headers(),
             "content-type": "application/json",

@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
-#: Attempts at a time, as Describe tells it: each has a thread and a connection.
+#: Attempts at a time, as in Describe: each has a thread and a connection.
 CONCURRENCY = 16
 
 
@@ -25,7 +25,7 @@ class Attempts:
         return True
 
     def resume(self) -> None:
-        """Ends a drain: a hub has configured the adapter anew, and sends what it has to deliver."""
+        """Ends a drain: a hub has configured the adapter again, and sends what it has to deliver."""
         with self._settled:
             self._draining = False
 

@@ -21,7 +21,7 @@ TIMEOUT_S = 10.0
 class DeliverCall:
     def __init__(self, system: LabSystem, attempts: Attempts):
         self._system, self._attempts = system, attempts
-        #: Outcomes that are to be told; None: the stream is over.
+        #: Outcomes to send; None: the stream is over.
         self._outcomes: "queue.SimpleQueue[Optional[pb.Outcome]]" = queue.SimpleQueue()
         self._lock = threading.Lock()
         #: What runs or waits for a thread, by its ref.
@@ -84,7 +84,7 @@ class DeliverCall:
         except Failure as failure:
             return failed(delivery.ref, failure)
         except Exception as error:  # pylint: disable=broad-except
-            # A mistake of ours: told as such, without its text, which could quote the payload.
+            # A bug in this adapter: reported as such, without its text, which could quote the payload.
             return failed(delivery.ref, Failure.retryable("UNEXPECTED", f"the adapter threw {type(error).__name__}"))
 
     def _settle(self, ref: int, outcome: pb.Outcome) -> None:

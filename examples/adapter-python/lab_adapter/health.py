@@ -1,6 +1,6 @@
 """grpc.health.v1.Health: the process serves while it answers.
 
-Whether the lab is well is told by Check and by the outcomes, so that a probe never restarts this for the lab's outage.
+Whether the lab is well is reported by Check and by the outcomes, so that a probe never restarts this for the lab's outage.
 """
 import threading
 

@@ -1,4 +1,4 @@
-"""What the lab system is told about an event."""
+"""The request to the lab for an event."""
 import base64
 import json
 

@@ -6,7 +6,7 @@ import { ProcessStore } from './process-store.ts';
 import { isServiceError, Publisher } from './publisher.ts';
 import { createSyncClient } from './sync-client.ts';
 
-const usage = `hms-api: saves a process and tells the outside systems about it
+const usage = `hms-api: saves a process and publishes the change
 
   --process telehealth      the process: a-z, 0-9 and '-', at most 64 characters
   --name "Telehealth"       what the clinic calls it (default: the process)

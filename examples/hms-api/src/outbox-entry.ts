@@ -9,7 +9,7 @@ export interface OutboxEntry {
   process: Process;
   /** When it was saved, RFC 3339. */
   savedAt: string;
-  /** Why the hub refused the event for good; absent while it may still be published. Waits for a person. */
+  /** Why the hub refused the event permanently; absent while it may still be published. Waits for an operator. */
   refused?: string;
 }
 
@@ -22,7 +22,7 @@ export function eventOf({ process, savedAt }: OutboxEntry): SyncEvent {
     id: `process/${process.id}/${process.version}`,
     source: 'hms-api',
     type: 'ProcessUpdated',
-    // Changes of one process reach each outside system in the order in which they were saved.
+    // Changes of one process reach each external system in the order in which they were saved.
     key: process.id,
     time: timestampFromDate(new Date(savedAt)),
     payload: { case: 'data', value: new TextEncoder().encode(JSON.stringify({ ...process, processId: process.id })) },

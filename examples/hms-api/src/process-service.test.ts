@@ -39,18 +39,18 @@ async function startHub(answers?: Answer[]): Promise<FakeHub> {
 function startService(address: string, options: Omit<PublisherOptions, 'client'> = {}) {
   const client = createSyncClient(address);
   cleanups.push(() => client.close());
-  const told: string[] = [];
+  const notified: string[] = [];
   const service = new ProcessService({
     store: new ProcessStore(folder),
     publisher: new Publisher({ client, firstDelayMs: 1, triesMax: 3, ...options }),
     listener: {
-      onAccepted: ({ eventId, duplicate }) => told.push(`accepted ${eventId}${duplicate ? ' again' : ''}`),
-      onAck: ({ adapter, receipt }) => told.push(`${adapter}: ${receipt}`),
-      onTryAgain: (reason) => told.push(`try again: ${reason}`),
-      onRefused: ({ process }, reason) => told.push(`refused ${process.id} ${process.version}: ${reason}`),
+      onAccepted: ({ eventId, duplicate }) => notified.push(`accepted ${eventId}${duplicate ? ' again' : ''}`),
+      onAck: ({ adapter, receipt }) => notified.push(`${adapter}: ${receipt}`),
+      onTryAgain: (reason) => notified.push(`try again: ${reason}`),
+      onRefused: ({ process }, reason) => notified.push(`refused ${process.id} ${process.version}: ${reason}`),
     },
   });
-  return { service, told };
+  return { service, notified };
 }
 
 async function outboxOnDisk(): Promise<unknown[]> {
@@ -58,22 +58,22 @@ async function outboxOnDisk(): Promise<unknown[]> {
 }
 
 describe('publishing a saved process', () => {
-  test('tells the acceptance and the ack of each adapter', async () => {
+  test('reports the acceptance and each ack', async () => {
     const hub = await startHub();
-    const { service, told } = startService(hub.address);
+    const { service, notified } = startService(hub.address);
     await service.save(telehealth);
     expect(await service.publishPending()).toBe(true);
-    expect(told).toEqual(['accepted process/telehealth/1', 'billing: billing took it', 'records: records took it']);
+    expect(notified).toEqual(['accepted process/telehealth/1', 'billing: billing took it', 'records: records took it']);
     expect(await outboxOnDisk()).toEqual([]);
   });
 
   test('a hub that does not answer at first gets the very same event again', async () => {
     const away: Answer = { kind: 'status', code: status.UNAVAILABLE, message: 'restarting' };
     const hub = await startHub([away, away]);
-    const { service, told } = startService(hub.address);
+    const { service, notified } = startService(hub.address);
     await service.save(telehealth);
     await service.publishPending();
-    expect(told.slice(0, 2)).toEqual(['try again: UNAVAILABLE restarting', 'try again: UNAVAILABLE restarting']);
+    expect(notified.slice(0, 2)).toEqual(['try again: UNAVAILABLE restarting', 'try again: UNAVAILABLE restarting']);
     const bytes = hub.calls.map((event) => Buffer.from(toBinary(SyncEventSchema, event)).toString('hex'));
     expect(bytes).toHaveLength(3);
     expect(new Set(bytes).size).toBe(1);
@@ -81,12 +81,12 @@ describe('publishing a saved process', () => {
 
   test('a stream that is lost after the acceptance makes a duplicate, not a second event', async () => {
     const hub = await startHub([{ kind: 'lose after accepting' }]);
-    const { service, told } = startService(hub.address);
+    const { service, notified } = startService(hub.address);
     await service.save(telehealth);
     expect(await service.publishPending()).toBe(true);
     expect([...hub.accepted]).toEqual(['process/telehealth/1']);
-    expect(told).toContain('accepted process/telehealth/1 again');
-    expect(told).toContain('billing: billing took it');
+    expect(notified).toContain('accepted process/telehealth/1 again');
+    expect(notified).toContain('billing: billing took it');
   });
 
   test('an accepted event that has not settled in time is left to the hub', async () => {
@@ -104,7 +104,7 @@ describe('what the hub did not take', () => {
     const before = startService(noHubAddress);
     await before.service.save(telehealth);
     await expect(before.service.publishPending()).rejects.toMatchObject({ code: status.UNAVAILABLE });
-    expect(before.told).toHaveLength(2);
+    expect(before.notified).toHaveLength(2);
     expect(await outboxOnDisk()).toHaveLength(1);
 
     const hub = await startHub();
@@ -114,13 +114,13 @@ describe('what the hub did not take', () => {
     expect(hub.calls.map(({ id }) => id)).toEqual(['process/telehealth/1', 'process/telehealth/2']);
   });
 
-  test('a refused change is marked for a person and does not hold up the next', async () => {
+  test('a refused change is marked for an operator and does not hold up the next', async () => {
     const hub = await startHub([{ kind: 'status', code: status.INVALID_ARGUMENT, message: 'the key is too long' }]);
-    const { service, told } = startService(hub.address);
+    const { service, notified } = startService(hub.address);
     await service.save(telehealth);
     await service.save({ ...telehealth, id: 'surgery' });
     await service.publishPending();
-    expect(told[0]).toBe('refused telehealth 1: the key is too long');
+    expect(notified[0]).toBe('refused telehealth 1: the key is too long');
     expect([...hub.accepted]).toEqual(['process/surgery/1']);
     expect(await outboxOnDisk()).toMatchObject([{ process: { id: 'telehealth' }, refused: 'the key is too long' }]);
     await service.publishPending();

@@ -5,12 +5,12 @@ import type { Process, ProcessDraft } from './process.ts';
 import type { ProcessStore } from './process-store.ts';
 import { isRefusal, isServiceError, type Publisher } from './publisher.ts';
 
-/** What the service tells about the changes that it publishes. */
+/** What the service reports about the changes that it publishes. */
 export interface ProcessServiceListener {
   onAccepted(accepted: Accepted): void;
   onAck(ack: Ack): void;
   onTryAgain(reason: string, delayMs: number): void;
-  /** The hub will never take this change; it stays in the store, marked, for a person. */
+  /** The hub will never accept this change; it stays in the store, marked, for an operator. */
   onRefused(entry: OutboxEntry, reason: string): void;
 }
 
@@ -22,7 +22,7 @@ export interface ProcessServiceParts {
 }
 
 /**
- * Saves processes and tells the outside systems about it. Saving never waits for the hub and never fails because of
+ * Saves processes and publishes the changes. Saving never waits for the hub and never fails because of
  * it: a change goes to disk together with the note that it is to be published, and the note goes only when the hub
  * has accepted the event.
  */

@@ -16,5 +16,5 @@ export interface Slot {
   durationMinutes: number;
 }
 
-/** What a person enters: the process without what HMS-API adds. */
+/** A process as a user enters it, without what HMS-API adds. */
 export type ProcessDraft = Omit<Process, 'version'>;

@@ -6,11 +6,11 @@ import type { SyncEvent } from '@hms-sync/proto/hms/sync/v1/event';
 import { type Accepted, PublishRequestSchema, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { SyncClient } from './sync-client.ts';
 
-/** Who is told what becomes of an event. */
+/** Gets the results of an event. */
 export interface PublishListener {
-  /** The event is on the hub's disk. May be told again, with `duplicate`, when the stream was lost after it. */
+  /** The event is on the hub's disk. May be reported again, with `duplicate`, when the stream was lost after it. */
   onAccepted(accepted: Accepted): void | Promise<void>;
-  /** A delivery changed its state. After a lost stream some may be told again. */
+  /** A delivery changed its state. After a lost stream some may be reported again. */
   onAck(ack: Ack): void;
   /** There was no answer; the same event will be published again. */
   onTryAgain(reason: string, delayMs: number): void;
@@ -48,7 +48,7 @@ export class Publisher {
   }
 
   /**
-   * Publishes an event, again and again with its id while there is no answer, and tells each ack.
+   * Publishes an event, again and again with its id while there is no answer, and reports each ack.
    *
    * @param event its id must be set, and be the same for the same change
    * @returns true when every delivery has settled; false when the event is accepted but some are still being tried,
@@ -91,7 +91,7 @@ export class Publisher {
         else if (result.case === 'ack') listener.onAck(result.value);
       }
     } finally {
-      // A listener that failed leaves the stream before its end; the hub need not go on telling.
+      // A listener that failed leaves the stream before its end; cancel it at the hub.
       stream.cancel();
     }
   }

@@ -12,6 +12,6 @@ export interface AdapterLog {
   info(message: string, fields?: LogFields): void;
   /** Something went wrong and was dealt with. */
   warn(message: string, fields?: LogFields): void;
-  /** Something went wrong and a person should look. */
+  /** Something went wrong and an operator should look. */
   error(message: string, fields?: LogFields): void;
 }

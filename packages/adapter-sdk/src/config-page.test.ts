@@ -12,7 +12,7 @@ const inZod = z.strictObject({
   headers: z.record(z.string(), secret(z.string())).optional(),
 });
 
-/** As a library other than zod is told. */
+/** As with a library other than zod. */
 const mark = { 'x-secret': true };
 
 describe('the JSON Schema of a configuration', () => {
@@ -85,7 +85,7 @@ describe('the page of a configuration', () => {
     );
   });
 
-  it('does not tell the default of a secret', () => {
+  it('does not show the default of a secret', () => {
     const page = configPageOf({ config: z.object({ token: secret(z.string()).default('hunter2') }) });
     expect(page).toContain('`token`');
     expect(page).not.toContain('hunter2');

@@ -47,7 +47,7 @@ export interface ConfigField {
   /** What it is: `string (uri)`, `"a" or "b"`, `number, at least 1`. */
   readonly type: string;
   readonly required: boolean;
-  /** Undefined: none that the schema tells. */
+  /** Undefined: none in the schema. */
   readonly default: unknown;
   readonly secret: boolean;
   /** Empty: none. */
@@ -171,7 +171,7 @@ function typeOf(schema: JsonSchema, root: JsonSchema): string {
 function boundsOf(schema: JsonSchema): readonly string[] {
   const bound = (word: string, text: (value: number) => string) => {
     const value = schema[word];
-    // zod tells the range of safe integers with every whole number, which says nothing.
+    // zod adds the range of safe integers to every integer, which is not worth showing.
     return typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER ? [text(value)] : [];
   };
   return [

@@ -45,7 +45,7 @@ interface Push<Resource> {
 
 interface PushBatch<Resource> {
   /**
-   * Tells the external system about several events at once: those that came in one turn of the event loop.
+   * Delivers several events at once: those that arrived in one turn of the event loop.
    * `contexts[i]` belongs to `events[i]`. Returns exactly one outcome per event, in the events' order; a missing,
    * extra or malformed one makes the whole batch retryable, with code `CONTRACT_VIOLATION`. Throwing is the outcome of
    * every event. When there is also a `push`, this one is called.

@@ -10,7 +10,7 @@ export interface DeliveryAttempt {
   readonly attempt: number;
   /** True when an earlier attempt may have taken effect. */
   readonly redelivered: boolean;
-  /** How long there is, from now. What ends the attempt is its signal; this number is told to the adapter. */
+  /** How long there is, from now. The signal ends the attempt; this number is passed to the adapter. */
   readonly timeoutMs: number;
 }
 

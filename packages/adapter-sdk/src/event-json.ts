@@ -11,7 +11,7 @@ import type { AdapterEvent } from './event.ts';
  * - JSON data becomes `payload` byte for byte, once it is known to be JSON: numbers too large for a double, repeated
  *   members and their order arrive as they were published, and nothing is serialized again.
  * - No data: `payload` is null.
- * - Data whose content type is not JSON: `payload` is its base64, told by `"payloadEncoding":"base64"` and
+ * - Data whose content type is not JSON: `payload` is its base64, marked by `"payloadEncoding":"base64"` and
  *   `"payloadContentType":"..."`, two members that are absent otherwise.
  *
  * @throws InvalidEvent when the data should be JSON by its content type and is not.

@@ -80,7 +80,7 @@ describe('outcomeOf', () => {
     ['an object', hostile],
     ['an object', revoked()],
     ['TypeError', new TypeError('Ada Byron')],
-  ])('takes %s for a retryable unknown error and tells no more than what it is', (name, thrown) => {
+  ])('treats %s as a retryable unknown error and reports only what it is', (name, thrown) => {
     const outcome = outcomeOf(thrown);
     expect(outcome).toMatchObject({
       kind: 'retryable',

@@ -6,7 +6,7 @@ import { failed, isFailureKind, type Outcome, type Redact } from './outcome.ts';
 /** Errors wrap one another a few times; a chain that goes on is a loop or an attack. */
 const CAUSES_MAX = 5;
 
-/** A code that a program chose, not a person's data: `ECONNREFUSED`, `ERR_INVALID_URL`. */
+/** A code chosen by a program, not user data: `ECONNREFUSED`, `ERR_INVALID_URL`. */
 const programCode = /^[A-Z][A-Z0-9_]{2,63}$/;
 
 /**
@@ -17,7 +17,7 @@ const programCode = /^[A-Z][A-Z0-9_]{2,63}$/;
  * - Anything else is `retryable`: a delivery that might be possible is not thrown away. Its code is the code of Node
  *   or undici found on it or on its causes, else `UNKNOWN_ERROR`.
  * - **The message of a foreign error is withheld.** `JSON.parse` quotes its input, validators quote values: such a
- *   message may hold a payload, and messages reach logs and operators. Told are its name, its code, and for a failed
+ *   message may hold a payload, and messages reach logs and operators. It has its name, its code, and for a failed
  *   connection a sentence of our own.
  *
  * @param redact takes the secrets out of the message. Absent: nothing is taken out.

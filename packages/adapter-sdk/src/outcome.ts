@@ -54,7 +54,7 @@ export interface RefusedOutcome {
   readonly message: string;
 }
 
-/** What an attempt came to, as far as an adapter can tell. The hub alone tells timeouts and crashes. */
+/** The outcome of an attempt, as the adapter reports it. Only the hub detects timeouts and crashes. */
 export type Outcome = DeliveredOutcome | RetryableOutcome | ThrottledOutcome | RefusedOutcome;
 
 /** The kind of an {@link Outcome}. */

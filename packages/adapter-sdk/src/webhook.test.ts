@@ -38,7 +38,7 @@ describe('a webhook adapter', () => {
     expect(system.writes).toMatchObject([{ path: '/', body: '{"id":"event-1","attempt":3}' }]);
   });
 
-  it('is told of an event without data, and refuses data that should be JSON and is not', async () => {
+  it('delivers an event without data, and rejects data that should be JSON and is not', async () => {
     await using system = await startStandIn();
     const { host } = await readyHost(webhookAdapter({ path: '/changes' }), { baseUrl: system.url });
     const deliver = (data: Uint8Array) => host.deliver(attemptOf({ event: eventFields({ data }) }), signal);

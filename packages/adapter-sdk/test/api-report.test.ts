@@ -4,7 +4,7 @@ import { apiReport } from './api-report.ts';
 const header = `# What adapters can import
 
 Every name that this package offers, with its type. A change here is a change of the API: adapter teams feel it. When it
-is meant, accept it with \`npx vitest run test/api-report.test.ts -u\` in packages/adapter-sdk, and tell it in a changeset.
+is meant, accept it with \`npx vitest run test/api-report.test.ts -u\` in packages/adapter-sdk, and describe it in a changeset.
 
 `;
 

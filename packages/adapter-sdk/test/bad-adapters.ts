@@ -110,7 +110,7 @@ export const badAdapters: Readonly<Record<string, () => DefinedAdapter>> = {
     });
   },
   drain: () => {
-    // While one is on its way, a few are kept for later and told to be delivered.
+    // While one is on its way, a few are kept for later and reported as delivered.
     const kept: (() => Promise<unknown>)[] = [];
     let later = 0;
     let busy = false;
@@ -141,7 +141,7 @@ export const badAdapters: Readonly<Record<string, () => DefinedAdapter>> = {
   },
 };
 
-/** Other ways to tell what nobody should read. */
+/** Other ways to leak what nobody should read. */
 export const leakyAdapters: Readonly<Record<string, () => DefinedAdapter>> = {
   'a payload in an error': () =>
     but({

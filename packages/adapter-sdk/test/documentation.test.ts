@@ -41,13 +41,13 @@ it.each([
   ['AdapterParts', 'Push', 'PushBatch'],
   ['WebhookOptions'],
   ['Kit'],
-])('the guide tells each member of %s, and no other', (...names) => {
+])('the guide lists each member of %s, and no other', (...names) => {
   const members = names.flatMap(membersOf);
   expect(members.length).toBeGreaterThan(0);
   expect([...documented(names[0] ?? '')].sort()).toEqual([...members].sort());
 });
 
-it.each(['pushBatch', 'pool.request', 'receiptOf', 'eventAsJson', 'remainingMs'])('the guide tells %s', (name) => {
+it.each(['pushBatch', 'pool.request', 'receiptOf', 'eventAsJson', 'remainingMs'])('the guide mentions %s', (name) => {
   expect(guide).toContain(name);
 });
 

@@ -26,7 +26,7 @@ export const contextOf = (changes: Partial<PostContext> = {}): PostContext => ({
   ...changes,
 });
 
-/** What a post of `{}` comes to, as the host would tell it. */
+/** The outcome of posting `{}`, as the host would report it. */
 export async function postOutcome(baseUrl: string, context = contextOf()) {
   try {
     return await poolFor(baseUrl).post('/sync', '{}', context);

@@ -8,7 +8,7 @@ import { releases } from './releases.ts';
 /** What is to be made. */
 export interface AdapterFilesOptions {
   readonly name: AdapterName;
-  /** One sentence: what it tells which system. */
+  /** One sentence: what it sends to which system. */
   readonly description: string;
   /**
    * `package`: on its own, for anybody; `workspace`: a project of the workspace of HMS-Sync, beside its siblings.

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-/** What a person asked for. */
+/** The parsed arguments. */
 export interface CommandLine {
   /** As it was typed. */
   readonly name: string;
@@ -20,7 +20,7 @@ export const usage = `npm create @hms-sync/adapter <name> [-- <flags>]
 
   <name>                such as lab, or @clinic/lab for the package @clinic/adapter-lab
   --dir <folder>        where to; absent: a folder of the adapter's name
-  --description <text>  what it tells which system, in one sentence
+  --description <text>  what it sends to which system, in one sentence
   --no-install          do not run npm install
 `;
 

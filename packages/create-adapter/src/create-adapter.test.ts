@@ -14,7 +14,7 @@ const tsc = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.
 
 const lab = {
   name: adapterName('@clinic/lab'),
-  description: 'Tells the lab what changed',
+  description: 'Delivers HMS events to the lab',
   kind: 'package',
 } as const;
 

@@ -23,7 +23,7 @@ function create(cwd: string, args: readonly string[], env = process.env): Promis
   });
 }
 
-/** An environment whose npm notes where and how it was called, and ends as it is told. */
+/** An environment whose npm notes where and how it was called, and ends as instructed. */
 async function withNpm(folder: string, exitCode: number): Promise<NodeJS.ProcessEnv> {
   const bins = join(folder, 'bins');
   await mkdir(bins);
@@ -41,7 +41,7 @@ describe('npm create @hms-sync/adapter', () => {
     expect(stdout).toMatch(/Next:\n {2}cd lab\n {2}npm test .*\n {2}npm run dev .*\n.*--chaos latency=2s,fail=30%/);
   });
 
-  it('tells when the installation failed, with everything else in place', async () => {
+  it('reports when the installation failed, with everything else in place', async () => {
     const folder = await newFolder();
     const { code, stdout, stderr } = await create(folder, ['lab'], await withNpm(folder, 1));
     expect(code).toBe(1);
@@ -50,15 +50,17 @@ describe('npm create @hms-sync/adapter', () => {
     expect(await readdir(join(folder, 'lab'))).toContain('package.json');
   });
 
-  it('puts it where it is told to, with the words it is told', async () => {
+  it('uses the given folder and description', async () => {
     const folder = await newFolder();
-    const flags = ['--dir', 'my labs/one', '--description', 'Tells "the" lab', '--no-install'];
+    const flags = ['--dir', 'my labs/one', '--description', 'Delivers to "the" lab', '--no-install'];
     const { code, stdout } = await create(folder, ['@clinic/lab', ...flags]);
     expect(code).toBe(0);
     expect(stdout).toContain("  cd 'my labs/one'\n  npm install\n");
     const { name, description } = JSON.parse(await readFile(join(folder, 'my labs/one/package.json'), 'utf8'));
-    expect({ name, description }).toEqual({ name: '@clinic/adapter-lab', description: 'Tells "the" lab' });
-    expect(await readFile(join(folder, 'my labs/one/src/adapter.ts'), 'utf8')).toContain('/** Tells "the" lab. It');
+    expect({ name, description }).toEqual({ name: '@clinic/adapter-lab', description: 'Delivers to "the" lab' });
+    expect(await readFile(join(folder, 'my labs/one/src/adapter.ts'), 'utf8')).toContain(
+      '/** Delivers to "the" lab. It',
+    );
   });
 
   it.each([

@@ -25,7 +25,7 @@ async function run(args: readonly string[]): Promise<number> {
   const name = adapterName(asked.name);
   const folder = resolve(asked.dir ?? name.folder);
   const bringsNode = isOlder(process.versions.node, NODE_MIN);
-  const description = asked.description ?? `Tells the ${name.id} system what changed in HMS`;
+  const description = asked.description ?? `Delivers HMS events to the ${name.id} system`;
   const files = await createAdapter(folder, { name, description, kind: 'package', bringsNode });
 
   const shown = relative(process.cwd(), folder) || '.';

@@ -310,11 +310,14 @@ describe('hms-sync adapter pause and resume', () => {
     ],
     ['', AdapterState.READY, '', 'billing was not paused: there is nothing to resume.\nbilling is READY.\n'],
     ['', AdapterState.STARTING, '', 'billing was not paused: there is nothing to resume.\nbilling is STARTING.\n'],
-  ])('resume says whether it ended a pause, and the state then (%j, %j)', async (formerReason, state, why, told) => {
-    const { address } = await startBilling({ formerReason, state, why });
-    const run = await runInProcess('adapter', 'resume', 'billing', '--reason', reason, '--address', address);
-    expect(run.stdout()).toBe(told);
-  });
+  ])(
+    'resume says whether it ended a pause, and the state then (%j, %j)',
+    async (formerReason, state, why, expected) => {
+      const { address } = await startBilling({ formerReason, state, why });
+      const run = await runInProcess('adapter', 'resume', 'billing', '--reason', reason, '--address', address);
+      expect(run.stdout()).toBe(expected);
+    },
+  );
 
   test('pause says that it was paused before, and why', async () => {
     const { address } = await startBilling({ formerReason: 'HTTP_401: the system answered 401' });
@@ -332,19 +335,19 @@ describe('hms-sync adapter pause and resume', () => {
 });
 
 describe('hms-sync adapter probe', () => {
-  test('tells what was let through', async () => {
+  test('prints the delivery that was attempted', async () => {
     const { address } = await startBilling({ probed: 'e-1' });
     const run = await runInProcess('adapter', 'probe', 'billing', '--address', address);
     expect(run.stdout()).toBe(`e-1 was let through. Its outcome: hms-sync event show e-1 --address ${address}\n`);
   });
 
-  test('tells when nothing waits', async () => {
+  test('says so when nothing waits', async () => {
     const { address } = await startBilling();
     const run = await runInProcess('adapter', 'probe', 'billing', '--address', address);
     expect(run.stdout()).toBe('Nothing waits at billing that could be let through.\n');
   });
 
-  test('tells when the adapter does not run', async () => {
+  test('says so when the adapter does not run', async () => {
     const { address } = await startBilling({ state: AdapterState.FAILED, why: 'no address' });
     const run = await runInProcess('adapter', 'probe', 'billing', '--address', address);
     expect(run.stdout()).toBe('billing is FAILED: no address\nNothing can be let through while it is not READY.\n');

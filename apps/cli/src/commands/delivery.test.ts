@@ -260,7 +260,7 @@ describe('hms-sync delivery list', () => {
     ['--until', '2026-02-30T08:00:00Z', '2h, 7d'],
     ['--until', '2026-04-31T08:00:00+01:00', '2h, 7d'],
     ['--limit', '0', 'from 1 on'],
-  ])('%s %s is refused, and what would be right is told', async (flag, value, hint) => {
+  ])('%s %s is rejected, with a hint what is valid', async (flag, value, hint) => {
     await startWith([]);
     const ended = await runInProcess('delivery', 'list', flag, value, '--address', fake.address);
     expect(ended.exitCode).toBe(ExitCode.usage);
@@ -333,7 +333,7 @@ describe('hms-sync delivery replay', () => {
         replayDeliveries: () => ({ job }),
         async *watchJob() {
           yield { job };
-          // What was told has left by the next turn; then the hub is gone.
+          // The response has been sent by the next turn; then the hub is gone.
           await nextTurn();
           await hub.close();
         },

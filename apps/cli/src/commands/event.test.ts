@@ -475,7 +475,7 @@ async function startTail(): Promise<{ fake: FakeHub; requests: TailEventsRequest
 }
 
 describe('hms-sync event tail', () => {
-  test('tells what happens, and how much was left out, until the hub ends it', async () => {
+  test('prints events as they happen, and how many were dropped, until the hub ends the stream', async () => {
     const { fake, requests } = await startTail();
     const run = await runInProcess('event', 'tail', '--adapter', 'billing', '--address', fake.address);
     expect(run.stdout()).toBe(

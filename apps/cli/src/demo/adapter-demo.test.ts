@@ -56,7 +56,7 @@ describe('an adapter alone, once', () => {
 });
 
 describe('an adapter alone, worked on', () => {
-  test('is given samples until it is stopped, and begins anew when it changes', { timeout: 60_000 }, async () => {
+  test('gets samples until it is stopped, and restarts when it changes', { timeout: 60_000 }, async () => {
     const { folder, terminal, stop, run } = await prepared();
     const demo = run();
     await terminal.untilStdoutHas('lab 1.2.3 is READY');
@@ -75,7 +75,7 @@ describe('an adapter alone, worked on', () => {
 
     stop.abort();
     await demo;
-    // All turns had the same hub, as far as its callers can tell.
+    // For its callers, the hub was the same in all runs.
     expect(new Set(terminal.stdout().match(/hub {6}http:\/\/127\.0\.0\.1:\d+/g)).size).toBe(1);
   });
 

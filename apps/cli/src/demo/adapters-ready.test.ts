@@ -15,12 +15,12 @@ const { STARTING, READY, FAILED } = AdapterState;
 
 /** A hub whose adapters go through these states; those that it has reported. */
 async function start(...steps: AdapterState[][]) {
-  const told: AdapterState[][] = [];
+  const received: AdapterState[][] = [];
   fake = await startFakeHub({
     health: {
       async *watchHealth(_request, { signal }) {
         for (const states of steps) {
-          told.push(states);
+          received.push(states);
           yield { health: { adapters: states.map((state) => ({ id: 'billing', state })) } };
         }
         await new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -28,15 +28,15 @@ async function start(...steps: AdapterState[][]) {
     },
   });
   client = connectToHub(fake.address);
-  return { told, client };
+  return { received, client };
 }
 
 const noSignal = new AbortController().signal;
 
 test('a demo waits until no adapter is being started any more, and knows which is not ready', async () => {
-  const { told, client } = await start([], [STARTING, STARTING], [READY, STARTING], [READY, FAILED]);
+  const { received, client } = await start([], [STARTING, STARTING], [READY, STARTING], [READY, FAILED]);
   const unready = await adaptersReady(client, noSignal);
-  expect(told).toHaveLength(4);
+  expect(received).toHaveLength(4);
   expect(unready).toMatchObject([{ state: FAILED }]);
 });
 

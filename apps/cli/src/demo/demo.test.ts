@@ -175,7 +175,7 @@ describe('the process of a demo', () => {
 });
 
 describe('programs that fail', () => {
-  test("the hub's own words and exit code are told, and what to do about the port", async () => {
+  test("shows the hub's error and exit code, and what to do about the port", async () => {
     vi.stubEnv('FAKE_HUB_MODE', 'port is taken');
     const failure = await runDemo(optionsWith({ port: 7003 })).catch((error) => error);
     expect(failure.exitCode).toBe(ExitCode.cannotListen);
@@ -191,7 +191,7 @@ describe('programs that fail', () => {
     expect(failure.exitCode).toBe(1);
   });
 
-  test('a sandbox that fails is told in its words', async () => {
+  test('shows the error of a sandbox that fails', async () => {
     vi.stubEnv('FAKE_SANDBOX_MODE', 'fails');
     const failure = await runDemo(optionsWith()).catch((error) => error);
     expect(failure.message).toBe('the sandbox failed: no port is free');

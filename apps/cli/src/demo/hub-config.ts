@@ -2,7 +2,7 @@ import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ExitCode, Failure } from '../failure.ts';
 
-/** What the demo's hub is told. */
+/** The configuration of the demo's hub. */
 export interface HubConfig {
   /** The TCP port on the loopback interface; 0: any free one. */
   port: number;
@@ -23,8 +23,8 @@ const HEAD = `# Written by "hms-sync dev" at each start. To keep changes, copy t
 `;
 
 /**
- * Writes the configuration of the demo's hub into its data folder, the way a person would write one: it serves as an
- * example, too. The addresses of stand-ins change with each start, so the file is written anew each time.
+ * Writes the configuration of the demo's hub into its data folder, the way an operator would write one: it serves as an
+ * example, too. The addresses of stand-ins change with each start, so the file is written again each time.
  *
  * @returns the file's absolute path
  */

@@ -34,7 +34,7 @@ describe('hms-adapter verify', () => {
     expect(code).toBe(0);
   });
 
-  it('tells what failed and what to do about it, and exits with 1', async () => {
+  it('reports what failed and what to do about it, and exits with 1', async () => {
     const folder = await adapterFolder({ 'adapter.js': keyless, 'verify.json': labKit });
     const { code, stdout } = await run(folder, bin, 'verify', '--only', 'duplicate', '--only', 'refusal');
     expect(stdout).toMatch(
@@ -44,7 +44,7 @@ describe('hms-adapter verify', () => {
     expect(code).toBe(1);
   });
 
-  it('tells of an adapter that throws at import, and does not go on', async () => {
+  it('reports an adapter that throws at import, and stops', async () => {
     const folder = await adapterFolder({ 'adapter.js': 'throw new Error("no database");', 'verify.json': labKit });
     const { code, stdout } = await run(folder, bin, 'verify', '--json');
     const verdicts = stdout
@@ -90,7 +90,7 @@ describe('hms-adapter docs', () => {
 });
 
 describe('an adapter whose code is not there', () => {
-  it('is told so by both commands, and to build it', async () => {
+  it('makes both commands say so, and to build it', async () => {
     const folder = await adapterFolder({ 'verify.json': labKit });
     const advice = /adapter\.js, which hmsSync\.entry leads to, does not exist; +build|not exist\n +build the package/;
     expect((await run(folder, bin, 'docs')).stderr).toMatch(advice);

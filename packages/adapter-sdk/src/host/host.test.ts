@@ -19,7 +19,7 @@ describe('description', () => {
     });
   });
 
-  it('tells what the definition says', () => {
+  it('describes itself as in its definition', () => {
     const definition = defineAdapter({ accepts: ['PolicyUpdated'], delivery: { timeoutMs: 5 }, push: () => {} });
     expect(hostOf(definition).host.description).toEqual({
       accepts: ['PolicyUpdated'],
@@ -128,7 +128,7 @@ describe('deliver', () => {
     }
   });
 
-  it('tells the author where a foreign error came from, without its message', async () => {
+  it('shows the author where a foreign error came from, without its message', async () => {
     const { host, records } = await readyHost(
       defineAdapter({
         push: function pushThatFails() {

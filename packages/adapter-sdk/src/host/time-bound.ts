@@ -18,7 +18,7 @@ export async function withinTime<Result>(
     return await Promise.race([done.then((result) => ({ late: false, result }) as const), late.promise]);
   } finally {
     clearTimeout(timer);
-    // Both handlers: a late failure has nobody left to tell and must not end the process.
+    // Both handlers: nobody waits for a late failure, and it must not end the process.
     if (abort.signal.aborted) done.then(onLate).catch(() => undefined);
   }
 }

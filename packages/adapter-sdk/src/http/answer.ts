@@ -30,7 +30,7 @@ export interface HttpAnswer {
  * | other 4xx with `Retry-After` | `Retryable` |
  * | other 4xx | `Permanent` |
  *
- * A `Retry-After` of 0, or of a time that has passed, asks for nothing. The code is `HTTP_` and the status. Messages tell
+ * A `Retry-After` of 0, or of a time that has passed, asks for nothing. The code is `HTTP_` and the status. Messages contain
  * status and origin, never the body: it may repeat the payload.
  */
 export function receiptOf(answer: HttpAnswer): string {

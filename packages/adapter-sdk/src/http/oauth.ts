@@ -20,7 +20,7 @@ export interface OAuthOptions {
    * JSON text. RSA of 2,048 bits or more signs by RS384, an elliptic curve P-384 by ES384.
    */
   readonly privateKey?: string | undefined;
-  /** Tells the system which of the client's public keys to try. Absent: the `kid` of the JWK, if it is one. */
+  /** Names the public key of the client that the system should use. Absent: the `kid` of the JWK, if it is one. */
   readonly keyId?: string | undefined;
   /** What is asked for, separated by spaces, such as `system/Patient.rs`. Absent: what the system gives by itself. */
   readonly scope?: string | undefined;

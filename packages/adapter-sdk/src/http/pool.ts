@@ -95,7 +95,7 @@ export interface OwnedPool {
 /** Who opens a pool. */
 export interface PoolOwner {
   readonly userAgent: string;
-  /** Told of every access token, so that it is taken out of what people read. */
+  /** Called with every access token, so that it can be redacted. */
   readonly onToken: (token: string) => void;
 }
 

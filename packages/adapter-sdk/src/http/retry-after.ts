@@ -22,7 +22,7 @@ const asctime =
   /^[A-Z][a-z]{2,8} (?<month>[A-Z][a-z]{2}) +(?<day>\d\d?) (?<time>[\d:]{8}) (?<year>\d{4})(?: (?<zone>GMT|UTC))?$/;
 
 /**
- * The time that an HTTP date tells (RFC 9110, 5.6.7), in milliseconds since 1970: each of its three forms is UTC, whether
+ * The time of an HTTP date (RFC 9110, 5.6.7), in milliseconds since 1970: each of its three forms is UTC, whether
  * it says so or not. Date.parse would read one without a zone in the local one, and nearly any text as a date.
  *
  * @param nowMs the wall clock: a year of two digits is the one of that name that is at most 50 years ahead.

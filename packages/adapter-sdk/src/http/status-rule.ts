@@ -32,7 +32,7 @@ export const statusRules: readonly StatusRule[] = [
     why: 'a redirect of a write is not followed, since credentials would go elsewhere: correct the base URL',
   },
   one(401, 'unauthorized', 'the credential is rejected, for every event'),
-  one(402, 'retryable', "a matter of the account, not of the event"),
+  one(402, 'retryable', 'a matter of the account, not of the event'),
   {
     from: 403,
     to: 403,

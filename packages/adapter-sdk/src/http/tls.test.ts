@@ -44,7 +44,7 @@ describe('a pool with a client certificate', () => {
   });
 });
 
-it('a system that wants a certificate lets nobody in without one: retryable, and no more is told than that', async () => {
+it('a system that wants a certificate rejects clients without one: retryable, and the message says no more', async () => {
   await using system = await mutual();
   const post = poolFor(system.baseUrl, { tls: { ca } }).post('/sync', '{}', contextOf());
   await expect(post).rejects.toMatchObject({ kind: 'retryable' });

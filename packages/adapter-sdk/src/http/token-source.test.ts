@@ -118,7 +118,7 @@ describe('a token endpoint', () => {
     [425, '', {}, { kind: 'retryable', code: 'OAUTH_HTTP_425' }],
     [503, '', {}, { kind: 'retryable', code: 'OAUTH_HTTP_503' }],
     [500, '', {}, { kind: 'retryable', code: 'OAUTH_HTTP_500' }],
-  ])('that answers %i %j %j makes the outcome %j, and tells no secret', async (status, body, headers, expected) => {
+  ])('that answers %i %j %j makes the outcome %j, and shows no secret', async (status, body, headers, expected) => {
     const said = typeof body === 'string' ? body : JSON.stringify({ ...body, error_description: 'hunter2' });
     const { pool, system } = await oauthPool({ token: (response) => response.writeHead(status, headers).end(said) });
     const error: unknown = await pool.post('/sync', '{}', contextOf()).catch((thrown: unknown) => thrown);
@@ -192,7 +192,7 @@ describe('a token endpoint', () => {
     await expect(post).rejects.toMatchObject({ kind: 'retryable', code: 'ABORTED' });
   });
 
-  it('that refuses the client is told by check as credentials, not as reach', async () => {
+  it('that rejects the client fails the check credentials, not reach', async () => {
     const { pool } = await oauthPool({ token: (response) => response.writeHead(401).end() });
     expect(await pool.check({ signal: new AbortController().signal })).toMatchObject([
       { name: 'credentials', ok: false },

@@ -19,7 +19,7 @@ export interface TokenSourceParts {
   readonly userAgent: string;
   /** How the token endpoint is reached by TLS. */
   readonly connect: ConnectOptions;
-  /** Told of every token, so that it is taken out of what people read. */
+  /** Called with every token, so that it can be redacted. */
   readonly onToken: (token: string) => void;
 }
 

@@ -31,9 +31,9 @@ export function serveDeliverCall({ call, host, running }: DeliverCallParts): voi
   let callerDone = false;
 
   const flush = () => {
-    const told = outcomes;
+    const sent = outcomes;
     outcomes = [];
-    call.write(create(DeliverResponseSchema, { outcomes: told, credit: told.length }));
+    call.write(create(DeliverResponseSchema, { outcomes: sent, credit: sent.length }));
     if (callerDone && aborts.size === 0) call.end();
   };
 
@@ -62,6 +62,6 @@ export function serveDeliverCall({ call, host, running }: DeliverCallParts): voi
     if (aborts.size === 0 && outcomes.length === 0) call.end();
   });
   call.on('cancelled', abandon);
-  // A stream that breaks is told as cancelled too; without a listener Node would end the process for it.
+  // A stream that breaks is reported as cancelled too; without a listener Node would end the process for it.
   call.on('error', abandon);
 }

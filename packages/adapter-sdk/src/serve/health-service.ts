@@ -20,7 +20,7 @@ import {
 const SERVICES = ['', 'hms.adapter.v1.AdapterService'];
 
 /**
- * grpc.health.v1.Health of an adapter process: it serves while it answers. Whether its external system is well is told
+ * grpc.health.v1.Health of an adapter process: it serves while it answers. Whether its external system is well is reported
  * by Check and by the outcomes, so that a probe never restarts a process for somebody else's outage.
  */
 export function createHealthService(): UntypedServiceImplementation {

@@ -2,14 +2,14 @@ import { readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { AdapterLog, LogFields } from '../adapter-log.ts';
 
-/** The pipe on which a process tells its hub things: one JSON document a line. */
+/** The pipe from a process to its hub: one JSON document a line. */
 const RECORDS_FD = 3;
 /** The pipe on which nothing comes but the secret of the launch: it ends when the hub does, however that came. */
 const LIFELINE_FD = 4;
 /** 256 bits in base64url. */
 const SECRET_BYTES = 43;
 
-/** What a process tells the hub that started it, beside the protocol. */
+/** What a process sends to the hub that started it, in addition to the protocol. */
 export type ProcessRecord =
   /** The socket takes connections now. */
   | { readonly kind: 'listening' }
@@ -23,7 +23,7 @@ export type ProcessRecord =
   /** Adapter code threw outside of an attempt, and the process ends. */
   | { readonly kind: 'uncaught'; readonly error: string; readonly at: readonly string[] };
 
-/** Tells the hub. Synchronous, so that last words are not lost; a hub that reads slowly slows the adapter down. */
+/** Writes to the hub. Synchronous, so that a last message is not lost; a hub that reads slowly slows the adapter down. */
 export function tellHub(record: ProcessRecord): void {
   try {
     writeSync(RECORDS_FD, `${JSON.stringify(record)}\n`);

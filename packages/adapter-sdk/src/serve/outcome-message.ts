@@ -21,7 +21,7 @@ const scopes: Readonly<Record<ScopeName, ThrottleScope>> = {
   lane: ThrottleScope.LANE,
 };
 
-/** An outcome as the contract tells it. `ref` names the attempt on its stream. */
+/** An outcome as a message of the contract. `ref` names the attempt on its stream. */
 export function outcomeMessage(ref: bigint, outcome: Outcome): OutcomeMessage {
   if (outcome.kind === 'delivered') {
     return create(OutcomeSchema, { ref, kind: OutcomeKind.DELIVERED, receipt: outcome.receipt });

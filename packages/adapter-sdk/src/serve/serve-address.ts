@@ -31,7 +31,7 @@ export interface ServerTls {
 export type ServeAddress = SocketAddress | TcpAddress;
 
 /**
- * How @grpc/grpc-js is told where to listen.
+ * The listen address in the form of @grpc/grpc-js.
  *
  * @throws TypeError for plain text beyond loopback
  */

@@ -96,7 +96,7 @@ const lab = defineAdapter({
 });
 
 describe('Describe', () => {
-  it('tells who the adapter is, what it takes and how, and its configuration', async () => {
+  it('Describe returns the id, the accepted types, the delivery settings and the configuration', async () => {
     const { call } = await serve(
       defineAdapter({
         accepts: ['ProcessUpdated'],
@@ -133,7 +133,7 @@ describe('Describe', () => {
     ['throws null', () => Promise.reject(null), 'it threw null'],
     ['exports no definition', async () => ({ default: {} }), 'the default export of lab is not made by defineAdapter'],
     ['never finishes', () => new Promise(() => {}), 'it did not finish importing within 500 ms'],
-  ])('tells why a module could not be loaded that %s, and Configure refuses', async (_what, source, why) => {
+  ])('reports why a module could not be loaded that %s, and Configure fails', async (_what, source, why) => {
     const { call } = await serve(source);
     expect(await call<DescribeResponse>('Describe')).toMatchObject({ id: 'lab', protocols: [1], loadFailure: why });
     const { diagnostics } = await call<ConfigureResponse>('Configure', { configJson: '{}' });
@@ -219,7 +219,7 @@ describe('Deliver', () => {
 });
 
 describe('Drain', () => {
-  it('lets finish what runs, takes nothing new, and tells what is left after its time', async () => {
+  it('finishes running attempts, accepts no new ones, and returns how many are left after its timeout', async () => {
     const { call, deliver } = await serve(lab);
     await call('Configure', { configJson: '{}' });
     const stream = deliver();

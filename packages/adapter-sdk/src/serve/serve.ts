@@ -32,7 +32,7 @@ export interface ServedAdapter {
  * process.once('SIGTERM', () => void served.close());
  * ```
  *
- * @param source the definition, or a function that imports its module: what that throws is told to the hub, which
+ * @param source the definition, or a function that imports its module: what that throws is reported to the hub, which
  *   shows the adapter as FAILED with the reason
  * @throws TypeError for an address that is not allowed; Error when it cannot listen there
  */

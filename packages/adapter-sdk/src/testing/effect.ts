@@ -1,14 +1,14 @@
 import type { EventFields } from '../event.ts';
 import type { SeenRequest } from './exchange.ts';
 
-/** Where a system reads the key that tells writes apart, when the kit does not say. */
+/** Where a system reads the key that distinguishes writes, when the kit does not say. */
 export const IDEMPOTENCY_DEFAULT = 'header:idempotency-key';
 
 /**
  * By what a system that is asked twice knows that it was asked twice: the idempotency key where the kit says it is, at one
  * address; for PUT and DELETE, which are idempotent by HTTP itself, their address. Any other write is an effect of its own.
  *
- * @param nth tells such effects apart.
+ * @param nth distinguishes such effects.
  */
 export function effectIdOf(request: SeenRequest, idempotency: string, nth: number): string {
   const key = keyIn(request, idempotency);

@@ -48,8 +48,8 @@ it('a key in the body is one effect, once the kit points to it', async () => {
 
 it('PUT to an address made of the event is one effect, PUT to a new address each time is two', async () => {
   expect(await verdictOf(writing((event, context) => send(context, 'PUT', `/changes/${event.id}`)))).toBe('passed');
-  const anew = writing((event, context) => send(context, 'PUT', `/changes/${event.id}/${context.attempt}`));
-  expect(await verdictOf(anew)).toBe('failed');
+  const again = writing((event, context) => send(context, 'PUT', `/changes/${event.id}/${context.attempt}`));
+  expect(await verdictOf(again)).toBe('failed');
 });
 
 it('a system without any is written to once by an adapter that looks first', async () => {
@@ -69,6 +69,6 @@ it('a system without any is written to once by an adapter that looks first', asy
   expect(await verdictOf(looking(() => false))).toBe('failed');
 });
 
-it('an adapter that says delivered and tells nobody fails', async () => {
+it('an adapter that reports delivered and sends nothing fails', async () => {
   expect(await verdictOf(writing(async () => 'done'))).toBe('failed');
 });

@@ -3,7 +3,7 @@ import type { StandInAnswer } from './exchange.ts';
 import { hasPlaceholder, unknownPlaceholders } from './template.ts';
 
 /**
- * What the author of an adapter tells the testing kit: the content of `verify.json` beside package.json. Plain JSON, so
+ * What the author of an adapter configures for the testing kit: the content of `verify.json` beside package.json. Plain JSON, so
  * that adapters in other languages have the same file. Texts in `config`, `badConfigs` and `events` may hold
  * `{{url}}`, `{{secret}}`, `{{payload}}`, `{{key}}` and `{{id}}`.
  */

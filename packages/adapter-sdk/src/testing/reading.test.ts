@@ -96,7 +96,7 @@ it.each<[string, DefinedAdapter, Kit?]>([
     { reads: [{ request: 'POST /search', answer: { status: 200, body: { total: 0 } } }] },
   ],
   [
-    'reads and writes by POST to one address, which its kit tells apart',
+    'reads and writes by POST to one address, which its kit distinguishes',
     asking(async (event, ask, { idempotencyKey }) => {
       receiptOf(await ask('POST', '/graphql', { body: JSON.stringify({ query: 'query Patient { id }' }) }));
       const body = JSON.stringify({ query: 'mutation Change', of: event.json() });

@@ -52,7 +52,7 @@ export class RemoteAdapter {
     this.#client = new Client(address, channelCredentials(tls), {
       'grpc.max_receive_message_length': RECEIVE_MAX_BYTES,
       'grpc.enable_retries': 0,
-      // A connection of its own: an adapter is told by its end that nobody waits any more.
+      // A connection of its own: its end shows the adapter that nobody waits any more.
       'grpc.use_local_subchannel_pool': 1,
     });
   }

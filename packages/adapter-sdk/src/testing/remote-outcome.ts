@@ -6,7 +6,7 @@ import {
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { CODE_MAX_CHARACTERS, MESSAGE_MAX_CHARACTERS, type Outcome, RECEIPT_MAX_BYTES } from '../outcome.ts';
 
-/** The outcome that a message of the contract tells; a kind that is not known counts as retryable. */
+/** The outcome in a message of the contract; a kind that is not known counts as retryable. */
 export function outcomeFrom({ kind, code, message, retryAfter, receipt, throttleScope }: OutcomeMessage): Outcome {
   const retryAfterMs = retryAfter === undefined ? undefined : durationMs(retryAfter);
   switch (kind) {

@@ -56,7 +56,7 @@ it.each(['duplicate', 'throttling', 'abort', 'drain'])(
   },
 );
 
-it('nothing that listens, and a token that is refused, are told as such', async () => {
+it('a closed port and a rejected token are reported as such', async () => {
   expect(await verdictsAt('127.0.0.1:1', {}, 'manifest')).toMatchObject([
     { kind: 'failed', why: expect.stringMatching(/Describe failed: 14 .*; see that the adapter runs there/) },
   ]);
@@ -69,7 +69,7 @@ it('nothing that listens, and a token that is refused, are told as such', async 
 /** Less than the kit has at once. */
 const CREDIT = 7;
 
-/** A server that says yes to everything and answers each delivery as it is told. */
+/** A server that says yes to everything and answers each delivery as instructed. */
 async function answering(answer: (ref: bigint) => readonly { ref: bigint; kind: OutcomeKind; message?: string }[]) {
   const server = new Server();
   server.addService(grpcServiceDefinition(AdapterService), {

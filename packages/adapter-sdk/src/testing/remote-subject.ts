@@ -13,7 +13,7 @@ const PROTOCOLS = [1];
 const { describe, configure, check, drain } = AdapterService.method;
 
 /**
- * An adapter that serves `hms.adapter.v1`, in any language. It is one process for all checks: each configures it anew.
+ * An adapter that serves `hms.adapter.v1`, in any language. It is one process for all checks, and each check calls Configure.
  *
  * @param address such as `127.0.0.1:7443` or `unix:/run/lab/adapter.sock`.
  */
@@ -70,6 +70,8 @@ function parsed(configSchemaJson: string): TargetDescription['configSchema'] {
   try {
     return { ...JSON.parse(configSchemaJson) };
   } catch {
-    throw new CheckFailure('Describe: config_schema_json is no JSON', { todo: 'tell the JSON Schema as one document' });
+    throw new CheckFailure('Describe: config_schema_json is not JSON', {
+      todo: 'return the JSON Schema as one document',
+    });
   }
 }

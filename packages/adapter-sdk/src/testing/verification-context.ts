@@ -7,7 +7,7 @@ import { type StandIn, startStandIn } from './stand-in.ts';
 import type { Subject, Target } from './target.ts';
 import { canaries, filled, type Placeholders } from './template.ts';
 
-/** An attempt that has not settled by then never will, as far as a person who waits for a test can tell. */
+/** An attempt that has not settled by then is treated as hanging. */
 const SETTLE_MAX_MS = 10_000;
 
 /** What may be chosen about a verification. */

@@ -16,7 +16,7 @@ export type Verdict = {
   | { readonly kind: 'not seen'; readonly why: string }
 );
 
-/** Runs the checks one after the other and tells each verdict as it falls. Never throws for what an adapter does. */
+/** Runs the checks one after the other and reports each verdict. Never throws for what an adapter does. */
 export async function* verify(
   options: VerifyOptions,
   chosen: readonly Check[] = checks,

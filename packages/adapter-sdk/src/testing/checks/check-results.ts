@@ -4,7 +4,7 @@ import { must } from '../check-failure.ts';
 /** What `check` says can be believed. */
 export const checkResults: Check = {
   name: 'check',
-  title: 'check, if there is one, tells whether it is let in and changes nothing',
+  title: 'check, if there is one, reports whether the credential is accepted, and changes nothing',
   run: async (context) => {
     const target = await context.ready();
     const well = await target.check();

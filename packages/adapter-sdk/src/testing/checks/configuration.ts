@@ -22,7 +22,7 @@ export const badConfiguration: Check = {
     must(
       configs.length > 0,
       'no wrong configuration is known',
-      'name some in badConfigs of verify.json; this adapter tells no schema to make them from',
+      'name some in badConfigs of verify.json; this adapter has no schema to derive them from',
     );
     for (const { path, config } of configs) {
       const diagnostics = await (await context.open()).configure(context.config(config));

@@ -41,7 +41,7 @@ export const duplicate: Check = {
     mustBeDelivered(await context.deliver(target, first), 'an event');
     must(
       context.standIn.effects.size > 0,
-      'an event was delivered, and the system was told nothing',
+      'an event was reported as delivered, and the system received nothing',
       'wait for the answer of the system before push returns; if it does take the event, name where in verify.json',
     );
     const { size: once } = context.standIn.effects;

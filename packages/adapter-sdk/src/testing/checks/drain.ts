@@ -29,13 +29,13 @@ export const drain: Check = {
     must(unfinished === 0, `drain left ${unfinished} of ${TOGETHER} deliveries`, 'let what is in flight end');
     const settled = await Promise.all(outcomes);
     const delivered = attempts.filter((_attempt, index) => settled[index]?.kind === 'delivered');
-    const told = JSON.stringify([...context.standIn.effects.values()]);
+    const written = JSON.stringify([...context.standIn.effects.values()]);
     const lost = delivered.filter(({ event, idempotencyKey }) =>
-      [event.id, event.key, idempotencyKey].every((name) => !told.includes(name)),
+      [event.id, event.key, idempotencyKey].every((name) => !written.includes(name)),
     );
     must(
       lost.length === 0,
-      `${lost.length} of ${TOGETHER} deliveries were told to be delivered, and never reached the system`,
+      `${lost.length} of ${TOGETHER} deliveries were written to be delivered, and never reached the system`,
       'return from push only when the system has answered; keep nothing for later',
     );
     const next = await context.deliver(await context.ready(), context.attempt());

@@ -62,7 +62,7 @@ function mustBeBounded(limits: Readonly<Record<string, unknown>>): void {
 
 function mustBeUnderstood({ id, version, protocols, configSchema }: TargetDescription): void {
   mustBeId(id, 'Describe: id');
-  must(SEMVER.test(version), `Describe: version is no semver: ${version}`, 'tell the version of the package');
+  must(SEMVER.test(version), `Describe: version is no semver: ${version}`, 'return the version of the package');
   mustSpeak(protocols, 'Describe: protocols');
   must(
     configSchema === undefined || configSchema.type === 'object',
@@ -78,5 +78,9 @@ function mustBeId(id: unknown, where: string): void {
 
 function mustSpeak(protocols: unknown, where: string): void {
   const speaks = Array.isArray(protocols) && protocols.includes(PROTOCOL);
-  must(speaks, `${where} does not hold ${PROTOCOL}`, 'tell the majors of hms.adapter that the adapter speaks');
+  must(
+    speaks,
+    `${where} does not hold ${PROTOCOL}`,
+    'return the major versions of hms.adapter that the adapter supports',
+  );
 }

@@ -14,7 +14,7 @@ interface Said {
 /** Nothing that a log or an error says may hold a payload or a secret. */
 export const privacy: Check = {
   name: 'privacy',
-  title: 'no log and no error tells a payload or a secret',
+  title: 'no log and no error contains a payload or a secret',
   partly: ({ inThisProcess }) => (inThisProcess ? undefined : 'errors alone: its log cannot be seen from here'),
   run: async (context) => {
     context.subject.takeLog();
@@ -31,7 +31,7 @@ export const privacy: Check = {
       const leak = leakIn(text, context);
       if (leak === undefined) continue;
       const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
-      throw new CheckFailure(`${where} tells ${leak}: ${shown}`, {
+      throw new CheckFailure(`${where} contains ${leak}: ${shown}`, {
         todo: 'log ids and keys, mark fields by secret(), and put no body and no event into an error',
       });
     }

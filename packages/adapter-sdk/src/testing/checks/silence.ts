@@ -5,7 +5,7 @@ import { mustBeDelivered } from './delivering.ts';
 
 /** How long the attempt is given. */
 const DEADLINE_MS = 250;
-/** From the abort to the outcome: far more than any code needs on a busy machine, less than a person waits. */
+/** From the abort to the outcome: far more than any code needs on a busy machine, and short enough to wait for. */
 const GRACE_MS = 2_000;
 
 /** A connection that breaks. */

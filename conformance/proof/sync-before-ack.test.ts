@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { syncBeforeAck } from './sync-before-ack.ts';
 import { parseTrace } from './syscall-trace.ts';
-import { toldAfterSync } from './told-after-sync.ts';
 
 const LOG = '/data/journal.db-wal';
 const PORT = 7003;
@@ -20,44 +20,48 @@ function frame(page: string, { commits }: { commits: boolean }): string[] {
 }
 
 const sync = `12 fsync(${log}) = 0`;
-const tell = (text: string, peer = `127.0.0.1:${PORT}->127.0.0.1:50001`) =>
+const report = (text: string, peer = `127.0.0.1:${PORT}->127.0.0.1:50001`) =>
   `10 writev(30<TCP:[${peer}]>, [{iov_base="${hex('HTTP ')}", iov_len=5}, {iov_base="${hex(text)}", iov_len=${text.length}}], 2) = ${text.length + 5}`;
 
 function check(...lines: readonly string[]) {
-  return toldAfterSync({ calls: parseTrace(lines.join('\n')), logPath: LOG, port: PORT, words: /event-\d/g });
+  return syncBeforeAck({ calls: parseTrace(lines.join('\n')), logPath: LOG, port: PORT, words: /event-\d/g });
 }
 
 describe('a trace', () => {
-  test('passes in which each event was committed and synced before it was told', () => {
-    const { told, syncs, tooEarly } = check(
+  test('passes if each event was committed and synced before its acknowledgement', () => {
+    const { acknowledged, syncs, tooEarly } = check(
       ...frame('event-1', { commits: false }),
       ...frame('event-2', { commits: true }),
       sync,
-      tell('event-1 event-2'),
+      report('event-1 event-2'),
     );
-    expect({ told: [...told], syncs, tooEarly }).toEqual({ told: ['event-1', 'event-2'], syncs: 1, tooEarly: [] });
+    expect({ acknowledged: [...acknowledged], syncs, tooEarly }).toEqual({
+      acknowledged: ['event-1', 'event-2'],
+      syncs: 1,
+      tooEarly: [],
+    });
   });
 
   test('passes in which the sync and other calls were under way at the same time', () => {
-    const { told, tooEarly } = check(
+    const { acknowledged, tooEarly } = check(
       ...frame('event-1', { commits: true }),
       `12 fsync(${log} <unfinished ...>`,
       `10 writev(31<TCP:[127.0.0.1:50009->127.0.0.1:8080]>, [{iov_base="${hex('event-1')}", iov_len=7}], 1) = 7`,
       '12 <... fsync resumed>)                   = 0',
-      tell('event-1'),
+      report('event-1'),
     );
-    expect({ told: [...told], tooEarly }).toEqual({ told: ['event-1'], tooEarly: [] });
+    expect({ acknowledged: [...acknowledged], tooEarly }).toEqual({ acknowledged: ['event-1'], tooEarly: [] });
   });
 
   const wrong: [string, string[]][] = [
-    ['was never synced', [...frame('event-1', { commits: true }), tell('event-1')]],
-    ['was told before the sync', [...frame('event-1', { commits: true }), tell('event-1'), sync]],
+    ['was never synced', [...frame('event-1', { commits: true }), report('event-1')]],
+    ['was acknowledged before the sync', [...frame('event-1', { commits: true }), report('event-1'), sync]],
     [
-      'was told while the sync ran',
+      'was acknowledged while the sync ran',
       [
         ...frame('event-1', { commits: true }),
         `12 fsync(${log} <unfinished ...>`,
-        tell('event-1'),
+        report('event-1'),
         '12 <... fsync resumed>) = 0',
       ],
     ],
@@ -66,31 +70,31 @@ describe('a trace', () => {
       [
         ...frame('event-1', { commits: true }),
         `12 fsync(${log}) = -1 EIO (Input/output error) (INJECTED)`,
-        tell('event-1'),
+        report('event-1'),
       ],
     ],
-    ['was synced before it was written', [sync, ...frame('event-1', { commits: true }), tell('event-1')]],
+    ['was synced before it was written', [sync, ...frame('event-1', { commits: true }), report('event-1')]],
     [
       'was synced before its commit',
-      [...frame('event-1', { commits: false }), sync, ...frame('nothing', { commits: true }), tell('event-1')],
+      [...frame('event-1', { commits: false }), sync, ...frame('nothing', { commits: true }), report('event-1')],
     ],
-    ['was never written', [...frame('event-2', { commits: true }), sync, tell('event-1')]],
+    ['was never written', [...frame('event-2', { commits: true }), sync, report('event-1')]],
     [
-      'was told in two pieces',
+      'was acknowledged in two writes',
       [
         ...frame('event-1', { commits: true }),
-        tell('eve'),
+        report('eve'),
         `10 write(30<TCP:[127.0.0.1:${PORT}->127.0.0.1:50001]>, "${hex('nt-1')}", 4) = 4`,
       ],
     ],
   ];
   test.for(wrong)('is refused in which an event %s', ([, lines]) => {
     const { tooEarly, unwritten } = check(...lines);
-    expect([...tooEarly, ...unwritten]).toEqual([expect.stringMatching(/^event-1 was told/)]);
+    expect([...tooEarly, ...unwritten]).toEqual([expect.stringMatching(/^event-1 was acknowledged/)]);
   });
 
   test('says nothing of what went to others than callers', () => {
-    expect(check(tell('event-1', `127.0.0.1:50009->127.0.0.1:${PORT}`)).told.size).toBe(0);
+    expect(check(report('event-1', `127.0.0.1:50009->127.0.0.1:${PORT}`)).acknowledged.size).toBe(0);
   });
 
   test('is not judged when a part of it was cut off', () => {

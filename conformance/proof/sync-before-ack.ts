@@ -1,24 +1,24 @@
 import type { SystemCall } from './syscall-trace.ts';
 
-export interface ToldAfterSyncOptions {
+export interface SyncBeforeAckOptions {
   readonly calls: readonly SystemCall[];
   /** The journal's write-ahead log. */
   readonly logPath: string;
-  /** The hub's own: what it writes to others, such as the adapters' systems, is told to nobody. */
+  /** The hub's own: what it writes to others, such as the adapters' systems, is no acknowledgement. */
   readonly port: number;
-  /** Finds what may be told only once it is on disk: ids of events, receipts of deliveries. Global. */
+  /** Finds what may be sent only once it is on disk: ids of events, receipts of deliveries. Global. */
   readonly words: RegExp;
 }
 
 /** What a trace says about the order of the hub's deeds. */
-export interface ToldAfterSync {
+export interface SyncBeforeAck {
   /** Every word that the hub wrote to a caller. */
-  readonly told: ReadonlySet<string>;
+  readonly acknowledged: ReadonlySet<string>;
   /** Syncs of the log that returned without an error. */
   readonly syncs: number;
-  /** One line for each word that was told and, in this trace, never written to the log. */
+  /** One line for each word that was acknowledged and, in this trace, never written to the WAL. */
   readonly unwritten: readonly string[];
-  /** One line for each word that was written to the log, and told without having been committed and synced before. */
+  /** One line for each word that was written to the WAL, and acknowledged before it was committed and synced. */
   readonly tooEarly: readonly string[];
 }
 
@@ -31,9 +31,9 @@ const OVERLAP_BYTES = 64;
 
 /**
  * Finds for each word the write of the log that held it first, the frame that committed it, the first sync of the log
- * after that which succeeded, and asks that only then the hub began the write which told a caller of it.
+ * after that which succeeded, and requires that the hub began the write to the caller only then.
  */
-export function toldAfterSync({ calls, logPath, port, words }: ToldAfterSyncOptions): ToldAfterSync {
+export function syncBeforeAck({ calls, logPath, port, words }: SyncBeforeAckOptions): SyncBeforeAck {
   const ofLog = calls.filter(({ target }) => target === logPath);
   const writes = ofLog.filter(({ name, result }) => name === 'pwrite64' && result > 0);
   const syncs = ofLog.filter(({ name, result }) => (name === 'fsync' || name === 'fdatasync') && result === 0);
@@ -42,23 +42,23 @@ export function toldAfterSync({ calls, logPath, port, words }: ToldAfterSyncOpti
   const toCallers = calls.filter(
     ({ name, target }) => /^(write|writev|sendmsg|sendto)$/.test(name) && isOf(target, port),
   );
-  const told = firstCalls(toCallers, words);
-  const tooEarly = [...told].flatMap(([word, telling]) => {
+  const acknowledged = firstCalls(toCallers, words);
+  const tooEarly = [...acknowledged].flatMap(([word, ack]) => {
     const write = written.get(word);
     if (write === undefined) return [];
     const commit = commits.find(({ begunAt }) => begunAt >= write.begunAt);
-    if (commit === undefined) return [`${word} was told and never committed`];
+    if (commit === undefined) return [`${word} was acknowledged and never committed`];
     const sync = syncs.find(({ begunAt }) => begunAt > commit.endedAt);
-    if (sync !== undefined && sync.endedAt < telling.begunAt) return [];
+    if (sync !== undefined && sync.endedAt < ack.begunAt) return [];
     return [
-      `${word} was told in line ${telling.begunAt}, committed in ${commit.endedAt}, synced ${sync?.endedAt ?? 'never'}`,
+      `${word} was acknowledged in line ${ack.begunAt}, committed in ${commit.endedAt}, synced ${sync?.endedAt ?? 'never'}`,
     ];
   });
-  const unwritten = [...told.keys()].filter((word) => !written.has(word));
+  const unwritten = [...acknowledged.keys()].filter((word) => !written.has(word));
   return {
-    told: new Set(told.keys()),
+    acknowledged: new Set(acknowledged.keys()),
     syncs: syncs.length,
-    unwritten: unwritten.map((word) => `${word} was told and never written to the log`),
+    unwritten: unwritten.map((word) => `${word} was acknowledged and never written to the log`),
     tooEarly,
   };
 }
