@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createAcks, followable, recordAt } from './acks.suite.ts';
+import { createAcks, followable, recordAt } from './acks.fixture.ts';
 import type { DeliveryUpdate } from './delivery-update.ts';
 import type { FollowableEvent, KnownDeliveries, KnownDelivery } from './followed-event.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { loadConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
-import { useConfigPlace } from './config-place.suite.ts';
+import { useConfigPlace } from './config-place.fixture.ts';
 
 const place = useConfigPlace();
 

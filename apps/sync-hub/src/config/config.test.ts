@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import { DEFAULT_RETRY } from '../core/retry.ts';
 import { addedAdapter } from './config.ts';
-import { useConfigPlace } from './config-place.suite.ts';
+import { useConfigPlace } from './config-place.fixture.ts';
 
 const place = useConfigPlace();
 

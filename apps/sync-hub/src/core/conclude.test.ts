@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from './outcome.ts';
-import { crashed, delivered, failure, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { crashed, delivered, failure, paused, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 /** One event after another in front of the adapter; `outcomes` are what its attempts come to. */
 function attempts(lane: ScriptedLane, outcomes: readonly Outcome[]) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LEAST_MAX_AGE_MS } from './retry.ts';
-import { delivered, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { delivered, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const policy = { baseMs: 500, capMs: 300_000, maxAttempts: 3 };
 const HOUR_MS = 3_600_000;

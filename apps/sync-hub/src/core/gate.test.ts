@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { heldBy, laneHeldBy } from './dispatch.ts';
-import { failure, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { failure, paused, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const key = 'process-7';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { crashed, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { crashed, paused, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const NOTHING = { kind: 'probing', event: undefined } as const;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readyDelivery, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { readyDelivery, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const key = 'process-7';
 const permanent = { kind: 'permanent', failure: retryable.failure } as const;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failure, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { failure, paused, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const inAnHour = { ...retryable, retryAfterMs: 3_600_000 };
 const throttled = { kind: 'throttled', failure, retryAfterMs: 3_600_000 } as const;

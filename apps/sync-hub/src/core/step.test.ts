@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { failure, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 import { nextWakeMs } from './step.ts';
-import { failure, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
 
 describe('when the lane must be woken', () => {
   it('is never while nothing waits for a time', () => {

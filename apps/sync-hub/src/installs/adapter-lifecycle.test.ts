@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { isInShare } from '../core/canary-rule.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { openFixture, openWithLab, until, upgradeTo, versionsOf } from './lifecycle-fixture.suite.ts';
-import { writePackage } from './sample-package.suite.ts';
+import { openFixture, openWithLab, until, upgradeTo, versionsOf } from './lifecycle.fixture.ts';
+import { writePackage } from './sample-package.fixture.ts';
 
 const failure = { code: 'HTTP_500', message: 'unwell' };
 

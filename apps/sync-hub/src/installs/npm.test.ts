@@ -2,7 +2,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { runNpm } from './npm.ts';
-import { useFolder } from './sample-package.suite.ts';
+import { useFolder } from './sample-package.fixture.ts';
 
 /** An npm that does what the test says. */
 async function npmThat(code: string) {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parsePackageName, parsePackageSpec } from './package-spec.ts';
-import { useFolder } from './sample-package.suite.ts';
+import { useFolder } from './sample-package.fixture.ts';
 
 it.each([
   ['@clinic/adapter-lab@^1.2.0', '@clinic/adapter-lab', '^1.2.0'],

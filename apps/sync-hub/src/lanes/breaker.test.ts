@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { createBreaker, delivered, failure, retryable, times } from './breaker-fixture.suite.ts';
+import { createBreaker, delivered, failure, retryable, times } from './breaker.fixture.ts';
 
 describe('opening', () => {
   it('happens by the fifth delivery that fails when nothing was answered lately', async () => {

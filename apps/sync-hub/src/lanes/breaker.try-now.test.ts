@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createBreaker, delivered, retryable, times } from './breaker-fixture.suite.ts';
+import { createBreaker, delivered, retryable, times } from './breaker.fixture.ts';
 
 describe('a person who wants one let through', () => {
   it('makes an open breaker half open before its time', async () => {

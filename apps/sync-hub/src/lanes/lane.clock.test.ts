@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { ManualClock, settle } from '../operations/manual-clock.suite.ts';
-import { delivered, failure, openLaneFixture, retryable } from './lane-fixture.suite.ts';
+import { ManualClock, settle } from '../operations/manual-clock.fixture.ts';
+import { delivered, failure, openLaneFixture, retryable } from './lane.fixture.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import { DEFAULT_PREFETCH } from '../core/lane.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { delivered, failure, openLaneFixture, permanent, retryable, until } from './lane-fixture.suite.ts';
+import { delivered, failure, openLaneFixture, permanent, retryable, until } from './lane.fixture.ts';
 
 const maintenance = { kind: 'operator', reason: 'maintenance' } as const;
 

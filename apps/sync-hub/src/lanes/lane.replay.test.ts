@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { AttemptEnd, Outcome } from '../core/outcome.ts';
-import { settle } from '../operations/manual-clock.suite.ts';
-import { delivered, type LaneFixture, openLaneFixture, permanent, retryable, until } from './lane-fixture.suite.ts';
+import { settle } from '../operations/manual-clock.fixture.ts';
+import { delivered, type LaneFixture, openLaneFixture, permanent, retryable, until } from './lane.fixture.ts';
 
 /** What the external system took and refused, of all hubs, in order. */
 class ExternalSystem {

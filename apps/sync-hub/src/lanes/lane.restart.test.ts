@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { flushed } from '../journal/suite/flushed.suite.ts';
-import { delivered, openLaneFixture, permanent, retryable, until } from './lane-fixture.suite.ts';
+import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { delivered, openLaneFixture, permanent, retryable, until } from './lane.fixture.ts';
 
 describe('a hub that was killed', () => {
   it('delivers again what it had not recorded, in order, and says so of what may have run', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_PREFETCH, type LaneRules } from '../core/lane.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { delivered, failure, openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
+import { delivered, failure, openLaneFixture, retryable, until } from './lane.fixture.ts';
 
 describe('a lane', () => {
   it('delivers what is accepted and records it with all that people ask about', async () => {

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { isInShare } from '../core/canary-rule.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { AdapterVersion } from './adapter-version.ts';
 import type { CanaryOptions } from './canary.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { delivered, failure, type LaneFixture, openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
+import { delivered, failure, type LaneFixture, openLaneFixture, retryable, until } from './lane.fixture.ts';
 
 const misconfigured: Outcome = { kind: 'misconfigured', failure };
 

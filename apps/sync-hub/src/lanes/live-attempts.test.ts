@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { AttemptEnd, Outcome } from '../core/outcome.ts';
-import { failure, readyDelivery } from '../core/suite/scripted-lane.suite.ts';
+import { failure, readyDelivery } from '../core/scripted-lane.fixture.ts';
 import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
 import { LiveAttempts } from './live-attempts.ts';
 

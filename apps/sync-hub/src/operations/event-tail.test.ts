@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { deadLettered, sampleRecord } from '../journal/suite/samples.suite.ts';
+import { deadLettered, sampleRecord } from '../journal/suite/samples.fixture.ts';
 import { systemClock } from '../lanes/clock.ts';
 import { EventTail, TAIL_QUEUE_MAX, TAILS_MAX, type TailFilter } from './event-tail.ts';
-import { settle } from './manual-clock.suite.ts';
-import { openRecordingJournal } from './recording-journal.suite.ts';
+import { settle } from './manual-clock.fixture.ts';
+import { openRecordingJournal } from './recording-journal.fixture.ts';
 
 function open() {
   const { journal, record, accept } = openRecordingJournal();

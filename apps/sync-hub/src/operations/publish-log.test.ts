@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { LogLine } from './log-line.ts';
-import { ManualClock } from './manual-clock.suite.ts';
+import { ManualClock } from './manual-clock.fixture.ts';
 import { PublishLog } from './publish-log.ts';
 
 function open() {

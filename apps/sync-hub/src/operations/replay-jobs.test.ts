@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ReplayJob } from '../journal/replay-job.ts';
 import type { InlineJournal } from '../journal/sqlite/inline-journal.ts';
-import { deadLettered, sampleRecord } from '../journal/suite/samples.suite.ts';
-import { ManualClock, settle } from './manual-clock.suite.ts';
-import { openRecordingJournal } from './recording-journal.suite.ts';
+import { deadLettered, sampleRecord } from '../journal/suite/samples.fixture.ts';
+import { ManualClock, settle } from './manual-clock.fixture.ts';
+import { openRecordingJournal } from './recording-journal.fixture.ts';
 import { ReplayJobs, type ReplayOrder, RUNNING_JOBS_MAX } from './replay-jobs.ts';
 
 /** Jobs on a journal in this thread, on a clock of their own. */

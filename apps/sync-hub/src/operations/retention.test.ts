@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { JournalError } from '../journal/journal-error.ts';
 import type { PruneRequest, PruneResult } from '../journal/retention.ts';
-import { ManualClock } from './manual-clock.suite.ts';
+import { ManualClock } from './manual-clock.fixture.ts';
 import { Retention } from './retention.ts';
 
 const DAY_MS = 86_400_000;

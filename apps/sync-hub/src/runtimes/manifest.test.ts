@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { useAdapterPackages } from './adapter-packages.suite.ts';
+import { useAdapterPackages } from './adapter-packages.fixture.ts';
 import { ManifestError, readManifest, readManifestFile } from './manifest.ts';
 
 const refusalOf = async (reading: Promise<unknown>): Promise<ManifestError> => {

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { HTTP_VERSIONS } from './http-client.suite.ts';
-import { startSyncCaller } from './sync-caller.suite.ts';
+import { HTTP_VERSIONS } from './http-client.fixture.ts';
+import { startSyncCaller } from './sync-caller.fixture.ts';
 
 const BODY_BYTES = 4 * 1024 * 1024 - 64;
 const cloudEvent = { 'content-type': 'application/cloudevents+json' };

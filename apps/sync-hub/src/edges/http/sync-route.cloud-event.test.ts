@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { HTTP_VERSIONS, post } from './http-client.suite.ts';
-import { startSyncCaller } from './sync-caller.suite.ts';
+import { HTTP_VERSIONS, post } from './http-client.fixture.ts';
+import { startSyncCaller } from './sync-caller.fixture.ts';
 
 describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
   it('takes a CloudEvent in structured mode', async () => {

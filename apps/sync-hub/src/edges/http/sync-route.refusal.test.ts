@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { HTTP_VERSIONS, sendForEver } from './http-client.suite.ts';
-import { json, startSyncCaller } from './sync-caller.suite.ts';
+import { HTTP_VERSIONS, sendForEver } from './http-client.fixture.ts';
+import { json, startSyncCaller } from './sync-caller.fixture.ts';
 
 describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
   it.each([

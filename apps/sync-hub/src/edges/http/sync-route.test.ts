@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { delivered } from '../publishing/test-hub.suite.ts';
-import { HTTP_VERSIONS, openRequest } from './http-client.suite.ts';
-import { json, ok, startSyncCaller } from './sync-caller.suite.ts';
+import { delivered } from '../publishing/hub.fixture.ts';
+import { HTTP_VERSIONS, openRequest } from './http-client.fixture.ts';
+import { json, ok, startSyncCaller } from './sync-caller.fixture.ts';
 
 const failure = { code: 'HTTP_503', message: 'the system answered 503' };
 

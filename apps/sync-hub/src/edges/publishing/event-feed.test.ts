@@ -2,10 +2,10 @@ import { type Ack, DeliveryState, HeldBy } from '@hms-sync/proto/hms/sync/v1/ack
 import { describe, expect, it } from 'vitest';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { Positions } from '../../journal/positions.ts';
-import { flushed } from '../../journal/suite/flushed.suite.ts';
+import { flushed } from '../../journal/suite/flushed.fixture.ts';
 import { Refusal } from '../refusal.ts';
-import { openFeed } from './event-feed.suite.ts';
-import { allOf, openTestHub, published, settleTurns } from './test-hub.suite.ts';
+import { openFeed } from './event-feed.fixture.ts';
+import { allOf, openTestHub, published, settleTurns } from './hub.fixture.ts';
 
 /** The life of an event at two adapters, as it is recorded. */
 const LIFE: readonly Partial<DeliveryRecord>[] = [

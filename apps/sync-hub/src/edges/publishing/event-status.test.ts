@@ -3,7 +3,7 @@ import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/
 import { GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { retrying } from '../../journal/suite/samples.suite.ts';
+import { retrying } from '../../journal/suite/samples.fixture.ts';
 import { readStatus } from './event-status.ts';
 import {
   delivered,
@@ -14,7 +14,7 @@ import {
   settleTurns,
   type TestHub,
   unwell,
-} from './test-hub.suite.ts';
+} from './hub.fixture.ts';
 
 /** A hub with one event at one adapter that answers so, and how the event then stands. */
 async function statusAfter(outcome: Outcome, init: Parameters<typeof published>[0] = {}) {

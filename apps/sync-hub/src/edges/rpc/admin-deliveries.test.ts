@@ -6,9 +6,9 @@ import {
   type ListedDelivery,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { describe, expect, it } from 'vitest';
-import { deadLettered, sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
-import { delivered, recordRequest, refused, unwell } from '../publishing/test-hub.suite.ts';
-import { type AdminTestHub, openAdminTestHub, publishAll, refusalOf } from './admin-test-hub.suite.ts';
+import { deadLettered, sampleAccept, sampleEvent } from '../../journal/suite/samples.fixture.ts';
+import { delivered, recordRequest, refused, unwell } from '../publishing/hub.fixture.ts';
+import { type AdminTestHub, openAdminTestHub, publishAll, refusalOf } from './admin-hub.fixture.ts';
 
 const reason = 'sent by hand, says Dana';
 

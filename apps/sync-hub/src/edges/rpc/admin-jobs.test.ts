@@ -3,8 +3,8 @@ import { JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
 import { readStatus } from '../publishing/event-status.ts';
-import { delivered, refused, settleTurns } from '../publishing/test-hub.suite.ts';
-import { openAdminTestHub, publishAll, refusalOf, untilEnded } from './admin-test-hub.suite.ts';
+import { delivered, refused, settleTurns } from '../publishing/hub.fixture.ts';
+import { openAdminTestHub, publishAll, refusalOf, untilEnded } from './admin-hub.fixture.ts';
 
 const reason = 'billing takes them again, says Dana';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Backups } from '../../operations/backups.ts';
-import { openAdminTestHub, publishAll, refusalOf } from './admin-test-hub.suite.ts';
+import { openAdminTestHub, publishAll, refusalOf } from './admin-hub.fixture.ts';
 
 const reason = 'audit, says Dana';
 

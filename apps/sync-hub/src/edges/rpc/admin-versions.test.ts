@@ -2,7 +2,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-lifecycle.ts';
 import { InstallError, type InstallFault } from '../../installs/install-error.ts';
-import { openAdminTestHub, refusalOf } from './admin-test-hub.suite.ts';
+import { openAdminTestHub, refusalOf } from './admin-hub.fixture.ts';
 import { HealthFeed } from './health-feed.ts';
 
 const installed: Installed = { id: 'lab', version: '1.1.0', warnings: ['reach: it does not answer'] };

@@ -4,8 +4,8 @@ import { GetEventRequestSchema, SyncService } from '@hms-sync/proto/hms/sync/v1/
 import { expect, it } from 'vitest';
 import type { Journal } from '../../journal/journal.ts';
 import { EventFeed } from '../publishing/event-feed.ts';
+import { openTestHub, published } from '../publishing/hub.fixture.ts';
 import { Publishing } from '../publishing/publishing.ts';
-import { openTestHub, published } from '../publishing/test-hub.suite.ts';
 import { createSyncService } from './sync-service.ts';
 
 /** A journal whose reads are counted, and wait to be let through. */

@@ -9,8 +9,8 @@ import {
   SyncService,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openAdminTestHub } from './admin-test-hub.suite.ts';
-import { callRaw, PROTOBUF_PROTOCOLS, PROTOCOLS, type Protocol, type RawCall } from './raw-rpc.suite.ts';
+import { openAdminTestHub } from './admin-hub.fixture.ts';
+import { callRaw, PROTOBUF_PROTOCOLS, PROTOCOLS, type Protocol, type RawCall } from './raw-rpc.fixture.ts';
 
 const { publishAndWait, publishStream, watchAcks, getEvent } = SyncService.method;
 const MESSAGE_BYTES = 4 * 1024 * 1024 - 64;

@@ -6,7 +6,7 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from '@hms-sync/proto/health/v1/health';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { delivered, openTestHub, published, unwell } from '../publishing/test-hub.suite.ts';
+import { delivered, openTestHub, published, unwell } from '../publishing/hub.fixture.ts';
 import { HealthFeed } from './health-feed.ts';
 import { createGrpcHealth } from './health-services.ts';
 

@@ -10,7 +10,7 @@ import {
   type TestHub,
   type TestHubOptions,
   unwell,
-} from '../publishing/test-hub.suite.ts';
+} from '../publishing/hub.fixture.ts';
 import { HealthFeed, hubWarnings, WATCHES_MAX } from './health-feed.ts';
 
 beforeEach(() => {

@@ -2,8 +2,8 @@ import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { PublishStreamRequest, PublishStreamResponse } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { allOf, delivered, openTestHub, published, type TestHub } from '../publishing/test-hub.suite.ts';
-import { acksOf, open, requestOf, requestsOf } from './publish-caller.suite.ts';
+import { allOf, delivered, openTestHub, published, type TestHub } from '../publishing/hub.fixture.ts';
+import { acksOf, open, requestOf, requestsOf } from './publish-caller.fixture.ts';
 
 /** Publishes it and waits for all of its acks. */
 const settle = (hub: TestHub, id: string) => allOf(open(hub, requestsOf([requestOf([published({ id })])])));

@@ -1,9 +1,9 @@
 import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type PublishStreamResponse, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, it, vi } from 'vitest';
-import { allOf, delivered, openTestHub, published, settleTurns } from '../publishing/test-hub.suite.ts';
+import { allOf, delivered, openTestHub, published, settleTurns } from '../publishing/hub.fixture.ts';
 import { Refusal } from '../refusal.ts';
-import { acksOf, countedRequests, open, requestOf, requestsOf, resultsOf } from './publish-caller.suite.ts';
+import { acksOf, countedRequests, open, requestOf, requestsOf, resultsOf } from './publish-caller.fixture.ts';
 
 describe('results', () => {
   it('come in the order handed in, refused ones between accepted ones', async () => {

@@ -1,9 +1,9 @@
 import { type PublishStreamResponse, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { allOf, delivered, openTestHub, published, recordOf, settleTurns } from '../publishing/test-hub.suite.ts';
+import { allOf, delivered, openTestHub, published, recordOf, settleTurns } from '../publishing/hub.fixture.ts';
 import { Refusal } from '../refusal.ts';
-import { acksOf, countedRequests, open, requestOf, resultsOf, WINDOW } from './publish-caller.suite.ts';
+import { acksOf, countedRequests, open, requestOf, resultsOf, WINDOW } from './publish-caller.fixture.ts';
 
 describe('the window', () => {
   it('lets 4,096 events be unsettled, reads no further, and goes on when one settles', async () => {

@@ -5,8 +5,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { openSqliteJournal } from '../sqlite/sqlite-journal.ts';
-import { Session } from '../suite/place.suite.ts';
-import { deadLettered, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { Session } from '../suite/place.fixture.ts';
+import { deadLettered, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { backUp } from './backup.ts';
 import { verifyJournal } from './verify-journal.ts';
 

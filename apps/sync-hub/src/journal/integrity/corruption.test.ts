@@ -3,8 +3,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import type { JournalError } from '../journal-error.ts';
 import { change, useFolder } from '../sqlite/fixtures/old-journal.ts';
 import { openSqliteJournal } from '../sqlite/sqlite-journal.ts';
-import { ADAPTERS, Session } from '../suite/place.suite.ts';
-import { deadLettered, NOW_MS, retrying, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { ADAPTERS, Session } from '../suite/place.fixture.ts';
+import { deadLettered, NOW_MS, retrying, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 
 // What is read of a journal is checked as it is read.
 

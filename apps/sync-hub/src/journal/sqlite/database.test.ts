@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
-import { sampleAccept, sampleEvent } from '../suite/samples.suite.ts';
+import { sampleAccept, sampleEvent } from '../suite/samples.fixture.ts';
 import { openDatabase, requireSafeVersion } from './database.ts';
 import { VERSION } from './schema.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';

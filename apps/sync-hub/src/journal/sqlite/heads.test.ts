@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { nextRandom } from '../../core/random.ts';
 import type { Call, CommitReport } from '../calls.ts';
 import { checkEvents, checkRecords, headProblems } from '../integrity/check-rows.ts';
-import { sampleAccept, sampleEvent, sampleJob, sampleRecord } from '../suite/samples.suite.ts';
+import { sampleAccept, sampleEvent, sampleJob, sampleRecord } from '../suite/samples.fixture.ts';
 import type { Disk } from './disk.ts';
 import { migrate } from './schema.ts';
 import { Store } from './store.ts';

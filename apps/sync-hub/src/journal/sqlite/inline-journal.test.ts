@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import type { Call } from '../calls.ts';
 import { describeJournal } from '../journal.suite.ts';
-import { Session } from '../suite/place.suite.ts';
-import { newEvent, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { Session } from '../suite/place.fixture.ts';
+import { newEvent, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { openInlineJournal } from './inline-journal.ts';
 
 describeJournal('inline journal', async () => {

@@ -5,7 +5,7 @@ import type { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { describeJournal } from '../journal.suite.ts';
 import type { JournalError } from '../journal-error.ts';
-import { sampleAccept, sampleEvent } from '../suite/samples.suite.ts';
+import { sampleAccept, sampleEvent } from '../suite/samples.fixture.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
 async function useFolder(): Promise<string> {

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Call } from '../calls.ts';
 import type { JournalStatistics } from '../journal.ts';
-import { NOW_MS, retrying, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { NOW_MS, retrying, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { openDatabase } from './database.ts';
 import { fileDisk } from './disk.ts';

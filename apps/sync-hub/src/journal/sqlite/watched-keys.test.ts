@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
-import { Session } from '../suite/place.suite.ts';
-import { deadLettered, NOW_MS, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { Session } from '../suite/place.fixture.ts';
+import { deadLettered, NOW_MS, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
 const LATER = { settledBeforeMs: 1_800_000_000_000, maxEvents: 9, maxRecords: 99 };

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { AcceptRequest, Commit } from '../journal.ts';
-import { type CreatePlace, OTHER_CONTENT, useJournal, usePlace } from './place.suite.ts';
-import { newEvent, retrying, sampleAccept, sampleEvent, sampleRecord } from './samples.suite.ts';
+import { type CreatePlace, OTHER_CONTENT, useJournal, usePlace } from './place.fixture.ts';
+import { newEvent, retrying, sampleAccept, sampleEvent, sampleRecord } from './samples.fixture.ts';
 
 export function acceptingSuite(createPlace: CreatePlace): void {
   it('gives a new event its place, and reports it once with all that was said', async () => {

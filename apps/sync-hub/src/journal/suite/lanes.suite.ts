@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
-import { flushed } from './flushed.suite.ts';
-import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
-import { deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.suite.ts';
+import { flushed } from './flushed.fixture.ts';
+import { type CreatePlace, type Session, useJournal, usePlace } from './place.fixture.ts';
+import { deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.fixture.ts';
 
 /** Who owns a lane, and what the rule of heads means when it is opened, given back, held and replayed. */
 export function lanesSuite(createPlace: CreatePlace): void {

@@ -3,8 +3,8 @@ import type { AcceptedEvent } from '../../core/event.ts';
 import type { DeliveryFilter } from '../delivery-filter.ts';
 import type { DeliveryPosition } from '../delivery-page.ts';
 import type { Journal } from '../journal.ts';
-import { type CreatePlace, type Session, useJournal } from './place.suite.ts';
-import { deadLettered, failedAttempt, retrying, sampleEvent, sampleRecord, withoutAttempt } from './samples.suite.ts';
+import { type CreatePlace, type Session, useJournal } from './place.fixture.ts';
+import { deadLettered, failedAttempt, retrying, sampleEvent, sampleRecord, withoutAttempt } from './samples.fixture.ts';
 
 export function listingSuite(createPlace: CreatePlace): void {
   it('lists what is not delivered, newest first, those of one event by adapter', async () => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
-import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
-import { countStale, deadLettered, NOW_MS, retrying, sampleEvent, sampleJob, sampleRecord } from './samples.suite.ts';
+import { type CreatePlace, type Session, useJournal, usePlace } from './place.fixture.ts';
+import { countStale, deadLettered, NOW_MS, retrying, sampleEvent, sampleJob, sampleRecord } from './samples.fixture.ts';
 
 /** All that a sample says happened before this. */
 const LATER_MS = 1_800_000_000_000;

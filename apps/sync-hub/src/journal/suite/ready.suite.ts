@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { ReadyPlace } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
-import { flushed } from './flushed.suite.ts';
-import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
+import { flushed } from './flushed.fixture.ts';
+import { type CreatePlace, type Session, useJournal, usePlace } from './place.fixture.ts';
 import {
   deadLettered,
   NOW_MS,
@@ -11,7 +11,7 @@ import {
   sampleEvent,
   sampleRecord,
   withoutAttempt,
-} from './samples.suite.ts';
+} from './samples.fixture.ts';
 
 /** What becomes ready, when, in which order, and how a lane hears of it. */
 export function readySuite(createPlace: CreatePlace): void {

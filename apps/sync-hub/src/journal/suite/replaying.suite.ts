@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { ReplayJob } from '../replay-job.ts';
-import { flushed } from './flushed.suite.ts';
-import { type CreatePlace, Session, useJournal, usePlace } from './place.suite.ts';
+import { flushed } from './flushed.fixture.ts';
+import { type CreatePlace, Session, useJournal, usePlace } from './place.fixture.ts';
 import {
   deadLettered,
   NOW_MS,
@@ -12,7 +12,7 @@ import {
   sampleJob,
   sampleRecord,
   withoutAttempt,
-} from './samples.suite.ts';
+} from './samples.fixture.ts';
 
 /** What a step of a replay job does. */
 export function replayingSuite(createPlace: CreatePlace): void {

@@ -1,7 +1,7 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type PackageContent, useAdapterPackages } from '../adapter-packages.suite.ts';
+import { type PackageContent, useAdapterPackages } from '../adapter-packages.fixture.ts';
 import { readManifest } from '../manifest.ts';
 import { loadDefinition } from './inline-runtime.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { harm, harmful, startHostile } from './hostile-adapter.suite.ts';
+import { harm, harmful, startHostile } from './hostile-adapter.fixture.ts';
 
 describe('an adapter that floods', () => {
   it('its output is read in part, and what was left out is counted', async () => {

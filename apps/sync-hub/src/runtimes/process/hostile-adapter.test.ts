@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { adapter, SECRET } from '../suite/samples.suite.ts';
-import { expectRecovery, harm, harmful, startHostile } from './hostile-adapter.suite.ts';
+import { adapter, SECRET } from '../suite/samples.fixture.ts';
+import { expectRecovery, harm, harmful, startHostile } from './hostile-adapter.fixture.ts';
 
 describe('an adapter that breaks at import', () => {
   it('by leaving the process is FAILED with its exit code, and started again', async () => {

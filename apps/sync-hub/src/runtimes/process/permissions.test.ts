@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { adapter } from '../suite/samples.suite.ts';
-import { startHostile } from './hostile-adapter.suite.ts';
+import { adapter } from '../suite/samples.fixture.ts';
+import { startHostile } from './hostile-adapter.fixture.ts';
 
 /** Tries everything that can be permitted; its receipt tells what was let through. */
 const trying = (folder: string) =>

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { type CreateRuntime, createOpener } from './opener.suite.ts';
-import { adapter, SECRET } from './samples.suite.ts';
+import { type CreateRuntime, createOpener } from './opener.fixture.ts';
+import { adapter, SECRET } from './samples.fixture.ts';
 
 export function startingSuite(createRuntime: CreateRuntime): void {
   const { failureOf, openReady } = createOpener(createRuntime);

@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest';
 import type { DeliveryRecord } from '../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
 import { type InlineJournal, openInlineJournal } from '../journal/sqlite/inline-journal.ts';
-import { NOW_MS, newEvent, sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
+import { NOW_MS, newEvent, sampleAccept, sampleEvent } from '../journal/suite/samples.fixture.ts';
 
 /** A journal in this thread, and a test that takes the part of its lanes. Closed with the running test. */
 export interface RecordingJournal {

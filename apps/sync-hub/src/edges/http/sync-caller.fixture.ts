@@ -2,8 +2,8 @@ import { onTestFinished } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
 import { listen } from '../door/listener.ts';
 import { HubStop } from '../hub-stop.ts';
-import { openTestHub, type TestHub, type TestHubOptions } from '../publishing/test-hub.suite.ts';
-import { type Answered, type HttpVersion, type Posted, post } from './http-client.suite.ts';
+import { openTestHub, type TestHub, type TestHubOptions } from '../publishing/hub.fixture.ts';
+import { type Answered, type HttpVersion, type Posted, post } from './http-client.fixture.ts';
 import type { ReadBodyBounds } from './read-body.ts';
 import { createSyncRoute } from './sync-route.ts';
 

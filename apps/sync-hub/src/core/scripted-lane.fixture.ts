@@ -1,5 +1,6 @@
-import type { ReadyDelivery } from '../delivery.ts';
-import { createLane, DEFAULT_PREFETCH, type LaneRules, type LaneState } from '../lane.ts';
+import type { ReadyDelivery } from './delivery.ts';
+import { type HeadNews, KeyHeads } from './key-heads.fixture.ts';
+import { createLane, DEFAULT_PREFETCH, type LaneRules, type LaneState } from './lane.ts';
 import type {
   BreakerCondition,
   LaneEffect,
@@ -7,11 +8,10 @@ import type {
   LookAheadEffect,
   RecordEffect,
   RuntimeCondition,
-} from '../lane-messages.ts';
-import type { AttemptEnd, Failure, Outcome } from '../outcome.ts';
-import { DEFAULT_RETRY } from '../retry.ts';
-import { nextWakeMs, step } from '../step.ts';
-import { type HeadNews, KeyHeads } from './key-heads.suite.ts';
+} from './lane-messages.ts';
+import type { AttemptEnd, Failure, Outcome } from './outcome.ts';
+import { DEFAULT_RETRY } from './retry.ts';
+import { nextWakeMs, step } from './step.ts';
 
 export const failure: Failure = { code: 'HTTP_503', message: 'the other side is unwell' };
 export const delivered = { kind: 'delivered', receipt: 'taken' } as const satisfies Outcome;

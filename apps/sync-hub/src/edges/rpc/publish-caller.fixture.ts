@@ -7,7 +7,7 @@ import {
   PublishStreamResponseSchema,
   PublishUntil,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { published, type TestHub } from '../publishing/test-hub.suite.ts';
+import { published, type TestHub } from '../publishing/hub.fixture.ts';
 import { publishStream } from './publish-stream.ts';
 
 /** How many of a stream's events may be unsettled, as the contract promises. */

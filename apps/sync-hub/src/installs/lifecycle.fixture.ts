@@ -2,18 +2,18 @@ import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
-import { sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
+import { sampleAccept, sampleEvent } from '../journal/suite/samples.fixture.ts';
 import { systemClock } from '../lanes/clock.ts';
 import { Lanes } from '../lanes/lanes.ts';
-import { openTestLane } from '../lanes/test-lane.suite.ts';
+import { openTestLane } from '../lanes/test-lane.fixture.ts';
 import { DeliveryFinder } from '../operations/delivery-query.ts';
 import { Discards } from '../operations/discards.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
-import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { AdapterLifecycle } from './adapter-lifecycle.ts';
 import { AdapterStore } from './adapter-store.ts';
 import type { LifecycleDeps, NamedPackage, VersionToRun } from './lifecycle-deps.ts';
-import { useFolder, writePackage } from './sample-package.suite.ts';
+import { useFolder, writePackage } from './sample-package.fixture.ts';
 
 /** A hub on a journal in memory that installs real packages, and whose versions the test plays. */
 export interface Fixture {

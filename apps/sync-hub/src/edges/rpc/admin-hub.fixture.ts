@@ -9,13 +9,7 @@ import { listen } from '../door/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from '../door/request-budget.ts';
 import { createSyncRoute } from '../http/sync-route.ts';
 import { HubStop } from '../hub-stop.ts';
-import {
-  openTestHub,
-  published,
-  settleTurns,
-  type TestHub,
-  type TestHubOptions,
-} from '../publishing/test-hub.suite.ts';
+import { openTestHub, published, settleTurns, type TestHub, type TestHubOptions } from '../publishing/hub.fixture.ts';
 import { createRouter } from '../router.ts';
 import type { AdminRooms } from './admin-rooms.ts';
 import { HealthFeed } from './health-feed.ts';

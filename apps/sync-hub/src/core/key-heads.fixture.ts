@@ -1,5 +1,5 @@
-import type { ReadyDelivery, ReadyPlace } from '../delivery.ts';
-import type { LookPlace, RecordEffect } from '../lane-messages.ts';
+import type { ReadyDelivery, ReadyPlace } from './delivery.ts';
+import type { LookPlace, RecordEffect } from './lane-messages.ts';
 
 interface Row {
   ready: ReadyDelivery;

@@ -1,10 +1,10 @@
 import type { AdapterLog, LogFields } from '@hms-sync/adapter-sdk/host';
 import { expect, onTestFinished } from 'vitest';
 import type { AttemptEnd } from '../../core/outcome.ts';
-import { useAdapterPackages } from '../adapter-packages.suite.ts';
+import { useAdapterPackages } from '../adapter-packages.fixture.ts';
 import { readManifest } from '../manifest.ts';
 import type { CheckResult, DeliveryAttempt, RuntimeStart } from '../runtime.ts';
-import { adapter, attemptOf, never } from '../suite/samples.suite.ts';
+import { adapter, attemptOf, never } from '../suite/samples.fixture.ts';
 import { createProcessRuntime, type ProcessRuntimeOptions } from './process-runtime.ts';
 
 export interface HostileOptions extends Partial<Omit<ProcessRuntimeOptions, 'manifest' | 'log'>> {

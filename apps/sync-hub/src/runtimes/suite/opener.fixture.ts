@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest';
-import { type PackageContent, useAdapterPackages } from '../adapter-packages.suite.ts';
+import { type PackageContent, useAdapterPackages } from '../adapter-packages.fixture.ts';
 import { type Manifest, readManifest } from '../manifest.ts';
 import type { DeliveryAttempt, Runtime } from '../runtime.ts';
-import { attemptOf, never } from './samples.suite.ts';
+import { attemptOf, never } from './samples.fixture.ts';
 
 export interface RuntimeNeeds {
   readonly manifest: Manifest;

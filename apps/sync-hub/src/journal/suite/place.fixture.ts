@@ -3,7 +3,7 @@ import type { DeliveryRecord, ReadyDelivery, RecordedDelivery, ReopenedDelivery 
 import type { AcceptedEvent, SyncEvent } from '../../core/event.ts';
 import type { AcceptResult, Commit, Journal, OpenLaneRequest, RecordRequest, StoredEvent } from '../journal.ts';
 import type { JournalError } from '../journal-error.ts';
-import { NOW_MS, newEvent, sampleAccept } from './samples.suite.ts';
+import { NOW_MS, newEvent, sampleAccept } from './samples.fixture.ts';
 
 /** Where one journal's data is: it can be opened, closed and opened again there. */
 export interface JournalPlace {

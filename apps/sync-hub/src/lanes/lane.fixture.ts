@@ -8,13 +8,13 @@ import type { Call } from '../journal/calls.ts';
 import type { Commit, LaneStatistics } from '../journal/journal.ts';
 import type { ReplayJob } from '../journal/replay-job.ts';
 import { type InlineJournal, openInlineJournal } from '../journal/sqlite/inline-journal.ts';
-import { flushed } from '../journal/suite/flushed.suite.ts';
-import { newEvent, sampleAccept, sampleEvent, sampleJob } from '../journal/suite/samples.suite.ts';
-import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
+import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { newEvent, sampleAccept, sampleEvent, sampleJob } from '../journal/suite/samples.fixture.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
-import { openTestLane, type TestLaneOptions } from './test-lane.suite.ts';
+import { openTestLane, type TestLaneOptions } from './test-lane.fixture.ts';
 
 export const failure = { code: 'HTTP_503', message: 'the other side is unwell' };
 export const delivered = { kind: 'delivered', receipt: '' } as const satisfies Outcome;

@@ -1,10 +1,10 @@
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { HeldBy as HeldByWord } from '../../core/lane-messages.ts';
 import { openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
-import { newEvent, sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
+import { newEvent, sampleAccept, sampleEvent } from '../../journal/suite/samples.fixture.ts';
 import { Cursors } from '../cursor.ts';
 import { EventFeed, type FeedRequest } from './event-feed.ts';
-import { CountedAcks, recordOf, recordRequest } from './test-hub.suite.ts';
+import { CountedAcks, recordOf, recordRequest } from './hub.fixture.ts';
 
 /** A feed before a journal in memory whose records the test writes itself; nothing is held unless it says so. */
 export async function openFeed({ adapters = ['billing', 'records'] } = {}) {
