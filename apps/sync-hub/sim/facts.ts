@@ -1,5 +1,5 @@
-import type { LaneRules } from '../src/core/lane.ts';
 import type { BreakerCondition } from '../src/core/lane-messages.ts';
+import type { LaneRules } from '../src/core/lane-state.ts';
 import type { ReadyRuntime } from '../src/runtimes/runtime.ts';
 import type { JournalModel } from './model/model.ts';
 import type { OutcomeOracle } from './oracle/outcome-oracle.ts';

@@ -244,8 +244,8 @@ export class HubProcess {
     if (attempt === undefined) {
       const { accepts } = lane.runtime;
       const type = this.#options.model.event(seq)?.type ?? '';
-      const isRefused = lane.hasRun && accepts !== 'all' && !accepts.has(type);
-      trace.must(state === 'skipped' && isRefused, `${what} is skipped because its adapter does not accept it`);
+      const isRejected = lane.hasRun && accepts !== 'all' && !accepts.has(type);
+      trace.must(state === 'skipped' && isRejected, `${what} is skipped because its adapter does not accept it`);
       lane.outcomes.forget(seq);
       return;
     }

@@ -4,7 +4,7 @@ import type { WatchAcksRequest } from '@hms-sync/proto/hms/sync/v1/sync_service'
 import type { Until } from '../src/acks/progress.ts';
 import type { AcceptedEvent } from '../src/core/event.ts';
 import type { Acceptance } from '../src/edges/publishing/intake.ts';
-import { Refusal } from '../src/edges/refusal.ts';
+import { RequestError } from '../src/edges/request-error.ts';
 import { JournalError } from '../src/journal/journal-error.ts';
 import { isAfter, type Positions } from '../src/journal/positions.ts';
 import type { JournalModel, ModelRecord } from './model/model.ts';
@@ -217,8 +217,8 @@ export class SimulatedReader {
     this.#connection = undefined;
     const { hasFailed, isClosed } = process.facts;
     const isEnding = error instanceof JournalError && (hasFailed || isClosed);
-    const isSlow = error instanceof Refusal && error.reason === 'READER_TOO_SLOW';
-    const isStopping = error instanceof Refusal && error.reason === 'HUB_STOPPING' && process.facts.isStopping;
+    const isSlow = error instanceof RequestError && error.reason === 'READER_TOO_SLOW';
+    const isStopping = error instanceof RequestError && error.reason === 'HUB_STOPPING' && process.facts.isStopping;
     this.#options.trace.must(isEnding || isSlow || isStopping, `a reader gets no error: ${error}`);
   }
 }

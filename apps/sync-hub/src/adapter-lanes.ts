@@ -1,5 +1,5 @@
 import type { AdapterConfig } from './config/config.ts';
-import { DEFAULT_PREFETCH } from './core/lane.ts';
+import { DEFAULT_PREFETCH } from './core/lane-state.ts';
 import { longestDelayMs } from './core/retry.ts';
 import type { Journal } from './journal/journal.ts';
 import type { BreakerReport } from './lanes/breaker.ts';

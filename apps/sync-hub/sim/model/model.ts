@@ -283,16 +283,16 @@ export class JournalModel {
   matching(filter: DeliveryFilter): readonly ModelDelivery[] {
     const { adapters = [], states = [], keys = [], eventIds = [], sources = [] } = filter;
     const wanted: readonly DeliveryState[] = states.length > 0 ? states : ['waiting', 'retrying', 'dead_lettered'];
-    const isMeant = <Value>(values: readonly Value[], value: Value) => values.length === 0 || values.includes(value);
+    const isSelected = <Value>(values: readonly Value[], value: Value) => values.length === 0 || values.includes(value);
     const meant = [...this.#events.keys()]
       .flatMap((seq) => this.deliveriesOf(seq))
       .filter(
         ({ state, adapter, event }) =>
           wanted.includes(state) &&
-          isMeant(adapters, adapter) &&
-          isMeant(keys, event.key) &&
-          isMeant(eventIds, event.id) &&
-          isMeant(sources, event.source),
+          isSelected(adapters, adapter) &&
+          isSelected(keys, event.key) &&
+          isSelected(eventIds, event.id) &&
+          isSelected(sources, event.source),
       );
     // Stable: those of one event stay in the order of their adapters.
     return meant.sort((left, right) => right.event.seq - left.event.seq);

@@ -159,7 +159,7 @@ describe('a tail', () => {
     const tail = acks.tail(new Map(), new AbortController().signal, toItem);
     const first = tail.next();
     for (const seq of upTo(300, 11))
-      acks.follow(followable(seq), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
+      acks.follow(followable(seq), () => undefined).reportHeld({ kind: 'new', heldByKey: [] });
     gates.shut.set('billing', 'breaker');
     acks.gateChanged('billing');
     await Promise.resolve();
@@ -169,7 +169,7 @@ describe('a tail', () => {
     expect(namesOf(await tail.next())).toEqual(names(3));
     expect(namesOf(await tail.next())).toEqual(upTo(256, 11).map((seq) => `held ${seq}`));
     const next = tail.next();
-    acks.follow(followable(400), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
+    acks.follow(followable(400), () => undefined).reportHeld({ kind: 'new', heldByKey: [] });
     const { value } = await next;
     expect(value).toEqual([{ name: 'held 400', place: billingAt(3) }]);
     await tail.return();
@@ -180,7 +180,7 @@ describe('a tail', () => {
     const tail = acks.tail(new Map(), new AbortController().signal, toItem);
     const first = tail.next();
     gates.shut.set('billing', 'paused');
-    for (const seq of [8, 9]) acks.follow(followable(seq), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
+    for (const seq of [8, 9]) acks.follow(followable(seq), () => undefined).reportHeld({ kind: 'new', heldByKey: [] });
     await first;
     add(recordAt(2, { seq: 8 }));
     expect((await tail.next()).value).toMatchObject([{ name: 'billing.2' }]);

@@ -55,7 +55,7 @@ export class TailSubscription {
     this.#held = this.#held.filter(({ held }) => held.seq !== seq || held.adapter !== adapter);
   }
 
-  takeHeld(): readonly DeliveryUpdate[] {
+  drainHeld(): readonly DeliveryUpdate[] {
     const held = this.#held;
     this.#held = [];
     return held;

@@ -175,7 +175,7 @@ describe('an adapter', () => {
         id: undefined,
         config: {},
         missing: [],
-        readAgain: expect.any(Function),
+        reload: expect.any(Function),
         runtime: 'process',
         remote: undefined,
         delivery: {},
@@ -225,7 +225,7 @@ describe('a secret that was rotated', () => {
     });
     await writeFile(secret, 'second');
     await writeFile(join(place.folder, 'OTHER'), 'third');
-    expect(adapters[0]?.readAgain()).toMatchObject({ config: { token: 'second', other: 'third' }, missing: [] });
+    expect(adapters[0]?.reload()).toMatchObject({ config: { token: 'second', other: 'third' }, missing: [] });
   });
 });
 
@@ -248,7 +248,7 @@ describe('an adapter that is added', () => {
       expect.stringContaining('config.auth.token: an adapter that is added may not use ${TOKEN}'),
     ]);
     expect(JSON.stringify(set)).toBe(JSON.stringify(unset));
-    expect(set.readAgain()).toBe(set);
+    expect(set.reload()).toBe(set);
   });
 
   it.each(['"LAB-*"', '"${LAB}"', '""', '5'])('is allowed no name such as %s', async (name) => {

@@ -11,7 +11,7 @@ import { type ConfigFile, configFile, logLevels, type runtimes } from './config-
 import { toDiskReserve } from './disk-reserve.ts';
 import { issueInWords } from './issue-words.ts';
 import { DEFAULT_LISTEN, type ListenAddress, parseListen } from './listen-address.ts';
-import { refusedReferences, resolveReferences } from './references.ts';
+import { rejectedReferences, resolveReferences } from './references.ts';
 import type { Secrets } from './secrets.ts';
 import { readYaml } from './yaml.ts';
 
@@ -77,7 +77,7 @@ export interface AdapterConfig {
   /** References in it that could not be resolved; with any, the adapter cannot start. */
   readonly missing: readonly string[];
   /** The same, with the secrets as they are now. */
-  readonly readAgain: () => AdapterConfig;
+  readonly reload: () => AdapterConfig;
   /** What goes before the adapter's own settings. */
   readonly delivery: { readonly concurrency?: number | undefined; readonly timeoutMs?: number | undefined };
   readonly retry: RetryPolicy;
@@ -224,7 +224,7 @@ function toAdapterConfig(adapter: AdapterFields, place: AdapterPlace): AdapterCo
     id: adapter.id,
     config: own.value,
     missing,
-    readAgain: () => toAdapterConfig(adapter, place),
+    reload: () => toAdapterConfig(adapter, place),
     delivery: Object.freeze(adapter.delivery ?? {}),
     retry: Object.freeze({ ...DEFAULT_RETRY, ...adapter.retry } as RetryPolicy),
     breaker: Object.freeze({ ...DEFAULT_BREAKER, ...adapter.breaker } as BreakerPolicy),
@@ -245,13 +245,13 @@ export function addedAdapter(
   { package: name, config }: AddedAdapter,
   rules: Pick<Config, 'adapterPolicy' | 'secrets'>,
 ): AdapterConfig {
-  const refused = refusedConfig(config, rules.adapterPolicy);
+  const rejected = rejectedConfig(config, rules.adapterPolicy);
   // What is refused is not even looked up.
-  const fields = { package: name, config: refused.length > 0 ? {} : { ...config } };
+  const fields = { package: name, config: rejected.length > 0 ? {} : { ...config } };
   const settings = toAdapterConfig(fields, { at: '', folder: '', secrets: rules.secrets });
-  if (refused.length === 0) return settings;
-  const asRefused: AdapterConfig = { ...settings, missing: refused, readAgain: () => asRefused };
-  return asRefused;
+  if (rejected.length === 0) return settings;
+  const asRejected: AdapterConfig = { ...settings, missing: rejected, reload: () => asRejected };
+  return asRejected;
 }
 
 /** What `adapter add` was given, with `${NAME}` for secrets. */
@@ -261,8 +261,8 @@ interface AddedAdapter {
 }
 
 /** Why the configuration of an adapter that is added may not be used, by its paths; empty when it may. */
-export function refusedConfig(config: AddedAdapter['config'], { secrets }: AdapterPolicy): readonly string[] {
-  return refusedReferences(config, 'config', secrets);
+export function rejectedConfig(config: AddedAdapter['config'], { secrets }: AdapterPolicy): readonly string[] {
+  return rejectedReferences(config, 'config', secrets);
 }
 
 function toRemoteConfig(remote: AdapterFields['remote'], folder: string): RemoteConfig | undefined {

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references are written so
 import { describe, expect, it } from 'vitest';
-import { refusedReferences, resolveReferences } from './references.ts';
+import { rejectedReferences, resolveReferences } from './references.ts';
 
 const env = { TOKEN: 'hunter2', HOST: 'billing.example', EMPTY: '', NESTED: '${TOKEN}', $: 'x', DOLLAR: '$& $1 $$' };
 const resolve = (value: unknown) => resolveReferences(value, 'config', { folder: undefined, env });
@@ -74,18 +74,18 @@ describe('references of an adapter that is added', () => {
     ['nothing is allowed', []],
     ['others are', ['LAB_*', 'BILLING', 'BILLING_TOKEN_', '*_TOKENS', 'billing_token']],
   ])('are refused with their path and what to write when %s', (_what, patterns) => {
-    expect(refusedReferences(token, 'config', patterns)).toEqual([says]);
+    expect(rejectedReferences(token, 'config', patterns)).toEqual([says]);
   });
 
   it.each(['BILLING_TOKEN', 'BILLING_*', '*_TOKEN', 'B*_*N', '*'])('are allowed by %s', (pattern) => {
-    expect(refusedReferences(token, 'config', ['OTHER', pattern])).toEqual([]);
+    expect(rejectedReferences(token, 'config', ['OTHER', pattern])).toEqual([]);
   });
 
   it('are each named, also two in one text', () => {
-    const refused = refusedReferences({ url: 'https://${HOST}/${PATH}', list: ['${LAB_A}', '${HOME}'] }, 'config', [
+    const rejected = rejectedReferences({ url: 'https://${HOST}/${PATH}', list: ['${LAB_A}', '${HOME}'] }, 'config', [
       'LAB_*',
     ]);
-    expect(refused.map((line) => /^\S+:|\$\{\w+\}/g[Symbol.match](line)?.join(' '))).toEqual([
+    expect(rejected.map((line) => /^\S+:|\$\{\w+\}/g[Symbol.match](line)?.join(' '))).toEqual([
       'config.url: ${HOST}',
       'config.url: ${PATH}',
       'config.list.1: ${HOME}',

@@ -41,13 +41,13 @@ export function resolveReferences(value: unknown, path: string, secrets: Secrets
  *
  * @throws {ConfigError} for a value that contains itself
  */
-export function refusedReferences(value: unknown, path: string, patterns: readonly string[]): readonly string[] {
-  const refused: string[] = [];
+export function rejectedReferences(value: unknown, path: string, patterns: readonly string[]): readonly string[] {
+  const rejected: string[] = [];
   replaceReferences(value, path, (name, at) => {
-    if (!isNamedBy(name, patterns)) refused.push(`${at}: ${howToAllow(quotableName(name))}`);
+    if (!isNamedBy(name, patterns)) rejected.push(`${at}: ${howToAllow(quotableName(name))}`);
     return '';
   });
-  return refused;
+  return rejected;
 }
 
 function howToSet(reference: string, { folder }: Secrets): string {

@@ -12,7 +12,7 @@ import { ConfigError } from './config-error.ts';
  */
 export function readYaml(path: string, bytes: Uint8Array): unknown {
   const document = parse(path, textOf(path, bytes));
-  refuseInexact(path, document);
+  rejectInexact(path, document);
   try {
     return document.toJS() ?? {};
   } catch {
@@ -63,7 +63,7 @@ function inWords(code: string): string {
 }
 
 /** Numbers become doubles here, by the rule that holds wherever they do. */
-function refuseInexact(path: string, document: Document.Parsed<ParsedNode>): void {
+function rejectInexact(path: string, document: Document.Parsed<ParsedNode>): void {
   visit(document, {
     Scalar(_key, { value, source = '' }, around) {
       if (typeof value !== 'number' || isExactNumber(source)) return;

@@ -62,7 +62,7 @@ describe('which deliveries are attempted', () => {
   });
 
   it('begins nothing new while draining, and lets what runs end', () => {
-    const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).take({ kind: 'draining' });
+    const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).handle({ kind: 'draining' });
     expect(lane.finish(1).begun).toEqual([]);
     expect(lane.arrive({ seq: 3 }).begun).toEqual([]);
   });
@@ -168,10 +168,10 @@ describe('a half-open breaker', () => {
   });
 
   it('lets nothing through while paused, and leaves the schedule as it was', () => {
-    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, retryable).take(paused);
+    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, retryable).handle(paused);
     expect(lane.breaker('open').breaker('half_open').begun).toEqual([]);
     expect(lane.phaseOf(1)).toBeUndefined();
-    expect(lane.take({ kind: 'resumed' }).begun).toEqual([1]);
+    expect(lane.handle({ kind: 'resumed' }).begun).toEqual([1]);
   });
 
   it('skips deliveries that the adapter does not take', () => {

@@ -160,11 +160,11 @@ describe('a misconfigured adapter', () => {
     ]);
     expect(lane.records[0]?.nextAttemptInMs).toBeUndefined();
     expect(lane.recorded(1).later(3_600_000).begun).toEqual([]);
-    expect(lane.take({ kind: 'resumed' }).begun).toEqual([1]);
+    expect(lane.handle({ kind: 'resumed' }).begun).toEqual([1]);
   });
 
   it('does not take the place of the pause of a person', () => {
-    const lane = new ScriptedLane().arrive({ seq: 1 }).take(paused).end(1, misconfigured);
+    const lane = new ScriptedLane().arrive({ seq: 1 }).handle(paused).end(1, misconfigured);
     expect(lane.effects.map(({ kind }) => kind)).toEqual(['record']);
     expect(lane.state.pause).toEqual(paused.cause);
   });

@@ -9,8 +9,8 @@ const HOUR_MS = 3_600_000;
 class Watched extends ScriptedLane {
   readonly stands = new Map<number, string>();
 
-  override take(input: Parameters<ScriptedLane['take']>[0]): this {
-    super.take(input);
+  override handle(input: Parameters<ScriptedLane['handle']>[0]): this {
+    super.handle(input);
     for (const { event, state, counts } of this.records) {
       this.stands.set(event.seq, `${state} after ${counts.attempts}, ${counts.spent} counted`);
     }

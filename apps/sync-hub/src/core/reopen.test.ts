@@ -89,9 +89,9 @@ describe('a dead letter that is open again', () => {
     lane.isJournalSlow = true;
     lane.commit({ reopenedBefore: [3] }).commit({ reopenedBefore: [3] });
     expect(givenBack(lane)).toEqual([3]);
-    lane.ready().take({ kind: 'answered', seq: 3, head: readyDelivery({ seq: 3, key }) });
+    lane.ready().handle({ kind: 'answered', seq: 3, head: readyDelivery({ seq: 3, key }) });
     expect(lane.begun).toEqual([]);
-    expect(lane.take({ kind: 'answered', seq: 3, head: readyDelivery({ seq: 3, key }) }).begun).toEqual([3]);
+    expect(lane.handle({ kind: 'answered', seq: 3, head: readyDelivery({ seq: 3, key }) }).begun).toEqual([3]);
   });
 
   it('takes its turn when the later one is handed out again', () => {

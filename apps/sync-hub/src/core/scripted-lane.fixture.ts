@@ -1,6 +1,5 @@
 import type { ReadyDelivery } from './delivery.ts';
 import { type HeadNews, KeyHeads } from './key-heads.fixture.ts';
-import { createLane, DEFAULT_PREFETCH, type LaneRules, type LaneState } from './lane.ts';
 import type {
   BreakerCondition,
   LaneEffect,
@@ -9,6 +8,7 @@ import type {
   RecordEffect,
   RuntimeCondition,
 } from './lane-messages.ts';
+import { createLane, DEFAULT_PREFETCH, type LaneRules, type LaneState } from './lane-state.ts';
 import type { AttemptEnd, Failure, Outcome } from './outcome.ts';
 import { DEFAULT_RETRY } from './retry.ts';
 import { nextWakeMs, step } from './step.ts';
@@ -69,11 +69,11 @@ export class ScriptedLane {
     const allRules: LaneRules = { retry: DEFAULT_RETRY, maxCrashes: 3, prefetch: DEFAULT_PREFETCH, ...rules };
     this.state = createLane(allRules, { seed: 1, nowMs: this.nowMs });
     for (const sketch of stored) this.#journal.add(this.#sketched(sketch), this.nowMs);
-    if (runtime === 'not_ready') this.take({ kind: 'time_passed' });
+    if (runtime === 'not_ready') this.handle({ kind: 'time_passed' });
     else this.ready(runtime);
   }
 
-  take(input: WithoutTime<LaneInput>): this {
+  handle(input: WithoutTime<LaneInput>): this {
     this.effects = [];
     this.#step(input);
     return this;
@@ -81,7 +81,7 @@ export class ScriptedLane {
 
   ready(runtime: Partial<RuntimeCondition & { kind: 'ready' }> = {}): this {
     const ready = { kind: 'ready', accepts: 'all', concurrency: 8, attemptTimeoutMs: 10_000, ...runtime } as const;
-    return this.take({ kind: 'runtime_changed', runtime: ready });
+    return this.handle({ kind: 'runtime_changed', runtime: ready });
   }
 
   /** Events are accepted in one commit. */
@@ -102,17 +102,17 @@ export class ScriptedLane {
 
   /** An operator discards deliveries. */
   discard(...seqs: readonly number[]): this {
-    return this.take({ kind: 'discard', seqs, reason: 'sent by mistake' });
+    return this.handle({ kind: 'discard', seqs, reason: 'sent by mistake' });
   }
 
   /** An operator lets the next one through. */
   probe(): this {
-    return this.take({ kind: 'probe' });
+    return this.handle({ kind: 'probe' });
   }
 
   /** An operator ends every wait. */
   retryNow(): this {
-    this.take({ kind: 'retry_now' });
+    this.handle({ kind: 'retry_now' });
     this.nowMs += 1;
     this.#journal.endWaits(this.nowMs);
     this.#step({ ...NOTHING_COMMITTED, isMore: true });
@@ -120,7 +120,7 @@ export class ScriptedLane {
   }
 
   end(seq: number, outcome: AttemptEnd = delivered): this {
-    return this.take({ kind: 'attempt_ended', seq, outcome });
+    return this.handle({ kind: 'attempt_ended', seq, outcome });
   }
 
   /** The journal commits this and nothing else. */
@@ -149,13 +149,13 @@ export class ScriptedLane {
   }
 
   breaker(breaker: BreakerCondition): this {
-    return this.take({ kind: 'breaker_changed', breaker });
+    return this.handle({ kind: 'breaker_changed', breaker });
   }
 
   /** Time goes on and the lane's timer fires. */
   later(byMs: number): this {
     this.nowMs += byMs;
-    return this.take({ kind: 'time_passed' });
+    return this.handle({ kind: 'time_passed' });
   }
 
   /** Time goes on to whatever the lane waits for. */

@@ -50,7 +50,9 @@ it('gives the same effects for the same inputs', () => {
 });
 
 it('asks for what waits when the adapter stops and starts again', () => {
-  const lane = new ScriptedLane().take({ kind: 'runtime_changed', runtime: { kind: 'not_ready' } }).arrive({ seq: 1 });
+  const lane = new ScriptedLane()
+    .handle({ kind: 'runtime_changed', runtime: { kind: 'not_ready' } })
+    .arrive({ seq: 1 });
   expect(lane.begun).toEqual([]);
   expect(lane.ready().begun).toEqual([1]);
 });

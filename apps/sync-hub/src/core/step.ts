@@ -1,17 +1,17 @@
 import { endAttempt, endRecord, expireAttempts } from './conclude.ts';
 import {
   beginAttempts,
+  handleHead,
   laneHeldBy,
   lookForLastAttempts,
   nextLastAttemptMs,
   probe,
   releaseAhead,
-  takeHead,
 } from './dispatch.ts';
-import type { LaneState, StepContext } from './lane.ts';
 import type { BreakerCondition, LaneEffect, LaneInput, RuntimeCondition } from './lane-messages.ts';
+import type { LaneState, StepContext } from './lane-state.ts';
 import { discard, endWithholding, giveBack, retryNow } from './operator.ts';
-import { readMore, skipUnaccepted, takeNews, takePage } from './supply.ts';
+import { admitNews, admitPage, readMore, skipUnaccepted } from './supply.ts';
 
 /**
  * The rules of a lane: what happens next when this happens. The state is changed in place (a copy for each delivery
@@ -56,14 +56,14 @@ function accept(context: StepContext, input: LaneInput): void {
       state.lookahead.missing = undefined;
       for (const seq of input.recorded) endRecord(state, seq);
       for (const seq of new Set(input.reopenedBefore)) giveBack(context, seq);
-      takeNews(context, input);
+      admitNews(context, input);
       break;
     case 'page':
       state.lookahead.missing = undefined;
-      takePage(context, input);
+      admitPage(context, input);
       break;
     case 'head':
-      takeHead(context, input);
+      handleHead(context, input);
       break;
     case 'attempt_ended':
       endAttempt(context, input.seq, input.outcome);

@@ -1,4 +1,4 @@
-import { Refusal } from './refusal.ts';
+import { RequestError } from './request-error.ts';
 
 /** A restart takes about so long. */
 export const RESTART_MS = 2_000;
@@ -8,8 +8,8 @@ export const RESTART_MS = 2_000;
  *
  * @param cursor of a stream of acks: all that was not told comes after it
  */
-export function hubStopping(message: string, cursor?: string): Refusal {
-  return new Refusal('HUB_STOPPING', message, {
+export function hubStopping(message: string, cursor?: string): RequestError {
+  return new RequestError('HUB_STOPPING', message, {
     retryAfterMs: RESTART_MS,
     ...(cursor !== undefined && { metadata: { cursor } }),
   });
@@ -54,7 +54,7 @@ export class HubStop {
  * For the end of a stream that has no end of its own, and of one that was not at it.
  *
  * @param cursor of a stream of acks: all that was not told comes after it
- * @throws {Refusal} HUB_STOPPING when the signal aborted because the hub stops
+ * @throws {RequestError} HUB_STOPPING when the signal aborted because the hub stops
  */
 export function throwIfStopping(signal: AbortSignal, cursor?: string): void {
   if (signal.reason !== STOPPING) return;

@@ -85,7 +85,7 @@ export async function openFixture(named: Readonly<Record<string, NamedPackage>> 
     lanes,
     named: new Map(Object.entries(named)),
     folder,
-    refusedConfig: (config) =>
+    rejectedConfig: (config) =>
       JSON.stringify(config).includes('NOT_ALLOWED') ? ['config.token: may not be used'] : [],
     discardOpen: async (adapter, reason) => {
       const query = { filter: { adapters: [adapter] }, states: ['waiting', 'retrying', 'held'] } as const;

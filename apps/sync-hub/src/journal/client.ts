@@ -97,13 +97,13 @@ export class JournalClient {
 
   #call<Name extends CallName>(name: Name, request: Request<Name>): Promise<Answer<Name>> {
     const call: PendingCall = { name, request, answer: undefined, answered: Promise.withResolvers() };
-    const refusal = this.#refusal();
-    if (refusal === undefined) {
+    const rejection = this.#rejection();
+    if (rejection === undefined) {
       // First, since a store in the same thread may answer at once.
       this.#queue.push(call);
       this.#options.transport.submit(call as CallOf<CallName> as Call);
     } else {
-      fail(call, refusal);
+      fail(call, rejection);
     }
     return call.answered.promise as Promise<Answer<Name>>;
   }
@@ -189,8 +189,8 @@ export class JournalClient {
   }
 
   #backup(targetPath: string): Promise<BackupResult> {
-    const refusal = this.#refusal();
-    return refusal === undefined ? this.#options.transport.backup(targetPath) : Promise.reject(refusal);
+    const rejection = this.#rejection();
+    return rejection === undefined ? this.#options.transport.backup(targetPath) : Promise.reject(rejection);
   }
 
   #close(): Promise<void> {
@@ -198,7 +198,7 @@ export class JournalClient {
     return this.#closing;
   }
 
-  #refusal(): JournalError | undefined {
+  #rejection(): JournalError | undefined {
     if (this.#failure !== undefined) return this.#failure;
     if (this.#closing === undefined) return undefined;
     return new JournalError('CLOSED', `${this.#options.info.location} was closed before.`);

@@ -367,7 +367,7 @@ export type BackupResult =
   /** It is on disk, and can be put in the place of a journal. */
   | { readonly kind: 'done'; readonly path: string; readonly sizeBytes: number }
   /** There is no new file. The reason is a sentence for people. */
-  | { readonly kind: 'refused'; readonly reason: string };
+  | { readonly kind: 'rejected'; readonly reason: string };
 
 export interface JournalStatistics {
   readonly sizeBytes: number;

@@ -27,7 +27,7 @@ export interface DeadLetter extends DeliveryPosition, Pick<DeliveryCounts, 'cycl
   /** Of the record that made it one. */
   readonly position: number;
   /** False: the job's filter does not mean it. */
-  readonly isMeant: boolean;
+  readonly isSelected: boolean;
 }
 
 /** What a step needs of a journal. */
@@ -44,23 +44,23 @@ export interface ReplayGround {
 }
 
 /** A step looks at so many dead letters at most, about 10 ms: commits wait no longer for a filter that matches few. */
-const LOOKED_MAX = 2_048;
+const SCAN_MAX = 2_048;
 
 /**
  * One step of a job. The oldest first: events of one key are sent in the order in which they were accepted, and what
  * the job itself delivers never makes a later one of its dead letters stale.
  */
-export function takeReplayStep({ bounds, ...request }: ReplayStepRequest, ground: ReplayGround): ReplayStepResult {
+export function runReplayStep({ bounds, ...request }: ReplayStepRequest, ground: ReplayGround): ReplayStepResult {
   let { job } = request;
-  let [looked, sent, sentBytes] = [0, 0, 0];
+  let [scanned, sent, sentBytes] = [0, 0, 0];
   for (const deadLetter of ground.deadLetters) {
     // Something is left, so the job is not done.
     const isFull = bounds !== undefined && (sent === bounds.limit || sentBytes >= bounds.limitBytes);
-    if (looked === LOOKED_MAX || isFull) return { job };
-    looked++;
+    if (scanned === SCAN_MAX || isFull) return { job };
+    scanned++;
     job = { ...job, position: { seq: deadLetter.seq, adapter: deadLetter.adapter } };
     switch (verdictOn(job, deadLetter, ground)) {
-      case 'not_meant':
+      case 'not_selected':
         break;
       case 'stale':
         job = { ...job, skippedStale: job.skippedStale + 1 };
@@ -82,10 +82,10 @@ export function takeReplayStep({ bounds, ...request }: ReplayStepRequest, ground
 
 function verdictOn(
   { upTo, includeStale, includeReplayed }: ReplayJob,
-  { adapter, key, seq, cycle, attempts, position, isMeant }: DeadLetter,
+  { adapter, key, seq, cycle, attempts, position, isSelected }: DeadLetter,
   { newestDeliveredSeq }: ReplayGround,
-): 'not_meant' | 'stale' | 'replayed' | 'sent' {
-  if (!isMeant || position > (upTo[adapter] ?? 0)) return 'not_meant';
+): 'not_selected' | 'stale' | 'replayed' | 'sent' {
+  if (!isSelected || position > (upTo[adapter] ?? 0)) return 'not_selected';
   if (!includeStale && newestDeliveredSeq(adapter, key) > seq) return 'stale';
   // Without an attempt it was not sent: a newer event of its key was on its way.
   if (!includeReplayed && cycle > 1 && attempts > 0) return 'replayed';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
-import { DEFAULT_PREFETCH } from '../core/lane.ts';
+import { DEFAULT_PREFETCH } from '../core/lane-state.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { delivered, failure, openLaneFixture, permanent, retryable, until } from './lane.fixture.ts';
 

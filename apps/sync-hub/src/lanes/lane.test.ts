@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_PREFETCH, type LaneRules } from '../core/lane.ts';
+import { DEFAULT_PREFETCH, type LaneRules } from '../core/lane-state.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { delivered, failure, openLaneFixture, retryable, until } from './lane.fixture.ts';
 

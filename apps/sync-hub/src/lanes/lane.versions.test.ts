@@ -77,8 +77,8 @@ describe('a lane whose adapter is replaced', () => {
   });
 
   it('hears no more of the old one: that it ended holds nothing up', async () => {
-    const told: RuntimeStart[] = [];
-    const fixture = await openLaneFixture({ onRuntimeChange: (start) => told.push(start) });
+    const received: RuntimeStart[] = [];
+    const fixture = await openLaneFixture({ onRuntimeChange: (start) => received.push(start) });
     let change: (start: RuntimeStart) => void = () => {};
     const start = fixture.runtime.start.bind(fixture.runtime);
     fixture.runtime.start = (onChange?: typeof change) => {
@@ -89,7 +89,7 @@ describe('a lane whose adapter is replaced', () => {
     fixture.lane.versions.switchTo((await startVersion('1.3.0', { concurrency: 1 })).next);
     change({ kind: 'starting', reason: 'its process ended' });
     expect(fixture.lane.health()).toMatchObject({ state: 'ready', reason: '' });
-    expect(told.map(({ kind }) => kind)).toEqual(['ready', 'ready']);
+    expect(received.map(({ kind }) => kind)).toEqual(['ready', 'ready']);
   });
 
   it('lets a version that could not be started be replaced by one that can, and its queue goes on', async () => {

@@ -1,6 +1,6 @@
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
-import { DEFAULT_PREFETCH } from '../core/lane.ts';
 import type { OnDeadLetter } from '../core/lane-messages.ts';
+import { DEFAULT_PREFETCH } from '../core/lane-state.ts';
 import { DEFAULT_RETRY, longestDelayMs, type RetryPolicy } from '../core/retry.ts';
 import type { Journal } from '../journal/journal.ts';
 import { systemClock } from './clock.ts';

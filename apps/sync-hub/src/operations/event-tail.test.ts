@@ -89,17 +89,17 @@ describe('a tail', () => {
     record(sampleRecord(a, { key: 'x', adapter: 'records' }));
     record(deadLettered(b, { key: 'y' }));
     await settle();
-    const told: string[] = [];
-    while (told.length < expected.length) told.push(...(await read()));
-    expect(told).toEqual(expected);
+    const received: string[] = [];
+    while (received.length < expected.length) received.push(...(await read()));
+    expect(received).toEqual(expected);
   });
 
   it('never waits for a slow reader, and tells it how much it missed, and where', async () => {
     const { accept, tail } = open();
     const { read } = await watch(tail);
     for (let index = 0; index < TAIL_QUEUE_MAX + 7; index++) await accept(`e-${index}`);
-    const told = await read();
-    expect(told.slice(-2)).toEqual([`accepted e-${TAIL_QUEUE_MAX - 1}`, 'missed 7']);
+    const received = await read();
+    expect(received.slice(-2)).toEqual([`accepted e-${TAIL_QUEUE_MAX - 1}`, 'missed 7']);
     await accept('late');
     expect(await read()).toEqual(['accepted late']);
   });

@@ -100,14 +100,14 @@ describe('a replay job', () => {
     const { id } = await begin(opened);
     const watched = allOf(opened.jobs.watch(id, forever));
     await opened.clock.pass(1_000);
-    const told = await watched;
-    expect(told.map(({ state, sent }) => `${state} ${sent}`)).toEqual([
+    const received = await watched;
+    expect(received.map(({ state, sent }) => `${state} ${sent}`)).toEqual([
       'running 0',
       'running 1',
       'running 2',
       'done 3',
     ]);
-    expect(await allOf(opened.jobs.watch(id, forever))).toEqual([told.at(-1)]);
+    expect(await allOf(opened.jobs.watch(id, forever))).toEqual([received.at(-1)]);
     expect(await allOf(opened.jobs.watch('nobody', forever))).toEqual([]);
   });
 

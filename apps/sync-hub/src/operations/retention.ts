@@ -26,7 +26,7 @@ const REST_MAX_MS = 1_000;
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #started: { readonly wallMs: number; readonly monotonicMs: number };
-  #takeBack: () => void = () => undefined;
+  #cancel: () => void = () => undefined;
   #stopped = false;
   #round: Promise<void> = Promise.resolve();
 
@@ -43,7 +43,7 @@ export class Retention {
   /** Resolves once no step runs. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#takeBack();
+    this.#cancel();
     await this.#round;
   }
 
@@ -76,7 +76,7 @@ export class Retention {
   }
 
   #plan(delayMs: number, run: () => void): void {
-    if (!this.#stopped) this.#takeBack = this.#options.clock.startTimer(delayMs, run);
+    if (!this.#stopped) this.#cancel = this.#options.clock.startTimer(delayMs, run);
   }
 
   /** Never later than the hub has lived to see: a clock that jumps ahead would delete what has time left. */

@@ -81,14 +81,14 @@ export class RunningReplay {
       while (this.#job.state === 'running' && this.#wish === 'go_on') {
         const startedMs = clock.monotonicMs();
         const sentBefore = this.#job.sent;
-        this.#tell(await this.#step());
+        this.#notify(await this.#step());
         const dueMs = startedMs + ((this.#job.sent - sentBefore) * 1_000) / this.#job.ratePerSecond;
         if (this.#job.state === 'running') await this.#sleepUntil(dueMs);
       }
       if (this.#job.state === 'running' && this.#wish === 'cancel') {
         const cancelled = { ...this.#job, state: 'cancelled' } as const;
         await journal.saveJob(cancelled);
-        this.#tell(cancelled);
+        this.#notify(cancelled);
       }
     } catch (error) {
       // The journal ended, and with it the hub; the next one goes on from what is on disk.
@@ -108,7 +108,7 @@ export class RunningReplay {
     return (await journal.stepReplay(request)).job;
   }
 
-  #tell(job: ReplayJob): void {
+  #notify(job: ReplayJob): void {
     this.#job = job;
     this.#news();
   }
@@ -122,8 +122,8 @@ export class RunningReplay {
     if (delayMs <= 0 || this.#wish !== 'go_on') return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    const takeBack = this.#options.clock.startTimer(delayMs, resolve);
+    const cancel = this.#options.clock.startTimer(delayMs, resolve);
     await promise;
-    takeBack();
+    cancel();
   }
 }

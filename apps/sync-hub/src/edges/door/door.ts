@@ -34,7 +34,7 @@ export function createDoor({ names, requests, responses, onLeft }: DoorOptions, 
     const left = requests.open(connection, headerBytes);
     if (left === undefined) {
       if (requests.turnedAway(connection)) connection.destroy();
-      else refuseForNow(request, response);
+      else rejectForNow(request, response);
       return;
     }
     // Of a stream its own: the response over HTTP/2 says nothing when its answer was never taken.
@@ -112,7 +112,7 @@ const TOO_MANY: TurnedAway = {
 };
 
 /** In the words of HTTP/2 nothing of it was done, and any client may send it again. */
-function refuseForNow(request: IncomingMessage, response: ServerResponse): void {
+function rejectForNow(request: IncomingMessage, response: ServerResponse): void {
   const stream = streamOf(request);
   if (stream !== undefined) {
     stream.close(constants.NGHTTP2_REFUSED_STREAM);

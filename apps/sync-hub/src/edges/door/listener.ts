@@ -46,7 +46,7 @@ export interface ListenOptions {
   readonly connections?: ConnectionBounds;
   readonly requests?: OpenRequestBounds;
   /** Told of each connection that is one too many, for the log. */
-  readonly onRefused?: (address: string) => void;
+  readonly onRejected?: (address: string) => void;
   readonly headersTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
   /** How often an HTTP/2 connection is asked whether it lives. */
@@ -145,7 +145,7 @@ export async function listen(
     const closed = connections.open(remoteAddress);
     if (closed === undefined) {
       socket.destroy();
-      return options.onRefused?.(remoteAddress);
+      return options.onRejected?.(remoteAddress);
     }
     const unsaid = setTimeout(() => socket.destroy(), headersTimeoutMs);
     sockets.set(socket, unsaid);

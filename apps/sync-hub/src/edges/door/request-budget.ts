@@ -60,7 +60,7 @@ export class RequestBudget {
     request.onChunk = (chunk) => {
       // Null is the end: the message is whole, or never will be.
       if (chunk === null) this.#forget(entry);
-      else this.#set(entry, meter.take(chunk));
+      else this.#set(entry, meter.measure(chunk));
       if (this.#totalBytes > this.#bounds.totalBytes) this.#end(entry);
     };
     // Over HTTP/2 a request that nobody reads any more is closed before its stream is.

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { MIMEType } from 'node:util';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { isBinaryCloudEvent, readBinaryCloudEvent, readStructuredCloudEvent } from './cloud-event.ts';
 import type { HttpEvent } from './http-event.ts';
 import { readSyncBody } from './sync-body.ts';
@@ -22,7 +22,7 @@ const CLOUD_EVENT_TYPE = 'application/cloudevents+json';
  *
  * Other media types than JSON are refused for safety too: a browser sends them to any host from any page, unasked.
  *
- * @throws {Refusal} REQUEST_TYPE_UNSUPPORTED
+ * @throws {RequestError} REQUEST_TYPE_UNSUPPORTED
  */
 export function syncFormat(headers: IncomingHttpHeaders): SyncFormat {
   const coding = headers['content-encoding'] ?? 'identity';
@@ -48,7 +48,7 @@ export function syncFormat(headers: IncomingHttpHeaders): SyncFormat {
  * Reads the event of a request.
  *
  * @param keyFields the members of a payload that may hold the key, the likeliest first
- * @throws {Refusal} REQUEST_INVALID, EVENT_INVALID
+ * @throws {RequestError} REQUEST_INVALID, EVENT_INVALID
  */
 export function readSyncEvent(
   format: SyncFormat,
@@ -75,6 +75,6 @@ function mediaType(text: string): MIMEType | undefined {
   }
 }
 
-function unsupported(message: string): Refusal {
-  return new Refusal('REQUEST_TYPE_UNSUPPORTED', message);
+function unsupported(message: string): RequestError {
+  return new RequestError('REQUEST_TYPE_UNSUPPORTED', message);
 }

@@ -36,9 +36,9 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     const caller = await startSyncCaller(version);
     expect(await caller.postJson({ type: 'ProcessUpdated', payload: nested(64) })).toMatchObject({ status: 200 });
     for (const levels of [65, 1_000]) {
-      const refused = { status: 400, body: { reason: 'EVENT_INVALID', fields: [{ field: 'payload' }] } };
+      const rejected = { status: 400, body: { reason: 'EVENT_INVALID', fields: [{ field: 'payload' }] } };
       const answer = await caller.postJson({ type: 'ProcessUpdated', payload: nested(levels) });
-      expect(answer).toMatchObject(refused);
+      expect(answer).toMatchObject(rejected);
       expect(answer.body).toHaveProperty('message', expect.stringContaining('64 levels'));
       const event = { specversion: '1.0', id: 'c', source: 's', type: 'ProcessUpdated', data: nested(levels) };
       const structured = await caller.postJson(event, { headers: cloudEvent });

@@ -1,4 +1,4 @@
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 
 export interface AdmissionOptions {
   /** A monotonic clock, in milliseconds. */
@@ -62,14 +62,18 @@ export class Admission {
    * Lets in a publish with so much payload. To be told by the returned function when the journal has answered, well or
    * not.
    *
-   * @throws {Refusal} HUB_OVERLOADED
+   * @throws {RequestError} HUB_OVERLOADED
    */
   enter(sizeBytes: number): () => void {
     const reason = this.closedBecause;
     if (reason !== '') {
-      throw new Refusal('HUB_OVERLOADED', `${reason}; publish again with the same id, after the time that is told`, {
-        retryAfterMs: this.#retryAfterMs(),
-      });
+      throw new RequestError(
+        'HUB_OVERLOADED',
+        `${reason}; publish again with the same id, after the time that is told`,
+        {
+          retryAfterMs: this.#retryAfterMs(),
+        },
+      );
     }
     const waiting: Waiting = { sinceMs: this.#options.nowMs(), sizeBytes };
     this.#waiting.add(waiting);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { Positions } from '../../journal/positions.ts';
 import { flushed } from '../../journal/suite/flushed.fixture.ts';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { openFeed } from './event-feed.fixture.ts';
 import { allOf, openTestHub, published, settleTurns } from './hub.fixture.ts';
 
@@ -38,14 +38,14 @@ describe('history and what comes', () => {
     const { read, record, journal, cursors } = await openFeed();
     for (const step of LIFE.slice(0, onDisk)) record(step);
     await flushed(journal);
-    const told = allOf(read({ after: placeAfter(seen) }));
+    const received = allOf(read({ after: placeAfter(seen) }));
     // The next ones are written while the history is being read, the others one by one afterwards.
     for (const step of LIFE.slice(onDisk, onDisk + 2)) record(step);
     for (const step of LIFE.slice(onDisk + 2)) {
       await settleTurns();
       record(step);
     }
-    const acks = (await told).flat();
+    const acks = (await received).flat();
     expect(attempts(acks)).toEqual(LIFE_ATTEMPTS.slice(seen));
     // Whoever resumes after any of them gets the others.
     for (const [index, { cursor }] of acks.entries()) {
@@ -75,9 +75,9 @@ describe('history and what comes', () => {
     const { read, record, journal } = await openFeed({ adapters });
     for (const adapter of adapters) record({ adapter, state: 'delivered' });
     await flushed(journal);
-    const told = await allOf(read());
-    expect(told.map((acks) => acks.length)).toEqual([256, 44]);
-    expect(told.flat().map(({ adapter }) => adapter)).toEqual(adapters);
+    const received = await allOf(read());
+    expect(received.map((acks) => acks.length)).toEqual([256, 44]);
+    expect(received.flat().map(({ adapter }) => adapter)).toEqual(adapters);
   });
 
   it('are the newest of a delivery that was attempted through a long outage, to its end', async () => {
@@ -85,9 +85,9 @@ describe('history and what comes', () => {
     for (let attempts = 1; attempts <= 600; attempts += 1) record({ state: 'retrying', attempts });
     record({ state: 'delivered', attempts: 601 });
     await flushed(journal);
-    const told = (await allOf(read())).flat();
-    expect(told.map(({ attempt }) => attempt)).toEqual(Array.from({ length: 256 }, (_, index) => 346 + index));
-    expect(told.at(-1)?.state).toBe(DeliveryState.DELIVERED);
+    const received = (await allOf(read())).flat();
+    expect(received.map(({ attempt }) => attempt)).toEqual(Array.from({ length: 256 }, (_, index) => 346 + index));
+    expect(received.at(-1)?.state).toBe(DeliveryState.DELIVERED);
   });
 
   it('end at once when everything was seen', async () => {
@@ -102,10 +102,10 @@ describe('history and what comes', () => {
     const { read, record } = await openFeed();
     record({ adapter: 'billing', state: 'retrying' });
     record({ adapter: 'billing', state: 'delivered' });
-    const told = allOf(read({ until: 'first_attempt' }));
+    const received = allOf(read({ until: 'first_attempt' }));
     await settleTurns();
     record({ adapter: 'records', state: 'retrying' });
-    expect(places((await told).flat())).toEqual(['billing.1', 'billing.2', 'billing.2_records.1']);
+    expect(places((await received).flat())).toEqual(['billing.1', 'billing.2', 'billing.2_records.1']);
   });
 
   it('are sent of several events in the order in which they were recorded', async () => {
@@ -114,10 +114,10 @@ describe('history and what comes', () => {
     const second = { seq: other.seq, eventId: 'event-2', key: '' };
     record({ ...second, state: 'retrying' });
     record({ state: 'delivered' });
-    const told = allOf(read({ events: [event, other] }));
+    const received = allOf(read({ events: [event, other] }));
     await settleTurns();
     record({ ...second, state: 'delivered' });
-    expect((await told).flat().map(({ eventId }) => eventId)).toEqual(['event-2', 'event-1', 'event-2']);
+    expect((await received).flat().map(({ eventId }) => eventId)).toEqual(['event-2', 'event-1', 'event-2']);
   });
 });
 
@@ -138,12 +138,12 @@ describe('HELD', () => {
     const { read, record, hold, journal } = await openFeed();
     journal.control.hold();
     record({ adapter: 'billing', state: 'delivered' });
-    const told = allOf(read());
+    const received = allOf(read());
     await hold('billing', 'breaker');
     journal.control.release();
     await settleTurns();
     record({ adapter: 'records', state: 'delivered' });
-    expect(states((await told).flat())).toEqual(['billing DELIVERED', 'records DELIVERED']);
+    expect(states((await received).flat())).toEqual(['billing DELIVERED', 'records DELIVERED']);
   });
 
   it('carries a place from which nothing that follows it is lost, however late it is read', async () => {
@@ -170,12 +170,12 @@ describe('HELD', () => {
   it('is told once, whoever noticed it first', async () => {
     const { read, record, hold } = await openFeed({ adapters: ['billing'] });
     await hold('billing', 'paused');
-    const told = allOf(read());
+    const received = allOf(read());
     await hold('billing', 'paused');
     await settleTurns();
     await hold('billing', 'paused');
     record({ adapter: 'billing', state: 'delivered' });
-    expect(states((await told).flat())).toEqual(['billing HELD', 'billing DELIVERED']);
+    expect(states((await received).flat())).toEqual(['billing HELD', 'billing DELIVERED']);
   });
 
   it('is sent for what waits behind its key, once', async () => {
@@ -215,17 +215,17 @@ describe('a reader that does not read', () => {
     const next = slow.next();
     await flushed(journal);
     seen.push(...((await next).value ?? []));
-    const refusal = await allOf(slow).then(
+    const rejection = await allOf(slow).then(
       (batches) => void seen.push(...batches.flat()),
       (error: unknown) => error,
     );
-    if (!(refusal instanceof Refusal)) throw new Error('not refused');
-    expect(refusal.reason).toBe('READER_TOO_SLOW');
+    if (!(rejection instanceof RequestError)) throw new Error('not refused');
+    expect(rejection.reason).toBe('READER_TOO_SLOW');
     expect(seen.length).toBeGreaterThanOrEqual(257);
     expect(acks.listening).toBe(0);
 
     record({ state: 'delivered' });
-    const after = cursors.decode(refusal.metadata.cursor ?? '', 'cursor');
+    const after = cursors.decode(rejection.metadata.cursor ?? '', 'cursor');
     const rest = (await allOf(read({ after }))).flat();
     expect(places([...seen, ...rest])).toEqual(Array.from({ length: 301 }, (_, index) => `billing.${index + 1}`));
   });
@@ -244,9 +244,9 @@ describe('a caller who goes', () => {
 
   it('leaves none behind while the history is read', async () => {
     const { read, abort, acks } = await openFeed();
-    const told = allOf(read());
+    const received = allOf(read());
     abort.abort();
-    expect(await told).toEqual([]);
+    expect(await received).toEqual([]);
     expect(acks.listening).toBe(0);
   });
 

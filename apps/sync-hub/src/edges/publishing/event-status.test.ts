@@ -10,7 +10,7 @@ import {
   openTestHub,
   published,
   recordRequest,
-  refused,
+  rejected,
   settleTurns,
   type TestHub,
   unwell,
@@ -96,7 +96,7 @@ it('tells a delivery that is tried again, with when and why', async () => {
 });
 
 it('tells a dead letter, with why', async () => {
-  const { settled, acks } = await statusAfter(refused);
+  const { settled, acks } = await statusAfter(rejected);
   expect(settled).toBe(true);
   expect(acks).toMatchObject([
     { state: DeliveryState.DEAD_LETTERED, error: { kind: OutcomeKind.PERMANENT, code: 'HTTP_400' } },

@@ -62,11 +62,11 @@ export class CountedAcks extends Acks {
   listening = 0;
 
   override follow(event: FollowableEvent, listener: DeliveryListener): Following {
-    const { hearHeld, end } = super.follow(event, listener);
+    const { reportHeld, end } = super.follow(event, listener);
     let isFollowing = true;
     this.listening += 1;
     return {
-      hearHeld,
+      reportHeld,
       end: () => {
         if (isFollowing) this.listening -= 1;
         isFollowing = false;
@@ -78,7 +78,7 @@ export class CountedAcks extends Acks {
 
 export const delivered: Outcome = { kind: 'delivered', receipt: 'ok' };
 export const unwell: Outcome = { kind: 'retryable', failure: { code: 'HTTP_503', message: 'the system answered 503' } };
-export const refused: Outcome = {
+export const rejected: Outcome = {
   kind: 'permanent',
   failure: { code: 'HTTP_400', message: 'the system answered 400' },
 };

@@ -11,7 +11,7 @@ import { createSyncRoute } from '../http/sync-route.ts';
 import { HubStop } from '../hub-stop.ts';
 import { openTestHub, published, settleTurns, type TestHub, type TestHubOptions } from '../publishing/hub.fixture.ts';
 import { createRouter } from '../router.ts';
-import type { AdminRooms } from './admin-rooms.ts';
+import type { AdminDeps } from './admin-deps.ts';
 import { HealthFeed } from './health-feed.ts';
 
 /** A hub behind a real port, and an operator who calls it. */
@@ -24,18 +24,18 @@ export interface AdminTestHub extends TestHub {
 
 export interface AdminTestHubOptions extends TestHubOptions {
   /** Goes before the hub's own rooms. */
-  readonly rooms?: (hub: TestHub) => Partial<AdminRooms>;
+  readonly deps?: (hub: TestHub) => Partial<AdminDeps>;
 }
 
 /** Of a hub that installs nothing. */
-const refuse = async () => {
+const reject = async () => {
   throw new InstallError('NOT_NOW', 'nothing is installed in this test');
 };
 /** Of a hub that keeps its journal in memory. */
-const noBackups = { make: async () => ({ kind: 'refused' as const, reason: 'there is no file to copy' }) };
-const noInstalls = { add: refuse, upgrade: refuse, rollback: refuse, restart: refuse, remove: refuse };
+const noBackups = { make: async () => ({ kind: 'rejected' as const, reason: 'there is no file to copy' }) };
+const noInstalls = { add: reject, upgrade: reject, rollback: reject, restart: reject, remove: reject };
 
-export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
+export async function openAdminTestHub({ deps, ...options }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
   const hub = await openTestHub(options);
   const changes: OperatorChange[] = [];
   const admin = {
@@ -43,7 +43,7 @@ export async function openAdminTestHub({ rooms, ...options }: AdminTestHubOption
     onChange: (change: OperatorChange) => changes.push(change),
     lifecycle: noInstalls,
     backups: noBackups,
-    ...rooms?.(hub),
+    ...deps?.(hub),
   };
   const health = new HealthFeed({
     version: '1.2.3',
@@ -76,14 +76,14 @@ export async function publishAll(hub: TestHub, ids: readonly string[], key = '')
 
 /** Follows a job to its end. */
 export async function untilEnded({ admin }: AdminTestHub, job: Job | undefined): Promise<Job> {
-  for await (const told of admin.watchJob({ id: job?.id ?? '' })) {
-    if (told.job !== undefined && told.job.state !== JobState.RUNNING) return told.job;
+  for await (const received of admin.watchJob({ id: job?.id ?? '' })) {
+    if (received.job !== undefined && received.job.state !== JobState.RUNNING) return received.job;
   }
   throw new Error('the watch ended before the job did');
 }
 
 /** How a call was refused: its status, its reason, and the fields that were wrong. */
-export async function refusalOf(call: Promise<unknown>) {
+export async function rejectionOf(call: Promise<unknown>) {
   const error = await call.then(
     () => {
       throw new Error('the call was not refused');

@@ -2,17 +2,17 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-lifecycle.ts';
 import { InstallError, type InstallFault } from '../../installs/install-error.ts';
-import { openAdminTestHub, refusalOf } from './admin-hub.fixture.ts';
+import { openAdminTestHub, rejectionOf } from './admin-hub.fixture.ts';
 import { HealthFeed } from './health-feed.ts';
 
 const installed: Installed = { id: 'lab', version: '1.1.0', warnings: ['reach: it does not answer'] };
 
 /** A hub whose installing room notes what it is asked, and does or refuses it. */
-async function openHub(refusal?: InstallError) {
+async function openHub(rejection?: InstallError) {
   const asked: unknown[] = [];
   const answer = async (what: unknown) => {
     asked.push(what);
-    if (refusal !== undefined) throw refusal;
+    if (rejection !== undefined) throw rejection;
     return installed;
   };
   const lifecycle = {
@@ -25,7 +25,7 @@ async function openHub(refusal?: InstallError) {
       return options === undefined ? 0 : 7;
     },
   };
-  const hub = await openAdminTestHub({ rooms: () => ({ lifecycle }) });
+  const hub = await openAdminTestHub({ deps: () => ({ lifecycle }) });
   return { hub, asked };
 }
 
@@ -136,9 +136,9 @@ it('refuses what is outside the bounds, with the field, before anything is insta
     ['adapter', admin.retryAdapter({})],
   ];
   for (const [field, call] of wrong) {
-    const refusal = await refusalOf(call);
-    expect(refusal).toMatchObject({ code: 'InvalidArgument', reason: 'REQUEST_INVALID', fields: [field] });
-    expect(refusal.message).not.toContain('whsec-marker');
+    const rejection = await rejectionOf(call);
+    expect(rejection).toMatchObject({ code: 'InvalidArgument', reason: 'REQUEST_INVALID', fields: [field] });
+    expect(rejection.message).not.toContain('whsec-marker');
   }
   expect(asked).toEqual([]);
 });
@@ -157,8 +157,8 @@ it.each<[InstallFault, string, string]>([
   ['NOT_NOW', 'FailedPrecondition', 'ADAPTER_REFUSED'],
 ])('tells %s as %s with %s, and logs no change', async (fault, code, reason) => {
   const { hub } = await openHub(new InstallError(fault, 'this is what was wrong'));
-  const refusal = await refusalOf(hub.admin.upgradeAdapter({ adapter: 'lab', version: '1' }));
-  expect(refusal).toMatchObject({ code, reason, message: expect.stringContaining('this is what was wrong') });
+  const rejection = await rejectionOf(hub.admin.upgradeAdapter({ adapter: 'lab', version: '1' }));
+  expect(rejection).toMatchObject({ code, reason, message: expect.stringContaining('this is what was wrong') });
   expect(hub.changes).toEqual([]);
 });
 

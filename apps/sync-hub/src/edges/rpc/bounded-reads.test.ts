@@ -50,10 +50,10 @@ it('reads what it tells of many events in one go, so that no record falls betwee
   const feed = new EventFeed({ ...hub, journal });
   const events = accepted.map(({ event }) => event);
   const { signal } = new AbortController();
-  const told = feed.read({ events, until: 'settled', after: new Map(), signal });
-  const first = told.next();
+  const received = feed.read({ events, until: 'settled', after: new Map(), signal });
+  const first = received.next();
   expect(reads.running).toBe(100);
   reads.letThrough();
   await first;
-  await told.return();
+  await received.return();
 });

@@ -3,8 +3,8 @@ import { createAsyncIterable, type UniversalHandler, type UniversalServerRespons
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { visibleJson } from '@hms-sync/proto/visible-text';
 import type { HttpHandler } from '../door/messages.ts';
+import { isCallerGone } from './connect-error.ts';
 import { COMPRESSIONS, decodedMessages, decodedRequest, MESSAGE_BYTES_MAX } from './decoded-request.ts';
-import { isCallerGone } from './refusal-error.ts';
 
 export interface RpcsOptions {
   readonly routes: (router: ConnectRouter) => void;

@@ -22,10 +22,10 @@ describe('what a caller sent is never raw in a JSON answer', () => {
   it('when a refusal names it', async () => {
     const { port } = await openAdminTestHub();
     const message = JSON.stringify({ id: OBEYED });
-    const told = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message });
-    expect(told.text).toContain('no event has the id');
-    expect(told.text).not.toMatch(/\p{C}/u);
-    expect(JSON.parse(told.text).message).toContain('\\u009b');
+    const received = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message });
+    expect(received.text).toContain('no event has the id');
+    expect(received.text).not.toMatch(/\p{C}/u);
+    expect(JSON.parse(received.text).message).toContain('\\u009b');
   });
 
   it('when nothing is at its path', async () => {
@@ -42,9 +42,9 @@ describe('what a caller sent is never raw in a JSON answer', () => {
     const key = 'k\u202ek';
     const published = JSON.stringify({ event: { id: 'marked', type: 'ProcessUpdated', key } });
     await callRaw({ port, method: publishAndWait, protocol: 'Connect JSON', message: published });
-    const told = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message: '{"id":"marked"}' });
-    expect(told.text).not.toContain('\u202e');
-    expect(JSON.parse(told.text).event.key).toBe(key);
+    const received = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message: '{"id":"marked"}' });
+    expect(received.text).not.toContain('\u202e');
+    expect(JSON.parse(received.text).event.key).toBe(key);
   });
 });
 

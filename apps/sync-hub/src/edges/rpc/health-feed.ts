@@ -18,7 +18,7 @@ import type { Lanes } from '../../lanes/lanes.ts';
 import { BoundedQueue, QueueOverflow } from '../../queues/bounded-queue.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { deliveryError } from '../publishing/ack-message.ts';
-import { Refusal, tooManyAtOnce } from '../refusal.ts';
+import { RequestError, tooManyAtOnce } from '../request-error.ts';
 
 export interface HealthFeedOptions {
   readonly version: string;
@@ -127,7 +127,7 @@ export class HealthFeed {
   /**
    * The status now, then again on each change and at least every 10 s, until the signal aborts.
    *
-   * @throws {Refusal} READER_TOO_SLOW; HUB_STOPPING; TOO_MANY_AT_ONCE
+   * @throws {RequestError} READER_TOO_SLOW; HUB_STOPPING; TOO_MANY_AT_ONCE
    */
   async *watch(signal: AbortSignal): AsyncGenerator<Health, void> {
     if (this.#watchers.size >= WATCHES_MAX) {
@@ -147,7 +147,7 @@ export class HealthFeed {
       }
     } catch (error) {
       if (!(error instanceof QueueOverflow)) throw error;
-      throw new Refusal('READER_TOO_SLOW', 'the health was not read in time; watch it again');
+      throw new RequestError('READER_TOO_SLOW', 'the health was not read in time; watch it again');
     } finally {
       this.#watchers.delete(queue);
     }

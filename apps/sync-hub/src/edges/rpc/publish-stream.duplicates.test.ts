@@ -119,14 +119,14 @@ it('tells the histories of many duplicates so that whoever resumes from the last
     reads[place]?.resolve();
     await stream.acksOf(`event-${place}`);
   }
-  const told = acksOf(await stream.end());
-  const untold = new Map(ids.map((id, index) => [id, index + 1]));
-  for (const { eventId, cursor } of told) {
-    untold.delete(eventId);
-    for (const place of untold.values())
+  const received = acksOf(await stream.end());
+  const missing = new Map(ids.map((id, index) => [id, index + 1]));
+  for (const { eventId, cursor } of received) {
+    missing.delete(eventId);
+    for (const place of missing.values())
       expect(hub.cursors.decode(cursor, 'cursor').get('billing') ?? 0).toBeLessThan(place);
   }
-  expect(untold.size).toBe(0);
+  expect(missing.size).toBe(0);
 });
 
 it('lets cursors go on once the history is told, also when the duplicate itself is not settled', async () => {

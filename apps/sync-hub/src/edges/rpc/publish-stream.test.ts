@@ -2,7 +2,7 @@ import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type PublishStreamResponse, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, it, vi } from 'vitest';
 import { allOf, delivered, openTestHub, published, settleTurns } from '../publishing/hub.fixture.ts';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { acksOf, countedRequests, open, requestOf, requestsOf, resultsOf } from './publish-caller.fixture.ts';
 
 describe('results', () => {
@@ -51,9 +51,9 @@ describe('results', () => {
     const hub = await openTestHub();
     const fault = new TypeError('hunter2');
     vi.spyOn(hub.intake, 'accept').mockRejectedValueOnce(fault);
-    const [refused, accepted] = resultsOf(await allOf(open(hub, requestsOf([requestOf([published(), published()])]))));
-    expect(refused?.result.value).toMatchObject({ reason: 'HUB_FAILED' });
-    expect(JSON.stringify(refused?.result.value)).not.toContain('hunter2');
+    const [rejected, accepted] = resultsOf(await allOf(open(hub, requestsOf([requestOf([published(), published()])]))));
+    expect(rejected?.result.value).toMatchObject({ reason: 'HUB_FAILED' });
+    expect(JSON.stringify(rejected?.result.value)).not.toContain('hunter2');
     expect(accepted?.result.case).toBe('accepted');
     expect(hub.faults).toEqual([fault]);
   });
@@ -88,7 +88,7 @@ describe('results', () => {
 describe('a journal that does not keep up', () => {
   it('has the events of a stream refused one by one, with when to come again; the stream goes on', async () => {
     const hub = await openTestHub();
-    const overloaded = new Refusal('HUB_OVERLOADED', 'the journal is stuck', { retryAfterMs: 2_500 });
+    const overloaded = new RequestError('HUB_OVERLOADED', 'the journal is stuck', { retryAfterMs: 2_500 });
     const accept = vi.spyOn(hub.intake, 'accept').mockRejectedValueOnce(overloaded);
     const results = resultsOf(await allOf(open(hub, requestsOf([requestOf([published(), published()])]))));
     expect(results.map(({ result }) => result.case)).toEqual(['refused', 'accepted']);

@@ -71,10 +71,10 @@ it('waits for the end of a commit that is under way when it begins', async () =>
 it('refuses a target that is there, and one that cannot be made, and goes on', async () => {
   const { folder, journal, session, target } = await useJournal();
   writeFileSync(target, 'kept');
-  expect(await journal.backup(target)).toEqual({ kind: 'refused', reason: expect.stringContaining(target) });
+  expect(await journal.backup(target)).toEqual({ kind: 'rejected', reason: expect.stringContaining(target) });
   expect(statSync(target).size).toBe(4);
   const nowhere = join(folder, 'nowhere', 'journal.db');
-  expect(await journal.backup(nowhere)).toEqual({ kind: 'refused', reason: expect.stringContaining(nowhere) });
+  expect(await journal.backup(nowhere)).toEqual({ kind: 'rejected', reason: expect.stringContaining(nowhere) });
   expect((await session.accept(sampleEvent('a'))).kind).toBe('accepted');
 });
 

@@ -47,13 +47,13 @@ it.each([
   ["UPDATE record SET receipt = 'no' WHERE seq = 1", 'record 1 of billing'],
 ])('ends the journal as damaged when an event is read after: %s', async (sql, place) => {
   const { journal, ended } = await useChanged(sql);
-  const damaged = {
+  const corrupted = {
     code: 'UNREADABLE',
     message: expect.stringMatching(new RegExp(`journal\\.db is damaged: ${place} `)),
   };
-  await expect(journal.readEvent({ id: 'a' })).rejects.toMatchObject(damaged);
-  expect(await ended).toMatchObject(damaged);
-  await expect(journal.readEvent({ id: 'b' })).rejects.toMatchObject(damaged);
+  await expect(journal.readEvent({ id: 'a' })).rejects.toMatchObject(corrupted);
+  expect(await ended).toMatchObject(corrupted);
+  await expect(journal.readEvent({ id: 'b' })).rejects.toMatchObject(corrupted);
 });
 
 it.each([

@@ -47,11 +47,11 @@ export function openDatabase(folderName: string, { newJournal = false } = {}): O
     markPlace(path);
     return { database, path };
   } catch (error) {
-    const refusal = openError(path, error);
+    const rejection = openError(path, error);
     // Closing moves the log into the database and deletes it, though something in it may be the last of its kind.
-    if (refusal.code === 'UNREADABLE' && version !== undefined) preserveWal(path);
+    if (rejection.code === 'UNREADABLE' && version !== undefined) preserveWal(path);
     database?.close();
-    throw refusal;
+    throw rejection;
   }
 }
 

@@ -12,7 +12,7 @@ import {
   prepareValues,
   requireIntactDelivery,
 } from './rows.ts';
-import type { WatchedKeys } from './watched-keys.ts';
+import type { StalenessIndex } from './staleness-index.ts';
 
 export interface NewDelivery {
   readonly seq: number;
@@ -28,12 +28,12 @@ const HEADS_MAX = 4_096;
 /** The rows of the table delivery, and what follows from them: counts and watched keys. */
 export class Deliveries {
   readonly #lanes: Lanes;
-  readonly #watchedKeys: WatchedKeys;
+  readonly #stalenessIndex: StalenessIndex;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor({ database, lanes, watchedKeys }: Pick<Parts, 'database' | 'lanes' | 'watchedKeys'>) {
+  constructor({ database, lanes, stalenessIndex }: Pick<Parts, 'database' | 'lanes' | 'stalenessIndex'>) {
     this.#lanes = lanes;
-    this.#watchedKeys = watchedKeys;
+    this.#stalenessIndex = stalenessIndex;
     this.#statements = prepare(database);
   }
 
@@ -122,7 +122,7 @@ export class Deliveries {
     lane.unsettled += Number(isOpenCode(row.state)) - Number(isOpenCode(stateBefore));
     lane.deadLetters +=
       Number(row.state === stateCodes.dead_lettered) - Number(stateBefore === stateCodes.dead_lettered);
-    if (row.key !== '') this.#watchedKeys.changed(lane, row);
+    if (row.key !== '') this.#stalenessIndex.changed(lane, row);
   }
 
   /** A head is soon asked for again, with its outcome: it is then not read. */

@@ -188,7 +188,7 @@ export class CommitControl implements Transport {
   }
 
   async backup(): Promise<BackupResult> {
-    return { kind: 'refused', reason: 'This journal is kept in memory alone: there is no file to copy.' };
+    return { kind: 'rejected', reason: 'This journal is kept in memory alone: there is no file to copy.' };
   }
 
   async close(): Promise<void> {

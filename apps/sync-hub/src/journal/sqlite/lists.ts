@@ -68,11 +68,11 @@ export class Lists {
     visit: (candidate: Candidate) => boolean,
   ): DeliveryPosition | undefined {
     const matches = createMatcher(filter);
-    let looked = 0;
+    let scanned = 0;
     for (const candidate of this.#candidates(filter, after)) {
-      looked++;
+      scanned++;
       const goesOn = !matches(candidate) || visit(candidate);
-      if (!goesOn || looked === SCAN_DELIVERIES) return { seq: candidate.seq, adapter: candidate.adapter };
+      if (!goesOn || scanned === SCAN_DELIVERIES) return { seq: candidate.seq, adapter: candidate.adapter };
     }
     return undefined;
   }
@@ -95,7 +95,7 @@ export class Lists {
   *deadLettersAfter(filter: DeliveryFilter, after: DeliveryPosition | undefined): Iterable<DeadLetter> {
     const matches = createMatcher({ ...filter, states: ['dead_lettered'] });
     for (const candidate of this.#deadOldestFirst(filter, after)) {
-      yield { ...candidate, position: candidate.lastPosition, isMeant: matches(candidate) };
+      yield { ...candidate, position: candidate.lastPosition, isSelected: matches(candidate) };
     }
   }
 

@@ -48,7 +48,7 @@ describe('sqlite journal', () => {
 
   it('names the folder when it cannot be opened', async () => {
     const folder = join(import.meta.filename, 'below-a-file');
-    const refused = openSqliteJournal({ folder });
-    await expect(refused).rejects.toMatchObject({ code: 'UNWRITABLE', message: expect.stringContaining(folder) });
+    const rejected = openSqliteJournal({ folder });
+    await expect(rejected).rejects.toMatchObject({ code: 'UNWRITABLE', message: expect.stringContaining(folder) });
   });
 });

@@ -112,7 +112,7 @@ export class AdapterProcess {
     const read = (
       stream: unknown,
       lineMaxCharacters: number,
-      take: (line: string) => void,
+      handle: (line: string) => void,
       onEnd?: (end: string) => void,
     ) =>
       readLines(stream as Readable, {
@@ -120,7 +120,7 @@ export class AdapterProcess {
         isWanted: () => log.hasRoom,
         onLine: (line) => {
           log.spend(line.length);
-          take(line);
+          handle(line);
         },
         onLeftOut: (lines) => log.leaveOut(lines),
         ...(onEnd && { onEnd }),
@@ -130,8 +130,8 @@ export class AdapterProcess {
     read(
       records,
       RECORD_LINE_CHARACTERS,
-      (line) => this.#takeRecord(line),
-      (end) => this.#takeLastRecords(end),
+      (line) => this.#handleRecord(line),
+      (end) => this.#handleLastRecords(end),
     );
     lifeline?.on('error', () => undefined);
     (lifeline as Socket).write(launchSecret);
@@ -139,7 +139,7 @@ export class AdapterProcess {
     (lifeline as Socket).resume();
   }
 
-  #takeRecord(line: string): void {
+  #handleRecord(line: string): void {
     const record = parseProcessRecord(line);
     switch (record?.kind) {
       case undefined:
@@ -151,7 +151,7 @@ export class AdapterProcess {
         this.#options.log.write(record.level, record.message, record.fields);
         break;
       case 'uncaught':
-        this.#takeUncaught(record);
+        this.#handleUncaught(record);
         break;
       default:
         record satisfies never;
@@ -159,11 +159,11 @@ export class AdapterProcess {
   }
 
   /** The end of what was left out may say why it ended. */
-  #takeLastRecords(end: string): void {
-    for (const line of end.split('\n').slice(-LAST_RECORDS)) this.#takeUncaught(parseProcessRecord(line));
+  #handleLastRecords(end: string): void {
+    for (const line of end.split('\n').slice(-LAST_RECORDS)) this.#handleUncaught(parseProcessRecord(line));
   }
 
-  #takeUncaught(record: ProcessRecord | undefined): void {
+  #handleUncaught(record: ProcessRecord | undefined): void {
     if (record?.kind !== 'uncaught') return;
     const { error, at } = record;
     this.#uncaught = error;

@@ -81,9 +81,9 @@ describe('an adapter that breaks while it works', () => {
     const hostile = await startHostile(harmful(body));
     const outcome = await hostile.deliver(harm);
     expect(outcome).toMatchObject({ kind: 'crashed', failure: { code: 'PROCESS_ENDED' }, suspects: 1 });
-    const told = await hostile.changed();
-    expect(told).toMatchObject({ kind: 'starting', reason: expect.stringMatching(reason) });
-    expect(JSON.stringify([told, outcome, hostile.records])).not.toContain('Ada');
+    const received = await hostile.changed();
+    expect(received).toMatchObject({ kind: 'starting', reason: expect.stringMatching(reason) });
+    expect(JSON.stringify([received, outcome, hostile.records])).not.toContain('Ada');
     await expectRecovery(hostile);
   });
 
@@ -101,12 +101,12 @@ describe('an adapter that breaks while it works', () => {
 
   it('and leaves while it checks itself is told to have ended by the time that is known', async () => {
     const hostile = await startHostile(adapter('check: () => process.exit(4), push() {}'));
-    let told: string | undefined;
+    let received: string | undefined;
     void hostile.changed().then(({ kind }) => {
-      told = kind;
+      received = kind;
     });
     expect(await hostile.check()).toMatchObject([{ ok: false }]);
-    expect(told).toBe('starting');
+    expect(received).toBe('starting');
   });
 
   it('and does not finish what it has when it is to end is not said to have crashed of it', async () => {
@@ -158,8 +158,8 @@ describe('an adapter that takes what belongs to all', () => {
   ])('by leaking %s is ended at its limit', async (_what, body) => {
     const hostile = await startHostile(harmful(body), { manifest: { limits: { memoryMb: 160 } } });
     expect(await hostile.deliver(harm)).toMatchObject({ kind: 'crashed' });
-    const told = await hostile.changed();
-    expect(told).toMatchObject({ reason: expect.stringMatching(/limits\.memoryMb in its manifest/) });
+    const received = await hostile.changed();
+    expect(received).toMatchObject({ reason: expect.stringMatching(/limits\.memoryMb in its manifest/) });
     await expectRecovery(hostile);
   });
 });

@@ -42,8 +42,8 @@ it('an adapter sees nothing of the environment of its hub but what it needs to f
   onTestFinished(() => {
     delete process.env.BILLING_TOKEN;
   });
-  const told = await startHostile(adapter('push: () => Object.keys(process.env).join()'));
-  const outcome = await told.deliver();
+  const received = await startHostile(adapter('push: () => Object.keys(process.env).join()'));
+  const outcome = await received.deliver();
   expect(JSON.stringify(outcome)).toContain('PATH');
   expect(JSON.stringify(outcome)).not.toContain('BILLING_TOKEN');
 });

@@ -62,8 +62,8 @@ for (let index = 0; index < STARTS; index += 1) {
 }
 
 const { runtime } = await start();
-const told = await runtime.deliver({ ...attempt, event: { ...event, key: 'pid' } }, signal);
-const pid = Number(told.kind === 'delivered' ? told.receipt : 0);
+const received = await runtime.deliver({ ...attempt, event: { ...event, key: 'pid' } }, signal);
+const pid = Number(received.kind === 'delivered' ? received.receipt : 0);
 // By then it has given back what its start left.
 await new Promise((resolve) => setTimeout(resolve, 6_000));
 const idleBytes = (await residentBytesOf(pid)) ?? 0;

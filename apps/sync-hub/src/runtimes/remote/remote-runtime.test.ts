@@ -148,8 +148,8 @@ describe('a remote adapter', () => {
       reason: expect.stringContaining(`the connection to the adapter at 127.0.0.1:${port} ended`),
     });
     await serve(well, { ...here, port });
-    let told = await changes.next();
-    while (told.kind !== 'ready') told = await changes.next();
+    let received = await changes.next();
+    while (received.kind !== 'ready') received = await changes.next();
     expect(await runtime.deliver(attemptOf(), never())).toMatchObject({ kind: 'delivered' });
   });
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { MemoryKeeper, processMemory } from './memory-keeper.ts';
+import { IdleGc, processMemory } from './idle-gc.ts';
 
 const MIB = 1024 * 1024;
 
@@ -13,7 +13,7 @@ afterEach(() => {
 
 function keep(start: { residentMb: number; busyShare: number; leavesMb: number; pauseMs?: number }) {
   const now = { pauseMs: 80, ...start, collections: 0 };
-  const keeper = new MemoryKeeper({
+  const keeper = new IdleGc({
     residentBytes: () => now.residentMb * MIB,
     busyShare: () => now.busyShare,
     collect() {
@@ -94,7 +94,7 @@ it('goes on when the system does not say what the process has, as with no file l
     throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
   });
   const memory = { ...processMemory(), busyShare: () => 0 };
-  const keeper = new MemoryKeeper(memory);
+  const keeper = new IdleGc(memory);
   vi.advanceTimersByTime(60_000);
   expect(memory.residentBytes()).toBeUndefined();
   keeper.stop();

@@ -18,7 +18,7 @@ interface Lifecycle {
 }
 
 /** The rooms of the hub that AdminService asks. */
-export interface AdminRooms {
+export interface AdminDeps {
   readonly journal: Pick<Journal, 'info' | 'readStatistics' | 'readEvent' | 'saveLanePause'>;
   readonly lanes: Lanes;
   readonly acks: Pick<Acks, 'place'>;

@@ -4,11 +4,11 @@ import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
 import type { RefusedSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { HubStop } from '../hub-stop.ts';
-import { REFUSALS, Refusal, type RefusalReason } from '../refusal.ts';
+import { REQUEST_ERRORS, RequestError, type RequestErrorReason } from '../request-error.ts';
 
 const DOMAIN = 'hms-sync';
 
-const CODES: Readonly<Record<(typeof REFUSALS)[RefusalReason]['code'], Code>> = {
+const CODES: Readonly<Record<(typeof REQUEST_ERRORS)[RequestErrorReason]['code'], Code>> = {
   invalid_argument: Code.InvalidArgument,
   resource_exhausted: Code.ResourceExhausted,
   already_exists: Code.AlreadyExists,
@@ -20,9 +20,15 @@ const CODES: Readonly<Record<(typeof REFUSALS)[RefusalReason]['code'], Code>> = 
 };
 
 /** A refusal as the status that ends an rpc, with google.rpc details. */
-export function refusalError(refusal: Refusal): ConnectError {
-  const { reason, fields, retryAfterMs, metadata } = refusal;
-  const error = new ConnectError(refusal.message, CODES[REFUSALS[reason].code], undefined, undefined, refusal);
+export function toConnectError(rejection: RequestError): ConnectError {
+  const { reason, fields, retryAfterMs, metadata } = rejection;
+  const error = new ConnectError(
+    rejection.message,
+    CODES[REQUEST_ERRORS[reason].code],
+    undefined,
+    undefined,
+    rejection,
+  );
   error.details.push({ desc: ErrorInfoSchema, value: { reason, domain: DOMAIN, metadata: { ...metadata } } });
   if (fields.length > 0) {
     const fieldViolations = fields.map(({ field, description }) => ({ field, description, reason }));
@@ -35,11 +41,11 @@ export function refusalError(refusal: Refusal): ConnectError {
 }
 
 /** A refusal as the result of one event of a stream. */
-export function refusedMessage(refusal: Refusal): MessageInitShape<typeof RefusedSchema> {
-  const { reason, fields, retryAfterMs } = refusal;
+export function toRefusedMessage(rejection: RequestError): MessageInitShape<typeof RefusedSchema> {
+  const { reason, fields, retryAfterMs } = rejection;
   return {
-    code: CODES[REFUSALS[reason].code],
-    message: refusal.message,
+    code: CODES[REQUEST_ERRORS[reason].code],
+    message: rejection.message,
     reason,
     fields: fields.map(({ field, description }) => ({ field, description })),
     ...(retryAfterMs !== undefined && { retryAfter: durationFromMs(retryAfterMs) }),
@@ -78,14 +84,14 @@ export function createStopInterceptor(stop: HubStop): Interceptor {
  * Gives every error that a handler throws, also in the middle of a stream, its status. What Connect throws itself, for
  * bytes that it cannot read or calls that were cancelled, stays as it is.
  */
-export function createRefusalInterceptor(onFault: (error: unknown) => void): Interceptor {
+export function createErrorInterceptor(onFault: (error: unknown) => void): Interceptor {
   const asStatus = (error: unknown) => {
     if (error instanceof ConnectError) return error;
     if (isCallerGone(error)) return new ConnectError('the caller has gone', Code.Canceled, undefined, undefined, error);
-    return refusalError(Refusal.of(error, onFault));
+    return toConnectError(RequestError.of(error, onFault));
   };
 
-  async function* refusing<Message>(messages: AsyncIterable<Message>): AsyncIterable<Message> {
+  async function* rejecting<Message>(messages: AsyncIterable<Message>): AsyncIterable<Message> {
     try {
       yield* messages;
     } catch (error) {
@@ -96,7 +102,7 @@ export function createRefusalInterceptor(onFault: (error: unknown) => void): Int
   return (next) => async (request) => {
     try {
       const response = await next(request);
-      return response.stream ? { ...response, message: refusing(response.message) } : response;
+      return response.stream ? { ...response, message: rejecting(response.message) } : response;
     } catch (error) {
       throw asStatus(error);
     }

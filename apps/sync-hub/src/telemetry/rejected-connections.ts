@@ -4,11 +4,11 @@ import type { Log } from './log.ts';
 const QUIET_MS = 60_000;
 
 /** Writes to the log that connections were refused: the first at once, then how many, once a minute at the most. */
-export class ConnectionRefusals {
+export class RejectedConnections {
   readonly #log: Pick<Log, 'warn'>;
   readonly #nowMs: () => number;
   #since = 0;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(log: Pick<Log, 'warn'>, nowMs: () => number = () => performance.now()) {
     this.#log = log;
@@ -18,12 +18,12 @@ export class ConnectionRefusals {
   /** One more, from this address. */
   note(address: string): void {
     this.#since += 1;
-    if (this.#nowMs() - this.#toldAtMs < QUIET_MS) return;
+    if (this.#nowMs() - this.#loggedAtMs < QUIET_MS) return;
     this.#log.warn(
-      { address, refused: this.#since },
+      { address, rejected: this.#since },
       'connections are refused: as many are open as limits.connections, limits.connectionsPerAddress or ulimit -n allow',
     );
     this.#since = 0;
-    this.#toldAtMs = this.#nowMs();
+    this.#loggedAtMs = this.#nowMs();
   }
 }

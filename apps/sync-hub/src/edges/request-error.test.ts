@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { codeFromString } from '@connectrpc/connect/protocol-connect';
 import { describe, expect, it } from 'vitest';
-import { refusalAnswer } from './http/sync-answer.ts';
-import { REFUSALS, Refusal, type RefusalReason } from './refusal.ts';
-import { refusalError } from './rpc/refusal-error.ts';
+import { errorAnswer } from './http/sync-answer.ts';
+import { REQUEST_ERRORS, RequestError, type RequestErrorReason } from './request-error.ts';
+import { toConnectError } from './rpc/connect-error.ts';
 
 const errorsPage = new URL('../../../../docs/errors.md', import.meta.url);
-const reasons = Object.keys(REFUSALS) as RefusalReason[];
+const reasons = Object.keys(REQUEST_ERRORS) as RequestErrorReason[];
 
 /** The cells of each row of the page's table, without its head. */
 const rows = readFileSync(errorsPage, 'utf8')
@@ -25,8 +25,8 @@ describe('docs/errors.md', () => {
     expect(listed).toEqual(
       reasons.map((reason) => ({
         reason: `\`${reason}\``,
-        status: REFUSALS[reason].code.toUpperCase(),
-        httpStatus: String(REFUSALS[reason].httpStatus),
+        status: REQUEST_ERRORS[reason].code.toUpperCase(),
+        httpStatus: String(REQUEST_ERRORS[reason].httpStatus),
       })),
     );
   });
@@ -40,15 +40,15 @@ describe('docs/errors.md', () => {
 });
 
 describe.each(reasons)('%s', (reason) => {
-  const refusal = new Refusal(reason, 'field is wrong', {
+  const rejection = new RequestError(reason, 'field is wrong', {
     fields: [{ field: 'event.key', description: 'is wrong' }],
     retryAfterMs: 1_500,
     metadata: { cursor: 'abc-1' },
   });
 
   it('ends an rpc with its status and google.rpc details', () => {
-    const error = refusalError(refusal);
-    expect(error.code).toBe(codeFromString(REFUSALS[reason].code));
+    const error = toConnectError(rejection);
+    expect(error.code).toBe(codeFromString(REQUEST_ERRORS[reason].code));
     expect(error.details).toMatchObject([
       { value: { reason, domain: 'hms-sync', metadata: { cursor: 'abc-1' } } },
       { value: { fieldViolations: [{ field: 'event.key', description: 'is wrong' }] } },
@@ -57,9 +57,9 @@ describe.each(reasons)('%s', (reason) => {
   });
 
   it('answers a plain HTTP request with its status and says when to come again', () => {
-    const { code, httpStatus } = REFUSALS[reason];
+    const { code, httpStatus } = REQUEST_ERRORS[reason];
     const fields = [{ field: 'event.key', description: 'is wrong' }];
-    expect(refusalAnswer(refusal)).toEqual({
+    expect(errorAnswer(rejection)).toEqual({
       status: httpStatus,
       headers: { 'retry-after': '2' },
       body: { status: 'refused', code, reason, message: 'field is wrong', fields },

@@ -30,7 +30,7 @@ const CALM_LOOKS = 2;
  * keep the garbage of its busiest second, and the pages for it, for hours (its memory reducer takes a process that
  * allocates nothing for a busy one: V8 13.6). Bounding the heap instead costs a tenth of the throughput.
  */
-export class MemoryKeeper {
+export class IdleGc {
   readonly #memory: ProcessMemory;
   readonly #timer: NodeJS.Timeout;
   #calmLooks = 0;

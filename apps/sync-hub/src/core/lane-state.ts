@@ -199,7 +199,7 @@ export interface StepContext {
 }
 
 /** Takes a delivery that is ready; undefined when the lane has it, or may not begin it now. */
-export function take(context: StepContext, handed: ReadyDelivery): LaneDelivery | undefined {
+export function admit(context: StepContext, handed: ReadyDelivery): LaneDelivery | undefined {
   const { state } = context;
   const { seq } = handed.event;
   const known = state.deliveries.get(seq);

@@ -8,7 +8,7 @@ import type { DeliveryRow } from './rows.ts';
  * apart, because an index over all that was delivered would cost every delivery; this one costs nothing to adapters
  * without dead letters.
  */
-export class WatchedKeys {
+export class StalenessIndex {
   readonly #insert: StatementSync;
   readonly #delete: StatementSync;
   readonly #raise: StatementSync;

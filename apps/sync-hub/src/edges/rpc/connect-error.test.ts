@@ -1,10 +1,10 @@
 import { Code, ConnectError, type UnaryRequest, type UnaryResponse } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
 import { describe, expect, it } from 'vitest';
-import { REFUSALS, Refusal, type RefusalReason } from '../refusal.ts';
-import { createRefusalInterceptor, refusalError, refusedMessage } from './refusal-error.ts';
+import { REQUEST_ERRORS, RequestError, type RequestErrorReason } from '../request-error.ts';
+import { createErrorInterceptor, toConnectError, toRefusedMessage } from './connect-error.ts';
 
-const full = new Refusal('READER_TOO_SLOW', 'too slow', {
+const full = new RequestError('READER_TOO_SLOW', 'too slow', {
   fields: [
     { field: 'event.key', description: 'is too long' },
     { field: 'event.type', description: 'is required' },
@@ -21,9 +21,9 @@ const detailsOf = (error: ConnectError) => ({
 });
 
 describe('a refusal as a status', () => {
-  it.each(Object.keys(REFUSALS) as RefusalReason[])('has the code of its reason: %s', (reason) => {
-    const error = refusalError(new Refusal(reason, 'what, where, what to do'));
-    expect(Code[error.code]?.replaceAll(/(?!^)([A-Z])/g, '_$1').toLowerCase()).toBe(REFUSALS[reason].code);
+  it.each(Object.keys(REQUEST_ERRORS) as RequestErrorReason[])('has the code of its reason: %s', (reason) => {
+    const error = toConnectError(new RequestError(reason, 'what, where, what to do'));
+    expect(Code[error.code]?.replaceAll(/(?!^)([A-Z])/g, '_$1').toLowerCase()).toBe(REQUEST_ERRORS[reason].code);
     expect(error.rawMessage).toBe('what, where, what to do');
     const { info, badRequest, retry } = detailsOf(error);
     expect(info).toMatchObject([{ reason, domain: 'hms-sync', metadata: {} }]);
@@ -32,7 +32,7 @@ describe('a refusal as a status', () => {
   });
 
   it('names each wrong field, when to try again, and what programs need', () => {
-    const { info, badRequest, retry } = detailsOf(refusalError(full));
+    const { info, badRequest, retry } = detailsOf(toConnectError(full));
     expect(info).toMatchObject([{ metadata: { cursor: '4bf92f35-7' } }]);
     expect(badRequest[0]?.fieldViolations).toMatchObject([
       { field: 'event.key', description: 'is too long', reason: 'READER_TOO_SLOW' },
@@ -43,23 +43,23 @@ describe('a refusal as a status', () => {
 });
 
 it('says the same as the result of one event of a stream', () => {
-  expect(refusedMessage(full)).toMatchObject({
+  expect(toRefusedMessage(full)).toMatchObject({
     code: Code.Aborted,
     message: 'too slow',
     reason: 'READER_TOO_SLOW',
     fields: [{ field: 'event.key' }, { field: 'event.type' }],
     retryAfter: { seconds: 2n, nanos: 500_000_000 },
   });
-  expect(refusedMessage(new Refusal('EVENT_INVALID', 'x'))).not.toHaveProperty('retryAfter');
+  expect(toRefusedMessage(new RequestError('EVENT_INVALID', 'x'))).not.toHaveProperty('retryAfter');
 });
 
 describe('the interceptor', () => {
   const request = {} as UnaryRequest;
   const faults: unknown[] = [];
-  const refusalInterceptor = createRefusalInterceptor((error) => faults.push(error));
+  const errorInterceptor = createErrorInterceptor((error) => faults.push(error));
 
   it('turns what a handler throws into its status', async () => {
-    const rejected = refusalInterceptor(() => Promise.reject(full))(request);
+    const rejected = errorInterceptor(() => Promise.reject(full))(request);
     await expect(rejected).rejects.toMatchObject({ code: Code.Aborted });
   });
 
@@ -68,14 +68,14 @@ describe('the interceptor', () => {
       yield 1;
       throw full;
     }
-    const answered = refusalInterceptor(async () => ({ stream: true, message: messages() }) as never);
+    const answered = errorInterceptor(async () => ({ stream: true, message: messages() }) as never);
     const response = await answered(request);
-    const told: unknown[] = [];
+    const received: unknown[] = [];
     const reading = (async () => {
-      for await (const message of response.message as AsyncIterable<unknown>) told.push(message);
+      for await (const message of response.message as AsyncIterable<unknown>) received.push(message);
     })();
     await expect(reading).rejects.toMatchObject({ code: Code.Aborted });
-    expect(told).toEqual([1]);
+    expect(received).toEqual([1]);
   });
 
   it('ends the handler when the caller leaves its stream', async () => {
@@ -88,7 +88,7 @@ describe('the interceptor', () => {
         ended = true;
       }
     }
-    const response = await refusalInterceptor(async () => ({ stream: true, message: messages() }) as never)(request);
+    const response = await errorInterceptor(async () => ({ stream: true, message: messages() }) as never)(request);
     for await (const _message of response.message as AsyncIterable<unknown>) break;
     expect(ended).toBe(true);
   });
@@ -97,7 +97,7 @@ describe('the interceptor', () => {
     'takes it for no fault of the hub that the caller goes: %s',
     async (code) => {
       const gone = Object.assign(new Error('Premature close'), { code });
-      const rejected = refusalInterceptor(() => Promise.reject(gone))(request);
+      const rejected = errorInterceptor(() => Promise.reject(gone))(request);
       await expect(rejected).rejects.toMatchObject({ code: Code.Canceled, cause: gone });
       expect(faults).toEqual([]);
     },
@@ -105,7 +105,7 @@ describe('the interceptor', () => {
 
   it('tells a fault of the hub to the log alone', async () => {
     const fault = new TypeError('ZZPHI');
-    const rejected = refusalInterceptor(() => Promise.reject(fault))(request);
+    const rejected = errorInterceptor(() => Promise.reject(fault))(request);
     await expect(rejected).rejects.toMatchObject({
       code: Code.Internal,
       rawMessage: expect.stringMatching(/^the hub failed;/),
@@ -115,8 +115,8 @@ describe('the interceptor', () => {
 
   it('leaves everything else as it is', async () => {
     const response = { stream: false, message: {} } as UnaryResponse;
-    expect(await refusalInterceptor(async () => response)(request)).toBe(response);
+    expect(await errorInterceptor(async () => response)(request)).toBe(response);
     const cancelled = new ConnectError('cancelled', Code.Canceled);
-    await expect(refusalInterceptor(() => Promise.reject(cancelled))(request)).rejects.toBe(cancelled);
+    await expect(errorInterceptor(() => Promise.reject(cancelled))(request)).rejects.toBe(cancelled);
   });
 });

@@ -6,7 +6,7 @@ import type { FieldProblem } from '../core/event-rules.ts';
  * `httpStatus` the one on plain HTTP paths such as POST /sync. docs/errors.md lists them for callers, and a test holds
  * that list to this one.
  */
-export const REFUSALS = {
+export const REQUEST_ERRORS = {
   /** A field of the event is outside the contract's bounds. */
   EVENT_INVALID: { code: 'invalid_argument', httpStatus: 400 },
   /** The event's payload is larger than the operator allows. */
@@ -58,28 +58,32 @@ export const REFUSALS = {
   HUB_FAILED: { code: 'internal', httpStatus: 500 },
 } as const;
 
-export type RefusalReason = keyof typeof REFUSALS;
+export type RequestErrorReason = keyof typeof REQUEST_ERRORS;
 
 /** A field of a request that is outside its bounds. @param reason of a field of an event: EVENT_INVALID */
-export function wrongField(field: string, description: string, reason: RefusalReason = 'REQUEST_INVALID'): Refusal {
-  return wrongFields([{ field, description }], reason);
+export function invalidField(
+  field: string,
+  description: string,
+  reason: RequestErrorReason = 'REQUEST_INVALID',
+): RequestError {
+  return invalidFields([{ field, description }], reason);
 }
 
 /** Fields of a request that are outside their bounds, all at once. */
-export function wrongFields(fields: readonly FieldProblem[], reason: RefusalReason): Refusal {
+export function invalidFields(fields: readonly FieldProblem[], reason: RequestErrorReason): RequestError {
   const what = fields.map(({ field, description }) => `${field} ${description}`).join('; ');
-  return new Refusal(reason, what, { fields });
+  return new RequestError(reason, what, { fields });
 }
 
 /** As many of something run as may. Some come and go: about this long one takes. */
-export function tooManyAtOnce(message: string): Refusal {
-  return new Refusal('TOO_MANY_AT_ONCE', message, { retryAfterMs: 10_000 });
+export function tooManyAtOnce(message: string): RequestError {
+  return new RequestError('TOO_MANY_AT_ONCE', message, { retryAfterMs: 10_000 });
 }
 
 /** A request that is not carried out. The message is for people: what was wrong, where, what to do. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
-  readonly reason: RefusalReason;
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+  readonly reason: RequestErrorReason;
   /** Each wrong field, by its path from the request, such as "event.key". */
   readonly fields: readonly FieldProblem[];
   /** When trying again helps: after this long. */
@@ -88,7 +92,7 @@ export class Refusal extends Error {
   readonly metadata: Readonly<Record<string, string>>;
 
   constructor(
-    reason: RefusalReason,
+    reason: RequestErrorReason,
     message: string,
     more: { fields?: readonly FieldProblem[]; retryAfterMs?: number; metadata?: Record<string, string> } = {},
   ) {
@@ -107,10 +111,10 @@ export class Refusal extends Error {
    * What a caller is told of anything that a handler threw. What is no refusal is a fault of the hub's own: its text
    * is for the log alone.
    */
-  static of(error: unknown, onFault: (error: unknown) => void): Refusal {
-    if (error instanceof Refusal) return error;
+  static of(error: unknown, onFault: (error: unknown) => void): RequestError {
+    if (error instanceof RequestError) return error;
     onFault(error);
-    return new Refusal(
+    return new RequestError(
       'HUB_FAILED',
       'the hub failed; whether an event was accepted is unknown: publish it again with the same id',
     );
