@@ -108,7 +108,7 @@ export class HubProcess {
       this.#breakers.checkRestored(lane, this.#options.diskOracle.breakers.get(lane.adapter.id));
   }
 
-  /** Somebody else opens a lane: what it does from then on comes to nothing. */
+  /** Another holder opens the lane: what this one does from then on has no effect. */
   loseLane(id: string): void {
     const adapter = this.#options.adapters.find((plan) => plan.id === id);
     if (adapter === undefined) return;

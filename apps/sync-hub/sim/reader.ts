@@ -30,7 +30,7 @@ interface Connection {
 /** Acks in one message, however many there are. */
 const PAGE_ACKS_MAX = 256;
 
-/** A caller who watches acks, goes away at any moment, and comes back with the cursor of the last ack that it read. */
+/** A caller who watches acks, goes away at any moment, and reconnects with the cursor of the last ack that it read. */
 export class SimulatedReader {
   readonly #options: ReaderOptions;
   /** The place that it read to; undefined before it ever was connected. */

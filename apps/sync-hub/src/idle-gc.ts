@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** What a keeper sees of its process, and the one thing that it can do. */
+/** What the collector sees of its process, and the one thing that it can do. */
 export interface ProcessMemory {
   /** What the process holds of the machine's memory; undefined while the system does not say, as with no file left. */
   residentBytes(): number | undefined;
@@ -17,7 +17,7 @@ const WORTHWHILE_BYTES = 224 * 1024 * 1024;
 /** What was not given back the last time is in use: only so much more is worth another look. */
 const GROWTH_BYTES = 64 * 1024 * 1024;
 const LOOK_EVERY_MS = 2_000;
-/** With 40 MB in use a collection takes a tenth of a second. One that takes so long has found that most is in use, such
+/** With 40 MB in use a collection takes a tenth of a second. One that takes this long has found that most is in use, such
  * as by ten thousand streams, and is not tried again soon. */
 const PAUSE_MAX_MS = 500;
 const REST_LOOKS = 3_600_000 / LOOK_EVERY_MS;

@@ -34,7 +34,7 @@ import { socketsHome } from './runtimes/process/orphan-guard.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { RejectedConnections } from './telemetry/rejected-connections.ts';
 
-/** The composition root: the only file that wires the hub's rooms together. */
+/** The composition root: the only file that wires the hub's parts together. */
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -42,7 +42,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /** Kubernetes gives 30 s by default; ten of them are left for what comes before and after. */
 const DRAIN_MS = 20_000;
-/** So long those who still wait have to take their last answers. */
+/** How long clients have to read their last answers. */
 const ANSWERS_MS = 5_000;
 
 await run(process.argv.slice(2));
@@ -205,7 +205,7 @@ async function startHub(
     health.changed();
     await operations.stop();
     await lanes.drain(DRAIN_MS);
-    // What could be told is told; those who wait for more hear why they wait in vain.
+    // What could be reported was; the others get an error that says why.
     stop.begin();
     health.stop();
     await listener.close(ANSWERS_MS);

@@ -44,7 +44,7 @@ function parseFlags(args: readonly string[]) {
   }
 }
 
-/** So damaged that it cannot even be opened: with a cause, unlike what is no journal of this hub. */
+/** So damaged that it cannot even be opened: with a cause, unlike what is not a journal of this hub. */
 function isCorrupted(error: unknown): error is JournalError {
   return error instanceof JournalError && error.code === 'UNREADABLE' && error.cause !== undefined;
 }

@@ -309,7 +309,7 @@ export class JournalModel {
     for (const candidate of open) {
       const { event, cycle, mayFollow } = candidate;
       if (this.#isHeldByDeadLetter(lane, event)) return;
-      // One that may have run is no head any more where a dead letter holds its key.
+      // One that may have run is not a head any more where a dead letter holds its key.
       const isNewer = this.after(event, lane.adapter).some(
         ({ state, wasReadyAtOpen }) => state === 'delivered' || (isOpen(state) && wasReadyAtOpen),
       );

@@ -20,7 +20,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     return { throttle: { ...throttle, untilMs: 0 } };
   }),
   beginsWith('attempts begin while the hub stops', () => ({ draining: false })),
-  beginsWith('a lane that comes back does not ramp up', () => ({ ramp: 1_024 })),
+  beginsWith('a lane that recovers does not ramp up', () => ({ ramp: 1_024 })),
   beginsWith('more attempts run than the adapter accepts', ({ runtime }) => {
     return runtime.kind === 'ready' ? { runtime: { ...runtime, concurrency: runtime.concurrency + 1 } } : {};
   }),
@@ -174,7 +174,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
 
 type Attempt = LaneEffect & { readonly kind: 'attempt' };
 
-/** Attempts begin as if the lane stood otherwise. */
+/** Attempts begin as if the lane had this state. */
 function beginsWith(name: string, change: (state: LaneState) => Partial<LaneState>): Mutant {
   return dispatch(name, 'beginAttempts', (original) => (context) => {
     original({ ...context, state: { ...context.state, ...change(context.state) } });

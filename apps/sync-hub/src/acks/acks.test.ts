@@ -19,7 +19,7 @@ const toItem = (update: DeliveryUpdate, place: Positions) => ({
   place: new Map(place),
 });
 
-/** Reads until so many were read. */
+/** Reads until this many were read. */
 async function read(acks: Acks, { after, count }: { after: Positions; count: number }) {
   const stop = new AbortController();
   const items: ReturnType<typeof toItem>[] = [];

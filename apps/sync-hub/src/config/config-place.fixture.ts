@@ -44,7 +44,7 @@ export class ConfigPlace {
   }
 }
 
-/** Makes the place anew for each test of the calling file. */
+/** Creates a new place for each test of the calling file. */
 export function useConfigPlace(): ConfigPlace {
   const place = new ConfigPlace();
   beforeEach(() => place.create());

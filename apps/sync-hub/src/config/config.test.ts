@@ -161,7 +161,7 @@ describe('a remote adapter', () => {
       'adapters[0] (lab): remote.plaintext: goes without',
     ],
     ['{package: a, runtime: elsewhere}', 'adapters[0] (a): runtime: '],
-  ])('that is half told is refused: %s', async (text, message) => {
+  ])('that is incomplete is refused: %s', async (text, message) => {
     await expect(place.load(`adapters: [${text}]`)).rejects.toThrow(message);
   });
 });
@@ -256,7 +256,7 @@ describe('an adapter that is added', () => {
   });
 });
 
-it('never tells a secret, whatever else is wrong with the file', async () => {
+it('never reveals a secret, whatever else is wrong with the file', async () => {
   const text =
     'adapters:\n  - package: a\n    config: {token: hunter2}\n    retry: {baseMs: hunter2}\n    id: hunter2!\nlogLevel: 5';
   expect(await place.complaint(text)).not.toContain('hunter2');

@@ -31,7 +31,7 @@ export interface Config {
   readonly logLevel: (typeof logLevels)[number];
   /** The most payload that an event may carry. */
   readonly eventBytesMax: number;
-  /** So long after its last delivery was settled, an event is kept, and with it its id. */
+  /** How long an event is kept after its last delivery was settled, and with it its id. */
   readonly settledMs: number;
   readonly adapters: readonly AdapterConfig[];
   /** Where `${NAME}` is looked up. */
@@ -78,7 +78,7 @@ export interface AdapterConfig {
   readonly missing: readonly string[];
   /** The same, with the secrets as they are now. */
   readonly reload: () => AdapterConfig;
-  /** What goes before the adapter's own settings. */
+  /** Prefix of the adapter's own settings. */
   readonly delivery: { readonly concurrency?: number | undefined; readonly timeoutMs?: number | undefined };
   readonly retry: RetryPolicy;
   readonly breaker: BreakerPolicy;
@@ -203,7 +203,7 @@ function inFile<Result>(path: string, read: () => Result): Result {
 }
 
 interface AdapterPlace {
-  /** What goes before the names of its fields in messages. */
+  /** Prefix of the names of its fields in messages. */
   readonly at: string;
   /** The configuration file's. */
   readonly folder: string;

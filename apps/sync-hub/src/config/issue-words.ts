@@ -34,7 +34,7 @@ export function issueInWords(issue: Issue, content: unknown): string {
     .join('\n');
 }
 
-/** Where a field stands: "limits.eventBytes", "adapters[1] (billing): retry.baseMs", "the file". */
+/** The path of a field: "limits.eventBytes", "adapters[1] (billing): retry.baseMs", "the file". */
 function fieldPlace(path: readonly PropertyKey[], content: unknown): string {
   const [top, index, ...rest] = path;
   if (top !== 'adapters' || typeof index !== 'number') return path.map(quotableName).join('.') || 'the file';

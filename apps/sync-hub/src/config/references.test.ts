@@ -13,7 +13,7 @@ describe('references', () => {
     });
   });
 
-  it('are replaced wherever a string stands', () => {
+  it('are replaced wherever there is a string', () => {
     const value = { list: ['${TOKEN}', { deep: [['${HOST}']] }], plain: 'text', number: 1, no: false, none: null };
     expect(resolve(value).value).toEqual({
       list: ['hunter2', { deep: [['billing.example']] }],
@@ -44,7 +44,7 @@ describe('references', () => {
     expect(missing.join()).not.toContain('hunter2');
   });
 
-  it('leave the configuration that they stand in as it was', () => {
+  it('leave the configuration that they are in as it was', () => {
     const value = { token: '${TOKEN}' };
     resolve(value);
     expect(value).toEqual({ token: '${TOKEN}' });
@@ -62,7 +62,7 @@ it('takes the same object in two places, and refuses one that lies in itself', (
   expect(resolve({ a: shared, b: [shared, shared] }).missing).toEqual([]);
   const circular: { self?: unknown } = {};
   circular.self = [circular];
-  expect(() => resolve(circular)).toThrow('config.self.0: an alias (*name) stands for what it lies in');
+  expect(() => resolve(circular)).toThrow('config.self.0: an alias (*name) refers to a node that contains it');
 });
 
 describe('references of an adapter that is added', () => {

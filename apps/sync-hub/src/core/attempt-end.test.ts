@@ -38,7 +38,7 @@ describe('an attempt that runs out of time', () => {
     expect(lane.begun).toEqual([]);
   });
 
-  it('is not heard any more, whatever its code comes back with', () => {
+  it('is ignored, whatever its code returns', () => {
     const lane = overdueLane().recorded(1).end(1);
     expect(lane.records).toEqual([]);
     expect(lane.later(500).attempts).toMatchObject([{ event: { seq: 1 }, number: 2 }]);
@@ -59,7 +59,7 @@ describe('an attempt that runs out of time', () => {
   });
 });
 
-it('was no attempt when no adapter code ran: nothing is recorded or counted, and it goes a little later', () => {
+it('was not an attempt when no adapter code ran: nothing is recorded or counted, and it goes a little later', () => {
   const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).end(1, { kind: 'not_run' });
   expect(lane.records).toEqual([]);
   expect(lane.begun).toEqual([]);

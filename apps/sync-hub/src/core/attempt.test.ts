@@ -81,7 +81,7 @@ describe('the ramp', () => {
     expect([...lane.end(5).begun, ...lane.end(6).begun]).toEqual([9, 10, 11]);
   });
 
-  it('begins anew after the adapter was throttled', () => {
+  it('starts again after the adapter was throttled', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }).arrive({ seq: 2 });
     lane.end(1, { kind: 'throttled', failure: { code: 'HTTP_429', message: '' }, retryAfterMs: 1_000 }).recorded(1);
     lane.end(2, retryable).arrive({ seq: 3 }, { seq: 4 });

@@ -110,7 +110,7 @@ describe('a throttled lane', () => {
     expect(lane.later(1).begun).toEqual([4]);
   });
 
-  it('is not shut for ever by a wait that is no number', () => {
+  it('is not shut for ever by a wait that is not a number', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, { ...throttled, retryAfterMs: Number.NaN });
     expect(lane.later(500).begun).toEqual([1]);
   });
@@ -163,7 +163,7 @@ describe('a misconfigured adapter', () => {
     expect(lane.handle({ kind: 'resumed' }).begun).toEqual([1]);
   });
 
-  it('does not take the place of the pause of a person', () => {
+  it('does not replace the pause of an operator', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }).handle(paused).end(1, misconfigured);
     expect(lane.effects.map(({ kind }) => kind)).toEqual(['record']);
     expect(lane.state.pause).toEqual(paused.cause);
@@ -198,7 +198,7 @@ describe('a probe', () => {
     expect(lane.records).toMatchObject([{ state: 'retrying', counts: { attempts: 1, spent: 0 } }]);
   });
 
-  it('that is refused for good is a dead letter like any other', () => {
+  it('that is refused permanently is a dead letter like any other', () => {
     expect(probes({ kind: 'permanent', failure }, 1)).toMatchObject([{ state: 'dead_lettered' }]);
   });
 });

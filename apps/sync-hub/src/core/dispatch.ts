@@ -31,7 +31,7 @@ function attemptLimit(state: LaneState, nowMs: number): number {
   // the limit. The breaker knows the outcome of the overdue ones already.
   if (breaker.condition === 'half_open') return overdue.size + 1;
   // Overdue attempts still burden the other side, so they count. But their code may never return, and a lane that waited
-  // for it would stand still with nothing to show why: beside them one attempt may always run.
+  // for it would stall with nothing to show why: beside them one attempt may always run.
   return Math.max(Math.min(overdue.size + ramp, runtime.concurrency), overdue.size + 1);
 }
 

@@ -16,7 +16,7 @@ interface Uncounted {
 
 export interface Failed {
   readonly nowMs: number;
-  /** It was no probe, and the breaker is closed. */
+  /** It was not a probe, and the breaker is closed. */
   readonly mayCount: boolean;
   /** Its delivery has failed as often as may be: that it fails again says nothing of the system. */
   readonly isUsedUp: boolean;

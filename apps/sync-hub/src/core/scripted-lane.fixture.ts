@@ -61,7 +61,7 @@ export class ScriptedLane {
   effects: LaneEffect[] = [];
   readonly #journal = new KeyHeads();
   readonly #recording = new Map<number, { readonly record: RecordEffect; readonly atMs: number }>();
-  /** What the lane asks, but for records, is answered only when the test says so. */
+  /** What the lane asks, except for records, is answered only when the test says so. */
   isJournalSlow = false;
   #unanswered: LaneEffect[] = [];
 

@@ -21,7 +21,7 @@ export class Cursors {
   }
 
   /**
-   * @param field the path of the field that holds it, for the refusal
+   * @param field the path of the field that holds it, for the error
    * @param newest the place after the newest record: it says what a cursor of an earlier version means, which has one
    *   number for all lanes
    * @throws {RequestError} CURSOR_INVALID
@@ -46,7 +46,7 @@ export class Cursors {
     return new Map(newest.entries().map(([adapter, own]) => [adapter, Math.min(own, position)]));
   }
 
-  /** The refusal of a cursor that is no place in this journal. */
+  /** The error for a cursor that is not a place in this journal. */
   unknown(field: string): RequestError {
     const description = 'was not made by this hub; use the cursor of an ack from it, or leave it empty to begin now';
     return invalidField(field, description, 'CURSOR_INVALID');

@@ -28,7 +28,7 @@ it('a caller who comes while the hub stops does not wait', () => {
   expect(thrown(stop.endsWith(new AbortController().signal))).toMatchObject({ reason: 'HUB_STOPPING' });
 });
 
-it('a caller who has gone is told nothing, also when the hub stops then', () => {
+it('nothing is sent to a caller who has gone, also when the hub stops then', () => {
   const stop = new HubStop();
   const caller = new AbortController();
   const gone = AbortSignal.abort('gone');

@@ -39,14 +39,14 @@ export const REQUEST_ERRORS = {
   ADAPTER_UNSETTLED: { code: 'failed_precondition', httpStatus: 409 },
   /** No job has this id, or it is past retention. */
   JOB_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
-  /** As many replay jobs run, or as many people look on, as may. */
+  /** As many replay jobs run, or as many clients watch, as may. */
   TOO_MANY_AT_ONCE: { code: 'resource_exhausted', httpStatus: 429 },
   /** The backup could not be written there; nothing was left behind. */
   BACKUP_REFUSED: { code: 'failed_precondition', httpStatus: 409 },
   /** The reader did not take its acks in time; metadata "cursor" is where to resume. */
   READER_TOO_SLOW: { code: 'aborted', httpStatus: 409 },
   /** The hub cannot write as fast as is published. 503: clients know to wait for Retry-After with it. Not UNAVAILABLE,
-   * which clients' own policies try again at once, and which tells balancers that the hub is gone. */
+   * which clients' own policies try again at once, and which makes balancers believe that the hub is gone. */
   HUB_OVERLOADED: { code: 'resource_exhausted', httpStatus: 503 },
   /** There is no room on the hub's disk. 503 and not 507: clients know to wait for Retry-After with it. */
   JOURNAL_FULL: { code: 'resource_exhausted', httpStatus: 503 },
@@ -80,7 +80,7 @@ export function tooManyAtOnce(message: string): RequestError {
   return new RequestError('TOO_MANY_AT_ONCE', message, { retryAfterMs: 10_000 });
 }
 
-/** A request that is not carried out. The message is for people: what was wrong, where, what to do. */
+/** A request that is not carried out. The message is human-readable: what was wrong, where, what to do. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
   readonly reason: RequestErrorReason;
@@ -108,7 +108,7 @@ export class RequestError extends Error {
   }
 
   /**
-   * What a caller is told of anything that a handler threw. What is no refusal is a fault of the hub's own: its text
+   * The error that a caller gets for anything that a handler threw. Any other error is a fault of the hub's own: its text
    * is for the log alone.
    */
   static of(error: unknown, onFault: (error: unknown) => void): RequestError {

@@ -16,7 +16,7 @@ export const REQUEST_NESTING_MAX = 4 * NESTING_MAX;
 const EVENT = /^(?:events?|payload|data)(?:\.|$)/;
 
 /**
- * Why a request is not read, in the words of the edges: with the field, and nothing of what stands in it.
+ * Why a request is not read, in the words of the edges: with the field, and nothing of its content.
  *
  * @param whole what the sender calls the request as a whole
  */

@@ -25,7 +25,7 @@ it.each([
   ],
   ['ETARGET', 'No matching version found for lab@^9.', 'NOT_FOUND', 'No matching version found for lab@^9.'],
   ['ECONNREFUSED', 'request to https://registry.example/ failed', 'NPM_FAILED', 'npm ended with ECONNREFUSED'],
-])('tells %s in words', async (code, summary, fault, says) => {
+])('reports %s in words', async (code, summary, fault, says) => {
   const { folder, command } = await npmThat(jsonError(code, summary));
   await expect(runNpm({ name: 'install' }, folder, { command })).rejects.toMatchObject({
     code: fault,

@@ -91,7 +91,7 @@ async function listenAt(path: string): Promise<void> {
   onTestFinished(() => void server.close());
 }
 
-/** A package's folder with something in it that is no file. */
+/** A package's folder with something in it that is not a file. */
 function pipeIn(name: string): (folder: string) => Promise<void> {
   return async (folder) => {
     await mkdir(dirname(join(folder, name)), { recursive: true });

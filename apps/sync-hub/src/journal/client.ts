@@ -77,7 +77,7 @@ export class JournalClient {
     };
   }
 
-  /** One commit returned: what became of the oldest calls, in their order. */
+  /** One commit returned: the results of the oldest calls, in their order. */
   committed(report: CommitReport): void {
     if (this.#failure !== undefined) return;
     const calls = this.#queue.splice(0, report.answers.length);

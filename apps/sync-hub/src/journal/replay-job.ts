@@ -1,7 +1,7 @@
 import type { DeliveryFilter } from './delivery-filter.ts';
 import type { DeliveryPosition } from './delivery-page.ts';
 
-/** Dead letters that a person asked to send again, and how far the hub is with it. */
+/** Dead letters that an operator asked to send again, and how far the hub is with it. */
 export interface ReplayJob {
   readonly id: string;
   readonly state: 'running' | 'done' | 'cancelled';

@@ -2,12 +2,12 @@ import type { DeliveryCounts } from '../core/delivery.ts';
 import type { DeliveryPosition } from './delivery-page.ts';
 import type { ReplayJob } from './replay-job.ts';
 
-/** Goes on with a job, or counts what it would do. */
+/** Continues a job, or counts what it would do. */
 export interface ReplayStepRequest {
-  /** As it stands: running. */
+  /** Its state: running. */
   readonly job: ReplayJob;
   /**
-   * Sends at most so many, and no further one once their payloads together have reached limitBytes. Absent: nothing is
+   * Sends at most this many, and no further one once their payloads together have reached limitBytes. Absent: nothing is
    * sent and nothing kept, only counted, by the very same rules.
    */
   readonly bounds?: { readonly limit: number; readonly limitBytes: number };
@@ -17,7 +17,7 @@ export interface ReplayStepRequest {
 }
 
 export interface ReplayStepResult {
-  /** As it stands now: done once everything was looked at. */
+  /** Its state now: done once everything was looked at. */
   readonly job: ReplayJob;
 }
 
@@ -43,7 +43,7 @@ export interface ReplayGround {
   reopen(deadLetter: DeadLetter): number;
 }
 
-/** A step looks at so many dead letters at most, about 10 ms: commits wait no longer for a filter that matches few. */
+/** A step looks at this many dead letters at most, about 10 ms: commits wait no longer for a filter that matches few. */
 const SCAN_MAX = 2_048;
 
 /**

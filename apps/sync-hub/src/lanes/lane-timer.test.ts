@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Clock } from './clock.ts';
 import { LaneTimer } from './lane-timer.ts';
 
-/** A clock that rings when it is told to. */
+/** A clock that fires when the test says so. */
 function createClock() {
   const timers: { delayMs: number; ring: () => void }[] = [];
   const clock: Clock = {

@@ -107,7 +107,7 @@ describe('retries that are due', () => {
       isAgain.add(event.id);
       return after(event.id.startsWith('soon') ? 60_000 : 120_000);
     };
-    // A success first, so that failures of so many are no outage; the breaker has timers of its own.
+    // A success first, so that failures of this many are not an outage; the breaker has timers of its own.
     isAgain.add('first');
     await fixture.accept('first');
     await settle();

@@ -21,7 +21,7 @@ describe('a hub that was killed', () => {
     expect(after.runtime.attempts).toMatchObject([
       { event: { id: 'a/k' }, number: 1, redelivered: true },
       { event: { id: 'other' }, number: 1, redelivered: true },
-      // It stood behind another one of its key all the time.
+      // It waited behind another one of its key all the time.
       { event: { id: 'b/k' }, number: 1, redelivered: false },
       { event: { id: 'c' }, number: 1, redelivered: false },
     ]);
@@ -64,7 +64,7 @@ describe('a hub that was killed', () => {
     expect(after.records[0]?.atMs).toBeGreaterThanOrEqual((first?.nextAttemptAtMs ?? 0) - 1);
   });
 
-  it('goes on with an open breaker, and with the attempts that it had counted', async () => {
+  it('continues with an open breaker, and with the attempts that it had counted', async () => {
     const before = await openLaneFixture({ breakerPolicy: { ...DEFAULT_BREAKER, resetTimeoutMs: 60_000 } });
     before.runtime.answer = async () => retryable;
     await before.start();

@@ -4,7 +4,7 @@ import type { Outcome } from '../core/outcome.ts';
 import { delivered, failure, openLaneFixture, retryable, until } from './lane.fixture.ts';
 
 describe('a lane', () => {
-  it('delivers what is accepted and records it with all that people ask about', async () => {
+  it('delivers what is accepted and records it with all that operators ask about', async () => {
     const fixture = await openLaneFixture();
     await fixture.start();
     await fixture.accept('a');

@@ -31,7 +31,7 @@ async function beginCanary(
   return { fixture, runtime, canary };
 }
 
-/** Ids with keys of their own, of which so many are in the share of the canary. */
+/** Ids with keys of their own, of which this many are in the share of the canary. */
 function idsWithKeys(count: number, inShare: boolean): string[] {
   const ids: string[] = [];
   for (let index = 0; ids.length < count; index += 1) {

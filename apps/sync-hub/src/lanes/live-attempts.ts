@@ -50,7 +50,7 @@ export class LiveAttempts {
     live?.abort.abort();
   }
 
-  /** Asks all of them to end, and hears of none any more: what they come to for this reason is no outcome. */
+  /** Asks all of them to end, and hears of none any more: what they come to for this reason is not an outcome. */
   abandon(): void {
     this.#abandoned = true;
     for (const { abort } of this.#bySeq.values()) abort.abort();

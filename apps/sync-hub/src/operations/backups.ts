@@ -11,7 +11,7 @@ export const BACKUP_NAME_RULE =
   'first, such as 2026-01-31. It is made in the folder of the backups: backups.folder in hms-sync.yaml, ' +
   'by default <dataDir>/backups';
 
-/** Adapters are changed by people; a few backups in a row never meet such a change. */
+/** Adapters are changed by operators; a few backups in a row never meet such a change. */
 const ATTEMPTS = 3;
 
 export interface BackupsOptions {

@@ -40,7 +40,7 @@ async function watch(tail: EventTail, filter: TailFilter = {}) {
 }
 
 describe('a tail', () => {
-  it('tells what happens from then on, without payloads', async () => {
+  it('reports what happens from then on, without payloads', async () => {
     const { accept, record, tail } = open();
     await accept('before');
     const { read, reading } = await watch(tail);
@@ -94,7 +94,7 @@ describe('a tail', () => {
     expect(received).toEqual(expected);
   });
 
-  it('never waits for a slow reader, and tells it how much it missed, and where', async () => {
+  it('never waits for a slow reader, and reports how much it missed, and where', async () => {
     const { accept, tail } = open();
     const { read } = await watch(tail);
     for (let index = 0; index < TAIL_QUEUE_MAX + 7; index++) await accept(`e-${index}`);
@@ -111,7 +111,7 @@ describe('a tail', () => {
     expect(await left.reading.next()).toEqual({ done: true, value: undefined });
   });
 
-  it('is for so many at a time', async () => {
+  it('is for this many at a time', async () => {
     const { tail } = open();
     const readers = await Promise.all(Array.from({ length: TAILS_MAX }, () => watch(tail)));
     expect(tail.watch({}, new AbortController().signal)).toBeUndefined();

@@ -94,7 +94,7 @@ describe('a replay job', () => {
     expect(opened.sentIds()).toHaveLength(10);
   });
 
-  it('tells each change to who watches it, and ends the watch with its own end', async () => {
+  it('reports each change to who watches it, and ends the watch with its own end', async () => {
     const opened = open();
     await acceptDead(opened, 3);
     const { id } = await begin(opened);
@@ -204,7 +204,7 @@ describe('replay jobs', () => {
     expect(await opened.journal.readJobs()).toEqual([]);
   });
 
-  it('run no more than so many at a time', async () => {
+  it('run no more than this many at a time', async () => {
     const opened = open();
     await acceptDead(opened, 40);
     const made = await Promise.all(Array.from({ length: RUNNING_JOBS_MAX + 1 }, () => opened.jobs.begin(order())));

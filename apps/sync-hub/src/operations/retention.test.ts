@@ -6,7 +6,7 @@ import { Retention } from './retention.ts';
 
 const DAY_MS = 86_400_000;
 
-/** A journal whose steps take 10 ms and give so many results. */
+/** A journal whose steps take 10 ms and give this many results. */
 function open(results: readonly PruneResult[]) {
   const clock = new ManualClock();
   const steps: { readonly atMs: number; readonly request: PruneRequest }[] = [];

@@ -5,9 +5,9 @@ import type { Clock } from '../lanes/clock.ts';
 export interface RetentionOptions {
   readonly journal: Pick<Journal, 'prune'>;
   readonly clock: Clock;
-  /** So long after its last delivery was settled, an event is kept. */
+  /** How long an event is kept after its last delivery was settled. */
   readonly settledMs: number;
-  /** Told of each round that deleted something, for the log. */
+  /** Called with each round that deleted something, for the log. */
   readonly onRound?: (deleted: { readonly events: number; readonly records: number }) => void;
 }
 
@@ -53,7 +53,7 @@ export class Retention {
 
   #step(round: Round): void {
     this.#round = this.#prune(round).catch((error: unknown) => {
-      // A journal that failed or was closed has told the hub so.
+      // A journal that failed or was closed has reported that to the hub.
       if (!(error instanceof JournalError)) throw error;
     });
   }

@@ -87,8 +87,8 @@ describe('a manifest', () => {
   });
 });
 
-describe('a package that is no adapter for this hub', () => {
-  it('is told to be missing, with where it was looked for and what to do', async () => {
+describe('a package that is not an adapter for this hub', () => {
+  it('is reported as missing, with where it was looked for and what to do', async () => {
     const { folder } = await useAdapterPackages();
     const error = await rejectionOf(readManifest('adapter-nowhere', folder));
     expect(error.code).toBe('NOT_FOUND');
@@ -129,7 +129,7 @@ describe('a package that is no adapter for this hub', () => {
     expect(error.message).toMatch(message);
   });
 
-  it('is refused when its package.json is no JSON', async () => {
+  it('is refused when its package.json is not JSON', async () => {
     const packages = await useAdapterPackages();
     const folder = await packages.add('adapter-lab', { files: { 'package.json': '{' } });
     const error = await rejectionOf(readManifest('adapter-lab', packages.folder));
@@ -137,7 +137,7 @@ describe('a package that is no adapter for this hub', () => {
     expect(error.message).toMatch(new RegExp(`${folder}|adapter-lab`));
   });
 
-  it('is told apart when it speaks none of the protocols, with those that would do', async () => {
+  it('is rejected when it supports none of the protocols, with those that would do', async () => {
     const packages = await useAdapterPackages();
     await packages.add('adapter-lab', { packageJson: { hmsSync: { manifest: 1, id: 'lab', protocols: [2, 3] } } });
     const error = await rejectionOf(readManifest('adapter-lab', packages.folder));

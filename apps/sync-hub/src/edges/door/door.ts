@@ -28,7 +28,7 @@ export function createDoor({ names, requests, responses, onLeft }: DoorOptions, 
   return (request, response) => {
     const stream = streamOf(request);
     const connection = stream?.session ?? request.socket;
-    // No client waits for so many answers on one connection, and none of them could be sent before the first.
+    // No client waits for this many answers on one connection, and none of them could be sent before the first.
     if (stream === undefined && requests.isPipeFull(connection)) return void connection.destroy();
     const headerBytes = headerBytesOf(request.rawHeaders);
     const left = requests.open(connection, headerBytes);
@@ -102,7 +102,7 @@ const TOO_LARGE: TurnedAway = {
 const UNREADABLE: TurnedAway = {
   status: 400,
   code: 'invalid_argument',
-  message: 'the request cannot be read: its path is no path',
+  message: 'the request cannot be read: its path is not a path',
 };
 
 const TOO_MANY: TurnedAway = {

@@ -201,7 +201,7 @@ describe('a client who does not say in time what it wants', () => {
 });
 
 describe('closing', () => {
-  it('waits for requests that run, and for no longer than it is told to', async () => {
+  it('waits for requests that run, and for no longer than its limit', async () => {
     const started = Promise.withResolvers<void>();
     const finish = Promise.withResolvers<void>();
     const listener = await open(async (_request, response) => {

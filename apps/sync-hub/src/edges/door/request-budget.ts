@@ -15,7 +15,7 @@ export interface BudgetBounds {
  */
 export const REQUEST_BUDGET: BudgetBounds = { totalBytes: 256 * 1024 * 1024, messageMs: 31_000 };
 
-/** So often in that time it is looked who is late. */
+/** How many times in that time it is checked who is late. */
 const LOOKS = 15;
 
 interface Unfinished {

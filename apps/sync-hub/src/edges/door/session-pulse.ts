@@ -9,7 +9,7 @@ export interface SessionPulseOptions {
 
 /** A client answers a ping at once; nothing answers in the middle of headers or of a frame that does not go on. */
 const EVERY_MS = 10_000;
-/** Asks without an answer, so counted that a hub which stood still itself has missed one and not many. */
+/** Asks without an answer, so counted that a hub which stalled itself has missed one and not many. */
 const UNANSWERED_MAX = 2;
 /** Half a minute for a first request. */
 const IDLE_BEFORE_FIRST = 3;
@@ -56,10 +56,10 @@ export class SessionPulse {
     for (const [session, status] of this.#sessions) {
       const isIdle = this.#countOf(session) === 0;
       status.idle = isIdle ? status.idle + 1 : 0;
-      // It was told to go, or said so itself, and has nothing to wait for.
+      // It got GOAWAY, or said so itself, and has nothing to wait for.
       const lingers = isIdle && session.closed;
       if (lingers || status.unanswered >= UNANSWERED_MAX) session.destroy();
-      // Tells the client, which connects again for its next request.
+      // Sends GOAWAY to the client, which connects again for its next request.
       else if (status.idle >= (status.hasAsked ? IDLE_BETWEEN : IDLE_BEFORE_FIRST)) session.close();
       else ask(session, status);
     }

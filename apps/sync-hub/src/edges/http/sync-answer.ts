@@ -58,7 +58,7 @@ function toError({ kind, code, message }: DeliveryError) {
   return { kind: OutcomeKind[kind], code, message };
 }
 
-/** A refusal as an answer on a plain HTTP path. */
+/** A request error as an answer on a plain HTTP path. */
 export function errorAnswer({ reason, message, fields, retryAfterMs }: RequestError): JsonAnswer {
   const { code, httpStatus } = REQUEST_ERRORS[reason];
   return {
@@ -69,7 +69,7 @@ export function errorAnswer({ reason, message, fields, retryAfterMs }: RequestEr
 }
 
 /**
- * The same refusal in the sender's words.
+ * The same error in the sender's words.
  *
  * @param names what the sender calls the fields, by their paths in the contract
  */

@@ -30,13 +30,13 @@ describe('the body of POST /sync', () => {
     ['policyId', { payload: { id: 'i', policyId: 'o' } }, 'o', 'payload.policyId'],
     ['a number', { payload: { id: 7 } }, '7', 'payload.id'],
     [
-      'the next one when the first is no name',
+      'the next one when the first is not a name',
       { payload: { processId: null, policyId: {}, id: 'i' } },
       'i',
       'payload.id',
     ],
     ['nothing when nothing names it', { payload: { name: 'x' } }, '', 'key'],
-    ['nothing of a payload that is no object', { payload: ['processId'] }, '', 'key'],
+    ['nothing of a payload that is not an object', { payload: ['processId'] }, '', 'key'],
     ['nothing that the payload does not have itself', { payload: {} }, '', 'key'],
   ])('finds the key in %s', (_what, body, key, name) => {
     const { event, names } = read({ type: 'T', ...body });

@@ -26,7 +26,7 @@ export interface SyncCallerOptions extends TestHubOptions {
   readonly bodyBounds?: ReadBodyBounds;
 }
 
-/** Starts a hub for the running test; both of its adapters take everything unless told otherwise. */
+/** Starts a hub for the running test; both of its adapters accept everything by default. */
 export async function startSyncCaller(
   version: HttpVersion,
   { bodyBounds, ...options }: SyncCallerOptions = {},

@@ -28,7 +28,7 @@ export function syncFormat(headers: IncomingHttpHeaders): SyncFormat {
   const coding = headers['content-encoding'] ?? 'identity';
   if (coding !== 'identity') throw unsupported('compressed bodies are not taken; send it without content-encoding');
   const type = mediaType(headers['content-type'] ?? '');
-  // By the standard a cloudevents media type goes before ce- headers.
+  // By the standard a cloudevents media type takes precedence over ce- headers.
   if (type?.essence.startsWith('application/cloudevents-batch')) {
     throw unsupported('CloudEvents in batches are not taken; send one a request, or use the rpc PublishStream');
   }

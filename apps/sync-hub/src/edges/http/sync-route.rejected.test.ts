@@ -8,7 +8,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     ['a batch of CloudEvents', 'application/cloudevents-batch+json', 'batches are not taken'],
     ['text', 'text/plain', 'application/json'],
     ['JSON that is not UTF-8', 'application/json; charset=utf-16', 'UTF-8'],
-    ['something that is no media type', 'json', 'application/json'],
+    ['something that is not a media type', 'json', 'application/json'],
   ])('refuses %s with 415', async (_what, contentType, says) => {
     const caller = await startSyncCaller(version);
     const answer = await caller.postJson({}, { headers: { 'content-type': contentType } });

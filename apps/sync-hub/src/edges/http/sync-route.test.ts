@@ -79,7 +79,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     expect(caller.hub.events).toHaveLength(1);
   });
 
-  it('answers 202 when an adapter still tries after the wait, and says what became of it', async () => {
+  it('answers 202 when an adapter still tries after the wait, and says its status', async () => {
     const caller = await startSyncCaller(version, {
       adapters: { billing: ok, records: () => ({ kind: 'retryable', failure }) },
     });
@@ -97,7 +97,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     });
   });
 
-  it('does not wait at all when told so', async () => {
+  it('does not wait at all when asked not to', async () => {
     const caller = await startSyncCaller(version, {
       adapters: { billing: () => new Promise<Outcome>(() => undefined) },
     });

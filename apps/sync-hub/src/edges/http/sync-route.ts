@@ -30,7 +30,7 @@ const BODY_BOUNDS: ReadBodyBounds = { sizeBytesMax: 4 * 1024 * 1024, withinMs: 3
 /**
  * POST /sync: one event a request, `{type, payload}` or a CloudEvent, for callers without gRPC.
  *
- * Waits for every adapter, at most 10 s or `?wait=<seconds>s`, then answers with where the event stands at each:
+ * Waits for every adapter, at most 10 s or `?wait=<seconds>s`, then answers with the state of the event at each:
  * 200 `{"status":"ok"}`, 202 `{"status":"pending"}` while some still try, 502 `{"status":"failed"}` when one ended
  * without success. Anything else is `{"status":"refused"}` with a reason of docs/errors.md. A caller who goes away
  * takes nothing back.
@@ -70,7 +70,7 @@ async function publish(options: SyncRouteOptions, request: HttpRequest, gone: Ab
   const acceptance = await publishing.accept({ ...event, attributes }).catch((error: unknown) => {
     throw error instanceof RequestError ? inWordsOf(names, error) : error;
   });
-  // From here on it is accepted, and that is what the caller is told, whatever else goes wrong.
+  // From here on it is accepted, and that is what the caller gets, whatever else goes wrong.
   const status = await publishing.wait(acceptance, waitMs, gone).catch((error: unknown) => {
     onFault(error);
     return undefined;

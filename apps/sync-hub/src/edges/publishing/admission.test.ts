@@ -51,7 +51,7 @@ it('closes once a publish has waited for three seconds, and opens when the last 
   expect(rejection()).toBeUndefined();
 });
 
-it('closes when a queue stands: for two seconds even the quickest publish has waited for one', () => {
+it('closes when a queue does not drain: for two seconds even the quickest publish has waited for one', () => {
   const { admission, enter, pass } = open();
   const queue = [enter(), enter(), enter()];
   for (let commit = 0; commit < 11; commit += 1) {

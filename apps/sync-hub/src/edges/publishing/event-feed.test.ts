@@ -34,7 +34,7 @@ function placeAfter(steps: number): Positions {
 const states = (acks: readonly Ack[]) => acks.map(({ adapter, state }) => `${adapter} ${DeliveryState[state]}`);
 
 describe('history and what comes', () => {
-  it.each(CUTS)('are told without gap or repeat after $seen seen and $onDisk on disk', async ({ seen, onDisk }) => {
+  it.each(CUTS)('are sent without gap or repeat after $seen seen and $onDisk on disk', async ({ seen, onDisk }) => {
     const { read, record, journal, cursors } = await openFeed();
     for (const step of LIFE.slice(0, onDisk)) record(step);
     await flushed(journal);
@@ -54,7 +54,7 @@ describe('history and what comes', () => {
     }
   });
 
-  it('are told to a caller who asks for the first ack only after everything is recorded', async () => {
+  it('are sent to a caller who asks for the first ack only after everything is recorded', async () => {
     const { read, record, journal } = await openFeed();
     const reading = read({ heldByKey: [] });
     for (const step of LIFE) record(step);
@@ -70,7 +70,7 @@ describe('history and what comes', () => {
     expect(acks.listening).toBe(0);
   });
 
-  it('are told in messages that a client can take, however much there is', async () => {
+  it('are sent in messages that a client can accept, however much there is', async () => {
     const adapters = Array.from({ length: 300 }, (_, index) => `a-${String(index).padStart(3, '0')}`);
     const { read, record, journal } = await openFeed({ adapters });
     for (const adapter of adapters) record({ adapter, state: 'delivered' });
@@ -122,7 +122,7 @@ describe('history and what comes', () => {
 });
 
 describe('HELD', () => {
-  it('is told for what is held now, before anybody listened', async () => {
+  it('is sent for what is held now, before anybody listened', async () => {
     const { read, record, held } = await openFeed();
     held.set('billing', 'breaker');
     record({ adapter: 'billing', state: 'retrying', attempts: 4 });
@@ -134,7 +134,7 @@ describe('HELD', () => {
     await feed.return();
   });
 
-  it('that was over before the history was read is not told after what ended it', async () => {
+  it('that was over before the history was read is not sent after what ended it', async () => {
     const { read, record, hold, journal } = await openFeed();
     journal.control.hold();
     record({ adapter: 'billing', state: 'delivered' });
@@ -161,13 +161,13 @@ describe('HELD', () => {
     await flushed(journal);
     const both = (await feed.next()).value ?? [];
     expect(states(both)).toEqual(['billing HELD', 'billing DELIVERED']);
-    // Resuming after either HELD tells DELIVERED.
+    // Resuming after either HELD sends DELIVERED.
     const found = [...places(held === undefined ? [] : [held]), ...places(both)];
     expect(found).toEqual(['records.1', 'records.1', 'billing.1_records.1']);
     await feed.return();
   });
 
-  it('is told once, whoever noticed it first', async () => {
+  it('is sent once, whoever noticed it first', async () => {
     const { read, record, hold } = await openFeed({ adapters: ['billing'] });
     await hold('billing', 'paused');
     const received = allOf(read());
@@ -192,7 +192,7 @@ describe('HELD', () => {
     await feed.return();
   });
 
-  it('is told by a lane whose adapter has not started, and what follows when it has', async () => {
+  it('is reported by a lane whose adapter has not started, and what follows when it has', async () => {
     const hub = await openTestHub({ starts: false });
     const acceptance = await hub.intake.accept(published({ id: 'event-1' }));
     const feed = hub.publishing.follow(acceptance, { until: 'settled', signal: new AbortController().signal });
@@ -211,7 +211,7 @@ describe('a reader that does not read', () => {
     record({ state: 'retrying' });
     seen.push(...((await slow.next()).value ?? []));
     for (let attempts = 2; attempts <= 300; attempts += 1) record({ state: 'retrying', attempts });
-    // Begun before, so that the feed waits while they are told.
+    // Begun before, so that the feed waits while they are reported.
     const next = slow.next();
     await flushed(journal);
     seen.push(...((await next).value ?? []));

@@ -122,7 +122,7 @@ describe('a payload of bytes', () => {
   });
 });
 
-it('comes back as it was published, its payload as bytes', () => {
+it('is returned as it was published, its payload as bytes', () => {
   const text = fc.string({ unit: 'grapheme', maxLength: 20 });
   const published = fc.record({
     id: fc.string({ minLength: 1, maxLength: 20 }),

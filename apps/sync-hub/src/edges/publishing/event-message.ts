@@ -39,7 +39,7 @@ export function toSyncEvent(
   return { event, timeMs };
 }
 
-/** An accepted event as the contract tells it: its payload in data. */
+/** An accepted event as the contract represents it: its payload in data. */
 export function fromSyncEvent(event: SyncEvent): MessageInitShape<typeof SyncEventSchema> {
   return {
     id: event.id,

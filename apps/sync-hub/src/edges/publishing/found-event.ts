@@ -15,7 +15,7 @@ export function requireFound(found: FoundEvent, named: EventReference): StoredEv
   }
 }
 
-/** @returns the refusal EVENT_NOT_FOUND, which names the id */
+/** @returns the error EVENT_NOT_FOUND, which names the id */
 export function unknownEvent({ id, source }: EventReference): RequestError {
   const of = source === undefined ? '' : ` of ${sourceName(source)}`;
   return new RequestError('EVENT_NOT_FOUND', `no event${of} has the id ${quoted(id)}, or it is past retention`);

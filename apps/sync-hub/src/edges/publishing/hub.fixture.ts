@@ -21,7 +21,7 @@ import { Cursors } from '../cursor.ts';
 import { Intake } from './intake.ts';
 import { Publishing } from './publishing.ts';
 
-/** The rooms behind the rpcs: real lanes, acks and intake; the journal is SQLite in memory and adapters are functions. */
+/** The parts behind the rpcs: real lanes, acks and intake; the journal is SQLite in memory and adapters are functions. */
 export interface TestHub {
   readonly publishing: Publishing;
   readonly intake: Intake;

@@ -41,7 +41,7 @@ it('refuses new events while the disk is full, and still knows the old ones', as
   expect(intake.notAcceptingReason).toBe('');
 });
 
-it('is ready again after the time that it told, even if nobody publishes to a hub that is not', async () => {
+it('is ready again after the time that it named, even if nobody publishes to a hub that is not', async () => {
   let nowMs = 0;
   const { intake, journal } = open({ nowMs: () => nowMs });
   journal.control.isFull = true;

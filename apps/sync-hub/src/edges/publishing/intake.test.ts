@@ -274,7 +274,7 @@ describe('a hub that cannot take events', () => {
     });
   });
 
-  it('does not hide a fault of its own behind a refusal', async () => {
+  it('does not hide an internal error behind another one', async () => {
     const fault = new TypeError('a fault');
     const { intake } = open({ journal: { readEvent, accept: () => Promise.reject(fault) } });
     await expect(intake.accept(published())).rejects.toBe(fault);
@@ -286,7 +286,7 @@ describe('a hub that cannot take events', () => {
 });
 
 describe('who watches over publishing', () => {
-  it('is told of each new event, and of each refusal with its reason', async () => {
+  it('reports each new event, and each rejected one with its reason', async () => {
     const received: string[] = [];
     const admission = new Admission({ nowMs: () => 0, random: () => 0 });
     const { intake } = open({

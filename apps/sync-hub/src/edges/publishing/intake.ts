@@ -44,7 +44,7 @@ export interface IntakeOptions {
   readonly admission?: Admission;
 }
 
-/** A full disk is emptied by people. */
+/** An operator has to free a full disk. */
 const FULL_RETRY_MS = 30_000;
 
 /** The one door through which events come in, whatever they were published by. */
@@ -223,7 +223,7 @@ function checkJsonData({ data, dataContentType }: Pick<SyncEvent, 'data' | 'data
   }
 }
 
-/** Whether the data of two events is JSON of the same value: whitespace, the order of members, 1.0 and 1 are no matter. */
+/** Whether the data of two events is JSON of the same value: whitespace, the order of members, 1.0 and 1 do not matter. */
 function saysTheSame(one: SyncEvent, other: SyncEvent): boolean {
   const isJson = isJsonContentType(one.dataContentType) && isJsonContentType(other.dataContentType);
   if (!isJson) return false;
@@ -231,7 +231,7 @@ function saysTheSame(one: SyncEvent, other: SyncEvent): boolean {
   return said !== undefined && said === canonical(other.data);
 }
 
-/** Undefined for what is no JSON; a hub before this one may have taken some. */
+/** Undefined for what is not JSON; a hub before this one may have taken some. */
 function canonical(data: Uint8Array): string | undefined {
   try {
     return canonicalJson(readJson(data).value);

@@ -82,7 +82,7 @@ export class Publishing {
   /** Waits for an event to settle, but no longer than the caller does or the hub runs, then reads its status. */
   async wait(acceptance: Acceptance, waitMs: number, caller: AbortSignal): Promise<EventStatus> {
     const enough = new AbortController();
-    // Without the caller's reason: whatever ended the waiting, it is no failure.
+    // Without the caller's reason: whatever ended the waiting, it is not a failure.
     const end = () => enough.abort();
     if (caller.aborted) end();
     caller.addEventListener('abort', end, { once: true });

@@ -116,14 +116,14 @@ describe('ListDeliveries', () => {
     expect(hub.changes).toEqual([]);
   });
 
-  it('tells since when a held delivery waits', async () => {
+  it('reports since when a held delivery waits', async () => {
     const hub = await open();
     await publishAll(hub, ['first', 'second'], 'sick');
     const [second] = (await hub.admin.listDeliveries({ filter: { eventIds: ['second'] } })).deliveries;
     expect(second?.latest).toMatchObject({ state: DeliveryState.HELD, attempt: 0, time: second?.acceptedTime });
   });
 
-  it('tells what holds the lane of a delivery that would wait for its own next attempt', async () => {
+  it('reports what holds the lane of a delivery that would wait for its own next attempt', async () => {
     const hub = await open();
     await publishAll(hub, ['first'], 'sick');
     expect(outline(await hub.admin.listDeliveries({}))).toEqual(['first records RETRYING']);

@@ -17,7 +17,7 @@ interface Lifecycle {
   remove(id: string, options?: { readonly discard: string }): Promise<number>;
 }
 
-/** The rooms of the hub that AdminService asks. */
+/** The parts of the hub that AdminService uses. */
 export interface AdminDeps {
   readonly journal: Pick<Journal, 'info' | 'readStatistics' | 'readEvent' | 'saveLanePause'>;
   readonly lanes: Lanes;

@@ -9,7 +9,7 @@ import { unknownEvent } from '../publishing/found-event.ts';
 import { invalidField, RequestError } from '../request-error.ts';
 import type { AdminDeps } from './admin-deps.ts';
 
-/** A field of a filter holds at most so many values: a person names few, a program asks again. */
+/** A field of a filter holds at most this many values: an operator names few, a program asks again. */
 const VALUES_MAX = 1_000;
 
 /**
@@ -26,14 +26,14 @@ export async function toQuery(filter: FilterMessage | undefined, known: AdminDep
   }
   const states = filter.states.map((state) => {
     const seen = wordOf(DELIVERY_STATES, state);
-    if (seen === undefined) throw invalidField('filter.states', `holds ${state}, which is no state of a delivery`);
+    if (seen === undefined) throw invalidField('filter.states', `holds ${state}, which is not a state of a delivery`);
     return seen;
   });
   const errorKinds = filter.errorKinds.map((kind) => {
     const outcome = wordOf(OUTCOME_KINDS, kind);
-    // Delivered is no failure, so nothing can have it as its last one.
+    // Delivered is not a failure, so nothing can have it as its last one.
     const isFailure = outcome !== undefined && outcome !== 'delivered';
-    if (!isFailure) throw invalidField('filter.error_kinds', `holds ${kind}, which is no kind of failure`);
+    if (!isFailure) throw invalidField('filter.error_kinds', `holds ${kind}, which is not a kind of failure`);
     return outcome;
   });
   const acceptedFromMs = since && timestampMs(since);

@@ -23,7 +23,7 @@ export interface AdminTestHub extends TestHub {
 }
 
 export interface AdminTestHubOptions extends TestHubOptions {
-  /** Goes before the hub's own rooms. */
+  /** Replaces the hub's own parts. */
   readonly deps?: (hub: TestHub) => Partial<AdminDeps>;
 }
 

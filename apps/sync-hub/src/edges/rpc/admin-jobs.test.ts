@@ -8,7 +8,7 @@ import { openAdminTestHub, publishAll, rejectionOf, untilEnded } from './admin-h
 
 const reason = 'billing takes them again, says Dana';
 
-/** billing refuses everything until it is mended. */
+/** billing refuses everything until it is fixed. */
 async function open() {
   let outcome = rejected;
   const hub = await openAdminTestHub({ adapters: { billing: () => outcome } });
@@ -43,7 +43,7 @@ describe('ReplayDeliveries', () => {
     expect(hub.reports).toEqual([{ job: job?.id, state: 'done', sent: 4 }]);
   });
 
-  it('leaves out what was replayed before and what a newer event has overtaken, unless told otherwise', async () => {
+  it('leaves out what was replayed before and what a newer event has overtaken, unless asked not to', async () => {
     const hub = await open();
     await publishAll(hub, ['again'], '');
     await untilEnded(hub, (await hub.admin.replayDeliveries({ filter, reason })).job);
@@ -119,7 +119,7 @@ describe('ReplayDeliveries', () => {
 });
 
 describe('a job', () => {
-  it('is told on each change until a person cancels it', async () => {
+  it('is reported on each change until an operator cancels it', async () => {
     const hub = await open();
     await publishAll(hub, ['a', 'b', 'c']);
     const { job } = await hub.admin.replayDeliveries({ filter, reason, ratePerSecond: 1 });

@@ -31,7 +31,7 @@ export class PageTokens {
     return { seq: Number(seq), adapter };
   }
 
-  /** No secret: it tells a token that belongs here from one that was mixed up, not from one that was forged. */
+  /** No secret: it distinguishes a token that belongs here from one that was mixed up, not from one that was forged. */
   #mark(place: string): string {
     return createHash('sha256')
       .update(`${this.#journalId} ${place} `)

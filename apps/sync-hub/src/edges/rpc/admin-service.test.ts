@@ -140,7 +140,7 @@ describe('BackupJournal', () => {
 });
 
 describe('TailEvents', () => {
-  it('tells events as they are accepted, without payload, and acks as they are recorded', async () => {
+  it('reports events as they are accepted, without payload, and acks as they are recorded', async () => {
     const hub = await openAdminTestHub();
     const received: unknown[] = [];
     for await (const { happening } of hub.admin.tailEvents({ filter: { keys: ['x'] } })) {
@@ -154,7 +154,7 @@ describe('TailEvents', () => {
     ]);
   });
 
-  it('refuses more readers than may look on', async () => {
+  it('refuses more readers than may watch', async () => {
     const { admin } = await openAdminTestHub({
       deps: ({ operations }) => ({ operations: { ...operations, tail: { watch: () => undefined } as never } }),
     });

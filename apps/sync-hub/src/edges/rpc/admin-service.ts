@@ -9,7 +9,7 @@ import { cancelJob, getJob, replayDeliveries, watchJob } from './admin-jobs.ts';
 import { tailEvents } from './admin-tail.ts';
 import { addAdapter, removeAdapter, restartAdapter, rollbackAdapter, upgradeAdapter } from './admin-versions.ts';
 
-/** AdminService: what people decide, by the hub's rooms. */
+/** AdminService: what operators decide, with the hub's parts. */
 export function createAdminService(deps: AdminDeps): ServiceImpl<typeof AdminService> {
   return {
     listDeliveries: (request) => listDeliveries(deps, request),

@@ -30,7 +30,7 @@ async function openHub(rejection?: InstallError) {
 }
 
 describe('an operator', () => {
-  it('adds an adapter with its configuration, and is told what its check found', async () => {
+  it('adds an adapter with its configuration, and returns what its check found', async () => {
     const { hub, asked } = await openHub();
     const token = `\${LAB_TOKEN}`;
     const added = await hub.admin.addAdapter({
@@ -155,14 +155,14 @@ it.each<[InstallFault, string, string]>([
   ['CHANGED', 'FailedPrecondition', 'ADAPTER_REFUSED'],
   ['DOES_NOT_RUN', 'FailedPrecondition', 'ADAPTER_REFUSED'],
   ['NOT_NOW', 'FailedPrecondition', 'ADAPTER_REFUSED'],
-])('tells %s as %s with %s, and logs no change', async (fault, code, reason) => {
+])('reports %s as %s with %s, and logs no change', async (fault, code, reason) => {
   const { hub } = await openHub(new InstallError(fault, 'this is what was wrong'));
   const rejection = await rejectionOf(hub.admin.upgradeAdapter({ adapter: 'lab', version: '1' }));
   expect(rejection).toMatchObject({ code, reason, message: expect.stringContaining('this is what was wrong') });
   expect(hub.changes).toEqual([]);
 });
 
-it('health tells what there is beside the version that runs', async () => {
+it('health reports what there is beside the version that runs', async () => {
   const { hub } = await openHub();
   const feed = new HealthFeed({
     version: '1.2.3',

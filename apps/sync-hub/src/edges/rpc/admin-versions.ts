@@ -16,9 +16,9 @@ import { toOptionalReason, toReason } from './admin-reason.ts';
 /** Enough for the rule of `judgeCanary` to hold by more than chance. */
 const CANARY_ATTEMPTS = 200;
 const CANARY_ATTEMPTS_MAX = 1_000_000;
-/** A quiet adapter may not have so many in a day; nobody waits for that. */
+/** A quiet adapter may not have this many in a day; nobody waits for that. */
 const CANARY_MS = { least: 1_000, usual: 600_000, most: 86_400_000 };
-/** A configuration is read by people. */
+/** A configuration is read by operators. */
 const CONFIG_MAX_CHARACTERS = 65_536;
 const SPEC_MAX_CHARACTERS = 4_096;
 
@@ -110,7 +110,7 @@ function toSpec(field: string, value: string): string {
   return required(field, value);
 }
 
-/** What the installing room refuses, in the words of the edges. */
+/** What installs/ rejects, in the words of the edges. */
 async function rejecting<Result>(field: string, change: () => Promise<Result>): Promise<Result> {
   try {
     return await change();

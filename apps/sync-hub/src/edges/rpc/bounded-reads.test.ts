@@ -24,7 +24,7 @@ function counted(journal: Pick<Journal, 'readEvent'>) {
   return { reads, journal: { readEvent } };
 }
 
-it('reads only so many events at a time, however many are asked for at once', async () => {
+it('reads only this many events at a time, however many are asked for at once', async () => {
   const hub = await openTestHub({ starts: false });
   const { event } = await hub.intake.accept(published());
   const { reads, journal } = counted(hub.journal);
@@ -43,7 +43,7 @@ it('reads only so many events at a time, however many are asked for at once', as
   expect(reads).toMatchObject({ asked: 200, most: 32 });
 });
 
-it('reads what it tells of many events in one go, so that no record falls between two of them', async () => {
+it('reads what it reports of many events in one go, so that no record falls between two of them', async () => {
   const hub = await openTestHub({ starts: false });
   const accepted = await Promise.all(Array.from({ length: 100 }, () => hub.intake.accept(published())));
   const { reads, journal } = counted(hub.journal);

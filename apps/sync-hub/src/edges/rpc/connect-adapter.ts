@@ -109,7 +109,7 @@ function readableTrailer(answer: UniversalServerResponse): UniversalServerRespon
   };
 }
 
-/** Decodes what stands for visible ASCII or a space, except the percent sign itself. */
+/** Decodes what encodes visible ASCII or a space, except the percent sign itself. */
 function relaxed(encoded: string): string {
   return encoded.replace(/%([2-7][0-9A-F])/g, (code, hex: string) => {
     const character = String.fromCharCode(Number.parseInt(hex, 16));

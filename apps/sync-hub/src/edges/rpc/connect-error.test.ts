@@ -20,7 +20,7 @@ const detailsOf = (error: ConnectError) => ({
   retry: error.findDetails(RetryInfoSchema),
 });
 
-describe('a refusal as a status', () => {
+describe('a request error as a status', () => {
   it.each(Object.keys(REQUEST_ERRORS) as RequestErrorReason[])('has the code of its reason: %s', (reason) => {
     const error = toConnectError(new RequestError(reason, 'what, where, what to do'));
     expect(Code[error.code]?.replaceAll(/(?!^)([A-Z])/g, '_$1').toLowerCase()).toBe(REQUEST_ERRORS[reason].code);
@@ -103,7 +103,7 @@ describe('the interceptor', () => {
     },
   );
 
-  it('tells a fault of the hub to the log alone', async () => {
+  it('reports a fault of the hub to the log alone', async () => {
     const fault = new TypeError('ZZPHI');
     const rejected = errorInterceptor(() => Promise.reject(fault))(request);
     await expect(rejected).rejects.toMatchObject({

@@ -19,7 +19,7 @@ const CODES: Readonly<Record<(typeof REQUEST_ERRORS)[RequestErrorReason]['code']
   internal: Code.Internal,
 };
 
-/** A refusal as the status that ends an rpc, with google.rpc details. */
+/** A request error as the status that ends an rpc, with google.rpc details. */
 export function toConnectError(rejection: RequestError): ConnectError {
   const { reason, fields, retryAfterMs, metadata } = rejection;
   const error = new ConnectError(
@@ -40,7 +40,7 @@ export function toConnectError(rejection: RequestError): ConnectError {
   return error;
 }
 
-/** A refusal as the result of one event of a stream. */
+/** A request error as the result of one event of a stream. */
 export function toRefusedMessage(rejection: RequestError): MessageInitShape<typeof RefusedSchema> {
   const { reason, fields, retryAfterMs } = rejection;
   return {

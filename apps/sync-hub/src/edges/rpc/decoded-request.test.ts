@@ -19,7 +19,7 @@ const MESSAGE_BYTES = 4 * 1024 * 1024 - 64;
 const OBEYED = '\u009b\u202e\u{e0041}';
 
 describe('what a caller sent is never raw in a JSON answer', () => {
-  it('when a refusal names it', async () => {
+  it('when an error names it', async () => {
     const { port } = await openAdminTestHub();
     const message = JSON.stringify({ id: OBEYED });
     const received = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message });
@@ -160,7 +160,7 @@ it('an event that is nested too deep is refused by itself; its stream goes on', 
 });
 
 it.each(PROTOBUF_PROTOCOLS)(
-  'bytes that are no message are refused as the caller\u2019s fault over %s',
+  'bytes that are not a message are refused as the caller\u2019s fault over %s',
   async (protocol) => {
     const { port } = await openAdminTestHub();
     const message = Uint8Array.of(0x0a, 3, 0x1a, 1, 0xff);

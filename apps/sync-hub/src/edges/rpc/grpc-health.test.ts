@@ -91,7 +91,7 @@ it('knows no other service, and quotes at most 128 characters of its name', asyn
 });
 
 describe('a watch', () => {
-  it('tells the status now, then only when it changes', async () => {
+  it('reports the status now, then only when it changes', async () => {
     const { hub, watch, openBreaker, abort } = await open();
     const statuses = watch('adapter/billing');
     expect(await statuses.next()).toMatchObject({ value: { status: Status.SERVING } });

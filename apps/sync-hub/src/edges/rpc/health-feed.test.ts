@@ -37,7 +37,7 @@ async function open(options: TestHubOptions & { statistics?: () => Promise<Journ
   return { hub, feed };
 }
 
-/** Watches and keeps what was told, the first included. */
+/** Watches and keeps what was sent, the first included. */
 async function watch(feed: HealthFeed) {
   const abort = new AbortController();
   const received: Health[] = [];
@@ -64,8 +64,8 @@ const lane = (hub: TestHub) => {
   return first;
 };
 
-describe('how it stands now', () => {
-  it('tells the hub and each adapter, and goes over the wire', async () => {
+describe('its status now', () => {
+  it('reports the hub and each adapter, and goes over the wire', async () => {
     const { feed } = await open({
       adapters: { billing: () => delivered, records: () => delivered },
       statistics: async () => ({ sizeBytes: 4_096, commitLatencyMs: 0.26, lanes: [] }),
@@ -91,7 +91,7 @@ describe('how it stands now', () => {
     expect(toBinary(HealthSchema, create(HealthSchema, health)).byteLength).toBeGreaterThan(0);
   });
 
-  it('tells what waits, how long, what failed last and what is dead', async () => {
+  it('reports what waits, how long, what failed last and what is dead', async () => {
     const { hub, feed } = await open({ adapters: { billing: () => unwell } });
     await hub.intake.accept(published());
     await pass(2_500);
@@ -105,7 +105,7 @@ describe('how it stands now', () => {
     });
   });
 
-  it('tells what failed in the last minute also while the breaker is open', async () => {
+  it('reports what failed in the last minute also while the breaker is open', async () => {
     const { hub, feed } = await open({ adapters: { billing: () => unwell } });
     await Promise.all(Array.from({ length: 5 }, () => hub.intake.accept(published())));
     await vi.waitFor(() => expect(feed.now().adapters[0]?.breaker?.state).toBe(BreakerState.OPEN), { timeout: 20_000 });
@@ -116,7 +116,7 @@ describe('how it stands now', () => {
     expect(billing?.recent).toMatchObject({ lastError: { code: 'HTTP_503' } });
   });
 
-  it('tells until when the outside system asked for less', async () => {
+  it('reports until when the external system asked for less', async () => {
     const failure = { code: 'HTTP_429', message: 'The system asked for less.' };
     const throttled = { kind: 'throttled', failure, retryAfterMs: 30_000, scope: 'lane' } as const;
     // A wait is never shorter than the backoff.
@@ -132,7 +132,7 @@ describe('how it stands now', () => {
     expect(Number(feed.now().adapters[0]?.throttledUntilTime?.seconds) * 1_000).toBeGreaterThan(untilMs);
   });
 
-  it('tells why events are not accepted', async () => {
+  it('reports why events are not accepted', async () => {
     const { hub, feed } = await open();
     hub.intake.stop();
     expect(feed.now().hub).toMatchObject({ accepting: false, notAcceptingReason: 'the hub is stopping' });
@@ -140,7 +140,7 @@ describe('how it stands now', () => {
 });
 
 describe('a watcher', () => {
-  it('is told each change, also when the next follows in the same turn', async () => {
+  it('gets each change, also when the next follows in the same turn', async () => {
     const { hub, feed } = await open();
     const { received, abort, ended } = await watch(feed);
     lane(hub).pause({ kind: 'operator', reason: 'maintenance' });
@@ -154,7 +154,7 @@ describe('a watcher', () => {
     await ended;
   });
 
-  it('is told that a breaker opened, in the turn in which it did', async () => {
+  it('learns that a breaker opened, in the turn in which it did', async () => {
     const { hub, feed } = await open({ adapters: { billing: () => unwell } });
     const { received } = await watch(feed);
     await Promise.all(Array.from({ length: 5 }, () => hub.intake.accept(published())));
@@ -166,7 +166,7 @@ describe('a watcher', () => {
     );
   });
 
-  it('is told of counts within a second', async () => {
+  it('gets counts within a second', async () => {
     const { hub, feed } = await open({ adapters: { billing: () => new Promise(() => undefined) } });
     const { received } = await watch(feed);
     await hub.intake.accept(published());
@@ -174,7 +174,7 @@ describe('a watcher', () => {
     expect(received.map(({ adapters }) => adapters[0]?.waiting)).toEqual([0n, 1n]);
   });
 
-  it('is told nothing while nothing changes but sizes and ages, and that the hub lives before 10 s are over', async () => {
+  it('gets nothing while only sizes and ages change, and a sign of life before 10 s are over', async () => {
     let sizeBytes = 0;
     const statistics = async () => {
       sizeBytes += 1;
@@ -202,7 +202,7 @@ describe('a watcher', () => {
     expect(received[0]?.hub?.journal?.commitLatency).toBeUndefined();
   });
 
-  it('who stops reading is told so and forgotten, and the others go on', async () => {
+  it('who stops reading gets an error and is dropped, and the others go on', async () => {
     const { hub, feed } = await open();
     const { received } = await watch(feed);
     const slow = feed.watch(new AbortController().signal);
@@ -239,7 +239,7 @@ it('leaves no timer behind when it stops', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('is watched by so many at a time, and by another once one has left', async () => {
+it('is watched by a bounded number at a time, and by another once one has left', async () => {
   const { feed } = await open();
   const leave = new AbortController();
   const first = feed.watch(leave.signal);

@@ -33,7 +33,7 @@ export interface HealthFeedOptions {
   readonly onWarning?: (warning: string) => void;
 }
 
-/** Counts change all the time; once a second is what a person can read. */
+/** Counts change all the time; once a second is what an operator can read. */
 const READ_EVERY_MS = 1_000;
 /** A watcher hears from the hub at least every 10 s, and so knows that it lives; one read is kept in reserve. */
 const SEND_EVERY_MS = 10_000 - READ_EVERY_MS;
@@ -269,7 +269,7 @@ function toRecent({ attempts, failures, lastFailure }: BreakerReport['recent']) 
   });
 }
 
-/** The two clocks drift by milliseconds, and nobody is to be told of that each second. */
+/** The two clocks drift by milliseconds, and that is not reported each second. */
 function wholeSeconds(ms: number) {
   return timestampFromMs(Math.round(ms / 1_000) * 1_000);
 }

@@ -17,7 +17,7 @@ export const WINDOW = 4_096;
 export const requestOf = (events: readonly SyncEvent[], until = PublishUntil.SETTLED): PublishStreamRequest =>
   create(PublishStreamRequestSchema, { events: [...events], until });
 
-/** A caller who sends these requests and, unless told otherwise, then ends its side of the stream. */
+/** A caller who sends these requests and, by default, then ends its side of the stream. */
 export async function* requestsOf(requests: readonly PublishStreamRequest[]) {
   yield* requests;
 }

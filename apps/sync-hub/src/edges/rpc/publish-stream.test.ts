@@ -39,7 +39,7 @@ describe('results', () => {
     expect(acks).toBe(4_000);
   });
 
-  it('are told without acks when only acceptance is waited for', async () => {
+  it('come without acks when only acceptance is waited for', async () => {
     const hub = await openTestHub();
     const messages = await allOf(open(hub, requestsOf([requestOf([published()], PublishUntil.ACCEPTED)])));
     expect(resultsOf(messages)).toHaveLength(1);
@@ -47,7 +47,7 @@ describe('results', () => {
     expect(hub.acks.listening).toBe(0);
   });
 
-  it('tell a fault of the hub as unknown, and the log all of it', async () => {
+  it('report a fault of the hub as unknown, and the log all of it', async () => {
     const hub = await openTestHub();
     const fault = new TypeError('hunter2');
     vi.spyOn(hub.intake, 'accept').mockRejectedValueOnce(fault);
@@ -58,7 +58,7 @@ describe('results', () => {
     expect(hub.faults).toEqual([fault]);
   });
 
-  it('of an event that is handed in twice are both told, with the acks of both', async () => {
+  it('of an event that is handed in twice are both answered, with the acks of both', async () => {
     const hub = await openTestHub();
     const twice = [
       published({ id: 'event-1' }),
@@ -160,7 +160,7 @@ it('misses no ack of an event that was delivered while the content of an earlier
 });
 
 describe('HELD', () => {
-  it('is told at once when the adapter has not started', async () => {
+  it('is sent at once when the adapter has not started', async () => {
     const hub = await openTestHub({ starts: false });
     const stream = open(hub, requestsOf([requestOf([published()])]));
     const first = await stream.next();

@@ -198,8 +198,8 @@ class StreamPublisher {
       (acceptance) => ({ acceptance, listening: this.#listen(acceptance) }),
       (error: unknown) => ({ error }),
     );
-    // The journal answers in the order it was asked, so waiting for those before costs no time, but for one whose content
-    // has to be compared; a refusal, which did not go to the journal, waits for them.
+    // The journal answers in the order it was asked, so waiting for those before costs no time, except for one whose content
+    // has to be compared; a rejected event, which did not go to the journal, waits for them.
     this.#answered = this.#answered.then(async () => {
       const accepted = await accepting;
       this.#uncommitted -= 1;

@@ -16,7 +16,7 @@ type Answer =
   | { readonly case: 'errorResponse'; readonly value: { readonly errorCode: number; readonly errorMessage: string } };
 
 /**
- * Adds gRPC server reflection, v1 and v1alpha, so that buf curl and grpcurl work without the .proto files. It tells of
+ * Adds gRPC server reflection, v1 and v1alpha, so that buf curl and grpcurl work without the .proto files. It describes
  * the services that the router has by now and of itself: register it last.
  *
  * A question that cannot be answered gets an error_response, never the end of the stream: INVALID_ARGUMENT when

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { openTestHub } from '../publishing/hub.fixture.ts';
 import { createSyncService, WATCHES_MAX } from './sync-service.ts';
 
-it('all acks are watched by so many at a time, and by another once one has left', async () => {
+it('all acks are watched by a bounded number at a time, and by another once one has left', async () => {
   const hub = await openTestHub();
   const { watchAcks } = createSyncService(hub.publishing, hub.onFault);
   const request = create(WatchAcksRequestSchema);

@@ -78,7 +78,7 @@ it('refuses a target that is there, and one that cannot be made, and goes on', a
   expect((await session.accept(sampleEvent('a'))).kind).toBe('accepted');
 });
 
-it('begins anew over what a hub left that was killed in the middle of a backup', async () => {
+it('starts again over what a hub left that was killed in the middle of a backup', async () => {
   const { folder, journal, session, target } = await useJournal();
   await session.acceptNew(sampleEvent('a'));
   writeFileSync(`${target}.partial`, 'half a journal');

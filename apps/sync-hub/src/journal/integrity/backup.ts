@@ -5,10 +5,10 @@ import { setTimeout as elapse } from 'node:timers/promises';
 import { syncFolder } from '../../files/private-folder.ts';
 import type { BackupResult } from '../journal.ts';
 
-/** So many pages of 4 KiB are copied at a time, 1 MiB: commits wait some milliseconds for a step. */
+/** This many pages of 4 KiB are copied at a time, 1 MiB: commits wait some milliseconds for a step. */
 const STEP_PAGES = 256;
 
-/** A commit takes milliseconds; that none of so many begins meets a gap between two is a fault of its own. */
+/** A commit takes milliseconds; that none of this many begins meets a gap between two is a fault of its own. */
 const BEGINS_MAX = 1_000;
 const BEGIN_AGAIN_MS = 5;
 

@@ -23,7 +23,7 @@ async function useChanged(sql: string) {
   void before.record(sampleRecord(a));
   const b = await before.acceptNew(sampleEvent('b'));
   void before.record(deadLettered(b));
-  // As much again as is checked when it is opened: the damage is found later, where it is read.
+  // As much again as is checked when it is opened: the corruption is found later, where it is read.
   let filler = b;
   for (let number = 0; number < 64; number++) filler = await before.acceptNew(sampleEvent(`filler-${number}`));
   for (let attempts = 1; attempts <= 256; attempts++) void before.record(retrying(filler, { attempts }));
@@ -85,7 +85,7 @@ it.each([
   expect(await ended).toMatchObject({ code: 'UNREADABLE', message: expect.stringContaining('journal.db is damaged') });
 });
 
-it('takes no text or number for damage that SQLite returns as another one', async () => {
+it('takes no text or number for corruption that SQLite returns as another one', async () => {
   const session = await open(useFolder());
   const anyText = fc.string({ unit: 'binary' });
   const anyTime = fc.double({ noNaN: true, noDefaultInfinity: true });

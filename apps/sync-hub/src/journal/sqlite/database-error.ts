@@ -2,7 +2,7 @@ import { FolderError } from '../../files/private-folder.ts';
 import { CorruptionError } from '../integrity/corruption-error.ts';
 import { JournalError } from '../journal-error.ts';
 
-/** SQLite's primary result codes that are told apart here: https://sqlite.org/rescode.html. */
+/** SQLite's primary result codes that are distinguished here: https://sqlite.org/rescode.html. */
 const ERROR = 1;
 const BUSY = 5;
 const CORRUPT = 11;

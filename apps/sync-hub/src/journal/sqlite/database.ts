@@ -109,7 +109,7 @@ function sqliteVersion(): string {
 /** The file's version: 0 for a new one. Looks before anything is changed, so that a foreign file stays as it is. */
 function requireJournal(database: DatabaseSync, path: string): number {
   const version = readNumber(database, 'PRAGMA user_version');
-  // An empty file, or one whose first start was killed before its tables stood.
+  // An empty file, or one whose first start was killed before its tables existed.
   if (readNumber(database, 'SELECT count(*) FROM sqlite_schema') === 0) return 0;
   if (readNumber(database, 'PRAGMA application_id') !== APPLICATION_ID) {
     throw new JournalError(

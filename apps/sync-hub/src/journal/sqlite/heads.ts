@@ -87,7 +87,7 @@ export class Heads {
     }
   }
 
-  /** An outcome is on record: `row` is what became of its delivery, not yet written. */
+  /** An outcome is on record: `row` is the new state of its delivery, not yet written. */
   settle(lane: Lane, row: DeliveryRow, moment: Moment & { readonly stateBefore: number }): void {
     const wasHead = row.is_head === 1;
     const isOpen = row.state === stateCodes.retrying;
@@ -259,7 +259,7 @@ export class Heads {
     this.recordWithoutAttempt(lane, row, record);
   }
 
-  /** A delivery that is no head is settled without an attempt. */
+  /** A delivery that is not a head is settled without an attempt. */
   recordWithoutAttempt(lane: Lane, row: DeliveryRow, record: DeliveryRecord): void {
     const position = this.#records.append(lane, record);
     this.#news.record({ ...record, position });

@@ -4,7 +4,7 @@ import type { DeliveryRow } from './rows.ts';
 
 /** A lane as the store has it at hand: what it counts along, and what belongs to the session. */
 export interface Lane {
-  /** Stands for the adapter in every row. */
+  /** Identifies the adapter in every row. */
   readonly number: number;
   readonly id: string;
   /** New events go to it. */

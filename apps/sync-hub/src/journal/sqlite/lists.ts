@@ -15,10 +15,10 @@ import { mergeSorted } from './merge-sorted.ts';
 import type { Parts } from './parts.ts';
 import { type DeliveryValues, deliveryFromValues, prepareValues } from './rows.ts';
 
-/** A request looks at so many deliveries at most, about 10 ms: commits wait no longer for a filter that matches few. */
+/** A request looks at this many deliveries at most, about 10 ms: commits wait no longer for a filter that matches few. */
 const SCAN_DELIVERIES = 2_048;
 
-/** Of history, where no index helps, so many events are read at a time. */
+/** Of history, where no index helps, this many events are read at a time. */
 const HISTORY_EVENTS = 256;
 
 /** Dead letters of one adapter that are read at a time on the way of a replay job. */

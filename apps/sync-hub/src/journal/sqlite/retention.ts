@@ -61,7 +61,7 @@ export class Retention {
     }));
   }
 
-  /** Deletes, of each delivery, records before its newest, which says what became of it until all of it is deleted. */
+  /** Deletes, of each delivery, records before its newest, which says its outcome until all of it is deleted. */
   #deleteOlder(seq: number, deliveries: readonly Settled[], recordsMax: number) {
     let deleted = 0;
     for (const { lane, position } of deliveries) {

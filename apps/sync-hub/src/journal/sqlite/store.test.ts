@@ -46,7 +46,7 @@ function unsettled({ store }: ReturnType<typeof useStore>): readonly number[] {
   return lanes.map((lane) => lane.unsettled);
 }
 
-/** The journal may grow by so many pages from now on: SQLite then says that the disk is full. */
+/** The journal may grow by this many pages from now on: SQLite then says that the disk is full. */
 function leavePages(database: ReturnType<typeof useStore>['database'], pages: number): void {
   const used = Number(database.prepare('PRAGMA page_count').get()?.page_count);
   database.exec(`PRAGMA max_page_count = ${used + pages}`);

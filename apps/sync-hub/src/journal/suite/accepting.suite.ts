@@ -121,7 +121,7 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     expect(await session.journal.readEvent({ id: 'a' })).toEqual({ kind: 'ambiguous', sources: sources.slice(0, 16) });
   });
 
-  it('tells duplicates and conflicts apart within one commit too', async () => {
+  it('distinguishes duplicates and conflicts within one commit too', async () => {
     const session = await useJournal(createPlace);
     const results = await Promise.all([
       session.accept(sampleEvent('a')),

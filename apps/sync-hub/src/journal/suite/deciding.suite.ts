@@ -22,7 +22,7 @@ const job: ReplayJob = {
   position: { seq: 7, adapter: 'billing' },
 };
 
-/** What people decide: about dead letters, jobs, lanes. */
+/** What operators decide: about dead letters, jobs, lanes. */
 export function decidingSuite(createPlace: CreatePlace): void {
   it('begins a new cycle of a dead letter, and reports it once it is on disk', async () => {
     const open = await usePlace(createPlace);

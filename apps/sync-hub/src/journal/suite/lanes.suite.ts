@@ -143,7 +143,7 @@ export function lanesSuite(createPlace: CreatePlace): void {
     expect(await session.readyIds('billing', { nowMs: NOW_MS + 1_000 })).toEqual(['b']);
   });
 
-  it('reports the head again that is given back and stays it, and nothing of one that is no head', async () => {
+  it('reports the head again that is given back and stays it, and nothing of one that is not a head', async () => {
     const session = await useJournal(createPlace);
     const [a, b, c] = await accept(session, { a: 'x', b: 'x', c: '' });
     for (const { seq } of [a, b, c]) void session.journal.giveBack({ adapter: 'billing', seq, nowMs: NOW_MS });

@@ -14,7 +14,7 @@ export function listingSuite(createPlace: CreatePlace): void {
     expect(await listed(journal, {})).toEqual(['d billing', 'c records', 'b billing', 'b records', 'a billing']);
   });
 
-  it('lists a delivery as it stands, with its last record', async () => {
+  it('lists a delivery with its state, with its last record', async () => {
     const session = await useJournal(createPlace);
     const { journal } = session;
     const { a } = await storyOf(session);

@@ -92,7 +92,7 @@ export function replayingSuite(createPlace: CreatePlace): void {
     let stories = 0;
     await fc.assert(
       fc.asyncProperty(anyStory, async ({ deliveries, filter, included, limit, livesOn }) => {
-        // Adapters of its own for each story: opening a journal takes longer than telling one.
+        // Adapters of its own for each story: opening a journal takes longer than running one.
         const suffix = `-${stories++}`;
         const session = new Session(journal);
         await record(session, deliveries, suffix);

@@ -8,7 +8,7 @@ import { readLines } from './line-reader.ts';
 import { guardGroup } from './orphan-guard.ts';
 import type { ProcessLog } from './process-log.ts';
 
-/** A line of a person's size; longer ones are cut. */
+/** A line that an operator can read; longer ones are cut. */
 const OUTPUT_LINE_CHARACTERS = 4_096;
 /** A log record with its fields; a longer one is cut, and then it is none. */
 const RECORD_LINE_CHARACTERS = 64 * 1024;

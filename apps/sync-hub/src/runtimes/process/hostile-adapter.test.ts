@@ -77,7 +77,7 @@ describe('an adapter that breaks while it works', () => {
       'for (const handle of process._getActiveHandles()) if (handle.server) handle.destroy(); await new Promise(() => {});',
       /was killed: it broke its connection to the hub/,
     ],
-  ])('and %s has its attempt told as crashed, and is started again', async (_what, body, reason) => {
+  ])('and %s has its attempt reported as crashed, and is started again', async (_what, body, reason) => {
     const hostile = await startHostile(harmful(body));
     const outcome = await hostile.deliver(harm);
     expect(outcome).toMatchObject({ kind: 'crashed', failure: { code: 'PROCESS_ENDED' }, suspects: 1 });
@@ -87,7 +87,7 @@ describe('an adapter that breaks while it works', () => {
     await expectRecovery(hostile);
   });
 
-  it('tells how many attempts may be to blame', async () => {
+  it('reports how many attempts may be to blame', async () => {
     const hostile = await startHostile(
       harmful('setTimeout(() => process.exit(), 50); await new Promise(() => {});').replace(
         "return 'well'",
@@ -99,7 +99,7 @@ describe('an adapter that breaks while it works', () => {
     for (const outcome of outcomes) expect(outcome).toMatchObject({ kind: 'crashed', suspects: 3 });
   });
 
-  it('and leaves while it checks itself is told to have ended by the time that is known', async () => {
+  it('and leaves while it checks itself is reported to have ended by the time that is known', async () => {
     const hostile = await startHostile(adapter('check: () => process.exit(4), push() {}'));
     let received: string | undefined;
     void hostile.changed().then(({ kind }) => {
@@ -119,7 +119,7 @@ describe('an adapter that breaks while it works', () => {
     expect(await outcome).toMatchObject({ kind: 'retryable', failure: { code: 'PROCESS_ENDED' } });
   });
 
-  it('is told to have ended before its attempts have their outcomes, so that nothing new is sent to it', async () => {
+  it('is reported to have ended before its attempts have their outcomes, so that nothing new is sent to it', async () => {
     const hostile = await startHostile(harmful('process.exit();'));
     const ended = hostile.deliver(harm).then(({ kind }) => ({ kind, hasChanged: hostile.hasChanged() }));
     expect(await ended).toEqual({ kind: 'crashed', hasChanged: true });
@@ -209,7 +209,7 @@ describe('what a process leaves behind', () => {
     while (isAlive(Number(receipt))) await sleep(10);
   });
 
-  it('is no secret: what it prints has none', async () => {
+  it('is not a secret: what it prints has none', async () => {
     const hostile = await startHostile(
       adapter(
         `config: z.object({ token: z.string() }), open: ({ config }) => { console.log('the token is', config.token); console.error(JSON.stringify(config)); }, push() {}`,

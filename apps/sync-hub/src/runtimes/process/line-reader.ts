@@ -75,7 +75,7 @@ class LineReader {
   }
 
   #hold(part: Buffer): void {
-    // So many bytes have at least that many characters, whatever they are: what was cut shows by its length.
+    // This many bytes have at least that many characters, whatever they are: what was cut shows by its length.
     const room = this.#options.lineMaxCharacters * 4 - this.#begunBytes;
     if (room <= 0 || part.length === 0) return;
     // A copy: it may wait for its end for long, and would hold on to all that was read with it.

@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { adapter } from '../suite/samples.fixture.ts';
 import { startHostile } from './hostile-adapter.fixture.ts';
 
-/** Tries everything that can be permitted; its receipt tells what was let through. */
+/** Tries everything that can be permitted; its receipt reports what was let through. */
 const trying = (folder: string) =>
   adapter(
     `push: async () => {

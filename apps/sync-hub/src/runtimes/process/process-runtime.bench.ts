@@ -10,7 +10,7 @@ import { createProcessRuntime } from './process-runtime.ts';
 /**
  * What a process of its own costs: `node --conditions=@hms-sync/source src/runtimes/process/process-runtime.bench.ts`.
  * Prints the time from start to READY, the memory of the idle process, and deliveries a second to an adapter that does
- * nothing, with so many in flight as a lane has at the most.
+ * nothing, with this many in flight as a lane has at the most.
  */
 const IN_FLIGHT = 1_024;
 const DURATION_MS = 4_000;

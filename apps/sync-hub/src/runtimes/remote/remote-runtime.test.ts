@@ -131,7 +131,7 @@ describe('a remote adapter', () => {
     expect(JSON.stringify(start)).not.toContain('hunter2');
   });
 
-  it('that goes away is told, has what it had told as retryable, and is ready again when it is back', async () => {
+  it('that goes away is reported, has what it had reported as retryable, and is ready again when it is back', async () => {
     const served = await serve();
     const port = Number(served.address.split(':')[1]);
     const changes = changesOf();

@@ -1,7 +1,7 @@
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { DeliveryAttempt } from '../runtime.ts';
 
-/** Stands in configurations and errors, and must not be told. */
+/** Is in configurations and errors, and must not be revealed. */
 export const SECRET = 'hunter2-and-more';
 
 /** The signal of an attempt that nobody stops. */
