@@ -1,7 +1,7 @@
 import type { EventIdentity } from '../src/core/event.ts';
 import type { DeliveryFilter } from '../src/journal/delivery-filter.ts';
 import { JournalError } from '../src/journal/journal-error.ts';
-import type { ReplayStepRequest } from '../src/journal/replay-step.ts';
+import type { ReplayStepRequest } from '../src/journal/replay-job.ts';
 import type { Lane } from '../src/lanes/lane.ts';
 import type { LaneFacts } from './facts.ts';
 import type { JournalModel, ModelDelivery } from './model/model.ts';

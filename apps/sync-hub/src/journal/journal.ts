@@ -14,8 +14,7 @@ import type { DeliveryFilter } from './delivery-filter.ts';
 import type { DeliveryCount, DeliveryPage, DeliveryPosition, ListDeliveriesRequest } from './delivery-page.ts';
 import type { JournalError } from './journal-error.ts';
 import type { Positions } from './positions.ts';
-import type { ReplayJob } from './replay-job.ts';
-import type { ReplayStepRequest, ReplayStepResult } from './replay-step.ts';
+import type { ReplayJob, ReplayStepRequest, ReplayStepResult } from './replay-job.ts';
 import type { PruneRequest, PruneResult } from './retention.ts';
 
 /**

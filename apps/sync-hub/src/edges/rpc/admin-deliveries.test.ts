@@ -12,7 +12,7 @@ import { type AdminTestHub, openAdminTestHub, publishAll, rejectionOf } from './
 
 const reason = 'sent by hand, says Dana';
 
-/** billing refuses "bad" events for good, records is unwell with the key "sick"; all else is delivered. */
+/** billing refuses "bad" events permanently, records is unwell with the key "sick"; all else is delivered. */
 async function open(): Promise<AdminTestHub> {
   return openAdminTestHub({
     adapters: {
@@ -192,7 +192,7 @@ describe('ListDeliveries', () => {
 });
 
 describe('DiscardDeliveries', () => {
-  it('gives up dead letters and what waits, and keeps why', async () => {
+  it('discards dead letters and what waits, and keeps why', async () => {
     const hub = await open();
     await publishAll(hub, ['bad'], 'x');
     await publishAll(hub, ['first', 'second'], 'sick');
@@ -210,7 +210,7 @@ describe('DiscardDeliveries', () => {
     ]);
   });
 
-  it('gives up only what matches, and nothing that is settled', async () => {
+  it('discards only what matches, and nothing that is settled', async () => {
     const hub = await open();
     await publishAll(hub, ['bad-1', 'bad-2']);
     const filter = { eventIds: ['bad-1'] };
@@ -219,7 +219,7 @@ describe('DiscardDeliveries', () => {
     expect(await hub.admin.discardDeliveries({ filter, reason })).toMatchObject({ discarded: 0n });
   });
 
-  it('gives up what an adapter left behind that is no longer configured', async () => {
+  it('discards what an adapter left behind that is no longer configured', async () => {
     const hub = await open();
     await hub.journal.setReceivers(['gone']);
     const { epoch } = await hub.journal.openLane({

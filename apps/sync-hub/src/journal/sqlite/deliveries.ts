@@ -1,7 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isOpenCode, stateCodes } from './codes.ts';
 import type { Lane, Lanes } from './lanes.ts';
-import type { Parts } from './parts.ts';
 import {
   type DeliveryRow,
   type DeliveryValues,
@@ -22,6 +21,12 @@ export interface NewDelivery {
   readonly sinceMs: number;
 }
 
+interface DeliveriesDeps {
+  readonly database: DatabaseSync;
+  readonly lanes: Lanes;
+  readonly stalenessIndex: StalenessIndex;
+}
+
 /** Heads that are kept at hand of each lane: more than run at a time. */
 const HEADS_MAX = 4_096;
 
@@ -31,7 +36,7 @@ export class Deliveries {
   readonly #stalenessIndex: StalenessIndex;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor({ database, lanes, stalenessIndex }: Pick<Parts, 'database' | 'lanes' | 'stalenessIndex'>) {
+  constructor({ database, lanes, stalenessIndex }: DeliveriesDeps) {
     this.#lanes = lanes;
     this.#stalenessIndex = stalenessIndex;
     this.#statements = prepare(database);

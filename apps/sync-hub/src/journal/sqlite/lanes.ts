@@ -15,7 +15,7 @@ export interface Lane {
   position: number;
   unsettled: number;
   deadLetters: number;
-  /** It has watched keys, see watched-keys.ts. */
+  /** It has watched keys, see staleness-index.ts. */
   isWatching: boolean;
   /** Rows of heads, by seq, see deliveries.ts. */
   heads: Map<number, DeliveryRow>;

@@ -8,7 +8,7 @@ import {
   type ListDeliveriesRequest,
   type ListedDelivery,
 } from '../delivery-page.ts';
-import type { DeadLetter } from '../replay-step.ts';
+import type { DeadLetter } from '../replay-job.ts';
 import { deliveryState, isOpenCode, outcomeKind, stateCodes } from './codes.ts';
 import type { Lane } from './lanes.ts';
 import { mergeSorted } from './merge-sorted.ts';

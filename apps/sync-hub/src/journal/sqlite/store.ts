@@ -10,7 +10,7 @@ import {
   readRecordsShare,
   type StoredDelivery,
 } from '../journal.ts';
-import { type ReplayStepRequest, type ReplayStepResult, runReplayStep } from '../replay-step.ts';
+import { type ReplayStepRequest, type ReplayStepResult, runReplayStep } from '../replay-job.ts';
 import type { PruneRequest, PruneResult } from '../retention.ts';
 import { Accepting } from './accepting.ts';
 import { deliveryState, isOpenCode } from './codes.ts';

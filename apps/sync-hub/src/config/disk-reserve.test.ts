@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { bytesOf } from './byte-size.ts';
+import { bytesOf } from './disk-reserve.ts';
 
 it.each([
   [0, 0],
