@@ -179,7 +179,7 @@ export class JournalModel {
     return waiting.length;
   }
 
-  /** It was replayed before its lane was opened, so that the lane never heard of it. */
+  /** It was replayed before its lane was opened, so that the lane does not know it. */
   wasReopenedBefore({ adapter, cycle, reopenedInLife }: ModelDelivery): boolean {
     return cycle > 1 && reopenedInLife < this.#lane(adapter).lives;
   }

@@ -210,7 +210,7 @@ describe('HELD', () => {
     expect(heard).toEqual(['2 held by key at billing']);
   });
 
-  it('takes what was heard over what was read', async () => {
+  it('takes what was reported over what was read', async () => {
     const { follow, gate, add, heard } = createFollowed();
     const following = follow(followable(1));
     add(recordAt(1));

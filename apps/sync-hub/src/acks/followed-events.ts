@@ -55,7 +55,7 @@ export class FollowedEvents {
   readonly #options: FollowedEventsOptions;
   readonly #bySeq = new Map<number, Followed>();
   readonly #keys = new HeldKeys();
-  /** What may be held by now. Looked at once all who heard of the same commit have acted on it. */
+  /** What may be held by now. Looked at once all who were notified of the same commit have acted on it. */
   #due: (readonly [Followed, string])[] = [];
   readonly #dueAdapters = new Set<string>();
   #isLookPlanned = false;

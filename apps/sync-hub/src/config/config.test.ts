@@ -14,7 +14,7 @@ describe('precedence', () => {
   const env = { HMS_SYNC_LISTEN: '127.0.0.1:2', HMS_SYNC_DATA_DIR: 'from-env', HMS_SYNC_LOG_LEVEL: 'error' };
   const flags = { listen: '127.0.0.1:3', dataDir: 'from-flag', logLevel: 'debug' };
 
-  it('takes defaults when nothing is said', async () => {
+  it('uses defaults when nothing is set', async () => {
     expect(await place.load('')).toEqual({
       adapterPolicy: { secrets: [] },
       secrets: { folder: undefined, env: expect.any(Object) },
@@ -32,13 +32,13 @@ describe('precedence', () => {
     });
   });
 
-  it('takes a folder of backups, from the file, and a reserve of the disk, in bytes or in words', async () => {
+  it('accepts a folder of backups, from the file, and a reserve of the disk, in bytes or in words', async () => {
     const config = await place.load('backups: { folder: ../copies }\ndiskReserve: 1 GiB');
     expect(config).toMatchObject({ backupsFolder: resolve(place.folder, '../copies'), diskReserveBytes: 2 ** 30 });
     expect(await place.load('diskReserve: 20000000')).toMatchObject({ diskReserveBytes: 20_000_000 });
   });
 
-  it('takes the file before the defaults', async () => {
+  it('prefers the file to the defaults', async () => {
     expect(await place.load(text)).toMatchObject({
       listen: { port: 1 },
       dataDir: join(place.folder, 'from-file'),
@@ -46,7 +46,7 @@ describe('precedence', () => {
     });
   });
 
-  it('takes the environment before the file', async () => {
+  it('prefers the environment to the file', async () => {
     expect(await place.load(text, { env })).toMatchObject({
       listen: { port: 2 },
       dataDir: resolve('from-env'),
@@ -54,7 +54,7 @@ describe('precedence', () => {
     });
   });
 
-  it('takes flags before the environment', async () => {
+  it('prefers flags to the environment', async () => {
     expect(await place.load(text, { env, flags })).toMatchObject({
       listen: { port: 3 },
       dataDir: resolve('from-flag'),

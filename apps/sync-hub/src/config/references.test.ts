@@ -57,7 +57,7 @@ it('keeps a member named __proto__ a member', () => {
   expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
 });
 
-it('takes the same object in two places, and refuses one that lies in itself', () => {
+it('accepts the same object in two places, and refuses one that contains itself', () => {
   const shared = { token: '${TOKEN}' };
   expect(resolve({ a: shared, b: [shared, shared] }).missing).toEqual([]);
   const circular: { self?: unknown } = {};

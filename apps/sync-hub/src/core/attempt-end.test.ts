@@ -52,7 +52,7 @@ describe('an attempt that runs out of time', () => {
     expect(lane.end(1).begun).toEqual([2]);
   });
 
-  it('lets nothing new begin before the breaker can have heard of it', () => {
+  it('lets nothing new begin before the breaker can know of it', () => {
     const lane = new ScriptedLane({ runtime: { concurrency: 2 } }).arrive({ seq: 1 }, { seq: 2 }, { seq: 3 });
     expect(lane.later(10_000).begun).toEqual([]);
     expect(lane.breaker('open').recorded(1).begun).toEqual([]);
@@ -68,7 +68,7 @@ it('was not an attempt when no adapter code ran: nothing is recorded or counted,
   expect(lane.state.deliveries.get(1)?.counts).toEqual({ cycle: 1, attempts: 0, spent: 0, crashes: 0 });
 });
 
-it('refuses to hear of an attempt that does not run', () => {
+it('rejects an attempt that does not run', () => {
   expect(() => new ScriptedLane().end(1)).toThrow('an attempt ended that does not run: seq 1');
 });
 

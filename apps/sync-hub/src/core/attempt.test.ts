@@ -73,7 +73,7 @@ describe('the ramp', () => {
     const lane = new ScriptedLane({ runtime: { concurrency: 5 } });
     lane.breaker('open').arrive(...Array.from({ length: 16 }, (_, index) => ({ seq: index + 1 })));
     expect(lane.breaker('half_open').begun).toEqual([1]);
-    // The breaker closes on the probe's outcome, before the lane hears that it ended.
+    // The breaker closes on the probe's outcome, before the lane learns that it ended.
     expect(lane.breaker('closed').begun).toEqual([]);
     expect(lane.end(1).begun).toEqual([2]);
     expect(lane.end(2).begun).toEqual([3, 4]);

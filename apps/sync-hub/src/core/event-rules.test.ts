@@ -54,7 +54,7 @@ it.each([
   expect(wrong(changes)).toEqual([names[field] ?? field]);
 });
 
-it('takes each field up to its bound', () => {
+it('accepts each field up to its bound', () => {
   expect(wrong({ id: '~'.repeat(128), type: 'ü'.repeat(128), key: 'k'.repeat(256), source: 's'.repeat(256) })).toEqual(
     [],
   );

@@ -24,7 +24,7 @@ export function step(state: LaneState, input: LaneInput): readonly LaneEffect[] 
   accept(context, input);
   const isAborting = context.effects.some(({ kind }) => kind === 'abort');
   if (!isAborting) {
-    // The records of attempts that ran out of time come back as inputs; by then the breaker has heard of them.
+    // The records of attempts that ran out of time come back as inputs; by then the breaker knows them.
     lookForLastAttempts(context);
     beginAttempts(context);
   }

@@ -19,7 +19,7 @@ export const REQUEST_ERRORS = {
   EVENT_AMBIGUOUS: { code: 'invalid_argument', httpStatus: 400 },
   /** The request cannot be read, or a field of it, other than the event, is outside its bounds. */
   REQUEST_INVALID: { code: 'invalid_argument', httpStatus: 400 },
-  /** The body of the HTTP request is of a media type or coding that the path does not take. */
+  /** The body of the HTTP request is of a media type or coding that the path does not accept. */
   REQUEST_TYPE_UNSUPPORTED: { code: 'invalid_argument', httpStatus: 415 },
   /** The body of the HTTP request is larger than the hub reads. */
   REQUEST_TOO_LARGE: { code: 'resource_exhausted', httpStatus: 413 },
@@ -43,7 +43,7 @@ export const REQUEST_ERRORS = {
   TOO_MANY_AT_ONCE: { code: 'resource_exhausted', httpStatus: 429 },
   /** The backup could not be written there; nothing was left behind. */
   BACKUP_REFUSED: { code: 'failed_precondition', httpStatus: 409 },
-  /** The reader did not take its acks in time; metadata "cursor" is where to resume. */
+  /** The reader did not read its acks in time; metadata "cursor" is where to resume. */
   READER_TOO_SLOW: { code: 'aborted', httpStatus: 409 },
   /** The hub cannot write as fast as is published. 503: clients know to wait for Retry-After with it. Not UNAVAILABLE,
    * which clients' own policies try again at once, and which makes balancers believe that the hub is gone. */

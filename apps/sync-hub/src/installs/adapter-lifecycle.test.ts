@@ -145,7 +145,7 @@ describe('upgrading an adapter', () => {
     expect(await versionsOf(fixture)).toEqual({ version: '1.0.0', current: '1.0.0', previous: undefined });
   });
 
-  it('to a version that takes fewer types says what will be skipped', async () => {
+  it('to a version that accepts fewer types says what will be skipped', async () => {
     const fixture = await openWithLab();
     const accepts = new Set(['PolicyUpdated', 'ClinicUpdated']);
     const narrow = { kind: 'ready', accepts, concurrency: 8, attemptTimeoutMs: 10_000 } as const;

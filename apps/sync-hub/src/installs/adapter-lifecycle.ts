@@ -224,7 +224,7 @@ export class AdapterLifecycle {
     const { store, lanes } = this.#deps;
     const { manifest, locked } = stored;
     const fresh = await this.#deps.createLane(this.versionToRun(stored, config));
-    // It hears what is recorded of deliveries that it has from before, and gets no new ones until it is here to stay.
+    // It is notified of what is recorded of deliveries that it has from before, and gets no new ones until it is here to stay.
     lanes.setReceiving(manifest.id, false);
     lanes.add(fresh);
     try {

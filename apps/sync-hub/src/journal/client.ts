@@ -214,7 +214,7 @@ interface PendingCall extends CallOf<CallName> {
 
 const NONE: readonly string[] = [];
 
-/** Most callers hear of what they asked by observing commits: their promise has nobody who would handle its rejection. */
+/** Most callers learn of what they asked by observing commits: their promise has nobody who would handle its rejection. */
 function fail({ answered }: PendingCall, error: JournalError): void {
   answered.promise.catch(() => undefined);
   answered.reject(error);

@@ -126,7 +126,7 @@ export type CallName = keyof JournalCalls;
 export interface Journal extends JournalPromises {
   readonly info: JournalInfo;
 
-  /** Hears of each commit from now on. Returns what ends that. */
+  /** Subscribes to commits from now on. Returns what ends that. */
   subscribe(observer: JournalObserver): () => void;
 
   /** How many deliveries match a filter. Counted in steps between which others are served: what changes meanwhile is
@@ -155,7 +155,7 @@ export interface JournalInfo {
   readonly positions: Positions;
 }
 
-/** Hears of everything that reached the disk. Must not throw. */
+/** Called with everything that reached the disk. Must not throw. */
 export interface JournalObserver {
   /** One commit is on disk. */
   committed(commit: Commit): void;
@@ -312,7 +312,7 @@ export type FoundEvent =
  */
 export const READ_RECORDS_MAX = 256;
 
-/** How many records are read of each delivery of an event with so many: its share of {@link READ_RECORDS_MAX}. */
+/** How many records are read of each delivery of an event with many: its share of {@link READ_RECORDS_MAX}. */
 export function readRecordsShare(deliveries: number): number {
   return Math.max(1, Math.floor(READ_RECORDS_MAX / deliveries));
 }

@@ -204,7 +204,7 @@ export class Breaker {
       enableSnapshots: false,
       ...(isHalfOpen && { state: HALF_OPEN }),
     });
-    // One that was replaced may still hear of attempts that began with it; they decide nothing any more.
+    // One that was replaced may still learn of attempts that began with it; they decide nothing any more.
     const on = (event: 'open' | 'halfOpen' | 'close', change: () => void) => {
       const emitter: EventEmitter = opossum;
       emitter.on(event, () => {

@@ -71,7 +71,7 @@ export class LaneFixture {
   /** Of the breaker, in order. */
   readonly conditions: readonly string[];
   readonly records: RecordedDelivery[] = [];
-  /** From now on the lane hears only that there is more to read: as of what is accepted at another hub. */
+  /** From now on the lane learns only that there is more to read: as of what is accepted at another hub. */
   reportsMoreOnly = false;
 
   constructor(parts: Parts) {
@@ -94,7 +94,7 @@ export class LaneFixture {
     });
   }
 
-  /** Starts the lane; it has read what is ready, and hears of what is accepted from now on with its commit. */
+  /** Starts the lane; it has read what is ready, and is notified of what is accepted from now on with its commit. */
   async start(): Promise<void> {
     await this.lane.start();
     await flushed(this.journal);
@@ -132,7 +132,7 @@ export class LaneFixture {
     await vi.waitUntil(async () => (await this.statistics())?.unsettled === 0, { interval: 2, timeout: 5_000 });
   }
 
-  /** The hub dies as by kill -9. What is on disk stays; the adapter's code runs on and nobody hears of it. */
+  /** The hub dies as by kill -9. What is on disk stays; the adapter's code runs on and nothing reports it. */
   kill(): DatabaseSync {
     this.journal.control.kill();
     return this.journal.database;

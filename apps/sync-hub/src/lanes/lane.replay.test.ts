@@ -30,7 +30,7 @@ interface Story {
   readonly endsAt: number;
   /** kill -9 after this many writes. */
   readonly killAt: number;
-  /** The hub has heard of the last of them. */
+  /** The hub knows of the last of them. */
   readonly isReported: boolean;
   readonly includeStale: boolean;
 }

@@ -27,7 +27,7 @@ describe('a hub that was killed', () => {
     ]);
   });
 
-  it('attempts nothing again of which the outcome is on disk, whether it heard of that or not', async () => {
+  it('attempts nothing again of which the outcome is on disk, whether it was notified of that or not', async () => {
     const before = await openLaneFixture();
     before.runtime.answer = async ({ event }) => (event.id === 'dead/k' ? permanent : delivered);
     await before.start();

@@ -290,7 +290,7 @@ export class Lane {
     const record = deliveryRecord(effect, { adapter: { id: adapter.id, version }, nowMs: clock.wallMs() });
     const dueAtMs = nextAttemptInMs === undefined ? 0 : nowMs + nextAttemptInMs;
     const notBeforeMs = notBeforeInMs === 0 ? 0 : nowMs + notBeforeInMs;
-    // Whoever subscribed to the journal hears of it.
+    // Whoever subscribed to the journal is notified of it.
     void journal.record({ record, epoch: opened.epoch, nowMs, dueAtMs, notBeforeMs });
   }
 

@@ -76,7 +76,7 @@ describe('a lane whose adapter is replaced', () => {
     expect(fixture.runtime.isClosed).toBe(true);
   });
 
-  it('hears no more of the old one: that it ended holds nothing up', async () => {
+  it('gets nothing more of the old one: that it ended holds nothing up', async () => {
     const received: RuntimeStart[] = [];
     const fixture = await openLaneFixture({ onRuntimeChange: (start) => received.push(start) });
     let change: (start: RuntimeStart) => void = () => {};

@@ -46,7 +46,7 @@ it('has room again once its reader took what was in it', async () => {
   expect(queue.isClosed).toBe(false);
 });
 
-it('ends with what is in it when it is closed, and takes nothing more', async () => {
+it('ends with what is in it when it is closed, and accepts nothing more', async () => {
   const { queue } = createQueue();
   queue.push(1);
   queue.close();

@@ -51,7 +51,7 @@ function supervise(script: readonly (StartFailure | 'lives' | 'throws')[]) {
 }
 
 describe('a supervised adapter', () => {
-  it('that ends is reported with the reason and when it is started again, takes nothing, and then is ready again', async () => {
+  it('that ends is reported with the reason and when it is started again, accepts nothing, and then is ready again', async () => {
     const { runtime, lives, start, changed } = supervise(['lives']);
     expect(await start()).toEqual(ready);
     lives[0]?.onEnd('it left');

@@ -42,7 +42,7 @@ async function expectAlive(port: number): Promise<void> {
 }
 
 describe('listening', () => {
-  it('takes HTTP/1.1 and HTTP/2 on one port, and says which one it is', async () => {
+  it('accepts HTTP/1.1 and HTTP/2 on one port, and says which one it is', async () => {
     const { port } = await open();
     expect(port).toBeGreaterThan(0);
     await expectAlive(port);

@@ -21,7 +21,7 @@ export interface Listener {
   readonly host: string;
   /** The port that it really has. */
   readonly port: number;
-  /** Takes no more connections and ends those that are open once their requests are done, or after the time. */
+  /** Accepts no more connections and ends those that are open once their requests are done, or after the time. */
   close(withinMs: number): Promise<void>;
 }
 

@@ -46,7 +46,7 @@ describe('a framed body', () => {
     );
   });
 
-  it('takes any bytes', () => {
+  it('accepts any bytes', () => {
     assert(property(uint8Array({ maxLength: 400 }), (bytes) => createFramedMeter().measure(bytes) >= 0));
   });
 });

@@ -9,7 +9,7 @@ import { createSyncRoute } from './sync-route.ts';
 
 export const json = { 'content-type': 'application/json' };
 
-/** An adapter that takes everything. */
+/** An adapter that accepts everything. */
 export const ok = (): Outcome => ({ kind: 'delivered', receipt: '{"taken":true}' });
 
 /** A hub, and whoever posts to its /sync over one version of HTTP. */

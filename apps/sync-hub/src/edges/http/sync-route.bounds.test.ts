@@ -32,7 +32,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     }
   });
 
-  it('takes payloads of 64 levels and refuses deeper ones by their field', async () => {
+  it('accepts payloads of 64 levels and refuses deeper ones by their field', async () => {
     const caller = await startSyncCaller(version);
     expect(await caller.postJson({ type: 'ProcessUpdated', payload: nested(64) })).toMatchObject({ status: 200 });
     for (const levels of [65, 1_000]) {

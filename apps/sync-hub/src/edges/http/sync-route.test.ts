@@ -29,7 +29,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     expect(caller.acceptedData).toBe('{"processId":42,"timestamp":"2026-11-23T09:30:00Z"}');
   });
 
-  it('takes id, source, key, time, attributes and the trace of the request', async () => {
+  it('reads id, source, key, time, attributes and the trace of the request', async () => {
     const caller = await startSyncCaller(version);
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     const event = {

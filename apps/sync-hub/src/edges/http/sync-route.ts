@@ -47,7 +47,7 @@ export function createSyncRoute(options: SyncRouteOptions): HttpRoute {
 async function serve(options: SyncRouteOptions, request: HttpRequest, response: HttpResponse): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  // An error event that nobody hears ends the process.
+  // An error event without a listener ends the process.
   response.on('error', () => gone.abort());
   try {
     answerJson(request, response, await publish(options, request, options.stop.endsWith(gone.signal)));

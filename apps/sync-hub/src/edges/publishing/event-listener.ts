@@ -23,7 +23,7 @@ export interface Heard {
 /** One event has a few records for each adapter; a reader with this many unread has stopped reading. */
 const UNREAD_MAX_PER_EVENT = 256;
 
-/** Hears the updates of given events from its construction on, and keeps them for one reader. */
+/** Observes the updates of given events from its construction on, and keeps them for one reader. */
 export class EventListener {
   readonly #queue: BoundedQueue<Heard>;
   readonly #signal: AbortSignal;

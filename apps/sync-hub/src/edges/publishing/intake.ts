@@ -193,7 +193,7 @@ function rejectFailed(error: unknown): never {
   );
 }
 
-/** Why the disk takes no new events, with the numbers, and what an operator can do. */
+/** Why the hub accepts no new events, with the numbers, and what an operator can do. */
 function fullReason({ freeBytes, reserveBytes }: FullDisk): string {
   const free = `${inMebibytes(freeBytes)} are free on the disk of the hub's data folder`;
   if (freeBytes >= reserveBytes) return `no more can be written, though ${free}: look for a quota`;

@@ -70,7 +70,7 @@ const CALLER_GONE: ReadonlySet<unknown> = new Set([
   'ERR_STREAM_WRITE_AFTER_END',
 ]);
 
-/** Not a fault of the hub's own, and nobody is there to hear of it. */
+/** Not a fault of the hub's own, and nobody is there to report it to. */
 export function isCallerGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && CALLER_GONE.has(error.code);
 }

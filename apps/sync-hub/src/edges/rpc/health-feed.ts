@@ -35,7 +35,7 @@ export interface HealthFeedOptions {
 
 /** Counts change all the time; once a second is what an operator can read. */
 const READ_EVERY_MS = 1_000;
-/** A watcher hears from the hub at least every 10 s, and so knows that it lives; one read is kept in reserve. */
+/** A watcher gets a message from the hub at least every 10 s, and so knows that it lives; one read is kept in reserve. */
 const SEND_EVERY_MS = 10_000 - READ_EVERY_MS;
 /** A watcher with this many changes unread has stopped reading. */
 const UNREAD_MAX = 256;

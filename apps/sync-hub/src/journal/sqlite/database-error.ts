@@ -55,7 +55,7 @@ export function failure(path: string, error: unknown): JournalError {
   if (isCorruptionError(error)) return corrupted(path, error);
   return new JournalError(
     'FAILED',
-    `The journal ${path} failed (${reason(error)}) and takes nothing more. ` +
+    `The journal ${path} failed (${reason(error)}) and accepts nothing more. ` +
       'Nothing that was acknowledged is lost. Check the disk, then start the hub again.',
     { cause: error },
   );

@@ -91,7 +91,7 @@ it.each([
   ['3.51.3', true],
   ['3.53.0', true],
   ['4.0', true],
-])('takes SQLite %s: %s', (version, isSafe) => {
+])('accepts SQLite %s: %s', (version, isSafe) => {
   const check = () => requireSafeVersion(version);
   if (isSafe) expect(check).not.toThrow();
   else expect(check).toThrow(expect.objectContaining({ code: 'UNSAFE', message: expect.stringContaining(version) }));

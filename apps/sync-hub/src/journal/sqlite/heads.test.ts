@@ -274,7 +274,7 @@ class Model {
     }
   }
 
-  /** What is true from here on, whoever hears of it; and whether the rule holds. */
+  /** What is true from here on, whoever is notified of it; and whether the rule holds. */
   #onDisk(report: CommitReport, calls: readonly Call[] = []): void {
     for (const call of calls) if (call.name === 'record') this.#recorded(call.request.record.seq);
     for (const { record } of report.records) this.#recorded(record.seq);

@@ -37,7 +37,7 @@ describe('inline journal under control', () => {
     expect((await Promise.all(accepts)).map((result) => newEvent(result).seq)).toEqual([1, 2, 3]);
   });
 
-  it('loses what was not written when it is killed, and nothing else; nobody hears of it', async () => {
+  it('loses what was not written when it is killed, and nothing else; nothing reports it', async () => {
     const journal = openInlineJournal({ control: true });
     const session = new Session(journal);
     void journal.setReceivers(['billing']);

@@ -70,7 +70,7 @@ export class Lanes {
     return sum;
   }
 
-  /** Undefined when the journal never heard of the adapter. */
+  /** Undefined when the journal does not know the adapter. */
   find(adapter: string): Lane | undefined {
     return this.#byId.get(adapter);
   }

@@ -82,7 +82,7 @@ it('reports nothing of what was taken back', () => {
   expect(report.lanes).toMatchObject([{ adapter: 'billing', ready: [-1, NOW_MS], heads: [{ event: { id: 'b' } }] }]);
 });
 
-it('takes new events again once there is room', () => {
+it('accepts new events again once there is room', () => {
   const { database, run } = useStore();
   run(accept('a'));
   leavePages(database, 2);

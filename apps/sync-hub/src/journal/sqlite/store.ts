@@ -153,7 +153,7 @@ export class Store {
     }
   }
 
-  /** Reads last: whoever hears of an answer has heard of all that the same commit made true, and it is not older. */
+  /** Reads last: whoever gets an answer has been notified of all that the same commit made true, and it is not older. */
   #answer(calls: readonly Call[]): StoreAnswer<CallName>[] {
     const answers: StoreAnswer<CallName>[] = [];
     const reads: number[] = [];

@@ -145,7 +145,7 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     expect(again.events.map(({ id }) => id)).toEqual(['b']);
   });
 
-  it('refuses new events when there is no room, while it knows the old ones and takes records', async () => {
+  it('refuses new events when there is no room, while it knows the old ones and accepts records', async () => {
     const open = await usePlace(createPlace);
     const session = await open();
     const event = await session.acceptNew(sampleEvent('a'));

@@ -6,7 +6,7 @@ import { deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } 
 
 /** Who owns a lane, and what the rule of heads means when it is opened, given back, held and replayed. */
 export function lanesSuite(createPlace: CreatePlace): void {
-  it('belongs to whoever opened it last: what an earlier one records is lost, and it hears so', async () => {
+  it('belongs to whoever opened it last: what an earlier one records is lost, and it is notified', async () => {
     const session = await useJournal(createPlace);
     const [a] = await accept(session, { a: 'x', b: 'x' });
     const first = await session.openLane('billing');

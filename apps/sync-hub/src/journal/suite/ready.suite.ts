@@ -13,7 +13,7 @@ import {
   withoutAttempt,
 } from './samples.fixture.ts';
 
-/** What becomes ready, when, in which order, and how a lane hears of it. */
+/** What becomes ready, when, in which order, and how a lane is notified of it. */
 export function readySuite(createPlace: CreatePlace): void {
   it('reports what is ready with the commit that makes it so: fresh events of free keys', async () => {
     const session = await useJournal(createPlace);

@@ -5,7 +5,7 @@ import { type PackageContent, useAdapterPackages } from '../adapter-packages.fix
 import { readManifest } from '../manifest.ts';
 import { loadDefinition } from './inline-runtime.ts';
 
-/** An adapter that takes this type of event alone, so that a test sees which file was loaded. */
+/** An adapter that accepts this type of event alone, so that a test sees which file was loaded. */
 const adapter = (type: string) =>
   `import { defineAdapter } from '@hms-sync/adapter-sdk';
 export default defineAdapter({ accepts: ['${type}'], push: () => {} });`;

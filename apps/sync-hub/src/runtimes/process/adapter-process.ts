@@ -76,7 +76,7 @@ export class AdapterProcess {
     return this.#child.pid;
   }
 
-  /** Resolves when its socket takes connections; never, when it ends before. */
+  /** Resolves when its socket accepts connections; never, when it ends before. */
   get listening(): Promise<void> {
     return this.#listening.promise;
   }

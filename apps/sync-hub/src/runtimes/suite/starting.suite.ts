@@ -87,7 +87,7 @@ export function startingSuite(createRuntime: CreateRuntime): void {
     expect(told).not.toContain(SECRET);
   });
 
-  it('fails when a configuration is given and the adapter takes none', async () => {
+  it('fails when a configuration is given and the adapter accepts none', async () => {
     expect(await failureOf(adapter('push() {}'), { config: { token: SECRET } })).toMatch(
       /^config\.token: .*takes no configuration/,
     );
