@@ -11,9 +11,9 @@ type Rule = IForbiddenRuleType;
 const hub = '^apps/sync-hub/';
 const room = (name: string) => `${hub}src/${name}/`;
 
-/** Tests, benches, shared suites, and what only they use. They may reach for fakes and test tools, sources may not. */
+/** Tests, benches, shared suites, fixtures, and what only they use. They may reach for fakes and test tools, sources may not. */
 const proof =
-  '(\\.(test|bench|suite)\\.ts$|^(apps|packages|examples)/[^/]+/(test|sim)/|^[^/]+/test/|^conformance/|/vitest\\.config\\.ts$)';
+  '(\\.(test|bench|suite|fixture)\\.ts$|^(apps|packages|examples)/[^/]+/(test|sim)/|^[^/]+/test/|^conformance/|/vitest\\.config\\.ts$)';
 const testTools = '(^|/)node_modules/(vitest|fast-check)/';
 
 /** The one file that wires things together; it starts a process, so nobody can import it without starting one. */

@@ -39,7 +39,7 @@ describe('a file', () => {
   });
 
   test('runs all of its tests', () => {
-    const tests = sources.filter((path) => /\.(test|suite|bench)\.ts$|\/cases?\//.test(path));
+    const tests = sources.filter((path) => /\.(test|suite|fixture|bench)\.ts$|\/cases?\//.test(path));
     expect(
       linesWith(/\b(describe|it|test|suite|bench)(\.\w+)*\.(only|skip|todo)\b|\b(xit|xtest|fit)\(/, tests),
     ).toEqual([]);

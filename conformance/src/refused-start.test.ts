@@ -38,7 +38,7 @@ describe('a hub that cannot start says why in one line and ends with', () => {
       },
       { what: 'has a value of the wrong kind', config: 'dataDir: 7', says: ['dataDir', 'must be a text'] },
       { what: 'has a number out of its bounds', config: 'limits: {eventBytes: 0}', says: ['limits.eventBytes'] },
-      { what: 'is no YAML', config: 'listen: [', says: ['is no YAML', 'line 1'] },
+      { what: 'is not YAML', config: 'listen: [', says: ['is not YAML', 'line 1'] },
       { what: 'is a list', config: '- listen', says: ['the file: must be names with values'] },
       {
         what: 'has no address to listen on',

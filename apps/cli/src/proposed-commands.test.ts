@@ -16,7 +16,7 @@ const text = (path: string) => readFileSync(`${root}/${path}`, 'utf8');
 async function files(...patterns: readonly string[]): Promise<readonly string[]> {
   const found: string[] = [];
   for await (const path of glob([...patterns], { cwd: root, exclude: ['**/node_modules/**'] })) found.push(path);
-  return found.filter((path) => !/\.(test|suite|bench)\.ts$/.test(path)).sort();
+  return found.filter((path) => !/\.(test|suite|fixture|bench)\.ts$/.test(path)).sort();
 }
 
 /** The calls of commandLine in a source, as lines: what is known only when it runs is `x`. */

@@ -1,5 +1,5 @@
-import type { LaneRules } from '../src/core/lane.ts';
 import type { BreakerCondition } from '../src/core/lane-messages.ts';
+import type { LaneRules } from '../src/core/lane-state.ts';
 import type { ReadyRuntime } from '../src/runtimes/runtime.ts';
 import type { JournalModel } from './model/model.ts';
 import type { OutcomeOracle } from './oracle/outcome-oracle.ts';
@@ -11,7 +11,7 @@ export interface HubFacts {
   readonly time: VirtualTime;
   /** What is on disk. */
   readonly disk: JournalModel;
-  /** What it has heard of. */
+  /** What it knows of. */
   readonly reported: JournalModel;
   /** Of each adapter that is configured in this life. */
   readonly lanes: Map<string, LaneFacts>;
@@ -64,9 +64,9 @@ export interface LaneFacts {
   throttledAtMostUntilMs: number;
   /** The adapter broke while it had these and others; none has had an attempt since that ended otherwise. */
   readonly suspects: Set<number>;
-  /** A deadline passed in this very step, and the breaker did not hear of it. */
+  /** A deadline passed in this very step, and the breaker did not learn of it. */
   isExpiring: boolean;
-  /** Records that were requested and that the lane did not hear of. */
+  /** Records that were requested and that the lane does not know of. */
   readonly recording: Set<number>;
   /** Heads that it gives back, by seq: how many answers about them are to come. */
   readonly givingBack: Map<number, number>;

@@ -35,7 +35,7 @@ export interface SimulatedJournalOptions {
   readonly onRequest: (call: Call) => void;
   /** Called for each call that a commit made true, in their order and what is only read last, before anything is reported. */
   readonly onWritten: (written: Written) => void;
-  /** Called for each of them once the hub has heard of its commit. */
+  /** Called for each of them once the hub knows of its commit. */
   readonly onReported: (written: Written) => void;
   readonly commits: CommitOracle;
 }
@@ -74,7 +74,7 @@ export function openSimulatedJournal(options: SimulatedJournalOptions): Simulate
 
 interface CommitsOptions extends Pick<SimulatedJournalOptions, 'onWritten' | 'onReported'> {
   readonly control: ReturnType<typeof openInlineJournal>['control'];
-  /** The calls of each commit that is on disk, while the hub has not heard of it. */
+  /** The calls of each commit that is on disk, while the hub does not know of it. */
   readonly unreported: Written[][];
   readonly oracle: CommitOracle;
 }
@@ -95,7 +95,7 @@ export class Commits {
     return this.#options.control.waiting;
   }
 
-  /** Commits that are on disk and that nobody has heard of. */
+  /** Commits that are on disk and that are not reported yet. */
   get unreported(): number {
     return this.#options.control.unreported;
   }
@@ -113,7 +113,7 @@ export class Commits {
     for (const one of reads) onWritten(one);
   }
 
-  /** The hub hears of the oldest commit that it has not heard of. */
+  /** The hub is notified of the oldest commit that it does not know of. */
   report(): void {
     const { control, unreported, oracle, onReported } = this.#options;
     const written = unreported.shift();

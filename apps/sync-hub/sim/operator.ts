@@ -1,7 +1,7 @@
 import type { EventIdentity } from '../src/core/event.ts';
 import type { DeliveryFilter } from '../src/journal/delivery-filter.ts';
 import { JournalError } from '../src/journal/journal-error.ts';
-import type { ReplayStepRequest } from '../src/journal/replay-step.ts';
+import type { ReplayStepRequest } from '../src/journal/replay-job.ts';
 import type { Lane } from '../src/lanes/lane.ts';
 import type { LaneFacts } from './facts.ts';
 import type { JournalModel, ModelDelivery } from './model/model.ts';
@@ -95,7 +95,7 @@ export class Operator {
     void this.#see(process, process.journal.stepReplay(replayStep({ ...event, adapter }, { includeStale, ...times })));
   }
 
-  /** The promise of the lane: exactly one is let through, and whoever asked hears which. */
+  /** The promise of the lane: exactly one is let through, and whoever asked gets which. */
   async #probe(process: HubProcess, lane: Lane, facts: LaneFacts): Promise<void> {
     const { trace, model, calls } = this.#options;
     if (process.facts.isStopping || facts.isLost) return;
@@ -108,7 +108,7 @@ export class Operator {
     facts.probes.splice(facts.probes.indexOf(probe), 1);
     if (process.facts.isOver || facts.isClosed || facts.isLost) return;
     if (answered === undefined) {
-      trace.must(probe.begun === undefined, `event ${probe.begun} is let through, and the operator hears of it`);
+      trace.must(probe.begun === undefined, `event ${probe.begun} is let through, and the operator is notified of it`);
       const left = before.filter((seq) => this.#mayBeLetThrough(process, facts).includes(seq));
       const isIdle = (made?.count ?? 0) === callsBefore;
       trace.must(

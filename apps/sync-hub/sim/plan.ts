@@ -1,6 +1,6 @@
 import type { BreakerPolicy } from '../src/core/breaker-policy.ts';
-import type { LaneRules } from '../src/core/lane.ts';
 import type { OnDeadLetter } from '../src/core/lane-messages.ts';
+import type { LaneRules } from '../src/core/lane-state.ts';
 import type { OutcomeKind } from '../src/core/outcome.ts';
 import type { ReadyRuntime } from '../src/runtimes/runtime.ts';
 import type { Rng } from './rng.ts';

@@ -108,7 +108,7 @@ export class HubProcess {
       this.#breakers.checkRestored(lane, this.#options.diskOracle.breakers.get(lane.adapter.id));
   }
 
-  /** Somebody else opens a lane: what it does from then on comes to nothing. */
+  /** Another holder opens the lane: what this one does from then on has no effect. */
   loseLane(id: string): void {
     const adapter = this.#options.adapters.find((plan) => plan.id === id);
     if (adapter === undefined) return;
@@ -244,8 +244,8 @@ export class HubProcess {
     if (attempt === undefined) {
       const { accepts } = lane.runtime;
       const type = this.#options.model.event(seq)?.type ?? '';
-      const isRefused = lane.hasRun && accepts !== 'all' && !accepts.has(type);
-      trace.must(state === 'skipped' && isRefused, `${what} is skipped because its adapter does not accept it`);
+      const isRejected = lane.hasRun && accepts !== 'all' && !accepts.has(type);
+      trace.must(state === 'skipped' && isRejected, `${what} is skipped because its adapter does not accept it`);
       lane.outcomes.forget(seq);
       return;
     }

@@ -1,7 +1,7 @@
 import type { EventIdentity } from '../src/core/event.ts';
 import type { PublishedEvent } from '../src/edges/publishing/event-message.ts';
 import type { Acceptance } from '../src/edges/publishing/intake.ts';
-import { Refusal } from '../src/edges/refusal.ts';
+import { RequestError } from '../src/edges/request-error.ts';
 import { isAfter } from '../src/journal/positions.ts';
 import type { JournalModel } from './model/model.ts';
 import { ACCEPTED_TYPE, type HubPlan, OTHER_TYPE } from './plan.ts';
@@ -77,7 +77,7 @@ export class Publisher {
         onAccepted(acceptance);
       },
       (error: unknown) => {
-        if (!facts.isOver) this.#hearRefused(event, process, error);
+        if (!facts.isOver) this.#handleRejected(event, process, error);
       },
     );
   }
@@ -101,9 +101,9 @@ export class Publisher {
     this.#accepted.set(name, { id, source, seq });
   }
 
-  #hearRefused({ id, source, payload }: PublishedEvent, { facts }: HubProcess, error: unknown): void {
+  #handleRejected({ id, source, payload }: PublishedEvent, { facts }: HubProcess, error: unknown): void {
     const { model, trace } = this.#options;
-    const reason = error instanceof Refusal ? error.reason : String(error);
+    const reason = error instanceof RequestError ? error.reason : String(error);
     const name = nameOf({ id, source });
     trace.meet(reason);
     switch (reason) {

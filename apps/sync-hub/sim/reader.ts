@@ -4,7 +4,7 @@ import type { WatchAcksRequest } from '@hms-sync/proto/hms/sync/v1/sync_service'
 import type { Until } from '../src/acks/progress.ts';
 import type { AcceptedEvent } from '../src/core/event.ts';
 import type { Acceptance } from '../src/edges/publishing/intake.ts';
-import { Refusal } from '../src/edges/refusal.ts';
+import { RequestError } from '../src/edges/request-error.ts';
 import { JournalError } from '../src/journal/journal-error.ts';
 import { isAfter, type Positions } from '../src/journal/positions.ts';
 import type { JournalModel, ModelRecord } from './model/model.ts';
@@ -30,7 +30,7 @@ interface Connection {
 /** Acks in one message, however many there are. */
 const PAGE_ACKS_MAX = 256;
 
-/** A caller who watches acks, goes away at any moment, and comes back with the cursor of the last ack that it read. */
+/** A caller who watches acks, goes away at any moment, and reconnects with the cursor of the last ack that it read. */
 export class SimulatedReader {
   readonly #options: ReaderOptions;
   /** The place that it read to; undefined before it ever was connected. */
@@ -217,8 +217,8 @@ export class SimulatedReader {
     this.#connection = undefined;
     const { hasFailed, isClosed } = process.facts;
     const isEnding = error instanceof JournalError && (hasFailed || isClosed);
-    const isSlow = error instanceof Refusal && error.reason === 'READER_TOO_SLOW';
-    const isStopping = error instanceof Refusal && error.reason === 'HUB_STOPPING' && process.facts.isStopping;
+    const isSlow = error instanceof RequestError && error.reason === 'READER_TOO_SLOW';
+    const isStopping = error instanceof RequestError && error.reason === 'HUB_STOPPING' && process.facts.isStopping;
     this.#options.trace.must(isEnding || isSlow || isStopping, `a reader gets no error: ${error}`);
   }
 }

@@ -210,7 +210,7 @@ export class HubWorld {
     this.disk.isFull = !this.disk.isFull;
   }
 
-  /** What the last commit held is on disk or not: nobody hears of either. */
+  /** What the last commit held is on disk or not: nothing reports either. */
   #failDisk(): void {
     this.#tear();
     this.trace.meet('disk failed');

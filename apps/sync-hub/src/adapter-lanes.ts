@@ -1,5 +1,5 @@
 import type { AdapterConfig } from './config/config.ts';
-import { DEFAULT_PREFETCH } from './core/lane.ts';
+import { DEFAULT_PREFETCH } from './core/lane-state.ts';
 import { longestDelayMs } from './core/retry.ts';
 import type { Journal } from './journal/journal.ts';
 import type { BreakerReport } from './lanes/breaker.ts';
@@ -98,7 +98,7 @@ function logBreaker(adapter: string, { condition, cause, nextProbeAtMs }: Breake
   }
 }
 
-/** What became of starting an adapter, at first and again after it ended. */
+/** The outcome of starting an adapter, at first and again after it ended. */
 function logRuntime(adapter: Lane['adapter'], start: RuntimeStart, log: Log): void {
   const facts = { adapter: adapter.id, adapterVersion: adapter.version };
   if (start.kind === 'ready') log.info(facts, 'adapter ready');

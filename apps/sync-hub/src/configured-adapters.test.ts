@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { addedAdapter } from './config/config.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
-import { useAdapterPackages } from './runtimes/adapter-packages.suite.ts';
+import { useAdapterPackages } from './runtimes/adapter-packages.fixture.ts';
 import { ManifestError } from './runtimes/manifest.ts';
 
 interface Named {

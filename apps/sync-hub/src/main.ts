@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Acks } from './acks/acks.ts';
 import { AdapterLanes, type AdapterToRun } from './adapter-lanes.ts';
-import { addedAdapter, type Config, loadConfig, refusedConfig } from './config/config.ts';
+import { addedAdapter, type Config, loadConfig, rejectedConfig } from './config/config.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { connectionBounds } from './edges/door/connections.ts';
@@ -18,6 +18,7 @@ import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
 import { HELP, parseFlags } from './flags.ts';
+import { IdleGc, processMemory } from './idle-gc.ts';
 import { AdapterLifecycle } from './installs/adapter-lifecycle.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
 import type { VersionToRun } from './installs/lifecycle-deps.ts';
@@ -25,16 +26,15 @@ import { noticeOf } from './installs/read-installed.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import { systemClock } from './lanes/clock.ts';
 import { Lanes } from './lanes/lanes.ts';
-import { MemoryKeeper, processMemory } from './memory-keeper.ts';
 import { Notifier } from './notifier.ts';
 import { Backups } from './operations/backups.ts';
 import { Operations } from './operations/operations.ts';
 import type { OperatorChange } from './operations/operator-change.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
-import { ConnectionRefusals } from './telemetry/connection-refusals.ts';
 import { createLog, type Log } from './telemetry/log.ts';
+import { RejectedConnections } from './telemetry/rejected-connections.ts';
 
-/** The composition root: the only file that wires the hub's rooms together. */
+/** The composition root: the only file that wires the hub's parts together. */
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -42,7 +42,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /** Kubernetes gives 30 s by default; ten of them are left for what comes before and after. */
 const DRAIN_MS = 20_000;
-/** So long those who still wait have to take their last answers. */
+/** How long clients have to read their last answers. */
 const ANSWERS_MS = 5_000;
 
 await run(process.argv.slice(2));
@@ -118,14 +118,14 @@ async function startHub(
   const named = new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, named]])));
   const toRun = (version: VersionToRun): AdapterToRun => {
     const added = { package: version.manifest?.package ?? '', config: version.config ?? {} };
-    return { ...version, settings: named.get(version.id)?.readAgain() ?? addedAdapter(added, config) };
+    return { ...version, settings: named.get(version.id)?.reload() ?? addedAdapter(added, config) };
   };
   const lifecycle = new AdapterLifecycle({
     store,
     lanes,
     named,
     folder: config.folder,
-    refusedConfig: (own) => refusedConfig(own, config.adapterPolicy),
+    rejectedConfig: (own) => rejectedConfig(own, config.adapterPolicy),
     createRuntime: (version) => adapterLanes.createRuntime(toRun(version)),
     createLane: (version) => adapterLanes.createLane(toRun(version)),
     unsettled: async (id) => {
@@ -154,7 +154,7 @@ async function startHub(
     wallMs,
     nowMs: clock.monotonicMs,
     onAccepted: () => publishLog.accepted(),
-    onRefused: (reason) => publishLog.refused(reason),
+    onRejected: (reason) => publishLog.rejected(reason),
   });
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };
@@ -185,11 +185,11 @@ async function startHub(
   const routes = [createSyncRoute({ publishing, stop, onFault }), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);
   const router = createRouter({ publishing, health, admin, routes, budget, stop, onFault });
-  const refusals = new ConnectionRefusals(log);
+  const rejections = new RejectedConnections(log);
   const listener = await listen(config.listen, router, {
     publicUrls: config.publicUrls,
     connections: connectionBounds(config.connections),
-    onRefused: (address) => refusals.note(address),
+    onRejected: (address) => rejections.note(address),
   }).catch(async (error) => {
     await journal.close();
     throw error;
@@ -197,7 +197,7 @@ async function startHub(
   await health.start();
   await operations.start();
 
-  const memory = new MemoryKeeper(processMemory());
+  const memory = new IdleGc(processMemory());
   onStopRequest(async (why) => {
     log.info({ why }, 'stopping');
     intake.stop();
@@ -205,7 +205,7 @@ async function startHub(
     health.changed();
     await operations.stop();
     await lanes.drain(DRAIN_MS);
-    // What could be told is told; those who wait for more hear why they wait in vain.
+    // What could be reported was; the others get an error that says why.
     stop.begin();
     health.stop();
     await listener.close(ANSWERS_MS);

@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { ExitCode } from './exit.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
-import { Session } from './journal/suite/place.suite.ts';
-import { deadLettered, sampleEvent } from './journal/suite/samples.suite.ts';
+import { Session } from './journal/suite/place.fixture.ts';
+import { deadLettered, sampleEvent } from './journal/suite/samples.fixture.ts';
 
 const program = fileURLToPath(new URL('./verify.ts', import.meta.url));
 

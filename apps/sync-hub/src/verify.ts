@@ -30,7 +30,7 @@ function run(args: readonly string[]): void {
     );
     process.exitCode = report.problems.length === 0 ? ExitCode.OK : ExitCode.FAILED;
   } catch (error) {
-    if (!isDamaged(error)) exitBecause(error);
+    if (!isCorrupted(error)) exitBecause(error);
     process.stderr.write(`hms-sync: ${visibleLines(error.message)}\n`);
     process.exitCode = ExitCode.FAILED;
   }
@@ -44,8 +44,8 @@ function parseFlags(args: readonly string[]) {
   }
 }
 
-/** So damaged that it cannot even be opened: with a cause, unlike what is no journal of this hub. */
-function isDamaged(error: unknown): error is JournalError {
+/** So damaged that it cannot even be opened: with a cause, unlike what is not a journal of this hub. */
+function isCorrupted(error: unknown): error is JournalError {
   return error instanceof JournalError && error.code === 'UNREADABLE' && error.cause !== undefined;
 }
 

@@ -179,7 +179,7 @@ export class JournalModel {
     return waiting.length;
   }
 
-  /** It was replayed before its lane was opened, so that the lane never heard of it. */
+  /** It was replayed before its lane was opened, so that the lane does not know it. */
   wasReopenedBefore({ adapter, cycle, reopenedInLife }: ModelDelivery): boolean {
     return cycle > 1 && reopenedInLife < this.#lane(adapter).lives;
   }
@@ -283,16 +283,16 @@ export class JournalModel {
   matching(filter: DeliveryFilter): readonly ModelDelivery[] {
     const { adapters = [], states = [], keys = [], eventIds = [], sources = [] } = filter;
     const wanted: readonly DeliveryState[] = states.length > 0 ? states : ['waiting', 'retrying', 'dead_lettered'];
-    const isMeant = <Value>(values: readonly Value[], value: Value) => values.length === 0 || values.includes(value);
+    const isSelected = <Value>(values: readonly Value[], value: Value) => values.length === 0 || values.includes(value);
     const meant = [...this.#events.keys()]
       .flatMap((seq) => this.deliveriesOf(seq))
       .filter(
         ({ state, adapter, event }) =>
           wanted.includes(state) &&
-          isMeant(adapters, adapter) &&
-          isMeant(keys, event.key) &&
-          isMeant(eventIds, event.id) &&
-          isMeant(sources, event.source),
+          isSelected(adapters, adapter) &&
+          isSelected(keys, event.key) &&
+          isSelected(eventIds, event.id) &&
+          isSelected(sources, event.source),
       );
     // Stable: those of one event stay in the order of their adapters.
     return meant.sort((left, right) => right.event.seq - left.event.seq);
@@ -309,7 +309,7 @@ export class JournalModel {
     for (const candidate of open) {
       const { event, cycle, mayFollow } = candidate;
       if (this.#isHeldByDeadLetter(lane, event)) return;
-      // One that may have run is no head any more where a dead letter holds its key.
+      // One that may have run is not a head any more where a dead letter holds its key.
       const isNewer = this.after(event, lane.adapter).some(
         ({ state, wasReadyAtOpen }) => state === 'delivered' || (isOpen(state) && wasReadyAtOpen),
       );

@@ -1,5 +1,5 @@
-import type { LaneState } from '../../src/core/lane.ts';
 import type { LaneEffect } from '../../src/core/lane-messages.ts';
+import type { LaneState } from '../../src/core/lane-state.ts';
 import { type Mutant, mutate, withMethod } from './mutant.ts';
 
 const dispatch = mutate<typeof import('../../src/core/dispatch.ts')>('core/dispatch');
@@ -9,7 +9,7 @@ const conclude = mutate<typeof import('../../src/core/conclude.ts')>('core/concl
 const evidence = mutate<typeof import('../../src/core/evidence.ts')>('core/evidence');
 const retry = mutate<typeof import('../../src/core/retry.ts')>('core/retry');
 const step = mutate<typeof import('../../src/core/step.ts')>('core/step');
-const lane = mutate<typeof import('../../src/core/lane.ts')>('core/lane');
+const lane = mutate<typeof import('../../src/core/lane-state.ts')>('core/lane-state');
 const running = mutate<typeof import('../../src/core/running-attempts.ts')>('core/running-attempts');
 const queue = mutate<typeof import('../../src/core/ready-queue.ts')>('core/ready-queue');
 
@@ -20,7 +20,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     return { throttle: { ...throttle, untilMs: 0 } };
   }),
   beginsWith('attempts begin while the hub stops', () => ({ draining: false })),
-  beginsWith('a lane that comes back does not ramp up', () => ({ ramp: 1_024 })),
+  beginsWith('a lane that recovers does not ramp up', () => ({ ramp: 1_024 })),
   beginsWith('more attempts run than the adapter accepts', ({ runtime }) => {
     return runtime.kind === 'ready' ? { runtime: { ...runtime, concurrency: runtime.concurrency + 1 } } : {};
   }),
@@ -49,22 +49,22 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     withMethod(original, 'firstExpired', () => () => undefined),
   ),
 
-  supply('the wake-up of a retry is lost', 'takeNews', (original) => (context, news) => {
+  supply('the wake-up of a retry is lost', 'admitNews', (original) => (context, news) => {
     original(context, { ...news, nextDueAtMs: Number.POSITIVE_INFINITY });
   }),
-  supply('what a commit made ready beyond its news is never read', 'takeNews', (original) => (context, news) => {
+  supply('what a commit made ready beyond its news is never read', 'admitNews', (original) => (context, news) => {
     original(context, { ...news, isMore: false });
   }),
-  supply('only the first of what became ready is heard of', 'takeNews', (original) => (context, news) => {
+  supply('only the first of what became ready is heard of', 'admitNews', (original) => (context, news) => {
     original(context, { ...news, ready: news.ready.slice(0, 1) });
   }),
-  supply('a page of the backlog is taken for the last', 'takePage', (original) => (context, page) => {
+  supply('a page of the backlog is taken for the last', 'admitPage', (original) => (context, page) => {
     original(context, { ...page, isEnd: true });
   }),
-  supply('a page forgets when the next retry is due', 'takePage', (original) => (context, page) => {
+  supply('a page forgets when the next retry is due', 'admitPage', (original) => (context, page) => {
     original(context, { ...page, nextDueAtMs: Number.POSITIVE_INFINITY });
   }),
-  supply('a page of the backlog leaves one out', 'takePage', (original) => (context, page) => {
+  supply('a page of the backlog leaves one out', 'admitPage', (original) => (context, page) => {
     const { deliveries } = page;
     original(context, { ...page, deliveries: deliveries.length > 1 ? deliveries.slice(1) : deliveries });
   }),
@@ -162,7 +162,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
       effects.push(...original(state, { kind: 'time_passed', atMs: input.atMs }));
     return effects;
   }),
-  lane('a delivery that is handed out counts no failures of this life', 'take', (original) => (context, handed) => {
+  lane('a delivery that is handed out counts no failures of this life', 'admit', (original) => (context, handed) => {
     const delivery = original(context, handed);
     if (delivery !== undefined) delivery.counts = { ...delivery.counts, spent: handed.spent };
     return delivery;
@@ -174,7 +174,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
 
 type Attempt = LaneEffect & { readonly kind: 'attempt' };
 
-/** Attempts begin as if the lane stood otherwise. */
+/** Attempts begin as if the lane had this state. */
 function beginsWith(name: string, change: (state: LaneState) => Partial<LaneState>): Mutant {
   return dispatch(name, 'beginAttempts', (original) => (context) => {
     original({ ...context, state: { ...context.state, ...change(context.state) } });

@@ -2,7 +2,9 @@ import { type Mutant, mutate, withMethod } from './mutant.ts';
 
 const heads = mutate<typeof import('../../src/journal/sqlite/heads.ts')>('journal/sqlite/heads');
 const deliveries = mutate<typeof import('../../src/journal/sqlite/deliveries.ts')>('journal/sqlite/deliveries');
-const watchedKeys = mutate<typeof import('../../src/journal/sqlite/watched-keys.ts')>('journal/sqlite/watched-keys');
+const stalenessIndex = mutate<typeof import('../../src/journal/sqlite/staleness-index.ts')>(
+  'journal/sqlite/staleness-index',
+);
 const outcomes = mutate<typeof import('../../src/journal/sqlite/outcomes.ts')>('journal/sqlite/outcomes');
 const accepting = mutate<typeof import('../../src/journal/sqlite/accepting.ts')>('journal/sqlite/accepting');
 const records = mutate<typeof import('../../src/journal/sqlite/records.ts')>('journal/sqlite/records');
@@ -75,10 +77,10 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
       return readReady({ ...request, nowMs: request.nowMs + 1_000 });
     }),
   ),
-  watchedKeys('a stale replay is sent', 'WatchedKeys', (original) =>
+  stalenessIndex('a stale replay is sent', 'StalenessIndex', (original) =>
     withMethod(original, 'newestDeliveredSeq', () => () => 0),
   ),
-  watchedKeys('what was delivered of a key with a dead letter is not kept', 'WatchedKeys', (original) =>
+  stalenessIndex('what was delivered of a key with a dead letter is not kept', 'StalenessIndex', (original) =>
     withMethod(original, 'changed', () => () => undefined),
   ),
   deliveries('a replay follows what may have run before its key was held', 'Deliveries', (original) =>

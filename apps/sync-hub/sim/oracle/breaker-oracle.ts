@@ -9,7 +9,7 @@ export interface BreakerOracleOptions {
   readonly facts: HubFacts;
 }
 
-/** Hears what a lane's breaker reports, and holds it to that. */
+/** Observes what a lane's breaker reports, and holds it to that. */
 export class BreakerOracle {
   readonly #options: BreakerOracleOptions;
 

@@ -6,11 +6,11 @@ import type { Trace } from '../trace.ts';
 
 export interface CommitOracleOptions {
   readonly trace: Trace;
-  /** What the hub has heard of. */
+  /** What the hub knows of. */
   readonly reported: JournalModel;
 }
 
-/** Hears of each commit before anybody in the hub does, and compares what is reported with what became true. */
+/** Is notified of each commit before anybody in the hub does, and compares what is reported with what became true. */
 export class CommitOracle implements JournalObserver {
   readonly #options: CommitOracleOptions;
   #expected: Changes = noChanges();
@@ -108,7 +108,10 @@ export class CommitOracle implements JournalObserver {
       if (head.adapter !== adapter || known?.isHead !== true) continue;
       const isReported = ready.some(({ event }) => event.seq === head.seq);
       const isAnnounced = known.dueAtMs > 0 && nextDueAtMs <= known.dueAtMs;
-      trace.must(isReported || isAnnounced, `event ${head.seq} at ${adapter} is a head, and its lane hears of it`);
+      trace.must(
+        isReported || isAnnounced,
+        `event ${head.seq} at ${adapter} is a head, and its lane is notified of it`,
+      );
     }
   }
 }

@@ -26,7 +26,7 @@ export class DiskOracle {
     this.#options = options;
   }
 
-  /** One call of a commit, in their order, before anybody hears of it. */
+  /** One call of a commit, in their order, before it is reported. */
   see(written: Written): void {
     const { trace, model } = this.#options;
     const { call, answer } = written;

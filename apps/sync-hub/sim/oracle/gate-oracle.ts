@@ -25,7 +25,7 @@ export function checkGate(beginning: BeginningAttempt): Pick<Call, 'isHalfOpen' 
   trace.must(!facts.isStopping && !facts.isClosed, `${what} is not begun once the hub stops`);
   trace.must(!lane.isLost && !lane.isClosed, `${what} is not begun by a lane that somebody else owns`);
   trace.must(lane.isReady, `${what} is not attempted while its adapter does not run`);
-  trace.must(!lane.isExpiring, `${what} is not begun before the breaker heard of deadlines that passed`);
+  trace.must(!lane.isExpiring, `${what} is not begun before the breaker was notified of deadlines that passed`);
   trace.must(!lane.discarding.has(seq), `${what} is not begun while an operator discards it`);
   const condition = lane.condition();
   trace.must(condition !== 'open', `${what} is not attempted while the breaker is open`);

@@ -31,7 +31,7 @@ export class HeldOracle implements Gates {
     }
     const lane = facts.lanes.get(adapter);
     const stored = facts.disk.delivery(event.seq, adapter);
-    // An outcome that the breaker has heard of and the lane has not is on its way to the lane.
+    // An outcome that the breaker knows of and the lane has not is on its way to the lane.
     const isRunning = this.#options.calls
       .get(adapter)
       ?.of(event.seq)
@@ -64,7 +64,7 @@ export class HeldOracle implements Gates {
           this.#options.calls.get(adapter)?.throttledAtMs === facts.time.nowMs
         );
       case 'key':
-        // A lane that is closed lets its calls go, and hears of their ends no longer.
+        // A lane that is closed lets its calls go, and is notified of their ends no longer.
         return key !== '' || lane.isClosed || [...(this.#options.calls.get(adapter)?.live ?? [])].length > 0;
       default:
         return heldBy satisfies never;

@@ -141,7 +141,7 @@ export class OutcomeOracle {
     const isStillLast = maxAttempts === 1 || this.#wellAtMs !== Number.NEGATIVE_INFINITY;
     const isLast = mayCount && !isQuarantined && this.#last.has(seq) && isStillLast;
     const isTooOld = mayCount && !isQuarantined && !isLast && state === 'dead_lettered';
-    if (isTooOld) trace.must(this.#mayBeTooOld(record, call), `${what} is no dead letter before its maximum age`);
+    if (isTooOld) trace.must(this.#mayBeTooOld(record, call), `${what} is not a dead letter before its maximum age`);
     if (isLast) {
       const isEnough = maxAttempts === 1 || record.attempts > maxAttempts;
       trace.must(isEnough, `${what} has had its ${maxAttempts} attempts`);

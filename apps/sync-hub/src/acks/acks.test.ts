@@ -3,7 +3,7 @@ import { array, assert, asyncProperty, constantFrom, integer, record, tuple } fr
 import { describe, expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import type { Positions } from '../journal/positions.ts';
-import { createAcks, followable, recordAt } from './acks.suite.ts';
+import { createAcks, followable, recordAt } from './acks.fixture.ts';
 import type { Acks } from './acks.ts';
 import type { DeliveryUpdate } from './delivery-update.ts';
 
@@ -19,7 +19,7 @@ const toItem = (update: DeliveryUpdate, place: Positions) => ({
   place: new Map(place),
 });
 
-/** Reads until so many were read. */
+/** Reads until this many were read. */
 async function read(acks: Acks, { after, count }: { after: Positions; count: number }) {
   const stop = new AbortController();
   const items: ReturnType<typeof toItem>[] = [];
@@ -159,7 +159,7 @@ describe('a tail', () => {
     const tail = acks.tail(new Map(), new AbortController().signal, toItem);
     const first = tail.next();
     for (const seq of upTo(300, 11))
-      acks.follow(followable(seq), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
+      acks.follow(followable(seq), () => undefined).reportHeld({ kind: 'new', heldByKey: [] });
     gates.shut.set('billing', 'breaker');
     acks.gateChanged('billing');
     await Promise.resolve();
@@ -169,7 +169,7 @@ describe('a tail', () => {
     expect(namesOf(await tail.next())).toEqual(names(3));
     expect(namesOf(await tail.next())).toEqual(upTo(256, 11).map((seq) => `held ${seq}`));
     const next = tail.next();
-    acks.follow(followable(400), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
+    acks.follow(followable(400), () => undefined).reportHeld({ kind: 'new', heldByKey: [] });
     const { value } = await next;
     expect(value).toEqual([{ name: 'held 400', place: billingAt(3) }]);
     await tail.return();
@@ -180,7 +180,7 @@ describe('a tail', () => {
     const tail = acks.tail(new Map(), new AbortController().signal, toItem);
     const first = tail.next();
     gates.shut.set('billing', 'paused');
-    for (const seq of [8, 9]) acks.follow(followable(seq), () => undefined).hearHeld({ kind: 'new', heldByKey: [] });
+    for (const seq of [8, 9]) acks.follow(followable(seq), () => undefined).reportHeld({ kind: 'new', heldByKey: [] });
     await first;
     add(recordAt(2, { seq: 8 }));
     expect((await tail.next()).value).toMatchObject([{ name: 'billing.2' }]);

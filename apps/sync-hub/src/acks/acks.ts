@@ -127,7 +127,7 @@ export class Acks {
             if (!signal.aborted) yield some.map(read);
           }
         } else {
-          const held = subscription.takeHeld();
+          const held = subscription.drainHeld();
           if (held.length > 0) yield held.map((update) => toItem(update, place));
           else await subscription.somethingNew();
         }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createAcks, followable, recordAt } from './acks.suite.ts';
+import { createAcks, followable, recordAt } from './acks.fixture.ts';
 import type { DeliveryUpdate } from './delivery-update.ts';
 import type { FollowableEvent, KnownDeliveries, KnownDelivery } from './followed-event.ts';
 
@@ -111,7 +111,7 @@ describe('HELD', () => {
     const following = follow(followable(1));
     await gate('breaker');
     expect(heard).toEqual([]);
-    following.hearHeld(FRESH);
+    following.reportHeld(FRESH);
     await gate('breaker');
     await gate('paused');
     await gate(undefined);
@@ -127,7 +127,7 @@ describe('HELD', () => {
     const { acks, gate } = createFollowed();
     const heard: string[] = [];
     const listen = (name: string) =>
-      acks.follow(followable(1), (update) => heard.push(`${name} ${nameOf(update)}`)).hearHeld(FRESH);
+      acks.follow(followable(1), (update) => heard.push(`${name} ${nameOf(update)}`)).reportHeld(FRESH);
     await gate('paused');
     listen('first');
     listen('second');
@@ -136,7 +136,7 @@ describe('HELD', () => {
 
   it('is not reported of other lanes, while its attempt runs, nor after the terminal ack', async () => {
     const { follow, gate, gates, add, heard } = createFollowed();
-    follow(followable(1, { adapters: ['billing', 'records'] })).hearHeld(FRESH);
+    follow(followable(1, { adapters: ['billing', 'records'] })).reportHeld(FRESH);
     await gate('breaker', 'scheduling');
     gates.running.add(1);
     await gate('breaker');
@@ -150,7 +150,7 @@ describe('HELD', () => {
 
   it('is reported after a failed attempt while the gate is shut, with the counts of that', async () => {
     const { follow, gate, add, heard, updates } = createFollowed();
-    follow(followable(1)).hearHeld(FRESH);
+    follow(followable(1)).reportHeld(FRESH);
     await gate('breaker');
     add(recordAt(1, { seq: 1, state: 'retrying', attempts: 4 }));
     await Promise.resolve();
@@ -160,8 +160,8 @@ describe('HELD', () => {
 
   it('is reported when an earlier delivery of the key waits for its next attempt, followed or not', async () => {
     const { follow, add, heard } = createFollowed();
-    follow(followable(5, { key: 'p-1' })).hearHeld(FRESH);
-    follow(followable(6, { key: 'p-2' })).hearHeld(FRESH);
+    follow(followable(5, { key: 'p-1' })).reportHeld(FRESH);
+    follow(followable(6, { key: 'p-2' })).reportHeld(FRESH);
     add(
       recordAt(1, { seq: 4, key: 'p-1', state: 'retrying' }),
       recordAt(2, { seq: 3, key: 'p-2', state: 'delivered' }),
@@ -174,8 +174,8 @@ describe('HELD', () => {
 
   it('is not reported of what comes before the delivery that waits, nor at other adapters', async () => {
     const { follow, add, heard } = createFollowed();
-    follow(followable(3, { key: 'p-1' })).hearHeld(FRESH);
-    follow(followable(5, { key: 'p-1', adapters: ['records'] })).hearHeld(FRESH);
+    follow(followable(3, { key: 'p-1' })).reportHeld(FRESH);
+    follow(followable(5, { key: 'p-1', adapters: ['records'] })).reportHeld(FRESH);
     add(recordAt(1, { seq: 4, key: 'p-1', state: 'retrying' }));
     await Promise.resolve();
     expect(heard).toEqual([]);
@@ -185,7 +185,7 @@ describe('HELD', () => {
     for (const isHolding of [false, true]) {
       const { follow, add, heard, gates } = createFollowed();
       if (isHolding) gates.holding.add('billing');
-      follow(followable(5, { key: 'p-1' })).hearHeld(FRESH);
+      follow(followable(5, { key: 'p-1' })).reportHeld(FRESH);
       add(recordAt(1, { seq: 4, key: 'p-1', state: 'dead_lettered' }));
       await Promise.resolve();
       expect(heard).toEqual(isHolding ? ['5 held by key at billing'] : []);
@@ -194,7 +194,7 @@ describe('HELD', () => {
 
   it('is over when the delivery that waited is settled', async () => {
     const { follow, add, gate, heard } = createFollowed();
-    follow(followable(5, { key: 'p-1' })).hearHeld({ kind: 'new', heldByKey: ['billing'] });
+    follow(followable(5, { key: 'p-1' })).reportHeld({ kind: 'new', heldByKey: ['billing'] });
     add(recordAt(1, { seq: 4, key: 'p-1', state: 'delivered' }));
     await gate(undefined);
     await gate('breaker');
@@ -204,24 +204,24 @@ describe('HELD', () => {
   it('knows what was stored: what is settled is not held, what waits behind its key is', () => {
     const { follow, gates, heard } = createFollowed();
     gates.shut.set('billing', 'paused');
-    follow(followable(1)).hearHeld(stored({ state: 'dead_lettered' }));
+    follow(followable(1)).reportHeld(stored({ state: 'dead_lettered' }));
     gates.shut.delete('billing');
-    follow(followable(2, { key: 'p-1' })).hearHeld(stored({ isHeldByKey: true, state: 'retrying' }));
+    follow(followable(2, { key: 'p-1' })).reportHeld(stored({ isHeldByKey: true, state: 'retrying' }));
     expect(heard).toEqual(['2 held by key at billing']);
   });
 
-  it('takes what was heard over what was read', async () => {
+  it('takes what was reported over what was read', async () => {
     const { follow, gate, add, heard } = createFollowed();
     const following = follow(followable(1));
     add(recordAt(1));
-    following.hearHeld(stored());
+    following.reportHeld(stored());
     await gate('paused');
     expect(heard).toEqual(['1 delivered']);
   });
 
   it('is reported of the next cycle after a replay', async () => {
     const { acks, follow, gate, add, updates, heard } = createFollowed();
-    follow(followable(1, { adapters: ['billing', 'records'] })).hearHeld(FRESH);
+    follow(followable(1, { adapters: ['billing', 'records'] })).reportHeld(FRESH);
     add(recordAt(1, { state: 'dead_lettered' }));
     await gate('paused');
     acks.committed({ records: [], reopened: [{ adapter: 'billing', seq: 1, behindSeq: undefined }] });
@@ -232,7 +232,7 @@ describe('HELD', () => {
 
   it('is not reported of a replay that was settled in the same commit', async () => {
     const { acks, follow, gate, add, heard } = createFollowed();
-    follow(followable(1)).hearHeld(FRESH);
+    follow(followable(1)).reportHeld(FRESH);
     add(recordAt(1, { state: 'dead_lettered' }));
     const { attempt: _, ...again } = recordAt(2, { seq: 1, state: 'dead_lettered', cycle: 2 });
     acks.committed({ records: [again], reopened: [{ adapter: 'billing', seq: 1, behindSeq: undefined }] });

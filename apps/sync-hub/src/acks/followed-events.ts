@@ -32,7 +32,7 @@ export interface FollowedEventsOptions {
 /** One who follows an event. */
 export interface Following {
   /** From now on HELD too, and at once what holds its deliveries now. Before this it may be over before it is read. */
-  hearHeld(known: KnownDeliveries): void;
+  reportHeld(known: KnownDeliveries): void;
   /** Ends it. Idempotent. */
   end(): void;
 }
@@ -55,7 +55,7 @@ export class FollowedEvents {
   readonly #options: FollowedEventsOptions;
   readonly #bySeq = new Map<number, Followed>();
   readonly #keys = new HeldKeys();
-  /** What may be held by now. Looked at once all who heard of the same commit have acted on it. */
+  /** What may be held by now. Looked at once all who were notified of the same commit have acted on it. */
   #due: (readonly [Followed, string])[] = [];
   readonly #dueAdapters = new Set<string>();
   #isLookPlanned = false;
@@ -75,7 +75,7 @@ export class FollowedEvents {
     const follower: Follower = { listener, hearsHeld: false };
     followed.followers.add(follower);
     return {
-      hearHeld: (known) => this.#hearHeld(followed, follower, known),
+      reportHeld: (known) => this.#reportHeld(followed, follower, known),
       end: () => {
         followed.followers.delete(follower);
         if (followed.followers.size > 0 || this.#bySeq.get(seq) !== followed) return;
@@ -120,7 +120,7 @@ export class FollowedEvents {
     return followed;
   }
 
-  #hearHeld(followed: Followed, follower: Follower, known: KnownDeliveries): void {
+  #reportHeld(followed: Followed, follower: Follower, known: KnownDeliveries): void {
     if (!followed.followers.has(follower)) return;
     const { event } = followed;
     if (!event.isKnown) {

@@ -10,7 +10,7 @@ const HELD_MAX = 256;
 export class TailSubscription {
   readonly #place: MovingPlace;
   #held: (DeliveryUpdate & { kind: 'held' })[] = [];
-  /** One piece of news stands for all that there is. */
+  /** One notification is for all that there is. */
   readonly #news: BoundedQueue<true>;
   /** Where it continues among the recent records. */
   offset: number | undefined;
@@ -55,7 +55,7 @@ export class TailSubscription {
     this.#held = this.#held.filter(({ held }) => held.seq !== seq || held.adapter !== adapter);
   }
 
-  takeHeld(): readonly DeliveryUpdate[] {
+  drainHeld(): readonly DeliveryUpdate[] {
     const held = this.#held;
     this.#held = [];
     return held;

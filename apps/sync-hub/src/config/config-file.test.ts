@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { loadConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
-import { useConfigPlace } from './config-place.suite.ts';
+import { useConfigPlace } from './config-place.fixture.ts';
 
 const place = useConfigPlace();
 
@@ -35,7 +35,7 @@ describe('a key that there is not', () => {
     expect(await place.complaint(text)).toContain(`${place.file}: ${message}`);
   });
 
-  it('is told with all the others', async () => {
+  it('is reported with all the others', async () => {
     expect((await place.complaint('lisen: x\ndatadir: y\nlimits: {byte: 1}')).split('\n')).toHaveLength(3);
   });
 });
@@ -104,7 +104,7 @@ describe('a value that is not allowed', () => {
       'adapters: [{package: "\\e[2J"}]',
       'adapters[0]: package: <4 characters> is not an npm package; write its name, such as @clinic/adapter-lab, or its name and a version range, such as @clinic/adapter-lab@^1.2.0',
     ],
-  ])('is told in words, with what would do: %s', async (text, complaint) => {
+  ])('is reported in words, with what would be valid: %s', async (text, complaint) => {
     expect(await place.complaint(text)).toBe(`${place.file}: ${complaint}`);
   });
 });
@@ -203,7 +203,7 @@ describe('the text of the file', () => {
   });
 });
 
-describe('a file that is no YAML', () => {
+describe('a file that is not YAML', () => {
   const secret = 'hunter2';
 
   it.each([
@@ -222,7 +222,7 @@ describe('a file that is no YAML', () => {
     `a: ${secret}\n---\nb: ${secret}`,
     `@${secret}`,
     `a: {b: ${secret}`,
-  ])('is refused without a word of what stands in it: %j', async (text) => {
+  ])('is refused without a word of what is in it: %j', async (text) => {
     const stderr = vi.spyOn(process, 'emitWarning').mockReturnValue();
     const error = await place.load(text).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ConfigError);
@@ -232,10 +232,10 @@ describe('a file that is no YAML', () => {
 
   it('is refused with the line and the column', async () => {
     expect(await place.complaint('listen: x\n\tdataDir: y')).toMatch(
-      /is no YAML .*: tab as indent at line 2, column 1$/,
+      /is not YAML .*: tab as indent at line 2, column 1$/,
     );
     expect(await place.complaint('dataDir: "d\nlisten: x\n')).toMatch(
-      /is no YAML .*: a closing quote, a colon or the indentation is missing before or at line 3, column 1$/,
+      /is not YAML .*: a closing quote, a colon or the indentation is missing before or at line 3, column 1$/,
     );
   });
 
@@ -245,7 +245,7 @@ describe('a file that is no YAML', () => {
     );
   });
 
-  it('is refused when an alias stands for what it lies in', async () => {
+  it('is refused when an alias refers to a node that contains it', async () => {
     expect(await place.complaint('adapters: [{package: a, config: &all {self: *all}}]')).toContain(
       'adapters[0] (a): config.self',
     );

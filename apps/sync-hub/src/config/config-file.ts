@@ -58,33 +58,33 @@ const adapterFields = z.strictObject({
 /** A remote adapter is named by its address, any other by its package: one of node_modules, or with a version range one
  * that the hub installs. */
 const adapter = adapterFields.superRefine((fields, context) => {
-  const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+  const reject = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
   if (fields.runtime !== 'remote') {
-    if (fields.remote !== undefined) refuse(['remote'], 'is for runtime: remote alone');
-    if (fields.package === undefined) return refuse(['package'], 'is missing; name the npm package of the adapter');
+    if (fields.remote !== undefined) reject(['remote'], 'is for runtime: remote alone');
+    if (fields.package === undefined) return reject(['package'], 'is missing; name the npm package of the adapter');
     const named = parsePackageName(fields.package);
     if (named === undefined)
-      return refuse(
+      return reject(
         ['package'],
         `${quotableName(fields.package)} is not an npm package; write its name, such as @clinic/adapter-lab, or its name and a version range, such as @clinic/adapter-lab@^1.2.0`,
       );
     const { range } = named;
     if (range === undefined) return;
     if (range === '' || validRange(range) === null)
-      refuse(
+      reject(
         ['package'],
         `${quotableName(range)} is not a version range; write one such as ^1.2.0, a tag means another version each day`,
       );
     if (fields.id === undefined)
-      refuse(['id'], 'is missing; with a version range the deliveries wait under it, also before it is installed');
+      reject(['id'], 'is missing; with a version range the deliveries wait under it, also before it is installed');
     return;
   }
-  if (fields.package !== undefined) refuse(['package'], 'is not for runtime: remote; remove it');
-  if (fields.id === undefined) refuse(['id'], 'is missing; give the remote adapter a name');
-  if (fields.remote === undefined) refuse(['remote'], 'is missing; write remote: { address: host:port }');
+  if (fields.package !== undefined) reject(['package'], 'is not for runtime: remote; remove it');
+  if (fields.id === undefined) reject(['id'], 'is missing; give the remote adapter a name');
+  if (fields.remote === undefined) reject(['remote'], 'is missing; write remote: { address: host:port }');
   const { cert, key, ca, plaintext } = fields.remote ?? {};
-  if ((cert === undefined) !== (key === undefined)) refuse(['remote', 'cert'], 'and remote.key belong together');
-  if (plaintext && (cert ?? ca) !== undefined) refuse(['remote', 'plaintext'], 'goes without ca, cert and key');
+  if ((cert === undefined) !== (key === undefined)) reject(['remote', 'cert'], 'and remote.key belong together');
+  if (plaintext && (cert ?? ca) !== undefined) reject(['remote', 'plaintext'], 'goes without ca, cert and key');
 });
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;

@@ -85,7 +85,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-it('takes or refuses any text, says where it is wrong, and never tells a secret', {
+it('accepts or refuses any text, says where it is wrong, and never reveals a secret', {
   timeout: 20_000 + CASES * 100,
 }, async () => {
   const file = join(folder, 'hms-sync.yaml');

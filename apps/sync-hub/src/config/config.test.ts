@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import { DEFAULT_RETRY } from '../core/retry.ts';
 import { addedAdapter } from './config.ts';
-import { useConfigPlace } from './config-place.suite.ts';
+import { useConfigPlace } from './config-place.fixture.ts';
 
 const place = useConfigPlace();
 
@@ -14,7 +14,7 @@ describe('precedence', () => {
   const env = { HMS_SYNC_LISTEN: '127.0.0.1:2', HMS_SYNC_DATA_DIR: 'from-env', HMS_SYNC_LOG_LEVEL: 'error' };
   const flags = { listen: '127.0.0.1:3', dataDir: 'from-flag', logLevel: 'debug' };
 
-  it('takes defaults when nothing is said', async () => {
+  it('uses defaults when nothing is set', async () => {
     expect(await place.load('')).toEqual({
       adapterPolicy: { secrets: [] },
       secrets: { folder: undefined, env: expect.any(Object) },
@@ -32,13 +32,13 @@ describe('precedence', () => {
     });
   });
 
-  it('takes a folder of backups, from the file, and a reserve of the disk, in bytes or in words', async () => {
+  it('accepts a folder of backups, from the file, and a reserve of the disk, in bytes or in words', async () => {
     const config = await place.load('backups: { folder: ../copies }\ndiskReserve: 1 GiB');
     expect(config).toMatchObject({ backupsFolder: resolve(place.folder, '../copies'), diskReserveBytes: 2 ** 30 });
     expect(await place.load('diskReserve: 20000000')).toMatchObject({ diskReserveBytes: 20_000_000 });
   });
 
-  it('takes the file before the defaults', async () => {
+  it('prefers the file to the defaults', async () => {
     expect(await place.load(text)).toMatchObject({
       listen: { port: 1 },
       dataDir: join(place.folder, 'from-file'),
@@ -46,7 +46,7 @@ describe('precedence', () => {
     });
   });
 
-  it('takes the environment before the file', async () => {
+  it('prefers the environment to the file', async () => {
     expect(await place.load(text, { env })).toMatchObject({
       listen: { port: 2 },
       dataDir: resolve('from-env'),
@@ -54,7 +54,7 @@ describe('precedence', () => {
     });
   });
 
-  it('takes flags before the environment', async () => {
+  it('prefers flags to the environment', async () => {
     expect(await place.load(text, { env, flags })).toMatchObject({
       listen: { port: 3 },
       dataDir: resolve('from-flag'),
@@ -161,7 +161,7 @@ describe('a remote adapter', () => {
       'adapters[0] (lab): remote.plaintext: goes without',
     ],
     ['{package: a, runtime: elsewhere}', 'adapters[0] (a): runtime: '],
-  ])('that is half told is refused: %s', async (text, message) => {
+  ])('that is incomplete is refused: %s', async (text, message) => {
     await expect(place.load(`adapters: [${text}]`)).rejects.toThrow(message);
   });
 });
@@ -175,7 +175,7 @@ describe('an adapter', () => {
         id: undefined,
         config: {},
         missing: [],
-        readAgain: expect.any(Function),
+        reload: expect.any(Function),
         runtime: 'process',
         remote: undefined,
         delivery: {},
@@ -225,7 +225,7 @@ describe('a secret that was rotated', () => {
     });
     await writeFile(secret, 'second');
     await writeFile(join(place.folder, 'OTHER'), 'third');
-    expect(adapters[0]?.readAgain()).toMatchObject({ config: { token: 'second', other: 'third' }, missing: [] });
+    expect(adapters[0]?.reload()).toMatchObject({ config: { token: 'second', other: 'third' }, missing: [] });
   });
 });
 
@@ -248,7 +248,7 @@ describe('an adapter that is added', () => {
       expect.stringContaining('config.auth.token: an adapter that is added may not use ${TOKEN}'),
     ]);
     expect(JSON.stringify(set)).toBe(JSON.stringify(unset));
-    expect(set.readAgain()).toBe(set);
+    expect(set.reload()).toBe(set);
   });
 
   it.each(['"LAB-*"', '"${LAB}"', '""', '5'])('is allowed no name such as %s', async (name) => {
@@ -256,7 +256,7 @@ describe('an adapter that is added', () => {
   });
 });
 
-it('never tells a secret, whatever else is wrong with the file', async () => {
+it('never reveals a secret, whatever else is wrong with the file', async () => {
   const text =
     'adapters:\n  - package: a\n    config: {token: hunter2}\n    retry: {baseMs: hunter2}\n    id: hunter2!\nlogLevel: 5';
   expect(await place.complaint(text)).not.toContain('hunter2');

@@ -5,13 +5,12 @@ import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { OnDeadLetter } from '../core/lane-messages.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
 import { parsePackageName } from '../installs/package-spec.ts';
-import { adapterPlace } from './adapter-place.ts';
 import { ConfigError } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, type runtimes } from './config-file.ts';
 import { toDiskReserve } from './disk-reserve.ts';
-import { issueInWords } from './issue-words.ts';
+import { adapterPlace, issueInWords } from './issue-words.ts';
 import { DEFAULT_LISTEN, type ListenAddress, parseListen } from './listen-address.ts';
-import { refusedReferences, resolveReferences } from './references.ts';
+import { rejectedReferences, resolveReferences } from './references.ts';
 import type { Secrets } from './secrets.ts';
 import { readYaml } from './yaml.ts';
 
@@ -31,7 +30,7 @@ export interface Config {
   readonly logLevel: (typeof logLevels)[number];
   /** The most payload that an event may carry. */
   readonly eventBytesMax: number;
-  /** So long after its last delivery was settled, an event is kept, and with it its id. */
+  /** How long an event is kept after its last delivery was settled, and with it its id. */
   readonly settledMs: number;
   readonly adapters: readonly AdapterConfig[];
   /** Where `${NAME}` is looked up. */
@@ -77,8 +76,8 @@ export interface AdapterConfig {
   /** References in it that could not be resolved; with any, the adapter cannot start. */
   readonly missing: readonly string[];
   /** The same, with the secrets as they are now. */
-  readonly readAgain: () => AdapterConfig;
-  /** What goes before the adapter's own settings. */
+  readonly reload: () => AdapterConfig;
+  /** Prefix of the adapter's own settings. */
   readonly delivery: { readonly concurrency?: number | undefined; readonly timeoutMs?: number | undefined };
   readonly retry: RetryPolicy;
   readonly breaker: BreakerPolicy;
@@ -203,7 +202,7 @@ function inFile<Result>(path: string, read: () => Result): Result {
 }
 
 interface AdapterPlace {
-  /** What goes before the names of its fields in messages. */
+  /** Prefix of the names of its fields in messages. */
   readonly at: string;
   /** The configuration file's. */
   readonly folder: string;
@@ -224,7 +223,7 @@ function toAdapterConfig(adapter: AdapterFields, place: AdapterPlace): AdapterCo
     id: adapter.id,
     config: own.value,
     missing,
-    readAgain: () => toAdapterConfig(adapter, place),
+    reload: () => toAdapterConfig(adapter, place),
     delivery: Object.freeze(adapter.delivery ?? {}),
     retry: Object.freeze({ ...DEFAULT_RETRY, ...adapter.retry } as RetryPolicy),
     breaker: Object.freeze({ ...DEFAULT_BREAKER, ...adapter.breaker } as BreakerPolicy),
@@ -245,13 +244,13 @@ export function addedAdapter(
   { package: name, config }: AddedAdapter,
   rules: Pick<Config, 'adapterPolicy' | 'secrets'>,
 ): AdapterConfig {
-  const refused = refusedConfig(config, rules.adapterPolicy);
+  const rejected = rejectedConfig(config, rules.adapterPolicy);
   // What is refused is not even looked up.
-  const fields = { package: name, config: refused.length > 0 ? {} : { ...config } };
+  const fields = { package: name, config: rejected.length > 0 ? {} : { ...config } };
   const settings = toAdapterConfig(fields, { at: '', folder: '', secrets: rules.secrets });
-  if (refused.length === 0) return settings;
-  const asRefused: AdapterConfig = { ...settings, missing: refused, readAgain: () => asRefused };
-  return asRefused;
+  if (rejected.length === 0) return settings;
+  const asRejected: AdapterConfig = { ...settings, missing: rejected, reload: () => asRejected };
+  return asRejected;
 }
 
 /** What `adapter add` was given, with `${NAME}` for secrets. */
@@ -261,8 +260,8 @@ interface AddedAdapter {
 }
 
 /** Why the configuration of an adapter that is added may not be used, by its paths; empty when it may. */
-export function refusedConfig(config: AddedAdapter['config'], { secrets }: AdapterPolicy): readonly string[] {
-  return refusedReferences(config, 'config', secrets);
+export function rejectedConfig(config: AddedAdapter['config'], { secrets }: AdapterPolicy): readonly string[] {
+  return rejectedReferences(config, 'config', secrets);
 }
 
 function toRemoteConfig(remote: AdapterFields['remote'], folder: string): RemoteConfig | undefined {

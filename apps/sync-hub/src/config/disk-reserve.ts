@@ -1,4 +1,4 @@
-import { bytesOf } from './byte-size.ts';
+const UNITS: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
 /**
  * The WAL may still grow by its 16 MiB and a group, its checkpoint takes as much again, and the rest holds the outcomes of
@@ -19,4 +19,12 @@ export function isDiskReserve(size: unknown): boolean {
 /** With less than this free on its disk the hub accepts no new events. Absent: the default. */
 export function toDiskReserve(size: number | string | undefined): number {
   return bytesOf(size) ?? DEFAULT_BYTES;
+}
+
+/** The bytes of a size: a whole number of them, or a text such as "64MiB". Undefined for anything else. */
+export function bytesOf(size: unknown): number | undefined {
+  if (typeof size === 'number') return Number.isSafeInteger(size) && size >= 0 ? size : undefined;
+  const [, digits, unit = ''] = /^(\d{1,12}) ?([KMGT]iB)$/.exec(typeof size === 'string' ? size : '') ?? [];
+  const bytes = Number(digits) * (UNITS[unit] ?? Number.NaN);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
 }

@@ -1,10 +1,12 @@
 import { quotableName } from '@hms-sync/adapter-sdk/host';
 import type { z } from 'zod';
-import { adapterPlace } from './adapter-place.ts';
 import { namesAt } from './config-file.ts';
 import { nearestName } from './nearest-name.ts';
 
 type Issue = z.core.$ZodIssue;
+
+/** Names without anything that a terminal would take for a command. */
+const PRINTABLE = /^[\w@/.^~-]{1,128}$/;
 
 const TYPES: Readonly<Record<string, string>> = {
   string: 'a text',
@@ -34,7 +36,14 @@ export function issueInWords(issue: Issue, content: unknown): string {
     .join('\n');
 }
 
-/** Where a field stands: "limits.eventBytes", "adapters[1] (billing): retry.baseMs", "the file". */
+/** The path of an adapter in the configuration file, and what it is called there if it says so: "adapters[1] (billing)". */
+export function adapterPlace(index: number, adapter: unknown): string {
+  const { id, package: packageName } = (adapter ?? {}) as { readonly id?: unknown; readonly package?: unknown };
+  const name = [id, packageName].find((known) => typeof known === 'string' && PRINTABLE.test(known));
+  return `adapters[${index}]${name === undefined ? '' : ` (${name})`}`;
+}
+
+/** The path of a field: "limits.eventBytes", "adapters[1] (billing): retry.baseMs", "the file". */
 function fieldPlace(path: readonly PropertyKey[], content: unknown): string {
   const [top, index, ...rest] = path;
   if (top !== 'adapters' || typeof index !== 'number') return path.map(quotableName).join('.') || 'the file';

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references are written so
 import { describe, expect, it } from 'vitest';
-import { refusedReferences, resolveReferences } from './references.ts';
+import { rejectedReferences, resolveReferences } from './references.ts';
 
 const env = { TOKEN: 'hunter2', HOST: 'billing.example', EMPTY: '', NESTED: '${TOKEN}', $: 'x', DOLLAR: '$& $1 $$' };
 const resolve = (value: unknown) => resolveReferences(value, 'config', { folder: undefined, env });
@@ -13,7 +13,7 @@ describe('references', () => {
     });
   });
 
-  it('are replaced wherever a string stands', () => {
+  it('are replaced wherever there is a string', () => {
     const value = { list: ['${TOKEN}', { deep: [['${HOST}']] }], plain: 'text', number: 1, no: false, none: null };
     expect(resolve(value).value).toEqual({
       list: ['hunter2', { deep: [['billing.example']] }],
@@ -44,7 +44,7 @@ describe('references', () => {
     expect(missing.join()).not.toContain('hunter2');
   });
 
-  it('leave the configuration that they stand in as it was', () => {
+  it('leave the configuration that they are in as it was', () => {
     const value = { token: '${TOKEN}' };
     resolve(value);
     expect(value).toEqual({ token: '${TOKEN}' });
@@ -57,12 +57,12 @@ it('keeps a member named __proto__ a member', () => {
   expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
 });
 
-it('takes the same object in two places, and refuses one that lies in itself', () => {
+it('accepts the same object in two places, and refuses one that contains itself', () => {
   const shared = { token: '${TOKEN}' };
   expect(resolve({ a: shared, b: [shared, shared] }).missing).toEqual([]);
   const circular: { self?: unknown } = {};
   circular.self = [circular];
-  expect(() => resolve(circular)).toThrow('config.self.0: an alias (*name) stands for what it lies in');
+  expect(() => resolve(circular)).toThrow('config.self.0: an alias (*name) refers to a node that contains it');
 });
 
 describe('references of an adapter that is added', () => {
@@ -74,18 +74,18 @@ describe('references of an adapter that is added', () => {
     ['nothing is allowed', []],
     ['others are', ['LAB_*', 'BILLING', 'BILLING_TOKEN_', '*_TOKENS', 'billing_token']],
   ])('are refused with their path and what to write when %s', (_what, patterns) => {
-    expect(refusedReferences(token, 'config', patterns)).toEqual([says]);
+    expect(rejectedReferences(token, 'config', patterns)).toEqual([says]);
   });
 
   it.each(['BILLING_TOKEN', 'BILLING_*', '*_TOKEN', 'B*_*N', '*'])('are allowed by %s', (pattern) => {
-    expect(refusedReferences(token, 'config', ['OTHER', pattern])).toEqual([]);
+    expect(rejectedReferences(token, 'config', ['OTHER', pattern])).toEqual([]);
   });
 
   it('are each named, also two in one text', () => {
-    const refused = refusedReferences({ url: 'https://${HOST}/${PATH}', list: ['${LAB_A}', '${HOME}'] }, 'config', [
+    const rejected = rejectedReferences({ url: 'https://${HOST}/${PATH}', list: ['${LAB_A}', '${HOME}'] }, 'config', [
       'LAB_*',
     ]);
-    expect(refused.map((line) => /^\S+:|\$\{\w+\}/g[Symbol.match](line)?.join(' '))).toEqual([
+    expect(rejected.map((line) => /^\S+:|\$\{\w+\}/g[Symbol.match](line)?.join(' '))).toEqual([
       'config.url: ${HOST}',
       'config.url: ${PATH}',
       'config.list.1: ${HOME}',

@@ -41,13 +41,13 @@ export function resolveReferences(value: unknown, path: string, secrets: Secrets
  *
  * @throws {ConfigError} for a value that contains itself
  */
-export function refusedReferences(value: unknown, path: string, patterns: readonly string[]): readonly string[] {
-  const refused: string[] = [];
+export function rejectedReferences(value: unknown, path: string, patterns: readonly string[]): readonly string[] {
+  const rejected: string[] = [];
   replaceReferences(value, path, (name, at) => {
-    if (!isNamedBy(name, patterns)) refused.push(`${at}: ${howToAllow(quotableName(name))}`);
+    if (!isNamedBy(name, patterns)) rejected.push(`${at}: ${howToAllow(quotableName(name))}`);
     return '';
   });
-  return refused;
+  return rejected;
 }
 
 function howToSet(reference: string, { folder }: Secrets): string {
@@ -62,7 +62,7 @@ function howToAllow(name: string): string {
 }
 
 function replaceReferences(value: unknown, path: string, lookUp: (name: string, at: string) => string): unknown {
-  // A YAML alias may stand for what it lies in, and that has no end.
+  // A YAML alias may refer to a node that contains it, and that has no end.
   const around = new Set<object>();
   const replace = (part: unknown, at: string): unknown => {
     if (typeof part === 'string') return part.replaceAll(REFERENCE, (_reference, name: string) => lookUp(name, at));
@@ -70,7 +70,8 @@ function replaceReferences(value: unknown, path: string, lookUp: (name: string, 
     if (around.size >= NESTING_MAX) {
       throw new ConfigError(`${path} is nested deeper than ${NESTING_MAX} levels; flatten it`);
     }
-    if (around.has(part)) throw new ConfigError(`${at}: an alias (*name) stands for what it lies in; write it out`);
+    if (around.has(part))
+      throw new ConfigError(`${at}: an alias (*name) refers to a node that contains it; write it out`);
     around.add(part);
     const replaced = Array.isArray(part)
       ? part.map((item, index) => replace(item, `${at}.${index}`))

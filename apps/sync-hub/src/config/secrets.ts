@@ -9,7 +9,7 @@ export interface Secrets {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** A file that is larger is no secret. */
+/** A file that is larger is not a secret. */
 const SECRET_MAX_BYTES = 65_536;
 
 /**
@@ -34,7 +34,7 @@ export function isNamedBy(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => new RegExp(`^${pattern.replaceAll(/\*+/g, '.*')}$`).test(name));
 }
 
-/** Without the newline that editors put at the end of a file. Undefined for what is no file that can be read. */
+/** Without the newline that editors put at the end of a file. Undefined for what is not a file that can be read. */
 function readSecretFile(path: string): string | undefined {
   let file: number;
   try {

@@ -12,11 +12,11 @@ import { ConfigError } from './config-error.ts';
  */
 export function readYaml(path: string, bytes: Uint8Array): unknown {
   const document = parse(path, textOf(path, bytes));
-  refuseInexact(path, document);
+  rejectInexact(path, document);
   try {
     return document.toJS() ?? {};
   } catch {
-    throw new ConfigError(`${path} is no YAML that the hub reads: an alias (*name) names nothing or too much`);
+    throw new ConfigError(`${path} is not YAML that the hub reads: an alias (*name) names nothing or too much`);
   }
 }
 
@@ -35,7 +35,7 @@ function parse(path: string, text: string): Document.Parsed<ParsedNode> {
   if (wrong === undefined) return document;
   const [at] = wrong.linePos ?? [];
   const place = at === undefined ? '' : ` at line ${at.line}, column ${at.col}`;
-  throw new ConfigError(`${path} is no YAML that the hub reads: ${inWords(wrong.code)}${place}`);
+  throw new ConfigError(`${path} is not YAML that the hub reads: ${inWords(wrong.code)}${place}`);
 }
 
 function parsed(path: string, text: string): Document.Parsed<ParsedNode> {
@@ -45,7 +45,7 @@ function parsed(path: string, text: string): Document.Parsed<ParsedNode> {
   } catch (error) {
     // The library reads by recursion.
     if (!(error instanceof RangeError)) throw error;
-    throw new ConfigError(`${path} is no YAML that the hub reads: it is nested too deep`);
+    throw new ConfigError(`${path} is not YAML that the hub reads: it is nested too deep`);
   }
 }
 
@@ -63,11 +63,11 @@ function inWords(code: string): string {
 }
 
 /** Numbers become doubles here, by the rule that holds wherever they do. */
-function refuseInexact(path: string, document: Document.Parsed<ParsedNode>): void {
+function rejectInexact(path: string, document: Document.Parsed<ParsedNode>): void {
   visit(document, {
     Scalar(_key, { value, source = '' }, around) {
       if (typeof value !== 'number' || isExactNumber(source)) return;
-      const what = Number.isFinite(value) ? INEXACT : 'is no finite number; write it as a string, in quotes';
+      const what = Number.isFinite(value) ? INEXACT : 'is not a finite number; write it as a string, in quotes';
       throw new ConfigError(`${path}: ${placeOf(around)} ${what}`);
     },
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { ScriptedLane } from './scripted-lane.fixture.ts';
 
 const key = 'process-7';
 
@@ -38,7 +38,7 @@ describe('an attempt that runs out of time', () => {
     expect(lane.begun).toEqual([]);
   });
 
-  it('is not heard any more, whatever its code comes back with', () => {
+  it('is ignored, whatever its code returns', () => {
     const lane = overdueLane().recorded(1).end(1);
     expect(lane.records).toEqual([]);
     expect(lane.later(500).attempts).toMatchObject([{ event: { seq: 1 }, number: 2 }]);
@@ -52,14 +52,14 @@ describe('an attempt that runs out of time', () => {
     expect(lane.end(1).begun).toEqual([2]);
   });
 
-  it('lets nothing new begin before the breaker can have heard of it', () => {
+  it('lets nothing new begin before the breaker can know of it', () => {
     const lane = new ScriptedLane({ runtime: { concurrency: 2 } }).arrive({ seq: 1 }, { seq: 2 }, { seq: 3 });
     expect(lane.later(10_000).begun).toEqual([]);
     expect(lane.breaker('open').recorded(1).begun).toEqual([]);
   });
 });
 
-it('was no attempt when no adapter code ran: nothing is recorded or counted, and it goes a little later', () => {
+it('was not an attempt when no adapter code ran: nothing is recorded or counted, and it goes a little later', () => {
   const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).end(1, { kind: 'not_run' });
   expect(lane.records).toEqual([]);
   expect(lane.begun).toEqual([]);
@@ -68,7 +68,7 @@ it('was no attempt when no adapter code ran: nothing is recorded or counted, and
   expect(lane.state.deliveries.get(1)?.counts).toEqual({ cycle: 1, attempts: 0, spent: 0, crashes: 0 });
 });
 
-it('refuses to hear of an attempt that does not run', () => {
+it('rejects an attempt that does not run', () => {
   expect(() => new ScriptedLane().end(1)).toThrow('an attempt ended that does not run: seq 1');
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { delivered, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { delivered, paused, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const key = 'process-7';
 
@@ -62,7 +62,7 @@ describe('which deliveries are attempted', () => {
   });
 
   it('begins nothing new while draining, and lets what runs end', () => {
-    const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).take({ kind: 'draining' });
+    const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).handle({ kind: 'draining' });
     expect(lane.finish(1).begun).toEqual([]);
     expect(lane.arrive({ seq: 3 }).begun).toEqual([]);
   });
@@ -73,7 +73,7 @@ describe('the ramp', () => {
     const lane = new ScriptedLane({ runtime: { concurrency: 5 } });
     lane.breaker('open').arrive(...Array.from({ length: 16 }, (_, index) => ({ seq: index + 1 })));
     expect(lane.breaker('half_open').begun).toEqual([1]);
-    // The breaker closes on the probe's outcome, before the lane hears that it ended.
+    // The breaker closes on the probe's outcome, before the lane learns that it ended.
     expect(lane.breaker('closed').begun).toEqual([]);
     expect(lane.end(1).begun).toEqual([2]);
     expect(lane.end(2).begun).toEqual([3, 4]);
@@ -81,7 +81,7 @@ describe('the ramp', () => {
     expect([...lane.end(5).begun, ...lane.end(6).begun]).toEqual([9, 10, 11]);
   });
 
-  it('begins anew after the adapter was throttled', () => {
+  it('starts again after the adapter was throttled', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }).arrive({ seq: 2 });
     lane.end(1, { kind: 'throttled', failure: { code: 'HTTP_429', message: '' }, retryAfterMs: 1_000 }).recorded(1);
     lane.end(2, retryable).arrive({ seq: 3 }, { seq: 4 });
@@ -168,10 +168,10 @@ describe('a half-open breaker', () => {
   });
 
   it('lets nothing through while paused, and leaves the schedule as it was', () => {
-    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, retryable).take(paused);
+    const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, retryable).handle(paused);
     expect(lane.breaker('open').breaker('half_open').begun).toEqual([]);
     expect(lane.phaseOf(1)).toBeUndefined();
-    expect(lane.take({ kind: 'resumed' }).begun).toEqual([1]);
+    expect(lane.handle({ kind: 'resumed' }).begun).toEqual([1]);
   });
 
   it('skips deliveries that the adapter does not take', () => {

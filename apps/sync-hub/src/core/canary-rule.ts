@@ -19,7 +19,7 @@ const ATTEMPTS_MIN = 20;
 const MARGIN_PERCENT = 10;
 
 /**
- * Whether a key, or the id of an event without one, is among the first so many percent. Always the same ones: those of
+ * Whether a key, or the id of an event without one, is in the share. Always the same ones: those of
  * 10 percent are among those of 20.
  */
 export function isInShare(text: string, percent: number): boolean {

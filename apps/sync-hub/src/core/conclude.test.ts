@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from './outcome.ts';
-import { crashed, delivered, failure, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { crashed, delivered, failure, paused, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 /** One event after another in front of the adapter; `outcomes` are what its attempts come to. */
 function attempts(lane: ScriptedLane, outcomes: readonly Outcome[]) {
@@ -110,7 +110,7 @@ describe('a throttled lane', () => {
     expect(lane.later(1).begun).toEqual([4]);
   });
 
-  it('is not shut for ever by a wait that is no number', () => {
+  it('is not shut for ever by a wait that is not a number', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, { ...throttled, retryAfterMs: Number.NaN });
     expect(lane.later(500).begun).toEqual([1]);
   });
@@ -160,11 +160,11 @@ describe('a misconfigured adapter', () => {
     ]);
     expect(lane.records[0]?.nextAttemptInMs).toBeUndefined();
     expect(lane.recorded(1).later(3_600_000).begun).toEqual([]);
-    expect(lane.take({ kind: 'resumed' }).begun).toEqual([1]);
+    expect(lane.handle({ kind: 'resumed' }).begun).toEqual([1]);
   });
 
-  it('does not take the place of the pause of a person', () => {
-    const lane = new ScriptedLane().arrive({ seq: 1 }).take(paused).end(1, misconfigured);
+  it('does not replace the pause of an operator', () => {
+    const lane = new ScriptedLane().arrive({ seq: 1 }).handle(paused).end(1, misconfigured);
     expect(lane.effects.map(({ kind }) => kind)).toEqual(['record']);
     expect(lane.state.pause).toEqual(paused.cause);
   });
@@ -198,7 +198,7 @@ describe('a probe', () => {
     expect(lane.records).toMatchObject([{ state: 'retrying', counts: { attempts: 1, spent: 0 } }]);
   });
 
-  it('that is refused for good is a dead letter like any other', () => {
+  it('that is refused permanently is a dead letter like any other', () => {
     expect(probes({ kind: 'permanent', failure }, 1)).toMatchObject([{ state: 'dead_lettered' }]);
   });
 });

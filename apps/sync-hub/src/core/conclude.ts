@@ -1,4 +1,5 @@
 import type { DeliveryCounts, RecordedState } from './delivery.ts';
+import { MAX_CONCURRENCY } from './lane-messages.ts';
 import {
   enter,
   isSkipped,
@@ -10,8 +11,7 @@ import {
   type StepContext,
   skip,
   withhold,
-} from './lane.ts';
-import { MAX_CONCURRENCY } from './lane-messages.ts';
+} from './lane-state.ts';
 import type { AttemptEnd, Failure, Outcome } from './outcome.ts';
 import { nextRandom } from './random.ts';
 import { backoffMs, boundedRetryAfterMs, LEAST_MAX_AGE_MS } from './retry.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const key = 'process-7';
 

@@ -1,6 +1,8 @@
 import type { ReadyDelivery } from './delivery.ts';
 import type { AcceptedEvent } from './event.ts';
+import type { HeldBy, LaneInput, LookPlace, LookPurpose } from './lane-messages.ts';
 import {
+  admit,
   enter,
   keyOrSeq,
   type LaneDelivery,
@@ -8,9 +10,7 @@ import {
   leastWaitMs,
   release,
   type StepContext,
-  take,
-} from './lane.ts';
-import type { HeldBy, LaneInput, LookPlace, LookPurpose } from './lane-messages.ts';
+} from './lane-state.ts';
 
 /** What keeps the whole lane from making attempts, the one that an operator would have to look at first; undefined when
  * nothing does. */
@@ -31,7 +31,7 @@ function attemptLimit(state: LaneState, nowMs: number): number {
   // the limit. The breaker knows the outcome of the overdue ones already.
   if (breaker.condition === 'half_open') return overdue.size + 1;
   // Overdue attempts still burden the other side, so they count. But their code may never return, and a lane that waited
-  // for it would stand still with nothing to show why: beside them one attempt may always run.
+  // for it would stall with nothing to show why: beside them one attempt may always run.
   return Math.max(Math.min(overdue.size + ramp, runtime.concurrency), overdue.size + 1);
 }
 
@@ -169,7 +169,7 @@ function mayProbe(state: LaneState, next: ReadyDelivery | LaneDelivery | undefin
 type Head = Omit<LaneInput & { kind: 'head' }, 'kind' | 'atMs'>;
 
 /** What was looked for ahead of its time. It is taken when it goes now, and else waits on where it is. */
-export function takeHead(context: StepContext, { purpose, head }: Head): void {
+export function handleHead(context: StepContext, { purpose, head }: Head): void {
   const { state, effects, nowMs } = context;
   const { lookahead, breaker } = state;
   switch (purpose) {
@@ -182,20 +182,20 @@ export function takeHead(context: StepContext, { purpose, head }: Head): void {
         probe(context);
         break;
       }
-      lookahead.asked = mayProbe(state, next ?? head) ? (next ?? takeReady(context, head)) : undefined;
+      lookahead.asked = mayProbe(state, next ?? head) ? (next ?? admitReady(context, head)) : undefined;
       effects.push({ kind: 'probing', event: lookahead.asked?.event });
       break;
     }
     case 'breaker':
       lookahead.reading.delete('breaker');
       if (breaker.condition !== 'half_open' || breaker.probeSent) break;
-      if (takeReady(context, head) === undefined) {
+      if (admitReady(context, head) === undefined) {
         lookahead.missing =
           lookahead.missing === undefined && breaker.failedLast !== undefined ? 'of_another_key' : 'all';
       }
       break;
     case 'last_attempt':
-      if (head !== undefined && head.notBeforeMs <= nowMs) takeReady(context, head);
+      if (head !== undefined && head.notBeforeMs <= nowMs) admitReady(context, head);
       break;
     default:
       purpose satisfies never;
@@ -212,10 +212,10 @@ export function releaseAhead({ state, nowMs }: StepContext): void {
 }
 
 /** Takes a head that can go; undefined when it cannot. */
-function takeReady(context: StepContext, head: ReadyDelivery | undefined): LaneDelivery | undefined {
+function admitReady(context: StepContext, head: ReadyDelivery | undefined): LaneDelivery | undefined {
   // What was looked for may be older than the answer for which one that is withheld waits.
   if (head === undefined || context.state.withheld.has(head.event.seq)) return undefined;
-  const delivery = take(context, head);
+  const delivery = admit(context, head);
   if (delivery === undefined) return undefined;
   // Also when overdue code has its key. Places are microseconds apart.
   if (head.dueAtMs > context.nowMs + 1) delivery.aheadUntilMs = head.dueAtMs;

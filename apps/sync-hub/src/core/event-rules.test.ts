@@ -54,7 +54,7 @@ it.each([
   expect(wrong(changes)).toEqual([names[field] ?? field]);
 });
 
-it('takes each field up to its bound', () => {
+it('accepts each field up to its bound', () => {
   expect(wrong({ id: '~'.repeat(128), type: 'ü'.repeat(128), key: 'k'.repeat(256), source: 's'.repeat(256) })).toEqual(
     [],
   );
@@ -62,7 +62,7 @@ it('takes each field up to its bound', () => {
   expect(wrong({ timeMs: 253_402_300_799_999, attributes: { [`a${'-'.repeat(63)}`]: 'v'.repeat(1_024) } })).toEqual([]);
 });
 
-it('tells every problem at once, and no value', () => {
+it('reports every problem at once, and no value', () => {
   const problems = checkEvent({ ...event, id: 'se cret', type: '', key: 'secret\u0000' });
   expect(problems.map(({ field }) => field)).toEqual(['id', 'type', 'key']);
   expect(JSON.stringify(problems)).not.toMatch('cret');

@@ -23,7 +23,7 @@ const ATTRIBUTE_VALUE_MAX = 1_024;
 /** 9999-12-31T23:59:59.999Z, where RFC 3339 and google.protobuf.Timestamp end. */
 const TIME_MAX_MS = 253_402_300_799_999;
 
-/** Checks an event against the bounds of the contract (hms/sync/v1/event.proto), but for its size. */
+/** Checks an event against the bounds of the contract (hms/sync/v1/event.proto), except for its size. */
 export function checkEvent(event: SyncEvent): readonly FieldProblem[] {
   const problems: FieldProblem[] = [];
   const add = (field: string, description: string) => problems.push({ field, description });

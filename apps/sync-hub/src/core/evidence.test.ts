@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LEAST_MAX_AGE_MS } from './retry.ts';
-import { delivered, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { delivered, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const policy = { baseMs: 500, capMs: 300_000, maxAttempts: 3 };
 const HOUR_MS = 3_600_000;
@@ -9,8 +9,8 @@ const HOUR_MS = 3_600_000;
 class Watched extends ScriptedLane {
   readonly stands = new Map<number, string>();
 
-  override take(input: Parameters<ScriptedLane['take']>[0]): this {
-    super.take(input);
+  override handle(input: Parameters<ScriptedLane['handle']>[0]): this {
+    super.handle(input);
     for (const { event, state, counts } of this.records) {
       this.stands.set(event.seq, `${state} after ${counts.attempts}, ${counts.spent} counted`);
     }

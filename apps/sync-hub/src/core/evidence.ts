@@ -16,7 +16,7 @@ interface Uncounted {
 
 export interface Failed {
   readonly nowMs: number;
-  /** It was no probe, and the breaker is closed. */
+  /** It was not a probe, and the breaker is closed. */
   readonly mayCount: boolean;
   /** Its delivery has failed as often as may be: that it fails again says nothing of the system. */
   readonly isUsedUp: boolean;
@@ -48,12 +48,12 @@ export class Evidence {
   #deliveredAtMs = Number.NEGATIVE_INFINITY;
   #isWell = false;
 
-  /** True when the last that was heard of the external system is that it took a delivery. */
+  /** True when the last that is known of the external system is that it accepted a delivery. */
   get isWell(): boolean {
     return this.#isWell;
   }
 
-  /** True when the last that was heard of the external system is that it took a delivery, a moment ago. */
+  /** True when the last that is known of the external system is that it accepted a delivery, a moment ago. */
   isFresh(nowMs: number): boolean {
     return this.#isWell && nowMs - this.#deliveredAtMs <= RIGHT_AFTER_MS;
   }

@@ -27,14 +27,14 @@ describe('an outage', () => {
   });
 });
 
-it('is no outage when a few events fail again and again', () => {
+it('is not an outage when a few events fail again and again', () => {
   const streak = new FailureStreak();
   for (let atMs = 0; atMs < 3_600_000; atMs += 1_000) {
     for (const seq of [1, 2, 3, 4]) expect(streak.failed(seq, atMs)).toBe(false);
   }
 });
 
-it('is no outage when a fifth of a busy lane fails: not once in a day at 50 events a second', () => {
+it('is not an outage when a fifth of a busy lane fails: not once in a day at 50 events a second', () => {
   const streak = new FailureStreak();
   const random = { seed: 1 };
   let outages = 0;

@@ -1,11 +1,11 @@
-/** So many different deliveries that failed in a row are no accident of single events. */
+/** This many different deliveries that failed in a row are not an accident of single events. */
 const DELIVERIES = 5;
 /** While something was delivered this short a time ago, a system under traffic may just have failed a few at once. */
 const QUIET_MS = 1_000;
 
 /**
  * Deliveries that failed since one was answered: the sign of an outage that needs no traffic. Each counts once, however
- * often it is tried, so that a few events that always fail are no outage.
+ * often it is tried, so that a few events that always fail are not an outage.
  */
 export class FailureStreak {
   readonly #failed = new Set<number>();
@@ -28,7 +28,7 @@ export class FailureStreak {
     this.#failed.clear();
   }
 
-  /** Begins anew. */
+  /** Starts again. */
   clear(): void {
     this.#failed.clear();
   }

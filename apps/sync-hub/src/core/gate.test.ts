@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { heldBy, laneHeldBy } from './dispatch.ts';
-import { failure, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { failure, paused, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const key = 'process-7';
 
@@ -14,8 +14,8 @@ describe('a change of what holds the lane', () => {
 
   it('is reported when another reason takes the place of the first', () => {
     const lane = new ScriptedLane().breaker('open');
-    expect(lane.take(paused).isGateChanged).toBe(true);
-    expect(lane.take({ kind: 'resumed' }).isGateChanged).toBe(true);
+    expect(lane.handle(paused).isGateChanged).toBe(true);
+    expect(lane.handle({ kind: 'resumed' }).isGateChanged).toBe(true);
   });
 
   it('is reported once, however often the system asks for less', () => {
@@ -41,10 +41,10 @@ it('lets no probe begin before the attempts from before have ended', () => {
 
 describe('what holds it now', () => {
   it('names the reason that an operator would look at first', () => {
-    const lane = new ScriptedLane({ runtime: 'not_ready' }).breaker('open').take(paused);
+    const lane = new ScriptedLane({ runtime: 'not_ready' }).breaker('open').handle(paused);
     expect(laneHeldBy(lane.state, lane.nowMs)).toBe('not_ready');
     expect(laneHeldBy(lane.ready().state, lane.nowMs)).toBe('paused');
-    expect(laneHeldBy(lane.take({ kind: 'resumed' }).state, lane.nowMs)).toBe('breaker');
+    expect(laneHeldBy(lane.handle({ kind: 'resumed' }).state, lane.nowMs)).toBe('breaker');
     expect(laneHeldBy(lane.breaker('half_open').state, lane.nowMs)).toBeUndefined();
   });
 

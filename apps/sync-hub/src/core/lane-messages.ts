@@ -108,7 +108,7 @@ export type LaneEffect =
     }
   /** Read one head, due or not, then report `head`. */
   | LookAheadEffect
-  /** Tell the journal that this head does not run here, then report `answered`. */
+  /** Notify the journal that this head does not run here, then report `answered`. */
   | { readonly kind: 'give_back'; readonly seq: number }
   /** Have the journal discard it, then report `answered`. */
   | { readonly kind: 'discard'; readonly seq: number; readonly reason: string }

@@ -1,5 +1,5 @@
 import type { ReadyDelivery } from './delivery.ts';
-import { type LaneState, type StepContext, take, withhold } from './lane.ts';
+import { admit, type LaneState, type StepContext, withhold } from './lane-state.ts';
 
 /** An operator discards deliveries: the journal does, unless an attempt of one runs or its outcome is on the way there. */
 export function discard(
@@ -41,7 +41,7 @@ export function endWithholding(
   if (answersLeft > 0) withheld.set(seq, answersLeft);
   else withheld.delete(seq);
   if (head === undefined || answersLeft > 0) return;
-  if (head.dueAtMs <= context.nowMs + 1) take(context, head);
+  if (head.dueAtMs <= context.nowMs + 1) admit(context, head);
   else supply.nextDueAtMs = Math.min(supply.nextDueAtMs, head.dueAtMs);
 }
 

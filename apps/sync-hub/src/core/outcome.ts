@@ -2,7 +2,7 @@
 export interface Failure {
   /** A short stable word for programs, such as HTTP_503; at most 64 characters. */
   readonly code: string;
-  /** A sentence for people, at most 1,024 characters. */
+  /** A human-readable sentence, at most 1,024 characters. */
   readonly message: string;
 }
 
@@ -38,8 +38,8 @@ export type Outcome =
 export type OutcomeKind = Outcome['kind'];
 
 /**
- * What became of an attempt: an outcome, or nothing at all because no adapter code ran (the adapter did not run, or ended
- * before it had the event). That is no attempt: it is not counted and not recorded.
+ * What an attempt came to: an outcome, or nothing at all because no adapter code ran (the adapter did not run, or ended
+ * before it had the event). That is not an attempt: it is not counted and not recorded.
  */
 export type AttemptEnd = Outcome | { readonly kind: 'not_run' };
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { crashed, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { crashed, paused, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const NOTHING = { kind: 'probing', event: undefined } as const;
 
 describe('one delivery that an operator lets through', () => {
   it('goes though the lane is paused, and no other does', () => {
-    const lane = new ScriptedLane().take(paused).arrive({ seq: 1 }, { seq: 2 });
+    const lane = new ScriptedLane().handle(paused).arrive({ seq: 1 }, { seq: 2 });
     expect(lane.probe().begun).toEqual([1]);
     expect(lane.finish(1).begun).toEqual([]);
     expect(lane.probe().begun).toEqual([2]);
@@ -39,20 +39,20 @@ describe('one delivery that an operator lets through', () => {
   it('is looked for once, though the half-open breaker looks for one as well', () => {
     const lane = new ScriptedLane().arrive({ seq: 1 }).finish(1, { ...retryable, retryAfterMs: 60_000 });
     lane.isJournalSlow = true;
-    lane.breaker('open').breaker('half_open').probe().take({ kind: 'head', purpose: 'breaker', head: undefined });
+    lane.breaker('open').breaker('half_open').probe().handle({ kind: 'head', purpose: 'breaker', head: undefined });
     expect(lane.probe().effects).toEqual([NOTHING]);
   });
 
   it('spends nothing', () => {
     const rules = { retry: { baseMs: 1, capMs: 1, maxAttempts: 1 } };
-    const lane = new ScriptedLane({ rules }).take(paused).arrive({ seq: 1 }).probe().end(1, retryable);
+    const lane = new ScriptedLane({ rules }).handle(paused).arrive({ seq: 1 }).probe().end(1, retryable);
     expect(lane.records).toMatchObject([{ state: 'retrying', counts: { attempts: 1, spent: 0 } }]);
   });
 
   it('is none when nothing waits, the adapter does not run, or the hub stops', () => {
     expect(new ScriptedLane().probe().effects).toContainEqual(NOTHING);
     expect(new ScriptedLane({ runtime: 'not_ready' }).arrive({ seq: 1 }).probe().begun).toEqual([]);
-    expect(new ScriptedLane().take(paused).arrive({ seq: 1 }).take({ kind: 'draining' }).probe().begun).toEqual([]);
+    expect(new ScriptedLane().handle(paused).arrive({ seq: 1 }).handle({ kind: 'draining' }).probe().begun).toEqual([]);
   });
 
   it('is none when as many run as the adapter takes', () => {

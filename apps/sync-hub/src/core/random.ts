@@ -1,4 +1,4 @@
-/** Where a sequence of random numbers stands. {@link nextRandom} writes to it. */
+/** The state of a sequence of random numbers. {@link nextRandom} writes to it. */
 export interface Random {
   seed: number;
 }

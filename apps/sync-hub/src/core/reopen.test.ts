@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readyDelivery, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { readyDelivery, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const key = 'process-7';
 const permanent = { kind: 'permanent', failure: retryable.failure } as const;
@@ -15,7 +15,7 @@ describe('a dead letter that is open again', () => {
     expect(lane.effects).toMatchObject([{ kind: 'attempt', event: { seq: 1 }, number: 1, redelivered: true }]);
   });
 
-  it('waits for the outcome of a later one of its key that runs, and goes before it when that failed', () => {
+  it('waits for the outcome of a later one of its key that runs, and takes precedence when that failed', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).finish(1, permanent);
     expect(lane.running).toEqual([2]);
     lane.reopen({ seq: 1, key });
@@ -25,7 +25,7 @@ describe('a dead letter that is open again', () => {
     expect(lane.later(5_000).begun).toEqual([2]);
   });
 
-  it('goes before a later one of its key whose attempt turned out not to have run', () => {
+  it('takes precedence over a later one of its key whose attempt turned out not to have run', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).finish(1, permanent);
     lane.reopen({ seq: 1, key });
     expect(givenBack(lane.end(2, { kind: 'not_run' }))).toEqual([2]);
@@ -33,7 +33,7 @@ describe('a dead letter that is open again', () => {
     expect(lane.finish(1).begun).toEqual([2]);
   });
 
-  it('goes before a later one of its key that waits for its retry', () => {
+  it('takes precedence over a later one of its key that waits for its retry', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).finish(1, permanent);
     lane.finish(2, { ...retryable, retryAfterMs: 5_000 }).reopen({ seq: 1, key });
     expect([givenBack(lane), lane.begun]).toEqual([[2], [1]]);
@@ -41,7 +41,7 @@ describe('a dead letter that is open again', () => {
     expect(lane.later(5_000).begun).toEqual([2]);
   });
 
-  it('goes before a later one of its key that could begin with the same commit', () => {
+  it('takes precedence over a later one of its key that could begin with the same commit', () => {
     const throttled = { kind: 'throttled', failure: retryable.failure, retryAfterMs: 1_000 } as const;
     const lane = new ScriptedLane().arrive({ seq: 1, key }).finish(1, permanent).arrive({ seq: 2 }).end(2, throttled);
     expect(lane.arrive({ seq: 3, key }).begun).toEqual([]);
@@ -50,7 +50,7 @@ describe('a dead letter that is open again', () => {
     expect(lane.effects.map(({ kind }) => kind)).toContainEqual('give_back');
   });
 
-  it('goes before a later one of its key that has not begun', () => {
+  it('takes precedence over a later one of its key that has not begun', () => {
     const lane = new ScriptedLane()
       .arrive({ seq: 1, key })
       .finish(1, permanent)
@@ -68,7 +68,7 @@ describe('a dead letter that is open again', () => {
     expect(lane.ready().begun).toEqual([2]);
   });
 
-  it('waits while code of a later one of its key runs past its deadline, and then goes before it', () => {
+  it('waits while code of a later one of its key runs past its deadline, and then takes precedence', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key }, { seq: 2, key }).finish(1, permanent).later(10_000);
     lane.recorded(2).later(60_000).reopen({ seq: 1, key });
     expect([givenBack(lane), lane.begun]).toEqual([[2], []]);
@@ -84,14 +84,14 @@ describe('a dead letter that is open again', () => {
     expect(lane.effects).toMatchObject([{ kind: 'attempt', number: 1, redelivered: true }]);
   });
 
-  it('goes before a later one of its key that another had been given back for, and that is the head again', () => {
+  it('takes precedence over a later one of its key that another had been given back for, and that is the head again', () => {
     const lane = new ScriptedLane({ runtime: 'not_ready' }).arrive({ seq: 3, key });
     lane.isJournalSlow = true;
     lane.commit({ reopenedBefore: [3] }).commit({ reopenedBefore: [3] });
     expect(givenBack(lane)).toEqual([3]);
-    lane.ready().take({ kind: 'answered', seq: 3, head: readyDelivery({ seq: 3, key }) });
+    lane.ready().handle({ kind: 'answered', seq: 3, head: readyDelivery({ seq: 3, key }) });
     expect(lane.begun).toEqual([]);
-    expect(lane.take({ kind: 'answered', seq: 3, head: readyDelivery({ seq: 3, key }) }).begun).toEqual([3]);
+    expect(lane.handle({ kind: 'answered', seq: 3, head: readyDelivery({ seq: 3, key }) }).begun).toEqual([3]);
   });
 
   it('takes its turn when the later one is handed out again', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failure, paused, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { failure, paused, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const inAnHour = { ...retryable, retryAfterMs: 3_600_000 };
 const throttled = { kind: 'throttled', failure, retryAfterMs: 3_600_000 } as const;
@@ -33,8 +33,8 @@ describe('an operator who retries now', () => {
   it('leaves the order of a key, a pause and the breaker as they are', () => {
     const lane = new ScriptedLane().arrive({ seq: 1, key: 'a' }, { seq: 2, key: 'a' }).finish(1, inAnHour);
     expect(lane.breaker('open').retryNow().begun).toEqual([]);
-    lane.take(paused).breaker('closed');
+    lane.handle(paused).breaker('closed');
     expect(lane.retryNow().begun).toEqual([]);
-    expect(lane.take({ kind: 'resumed' }).begun).toEqual([1]);
+    expect(lane.handle({ kind: 'resumed' }).begun).toEqual([1]);
   });
 });

@@ -4,7 +4,7 @@ export interface RetryPolicy {
   readonly baseMs: number;
   /** No delay is drawn from more than half of this to this. */
   readonly capMs: number;
-  /** So many failures count before one last attempt is made; with 1 the first failure is the last. At least 1: see Evidence. */
+  /** This many failures count before one last attempt is made; with 1 the first failure is the last. At least 1: see Evidence. */
   readonly maxAttempts: number;
   /** Older than this a delivery that fails is a dead letter even when nothing shows that the system works. Absent:
    * {@link LEAST_MAX_AGE_MS}. */
@@ -32,7 +32,7 @@ export const DEFAULT_RETRY: RetryPolicy = {
  */
 export const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
-/** A wait that an adapter named, within bounds whatever it was: 0 when it is no number. */
+/** A wait that an adapter named, within bounds whatever it was: 0 when it is not a number. */
 export function boundedRetryAfterMs(retryAfterMs: number): number {
   return retryAfterMs > 0 ? Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) : 0;
 }

@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, integer, property, record } from 'fast-check';
 import { expect, it } from 'vitest';
-import { ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { ScriptedLane } from './scripted-lane.fixture.ts';
 
 const attempts = array(record({ timeoutMs: constantFrom(10, 70, 300), waitMs: integer({ min: 0, max: 40 }) }), {
   minLength: 1,

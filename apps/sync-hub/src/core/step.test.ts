@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { failure, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 import { nextWakeMs } from './step.ts';
-import { failure, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
 
 describe('when the lane must be woken', () => {
   it('is never while nothing waits for a time', () => {
@@ -50,7 +50,9 @@ it('gives the same effects for the same inputs', () => {
 });
 
 it('asks for what waits when the adapter stops and starts again', () => {
-  const lane = new ScriptedLane().take({ kind: 'runtime_changed', runtime: { kind: 'not_ready' } }).arrive({ seq: 1 });
+  const lane = new ScriptedLane()
+    .handle({ kind: 'runtime_changed', runtime: { kind: 'not_ready' } })
+    .arrive({ seq: 1 });
   expect(lane.begun).toEqual([]);
   expect(lane.ready().begun).toEqual([1]);
 });

@@ -1,17 +1,17 @@
 import { endAttempt, endRecord, expireAttempts } from './conclude.ts';
 import {
   beginAttempts,
+  handleHead,
   laneHeldBy,
   lookForLastAttempts,
   nextLastAttemptMs,
   probe,
   releaseAhead,
-  takeHead,
 } from './dispatch.ts';
-import type { LaneState, StepContext } from './lane.ts';
 import type { BreakerCondition, LaneEffect, LaneInput, RuntimeCondition } from './lane-messages.ts';
+import type { LaneState, StepContext } from './lane-state.ts';
 import { discard, endWithholding, giveBack, retryNow } from './operator.ts';
-import { readMore, skipUnaccepted, takeNews, takePage } from './supply.ts';
+import { admitNews, admitPage, readMore, skipUnaccepted } from './supply.ts';
 
 /**
  * The rules of a lane: what happens next when this happens. The state is changed in place (a copy for each delivery
@@ -24,7 +24,7 @@ export function step(state: LaneState, input: LaneInput): readonly LaneEffect[] 
   accept(context, input);
   const isAborting = context.effects.some(({ kind }) => kind === 'abort');
   if (!isAborting) {
-    // The records of attempts that ran out of time come back as inputs; by then the breaker has heard of them.
+    // The records of attempts that ran out of time come back as inputs; by then the breaker knows them.
     lookForLastAttempts(context);
     beginAttempts(context);
   }
@@ -56,14 +56,14 @@ function accept(context: StepContext, input: LaneInput): void {
       state.lookahead.missing = undefined;
       for (const seq of input.recorded) endRecord(state, seq);
       for (const seq of new Set(input.reopenedBefore)) giveBack(context, seq);
-      takeNews(context, input);
+      admitNews(context, input);
       break;
     case 'page':
       state.lookahead.missing = undefined;
-      takePage(context, input);
+      admitPage(context, input);
       break;
     case 'head':
-      takeHead(context, input);
+      handleHead(context, input);
       break;
     case 'attempt_ended':
       endAttempt(context, input.seq, input.outcome);

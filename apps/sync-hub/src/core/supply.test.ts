@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { retryable, ScriptedLane, type Sketch } from './scripted-lane.fixture.ts';
 import { nextWakeMs } from './step.ts';
-import { retryable, ScriptedLane, type Sketch } from './suite/scripted-lane.suite.ts';
 
 const rules = { prefetch: { deliveries: 4, bytes: 1_000 } };
 const shut = { rules, runtime: 'not_ready' } as const;

@@ -1,6 +1,6 @@
 import type { ReadyDelivery, ReadyPlace } from './delivery.ts';
-import { isSkipped, type LaneState, type StepContext, skip, take } from './lane.ts';
 import type { LaneInput } from './lane-messages.ts';
+import { admit, isSkipped, type LaneState, type StepContext, skip } from './lane-state.ts';
 
 type News = Pick<LaneInput & { kind: 'committed' }, 'ready' | 'isMore' | 'nextDueAtMs'>;
 type Page = Omit<LaneInput & { kind: 'page' }, 'kind' | 'atMs'>;
@@ -9,7 +9,7 @@ type Page = Omit<LaneInput & { kind: 'page' }, 'kind' | 'atMs'>;
  * A commit made deliveries ready. They are taken as they come while the lane has room and has read all that was ready
  * before; else the lane reads them later, in their order.
  */
-export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs }: News): void {
+export function admitNews(context: StepContext, { ready, isMore, nextDueAtMs }: News): void {
   const { supply } = context.state;
   // First: what is due earlier lies before these, and is read with them.
   supply.nextDueAtMs = Math.min(supply.nextDueAtMs, nextDueAtMs);
@@ -17,7 +17,7 @@ export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs }: N
     const isNext = !supply.isMore && !supply.isReading && supply.nextDueAtMs > handed.dueAtMs;
     if (isNext && hasRoom(context.state)) {
       supply.place = placeOf(handed);
-      take(context, handed);
+      admit(context, handed);
     } else {
       supply.isMore = true;
     }
@@ -27,14 +27,14 @@ export function takeNews(context: StepContext, { ready, isMore, nextDueAtMs }: N
 
 /** What was ready, in its order. The journal answers a read after reporting every commit before it (see Journal): so the
  * page has no gap, and nothing in it was settled before it came. */
-export function takePage(context: StepContext, { deliveries, isEnd, nextDueAtMs }: Page): void {
+export function admitPage(context: StepContext, { deliveries, isEnd, nextDueAtMs }: Page): void {
   const { supply } = context.state;
   supply.isReading = false;
   supply.isMore = !isEnd;
   if (isEnd) supply.nextDueAtMs = nextDueAtMs;
   const last = deliveries.at(-1);
   if (last !== undefined) supply.place = placeOf(last);
-  for (const handed of deliveries) take(context, handed);
+  for (const handed of deliveries) admit(context, handed);
 }
 
 /** Asks for more once half of the room is free, so that a page is worth its way to the journal. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { crashed, retryable, ScriptedLane } from './suite/scripted-lane.suite.ts';
+import { crashed, retryable, ScriptedLane } from './scripted-lane.fixture.ts';
 
 const rules = { retry: { baseMs: 1, capMs: 1, maxAttempts: 2 } };
 const ofThree = { ...crashed, suspects: 3 };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Cursors } from './cursor.ts';
-import { Refusal } from './refusal.ts';
+import { RequestError } from './request-error.ts';
 
 const cursors = new Cursors('4bf92f35');
 
@@ -75,14 +75,14 @@ describe('a cursor that this journal did not make', () => {
     '4BF92F35-billing.1',
     'a0000000-billing.1',
   ])('is refused, with its field: "%s"', (text) => {
-    const refused = (): unknown => {
+    const rejected = (): unknown => {
       try {
         return cursors.decode(text, 'cursor');
       } catch (error) {
         return error;
       }
     };
-    expect(refused()).toBeInstanceOf(Refusal);
-    expect(refused()).toMatchObject({ reason: 'CURSOR_INVALID', fields: [{ field: 'cursor' }] });
+    expect(rejected()).toBeInstanceOf(RequestError);
+    expect(rejected()).toMatchObject({ reason: 'CURSOR_INVALID', fields: [{ field: 'cursor' }] });
   });
 });

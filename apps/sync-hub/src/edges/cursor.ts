@@ -1,5 +1,5 @@
 import { MovingPlace, type Positions } from '../journal/positions.ts';
-import { type Refusal, wrongField } from './refusal.ts';
+import { invalidField, type RequestError } from './request-error.ts';
 
 /**
  * Turns places in the journal into the opaque cursors of the contract, and back: `4bf92f35-billing.12_records.9`, of
@@ -21,10 +21,10 @@ export class Cursors {
   }
 
   /**
-   * @param field the path of the field that holds it, for the refusal
+   * @param field the path of the field that holds it, for the error
    * @param newest the place after the newest record: it says what a cursor of an earlier version means, which has one
    *   number for all lanes
-   * @throws {Refusal} CURSOR_INVALID
+   * @throws {RequestError} CURSOR_INVALID
    */
   decode(text: string, field: string, newest: Positions = NOWHERE): Positions {
     const place = new Map<string, number>();
@@ -46,10 +46,10 @@ export class Cursors {
     return new Map(newest.entries().map(([adapter, own]) => [adapter, Math.min(own, position)]));
   }
 
-  /** The refusal of a cursor that is no place in this journal. */
-  unknown(field: string): Refusal {
+  /** The error for a cursor that is not a place in this journal. */
+  unknown(field: string): RequestError {
     const description = 'was not made by this hub; use the cursor of an ack from it, or leave it empty to begin now';
-    return wrongField(field, description, 'CURSOR_INVALID');
+    return invalidField(field, description, 'CURSOR_INVALID');
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { HubStop, throwIfStopping } from './hub-stop.ts';
-import { Refusal } from './refusal.ts';
+import { RequestError } from './request-error.ts';
 
 function thrown(signal: AbortSignal, cursor?: string): unknown {
   try {
@@ -19,7 +19,7 @@ it('the waiting of a caller ends when the hub stops, with the reason and the cur
   expect(signal.aborted).toBe(true);
   expect(thrown(signal)).toMatchObject({ reason: 'HUB_STOPPING', retryAfterMs: 2_000, metadata: {} });
   expect(thrown(signal, 'c-7')).toMatchObject({ reason: 'HUB_STOPPING', metadata: { cursor: 'c-7' } });
-  expect(thrown(signal, 'c-7')).toBeInstanceOf(Refusal);
+  expect(thrown(signal, 'c-7')).toBeInstanceOf(RequestError);
 });
 
 it('a caller who comes while the hub stops does not wait', () => {
@@ -28,7 +28,7 @@ it('a caller who comes while the hub stops does not wait', () => {
   expect(thrown(stop.endsWith(new AbortController().signal))).toMatchObject({ reason: 'HUB_STOPPING' });
 });
 
-it('a caller who has gone is told nothing, also when the hub stops then', () => {
+it('nothing is sent to a caller who has gone, also when the hub stops then', () => {
   const stop = new HubStop();
   const caller = new AbortController();
   const gone = AbortSignal.abort('gone');

@@ -1,15 +1,15 @@
-import { Refusal } from './refusal.ts';
+import { RequestError } from './request-error.ts';
 
-/** A restart takes about so long. */
+/** About how long a restart takes. */
 export const RESTART_MS = 2_000;
 
 /**
- * What callers are told while the hub stops.
+ * What callers get while the hub stops.
  *
- * @param cursor of a stream of acks: all that was not told comes after it
+ * @param cursor of a stream of acks: all that was not sent comes after it
  */
-export function hubStopping(message: string, cursor?: string): Refusal {
-  return new Refusal('HUB_STOPPING', message, {
+export function hubStopping(message: string, cursor?: string): RequestError {
+  return new RequestError('HUB_STOPPING', message, {
     retryAfterMs: RESTART_MS,
     ...(cursor !== undefined && { metadata: { cursor } }),
   });
@@ -53,8 +53,8 @@ export class HubStop {
 /**
  * For the end of a stream that has no end of its own, and of one that was not at it.
  *
- * @param cursor of a stream of acks: all that was not told comes after it
- * @throws {Refusal} HUB_STOPPING when the signal aborted because the hub stops
+ * @param cursor of a stream of acks: all that was not sent comes after it
+ * @throws {RequestError} HUB_STOPPING when the signal aborted because the hub stops
  */
 export function throwIfStopping(signal: AbortSignal, cursor?: string): void {
   if (signal.reason !== STOPPING) return;

@@ -7,19 +7,19 @@ import type { HttpHandler, HttpResponse, HttpRoute } from './door/messages.ts';
 import type { RequestBudget } from './door/request-budget.ts';
 import type { HubStop } from './hub-stop.ts';
 import type { Publishing } from './publishing/publishing.ts';
-import type { AdminRooms } from './rpc/admin-rooms.ts';
+import type { AdminDeps } from './rpc/admin-deps.ts';
 import { createAdminService } from './rpc/admin-service.ts';
 import { createRpcs } from './rpc/connect-adapter.ts';
+import { createErrorInterceptor, createStopInterceptor } from './rpc/connect-error.ts';
 import type { HealthFeed } from './rpc/health-feed.ts';
 import { createGrpcHealth, createHealthService } from './rpc/health-services.ts';
 import { registerReflection } from './rpc/reflection.ts';
-import { createRefusalInterceptor, createStopInterceptor } from './rpc/refusal-error.ts';
 import { createSyncService } from './rpc/sync-service.ts';
 
 export interface RouterOptions {
   readonly publishing: Publishing;
   readonly health: HealthFeed;
-  readonly admin: AdminRooms;
+  readonly admin: AdminDeps;
   readonly routes: readonly HttpRoute[];
   readonly budget: RequestBudget;
   readonly stop: HubStop;
@@ -38,7 +38,7 @@ export function createRouter(options: RouterOptions): HttpHandler {
       router.service(AdminService, createAdminService(admin));
       registerReflection(router);
     },
-    interceptors: [createRefusalInterceptor(onFault), createStopInterceptor(stop)],
+    interceptors: [createErrorInterceptor(onFault), createStopInterceptor(stop)],
     onFault,
   });
   return (request, response) => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Semaphore } from './semaphore.ts';
 
-it('lets only so many run at a time, in the order in which they came', async () => {
+it('lets only this many run at a time, in the order in which they came', async () => {
   const semaphore = new Semaphore(2);
   const began: number[] = [];
   const works = Array.from({ length: 5 }, () => Promise.withResolvers<void>());

@@ -1,6 +1,6 @@
 import { type JsonError, NESTING_MAX } from '@hms-sync/proto/json';
 import type { WireError } from '@hms-sync/proto/wire';
-import { Refusal } from './refusal.ts';
+import { RequestError } from './request-error.ts';
 
 /**
  * How many values the JSON of a request may hold: four bytes for each in the largest payload. What protobuf makes of
@@ -16,17 +16,17 @@ export const REQUEST_NESTING_MAX = 4 * NESTING_MAX;
 const EVENT = /^(?:events?|payload|data)(?:\.|$)/;
 
 /**
- * Why a request is not read, in the words of the edges: with the field, and nothing of what stands in it.
+ * Why a request is not read, in the words of the edges: with the field, and nothing of its content.
  *
  * @param whole what the sender calls the request as a whole
  */
 export function unreadable(
   { code, path, message }: Pick<JsonError | WireError, 'code' | 'path' | 'message'>,
   whole = 'the request',
-): Refusal {
+): RequestError {
   const description = code === 'too_deep' ? `is nested deeper than ${NESTING_MAX} levels; flatten it` : message;
   const reason = EVENT.test(path) ? 'EVENT_INVALID' : 'REQUEST_INVALID';
-  return new Refusal(code === 'too_many' ? 'REQUEST_TOO_LARGE' : reason, `${path || whole} ${description}`, {
+  return new RequestError(code === 'too_many' ? 'REQUEST_TOO_LARGE' : reason, `${path || whole} ${description}`, {
     fields: path === '' ? [] : [{ field: path, description }],
   });
 }

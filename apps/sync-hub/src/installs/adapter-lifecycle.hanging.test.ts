@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { openFixture, until } from './lifecycle-fixture.suite.ts';
-import { writePackage } from './sample-package.suite.ts';
+import { openFixture, until } from './lifecycle.fixture.ts';
+import { writePackage } from './sample-package.fixture.ts';
 
 describe('adding several adapters at a time', () => {
   it('does not make one wait for another that hangs while it starts', async () => {

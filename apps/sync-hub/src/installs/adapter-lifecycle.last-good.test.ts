@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { openFixture, openWithLab, upgradeTo, versionsOf } from './lifecycle-fixture.suite.ts';
-import { writePackage } from './sample-package.suite.ts';
+import { openFixture, openWithLab, upgradeTo, versionsOf } from './lifecycle.fixture.ts';
+import { writePackage } from './sample-package.fixture.ts';
 
 describe('the last version that ran well', () => {
   /** A lab at 1.1.0 that ran as 1.0.0 before and does not run any more; `again`: it was started again and is ready. */

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
 import { InstallError } from './install-error.ts';
-import { type Fixture, openWithLab, until } from './lifecycle-fixture.suite.ts';
+import { type Fixture, openWithLab, until } from './lifecycle.fixture.ts';
 
 describe('removing an adapter', () => {
   it('is refused with the count while deliveries are not settled, and it goes on', async () => {

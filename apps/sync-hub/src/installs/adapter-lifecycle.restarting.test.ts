@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { openFixture, openWithLab, until, upgradeTo, versionsOf } from './lifecycle-fixture.suite.ts';
-import { writePackage } from './sample-package.suite.ts';
+import { openFixture, openWithLab, until, upgradeTo, versionsOf } from './lifecycle.fixture.ts';
+import { writePackage } from './sample-package.fixture.ts';
 
 describe('restarting an adapter', () => {
   it('starts the same version with its secrets as they are now, and the one before finishes what it has', async () => {

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { isInShare } from '../core/canary-rule.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { openFixture, openWithLab, until, upgradeTo, versionsOf } from './lifecycle-fixture.suite.ts';
-import { writePackage } from './sample-package.suite.ts';
+import { openFixture, openWithLab, until, upgradeTo, versionsOf } from './lifecycle.fixture.ts';
+import { writePackage } from './sample-package.fixture.ts';
 
 const failure = { code: 'HTTP_500', message: 'unwell' };
 
@@ -145,7 +145,7 @@ describe('upgrading an adapter', () => {
     expect(await versionsOf(fixture)).toEqual({ version: '1.0.0', current: '1.0.0', previous: undefined });
   });
 
-  it('to a version that takes fewer types says what will be skipped', async () => {
+  it('to a version that accepts fewer types says what will be skipped', async () => {
     const fixture = await openWithLab();
     const accepts = new Set(['PolicyUpdated', 'ClinicUpdated']);
     const narrow = { kind: 'ready', accepts, concurrency: 8, attemptTimeoutMs: 10_000 } as const;

@@ -195,8 +195,8 @@ export class AdapterLifecycle {
   async #add({ package: wanted, id, config }: AddRequest): Promise<Installed> {
     const { store, lanes, named } = this.#deps;
     // Before anything of the package is looked at.
-    const refused = this.#deps.refusedConfig(config ?? {});
-    if (refused.length > 0) throw new InstallError('NOT_ALLOWED', refused.join('; '));
+    const rejected = this.#deps.rejectedConfig(config ?? {});
+    if (rejected.length > 0) throw new InstallError('NOT_ALLOWED', rejected.join('; '));
     let claimed: string | undefined;
     // From before its folder is replaced until it is in the lock: two of the same id would share that folder.
     const claim = (own: string, name: string) => {
@@ -224,7 +224,7 @@ export class AdapterLifecycle {
     const { store, lanes } = this.#deps;
     const { manifest, locked } = stored;
     const fresh = await this.#deps.createLane(this.versionToRun(stored, config));
-    // It hears what is recorded of deliveries that it has from before, and gets no new ones until it is here to stay.
+    // It is notified of what is recorded of deliveries that it has from before, and gets no new ones until it is here to stay.
     lanes.setReceiving(manifest.id, false);
     lanes.add(fresh);
     try {

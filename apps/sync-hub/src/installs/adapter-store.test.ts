@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AdapterStore, type StoredVersion } from './adapter-store.ts';
 import { runNpm } from './npm.ts';
-import { useFolder, writePackage } from './sample-package.suite.ts';
+import { useFolder, writePackage } from './sample-package.fixture.ts';
 
 async function openStore() {
   const folder = join(await useFolder(), 'adapters');

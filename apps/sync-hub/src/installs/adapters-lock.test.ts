@@ -2,7 +2,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { AdaptersLock, type LockedAdapter } from './adapters-lock.ts';
-import { useFolder } from './sample-package.suite.ts';
+import { useFolder } from './sample-package.fixture.ts';
 
 const digest = `sha512-${'A'.repeat(86)}==`;
 const locked = (version: string): LockedAdapter => ({

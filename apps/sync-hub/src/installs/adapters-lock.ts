@@ -78,7 +78,7 @@ export class AdaptersLock {
       const [issue] = parsed.error.issues;
       throw unreadable(path, `is wrong at ${issue?.path.join('.')}: ${issue?.message}`);
     }
-    // Of what was read and not of what was parsed, whose members may stand in another order.
+    // Of what was read and not of what was parsed, whose members may be in another order.
     if (integrityOf((content as z.infer<typeof lockFile>).adapters) !== parsed.data.integrity)
       throw unreadable(path, 'is not as the hub wrote it');
     return new AdaptersLock(path, new Map(Object.entries(parsed.data.adapters)));

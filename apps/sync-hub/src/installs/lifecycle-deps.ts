@@ -34,7 +34,7 @@ export interface LifecycleDeps {
   /** Where the configuration file is: packages that are not of the store are looked up from there. */
   readonly folder: string;
   /** Why such a configuration may not be added, by its paths; empty when it may. */
-  refusedConfig(config: AddedConfig): readonly string[];
+  rejectedConfig(config: AddedConfig): readonly string[];
   /** With the secrets as they are now. */
   createRuntime(version: VersionToRun): Runtime;
   /** A lane that is not started and gets no events yet. */

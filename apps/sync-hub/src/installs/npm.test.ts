@@ -2,7 +2,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { runNpm } from './npm.ts';
-import { useFolder } from './sample-package.suite.ts';
+import { useFolder } from './sample-package.fixture.ts';
 
 /** An npm that does what the test says. */
 async function npmThat(code: string) {
@@ -25,7 +25,7 @@ it.each([
   ],
   ['ETARGET', 'No matching version found for lab@^9.', 'NOT_FOUND', 'No matching version found for lab@^9.'],
   ['ECONNREFUSED', 'request to https://registry.example/ failed', 'NPM_FAILED', 'npm ended with ECONNREFUSED'],
-])('tells %s in words', async (code, summary, fault, says) => {
+])('reports %s in words', async (code, summary, fault, says) => {
   const { folder, command } = await npmThat(jsonError(code, summary));
   await expect(runNpm({ name: 'install' }, folder, { command })).rejects.toMatchObject({
     code: fault,

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parsePackageName, parsePackageSpec } from './package-spec.ts';
-import { useFolder } from './sample-package.suite.ts';
+import { useFolder } from './sample-package.fixture.ts';
 
 it.each([
   ['@clinic/adapter-lab@^1.2.0', '@clinic/adapter-lab', '^1.2.0'],
@@ -91,7 +91,7 @@ async function listenAt(path: string): Promise<void> {
   onTestFinished(() => void server.close());
 }
 
-/** A package's folder with something in it that is no file. */
+/** A package's folder with something in it that is not a file. */
 function pipeIn(name: string): (folder: string) => Promise<void> {
   return async (folder) => {
     await mkdir(dirname(join(folder, name)), { recursive: true });

@@ -26,7 +26,7 @@ const ENTRIES_MAX = 20_000;
  */
 export async function parsePackageSpec(text: string): Promise<PackageSpec> {
   if (isAbsolute(text)) return localSpec(text);
-  if (/^\.{1,2}(\/|$)|^~\//.test(text)) throw invalid(text, 'is a relative path: the hub takes absolute ones');
+  if (/^\.{1,2}(\/|$)|^~\//.test(text)) throw invalid(text, 'is a relative path: the hub accepts absolute ones');
   const named = parsePackageName(text);
   if (named === undefined) {
     throw invalid(

@@ -2,7 +2,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { AdapterStore } from './adapter-store.ts';
-import { useFolder, writePackage } from './sample-package.suite.ts';
+import { useFolder, writePackage } from './sample-package.fixture.ts';
 import { unpublishedPackages } from './unpublished.ts';
 
 /** A checkout whose SDK is on no registry: it is linked into node_modules, beside what npm installed. */

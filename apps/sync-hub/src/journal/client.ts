@@ -77,7 +77,7 @@ export class JournalClient {
     };
   }
 
-  /** One commit returned: what became of the oldest calls, in their order. */
+  /** One commit returned: the results of the oldest calls, in their order. */
   committed(report: CommitReport): void {
     if (this.#failure !== undefined) return;
     const calls = this.#queue.splice(0, report.answers.length);
@@ -97,13 +97,13 @@ export class JournalClient {
 
   #call<Name extends CallName>(name: Name, request: Request<Name>): Promise<Answer<Name>> {
     const call: PendingCall = { name, request, answer: undefined, answered: Promise.withResolvers() };
-    const refusal = this.#refusal();
-    if (refusal === undefined) {
+    const rejection = this.#rejection();
+    if (rejection === undefined) {
       // First, since a store in the same thread may answer at once.
       this.#queue.push(call);
       this.#options.transport.submit(call as CallOf<CallName> as Call);
     } else {
-      fail(call, refusal);
+      fail(call, rejection);
     }
     return call.answered.promise as Promise<Answer<Name>>;
   }
@@ -189,8 +189,8 @@ export class JournalClient {
   }
 
   #backup(targetPath: string): Promise<BackupResult> {
-    const refusal = this.#refusal();
-    return refusal === undefined ? this.#options.transport.backup(targetPath) : Promise.reject(refusal);
+    const rejection = this.#rejection();
+    return rejection === undefined ? this.#options.transport.backup(targetPath) : Promise.reject(rejection);
   }
 
   #close(): Promise<void> {
@@ -198,7 +198,7 @@ export class JournalClient {
     return this.#closing;
   }
 
-  #refusal(): JournalError | undefined {
+  #rejection(): JournalError | undefined {
     if (this.#failure !== undefined) return this.#failure;
     if (this.#closing === undefined) return undefined;
     return new JournalError('CLOSED', `${this.#options.info.location} was closed before.`);
@@ -214,7 +214,7 @@ interface PendingCall extends CallOf<CallName> {
 
 const NONE: readonly string[] = [];
 
-/** Most callers hear of what they asked by observing commits: their promise has nobody who would handle its rejection. */
+/** Most callers learn of what they asked by observing commits: their promise has nobody who would handle its rejection. */
 function fail({ answered }: PendingCall, error: JournalError): void {
   answered.promise.catch(() => undefined);
   answered.reject(error);

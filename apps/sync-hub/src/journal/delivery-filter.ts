@@ -18,7 +18,7 @@ export interface DeliveryFilter {
   readonly acceptedFromMs?: number;
   /** Accepted before this time. */
   readonly acceptedToMs?: number;
-  /** What the attempt came to that the last record tells of. */
+  /** The outcome in the last record. */
   readonly errorKinds?: readonly OutcomeKind[];
 }
 

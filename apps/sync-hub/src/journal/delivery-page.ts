@@ -9,7 +9,7 @@ export interface DeliveryPosition {
 
 export interface ListDeliveriesRequest {
   readonly filter: DeliveryFilter;
-  /** At most so many. */
+  /** At most this many. */
   readonly limit: number;
   /** Only those that come later in the order: `next` of the page before. Absent: from the newest on. */
   readonly after?: DeliveryPosition;

@@ -5,7 +5,7 @@ import { countingSuite } from './suite/counting.suite.ts';
 import { decidingSuite } from './suite/deciding.suite.ts';
 import { lanesSuite } from './suite/lanes.suite.ts';
 import { listingSuite } from './suite/listing.suite.ts';
-import type { CreatePlace } from './suite/place.suite.ts';
+import type { CreatePlace } from './suite/place.fixture.ts';
 import { pruningSuite } from './suite/pruning.suite.ts';
 import { readySuite } from './suite/ready.suite.ts';
 import { recordingSuite } from './suite/recording.suite.ts';

@@ -14,15 +14,14 @@ import type { DeliveryFilter } from './delivery-filter.ts';
 import type { DeliveryCount, DeliveryPage, DeliveryPosition, ListDeliveriesRequest } from './delivery-page.ts';
 import type { JournalError } from './journal-error.ts';
 import type { Positions } from './positions.ts';
-import type { ReplayJob } from './replay-job.ts';
-import type { ReplayStepRequest, ReplayStepResult } from './replay-step.ts';
+import type { ReplayJob, ReplayStepRequest, ReplayStepResult } from './replay-job.ts';
 import type { PruneRequest, PruneResult } from './retention.ts';
 
 /**
  * Every call of the port, spelt once: its request and its answer. An implementation answers them in one transaction
  * for many; a thread carries them as `[name, request]`.
  *
- * Requests carry two kinds of time. `atMs` and its kin are milliseconds since 1970 by the hub's clock, which people
+ * Requests carry two kinds of time. `atMs` and its kin are milliseconds since 1970 by the hub's clock, which operators
  * read and may set. `nowMs` is the hub's monotonic clock, which begins at the time of day when the process starts and
  * then only counts on: due times are kept by it, so that nobody who sets the clock makes a delivery wait.
  */
@@ -120,14 +119,14 @@ export type CallName = keyof JournalCalls;
  *   a discard, when its lane gives it back, or when its lane is opened with another onDeadLetter. So nothing older is
  *   ever handed out beside something newer.
  * - An error while writing is fatal and ends the session: observers hear it once, every open and later promise rejects
- *   with {@link JournalError} FAILED, and nothing is retried. So is damage that is found while reading: UNREADABLE. What
+ *   with {@link JournalError} FAILED, and nothing is retried. So is corruption that is found while reading: UNREADABLE. What
  *   the end of a session means, each implementation says. Only a full disk is not fatal: it refuses new events (`full`).
  * - What is recorded or saved without a promise after that is dropped: a delivery is then attempted again.
  */
 export interface Journal extends JournalPromises {
   readonly info: JournalInfo;
 
-  /** Hears of each commit from now on. Returns what ends that. */
+  /** Subscribes to commits from now on. Returns what ends that. */
   subscribe(observer: JournalObserver): () => void;
 
   /** How many deliveries match a filter. Counted in steps between which others are served: what changes meanwhile is
@@ -150,13 +149,13 @@ type JournalPromises = {
 export interface JournalInfo {
   /** Names this journal in cursors: 8 characters of 0-9 and a-f, made once when it was created. */
   readonly id: string;
-  /** For people: "sqlite:/var/lib/hms-sync/journal.db". */
+  /** Human-readable: "sqlite:/var/lib/hms-sync/journal.db". */
   readonly location: string;
   /** The newest record of each lane when it was opened. */
   readonly positions: Positions;
 }
 
-/** Hears of everything that reached the disk. Must not throw. */
+/** Called with everything that reached the disk. Must not throw. */
 export interface JournalObserver {
   /** One commit is on disk. */
   committed(commit: Commit): void;
@@ -313,7 +312,7 @@ export type FoundEvent =
  */
 export const READ_RECORDS_MAX = 256;
 
-/** How many records are read of each delivery of an event with so many: its share of {@link READ_RECORDS_MAX}. */
+/** How many records are read of each delivery of an event with many: its share of {@link READ_RECORDS_MAX}. */
 export function readRecordsShare(deliveries: number): number {
   return Math.max(1, Math.floor(READ_RECORDS_MAX / deliveries));
 }
@@ -366,8 +365,8 @@ export interface StoredPause {
 export type BackupResult =
   /** It is on disk, and can be put in the place of a journal. */
   | { readonly kind: 'done'; readonly path: string; readonly sizeBytes: number }
-  /** There is no new file. The reason is a sentence for people. */
-  | { readonly kind: 'refused'; readonly reason: string };
+  /** There is no new file. The reason is a human-readable sentence. */
+  | { readonly kind: 'rejected'; readonly reason: string };
 
 export interface JournalStatistics {
   readonly sizeBytes: number;

@@ -7,10 +7,10 @@ export interface PruneRequest {
   readonly settledBeforeMs: number;
   /** Goes on after this event: `next` of the step before. Absent: begins a round with the oldest. */
   readonly afterSeq?: number;
-  /** Looks at so many events at most, and so deletes no more: 256 take about 10 ms. */
+  /** Looks at this many events at most, and so deletes no more: 256 take about 10 ms. */
   readonly maxEvents: number;
   /**
-   * Deletes about so many records at most: 2,048 take about 10 ms. An event with more of them keeps its newest record,
+   * Deletes about this many records at most: 2,048 take about 10 ms. An event with more of them keeps its newest record,
    * and so its state, until a later step deletes it as a whole; what its deliveries did before is gone earlier.
    */
   readonly maxRecords: number;

@@ -68,9 +68,9 @@ export class AdapterVersion {
     if (this.#attempts === 0) return true;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
-    const takeBack = clock.startTimer(withinMs, resolve);
+    const cancel = clock.startTimer(withinMs, resolve);
     await promise;
-    takeBack();
+    cancel();
     return this.#attempts === 0;
   }
 

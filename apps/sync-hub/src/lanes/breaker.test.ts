@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { createBreaker, delivered, failure, retryable, times } from './breaker-fixture.suite.ts';
+import { createBreaker, delivered, failure, retryable, times } from './breaker.fixture.ts';
 
 describe('opening', () => {
   it('happens by the fifth delivery that fails when nothing was answered lately', async () => {
@@ -78,7 +78,7 @@ describe('opening', () => {
     expect(seen).toEqual(['open']);
   });
 
-  it('is told before the attempt that caused it resolves', async () => {
+  it('is reported before the attempt that caused it resolves', async () => {
     const { attempt, breaker, run } = createBreaker();
     await attempt(...times(4, retryable));
     const condition = run(async () => retryable).then(() => breaker.report.condition);
@@ -138,7 +138,7 @@ describe('an open breaker', () => {
     expect(seen).toEqual(['open', 'half_open', 'open', 'half_open']);
   });
 
-  it('closes when the one that it lets through is refused for good: the other side answers', async () => {
+  it('closes when the one that it lets through is refused permanently: the other side answers', async () => {
     const { attempt, seen, becomes } = createBreaker();
     await attempt(...times(5, retryable));
     await becomes('half_open');

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { createBreaker, delivered, retryable, times } from './breaker-fixture.suite.ts';
+import { createBreaker, delivered, retryable, times } from './breaker.fixture.ts';
 
-describe('a person who wants one let through', () => {
+describe('an operator who lets one through', () => {
   it('makes an open breaker half open before its time', async () => {
     const { attempt, breaker, seen } = createBreaker({ resetTimeoutMs: 60_000 });
     breaker.tryNow();
     expect(seen).toEqual([]);
     await attempt(...times(5, retryable));
     breaker.tryNow();
-    expect(breaker.report).toMatchObject({ condition: 'half_open', cause: 'a person lets one delivery through' });
+    expect(breaker.report).toMatchObject({ condition: 'half_open', cause: 'an operator lets one delivery through' });
     await attempt(retryable);
     expect(breaker.report.cause).toBe('tried again, it failed still: HTTP_503');
     breaker.tryNow();

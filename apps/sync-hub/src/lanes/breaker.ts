@@ -7,7 +7,7 @@ import { type AttemptEnd, countsAgainstBreaker, type Failure, type Outcome } fro
 import type { Clock } from './clock.ts';
 import { RecentAttempts, type RecentAttemptsReport } from './recent-attempts.ts';
 
-/** Where a breaker stands and why. Times in milliseconds since 1970 by the hub's clock. */
+/** The state of a breaker and why. Times in milliseconds since 1970 by the hub's clock. */
 export interface BreakerReport {
   readonly condition: BreakerCondition;
   readonly sinceMs: number;
@@ -60,9 +60,9 @@ const judge = async (attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> =>
 };
 
 /**
- * A lane's circuit breaker: opossum, and a record of its transitions that people can read.
+ * A lane's circuit breaker: opossum, and a record of its transitions that operators can read.
  *
- * opossum decides when to open, when to try again and when to close; a streak of failures opens it as well. It is told
+ * opossum decides when to open, when to try again and when to close; a streak of failures opens it as well. It is notified
  * of every answer, and of each failed delivery once within the window, however often it is tried; a probe it runs itself.
  * Not used of opossum 10.0.0: its timeout (the action runs on), its concurrency limit (rejections count as failures), its
  * error filter (a filtered error counts as success).
@@ -110,7 +110,7 @@ export class Breaker {
   }
 
   /**
-   * Runs one attempt and lets the breaker see its outcome. Any transition that follows from it is told before the
+   * Runs one attempt and lets the breaker see its outcome. Any transition that follows from it is reported before the
    * promise resolves. The lane asks first: running while open is a fault of the lane and throws.
    */
   async run(seq: number, attempt: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
@@ -142,7 +142,7 @@ export class Breaker {
   }
 
   /** Lets one attempt through before its time: half open from now on. Does nothing unless it is open. */
-  tryNow(cause = 'a person lets one delivery through'): void {
+  tryNow(cause = 'an operator lets one delivery through'): void {
     if (this.#condition !== 'open') return;
     const before = this.#opossum;
     this.#opossum = this.#createOpossum({ isHalfOpen: true });
@@ -204,7 +204,7 @@ export class Breaker {
       enableSnapshots: false,
       ...(isHalfOpen && { state: HALF_OPEN }),
     });
-    // One that was replaced may still hear of attempts that began with it; they decide nothing any more.
+    // One that was replaced may still learn of attempts that began with it; they decide nothing any more.
     const on = (event: 'open' | 'halfOpen' | 'close', change: () => void) => {
       const emitter: EventEmitter = opossum;
       emitter.on(event, () => {

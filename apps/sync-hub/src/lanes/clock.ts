@@ -3,7 +3,7 @@ export interface Clock {
   /** Milliseconds since 1970 as the clock had it when the process started, and from then on only counted: it never goes
    * back and does not jump when somebody sets the clock. */
   monotonicMs(): number;
-  /** What people call the time: milliseconds since 1970. */
+  /** Wall-clock time: milliseconds since 1970. */
   wallMs(): number;
   /** Calls back once after the delay; returns what cancels that. */
   startTimer(delayMs: number, callback: () => void): () => void;

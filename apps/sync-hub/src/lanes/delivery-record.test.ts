@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { RecordEffect } from '../core/lane-messages.ts';
-import { readyDelivery } from '../core/suite/scripted-lane.suite.ts';
+import { readyDelivery } from '../core/scripted-lane.fixture.ts';
 import { deliveryRecord } from './delivery-record.ts';
 
 const { event } = readyDelivery({ seq: 7, key: 'process-9' });

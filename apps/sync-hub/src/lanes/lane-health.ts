@@ -1,4 +1,4 @@
-import type { LaneState } from '../core/lane.ts';
+import type { LaneState } from '../core/lane-state.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import type { BreakerReport } from './breaker.ts';
 import type { CanaryHealth } from './canary.ts';

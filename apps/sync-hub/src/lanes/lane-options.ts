@@ -1,6 +1,6 @@
 import type { BreakerPolicy } from '../core/breaker-policy.ts';
-import type { LaneRules } from '../core/lane.ts';
 import type { PauseCause } from '../core/lane-messages.ts';
+import type { LaneRules } from '../core/lane-state.ts';
 import type { Journal, OpenedLane } from '../journal/journal.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import type { BreakerReport } from './breaker.ts';

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Clock } from './clock.ts';
 import { LaneTimer } from './lane-timer.ts';
 
-/** A clock that rings when it is told to. */
+/** A clock that fires when the test says so. */
 function createClock() {
   const timers: { delayMs: number; ring: () => void }[] = [];
   const clock: Clock = {
@@ -42,7 +42,7 @@ it('can be set again while it rings, also for the same time', () => {
   expect([rings, delays()]).toEqual([1, [500]]);
 });
 
-it('takes a time that has passed as now', () => {
+it('treats a time that has passed as now', () => {
   const { clock, delays } = createClock();
   new LaneTimer(clock, () => undefined).scheduleBy(400);
   expect(delays()).toEqual([-600]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
-import { openLaneFixture, until } from './lane-fixture.suite.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
+import { openLaneFixture, until } from './lane.fixture.ts';
 
 describe('adapter code that does not return', () => {
   it('is timed out and asked to end, and keeps its key until it has', async () => {

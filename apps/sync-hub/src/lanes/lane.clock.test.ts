@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { ManualClock, settle } from '../operations/manual-clock.suite.ts';
-import { delivered, failure, openLaneFixture, retryable } from './lane-fixture.suite.ts';
+import { ManualClock, settle } from '../operations/manual-clock.fixture.ts';
+import { delivered, failure, openLaneFixture, retryable } from './lane.fixture.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -107,7 +107,7 @@ describe('retries that are due', () => {
       isAgain.add(event.id);
       return after(event.id.startsWith('soon') ? 60_000 : 120_000);
     };
-    // A success first, so that failures of so many are no outage; the breaker has timers of its own.
+    // A success first, so that failures of this many are not an outage; the breaker has timers of its own.
     isAgain.add('first');
     await fixture.accept('first');
     await settle();

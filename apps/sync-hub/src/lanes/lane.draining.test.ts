@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
-import { openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
+import { openLaneFixture, retryable, until } from './lane.fixture.ts';
 
 describe('draining', () => {
   it('begins nothing new and ends when what runs is recorded', async () => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { flushed } from '../journal/suite/flushed.suite.ts';
-import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
-import { delivered, type LaneFixture, openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
+import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
+import { delivered, type LaneFixture, openLaneFixture, retryable, until } from './lane.fixture.ts';
 import { Lanes } from './lanes.ts';
-import { openTestLane } from './test-lane.suite.ts';
+import { openTestLane } from './test-lane.fixture.ts';
 
 /** Another hub opens the lane of a fixture, on the same journal. It is not started. */
 async function openElsewhere({ journal, lane }: LaneFixture) {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
-import { DEFAULT_PREFETCH } from '../core/lane.ts';
+import { DEFAULT_PREFETCH } from '../core/lane-state.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { delivered, failure, openLaneFixture, permanent, retryable, until } from './lane-fixture.suite.ts';
+import { delivered, failure, openLaneFixture, permanent, retryable, until } from './lane.fixture.ts';
 
 const maintenance = { kind: 'operator', reason: 'maintenance' } as const;
 
@@ -99,7 +99,7 @@ describe('an operator who lets one delivery through', () => {
     expect(fixture.runtime.ids).toEqual(['a/k', 'a/k', 'b/k']);
   });
 
-  it('hears when there is none: nothing waits, or the adapter does not run', async () => {
+  it('learns when there is none: nothing waits, or the adapter does not run', async () => {
     const fixture = await openLaneFixture();
     await fixture.accept('a');
     expect(await fixture.lane.probe()).toBeUndefined();
@@ -110,7 +110,7 @@ describe('an operator who lets one delivery through', () => {
 });
 
 describe('an operator who discards deliveries', () => {
-  it('hears how many, once that is on disk; what is settled or runs is left alone', async () => {
+  it('gets how many, once that is on disk; what is settled or runs is left alone', async () => {
     const fixture = await openLaneFixture();
     fixture.runtime.answer = ({ event }) =>
       event.id === 'runs' ? new Promise(() => undefined) : Promise.resolve(delivered);
@@ -135,7 +135,7 @@ describe('an operator who discards deliveries', () => {
     expect(await fixture.statistics()).toMatchObject({ unsettled: 1, deadLetters: 0 });
   });
 
-  it('does not hear of one whose outcome is on the way to the disk, and sees none go that it discarded', async () => {
+  it('does not learn of one whose outcome is on the way to the disk, and sees none go that it discarded', async () => {
     const fixture = await openLaneFixture();
     fixture.runtime.answer = async () => retryable;
     await fixture.start();
@@ -189,7 +189,7 @@ describe('an operator who discards deliveries', () => {
     await expect(fixture.lane.discard(many, 'sent by mistake')).rejects.toThrow('at most 256');
   });
 
-  it('hears that nobody knows when the journal ended meanwhile', async () => {
+  it('learns that nobody knows when the journal ended meanwhile', async () => {
     const fixture = await openLaneFixture();
     const [a] = await fixture.accept('a');
     await fixture.journal.close();
@@ -250,7 +250,7 @@ describe('a discard of what is handed to the lane at the same time', () => {
     expect(fixture.log).toEqual(['a: delivered']);
   });
 
-  it('is done when it was asked for before the accept that hands it over was heard of', async () => {
+  it('is done when it was asked for before the accept that hands it over was reported', async () => {
     const fixture = await openLaneFixture();
     await fixture.start();
     fixture.journal.control.hold();
@@ -367,7 +367,7 @@ describe('a lane that an operator paused', () => {
 });
 
 describe('an operator who retries now', () => {
-  it('ends waits that the external system named, and hears how many deliveries waited', async () => {
+  it('ends waits that the external system named, and gets how many deliveries waited', async () => {
     const fixture = await openLaneFixture();
     fixture.runtime.answer = async () => ({ ...retryable, retryAfterMs: 3_600_000 });
     await fixture.start();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
-import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
-import { openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
+import { openLaneFixture, retryable, until } from './lane.fixture.ts';
 
 describe('an external system that is down', () => {
   it('opens the breaker, is tried one by one, and gets everything in order when it is back; nothing is dead', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { AttemptEnd, Outcome } from '../core/outcome.ts';
-import { settle } from '../operations/manual-clock.suite.ts';
-import { delivered, type LaneFixture, openLaneFixture, permanent, retryable, until } from './lane-fixture.suite.ts';
+import { settle } from '../operations/manual-clock.fixture.ts';
+import { delivered, type LaneFixture, openLaneFixture, permanent, retryable, until } from './lane.fixture.ts';
 
 /** What the external system took and refused, of all hubs, in order. */
 class ExternalSystem {
@@ -28,9 +28,9 @@ interface Story {
   readonly newer: Outcome;
   /** It ends before this write of the journal after the replay was asked for; 0: before the replay. */
   readonly endsAt: number;
-  /** kill -9 after so many writes. */
+  /** kill -9 after this many writes. */
   readonly killAt: number;
-  /** The hub has heard of the last of them. */
+  /** The hub knows of the last of them. */
   readonly isReported: boolean;
   readonly includeStale: boolean;
 }
@@ -115,7 +115,7 @@ describe('a dead letter that is replayed behind a newer one of its key that runs
     }
   });
 
-  it('goes before it when that failed, and both are delivered', async () => {
+  it('takes precedence over it when that failed, and both are delivered', async () => {
     const system = new ExternalSystem();
     const fixture = await openLaneFixture();
     const dead = await openReplay(fixture, system);
@@ -127,7 +127,7 @@ describe('a dead letter that is replayed behind a newer one of its key that runs
     expect(system.log).toEqual(['a/k: permanent', 'b/k: retryable', 'a/k: delivered', 'b/k: delivered']);
   });
 
-  it('goes before one that waits for its next attempt: that is given back', async () => {
+  it('takes precedence over one that waits for its next attempt: that is given back', async () => {
     const system = new ExternalSystem();
     const fixture = await openLaneFixture();
     const dead = await openReplay(fixture, system);
@@ -141,7 +141,7 @@ describe('a dead letter that is replayed behind a newer one of its key that runs
     expect(fixture.log.at(-1)).toBe('b/k: delivered');
   });
 
-  it('goes before one that waits, at whatever instant of giving that back the hub is killed', async () => {
+  it('takes precedence over one that waits, at whatever instant of giving that back the hub is killed', async () => {
     for (const killAt of [0, 1, 2, 3]) {
       for (const isReported of [false, true]) {
         const system = new ExternalSystem();
@@ -188,7 +188,7 @@ describe('a dead letter that is replayed behind a newer one of its key that runs
     expect(after.log).toEqual(['b/k: delivered', 'a/k: dead_lettered']);
   });
 
-  it('and that is accepted in the same commit goes before it, and never beside it', async () => {
+  it('and that is accepted in the same commit takes precedence over it, and never beside it', async () => {
     const fixture = await openLaneFixture();
     fixture.runtime.answer = async () => permanent;
     await fixture.start();

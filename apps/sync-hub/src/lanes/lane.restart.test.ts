@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { flushed } from '../journal/suite/flushed.suite.ts';
-import { delivered, openLaneFixture, permanent, retryable, until } from './lane-fixture.suite.ts';
+import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { delivered, openLaneFixture, permanent, retryable, until } from './lane.fixture.ts';
 
 describe('a hub that was killed', () => {
   it('delivers again what it had not recorded, in order, and says so of what may have run', async () => {
@@ -21,13 +21,13 @@ describe('a hub that was killed', () => {
     expect(after.runtime.attempts).toMatchObject([
       { event: { id: 'a/k' }, number: 1, redelivered: true },
       { event: { id: 'other' }, number: 1, redelivered: true },
-      // It stood behind another one of its key all the time.
+      // It waited behind another one of its key all the time.
       { event: { id: 'b/k' }, number: 1, redelivered: false },
       { event: { id: 'c' }, number: 1, redelivered: false },
     ]);
   });
 
-  it('attempts nothing again of which the outcome is on disk, whether it heard of that or not', async () => {
+  it('attempts nothing again of which the outcome is on disk, whether it was notified of that or not', async () => {
     const before = await openLaneFixture();
     before.runtime.answer = async ({ event }) => (event.id === 'dead/k' ? permanent : delivered);
     await before.start();
@@ -64,7 +64,7 @@ describe('a hub that was killed', () => {
     expect(after.records[0]?.atMs).toBeGreaterThanOrEqual((first?.nextAttemptAtMs ?? 0) - 1);
   });
 
-  it('goes on with an open breaker, and with the attempts that it had counted', async () => {
+  it('continues with an open breaker, and with the attempts that it had counted', async () => {
     const before = await openLaneFixture({ breakerPolicy: { ...DEFAULT_BREAKER, resetTimeoutMs: 60_000 } });
     before.runtime.answer = async () => retryable;
     await before.start();

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { openLaneFixture, until } from './lane-fixture.suite.ts';
+import { openLaneFixture, until } from './lane.fixture.ts';
 
-it('an adapter that ended is told with the reason, gets nothing and costs nothing, and goes on when it is back', async () => {
+it('an adapter that ended is reported with the reason, gets nothing and costs nothing, and goes on when it is back', async () => {
   const fixture = await openLaneFixture();
   let change: (start: RuntimeStart) => void = () => {};
   const start = fixture.runtime.start.bind(fixture.runtime);

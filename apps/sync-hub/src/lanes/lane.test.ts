@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_PREFETCH, type LaneRules } from '../core/lane.ts';
+import { DEFAULT_PREFETCH, type LaneRules } from '../core/lane-state.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { delivered, failure, openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
+import { delivered, failure, openLaneFixture, retryable, until } from './lane.fixture.ts';
 
 describe('a lane', () => {
-  it('delivers what is accepted and records it with all that people ask about', async () => {
+  it('delivers what is accepted and records it with all that operators ask about', async () => {
     const fixture = await openLaneFixture();
     await fixture.start();
     await fixture.accept('a');
@@ -102,7 +102,7 @@ const narrow = {
 } satisfies LaneRules;
 
 describe('what a lane reads', () => {
-  it('is nothing for events that it hears of with their commit', async () => {
+  it('is nothing for events that it is notified of with their commit', async () => {
     const fixture = await openLaneFixture();
     await fixture.start();
     await fixture.accept('first');
@@ -135,7 +135,7 @@ describe('what a lane reads', () => {
     expect(fixture.runtime.ids).toEqual(ids);
   });
 
-  it('is what was accepted elsewhere, of which it only hears that there is more', async () => {
+  it('is what was accepted elsewhere, of which it only learns that there is more', async () => {
     const fixture = await openLaneFixture();
     await fixture.start();
     await fixture.accept('first');

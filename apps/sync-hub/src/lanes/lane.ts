@@ -1,6 +1,5 @@
 import { heldBy } from '../core/dispatch.ts';
 import type { EventIdentity } from '../core/event.ts';
-import { createLane, type LaneState } from '../core/lane.ts';
 import type {
   HeldBy,
   LaneEffect,
@@ -9,6 +8,7 @@ import type {
   PauseCause,
   RecordEffect,
 } from '../core/lane-messages.ts';
+import { createLane, type LaneState } from '../core/lane-state.ts';
 import { isIdle, nextWakeMs, step } from '../core/step.ts';
 import type { LaneNews } from '../journal/journal.ts';
 import { JournalError } from '../journal/journal-error.ts';
@@ -65,7 +65,7 @@ export class Lane {
       policy: options.breakerPolicy,
       clock: options.clock,
       onChange: (breaker) => {
-        this.#take({ kind: 'breaker_changed', atMs: this.#nowMs(), breaker });
+        this.#handle({ kind: 'breaker_changed', atMs: this.#nowMs(), breaker });
         this.#saveBreaker();
         options.onChange();
       },
@@ -76,14 +76,14 @@ export class Lane {
       breaker: this.#breaker,
       onEnd: (seq, outcome) => {
         const attempt = this.#versions.attemptOf(seq);
-        this.#take({ kind: 'attempt_ended', atMs: this.#nowMs(), seq, outcome });
+        this.#handle({ kind: 'attempt_ended', atMs: this.#nowMs(), seq, outcome });
         if (attempt !== undefined) this.#versions.ended(attempt, outcome);
       },
     });
-    this.#timer = new LaneTimer(options.clock, () => this.#take({ kind: 'time_passed', atMs: this.#nowMs() }));
+    this.#timer = new LaneTimer(options.clock, () => this.#handle({ kind: 'time_passed', atMs: this.#nowMs() }));
     const { pause } = options.opened;
     if (pause !== undefined) {
-      this.#take({ kind: 'paused', atMs: this.#nowMs(), cause: { kind: 'operator', reason: pause.reason } });
+      this.#handle({ kind: 'paused', atMs: this.#nowMs(), cause: { kind: 'operator', reason: pause.reason } });
     }
   }
 
@@ -112,7 +112,7 @@ export class Lane {
     if (this.#isLost) return;
     const { breaker } = this.#options.opened;
     if (breaker !== undefined && breaker.state !== 'closed') this.#breaker.restore(breaker);
-    this.#take({ kind: 'time_passed', atMs: this.#nowMs() });
+    this.#handle({ kind: 'time_passed', atMs: this.#nowMs() });
     await this.#versions.current.start();
   }
 
@@ -126,7 +126,7 @@ export class Lane {
   committed({ recorded, reopenedBefore, news = NO_NEWS }: LaneCommit): void {
     const { lostEpoch, ready, isMore, nextDueAtMs } = news;
     if (lostEpoch === this.#options.opened.epoch) this.#lose();
-    else this.#take({ kind: 'committed', atMs: this.#nowMs(), recorded, reopenedBefore, ready, isMore, nextDueAtMs });
+    else this.#handle({ kind: 'committed', atMs: this.#nowMs(), recorded, reopenedBefore, ready, isMore, nextDueAtMs });
   }
 
   /**
@@ -140,7 +140,7 @@ export class Lane {
     const { promise, resolve } = Promise.withResolvers<EventIdentity | undefined>();
     // One that is refused at once does not answer for another that is looked for.
     this.#probing.unshift(resolve);
-    this.#take({ kind: 'probe', atMs: this.#nowMs() });
+    this.#handle({ kind: 'probe', atMs: this.#nowMs() });
     return promise;
   }
 
@@ -153,7 +153,7 @@ export class Lane {
   async retryNow(): Promise<number> {
     const { journal, adapter, onChange } = this.#options;
     if (this.#isLost) return 0;
-    this.#take({ kind: 'retry_now', atMs: this.#nowMs() });
+    this.#handle({ kind: 'retry_now', atMs: this.#nowMs() });
     const waited = await journal.endWaits({ adapter: adapter.id, nowMs: this.#nowMs() });
     if (!this.#isLost) this.#breaker.tryNow('an operator retries now: one delivery is let through');
     onChange();
@@ -173,17 +173,17 @@ export class Lane {
     if (seqs.length > MAX_DISCARDS)
       throw new RangeError(`${seqs.length} deliveries were named; at most ${MAX_DISCARDS} are discarded at once`);
     this.#discarding = [];
-    this.#take({ kind: 'discard', atMs: this.#nowMs(), seqs, reason });
+    this.#handle({ kind: 'discard', atMs: this.#nowMs(), seqs, reason });
     return (await Promise.all(this.#discarding)).filter((isDiscarded) => isDiscarded).length;
   }
 
   pause(cause: PauseCause): void {
-    this.#take({ kind: 'paused', atMs: this.#nowMs(), cause });
+    this.#handle({ kind: 'paused', atMs: this.#nowMs(), cause });
     this.#options.onChange();
   }
 
   resume(): void {
-    this.#take({ kind: 'resumed', atMs: this.#nowMs() });
+    this.#handle({ kind: 'resumed', atMs: this.#nowMs() });
     this.#options.onChange();
   }
 
@@ -207,14 +207,14 @@ export class Lane {
   /** Begins nothing new; resolves when what runs has ended and is recorded, or after the time. At once when the lane is
    * somebody else's: what runs here is not recorded. */
   async drain(withinMs: number): Promise<void> {
-    this.#take({ kind: 'draining', atMs: this.#nowMs() });
+    this.#handle({ kind: 'draining', atMs: this.#nowMs() });
     this.#options.onChange();
     await atTheLatest(withinMs, this.#idle.promise, this.#options.clock);
   }
 
   /** Releases everything, whatever still runs: its deliveries continue from the journal when the hub starts again. */
   async close(): Promise<void> {
-    this.#take({ kind: 'draining', atMs: this.#nowMs() });
+    this.#handle({ kind: 'draining', atMs: this.#nowMs() });
     this.#timer.stop();
     this.#breaker.close();
     this.#attempts.abandon();
@@ -222,7 +222,7 @@ export class Lane {
     await this.#versions.close();
   }
 
-  #take(input: LaneInput): void {
+  #handle(input: LaneInput): void {
     if (this.#isLost) return;
     for (const effect of step(this.#state, input)) this.#perform(effect);
     this.#timer.scheduleBy(nextWakeMs(this.#state));
@@ -271,7 +271,7 @@ export class Lane {
 
   #changeRuntime(start: RuntimeStart): void {
     const runtime = runtimeCondition(start, this.#options.delivery, this.#state.runtime);
-    this.#take({ kind: 'runtime_changed', atMs: this.#nowMs(), runtime });
+    this.#handle({ kind: 'runtime_changed', atMs: this.#nowMs(), runtime });
     this.#options.onRuntimeChange?.(start);
     this.#options.onChange();
   }
@@ -290,28 +290,30 @@ export class Lane {
     const record = deliveryRecord(effect, { adapter: { id: adapter.id, version }, nowMs: clock.wallMs() });
     const dueAtMs = nextAttemptInMs === undefined ? 0 : nowMs + nextAttemptInMs;
     const notBeforeMs = notBeforeInMs === 0 ? 0 : nowMs + notBeforeInMs;
-    // Whoever subscribed to the journal hears of it.
+    // Whoever subscribed to the journal is notified of it.
     void journal.record({ record, epoch: opened.epoch, nowMs, dueAtMs, notBeforeMs });
   }
 
   #read({ after, limit, limitBytes }: LaneEffect & { kind: 'read' }): void {
     const { journal, adapter } = this.#options;
     const request = { adapter: adapter.id, after, nowMs: this.#nowMs(), limit, limitBytes };
-    journal.readReady(request).then((page) => this.#take({ kind: 'page', atMs: this.#nowMs(), ...page }), unlessEnded);
+    journal
+      .readReady(request)
+      .then((page) => this.#handle({ kind: 'page', atMs: this.#nowMs(), ...page }), unlessEnded);
   }
 
   #lookAhead({ purpose, at }: LookAheadEffect): void {
     const { journal, adapter } = this.#options;
     journal
       .readHead({ adapter: adapter.id, nowMs: this.#nowMs(), ...at })
-      .then((head) => this.#take({ kind: 'head', atMs: this.#nowMs(), purpose, head }), unlessEnded);
+      .then((head) => this.#handle({ kind: 'head', atMs: this.#nowMs(), purpose, head }), unlessEnded);
   }
 
   async #discard({ seq, reason }: LaneEffect & { kind: 'discard' }): Promise<boolean> {
     const { journal, adapter, clock } = this.#options;
     const request = { adapter: adapter.id, seq, atMs: clock.wallMs(), nowMs: this.#nowMs(), reason };
     const answer = journal.discard(request);
-    answer.then(() => this.#take({ kind: 'answered', atMs: this.#nowMs(), seq, head: undefined }), unlessEnded);
+    answer.then(() => this.#handle({ kind: 'answered', atMs: this.#nowMs(), seq, head: undefined }), unlessEnded);
     return (await answer).kind === 'discarded';
   }
 
@@ -319,7 +321,7 @@ export class Lane {
     const { journal, adapter } = this.#options;
     journal
       .giveBack({ adapter: adapter.id, seq, nowMs: this.#nowMs() })
-      .then((head) => this.#take({ kind: 'answered', atMs: this.#nowMs(), seq, head }), unlessEnded);
+      .then((head) => this.#handle({ kind: 'answered', atMs: this.#nowMs(), seq, head }), unlessEnded);
   }
 
   #lose(): void {

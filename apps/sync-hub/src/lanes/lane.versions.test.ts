@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { isInShare } from '../core/canary-rule.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { AdapterVersion } from './adapter-version.ts';
 import type { CanaryOptions } from './canary.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { delivered, failure, type LaneFixture, openLaneFixture, retryable, until } from './lane-fixture.suite.ts';
+import { delivered, failure, type LaneFixture, openLaneFixture, retryable, until } from './lane.fixture.ts';
 
 const misconfigured: Outcome = { kind: 'misconfigured', failure };
 
@@ -31,7 +31,7 @@ async function beginCanary(
   return { fixture, runtime, canary };
 }
 
-/** Ids with keys of their own, of which so many are in the share of the canary. */
+/** Ids with keys of their own, of which this many are in the share of the canary. */
 function idsWithKeys(count: number, inShare: boolean): string[] {
   const ids: string[] = [];
   for (let index = 0; ids.length < count; index += 1) {
@@ -76,9 +76,9 @@ describe('a lane whose adapter is replaced', () => {
     expect(fixture.runtime.isClosed).toBe(true);
   });
 
-  it('hears no more of the old one: that it ended holds nothing up', async () => {
-    const told: RuntimeStart[] = [];
-    const fixture = await openLaneFixture({ onRuntimeChange: (start) => told.push(start) });
+  it('gets nothing more of the old one: that it ended holds nothing up', async () => {
+    const received: RuntimeStart[] = [];
+    const fixture = await openLaneFixture({ onRuntimeChange: (start) => received.push(start) });
     let change: (start: RuntimeStart) => void = () => {};
     const start = fixture.runtime.start.bind(fixture.runtime);
     fixture.runtime.start = (onChange?: typeof change) => {
@@ -89,7 +89,7 @@ describe('a lane whose adapter is replaced', () => {
     fixture.lane.versions.switchTo((await startVersion('1.3.0', { concurrency: 1 })).next);
     change({ kind: 'starting', reason: 'its process ended' });
     expect(fixture.lane.health()).toMatchObject({ state: 'ready', reason: '' });
-    expect(told.map(({ kind }) => kind)).toEqual(['ready', 'ready']);
+    expect(received.map(({ kind }) => kind)).toEqual(['ready', 'ready']);
   });
 
   it('lets a version that could not be started be replaced by one that can, and its queue goes on', async () => {

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
-import { flushed } from '../journal/suite/flushed.suite.ts';
-import { newEvent, sampleAccept, sampleEvent } from '../journal/suite/samples.suite.ts';
+import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { newEvent, sampleAccept, sampleEvent } from '../journal/suite/samples.fixture.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
-import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.suite.ts';
+import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { systemClock } from './clock.ts';
 import { Lanes } from './lanes.ts';
-import { openTestLane } from './test-lane.suite.ts';
+import { openTestLane } from './test-lane.fixture.ts';
 
 /** Lanes on runtimes that the test plays, and on the journal that ships. */
 async function openLanes(runtimes: Readonly<Record<string, ScriptedRuntime>>) {

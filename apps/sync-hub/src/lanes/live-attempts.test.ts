@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { AttemptEnd, Outcome } from '../core/outcome.ts';
-import { failure, readyDelivery } from '../core/suite/scripted-lane.suite.ts';
+import { failure, readyDelivery } from '../core/scripted-lane.fixture.ts';
 import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
 import { LiveAttempts } from './live-attempts.ts';
 
@@ -52,7 +52,7 @@ it('lets the breaker see an outcome before the lane does', async () => {
   expect(log).toEqual(['breaker: delivered', 'end of 7: delivered']);
 });
 
-it('tells the breaker of a deadline at once, and the lane of the end when adapter code has returned', async () => {
+it('notifies the breaker of a deadline at once, and the lane of the end when adapter code has returned', async () => {
   const { begin, attempts, log, answer, ended, judged } = createAttempts();
   begin();
   attempts.expire(7);

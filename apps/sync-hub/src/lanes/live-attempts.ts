@@ -43,14 +43,14 @@ export class LiveAttempts {
     void this.#run(attempt, runtime, live);
   }
 
-  /** The deadline passed: the breaker hears of it now; adapter code is asked to end and is waited for still. */
+  /** The deadline passed: the breaker is notified of it now; adapter code is asked to end and is waited for still. */
   expire(seq: number): void {
     const live = this.#bySeq.get(seq);
     live?.heard.resolve(timedOut);
     live?.abort.abort();
   }
 
-  /** Asks all of them to end, and hears of none any more: what they come to for this reason is no outcome. */
+  /** Asks all of them to end, and ignores all that follows: what they come to for this reason is not an outcome. */
   abandon(): void {
     this.#abandoned = true;
     for (const { abort } of this.#bySeq.values()) abort.abort();

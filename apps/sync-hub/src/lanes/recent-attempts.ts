@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 /** What an adapter's attempts came to in the last minute. */
 export interface RecentAttemptsReport {
   readonly attempts: number;
-  /** Those of them that were not delivered; being asked for less is no failure. */
+  /** Those of them that were not delivered; being asked for less is not a failure. */
   readonly failures: number;
   /** The last of the failures, by the hub's clock; undefined when there is none. */
   readonly lastFailure: (Failure & { readonly kind: Outcome['kind']; readonly atMs: number }) | undefined;

@@ -3,7 +3,7 @@ import type { RuntimeStart } from '../runtimes/runtime.ts';
 import type { LaneOptions } from './lane-options.ts';
 
 /**
- * The condition of an adapter, as the core takes it. What the operator set goes before what the adapter asks for.
+ * The condition of an adapter, as the core takes it. What the operator set takes precedence over what the adapter asks for.
  *
  * @param before its condition until now: what it accepts is known from when it ran
  */

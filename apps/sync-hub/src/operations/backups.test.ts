@@ -69,7 +69,7 @@ it('never overwrites what has the name, whatever it is', async () => {
   symlinkSync('/nowhere', join(folder, 'link'));
   for (const name of ['a', 'empty', 'file', 'link']) {
     const reason = `${join(folder, name)} is there already. Choose another name.`;
-    expect(await backups.make(name)).toEqual({ kind: 'refused', reason });
+    expect(await backups.make(name)).toEqual({ kind: 'rejected', reason });
   }
   expect(readFileSync(join(folder, 'file'), 'utf8')).toBe('kept');
 });
@@ -93,7 +93,7 @@ it.each([
 ])('refuses a name that is a path, hidden or not plain: %j', async (name) => {
   const { folder, backups } = open();
   expect(BACKUP_NAME.test(name)).toBe(false);
-  expect(await backups.make(name)).toMatchObject({ kind: 'refused' });
+  expect(await backups.make(name)).toMatchObject({ kind: 'rejected' });
   expect(() => readdirSync(folder)).toThrow('ENOENT');
 });
 
@@ -117,8 +117,8 @@ it('is refused when adapters change all the time, and leaves nothing behind', as
 });
 
 it('passes on why the journal has no copy, and leaves nothing behind', async () => {
-  const { folder, backups } = open(async () => ({ kind: 'refused', reason: 'no room' }));
-  expect(await backups.make('a')).toEqual({ kind: 'refused', reason: 'no room' });
+  const { folder, backups } = open(async () => ({ kind: 'rejected', reason: 'no room' }));
+  expect(await backups.make('a')).toEqual({ kind: 'rejected', reason: 'no room' });
   expect(readdirSync(folder)).toEqual([]);
 });
 
@@ -128,7 +128,7 @@ it('is refused in a folder that others may write, and in one that cannot be made
   expect(await backups.make('a')).toMatchObject({ reason: expect.stringContaining(`chmod 700 ${folder}`) });
   rmSync(folder, { recursive: true });
   writeFileSync(folder, 'a file');
-  expect(await backups.make('a')).toMatchObject({ kind: 'refused', reason: expect.stringContaining(folder) });
+  expect(await backups.make('a')).toMatchObject({ kind: 'rejected', reason: expect.stringContaining(folder) });
 });
 
 it('takes the place of what a hub left that was killed in the middle of a backup', async () => {

@@ -11,7 +11,7 @@ export const BACKUP_NAME_RULE =
   'first, such as 2026-01-31. It is made in the folder of the backups: backups.folder in hms-sync.yaml, ' +
   'by default <dataDir>/backups';
 
-/** Adapters are changed by people; a few backups in a row never meet such a change. */
+/** Adapters are changed by operators; a few backups in a row never meet such a change. */
 const ATTEMPTS = 3;
 
 export interface BackupsOptions {
@@ -47,23 +47,23 @@ export class Backups {
   }
 
   async #make(name: string): Promise<BackupResult> {
-    if (!BACKUP_NAME.test(name)) return refused(`"${name}" ${BACKUP_NAME_RULE}.`);
+    if (!BACKUP_NAME.test(name)) return rejected(`"${name}" ${BACKUP_NAME_RULE}.`);
     const { folder } = this.#options;
     const path = join(folder, name);
     // Nobody asks for a name that begins with a dot.
     const partial = join(folder, `.${name}.partial`);
     try {
       makePrivateFolder(folder);
-      if (isThere(path)) return refused(`${path} is there already. Choose another name.`);
+      if (isThere(path)) return rejected(`${path} is there already. Choose another name.`);
       const problem = await this.#copyTo(partial);
-      if (problem !== undefined) return refused(problem);
+      if (problem !== undefined) return rejected(problem);
       await rename(partial, path);
       syncFolder(folder);
       return { kind: 'done', path, sizeBytes: sizeOf(path) };
     } catch (error) {
-      if (error instanceof FolderError) return refused(error.message);
+      if (error instanceof FolderError) return rejected(error.message);
       if (!(error instanceof Error && 'code' in error && 'syscall' in error)) throw error;
-      return refused(`${path} could not be written (${error.message}). Check the folder and its disk's room.`);
+      return rejected(`${path} could not be written (${error.message}). Check the folder and its disk's room.`);
     } finally {
       await rm(partial, { recursive: true, force: true }).catch(() => undefined);
     }
@@ -78,7 +78,7 @@ export class Backups {
       await mkdir(partial, { mode: 0o700 });
       const before = await installed.state();
       const copied = await journal.backup(join(partial, 'journal.db'));
-      if (copied.kind === 'refused') return copied.reason;
+      if (copied.kind === 'rejected') return copied.reason;
       const isWhole = before === '' || (await this.#copyInstalled(join(partial, 'adapters')));
       syncFolder(partial);
       if (isWhole && before === (await installed.state())) return undefined;
@@ -98,8 +98,8 @@ export class Backups {
   }
 }
 
-function refused(reason: string): BackupResult {
-  return { kind: 'refused', reason };
+function rejected(reason: string): BackupResult {
+  return { kind: 'rejected', reason };
 }
 
 /** A link that leads nowhere is there too. */

@@ -11,7 +11,7 @@ it('names the largest groups first, and those of one size by name', () => {
   expect(groups.deliveries).toBe(4);
 });
 
-it('tells a bounded number of names apart, and counts all deliveries all the same', () => {
+it('distinguishes a bounded number of names, and counts all deliveries all the same', () => {
   const groups = new DeliveryGroups();
   for (let index = 0; index < 10_050; index += 1) groups.add(`key-${index}`);
   groups.add('key-0');

@@ -4,7 +4,7 @@ export interface DeliveryGroup {
   readonly deliveries: number;
 }
 
-/** A journal may hold a million keys: this many names are told apart, and what comes after them is counted together. */
+/** A journal may hold a million keys: this many names are distinguished, and what comes after them is counted together. */
 const NAMES_MAX = 10_000;
 
 /** Counts deliveries by name, within a bound of memory. */

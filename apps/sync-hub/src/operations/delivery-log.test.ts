@@ -3,7 +3,7 @@ import type { RecordedDelivery } from '../core/delivery.ts';
 import type { OutcomeKind } from '../core/outcome.ts';
 import { DeliveryLog } from './delivery-log.ts';
 import type { LogLine } from './log-line.ts';
-import { ManualClock } from './manual-clock.suite.ts';
+import { ManualClock } from './manual-clock.fixture.ts';
 
 function open() {
   const clock = new ManualClock();

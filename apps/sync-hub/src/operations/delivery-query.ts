@@ -56,7 +56,7 @@ export class DeliveryFinder {
       const page = await this.#options.journal.listDeliveries({ filter, limit, ...(next && { after: next }) });
       for (const listed of page.deliveries) {
         const seen = this.#seen(listed);
-        if (isMeant(query, seen)) deliveries.push(seen);
+        if (isSelected(query, seen)) deliveries.push(seen);
       }
       next = page.next;
       if (next === undefined) break;
@@ -101,6 +101,6 @@ function looksAtLanes({ states }: DeliveryQuery): boolean {
   return open.length === 1 || open.length === 2;
 }
 
-function isMeant(query: DeliveryQuery, { state, heldBy }: SeenDelivery): boolean {
+function isSelected(query: DeliveryQuery, { state, heldBy }: SeenDelivery): boolean {
   return !looksAtLanes(query) || query.states.includes(heldBy === undefined ? state : 'held');
 }

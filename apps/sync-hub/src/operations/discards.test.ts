@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
-import { flushed } from '../journal/suite/flushed.suite.ts';
-import { deadLettered } from '../journal/suite/samples.suite.ts';
+import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { deadLettered } from '../journal/suite/samples.fixture.ts';
 import { DeliveryFinder } from './delivery-query.ts';
 import { Discards } from './discards.ts';
-import { ManualClock } from './manual-clock.suite.ts';
-import { openRecordingJournal } from './recording-journal.suite.ts';
+import { ManualClock } from './manual-clock.fixture.ts';
+import { openRecordingJournal } from './recording-journal.fixture.ts';
 
 /** Discards of a hub that has no adapter configured. */
 function open() {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { deadLettered, sampleRecord } from '../journal/suite/samples.suite.ts';
+import { deadLettered, sampleRecord } from '../journal/suite/samples.fixture.ts';
 import { systemClock } from '../lanes/clock.ts';
 import { EventTail, TAIL_QUEUE_MAX, TAILS_MAX, type TailFilter } from './event-tail.ts';
-import { settle } from './manual-clock.suite.ts';
-import { openRecordingJournal } from './recording-journal.suite.ts';
+import { settle } from './manual-clock.fixture.ts';
+import { openRecordingJournal } from './recording-journal.fixture.ts';
 
 function open() {
   const { journal, record, accept } = openRecordingJournal();
@@ -40,7 +40,7 @@ async function watch(tail: EventTail, filter: TailFilter = {}) {
 }
 
 describe('a tail', () => {
-  it('tells what happens from then on, without payloads', async () => {
+  it('reports what happens from then on, without payloads', async () => {
     const { accept, record, tail } = open();
     await accept('before');
     const { read, reading } = await watch(tail);
@@ -89,17 +89,17 @@ describe('a tail', () => {
     record(sampleRecord(a, { key: 'x', adapter: 'records' }));
     record(deadLettered(b, { key: 'y' }));
     await settle();
-    const told: string[] = [];
-    while (told.length < expected.length) told.push(...(await read()));
-    expect(told).toEqual(expected);
+    const received: string[] = [];
+    while (received.length < expected.length) received.push(...(await read()));
+    expect(received).toEqual(expected);
   });
 
-  it('never waits for a slow reader, and tells it how much it missed, and where', async () => {
+  it('never waits for a slow reader, and reports how much it missed, and where', async () => {
     const { accept, tail } = open();
     const { read } = await watch(tail);
     for (let index = 0; index < TAIL_QUEUE_MAX + 7; index++) await accept(`e-${index}`);
-    const told = await read();
-    expect(told.slice(-2)).toEqual([`accepted e-${TAIL_QUEUE_MAX - 1}`, 'missed 7']);
+    const received = await read();
+    expect(received.slice(-2)).toEqual([`accepted e-${TAIL_QUEUE_MAX - 1}`, 'missed 7']);
     await accept('late');
     expect(await read()).toEqual(['accepted late']);
   });
@@ -111,7 +111,7 @@ describe('a tail', () => {
     expect(await left.reading.next()).toEqual({ done: true, value: undefined });
   });
 
-  it('is for so many at a time', async () => {
+  it('is for this many at a time', async () => {
     const { tail } = open();
     const readers = await Promise.all(Array.from({ length: TAILS_MAX }, () => watch(tail)));
     expect(tail.watch({}, new AbortController().signal)).toBeUndefined();

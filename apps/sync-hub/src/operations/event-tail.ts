@@ -13,7 +13,7 @@ export interface EventTailOptions {
 }
 
 /** What a tail shows. */
-export type TailedEvent =
+export type TailEvent =
   /** An event was accepted; its payload is left out. */
   | { readonly kind: 'accepted'; readonly event: AcceptedEvent }
   /** An outcome was recorded, and the place right after it. */
@@ -48,7 +48,7 @@ const REST_PER_LOOKUP = 9;
  */
 export class EventTail {
   readonly #options: EventTailOptions;
-  readonly #readers = new Set<TailReader>();
+  readonly #readers = new Set<Subscription>();
   readonly #newest: MovingPlace;
 
   constructor(options: EventTailOptions) {
@@ -73,22 +73,22 @@ export class EventTail {
    * What happens until the signal aborts, after a first nothing that says that it has begun; undefined when there are
    * {@link TAILS_MAX}.
    */
-  watch(filter: TailFilter, signal: AbortSignal): AsyncGenerator<readonly TailedEvent[], void> | undefined {
+  watch(filter: TailFilter, signal: AbortSignal): AsyncGenerator<readonly TailEvent[], void> | undefined {
     if (this.#readers.size >= TAILS_MAX) return undefined;
     return this.#read(filter, signal);
   }
 
-  async *#read(filter: TailFilter, signal: AbortSignal): AsyncGenerator<readonly TailedEvent[], void> {
-    const reader = new TailReader(filter, signal);
+  async *#read(filter: TailFilter, signal: AbortSignal): AsyncGenerator<readonly TailEvent[], void> {
+    const reader = new Subscription(filter, signal);
     this.#readers.add(reader);
     try {
       // Says that it has begun.
       yield [];
       for (;;) {
-        const taken = await reader.take();
+        const entries = await reader.drain();
         if (signal.aborted) return;
-        const meant = namesTypes(filter) ? await this.#meant(taken, filter) : taken;
-        if (meant.length > 0) yield meant;
+        const selected = namesTypes(filter) ? await this.#select(entries, filter) : entries;
+        if (selected.length > 0) yield selected;
       }
     } finally {
       this.#readers.delete(reader);
@@ -96,31 +96,31 @@ export class EventTail {
   }
 
   /** Without the records of events of other types, which a record does not say. */
-  async #meant(taken: readonly TailedEvent[], { types }: TailFilter): Promise<readonly TailedEvent[]> {
-    const records = taken.flatMap((entry) => (entry.kind === 'recorded' ? [entry.record] : []));
-    if (records.length === 0) return taken;
+  async #select(entries: readonly TailEvent[], { types }: TailFilter): Promise<readonly TailEvent[]> {
+    const records = entries.flatMap((entry) => (entry.kind === 'recorded' ? [entry.record] : []));
+    if (records.length === 0) return entries;
     const eventIds = [...new Set(records.map(({ eventId }) => eventId))];
     const sources = [...new Set(records.map(({ source }) => source))];
     const { journal, clock } = this.#options;
     const filter = { eventIds, sources, states: ALL_STATES, ...(types && { types }) };
     const startedMs = clock.monotonicMs();
-    const meant = new Set<number>();
+    const selected = new Set<number>();
     let after: DeliveryPosition | undefined;
     do {
       const page = await journal.listDeliveries({ filter, limit: 256, ...(after && { after }) });
-      for (const { seq } of page.deliveries) meant.add(seq);
+      for (const { seq } of page.deliveries) selected.add(seq);
       after = page.next;
     } while (after !== undefined);
     const { promise: rested, resolve } = Promise.withResolvers<void>();
     clock.startTimer(REST_PER_LOOKUP * (clock.monotonicMs() - startedMs), resolve);
     await rested;
-    return taken.filter((entry) => entry.kind !== 'recorded' || meant.has(entry.record.seq));
+    return entries.filter((entry) => entry.kind !== 'recorded' || selected.has(entry.record.seq));
   }
 }
 
 /** One tail: what of all that happens is meant, as far as that can be said at once. */
-class TailReader {
-  readonly #queue: BoundedQueue<TailedEvent>;
+class Subscription {
+  readonly #queue: BoundedQueue<TailEvent>;
   #missed = 0;
   readonly #matchesEvent: ReturnType<typeof createMatcher>;
   readonly #matchesRecord: ReturnType<typeof createMatcher>;
@@ -136,9 +136,9 @@ class TailReader {
     for (const event of events) {
       const { id: eventId, source, type, key, acceptedAtMs } = event;
       const waiting = { eventId, source, type, key, acceptedAtMs, state: 'waiting', lastOutcome: undefined } as const;
-      const isMeant = event.adapters.some((adapter) => this.#matchesEvent({ adapter, ...waiting }));
+      const isSelected = event.adapters.some((adapter) => this.#matchesEvent({ adapter, ...waiting }));
       // Without its payload, which would be held in memory for as long as it is not read.
-      if (isMeant) this.#add({ kind: 'accepted', event: { ...event, data: new Uint8Array() } });
+      if (isSelected) this.#add({ kind: 'accepted', event: { ...event, data: new Uint8Array() } });
     }
   }
 
@@ -149,14 +149,14 @@ class TailReader {
   }
 
   /** What was not taken yet, waiting while there is nothing; then how many were left out after it. */
-  async take(): Promise<readonly TailedEvent[]> {
-    const taken = await this.#queue.drain();
+  async drain(): Promise<readonly TailEvent[]> {
+    const entries = await this.#queue.drain();
     const missed = this.#missed;
     this.#missed = 0;
-    return missed === 0 ? taken : [...taken, { kind: 'missed', count: missed }];
+    return missed === 0 ? entries : [...entries, { kind: 'missed', count: missed }];
   }
 
-  #add(tailed: TailedEvent): void {
+  #add(tailed: TailEvent): void {
     if (!this.#queue.push(tailed)) this.#missed += 1;
   }
 }

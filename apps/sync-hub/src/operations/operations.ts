@@ -29,7 +29,7 @@ export class Operations {
   readonly discards: Discards;
   readonly jobs: ReplayJobs;
   readonly tail: EventTail;
-  /** Hears of what is accepted and refused. */
+  /** Is notified of what is accepted and refused. */
   readonly publishLog: PublishLog;
   readonly #deliveryLog: DeliveryLog;
   readonly #retention: Retention;

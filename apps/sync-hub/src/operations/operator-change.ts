@@ -1,4 +1,4 @@
-/** What a person changed by the hub, for the log: never a payload, never a secret. */
+/** What an operator changed by the hub, for the log: never a payload, never a secret. */
 export interface OperatorChange {
   readonly change:
     | 'replay'
@@ -14,7 +14,7 @@ export interface OperatorChange {
     | 'upgrade'
     | 'rollback'
     | 'remove';
-  /** Why, as the person said it; absent where none is asked for. */
+  /** Why, as the operator said it; absent where none is asked for. */
   readonly reason?: string;
   readonly adapter?: string;
   readonly eventId?: string;

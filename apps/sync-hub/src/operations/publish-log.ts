@@ -21,13 +21,13 @@ export class PublishLog {
       clock,
       calmMs: CALM_MS,
       onBegin: (reason) => write({ level: 'warn', facts: { reason }, text: 'publishing is refused' }),
-      onEnd: ({ failures: refused, lastedMs }) =>
-        write({ level: 'info', facts: { refused, lastedMs }, text: 'publishing is accepted again' }),
+      onEnd: ({ failures: rejected, lastedMs }) =>
+        write({ level: 'info', facts: { rejected, lastedMs }, text: 'publishing is accepted again' }),
     });
   }
 
   /** An event was refused for this reason. */
-  refused(reason: string): void {
+  rejected(reason: string): void {
     if (HUB_REASONS.includes(reason)) this.#trouble.failed(reason);
   }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ReplayJob } from '../journal/replay-job.ts';
 import type { InlineJournal } from '../journal/sqlite/inline-journal.ts';
-import { deadLettered, sampleRecord } from '../journal/suite/samples.suite.ts';
-import { ManualClock, settle } from './manual-clock.suite.ts';
-import { openRecordingJournal } from './recording-journal.suite.ts';
+import { deadLettered, sampleRecord } from '../journal/suite/samples.fixture.ts';
+import { ManualClock, settle } from './manual-clock.fixture.ts';
+import { openRecordingJournal } from './recording-journal.fixture.ts';
 import { ReplayJobs, type ReplayOrder, RUNNING_JOBS_MAX } from './replay-jobs.ts';
 
 /** Jobs on a journal in this thread, on a clock of their own. */
@@ -94,20 +94,20 @@ describe('a replay job', () => {
     expect(opened.sentIds()).toHaveLength(10);
   });
 
-  it('tells each change to who watches it, and ends the watch with its own end', async () => {
+  it('reports each change to who watches it, and ends the watch with its own end', async () => {
     const opened = open();
     await acceptDead(opened, 3);
     const { id } = await begin(opened);
     const watched = allOf(opened.jobs.watch(id, forever));
     await opened.clock.pass(1_000);
-    const told = await watched;
-    expect(told.map(({ state, sent }) => `${state} ${sent}`)).toEqual([
+    const received = await watched;
+    expect(received.map(({ state, sent }) => `${state} ${sent}`)).toEqual([
       'running 0',
       'running 1',
       'running 2',
       'done 3',
     ]);
-    expect(await allOf(opened.jobs.watch(id, forever))).toEqual([told.at(-1)]);
+    expect(await allOf(opened.jobs.watch(id, forever))).toEqual([received.at(-1)]);
     expect(await allOf(opened.jobs.watch('nobody', forever))).toEqual([]);
   });
 
@@ -204,7 +204,7 @@ describe('replay jobs', () => {
     expect(await opened.journal.readJobs()).toEqual([]);
   });
 
-  it('run no more than so many at a time', async () => {
+  it('run no more than this many at a time', async () => {
     const opened = open();
     await acceptDead(opened, 40);
     const made = await Promise.all(Array.from({ length: RUNNING_JOBS_MAX + 1 }, () => opened.jobs.begin(order())));

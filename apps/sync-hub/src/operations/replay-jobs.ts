@@ -73,15 +73,15 @@ export class ReplayJobs {
     }
   }
 
-  /** A job as it stands; undefined when there is none, or it is past retention. */
+  /** The state of a job; undefined when there is none, or it is past retention. */
   async find(id: string): Promise<ReplayJob | undefined> {
     const running = this.#running.get(id)?.job;
     return running ?? (await this.#options.journal.readJobs()).find((job) => job.id === id);
   }
 
   /**
-   * A job as it stands now and on each change, to a slow reader less often; nothing when there is no such job. Ends with
-   * the job, and, the last that was told still running, with the signal or the hub.
+   * The state of a job now and on each change, to a slow reader less often; nothing when there is no such job. Ends with
+   * the job, and, the last reported state still running, with the signal or the hub.
    */
   async *watch(id: string, signal: AbortSignal): AsyncGenerator<ReplayJob, void> {
     const running = this.#running.get(id);

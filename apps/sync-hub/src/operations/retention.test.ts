@@ -1,12 +1,12 @@
 import { expect, it, vi } from 'vitest';
 import { JournalError } from '../journal/journal-error.ts';
 import type { PruneRequest, PruneResult } from '../journal/retention.ts';
-import { ManualClock } from './manual-clock.suite.ts';
+import { ManualClock } from './manual-clock.fixture.ts';
 import { Retention } from './retention.ts';
 
 const DAY_MS = 86_400_000;
 
-/** A journal whose steps take 10 ms and give so many results. */
+/** A journal whose steps take 10 ms and give this many results. */
 function open(results: readonly PruneResult[]) {
   const clock = new ManualClock();
   const steps: { readonly atMs: number; readonly request: PruneRequest }[] = [];

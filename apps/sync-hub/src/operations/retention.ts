@@ -5,9 +5,9 @@ import type { Clock } from '../lanes/clock.ts';
 export interface RetentionOptions {
   readonly journal: Pick<Journal, 'prune'>;
   readonly clock: Clock;
-  /** So long after its last delivery was settled, an event is kept. */
+  /** How long an event is kept after its last delivery was settled. */
   readonly settledMs: number;
-  /** Told of each round that deleted something, for the log. */
+  /** Called with each round that deleted something, for the log. */
   readonly onRound?: (deleted: { readonly events: number; readonly records: number }) => void;
 }
 
@@ -26,7 +26,7 @@ const REST_MAX_MS = 1_000;
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #started: { readonly wallMs: number; readonly monotonicMs: number };
-  #takeBack: () => void = () => undefined;
+  #cancel: () => void = () => undefined;
   #stopped = false;
   #round: Promise<void> = Promise.resolve();
 
@@ -43,7 +43,7 @@ export class Retention {
   /** Resolves once no step runs. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#takeBack();
+    this.#cancel();
     await this.#round;
   }
 
@@ -53,7 +53,7 @@ export class Retention {
 
   #step(round: Round): void {
     this.#round = this.#prune(round).catch((error: unknown) => {
-      // A journal that failed or was closed has told the hub so.
+      // A journal that failed or was closed has reported that to the hub.
       if (!(error instanceof JournalError)) throw error;
     });
   }
@@ -76,7 +76,7 @@ export class Retention {
   }
 
   #plan(delayMs: number, run: () => void): void {
-    if (!this.#stopped) this.#takeBack = this.#options.clock.startTimer(delayMs, run);
+    if (!this.#stopped) this.#cancel = this.#options.clock.startTimer(delayMs, run);
   }
 
   /** Never later than the hub has lived to see: a clock that jumps ahead would delete what has time left. */

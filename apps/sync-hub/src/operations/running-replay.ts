@@ -10,7 +10,7 @@ export interface RunningReplayOptions {
   readonly clock: Clock;
 }
 
-/** At full rate a step every 25 ms; one of so many takes the journal about 10 ms. */
+/** At full rate a step every 25 ms; one of this many takes the journal about 10 ms. */
 const STEP_DELIVERIES = 256;
 /** Ten steps a second are even enough for whoever receives them. */
 const STEPS_PER_SECOND = 10;
@@ -50,15 +50,15 @@ export class RunningReplay {
 
   /** Stops after the step that it takes; the job stays a running one, unless it was cancelled before. */
   stop(): Promise<ReplayJob> {
-    // Never over a person's wish: the job would go on after the restart.
+    // Never over an operator's command: the job would go on after the restart.
     if (this.#wish === 'go_on') this.#wish = 'stop';
     this.#wake();
     return this.ended;
   }
 
-  /** The job as it stands now, then the newest each time that it has changed, until nothing more is done. */
+  /** The state of the job now, then the newest each time that it has changed, until nothing more is done. */
   async *watch(signal: AbortSignal): AsyncGenerator<ReplayJob, void> {
-    // One piece of news stands for all changes: only the newest is read.
+    // One notification is for all changes: only the newest is read.
     const news = new BoundedQueue<true>({ capacity: 1, signal, whenFull: 'drop' });
     this.#readers.add(news);
     try {
@@ -81,14 +81,14 @@ export class RunningReplay {
       while (this.#job.state === 'running' && this.#wish === 'go_on') {
         const startedMs = clock.monotonicMs();
         const sentBefore = this.#job.sent;
-        this.#tell(await this.#step());
+        this.#notify(await this.#step());
         const dueMs = startedMs + ((this.#job.sent - sentBefore) * 1_000) / this.#job.ratePerSecond;
         if (this.#job.state === 'running') await this.#sleepUntil(dueMs);
       }
       if (this.#job.state === 'running' && this.#wish === 'cancel') {
         const cancelled = { ...this.#job, state: 'cancelled' } as const;
         await journal.saveJob(cancelled);
-        this.#tell(cancelled);
+        this.#notify(cancelled);
       }
     } catch (error) {
       // The journal ended, and with it the hub; the next one goes on from what is on disk.
@@ -108,7 +108,7 @@ export class RunningReplay {
     return (await journal.stepReplay(request)).job;
   }
 
-  #tell(job: ReplayJob): void {
+  #notify(job: ReplayJob): void {
     this.#job = job;
     this.#news();
   }
@@ -122,8 +122,8 @@ export class RunningReplay {
     if (delayMs <= 0 || this.#wish !== 'go_on') return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    const takeBack = this.#options.clock.startTimer(delayMs, resolve);
+    const cancel = this.#options.clock.startTimer(delayMs, resolve);
     await promise;
-    takeBack();
+    cancel();
   }
 }

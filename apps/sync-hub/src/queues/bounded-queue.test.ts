@@ -28,7 +28,7 @@ it('holds no more than its bound: what fitted can be read, then it says that it 
   await expect(queue.drain()).rejects.toThrow(new QueueOverflow('more than 2 waited'));
 });
 
-it('that drops what does not fit goes on with the rest, and reports what it dropped', async () => {
+it('that drops what does not fit keeps the rest, and reports what it dropped', async () => {
   const queue = new BoundedQueue<number>({ capacity: 2, signal: new AbortController().signal, whenFull: 'drop' });
   expect([1, 2, 3].map((item) => queue.push(item))).toEqual([true, true, false]);
   expect(await queue.drain()).toEqual([1, 2]);
@@ -46,7 +46,7 @@ it('has room again once its reader took what was in it', async () => {
   expect(queue.isClosed).toBe(false);
 });
 
-it('ends with what is in it when it is closed, and takes nothing more', async () => {
+it('ends with what is in it when it is closed, and accepts nothing more', async () => {
   const { queue } = createQueue();
   queue.push(1);
   queue.close();

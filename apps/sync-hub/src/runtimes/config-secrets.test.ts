@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigSecrets } from './config-secrets.ts';
 
 describe('what a process says outside of the protocol', () => {
-  it('has no text of the configuration, as it stands or as JSON, a URL or base64 writes it', () => {
+  it('has no text of the configuration, verbatim or as JSON, a URL or base64 writes it', () => {
     const token = 'hunter2/and "more"';
     const secrets = new ConfigSecrets({ deep: [{ token }], on: 'on' });
     const forms = [token, JSON.stringify(token), encodeURIComponent(token), Buffer.from(token).toString('base64')];

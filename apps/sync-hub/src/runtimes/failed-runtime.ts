@@ -1,7 +1,7 @@
 import type { AttemptEnd } from '../core/outcome.ts';
 import { type CheckResult, NOT_SENT, type Runtime, type RuntimeStart } from './runtime.ts';
 
-/** Stands where an adapter could not even be found, so that its lane exists, keeps its queue and says why. */
+/** Used for an adapter that could not even be found, so that its lane exists, keeps its queue and says why. */
 export class FailedRuntime implements Runtime {
   readonly kind: Runtime['kind'];
   readonly #start: RuntimeStart;

@@ -12,7 +12,7 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Asks for a sign of life each second. Silence is counted in asks and not in time: a hub that stood still itself, as a
+ * Asks for a sign of life each second. Silence is counted in asks and not in time: a hub that stalled itself, as a
  * laptop does when it is closed, then has missed one and not a hundred.
  *
  * @returns ends it

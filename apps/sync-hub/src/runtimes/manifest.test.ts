@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { useAdapterPackages } from './adapter-packages.suite.ts';
+import { useAdapterPackages } from './adapter-packages.fixture.ts';
 import { ManifestError, readManifest, readManifestFile } from './manifest.ts';
 
-const refusalOf = async (reading: Promise<unknown>): Promise<ManifestError> => {
+const rejectionOf = async (reading: Promise<unknown>): Promise<ManifestError> => {
   const error = await reading.catch((thrown: unknown) => thrown);
   if (!(error instanceof ManifestError)) throw new Error(`no ManifestError but ${error}`);
   return error;
@@ -34,9 +34,9 @@ describe('a manifest', () => {
     const packages = await useAdapterPackages();
     const folder = await packages.add('adapter-lab', {});
     await writeFile(join(folder, 'package.json'), bytes);
-    const refusal = await refusalOf(readManifestFile(join(folder, 'package.json')));
-    expect(refusal).toMatchObject({ code: 'INVALID', message: expect.stringContaining(says) });
-    expect(refusal.message).not.toContain('hunter2');
+    const rejection = await rejectionOf(readManifestFile(join(folder, 'package.json')));
+    expect(rejection).toMatchObject({ code: 'INVALID', message: expect.stringContaining(says) });
+    expect(rejection.message).not.toContain('hunter2');
   });
 
   it('may bound its memory and declare what its process may do', async () => {
@@ -87,10 +87,10 @@ describe('a manifest', () => {
   });
 });
 
-describe('a package that is no adapter for this hub', () => {
-  it('is told to be missing, with where it was looked for and what to do', async () => {
+describe('a package that is not an adapter for this hub', () => {
+  it('is reported as missing, with where it was looked for and what to do', async () => {
     const { folder } = await useAdapterPackages();
-    const error = await refusalOf(readManifest('adapter-nowhere', folder));
+    const error = await rejectionOf(readManifest('adapter-nowhere', folder));
     expect(error.code).toBe('NOT_FOUND');
     expect(error.message).toBe(
       `the package adapter-nowhere is not in node_modules of ${folder} or above; install it there: npm install adapter-nowhere`,
@@ -101,7 +101,7 @@ describe('a package that is no adapter for this hub', () => {
     'is missing when its name is none: "%s"',
     async (name) => {
       const { folder } = await useAdapterPackages();
-      expect(['NOT_FOUND', 'INVALID']).toContain((await refusalOf(readManifest(name, folder))).code);
+      expect(['NOT_FOUND', 'INVALID']).toContain((await rejectionOf(readManifest(name, folder))).code);
     },
   );
 
@@ -124,23 +124,23 @@ describe('a package that is no adapter for this hub', () => {
   ])('is refused with the wrong field: %j', async (packageJson, message) => {
     const packages = await useAdapterPackages();
     await packages.add('adapter-lab', { packageJson });
-    const error = await refusalOf(readManifest('adapter-lab', packages.folder));
+    const error = await rejectionOf(readManifest('adapter-lab', packages.folder));
     expect(error.code).toBe('INVALID');
     expect(error.message).toMatch(message);
   });
 
-  it('is refused when its package.json is no JSON', async () => {
+  it('is refused when its package.json is not JSON', async () => {
     const packages = await useAdapterPackages();
     const folder = await packages.add('adapter-lab', { files: { 'package.json': '{' } });
-    const error = await refusalOf(readManifest('adapter-lab', packages.folder));
+    const error = await rejectionOf(readManifest('adapter-lab', packages.folder));
     expect(error).toMatchObject({ code: expect.stringMatching(/INVALID|NOT_FOUND/) });
     expect(error.message).toMatch(new RegExp(`${folder}|adapter-lab`));
   });
 
-  it('is told apart when it speaks none of the protocols, with those that would do', async () => {
+  it('is rejected when it supports none of the protocols, with those that would do', async () => {
     const packages = await useAdapterPackages();
     await packages.add('adapter-lab', { packageJson: { hmsSync: { manifest: 1, id: 'lab', protocols: [2, 3] } } });
-    const error = await refusalOf(readManifest('adapter-lab', packages.folder));
+    const error = await rejectionOf(readManifest('adapter-lab', packages.folder));
     expect(error.code).toBe('NO_COMMON_PROTOCOL');
     expect(error.message).toMatch(/adapter-lab@1\.2\.3 speaks adapter protocol 2, 3, this hub 1; install a version/);
   });

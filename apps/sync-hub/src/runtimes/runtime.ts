@@ -52,7 +52,7 @@ export interface CheckResult {
   readonly message: string;
 }
 
-/** An adapter that takes deliveries, and how it wants them. */
+/** An adapter that accepts deliveries, and how it wants them. */
 export interface ReadyRuntime {
   readonly kind: 'ready';
   readonly accepts: ReadonlySet<string> | 'all';

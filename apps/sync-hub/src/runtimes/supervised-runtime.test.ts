@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { StartFailure } from './protocol/handshake.ts';
 import type { RuntimeStart } from './runtime.ts';
 import { NOT_SENT } from './runtime.ts';
-import { attemptOf, never } from './suite/samples.suite.ts';
+import { attemptOf, never } from './suite/samples.fixture.ts';
 import { type AdapterLife, type LifeOptions, SupervisedRuntime } from './supervised-runtime.ts';
 
 const ready = { kind: 'ready', accepts: 'all', concurrency: 8, attemptTimeoutMs: 10_000 } as const;
@@ -51,7 +51,7 @@ function supervise(script: readonly (StartFailure | 'lives' | 'throws')[]) {
 }
 
 describe('a supervised adapter', () => {
-  it('that ends is told with the reason and when it is started again, takes nothing, and then is ready again', async () => {
+  it('that ends is reported with the reason and when it is started again, accepts nothing, and then is ready again', async () => {
     const { runtime, lives, start, changed } = supervise(['lives']);
     expect(await start()).toEqual(ready);
     lives[0]?.onEnd('it left');
@@ -89,7 +89,7 @@ describe('a supervised adapter', () => {
     await runtime.close();
   });
 
-  it('that only a person can mend is FAILED and left alone', async () => {
+  it('that only an operator can fix is FAILED and left alone', async () => {
     const { runtime, lives, start } = supervise([lasting, 'lives']);
     expect(await start()).toEqual({ kind: 'failed', reason: 'its configuration is wrong' });
     // Longer than the restart that must not come.

@@ -25,7 +25,7 @@ export interface AdapterLife {
 
 /** How one life begins. */
 export interface LifeOptions {
-  /** The life ended by itself, and why; it takes nothing from now on. Called once, before its attempts get outcomes. */
+  /** The life ended by itself, and why; it accepts nothing from now on. Called once, before its attempts get outcomes. */
   readonly onEnd: (why: string) => void;
   /** Aborted when the runtime is closed meanwhile. */
   readonly signal: AbortSignal;
@@ -47,7 +47,7 @@ export interface SupervisedRuntimeOptions {
  *
  * - before `start`, or after `close`: nothing runs.
  * - starting: `begin` is under way.
- * - ready: a life takes deliveries.
+ * - ready: a life accepts deliveries.
  * - waiting: the last life or start ended; a timer begins the next.
  * - given up: the first start failed in a way that only an operator can fix. Once it was ready, the same configuration is
  *   known to work, and every later failure is taken for passing.

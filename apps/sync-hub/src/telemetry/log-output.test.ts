@@ -65,7 +65,7 @@ it('does not wait for a reader; keeps 1 MiB of lines, whole, and reports how man
   expect(lines.length + leftOut).toBe(3_000);
 });
 
-it('goes on when a reader that was gone comes back', async () => {
+it('continues when a reader that was gone returns', async () => {
   const pipe = openPipe();
   const output = new LogOutput({ fd: pipe.fd, onLeftOut: vi.fn() });
   pipe.closeReader();

@@ -8,7 +8,7 @@ const RETRY_MS = 100;
 export interface LogOutputOptions {
   /** A file descriptor whose writes do not block. */
   readonly fd: number;
-  /** Lines are written again, and so many were left out meanwhile. */
+  /** Lines are written again, and this many were left out meanwhile. */
   readonly onLeftOut: (lines: number) => void;
 }
 
@@ -44,7 +44,7 @@ export class LogOutput {
       this.#leftOut += 1;
     });
     this.#output.on('drain', () => {
-      // It is told late, and may have got stuck since.
+      // It is reported late, and may have got stuck since.
       if (this.#stuck) return;
       const lines = this.#leftOut;
       this.#leftOut = 0;

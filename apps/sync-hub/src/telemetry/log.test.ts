@@ -21,7 +21,7 @@ it('is written at the level that the configuration names', () => {
   expect(createLog('silent').isLevelEnabled('fatal')).toBe(false);
 });
 
-it("tells what an adapter says as the hub's record, with the adapter's name and its fields apart", () => {
+it("logs what an adapter says as the hub's record, with the adapter's name and its fields apart", () => {
   const { log, records } = recordingLog();
   const adapterLog = createAdapterLog(log, { id: 'billing', version: '1.2.3' });
   adapterLog.debug('one');

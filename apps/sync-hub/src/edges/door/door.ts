@@ -28,13 +28,13 @@ export function createDoor({ names, requests, responses, onLeft }: DoorOptions, 
   return (request, response) => {
     const stream = streamOf(request);
     const connection = stream?.session ?? request.socket;
-    // No client waits for so many answers on one connection, and none of them could be sent before the first.
+    // No client waits for this many answers on one connection, and none of them could be sent before the first.
     if (stream === undefined && requests.isPipeFull(connection)) return void connection.destroy();
     const headerBytes = headerBytesOf(request.rawHeaders);
     const left = requests.open(connection, headerBytes);
     if (left === undefined) {
       if (requests.turnedAway(connection)) connection.destroy();
-      else refuseForNow(request, response);
+      else rejectForNow(request, response);
       return;
     }
     // Of a stream its own: the response over HTTP/2 says nothing when its answer was never taken.
@@ -102,7 +102,7 @@ const TOO_LARGE: TurnedAway = {
 const UNREADABLE: TurnedAway = {
   status: 400,
   code: 'invalid_argument',
-  message: 'the request cannot be read: its path is no path',
+  message: 'the request cannot be read: its path is not a path',
 };
 
 const TOO_MANY: TurnedAway = {
@@ -112,7 +112,7 @@ const TOO_MANY: TurnedAway = {
 };
 
 /** In the words of HTTP/2 nothing of it was done, and any client may send it again. */
-function refuseForNow(request: IncomingMessage, response: ServerResponse): void {
+function rejectForNow(request: IncomingMessage, response: ServerResponse): void {
   const stream = streamOf(request);
   if (stream !== undefined) {
     stream.close(constants.NGHTTP2_REFUSED_STREAM);

@@ -42,7 +42,7 @@ async function expectAlive(port: number): Promise<void> {
 }
 
 describe('listening', () => {
-  it('takes HTTP/1.1 and HTTP/2 on one port, and says which one it is', async () => {
+  it('accepts HTTP/1.1 and HTTP/2 on one port, and says which one it is', async () => {
     const { port } = await open();
     expect(port).toBeGreaterThan(0);
     await expectAlive(port);
@@ -201,7 +201,7 @@ describe('a client who does not say in time what it wants', () => {
 });
 
 describe('closing', () => {
-  it('waits for requests that run, and for no longer than it is told to', async () => {
+  it('waits for requests that run, and for no longer than its limit', async () => {
     const started = Promise.withResolvers<void>();
     const finish = Promise.withResolvers<void>();
     const listener = await open(async (_request, response) => {

@@ -21,7 +21,7 @@ export interface Listener {
   readonly host: string;
   /** The port that it really has. */
   readonly port: number;
-  /** Takes no more connections and ends those that are open once their requests are done, or after the time. */
+  /** Accepts no more connections and ends those that are open once their requests are done, or after the time. */
   close(withinMs: number): Promise<void>;
 }
 
@@ -32,11 +32,11 @@ export interface Listener {
 const HEADERS_TIMEOUT_MS = 10_000;
 /** How long a request over HTTP/1.1 may take to its last byte; POST /sync says after 30 s why it ends. */
 const REQUEST_TIMEOUT_MS = 32_000;
-/** Node looks whether one of them has passed so often. */
+/** How often Node checks whether one of them has passed. */
 const TIMEOUTS_EVERY_MS = 1_000;
-/** Node ends a session past its memory bound, 10 MB by default; so many streams with their buffers need this. */
+/** Node ends a session past its memory bound, 10 MB by default; this many streams with their buffers need this. */
 const SESSION_MEMORY_MAX_MB = 128;
-/** Resets of one connection: a burst, then so many a second (CVE-2023-44487). */
+/** Resets of one connection: a burst, then this many a second (CVE-2023-44487). */
 const RESET_BURST = 1_000;
 const RESETS_PER_SECOND = 100;
 
@@ -45,8 +45,8 @@ export interface ListenOptions {
   readonly publicUrls?: readonly string[];
   readonly connections?: ConnectionBounds;
   readonly requests?: OpenRequestBounds;
-  /** Told of each connection that is one too many, for the log. */
-  readonly onRefused?: (address: string) => void;
+  /** Called with each connection that is one too many, for the log. */
+  readonly onRejected?: (address: string) => void;
   readonly headersTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
   /** How often an HTTP/2 connection is asked whether it lives. */
@@ -137,7 +137,7 @@ export async function listen(
   http2.on('connect', door);
   server.prependListener('connection', (socket: Socket) => {
     const deadline = sockets.get(socket);
-    // Told by the port, and once more by the server of the protocol that the connection turned out to speak.
+    // Reported by the port, and again by the server of the protocol that the connection turned out to speak.
     if (deadline !== undefined) return clearTimeout(deadline);
     // A reset is the client's business; unheard, it would end the process.
     socket.on('error', () => socket.destroy());
@@ -145,7 +145,7 @@ export async function listen(
     const closed = connections.open(remoteAddress);
     if (closed === undefined) {
       socket.destroy();
-      return options.onRefused?.(remoteAddress);
+      return options.onRejected?.(remoteAddress);
     }
     const unsaid = setTimeout(() => socket.destroy(), headersTimeoutMs);
     sockets.set(socket, unsaid);
@@ -167,7 +167,7 @@ export async function listen(
     session.on('error', () => session.destroy());
   });
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
-  // For good: a connection that cannot be taken later on, because no file descriptor is left, is told here too, and
+  // Permanently: a connection that cannot be accepted later, because no file descriptor is left, is reported here too, and
   // must not end the process.
   server.on('error', (error: NodeJS.ErrnoException) => reject(explain(error, address)));
   server.listen(address.port, address.host, () => {
@@ -209,8 +209,8 @@ function explain(error: NodeJS.ErrnoException, { host, port }: { host: string; p
   const what: Readonly<Record<string, string>> = {
     EADDRINUSE: `port ${port} of ${host} is in use, perhaps by another hub; stop that, or listen elsewhere: --listen ${host}:<port>`,
     EACCES: `port ${port} of ${host} needs more rights than this process has; use one above 1023`,
-    EADDRNOTAVAIL: `${host} is no address of this machine`,
-    ENOTFOUND: `${host} is no known host name`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine`,
+    ENOTFOUND: `${host} is not a known host name`,
   };
   return new ListenError(what[error.code ?? ''] ?? `cannot listen on ${host}:${port}: ${error.message}`, {
     cause: error,

@@ -15,14 +15,14 @@ const framed = (...sizes: readonly number[]) =>
 describe('a framed body', () => {
   it('has nothing unfinished between its messages', () => {
     const meter = createFramedMeter();
-    expect(meter.take(framed(10, 0, 300))).toBe(0);
-    expect(meter.take(framed(7))).toBe(0);
+    expect(meter.measure(framed(10, 0, 300))).toBe(0);
+    expect(meter.measure(framed(7))).toBe(0);
   });
 
   it('has what came of a message that is not whole, its frame too', () => {
     const meter = createFramedMeter();
-    expect(meter.take(framed(4, 1_000).subarray(0, 9 + 105))).toBe(105);
-    expect(meter.take(new Uint8Array(900))).toBe(0);
+    expect(meter.measure(framed(4, 1_000).subarray(0, 9 + 105))).toBe(105);
+    expect(meter.measure(new Uint8Array(900))).toBe(0);
   });
 
   it('counts the same however its chunks are cut', () => {
@@ -40,20 +40,20 @@ describe('a framed body', () => {
           for (const size of messages)
             if (wholeTo + 5 + size <= at) wholeTo += 5 + size;
             else break;
-          expect(meter.take(chunk)).toBe(at - wholeTo);
+          expect(meter.measure(chunk)).toBe(at - wholeTo);
         }
       }),
     );
   });
 
-  it('takes any bytes', () => {
-    assert(property(uint8Array({ maxLength: 400 }), (bytes) => createFramedMeter().take(bytes) >= 0));
+  it('accepts any bytes', () => {
+    assert(property(uint8Array({ maxLength: 400 }), (bytes) => createFramedMeter().measure(bytes) >= 0));
   });
 });
 
 it('a body that is one message is unfinished until its end', () => {
   const meter = createWholeMeter();
-  expect([meter.take(new Uint8Array(5)), meter.take(new Uint8Array(7))]).toEqual([5, 12]);
+  expect([meter.measure(new Uint8Array(5)), meter.measure(new Uint8Array(7))]).toEqual([5, 12]);
 });
 
 it.each([

@@ -4,7 +4,7 @@ const ENVELOPE_BYTES = 5;
 /** Follows the bytes of a request's body and says how much of a message has come that is not whole yet. */
 export interface MessageMeter {
   /** Takes the next bytes. Returns how many bytes of an unfinished message there are now. */
-  take(chunk: Uint8Array): number;
+  measure(chunk: Uint8Array): number;
 }
 
 /** Whether a body of this media type is a row of framed messages, or one message as a whole. */
@@ -16,7 +16,7 @@ export function isFramed(contentType: string): boolean {
 export function createWholeMeter(): MessageMeter {
   let bytes = 0;
   return {
-    take(chunk) {
+    measure(chunk) {
       bytes += chunk.byteLength;
       return bytes;
     },
@@ -31,7 +31,7 @@ export function createFramedMeter(): MessageMeter {
   let leftBytes = 0;
   let bytes = 0;
   return {
-    take(chunk) {
+    measure(chunk) {
       let at = 0;
       while (at < chunk.byteLength) {
         if (leftBytes > 0) {

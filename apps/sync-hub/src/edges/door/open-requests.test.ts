@@ -8,7 +8,7 @@ function requests(bounds: Partial<typeof OPEN_REQUEST_BOUNDS>): OpenRequests {
   return new OpenRequests({ ...OPEN_REQUEST_BOUNDS, ...bounds });
 }
 
-it('a connection has room for so many requests, and again for another once one is over', () => {
+it('a connection has room for this many requests, and again for another once one is over', () => {
   const open = requests({ connectionRequests: 2 });
   const left = open.open(one, 0);
   open.open(one, 0);
@@ -19,7 +19,7 @@ it('a connection has room for so many requests, and again for another once one i
   expect(open.open(one, 0)).toBeDefined();
 });
 
-it('a connection has room for so many bytes of headers', () => {
+it('a connection has room for this many bytes of headers', () => {
   const open = requests({ connectionHeaderBytes: 100 });
   const left = open.open(one, 60);
   expect(open.open(one, 41)).toBeUndefined();
@@ -49,7 +49,7 @@ it('a connection over HTTP/1.1 has room for few', () => {
   expect(open.isPipeFull(one)).toBe(false);
 });
 
-it('a connection of which so many requests were turned away has had enough', () => {
+it('a connection of which this many requests were turned away has had enough', () => {
   const open = requests({ connectionTurnedAway: 3 });
   expect([1, 2, 3].map(() => open.turnedAway(one))).toEqual([false, false, true]);
   expect(open.turnedAway(other)).toBe(false);

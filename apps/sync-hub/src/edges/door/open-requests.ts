@@ -11,7 +11,7 @@ export interface OpenRequestBounds {
   /** Requests of one connection over HTTP/1.1, sent before the first of them is answered. */
   readonly pipelinedRequests: number;
   readonly totalRequests: number;
-  /** Requests of one connection that took too much; after so many it is ended. */
+  /** Requests of one connection that took too much; after this many it is ended. */
   readonly connectionTurnedAway: number;
 }
 
@@ -81,7 +81,7 @@ export class OpenRequests {
     };
   }
 
-  /** One of the connection took too much and was turned away. Returns whether so many did that it should be ended. */
+  /** One of the connection took too much and was turned away. Returns whether this many did that it should be ended. */
   turnedAway(connection: object): boolean {
     const own = this.#takenBy(connection);
     own.turnedAway += 1;

@@ -155,7 +155,7 @@ describe('a page', () => {
     },
   );
 
-  it("that a person opened by its address is nobody else's", () => {
+  it("that a browser opened by its address is nobody else's", () => {
     expect(from({ 'sec-fetch-site': 'none' })).toBeUndefined();
   });
 });

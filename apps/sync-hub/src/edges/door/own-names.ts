@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 /** Why a request is not for this hub, or must not be made. */
 export interface Unwelcome {
   readonly status: 400 | 403 | 421;
-  /** For people: what was wrong, where, what to do. */
+  /** Human-readable: what was wrong, where, what to do. */
   readonly message: string;
 }
 

@@ -110,9 +110,9 @@ it('lets a request with many messages rest between them, and not after its answe
   const { post } = await open({ messageMs: 60 });
   const [silent, resting] = [post('application/grpc+proto', '/many'), post('application/grpc+proto', '/many')];
   resting.write(Buffer.alloc(5));
-  const refused = post('application/grpc+proto', '/refused');
-  refused.resume();
-  await closed(refused);
+  const rejected = post('application/grpc+proto', '/refused');
+  rejected.resume();
+  await closed(rejected);
   expect([silent.closed, resting.closed]).toEqual([false, false]);
 });
 

@@ -15,7 +15,7 @@ export interface BudgetBounds {
  */
 export const REQUEST_BUDGET: BudgetBounds = { totalBytes: 256 * 1024 * 1024, messageMs: 31_000 };
 
-/** So often in that time it is looked who is late. */
+/** How many times in that time it is checked who is late. */
 const LOOKS = 15;
 
 interface Unfinished {
@@ -60,7 +60,7 @@ export class RequestBudget {
     request.onChunk = (chunk) => {
       // Null is the end: the message is whole, or never will be.
       if (chunk === null) this.#forget(entry);
-      else this.#set(entry, meter.take(chunk));
+      else this.#set(entry, meter.measure(chunk));
       if (this.#totalBytes > this.#bounds.totalBytes) this.#end(entry);
     };
     // Over HTTP/2 a request that nobody reads any more is closed before its stream is.

@@ -50,7 +50,7 @@ async function openHttp2(handler: HttpHandler = answer, stillMaxMs = 60_000) {
   };
 }
 
-it('ends the answers that stand still the longest once unread ones are too many, and no other', async () => {
+it('ends the answers that stall the longest once unread ones are too many, and no other', async () => {
   const { session, ask } = await openHttp2();
   const oldest = await ask(35_000);
   const older = await ask(35_000);
@@ -92,7 +92,7 @@ it('lets an answer go on that is written to again and again', async () => {
   expect(moving.closed).toBe(false);
 });
 
-it('ends a complete answer that stands still, however small, and none that is read', async () => {
+it('ends a complete answer that stalls, however small, and none that is read', async () => {
   const { session, ask } = await openHttp2(answer, 50);
   const still = await ask(2);
   await closed(still);

@@ -10,7 +10,7 @@ const UNSENT_BYTES_MAX = 128 * 1024 * 1024;
 /** How far unsent bytes are brought down once they are too many, so that not every write has to look at all answers. */
 const ROOM_SHARE = 0.25;
 
-/** An answer that is complete ends when none of it was taken for so long: it would keep its place among the requests. */
+/** An answer that is complete ends when none of it was taken for this long: it would keep its place among the requests. */
 const STILL_MAX_MS = 30_000;
 
 /** An answer, and how many of its bytes were unsent when it was looked at last. */
@@ -21,7 +21,7 @@ interface Unsent {
 
 /**
  * Bounds what unread answers cost. Past the bound those end that were written to least recently: an answer that moves is
- * written to again and again, one that stands still is not.
+ * written to again and again, one that stalls is not.
  */
 export class ResponseBudget {
   readonly #totalBytesMax: number;

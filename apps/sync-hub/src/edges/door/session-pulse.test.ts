@@ -45,7 +45,7 @@ function connect(): Client {
 }
 
 describe('a connection over HTTP/2', () => {
-  it('that makes no request is told to go after half a minute, and ended when it does not', () => {
+  it('that makes no request gets GOAWAY after half a minute, and is ended when it does not', () => {
     const client = connect();
     vi.advanceTimersByTime(20 * SECOND);
     expect(client.closed).toBe(false);

@@ -9,14 +9,14 @@ export interface SessionPulseOptions {
 
 /** A client answers a ping at once; nothing answers in the middle of headers or of a frame that does not go on. */
 const EVERY_MS = 10_000;
-/** Asks without an answer, so counted that a hub which stood still itself has missed one and not many. */
+/** Asks without an answer, so counted that a hub which stalled itself has missed one and not many. */
 const UNANSWERED_MAX = 2;
 /** Half a minute for a first request. */
 const IDLE_BEFORE_FIRST = 3;
 /** A quarter of an hour between two: long enough for a publisher who publishes now and then. */
 const IDLE_BETWEEN = 90;
 
-interface Standing {
+interface SessionStatus {
   unanswered: number;
   idle: number;
   hasAsked: boolean;
@@ -29,7 +29,7 @@ interface Standing {
  */
 export class SessionPulse {
   readonly #countOf: (session: Http2Session) => number;
-  readonly #sessions = new Map<Http2Session, Standing>();
+  readonly #sessions = new Map<Http2Session, SessionStatus>();
   readonly #timer: NodeJS.Timeout;
 
   constructor({ countOf, everyMs = EVERY_MS }: SessionPulseOptions) {
@@ -39,11 +39,11 @@ export class SessionPulse {
   }
 
   watch(session: Http2Session): void {
-    const standing = { unanswered: 0, idle: 0, hasAsked: false };
-    this.#sessions.set(session, standing);
+    const status = { unanswered: 0, idle: 0, hasAsked: false };
+    this.#sessions.set(session, status);
     session.on('stream', () => {
-      standing.hasAsked = true;
-      standing.idle = 0;
+      status.hasAsked = true;
+      status.idle = 0;
     });
     session.once('close', () => this.#sessions.delete(session));
   }
@@ -53,25 +53,25 @@ export class SessionPulse {
   }
 
   #beat(): void {
-    for (const [session, standing] of this.#sessions) {
+    for (const [session, status] of this.#sessions) {
       const isIdle = this.#countOf(session) === 0;
-      standing.idle = isIdle ? standing.idle + 1 : 0;
-      // It was told to go, or said so itself, and has nothing to wait for.
+      status.idle = isIdle ? status.idle + 1 : 0;
+      // It got GOAWAY, or said so itself, and has nothing to wait for.
       const lingers = isIdle && session.closed;
-      if (lingers || standing.unanswered >= UNANSWERED_MAX) session.destroy();
-      // Tells the client, which connects again for its next request.
-      else if (standing.idle >= (standing.hasAsked ? IDLE_BETWEEN : IDLE_BEFORE_FIRST)) session.close();
-      else ask(session, standing);
+      if (lingers || status.unanswered >= UNANSWERED_MAX) session.destroy();
+      // Sends GOAWAY to the client, which connects again for its next request.
+      else if (status.idle >= (status.hasAsked ? IDLE_BETWEEN : IDLE_BEFORE_FIRST)) session.close();
+      else ask(session, status);
     }
   }
 }
 
-function ask(session: Http2Session, standing: Standing): void {
-  standing.unanswered += 1;
-  if (standing.unanswered > 1) return;
+function ask(session: Http2Session, status: SessionStatus): void {
+  status.unanswered += 1;
+  if (status.unanswered > 1) return;
   try {
     session.ping((error) => {
-      if (error === null) standing.unanswered = 0;
+      if (error === null) status.unanswered = 0;
     });
   } catch {
     // It ends just now.

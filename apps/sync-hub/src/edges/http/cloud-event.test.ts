@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { DEFAULT_KEY_FIELDS, type HttpEvent } from './http-event.ts';
 import { readSyncEvent, syncFormat } from './sync-format.ts';
 
@@ -20,11 +20,12 @@ function binary(more: Record<string, string>, body = ''): HttpEvent {
   return readSyncEvent(syncFormat(headers), { headers, body: utf8.encode(body), keyFields: DEFAULT_KEY_FIELDS });
 }
 
-function refusedFields(read: () => HttpEvent): readonly string[] {
+function rejectedFields(read: () => HttpEvent): readonly string[] {
   try {
     read();
   } catch (error) {
-    if (error instanceof Refusal && error.reason === 'EVENT_INVALID') return error.fields.map(({ field }) => field);
+    if (error instanceof RequestError && error.reason === 'EVENT_INVALID')
+      return error.fields.map(({ field }) => field);
     throw error;
   }
   throw new Error('it was not refused');
@@ -140,17 +141,17 @@ describe('a CloudEvent', () => {
 
   it.each(['\ud800', 'x\udc00y'])('has no text as its data that UTF-8 cannot hold: %j', (data) => {
     const datacontenttype = 'text/plain';
-    expect(refusedFields(() => structured({ datacontenttype, data }))).toEqual(['data']);
+    expect(rejectedFields(() => structured({ datacontenttype, data }))).toEqual(['data']);
     expect(structured({ datacontenttype, data: '\ud83d\ude00' }).event.payload.value).toEqual(utf8.encode('\u{1f600}'));
   });
 
   it('is refused when its data has a name that nobody reads as data: it would be delivered without', () => {
     for (const name of ['DATA', 'Data', 'Data_Base64', 'DATA_BASE64']) {
-      expect(refusedFields(() => structured({ [name]: 'AP8=' }))).toEqual([name]);
+      expect(rejectedFields(() => structured({ [name]: 'AP8=' }))).toEqual([name]);
       expect(structured({ [name]: null }).event.payload).toEqual({ case: undefined });
     }
-    expect(refusedFields(() => binary({ 'ce-data': 'x' }))).toEqual(['ce-data']);
-    expect(refusedFields(() => binary({ 'ce-data_base64': 'AP8=' }))).toEqual(['ce-data_base64']);
+    expect(rejectedFields(() => binary({ 'ce-data': 'x' }))).toEqual(['ce-data']);
+    expect(rejectedFields(() => binary({ 'ce-data_base64': 'AP8=' }))).toEqual(['ce-data_base64']);
   });
 
   it('may have every header quoted', () => {
@@ -168,7 +169,7 @@ describe('a CloudEvent', () => {
     ['bytes of Latin-1', 'Jos\u00e9'],
     ['a quote that ends in a backslash', '"a\\"'],
   ])('is refused with the header for %s', (_what, value) => {
-    expect(refusedFields(() => binary({ 'ce-note': value }))).toEqual(['ce-note']);
+    expect(rejectedFields(() => binary({ 'ce-note': value }))).toEqual(['ce-note']);
   });
 
   it('goes by its content type when it has ce- headers as well', () => {
@@ -188,7 +189,7 @@ describe('a CloudEvent', () => {
     [{ datacontenttype: 'text/plain', data_base64: 'A-_=' }, ['data_base64']],
     [{ data_base64: 'AP8=' }, ['data_base64']],
   ])('is refused in structured mode when a member is wrong: %j', (members, fields) => {
-    expect(refusedFields(() => structured(members))).toEqual(fields);
+    expect(rejectedFields(() => structured(members))).toEqual(fields);
   });
 
   it.each([
@@ -198,6 +199,6 @@ describe('a CloudEvent', () => {
     [{ 'content-type': 'application/json' }, '\ufeff{}', ['body']],
     [{ 'content-type': 'application/json' }, '['.repeat(65).concat(']'.repeat(65)), ['body']],
   ])('is refused in binary mode when a header is wrong: %j', (headers, body, fields) => {
-    expect(refusedFields(() => binary(headers, body))).toEqual(fields);
+    expect(rejectedFields(() => binary(headers, body))).toEqual(fields);
   });
 });

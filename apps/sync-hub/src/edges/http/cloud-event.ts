@@ -89,7 +89,7 @@ function toHttpEvent({ attributes, data, nameOf, dataName }: CloudEvent, keyFiel
 /**
  * Reads a CloudEvent in the JSON event format: attributes and data in one object. Null is as good as absent.
  *
- * @throws {Refusal} REQUEST_INVALID when it is not a JSON object, EVENT_INVALID when an attribute is missing or of the
+ * @throws {RequestError} REQUEST_INVALID when it is not a JSON object, EVENT_INVALID when an attribute is missing or of the
  *   wrong kind, or its data does not fit its type or has another name
  */
 export function readStructuredCloudEvent(bytes: Uint8Array, keyFields: readonly string[]): HttpEvent {
@@ -159,7 +159,7 @@ export function isBinaryCloudEvent(headers: IncomingHttpHeaders): boolean {
 /**
  * Reads a CloudEvent whose attributes are `ce-` headers and whose data is the body, of any media type.
  *
- * @throws {Refusal} EVENT_INVALID when a header is missing, cannot be decoded or names the data, or the body should be
+ * @throws {RequestError} EVENT_INVALID when a header is missing, cannot be decoded or names the data, or the body should be
  *   JSON and is not
  */
 export function readBinaryCloudEvent(

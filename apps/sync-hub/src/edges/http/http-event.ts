@@ -11,7 +11,7 @@ import {
 } from '@hms-sync/proto/json';
 import { z } from 'zod';
 import type { PublishedEvent } from '../publishing/event-message.ts';
-import { Refusal, wrongField, wrongFields } from '../refusal.ts';
+import { invalidField, invalidFields, RequestError } from '../request-error.ts';
 import { REQUEST_NESTING_MAX, unreadable, VALUES_MAX } from '../unreadable-request.ts';
 
 /** An event that came by HTTP. */
@@ -40,7 +40,7 @@ export interface JsonBody extends Pick<JsonDocument, 'sourceOf'> {
 /**
  * Reads the body of a request as a JSON object.
  *
- * @throws {Refusal} REQUEST_INVALID, REQUEST_TOO_LARGE, or EVENT_INVALID for a payload that is nested too deep
+ * @throws {RequestError} REQUEST_INVALID, REQUEST_TOO_LARGE, or EVENT_INVALID for a payload that is nested too deep
  */
 export function readJsonBody(bytes: Uint8Array): JsonBody {
   try {
@@ -52,7 +52,7 @@ export function readJsonBody(bytes: Uint8Array): JsonBody {
     // The member of the body: what lies below it is payload.
     throw unreadable({ code, message, path: path.split('.', 1)[0] ?? '' }, 'the body');
   }
-  throw new Refusal(
+  throw new RequestError(
     'REQUEST_INVALID',
     'the body must be a JSON object, such as {"type":"ProcessUpdated","payload":{}}',
   );
@@ -109,7 +109,7 @@ function isText(value: unknown): boolean {
  * Reads the fields of an event, and reports all that is wrong with them at once.
  *
  * @param nameOf what the sender calls a field
- * @throws {Refusal} EVENT_INVALID
+ * @throws {RequestError} EVENT_INVALID
  */
 export function readFields<Schema extends z.ZodType>(
   schema: Schema,
@@ -122,12 +122,12 @@ export function readFields<Schema extends z.ZodType>(
     field: nameOf(String(path.at(-1))),
     description: message,
   });
-  throw wrongFields(read.error.issues.map(problem), 'EVENT_INVALID');
+  throw invalidFields(read.error.issues.map(problem), 'EVENT_INVALID');
 }
 
 /** @param field what the sender calls it */
-export function wrongEvent(field: string, description: string): Refusal {
-  return wrongField(field, description, 'EVENT_INVALID');
+export function wrongEvent(field: string, description: string): RequestError {
+  return invalidField(field, description, 'EVENT_INVALID');
 }
 
 /** Where HMS-API's messages name the thing that changed, the likeliest first. */

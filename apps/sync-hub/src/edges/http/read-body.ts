@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 
 /** The client went away before its request was complete: nobody is left to answer. */
 export class ClientGone extends Error {
@@ -15,7 +15,7 @@ export interface ReadBodyBounds {
  * Reads a request's body to its end, over HTTP/1.1 and HTTP/2 alike, into memory of its own: it goes on to other threads,
  * where a Buffer would drag its whole pool along. When it rejects, the rest is left to the caller.
  *
- * @throws {Refusal} REQUEST_TOO_LARGE, before anything is read when the client says how much comes; REQUEST_TOO_SLOW
+ * @throws {RequestError} REQUEST_TOO_LARGE, before anything is read when the client says how much comes; REQUEST_TOO_SLOW
  * @throws {ClientGone}
  */
 export async function readBody(request: IncomingMessage, bounds: ReadBodyBounds): Promise<Uint8Array> {
@@ -43,15 +43,15 @@ export async function readBody(request: IncomingMessage, bounds: ReadBodyBounds)
   }
 }
 
-function tooLarge(sizeBytesMax: number): Refusal {
-  return new Refusal(
+function tooLarge(sizeBytesMax: number): RequestError {
+  return new RequestError(
     'REQUEST_TOO_LARGE',
     `the body is larger than ${sizeBytesMax} bytes; publish a reference to the data instead`,
   );
 }
 
-function tooSlow(withinMs: number): Refusal {
-  return new Refusal(
+function tooSlow(withinMs: number): RequestError {
+  return new RequestError(
     'REQUEST_TOO_SLOW',
     `the body did not arrive within ${withinMs / 1_000} s; send it again in one go`,
   );

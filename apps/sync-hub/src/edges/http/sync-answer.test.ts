@@ -36,7 +36,7 @@ describe('the answer about an accepted event', () => {
     expect(answerTo(settled, ...states)).toMatchObject({ httpStatus, body: { status, event_id: 'e-1' } });
   });
 
-  it('tells nothing of an adapter that is not so', () => {
+  it('reports nothing of an adapter that is not so', () => {
     expect(answerTo(true, SKIPPED)).toMatchObject({ body: { adapters: { a0: { state: 'SKIPPED', attempt: 1 } } } });
     expect(JSON.stringify(answerTo(true, SKIPPED))).not.toMatch(/receipt|error|held_by|next_attempt_time/);
   });

@@ -1,7 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { type Ack, type DeliveryError, DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type Acceptance, recipientWarnings } from '../publishing/intake.ts';
-import { REFUSALS, Refusal } from '../refusal.ts';
+import { REQUEST_ERRORS, RequestError } from '../request-error.ts';
 import type { JsonAnswer } from './answer-json.ts';
 
 /** The status of an event after the wait: at each adapter, in alphabetical order. */
@@ -58,9 +58,9 @@ function toError({ kind, code, message }: DeliveryError) {
   return { kind: OutcomeKind[kind], code, message };
 }
 
-/** A refusal as an answer on a plain HTTP path. */
-export function refusalAnswer({ reason, message, fields, retryAfterMs }: Refusal): JsonAnswer {
-  const { code, httpStatus } = REFUSALS[reason];
+/** A request error as an answer on a plain HTTP path. */
+export function errorAnswer({ reason, message, fields, retryAfterMs }: RequestError): JsonAnswer {
+  const { code, httpStatus } = REQUEST_ERRORS[reason];
   return {
     status: httpStatus,
     ...(retryAfterMs !== undefined && { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) } }),
@@ -69,17 +69,17 @@ export function refusalAnswer({ reason, message, fields, retryAfterMs }: Refusal
 }
 
 /**
- * The same refusal in the sender's words.
+ * The same error in the sender's words.
  *
  * @param names what the sender calls the fields, by their paths in the contract
  */
-export function inWordsOf(names: Readonly<Record<string, string>>, refusal: Refusal): Refusal {
-  const { reason, retryAfterMs, metadata } = refusal;
-  let { message } = refusal;
-  const fields = refusal.fields.map(({ field: path, description }) => {
+export function inWordsOf(names: Readonly<Record<string, string>>, rejection: RequestError): RequestError {
+  const { reason, retryAfterMs, metadata } = rejection;
+  let { message } = rejection;
+  const fields = rejection.fields.map(({ field: path, description }) => {
     const field = names[path] ?? path;
     message = message.replace(`${path} ${description}`, () => `${field} ${description}`);
     return { field, description };
   });
-  return new Refusal(reason, message, { fields, metadata, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+  return new RequestError(reason, message, { fields, metadata, ...(retryAfterMs !== undefined && { retryAfterMs }) });
 }

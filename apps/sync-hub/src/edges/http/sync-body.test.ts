@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { DEFAULT_KEY_FIELDS } from './http-event.ts';
 import { readSyncBody } from './sync-body.ts';
 
@@ -11,11 +11,12 @@ function readText(text: string) {
   return readSyncBody(new TextEncoder().encode(text), DEFAULT_KEY_FIELDS);
 }
 
-function refusedFields(body: unknown): readonly string[] {
+function rejectedFields(body: unknown): readonly string[] {
   try {
     read(body);
   } catch (error) {
-    if (error instanceof Refusal && error.reason === 'EVENT_INVALID') return error.fields.map(({ field }) => field);
+    if (error instanceof RequestError && error.reason === 'EVENT_INVALID')
+      return error.fields.map(({ field }) => field);
     throw error;
   }
   throw new Error('it was not refused');
@@ -29,13 +30,13 @@ describe('the body of POST /sync', () => {
     ['policyId', { payload: { id: 'i', policyId: 'o' } }, 'o', 'payload.policyId'],
     ['a number', { payload: { id: 7 } }, '7', 'payload.id'],
     [
-      'the next one when the first is no name',
+      'the next one when the first is not a name',
       { payload: { processId: null, policyId: {}, id: 'i' } },
       'i',
       'payload.id',
     ],
     ['nothing when nothing names it', { payload: { name: 'x' } }, '', 'key'],
-    ['nothing of a payload that is no object', { payload: ['processId'] }, '', 'key'],
+    ['nothing of a payload that is not an object', { payload: ['processId'] }, '', 'key'],
     ['nothing that the payload does not have itself', { payload: {} }, '', 'key'],
   ])('finds the key in %s', (_what, body, key, name) => {
     const { event, names } = read({ type: 'T', ...body });
@@ -101,6 +102,6 @@ describe('the body of POST /sync', () => {
     [{ type: 'T', attributes: { a: 1 } }, ['attributes']],
     [{ type: 'T', source: '\ud800' }, ['source']],
   ])('refuses a field of the wrong kind: %j', (body, fields) => {
-    expect(refusedFields(body)).toEqual(fields);
+    expect(rejectedFields(body)).toEqual(fields);
   });
 });

@@ -30,7 +30,7 @@ const BODY = z.object({ id: text, source: text, type: text, key: text, time, att
  * The key is `key` when that is there, though empty; else what the payload says.
  *
  * @param keyFields the members of a payload that may hold the key, the likeliest first
- * @throws {Refusal} REQUEST_INVALID when it is not a JSON object, EVENT_INVALID when a field is of the wrong kind
+ * @throws {RequestError} REQUEST_INVALID when it is not a JSON object, EVENT_INVALID when a field is of the wrong kind
  */
 export function readSyncBody(bytes: Uint8Array, keyFields: readonly string[]): HttpEvent {
   const { members, sourceOf } = readJsonBody(bytes);

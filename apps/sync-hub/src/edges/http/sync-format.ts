@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { MIMEType } from 'node:util';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { isBinaryCloudEvent, readBinaryCloudEvent, readStructuredCloudEvent } from './cloud-event.ts';
 import type { HttpEvent } from './http-event.ts';
 import { readSyncBody } from './sync-body.ts';
@@ -22,13 +22,13 @@ const CLOUD_EVENT_TYPE = 'application/cloudevents+json';
  *
  * Other media types than JSON are refused for safety too: a browser sends them to any host from any page, unasked.
  *
- * @throws {Refusal} REQUEST_TYPE_UNSUPPORTED
+ * @throws {RequestError} REQUEST_TYPE_UNSUPPORTED
  */
 export function syncFormat(headers: IncomingHttpHeaders): SyncFormat {
   const coding = headers['content-encoding'] ?? 'identity';
   if (coding !== 'identity') throw unsupported('compressed bodies are not taken; send it without content-encoding');
   const type = mediaType(headers['content-type'] ?? '');
-  // By the standard a cloudevents media type goes before ce- headers.
+  // By the standard a cloudevents media type takes precedence over ce- headers.
   if (type?.essence.startsWith('application/cloudevents-batch')) {
     throw unsupported('CloudEvents in batches are not taken; send one a request, or use the rpc PublishStream');
   }
@@ -48,7 +48,7 @@ export function syncFormat(headers: IncomingHttpHeaders): SyncFormat {
  * Reads the event of a request.
  *
  * @param keyFields the members of a payload that may hold the key, the likeliest first
- * @throws {Refusal} REQUEST_INVALID, EVENT_INVALID
+ * @throws {RequestError} REQUEST_INVALID, EVENT_INVALID
  */
 export function readSyncEvent(
   format: SyncFormat,
@@ -75,6 +75,6 @@ function mediaType(text: string): MIMEType | undefined {
   }
 }
 
-function unsupported(message: string): Refusal {
-  return new Refusal('REQUEST_TYPE_UNSUPPORTED', message);
+function unsupported(message: string): RequestError {
+  return new RequestError('REQUEST_TYPE_UNSUPPORTED', message);
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { HTTP_VERSIONS } from './http-client.suite.ts';
-import { startSyncCaller } from './sync-caller.suite.ts';
+import { HTTP_VERSIONS } from './http-client.fixture.ts';
+import { startSyncCaller } from './sync-caller.fixture.ts';
 
 const BODY_BYTES = 4 * 1024 * 1024 - 64;
 const cloudEvent = { 'content-type': 'application/cloudevents+json' };
@@ -32,13 +32,13 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     }
   });
 
-  it('takes payloads of 64 levels and refuses deeper ones by their field', async () => {
+  it('accepts payloads of 64 levels and refuses deeper ones by their field', async () => {
     const caller = await startSyncCaller(version);
     expect(await caller.postJson({ type: 'ProcessUpdated', payload: nested(64) })).toMatchObject({ status: 200 });
     for (const levels of [65, 1_000]) {
-      const refused = { status: 400, body: { reason: 'EVENT_INVALID', fields: [{ field: 'payload' }] } };
+      const rejected = { status: 400, body: { reason: 'EVENT_INVALID', fields: [{ field: 'payload' }] } };
       const answer = await caller.postJson({ type: 'ProcessUpdated', payload: nested(levels) });
-      expect(answer).toMatchObject(refused);
+      expect(answer).toMatchObject(rejected);
       expect(answer.body).toHaveProperty('message', expect.stringContaining('64 levels'));
       const event = { specversion: '1.0', id: 'c', source: 's', type: 'ProcessUpdated', data: nested(levels) };
       const structured = await caller.postJson(event, { headers: cloudEvent });

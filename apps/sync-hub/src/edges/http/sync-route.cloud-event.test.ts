@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { HTTP_VERSIONS, post } from './http-client.suite.ts';
-import { startSyncCaller } from './sync-caller.suite.ts';
+import { HTTP_VERSIONS, post } from './http-client.fixture.ts';
+import { startSyncCaller } from './sync-caller.fixture.ts';
 
 describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
-  it('takes a CloudEvent in structured mode', async () => {
+  it('accepts a CloudEvent in structured mode', async () => {
     const caller = await startSyncCaller(version);
     const event = {
       specversion: '1.0',
@@ -24,7 +24,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     expect(caller.acceptedData).toBe('{"b":1,"a":2}');
   });
 
-  it('takes a CloudEvent in binary mode, its body byte for byte', async () => {
+  it('accepts a CloudEvent in binary mode, its body byte for byte', async () => {
     const caller = await startSyncCaller(version);
     const body = Uint8Array.from({ length: 256 }, (_, index) => index);
     const headers = { 'ce-specversion': '1.0', 'ce-id': 'c-2', 'ce-source': '/clinic', 'ce-type': 'ProcessUpdated' };

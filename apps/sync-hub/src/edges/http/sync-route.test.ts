@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { delivered } from '../publishing/test-hub.suite.ts';
-import { HTTP_VERSIONS, openRequest } from './http-client.suite.ts';
-import { json, ok, startSyncCaller } from './sync-caller.suite.ts';
+import { delivered } from '../publishing/hub.fixture.ts';
+import { HTTP_VERSIONS, openRequest } from './http-client.fixture.ts';
+import { json, ok, startSyncCaller } from './sync-caller.fixture.ts';
 
 const failure = { code: 'HTTP_503', message: 'the system answered 503' };
 
@@ -29,7 +29,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     expect(caller.acceptedData).toBe('{"processId":42,"timestamp":"2026-11-23T09:30:00Z"}');
   });
 
-  it('takes id, source, key, time, attributes and the trace of the request', async () => {
+  it('reads id, source, key, time, attributes and the trace of the request', async () => {
     const caller = await startSyncCaller(version);
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     const event = {
@@ -79,7 +79,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     expect(caller.hub.events).toHaveLength(1);
   });
 
-  it('answers 202 when an adapter still tries after the wait, and says what became of it', async () => {
+  it('answers 202 when an adapter still tries after the wait, and says its status', async () => {
     const caller = await startSyncCaller(version, {
       adapters: { billing: ok, records: () => ({ kind: 'retryable', failure }) },
     });
@@ -97,7 +97,7 @@ describe.each(HTTP_VERSIONS)('POST /sync over %s', (version) => {
     });
   });
 
-  it('does not wait at all when told so', async () => {
+  it('does not wait at all when asked not to', async () => {
     const caller = await startSyncCaller(version, {
       adapters: { billing: () => new Promise<Outcome>(() => undefined) },
     });

@@ -2,11 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { HttpRequest, HttpResponse, HttpRoute } from '../door/messages.ts';
 import type { HubStop } from '../hub-stop.ts';
 import { type Publishing, WAIT_MS } from '../publishing/publishing.ts';
-import { Refusal, wrongField } from '../refusal.ts';
+import { invalidField, RequestError } from '../request-error.ts';
 import { answerJson, type JsonAnswer } from './answer-json.ts';
 import { DEFAULT_KEY_FIELDS } from './http-event.ts';
 import { ClientGone, type ReadBodyBounds, readBody } from './read-body.ts';
-import { inWordsOf, refusalAnswer, syncAnswer } from './sync-answer.ts';
+import { errorAnswer, inWordsOf, syncAnswer } from './sync-answer.ts';
 import { readSyncEvent, syncFormat } from './sync-format.ts';
 
 export interface SyncRouteOptions {
@@ -30,7 +30,7 @@ const BODY_BOUNDS: ReadBodyBounds = { sizeBytesMax: 4 * 1024 * 1024, withinMs: 3
 /**
  * POST /sync: one event a request, `{type, payload}` or a CloudEvent, for callers without gRPC.
  *
- * Waits for every adapter, at most 10 s or `?wait=<seconds>s`, then answers with where the event stands at each:
+ * Waits for every adapter, at most 10 s or `?wait=<seconds>s`, then answers with the state of the event at each:
  * 200 `{"status":"ok"}`, 202 `{"status":"pending"}` while some still try, 502 `{"status":"failed"}` when one ended
  * without success. Anything else is `{"status":"refused"}` with a reason of docs/errors.md. A caller who goes away
  * takes nothing back.
@@ -47,13 +47,13 @@ export function createSyncRoute(options: SyncRouteOptions): HttpRoute {
 async function serve(options: SyncRouteOptions, request: HttpRequest, response: HttpResponse): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  // An error event that nobody hears ends the process.
+  // An error event without a listener ends the process.
   response.on('error', () => gone.abort());
   try {
     answerJson(request, response, await publish(options, request, options.stop.endsWith(gone.signal)));
   } catch (error) {
     if (error instanceof ClientGone) return void response.destroy();
-    answerJson(request, response, refusalAnswer(Refusal.of(error, options.onFault)));
+    answerJson(request, response, errorAnswer(RequestError.of(error, options.onFault)));
   }
 }
 
@@ -68,21 +68,21 @@ async function publish(options: SyncRouteOptions, request: HttpRequest, gone: Ab
   const namesTrace = event.attributes.traceparent !== undefined;
   const attributes = namesTrace ? event.attributes : { ...traceAttributes(headers), ...event.attributes };
   const acceptance = await publishing.accept({ ...event, attributes }).catch((error: unknown) => {
-    throw error instanceof Refusal ? inWordsOf(names, error) : error;
+    throw error instanceof RequestError ? inWordsOf(names, error) : error;
   });
-  // From here on it is accepted, and that is what the caller is told, whatever else goes wrong.
-  const standing = await publishing.wait(acceptance, waitMs, gone).catch((error: unknown) => {
+  // From here on it is accepted, and that is what the caller gets, whatever else goes wrong.
+  const status = await publishing.wait(acceptance, waitMs, gone).catch((error: unknown) => {
     onFault(error);
     return undefined;
   });
-  return syncAnswer(acceptance, standing);
+  return syncAnswer(acceptance, status);
 }
 
 /**
  * How long a request wants to wait for its event to settle: `?wait=5s`, written as the contract writes durations in
  * JSON, 0 to 60 s; 10 s when absent.
  *
- * @throws {Refusal} REQUEST_INVALID
+ * @throws {RequestError} REQUEST_INVALID
  */
 export function waitMsOf(url: string): number {
   const query = url.split('?', 2)[1] ?? '';
@@ -91,7 +91,7 @@ export function waitMsOf(url: string): number {
   const seconds = /^(\d{1,2}(?:\.\d{1,9})?)s$/.exec(wait)?.[1];
   const waitMs = Number(seconds) * 1_000;
   if (waitMs <= WAIT_MS.most) return Math.ceil(waitMs);
-  throw wrongField('wait', `must be 0s to ${WAIT_MS.most / 1_000}s, such as 5s`);
+  throw invalidField('wait', `must be 0s to ${WAIT_MS.most / 1_000}s, such as 5s`);
 }
 
 /** W3C Trace Context, any version. */

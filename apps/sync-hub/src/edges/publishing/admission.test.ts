@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { Admission } from './admission.ts';
 
 const MIB = 1024 * 1024;
@@ -13,12 +13,12 @@ function open({ random = (): number => 0 } = {}) {
       nowMs += durationMs;
     },
     enter: (sizeBytes = 100) => admission.enter(sizeBytes),
-    refusal: (): Refusal | undefined => {
+    rejection: (): RequestError | undefined => {
       try {
         admission.enter(100)();
         return undefined;
       } catch (error) {
-        if (error instanceof Refusal) return error;
+        if (error instanceof RequestError) return error;
         throw error;
       }
     },
@@ -36,22 +36,22 @@ it('lets everything in while commits return', () => {
 });
 
 it('closes once a publish has waited for three seconds, and opens when the last that waits has its answer', () => {
-  const { admission, enter, pass, refusal } = open();
+  const { admission, enter, pass, rejection } = open();
   const answerOldest = enter();
   pass(2_000);
   const answerNewest = enter();
   pass(1_000);
-  expect(refusal()).toBeUndefined();
+  expect(rejection()).toBeUndefined();
   pass(1);
-  expect(refusal()).toMatchObject({ reason: 'HUB_OVERLOADED', message: expect.stringContaining('the same id') });
+  expect(rejection()).toMatchObject({ reason: 'HUB_OVERLOADED', message: expect.stringContaining('the same id') });
   answerOldest();
   expect(admission.closedBecause).toContain('stuck');
   answerNewest();
   expect(admission.closedBecause).toBe('');
-  expect(refusal()).toBeUndefined();
+  expect(rejection()).toBeUndefined();
 });
 
-it('closes when a queue stands: for two seconds even the quickest publish has waited for one', () => {
+it('closes when a queue does not drain: for two seconds even the quickest publish has waited for one', () => {
   const { admission, enter, pass } = open();
   const queue = [enter(), enter(), enter()];
   for (let commit = 0; commit < 11; commit += 1) {
@@ -97,10 +97,10 @@ it('closes when more bytes wait than are to be held in memory', () => {
 
 it('says to come back after as long again, with jitter, within bounds', () => {
   const after = (waitedMs: number, random: number) => {
-    const { enter, pass, refusal } = open({ random: () => random });
+    const { enter, pass, rejection } = open({ random: () => random });
     enter();
     pass(waitedMs);
-    return refusal()?.retryAfterMs;
+    return rejection()?.retryAfterMs;
   };
   expect(after(3_200, 0)).toBe(3_200);
   expect(after(3_200, 0.5)).toBe(4_800);

@@ -1,4 +1,4 @@
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 
 export interface AdmissionOptions {
   /** A monotonic clock, in milliseconds. */
@@ -14,12 +14,12 @@ interface Waiting {
 }
 
 /**
- * The journal is stuck when the oldest publish has waited so long: a commit takes milliseconds, one beside a slow fsync
+ * The journal is stuck when the oldest publish has waited this long: a commit takes milliseconds, one beside a slow fsync
  * or on a machine with too much to do some hundred. A caller with the usual deadline of 5 s still gets its answer.
  */
 const OLDEST_WAIT_MAX_MS = 3_000;
 /**
- * The journal is too slow when even the quickest publish of an interval waited so long: then a queue stands that does
+ * The journal is too slow when even the quickest publish of an interval waited this long: then there is a queue that does
  * not go away. One burst does not do that; its first events are answered at once.
  */
 const QUICKEST_WAIT_MAX_MS = 1_000;
@@ -32,7 +32,7 @@ const RETRY_AFTER_MS = { least: 500, most: 15_000 };
 /**
  * The door before the journal. Closes when the journal cannot keep up with what is published, and opens again once all
  * that waits has its answer, so that it does not swing. What it let in is answered, however long that takes; what it
- * refuses has not been written. Deliveries that wait behind a breaker are no reason to close: they wait on the disk.
+ * refuses has not been written. Deliveries that wait behind a breaker are not a reason to close: they wait on the disk.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -59,17 +59,21 @@ export class Admission {
   }
 
   /**
-   * Lets in a publish with so much payload. To be told by the returned function when the journal has answered, well or
+   * Lets in a publish with so much payload. Call the returned function when the journal has answered, well or
    * not.
    *
-   * @throws {Refusal} HUB_OVERLOADED
+   * @throws {RequestError} HUB_OVERLOADED
    */
   enter(sizeBytes: number): () => void {
     const reason = this.closedBecause;
     if (reason !== '') {
-      throw new Refusal('HUB_OVERLOADED', `${reason}; publish again with the same id, after the time that is told`, {
-        retryAfterMs: this.#retryAfterMs(),
-      });
+      throw new RequestError(
+        'HUB_OVERLOADED',
+        `${reason}; publish again with the same id, after the delay that the error names`,
+        {
+          retryAfterMs: this.#retryAfterMs(),
+        },
+      );
     }
     const waiting: Waiting = { sinceMs: this.#options.nowMs(), sizeBytes };
     this.#waiting.add(waiting);

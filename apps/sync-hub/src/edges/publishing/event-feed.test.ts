@@ -2,10 +2,10 @@ import { type Ack, DeliveryState, HeldBy } from '@hms-sync/proto/hms/sync/v1/ack
 import { describe, expect, it } from 'vitest';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { Positions } from '../../journal/positions.ts';
-import { flushed } from '../../journal/suite/flushed.suite.ts';
-import { Refusal } from '../refusal.ts';
-import { openFeed } from './event-feed.suite.ts';
-import { allOf, openTestHub, published, settleTurns } from './test-hub.suite.ts';
+import { flushed } from '../../journal/suite/flushed.fixture.ts';
+import { RequestError } from '../request-error.ts';
+import { openFeed } from './event-feed.fixture.ts';
+import { allOf, openTestHub, published, settleTurns } from './hub.fixture.ts';
 
 /** The life of an event at two adapters, as it is recorded. */
 const LIFE: readonly Partial<DeliveryRecord>[] = [
@@ -34,18 +34,18 @@ function placeAfter(steps: number): Positions {
 const states = (acks: readonly Ack[]) => acks.map(({ adapter, state }) => `${adapter} ${DeliveryState[state]}`);
 
 describe('history and what comes', () => {
-  it.each(CUTS)('are told without gap or repeat after $seen seen and $onDisk on disk', async ({ seen, onDisk }) => {
+  it.each(CUTS)('are sent without gap or repeat after $seen seen and $onDisk on disk', async ({ seen, onDisk }) => {
     const { read, record, journal, cursors } = await openFeed();
     for (const step of LIFE.slice(0, onDisk)) record(step);
     await flushed(journal);
-    const told = allOf(read({ after: placeAfter(seen) }));
+    const received = allOf(read({ after: placeAfter(seen) }));
     // The next ones are written while the history is being read, the others one by one afterwards.
     for (const step of LIFE.slice(onDisk, onDisk + 2)) record(step);
     for (const step of LIFE.slice(onDisk + 2)) {
       await settleTurns();
       record(step);
     }
-    const acks = (await told).flat();
+    const acks = (await received).flat();
     expect(attempts(acks)).toEqual(LIFE_ATTEMPTS.slice(seen));
     // Whoever resumes after any of them gets the others.
     for (const [index, { cursor }] of acks.entries()) {
@@ -54,7 +54,7 @@ describe('history and what comes', () => {
     }
   });
 
-  it('are told to a caller who asks for the first ack only after everything is recorded', async () => {
+  it('are sent to a caller who asks for the first ack only after everything is recorded', async () => {
     const { read, record, journal } = await openFeed();
     const reading = read({ heldByKey: [] });
     for (const step of LIFE) record(step);
@@ -70,14 +70,14 @@ describe('history and what comes', () => {
     expect(acks.listening).toBe(0);
   });
 
-  it('are told in messages that a client can take, however much there is', async () => {
+  it('are sent in messages that a client can accept, however much there is', async () => {
     const adapters = Array.from({ length: 300 }, (_, index) => `a-${String(index).padStart(3, '0')}`);
     const { read, record, journal } = await openFeed({ adapters });
     for (const adapter of adapters) record({ adapter, state: 'delivered' });
     await flushed(journal);
-    const told = await allOf(read());
-    expect(told.map((acks) => acks.length)).toEqual([256, 44]);
-    expect(told.flat().map(({ adapter }) => adapter)).toEqual(adapters);
+    const received = await allOf(read());
+    expect(received.map((acks) => acks.length)).toEqual([256, 44]);
+    expect(received.flat().map(({ adapter }) => adapter)).toEqual(adapters);
   });
 
   it('are the newest of a delivery that was attempted through a long outage, to its end', async () => {
@@ -85,9 +85,9 @@ describe('history and what comes', () => {
     for (let attempts = 1; attempts <= 600; attempts += 1) record({ state: 'retrying', attempts });
     record({ state: 'delivered', attempts: 601 });
     await flushed(journal);
-    const told = (await allOf(read())).flat();
-    expect(told.map(({ attempt }) => attempt)).toEqual(Array.from({ length: 256 }, (_, index) => 346 + index));
-    expect(told.at(-1)?.state).toBe(DeliveryState.DELIVERED);
+    const received = (await allOf(read())).flat();
+    expect(received.map(({ attempt }) => attempt)).toEqual(Array.from({ length: 256 }, (_, index) => 346 + index));
+    expect(received.at(-1)?.state).toBe(DeliveryState.DELIVERED);
   });
 
   it('end at once when everything was seen', async () => {
@@ -102,10 +102,10 @@ describe('history and what comes', () => {
     const { read, record } = await openFeed();
     record({ adapter: 'billing', state: 'retrying' });
     record({ adapter: 'billing', state: 'delivered' });
-    const told = allOf(read({ until: 'first_attempt' }));
+    const received = allOf(read({ until: 'first_attempt' }));
     await settleTurns();
     record({ adapter: 'records', state: 'retrying' });
-    expect(places((await told).flat())).toEqual(['billing.1', 'billing.2', 'billing.2_records.1']);
+    expect(places((await received).flat())).toEqual(['billing.1', 'billing.2', 'billing.2_records.1']);
   });
 
   it('are sent of several events in the order in which they were recorded', async () => {
@@ -114,15 +114,15 @@ describe('history and what comes', () => {
     const second = { seq: other.seq, eventId: 'event-2', key: '' };
     record({ ...second, state: 'retrying' });
     record({ state: 'delivered' });
-    const told = allOf(read({ events: [event, other] }));
+    const received = allOf(read({ events: [event, other] }));
     await settleTurns();
     record({ ...second, state: 'delivered' });
-    expect((await told).flat().map(({ eventId }) => eventId)).toEqual(['event-2', 'event-1', 'event-2']);
+    expect((await received).flat().map(({ eventId }) => eventId)).toEqual(['event-2', 'event-1', 'event-2']);
   });
 });
 
 describe('HELD', () => {
-  it('is told for what is held now, before anybody listened', async () => {
+  it('is sent for what is held now, before anybody listened', async () => {
     const { read, record, held } = await openFeed();
     held.set('billing', 'breaker');
     record({ adapter: 'billing', state: 'retrying', attempts: 4 });
@@ -134,16 +134,16 @@ describe('HELD', () => {
     await feed.return();
   });
 
-  it('that was over before the history was read is not told after what ended it', async () => {
+  it('that was over before the history was read is not sent after what ended it', async () => {
     const { read, record, hold, journal } = await openFeed();
     journal.control.hold();
     record({ adapter: 'billing', state: 'delivered' });
-    const told = allOf(read());
+    const received = allOf(read());
     await hold('billing', 'breaker');
     journal.control.release();
     await settleTurns();
     record({ adapter: 'records', state: 'delivered' });
-    expect(states((await told).flat())).toEqual(['billing DELIVERED', 'records DELIVERED']);
+    expect(states((await received).flat())).toEqual(['billing DELIVERED', 'records DELIVERED']);
   });
 
   it('carries a place from which nothing that follows it is lost, however late it is read', async () => {
@@ -161,21 +161,21 @@ describe('HELD', () => {
     await flushed(journal);
     const both = (await feed.next()).value ?? [];
     expect(states(both)).toEqual(['billing HELD', 'billing DELIVERED']);
-    // Resuming after either HELD tells DELIVERED.
+    // Resuming after either HELD sends DELIVERED.
     const found = [...places(held === undefined ? [] : [held]), ...places(both)];
     expect(found).toEqual(['records.1', 'records.1', 'billing.1_records.1']);
     await feed.return();
   });
 
-  it('is told once, whoever noticed it first', async () => {
+  it('is sent once, whoever noticed it first', async () => {
     const { read, record, hold } = await openFeed({ adapters: ['billing'] });
     await hold('billing', 'paused');
-    const told = allOf(read());
+    const received = allOf(read());
     await hold('billing', 'paused');
     await settleTurns();
     await hold('billing', 'paused');
     record({ adapter: 'billing', state: 'delivered' });
-    expect(states((await told).flat())).toEqual(['billing HELD', 'billing DELIVERED']);
+    expect(states((await received).flat())).toEqual(['billing HELD', 'billing DELIVERED']);
   });
 
   it('is sent for what waits behind its key, once', async () => {
@@ -192,7 +192,7 @@ describe('HELD', () => {
     await feed.return();
   });
 
-  it('is told by a lane whose adapter has not started, and what follows when it has', async () => {
+  it('is reported by a lane whose adapter has not started, and what follows when it has', async () => {
     const hub = await openTestHub({ starts: false });
     const acceptance = await hub.intake.accept(published({ id: 'event-1' }));
     const feed = hub.publishing.follow(acceptance, { until: 'settled', signal: new AbortController().signal });
@@ -211,21 +211,21 @@ describe('a reader that does not read', () => {
     record({ state: 'retrying' });
     seen.push(...((await slow.next()).value ?? []));
     for (let attempts = 2; attempts <= 300; attempts += 1) record({ state: 'retrying', attempts });
-    // Begun before, so that the feed waits while they are told.
+    // Begun before, so that the feed waits while they are reported.
     const next = slow.next();
     await flushed(journal);
     seen.push(...((await next).value ?? []));
-    const refusal = await allOf(slow).then(
+    const rejection = await allOf(slow).then(
       (batches) => void seen.push(...batches.flat()),
       (error: unknown) => error,
     );
-    if (!(refusal instanceof Refusal)) throw new Error('not refused');
-    expect(refusal.reason).toBe('READER_TOO_SLOW');
+    if (!(rejection instanceof RequestError)) throw new Error('not refused');
+    expect(rejection.reason).toBe('READER_TOO_SLOW');
     expect(seen.length).toBeGreaterThanOrEqual(257);
     expect(acks.listening).toBe(0);
 
     record({ state: 'delivered' });
-    const after = cursors.decode(refusal.metadata.cursor ?? '', 'cursor');
+    const after = cursors.decode(rejection.metadata.cursor ?? '', 'cursor');
     const rest = (await allOf(read({ after }))).flat();
     expect(places([...seen, ...rest])).toEqual(Array.from({ length: 301 }, (_, index) => `billing.${index + 1}`));
   });
@@ -244,9 +244,9 @@ describe('a caller who goes', () => {
 
   it('leaves none behind while the history is read', async () => {
     const { read, abort, acks } = await openFeed();
-    const told = allOf(read());
+    const received = allOf(read());
     abort.abort();
-    expect(await told).toEqual([]);
+    expect(await received).toEqual([]);
     expect(acks.listening).toBe(0);
   });
 

@@ -8,7 +8,7 @@ import { isAfter, MovingPlace, type Positions } from '../../journal/positions.ts
 import { QueueOverflow } from '../../queues/bounded-queue.ts';
 import type { Cursors } from '../cursor.ts';
 import { throwIfStopping } from '../hub-stop.ts';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { Semaphore } from '../semaphore.ts';
 import { recordAck } from './ack-message.ts';
 import { EventListener } from './event-listener.ts';
@@ -51,7 +51,7 @@ export class EventFeed {
    * Yields acks, at least one at a time, until the events have come as far as asked for or the signal aborts. Listens
    * from the call on, however late the first of them is asked for.
    *
-   * @throws {Refusal} READER_TOO_SLOW; HUB_STOPPING
+   * @throws {RequestError} READER_TOO_SLOW; HUB_STOPPING
    */
   read(request: FeedRequest): AsyncGenerator<readonly Ack[], void> {
     const { acks, cursors } = this.#options;
@@ -82,10 +82,10 @@ export class EventFeed {
       for (const { seq } of events) {
         if (progress.get(seq)?.isDone !== false) continue;
         const deliveries = stored.get(seq) ?? [];
-        listener.hearHeld(seq, heldByKey === undefined ? { kind: 'stored', deliveries } : { kind: 'new', heldByKey });
+        listener.reportHeld(seq, heldByKey === undefined ? { kind: 'stored', deliveries } : { kind: 'new', heldByKey });
       }
       while (progress.values().some((event) => !event.isDone)) {
-        const heard = await listener.take();
+        const heard = await listener.drain();
         if (heard.length === 0) return throwIfStopping(signal, cursor);
         const fresh = heard.flatMap(({ update, ack }) =>
           isNew(update, { progress, seen: seen.positions }) ? [ack] : [],
@@ -96,7 +96,7 @@ export class EventFeed {
     } catch (error) {
       if (!(error instanceof QueueOverflow)) throw error;
       const message = `acks were not read in time; watch them again from the cursor ${cursor}`;
-      throw new Refusal('READER_TOO_SLOW', message, { metadata: { cursor } });
+      throw new RequestError('READER_TOO_SLOW', message, { metadata: { cursor } });
     } finally {
       listener.end();
     }

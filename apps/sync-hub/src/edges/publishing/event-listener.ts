@@ -23,7 +23,7 @@ export interface Heard {
 /** One event has a few records for each adapter; a reader with this many unread has stopped reading. */
 const UNREAD_MAX_PER_EVENT = 256;
 
-/** Hears the updates of given events from its construction on, and keeps them for one reader. */
+/** Observes the updates of given events from its construction on, and keeps them for one reader. */
 export class EventListener {
   readonly #queue: BoundedQueue<Heard>;
   readonly #signal: AbortSignal;
@@ -44,8 +44,8 @@ export class EventListener {
   }
 
   /** From now on HELD of an event counts too, and what holds its deliveries now: its reader knows what came before. */
-  hearHeld(seq: number, known: KnownDeliveries): void {
-    this.#following.get(seq)?.hearHeld(known);
+  reportHeld(seq: number, known: KnownDeliveries): void {
+    this.#following.get(seq)?.reportHeld(known);
   }
 
   /**
@@ -53,7 +53,7 @@ export class EventListener {
    *
    * @throws {QueueOverflow} the reader did not keep up
    */
-  take(): Promise<readonly Heard[]> {
+  drain(): Promise<readonly Heard[]> {
     return this.#queue.drain();
   }
 

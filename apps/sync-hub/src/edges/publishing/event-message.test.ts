@@ -3,7 +3,7 @@ import { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkEvent } from '../../core/event-rules.ts';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { fromSyncEvent, toSyncEvent } from './event-message.ts';
 
 const ACCEPTED_AT_MS = 1_790_000_000_500;
@@ -14,11 +14,11 @@ const read = (init: Parameters<typeof create<typeof SyncEventSchema>>[1] = {}) =
   toSyncEvent(message(init), ACCEPTED_AT_MS);
 const textOf = (data: Uint8Array) => new TextDecoder().decode(data);
 
-function refusalOf(act: () => unknown): Refusal {
+function rejectionOf(act: () => unknown): RequestError {
   try {
     act();
   } catch (error) {
-    if (error instanceof Refusal) return error;
+    if (error instanceof RequestError) return error;
   }
   throw new Error('not refused');
 }
@@ -40,8 +40,8 @@ describe('what is absent', () => {
   });
 
   it('is refused when it is the event', () => {
-    const refusal = refusalOf(() => toSyncEvent(undefined, ACCEPTED_AT_MS));
-    expect(refusal).toMatchObject({
+    const rejection = rejectionOf(() => toSyncEvent(undefined, ACCEPTED_AT_MS));
+    expect(rejection).toMatchObject({
       reason: 'EVENT_INVALID',
       fields: [{ field: 'event', description: 'is required' }],
     });
@@ -86,8 +86,8 @@ describe('a payload of JSON', () => {
   });
 
   it('is refused with another content type', () => {
-    const refusal = refusalOf(() => read({ payload: { case: 'json', value: {} }, dataContentType: 'text/plain' }));
-    expect(refusal).toMatchObject({ reason: 'EVENT_INVALID', fields: [{ field: 'event.data_content_type' }] });
+    const rejection = rejectionOf(() => read({ payload: { case: 'json', value: {} }, dataContentType: 'text/plain' }));
+    expect(rejection).toMatchObject({ reason: 'EVENT_INVALID', fields: [{ field: 'event.data_content_type' }] });
   });
 
   it('is refused, without a word of it, when a number is none of JSON or it is nested too deep', () => {
@@ -95,9 +95,9 @@ describe('a payload of JSON', () => {
     for (let depth = 0; depth < 100_000; depth += 1) deep = { a: deep };
     const published = message();
     for (const value of [{ hunter2: Number.NaN }, { a: [Number.POSITIVE_INFINITY] }, deep]) {
-      const refusal = refusalOf(() => toSyncEvent({ ...published, payload: { case: 'json', value } }, 0));
-      expect(refusal).toMatchObject({ reason: 'EVENT_INVALID', fields: [{ field: 'event.json' }] });
-      expect(refusal.message).not.toContain('hunter2');
+      const rejection = rejectionOf(() => toSyncEvent({ ...published, payload: { case: 'json', value } }, 0));
+      expect(rejection).toMatchObject({ reason: 'EVENT_INVALID', fields: [{ field: 'event.json' }] });
+      expect(rejection.message).not.toContain('hunter2');
     }
   });
 });
@@ -122,7 +122,7 @@ describe('a payload of bytes', () => {
   });
 });
 
-it('comes back as it was published, its payload as bytes', () => {
+it('is returned as it was published, its payload as bytes', () => {
   const text = fc.string({ unit: 'grapheme', maxLength: 20 });
   const published = fc.record({
     id: fc.string({ minLength: 1, maxLength: 20 }),

@@ -4,7 +4,7 @@ import type { SyncEvent as SyncEventMessage, SyncEventSchema } from '@hms-sync/p
 import { canonicalJson, type Json, JsonError } from '@hms-sync/proto/json';
 import { v7 as uuidv7 } from 'uuid';
 import type { SyncEvent } from '../../core/event.ts';
-import { wrongField } from '../refusal.ts';
+import { invalidField } from '../request-error.ts';
 
 /** An event as it was handed in, by whatever way. */
 export type PublishedEvent = Omit<SyncEventMessage, '$typeName' | '$unknown'>;
@@ -18,13 +18,13 @@ const utf8 = new TextEncoder();
  * later, on the result.
  *
  * @returns timeMs: the time as published, undefined when it was filled in
- * @throws {Refusal} EVENT_INVALID when there is no event, or its payload cannot become bytes
+ * @throws {RequestError} EVENT_INVALID when there is no event, or its payload cannot become bytes
  */
 export function toSyncEvent(
   published: PublishedEvent | undefined,
   acceptedAtMs: number,
 ): { event: SyncEvent; timeMs: number | undefined } {
-  if (published === undefined) throw wrongField('event', 'is required', 'EVENT_INVALID');
+  if (published === undefined) throw invalidField('event', 'is required', 'EVENT_INVALID');
   const timeMs = published.time === undefined ? undefined : toMs(published.time);
   const event = {
     id: published.id === '' ? uuidv7() : published.id,
@@ -39,7 +39,7 @@ export function toSyncEvent(
   return { event, timeMs };
 }
 
-/** An accepted event as the contract tells it: its payload in data. */
+/** An accepted event as the contract represents it: its payload in data. */
 export function fromSyncEvent(event: SyncEvent): MessageInitShape<typeof SyncEventSchema> {
   return {
     id: event.id,
@@ -62,7 +62,7 @@ function toBytes({ payload, dataContentType }: PublishedEvent): Uint8Array {
       return new Uint8Array(payload.value);
     case 'json':
       if (dataContentType !== '' && dataContentType !== JSON_CONTENT_TYPE) {
-        throw wrongField(
+        throw invalidField(
           'event.data_content_type',
           `must be empty or ${JSON_CONTENT_TYPE} when event.json is set`,
           'EVENT_INVALID',
@@ -79,7 +79,7 @@ function jsonBytes(json: JsonObject): Uint8Array {
     return utf8.encode(canonicalJson(json as Json));
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    throw wrongField('event.json', error.message, 'EVENT_INVALID');
+    throw invalidField('event.json', error.message, 'EVENT_INVALID');
   }
 }
 

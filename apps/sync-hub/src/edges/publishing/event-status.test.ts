@@ -3,20 +3,20 @@ import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/
 import { GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { retrying } from '../../journal/suite/samples.suite.ts';
+import { retrying } from '../../journal/suite/samples.fixture.ts';
 import { readStatus } from './event-status.ts';
 import {
   delivered,
   openTestHub,
   published,
   recordRequest,
-  refused,
+  rejected,
   settleTurns,
   type TestHub,
   unwell,
-} from './test-hub.suite.ts';
+} from './hub.fixture.ts';
 
-/** A hub with one event at one adapter that answers so, and how the event then stands. */
+/** A hub with one event at one adapter that answers so, and the status of the event then. */
 async function statusAfter(outcome: Outcome, init: Parameters<typeof published>[0] = {}) {
   const hub = await openTestHub({ adapters: { billing: () => outcome } });
   await hub.intake.accept(published({ id: 'event-1', ...init }));
@@ -61,7 +61,7 @@ it('asks for the source when several have the id', async () => {
   }
 });
 
-it('tells the event as it was accepted, its payload as bytes', async () => {
+it('reports the event as it was accepted, its payload as bytes', async () => {
   const { response } = await statusAfter(delivered, {
     key: 'process-7',
     payload: { case: 'json', value: { b: 1, a: 2 } },
@@ -74,7 +74,7 @@ it('tells the event as it was accepted, its payload as bytes', async () => {
   });
 });
 
-it('tells a delivery that was delivered, with its attempt and what the system answered', async () => {
+it('reports a delivery that was delivered, with its attempt and what the system answered', async () => {
   const { response, settled, acks } = await statusAfter(delivered);
   expect(settled).toBe(true);
   expect(acks).toMatchObject([{ state: DeliveryState.DELIVERED, receipt: 'ok', attempt: 1, cycle: 1 }]);
@@ -87,7 +87,7 @@ it('tells a delivery that was delivered, with its attempt and what the system an
   ]);
 });
 
-it('tells a delivery that is tried again, with when and why', async () => {
+it('reports a delivery that is tried again, with when and why', async () => {
   const { settled, acks } = await statusAfter(unwell);
   expect(settled).toBe(false);
   expect(acks).toMatchObject([
@@ -95,22 +95,22 @@ it('tells a delivery that is tried again, with when and why', async () => {
   ]);
 });
 
-it('tells a dead letter, with why', async () => {
-  const { settled, acks } = await statusAfter(refused);
+it('reports a dead letter, with why', async () => {
+  const { settled, acks } = await statusAfter(rejected);
   expect(settled).toBe(true);
   expect(acks).toMatchObject([
     { state: DeliveryState.DEAD_LETTERED, error: { kind: OutcomeKind.PERMANENT, code: 'HTTP_400' } },
   ]);
 });
 
-it('tells a delivery of a type that the adapter does not take as skipped, without attempts', async () => {
+it('reports a delivery of a type that the adapter does not accept as skipped, without attempts', async () => {
   const { settled, acks, response } = await statusAfter(delivered, { type: 'Other' });
   expect(settled).toBe(true);
   expect(acks).toMatchObject([{ state: DeliveryState.SKIPPED, attempt: 0 }]);
   expect(response.deliveries[0]?.attempts).toEqual([]);
 });
 
-it('tells what holds a delivery that waits behind another of its key', async () => {
+it('reports what holds a delivery that waits behind another of its key', async () => {
   const { hub } = await statusAfter(unwell, { key: 'process-7' });
   await hub.intake.accept(published({ id: 'event-2', key: 'process-7' }));
   await settleTurns();
@@ -118,7 +118,7 @@ it('tells what holds a delivery that waits behind another of its key', async () 
   expect(behind.acks).toMatchObject([{ state: DeliveryState.HELD, heldBy: HeldBy.KEY, attempt: 0 }]);
 });
 
-it('tells what went wrong last also while the lane is held', async () => {
+it('reports what went wrong last also while the lane is held', async () => {
   const { hub } = await statusAfter(unwell);
   // What waits for its own next attempt is not held, until its window is gone: after a restart, say.
   expect((await statusOf(hub)).acks).toMatchObject([{ state: DeliveryState.RETRYING }]);
@@ -134,7 +134,7 @@ it('tells what went wrong last also while the lane is held', async () => {
   ]);
 });
 
-it('tells a delivery that waits for its turn as waiting, since it was accepted', async () => {
+it('reports a delivery that waits for its turn as waiting, since it was accepted', async () => {
   const hub = await openTestHub({ adapters: { billing: () => new Promise(() => undefined) } });
   const { event } = await hub.intake.accept(published({ id: 'event-1' }));
   const { acks, settled, response } = await statusOf(hub);
@@ -144,7 +144,7 @@ it('tells a delivery that waits for its turn as waiting, since it was accepted',
   expect(Number(response.acceptedTime?.seconds)).toBe(Math.floor(event.acceptedAtMs / 1_000));
 });
 
-it('tells all adapters in alphabetical order, and settled only when each is', async () => {
+it('reports all adapters in alphabetical order, and settled only when each is', async () => {
   const hub = await openTestHub({ adapters: { records: () => unwell, billing: () => delivered } });
   await hub.intake.accept(published({ id: 'event-1' }));
   await settleTurns();
@@ -153,7 +153,7 @@ it('tells all adapters in alphabetical order, and settled only when each is', as
   expect(settled).toBe(false);
 });
 
-it('tells the newest attempts, an equal share of each delivery, and that older ones are left out', async () => {
+it('reports the newest attempts, an equal share of each delivery, and that older ones are left out', async () => {
   const hub = await openTestHub({ adapters: { billing: () => delivered, records: () => delivered }, starts: false });
   const { event } = await hub.intake.accept(published({ id: 'event-1' }));
   for (let attempts = 1; attempts <= 1_000; attempts++)
@@ -168,7 +168,7 @@ it('tells the newest attempts, an equal share of each delivery, and that older o
   expect(deliveries.map(({ attemptsLeftOut }) => attemptsLeftOut)).toEqual([872, 0]);
 });
 
-it('counts of the attempts left out those of the oldest cycle that is told, and at least one', async () => {
+it('counts of the attempts left out those of the oldest cycle that is reported, and at least one', async () => {
   const hub = await openTestHub({ adapters: { billing: () => delivered }, starts: false });
   const { event } = await hub.intake.accept(published({ id: 'event-1' }));
   for (let attempts = 1; attempts <= 300; attempts++) hub.journal.record(recordRequest(retrying(event, { attempts })));

@@ -32,7 +32,7 @@ export interface EventStatusOptions {
  * Reads the status of an event. Its attempts are those that the journal reads of an event, READ_RECORDS_MAX at most: with
  * the longest errors in the widest letters about 1 MiB, beside the payload, and clients accept 4 MiB.
  *
- * @throws {Refusal} EVENT_NOT_FOUND, EVENT_AMBIGUOUS
+ * @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS
  */
 export async function readStatus(options: EventStatusOptions, named: EventReference): Promise<EventStatus> {
   const { journal, acks: known, lanes, cursors } = options;

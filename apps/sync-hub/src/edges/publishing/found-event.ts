@@ -1,7 +1,7 @@
 import type { EventReference, FoundEvent, StoredEvent } from '../../journal/journal.ts';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 
-/** The event that was named. @throws {Refusal} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
+/** The event that was named. @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
 export function requireFound(found: FoundEvent, named: EventReference): StoredEvent {
   switch (found.kind) {
     case 'found':
@@ -15,15 +15,15 @@ export function requireFound(found: FoundEvent, named: EventReference): StoredEv
   }
 }
 
-/** @returns the refusal EVENT_NOT_FOUND, which names the id */
-export function unknownEvent({ id, source }: EventReference): Refusal {
+/** @returns the error EVENT_NOT_FOUND, which names the id */
+export function unknownEvent({ id, source }: EventReference): RequestError {
   const of = source === undefined ? '' : ` of ${sourceName(source)}`;
-  return new Refusal('EVENT_NOT_FOUND', `no event${of} has the id ${quoted(id)}, or it is past retention`);
+  return new RequestError('EVENT_NOT_FOUND', `no event${of} has the id ${quoted(id)}, or it is past retention`);
 }
 
-function ambiguousEvent(id: string, sources: readonly string[]): Refusal {
+function ambiguousEvent(id: string, sources: readonly string[]): RequestError {
   const named = sources.map((source) => JSON.stringify(source)).join(', ');
-  return new Refusal(
+  return new RequestError(
     'EVENT_AMBIGUOUS',
     `several sources have an event with the id ${quoted(id)}: ${named}; name one of them`,
     {

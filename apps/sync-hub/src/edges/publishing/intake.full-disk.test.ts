@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { expect, it } from 'vitest';
 import { openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 
 /** With the numbers of the journal in memory. */
@@ -19,9 +19,9 @@ function open(changes: Partial<IntakeOptions> = {}) {
   return { intake: new Intake({ ...options, ...changes }), journal };
 }
 
-async function refusalOf(accepting: Promise<unknown>): Promise<Refusal> {
+async function rejectionOf(accepting: Promise<unknown>): Promise<RequestError> {
   const error = await accepting.catch((thrown: unknown) => thrown);
-  if (!(error instanceof Refusal)) throw new Error(`not refused but ${error}`);
+  if (!(error instanceof RequestError)) throw new Error(`not refused but ${error}`);
   return error;
 }
 
@@ -29,7 +29,7 @@ it('refuses new events while the disk is full, and still knows the old ones', as
   const { intake, journal } = open();
   await intake.accept(published());
   journal.control.isFull = true;
-  expect(await refusalOf(intake.accept(published('event-2')))).toMatchObject({
+  expect(await rejectionOf(intake.accept(published('event-2')))).toMatchObject({
     reason: 'JOURNAL_FULL',
     message: `${FULL}; publish again with the same id once there is room`,
     retryAfterMs: 30_000,
@@ -41,11 +41,11 @@ it('refuses new events while the disk is full, and still knows the old ones', as
   expect(intake.notAcceptingReason).toBe('');
 });
 
-it('is ready again after the time that it told, even if nobody publishes to a hub that is not', async () => {
+it('is ready again after the time that it named, even if nobody publishes to a hub that is not', async () => {
   let nowMs = 0;
   const { intake, journal } = open({ nowMs: () => nowMs });
   journal.control.isFull = true;
-  const { retryAfterMs } = await refusalOf(intake.accept(published()));
+  const { retryAfterMs } = await rejectionOf(intake.accept(published()));
   nowMs = (retryAfterMs ?? 0) - 1;
   expect(intake.notAcceptingReason).toBe(FULL);
   nowMs += 1;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import { JournalError } from '../../journal/journal-error.ts';
 import { openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { Admission } from './admission.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 
@@ -35,9 +35,9 @@ function open(changes: Partial<IntakeOptions> = {}) {
 
 const readEvent = async () => ({ kind: 'unknown' }) as const;
 
-const refusalOf = async (accepting: Promise<unknown>): Promise<Refusal> => {
+const rejectionOf = async (accepting: Promise<unknown>): Promise<RequestError> => {
   const error = await accepting.catch((thrown: unknown) => thrown);
-  if (!(error instanceof Refusal)) throw new Error(`not refused but ${error}`);
+  if (!(error instanceof RequestError)) throw new Error(`not refused but ${error}`);
   return error;
 };
 
@@ -110,9 +110,9 @@ describe('an id that was used before', () => {
   it('with other content is refused, and changes nothing', async () => {
     const { intake, journal } = open();
     await intake.accept(published());
-    const refusal = await refusalOf(intake.accept(published({ key: 'process-8' })));
-    expect(refusal).toMatchObject({ reason: 'EVENT_ID_CONFLICT', fields: [{ field: 'event.id' }] });
-    expect(refusal.message).toContain('the id event-1 of the empty source was accepted before');
+    const rejection = await rejectionOf(intake.accept(published({ key: 'process-8' })));
+    expect(rejection).toMatchObject({ reason: 'EVENT_ID_CONFLICT', fields: [{ field: 'event.id' }] });
+    expect(rejection.message).toContain('the id event-1 of the empty source was accepted before');
     expect(await journal.readEvent({ id: 'event-1' })).toMatchObject({ event: { key: 'process-7' } });
   });
 });
@@ -120,20 +120,23 @@ describe('an id that was used before', () => {
 describe('an event that is not well', () => {
   it('is refused with each wrong field by its path, and nothing is written', async () => {
     const { intake, events } = open();
-    const refusal = await refusalOf(intake.accept(published({ type: '', key: 'k'.repeat(257), id: 'hunter 2' })));
-    expect(refusal.reason).toBe('EVENT_INVALID');
-    expect(refusal.fields.map(({ field }) => field)).toEqual(['event.id', 'event.type', 'event.key']);
-    for (const { field, description } of refusal.fields) expect(refusal.message).toContain(`${field} ${description}`);
-    expect(refusal.message).not.toContain('hunter');
-    expect(await refusalOf(intake.accept(undefined))).toMatchObject({ fields: [{ field: 'event' }] });
+    const rejection = await rejectionOf(intake.accept(published({ type: '', key: 'k'.repeat(257), id: 'hunter 2' })));
+    expect(rejection.reason).toBe('EVENT_INVALID');
+    expect(rejection.fields.map(({ field }) => field)).toEqual(['event.id', 'event.type', 'event.key']);
+    for (const { field, description } of rejection.fields)
+      expect(rejection.message).toContain(`${field} ${description}`);
+    expect(rejection.message).not.toContain('hunter');
+    expect(await rejectionOf(intake.accept(undefined))).toMatchObject({ fields: [{ field: 'event' }] });
     expect(events).toEqual([]);
   });
 
   it('is refused one byte past the bound and taken at it', async () => {
     const { intake } = open();
     await intake.accept(published({ payload: text('"fourteen chars"') }));
-    const refusal = await refusalOf(intake.accept(published({ id: 'event-2', payload: bytes(new Uint8Array(17)) })));
-    expect(refusal).toMatchObject({
+    const rejection = await rejectionOf(
+      intake.accept(published({ id: 'event-2', payload: bytes(new Uint8Array(17)) })),
+    );
+    expect(rejection).toMatchObject({
       reason: 'EVENT_TOO_LARGE',
       retryAfterMs: undefined,
       fields: [{ field: 'event.data', description: expect.stringContaining('is 17 bytes, at most 16') }],
@@ -173,8 +176,8 @@ describe('content under a used id', () => {
   ])('is another when it says something else: %s and %s', async (first, again, dataContentType) => {
     const { intake, events } = open(LARGE);
     await intake.accept(published({ payload: text(first), dataContentType }));
-    const refusal = await refusalOf(intake.accept(published({ payload: text(again), dataContentType })));
-    expect(refusal.reason).toBe('EVENT_ID_CONFLICT');
+    const rejection = await rejectionOf(intake.accept(published({ payload: text(again), dataContentType })));
+    expect(rejection.reason).toBe('EVENT_ID_CONFLICT');
     expect(events).toHaveLength(1);
   });
 
@@ -182,7 +185,7 @@ describe('content under a used id', () => {
     const { intake } = open(LARGE);
     await intake.accept(published({ payload: text('{"a":1}') }));
     const other = published({ payload: text('{"a":1.0}'), key: 'another' });
-    expect((await refusalOf(intake.accept(other))).reason).toBe('EVENT_ID_CONFLICT');
+    expect((await rejectionOf(intake.accept(other))).reason).toBe('EVENT_ID_CONFLICT');
   });
 });
 
@@ -195,15 +198,15 @@ describe('data that is not JSON', () => {
     ['nested too deep', '', '['.repeat(65).concat(']'.repeat(65))],
   ])('is refused %s, without a word of it', async (_how, dataContentType, data) => {
     const { intake, events } = open({ eventBytesMax: 1_000 });
-    const refusal = await refusalOf(intake.accept(published({ payload: text(data), dataContentType })));
-    expect(refusal).toMatchObject({ reason: 'EVENT_INVALID', fields: [{ field: 'event.data' }] });
-    expect(refusal.message).not.toContain(data);
+    const rejection = await rejectionOf(intake.accept(published({ payload: text(data), dataContentType })));
+    expect(rejection).toMatchObject({ reason: 'EVENT_INVALID', fields: [{ field: 'event.data' }] });
+    expect(rejection.message).not.toContain(data);
     expect(events).toEqual([]);
   });
 
   it('is refused with the place when it is not UTF-8', async () => {
     const payload = bytes(Buffer.from('{"a":"José"}', 'latin1'));
-    expect((await refusalOf(open().intake.accept(published({ payload })))).message).toContain('byte offset 9');
+    expect((await rejectionOf(open().intake.accept(published({ payload })))).message).toContain('byte offset 9');
   });
 
   it.each(['application/octet-stream', 'text/plain', 'application/x-ndjson'])('is taken as %s', async (type) => {
@@ -218,7 +221,10 @@ describe('a hub that cannot take events', () => {
     expect(intake.notAcceptingReason).toBe('');
     intake.stop();
     expect(intake.notAcceptingReason).toBe('the hub is stopping');
-    expect(await refusalOf(intake.accept(published()))).toMatchObject({ reason: 'HUB_STOPPING', retryAfterMs: 2_000 });
+    expect(await rejectionOf(intake.accept(published()))).toMatchObject({
+      reason: 'HUB_STOPPING',
+      retryAfterMs: 2_000,
+    });
     expect(events).toEqual([]);
   });
 
@@ -236,7 +242,7 @@ describe('a hub that cannot take events', () => {
     journal.control.hold();
     const accepting = [intake.accept(published()), intake.accept(published({ id: 'event-2' }))];
     nowMs = 4_000;
-    expect(await refusalOf(intake.accept(published({ id: 'event-3' })))).toMatchObject({
+    expect(await rejectionOf(intake.accept(published({ id: 'event-3' })))).toMatchObject({
       reason: 'HUB_OVERLOADED',
       retryAfterMs: 6_000,
     });
@@ -255,46 +261,46 @@ describe('a hub that cannot take events', () => {
       admission,
       journal: { readEvent, accept: () => Promise.reject(new JournalError('FAILED', '')) },
     });
-    for (let index = 0; index < 3; index += 1) await refusalOf(intake.accept(published({ payload })));
+    for (let index = 0; index < 3; index += 1) await rejectionOf(intake.accept(published({ payload })));
     expect(admission.waitingBytes).toBe(0);
   });
 
   it('says that it does not know when the journal failed', async () => {
     const { intake, journal } = open();
     await journal.close();
-    expect(await refusalOf(intake.accept(published()))).toMatchObject({
+    expect(await rejectionOf(intake.accept(published()))).toMatchObject({
       reason: 'JOURNAL_FAILED',
       retryAfterMs: 2_000,
     });
   });
 
-  it('does not hide a fault of its own behind a refusal', async () => {
+  it('does not hide an internal error behind another one', async () => {
     const fault = new TypeError('a fault');
     const { intake } = open({ journal: { readEvent, accept: () => Promise.reject(fault) } });
     await expect(intake.accept(published())).rejects.toBe(fault);
     const failed = open({
       journal: { readEvent, accept: () => Promise.reject(new JournalError('FAILED', 'disk: hunter2')) },
     });
-    expect((await refusalOf(failed.intake.accept(published()))).message).not.toContain('hunter2');
+    expect((await rejectionOf(failed.intake.accept(published()))).message).not.toContain('hunter2');
   });
 });
 
 describe('who watches over publishing', () => {
-  it('is told of each new event, and of each refusal with its reason', async () => {
-    const told: string[] = [];
+  it('reports each new event, and each rejected one with its reason', async () => {
+    const received: string[] = [];
     const admission = new Admission({ nowMs: () => 0, random: () => 0 });
     const { intake } = open({
       admission,
-      onAccepted: () => told.push('accepted'),
-      onRefused: (reason) => told.push(reason),
+      onAccepted: () => received.push('accepted'),
+      onRejected: (reason) => received.push(reason),
     });
     await intake.accept(published());
     // Says nothing about the room there is.
     await intake.accept(published());
-    await refusalOf(intake.accept(published({ type: '' })));
-    await refusalOf(intake.accept(published({ key: 'other content' })));
+    await rejectionOf(intake.accept(published({ type: '' })));
+    await rejectionOf(intake.accept(published({ key: 'other content' })));
     intake.stop();
-    await refusalOf(intake.accept(published({ id: 'event-2' })));
-    expect(told).toEqual(['accepted', 'EVENT_INVALID', 'EVENT_ID_CONFLICT', 'HUB_STOPPING']);
+    await rejectionOf(intake.accept(published({ id: 'event-2' })));
+    expect(received).toEqual(['accepted', 'EVENT_INVALID', 'EVENT_ID_CONFLICT', 'HUB_STOPPING']);
   });
 });

@@ -5,7 +5,7 @@ import type { AcceptResult, FullDisk, Journal } from '../../journal/journal.ts';
 import { JournalError } from '../../journal/journal-error.ts';
 import type { Positions } from '../../journal/positions.ts';
 import { hubStopping, RESTART_MS } from '../hub-stop.ts';
-import { Refusal, type RefusalReason, wrongField, wrongFields } from '../refusal.ts';
+import { invalidField, invalidFields, RequestError, type RequestErrorReason } from '../request-error.ts';
 import { Admission } from './admission.ts';
 import { contentHash } from './content-hash.ts';
 import { type PublishedEvent, toSyncEvent } from './event-message.ts';
@@ -37,14 +37,14 @@ export interface IntakeOptions {
   readonly wallMs: () => number;
   /** Called when a new event is on disk, and when one was refused: for the log. */
   readonly onAccepted?: () => void;
-  readonly onRefused?: (reason: RefusalReason) => void;
+  readonly onRejected?: (reason: RequestErrorReason) => void;
   /** The hub's monotonic clock. */
   readonly nowMs: () => number;
   /** Default: one by the computer's clock. */
   readonly admission?: Admission;
 }
 
-/** A full disk is emptied by people. */
+/** An operator has to free a full disk. */
 const FULL_RETRY_MS = 30_000;
 
 /** The one door through which events come in, whatever they were published by. */
@@ -78,7 +78,7 @@ export class Intake {
   /**
    * Accepts one event. Events go to the journal in the order of the calls: nothing is awaited before.
    *
-   * @throws {Refusal} and then nothing was written, except with JOURNAL_FAILED, where that is unknown
+   * @throws {RequestError} and then nothing was written, except with JOURNAL_FAILED, where that is unknown
    */
   async accept(published: PublishedEvent | undefined): Promise<Acceptance> {
     try {
@@ -86,7 +86,7 @@ export class Intake {
       if (!acceptance.duplicate) this.#options.onAccepted?.();
       return acceptance;
     } catch (error) {
-      if (error instanceof Refusal) this.#options.onRefused?.(error.reason);
+      if (error instanceof RequestError) this.#options.onRejected?.(error.reason);
       throw error;
     }
   }
@@ -100,7 +100,7 @@ export class Intake {
     if (published?.payload.case === 'data') checkJsonData(event);
     const answered = this.#admission.enter(event.data.byteLength);
     const before = place();
-    const result = await this.#write(event, { timeMs, acceptedAtMs }).catch(refuseFailed).finally(answered);
+    const result = await this.#write(event, { timeMs, acceptedAtMs }).catch(rejectFailed).finally(answered);
     // A duplicate or a conflict needs no room and says nothing about it.
     if (result.kind === 'full') {
       this.#fullUntilMs = this.#nowMs() + FULL_RETRY_MS;
@@ -133,10 +133,10 @@ export class Intake {
 
   #check(event: Parameters<typeof checkEvent>[0], eventBytesMax: number): void {
     const fields = checkEvent(event).map(({ field, description }) => ({ field: `event.${field}`, description }));
-    if (fields.length > 0) throw wrongFields(fields, 'EVENT_INVALID');
+    if (fields.length > 0) throw invalidFields(fields, 'EVENT_INVALID');
     if (event.data.byteLength > eventBytesMax) {
       const description = `is ${event.data.byteLength} bytes, at most ${eventBytesMax} are taken; publish a reference to it instead`;
-      throw wrongField('event.data', description, 'EVENT_TOO_LARGE');
+      throw invalidField('event.data', description, 'EVENT_TOO_LARGE');
     }
   }
 }
@@ -155,15 +155,19 @@ function toAcceptance(result: AcceptResult, { id, source }: EventIdentity, befor
     case 'duplicate':
       return { event: result.event, duplicate: true, place: placeBefore(result, before), heldByKey: [] };
     case 'conflict':
-      throw new Refusal(
+      throw new RequestError(
         'EVENT_ID_CONFLICT',
         `the id ${id} of ${sourceName(source)} was accepted before with other content; a changed event needs an id of its own`,
         { fields: [{ field: 'event.id', description: 'was accepted before from this source with other content' }] },
       );
     case 'full':
-      throw new Refusal('JOURNAL_FULL', `${fullReason(result)}; publish again with the same id once there is room`, {
-        retryAfterMs: FULL_RETRY_MS,
-      });
+      throw new RequestError(
+        'JOURNAL_FULL',
+        `${fullReason(result)}; publish again with the same id once there is room`,
+        {
+          retryAfterMs: FULL_RETRY_MS,
+        },
+      );
     default:
       return result satisfies never;
   }
@@ -180,16 +184,16 @@ function placeBefore({ event, before }: AcceptResult & { kind: 'duplicate' }, ne
   return place;
 }
 
-function refuseFailed(error: unknown): never {
+function rejectFailed(error: unknown): never {
   if (!(error instanceof JournalError)) throw error;
-  throw new Refusal(
+  throw new RequestError(
     'JOURNAL_FAILED',
     'the hub could not write; whether the event was accepted is unknown: publish again with the same id',
     { retryAfterMs: RESTART_MS },
   );
 }
 
-/** Why the disk takes no new events, with the numbers, and what an operator can do. */
+/** Why the hub accepts no new events, with the numbers, and what an operator can do. */
 function fullReason({ freeBytes, reserveBytes }: FullDisk): string {
   const free = `${inMebibytes(freeBytes)} are free on the disk of the hub's data folder`;
   if (freeBytes >= reserveBytes) return `no more can be written, though ${free}: look for a quota`;
@@ -205,7 +209,7 @@ function inMebibytes(bytes: number): string {
  * Data that calls itself JSON, or has no content type, must be JSON: no adapter could read it otherwise, and each would
  * make a dead letter of it. It is carried as it came all the same.
  *
- * @throws {Refusal} EVENT_INVALID
+ * @throws {RequestError} EVENT_INVALID
  */
 function checkJsonData({ data, dataContentType }: Pick<SyncEvent, 'data' | 'dataContentType'>): void {
   if (data.byteLength === 0 || !isJsonContentType(dataContentType)) return;
@@ -215,11 +219,11 @@ function checkJsonData({ data, dataContentType }: Pick<SyncEvent, 'data' | 'data
     if (!(error instanceof JsonError)) throw error;
     const other = '; of what is not JSON, say the media type in event.data_content_type';
     const description = `${error.message}${error.code === 'too_deep' ? '' : other}`;
-    throw wrongField('event.data', description, 'EVENT_INVALID');
+    throw invalidField('event.data', description, 'EVENT_INVALID');
   }
 }
 
-/** Whether the data of two events is JSON of the same value: whitespace, the order of members, 1.0 and 1 are no matter. */
+/** Whether the data of two events is JSON of the same value: whitespace, the order of members, 1.0 and 1 do not matter. */
 function saysTheSame(one: SyncEvent, other: SyncEvent): boolean {
   const isJson = isJsonContentType(one.dataContentType) && isJsonContentType(other.dataContentType);
   if (!isJson) return false;
@@ -227,7 +231,7 @@ function saysTheSame(one: SyncEvent, other: SyncEvent): boolean {
   return said !== undefined && said === canonical(other.data);
 }
 
-/** Undefined for what is no JSON; a hub before this one may have taken some. */
+/** Undefined for what is not JSON; a hub before this one may have taken some. */
 function canonical(data: Uint8Array): string | undefined {
   try {
     return canonicalJson(readJson(data).value);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { delivered, openTestHub, published, unwell } from './test-hub.suite.ts';
+import { delivered, openTestHub, published, unwell } from './hub.fixture.ts';
 
 afterEach(() => {
   vi.useRealTimers();

@@ -50,7 +50,7 @@ export class Publishing {
     this.#feed = new EventFeed(options);
   }
 
-  /** Accepts one event. @throws {Refusal} */
+  /** Accepts one event. @throws {RequestError} */
   accept(event: PublishedEvent | undefined): Promise<Acceptance> {
     return this.#options.intake.accept(event);
   }
@@ -59,7 +59,7 @@ export class Publishing {
    * The acks of an event that was accepted just now, from this call on; of a duplicate its history first.
    *
    * @param onHistoryRead called once the caller has taken all that was on record
-   * @throws {Refusal} READER_TOO_SLOW; HUB_STOPPING
+   * @throws {RequestError} READER_TOO_SLOW; HUB_STOPPING
    */
   follow(
     { event, duplicate, place, heldByKey }: Acceptance,
@@ -70,7 +70,7 @@ export class Publishing {
     return this.#feed.read({ events, until, after: place, signal, ...known, ...(onHistoryRead && { onHistoryRead }) });
   }
 
-  /** The acks of events that were accepted before, until all are settled. @throws {Refusal} as `follow` does */
+  /** The acks of events that were accepted before, until all are settled. @throws {RequestError} as `follow` does */
   watch(
     events: readonly FollowableEvent[],
     after: Positions,
@@ -82,7 +82,7 @@ export class Publishing {
   /** Waits for an event to settle, but no longer than the caller does or the hub runs, then reads its status. */
   async wait(acceptance: Acceptance, waitMs: number, caller: AbortSignal): Promise<EventStatus> {
     const enough = new AbortController();
-    // Without the caller's reason: whatever ended the waiting, it is no failure.
+    // Without the caller's reason: whatever ended the waiting, it is not a failure.
     const end = () => enough.abort();
     if (caller.aborted) end();
     caller.addEventListener('abort', end, { once: true });
@@ -100,12 +100,12 @@ export class Publishing {
     return readStatus(this.#options, { id, source });
   }
 
-  /** The status of an event. @throws {Refusal} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
+  /** The status of an event. @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
   status(named: EventReference, signal: AbortSignal): Promise<EventStatus> {
     return this.#reads.run(() => readStatus(this.#options, named), signal);
   }
 
-  /** An event to watch, without its payload: a watch lasts. @throws {Refusal} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
+  /** An event to watch, without its payload: a watch lasts. @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
   find(named: EventReference, signal: AbortSignal): Promise<FollowableEvent> {
     const { journal } = this.#options;
     return this.#reads.run(
@@ -118,7 +118,7 @@ export class Publishing {
    * The place from which acks are watched.
    *
    * @param cursor of an ack of this hub; empty: undefined is returned, and the caller's own beginning counts
-   * @throws {Refusal} CURSOR_INVALID
+   * @throws {RequestError} CURSOR_INVALID
    */
   placeOf(cursor: string): Positions | undefined {
     if (cursor === '') return undefined;

@@ -1,9 +1,9 @@
 import type { EventIdentity } from '../../core/event.ts';
 import type { Lane } from '../../lanes/lane.ts';
-import { wrongField } from '../refusal.ts';
+import { invalidField } from '../request-error.ts';
+import type { AdminDeps } from './admin-deps.ts';
 import { unknownAdapter } from './admin-filter.ts';
 import { toOptionalReason, toReason } from './admin-reason.ts';
-import type { AdminRooms } from './admin-rooms.ts';
 
 interface AdapterRequest {
   readonly adapter: string;
@@ -18,11 +18,11 @@ interface FormerPause {
 }
 
 /** On disk before the lane acts: what an operator read holds over a restart. */
-export async function pauseAdapter(rooms: AdminRooms, request: AdapterRequest): Promise<FormerPause> {
-  const lane = requireLane(rooms, request.adapter);
+export async function pauseAdapter(deps: AdminDeps, request: AdapterRequest): Promise<FormerPause> {
+  const lane = requireLane(deps, request.adapter);
   const { adapter } = request;
   const reason = toReason(request);
-  const { journal, wallMs, onChange } = rooms;
+  const { journal, wallMs, onChange } = deps;
   await journal.saveLanePause({ adapter, pause: { reason, sinceMs: wallMs() } });
   const former = formerPause(lane);
   lane.pause({ kind: 'operator', reason });
@@ -31,22 +31,22 @@ export async function pauseAdapter(rooms: AdminRooms, request: AdapterRequest): 
 }
 
 /** Also ends the pause that a lane gave itself, which is on no record. Without a pause nothing is changed. */
-export async function resumeAdapter(rooms: AdminRooms, request: AdapterRequest): Promise<FormerPause> {
-  const lane = requireLane(rooms, request.adapter);
+export async function resumeAdapter(deps: AdminDeps, request: AdapterRequest): Promise<FormerPause> {
+  const lane = requireLane(deps, request.adapter);
   const { adapter } = request;
   const reason = toReason(request);
-  await rooms.journal.saveLanePause({ adapter, pause: undefined });
+  await deps.journal.saveLanePause({ adapter, pause: undefined });
   const former = formerPause(lane);
   if (!former.wasPaused) return former;
   lane.resume();
-  rooms.onChange({ change: 'resume', adapter, reason });
+  deps.onChange({ change: 'resume', adapter, reason });
   return former;
 }
 
 /** The event that was let through; undefined when nothing waits. */
-export async function probeAdapter(rooms: AdminRooms, adapter: string): Promise<EventIdentity | undefined> {
-  const event = await requireLane(rooms, adapter).probe();
-  rooms.onChange({
+export async function probeAdapter(deps: AdminDeps, adapter: string): Promise<EventIdentity | undefined> {
+  const event = await requireLane(deps, adapter).probe();
+  deps.onChange({
     change: 'probe',
     adapter,
     ...(event !== undefined && { eventId: event.id, source: event.source }),
@@ -55,12 +55,12 @@ export async function probeAdapter(rooms: AdminRooms, adapter: string): Promise<
 }
 
 /** How many deliveries waited for a time; all of the adapter are due now. */
-export async function retryAdapter(rooms: AdminRooms, request: AdapterRequest): Promise<number> {
-  const lane = requireLane(rooms, request.adapter);
+export async function retryAdapter(deps: AdminDeps, request: AdapterRequest): Promise<number> {
+  const lane = requireLane(deps, request.adapter);
   const { adapter } = request;
   const reason = toOptionalReason(request);
   const retried = await lane.retryNow();
-  rooms.onChange({ change: 'retry', adapter, deliveries: retried, ...(reason !== '' && { reason }) });
+  deps.onChange({ change: 'retry', adapter, deliveries: retried, ...(reason !== '' && { reason }) });
   return retried;
 }
 
@@ -69,8 +69,8 @@ function formerPause(lane: Lane): FormerPause {
   return { wasPaused: pause !== undefined, formerReason: pause ?? '' };
 }
 
-function requireLane({ lanes }: AdminRooms, id: string): Lane {
-  if (id === '') throw wrongField('adapter', 'is required');
+function requireLane({ lanes }: AdminDeps, id: string): Lane {
+  if (id === '') throw invalidField('adapter', 'is required');
   const lane = lanes.get(id);
   if (lane === undefined) {
     throw unknownAdapter(

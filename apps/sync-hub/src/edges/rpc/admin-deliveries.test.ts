@@ -6,17 +6,17 @@ import {
   type ListedDelivery,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { describe, expect, it } from 'vitest';
-import { deadLettered, sampleAccept, sampleEvent } from '../../journal/suite/samples.suite.ts';
-import { delivered, recordRequest, refused, unwell } from '../publishing/test-hub.suite.ts';
-import { type AdminTestHub, openAdminTestHub, publishAll, refusalOf } from './admin-test-hub.suite.ts';
+import { deadLettered, sampleAccept, sampleEvent } from '../../journal/suite/samples.fixture.ts';
+import { delivered, recordRequest, rejected, unwell } from '../publishing/hub.fixture.ts';
+import { type AdminTestHub, openAdminTestHub, publishAll, rejectionOf } from './admin-hub.fixture.ts';
 
 const reason = 'sent by hand, says Dana';
 
-/** billing refuses "bad" events for good, records is unwell with the key "sick"; all else is delivered. */
+/** billing refuses "bad" events permanently, records is unwell with the key "sick"; all else is delivered. */
 async function open(): Promise<AdminTestHub> {
   return openAdminTestHub({
     adapters: {
-      billing: ({ event }) => (event.id.startsWith('bad') ? refused : delivered),
+      billing: ({ event }) => (event.id.startsWith('bad') ? rejected : delivered),
       records: ({ event }) => (event.key === 'sick' ? unwell : delivered),
     },
   });
@@ -52,15 +52,15 @@ describe('CountDeliveries', () => {
     expect(await count({ states: [DeliveryState.HELD] })).toBe(1n);
     expect(await count({ adapters: ['billing'] })).toBe(1n);
     expect(await count({ states: [DeliveryState.DELIVERED] })).toBe(5n);
-    expect(await refusalOf(count({ adapters: ['nobody'] }))).toMatchObject({ reason: 'ADAPTER_NOT_FOUND' });
-    expect(await refusalOf(count({ eventIds: ['nobody'] }))).toMatchObject({ reason: 'EVENT_NOT_FOUND' });
+    expect(await rejectionOf(count({ adapters: ['nobody'] }))).toMatchObject({ reason: 'ADAPTER_NOT_FOUND' });
+    expect(await rejectionOf(count({ eventIds: ['nobody'] }))).toMatchObject({ reason: 'EVENT_NOT_FOUND' });
   });
 
   it('refuses more groups than it answers, and a grouping that there is not', async () => {
     const { admin } = await open();
-    const refusal = (request: object) => refusalOf(admin.countDeliveries(request));
-    expect(await refusal({ groupsMax: 1_001 })).toMatchObject({ fields: ['groups_max'] });
-    expect(await refusal({ groupBy: 99 })).toMatchObject({ fields: ['group_by'] });
+    const rejection = (request: object) => rejectionOf(admin.countDeliveries(request));
+    expect(await rejection({ groupsMax: 1_001 })).toMatchObject({ fields: ['groups_max'] });
+    expect(await rejection({ groupBy: 99 })).toMatchObject({ fields: ['group_by'] });
   });
 });
 
@@ -103,27 +103,27 @@ describe('ListDeliveries', () => {
   it('refuses an event that nobody knows, which an empty answer would hide', async () => {
     const hub = await open();
     await publishAll(hub, ['good', 'bad'], 'x');
-    const refusal = {
+    const rejection = {
       code: 'NotFound',
       reason: 'EVENT_NOT_FOUND',
       message: 'no event has the id "nope", or it is past retention',
     };
     const filter = { eventIds: ['bad', 'nope'] };
-    expect(await refusalOf(hub.admin.listDeliveries({ filter }))).toMatchObject(refusal);
-    expect(await refusalOf(hub.admin.replayDeliveries({ filter, reason }))).toMatchObject(refusal);
-    expect(await refusalOf(hub.admin.replayDeliveries({ filter, reason, dryRun: true }))).toMatchObject(refusal);
-    expect(await refusalOf(hub.admin.discardDeliveries({ filter, reason }))).toMatchObject(refusal);
+    expect(await rejectionOf(hub.admin.listDeliveries({ filter }))).toMatchObject(rejection);
+    expect(await rejectionOf(hub.admin.replayDeliveries({ filter, reason }))).toMatchObject(rejection);
+    expect(await rejectionOf(hub.admin.replayDeliveries({ filter, reason, dryRun: true }))).toMatchObject(rejection);
+    expect(await rejectionOf(hub.admin.discardDeliveries({ filter, reason }))).toMatchObject(rejection);
     expect(hub.changes).toEqual([]);
   });
 
-  it('tells since when a held delivery waits', async () => {
+  it('reports since when a held delivery waits', async () => {
     const hub = await open();
     await publishAll(hub, ['first', 'second'], 'sick');
     const [second] = (await hub.admin.listDeliveries({ filter: { eventIds: ['second'] } })).deliveries;
     expect(second?.latest).toMatchObject({ state: DeliveryState.HELD, attempt: 0, time: second?.acceptedTime });
   });
 
-  it('tells what holds the lane of a delivery that would wait for its own next attempt', async () => {
+  it('reports what holds the lane of a delivery that would wait for its own next attempt', async () => {
     const hub = await open();
     await publishAll(hub, ['first'], 'sick');
     expect(outline(await hub.admin.listDeliveries({}))).toEqual(['first records RETRYING']);
@@ -163,8 +163,8 @@ describe('ListDeliveries', () => {
       { admin: hub.admin, filter, pageToken: nextPageToken.slice(0, -4) },
     ];
     for (const { admin, ...request } of wrong) {
-      const refusal = await refusalOf(admin.listDeliveries(request));
-      expect(refusal).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['page_token'] });
+      const rejection = await rejectionOf(admin.listDeliveries(request));
+      expect(rejection).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['page_token'] });
     }
   });
 
@@ -177,13 +177,13 @@ describe('ListDeliveries', () => {
     ['filter.until', { filter: { since: timestampFromMs(2), until: timestampFromMs(2) } }],
   ])('refuses nonsense, naming %s', async (field, request) => {
     const hub = await open();
-    const refusal = await refusalOf(hub.admin.listDeliveries(request));
-    expect(refusal).toMatchObject({ code: 'InvalidArgument', reason: 'REQUEST_INVALID', fields: [field] });
+    const rejection = await rejectionOf(hub.admin.listDeliveries(request));
+    expect(rejection).toMatchObject({ code: 'InvalidArgument', reason: 'REQUEST_INVALID', fields: [field] });
   });
 
   it('says that there is no such adapter rather than that all is well', async () => {
     const hub = await open();
-    expect(await refusalOf(hub.admin.listDeliveries({ filter: { adapters: ['biling'] } }))).toMatchObject({
+    expect(await rejectionOf(hub.admin.listDeliveries({ filter: { adapters: ['biling'] } }))).toMatchObject({
       code: 'NotFound',
       reason: 'ADAPTER_NOT_FOUND',
       message: 'the hub has no adapter "biling"; it has billing, records',
@@ -192,7 +192,7 @@ describe('ListDeliveries', () => {
 });
 
 describe('DiscardDeliveries', () => {
-  it('gives up dead letters and what waits, and keeps why', async () => {
+  it('discards dead letters and what waits, and keeps why', async () => {
     const hub = await open();
     await publishAll(hub, ['bad'], 'x');
     await publishAll(hub, ['first', 'second'], 'sick');
@@ -210,7 +210,7 @@ describe('DiscardDeliveries', () => {
     ]);
   });
 
-  it('gives up only what matches, and nothing that is settled', async () => {
+  it('discards only what matches, and nothing that is settled', async () => {
     const hub = await open();
     await publishAll(hub, ['bad-1', 'bad-2']);
     const filter = { eventIds: ['bad-1'] };
@@ -219,7 +219,7 @@ describe('DiscardDeliveries', () => {
     expect(await hub.admin.discardDeliveries({ filter, reason })).toMatchObject({ discarded: 0n });
   });
 
-  it('gives up what an adapter left behind that is no longer configured', async () => {
+  it('discards what an adapter left behind that is no longer configured', async () => {
     const hub = await open();
     await hub.journal.setReceivers(['gone']);
     const { epoch } = await hub.journal.openLane({
@@ -247,7 +247,7 @@ describe('DiscardDeliveries', () => {
     ['filter.states', { filter: { states: [DeliveryState.DELIVERED] }, reason }],
   ])('refuses a request without the right %s', async (field, request) => {
     const hub = await open();
-    expect(await refusalOf(hub.admin.discardDeliveries(request))).toMatchObject({
+    expect(await rejectionOf(hub.admin.discardDeliveries(request))).toMatchObject({
       code: 'InvalidArgument',
       reason: 'REQUEST_INVALID',
       fields: [field],

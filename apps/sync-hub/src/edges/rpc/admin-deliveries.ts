@@ -15,11 +15,11 @@ import {
 import { DeliveryGroups } from '../../operations/delivery-groups.ts';
 import type { DeliveryQuery, SeenDelivery, SeenState } from '../../operations/delivery-query.ts';
 import { latestAck } from '../publishing/ack-message.ts';
-import { wrongField } from '../refusal.ts';
+import { invalidField } from '../request-error.ts';
+import type { AdminDeps } from './admin-deps.ts';
 import { requireEvents, requireNamed, toQuery } from './admin-filter.ts';
 import { PageTokens } from './admin-page-token.ts';
 import { toReason } from './admin-reason.ts';
-import type { AdminRooms } from './admin-rooms.ts';
 
 const PAGE_SIZE_DEFAULT = 100;
 const PAGE_SIZE_MAX = 1_000;
@@ -28,16 +28,16 @@ const PAGE_SIZE_MAX = 1_000;
 const UNSETTLED: readonly SeenState[] = ['waiting', 'retrying', 'held', 'dead_lettered'];
 
 export async function listDeliveries(
-  rooms: AdminRooms,
+  deps: AdminDeps,
   { filter, pageSize, pageToken }: ListDeliveriesRequest,
 ): Promise<ListDeliveriesResponse> {
-  if (pageSize > PAGE_SIZE_MAX) throw wrongField('page_size', `must be at most ${PAGE_SIZE_MAX}`);
-  const tokens = new PageTokens(rooms.journal.info.id, filter);
+  if (pageSize > PAGE_SIZE_MAX) throw invalidField('page_size', `must be at most ${PAGE_SIZE_MAX}`);
+  const tokens = new PageTokens(deps.journal.info.id, filter);
   const after = pageToken === '' ? undefined : tokens.decode(pageToken);
-  const query = await toQuery(filter, rooms);
+  const query = await toQuery(filter, deps);
   // Who continues with a page has seen that it is there, or was.
-  if (after === undefined) await requireEvents(filter, rooms.journal);
-  const { operations, acks, cursors } = rooms;
+  if (after === undefined) await requireEvents(filter, deps.journal);
+  const { operations, acks, cursors } = deps;
   const { place } = acks;
   const { deliveries, next } = await operations.finder.page(query, { limit: pageSize || PAGE_SIZE_DEFAULT, after });
   return create(ListDeliveriesResponseSchema, {
@@ -53,27 +53,27 @@ export async function listDeliveries(
 }
 
 export async function discardDeliveries(
-  rooms: AdminRooms,
+  deps: AdminDeps,
   request: DiscardDeliveriesRequest,
   signal: AbortSignal,
 ): Promise<DiscardDeliveriesResponse> {
   requireNamed(request.filter);
   const reason = toReason(request);
-  const query = toDiscard(await toQuery(request.filter, rooms));
-  await requireEvents(request.filter, rooms.journal);
-  const { discards } = rooms.operations;
+  const query = toDiscard(await toQuery(request.filter, deps));
+  await requireEvents(request.filter, deps.journal);
+  const { discards } = deps.operations;
   if (request.dryRun) {
     return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(await discards.count(query, signal)) });
   }
   const discarded = await discards.run(query, reason, signal);
-  rooms.onChange({ change: 'discard', reason, deliveries: discarded });
+  deps.onChange({ change: 'discard', reason, deliveries: discarded });
   return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(discarded) });
 }
 
 function toDiscard({ filter, states }: DeliveryQuery): DeliveryQuery {
   const open = states.filter((state) => UNSETTLED.includes(state));
   if (states.length > 0 && open.length === 0) {
-    throw wrongField('filter.states', 'are all settled, and what is settled cannot be discarded');
+    throw invalidField('filter.states', 'are all settled, and what is settled cannot be discarded');
   }
   return { filter, states: open };
 }
@@ -83,15 +83,15 @@ const GROUPS_MAX = 1_000;
 
 /** How many deliveries match, in all and by group; until the signal aborts. */
 export async function countDeliveries(
-  rooms: AdminRooms,
+  deps: AdminDeps,
   { filter, groupBy, groupsMax }: CountDeliveriesRequest,
   signal: AbortSignal,
 ): Promise<CountDeliveriesResponse> {
-  if (groupsMax > GROUPS_MAX) throw wrongField('groups_max', `must be at most ${GROUPS_MAX}`);
-  const nameOf = groupName(groupBy, rooms);
-  const query = await toQuery(filter, rooms);
-  await requireEvents(filter, rooms.journal);
-  const { finder } = rooms.operations;
+  if (groupsMax > GROUPS_MAX) throw invalidField('groups_max', `must be at most ${GROUPS_MAX}`);
+  const nameOf = groupName(groupBy, deps);
+  const query = await toQuery(filter, deps);
+  await requireEvents(filter, deps.journal);
+  const { finder } = deps.operations;
   if (nameOf === undefined) {
     return create(CountDeliveriesResponseSchema, { deliveries: BigInt(await finder.count(query, signal)) });
   }
@@ -109,7 +109,7 @@ export async function countDeliveries(
 /** What names the group of a delivery; undefined: they are not grouped. */
 function groupName(
   groupBy: DeliveryGrouping,
-  { cursors }: AdminRooms,
+  { cursors }: AdminDeps,
 ): ((delivery: SeenDelivery) => string) | undefined {
   switch (groupBy) {
     case DeliveryGrouping.UNSPECIFIED:
@@ -121,6 +121,6 @@ function groupName(
     case DeliveryGrouping.KEY:
       return ({ key }) => key;
     default:
-      throw wrongField('group_by', `is ${groupBy satisfies never}, which this hub does not know`);
+      throw invalidField('group_by', `is ${groupBy satisfies never}, which this hub does not know`);
   }
 }

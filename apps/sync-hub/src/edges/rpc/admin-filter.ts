@@ -6,40 +6,40 @@ import type { Journal } from '../../journal/journal.ts';
 import type { DeliveryQuery } from '../../operations/delivery-query.ts';
 import { DELIVERY_STATES, OUTCOME_KINDS } from '../publishing/ack-message.ts';
 import { unknownEvent } from '../publishing/found-event.ts';
-import { Refusal, wrongField } from '../refusal.ts';
-import type { AdminRooms } from './admin-rooms.ts';
+import { invalidField, RequestError } from '../request-error.ts';
+import type { AdminDeps } from './admin-deps.ts';
 
-/** A field of a filter holds at most so many values: a person names few, a program asks again. */
+/** A field of a filter holds at most this many values: an operator names few, a program asks again. */
 const VALUES_MAX = 1_000;
 
 /**
  * Reads the filter of a request.
  *
- * @throws {Refusal} REQUEST_INVALID naming the field, or ADAPTER_NOT_FOUND: a misspelt id would find nothing, which
+ * @throws {RequestError} REQUEST_INVALID naming the field, or ADAPTER_NOT_FOUND: a misspelt id would find nothing, which
  *   looks as if all were well
  */
-export async function toQuery(filter: FilterMessage | undefined, known: AdminRooms): Promise<DeliveryQuery> {
+export async function toQuery(filter: FilterMessage | undefined, known: AdminDeps): Promise<DeliveryQuery> {
   if (filter === undefined) return { filter: {}, states: [] };
   const { adapters, types, keys, eventIds, sources, since, until } = filter;
   for (const [name, values] of Object.entries(listsOf(filter))) {
-    if (values.length > VALUES_MAX) throw wrongField(`filter.${name}`, `must be at most ${VALUES_MAX}`);
+    if (values.length > VALUES_MAX) throw invalidField(`filter.${name}`, `must be at most ${VALUES_MAX}`);
   }
   const states = filter.states.map((state) => {
     const seen = wordOf(DELIVERY_STATES, state);
-    if (seen === undefined) throw wrongField('filter.states', `holds ${state}, which is no state of a delivery`);
+    if (seen === undefined) throw invalidField('filter.states', `holds ${state}, which is not a state of a delivery`);
     return seen;
   });
   const errorKinds = filter.errorKinds.map((kind) => {
     const outcome = wordOf(OUTCOME_KINDS, kind);
-    // Delivered is no failure, so nothing can have it as its last one.
+    // Delivered is not a failure, so nothing can have it as its last one.
     const isFailure = outcome !== undefined && outcome !== 'delivered';
-    if (!isFailure) throw wrongField('filter.error_kinds', `holds ${kind}, which is no kind of failure`);
+    if (!isFailure) throw invalidField('filter.error_kinds', `holds ${kind}, which is not a kind of failure`);
     return outcome;
   });
   const acceptedFromMs = since && timestampMs(since);
   const acceptedToMs = until && timestampMs(until);
   if (acceptedFromMs !== undefined && acceptedToMs !== undefined && acceptedFromMs >= acceptedToMs) {
-    throw wrongField('filter.until', 'must be after filter.since');
+    throw invalidField('filter.until', 'must be after filter.since');
   }
   await requireAdapters(adapters, known);
   return {
@@ -76,7 +76,7 @@ export function toFilterMessage(filter: DeliveryFilter): MessageInitShape<typeof
 /**
  * For what asks about events that were accepted, not for a watch of those to come.
  *
- * @throws {Refusal} EVENT_NOT_FOUND naming the first of its events that is not known: as with a misspelt adapter, an
+ * @throws {RequestError} EVENT_NOT_FOUND naming the first of its events that is not known: as with a misspelt adapter, an
  *   empty answer would look as if all were well
  */
 export async function requireEvents(
@@ -98,22 +98,22 @@ async function isKnown(journal: Pick<Journal, 'readEvent'>, id: string, sources:
   return false;
 }
 
-/** @throws {Refusal} REQUEST_INVALID when it names nothing: what is changed by it is named, never everything there is */
+/** @throws {RequestError} REQUEST_INVALID when it names nothing: what is changed by it is named, never everything there is */
 export function requireNamed(filter: FilterMessage | undefined): void {
   const named = filter !== undefined && Object.values(listsOf(filter)).some((values) => values.length > 0);
   if (!named && filter?.since === undefined && filter?.until === undefined) {
-    throw wrongField('filter', 'is required: name which deliveries are meant, such as those of one adapter');
+    throw invalidField('filter', 'is required: name which deliveries are meant, such as those of one adapter');
   }
 }
 
-/** @throws {Refusal} ADAPTER_NOT_FOUND naming those that there are */
-export function unknownAdapter(id: string, known: readonly string[]): Refusal {
+/** @throws {RequestError} ADAPTER_NOT_FOUND naming those that there are */
+export function unknownAdapter(id: string, known: readonly string[]): RequestError {
   const there = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`;
-  return new Refusal('ADAPTER_NOT_FOUND', `the hub has no adapter ${JSON.stringify(id.slice(0, 128))}; ${there}`);
+  return new RequestError('ADAPTER_NOT_FOUND', `the hub has no adapter ${JSON.stringify(id.slice(0, 128))}; ${there}`);
 }
 
 /** Adapters that have a lane, and those that ever had deliveries: what they left behind can be looked at too. */
-async function requireAdapters(ids: readonly string[], { lanes, journal }: AdminRooms): Promise<void> {
+async function requireAdapters(ids: readonly string[], { lanes, journal }: AdminDeps): Promise<void> {
   if (ids.every((id) => lanes.get(id) !== undefined)) return;
   const known = new Set([...lanes].map(({ adapter }) => adapter.id));
   for (const { adapter } of (await journal.readStatistics()).lanes) known.add(adapter);

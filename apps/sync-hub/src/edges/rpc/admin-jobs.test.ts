@@ -3,14 +3,14 @@ import { JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
 import { readStatus } from '../publishing/event-status.ts';
-import { delivered, refused, settleTurns } from '../publishing/test-hub.suite.ts';
-import { openAdminTestHub, publishAll, refusalOf, untilEnded } from './admin-test-hub.suite.ts';
+import { delivered, rejected, settleTurns } from '../publishing/hub.fixture.ts';
+import { openAdminTestHub, publishAll, rejectionOf, untilEnded } from './admin-hub.fixture.ts';
 
 const reason = 'billing takes them again, says Dana';
 
-/** billing refuses everything until it is mended. */
+/** billing refuses everything until it is fixed. */
 async function open() {
-  let outcome = refused;
+  let outcome = rejected;
   const hub = await openAdminTestHub({ adapters: { billing: () => outcome } });
   return Object.assign(hub, {
     mend() {
@@ -43,7 +43,7 @@ describe('ReplayDeliveries', () => {
     expect(hub.reports).toEqual([{ job: job?.id, state: 'done', sent: 4 }]);
   });
 
-  it('leaves out what was replayed before and what a newer event has overtaken, unless told otherwise', async () => {
+  it('leaves out what was replayed before and what a newer event has overtaken, unless asked not to', async () => {
     const hub = await open();
     await publishAll(hub, ['again'], '');
     await untilEnded(hub, (await hub.admin.replayDeliveries({ filter, reason })).job);
@@ -63,7 +63,7 @@ describe('ReplayDeliveries', () => {
 
   it('does not let one follow a newer event of its key that is on its way, and says so where it is looked for', async () => {
     const running = Promise.withResolvers<Outcome>();
-    const answers = [refused, running.promise];
+    const answers = [rejected, running.promise];
     const hub = await openAdminTestHub({ adapters: { billing: () => answers.shift() ?? delivered } });
     await publishAll(hub, ['older', 'newer'], 'x');
     const { job: counted } = await hub.admin.replayDeliveries({ filter, dryRun: true });
@@ -95,7 +95,7 @@ describe('ReplayDeliveries', () => {
     ['filter.states', { filter: { states: [DeliveryState.RETRYING] }, reason }],
   ])('refuses a request without the right %s', async (field, request) => {
     const hub = await open();
-    expect(await refusalOf(hub.admin.replayDeliveries(request))).toMatchObject({
+    expect(await rejectionOf(hub.admin.replayDeliveries(request))).toMatchObject({
       code: 'InvalidArgument',
       reason: 'REQUEST_INVALID',
       fields: [field],
@@ -110,7 +110,7 @@ describe('ReplayDeliveries', () => {
     );
     const request = { filter, reason, ratePerSecond: 1, includeReplayed: true };
     const jobs = await Promise.all(Array.from({ length: 8 }, () => hub.admin.replayDeliveries(request)));
-    expect(await refusalOf(hub.admin.replayDeliveries(request))).toMatchObject({
+    expect(await rejectionOf(hub.admin.replayDeliveries(request))).toMatchObject({
       code: 'ResourceExhausted',
       reason: 'TOO_MANY_AT_ONCE',
     });
@@ -119,15 +119,15 @@ describe('ReplayDeliveries', () => {
 });
 
 describe('a job', () => {
-  it('is told on each change until a person cancels it', async () => {
+  it('is reported on each change until an operator cancels it', async () => {
     const hub = await open();
     await publishAll(hub, ['a', 'b', 'c']);
     const { job } = await hub.admin.replayDeliveries({ filter, reason, ratePerSecond: 1 });
     const id = job?.id ?? '';
     const states: JobState[] = [];
-    for await (const told of hub.admin.watchJob({ id })) {
-      states.push(told.job?.state ?? 0);
-      if (told.job?.sent === 1n && told.job.state === JobState.RUNNING) {
+    for await (const received of hub.admin.watchJob({ id })) {
+      states.push(received.job?.state ?? 0);
+      if (received.job?.sent === 1n && received.job.state === JobState.RUNNING) {
         const ended = { job: { state: JobState.CANCELLED, sent: 1n } };
         expect(await hub.admin.cancelJob({ id })).toMatchObject({ ...ended, wasRunning: true });
         expect(await hub.admin.cancelJob({ id })).toMatchObject({ ...ended, wasRunning: false });
@@ -143,7 +143,7 @@ describe('a job', () => {
     const { job } = await hub.admin.replayDeliveries({ filter, reason, ratePerSecond: 1 });
     const watched = untilEnded(hub, job);
     await hub.operations.stop();
-    expect(await refusalOf(watched)).toMatchObject({ code: 'Unavailable', reason: 'HUB_STOPPING' });
+    expect(await rejectionOf(watched)).toMatchObject({ code: 'Unavailable', reason: 'HUB_STOPPING' });
   });
 
   it('that there is not, is refused', async () => {
@@ -152,8 +152,8 @@ describe('a job', () => {
       for await (const _ of admin.watchJob({ id: 'x' }));
     };
     for (const call of [() => admin.getJob({ id: 'x' }), () => admin.cancelJob({ id: 'x' }), watch]) {
-      expect(await refusalOf(call())).toMatchObject({ code: 'NotFound', reason: 'JOB_NOT_FOUND' });
+      expect(await rejectionOf(call())).toMatchObject({ code: 'NotFound', reason: 'JOB_NOT_FOUND' });
     }
-    expect(await refusalOf(admin.getJob({}))).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['id'] });
+    expect(await rejectionOf(admin.getJob({}))).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['id'] });
   });
 });

@@ -4,10 +4,10 @@ import { type Job, JobSchema, JobState, type ReplayDeliveriesRequest } from '@hm
 import type { ReplayJob } from '../../journal/replay-job.ts';
 import { RUNNING_JOBS_MAX } from '../../operations/replay-jobs.ts';
 import { hubStopping, throwIfStopping } from '../hub-stop.ts';
-import { Refusal, tooManyAtOnce, wrongField } from '../refusal.ts';
+import { invalidField, RequestError, tooManyAtOnce } from '../request-error.ts';
+import type { AdminDeps } from './admin-deps.ts';
 import { requireEvents, requireNamed, toFilterMessage, toQuery } from './admin-filter.ts';
 import { toReason } from './admin-reason.ts';
-import type { AdminRooms } from './admin-rooms.ts';
 
 const RATE_DEFAULT = 50;
 const RATE_MAX = 10_000;
@@ -19,16 +19,16 @@ const JOB_STATES: Readonly<Record<ReplayJob['state'], JobState>> = {
 };
 
 /** Counts what a replay would send, or begins it as a job. */
-export async function replayDeliveries(rooms: AdminRooms, request: ReplayDeliveriesRequest): Promise<Job> {
-  const { jobs } = rooms.operations;
+export async function replayDeliveries(deps: AdminDeps, request: ReplayDeliveriesRequest): Promise<Job> {
+  const { jobs } = deps.operations;
   requireNamed(request.filter);
   const reason = toReason(request);
   const { ratePerSecond, includeStale, includeReplayed, dryRun } = request;
-  if (ratePerSecond > RATE_MAX) throw wrongField('rate_per_second', `must be at most ${RATE_MAX}`);
-  const { filter, states } = await toQuery(request.filter, rooms);
-  await requireEvents(request.filter, rooms.journal);
+  if (ratePerSecond > RATE_MAX) throw invalidField('rate_per_second', `must be at most ${RATE_MAX}`);
+  const { filter, states } = await toQuery(request.filter, deps);
+  await requireEvents(request.filter, deps.journal);
   if (states.length > 0 && !states.includes('dead_lettered')) {
-    throw wrongField('filter.states', 'leave out DEAD_LETTERED, and only dead letters are sent again');
+    throw invalidField('filter.states', 'leave out DEAD_LETTERED, and only dead letters are sent again');
   }
   const order = { filter, reason, ratePerSecond: ratePerSecond || RATE_DEFAULT, includeStale, includeReplayed };
   if (dryRun) return toJob(await jobs.count(order));
@@ -36,7 +36,7 @@ export async function replayDeliveries(rooms: AdminRooms, request: ReplayDeliver
   if (job === undefined) {
     throw tooManyAtOnce(`${RUNNING_JOBS_MAX} jobs run already; wait for one to end, or cancel one`);
   }
-  rooms.onChange({
+  deps.onChange({
     change: 'replay',
     reason,
     job: job.id,
@@ -45,12 +45,12 @@ export async function replayDeliveries(rooms: AdminRooms, request: ReplayDeliver
   return toJob(job);
 }
 
-export async function getJob({ operations: { jobs } }: AdminRooms, id: string): Promise<Job> {
+export async function getJob({ operations: { jobs } }: AdminDeps, id: string): Promise<Job> {
   return toJob((await jobs.find(requireId(id))) ?? throwUnknown(id));
 }
 
 export async function* watchJob(
-  { operations: { jobs } }: AdminRooms,
+  { operations: { jobs } }: AdminDeps,
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<Job, void> {
@@ -63,7 +63,7 @@ export async function* watchJob(
 }
 
 /** Ends a job; `wasRunning`: whether this call did. One that has ended stays as it is. */
-export async function cancelJob({ operations: { jobs }, onChange }: AdminRooms, id: string) {
+export async function cancelJob({ operations: { jobs }, onChange }: AdminDeps, id: string) {
   const before = (await jobs.find(requireId(id))) ?? throwUnknown(id);
   const job = (await jobs.cancel(id)) ?? throwUnknown(id);
   const wasRunning = before.state === 'running' && job.state === 'cancelled';
@@ -87,10 +87,13 @@ function toJob(job: ReplayJob): Job {
 }
 
 function requireId(id: string): string {
-  if (id === '') throw wrongField('id', 'is required');
+  if (id === '') throw invalidField('id', 'is required');
   return id;
 }
 
 function throwUnknown(id: string): never {
-  throw new Refusal('JOB_NOT_FOUND', `no job has the id ${JSON.stringify(id.slice(0, 128))}, or it is past retention`);
+  throw new RequestError(
+    'JOB_NOT_FOUND',
+    `no job has the id ${JSON.stringify(id.slice(0, 128))}, or it is past retention`,
+  );
 }

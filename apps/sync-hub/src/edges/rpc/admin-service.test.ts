@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Backups } from '../../operations/backups.ts';
-import { openAdminTestHub, publishAll, refusalOf } from './admin-test-hub.suite.ts';
+import { openAdminTestHub, publishAll, rejectionOf } from './admin-hub.fixture.ts';
 
 const reason = 'audit, says Dana';
 
@@ -41,7 +41,7 @@ describe('PauseAdapter and ResumeAdapter', () => {
     hub.journal.control.hold();
     const pausing = hub.admin.pauseAdapter({ adapter: 'billing', reason });
     // A call that the hub answers after it took that one.
-    await refusalOf(hub.admin.pauseAdapter({ adapter: 'nobody', reason }));
+    await rejectionOf(hub.admin.pauseAdapter({ adapter: 'nobody', reason }));
     expect([...hub.lanes][0]?.health().state).toBe('ready');
     hub.journal.control.release();
     await pausing;
@@ -49,16 +49,16 @@ describe('PauseAdapter and ResumeAdapter', () => {
   });
 
   it('resume a lane that a refused credential paused, without a restart', async () => {
-    let isRefused = true;
+    let isRejected = true;
     const failure = { code: 'HTTP_401', message: 'the system answered 401' };
     const hub = await openAdminTestHub({
       adapters: {
-        billing: () => (isRefused ? { kind: 'misconfigured', failure } : { kind: 'delivered', receipt: 'ok' }),
+        billing: () => (isRejected ? { kind: 'misconfigured', failure } : { kind: 'delivered', receipt: 'ok' }),
       },
     });
     await publishAll(hub, ['a']);
     expect([...hub.lanes][0]?.health().state).toBe('paused');
-    isRefused = false;
+    isRejected = false;
     const resumed = await hub.admin.resumeAdapter({ adapter: 'billing', reason: 'the token is renewed' });
     expect(resumed).toMatchObject({ wasPaused: true, formerReason: 'HTTP_401: the system answered 401' });
     await publishAll(hub, []);
@@ -68,15 +68,15 @@ describe('PauseAdapter and ResumeAdapter', () => {
   it('refuse an adapter that there is not, and a change without a reason', async () => {
     const { admin } = await openAdminTestHub();
     const unknown = { code: 'NotFound', reason: 'ADAPTER_NOT_FOUND' };
-    expect(await refusalOf(admin.pauseAdapter({ adapter: 'nobody', reason }))).toMatchObject(unknown);
-    expect(await refusalOf(admin.resumeAdapter({ adapter: 'nobody', reason }))).toMatchObject(unknown);
-    expect(await refusalOf(admin.probeAdapter({ adapter: 'nobody' }))).toMatchObject(unknown);
-    expect(await refusalOf(admin.retryAdapter({ adapter: 'nobody' }))).toMatchObject(unknown);
+    expect(await rejectionOf(admin.pauseAdapter({ adapter: 'nobody', reason }))).toMatchObject(unknown);
+    expect(await rejectionOf(admin.resumeAdapter({ adapter: 'nobody', reason }))).toMatchObject(unknown);
+    expect(await rejectionOf(admin.probeAdapter({ adapter: 'nobody' }))).toMatchObject(unknown);
+    expect(await rejectionOf(admin.retryAdapter({ adapter: 'nobody' }))).toMatchObject(unknown);
     for (const change of [admin.pauseAdapter, admin.resumeAdapter]) {
-      const refusal = await refusalOf(change({ adapter: 'billing' }));
-      expect(refusal).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['reason'] });
+      const rejection = await rejectionOf(change({ adapter: 'billing' }));
+      expect(rejection).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['reason'] });
     }
-    expect(await refusalOf(admin.pauseAdapter({ reason }))).toMatchObject({ fields: ['adapter'] });
+    expect(await rejectionOf(admin.pauseAdapter({ reason }))).toMatchObject({ fields: ['adapter'] });
   });
 });
 
@@ -104,7 +104,7 @@ describe('RetryAdapter', () => {
 });
 
 describe('BackupJournal', () => {
-  const withBackup = (make: Backups['make']) => openAdminTestHub({ rooms: () => ({ backups: { make } }) });
+  const withBackup = (make: Backups['make']) => openAdminTestHub({ deps: () => ({ backups: { make } }) });
 
   it('says where the copy is, and how large', async () => {
     const hub = await withBackup(async (name) => ({ kind: 'done', path: `/data/backups/${name}`, sizeBytes: 4_096 }));
@@ -116,8 +116,8 @@ describe('BackupJournal', () => {
   });
 
   it('passes on why there is none', async () => {
-    const hub = await withBackup(async () => ({ kind: 'refused', reason: '/data/backups/x is there already.' }));
-    expect(await refusalOf(hub.admin.backupJournal({ path: 'x' }))).toMatchObject({
+    const hub = await withBackup(async () => ({ kind: 'rejected', reason: '/data/backups/x is there already.' }));
+    expect(await rejectionOf(hub.admin.backupJournal({ path: 'x' }))).toMatchObject({
       code: 'FailedPrecondition',
       reason: 'BACKUP_REFUSED',
       message: '/data/backups/x is there already.',
@@ -129,7 +129,7 @@ describe('BackupJournal', () => {
     'refuses what is not a name, and says where backups are made: %j',
     async (path) => {
       const hub = await withBackup(async () => ({ kind: 'done', path: '/written', sizeBytes: 1 }));
-      expect(await refusalOf(hub.admin.backupJournal({ path }))).toMatchObject({
+      expect(await rejectionOf(hub.admin.backupJournal({ path }))).toMatchObject({
         code: 'InvalidArgument',
         fields: ['path'],
         message: expect.stringContaining('backups.folder'),
@@ -140,27 +140,27 @@ describe('BackupJournal', () => {
 });
 
 describe('TailEvents', () => {
-  it('tells events as they are accepted, without payload, and acks as they are recorded', async () => {
+  it('reports events as they are accepted, without payload, and acks as they are recorded', async () => {
     const hub = await openAdminTestHub();
-    const told: unknown[] = [];
+    const received: unknown[] = [];
     for await (const { happening } of hub.admin.tailEvents({ filter: { keys: ['x'] } })) {
       if (happening.case === undefined) await publishAll(hub, ['a'], 'x');
-      else told.push(happening);
-      if (told.length === 2) break;
+      else received.push(happening);
+      if (received.length === 2) break;
     }
-    expect(told).toMatchObject([
+    expect(received).toMatchObject([
       { case: 'accepted', value: { id: 'a', key: 'x', payload: { case: undefined } } },
       { case: 'ack', value: { eventId: 'a', adapter: 'billing', receipt: 'ok' } },
     ]);
   });
 
-  it('refuses more readers than may look on', async () => {
+  it('refuses more readers than may watch', async () => {
     const { admin } = await openAdminTestHub({
-      rooms: ({ operations }) => ({ operations: { ...operations, tail: { watch: () => undefined } as never } }),
+      deps: ({ operations }) => ({ operations: { ...operations, tail: { watch: () => undefined } as never } }),
     });
     const reading = (async () => {
       for await (const _ of admin.tailEvents({}));
     })();
-    expect(await refusalOf(reading)).toMatchObject({ code: 'ResourceExhausted', reason: 'TOO_MANY_AT_ONCE' });
+    expect(await rejectionOf(reading)).toMatchObject({ code: 'ResourceExhausted', reason: 'TOO_MANY_AT_ONCE' });
   });
 });

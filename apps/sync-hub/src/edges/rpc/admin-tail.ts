@@ -2,31 +2,31 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { TailEventsRequest, TailEventsResponseSchema } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import type { DeliveryState } from '../../core/delivery.ts';
 import type { SeenState } from '../../operations/delivery-query.ts';
-import { TAILS_MAX, type TailedEvent } from '../../operations/event-tail.ts';
+import { TAILS_MAX, type TailEvent } from '../../operations/event-tail.ts';
 import type { Cursors } from '../cursor.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { recordAck } from '../publishing/ack-message.ts';
 import { fromSyncEvent } from '../publishing/event-message.ts';
-import { tooManyAtOnce } from '../refusal.ts';
+import { tooManyAtOnce } from '../request-error.ts';
+import type { AdminDeps } from './admin-deps.ts';
 import { toQuery } from './admin-filter.ts';
-import type { AdminRooms } from './admin-rooms.ts';
 
 type Message = MessageInitShape<typeof TailEventsResponseSchema>;
 
 export async function* tailEvents(
-  rooms: AdminRooms,
+  deps: AdminDeps,
   request: TailEventsRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Message, void> {
-  const { filter, states } = await toQuery(request.filter, rooms);
-  const { acceptedFromMs: _, acceptedToMs: __, ...looked } = filter;
-  const tailed = rooms.operations.tail.watch({ ...looked, states: states.filter(isRecorded) }, signal);
+  const { filter, states } = await toQuery(request.filter, deps);
+  const { acceptedFromMs: _, acceptedToMs: __, ...bounds } = filter;
+  const tailed = deps.operations.tail.watch({ ...bounds, states: states.filter(isRecorded) }, signal);
   if (tailed === undefined) {
     throw tooManyAtOnce(`${TAILS_MAX} tail the events already; come back when one has left`);
   }
   for await (const some of tailed) {
     if (some.length === 0) yield {};
-    for (const one of some) yield { happening: toMessage(one, rooms.cursors) };
+    for (const one of some) yield { happening: toMessage(one, deps.cursors) };
   }
   throwIfStopping(signal);
 }
@@ -36,7 +36,7 @@ function isRecorded(state: SeenState): state is DeliveryState {
   return state !== 'held';
 }
 
-function toMessage(tailed: TailedEvent, cursors: Cursors): NonNullable<Message['happening']> {
+function toMessage(tailed: TailEvent, cursors: Cursors): NonNullable<Message['happening']> {
   switch (tailed.kind) {
     case 'accepted':
       return { case: 'accepted', value: { ...fromSyncEvent(tailed.event), payload: { case: undefined } } };

@@ -2,17 +2,17 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-lifecycle.ts';
 import { InstallError, type InstallFault } from '../../installs/install-error.ts';
-import { openAdminTestHub, refusalOf } from './admin-test-hub.suite.ts';
+import { openAdminTestHub, rejectionOf } from './admin-hub.fixture.ts';
 import { HealthFeed } from './health-feed.ts';
 
 const installed: Installed = { id: 'lab', version: '1.1.0', warnings: ['reach: it does not answer'] };
 
 /** A hub whose installing room notes what it is asked, and does or refuses it. */
-async function openHub(refusal?: InstallError) {
+async function openHub(rejection?: InstallError) {
   const asked: unknown[] = [];
   const answer = async (what: unknown) => {
     asked.push(what);
-    if (refusal !== undefined) throw refusal;
+    if (rejection !== undefined) throw rejection;
     return installed;
   };
   const lifecycle = {
@@ -25,12 +25,12 @@ async function openHub(refusal?: InstallError) {
       return options === undefined ? 0 : 7;
     },
   };
-  const hub = await openAdminTestHub({ rooms: () => ({ lifecycle }) });
+  const hub = await openAdminTestHub({ deps: () => ({ lifecycle }) });
   return { hub, asked };
 }
 
 describe('an operator', () => {
-  it('adds an adapter with its configuration, and is told what its check found', async () => {
+  it('adds an adapter with its configuration, and returns what its check found', async () => {
     const { hub, asked } = await openHub();
     const token = `\${LAB_TOKEN}`;
     const added = await hub.admin.addAdapter({
@@ -136,9 +136,9 @@ it('refuses what is outside the bounds, with the field, before anything is insta
     ['adapter', admin.retryAdapter({})],
   ];
   for (const [field, call] of wrong) {
-    const refusal = await refusalOf(call);
-    expect(refusal).toMatchObject({ code: 'InvalidArgument', reason: 'REQUEST_INVALID', fields: [field] });
-    expect(refusal.message).not.toContain('whsec-marker');
+    const rejection = await rejectionOf(call);
+    expect(rejection).toMatchObject({ code: 'InvalidArgument', reason: 'REQUEST_INVALID', fields: [field] });
+    expect(rejection.message).not.toContain('whsec-marker');
   }
   expect(asked).toEqual([]);
 });
@@ -155,14 +155,14 @@ it.each<[InstallFault, string, string]>([
   ['CHANGED', 'FailedPrecondition', 'ADAPTER_REFUSED'],
   ['DOES_NOT_RUN', 'FailedPrecondition', 'ADAPTER_REFUSED'],
   ['NOT_NOW', 'FailedPrecondition', 'ADAPTER_REFUSED'],
-])('tells %s as %s with %s, and logs no change', async (fault, code, reason) => {
+])('reports %s as %s with %s, and logs no change', async (fault, code, reason) => {
   const { hub } = await openHub(new InstallError(fault, 'this is what was wrong'));
-  const refusal = await refusalOf(hub.admin.upgradeAdapter({ adapter: 'lab', version: '1' }));
-  expect(refusal).toMatchObject({ code, reason, message: expect.stringContaining('this is what was wrong') });
+  const rejection = await rejectionOf(hub.admin.upgradeAdapter({ adapter: 'lab', version: '1' }));
+  expect(rejection).toMatchObject({ code, reason, message: expect.stringContaining('this is what was wrong') });
   expect(hub.changes).toEqual([]);
 });
 
-it('health tells what there is beside the version that runs', async () => {
+it('health reports what there is beside the version that runs', async () => {
   const { hub } = await openHub();
   const feed = new HealthFeed({
     version: '1.2.3',

@@ -4,8 +4,8 @@ import { GetEventRequestSchema, SyncService } from '@hms-sync/proto/hms/sync/v1/
 import { expect, it } from 'vitest';
 import type { Journal } from '../../journal/journal.ts';
 import { EventFeed } from '../publishing/event-feed.ts';
+import { openTestHub, published } from '../publishing/hub.fixture.ts';
 import { Publishing } from '../publishing/publishing.ts';
-import { openTestHub, published } from '../publishing/test-hub.suite.ts';
 import { createSyncService } from './sync-service.ts';
 
 /** A journal whose reads are counted, and wait to be let through. */
@@ -24,7 +24,7 @@ function counted(journal: Pick<Journal, 'readEvent'>) {
   return { reads, journal: { readEvent } };
 }
 
-it('reads only so many events at a time, however many are asked for at once', async () => {
+it('reads only this many events at a time, however many are asked for at once', async () => {
   const hub = await openTestHub({ starts: false });
   const { event } = await hub.intake.accept(published());
   const { reads, journal } = counted(hub.journal);
@@ -43,17 +43,17 @@ it('reads only so many events at a time, however many are asked for at once', as
   expect(reads).toMatchObject({ asked: 200, most: 32 });
 });
 
-it('reads what it tells of many events in one go, so that no record falls between two of them', async () => {
+it('reads what it reports of many events in one go, so that no record falls between two of them', async () => {
   const hub = await openTestHub({ starts: false });
   const accepted = await Promise.all(Array.from({ length: 100 }, () => hub.intake.accept(published())));
   const { reads, journal } = counted(hub.journal);
   const feed = new EventFeed({ ...hub, journal });
   const events = accepted.map(({ event }) => event);
   const { signal } = new AbortController();
-  const told = feed.read({ events, until: 'settled', after: new Map(), signal });
-  const first = told.next();
+  const received = feed.read({ events, until: 'settled', after: new Map(), signal });
+  const first = received.next();
   expect(reads.running).toBe(100);
   reads.letThrough();
   await first;
-  await told.return();
+  await received.return();
 });

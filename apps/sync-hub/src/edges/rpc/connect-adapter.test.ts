@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openAdminTestHub } from './admin-test-hub.suite.ts';
+import { openAdminTestHub } from './admin-hub.fixture.ts';
 import { boundDeadline } from './connect-adapter.ts';
 
 /** The headers of a call, changed. */

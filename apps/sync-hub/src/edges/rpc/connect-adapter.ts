@@ -3,8 +3,8 @@ import { createAsyncIterable, type UniversalHandler, type UniversalServerRespons
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { visibleJson } from '@hms-sync/proto/visible-text';
 import type { HttpHandler } from '../door/messages.ts';
+import { isCallerGone } from './connect-error.ts';
 import { COMPRESSIONS, decodedMessages, decodedRequest, MESSAGE_BYTES_MAX } from './decoded-request.ts';
-import { isCallerGone } from './refusal-error.ts';
 
 export interface RpcsOptions {
   readonly routes: (router: ConnectRouter) => void;
@@ -109,7 +109,7 @@ function readableTrailer(answer: UniversalServerResponse): UniversalServerRespon
   };
 }
 
-/** Decodes what stands for visible ASCII or a space, except the percent sign itself. */
+/** Decodes what encodes visible ASCII or a space, except the percent sign itself. */
 function relaxed(encoded: string): string {
   return encoded.replace(/%([2-7][0-9A-F])/g, (code, hex: string) => {
     const character = String.fromCharCode(Number.parseInt(hex, 16));

@@ -9,8 +9,8 @@ import {
   SyncService,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openAdminTestHub } from './admin-test-hub.suite.ts';
-import { callRaw, PROTOBUF_PROTOCOLS, PROTOCOLS, type Protocol, type RawCall } from './raw-rpc.suite.ts';
+import { openAdminTestHub } from './admin-hub.fixture.ts';
+import { callRaw, PROTOBUF_PROTOCOLS, PROTOCOLS, type Protocol, type RawCall } from './raw-rpc.fixture.ts';
 
 const { publishAndWait, publishStream, watchAcks, getEvent } = SyncService.method;
 const MESSAGE_BYTES = 4 * 1024 * 1024 - 64;
@@ -19,13 +19,13 @@ const MESSAGE_BYTES = 4 * 1024 * 1024 - 64;
 const OBEYED = '\u009b\u202e\u{e0041}';
 
 describe('what a caller sent is never raw in a JSON answer', () => {
-  it('when a refusal names it', async () => {
+  it('when an error names it', async () => {
     const { port } = await openAdminTestHub();
     const message = JSON.stringify({ id: OBEYED });
-    const told = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message });
-    expect(told.text).toContain('no event has the id');
-    expect(told.text).not.toMatch(/\p{C}/u);
-    expect(JSON.parse(told.text).message).toContain('\\u009b');
+    const received = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message });
+    expect(received.text).toContain('no event has the id');
+    expect(received.text).not.toMatch(/\p{C}/u);
+    expect(JSON.parse(received.text).message).toContain('\\u009b');
   });
 
   it('when nothing is at its path', async () => {
@@ -42,9 +42,9 @@ describe('what a caller sent is never raw in a JSON answer', () => {
     const key = 'k\u202ek';
     const published = JSON.stringify({ event: { id: 'marked', type: 'ProcessUpdated', key } });
     await callRaw({ port, method: publishAndWait, protocol: 'Connect JSON', message: published });
-    const told = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message: '{"id":"marked"}' });
-    expect(told.text).not.toContain('\u202e');
-    expect(JSON.parse(told.text).event.key).toBe(key);
+    const received = await callRaw({ port, method: getEvent, protocol: 'Connect JSON', message: '{"id":"marked"}' });
+    expect(received.text).not.toContain('\u202e');
+    expect(JSON.parse(received.text).event.key).toBe(key);
   });
 });
 
@@ -160,7 +160,7 @@ it('an event that is nested too deep is refused by itself; its stream goes on', 
 });
 
 it.each(PROTOBUF_PROTOCOLS)(
-  'bytes that are no message are refused as the caller\u2019s fault over %s',
+  'bytes that are not a message are refused as the caller\u2019s fault over %s',
   async (protocol) => {
     const { port } = await openAdminTestHub();
     const message = Uint8Array.of(0x0a, 3, 0x1a, 1, 0xff);

@@ -14,9 +14,9 @@ import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import { JsonError, readJsonAsDoubles } from '@hms-sync/proto/json';
 import { checkWire, WireError } from '@hms-sync/proto/wire';
 import { isFramed } from '../door/message-meter.ts';
-import { Refusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
 import { FIELDS_MAX, REQUEST_NESTING_MAX, unreadable, VALUES_MAX } from '../unreadable-request.ts';
-import { refusalError } from './refusal-error.ts';
+import { toConnectError } from './connect-error.ts';
 
 /** The largest message: 1,000 small events, or 15 of the largest. Connect's own bound is 4 GiB, decompression too. */
 export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
@@ -53,18 +53,18 @@ export function decodedRequest(
   if (typeof body !== 'object' || body === null || !(Symbol.asyncIterator in body)) return request;
   const codec = /\bjson\b/i.test(contentType) ? 'json' : 'protobuf';
   const decoded: Message[] = [];
-  const take = (message: Uint8Array): Uint8Array => {
+  const decode = (message: Uint8Array): Uint8Array => {
     decoded.push(codec === 'json' ? fromCheckedJson(schema, message) : fromCheckedWire(schema, message));
     return EMPTY[codec];
   };
   async function* whole(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     const packed = await readAllBytes(bytes, MESSAGE_BYTES_MAX, header.get('content-length'));
-    yield take(compression === null ? packed : await compression.decompress(packed, MESSAGE_BYTES_MAX));
+    yield decode(compression === null ? packed : await compression.decompress(packed, MESSAGE_BYTES_MAX));
   }
   async function* framed(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     for await (const envelope of transformSplitEnvelope(MESSAGE_BYTES_MAX)(bytes)) {
       const { flags, data } = await envelopeDecompress(envelope, compression, MESSAGE_BYTES_MAX);
-      yield encodeEnvelope(flags, take(data));
+      yield encodeEnvelope(flags, decode(data));
     }
   }
   const contextValues = createContextValues().set(DECODED, decoded);
@@ -103,7 +103,7 @@ function fromCheckedWire(schema: DescMessage, bytes: Uint8Array): Message {
   try {
     checkWire(schema, bytes, { fieldsMax: FIELDS_MAX, nestingMax: REQUEST_NESTING_MAX });
   } catch (error) {
-    throw error instanceof WireError ? refusalError(unreadable(error)) : error;
+    throw error instanceof WireError ? toConnectError(unreadable(error)) : error;
   }
   return fromBinary(schema, bytes, DECODE_OPTIONS);
 }
@@ -113,10 +113,10 @@ function fromCheckedJson(schema: DescMessage, bytes: Uint8Array): Message {
     const json = readJsonAsDoubles(bytes, { valuesMax: VALUES_MAX, nestingMax: REQUEST_NESTING_MAX });
     return fromJson(schema, json as JsonValue, DECODE_OPTIONS);
   } catch (error) {
-    throw refusalError(
+    throw toConnectError(
       error instanceof JsonError
         ? unreadable(error)
-        : new Refusal('REQUEST_INVALID', `${withoutValue(error)}; fix the JSON of the request`),
+        : new RequestError('REQUEST_INVALID', `${withoutValue(error)}; fix the JSON of the request`),
     );
   }
 }

@@ -6,7 +6,7 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from '@hms-sync/proto/health/v1/health';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { delivered, openTestHub, published, unwell } from '../publishing/test-hub.suite.ts';
+import { delivered, openTestHub, published, unwell } from '../publishing/hub.fixture.ts';
 import { HealthFeed } from './health-feed.ts';
 import { createGrpcHealth } from './health-services.ts';
 
@@ -91,7 +91,7 @@ it('knows no other service, and quotes at most 128 characters of its name', asyn
 });
 
 describe('a watch', () => {
-  it('tells the status now, then only when it changes', async () => {
+  it('reports the status now, then only when it changes', async () => {
     const { hub, watch, openBreaker, abort } = await open();
     const statuses = watch('adapter/billing');
     expect(await statuses.next()).toMatchObject({ value: { status: Status.SERVING } });

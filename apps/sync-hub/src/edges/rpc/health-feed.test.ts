@@ -10,7 +10,7 @@ import {
   type TestHub,
   type TestHubOptions,
   unwell,
-} from '../publishing/test-hub.suite.ts';
+} from '../publishing/hub.fixture.ts';
 import { HealthFeed, hubWarnings, WATCHES_MAX } from './health-feed.ts';
 
 beforeEach(() => {
@@ -37,15 +37,15 @@ async function open(options: TestHubOptions & { statistics?: () => Promise<Journ
   return { hub, feed };
 }
 
-/** Watches and keeps what was told, the first included. */
+/** Watches and keeps what was sent, the first included. */
 async function watch(feed: HealthFeed) {
   const abort = new AbortController();
-  const told: Health[] = [];
+  const received: Health[] = [];
   const ended = (async () => {
-    for await (const health of feed.watch(abort.signal)) told.push(health);
+    for await (const health of feed.watch(abort.signal)) received.push(health);
   })();
-  await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 20_000 });
-  return { told, ended, abort };
+  await vi.waitFor(() => expect(received).toHaveLength(1), { timeout: 20_000 });
+  return { received, ended, abort };
 }
 
 /** Lets this much time pass, and what is due in it happen. */
@@ -56,15 +56,16 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
-const adapterStates = (told: readonly Health[]) => told.map(({ adapters }) => adapters.map(({ state }) => state));
+const adapterStates = (received: readonly Health[]) =>
+  received.map(({ adapters }) => adapters.map(({ state }) => state));
 const lane = (hub: TestHub) => {
   const [first] = [...hub.lanes];
   if (first === undefined) throw new Error('no lane');
   return first;
 };
 
-describe('how it stands now', () => {
-  it('tells the hub and each adapter, and goes over the wire', async () => {
+describe('its status now', () => {
+  it('reports the hub and each adapter, and goes over the wire', async () => {
     const { feed } = await open({
       adapters: { billing: () => delivered, records: () => delivered },
       statistics: async () => ({ sizeBytes: 4_096, commitLatencyMs: 0.26, lanes: [] }),
@@ -90,7 +91,7 @@ describe('how it stands now', () => {
     expect(toBinary(HealthSchema, create(HealthSchema, health)).byteLength).toBeGreaterThan(0);
   });
 
-  it('tells what waits, how long, what failed last and what is dead', async () => {
+  it('reports what waits, how long, what failed last and what is dead', async () => {
     const { hub, feed } = await open({ adapters: { billing: () => unwell } });
     await hub.intake.accept(published());
     await pass(2_500);
@@ -104,7 +105,7 @@ describe('how it stands now', () => {
     });
   });
 
-  it('tells what failed in the last minute also while the breaker is open', async () => {
+  it('reports what failed in the last minute also while the breaker is open', async () => {
     const { hub, feed } = await open({ adapters: { billing: () => unwell } });
     await Promise.all(Array.from({ length: 5 }, () => hub.intake.accept(published())));
     await vi.waitFor(() => expect(feed.now().adapters[0]?.breaker?.state).toBe(BreakerState.OPEN), { timeout: 20_000 });
@@ -115,7 +116,7 @@ describe('how it stands now', () => {
     expect(billing?.recent).toMatchObject({ lastError: { code: 'HTTP_503' } });
   });
 
-  it('tells until when the outside system asked for less', async () => {
+  it('reports until when the external system asked for less', async () => {
     const failure = { code: 'HTTP_429', message: 'The system asked for less.' };
     const throttled = { kind: 'throttled', failure, retryAfterMs: 30_000, scope: 'lane' } as const;
     // A wait is never shorter than the backoff.
@@ -131,7 +132,7 @@ describe('how it stands now', () => {
     expect(Number(feed.now().adapters[0]?.throttledUntilTime?.seconds) * 1_000).toBeGreaterThan(untilMs);
   });
 
-  it('tells why events are not accepted', async () => {
+  it('reports why events are not accepted', async () => {
     const { hub, feed } = await open();
     hub.intake.stop();
     expect(feed.now().hub).toMatchObject({ accepting: false, notAcceptingReason: 'the hub is stopping' });
@@ -139,41 +140,41 @@ describe('how it stands now', () => {
 });
 
 describe('a watcher', () => {
-  it('is told each change, also when the next follows in the same turn', async () => {
+  it('gets each change, also when the next follows in the same turn', async () => {
     const { hub, feed } = await open();
-    const { told, abort, ended } = await watch(feed);
+    const { received, abort, ended } = await watch(feed);
     lane(hub).pause({ kind: 'operator', reason: 'maintenance' });
     lane(hub).resume();
     lane(hub).pause({ kind: 'operator', reason: 'again' });
-    await vi.waitFor(() => expect(told).toHaveLength(4), { timeout: 20_000 });
+    await vi.waitFor(() => expect(received).toHaveLength(4), { timeout: 20_000 });
     const { READY, PAUSED } = AdapterState;
-    expect(adapterStates(told)).toEqual([[READY], [PAUSED], [READY], [PAUSED]]);
-    expect(told.at(-1)?.adapters[0]?.reason).toBe('again');
+    expect(adapterStates(received)).toEqual([[READY], [PAUSED], [READY], [PAUSED]]);
+    expect(received.at(-1)?.adapters[0]?.reason).toBe('again');
     abort.abort();
     await ended;
   });
 
-  it('is told that a breaker opened, in the turn in which it did', async () => {
+  it('learns that a breaker opened, in the turn in which it did', async () => {
     const { hub, feed } = await open({ adapters: { billing: () => unwell } });
-    const { told } = await watch(feed);
+    const { received } = await watch(feed);
     await Promise.all(Array.from({ length: 5 }, () => hub.intake.accept(published())));
-    await vi.waitFor(() => expect(told.at(-1)?.adapters[0]?.breaker?.state).toBe(BreakerState.OPEN), {
+    await vi.waitFor(() => expect(received.at(-1)?.adapters[0]?.breaker?.state).toBe(BreakerState.OPEN), {
       timeout: 20_000,
     });
-    expect(told.at(-1)?.adapters[0]?.breaker?.cause).toMatch(
+    expect(received.at(-1)?.adapters[0]?.breaker?.cause).toMatch(
       /^5 different deliveries failed in a row; the last: HTTP_503/,
     );
   });
 
-  it('is told of counts within a second', async () => {
+  it('gets counts within a second', async () => {
     const { hub, feed } = await open({ adapters: { billing: () => new Promise(() => undefined) } });
-    const { told } = await watch(feed);
+    const { received } = await watch(feed);
     await hub.intake.accept(published());
     await pass(1_000);
-    expect(told.map(({ adapters }) => adapters[0]?.waiting)).toEqual([0n, 1n]);
+    expect(received.map(({ adapters }) => adapters[0]?.waiting)).toEqual([0n, 1n]);
   });
 
-  it('is told nothing while nothing changes but sizes and ages, and that the hub lives before 10 s are over', async () => {
+  it('gets nothing while only sizes and ages change, and a sign of life before 10 s are over', async () => {
     let sizeBytes = 0;
     const statistics = async () => {
       sizeBytes += 1;
@@ -182,43 +183,43 @@ describe('a watcher', () => {
     const { hub, feed } = await open({ adapters: { billing: () => new Promise(() => undefined) }, statistics });
     await hub.intake.accept(published());
     await pass(30_000);
-    const { told } = await watch(feed);
+    const { received } = await watch(feed);
     await pass(8_500);
-    expect(told).toHaveLength(1);
+    expect(received).toHaveLength(1);
     await pass(1_500);
-    expect(told).toHaveLength(2);
+    expect(received).toHaveLength(2);
     await pass(7_000);
-    expect(told).toHaveLength(2);
+    expect(received).toHaveLength(2);
     await pass(3_000);
-    expect(told).toHaveLength(3);
+    expect(received).toHaveLength(3);
   });
 
   it('does not miss what changed before the journal was ever read well', async () => {
     const { feed } = await open({ statistics: () => Promise.reject(new Error('disk')) });
-    const { told } = await watch(feed);
+    const { received } = await watch(feed);
     await pass(10_500);
-    expect(told).toHaveLength(2);
-    expect(told[0]?.hub?.journal?.commitLatency).toBeUndefined();
+    expect(received).toHaveLength(2);
+    expect(received[0]?.hub?.journal?.commitLatency).toBeUndefined();
   });
 
-  it('who stops reading is told so and forgotten, and the others go on', async () => {
+  it('who stops reading gets an error and is dropped, and the others go on', async () => {
     const { hub, feed } = await open();
-    const { told } = await watch(feed);
+    const { received } = await watch(feed);
     const slow = feed.watch(new AbortController().signal);
     await slow.next();
     for (let change = 0; change < 150; change += 1) {
       lane(hub).pause({ kind: 'operator', reason: `${change}` });
       lane(hub).resume();
       // The one who reads is given the time to.
-      if (change % 100 === 99) await vi.waitFor(() => expect(told).toHaveLength(2 * change + 3), 20_000);
+      if (change % 100 === 99) await vi.waitFor(() => expect(received).toHaveLength(2 * change + 3), 20_000);
     }
-    await vi.waitFor(() => expect(told).toHaveLength(301), { timeout: 20_000 });
+    await vi.waitFor(() => expect(received).toHaveLength(301), { timeout: 20_000 });
     const reading = (async () => {
       for await (const _health of slow) {
         // What was kept for it comes first.
       }
     })();
-    await expect(reading).rejects.toMatchObject({ name: 'Refusal', reason: 'READER_TOO_SLOW' });
+    await expect(reading).rejects.toMatchObject({ name: 'RequestError', reason: 'READER_TOO_SLOW' });
   });
 
   it('ends when it is aborted and when the hub stops', async () => {
@@ -238,7 +239,7 @@ it('leaves no timer behind when it stops', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('is watched by so many at a time, and by another once one has left', async () => {
+it('is watched by a bounded number at a time, and by another once one has left', async () => {
   const { feed } = await open();
   const leave = new AbortController();
   const first = feed.watch(leave.signal);

@@ -18,7 +18,7 @@ import type { Lanes } from '../../lanes/lanes.ts';
 import { BoundedQueue, QueueOverflow } from '../../queues/bounded-queue.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { deliveryError } from '../publishing/ack-message.ts';
-import { Refusal, tooManyAtOnce } from '../refusal.ts';
+import { RequestError, tooManyAtOnce } from '../request-error.ts';
 
 export interface HealthFeedOptions {
   readonly version: string;
@@ -33,9 +33,9 @@ export interface HealthFeedOptions {
   readonly onWarning?: (warning: string) => void;
 }
 
-/** Counts change all the time; once a second is what a person can read. */
+/** Counts change all the time; once a second is what an operator can read. */
 const READ_EVERY_MS = 1_000;
-/** A watcher hears from the hub at least every 10 s, and so knows that it lives; one read is kept in reserve. */
+/** A watcher gets a message from the hub at least every 10 s, and so knows that it lives; one read is kept in reserve. */
 const SEND_EVERY_MS = 10_000 - READ_EVERY_MS;
 /** A watcher with this many changes unread has stopped reading. */
 const UNREAD_MAX = 256;
@@ -127,7 +127,7 @@ export class HealthFeed {
   /**
    * The status now, then again on each change and at least every 10 s, until the signal aborts.
    *
-   * @throws {Refusal} READER_TOO_SLOW; HUB_STOPPING; TOO_MANY_AT_ONCE
+   * @throws {RequestError} READER_TOO_SLOW; HUB_STOPPING; TOO_MANY_AT_ONCE
    */
   async *watch(signal: AbortSignal): AsyncGenerator<Health, void> {
     if (this.#watchers.size >= WATCHES_MAX) {
@@ -147,7 +147,7 @@ export class HealthFeed {
       }
     } catch (error) {
       if (!(error instanceof QueueOverflow)) throw error;
-      throw new Refusal('READER_TOO_SLOW', 'the health was not read in time; watch it again');
+      throw new RequestError('READER_TOO_SLOW', 'the health was not read in time; watch it again');
     } finally {
       this.#watchers.delete(queue);
     }
@@ -269,7 +269,7 @@ function toRecent({ attempts, failures, lastFailure }: BreakerReport['recent']) 
   });
 }
 
-/** The two clocks drift by milliseconds, and nobody is to be told of that each second. */
+/** The two clocks drift by milliseconds, and that is not reported each second. */
 function wholeSeconds(ms: number) {
   return timestampFromMs(Math.round(ms / 1_000) * 1_000);
 }

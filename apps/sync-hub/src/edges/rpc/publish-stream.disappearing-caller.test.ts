@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { allOf, openTestHub, published, settleTurns } from '../publishing/test-hub.suite.ts';
-import { countedRequests, open, requestOf, requestsOf, WINDOW } from './publish-caller.suite.ts';
+import { allOf, openTestHub, published, settleTurns } from '../publishing/hub.fixture.ts';
+import { countedRequests, open, requestOf, requestsOf, WINDOW } from './publish-caller.fixture.ts';
 
 describe('a caller who disappears', () => {
   it('leaves no listeners behind, whatever it still waits for', async () => {

@@ -2,8 +2,8 @@ import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { PublishStreamRequest, PublishStreamResponse } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { allOf, delivered, openTestHub, published, type TestHub } from '../publishing/test-hub.suite.ts';
-import { acksOf, open, requestOf, requestsOf } from './publish-caller.suite.ts';
+import { allOf, delivered, openTestHub, published, type TestHub } from '../publishing/hub.fixture.ts';
+import { acksOf, open, requestOf, requestsOf } from './publish-caller.fixture.ts';
 
 /** Publishes it and waits for all of its acks. */
 const settle = (hub: TestHub, id: string) => allOf(open(hub, requestsOf([requestOf([published({ id })])])));
@@ -19,10 +19,10 @@ function holdReads(hub: TestHub): () => void {
   return () => held.resolve();
 }
 
-/** The cursor after so many records of billing. */
+/** The cursor after this many records of billing. */
 const at = (hub: TestHub, billing: number) => hub.cursors.encode(new Map(billing === 0 ? [] : [['billing', billing]]));
 
-/** A stream that is told what to publish while it runs. */
+/** A stream that gets what to publish while it runs. */
 function openByHand(hub: TestHub) {
   const requests: PublishStreamRequest[] = [];
   let wake: () => void = () => undefined;
@@ -69,7 +69,7 @@ function openByHand(hub: TestHub) {
   };
 }
 
-it('carries no cursor past the history of a duplicate that is not told yet', async () => {
+it('carries no cursor past the history of a duplicate that was not sent yet', async () => {
   const hub = await openTestHub();
   for (const id of ['event-1', 'event-2', 'event-3']) await settle(hub, id);
   const letGo = holdReads(hub);
@@ -100,7 +100,7 @@ it('holds HELD to that too', async () => {
   await stream.end();
 });
 
-it('tells the histories of many duplicates so that whoever resumes from the last cursor misses nothing', async () => {
+it('sends the histories of many duplicates so that whoever resumes from the last cursor misses nothing', async () => {
   const hub = await openTestHub();
   const ids = Array.from({ length: 40 }, (_, index) => `event-${index}`);
   for (const id of ids) await settle(hub, id);
@@ -119,17 +119,17 @@ it('tells the histories of many duplicates so that whoever resumes from the last
     reads[place]?.resolve();
     await stream.acksOf(`event-${place}`);
   }
-  const told = acksOf(await stream.end());
-  const untold = new Map(ids.map((id, index) => [id, index + 1]));
-  for (const { eventId, cursor } of told) {
-    untold.delete(eventId);
-    for (const place of untold.values())
+  const received = acksOf(await stream.end());
+  const missing = new Map(ids.map((id, index) => [id, index + 1]));
+  for (const { eventId, cursor } of received) {
+    missing.delete(eventId);
+    for (const place of missing.values())
       expect(hub.cursors.decode(cursor, 'cursor').get('billing') ?? 0).toBeLessThan(place);
   }
-  expect(untold.size).toBe(0);
+  expect(missing.size).toBe(0);
 });
 
-it('lets cursors go on once the history is told, also when the duplicate itself is not settled', async () => {
+it('lets cursors go on once the history was sent, also when the duplicate itself is not settled', async () => {
   const stuck = new Promise<Outcome>(() => undefined);
   const hub = await openTestHub({
     adapters: { billing: ({ event }) => (event.id === 'event-1' ? stuck : delivered) },

@@ -1,9 +1,9 @@
 import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type PublishStreamResponse, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, it, vi } from 'vitest';
-import { allOf, delivered, openTestHub, published, settleTurns } from '../publishing/test-hub.suite.ts';
-import { Refusal } from '../refusal.ts';
-import { acksOf, countedRequests, open, requestOf, requestsOf, resultsOf } from './publish-caller.suite.ts';
+import { allOf, delivered, openTestHub, published, settleTurns } from '../publishing/hub.fixture.ts';
+import { RequestError } from '../request-error.ts';
+import { acksOf, countedRequests, open, requestOf, requestsOf, resultsOf } from './publish-caller.fixture.ts';
 
 describe('results', () => {
   it('come in the order handed in, refused ones between accepted ones', async () => {
@@ -39,7 +39,7 @@ describe('results', () => {
     expect(acks).toBe(4_000);
   });
 
-  it('are told without acks when only acceptance is waited for', async () => {
+  it('come without acks when only acceptance is waited for', async () => {
     const hub = await openTestHub();
     const messages = await allOf(open(hub, requestsOf([requestOf([published()], PublishUntil.ACCEPTED)])));
     expect(resultsOf(messages)).toHaveLength(1);
@@ -47,18 +47,18 @@ describe('results', () => {
     expect(hub.acks.listening).toBe(0);
   });
 
-  it('tell a fault of the hub as unknown, and the log all of it', async () => {
+  it('report a fault of the hub as unknown, and the log all of it', async () => {
     const hub = await openTestHub();
     const fault = new TypeError('hunter2');
     vi.spyOn(hub.intake, 'accept').mockRejectedValueOnce(fault);
-    const [refused, accepted] = resultsOf(await allOf(open(hub, requestsOf([requestOf([published(), published()])]))));
-    expect(refused?.result.value).toMatchObject({ reason: 'HUB_FAILED' });
-    expect(JSON.stringify(refused?.result.value)).not.toContain('hunter2');
+    const [rejected, accepted] = resultsOf(await allOf(open(hub, requestsOf([requestOf([published(), published()])]))));
+    expect(rejected?.result.value).toMatchObject({ reason: 'HUB_FAILED' });
+    expect(JSON.stringify(rejected?.result.value)).not.toContain('hunter2');
     expect(accepted?.result.case).toBe('accepted');
     expect(hub.faults).toEqual([fault]);
   });
 
-  it('of an event that is handed in twice are both told, with the acks of both', async () => {
+  it('of an event that is handed in twice are both answered, with the acks of both', async () => {
     const hub = await openTestHub();
     const twice = [
       published({ id: 'event-1' }),
@@ -88,7 +88,7 @@ describe('results', () => {
 describe('a journal that does not keep up', () => {
   it('has the events of a stream refused one by one, with when to come again; the stream goes on', async () => {
     const hub = await openTestHub();
-    const overloaded = new Refusal('HUB_OVERLOADED', 'the journal is stuck', { retryAfterMs: 2_500 });
+    const overloaded = new RequestError('HUB_OVERLOADED', 'the journal is stuck', { retryAfterMs: 2_500 });
     const accept = vi.spyOn(hub.intake, 'accept').mockRejectedValueOnce(overloaded);
     const results = resultsOf(await allOf(open(hub, requestsOf([requestOf([published(), published()])]))));
     expect(results.map(({ result }) => result.case)).toEqual(['refused', 'accepted']);
@@ -160,7 +160,7 @@ it('misses no ack of an event that was delivered while the content of an earlier
 });
 
 describe('HELD', () => {
-  it('is told at once when the adapter has not started', async () => {
+  it('is sent at once when the adapter has not started', async () => {
     const hub = await openTestHub({ starts: false });
     const stream = open(hub, requestsOf([requestOf([published()])]));
     const first = await stream.next();

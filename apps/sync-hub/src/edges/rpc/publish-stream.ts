@@ -17,9 +17,9 @@ import { toAck } from '../publishing/ack-message.ts';
 import type { PublishedEvent } from '../publishing/event-message.ts';
 import type { Acceptance } from '../publishing/intake.ts';
 import type { Publishing } from '../publishing/publishing.ts';
-import { Refusal, wrongField } from '../refusal.ts';
+import { invalidField, RequestError } from '../request-error.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
-import { refusedMessage } from './refusal-error.ts';
+import { toRefusedMessage } from './connect-error.ts';
 import { UnreadHistories, type UnreadHistory } from './unread-histories.ts';
 
 export interface PublishStreamCall {
@@ -73,7 +73,7 @@ export async function* publishStream(publishing: Publishing, call: PublishStream
   const reading = publisher.readAll();
   try {
     for (;;) {
-      const items = await publisher.take();
+      const items = await publisher.drain();
       if (items.length === 0) break;
       if (itemsWritten.hasSubscribers) itemsWritten.publish(items);
       for (let start = 0; start < items.length; start += ITEMS_PER_MESSAGE) {
@@ -133,7 +133,7 @@ class StreamPublisher {
       for await (const request of this.#call.requests) {
         const { length } = request.events;
         if (length > EVENTS_PER_MESSAGE)
-          throw wrongField(
+          throw invalidField(
             'events',
             `holds ${length}, at most ${EVENTS_PER_MESSAGE} are taken in one message; send them in several`,
           );
@@ -158,9 +158,9 @@ class StreamPublisher {
   /**
    * Takes all that there is to send, waiting while there is nothing; empty at the end.
    *
-   * @throws {Refusal} READER_TOO_SLOW
+   * @throws {RequestError} READER_TOO_SLOW
    */
-  async take(): Promise<readonly Item[]> {
+  async drain(): Promise<readonly Item[]> {
     const items = await this.#queue.drain().catch((error: unknown) => {
       throw error instanceof QueueOverflow ? tooSlow(this.resumeFrom) : error;
     });
@@ -198,14 +198,14 @@ class StreamPublisher {
       (acceptance) => ({ acceptance, listening: this.#listen(acceptance) }),
       (error: unknown) => ({ error }),
     );
-    // The journal answers in the order it was asked, so waiting for those before costs no time, but for one whose content
-    // has to be compared; a refusal, which did not go to the journal, waits for them.
+    // The journal answers in the order it was asked, so waiting for those before costs no time, except for one whose content
+    // has to be compared; a rejected event, which did not go to the journal, waits for them.
     this.#answered = this.#answered.then(async () => {
       const accepted = await accepting;
       this.#uncommitted -= 1;
       this.#uncommittedBytes -= sizeBytes;
       this.#roomAgain();
-      if ('error' in accepted) this.#sendRefused(index, accepted.error);
+      if ('error' in accepted) this.#sendRejected(index, accepted.error);
       else this.#sendAccepted(index, accepted, until);
     });
   }
@@ -231,9 +231,9 @@ class StreamPublisher {
     else this.#sendUpdates(acceptance, progress, listening);
   }
 
-  #sendRefused(index: bigint, error: unknown): void {
-    const refusal = Refusal.of(error, this.#call.onFault);
-    this.#pushResult({ index, result: { case: 'refused', value: refusedMessage(refusal) } });
+  #sendRejected(index: bigint, error: unknown): void {
+    const rejection = RequestError.of(error, this.#call.onFault);
+    this.#pushResult({ index, result: { case: 'refused', value: toRefusedMessage(rejection) } });
     this.#settle();
   }
 
@@ -247,7 +247,7 @@ class StreamPublisher {
       this.#unfollow(following);
       this.#settle();
     });
-    following.hearHeld({ kind: 'new', heldByKey });
+    following.reportHeld({ kind: 'new', heldByKey });
   }
 
   async #sendDuplicate(acceptance: Acceptance, until: Until): Promise<void> {
@@ -340,7 +340,7 @@ function toMessage(items: readonly Item[]): Message {
 }
 
 /** @param cursor where to resume */
-function tooSlow(cursor: string): Refusal {
+function tooSlow(cursor: string): RequestError {
   const message = `results and acks were not read in time; publish what has no result again, and watch acks from the cursor ${cursor}`;
-  return new Refusal('READER_TOO_SLOW', message, { metadata: { cursor } });
+  return new RequestError('READER_TOO_SLOW', message, { metadata: { cursor } });
 }

@@ -1,9 +1,9 @@
 import { type PublishStreamResponse, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { allOf, delivered, openTestHub, published, recordOf, settleTurns } from '../publishing/test-hub.suite.ts';
-import { Refusal } from '../refusal.ts';
-import { acksOf, countedRequests, open, requestOf, resultsOf, WINDOW } from './publish-caller.suite.ts';
+import { allOf, delivered, openTestHub, published, recordOf, settleTurns } from '../publishing/hub.fixture.ts';
+import { RequestError } from '../request-error.ts';
+import { acksOf, countedRequests, open, requestOf, resultsOf, WINDOW } from './publish-caller.fixture.ts';
 
 describe('the window', () => {
   it('lets 4,096 events be unsettled, reads no further, and goes on when one settles', async () => {
@@ -59,12 +59,12 @@ describe('the window', () => {
     const first = await stream.next();
     expect(first.value?.results).toHaveLength(1);
     const page = Array.from({ length: 10_000 }, () => recordOf({ seq: 1, state: 'retrying' }));
-    for (let told = 0; told < 160_000; told += page.length) {
-      const records = page.map((record, index) => ({ ...record, position: told + index + 1 }));
+    for (let received = 0; received < 160_000; received += page.length) {
+      const records = page.map((record, index) => ({ ...record, position: received + index + 1 }));
       hub.acks.committed({ records, reopened: [] });
     }
     const ended = await allOf(stream).catch((error: unknown) => error);
-    expect(ended).toBeInstanceOf(Refusal);
+    expect(ended).toBeInstanceOf(RequestError);
     expect(ended).toMatchObject({ reason: 'READER_TOO_SLOW', metadata: { cursor: hub.cursors.encode(new Map()) } });
     expect(hub.acks.listening).toBe(0);
   });

@@ -79,7 +79,7 @@ function filesOf({ messageResponse }: ServerReflectionResponse): { name: string;
   return { name: files[0]?.name ?? '', registry };
 }
 
-/** The names of all that a file declares but map entries, told by the protobuf runtime, not by the code under test. */
+/** The names of all that a file declares except map entries, as the protobuf runtime lists them, not by the code under test. */
 function symbolsOf(file: DescFile): string[] {
   return [
     ...file.messages.flatMap(symbolsOfMessage),

@@ -16,7 +16,7 @@ type Answer =
   | { readonly case: 'errorResponse'; readonly value: { readonly errorCode: number; readonly errorMessage: string } };
 
 /**
- * Adds gRPC server reflection, v1 and v1alpha, so that buf curl and grpcurl work without the .proto files. It tells of
+ * Adds gRPC server reflection, v1 and v1alpha, so that buf curl and grpcurl work without the .proto files. It describes
  * the services that the router has by now and of itself: register it last.
  *
  * A question that cannot be answered gets an error_response, never the end of the stream: INVALID_ARGUMENT when
@@ -48,20 +48,20 @@ function answer(question: ReflectionRequest['messageRequest'], index: Descriptor
       );
     case 'fileContainingExtension':
     case 'allExtensionNumbersOfType':
-      return refuse(Code.NotFound, 'the contracts have no extensions');
+      return reject(Code.NotFound, 'the contracts have no extensions');
     case undefined:
-      return refuse(Code.InvalidArgument, 'nothing was asked: set one field of message_request');
+      return reject(Code.InvalidArgument, 'nothing was asked: set one field of message_request');
     default:
       return question satisfies never;
   }
 }
 
 function files(found: Uint8Array[] | undefined, otherwise: string): Answer {
-  if (found === undefined) return refuse(Code.NotFound, otherwise);
+  if (found === undefined) return reject(Code.NotFound, otherwise);
   return { case: 'fileDescriptorResponse', value: { fileDescriptorProto: found } };
 }
 
 /** Connect numbers its codes as gRPC does. */
-function refuse(errorCode: Code, errorMessage: string): Answer {
+function reject(errorCode: Code, errorMessage: string): Answer {
   return { case: 'errorResponse', value: { errorCode, errorMessage } };
 }

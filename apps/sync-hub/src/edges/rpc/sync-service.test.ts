@@ -2,10 +2,10 @@ import { create } from '@bufbuild/protobuf';
 import type { HandlerContext } from '@connectrpc/connect';
 import { WatchAcksRequestSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, it } from 'vitest';
-import { openTestHub } from '../publishing/test-hub.suite.ts';
+import { openTestHub } from '../publishing/hub.fixture.ts';
 import { createSyncService, WATCHES_MAX } from './sync-service.ts';
 
-it('all acks are watched by so many at a time, and by another once one has left', async () => {
+it('all acks are watched by a bounded number at a time, and by another once one has left', async () => {
   const hub = await openTestHub();
   const { watchAcks } = createSyncService(hub.publishing, hub.onFault);
   const request = create(WatchAcksRequestSchema);

@@ -15,7 +15,7 @@ import type { Positions } from '../../journal/positions.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { toAck } from '../publishing/ack-message.ts';
 import { type Publishing, WAIT_MS } from '../publishing/publishing.ts';
-import { tooManyAtOnce, wrongField } from '../refusal.ts';
+import { invalidField, tooManyAtOnce } from '../request-error.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
 import { publishStream } from './publish-stream.ts';
 
@@ -64,12 +64,12 @@ export function createSyncService(
       { signal },
     ): AsyncGenerator<MessageInitShape<typeof WatchAcksResponseSchema>> {
       if (eventIds.length > WATCHED_EVENTS_MAX) {
-        throw wrongField('event_ids', `must be at most ${WATCHED_EVENTS_MAX}; open another watch for the rest`);
+        throw invalidField('event_ids', `must be at most ${WATCHED_EVENTS_MAX}; open another watch for the rest`);
       }
       const from = publishing.placeOf(cursor);
       if (eventIds.length === 0) {
         if (source !== undefined)
-          throw wrongField('source', 'says whose events event_ids names, and those are missing');
+          throw invalidField('source', 'says whose events event_ids names, and those are missing');
         yield* watchAll(from ?? acks.place, signal);
         return;
       }
@@ -82,7 +82,7 @@ export function createSyncService(
     },
 
     async getEvent({ id, source }: GetEventRequest, { signal }) {
-      if (id === '') throw wrongField('id', 'is required');
+      if (id === '') throw invalidField('id', 'is required');
       return (await publishing.status({ id, source }, signal)).response;
     },
   };
@@ -112,6 +112,7 @@ export function createSyncService(
 function toWaitMs(wait: Duration | undefined): number {
   if (wait === undefined) return WAIT_MS.usual;
   const waitMs = durationMs(wait);
-  if (!(waitMs >= 0 && waitMs <= WAIT_MS.most)) throw wrongField('wait', `must be from 0 to ${WAIT_MS.most / 1_000} s`);
+  if (!(waitMs >= 0 && waitMs <= WAIT_MS.most))
+    throw invalidField('wait', `must be from 0 to ${WAIT_MS.most / 1_000} s`);
   return waitMs;
 }

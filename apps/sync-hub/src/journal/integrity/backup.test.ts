@@ -5,8 +5,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { openSqliteJournal } from '../sqlite/sqlite-journal.ts';
-import { Session } from '../suite/place.suite.ts';
-import { deadLettered, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { Session } from '../suite/place.fixture.ts';
+import { deadLettered, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { backUp } from './backup.ts';
 import { verifyJournal } from './verify-journal.ts';
 
@@ -71,14 +71,14 @@ it('waits for the end of a commit that is under way when it begins', async () =>
 it('refuses a target that is there, and one that cannot be made, and goes on', async () => {
   const { folder, journal, session, target } = await useJournal();
   writeFileSync(target, 'kept');
-  expect(await journal.backup(target)).toEqual({ kind: 'refused', reason: expect.stringContaining(target) });
+  expect(await journal.backup(target)).toEqual({ kind: 'rejected', reason: expect.stringContaining(target) });
   expect(statSync(target).size).toBe(4);
   const nowhere = join(folder, 'nowhere', 'journal.db');
-  expect(await journal.backup(nowhere)).toEqual({ kind: 'refused', reason: expect.stringContaining(nowhere) });
+  expect(await journal.backup(nowhere)).toEqual({ kind: 'rejected', reason: expect.stringContaining(nowhere) });
   expect((await session.accept(sampleEvent('a'))).kind).toBe('accepted');
 });
 
-it('begins anew over what a hub left that was killed in the middle of a backup', async () => {
+it('starts again over what a hub left that was killed in the middle of a backup', async () => {
   const { folder, journal, session, target } = await useJournal();
   await session.acceptNew(sampleEvent('a'));
   writeFileSync(`${target}.partial`, 'half a journal');

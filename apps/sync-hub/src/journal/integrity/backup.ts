@@ -5,10 +5,10 @@ import { setTimeout as elapse } from 'node:timers/promises';
 import { syncFolder } from '../../files/private-folder.ts';
 import type { BackupResult } from '../journal.ts';
 
-/** So many pages of 4 KiB are copied at a time, 1 MiB: commits wait some milliseconds for a step. */
+/** This many pages of 4 KiB are copied at a time, 1 MiB: commits wait some milliseconds for a step. */
 const STEP_PAGES = 256;
 
-/** A commit takes milliseconds; that none of so many begins meets a gap between two is a fault of its own. */
+/** A commit takes milliseconds; that none of this many begins meets a gap between two is a fault of its own. */
 const BEGINS_MAX = 1_000;
 const BEGIN_AGAIN_MS = 5;
 
@@ -18,7 +18,7 @@ const BEGIN_AGAIN_MS = 5;
  */
 export async function backUp(database: DatabaseSync, targetPath: string): Promise<BackupResult> {
   const path = resolve(targetPath);
-  if (existsSync(path)) return { kind: 'refused', reason: `${path} is there already. Name a file that is not.` };
+  if (existsSync(path)) return { kind: 'rejected', reason: `${path} is there already. Name a file that is not.` };
   const partial = `${path}.partial`;
   try {
     // Of a hub that was killed in the middle of a backup. Within a hub backups follow each other.
@@ -26,7 +26,7 @@ export async function backUp(database: DatabaseSync, targetPath: string): Promis
     closeSync(openSync(partial, 'wx', 0o600));
   } catch (error) {
     return {
-      kind: 'refused',
+      kind: 'rejected',
       reason: `${partial} cannot be made (${messageOf(error)}). Name a folder that can be written.`,
     };
   }
@@ -37,7 +37,7 @@ export async function backUp(database: DatabaseSync, targetPath: string): Promis
     return { kind: 'done', path, sizeBytes: statSync(path).size };
   } catch (error) {
     removePartial(partial);
-    return { kind: 'refused', reason: `${path} could not be written (${messageOf(error)}). Check the disk's room.` };
+    return { kind: 'rejected', reason: `${path} could not be written (${messageOf(error)}). Check the disk's room.` };
   }
 }
 

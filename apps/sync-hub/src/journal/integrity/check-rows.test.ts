@@ -28,7 +28,7 @@ function problemsOf(folder: string): readonly string[] {
   }
 }
 
-/** Makes an index forget a row, as damage does: it is built with a narrower condition, which is then taken back. */
+/** Makes an index forget a row, as corruption does: it is built with a narrower condition, which is then taken back. */
 function forget(folder: string, index: string, condition: string): void {
   // `defensive`, which the types do not know yet, would keep the schema from being written.
   const options = { open: true, defensive: false };

@@ -3,8 +3,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import type { JournalError } from '../journal-error.ts';
 import { change, useFolder } from '../sqlite/fixtures/old-journal.ts';
 import { openSqliteJournal } from '../sqlite/sqlite-journal.ts';
-import { ADAPTERS, Session } from '../suite/place.suite.ts';
-import { deadLettered, NOW_MS, retrying, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { ADAPTERS, Session } from '../suite/place.fixture.ts';
+import { deadLettered, NOW_MS, retrying, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 
 // What is read of a journal is checked as it is read.
 
@@ -23,7 +23,7 @@ async function useChanged(sql: string) {
   void before.record(sampleRecord(a));
   const b = await before.acceptNew(sampleEvent('b'));
   void before.record(deadLettered(b));
-  // As much again as is checked when it is opened: the damage is found later, where it is read.
+  // As much again as is checked when it is opened: the corruption is found later, where it is read.
   let filler = b;
   for (let number = 0; number < 64; number++) filler = await before.acceptNew(sampleEvent(`filler-${number}`));
   for (let attempts = 1; attempts <= 256; attempts++) void before.record(retrying(filler, { attempts }));
@@ -47,13 +47,13 @@ it.each([
   ["UPDATE record SET receipt = 'no' WHERE seq = 1", 'record 1 of billing'],
 ])('ends the journal as damaged when an event is read after: %s', async (sql, place) => {
   const { journal, ended } = await useChanged(sql);
-  const damaged = {
+  const corrupted = {
     code: 'UNREADABLE',
     message: expect.stringMatching(new RegExp(`journal\\.db is damaged: ${place} `)),
   };
-  await expect(journal.readEvent({ id: 'a' })).rejects.toMatchObject(damaged);
-  expect(await ended).toMatchObject(damaged);
-  await expect(journal.readEvent({ id: 'b' })).rejects.toMatchObject(damaged);
+  await expect(journal.readEvent({ id: 'a' })).rejects.toMatchObject(corrupted);
+  expect(await ended).toMatchObject(corrupted);
+  await expect(journal.readEvent({ id: 'b' })).rejects.toMatchObject(corrupted);
 });
 
 it.each([
@@ -85,7 +85,7 @@ it.each([
   expect(await ended).toMatchObject({ code: 'UNREADABLE', message: expect.stringContaining('journal.db is damaged') });
 });
 
-it('takes no text or number for damage that SQLite returns as another one', async () => {
+it('takes no text or number for corruption that SQLite returns as another one', async () => {
   const session = await open(useFolder());
   const anyText = fc.string({ unit: 'binary' });
   const anyTime = fc.double({ noNaN: true, noDefaultInfinity: true });

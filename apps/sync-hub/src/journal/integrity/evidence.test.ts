@@ -6,7 +6,7 @@ import { useFolder } from '../sqlite/fixtures/old-journal.ts';
 
 /** A hub's life in short: an event is accepted, then the journal fails (a record names a delivery that is not there), or not. */
 const program = `
-  import { sampleAccept, sampleEvent, sampleRecord } from '${new URL('../suite/samples.suite.ts', import.meta.url)}';
+  import { sampleAccept, sampleEvent, sampleRecord } from '${new URL('../suite/samples.fixture.ts', import.meta.url)}';
   import { openSqliteJournal } from '${new URL('../sqlite/sqlite-journal.ts', import.meta.url)}';
   const journal = await openSqliteJournal({ folder: process.argv[1] });
   journal.subscribe({ committed() {}, ended: () => process.exit(4) });

@@ -1,7 +1,7 @@
 import { constants, copyFileSync, statSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 
-// Closing a database, SQLite syncs its log once more, moves it into the database and deletes it. Where something is
+// Closing a database, SQLite syncs its log again, moves it into the database and deletes it. Where something is
 // wrong with either, that destroys what is left to look at.
 
 /**
@@ -14,7 +14,7 @@ export function preserveWal(path: string): void {
   try {
     copyFileSync(log, `${log}.kept`, constants.COPYFILE_EXCL);
   } catch {
-    // One was kept before, which is nearer to the damage; or there is no room, and the refusal says what is wrong.
+    // One was kept before, which is nearer to the corruption; or there is no room, and the error says what is wrong.
   }
 }
 
@@ -23,7 +23,7 @@ let isArranged = false;
 /**
  * From now on, however this process ends, its files stay as they are: an exec ends all threads at once, before the
  * journal's thread can close the database, and keeps the exit code. After a failed fsync a second one succeeds whatever
- * became of what the first did not write.
+ * happened to what the first did not write.
  *
  * Does nothing where there is no exec (Windows), nor in a worker thread, which cannot end the process.
  */

@@ -46,7 +46,7 @@ it('says nothing where there is none', () => {
   expect(missingCommits(path, { ...COMMIT, newestSeq: 0 })).toBeUndefined();
 });
 
-it.each([0, 5, 27])('is no harm when it is damaged at byte %i', (place) => {
+it.each([0, 5, 27])('does no harm when it is damaged at byte %i', (place) => {
   const path = useMark();
   const bytes = readFileSync(markPath(path));
   bytes.writeUInt8(bytes.readUInt8(place) ^ 1, place);

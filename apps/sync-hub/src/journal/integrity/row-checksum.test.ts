@@ -94,7 +94,7 @@ it.each(kinds)('notices each column of %s that changed', (_, anyRow, checksum) =
 });
 
 it.each(kinds)(
-  'takes nothing of %s for damage that SQLite returns as another text or number',
+  'takes nothing of %s for corruption that SQLite returns as another text or number',
   (_, anyRow, checksum) => {
     fc.assert(
       fc.property(anyRow, (row) => {

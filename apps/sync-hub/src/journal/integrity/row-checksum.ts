@@ -7,7 +7,7 @@ import { CorruptionError } from './corruption-error.ts';
 
 export type RowValue = number | string | Uint8Array | null;
 
-/** Stands for null; no time, no count and no length is that. */
+/** Encodes null; no time, no count and no length is that. */
 const NULL = Number.NEGATIVE_INFINITY;
 
 const DOUBLE_BYTES = 8;

@@ -4,8 +4,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { FILE_NAME, openDatabase } from '../sqlite/database.ts';
 import { change, useFolder, useOldJournal } from '../sqlite/fixtures/old-journal.ts';
 import { openSqliteJournal } from '../sqlite/sqlite-journal.ts';
-import { Session } from '../suite/place.suite.ts';
-import { retrying, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { Session } from '../suite/place.fixture.ts';
+import { retrying, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { verifyJournal } from './verify-journal.ts';
 
 /** A closed journal with deliveries of every kind; `sql` is done to it behind the hub's back. */

@@ -4,7 +4,7 @@ import type { Heads } from './heads.ts';
 import type { Lane } from './lanes.ts';
 import type { Parts } from './parts.ts';
 
-/** Takes new events, each with a delivery for every adapter that receives events. */
+/** Accepts new events, each with a delivery for every adapter that receives events. */
 export class Accepting {
   readonly #parts: Parts & { readonly heads: Heads };
   /** Of the lanes that receive, by id; the lanes give another list whenever they change. */

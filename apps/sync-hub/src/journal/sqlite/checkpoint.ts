@@ -30,7 +30,7 @@ export class Checkpoint {
     if (this.#pages() >= this.#nextAtPages) this.#move(this.#run);
   }
 
-  /** Empties the WAL too, which else keeps pages as they were before what stood in them was deleted. */
+  /** Empties the WAL too, which else keeps pages as they were before their content was deleted. */
   truncate(): void {
     this.#move(this.#truncate);
   }

@@ -2,7 +2,7 @@ import type { DeliveryState, RecordedState } from '../../core/delivery.ts';
 import type { OutcomeKind } from '../../core/outcome.ts';
 import { CorruptionError } from '../integrity/corruption-error.ts';
 
-/** The numbers under which words stand in the file. Never renumber: files out there hold them. */
+/** The numbers that stand for words in the file. Never renumber: files out there hold them. */
 
 export const stateCodes: Readonly<Record<DeliveryState, number>> = {
   waiting: 0,

@@ -17,7 +17,7 @@ function startWriter(folder: string, name: string): ChildProcess {
   return spawn(process.execPath, [...process.execArgv, writer, folder, name], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-/** Kills the writer once it has printed so many lines, and gives all that it printed. */
+/** Kills the writer once it has printed this many lines, and gives all that it printed. */
 async function linesUntilKilled(child: ChildProcess, killAtLine: number): Promise<readonly string[]> {
   if (child.stdout === null) throw new Error('the writer has no output');
   const exited = once(child, 'exit');

@@ -2,7 +2,7 @@ import { FolderError } from '../../files/private-folder.ts';
 import { CorruptionError } from '../integrity/corruption-error.ts';
 import { JournalError } from '../journal-error.ts';
 
-/** SQLite's primary result codes that are told apart here: https://sqlite.org/rescode.html. */
+/** SQLite's primary result codes that are distinguished here: https://sqlite.org/rescode.html. */
 const ERROR = 1;
 const BUSY = 5;
 const CORRUPT = 11;
@@ -20,7 +20,7 @@ export function isDiskFull(error: unknown): boolean {
 export function openError(path: string, error: unknown): JournalError {
   if (error instanceof JournalError) return error;
   if (error instanceof FolderError) return new JournalError('UNSAFE', error.message);
-  if (error instanceof CorruptionError) return damaged(path, error);
+  if (error instanceof CorruptionError) return corrupted(path, error);
   const options = { cause: error };
   switch (primaryCode(error)) {
     case BUSY:
@@ -52,10 +52,10 @@ export function openError(path: string, error: unknown): JournalError {
 /** What the end of a running journal is reported as. */
 export function failure(path: string, error: unknown): JournalError {
   if (error instanceof JournalError) return error;
-  if (isCorruptionError(error)) return damaged(path, error);
+  if (isCorruptionError(error)) return corrupted(path, error);
   return new JournalError(
     'FAILED',
-    `The journal ${path} failed (${reason(error)}) and takes nothing more. ` +
+    `The journal ${path} failed (${reason(error)}) and accepts nothing more. ` +
       'Nothing that was acknowledged is lost. Check the disk, then start the hub again.',
     { cause: error },
   );
@@ -66,7 +66,7 @@ function isCorruptionError(error: unknown): boolean {
   return error instanceof CorruptionError || code === CORRUPT || code === NOT_A_DATABASE;
 }
 
-function damaged(path: string, error: unknown): JournalError {
+function corrupted(path: string, error: unknown): JournalError {
   return new JournalError(
     'UNREADABLE',
     `The journal ${path} is damaged: ${reason(error)}. Nothing is read from it any more, so that nothing is skipped. ` +

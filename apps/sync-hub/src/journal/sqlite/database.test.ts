@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
-import { sampleAccept, sampleEvent } from '../suite/samples.suite.ts';
+import { sampleAccept, sampleEvent } from '../suite/samples.fixture.ts';
 import { openDatabase, requireSafeVersion } from './database.ts';
 import { VERSION } from './schema.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
@@ -91,7 +91,7 @@ it.each([
   ['3.51.3', true],
   ['3.53.0', true],
   ['4.0', true],
-])('takes SQLite %s: %s', (version, isSafe) => {
+])('accepts SQLite %s: %s', (version, isSafe) => {
   const check = () => requireSafeVersion(version);
   if (isSafe) expect(check).not.toThrow();
   else expect(check).toThrow(expect.objectContaining({ code: 'UNSAFE', message: expect.stringContaining(version) }));
@@ -107,7 +107,7 @@ it.each(['/proc/hms-sync', join(import.meta.filename, 'data')])(
   },
 );
 
-it('refuses a file that is no database, and leaves it as it is', async () => {
+it('refuses a file that is not a database, and leaves it as it is', async () => {
   const folder = useFolder();
   const path = join(folder, 'journal.db');
   const content = 'The appointments of this week. '.repeat(100);
@@ -134,7 +134,7 @@ it('refuses the database of another program, and leaves it as it is', async () =
   expect(readFileSync(path).equals(content)).toBe(true);
 });
 
-it('finishes a journal whose first start was killed before its tables stood', async () => {
+it('finishes a journal whose first start was killed before its tables existed', async () => {
   const folder = useFolder();
   writeFileSync(join(folder, 'journal.db'), '', { mode: 0o600 });
   const database = new DatabaseSync(join(folder, 'journal.db'));

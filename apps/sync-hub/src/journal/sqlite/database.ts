@@ -47,11 +47,11 @@ export function openDatabase(folderName: string, { newJournal = false } = {}): O
     markPlace(path);
     return { database, path };
   } catch (error) {
-    const refusal = openError(path, error);
+    const rejection = openError(path, error);
     // Closing moves the log into the database and deletes it, though something in it may be the last of its kind.
-    if (refusal.code === 'UNREADABLE' && version !== undefined) preserveWal(path);
+    if (rejection.code === 'UNREADABLE' && version !== undefined) preserveWal(path);
     database?.close();
-    throw refusal;
+    throw rejection;
   }
 }
 
@@ -109,7 +109,7 @@ function sqliteVersion(): string {
 /** The file's version: 0 for a new one. Looks before anything is changed, so that a foreign file stays as it is. */
 function requireJournal(database: DatabaseSync, path: string): number {
   const version = readNumber(database, 'PRAGMA user_version');
-  // An empty file, or one whose first start was killed before its tables stood.
+  // An empty file, or one whose first start was killed before its tables existed.
   if (readNumber(database, 'SELECT count(*) FROM sqlite_schema') === 0) return 0;
   if (readNumber(database, 'PRAGMA application_id') !== APPLICATION_ID) {
     throw new JournalError(

@@ -1,7 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isOpenCode, stateCodes } from './codes.ts';
 import type { Lane, Lanes } from './lanes.ts';
-import type { Parts } from './parts.ts';
 import {
   type DeliveryRow,
   type DeliveryValues,
@@ -12,7 +11,7 @@ import {
   prepareValues,
   requireIntactDelivery,
 } from './rows.ts';
-import type { WatchedKeys } from './watched-keys.ts';
+import type { StalenessIndex } from './staleness-index.ts';
 
 export interface NewDelivery {
   readonly seq: number;
@@ -22,18 +21,24 @@ export interface NewDelivery {
   readonly sinceMs: number;
 }
 
+interface DeliveriesDeps {
+  readonly database: DatabaseSync;
+  readonly lanes: Lanes;
+  readonly stalenessIndex: StalenessIndex;
+}
+
 /** Heads that are kept at hand of each lane: more than run at a time. */
 const HEADS_MAX = 4_096;
 
 /** The rows of the table delivery, and what follows from them: counts and watched keys. */
 export class Deliveries {
   readonly #lanes: Lanes;
-  readonly #watchedKeys: WatchedKeys;
+  readonly #stalenessIndex: StalenessIndex;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor({ database, lanes, watchedKeys }: Pick<Parts, 'database' | 'lanes' | 'watchedKeys'>) {
+  constructor({ database, lanes, stalenessIndex }: DeliveriesDeps) {
     this.#lanes = lanes;
-    this.#watchedKeys = watchedKeys;
+    this.#stalenessIndex = stalenessIndex;
     this.#statements = prepare(database);
   }
 
@@ -122,7 +127,7 @@ export class Deliveries {
     lane.unsettled += Number(isOpenCode(row.state)) - Number(isOpenCode(stateBefore));
     lane.deadLetters +=
       Number(row.state === stateCodes.dead_lettered) - Number(stateBefore === stateCodes.dead_lettered);
-    if (row.key !== '') this.#watchedKeys.changed(lane, row);
+    if (row.key !== '') this.#stalenessIndex.changed(lane, row);
   }
 
   /** A head is soon asked for again, with its outcome: it is then not read. */

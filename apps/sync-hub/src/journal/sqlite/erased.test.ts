@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { Session } from '../suite/place.suite.ts';
-import { sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { Session } from '../suite/place.fixture.ts';
+import { sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
 const MARK = 'patient-0117-chart';

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { nextRandom } from '../../core/random.ts';
 import type { Call, CommitReport } from '../calls.ts';
 import { checkEvents, checkRecords, headProblems } from '../integrity/check-rows.ts';
-import { sampleAccept, sampleEvent, sampleJob, sampleRecord } from '../suite/samples.suite.ts';
+import { sampleAccept, sampleEvent, sampleJob, sampleRecord } from '../suite/samples.fixture.ts';
 import type { Disk } from './disk.ts';
 import { migrate } from './schema.ts';
 import { Store } from './store.ts';
@@ -274,7 +274,7 @@ class Model {
     }
   }
 
-  /** What is true from here on, whoever hears of it; and whether the rule holds. */
+  /** What is true from here on, whoever is notified of it; and whether the rule holds. */
   #onDisk(report: CommitReport, calls: readonly Call[] = []): void {
     for (const call of calls) if (call.name === 'record') this.#recorded(call.request.record.seq);
     for (const { record } of report.records) this.#recorded(record.seq);

@@ -11,7 +11,7 @@ import type { CommitNews } from './news.ts';
 import type { Parts } from './parts.ts';
 import type { Records } from './records.ts';
 import { type DeliveryRow, prepareValues } from './rows.ts';
-import type { WatchedKeys } from './watched-keys.ts';
+import type { StalenessIndex } from './staleness-index.ts';
 
 /** Moves a place behind another of the same time: the clock's milliseconds since 1970 have room for no smaller step. */
 const NEXT_PLACE_MS = 0.001;
@@ -38,7 +38,7 @@ export class Heads {
   readonly #events: Events;
   readonly #deliveries: Deliveries;
   readonly #records: Records;
-  readonly #watchedKeys: WatchedKeys;
+  readonly #stalenessIndex: StalenessIndex;
   readonly #news: CommitNews;
   readonly #statements: ReturnType<typeof prepare>;
 
@@ -47,7 +47,7 @@ export class Heads {
     this.#events = parts.events;
     this.#deliveries = parts.deliveries;
     this.#records = parts.records;
-    this.#watchedKeys = parts.watchedKeys;
+    this.#stalenessIndex = parts.stalenessIndex;
     this.#news = parts.news;
     this.#statements = prepare(parts.database);
   }
@@ -87,7 +87,7 @@ export class Heads {
     }
   }
 
-  /** An outcome is on record: `row` is what became of its delivery, not yet written. */
+  /** An outcome is on record: `row` is the new state of its delivery, not yet written. */
   settle(lane: Lane, row: DeliveryRow, moment: Moment & { readonly stateBefore: number }): void {
     const wasHead = row.is_head === 1;
     const isOpen = row.state === stateCodes.retrying;
@@ -244,7 +244,9 @@ export class Heads {
   /** It was replayed, and a newer one of its key was delivered meanwhile, or may have been. */
   #isStale(lane: Lane, row: DeliveryRow): boolean {
     if (row.cycle === 1 || row.may_follow === 1) return false;
-    return this.#watchedKeys.newestDeliveredSeq(lane, row.key) > row.seq || this.#deliveries.mayHaveRunAfter(lane, row);
+    return (
+      this.#stalenessIndex.newestDeliveredSeq(lane, row.key) > row.seq || this.#deliveries.mayHaveRunAfter(lane, row)
+    );
   }
 
   #dieAgain(lane: Lane, row: DeliveryRow, atMs: number): void {
@@ -257,7 +259,7 @@ export class Heads {
     this.recordWithoutAttempt(lane, row, record);
   }
 
-  /** A delivery that is no head is settled without an attempt. */
+  /** A delivery that is not a head is settled without an attempt. */
   recordWithoutAttempt(lane: Lane, row: DeliveryRow, record: DeliveryRecord): void {
     const position = this.#records.append(lane, record);
     this.#news.record({ ...record, position });

@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import type { Call } from '../calls.ts';
 import { describeJournal } from '../journal.suite.ts';
-import { Session } from '../suite/place.suite.ts';
-import { newEvent, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { Session } from '../suite/place.fixture.ts';
+import { newEvent, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { openInlineJournal } from './inline-journal.ts';
 
 describeJournal('inline journal', async () => {
@@ -37,7 +37,7 @@ describe('inline journal under control', () => {
     expect((await Promise.all(accepts)).map((result) => newEvent(result).seq)).toEqual([1, 2, 3]);
   });
 
-  it('loses what was not written when it is killed, and nothing else; nobody hears of it', async () => {
+  it('loses what was not written when it is killed, and nothing else; nothing reports it', async () => {
     const journal = openInlineJournal({ control: true });
     const session = new Session(journal);
     void journal.setReceivers(['billing']);

@@ -14,9 +14,9 @@ export interface InlineJournalOptions {
   readonly control?: boolean;
   /** There is no room for new events from the beginning. */
   readonly isFull?: boolean;
-  /** Hears of each call as it is made. */
+  /** Called with each call as it is made. */
   readonly onRequest?: (call: Call) => void;
-  /** Hears of each call that a commit made true, in their order, before anybody else does. */
+  /** Called with each call that a commit made true, in their order, before it is reported to anybody else. */
   readonly onWritten?: (call: Call, answer: StoreAnswer<CallName>) => void;
 }
 
@@ -92,7 +92,7 @@ export class CommitControl implements Transport {
   readonly #options: ControlOptions;
   #client: JournalClient | undefined;
   #waiting: Call[] = [];
-  /** Of each commit that is on disk, while nobody has heard of it. */
+  /** Of each commit that is on disk, while it is not reported. */
   #unreported: ReturnType<Store['run']>[] = [];
   #turn: NodeJS.Immediate | undefined;
   /** Commits are made by hand. */
@@ -114,7 +114,7 @@ export class CommitControl implements Transport {
     return this.#waiting.length;
   }
 
-  /** How many commits nobody has heard of. */
+  /** How many commits are not reported yet. */
   get unreported(): number {
     return this.#unreported.length;
   }
@@ -162,7 +162,7 @@ export class CommitControl implements Transport {
     }
   }
 
-  /** The oldest commit that nobody has heard of is reported. */
+  /** The oldest commit that is not reported yet is reported. */
   report(): void {
     const report = this.#unreported.shift();
     if (report !== undefined) this.#client?.committed(report);
@@ -181,14 +181,14 @@ export class CommitControl implements Transport {
     this.#client?.failed(new JournalError('FAILED', 'The disk failed, as the test asked.'));
   }
 
-  /** Dies as by kill -9: what is on disk stays, nobody hears of anything any more. */
+  /** Dies as by kill -9: what is on disk stays, nothing reports anything any more. */
   kill(): void {
     this.#end();
     this.#client = undefined;
   }
 
   async backup(): Promise<BackupResult> {
-    return { kind: 'refused', reason: 'This journal is kept in memory alone: there is no file to copy.' };
+    return { kind: 'rejected', reason: 'This journal is kept in memory alone: there is no file to copy.' };
   }
 
   async close(): Promise<void> {

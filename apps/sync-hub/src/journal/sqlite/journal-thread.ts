@@ -54,7 +54,7 @@ function start(port: MessagePort, options: ThreadOptions): void {
     post(port, { kind: 'opened', info, receivers: store.receivers });
   } catch (error) {
     const { code, message, cause } = openError(options.folder, error);
-    post(port, { kind: 'refused', code, message, cause: plain(cause) });
+    post(port, { kind: 'rejected', code, message, cause: plain(cause) });
     port.close();
   }
 }
@@ -88,20 +88,20 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
     isBackingUp = false;
   };
 
-  const take = (message: ToThread): void => {
+  const handle = (message: ToThread): void => {
     if (message.kind === 'close') isClosing = true;
     else if (message.kind === 'backup') backups = backups.then(() => backUpTo(message.targetPath));
     else for (const call of unpackCalls(message)) waiting.push(call);
   };
 
-  const takeAllThatArrived = (): void => {
+  const receiveAll = (): void => {
     for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-      take(next.message);
+      handle(next.message);
     }
   };
 
   const commitWaiting = (): void => {
-    for (takeAllThatArrived(); waiting.length > 0; takeAllThatArrived()) {
+    for (receiveAll(); waiting.length > 0; receiveAll()) {
       const calls = waiting.splice(0, groupSize(waiting));
       if (groupBegun.hasSubscribers) groupBegun.publish(calls);
       const report = journal.store.run(calls);
@@ -153,7 +153,7 @@ function serve(port: MessagePort, journal: OpenedJournal): void {
   setInterval(() => orFail(() => isClosing || journal.files.requireInPlace()), FILES_CHECK_MS).unref();
 
   port.on('message', (message: ToThread) => {
-    take(message);
+    handle(message);
     commitOrFail();
   });
 }

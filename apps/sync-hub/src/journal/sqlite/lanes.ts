@@ -4,7 +4,7 @@ import type { DeliveryRow } from './rows.ts';
 
 /** A lane as the store has it at hand: what it counts along, and what belongs to the session. */
 export interface Lane {
-  /** Stands for the adapter in every row. */
+  /** Identifies the adapter in every row. */
   readonly number: number;
   readonly id: string;
   /** New events go to it. */
@@ -15,7 +15,7 @@ export interface Lane {
   position: number;
   unsettled: number;
   deadLetters: number;
-  /** It has watched keys, see watched-keys.ts. */
+  /** It has watched keys, see staleness-index.ts. */
   isWatching: boolean;
   /** Rows of heads, by seq, see deliveries.ts. */
   heads: Map<number, DeliveryRow>;
@@ -70,7 +70,7 @@ export class Lanes {
     return sum;
   }
 
-  /** Undefined when the journal never heard of the adapter. */
+  /** Undefined when the journal does not know the adapter. */
   find(adapter: string): Lane | undefined {
     return this.#byId.get(adapter);
   }

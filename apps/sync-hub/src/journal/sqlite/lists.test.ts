@@ -9,7 +9,7 @@ import { Lists } from './lists.ts';
 import { Records } from './records.ts';
 import { SUMMED } from './rows.ts';
 import { migrate } from './schema.ts';
-import { WatchedKeys } from './watched-keys.ts';
+import { StalenessIndex } from './staleness-index.ts';
 
 function valuesOf(row: object | undefined): RowValue[] {
   return Object.values(row ?? {});
@@ -51,8 +51,8 @@ function useManyDeadLetters(): Lists {
     UPDATE delivery SET checksum = delivery_checksum(seq) WHERE adapter = 1 AND (seq = 1 OR seq > 19990);
     UPDATE event SET checksum = event_checksum(seq) WHERE seq = 1 OR seq > 19990`);
   const lanes = new Lanes(database);
-  const watchedKeys = new WatchedKeys(database);
-  const deliveries = new Deliveries({ database, lanes, watchedKeys });
+  const stalenessIndex = new StalenessIndex(database);
+  const deliveries = new Deliveries({ database, lanes, stalenessIndex });
   const [events, records] = [new Events(database, lanes), new Records(database, lanes)];
   return new Lists({ database, lanes, events, deliveries, records });
 }

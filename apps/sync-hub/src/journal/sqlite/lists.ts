@@ -8,17 +8,17 @@ import {
   type ListDeliveriesRequest,
   type ListedDelivery,
 } from '../delivery-page.ts';
-import type { DeadLetter } from '../replay-step.ts';
+import type { DeadLetter } from '../replay-job.ts';
 import { deliveryState, isOpenCode, outcomeKind, stateCodes } from './codes.ts';
 import type { Lane } from './lanes.ts';
 import { mergeSorted } from './merge-sorted.ts';
 import type { Parts } from './parts.ts';
 import { type DeliveryValues, deliveryFromValues, prepareValues } from './rows.ts';
 
-/** A request looks at so many deliveries at most, about 10 ms: commits wait no longer for a filter that matches few. */
+/** A request looks at this many deliveries at most, about 10 ms: commits wait no longer for a filter that matches few. */
 const SCAN_DELIVERIES = 2_048;
 
-/** Of history, where no index helps, so many events are read at a time. */
+/** Of history, where no index helps, this many events are read at a time. */
 const HISTORY_EVENTS = 256;
 
 /** Dead letters of one adapter that are read at a time on the way of a replay job. */
@@ -68,11 +68,11 @@ export class Lists {
     visit: (candidate: Candidate) => boolean,
   ): DeliveryPosition | undefined {
     const matches = createMatcher(filter);
-    let looked = 0;
+    let scanned = 0;
     for (const candidate of this.#candidates(filter, after)) {
-      looked++;
+      scanned++;
       const goesOn = !matches(candidate) || visit(candidate);
-      if (!goesOn || looked === SCAN_DELIVERIES) return { seq: candidate.seq, adapter: candidate.adapter };
+      if (!goesOn || scanned === SCAN_DELIVERIES) return { seq: candidate.seq, adapter: candidate.adapter };
     }
     return undefined;
   }
@@ -95,7 +95,7 @@ export class Lists {
   *deadLettersAfter(filter: DeliveryFilter, after: DeliveryPosition | undefined): Iterable<DeadLetter> {
     const matches = createMatcher({ ...filter, states: ['dead_lettered'] });
     for (const candidate of this.#deadOldestFirst(filter, after)) {
-      yield { ...candidate, position: candidate.lastPosition, isMeant: matches(candidate) };
+      yield { ...candidate, position: candidate.lastPosition, isSelected: matches(candidate) };
     }
   }
 

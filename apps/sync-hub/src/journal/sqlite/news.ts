@@ -94,7 +94,7 @@ export class CommitNews {
   }
 
   /** All of it; the next transaction begins with nothing. */
-  take(answers: readonly StoreAnswer<CallName>[]): CommitReport {
+  report(answers: readonly StoreAnswer<CallName>[]): CommitReport {
     const report = {
       answers,
       records: this.#records,

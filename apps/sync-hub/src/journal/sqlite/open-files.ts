@@ -27,7 +27,7 @@ export class OpenFiles {
     this.#log = look(this.#logPath);
   }
 
-  /** To be called before anybody is told of a commit, and now and then. @throws {JournalError} FAILED */
+  /** To be called before a commit is reported, and now and then. @throws {JournalError} FAILED */
   requireInPlace(): void {
     const lost = this.lost();
     if (lost !== undefined) throw lost;
@@ -87,7 +87,7 @@ export class OpenFiles {
   }
 }
 
-/** Undefined when it is the same file, or when nobody can say: a folder that may not be read is no lost file. */
+/** Undefined when it is the same file, or when nobody can say: a folder that may not be read is not a lost file. */
 function changeOf(path: string, known: Identity): Change | undefined {
   try {
     const found = statSync(path, { bigint: true });

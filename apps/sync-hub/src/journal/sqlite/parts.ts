@@ -4,7 +4,7 @@ import type { Events } from './events.ts';
 import type { Lanes } from './lanes.ts';
 import type { CommitNews } from './news.ts';
 import type { Records } from './records.ts';
-import type { WatchedKeys } from './watched-keys.ts';
+import type { StalenessIndex } from './staleness-index.ts';
 
 /** What the rules of a store are made of. */
 export interface Parts {
@@ -13,6 +13,6 @@ export interface Parts {
   readonly events: Events;
   readonly deliveries: Deliveries;
   readonly records: Records;
-  readonly watchedKeys: WatchedKeys;
+  readonly stalenessIndex: StalenessIndex;
   readonly news: CommitNews;
 }

@@ -53,7 +53,7 @@ export class Records {
     return position;
   }
 
-  /** Of a delivery the newest ones, at most so many, newest first. */
+  /** Of a delivery the newest ones, at most this many, newest first. */
   newest(lane: Lane, seq: number, event: RecordedEvent, limit: number): RecordedDelivery[] {
     const rows = this.#statements.selectNewest.all(seq, lane.number, limit) as unknown as RecordValues[];
     return rows.map((values) => recordFromValues(values, event, this.#lanes));

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { PruneRequest, PruneResult } from '../retention.ts';
 import type { Lane, Lanes } from './lanes.ts';
 import type { Parts } from './parts.ts';
-import type { WatchedKeys } from './watched-keys.ts';
+import type { StalenessIndex } from './staleness-index.ts';
 
 /** An event that may have had its time. */
 interface AgedRow {
@@ -23,20 +23,20 @@ interface Settled {
 /** Deletes events that have had their time. The file does not shrink; what they leave is used again. */
 export class Retention {
   readonly #lanes: Lanes;
-  readonly #watchedKeys: WatchedKeys;
+  readonly #stalenessIndex: StalenessIndex;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor({ database, lanes, watchedKeys }: Parts) {
+  constructor({ database, lanes, stalenessIndex }: Parts) {
     this.#lanes = lanes;
-    this.#watchedKeys = watchedKeys;
+    this.#stalenessIndex = stalenessIndex;
     this.#statements = prepare(database);
   }
 
   /** The newest event is kept: numbers are counted on from it. */
   prune({ settledBeforeMs, afterSeq = 0, maxEvents, maxRecords }: PruneRequest, lastSeq: number): PruneResult {
-    const looked = this.#statements.selectAged.all(afterSeq, maxEvents) as unknown as AgedRow[];
+    const rows = this.#statements.selectAged.all(afterSeq, maxEvents) as unknown as AgedRow[];
     let [events, records] = [0, 0];
-    for (const row of looked) {
+    for (const row of rows) {
       if (row.wanted > 0 || row.seq === lastSeq || row.accepted_at_ms >= settledBeforeMs) continue;
       const deliveries = this.#settled(row.seq);
       if (deliveries.some(({ atMs }) => atMs >= settledBeforeMs)) continue;
@@ -48,8 +48,8 @@ export class Retention {
       events += 1;
     }
     // Younger ones follow; one alone may be a jump of the clock.
-    const isYoung = looked.every((row) => row.accepted_at_ms >= settledBeforeMs);
-    return { events, records, next: looked.length < maxEvents || isYoung ? undefined : looked.at(-1)?.seq };
+    const isYoung = rows.every((row) => row.accepted_at_ms >= settledBeforeMs);
+    return { events, records, next: rows.length < maxEvents || isYoung ? undefined : rows.at(-1)?.seq };
   }
 
   /** In alphabetical order of the adapters. */
@@ -61,7 +61,7 @@ export class Retention {
     }));
   }
 
-  /** Deletes, of each delivery, records before its newest, which says what became of it until all of it is deleted. */
+  /** Deletes, of each delivery, records before its newest, which says its outcome until all of it is deleted. */
   #deleteOlder(seq: number, deliveries: readonly Settled[], recordsMax: number) {
     let deleted = 0;
     for (const { lane, position } of deliveries) {
@@ -84,7 +84,7 @@ export class Retention {
     }
     this.#statements.deleteDeliveries.run(seq);
     this.#statements.deleteEvent.run(seq);
-    for (const { lane } of deliveries) this.#watchedKeys.forget(lane, key);
+    for (const { lane } of deliveries) this.#stalenessIndex.forget(lane, key);
     return deliveries.filter(({ position }) => position > 0).length;
   }
 }

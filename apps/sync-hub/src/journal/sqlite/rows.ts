@@ -4,7 +4,15 @@ import type { EndedAttempt, RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../../core/event.ts';
 import { requireChecksum, rowChecksum } from '../integrity/row-checksum.ts';
 import { outcomeKind, recordedState } from './codes.ts';
-import type { Lanes } from './lanes.ts';
+
+/** What rows say only by numbers. */
+interface KnownLanes {
+  /** The lane of an adapter's number. */
+  of(number: number): { readonly id: string };
+  /** The adapters of an event, by the list in its row. */
+  list(text: string | null): readonly string[];
+  readonly uniqueIdsToSeq: number;
+}
 
 // Rows are the values of `SELECT <table>.*`: arrays are read much faster than objects.
 
@@ -104,14 +112,14 @@ export function prepareDeliveryUpdate(database: DatabaseSync): StatementSync {
 const HAS_UNIQUE_ID = { hasUniqueId: true } as const;
 
 /** @throws {CorruptionError} when the row is not as it was written */
-export function requireIntactEvent(values: EventValues, lanes: Lanes): void {
+export function requireIntactEvent(values: EventValues, lanes: KnownLanes): void {
   const [seq, adapters] = [values[0], lanes.list(values[13]).join()];
   requireChecksum(values[11], rowChecksum(values, SUMMED.event, adapters), () => `seq ${seq}`);
   if (values[12] !== null) requireChecksum(values[10], crc32(values[12]), () => `the payload of seq ${seq}`);
 }
 
 /** @throws {CorruptionError} when the row is not as it was written */
-export function eventFromValues(values: EventValues, lanes: Lanes): AcceptedEvent {
+export function eventFromValues(values: EventValues, lanes: KnownLanes): AcceptedEvent {
   requireIntactEvent(values, lanes);
   const seq = values[0];
   return {
@@ -131,7 +139,7 @@ export function eventFromValues(values: EventValues, lanes: Lanes): AcceptedEven
 }
 
 /** Of whatever begins with the values of a delivery. @throws {CorruptionError} when they are not as they were written */
-export function requireIntactDelivery(values: DeliveryValues, lanes: Lanes): void {
+export function requireIntactDelivery(values: DeliveryValues, lanes: KnownLanes): void {
   const place = () => `the delivery of seq ${values[0]} to ${lanes.of(values[1]).id}`;
   requireChecksum(values[15], rowChecksum(values, SUMMED.delivery), place);
 }
@@ -184,7 +192,7 @@ export function deliveryToValues(row: DeliveryRow): (number | string | null)[] {
 export type RecordedEvent = Pick<SyncEvent, 'id' | 'source' | 'key'>;
 
 /** @throws {CorruptionError} when the row is not as it was written */
-export function recordFromValues(values: RecordValues, event: RecordedEvent, lanes: Lanes): RecordedDelivery {
+export function recordFromValues(values: RecordValues, event: RecordedEvent, lanes: KnownLanes): RecordedDelivery {
   const [number, position, seq, version, state, cycle, attempts, spent, crashes, atMs, nextAttemptAtMs] = values;
   const adapter = lanes.of(number).id;
   const computed = rowChecksum(values, SUMMED.record, event.id, event.source);

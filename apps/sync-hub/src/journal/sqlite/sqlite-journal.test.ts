@@ -5,7 +5,7 @@ import type { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { describeJournal } from '../journal.suite.ts';
 import type { JournalError } from '../journal-error.ts';
-import { sampleAccept, sampleEvent } from '../suite/samples.suite.ts';
+import { sampleAccept, sampleEvent } from '../suite/samples.fixture.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
 async function useFolder(): Promise<string> {
@@ -48,7 +48,7 @@ describe('sqlite journal', () => {
 
   it('names the folder when it cannot be opened', async () => {
     const folder = join(import.meta.filename, 'below-a-file');
-    const refused = openSqliteJournal({ folder });
-    await expect(refused).rejects.toMatchObject({ code: 'UNWRITABLE', message: expect.stringContaining(folder) });
+    const rejected = openSqliteJournal({ folder });
+    await expect(rejected).rejects.toMatchObject({ code: 'UNWRITABLE', message: expect.stringContaining(folder) });
   });
 });

@@ -67,7 +67,7 @@ class JournalThread implements Transport {
     let death: JournalError | undefined;
     this.#worker.on('message', (message: FromThread) => {
       if (message.kind === 'opened') opened(message);
-      else if (message.kind === 'refused') {
+      else if (message.kind === 'rejected') {
         death = new JournalError(message.code, message.message, { cause: message.cause });
       } else this.#hear(message);
     });

@@ -5,7 +5,7 @@ import type { Lane, Lanes } from './lanes.ts';
 /** How many of the last commits are looked at: some seconds' worth under load. */
 const LATENCY_SAMPLES = 128;
 
-/** Dead letters and what is behind them may be many: to count them takes at most so much of the journal's time. */
+/** Dead letters and what is behind them may be many: to count them takes at most this much of the journal's time. */
 const SHARE_OF_TIME = 0.02;
 
 /** What the health RPC asks for: how long commits take, what waits in each lane, and how much of it for an operator. */

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Call } from '../calls.ts';
 import type { JournalStatistics } from '../journal.ts';
-import { NOW_MS, retrying, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.suite.ts';
+import { NOW_MS, retrying, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { openDatabase } from './database.ts';
 import { fileDisk } from './disk.ts';
@@ -46,7 +46,7 @@ function unsettled({ store }: ReturnType<typeof useStore>): readonly number[] {
   return lanes.map((lane) => lane.unsettled);
 }
 
-/** The journal may grow by so many pages from now on: SQLite then says that the disk is full. */
+/** The journal may grow by this many pages from now on: SQLite then says that the disk is full. */
 function leavePages(database: ReturnType<typeof useStore>['database'], pages: number): void {
   const used = Number(database.prepare('PRAGMA page_count').get()?.page_count);
   database.exec(`PRAGMA max_page_count = ${used + pages}`);
@@ -82,7 +82,7 @@ it('reports nothing of what was taken back', () => {
   expect(report.lanes).toMatchObject([{ adapter: 'billing', ready: [-1, NOW_MS], heads: [{ event: { id: 'b' } }] }]);
 });
 
-it('takes new events again once there is room', () => {
+it('accepts new events again once there is room', () => {
   const { database, run } = useStore();
   run(accept('a'));
   leavePages(database, 2);

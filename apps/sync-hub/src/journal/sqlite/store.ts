@@ -10,7 +10,7 @@ import {
   readRecordsShare,
   type StoredDelivery,
 } from '../journal.ts';
-import { type ReplayStepRequest, type ReplayStepResult, takeReplayStep } from '../replay-step.ts';
+import { type ReplayStepRequest, type ReplayStepResult, runReplayStep } from '../replay-job.ts';
 import type { PruneRequest, PruneResult } from '../retention.ts';
 import { Accepting } from './accepting.ts';
 import { deliveryState, isOpenCode } from './codes.ts';
@@ -28,8 +28,8 @@ import { Records } from './records.ts';
 import { Retention } from './retention.ts';
 import type { DeliveryRow, RecordedEvent } from './rows.ts';
 import { SavedState } from './saved-state.ts';
+import { StalenessIndex } from './staleness-index.ts';
 import { Statistics } from './statistics.ts';
-import { WatchedKeys } from './watched-keys.ts';
 
 /** The calls of the port on a database, and transactions of them. To prepare it is the check of tables and indexes. */
 export class Store {
@@ -53,14 +53,14 @@ export class Store {
     this.#database = database;
     this.#disk = disk;
     const lanes = new Lanes(database);
-    const watchedKeys = new WatchedKeys(database);
+    const stalenessIndex = new StalenessIndex(database);
     const parts = {
       database,
       lanes,
       events: new Events(database, lanes),
-      deliveries: new Deliveries({ database, lanes, watchedKeys }),
+      deliveries: new Deliveries({ database, lanes, stalenessIndex }),
       records: new Records(database, lanes),
-      watchedKeys,
+      stalenessIndex,
       news: new CommitNews(),
     };
     const heads = new Heads(parts);
@@ -126,7 +126,7 @@ export class Store {
    * effect is then unknown, and nothing may be tried again.
    */
   run(calls: readonly Call[]): CommitReport {
-    if (calls.every(({ name }) => CALLS[name] === 'reads')) return this.#parts.news.take(this.#answer(calls));
+    if (calls.every(({ name }) => CALLS[name] === 'reads')) return this.#parts.news.report(this.#answer(calls));
     this.#full = calls.some(({ name }) => name === 'accept') ? this.#disk.shortage() : undefined;
     const startedMs = performance.now();
     const report = this.#transact(calls);
@@ -138,7 +138,7 @@ export class Store {
     const marks = [this.#parts.lanes.mark(), this.#parts.events.mark()];
     try {
       this.#begin.run();
-      const report = this.#parts.news.take(this.#answer(calls));
+      const report = this.#parts.news.report(this.#answer(calls));
       this.#commit.run();
       return report;
     } catch (error) {
@@ -153,7 +153,7 @@ export class Store {
     }
   }
 
-  /** Reads last: whoever hears of an answer has heard of all that the same commit made true, and it is not older. */
+  /** Reads last: whoever gets an answer has been notified of all that the same commit made true, and it is not older. */
   #answer(calls: readonly Call[]): StoreAnswer<CallName>[] {
     const answers: StoreAnswer<CallName>[] = [];
     const reads: number[] = [];
@@ -187,10 +187,10 @@ export class Store {
 
   #stepReplay(request: ReplayStepRequest): ReplayStepResult {
     const { job, bounds, atMs, nowMs } = request;
-    const result = takeReplayStep(request, {
+    const result = runReplayStep(request, {
       deadLetters: this.#lists.deadLettersAfter(job.filter, job.position),
       newestDeliveredSeq: (adapter, key) =>
-        this.#parts.watchedKeys.newestDeliveredSeq(this.#parts.lanes.open(adapter), key),
+        this.#parts.stalenessIndex.newestDeliveredSeq(this.#parts.lanes.open(adapter), key),
       reopen: ({ adapter, seq }) => this.#outcomes.reopen({ adapter, seq, mayFollow: job.includeStale, atMs, nowMs }),
     });
     if (bounds !== undefined) this.#saved.saveJob(result.job);

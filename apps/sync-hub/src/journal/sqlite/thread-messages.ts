@@ -20,7 +20,7 @@ export type ToThread =
 /** From the thread. It ends by itself after `refused`, and after the reports of all that came before `close`. */
 export type FromThread =
   | { readonly kind: 'opened'; readonly info: JournalInfo; readonly receivers: readonly string[] }
-  | { readonly kind: 'refused'; readonly code: JournalErrorCode; readonly message: string; readonly cause: unknown }
+  | { readonly kind: 'rejected'; readonly code: JournalErrorCode; readonly message: string; readonly cause: unknown }
   /** One commit returned, of the oldest calls. */
   | { readonly kind: 'committed'; readonly report: CommitReport }
   /** The oldest backup that was asked for and not answered. */
@@ -63,14 +63,14 @@ export function packCalls(calls: readonly Call[]): PackedCalls {
 export function unpackCalls({ values, bytes }: PackedCalls): Call[] {
   const calls: Call[] = [];
   let offset = 0;
-  const take = (sizeBytes: number): Uint8Array => {
+  const nextBytes = (sizeBytes: number): Uint8Array => {
     offset += sizeBytes;
     return bytes.subarray(offset - sizeBytes, offset);
   };
   for (let place = 0; place < values.length; ) {
     const name = values[place++] as CallName;
     if (name === 'accept') {
-      calls.push({ name, request: unpackAccept(values, place, take) });
+      calls.push({ name, request: unpackAccept(values, place, nextBytes) });
       place += ACCEPT_FIELDS;
     } else if (name === 'record') {
       calls.push({ name, request: unpackRecord(values, place) });
@@ -93,9 +93,9 @@ function packAccept(values: unknown[], request: AcceptRequest, add: (part: Uint8
 function unpackAccept(
   values: readonly unknown[],
   place: number,
-  take: (sizeBytes: number) => Uint8Array,
+  nextBytes: (sizeBytes: number) => Uint8Array,
 ): AcceptRequest {
-  const contentHash = take(values[place + 9] as number);
+  const contentHash = nextBytes(values[place + 9] as number);
   return {
     event: {
       id: values[place] as string,
@@ -105,7 +105,7 @@ function unpackAccept(
       timeMs: values[place + 4] as number,
       dataContentType: values[place + 5] as string,
       attributes: values[place + 6] as Record<string, string>,
-      data: take(values[place + 10] as number),
+      data: nextBytes(values[place + 10] as number),
     },
     contentHash,
     acceptedAtMs: values[place + 7] as number,

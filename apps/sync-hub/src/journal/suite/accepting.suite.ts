@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { AcceptRequest, Commit } from '../journal.ts';
-import { type CreatePlace, OTHER_CONTENT, useJournal, usePlace } from './place.suite.ts';
-import { newEvent, retrying, sampleAccept, sampleEvent, sampleRecord } from './samples.suite.ts';
+import { type CreatePlace, OTHER_CONTENT, useJournal, usePlace } from './place.fixture.ts';
+import { newEvent, retrying, sampleAccept, sampleEvent, sampleRecord } from './samples.fixture.ts';
 
 export function acceptingSuite(createPlace: CreatePlace): void {
   it('gives a new event its place, and reports it once with all that was said', async () => {
@@ -121,7 +121,7 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     expect(await session.journal.readEvent({ id: 'a' })).toEqual({ kind: 'ambiguous', sources: sources.slice(0, 16) });
   });
 
-  it('tells duplicates and conflicts apart within one commit too', async () => {
+  it('distinguishes duplicates and conflicts within one commit too', async () => {
     const session = await useJournal(createPlace);
     const results = await Promise.all([
       session.accept(sampleEvent('a')),
@@ -145,7 +145,7 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     expect(again.events.map(({ id }) => id)).toEqual(['b']);
   });
 
-  it('refuses new events when there is no room, while it knows the old ones and takes records', async () => {
+  it('refuses new events when there is no room, while it knows the old ones and accepts records', async () => {
     const open = await usePlace(createPlace);
     const session = await open();
     const event = await session.acceptNew(sampleEvent('a'));

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Journal } from '../journal.ts';
-import { flushed } from './flushed.suite.ts';
-import { type CreatePlace, useJournal, usePlace } from './place.suite.ts';
-import { NOW_MS, sampleAccept, sampleEvent, sampleJob, sampleRecord } from './samples.suite.ts';
+import { flushed } from './flushed.fixture.ts';
+import { type CreatePlace, useJournal, usePlace } from './place.fixture.ts';
+import { NOW_MS, sampleAccept, sampleEvent, sampleJob, sampleRecord } from './samples.fixture.ts';
 
 export function closingSuite(createPlace: CreatePlace): void {
   it('says who it is and how far it came, the same when it is opened again', async () => {

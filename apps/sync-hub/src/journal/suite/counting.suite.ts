@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { ADAPTERS, type CreatePlace, OTHER_CONTENT, type Session, useJournal, usePlace } from './place.suite.ts';
-import { deadLettered, retrying, sampleEvent, sampleRecord, withoutAttempt } from './samples.suite.ts';
+import { ADAPTERS, type CreatePlace, OTHER_CONTENT, type Session, useJournal, usePlace } from './place.fixture.ts';
+import { deadLettered, retrying, sampleEvent, sampleRecord, withoutAttempt } from './samples.fixture.ts';
 
 export function countingSuite(createPlace: CreatePlace): void {
   it('counts what is not settled and what is dead, of each adapter', async () => {

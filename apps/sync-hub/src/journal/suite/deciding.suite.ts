@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { ReplayJob } from '../replay-job.ts';
-import { flushed } from './flushed.suite.ts';
-import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
-import { countStale, deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.suite.ts';
+import { flushed } from './flushed.fixture.ts';
+import { type CreatePlace, type Session, useJournal, usePlace } from './place.fixture.ts';
+import { countStale, deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.fixture.ts';
 
 const job: ReplayJob = {
   id: 'job-1',
@@ -22,7 +22,7 @@ const job: ReplayJob = {
   position: { seq: 7, adapter: 'billing' },
 };
 
-/** What people decide: about dead letters, jobs, lanes. */
+/** What operators decide: about dead letters, jobs, lanes. */
 export function decidingSuite(createPlace: CreatePlace): void {
   it('begins a new cycle of a dead letter, and reports it once it is on disk', async () => {
     const open = await usePlace(createPlace);

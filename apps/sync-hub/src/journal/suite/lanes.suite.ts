@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
-import { flushed } from './flushed.suite.ts';
-import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
-import { deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.suite.ts';
+import { flushed } from './flushed.fixture.ts';
+import { type CreatePlace, type Session, useJournal, usePlace } from './place.fixture.ts';
+import { deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.fixture.ts';
 
 /** Who owns a lane, and what the rule of heads means when it is opened, given back, held and replayed. */
 export function lanesSuite(createPlace: CreatePlace): void {
-  it('belongs to whoever opened it last: what an earlier one records is lost, and it hears so', async () => {
+  it('belongs to whoever opened it last: what an earlier one records is lost, and it is notified', async () => {
     const session = await useJournal(createPlace);
     const [a] = await accept(session, { a: 'x', b: 'x' });
     const first = await session.openLane('billing');
@@ -143,7 +143,7 @@ export function lanesSuite(createPlace: CreatePlace): void {
     expect(await session.readyIds('billing', { nowMs: NOW_MS + 1_000 })).toEqual(['b']);
   });
 
-  it('reports the head again that is given back and stays it, and nothing of one that is no head', async () => {
+  it('reports the head again that is given back and stays it, and nothing of one that is not a head', async () => {
     const session = await useJournal(createPlace);
     const [a, b, c] = await accept(session, { a: 'x', b: 'x', c: '' });
     for (const { seq } of [a, b, c]) void session.journal.giveBack({ adapter: 'billing', seq, nowMs: NOW_MS });

@@ -3,8 +3,8 @@ import type { AcceptedEvent } from '../../core/event.ts';
 import type { DeliveryFilter } from '../delivery-filter.ts';
 import type { DeliveryPosition } from '../delivery-page.ts';
 import type { Journal } from '../journal.ts';
-import { type CreatePlace, type Session, useJournal } from './place.suite.ts';
-import { deadLettered, failedAttempt, retrying, sampleEvent, sampleRecord, withoutAttempt } from './samples.suite.ts';
+import { type CreatePlace, type Session, useJournal } from './place.fixture.ts';
+import { deadLettered, failedAttempt, retrying, sampleEvent, sampleRecord, withoutAttempt } from './samples.fixture.ts';
 
 export function listingSuite(createPlace: CreatePlace): void {
   it('lists what is not delivered, newest first, those of one event by adapter', async () => {
@@ -14,7 +14,7 @@ export function listingSuite(createPlace: CreatePlace): void {
     expect(await listed(journal, {})).toEqual(['d billing', 'c records', 'b billing', 'b records', 'a billing']);
   });
 
-  it('lists a delivery as it stands, with its last record', async () => {
+  it('lists a delivery with its state, with its last record', async () => {
     const session = await useJournal(createPlace);
     const { journal } = session;
     const { a } = await storyOf(session);

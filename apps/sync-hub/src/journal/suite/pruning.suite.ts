@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
-import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
-import { countStale, deadLettered, NOW_MS, retrying, sampleEvent, sampleJob, sampleRecord } from './samples.suite.ts';
+import { type CreatePlace, type Session, useJournal, usePlace } from './place.fixture.ts';
+import { countStale, deadLettered, NOW_MS, retrying, sampleEvent, sampleJob, sampleRecord } from './samples.fixture.ts';
 
 /** All that a sample says happened before this. */
 const LATER_MS = 1_800_000_000_000;
@@ -92,7 +92,7 @@ export function pruningSuite(createPlace: CreatePlace): void {
     expect(c.seq).toBe(3);
   });
 
-  it('works in steps of so many events, and says where the next one goes on', async () => {
+  it('works in steps of this many events, and says where the next one goes on', async () => {
     const session = await useJournal(createPlace);
     const { journal } = session;
     const events = await accept(session, ['a', 'b', 'c', 'd', 'newest'], []);
@@ -102,7 +102,7 @@ export function pruningSuite(createPlace: CreatePlace): void {
     expect(await journal.prune({ ...request, afterSeq: 4 })).toEqual({ events: 0, records: 0, next: undefined });
   });
 
-  it('works in steps of so many records, each event of which is there as a whole or gone', async () => {
+  it('works in steps of this many records, each event of which is there as a whole or gone', async () => {
     const session = await useJournal(createPlace);
     const { journal } = session;
     const [a, b, c] = await accept(session, ['a', 'b', 'c', 'newest'], ['billing']);

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { ReadyPlace } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
-import { flushed } from './flushed.suite.ts';
-import { type CreatePlace, type Session, useJournal, usePlace } from './place.suite.ts';
+import { flushed } from './flushed.fixture.ts';
+import { type CreatePlace, type Session, useJournal, usePlace } from './place.fixture.ts';
 import {
   deadLettered,
   NOW_MS,
@@ -11,9 +11,9 @@ import {
   sampleEvent,
   sampleRecord,
   withoutAttempt,
-} from './samples.suite.ts';
+} from './samples.fixture.ts';
 
-/** What becomes ready, when, in which order, and how a lane hears of it. */
+/** What becomes ready, when, in which order, and how a lane is notified of it. */
 export function readySuite(createPlace: CreatePlace): void {
   it('reports what is ready with the commit that makes it so: fresh events of free keys', async () => {
     const session = await useJournal(createPlace);

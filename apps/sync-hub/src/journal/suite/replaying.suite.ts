@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { ReplayJob } from '../replay-job.ts';
-import { flushed } from './flushed.suite.ts';
-import { type CreatePlace, Session, useJournal, usePlace } from './place.suite.ts';
+import { flushed } from './flushed.fixture.ts';
+import { type CreatePlace, Session, useJournal, usePlace } from './place.fixture.ts';
 import {
   deadLettered,
   NOW_MS,
@@ -12,7 +12,7 @@ import {
   sampleJob,
   sampleRecord,
   withoutAttempt,
-} from './samples.suite.ts';
+} from './samples.fixture.ts';
 
 /** What a step of a replay job does. */
 export function replayingSuite(createPlace: CreatePlace): void {
@@ -92,7 +92,7 @@ export function replayingSuite(createPlace: CreatePlace): void {
     let stories = 0;
     await fc.assert(
       fc.asyncProperty(anyStory, async ({ deliveries, filter, included, limit, livesOn }) => {
-        // Adapters of its own for each story: opening a journal takes longer than telling one.
+        // Adapters of its own for each story: opening a journal takes longer than running one.
         const suffix = `-${stories++}`;
         const session = new Session(journal);
         await record(session, deliveries, suffix);

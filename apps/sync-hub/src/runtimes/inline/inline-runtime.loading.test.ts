@@ -1,11 +1,11 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type PackageContent, useAdapterPackages } from '../adapter-packages.suite.ts';
+import { type PackageContent, useAdapterPackages } from '../adapter-packages.fixture.ts';
 import { readManifest } from '../manifest.ts';
 import { loadDefinition } from './inline-runtime.ts';
 
-/** An adapter that takes this type of event alone, so that a test sees which file was loaded. */
+/** An adapter that accepts this type of event alone, so that a test sees which file was loaded. */
 const adapter = (type: string) =>
   `import { defineAdapter } from '@hms-sync/adapter-sdk';
 export default defineAdapter({ accepts: ['${type}'], push: () => {} });`;

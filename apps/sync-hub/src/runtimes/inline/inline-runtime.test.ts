@@ -1,6 +1,6 @@
 import type { AdapterLog } from '@hms-sync/adapter-sdk/host';
 import { afterEach, expect, it, vi } from 'vitest';
-import { useAdapterPackages } from '../adapter-packages.suite.ts';
+import { useAdapterPackages } from '../adapter-packages.fixture.ts';
 import { readManifest } from '../manifest.ts';
 import { describeRuntime } from '../runtime.suite.ts';
 import { InlineRuntime } from './inline-runtime.ts';

@@ -8,7 +8,7 @@ import { readLines } from './line-reader.ts';
 import { guardGroup } from './orphan-guard.ts';
 import type { ProcessLog } from './process-log.ts';
 
-/** A line of a person's size; longer ones are cut. */
+/** A line that an operator can read; longer ones are cut. */
 const OUTPUT_LINE_CHARACTERS = 4_096;
 /** A log record with its fields; a longer one is cut, and then it is none. */
 const RECORD_LINE_CHARACTERS = 64 * 1024;
@@ -76,7 +76,7 @@ export class AdapterProcess {
     return this.#child.pid;
   }
 
-  /** Resolves when its socket takes connections; never, when it ends before. */
+  /** Resolves when its socket accepts connections; never, when it ends before. */
   get listening(): Promise<void> {
     return this.#listening.promise;
   }
@@ -112,7 +112,7 @@ export class AdapterProcess {
     const read = (
       stream: unknown,
       lineMaxCharacters: number,
-      take: (line: string) => void,
+      handle: (line: string) => void,
       onEnd?: (end: string) => void,
     ) =>
       readLines(stream as Readable, {
@@ -120,7 +120,7 @@ export class AdapterProcess {
         isWanted: () => log.hasRoom,
         onLine: (line) => {
           log.spend(line.length);
-          take(line);
+          handle(line);
         },
         onLeftOut: (lines) => log.leaveOut(lines),
         ...(onEnd && { onEnd }),
@@ -130,8 +130,8 @@ export class AdapterProcess {
     read(
       records,
       RECORD_LINE_CHARACTERS,
-      (line) => this.#takeRecord(line),
-      (end) => this.#takeLastRecords(end),
+      (line) => this.#handleRecord(line),
+      (end) => this.#handleLastRecords(end),
     );
     lifeline?.on('error', () => undefined);
     (lifeline as Socket).write(launchSecret);
@@ -139,7 +139,7 @@ export class AdapterProcess {
     (lifeline as Socket).resume();
   }
 
-  #takeRecord(line: string): void {
+  #handleRecord(line: string): void {
     const record = parseProcessRecord(line);
     switch (record?.kind) {
       case undefined:
@@ -151,7 +151,7 @@ export class AdapterProcess {
         this.#options.log.write(record.level, record.message, record.fields);
         break;
       case 'uncaught':
-        this.#takeUncaught(record);
+        this.#handleUncaught(record);
         break;
       default:
         record satisfies never;
@@ -159,11 +159,11 @@ export class AdapterProcess {
   }
 
   /** The end of what was left out may say why it ended. */
-  #takeLastRecords(end: string): void {
-    for (const line of end.split('\n').slice(-LAST_RECORDS)) this.#takeUncaught(parseProcessRecord(line));
+  #handleLastRecords(end: string): void {
+    for (const line of end.split('\n').slice(-LAST_RECORDS)) this.#handleUncaught(parseProcessRecord(line));
   }
 
-  #takeUncaught(record: ProcessRecord | undefined): void {
+  #handleUncaught(record: ProcessRecord | undefined): void {
     if (record?.kind !== 'uncaught') return;
     const { error, at } = record;
     this.#uncaught = error;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { harm, harmful, startHostile } from './hostile-adapter.suite.ts';
+import { harm, harmful, startHostile } from './hostile-adapter.fixture.ts';
 
 describe('an adapter that floods', () => {
   it('its output is read in part, and what was left out is counted', async () => {
@@ -20,7 +20,7 @@ describe('an adapter that floods', () => {
     ['its output a byte at a time', "for (let i = 0; i < 1e4; i += 1) writeSync(1, 'x');"],
     ['its errors with lines without end', "for (let i = 0; i < 100; i += 1) console.error('x'.repeat(1e5));"],
     [
-      'its output with bytes that are no text',
+      'its output with bytes that are not text',
       'for (let i = 0; i < 100; i += 1) writeSync(1, Buffer.alloc(1e5, 0xff));',
     ],
     ['its output with empty lines', "for (let i = 0; i < 100; i += 1) writeSync(1, '\\n'.repeat(1e5));"],

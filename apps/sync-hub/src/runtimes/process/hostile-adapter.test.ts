@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { adapter, SECRET } from '../suite/samples.suite.ts';
-import { expectRecovery, harm, harmful, startHostile } from './hostile-adapter.suite.ts';
+import { adapter, SECRET } from '../suite/samples.fixture.ts';
+import { expectRecovery, harm, harmful, startHostile } from './hostile-adapter.fixture.ts';
 
 describe('an adapter that breaks at import', () => {
   it('by leaving the process is FAILED with its exit code, and started again', async () => {
@@ -77,17 +77,17 @@ describe('an adapter that breaks while it works', () => {
       'for (const handle of process._getActiveHandles()) if (handle.server) handle.destroy(); await new Promise(() => {});',
       /was killed: it broke its connection to the hub/,
     ],
-  ])('and %s has its attempt told as crashed, and is started again', async (_what, body, reason) => {
+  ])('and %s has its attempt reported as crashed, and is started again', async (_what, body, reason) => {
     const hostile = await startHostile(harmful(body));
     const outcome = await hostile.deliver(harm);
     expect(outcome).toMatchObject({ kind: 'crashed', failure: { code: 'PROCESS_ENDED' }, suspects: 1 });
-    const told = await hostile.changed();
-    expect(told).toMatchObject({ kind: 'starting', reason: expect.stringMatching(reason) });
-    expect(JSON.stringify([told, outcome, hostile.records])).not.toContain('Ada');
+    const received = await hostile.changed();
+    expect(received).toMatchObject({ kind: 'starting', reason: expect.stringMatching(reason) });
+    expect(JSON.stringify([received, outcome, hostile.records])).not.toContain('Ada');
     await expectRecovery(hostile);
   });
 
-  it('tells how many attempts may be to blame', async () => {
+  it('reports how many attempts may be to blame', async () => {
     const hostile = await startHostile(
       harmful('setTimeout(() => process.exit(), 50); await new Promise(() => {});').replace(
         "return 'well'",
@@ -99,14 +99,14 @@ describe('an adapter that breaks while it works', () => {
     for (const outcome of outcomes) expect(outcome).toMatchObject({ kind: 'crashed', suspects: 3 });
   });
 
-  it('and leaves while it checks itself is told to have ended by the time that is known', async () => {
+  it('and leaves while it checks itself is reported to have ended by the time that is known', async () => {
     const hostile = await startHostile(adapter('check: () => process.exit(4), push() {}'));
-    let told: string | undefined;
+    let received: string | undefined;
     void hostile.changed().then(({ kind }) => {
-      told = kind;
+      received = kind;
     });
     expect(await hostile.check()).toMatchObject([{ ok: false }]);
-    expect(told).toBe('starting');
+    expect(received).toBe('starting');
   });
 
   it('and does not finish what it has when it is to end is not said to have crashed of it', async () => {
@@ -119,7 +119,7 @@ describe('an adapter that breaks while it works', () => {
     expect(await outcome).toMatchObject({ kind: 'retryable', failure: { code: 'PROCESS_ENDED' } });
   });
 
-  it('is told to have ended before its attempts have their outcomes, so that nothing new is sent to it', async () => {
+  it('is reported to have ended before its attempts have their outcomes, so that nothing new is sent to it', async () => {
     const hostile = await startHostile(harmful('process.exit();'));
     const ended = hostile.deliver(harm).then(({ kind }) => ({ kind, hasChanged: hostile.hasChanged() }));
     expect(await ended).toEqual({ kind: 'crashed', hasChanged: true });
@@ -158,8 +158,8 @@ describe('an adapter that takes what belongs to all', () => {
   ])('by leaking %s is ended at its limit', async (_what, body) => {
     const hostile = await startHostile(harmful(body), { manifest: { limits: { memoryMb: 160 } } });
     expect(await hostile.deliver(harm)).toMatchObject({ kind: 'crashed' });
-    const told = await hostile.changed();
-    expect(told).toMatchObject({ reason: expect.stringMatching(/limits\.memoryMb in its manifest/) });
+    const received = await hostile.changed();
+    expect(received).toMatchObject({ reason: expect.stringMatching(/limits\.memoryMb in its manifest/) });
     await expectRecovery(hostile);
   });
 });
@@ -209,7 +209,7 @@ describe('what a process leaves behind', () => {
     while (isAlive(Number(receipt))) await sleep(10);
   });
 
-  it('is no secret: what it prints has none', async () => {
+  it('is not a secret: what it prints has none', async () => {
     const hostile = await startHostile(
       adapter(
         `config: z.object({ token: z.string() }), open: ({ config }) => { console.log('the token is', config.token); console.error(JSON.stringify(config)); }, push() {}`,

@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
-import { adapter } from '../suite/samples.suite.ts';
-import { startHostile } from './hostile-adapter.suite.ts';
+import { adapter } from '../suite/samples.fixture.ts';
+import { startHostile } from './hostile-adapter.fixture.ts';
 import { residentBytesOf } from './memory-watch.ts';
 
 const MIB = 1024 * 1024;

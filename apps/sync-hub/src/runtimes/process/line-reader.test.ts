@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
 import { readLines } from './line-reader.ts';
 
-/** What is read of these chunks while so many lines are wanted. */
+/** What is read of these chunks while this many lines are wanted. */
 async function read(chunks: readonly (string | Buffer)[], { wanted = 1_000, lineMaxCharacters = 20 } = {}) {
   const stream = new PassThrough();
   const lines: string[] = [];
@@ -47,7 +47,7 @@ it('counts the lines that nobody wants, and keeps only the end of them', async (
   expect(end).toBe('rd\nfourth\nfifth\nsixth\nlast words\n');
 });
 
-it('goes on with a whole line when lines are wanted again', async () => {
+it('continues with a whole line when lines are wanted again', async () => {
   const lines: string[] = [];
   let isWanted = false;
   let leftOut = 0;
@@ -65,7 +65,7 @@ it('goes on with a whole line when lines are wanted again', async () => {
 
 it.each([
   ['text', 'x'.repeat(1_000_000), 'x'.repeat(20)],
-  ['bytes that are no text', Buffer.alloc(1_000_000, 0xff), '\ufffd'.repeat(20)],
+  ['bytes that are not text', Buffer.alloc(1_000_000, 0xff), '\ufffd'.repeat(20)],
   ['characters of four bytes', '😀'.repeat(100_000), '😀'.repeat(10)],
 ])('keeps the beginning of a line without end: %s', async (_what, line, kept) => {
   expect((await read([line, '\n'])).lines).toEqual([kept]);

@@ -26,7 +26,7 @@ const LINE_FEED = 10;
 export function readLines(stream: Readable, options: LineReaderOptions): void {
   const lines = new LineReader(options);
   stream.on('data', (chunk: Buffer) => {
-    lines.take(chunk);
+    lines.push(chunk);
     stream.pause();
     setTimeout(() => stream.resume(), PAUSE_MS).unref();
   });
@@ -50,7 +50,7 @@ class LineReader {
   }
 
   /** Bytes of a chunk that a stream gave. */
-  take(chunk: Buffer): void {
+  push(chunk: Buffer): void {
     let from = 0;
     while (from < chunk.length) {
       if (!this.#options.isWanted()) {
@@ -75,7 +75,7 @@ class LineReader {
   }
 
   #hold(part: Buffer): void {
-    // So many bytes have at least that many characters, whatever they are: what was cut shows by its length.
+    // This many bytes have at least that many characters, whatever they are: what was cut shows by its length.
     const room = this.#options.lineMaxCharacters * 4 - this.#begunBytes;
     if (room <= 0 || part.length === 0) return;
     // A copy: it may wait for its end for long, and would hold on to all that was read with it.

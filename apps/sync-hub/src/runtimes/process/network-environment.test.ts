@@ -4,10 +4,10 @@ import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { environment, listening, proxy } from '../proxy.suite.ts';
-import { ours } from '../remote/certificates.suite.ts';
-import { adapter } from '../suite/samples.suite.ts';
-import { startHostile } from './hostile-adapter.suite.ts';
+import { environment, listening, proxy } from '../proxy.fixture.ts';
+import { ours } from '../remote/certificates.fixture.ts';
+import { adapter } from '../suite/samples.fixture.ts';
+import { startHostile } from './hostile-adapter.fixture.ts';
 
 /** An adapter that posts each event to a system by the SDK's pool. */
 const posting = (baseUrl: string) =>

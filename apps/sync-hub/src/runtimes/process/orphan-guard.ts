@@ -100,7 +100,7 @@ function startGuard(): ChildProcess {
   child.stdin?.on('error', onEnd);
   for (const word of guarded) child.stdin?.write(`+ ${word}\n`);
   child.unref();
-  // A pipe to a child is a socket, and this one is no reason for the hub to keep running.
+  // A pipe to a child is a socket, and this one is not a reason for the hub to keep running.
   if (child.stdin instanceof Socket) child.stdin.unref();
   return child;
 }

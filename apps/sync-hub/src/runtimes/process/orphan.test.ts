@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { useAdapterPackages } from '../adapter-packages.suite.ts';
-import { adapter } from '../suite/samples.suite.ts';
+import { useAdapterPackages } from '../adapter-packages.fixture.ts';
+import { adapter } from '../suite/samples.fixture.ts';
 
 const runtimes = fileURLToPath(new URL('..', import.meta.url));
 

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { adapter } from '../suite/samples.suite.ts';
-import { startHostile } from './hostile-adapter.suite.ts';
+import { adapter } from '../suite/samples.fixture.ts';
+import { startHostile } from './hostile-adapter.fixture.ts';
 
-/** Tries everything that can be permitted; its receipt tells what was let through. */
+/** Tries everything that can be permitted; its receipt reports what was let through. */
 const trying = (folder: string) =>
   adapter(
     `push: async () => {
@@ -42,8 +42,8 @@ it('an adapter sees nothing of the environment of its hub but what it needs to f
   onTestFinished(() => {
     delete process.env.BILLING_TOKEN;
   });
-  const told = await startHostile(adapter('push: () => Object.keys(process.env).join()'));
-  const outcome = await told.deliver();
+  const received = await startHostile(adapter('push: () => Object.keys(process.env).join()'));
+  const outcome = await received.deliver();
   expect(JSON.stringify(outcome)).toContain('PATH');
   expect(JSON.stringify(outcome)).not.toContain('BILLING_TOKEN');
 });

@@ -25,7 +25,7 @@ export interface ProcessLifeOptions {
 }
 
 /**
- * An adapter's process that takes deliveries, and whatever watches it. It is killed when it does not answer, breaks its
+ * An adapter's process that accepts deliveries, and whatever watches it. It is killed when it does not answer, breaks its
  * connection, or has an attempt that does not stop when it is asked to.
  */
 export class ProcessLife implements AdapterLife {

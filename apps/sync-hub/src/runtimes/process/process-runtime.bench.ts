@@ -10,7 +10,7 @@ import { createProcessRuntime } from './process-runtime.ts';
 /**
  * What a process of its own costs: `node --conditions=@hms-sync/source src/runtimes/process/process-runtime.bench.ts`.
  * Prints the time from start to READY, the memory of the idle process, and deliveries a second to an adapter that does
- * nothing, with so many in flight as a lane has at the most.
+ * nothing, with this many in flight as a lane has at the most.
  */
 const IN_FLIGHT = 1_024;
 const DURATION_MS = 4_000;
@@ -62,8 +62,8 @@ for (let index = 0; index < STARTS; index += 1) {
 }
 
 const { runtime } = await start();
-const told = await runtime.deliver({ ...attempt, event: { ...event, key: 'pid' } }, signal);
-const pid = Number(told.kind === 'delivered' ? told.receipt : 0);
+const received = await runtime.deliver({ ...attempt, event: { ...event, key: 'pid' } }, signal);
+const pid = Number(received.kind === 'delivered' ? received.receipt : 0);
 // By then it has given back what its start left.
 await new Promise((resolve) => setTimeout(resolve, 6_000));
 const idleBytes = (await residentBytesOf(pid)) ?? 0;

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { adapter } from '../suite/samples.suite.ts';
-import { startHostile } from './hostile-adapter.suite.ts';
+import { adapter } from '../suite/samples.fixture.ts';
+import { startHostile } from './hostile-adapter.fixture.ts';
 
 const receiptOf = (outcome: unknown) => JSON.parse((outcome as Outcome & { kind: 'delivered' }).receipt);
 

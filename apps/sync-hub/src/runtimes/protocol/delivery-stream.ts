@@ -69,7 +69,7 @@ export class DeliveryStream {
   constructor(options: DeliveryStreamOptions) {
     this.#options = options;
     const { call } = options;
-    call.on('data', (response: DeliverResponse) => this.#take(response));
+    call.on('data', (response: DeliverResponse) => this.#receive(response));
     // Not its details: an adapter in another language has what its code threw there, and that may hold a payload.
     call.on('error', ({ code }: { code?: status }) => this.#end(`it ended with ${status[code ?? status.UNKNOWN]}`));
     call.on('end', () => this.#end('the adapter ended it'));
@@ -104,7 +104,7 @@ export class DeliveryStream {
     for (const ref of [...this.#inFlight.keys()]) this.#settle(ref, outcome);
   }
 
-  #take({ outcomes, credit }: DeliverResponse): void {
+  #receive({ outcomes, credit }: DeliverResponse): void {
     this.#answersLeft -= 1 + outcomes.length;
     if (this.#answersLeft < 0) {
       this.#end('the adapter sent more than it was asked for');

@@ -24,7 +24,7 @@ describe('a wait that an adapter names', () => {
     { seconds: -(2n ** 63n), nanos: -999_999_999 },
   ];
 
-  it.each(none)('counts as none when it is no wait: %o', (retryAfter) => {
+  it.each(none)('counts as none when it is not a wait: %o', (retryAfter) => {
     expect(waiting(OutcomeKind.THROTTLED, retryAfter)).toMatchObject({ retryAfterMs: 5_000 });
     expect(waiting(OutcomeKind.RETRYABLE, retryAfter)).not.toHaveProperty('retryAfterMs');
   });

@@ -16,7 +16,7 @@ export interface RemoteAddress {
 }
 
 /**
- * Reads the certificates. Anew for each connection, so that one that was renewed is taken up.
+ * Reads the certificates. For each connection again, so that one that was renewed is taken up.
  *
  * @throws Error that names the file that cannot be used
  */

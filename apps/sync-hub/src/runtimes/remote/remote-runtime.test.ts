@@ -5,14 +5,14 @@ import { defineAdapter } from '@hms-sync/adapter-sdk';
 import { type AdapterSource, type ServeAddress, type ServedAdapter, serveAdapter } from '@hms-sync/adapter-sdk/serve';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AttemptEnd } from '../../core/outcome.ts';
-import { useAdapterPackages } from '../adapter-packages.suite.ts';
+import { useAdapterPackages } from '../adapter-packages.fixture.ts';
 import { findEntryFile } from '../entry-file.ts';
-import { environment, proxy } from '../proxy.suite.ts';
+import { environment, proxy } from '../proxy.fixture.ts';
 import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtime.ts';
 import { deliveringSuite } from '../suite/delivering.suite.ts';
-import type { RuntimeNeeds } from '../suite/opener.suite.ts';
-import { attemptOf, never } from '../suite/samples.suite.ts';
-import { ours, strangers } from './certificates.suite.ts';
+import type { RuntimeNeeds } from '../suite/opener.fixture.ts';
+import { attemptOf, never } from '../suite/samples.fixture.ts';
+import { ours, strangers } from './certificates.fixture.ts';
 import type { RemoteAddress } from './remote-address.ts';
 import { createRemoteRuntime, type RemoteRuntimeOptions } from './remote-runtime.ts';
 
@@ -131,7 +131,7 @@ describe('a remote adapter', () => {
     expect(JSON.stringify(start)).not.toContain('hunter2');
   });
 
-  it('that goes away is told, has what it had told as retryable, and is ready again when it is back', async () => {
+  it('that goes away is reported, has what it had reported as retryable, and is ready again when it is back', async () => {
     const served = await serve();
     const port = Number(served.address.split(':')[1]);
     const changes = changesOf();
@@ -148,8 +148,8 @@ describe('a remote adapter', () => {
       reason: expect.stringContaining(`the connection to the adapter at 127.0.0.1:${port} ended`),
     });
     await serve(well, { ...here, port });
-    let told = await changes.next();
-    while (told.kind !== 'ready') told = await changes.next();
+    let received = await changes.next();
+    while (received.kind !== 'ready') received = await changes.next();
     expect(await runtime.deliver(attemptOf(), never())).toMatchObject({ kind: 'delivered' });
   });
 

@@ -11,7 +11,7 @@ import {
 import { channelCredentials, type RemoteAddress } from './remote-address.ts';
 import { RemoteLife } from './remote-life.ts';
 
-/** Five of these without an answer and the connection is given up: long enough for a network to find another way. */
+/** Five of these without an answer and the connection is closed: long enough for a network to find another way. */
 const HEARTBEAT_MS = 2_000;
 /** To connect, and for an adapter that has just been started to have imported its code. */
 const DESCRIBE_TIMEOUT_MS = 12_000;

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { useAdapterPackages } from '../adapter-packages.suite.ts';
-import { type CreateRuntime, createOpener } from './opener.suite.ts';
-import { adapter, attemptOf, never } from './samples.suite.ts';
+import { useAdapterPackages } from '../adapter-packages.fixture.ts';
+import { type CreateRuntime, createOpener } from './opener.fixture.ts';
+import { adapter, attemptOf, never } from './samples.fixture.ts';
 
 export function closingSuite(createRuntime: CreateRuntime): void {
   const { open, openReady } = createOpener(createRuntime);

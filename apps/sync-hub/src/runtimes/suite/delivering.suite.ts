@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
 import { NOT_SENT } from '../runtime.ts';
-import { type CreateRuntime, createOpener } from './opener.suite.ts';
-import { adapter, attemptOf, never, SECRET } from './samples.suite.ts';
+import { type CreateRuntime, createOpener } from './opener.fixture.ts';
+import { adapter, attemptOf, never, SECRET } from './samples.fixture.ts';
 
 export function deliveringSuite(createRuntime: CreateRuntime): void {
   const { open, openReady } = createOpener(createRuntime);
@@ -88,7 +88,7 @@ export function deliveringSuite(createRuntime: CreateRuntime): void {
     'new Array(events.length)',
     'events.map(() => Promise.resolve({ kind: "delivered" }))',
     'new Proxy([], { get() { return 1; } })',
-  ])('tells a batch that breaks the contract as retryable: %s', async (returned) => {
+  ])('reports a batch that breaks the contract as retryable: %s', async (returned) => {
     const { deliver } = await openReady(adapter(`pushBatch(events) { return ${returned}; }`));
     const outcomes = await Promise.all([deliver(), deliver()]);
     for (const outcome of outcomes) expect(outcome).toMatchObject({ kind: 'retryable' });
@@ -105,7 +105,7 @@ export function deliveringSuite(createRuntime: CreateRuntime): void {
     expect(outcomes).toMatchObject([{ receipt: 'a' }, { kind: 'permanent' }, { receipt: 'c' }]);
   });
 
-  it('tells no secret of the configuration', async () => {
+  it('reveals no secret of the configuration', async () => {
     const { deliver } = await openReady(
       adapter(
         'config: z.object({ token: secret(z.string()) }), open: ({ config }) => config, push: (e, c) => { if (e.key === "") return c.resource.token; throw new Permanent(c.resource.token); }',

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { type CreateRuntime, createOpener } from './opener.suite.ts';
-import { adapter, SECRET } from './samples.suite.ts';
+import { type CreateRuntime, createOpener } from './opener.fixture.ts';
+import { adapter, SECRET } from './samples.fixture.ts';
 
 export function startingSuite(createRuntime: CreateRuntime): void {
   const { failureOf, openReady } = createOpener(createRuntime);
 
-  it('tells what the adapter takes and how it wants it', async () => {
+  it('reports what the adapter accepts and how', async () => {
     const parts = "accepts: ['ProcessUpdated'], delivery: { concurrency: 3, timeoutMs: 700 }, push: () => {}";
     expect((await openReady(adapter(parts))).start).toEqual({
       kind: 'ready',
@@ -39,10 +39,10 @@ export function startingSuite(createRuntime: CreateRuntime): void {
       /: it threw an object$|revoked/,
     ],
     ['throws an error of 10 MB', adapter('push() {}', "throw new Error('x'.repeat(1e7));"), /Error: x+$/],
-    ['is no JavaScript', 'export default {{{', /SyntaxError/],
+    ['is not JavaScript', 'export default {{{', /SyntaxError/],
     ['imports what is not there', "import 'nowhere';", /'nowhere'/],
     ['has no default export', 'export const a = 1;', /is not made by defineAdapter/],
-    ['exports what is no adapter', 'export default { push() {} };', /is not made by defineAdapter/],
+    ['exports what is not an adapter', 'export default { push() {} };', /is not made by defineAdapter/],
     ['defines itself wrongly', adapter("push: 'no function'"), /defineAdapter: push must be a function/],
   ])('fails with the package and what is wrong when the adapter %s', async (_what, module, reason) => {
     const told = await failureOf(module, { config: { token: SECRET } });
@@ -87,7 +87,7 @@ export function startingSuite(createRuntime: CreateRuntime): void {
     expect(told).not.toContain(SECRET);
   });
 
-  it('fails when a configuration is given and the adapter takes none', async () => {
+  it('fails when a configuration is given and the adapter accepts none', async () => {
     expect(await failureOf(adapter('push() {}'), { config: { token: SECRET } })).toMatch(
       /^config\.token: .*takes no configuration/,
     );

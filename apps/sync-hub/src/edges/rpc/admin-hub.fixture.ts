@@ -1,0 +1,99 @@
+import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
+import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { BadRequestSchema, ErrorInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { expect, onTestFinished } from 'vitest';
+import { InstallError } from '../../installs/install-error.ts';
+import type { OperatorChange } from '../../operations/operator-change.ts';
+import { listen } from '../door/listener.ts';
+import { REQUEST_BUDGET, RequestBudget } from '../door/request-budget.ts';
+import { createSyncRoute } from '../http/sync-route.ts';
+import { HubStop } from '../hub-stop.ts';
+import { openTestHub, published, settleTurns, type TestHub, type TestHubOptions } from '../publishing/hub.fixture.ts';
+import { createRouter } from '../router.ts';
+import type { AdminDeps } from './admin-deps.ts';
+import { HealthFeed } from './health-feed.ts';
+
+/** A hub behind a real port, and an operator who calls it. */
+export interface AdminTestHub extends TestHub {
+  readonly admin: Client<typeof AdminService>;
+  readonly port: number;
+  /** What an operator changed, as it would be in the log. */
+  readonly changes: readonly OperatorChange[];
+}
+
+export interface AdminTestHubOptions extends TestHubOptions {
+  /** Replaces the hub's own parts. */
+  readonly deps?: (hub: TestHub) => Partial<AdminDeps>;
+}
+
+/** Of a hub that installs nothing. */
+const reject = async () => {
+  throw new InstallError('NOT_NOW', 'nothing is installed in this test');
+};
+/** Of a hub that keeps its journal in memory. */
+const noBackups = { make: async () => ({ kind: 'rejected' as const, reason: 'there is no file to copy' }) };
+const noInstalls = { add: reject, upgrade: reject, rollback: reject, restart: reject, remove: reject };
+
+export async function openAdminTestHub({ deps, ...options }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
+  const hub = await openTestHub(options);
+  const changes: OperatorChange[] = [];
+  const admin = {
+    ...hub,
+    onChange: (change: OperatorChange) => changes.push(change),
+    lifecycle: noInstalls,
+    backups: noBackups,
+    ...deps?.(hub),
+  };
+  const health = new HealthFeed({
+    version: '1.2.3',
+    startedAtMs: 0,
+    journal: hub.journal,
+    lanes: hub.lanes,
+    notAcceptingReason: () => '',
+  });
+  const budget = new RequestBudget(REQUEST_BUDGET);
+  const stop = new HubStop();
+  const routes = [createSyncRoute({ ...hub, stop })];
+  const router = createRouter({ ...hub, health, admin, routes, budget, stop });
+  const listener = await listen({ host: '127.0.0.1', port: 0 }, router);
+  const baseUrl = `http://127.0.0.1:${listener.port}`;
+  const sessionManager = new Http2SessionManager(baseUrl);
+  const transport = createConnectTransport({ httpVersion: '2', baseUrl, sessionManager });
+  onTestFinished(async () => {
+    sessionManager.abort();
+    await listener.close(0);
+    expect(hub.faults).toEqual([]);
+  });
+  return Object.assign(hub, { admin: createClient(AdminService, transport), changes, port: listener.port });
+}
+
+/** Publishes events that were attempted by the time it returns. */
+export async function publishAll(hub: TestHub, ids: readonly string[], key = ''): Promise<void> {
+  for (const id of ids) await hub.intake.accept(published({ id, key }));
+  await settleTurns();
+}
+
+/** Follows a job to its end. */
+export async function untilEnded({ admin }: AdminTestHub, job: Job | undefined): Promise<Job> {
+  for await (const received of admin.watchJob({ id: job?.id ?? '' })) {
+    if (received.job !== undefined && received.job.state !== JobState.RUNNING) return received.job;
+  }
+  throw new Error('the watch ended before the job did');
+}
+
+/** How a call was refused: its status, its reason, and the fields that were wrong. */
+export async function rejectionOf(call: Promise<unknown>) {
+  const error = await call.then(
+    () => {
+      throw new Error('the call was not refused');
+    },
+    (thrown: unknown) => ConnectError.from(thrown),
+  );
+  return {
+    code: Code[error.code],
+    reason: error.findDetails(ErrorInfoSchema)[0]?.reason,
+    fields: error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations.map(({ field }) => field)),
+    message: error.rawMessage,
+  };
+}
