@@ -5,6 +5,12 @@ import { defineConfig } from 'vitest/config';
 export const sourceCondition = '@hms-sync/source';
 
 /**
+ * Tests start hubs, adapters and commands by the dozen, from their sources: with what Node compiled kept, each starts in
+ * half the time. Of this checkout alone, and gone with its packages.
+ */
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url));
+
+/**
  * What every project's vitest.config.ts is: tests beside their files, sources of sibling packages, a report that
  * tools/summarize-tests.ts adds up.
  */

@@ -61,6 +61,8 @@ const implementations = [
 ];
 /** Made of the same parts as the real one, for tests and the simulation. */
 const inlineJournal = `${room('journal')}sqlite/inline-journal\\.ts$`;
+/** Files of circles that are there still: what is fixed leaves this list, and nothing joins it. */
+const circlesLeft = [`${room('journal')}sqlite/(deliveries|lanes|parts|rows)\\.ts$`, `${hub}sim/`];
 /** They change what they import, to see the simulation fail. */
 const mutants = `${hub}sim/mutants/`;
 const proofBeside = `${hub}src/(journal|runtimes|edges)/.*${proof}`;
@@ -70,18 +72,16 @@ const projects: Record<string, string[]> = {
   // Its stand-in for `hms-sync dev` is that of the kit.
   'apps/cli': ['proto', 'packages/adapter-sdk'],
   'apps/sandbox': ['packages/adapter-sdk'],
-  'apps/console': ['proto'],
   'apps/sync-hub': ['proto', 'packages/adapter-sdk'],
   bench: ['proto', 'packages/adapter-sdk'],
   // Its fixtures are adapters.
   'conformance(?!/fixtures/)': ['proto', 'apps/sandbox'],
   'conformance/fixtures/packages/[^/]+': ['packages/adapter-sdk'],
-  'examples/(?!adapter-)[^/]+': ['proto', 'packages/client'],
+  'examples/(?!adapter-)[^/]+': ['proto'],
   // In other languages: their tests have the kit.
   'examples/adapter-[^/]+': ['packages/adapter-sdk'],
   'packages/adapter-(?!sdk/)[^/]+': ['packages/adapter-sdk'],
   'packages/adapter-sdk': ['proto'],
-  'packages/client': ['proto'],
   // The code of an adapter that somebody begins with; what makes it of that sees nothing.
   'packages/create-adapter/template': ['packages/adapter-sdk'],
 };
@@ -183,14 +183,9 @@ const rules: Rule[] = [
   },
   {
     name: 'no-circles',
-    comment: 'two files that need each other are one file, or hide a third',
-    from: {},
-    to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
-  },
-  {
-    name: 'no-circles-of-types',
-    comment: 'a type that two files share belongs to one of them, or to a third',
-    from: { path: '^(packages/|apps/(cli|sandbox)/)', pathNot: proof },
+    comment:
+      'two files that need each other are one file, or hide a third; a type that they share belongs to one of them',
+    from: { pathNot: circlesLeft },
     to: { circular: true },
   },
   {

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /**
- * `npm run proof`: the short forms of all proofs, one after the other, each a process with its own output. In the end
- * how each came out; the last line is their sum, as that of `npm test` is.
+ * `npm run proof`: the short forms of all proofs, one after the other, each a process with its own output. It does not
+ * repeat what `npm test` does: its schedules begin after those of the tests, and random cases are `npm run fuzz`. At the
+ * end it prints the result of each; the last line is their sum, as that of `npm test` is.
  */
 
 interface Proof {
@@ -14,10 +15,12 @@ interface Proof {
 }
 
 const proofs: readonly Proof[] = [
-  { shows: 'the rules hold in every schedule', command: ['npm', 'run', 'sim', '--', '--schedules', '3000'] },
+  {
+    shows: 'the rules hold in every schedule',
+    command: ['npm', 'run', 'sim', '--', '--schedules', '2000', '--seed', '401'],
+  },
   { shows: 'and a broken rule is noticed', command: ['npm', 'run', 'sim', '--', '--mutants', '--schedules', '500'] },
-  { shows: 'no random input is mishandled', command: ['npm', 'run', 'fuzz'] },
-  { shows: 'nothing is lost by kill -9', command: ['npm', 'run', 'crash', '--', '--kills', '60'] },
+  { shows: 'nothing is lost by kill -9', command: ['npm', 'run', 'crash', '--', '--kills', '30'] },
   { shows: 'nothing is lost by a bad disk', command: ['npm', 'run', 'faults', '--', '--short'] },
   { shows: 'an outage dead-letters nothing', command: ['npm', 'run', 'outages', '--', '--short'] },
   { shows: 'a backlog harms nobody', command: ['npm', 'run', 'backlog', '--', '--short'] },

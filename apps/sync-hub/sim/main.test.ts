@@ -10,21 +10,18 @@ const run = (...args: readonly string[]) =>
 
 describe('the command of the simulation', () => {
   it('finds no broken promise, and reports what it played', { timeout: 120_000 }, async () => {
-    const { stdout, stderr } = await run('--schedules', '300', '--seed', '900');
-    expect(stdout).toBe('300 schedules, 0 violations\n');
+    const { stdout, stderr } = await run('--schedules', '20', '--seed', '900');
+    expect(stdout).toBe('20 schedules, 0 violations\n');
     expect(stderr).toMatch(/^\d+ steps in [\d.]+ s, \d+ steps\/s$/m);
   });
 
-  // All of them are played by the proof; these few check that mutating and catching work.
-  it.each(['the wake-up of a retry', 'a reader that resumes', 'a pause is lost'])(
-    'catches a mutant: %s',
-    { timeout: 120_000 },
-    async (name) => {
-      const { stdout } = await run('--mutants', '--named', name, '--schedules', '300');
-      const [mutant] = EVERY_MUTANT.filter((other) => other.name.includes(name));
-      expect(stdout).toMatch(new RegExp(`^caught: ${mutant?.name}: schedule \\d+: .+\\n1 mutants, 0 not caught\\n$`));
-    },
-  );
+  // All of them are played by the proof; this one checks that mutating and catching work.
+  it('catches a mutant', { timeout: 120_000 }, async () => {
+    const name = 'the wake-up of a retry';
+    const { stdout } = await run('--mutants', '--named', name, '--schedules', '300');
+    const [mutant] = EVERY_MUTANT.filter((other) => other.name.includes(name));
+    expect(stdout).toMatch(new RegExp(`^caught: ${mutant?.name}: schedule \\d+: .+\\n1 mutants, 0 not caught\\n$`));
+  });
 
   it('knows at least forty mutants, each by a name of its own', () => {
     const names = new Set(EVERY_MUTANT.map(({ name }) => name));

@@ -25,6 +25,9 @@ const { values } = parseArgs({
 const schedules = wholeNumber('--schedules', values.schedules);
 const seed = wholeNumber('--seed', values.seed);
 
+/** Each mutant is a process that loads the hub anew; with what Node compiled kept, it begins in half the time. */
+const COMPILE_CACHE = fileURLToPath(new URL('../../../node_modules/.cache/node-compile', import.meta.url));
+
 const isMutated = process.env.HMS_SIM_MUTANT !== undefined;
 
 if (values.mutants) await catchMutants();
@@ -74,7 +77,7 @@ async function playMutant(number: number): Promise<string | undefined> {
   const hooks = new URL('./mutants/hooks.ts', import.meta.url).href;
   const flags = ['--schedules', String(schedules), '--seed', String(seed)];
   const args = [...process.execArgv, '--import', hooks, fileURLToPath(import.meta.url), ...flags];
-  const env = { ...process.env, HMS_SIM_MUTANT: String(number) };
+  const env = { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env, HMS_SIM_MUTANT: String(number) };
   try {
     await promisify(execFile)(process.execPath, args, { env });
     return undefined;

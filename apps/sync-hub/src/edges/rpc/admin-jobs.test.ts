@@ -13,7 +13,7 @@ async function open() {
   let outcome = rejected;
   const hub = await openAdminTestHub({ adapters: { billing: () => outcome } });
   return Object.assign(hub, {
-    mend() {
+    fix() {
       outcome = delivered;
     },
   });
@@ -26,7 +26,7 @@ describe('ReplayDeliveries', () => {
     const hub = await open();
     const ids = ['a', 'b', 'c', 'd'];
     await publishAll(hub, ids, 'x');
-    hub.mend();
+    hub.fix();
     const { job: counted } = await hub.admin.replayDeliveries({ filter, dryRun: true });
     expect(counted).toMatchObject({ id: '', state: JobState.DONE, matched: 4n, sent: 4n });
     const { job } = await hub.admin.replayDeliveries({ filter, reason, ratePerSecond: 10_000 });
@@ -49,7 +49,7 @@ describe('ReplayDeliveries', () => {
     await untilEnded(hub, (await hub.admin.replayDeliveries({ filter, reason })).job);
     await settleTurns();
     await publishAll(hub, ['stale'], 'x');
-    hub.mend();
+    hub.fix();
     await publishAll(hub, ['newer'], 'x');
     const counts = async (include: object) => {
       const { job } = await hub.admin.replayDeliveries({ filter, dryRun: true, ...include });

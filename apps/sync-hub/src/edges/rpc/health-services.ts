@@ -41,11 +41,11 @@ export function createGrpcHealth(feed: HealthFeed): ServiceImpl<typeof GrpcHealt
       return { statuses: Object.fromEntries(entries) };
     },
     async *watch({ service }, { signal }) {
-      let told: Status | undefined;
+      let last: Status | undefined;
       for await (const health of feed.watch(signal)) {
         const status = statuses(health).get(service) ?? Status.SERVICE_UNKNOWN;
-        if (status !== told) yield { status };
-        told = status;
+        if (status !== last) yield { status };
+        last = status;
       }
     },
   };

@@ -45,19 +45,19 @@ export function startingSuite(createRuntime: CreateRuntime): void {
     ['exports what is not an adapter', 'export default { push() {} };', /is not made by defineAdapter/],
     ['defines itself wrongly', adapter("push: 'no function'"), /defineAdapter: push must be a function/],
   ])('fails with the package and what is wrong when the adapter %s', async (_what, module, reason) => {
-    const told = await failureOf(module, { config: { token: SECRET } });
-    expect(told).toMatch(/^adapter-lab@1\.2\.3 could not be loaded: /);
-    expect(told).toMatch(reason);
-    expect(told.length).toBeLessThan(1_024);
-    expect(told).not.toContain(SECRET);
+    const message = await failureOf(module, { config: { token: SECRET } });
+    expect(message).toMatch(/^adapter-lab@1\.2\.3 could not be loaded: /);
+    expect(message).toMatch(reason);
+    expect(message.length).toBeLessThan(1_024);
+    expect(message).not.toContain(SECRET);
   });
 
   it.each([
     ['never finishes importing', 'await new Promise(() => {});'],
     ['is loaded as a promise that never settles', 'export function then() {}'],
   ])('fails when the adapter %s', async (_what, module) => {
-    const told = await failureOf(module, { loadTimeoutMs: 300 });
-    expect(told).toBe('adapter-lab@1.2.3 could not be loaded: it did not finish importing within 300 ms');
+    const message = await failureOf(module, { loadTimeoutMs: 300 });
+    expect(message).toBe('adapter-lab@1.2.3 could not be loaded: it did not finish importing within 300 ms');
   });
 
   it('fails without a secret in the reason when the adapter quotes one at import', async () => {
@@ -65,9 +65,9 @@ export function startingSuite(createRuntime: CreateRuntime): void {
       'push() {}',
       `throw new Error('cannot log in with ${SECRET} \\u{1f512}'.padEnd(5000, '\\u{1f512}'));`,
     );
-    const told = await failureOf(module, { config: { list: [{ token: SECRET }], on: 'on' } });
-    expect(told).toContain('cannot log in with [redacted]');
-    expect(told.isWellFormed()).toBe(true);
+    const message = await failureOf(module, { config: { list: [{ token: SECRET }], on: 'on' } });
+    expect(message).toContain('cannot log in with [redacted]');
+    expect(message.isWellFormed()).toBe(true);
   });
 
   it.each([
@@ -80,11 +80,11 @@ export function startingSuite(createRuntime: CreateRuntime): void {
   it('fails with the path of each wrong field of the configuration, and none of its values', async () => {
     const parts =
       'config: z.strictObject({ url: z.url(), login: z.object({ token: secret(z.string().min(99)) }) }), push() {}';
-    const told = await failureOf(adapter(parts), {
+    const message = await failureOf(adapter(parts), {
       config: { url: SECRET, login: { token: SECRET }, [`x${1}`]: SECRET },
     });
-    expect(told).toMatch(/config\.url: .*config\.login\.token: .*x1.*fix the adapter's configuration$/);
-    expect(told).not.toContain(SECRET);
+    expect(message).toMatch(/config\.url: .*config\.login\.token: .*x1.*fix the adapter's configuration$/);
+    expect(message).not.toContain(SECRET);
   });
 
   it('fails when a configuration is given and the adapter accepts none', async () => {
@@ -94,8 +94,8 @@ export function startingSuite(createRuntime: CreateRuntime): void {
   });
 
   it('fails without the message of what open() throws', async () => {
-    const told = await failureOf(adapter(`open() { throw new TypeError('${SECRET}'); }, push() {}`));
-    expect(told).toContain('TypeError');
-    expect(told).not.toContain(SECRET);
+    const message = await failureOf(adapter(`open() { throw new TypeError('${SECRET}'); }, push() {}`));
+    expect(message).toContain('TypeError');
+    expect(message).not.toContain(SECRET);
   });
 }
