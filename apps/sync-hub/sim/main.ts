@@ -25,7 +25,7 @@ const { values } = parseArgs({
 const schedules = wholeNumber('--schedules', values.schedules);
 const seed = wholeNumber('--seed', values.seed);
 
-/** Each mutant is a process that loads the hub anew; with what Node compiled kept, it begins in half the time. */
+/** Each mutant is a process that loads the hub; with the code that Node compiled kept, it starts in half the time. */
 const COMPILE_CACHE = fileURLToPath(new URL('../../../node_modules/.cache/node-compile', import.meta.url));
 
 const isMutated = process.env.HMS_SIM_MUTANT !== undefined;
