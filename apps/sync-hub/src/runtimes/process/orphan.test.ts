@@ -17,7 +17,7 @@ const runtimes = fileURLToPath(new URL('..', import.meta.url));
 const program = (folder: string) => `
 import { createProcessRuntime } from ${JSON.stringify(join(runtimes, 'process/process-runtime.ts'))};
 import { readManifest } from ${JSON.stringify(join(runtimes, 'manifest.ts'))};
-import { attemptOf, never } from ${JSON.stringify(join(runtimes, 'suite/samples.suite.ts'))};
+import { attemptOf, never } from ${JSON.stringify(join(runtimes, 'suite/samples.fixture.ts'))};
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const manifest = await readManifest('adapter-lab', ${JSON.stringify(folder)});
 const runtime = createProcessRuntime({ manifest, config: {}, log, hubVersion: '0.0.0' });
@@ -39,7 +39,9 @@ async function hubOf(push: string) {
   await mkdir(tmp);
   const env = { ...process.env, TMPDIR: tmp };
   const hub = spawn(process.execPath, [...process.execArgv, file], { stdio: ['ignore', 'pipe', 'inherit'], env });
-  const [line] = await once(hub.stdout, 'data');
+  const failed = once(hub, 'exit').then(([code]) => Promise.reject(new Error(`the hub ended with ${code}, see above`)));
+  const [line] = await Promise.race([once(hub.stdout, 'data'), failed]);
+  failed.catch(() => undefined);
   return { hub, pids: String(line).trim().split(' ').map(Number), tmp };
 }
 
