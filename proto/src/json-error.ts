@@ -4,7 +4,7 @@ export const NESTING_MAX = 64;
 /** Why bytes or a text are no JSON that is read: a description that follows their name and quotes nothing of them. */
 export class JsonError extends Error {
   override readonly name = 'JsonError';
-  readonly code: 'not_text' | 'not_json' | 'too_deep' | 'too_many' | 'inexact';
+  readonly code: 'not_text' | 'not_json' | 'too_deep' | 'too_many' | 'inexact' | 'repeated';
   /** Where in the document, as names and places with dots between; empty for the document itself. */
   readonly path: string;
 

@@ -7,6 +7,8 @@ interface Level {
   readonly isObject: boolean;
   /** The name of the member that is being read. */
   name: Span;
+  /** The names that an object had so far, without their escapes; made for the first one. */
+  names: Set<string> | undefined;
   /** The place of the item that is being read. */
   index: number;
   expectsName: boolean;
@@ -40,8 +42,15 @@ export function scanJson(text: string, { nestingMax = NESTING_MAX, valuesMax = N
     const character = text[at];
     if (character === '"') {
       const after = endOfString(text, at);
-      if (level?.expectsName) level.name = [at, after];
-      else {
+      if (level?.expectsName) {
+        level.name = [at, after];
+        level.names ??= new Set();
+        const name = plainName(text, at, after);
+        if (level.names.has(name)) {
+          throw new JsonError('repeated', 'is named twice in one object; name it once', pathOf(open, text));
+        }
+        level.names.add(name);
+      } else {
         begin(at);
         end(after);
       }
@@ -50,7 +59,7 @@ export function scanJson(text: string, { nestingMax = NESTING_MAX, valuesMax = N
       begin(at);
       if (open.length >= nestingMax) throw tooDeep(nestingMax, pathOf(open, text));
       const isObject = character === '{';
-      open.push({ isObject, name: [at, at], index: 0, expectsName: isObject });
+      open.push({ isObject, name: [at, at], names: undefined, index: 0, expectsName: isObject });
       at += 1;
     } else if (character === '}' || character === ']') {
       open.pop();
@@ -91,6 +100,17 @@ function endOfString(text: string, from: number): number {
     while (quote - 1 - backslashes > from && text[quote - 1 - backslashes] === '\\') backslashes += 1;
     if (backslashes % 2 === 0) return quote + 1;
     at = quote + 1;
+  }
+}
+
+/** A name without its escapes: two spellings of one name are one name. What is no string is for JSON.parse to refuse. */
+function plainName(text: string, from: number, to: number): string {
+  const quoted = text.slice(from, to);
+  if (!quoted.includes('\\')) return quoted.slice(1, -1);
+  try {
+    return String(JSON.parse(quoted));
+  } catch {
+    return quoted;
   }
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   canonicalJson,
   canonicalNumber,
+  checkJson,
   isExactNumber,
   type Json,
   JsonError,
@@ -85,14 +86,31 @@ describe('a document', () => {
     );
   });
 
-  it('gives back each member as it was written, the last of a name', () => {
-    const text = '{"a": [1.0, {"b": "}\\""}] , "x":"\\\\","c":9007199254740993.0,"\\u0061" :\t{ "z":1,"y":0.10 }}';
+  it('gives back each member as it was written', () => {
+    const text = '{"d": [1.0, {"b": "}\\""}] , "x":"\\\\","c":9007199254740993.0,"\\u0061" :\t{ "z":1,"y":0.10 }}';
     const document = readJson(text);
     expect(document.sourceOf('a')).toBe('{ "z":1,"y":0.10 }');
     expect(document.sourceOf('x')).toBe('"\\\\"');
     expect(document.sourceOf('c')).toBe('9007199254740993.0');
     expect(document.sourceOf('b')).toBeUndefined();
     expect(readJson('[{"a":1}]').sourceOf('a')).toBeUndefined();
+  });
+
+  it.each([
+    ['{"a":1,"a":1}', 'a'],
+    ['{"a":1,"\\u0061":2}', 'a'],
+    ['{"":1,"":2}', '?'],
+    ['{"list":[{"b":{}},{"b":[{}],"c":0,"b":{}}]}', 'list.1.b'],
+    ['{"__proto__":1,"__proto__":2}', '__proto__'],
+  ])('is refused when an object names a member twice: %s', (text, path) => {
+    const twice = { code: 'repeated', path, message: 'is named twice in one object; name it once' };
+    expect(errorOf(() => readJson(text))).toMatchObject(twice);
+    expect(errorOf(() => checkJson(utf8.encode(text)))).toMatchObject(twice);
+  });
+
+  it('may name a member in several objects', () => {
+    const text = '{"a":{"a":[{"a":1},{"a":2}]},"b":{"a":3}}';
+    expect(readJson(text).value).toEqual(JSON.parse(text));
   });
 
   it('gives back the members of any object so that they say the same', () => {

@@ -76,9 +76,12 @@ describe('the body of POST /sync', () => {
     }
   });
 
-  it('carries the last of two payloads, as JSON.parse reads it, and whatever it is called by escapes', () => {
-    const { event } = readText('{"payload":1,"pay\\u006coad":{"z":1,"a":2,"z":3},"x":{"payload":4}}');
-    expect(new TextDecoder().decode(event.payload.value as Uint8Array)).toBe('{"z":1,"a":2,"z":3}');
+  it('refuses two payloads, whatever they are called by escapes, and carries one as it was written', () => {
+    expect(() => readText('{"payload":1,"pay\\u006coad":{"z":1}}')).toThrow(
+      'payload is named twice in one object; name it once',
+    );
+    const { event } = readText('{"pay\\u006coad":{"z":1, "a":2},"x":{"payload":4}}');
+    expect(new TextDecoder().decode(event.payload.value as Uint8Array)).toBe('{"z":1, "a":2}');
   });
 
   it('takes null for absent and passes over what it does not know', () => {

@@ -218,7 +218,7 @@ function checkJsonData({ data, dataContentType }: Pick<SyncEvent, 'data' | 'data
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     const other = '; of what is not JSON, say the media type in event.data_content_type';
-    const description = `${error.message}${error.code === 'too_deep' ? '' : other}`;
+    const description = `${error.message}${error.code === 'not_text' || error.code === 'not_json' ? other : ''}`;
     throw invalidField('event.data', description, 'EVENT_INVALID');
   }
 }
