@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { boundaries } from './boundaries.ts';
-import { root } from './nx.ts';
+import { root } from './root.ts';
 
 /** A tree in small that keeps every rule: the rooms of the hub, the other projects, two packages from outside. */
 const rightTree: Record<string, string> = {

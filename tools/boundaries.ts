@@ -204,7 +204,7 @@ export const boundaries: IConfiguration = {
     // Types count: an import of a type is an arrow between rooms too.
     tsPreCompilationDeps: true,
     doNotFollow: { path: ['(^|/)node_modules/'] },
-    exclude: { path: ['(^|/)dist/', '/\\.reports/'] },
+    exclude: { path: ['(^|/)dist/'] },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['@hms-sync/source', 'import', 'node', 'default', 'types'],

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { root } from './nx.ts';
+import { root } from './root.ts';
 
 /** Names that say nothing about what is inside, so that everything ends up in them. */
 const attics = new Set(['common', 'helper', 'helpers', 'interfaces', 'lib', 'misc', 'types', 'util', 'utils']);

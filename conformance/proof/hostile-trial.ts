@@ -1,7 +1,7 @@
 import { setTimeout as elapse } from 'node:timers/promises';
 import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Hub } from '../src/hub.ts';
-import { forgetPeak, peakResidentBytes, residentBytes } from '../src/resident-memory.ts';
+import { forgetPeak, peakResidentBytes, residentBytes } from '../src/process-usage.ts';
 import type { BadAdapter } from './bad-adapters.ts';
 import { BAD_LANE, GOOD_LANES, HostileStack, SECRET } from './hostile-stack.ts';
 import { OperatorView } from './operator-view.ts';

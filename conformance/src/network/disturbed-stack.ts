@@ -23,8 +23,10 @@ export interface DisturbedStack {
 /** Shorter than a test waits, longer than a stand-in takes. */
 const ATTEMPT_MS = 400;
 
-/** @param lane settings of every adapter, which go before quick retries and an attempt's 400 ms */
-export async function startDisturbedStack(lane: Readonly<Record<string, unknown>> = {}): Promise<DisturbedStack> {
+/** @param laneOf settings of an adapter, which take precedence over quick retries and an attempt's 400 ms */
+export async function startDisturbedStack(
+  laneOf: (system: SystemName) => Readonly<Record<string, unknown>> = () => ({}),
+): Promise<DisturbedStack> {
   const sandbox = await startSandbox();
   const back = Object.fromEntries(
     await Promise.all(systemNames.map(async (name) => [name, await TcpProxy.start(sandbox.urls[name])])),
@@ -36,7 +38,7 @@ export async function startDisturbedStack(lane: Readonly<Record<string, unknown>
     delivery: { concurrency: 16, timeoutMs: ATTEMPT_MS },
     retry: QUICK_RETRY,
     breaker: { resetTimeoutMs: 50 },
-    ...lane,
+    ...laneOf(id),
   }));
   // It leads nowhere yet: the hub must know the name by which it is reached.
   const front = await TcpProxy.start('http://127.0.0.1:1');

@@ -26,3 +26,14 @@ async function statusBytes(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<numbe
   if (kilobytes === undefined) throw new TypeError(`/proc/${pid}/status has no ${field}`);
   return Number(kilobytes) * 1_024;
 }
+
+/** Clock ticks of /proc in a second: 100 on every Linux that Node runs on (proc(5), sysconf(3)). */
+const TICKS_PER_S = 100;
+
+/** The CPU time that a process has used so far, in ms, of all its threads: what else the machine does adds nothing to it. */
+export async function usedCpuMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // After the name, which may hold anything but ends with the last bracket: utime and stime, fields 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS_PER_S;
+}
