@@ -13,7 +13,7 @@ import { grpcJs } from '../src/transports/grpc-js.ts';
 import { LabAuthor, publishWorkspace } from './lab-author.ts';
 import { LocalRegistry } from './local-registry.ts';
 import { OrderBook } from './order-book.ts';
-import { closePublisher, publishPersistently } from './persistent-publisher.ts';
+import { publishPersistently } from './persistent-publisher.ts';
 import { judge } from './verdict.ts';
 
 /**
@@ -107,7 +107,6 @@ try {
 } finally {
   stop.abort();
   await publishing;
-  closePublisher();
   await folder?.remove();
   await registry?.close();
   await sandbox.close();

@@ -6,7 +6,7 @@ import { type HubConfig, HubFolder } from '../src/hub-folder.ts';
 import { createSyncClient } from '../src/sync-client.ts';
 import { grpcJs } from '../src/transports/grpc-js.ts';
 import { OrderBook } from './order-book.ts';
-import { closePublisher, publishPersistently } from './persistent-publisher.ts';
+import { publishPersistently } from './persistent-publisher.ts';
 import { RefusalTally } from './refusal-tally.ts';
 import { breachesIn, judge, type Verdict } from './verdict.ts';
 
@@ -124,7 +124,6 @@ export class LedgerStack {
     this.#stop.abort();
     await this.folder.remove();
     await this.#publishing;
-    closePublisher();
     await this.sandbox.close();
   }
 }
