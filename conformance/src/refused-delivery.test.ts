@@ -111,7 +111,7 @@ describe('a system that refuses an event', () => {
 
 describe('a system that asks for less', () => {
   test('gets the event again after the time that it named, and is not taken to be unwell', async () => {
-    const client = await start();
+    const client = await start({ systems: ['billing'] });
     const event = newEvent();
     await stack.sandbox.setFault('billing', { status: 429, retryAfter: '1', times: 1 });
     const { acks } = await collect(client.publish({ event }));
@@ -132,7 +132,7 @@ describe('a system that asks for less', () => {
     [503, '0', OutcomeKind.RETRYABLE],
     [503, 'Mon Nov 23 10:00:00 2009', OutcomeKind.RETRYABLE],
   ])('by %i with Retry-After: %s, which is no time, is not asked at once', async (status, retryAfter, kind) => {
-    const client = await start({ lane: { retry: { baseMs: 500, capMs: 1_000, maxAttempts: 10 } } });
+    const client = await start({ systems: ['billing'], lane: { retry: { baseMs: 500, capMs: 1_000, maxAttempts: 10 } } });
     const event = newEvent();
     await stack.sandbox.setFault('billing', { status, retryAfter, times: 2 });
     const { acks } = await collect(client.publish({ event }));
