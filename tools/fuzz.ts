@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { root } from './root.ts';
 
 const { values } = parseArgs({ options: { seed: { type: 'string', default: String(randomInt(2 ** 31)) } } });
-const files = execFileSync('git', ['grep', '-lE', "from 'fast-check'|HMS_SYNC_SEED", '--', '**/src/**/*.ts'], {
+const files = execFileSync('git', ['grep', '-lE', "from 'fast-check'|HMS_SYNC_SEED", '--', '*/src/*.ts'], {
   cwd: root,
   encoding: 'utf8',
 });

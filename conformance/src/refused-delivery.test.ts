@@ -132,7 +132,10 @@ describe('a system that asks for less', () => {
     [503, '0', OutcomeKind.RETRYABLE],
     [503, 'Mon Nov 23 10:00:00 2009', OutcomeKind.RETRYABLE],
   ])('by %i with Retry-After: %s, which is no time, is not asked at once', async (status, retryAfter, kind) => {
-    const client = await start({ systems: ['billing'], lane: { retry: { baseMs: 500, capMs: 1_000, maxAttempts: 10 } } });
+    const client = await start({
+      systems: ['billing'],
+      lane: { retry: { baseMs: 500, capMs: 1_000, maxAttempts: 10 } },
+    });
     const event = newEvent();
     await stack.sandbox.setFault('billing', { status, retryAfter, times: 2 });
     const { acks } = await collect(client.publish({ event }));
