@@ -21,7 +21,7 @@ export interface LedgerStackOptions {
 }
 
 /** What was accepted is delivered long before; later is lost. */
-const SETTLE_WITHIN_MS = 60_000;
+const SETTLE_WITHIN_MS = 300_000;
 const MAX_CALLS = 2_000_000;
 
 /**

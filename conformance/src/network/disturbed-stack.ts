@@ -20,10 +20,7 @@ export interface DisturbedStack {
   close(): Promise<void>;
 }
 
-/** Shorter than a test waits, longer than a stand-in takes. */
-const ATTEMPT_MS = 400;
-
-/** @param laneOf settings of an adapter, which take precedence over quick retries and an attempt's 400 ms */
+/** @param laneOf settings of an adapter, which take precedence over quick retries and attempts that are not cut off */
 export async function startDisturbedStack(
   laneOf: (system: SystemName) => Readonly<Record<string, unknown>> = () => ({}),
 ): Promise<DisturbedStack> {
@@ -35,7 +32,7 @@ export async function startDisturbedStack(
     package: 'adapter-ledger',
     id,
     config: { baseUrl: back[id].url },
-    delivery: { concurrency: 16, timeoutMs: ATTEMPT_MS },
+    delivery: { concurrency: 16, timeoutMs: 60_000 },
     retry: QUICK_RETRY,
     breaker: { resetTimeoutMs: 50 },
     ...laneOf(id),
