@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { root } from './root.ts';
 
 const { values } = parseArgs({ options: { seed: { type: 'string', default: String(randomInt(2 ** 31)) } } });
+console.log(`seed ${values.seed}: npm run fuzz -- --seed ${values.seed} draws the same cases again`);
 const files = execFileSync('git', ['grep', '-lE', "from 'fast-check'|HMS_SYNC_SEED", '--', '*/src/*.ts'], {
   cwd: root,
   encoding: 'utf8',
@@ -17,5 +18,4 @@ const { status } = spawnSync('vitest', ['related', '--run', ...files.trim().spli
   env: { ...process.env, HMS_SYNC_SEED: values.seed },
   stdio: ['ignore', 'inherit', 'inherit'],
 });
-console.log(`seed ${values.seed}: npm run fuzz -- --seed ${values.seed} draws the same cases again`);
 process.exitCode = status ?? 1;
