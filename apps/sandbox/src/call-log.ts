@@ -1,5 +1,5 @@
 import type { Call } from './call.ts';
-import { type CallQuery, fitsQuery } from './call-query.ts';
+import { type CallQuery, matchesQuery } from './call-query.ts';
 
 export interface CallLogOptions {
   /** Calls that are remembered, 1 or more; the oldest is forgotten first. */
@@ -81,7 +81,7 @@ export class CallLog {
     const limit = query.limit ?? Number.POSITIVE_INFINITY;
     for (const call of this.#from(query)) {
       if (found.length >= limit) break;
-      if (fitsQuery(call, query)) found.push(call);
+      if (matchesQuery(call, query)) found.push(call);
     }
     return found;
   }
@@ -91,7 +91,7 @@ export class CallLog {
     let count = 0;
     let effects = 0;
     for (const call of this.#from(query)) {
-      if (!fitsQuery(call, query)) continue;
+      if (!matchesQuery(call, query)) continue;
       count += 1;
       if (call.effect) effects += 1;
     }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { suggestName } from './nearest-name.ts';
 import { SandboxError } from './sandbox-error.ts';
-import { type SandboxOptions, settle } from './sandbox-options.ts';
+import { type SandboxOptions, settingsOf } from './sandbox-options.ts';
 import { eachSystem } from './system.ts';
 
 export const usage = `hms-sync sandbox: stand-ins for scheduling, records and billing
@@ -106,7 +106,7 @@ export function readCommandLine(args: string[], environment: NodeJS.ProcessEnv):
     ...given('keepCalls', values['keep-calls']),
   };
   try {
-    settle(options);
+    settingsOf(options);
   } catch (error) {
     if (!(error instanceof SandboxError)) throw error;
     throw wrongUsage(

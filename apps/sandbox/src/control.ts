@@ -7,7 +7,7 @@ import { type CallQuery, LIMIT_DEFAULT, parseCallQuery } from './call-query.ts';
 import type { ArmedFaultView } from './external-system.ts';
 import { suggestName } from './nearest-name.ts';
 import { SandboxError, type SandboxErrorCode } from './sandbox-error.ts';
-import { isSystemName, type SystemName, systemNames } from './system.ts';
+import { isSystemName, SYSTEM_NAMES, type SystemName } from './system.ts';
 
 /** What the control port offers of the sandbox. */
 export interface Controlled {
@@ -124,7 +124,7 @@ function faultedSystem(path: string): SystemName | '*' {
   // A client may write the star as %2A.
   if (system === '*' || system.toLowerCase() === '%2a') return '*';
   if (isSystemName(system)) return system;
-  throw new SandboxError('not_found', `there is no such system, ${suggestName(system, [...systemNames, '*'])}`);
+  throw new SandboxError('not_found', `there is no such system, ${suggestName(system, [...SYSTEM_NAMES, '*'])}`);
 }
 
 async function respond(sandbox: Controlled, { request }: Exchange): Promise<StandInAnswer> {

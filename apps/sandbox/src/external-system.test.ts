@@ -1,15 +1,15 @@
 import { Agent, request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { call, push } from '../test/caller.ts';
-import { type Sandbox, startSandbox, systemNames } from './sandbox.ts';
-import { systems } from './system.ts';
+import { type Sandbox, SYSTEM_NAMES, startSandbox } from './sandbox.ts';
+import { SYSTEMS } from './system.ts';
 
 let sandbox: Sandbox;
 let url: string;
 
 beforeEach(async () => {
   sandbox = await startSandbox({ seed: 7 });
-  url = sandbox.urls.billing + systems.billing.path;
+  url = sandbox.urls.billing + SYSTEMS.billing.path;
 });
 afterEach(() => sandbox.close());
 
@@ -162,7 +162,7 @@ describe('a fault', () => {
   it('* is for all three systems, one name for one', async () => {
     const statuses = () =>
       Promise.all(
-        systemNames.map(async (name) => (await push(sandbox.urls[name] + systems[name].path, event('e-1'))).status),
+        SYSTEM_NAMES.map(async (name) => (await push(sandbox.urls[name] + SYSTEMS[name].path, event('e-1'))).status),
       );
     await sandbox.setFault('*', { status: 500 });
     expect(await statuses()).toEqual([500, 500, 500]);

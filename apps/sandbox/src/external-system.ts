@@ -17,7 +17,7 @@ import { type OpenCall, OpenCalls } from './open-calls.ts';
 import { Port } from './port.ts';
 import type { Receipts } from './receipts.ts';
 import { SandboxError } from './sandbox-error.ts';
-import { type SystemName, systems } from './system.ts';
+import { SYSTEMS, type SystemName } from './system.ts';
 
 export interface ExternalSystemOptions {
   readonly system: SystemName;
@@ -148,20 +148,20 @@ export class ExternalSystem {
 
   #check(path: string): StandInAnswer {
     if (path === '/') return { status: 200, body: { status: 'ok', system: this.system } };
-    const { path: own } = systems[this.system];
+    const { path: own } = SYSTEMS[this.system];
     if (path === own) return this.#wrongMethod();
     return { status: 404, body: { status: 'error', message: `there is / to check and ${own} to post to` } };
   }
 
   #wrongMethod(): StandInAnswer {
-    const message = `changes are accepted by POST ${systems[this.system].path}`;
+    const message = `changes are accepted by POST ${SYSTEMS[this.system].path}`;
     return { status: 405, headers: { allow: 'GET, HEAD, POST' }, body: { status: 'error', message } };
   }
 
   #receive(exchange: Exchange): void {
     const { request, bytes } = exchange;
     const { system, token, log, receipts } = this.#options;
-    const { contents, refusal } = admit(request, { system: systems[system], token });
+    const { contents, refusal } = admit(request, { system: SYSTEMS[system], token });
     const treatment = refusal === null ? (this.#armed?.treat(contents) ?? UNTROUBLED) : UNTROUBLED;
     const sequence = log.nextSequence;
     const attempt = receipts.countAttempt(contents.idempotencyKey, sequence);

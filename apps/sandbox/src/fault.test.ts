@@ -67,7 +67,7 @@ describe('parseFault', () => {
 
   it('names every wrong field at once, in one message', () => {
     expect(() => parseFault({ statsu: 503, errorRate: 2 })).toThrow(
-      'fault is wrong: statsu: there is no such field, did you mean status?; errorRate: must be a number from 0 to 1',
+      'fault is wrong: errorRate: must be a number from 0 to 1; statsu: there is no such field, did you mean status?',
     );
   });
 

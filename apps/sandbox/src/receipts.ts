@@ -1,4 +1,4 @@
-import { type SystemName, systems } from './system.ts';
+import { SYSTEMS, type SystemName } from './system.ts';
 
 /** What the stand-in knows about one idempotency key. */
 interface Entry {
@@ -24,7 +24,7 @@ export class Receipts {
   #issued = 0;
 
   constructor(system: SystemName) {
-    this.#prefix = systems[system].receiptPrefix;
+    this.#prefix = SYSTEMS[system].receiptPrefix;
   }
 
   /** Keys that are remembered. */

@@ -1,5 +1,6 @@
-import { type FieldProblem, SandboxError } from './sandbox-error.ts';
-import { eachSystem, type SystemName, systemNames } from './system.ts';
+import { z } from 'zod';
+import { parseFields, wholeNumber } from './parse-fields.ts';
+import { eachSystem, type SystemName } from './system.ts';
 
 export interface SandboxOptions {
   /** Default 127.0.0.1. */
@@ -16,16 +17,6 @@ export interface SandboxOptions {
   readonly keepBodyBytes?: number;
 }
 
-/** The options with nothing left open. */
-export interface SandboxSettings {
-  readonly host: string;
-  readonly ports: Readonly<Record<SystemName | 'control', number>>;
-  readonly tokens: Readonly<Record<SystemName, string | undefined>>;
-  readonly seed: number;
-  readonly keepCalls: number;
-  readonly keepBodyBytes: number;
-}
-
 /** About 620 bytes each as measured, so about 120 MB when full: ten seconds and more of the benchmark at full speed. */
 const KEEP_CALLS_DEFAULT = 200_000;
 
@@ -36,26 +27,22 @@ const KEEP_BODY_BYTES_DEFAULT = 32 * 1024 * 1024;
 
 const PORT_MAX = 65_535;
 
+const PORT = wholeNumber(0, PORT_MAX).default(0);
+const TOKEN = z.string().optional();
+
+const OPTIONS = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  ports: z.strictObject({ ...eachSystem(() => PORT), control: PORT }).prefault({}),
+  tokens: z.strictObject(eachSystem(() => TOKEN)).prefault({}),
+  seed: wholeNumber(0, 2 ** 32 - 1).default(1),
+  keepCalls: wholeNumber(1, KEEP_CALLS_MAX).default(KEEP_CALLS_DEFAULT),
+  keepBodyBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(KEEP_BODY_BYTES_DEFAULT),
+});
+
+/** The options with their defaults. */
+export type SandboxSettings = Readonly<z.output<typeof OPTIONS>>;
+
 /** @throws SandboxError `invalid_argument` that names each option out of its bounds */
-export function settle(options: SandboxOptions): SandboxSettings {
-  const ports = { ...eachSystem((system) => options.ports?.[system] ?? 0), control: options.ports?.control ?? 0 };
-  const settings: SandboxSettings = {
-    host: options.host ?? '127.0.0.1',
-    ports,
-    tokens: eachSystem((system) => options.tokens?.[system]),
-    seed: options.seed ?? 1,
-    keepCalls: options.keepCalls ?? KEEP_CALLS_DEFAULT,
-    keepBodyBytes: options.keepBodyBytes ?? KEEP_BODY_BYTES_DEFAULT,
-  };
-  const problems: FieldProblem[] = [];
-  const demand = (field: string, value: number, [min, max]: readonly [number, number]): void => {
-    if (Number.isInteger(value) && value >= min && value <= max) return;
-    problems.push({ field, description: `must be a whole number from ${min} to ${max}` });
-  };
-  for (const name of [...systemNames, 'control'] as const) demand(`ports.${name}`, ports[name], [0, PORT_MAX]);
-  demand('seed', settings.seed, [0, 2 ** 32 - 1]);
-  demand('keepCalls', settings.keepCalls, [1, KEEP_CALLS_MAX]);
-  demand('keepBodyBytes', settings.keepBodyBytes, [0, Number.MAX_SAFE_INTEGER]);
-  if (problems.length > 0) throw SandboxError.invalid('option', problems);
-  return settings;
+export function settingsOf(options: SandboxOptions): SandboxSettings {
+  return parseFields('option', OPTIONS, options);
 }

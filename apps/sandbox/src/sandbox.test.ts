@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { call, push } from '../test/caller.ts';
-import { type Sandbox, type SandboxOptions, startSandbox, systemNames } from './sandbox.ts';
-import { type SystemName, systems } from './system.ts';
+import { type Sandbox, type SandboxOptions, SYSTEM_NAMES, startSandbox } from './sandbox.ts';
+import { SYSTEMS, type SystemName } from './system.ts';
 
 let sandbox: Sandbox;
 async function restart(options: SandboxOptions): Promise<void> {
@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => sandbox.close());
 
 function urlOf(system: SystemName): string {
-  return sandbox.urls[system] + systems[system].path;
+  return sandbox.urls[system] + SYSTEMS[system].path;
 }
 function event(id: string, more: Record<string, unknown> = {}) {
   return { type: 'ProcessUpdated', id, key: 'p-1', ...more };
@@ -98,9 +98,9 @@ describe('a stand-in', () => {
   });
 
   it('keeps the idempotency keys of the three systems apart', async () => {
-    for (const system of systemNames) await push(urlOf(system), event('e-1'));
+    for (const system of SYSTEM_NAMES) await push(urlOf(system), event('e-1'));
     expect(sandbox.calls().map(({ attempt, effect }) => ({ attempt, effect }))).toEqual(
-      systemNames.map(() => ({ attempt: 1, effect: true })),
+      SYSTEM_NAMES.map(() => ({ attempt: 1, effect: true })),
     );
   });
 
