@@ -105,35 +105,35 @@ export function parseFault(value: unknown): Fault {
   return fault;
 }
 
-/** The one way in which a call fails. */
+/** How a call fails. */
 export type Failure =
   | { readonly kind: 'status'; readonly status: number; readonly retryAfter: string | undefined }
   | { readonly kind: 'hang' }
   | { readonly kind: 'reset' };
 
-/** What the stand-in does with one call. */
+/** How the stand-in handles one call. */
 export interface Treatment {
   readonly delayMs: number;
   readonly slowBodyMs: number;
   readonly failure: Failure | null;
-  /** Whether the change is applied, which a failure may hide from the caller. */
+  /** Whether the change is applied, even if the call then fails. */
   readonly applied: boolean;
 }
 
-/** What a fault can match a call by. */
+/** The values of a call that a fault can match. */
 export interface CallFacts {
   readonly key: string | null;
   readonly eventId: string | null;
   readonly type: string | null;
 }
 
-/** How a call is treated while nothing is wrong. */
+/** The treatment without a fault. */
 export const UNTROUBLED: Treatment = { delayMs: 0, slowBodyMs: 0, failure: null, applied: true };
 
-/** What a gateway in front of a sick system most often answers. */
+/** The usual response of a gateway whose backend is down. */
 const STATUS_DEFAULT = 503;
 
-/** A fault at work on one stand-in: it draws its own random numbers and counts the calls it was for. */
+/** A fault that is set on one stand-in: it draws its own random numbers and counts the calls that it applied to. */
 export class ArmedFault {
   readonly fault: Fault;
   readonly #random: Random;
@@ -144,7 +144,7 @@ export class ArmedFault {
     this.#random = random;
   }
 
-  /** Calls that this fault was for so far, those that `errorRate` spared included. */
+  /** How many calls matched so far, including those that `errorRate` let succeed. */
   get calls(): number {
     return this.#calls;
   }
@@ -154,7 +154,7 @@ export class ArmedFault {
     return this.fault.times !== undefined && this.#calls >= this.fault.times;
   }
 
-  /** Decides one call, and counts it when the fault is for it. */
+  /** Decides about one call, and counts it if it matches. */
   treat(call: CallFacts): Treatment {
     if (this.isSpent || !this.#matches(call)) return UNTROUBLED;
     this.#calls += 1;
@@ -191,8 +191,8 @@ export class ArmedFault {
 export type Random = () => number;
 
 /**
- * A generator that gives the same numbers for the same seed: a counter that walks all 32-bit numbers by the golden
- * ratio, each scrambled until neighbours look unrelated. Good enough for an error rate, not for secrets.
+ * A generator that returns the same numbers for the same seed: a Weyl sequence with MurmurHash3's finalizer. Good enough
+ * for an error rate, not for secrets.
  */
 export function seededRandom(seed: number): Random {
   let counter = seed | 0;

@@ -145,7 +145,7 @@ describe('main', () => {
       SandboxProcess.start(['--records-port', port]).ended,
       SandboxProcess.start(['--records-port', port, '--json']).ended,
     ]);
-    const message = `records cannot listen on port ${port} of 127.0.0.1: it is in use: stop what listens there, or choose another port`;
+    const message = `records cannot listen on port ${port} of 127.0.0.1: it is in use: stop the program that listens there, or choose another port`;
     expect(plain).toEqual({ code: 3, stdout: '', stderr: `sandbox: ${message}\n` });
     expect(json.code).toBe(3);
     expect(JSON.parse(json.stderr)).toEqual({ error: { code: 'port_unavailable', message } });

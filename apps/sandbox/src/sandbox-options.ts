@@ -5,22 +5,22 @@ import { eachSystem, type SystemName } from './system.ts';
 export interface SandboxOptions {
   /** Default 127.0.0.1. */
   readonly host?: string;
-  /** 0, the default, lets the operating system choose. */
+  /** 0, the default: any free port. */
   readonly ports?: Partial<Record<SystemName | 'control', number>>;
-  /** The bearer token that a system asks for. A system without one takes any call. */
+  /** The bearer token that a system requires. Absent: it requires none. */
   readonly tokens?: Partial<Record<SystemName, string>>;
-  /** A whole number, default 1. Every fault starts to draw its random numbers from here, so a run can be repeated. */
+  /** A whole number, default 1. Each fault starts its random numbers from it, so that a run can be repeated. */
   readonly seed?: number;
-  /** Calls that are remembered, 1 or more, default 200,000. */
+  /** How many calls are kept, 1 or more, default 200,000. */
   readonly keepCalls?: number;
-  /** Bytes of bodies that are remembered, all together, default 32 MiB. */
+  /** How many bytes of bodies are kept in total, default 32 MiB. */
   readonly keepBodyBytes?: number;
 }
 
-/** About 620 bytes each as measured, so about 120 MB when full: ten seconds and more of the benchmark at full speed. */
+/** About 120 MB when full (620 bytes each, measured): at least ten seconds of the benchmark at full speed. */
 const KEEP_CALLS_DEFAULT = 200_000;
 
-/** The ring is one array; more than this would be gigabytes of calls. */
+/** More would need gigabytes of memory. */
 const KEEP_CALLS_MAX = 10_000_000;
 
 const KEEP_BODY_BYTES_DEFAULT = 32 * 1024 * 1024;

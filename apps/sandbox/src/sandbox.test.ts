@@ -236,7 +236,7 @@ describe('startSandbox', () => {
     });
     await expect(startSandbox({ ports: { scheduling: free, control: taken } })).rejects.toMatchObject({
       code: 'port_unavailable',
-      message: `control cannot listen on port ${taken} of 127.0.0.1: it is in use: stop what listens there, or choose another port`,
+      message: `control cannot listen on port ${taken} of 127.0.0.1: it is in use: stop the program that listens there, or choose another port`,
     });
     await expect(call(`http://127.0.0.1:${free}`, { method: 'GET' })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });

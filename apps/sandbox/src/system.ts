@@ -1,4 +1,4 @@
-/** The external systems that the sandbox stands in for, in the order in which they are always listed. */
+/** The external systems that the sandbox simulates, in the order of all lists. */
 export const SYSTEM_NAMES = ['scheduling', 'records', 'billing'] as const;
 
 export type SystemName = (typeof SYSTEM_NAMES)[number];

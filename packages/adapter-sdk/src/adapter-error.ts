@@ -1,7 +1,7 @@
 import type { FailureKind, ThrottleScope } from './outcome.ts';
 
 /** Found on every error of the SDK. `Symbol.for` makes it the same symbol in every copy of the SDK. */
-const errorBrand: unique symbol = Symbol.for('@hms-sync/adapter-sdk/error');
+const ERROR_BRAND: unique symbol = Symbol.for('@hms-sync/adapter-sdk/error');
 
 /** What an error of the SDK may carry besides its message. */
 export interface AdapterErrorOptions {
@@ -57,7 +57,7 @@ interface Failure extends ThrottledOptions, MisconfiguredOptions {
 }
 
 abstract class AdapterError extends Error implements AdapterErrorData {
-  readonly [errorBrand] = true;
+  readonly [ERROR_BRAND] = true;
   readonly kind: FailureKind;
   readonly code: string;
   readonly retryAfterMs: number | undefined;
@@ -124,7 +124,7 @@ export class Unauthorized extends AdapterError {
 export function isAdapterError(value: unknown): value is AdapterErrorData {
   if (typeof value !== 'object' || value === null) return false;
   try {
-    return errorBrand in value && value[errorBrand] === true;
+    return ERROR_BRAND in value && value[ERROR_BRAND] === true;
   } catch {
     // A proxy that throws from its traps is nobody's error.
     return false;

@@ -2,7 +2,7 @@
  * The codes with which Node, its fetch, undici and this package say that a connection did not do its work, and a sentence for each.
  * The sentences are ours: the errors' own messages may hold header values or bytes from the wire.
  */
-const sentences: Readonly<Record<string, string>> = {
+const SENTENCES: Readonly<Record<string, string>> = {
   ABORTED: 'the attempt was aborted before the answer came',
   CERT_HAS_EXPIRED: 'the certificate of the external system has expired',
   DEPTH_ZERO_SELF_SIGNED_CERT:
@@ -43,6 +43,6 @@ const sentences: Readonly<Record<string, string>> = {
 /** What a code means, or undefined when it is not about a connection. */
 export function connectionFailure(code: string): string | undefined {
   // The HTTP parser has a code of its own for each way to be wrong.
-  if (Object.hasOwn(sentences, code)) return sentences[code];
-  return code.startsWith('HPE_') ? sentences.HTTP_PARSE_ERROR : undefined;
+  if (Object.hasOwn(SENTENCES, code)) return SENTENCES[code];
+  return code.startsWith('HPE_') ? SENTENCES.HTTP_PARSE_ERROR : undefined;
 }

@@ -2,16 +2,16 @@ import { type ConfigSchema, configSchemaOf } from './config-schema.ts';
 import { DELIVERY_BOUNDS } from './delivery.ts';
 import { peek } from './outcome-of.ts';
 
-const parts = ['accepts', 'config', 'delivery', 'open', 'check', 'push', 'pushBatch', 'close'];
-const functions = ['open', 'check', 'push', 'pushBatch', 'close'];
+const PARTS = ['accepts', 'config', 'delivery', 'open', 'check', 'push', 'pushBatch', 'close'];
+const FUNCTIONS = ['open', 'check', 'push', 'pushBatch', 'close'];
 
 /** Refuses what is no definition, for callers in plain JavaScript and for typing errors that types let pass. */
 export function assertDefinition(definition: unknown): void {
   const fields = record(definition, '');
   for (const name of Object.keys(fields)) {
-    if (!parts.includes(name)) refuse(name, `is not a part of an adapter; the parts are ${parts.join(', ')}`);
+    if (!PARTS.includes(name)) refuse(name, `is not a part of an adapter; the parts are ${PARTS.join(', ')}`);
   }
-  for (const name of functions) {
+  for (const name of FUNCTIONS) {
     if (fields[name] !== undefined && typeof fields[name] !== 'function') refuse(name, 'must be a function');
   }
   if (fields.push === undefined && fields.pushBatch === undefined) {

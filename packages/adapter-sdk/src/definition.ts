@@ -8,7 +8,7 @@ import type { AdapterEvent } from './event.ts';
 import type { DeliveredOutcome, Outcome } from './outcome.ts';
 
 /** Found on every definition. `Symbol.for` makes it the same symbol in every copy of the SDK. */
-const definitionBrand: unique symbol = Symbol.for('@hms-sync/adapter-sdk/definition');
+const DEFINITION_BRAND: unique symbol = Symbol.for('@hms-sync/adapter-sdk/definition');
 
 /** What `pushBatch` says about one event: an outcome (the receipt may be left out), or an error of the SDK, not thrown. */
 export type BatchOutcome =
@@ -65,7 +65,7 @@ export type AdapterDefinition<Config = unknown, Resource = unknown> = AdapterPar
 
 /** A definition that passed {@link defineAdapter}: checked, branded and frozen. */
 export type DefinedAdapter<Config = unknown, Resource = unknown> = AdapterDefinition<Config, Resource> & {
-  readonly [definitionBrand]: true;
+  readonly [DEFINITION_BRAND]: true;
 };
 
 /**
@@ -90,7 +90,7 @@ export function defineAdapter<Config = undefined, Resource = undefined>(
     ...definition,
     ...(definition.accepts && { accepts: Object.freeze([...definition.accepts]) }),
     ...(definition.delivery && { delivery: Object.freeze({ ...definition.delivery }) }),
-    [definitionBrand]: true as const,
+    [DEFINITION_BRAND]: true as const,
   });
 }
 
@@ -98,7 +98,7 @@ export function defineAdapter<Config = undefined, Resource = undefined>(
 export function isAdapterDefinition(value: unknown): value is DefinedAdapter {
   if (typeof value !== 'object' || value === null) return false;
   try {
-    return definitionBrand in value && value[definitionBrand] === true;
+    return DEFINITION_BRAND in value && value[DEFINITION_BRAND] === true;
   } catch {
     // A proxy that throws from its traps is no definition.
     return false;

@@ -7,7 +7,7 @@ import { failed, isFailureKind, type Outcome, type Redact } from './outcome.ts';
 const CAUSES_MAX = 5;
 
 /** A code chosen by a program, not user data: `ECONNREFUSED`, `ERR_INVALID_URL`. */
-const programCode = /^[A-Z][A-Z0-9_]{2,63}$/;
+const PROGRAM_CODE = /^[A-Z][A-Z0-9_]{2,63}$/;
 
 /**
  * The outcome of whatever adapter code threw. Total: it never throws, for null, a promise, a revoked proxy or an
@@ -46,7 +46,7 @@ export function codeOf(thrown: unknown): string | undefined {
   let current = thrown;
   for (let depth = 0; depth < CAUSES_MAX && current !== undefined; depth += 1) {
     const code = peek(current, 'code');
-    if (typeof code === 'string' && programCode.test(code)) return code;
+    if (typeof code === 'string' && PROGRAM_CODE.test(code)) return code;
     const name = peek(current, 'name');
     if (name === 'AbortError') return 'ABORTED';
     if (name === 'TimeoutError') return 'TIMEOUT';

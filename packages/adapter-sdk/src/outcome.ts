@@ -102,10 +102,10 @@ export function failed(kind: FailureKind, parts: FailureParts, redact: Redact): 
 
 /** Whether a value is the kind of a failure. */
 export function isFailureKind(value: unknown): value is FailureKind {
-  return typeof value === 'string' && Object.hasOwn(failureKinds, value);
+  return typeof value === 'string' && Object.hasOwn(FAILURE_KINDS, value);
 }
 
-const failureKinds: Readonly<Record<FailureKind, true>> = {
+const FAILURE_KINDS: Readonly<Record<FailureKind, true>> = {
   retryable: true,
   throttled: true,
   permanent: true,

@@ -19,17 +19,17 @@ export interface AdapterFilesOptions {
   readonly bringsNode?: boolean;
 }
 
-const template = fileURLToPath(new URL('../template/', import.meta.url));
+const TEMPLATE_FOLDER = fileURLToPath(new URL('../template/', import.meta.url));
 
 /** Under their own names npm would leave out the first, and tools of this workspace would take the others for theirs. */
-const renamed: Readonly<Record<string, string>> = {
+const RENAMED_FILES: Readonly<Record<string, string>> = {
   gitignore: '.gitignore',
   'ci.yml': '.github/workflows/test.yml',
   'vitest-config.txt': 'vitest.config.ts',
 };
 
 /** How a test of the template begins. */
-const nodeTest = /import \{ describe, it \} from 'node:test';\n(?<sdk>import .* from '@hms-sync\/.*';\n)/;
+const NODE_TEST = /import \{ describe, it \} from 'node:test';\n(?<sdk>import .* from '@hms-sync\/.*';\n)/;
 
 /** The files of a new adapter: path with `/`, and text. */
 export async function adapterFiles(options: AdapterFilesOptions): Promise<ReadonlyMap<string, string>> {
@@ -38,8 +38,8 @@ export async function adapterFiles(options: AdapterFilesOptions): Promise<Readon
   const manifest = kind === 'package' ? packageJson({ ...parts, bringsNode }) : workspacePackageJson(parts);
   const files = new Map([['package.json', `${JSON.stringify(manifest, undefined, 2)}\n`]]);
   for (const folder of ['adapter', kind]) {
-    for (const [path, text] of await filesIn(join(template, folder))) {
-      files.set(renamed[path] ?? path, adapted(text, options));
+    for (const [path, text] of await filesIn(join(TEMPLATE_FOLDER, folder))) {
+      files.set(RENAMED_FILES[path] ?? path, adapted(text, options));
     }
   }
   return files;
@@ -64,5 +64,5 @@ function adapted(text: string, { name, description, kind }: AdapterFilesOptions)
     .replaceAll('__package__', name.packageName)
     .replaceAll('__description__', () => description);
   // The workspace has vitest, whose describe and it are the same; its name comes after that of the SDK.
-  return kind === 'workspace' ? filled.replace(nodeTest, "$<sdk>import { describe, it } from 'vitest';\n") : filled;
+  return kind === 'workspace' ? filled.replace(NODE_TEST, "$<sdk>import { describe, it } from 'vitest';\n") : filled;
 }

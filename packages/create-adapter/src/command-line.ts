@@ -16,7 +16,7 @@ export class UsageError extends Error {
 }
 
 /** What `--help` prints. */
-export const usage = `npm create @hms-sync/adapter <name> [-- <flags>]
+export const USAGE = `npm create @hms-sync/adapter <name> [-- <flags>]
 
   <name>                such as lab, or @clinic/lab for the package @clinic/adapter-lab
   --dir <folder>        where to; absent: a folder of the adapter's name

@@ -1,6 +1,6 @@
 import { relative, resolve } from 'node:path';
 import { adapterName, NameError } from './adapter-name.ts';
-import { readCommandLine, UsageError, usage } from './command-line.ts';
+import { readCommandLine, USAGE, UsageError } from './command-line.ts';
 import { createAdapter, FolderError } from './create-adapter.ts';
 import { install } from './install.ts';
 import { NODE_MIN, releases } from './releases.ts';
@@ -12,14 +12,14 @@ try {
   const asked = error instanceof UsageError || error instanceof NameError;
   if (!asked && !(error instanceof FolderError)) throw error;
   process.stderr.write(`create-adapter: ${error.message}\n`);
-  if (error instanceof UsageError) process.stderr.write(`\n${usage}`);
+  if (error instanceof UsageError) process.stderr.write(`\n${USAGE}`);
   process.exitCode = asked ? 2 : 1;
 }
 
 async function run(args: readonly string[]): Promise<number> {
   const asked = readCommandLine(args);
   if (asked === undefined) {
-    process.stdout.write(usage);
+    process.stdout.write(USAGE);
     return 0;
   }
   const name = adapterName(asked.name);

@@ -8,7 +8,9 @@ export interface PackageJsonOptions {
   readonly releases: Releases;
 }
 
-const hmsSync = (id: string) => ({ manifest: 1, id, entry: '.', protocols: [1], limits: { memoryMb: 256 } });
+function hmsSync(id: string) {
+  return { manifest: 1, id, entry: '.', protocols: [1], limits: { memoryMb: 256 } };
+}
 
 /**
  * Of a package on its own. `@hms-sync/dev` is the condition under which `hms-sync dev` runs an adapter from its sources.

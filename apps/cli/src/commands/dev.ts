@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { runAdapterDemo } from '../demo/adapter-demo.ts';
-import { type Chaos, ChaosError, noChaos, parseChaos, parseLength } from '../demo/chaos.ts';
+import { type Chaos, NO_CHAOS, parseChaos, parsePause } from '../demo/chaos.ts';
 import { runDemo } from '../demo/demo.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { examples } from '../help.ts';
@@ -38,8 +38,8 @@ export function addDevCommand(program: Command, terminal: Terminal): void {
       `where events are kept (default: ${DATA_FOLDER}, in the folder of --adapter if given)`,
     )
     .option('--adapter <folder>', 'the adapter in this folder alone, with the events and the system of its verify.json')
-    .option('--chaos <faults>', 'its system is slow and fails, such as latency=2s,fail=30%', asArgument(parseChaos))
-    .option('--every <time>', 'the pause between two of its sample events (default: 1s)', asArgument(parseLength))
+    .option('--chaos <faults>', 'its system is slow and fails, such as latency=2s,fail=30%', parseChaos)
+    .option('--every <time>', 'the pause between two of its sample events (default: 1s)', parsePause)
     .addHelpText(
       'after',
       examples('dev', 'dev --once --jsonl', 'dev --adapter packages/adapter-lab --chaos latency=2s,fail=30%'),
@@ -67,7 +67,7 @@ async function dev({ adapter, chaos, every, ...options }: DevOptions, terminal: 
     } else {
       const dataDir = options.dataDir ?? join(adapter, DATA_FOLDER);
       const everyMs = every ?? EVERY_DEFAULT_MS;
-      await runAdapterDemo({ ...shared, folder: adapter, dataDir, chaos: chaos ?? noChaos, everyMs });
+      await runAdapterDemo({ ...shared, folder: adapter, dataDir, chaos: chaos ?? NO_CHAOS, everyMs });
     }
   } finally {
     stop.dispose();
@@ -78,16 +78,4 @@ function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a whole number from 0 to 65535.');
   return port;
-}
-
-/** The same parser, with the error that commander reports as wrong usage. */
-function asArgument<Value>(parse: (text: string) => Value): (text: string) => Value {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      if (error instanceof ChaosError) throw new InvalidArgumentError(error.message);
-      throw error;
-    }
-  };
 }

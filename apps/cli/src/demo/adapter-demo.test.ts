@@ -6,7 +6,7 @@ import { labCode, labFolder } from '../../test/lab-folder.ts';
 import { ExitCode } from '../failure.ts';
 import { hubProgram } from '../programs.ts';
 import { type AdapterDemoOptions, runAdapterDemo } from './adapter-demo.ts';
-import { noChaos } from './chaos.ts';
+import { NO_CHAOS } from './chaos.ts';
 
 /** With the real hub, which runs the adapter in a process of its own. */
 async function prepared(differences: Partial<AdapterDemoOptions> = {}) {
@@ -16,7 +16,7 @@ async function prepared(differences: Partial<AdapterDemoOptions> = {}) {
   onTestFinished(() => stop.abort());
   const options: AdapterDemoOptions = {
     folder,
-    chaos: noChaos,
+    chaos: NO_CHAOS,
     everyMs: 50,
     port: 0,
     dataDir: join(folder, '.hms-sync'),

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfiguredAdapter } from './hub-config.ts';
-import { type System, systems } from './sandbox-process.ts';
+import { SYSTEMS, type System } from './sandbox-process.ts';
 
 /** The three adapters, each configured with the address of its stand-in. */
 export function demoAdapters(addresses: Record<System, string>): ConfiguredAdapter[] {
-  return systems.map((system) => ({
+  return SYSTEMS.map((system) => ({
     package: `@hms-sync/adapter-${system}`,
     // The token is read from the environment.
     config: { baseUrl: addresses[system], token: `\${${tokenVariable(system)}}` },
@@ -18,7 +18,7 @@ export function demoAdapters(addresses: Record<System, string>): ConfiguredAdapt
  * shell, so that none of those is ever sent to a stand-in.
  */
 export function demoCredentials(): { hub: NodeJS.ProcessEnv; sandbox: NodeJS.ProcessEnv } {
-  const tokens = systems.map((system) => [tokenVariable(system), randomUUID()] as const);
+  const tokens = SYSTEMS.map((system) => [tokenVariable(system), randomUUID()] as const);
   return {
     hub: { ...process.env, ...Object.fromEntries(tokens) },
     sandbox: { ...process.env, ...Object.fromEntries(tokens.map(([name, token]) => [`SANDBOX_${name}`, token])) },

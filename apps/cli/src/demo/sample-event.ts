@@ -4,11 +4,11 @@ import { timestampNow } from '@bufbuild/protobuf/wkt';
 import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 
 /** The process that the story is about: a clinic begins to offer appointments by video. */
-const processId = 'appointment-workflow';
+const PROCESS_ID = 'appointment-workflow';
 
 /** What HMS publishes once, for scheduling to offer the slot, records to chart it and billing to price it. */
-export const samplePayload: JsonObject = {
-  processId,
+export const SAMPLE_PAYLOAD: JsonObject = {
+  processId: PROCESS_ID,
   name: 'Appointment workflow',
   change: 'A telehealth slot was added',
   slots: [
@@ -23,9 +23,9 @@ export function sampleEvent(): MessageInitShape<typeof SyncEventSchema> {
     id: randomUUID(),
     source: 'hms-api',
     type: 'ProcessUpdated',
-    key: processId,
+    key: PROCESS_ID,
     time: timestampNow(),
-    payload: { case: 'json', value: samplePayload },
+    payload: { case: 'json', value: SAMPLE_PAYLOAD },
   };
 }
 
@@ -33,7 +33,7 @@ export function sampleEvent(): MessageInitShape<typeof SyncEventSchema> {
 export function curlLine(hubAddress: string): string {
   const body = JSON.stringify({
     type: 'ProcessUpdated',
-    payload: { processId, change: 'A second telehealth slot was added' },
+    payload: { processId: PROCESS_ID, change: 'A second telehealth slot was added' },
   });
   return `curl ${hubAddress}/sync -H 'content-type: application/json' -d '${body}'`;
 }

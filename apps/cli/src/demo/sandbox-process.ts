@@ -2,8 +2,8 @@ import { ExitCode, Failure } from '../failure.ts';
 import { Child, type ChildOptions } from './child.ts';
 
 /** The external systems that the sandbox stands in for, each with an adapter of the same name. */
-export const systems = ['scheduling', 'records', 'billing'] as const;
-export type System = (typeof systems)[number];
+export const SYSTEMS = ['scheduling', 'records', 'billing'] as const;
+export type System = (typeof SYSTEMS)[number];
 
 /** Where a running sandbox is. */
 export interface SandboxAddresses {
@@ -37,5 +37,5 @@ function hasAddresses(value: unknown): value is SandboxAddresses {
   const { control, systems: addresses } = value;
   if (typeof control !== 'string' || typeof addresses !== 'object' || addresses === null) return false;
   const byName = new Map<string, unknown>(Object.entries(addresses));
-  return systems.every((system) => typeof byName.get(system) === 'string');
+  return SYSTEMS.every((system) => typeof byName.get(system) === 'string');
 }

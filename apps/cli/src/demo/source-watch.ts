@@ -7,7 +7,9 @@ const QUIET_MS = 150;
 
 /** Folders in which changes are nobody's work: what was installed, what is built from the sources. */
 const IGNORED = new Set(['node_modules', 'dist']);
-const isSource = (file: string) => /\.(?:[cm]?[jt]s|json|pem)$/.test(file) && !/\.test\.[cm]?[jt]s$/.test(file);
+function isSource(file: string): boolean {
+  return /\.(?:[cm]?[jt]s|json|pem)$/.test(file) && !/\.test\.[cm]?[jt]s$/.test(file);
+}
 
 /** Waits for a change in the sources of a package. */
 export interface SourceWatch {

@@ -2,7 +2,7 @@ import { commandLine } from '../advice.ts';
 import { tableLines } from '../table.ts';
 import type { Printer } from '../terminal.ts';
 import { curlLine } from './sample-event.ts';
-import { type SandboxAddresses, systems } from './sandbox-process.ts';
+import { type SandboxAddresses, SYSTEMS } from './sandbox-process.ts';
 
 /** What a newcomer finds where. */
 export interface TourStops {
@@ -20,7 +20,7 @@ export function tourLines(printer: Printer, { hubAddress, addresses, dataDir }: 
       [printer.paint('strong', 'RUNNING'), '', ''],
       [
         ['hub', hubAddress, 'Connect, gRPC, gRPC-Web, JSON and POST /sync on one port'],
-        ...systems.map((system) => [system, addresses.systems[system], `stands in for the external ${system} system`]),
+        ...SYSTEMS.map((system) => [system, addresses.systems[system], `stands in for the external ${system} system`]),
         ['sandbox', addresses.control, 'breaks the stand-ins and knows the calls that they got'],
       ],
       printer.columns,

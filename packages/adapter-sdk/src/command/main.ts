@@ -1,6 +1,6 @@
 import { visibleLines } from '@hms-sync/proto/visible-text';
 import { docs } from './docs.ts';
-import { UsageError, usage } from './usage.ts';
+import { USAGE, UsageError } from './usage.ts';
 import { verifyAdapter } from './verify.ts';
 
 /**
@@ -13,7 +13,7 @@ try {
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`hms-adapter: ${visibleLines(message)}\n`);
-  if (error instanceof UsageError) process.stderr.write(`\n${usage}`);
+  if (error instanceof UsageError) process.stderr.write(`\n${USAGE}`);
   process.exitCode = 2;
 }
 
@@ -27,7 +27,7 @@ async function run(name: string | undefined, flags: readonly string[]): Promise<
     case 'help':
     case '--help':
     case '-h':
-      process.stdout.write(usage);
+      process.stdout.write(USAGE);
       return 0;
     default:
       throw new UsageError(`there is no command ${name}`);

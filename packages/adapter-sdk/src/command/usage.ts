@@ -4,7 +4,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 export class UsageError extends Error {}
 
 /** What `hms-adapter help` prints. */
-export const usage = `hms-adapter verify [--target <address>] [--kit <file>] [--only <check>]... [--json]
+export const USAGE = `hms-adapter verify [--target <address>] [--kit <file>] [--only <check>]... [--json]
   Checks the adapter in this folder, or one that serves hms.adapter.v1 at an address, against a system on 127.0.0.1
   that fails on demand. Reads verify.json beside package.json, or the file of --kit.
     --target <address>   such as 127.0.0.1:7443 or unix:/run/lab/adapter.sock; in any language

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { visibleJson, visibleLines, visibleText } from '@hms-sync/proto/visible-text';
 import { findPackage } from '../testing/adapter-package.ts';
-import { checks } from '../testing/checks.ts';
+import { CHECKS } from '../testing/checks.ts';
 import { packageSubject } from '../testing/definition-subject.ts';
 import { readKit } from '../testing/kit.ts';
 import { remoteSubject } from '../testing/remote-subject.ts';
@@ -28,10 +28,10 @@ export async function verifyAdapter(given: readonly string[]): Promise<number> {
   const flags = parseFlags(given, options);
   const { subject, folder } = await subjectOf(flags);
   const kit = await readKit(flags.kit ?? join(folder, 'verify.json'));
-  const chosen = checks.filter(({ name }) => flags.only === undefined || flags.only.includes(name));
-  const unknown = flags.only?.find((name) => !checks.some((check) => check.name === name));
+  const chosen = CHECKS.filter(({ name }) => flags.only === undefined || flags.only.includes(name));
+  const unknown = flags.only?.find((name) => !CHECKS.some((check) => check.name === name));
   if (unknown !== undefined) {
-    throw new UsageError(`there is no check ${unknown}; there are ${checks.map(({ name }) => name).join(', ')}`);
+    throw new UsageError(`there is no check ${unknown}; there are ${CHECKS.map(({ name }) => name).join(', ')}`);
   }
   if (!flags.json) process.stdout.write(`${visibleText(subject.name)}\n`);
   const counts = { passed: 0, failed: 0, 'not seen': 0 };

@@ -38,7 +38,7 @@ export interface Session {
   close(): Promise<void>;
 }
 
-const abortedBefore: Outcome = {
+const ABORTED_BEFORE: Outcome = {
   kind: 'retryable',
   code: 'ABORTED',
   message: 'the attempt was aborted before it began',
@@ -86,7 +86,7 @@ export function createSession({ definition, adapter, resource, log, redact, rele
 
   return {
     deliver: async (attempt, signal) => {
-      if (signal.aborted) return abortedBefore;
+      if (signal.aborted) return ABORTED_BEFORE;
       running += 1;
       try {
         const event = adapterEvent(attempt.event);

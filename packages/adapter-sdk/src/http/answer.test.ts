@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { externalSystem } from '../../test/external-system.ts';
 import { answering, postOutcome } from '../../test/pools.ts';
-import { outcomeOfStatus, statusRules } from './status-rule.ts';
+import { outcomeOfStatus, STATUS_RULES } from './status-rule.ts';
 
 describe('what an answer means', () => {
   it('is said of every status from 200 to 599 by one rule, and of nothing else', () => {
     for (let status = 200; status <= 599; status += 1) {
-      expect(statusRules.some(({ from, to }) => status >= from && status <= to)).toBe(true);
+      expect(STATUS_RULES.some(({ from, to }) => status >= from && status <= to)).toBe(true);
     }
     expect(outcomeOfStatus(199, undefined)).toBe('retryable');
     expect(outcomeOfStatus(600, 5)).toBe('retryable');

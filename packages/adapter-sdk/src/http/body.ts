@@ -43,14 +43,14 @@ export function readBounded(body: Readable): Promise<Uint8Array> {
 const CODINGS_MAX = 3;
 
 /** A body that was cut off at its bound ends in the middle of a coding; what came before it is worth having. */
-const flush = { finishFlush: zlib.Z_SYNC_FLUSH };
+const FLUSH = { finishFlush: zlib.Z_SYNC_FLUSH };
 
 /** What undoes a coding, by its name in RFC 9110, 8.4.1, and those that came later. */
 const decoders: Readonly<Record<string, (coded: Uint8Array) => Transform>> = {
-  gzip: () => createGunzip(flush),
-  'x-gzip': () => createGunzip(flush),
+  gzip: () => createGunzip(FLUSH),
+  'x-gzip': () => createGunzip(FLUSH),
   // Meant is zlib's format, which begins with an 8 in its low bits; some send what is inside alone.
-  deflate: ([first = 0]) => ((first & 0x0f) === 8 ? createInflate(flush) : createInflateRaw(flush)),
+  deflate: ([first = 0]) => ((first & 0x0f) === 8 ? createInflate(FLUSH) : createInflateRaw(FLUSH)),
   br: () => createBrotliDecompress({ finishFlush: zlib.BROTLI_OPERATION_FLUSH }),
   zstd: () => createZstdDecompress({ finishFlush: zlib.ZSTD_e_flush }),
 };

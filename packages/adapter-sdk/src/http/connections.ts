@@ -156,7 +156,7 @@ function proxiesOf(agent: object): Pick<AgentOptions, 'proxyEnv'> {
 function requestOptions(target: RequestOptions, { method, path, headers, body }: WireRequest): RequestOptions {
   if (!path.startsWith('/')) throw broken('INVALID_REQUEST');
   const names = Object.keys(headers);
-  if (names.some((name) => ofTheConnection.has(name))) throw broken('INVALID_REQUEST');
+  if (names.some((name) => CONNECTION_HEADERS.has(name))) throw broken('INVALID_REQUEST');
   return {
     ...target,
     method,
@@ -172,7 +172,7 @@ function requestOptions(target: RequestOptions, { method, path, headers, body }:
 }
 
 /** Headers that are between two neighbours and say where a message ends: the client's own to write. */
-const ofTheConnection = new Set(['expect', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
+const CONNECTION_HEADERS = new Set(['expect', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 
 async function wholeAnswer(response: IncomingMessage): Promise<WireAnswer> {
   const { statusCode: status = 0, headers } = response;

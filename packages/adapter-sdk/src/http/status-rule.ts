@@ -11,19 +11,21 @@ export interface StatusRule {
   readonly withRetryAfter?: 'retryable' | 'throttled';
 }
 
-const one = (status: number, outcome: OutcomeKind, why: string, withRetryAfter?: 'throttled'): StatusRule => ({
-  from: status,
-  to: status,
-  outcome,
-  why,
-  ...(withRetryAfter && { withRetryAfter }),
-});
+function one(status: number, outcome: OutcomeKind, why: string, withRetryAfter?: 'throttled'): StatusRule {
+  return {
+    from: status,
+    to: status,
+    outcome,
+    why,
+    ...(withRetryAfter && { withRetryAfter }),
+  };
+}
 
 /**
  * Every final status, 200 to 599; the first matching rule applies. A status that says nothing about the event is retried:
  * waiting costs little, while an event dead-lettered for an unrelated failure needs an operator.
  */
-export const statusRules: readonly StatusRule[] = [
+export const STATUS_RULES: readonly StatusRule[] = [
   { from: 200, to: 299, outcome: 'delivered', why: 'the system accepted it; the body is the receipt' },
   {
     from: 300,
@@ -63,7 +65,7 @@ export const statusRules: readonly StatusRule[] = [
 
 /** What a status means for the event, and whether its `Retry-After` counts. */
 export function outcomeOfStatus(status: number, waitMs: number | undefined): OutcomeKind {
-  const rule = statusRules.find(({ from, to }) => status >= from && status <= to);
+  const rule = STATUS_RULES.find(({ from, to }) => status >= from && status <= to);
   // Not an HTTP status: the result is unknown.
   if (rule === undefined) return 'retryable';
   return waitMs === undefined ? rule.outcome : (rule.withRetryAfter ?? rule.outcome);

@@ -13,8 +13,8 @@ const ASSERTION_LIFE_S = 240;
 const LIFE_MAX_S = 86_400;
 
 /** The errors of RFC 6749, 5.2, that say: this client is not let in. The others say: its request is wrong. */
-const rejections = new Set(['invalid_client', 'unauthorized_client', 'invalid_grant', 'access_denied']);
-const mistakes = new Set(['invalid_request', 'invalid_scope', 'unsupported_grant_type', 'invalid_target']);
+const REJECTIONS = new Set(['invalid_client', 'unauthorized_client', 'invalid_grant', 'access_denied']);
+const MISTAKES = new Set(['invalid_request', 'invalid_scope', 'unsupported_grant_type', 'invalid_target']);
 
 /** A token that an endpoint issued. */
 export interface AccessToken {
@@ -124,11 +124,11 @@ function rejection({ status, headers, origin }: HttpAnswer, error: unknown): Err
   const outcome = outcomeOfStatus(status, waitMs);
   if (outcome === 'throttled') return new Throttled(seen, { code, retryAfterMs: waitMs });
   if (outcome === 'retryable') return new Retryable(seen, { code, retryAfterMs: waitMs });
-  if (typeof error === 'string' && rejections.has(error)) {
+  if (typeof error === 'string' && REJECTIONS.has(error)) {
     const what = `${seen}: ${error}; replace the client's credential, or let the client in there`;
     return new Unauthorized(what, { code: `OAUTH_${error.toUpperCase()}` });
   }
-  if (typeof error === 'string' && mistakes.has(error)) {
+  if (typeof error === 'string' && MISTAKES.has(error)) {
     const path = error === 'invalid_scope' ? 'oauth.scope' : 'oauth';
     return new Misconfigured(`${seen}: ${error}; correct ${path}`, { code: `OAUTH_${error.toUpperCase()}`, path });
   }

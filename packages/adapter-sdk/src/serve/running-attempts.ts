@@ -2,7 +2,7 @@ import type { DeliveryAttempt } from '../delivery.ts';
 import type { AdapterHost } from '../host/host.ts';
 import type { Outcome } from '../outcome.ts';
 
-const draining: Outcome = {
+const DRAINING: Outcome = {
   kind: 'retryable',
   code: 'DRAINING',
   message: 'the adapter finishes what it has and takes nothing new',
@@ -16,7 +16,7 @@ export class RunningAttempts {
 
   /** Makes one attempt. Never rejects. */
   async run(host: AdapterHost, attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
-    if (this.#draining) return draining;
+    if (this.#draining) return DRAINING;
     this.#count += 1;
     try {
       return await host.deliver(attempt, signal);

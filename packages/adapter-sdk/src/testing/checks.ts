@@ -10,7 +10,7 @@ import { handles, heap } from './checks/resources.ts';
 import { abort, hang, reset } from './checks/silence.ts';
 
 /** Everything that the kit looks at. Drain is last: an adapter that runs elsewhere takes nothing after it. */
-export const checks: readonly Check[] = [
+export const CHECKS: readonly Check[] = [
   manifest,
   configuration,
   badConfiguration,

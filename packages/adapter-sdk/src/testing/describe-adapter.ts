@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DefinedAdapter } from '../definition.ts';
 import { findPackage } from './adapter-package.ts';
-import { checks } from './checks.ts';
+import { CHECKS } from './checks.ts';
 import { packageSubject } from './definition-subject.ts';
 import { assertKit, type Kit, readKit } from './kit.ts';
 import { runCheck } from './verification.ts';
@@ -47,7 +47,7 @@ export function describeAdapter({ describe, it, package: place, definition, kit 
     };
   });
   describe('an adapter, by the testing kit of HMS-Sync', () => {
-    for (const check of checks) {
+    for (const check of CHECKS) {
       it(check.title, { timeout: CHECK_TIMEOUT_MS }, async () => runCheck(check, await options()));
     }
   });

@@ -60,7 +60,7 @@ export const DEFAULT_EVENTS: readonly SampleEvent[] = [
   { type: 'ProcessUpdated', data: { processId: '{{key}}', patient: '{{payload}}' } },
 ];
 
-const parts = ['$schema', 'config', 'badConfigs', 'events', 'answer', 'idempotency', 'reads'];
+const PARTS = ['$schema', 'config', 'badConfigs', 'events', 'answer', 'idempotency', 'reads'];
 
 /** Reads `verify.json`. @throws Error that names the file, the path in it, and what would be right. */
 export async function readKit(path: string): Promise<Kit> {
@@ -83,7 +83,7 @@ export function assertKit(kit: unknown, name: string): asserts kit is Kit {
   };
   if (!isRecord(kit)) return refuse('the kit', 'must be an object');
   for (const part of Object.keys(kit)) {
-    if (!parts.includes(part)) refuse(part, `is unknown; there are ${parts.slice(1).join(', ')}`);
+    if (!PARTS.includes(part)) refuse(part, `is unknown; there are ${PARTS.slice(1).join(', ')}`);
   }
   for (const placeholder of unknownPlaceholders(kit)) {
     refuse(`{{${placeholder}}}`, 'is unknown; there are url, secret, payload, key and id');

@@ -7,7 +7,7 @@ export interface RecordedOutput {
   stop(): void;
 }
 
-const methods = ['debug', 'info', 'log', 'warn', 'error'] as const;
+const METHODS = ['debug', 'info', 'log', 'warn', 'error'] as const;
 
 /** Records what is written to stdout, stderr and the console; it is written all the same. */
 export function recordOutput(): RecordedOutput {
@@ -24,7 +24,7 @@ export function recordOutput(): RecordedOutput {
     });
   }
   // Test runners put a console of their own in place, which writes elsewhere.
-  for (const name of methods) {
+  for (const name of METHODS) {
     const method = console[name];
     console[name] = (...values: unknown[]) => {
       texts.push(format(...values));

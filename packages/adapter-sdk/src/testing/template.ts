@@ -22,7 +22,7 @@ export function canaries(): Pick<Placeholders, 'secret' | 'payload'> {
 /** The same value with the placeholders in its texts filled in, wherever there is something to fill in. */
 export function filled(template: unknown, placeholders: Partial<Placeholders>): unknown {
   if (typeof template === 'string') {
-    return template.replaceAll(pattern, (whole, name: string) =>
+    return template.replaceAll(PATTERN, (whole, name: string) =>
       isPlaceholder(name, placeholders) ? (placeholders[name] ?? whole) : whole,
     );
   }
@@ -50,10 +50,10 @@ export function unknownPlaceholders(template: unknown): readonly string[] {
 
 /** What stands between braces anywhere in the template. */
 function namesIn(template: unknown): readonly string[] {
-  return [...JSON.stringify(template ?? null).matchAll(pattern)].map(([, name = '']) => name);
+  return [...JSON.stringify(template ?? null).matchAll(PATTERN)].map(([, name = '']) => name);
 }
 
-const pattern = /\{\{\s*(\w+)\s*\}\}/g;
+const PATTERN = /\{\{\s*(\w+)\s*\}\}/g;
 
 function isPlaceholder(name: string, placeholders: Partial<Placeholders>): name is keyof Placeholders {
   return Object.hasOwn(placeholders, name);

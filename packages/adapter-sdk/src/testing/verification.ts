@@ -1,7 +1,7 @@
 import type { Check } from './check.ts';
 import { CheckFailure } from './check-failure.ts';
 import { configuration } from './checks/configuration.ts';
-import { checks } from './checks.ts';
+import { CHECKS } from './checks.ts';
 import { VerificationContext, type VerifyOptions } from './verification-context.ts';
 
 /** What a check came to. */
@@ -19,7 +19,7 @@ export type Verdict = {
 /** Runs the checks one after the other and reports each verdict. Never throws for what an adapter does. */
 export async function* verify(
   options: VerifyOptions,
-  chosen: readonly Check[] = checks,
+  chosen: readonly Check[] = CHECKS,
 ): AsyncGenerator<Verdict, void, void> {
   let useless: string | undefined;
   for (const check of chosen) {

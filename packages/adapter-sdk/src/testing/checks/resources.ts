@@ -20,8 +20,9 @@ const AT_A_TIME = 50;
 /** Travels with each event, so that one that is kept is seen. */
 const FILLER_BYTES = 4_096;
 
-const inThisProcess = ({ inThisProcess }: Subject) =>
-  inThisProcess ? undefined : 'it runs in another process, whose memory and handles cannot be seen from here';
+function inThisProcess({ inThisProcess }: Subject): string | undefined {
+  return inThisProcess ? undefined : 'it runs in another process, whose memory and handles cannot be seen from here';
+}
 
 /** Closed is closed: nothing keeps its process alive. */
 export const handles: Check = {
@@ -107,8 +108,8 @@ function openHandles(): ReadonlyMap<string, number> {
 /** What there is more of than before. Turns that are about to run are no handles. */
 function leftOver(before: ReadonlyMap<string, number>): readonly string[] {
   return [...openHandles()]
-    .filter(([name, count]) => !passing.has(name) && count > (before.get(name) ?? 0))
+    .filter(([name, count]) => !PASSING_RESOURCES.has(name) && count > (before.get(name) ?? 0))
     .map(([name, count]) => `${count - (before.get(name) ?? 0)} ${name}`);
 }
 
-const passing = new Set(['Immediate', 'TickObject', 'CloseReq']);
+const PASSING_RESOURCES = new Set(['Immediate', 'TickObject', 'CloseReq']);
