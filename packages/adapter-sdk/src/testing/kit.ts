@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 import type { StandInAnswer } from './exchange.ts';
 import { hasPlaceholder, unknownPlaceholders } from './template.ts';
 
@@ -60,7 +61,29 @@ export const DEFAULT_EVENTS: readonly SampleEvent[] = [
   { type: 'ProcessUpdated', data: { processId: '{{key}}', patient: '{{payload}}' } },
 ];
 
-const PARTS = ['$schema', 'config', 'badConfigs', 'events', 'answer', 'idempotency', 'reads'];
+const ANSWER = z.looseObject({ status: z.int('must be an HTTP status') });
+const BAD_CONFIG = z.custom(
+  (bad) => isRecord(bad) && typeof bad.path === 'string' && 'config' in bad,
+  'must be {"path": "<the field>", "config": {...}}',
+);
+const EVENT = z.looseObject({
+  type: z.stringFormat('event type', /./, 'must be the name of an event type'),
+  data: z.custom((data) => hasPlaceholder(data, 'payload'), 'must contain {{payload}}, by which leaks are found'),
+});
+const READ = z.looseObject({
+  request: z.stringFormat('request', /^[A-Z]+ \//, 'must be a method and the beginning of a path: "POST /search"'),
+  answer: ANSWER.optional(),
+});
+
+const KIT = z.strictObject({
+  $schema: z.unknown().optional(),
+  config: z.unknown().optional(),
+  badConfigs: z.array(BAD_CONFIG).optional(),
+  events: z.array(EVENT).min(1, 'must have an event; leave it out for the default').optional(),
+  answer: ANSWER.optional(),
+  idempotency: z.stringFormat('key', /^(header:.|body:\/)/, 'must be header:<name> or body:/<JSON pointer>').optional(),
+  reads: z.array(READ).optional(),
+});
 
 /** Reads `verify.json`. @throws Error that names the file, the path in it, and what would be right. */
 export async function readKit(path: string): Promise<Kit> {
@@ -76,54 +99,22 @@ export async function readKit(path: string): Promise<Kit> {
   return kit;
 }
 
-/** @throws Error that names the path of the first part that is wrong. */
+/** @throws Error that names the path of the first wrong field. */
 export function assertKit(kit: unknown, name: string): asserts kit is Kit {
-  const refuse = (at: string, how: string): never => {
-    throw new Error(`${name}: ${at} ${how}`);
-  };
-  if (!isRecord(kit)) return refuse('the kit', 'must be an object');
-  for (const part of Object.keys(kit)) {
-    if (!PARTS.includes(part)) refuse(part, `is unknown; there are ${PARTS.slice(1).join(', ')}`);
+  const [issue] = KIT.safeParse(kit).error?.issues ?? [];
+  if (issue?.code === 'unrecognized_keys') {
+    const known = Object.keys(KIT.shape).slice(1).join(', ');
+    throw new Error(`${name}: ${issue.keys[0]} is unknown; known are ${known}`);
   }
-  for (const placeholder of unknownPlaceholders(kit)) {
-    refuse(`{{${placeholder}}}`, 'is unknown; there are url, secret, payload, key and id');
-  }
-  for (const [index, bad] of listOf(kit.badConfigs, 'badConfigs', refuse).entries()) {
-    if (!isRecord(bad) || typeof bad.path !== 'string' || !('config' in bad)) {
-      refuse(`badConfigs.${index}`, 'must be {"path": "<the field>", "config": {...}}');
-    }
-  }
-  const events = listOf(kit.events, 'events', refuse);
-  if (kit.events !== undefined && events.length === 0)
-    refuse('events', 'must hold an event; leave it out for a default');
-  for (const [index, event] of events.entries()) {
-    if (!isRecord(event) || typeof event.type !== 'string' || event.type === '') {
-      refuse(`events.${index}.type`, 'must be the name of an event type');
-    } else if (!hasPlaceholder(event.data, 'payload')) {
-      refuse(`events.${index}.data`, 'must hold {{payload}} somewhere: a leak is recognised by it');
-    }
-  }
-  assertAnswer(kit.answer, 'answer', refuse);
-  for (const [index, read] of listOf(kit.reads, 'reads', refuse).entries()) {
-    if (!isRecord(read) || typeof read.request !== 'string' || !/^[A-Z]+ \//.test(read.request)) {
-      refuse(`reads.${index}.request`, 'must be a method and the beginning of a path, such as "POST /search"');
-    } else {
-      assertAnswer(read.answer, `reads.${index}.answer`, refuse);
-    }
-  }
-  if (kit.idempotency !== undefined && !/^(header:.|body:\/)/.test(String(kit.idempotency))) {
-    refuse('idempotency', 'must be header:<name> or body:/<JSON pointer>');
-  }
+  if (issue !== undefined) throw new Error(`${name}: ${issue.path.join('.') || 'the kit'} ${whatIsWrong(issue)}`);
+  const [placeholder] = unknownPlaceholders(kit);
+  if (placeholder === undefined) return;
+  throw new Error(`${name}: {{${placeholder}}} is unknown; known are url, secret, payload, key and id`);
 }
 
-function assertAnswer(answer: unknown, at: string, refuse: (at: string, how: string) => never): void {
-  if (answer === undefined || (isRecord(answer) && typeof answer.status === 'number')) return;
-  refuse(`${at}.status`, 'must be an HTTP status');
-}
-
-function listOf(value: unknown, at: string, refuse: (at: string, how: string) => never): readonly unknown[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : refuse(at, 'must be a list');
+function whatIsWrong(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'invalid_type' || !['array', 'object'].includes(issue.expected)) return issue.message;
+  return issue.expected === 'array' ? 'must be a list' : 'must be an object';
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
