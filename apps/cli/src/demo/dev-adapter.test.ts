@@ -39,7 +39,7 @@ describe('an adapter that somebody works on', () => {
     [
       'one without events',
       { 'package.json': lab, 'verify.json': '{"events":[]}' },
-      /verify\.json: events must hold an event/,
+      /verify\.json: events must have an event/,
     ],
     [
       'one without a status',
