@@ -79,7 +79,7 @@ describe('the page of a configuration', () => {
         '| `headers` | object |  |  |  |  |',
         '| `headers.*` | string |  |  | yes |  |',
         '',
-        'A field that is not listed here is refused by its name.',
+        'Any other field is rejected.',
         '',
       ].join('\n'),
     );
@@ -105,6 +105,6 @@ describe('the page of a configuration', () => {
   });
 
   it('says so when there is nothing to configure', () => {
-    expect(configPageOf(defineAdapter({ push: () => {} }))).toContain('takes no configuration');
+    expect(configPageOf(defineAdapter({ push: () => {} }))).toContain('has no configuration');
   });
 });

@@ -45,7 +45,7 @@ describe('npm create @hms-sync/adapter', () => {
     const folder = await newFolder();
     const { code, stdout, stderr } = await create(folder, ['lab'], await withNpm(folder, 1));
     expect(code).toBe(1);
-    expect(stderr).toBe('create-adapter: npm install failed, see above; everything else is in place\n');
+    expect(stderr).toBe('create-adapter: npm install failed, see above; the files were created\n');
     expect(stdout).toMatch(/Next:\n {2}cd lab\n {2}npm install\n {2}npm test/);
     expect(await readdir(join(folder, 'lab'))).toContain('package.json');
   });

@@ -4,8 +4,8 @@ import { USAGE, UsageError } from './usage.ts';
 import { verifyAdapter } from './verify.ts';
 
 /**
- * The `hms-adapter` command: what the author of an adapter runs. Exit codes: 0 well, 1 not well, 2 wrongly asked
- * or, said by its bin, on a Node that is too old.
+ * The `hms-adapter` command, for authors of adapters. Exit codes: 0 passed, 1 a check failed, 2 wrong usage, or (from its
+ * bin) Node is too old.
  */
 const [command, ...rest] = process.argv.slice(2);
 try {
@@ -30,6 +30,6 @@ async function run(name: string | undefined, flags: readonly string[]): Promise<
       process.stdout.write(USAGE);
       return 0;
     default:
-      throw new UsageError(`there is no command ${name}`);
+      throw new UsageError(`unknown command ${name}`);
   }
 }

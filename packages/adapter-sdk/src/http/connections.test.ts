@@ -103,7 +103,7 @@ describe('a content coding', () => {
     await using system = await externalSystem((response) =>
       response.writeHead(200, coding === '' ? {} : { 'content-encoding': coding }).end(body),
     );
-    expect(await postOutcome(system.baseUrl)).toBe(`${body.byteLength} bytes that are no text`);
+    expect(await postOutcome(system.baseUrl)).toBe(`${body.byteLength} bytes that are not text`);
   });
 
   it('that breaks off gives what came before it', async () => {

@@ -87,6 +87,6 @@ describe('options', () => {
   });
 
   it('are refused beside a token', () => {
-    expect(() => poolFor('https://a.example', { token: 't', oauth: right })).toThrow('give one of them');
+    expect(() => poolFor('https://a.example', { token: 't', oauth: right })).toThrow('set only one of them');
   });
 });

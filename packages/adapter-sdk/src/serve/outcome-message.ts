@@ -21,7 +21,7 @@ const SCOPES: Readonly<Record<ScopeName, ThrottleScope>> = {
   lane: ThrottleScope.LANE,
 };
 
-/** An outcome as a message of the contract. `ref` names the attempt on its stream. */
+/** Converts an outcome. `ref` identifies the attempt on its stream. */
 export function outcomeMessage(ref: bigint, outcome: Outcome): OutcomeMessage {
   if (outcome.kind === 'delivered') {
     return create(OutcomeSchema, { ref, kind: OutcomeKind.DELIVERED, receipt: outcome.receipt });

@@ -5,10 +5,10 @@ import type { Outcome } from '../outcome.ts';
 const DRAINING: Outcome = {
   kind: 'retryable',
   code: 'DRAINING',
-  message: 'the adapter finishes what it has and takes nothing new',
+  message: 'the adapter is draining and accepts no new attempts',
 };
 
-/** Every attempt that adapter code works on, over all streams: what Drain waits for. */
+/** The running attempts of all streams: Drain waits for them. */
 export class RunningAttempts {
   #count = 0;
   #draining = false;
@@ -26,12 +26,12 @@ export class RunningAttempts {
     }
   }
 
-  /** Takes new ones again. */
+  /** Accepts new attempts again. */
   resume(): void {
     this.#draining = false;
   }
 
-  /** Takes nothing new until {@link resume}; resolves when nothing runs, or after the time, with what is left. */
+  /** Accepts no new attempts until {@link resume}; resolves when none runs, or after the time, with the number left. */
   async drain(timeoutMs: number): Promise<number> {
     this.#draining = true;
     if (this.#count === 0) return 0;

@@ -20,5 +20,5 @@ it.each<[string, Readonly<Record<string, unknown>>, string | undefined, string]>
 });
 
 it('that is not exported is refused by name', () => {
-  expect(() => fileOf({ exports: { '.': './a.js' } }, './adapter')).toThrow('exports no ./adapter');
+  expect(() => fileOf({ exports: { '.': './a.js' } }, './adapter')).toThrow('has no export ./adapter');
 });

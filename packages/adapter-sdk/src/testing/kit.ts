@@ -4,28 +4,28 @@ import type { StandInAnswer } from './exchange.ts';
 import { hasPlaceholder, unknownPlaceholders } from './template.ts';
 
 /**
- * What the author of an adapter configures for the testing kit: the content of `verify.json` beside package.json. Plain JSON, so
- * that adapters in other languages have the same file. Texts in `config`, `badConfigs` and `events` may hold
- * `{{url}}`, `{{secret}}`, `{{payload}}`, `{{key}}` and `{{id}}`.
+ * The settings of the testing kit: the content of `verify.json` next to package.json. It is JSON, so that adapters in other
+ * languages can use it. Texts in `config`, `badConfigs` and `events` may contain `{{url}}`, `{{secret}}`, `{{payload}}`,
+ * `{{key}}` and `{{id}}`.
  */
 export interface Kit {
   /**
-   * A configuration that works with the stand-in at `{{url}}`, with `{{secret}}` in every secret field. Absent: the
-   * adapter takes none. OAuth token endpoints may be any path below `{{url}}`: the stand-in gives out tokens.
+   * A configuration for the stand-in at `{{url}}`, with `{{secret}}` in every secret field. Absent: the adapter has no
+   * configuration. An OAuth token endpoint may be any path below `{{url}}`.
    */
   readonly config?: unknown;
-  /** Configurations that must be refused, and the path that must be named. The required fields are tried anyway. */
+  /** Configurations that must be rejected, in addition to those that the kit derives from the schema. */
   readonly badConfigs?: readonly BadConfig[];
-  /** Events that the system takes. Absent: a `ProcessUpdated` with `{{key}}` and `{{payload}}`. */
+  /** Events that the system accepts. Absent: a `ProcessUpdated` with `{{key}}` and `{{payload}}`. */
   readonly events?: readonly SampleEvent[];
-  /** What the stand-in answers when all is well. Absent: 200 with `{"status":"ok"}`. */
+  /** The response of a stand-in without faults. Absent: 200 with `{"status":"ok"}`. */
   readonly answer?: StandInAnswer;
   /**
    * Where the system reads the idempotency key: `header:<name>`, or `body:<JSON pointer>`. Absent: the header
-   * `idempotency-key`. PUT and DELETE need none: their address is what they change.
+   * `idempotency-key`. PUT and DELETE need none.
    */
   readonly idempotency?: string;
-  /** Requests that ask and change nothing, beside those by GET, HEAD and the like, and what is answered to them. */
+  /** Requests that change nothing, in addition to GET, HEAD and other safe methods, and their responses. */
   readonly reads?: readonly ReadRequest[];
 }
 
@@ -33,30 +33,30 @@ export interface Kit {
 export interface ReadRequest {
   /** The method and the beginning of the path: `POST /search`. */
   readonly request: string;
-  /** A text that the body holds, where reads and writes have one address: `"query Patient`. Absent: any. */
+  /** A text in the body, when reads and writes have the same URL: `"query Patient`. Absent: any body. */
   readonly holding?: string;
   /** Absent: {@link Kit.answer}. */
   readonly answer?: StandInAnswer;
 }
 
-/** A configuration that must be refused. */
+/** A configuration that must be rejected. */
 export interface BadConfig {
   /** The path that a diagnostic must name. */
   readonly path: string;
   readonly config: unknown;
 }
 
-/** An event that the system takes. */
+/** An event that the system accepts. */
 export interface SampleEvent {
   readonly type: string;
-  /** The payload: it must hold `{{payload}}`. A text is sent as it is, anything else as JSON. */
+  /** The payload, which must contain `{{payload}}`. A text is sent unchanged, anything else as JSON. */
   readonly data: unknown;
   /** Absent: `application/json`. */
   readonly dataContentType?: string;
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** The events of a kit that names none. */
+/** The default of {@link Kit.events}. */
 export const DEFAULT_EVENTS: readonly SampleEvent[] = [
   { type: 'ProcessUpdated', data: { processId: '{{key}}', patient: '{{payload}}' } },
 ];
@@ -85,7 +85,7 @@ const KIT = z.strictObject({
   reads: z.array(READ).optional(),
 });
 
-/** Reads `verify.json`. @throws Error that names the file, the path in it, and what would be right. */
+/** Reads `verify.json`. @throws Error that names the file, the path in it, and what is expected. */
 export async function readKit(path: string): Promise<Kit> {
   let kit: unknown;
   try {
@@ -93,7 +93,9 @@ export async function readKit(path: string): Promise<Kit> {
   } catch (cause) {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
     const why = isMissing ? 'there is no such file' : cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${path}: ${why}; write {"config": {"baseUrl": "{{url}}"}}, or what your adapter takes`, { cause });
+    throw new Error(`${path}: ${why}; write {"config": {"baseUrl": "{{url}}"}}, or the configuration of your adapter`, {
+      cause,
+    });
   }
   assertKit(kit, path);
   return kit;

@@ -58,7 +58,7 @@ it.each(['duplicate', 'throttling', 'abort', 'drain'])(
 
 it('a closed port and a rejected token are reported as such', async () => {
   expect(await verdictsAt('127.0.0.1:1', {}, 'manifest')).toMatchObject([
-    { kind: 'failed', why: expect.stringMatching(/Describe failed: 14 .*; see that the adapter runs there/) },
+    { kind: 'failed', why: expect.stringMatching(/Describe failed: 14 .*; check that the adapter runs there/) },
   ]);
   const address = await serving(wellAdapter(), 'a-token');
   expect(await verdictsAt(address, { token: 'another' }, 'manifest')).toMatchObject([
