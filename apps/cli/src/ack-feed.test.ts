@@ -45,7 +45,7 @@ describe('publishing and following', () => {
     },
   );
 
-  test('with first-attempt, a lost connection is resumed only as far as the first attempts', async () => {
+  test('with first-attempt, a lost connection is resumed only until each delivery was attempted', async () => {
     const { hub } = await startPair({ acks, cutAfterAcks: 1 });
     const received: string[] = [];
     const steps = publishAndFollow(hub, { id: 'e-1', type: 'T' }, { until: PublishUntil.FIRST_ATTEMPT });
@@ -53,7 +53,7 @@ describe('publishing and following', () => {
     expect(received).toEqual(['billing', 'records', 'scheduling']);
   });
 
-  test('an event that was not accepted is not published again by itself', async () => {
+  test('an event that was not accepted is not published again automatically', async () => {
     let calls = 0;
     const { hub } = await startPair({
       sync: {
@@ -118,7 +118,7 @@ describe('following acks', () => {
     expect(cursors).toEqual(['1', '1+']);
   });
 
-  test('ends with what the hub refuses', async () => {
+  test('ends with what the hub rejects', async () => {
     let calls = 0;
     const { hub } = await startPair({
       sync: {
@@ -135,7 +135,7 @@ describe('following acks', () => {
     expect(calls).toBe(1);
   });
 
-  test('a hub that never answered is an error at once', async () => {
+  test('a hub that never responded is an error at once', async () => {
     const hub = connectToHub('http://127.0.0.1:1');
     onTestFinished(() => hub.close());
     await expect(followAcks(hub, { eventIds: [], cursor: '' }, {}).next()).rejects.toThrow(ConnectError);

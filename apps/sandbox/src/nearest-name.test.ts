@@ -4,7 +4,7 @@ import { suggestName } from './nearest-name.ts';
 import { SYSTEM_NAMES } from './system.ts';
 
 describe('suggestName', () => {
-  it('names what was meant by a slip of the pen, whatever its case', () => {
+  it('suggests the name for a typo, in any case', () => {
     expect(suggestName('BILING', SYSTEM_NAMES)).toBe('did you mean billing?');
     expect(suggestName('record', SYSTEM_NAMES)).toBe('did you mean records?');
   });

@@ -23,7 +23,7 @@ describe('the name of an adapter', () => {
     ['', /as in lab$/],
     ['漢字', /as in lab$/],
     ['a'.repeat(64), /1 to 63/],
-  ])('%j is refused, with what would do', (text, message) => {
+  ])('%j is rejected, with what would do', (text, message) => {
     expect(() => adapterName(text)).toThrow(NameError);
     expect(() => adapterName(text)).toThrow(message);
   });

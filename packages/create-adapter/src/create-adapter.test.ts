@@ -77,7 +77,7 @@ describe('a folder', () => {
     expect(await createAdapter(folder, lab)).toContain('package.json');
   });
 
-  it('that is a file is refused', async () => {
+  it('that is a file is rejected', async () => {
     const file = join(await newFolder(), 'lab');
     await writeFile(file, '');
     await expect(createAdapter(file, lab)).rejects.toThrow(FolderError);

@@ -33,7 +33,7 @@ async function withNpm(folder: string, exitCode: number): Promise<NodeJS.Process
 }
 
 describe('npm create @hms-sync/adapter', () => {
-  it('makes the package, installs what it needs and says what is next', async () => {
+  it('makes the package, installs what it needs and reports what is next', async () => {
     const folder = await newFolder();
     const { code, stdout, stderr } = await create(folder, ['lab'], await withNpm(folder, 0));
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -70,7 +70,7 @@ describe('npm create @hms-sync/adapter', () => {
     [['lab', '--colour'], 2, /Unknown option '--colour'\n/],
     [['lab', '--description', 'a */ b'], 2, /--description: one line/],
     [['lab', '--dir', '.'], 1, /is not empty \(taken\)/],
-  ])('%j writes nothing and says why', async (args, exitCode, why) => {
+  ])('%j writes nothing and reports why', async (args, exitCode, why) => {
     const folder = await newFolder();
     await writeFile(join(folder, 'taken'), '');
     const { code, stderr } = await create(folder, args);

@@ -21,7 +21,7 @@ interface DevOptions {
 }
 
 const DATA_FOLDER = '.hms-sync';
-/** A sample a second is as fast as somebody can read along. */
+/** Slow enough to read along. */
 const EVERY_DEFAULT_MS = 1_000;
 
 /** `hms-sync dev`. */
@@ -29,17 +29,20 @@ export function addDevCommand(program: Command, terminal: Terminal): void {
   program
     .command('dev')
     .helpGroup('The hub:')
-    .description('try it: a hub, adapters, stand-ins and a sample event')
-    .option('--once', 'end when the sample is delivered everywhere; fail when it is not within 30 s')
+    .description('run a demo: a hub, adapters, stand-ins for their systems, and a sample event')
+    .option('--once', 'exit when the sample is delivered everywhere; fail after 30 s')
     .addOption(jsonLinesOption())
-    .option('--port <port>', "the hub's port; 0 takes a free one", parsePort, 7003)
+    .option('--port <port>', "the hub's port; 0: any free port", parsePort, 7003)
     .option(
       '--data-dir <folder>',
-      `where events are kept (default: ${DATA_FOLDER}, in the folder of --adapter if given)`,
+      `the hub's data folder (default: ${DATA_FOLDER}, or ${DATA_FOLDER} in the folder of --adapter)`,
     )
-    .option('--adapter <folder>', 'the adapter in this folder alone, with the events and the system of its verify.json')
-    .option('--chaos <faults>', 'its system is slow and fails, such as latency=2s,fail=30%', parseChaos)
-    .option('--every <time>', 'the pause between two of its sample events (default: 1s)', parsePause)
+    .option(
+      '--adapter <folder>',
+      'run only the adapter in this folder, with the events and the stand-in of its verify.json',
+    )
+    .option('--chaos <faults>', 'with --adapter: inject faults, such as latency=2s,fail=30%', parseChaos)
+    .option('--every <time>', 'with --adapter: the pause between two sample events (default: 1s)', parsePause)
     .addHelpText(
       'after',
       examples('dev', 'dev --once --jsonl', 'dev --adapter packages/adapter-lab --chaos latency=2s,fail=30%'),
@@ -49,7 +52,7 @@ export function addDevCommand(program: Command, terminal: Terminal): void {
 
 async function dev({ adapter, chaos, every, ...options }: DevOptions, terminal: Terminal): Promise<void> {
   if (adapter === undefined && (chaos ?? every) !== undefined) {
-    throw new Failure('--chaos and --every go with --adapter <folder>', ExitCode.usage);
+    throw new Failure('--chaos and --every require --adapter <folder>', ExitCode.usage);
   }
   const stop = stopSignal();
   const shared = {

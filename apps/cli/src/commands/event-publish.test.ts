@@ -26,7 +26,7 @@ function publish(fake: FakeHub, ...flags: readonly string[]) {
 }
 
 describe('hms-sync event publish', () => {
-  test('hands the event over as it was given', async () => {
+  test('passes the event as it was given', async () => {
     const fake = await fakeHubOfTest();
     const data = '{"big": 12345678901234567890}';
     const given = ['--type', 'T', '--key', 'k', '--id', 'i', '--source', 's', '--data', data];
@@ -39,7 +39,7 @@ describe('hms-sync event publish', () => {
     expect(payload?.case === 'data' && new TextDecoder().decode(payload.value)).toBe(data);
   });
 
-  test('shows what the hub warns of, in words and as JSON, and ends with 0', async () => {
+  test('prints warnings of the hub, as text and as JSON, and exits with 0', async () => {
     const warning = 'the hub has no adapters: it delivers this event to nobody';
     const fake = await fakeHubOfTest({
       sync: {
@@ -56,7 +56,7 @@ describe('hms-sync event publish', () => {
     expect((await runInProcess(...asked, '--jsonl')).jsonLines()).toMatchObject([{ warnings: [warning] }]);
   });
 
-  test('makes an id of its own, so that the same event can be published again after a lost answer', async () => {
+  test('creates the id, so that the same event can be published again after a lost response', async () => {
     const fake = await fakeHubOfTest();
     for (let run = 0; run < 2; run++) await publish(fake);
     const ids = fake.published.map(({ event }) => event?.id);
@@ -64,7 +64,7 @@ describe('hms-sync event publish', () => {
     expect(ids[1]).not.toBe(ids[0]);
   });
 
-  test('publishes the very same content when it is called again', async () => {
+  test('publishes the same content when it is called again', async () => {
     const fake = await fakeHubOfTest();
     const again = ['event', 'publish', '--type', 'T', '--id', 'i', '--data', '{}', '--address', fake.address];
     for (let run = 0; run < 2; run++) await runInProcess(...again);
@@ -72,7 +72,7 @@ describe('hms-sync event publish', () => {
     expect(fake.published[0]?.event?.time).toBeUndefined();
   });
 
-  test('prints the acceptance and every ack as JSON, one object a line', async () => {
+  test('prints the acceptance and every ack as JSON, one object per line', async () => {
     const fake = await fakeHubOfTest();
     const ended = await publish(fake, '--jsonl');
     expect(ended.jsonLines().map(({ adapter, state }) => [adapter, state])).toEqual([
@@ -92,7 +92,7 @@ describe('hms-sync event publish', () => {
     expect(billing).toMatch(/^ *\+\d+ms {2}billing {5}DELIVERED {6}attempt 1 {3}billing took it$/);
   });
 
-  test('fails when an adapter gave up on the event, and says which and why', async () => {
+  test('fails when an adapter dead-lettered the event, and reports which and why', async () => {
     const error = create(DeliveryErrorSchema, {
       kind: OutcomeKind.PERMANENT,
       code: 'HTTP_422',
@@ -107,11 +107,11 @@ describe('hms-sync event publish', () => {
     const ended = await publish(fake);
     expect(ended.exitCode).toBe(ExitCode.failed);
     expect(ended.stderr()).toBe(
-      'hms-sync: billing did not take the event: HTTP_422: no such slot; waits for an operator\n',
+      'hms-sync: billing did not deliver the event: HTTP_422: no such slot; waits for an operator\n',
     );
   });
 
-  test('ends after --timeout with a code of its own, and says what is still waited for', async () => {
+  test('exits after --timeout with code 7, and lists the unsettled deliveries', async () => {
     const error = create(DeliveryErrorSchema, {
       kind: OutcomeKind.RETRYABLE,
       code: 'HTTP_503',
@@ -130,13 +130,13 @@ describe('hms-sync event publish', () => {
       [
         'hms-sync: accepted, but not settled everywhere within 2s',
         '  billing: RETRYING, HTTP_503: unavailable',
-        `  It is on disk, and the hub continues without this command: hms-sync event show i --address ${fake.address}`,
+        `  The event is on disk, and the hub still delivers it. To see its status: hms-sync event show i --address ${fake.address}`,
         '',
       ].join('\n'),
     );
   });
 
-  test('a failure that is known when the time is up is the end of it', async () => {
+  test('exits after --timeout with code 1 when a delivery has failed by then', async () => {
     const fake = await fakeHubOfTest({
       acks: { billing: [{ state: DeliveryState.DEAD_LETTERED, attempt: 1 }], records: [{ state: DeliveryState.HELD }] },
     });
@@ -146,7 +146,7 @@ describe('hms-sync event publish', () => {
     expect(ended.stderr()).toMatch(/^ {2}records: HELD/m);
   });
 
-  test('ends after --timeout when the hub does not answer, and says how to publish the same event later', async () => {
+  test('exits after --timeout when the hub does not respond, and reports how to publish the event again', async () => {
     const fake = await fakeHubOfTest({
       sync: {
         async *publish(_request, { signal }) {
@@ -170,7 +170,7 @@ describe('hms-sync event publish', () => {
     expect(fake.published[0]?.until).toBe(until);
   });
 
-  test('a refused event names its fields', async () => {
+  test('a rejected event names its fields', async () => {
     const fake = await fakeHubOfTest({
       sync: {
         // biome-ignore lint/correctness/useYield: it fails before its first message
@@ -186,21 +186,21 @@ describe('hms-sync event publish', () => {
     );
   });
 
-  test('without a hub it says where it looked, and how to publish the same event later', async () => {
+  test('without a hub it names the address, and how to publish the event again', async () => {
     const ended = await runInProcess('event', 'publish', '--type', 'T', '--id', 'i', '--address', '127.0.0.1:1');
     expect(ended.exitCode).toBe(ExitCode.noAnswer);
     expect(ended.stderr()).toContain('no hub answers at http://127.0.0.1:1 (ECONNREFUSED)');
     expect(ended.stderr()).toContain('the same command with --id i');
   });
 
-  test('data that is the name of a file gets a hint at the @, and a missing file is called missing', async () => {
+  test('data that is a file name gets a hint at the @, and a missing file is reported', async () => {
     const name = await runInProcess('event', 'publish', '--type', 'T', '--data', 'slots.json');
     expect(name.stderr()).toBe('hms-sync: --data is not JSON. To read it from a file: --data @<file>\n');
     const missing = await runInProcess('event', 'publish', '--type', 'T', '--data', '@/none/slots.json');
     expect(missing.stderr()).toBe('hms-sync: --data: cannot read /none/slots.json: there is no such file.\n');
   });
 
-  test('data that is no JSON is refused by its place, and is not repeated', async () => {
+  test('data that is not JSON is rejected with its position, and not quoted', async () => {
     const ended = await runInProcess('event', 'publish', '--type', 'T', '--data', '{"secret": hunter2}');
     expect(ended.exitCode).toBe(ExitCode.usage);
     expect(ended.stderr()).toMatch(/^hms-sync: --data is not JSON/);
@@ -212,7 +212,7 @@ describe('hms-sync event publish', () => {
     ['with a byte order mark', Buffer.from('\ufeff{}'), 'begins with a byte order mark'],
     ['in UTF-16', Buffer.from('\ufeff{"a":1}', 'utf16le'), 'is not UTF-8 at byte offset 0'],
     ['nested too deep', Buffer.from('['.repeat(65).concat(']'.repeat(65))), 'is nested deeper than 64 levels'],
-  ])('a file %s is refused before anything is published', async (_what, bytes, says) => {
+  ])('a file %s is rejected before anything is published', async (_what, bytes, says) => {
     const folder = await mkdtemp(join(tmpdir(), 'hms-sync-cli-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, 'change.json'), bytes);
@@ -224,7 +224,7 @@ describe('hms-sync event publish', () => {
     expect(fake.published).toEqual([]);
   });
 
-  test('an argument that is not UTF-8 is refused', async () => {
+  test('an argument that is not UTF-8 is rejected', async () => {
     const ended = await runInProcess('event', 'publish', '--type', 'T', '--key', 'Jos\ufffd');
     expect(ended.exitCode).toBe(ExitCode.usage);
     expect(ended.stderr()).toContain('argument 6 is not UTF-8');

@@ -48,7 +48,7 @@ function hubWith(answer: MessageInitShape<typeof GetEventResponseSchema>): Promi
 }
 
 describe('hms-sync event show', () => {
-  test('reads well at 40 columns', async () => {
+  test('fits into 40 columns', async () => {
     const fake = await hubWith(response);
     const terminal = captureTerminal({ isTTY: true, columns: 40, env: { NO_COLOR: '1' } });
     await run(['event', 'show', 'e-1', '--address', fake.address], terminal);
@@ -76,7 +76,7 @@ describe('hms-sync event show', () => {
     ]);
   });
 
-  test('shows where each delivery stands, and all attempts with their errors', async () => {
+  test('shows the state of each delivery, and all attempts with their errors', async () => {
     const fake = await hubWith(response);
     const ended = await runInProcess('event', 'show', 'e-1', '--address', fake.address);
     expect(ended.exitCode).toBe(ExitCode.ok);
@@ -97,7 +97,7 @@ describe('hms-sync event show', () => {
     );
   });
 
-  test('says how many older attempts it does not show', async () => {
+  test('reports how many older attempts it does not show', async () => {
     const [first, ...others] = response.deliveries ?? [];
     const deliveries = [{ ...first, attemptsLeftOut: 40 }, ...others];
     const fake = await hubWith({ ...response, deliveries });
@@ -144,7 +144,7 @@ describe('hms-sync event show', () => {
     },
   );
 
-  test('prints numbers of the data by their value, also where no double holds it', async () => {
+  test('prints large numbers of the payload unchanged', async () => {
     const data = '{"n":9007199254740993,"m":0.10,"x":1e400}';
     const payload = { case: 'data' as const, value: new TextEncoder().encode(data) };
     const event = { id: 'e-1', payload, dataContentType: 'application/json' };
@@ -169,7 +169,7 @@ describe('hms-sync event show', () => {
     expect(ended.jsonLines()).toMatchObject([{ data_base64: Buffer.from(data).toString('base64') }]);
   });
 
-  test('asks for the event of one source, also of the empty one', async () => {
+  test('sends the source, also the empty one', async () => {
     const requests: GetEventRequest[] = [];
     const getEvent = (request: GetEventRequest) => {
       requests.push(request);
@@ -182,7 +182,7 @@ describe('hms-sync event show', () => {
     expect(requests.map(({ source }) => source)).toEqual([undefined, 'clinic-1', '']);
   });
 
-  test('an unknown id is an error in words', async () => {
+  test('an unknown id is an error with a message', async () => {
     const fake = await fakeHubOfTest({
       sync: {
         getEvent: () => {

@@ -43,12 +43,12 @@ describe('hms-sync event tail', () => {
         '',
       ].join('\n'),
     );
-    expect(run.stderr()).toContain('(7 left out here: they came faster than they were read)');
+    expect(run.stderr()).toContain('(7 skipped: they arrived faster than they were read)');
     expect(run.exitCode).toBe(ExitCode.noAnswer);
     expect(requests).toMatchObject([{ filter: { adapters: ['billing'] } }]);
   });
 
-  test('gives one JSON object a line', async () => {
+  test('gives one JSON object per line', async () => {
     const { fake } = await startTail();
     const run = await runInProcess('event', 'tail', '--jsonl', '--address', fake.address);
     expect(run.jsonLines()).toMatchObject([

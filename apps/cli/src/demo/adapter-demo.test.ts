@@ -30,8 +30,8 @@ async function prepared(differences: Partial<AdapterDemoOptions> = {}) {
   return { folder, terminal, stop, run: () => runAdapterDemo(options) };
 }
 
-describe('an adapter alone, once', () => {
-  test('is given each sample of its kit from its sources, nothing built, and that is all', async () => {
+describe('dev --adapter --once', () => {
+  test('delivers each sample of the kit once, without a build', async () => {
     const { terminal, run } = await prepared({ once: true, asJson: true });
     await run();
     const delivered = terminal.jsonLines().filter(({ state }) => state === 'DELIVERED');
@@ -43,7 +43,7 @@ describe('an adapter alone, once', () => {
     expect(terminal.stderr().match(/the system was asked POST \/hms\/changes: 202\n/g)).toHaveLength(2);
   });
 
-  test('fails when its system does, and says how far it came', async () => {
+  test('fails when the system fails, and reports the last state', async () => {
     const chaos = { latencyMs: 0, failShare: 1 };
     const { terminal, run } = await prepared({ once: true, chaos, settleLimitMs: 8_000 });
     await expect(run()).rejects.toMatchObject({
@@ -51,12 +51,12 @@ describe('an adapter alone, once', () => {
       message: expect.stringMatching(/lab: (RETRYING|HELD), attempt \d, .*HTTP_503/),
     });
     expect(terminal.stdout()).toContain('a stand-in, which fails 100% of the time\n');
-    expect(terminal.stdout()).toContain('the system was asked POST /hms/changes: 503, by chaos\n');
+    expect(terminal.stdout()).toContain('stand-in: POST /hms/changes answered with 503 (chaos)\n');
   });
 });
 
-describe('an adapter alone, worked on', () => {
-  test('gets samples until it is stopped, and restarts when it changes', { timeout: 60_000 }, async () => {
+describe('dev --adapter', () => {
+  test('publishes samples until it is stopped, and restarts when a file changes', { timeout: 60_000 }, async () => {
     const { folder, terminal, stop, run } = await prepared();
     const demo = run();
     await terminal.untilStdoutHas('lab 1.2.3 is READY');
@@ -79,7 +79,7 @@ describe('an adapter alone, worked on', () => {
     expect(new Set(terminal.stdout().match(/hub {6}http:\/\/127\.0\.0\.1:\d+/g)).size).toBe(1);
   });
 
-  test('that is no adapter is refused before anything starts', async () => {
+  test('rejects a package that is not an adapter before anything starts', async () => {
     const { folder, terminal, run } = await prepared();
     await writeFile(join(folder, 'package.json'), '{"name":"x"}');
     await expect(run()).rejects.toMatchObject({ exitCode: ExitCode.usage });

@@ -12,10 +12,10 @@ export function demoAdapters(addresses: Record<System, string>): ConfiguredAdapt
 }
 
 /**
- * Makes up a bearer token for each stand-in.
+ * Creates a bearer token for each stand-in.
  *
- * @returns the environment of the hub and of the sandbox. The tokens take the place of any real ones in the surrounding
- * shell, so that none of those is ever sent to a stand-in.
+ * @returns the environments of the hub and of the sandbox. The tokens replace real ones in the shell's environment, which
+ * must not be sent to a stand-in.
  */
 export function demoCredentials(): { hub: NodeJS.ProcessEnv; sandbox: NodeJS.ProcessEnv } {
   const tokens = SYSTEMS.map((system) => [tokenVariable(system), randomUUID()] as const);

@@ -3,10 +3,10 @@ import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
 import { timestampNow } from '@bufbuild/protobuf/wkt';
 import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 
-/** The process that the story is about: a clinic begins to offer appointments by video. */
+/** The changed process of the demo: a clinic offers appointments by video. */
 const PROCESS_ID = 'appointment-workflow';
 
-/** What HMS publishes once, for scheduling to offer the slot, records to chart it and billing to price it. */
+/** The payload of the sample event. */
 export const SAMPLE_PAYLOAD: JsonObject = {
   processId: PROCESS_ID,
   name: 'Appointment workflow',
@@ -17,7 +17,7 @@ export const SAMPLE_PAYLOAD: JsonObject = {
   ],
 };
 
-/** The change of the telehealth story as an event with a new id. */
+/** The sample event with a new id. */
 export function sampleEvent(): MessageInitShape<typeof SyncEventSchema> {
   return {
     id: randomUUID(),
@@ -29,7 +29,7 @@ export function sampleEvent(): MessageInitShape<typeof SyncEventSchema> {
   };
 }
 
-/** A command line that publishes another change of the same process; it is meant to be pasted. */
+/** A command line that publishes another change of the same process, to paste into a shell. */
 export function curlLine(hubAddress: string): string {
   const body = JSON.stringify({
     type: 'ProcessUpdated',

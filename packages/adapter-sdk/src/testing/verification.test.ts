@@ -77,7 +77,7 @@ describe('an adapter that is bad in one way fails the check for it, and no other
   });
 });
 
-it('what needs a configuration is not tried when the adapter refuses it', async () => {
+it('what needs a configuration is not tried when the adapter rejects it', async () => {
   const verdicts = await verdictsOf(badAdapters.configuration?.() ?? wellAdapter());
   expect(verdicts.slice(2).map(({ kind }) => kind)).toEqual(CHECKS.slice(2).map(() => 'not seen'));
 });
