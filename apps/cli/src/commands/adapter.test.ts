@@ -60,7 +60,7 @@ describe('hms-sync adapter', () => {
     const flags = ['--config', config, '--id', 'lab', '--address', address];
     const run = await runInProcess('adapter', 'add', '@clinic/adapter-lab@^1', ...flags);
     expect(run.stdout()).toBe('lab 1.0.0 is added; it gets events that are published from now on.\n');
-    expect(run.stderr()).toBe('hms-sync: its check warns: reach: no answer\n');
+    expect(run.stderr()).toBe('hms-sync: warning of its check: reach: no answer\n');
     const json = await runInProcess('adapter', 'add', './lab', '--json', '--address', address);
     expect(json.jsonLines()).toEqual([{ adapter: 'lab', version: '1.0.0', warnings: ['reach: no answer'] }]);
     expect(asked).toEqual([
@@ -111,7 +111,7 @@ describe('hms-sync adapter', () => {
     expect(all.stdout()).toBe('lab runs 1.1.0.\n');
     const canary = ['--canary', '10%', '--canary-attempts', '50', '--canary-minutes', '5'];
     const run = await runInProcess('adapter', 'upgrade', 'lab', '1.1.0', ...canary, '--address', address);
-    expect(run.stderr()).toContain('10% of the keys go first');
+    expect(run.stderr()).toContain('10% of the keys get it first');
     expect(asked).toEqual([
       { upgrade: 'lab', version: '^1.1', canaryPercent: 0, canaryAttempts: 0, timeMs: undefined, allowDowngrade: true },
       {
@@ -241,7 +241,7 @@ describe('hms-sync adapter show', () => {
     const { address } = await start();
     const run = await runInProcess('adapter', 'show', 'billing', '--address', address);
     expect(run.exitCode).toBe(ExitCode.usage);
-    expect(run.stderr()).toBe('hms-sync: the hub has no adapter "billing"; it has lab\n');
+    expect(run.stderr()).toBe('hms-sync: the hub has no adapter "billing"; its adapters: lab\n');
   });
 });
 

@@ -68,18 +68,18 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
   commandOfOne('show', 'show one adapter: its state, queue, breaker and last error')
     .addHelpText('after', examples('adapter show billing'))
     .action((id: string, options: HubOptions) => show(id, options, terminal));
-  commandOfOne('pause', 'pause an adapter: it makes no new attempts, and its queue is kept')
+  commandOfOne('pause', 'stop new attempts of an adapter and keep its queue')
     .option(...required)
     .addHelpText('after', examples(`adapter pause billing --reason 'maintenance until six'`))
     .action((id: string, options: ReasonOptions) => pause(id, options, terminal));
-  commandOfOne('resume', 'resume a paused adapter, also one that was paused because of a rejected credential')
+  commandOfOne('resume', 'resume an adapter that an operator or the hub paused')
     .option(...required)
     .addHelpText('after', examples(`adapter resume billing --reason 'maintenance is over'`))
     .action((id: string, options: ReasonOptions) => resume(id, options, terminal));
   commandOfOne('probe', 'attempt one delivery now, even if the breaker is open')
     .addHelpText('after', examples('adapter probe billing'))
     .action((id: string, options: HubOptions) => probe(id, options, terminal));
-  commandOfOne('retry', 'retry all failed deliveries now instead of after their delays')
+  commandOfOne('retry', 'retry all failed deliveries now, without further delay')
     .option(...optional)
     .addHelpText('after', examples('adapter retry billing'))
     .action((id: string, options: ReasonOptions) => retry(id, options, terminal));
@@ -87,7 +87,7 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
     .option(...optional)
     .addHelpText('after', examples('adapter restart billing'))
     .action((id: string, options: ReasonOptions) => restart(id, options, terminal));
-  command('add', 'install an adapter; it gets events that are published from then on')
+  command('add', 'install an adapter; it gets events published from then on')
     .argument('<package>', '<name>@<version or range>, a tarball or a folder; paths are on the machine of the hub')
     .option('--id <id>', "the adapter's id (default: that of its manifest)")
     .option('--config <json>', `its configuration, with references to secrets: '{"token":"\${LAB_TOKEN}"}'`)
@@ -126,7 +126,7 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
     .action((id: string, options: RemoveOptions) => remove(id, options, terminal));
   adapter
     .command('check')
-    .description('show which adapter versions a hub with this configuration would load, and why')
+    .description('show which adapter versions a hub would load, and why')
     .option('--config <file>', 'the configuration file', 'hms-sync.yaml')
     .option('--data-dir <folder>', "takes precedence over the file's dataDir and HMS_SYNC_DATA_DIR")
     .addOption(jsonOption())

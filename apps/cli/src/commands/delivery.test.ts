@@ -259,7 +259,7 @@ describe('hms-sync delivery list', () => {
     ['--until', 'Fri, 02 Jan 2026 08:00:00', '2h, 7d'],
     ['--until', '2026-02-30T08:00:00Z', '2h, 7d'],
     ['--until', '2026-04-31T08:00:00+01:00', '2h, 7d'],
-    ['--limit', '0', 'from 1 on'],
+    ['--limit', '0', 'at least 1'],
   ])('%s %s is rejected, with a hint what is valid', async (flag, value, hint) => {
     await startWith([]);
     const ended = await runInProcess('delivery', 'list', flag, value, '--address', fake.address);

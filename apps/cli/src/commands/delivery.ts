@@ -61,7 +61,7 @@ export function addDeliveryCommand(program: Command, terminal: Terminal): void {
     .helpGroup('Deliveries:')
     .commandsGroup('Deliveries:');
   addFilterOptions(delivery.command('list'))
-    .description('list undelivered events, why they are undelivered, and what happens next')
+    .description('list undelivered events, the reasons and what happens next')
     .option('--limit <count>', 'list at most this many, the newest', parseLimit, 100)
     .addOption(
       new Option('--group-by <what>', 'count them by adapter, error or key, the largest groups first').choices(

@@ -29,7 +29,7 @@ export function addDevCommand(program: Command, terminal: Terminal): void {
   program
     .command('dev')
     .helpGroup('The hub:')
-    .description('run a demo: a hub, adapters, stand-ins for their systems, and a sample event')
+    .description('run a demo: a hub, adapters, stand-ins and a sample event')
     .option('--once', 'exit when the sample is delivered everywhere; fail after 30 s')
     .addOption(jsonLinesOption())
     .option('--port <port>', "the hub's port; 0: any free port", parsePort, 7003)

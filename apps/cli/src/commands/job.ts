@@ -35,7 +35,7 @@ export function addJobCommand(program: Command, terminal: Terminal): void {
     .action((id: string, options: JobOptions) => show(id, options, terminal));
   job
     .command('watch')
-    .description('show the status of a replay job on each change, until it ends')
+    .description('print a replay job on each change, until it ends')
     .argument('<id>', 'the job id')
     .addOption(addressOption())
     .addOption(jsonLinesOption())

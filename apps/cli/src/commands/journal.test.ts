@@ -21,7 +21,7 @@ describe('hms-sync journal', () => {
     const run = await runInProcess('journal', 'backup', '2026-01-31', '--json', '--address', address);
     expect(run.jsonLines()).toEqual([{ path: '/backup/2026-01-31', size_bytes: 4_096 }]);
     const shown = await runInProcess('journal', 'backup', './x', '--address', address);
-    expect(shown.stdout()).toContain('/backup/./x: 4096 bytes. It is a data folder');
+    expect(shown.stdout()).toContain('/backup/./x: 4096 bytes. To restore it, copy this folder');
     expect(requests).toEqual(['2026-01-31', './x']);
   });
 

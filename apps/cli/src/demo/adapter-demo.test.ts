@@ -40,7 +40,7 @@ describe('dev --adapter --once', () => {
       { adapter: 'lab', receipt: '{"receipt":"r-1"}' },
     ]);
     expect(terminal.stderr()).toMatch(/^lab 1\.2\.3 from .*\nhub {6}http:.*\nsystem {3}http:.*, a stand-in\n/);
-    expect(terminal.stderr().match(/the system was asked POST \/hms\/changes: 202\n/g)).toHaveLength(2);
+    expect(terminal.stderr().match(/stand-in: POST \/hms\/changes answered with 202\n/g)).toHaveLength(2);
   });
 
   test('fails when the system fails, and reports the last state', async () => {
@@ -50,7 +50,7 @@ describe('dev --adapter --once', () => {
       exitCode: ExitCode.failed,
       message: expect.stringMatching(/lab: (RETRYING|HELD), attempt \d, .*HTTP_503/),
     });
-    expect(terminal.stdout()).toContain('a stand-in, which fails 100% of the time\n');
+    expect(terminal.stdout()).toContain('a stand-in, which fails 100% of writes\n');
     expect(terminal.stdout()).toContain('stand-in: POST /hms/changes answered with 503 (chaos)\n');
   });
 });
@@ -63,7 +63,7 @@ describe('dev --adapter', () => {
     await terminal.untilStdoutHas('DELIVERED');
 
     await writeFile(join(folder, 'src/adapter.ts'), 'export default 5 5;');
-    await terminal.untilStdoutHas('src/adapter.ts has changed: running it again.');
+    await terminal.untilStdoutHas('src/adapter.ts has changed: restarting.');
     await terminal.untilStdoutHas('lab 1.2.3 is FAILED: ');
 
     await writeFile(join(folder, 'verify.json'), '{');
@@ -71,7 +71,7 @@ describe('dev --adapter', () => {
 
     await writeFile(join(folder, 'src/adapter.ts'), labCode('/again'));
     await writeFile(join(folder, 'verify.json'), '{"config":{"baseUrl":"{{url}}"}}');
-    await terminal.untilStdoutHas('the system was asked POST /again: 200');
+    await terminal.untilStdoutHas('stand-in: POST /again answered with 200');
 
     stop.abort();
     await demo;

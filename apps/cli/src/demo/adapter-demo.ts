@@ -212,7 +212,7 @@ function introduction(
   const { latencyMs, failShare } = chaos;
   const faults = [
     ...(latencyMs > 0 ? [`responds after ${formatMs(latencyMs)}`] : []),
-    ...(failShare > 0 ? [`fails ${Number((failShare * 100).toFixed(2))}% of the time`] : []),
+    ...(failShare > 0 ? [`fails ${Number((failShare * 100).toFixed(2))}% of writes`] : []),
   ];
   const manner = faults.length === 0 ? '' : `, which ${faults.join(' and ')}`;
   return [

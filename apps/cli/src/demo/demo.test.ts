@@ -89,7 +89,7 @@ describe('the demo, once', () => {
 describe('the demo without --once', () => {
   test('prints the acks, then the tour, and stops its programs in order', async () => {
     const demo = runDemo(optionsWith());
-    await terminal.untilStdoutHas('Ctrl-C ends all');
+    await terminal.untilStdoutHas('Ctrl-C stops everything');
     stop.abort();
     await demo;
     const text = terminal.stdout();
@@ -106,7 +106,7 @@ describe('the demo without --once', () => {
 
   test('with --jsonl stdout has only JSON, and the tour is on stderr', async () => {
     const shown = new Promise<void>((resolve) => {
-      terminal.notes.line = (text = '') => text.includes('Ctrl-C ends all') && resolve();
+      terminal.notes.line = (text = '') => text.includes('Ctrl-C stops everything') && resolve();
     });
     const demo = runDemo(optionsWith({ asJson: true }));
     await shown;
@@ -118,7 +118,7 @@ describe('the demo without --once', () => {
   test('shows the tour although a delivery has not settled', async () => {
     vi.stubEnv('FAKE_HUB_MODE', 'billing is down');
     const demo = runDemo(optionsWith({ tourDelayMs: 50 }));
-    await terminal.untilStdoutHas('Ctrl-C ends all');
+    await terminal.untilStdoutHas('Ctrl-C stops everything');
     await terminal.untilStdoutHas('RETRYING');
     stop.abort();
     await demo;
@@ -160,7 +160,7 @@ describe('the process of a demo', () => {
 
   test.each(['SIGINT', 'SIGTERM'] as const)('ends all on %s, as asked', async (signal) => {
     const child = start();
-    await terminal.untilStdoutHas('Ctrl-C ends all');
+    await terminal.untilStdoutHas('Ctrl-C stops everything');
     child.kill(signal);
     expect(await once(child, 'exit')).toEqual([ExitCode.ok, null]);
     await untilBothEnded();
@@ -168,7 +168,7 @@ describe('the process of a demo', () => {
 
   test('stops its programs even when it is killed', async () => {
     const child = start();
-    await terminal.untilStdoutHas('Ctrl-C ends all');
+    await terminal.untilStdoutHas('Ctrl-C stops everything');
     child.kill('SIGKILL');
     await untilBothEnded();
   });

@@ -28,7 +28,11 @@ describe('an adapter in development', () => {
   });
 
   test.each<[string, Record<string, string>, RegExp]>([
-    ['a folder without a package', {}, /package\.json: there is no such file; name the folder .* npm create @hms-sync/],
+    [
+      'a folder without a package',
+      {},
+      /package\.json: there is no such file; set --adapter to .* npm create @hms-sync/,
+    ],
     [
       'another package',
       { 'package.json': '{"name":"x"}' },
