@@ -90,7 +90,7 @@ export class LedgerStack {
     this.#hub = undefined;
   }
 
-  /** Resolves once so many events more were accepted. */
+  /** Resolves when this many more events were accepted. */
   async accepted(count: number): Promise<void> {
     await this.book.reaches(this.book.size + count);
   }

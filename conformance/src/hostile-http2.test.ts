@@ -28,7 +28,7 @@ afterEach(() => expectUnharmed(stack));
 const MIB = 1_024 * 1_024;
 /** A publish takes some milliseconds. With the machine busy at both ends it still ends before a usual deadline. */
 const WORST_PUBLISH_MS = 5_000;
-/** On a machine that was slow before the attack as well, so many times as long as it took then. */
+/** On a slow machine: a multiple of the time before the attack. */
 const WORST_PUBLISH_RATIO = 50;
 
 async function expectBearable(deed: () => Promise<void>, { annotate }: TestContext, growthBytesMax = 256 * MIB) {
@@ -141,7 +141,7 @@ const floods: readonly Flood[] = [
   },
 ];
 
-/** From so many connections one after the other: an attacker whose connection is ended opens another. */
+/** How many connections, one after the other: an attacker whose connection is closed opens another. */
 const CONNECTIONS = 2;
 const ROUNDS_A_WRITE = 500;
 

@@ -63,7 +63,7 @@ describe('a system that rejects the credential', () => {
 });
 
 describe('a system that rejects an event', () => {
-  test('makes it a dead letter at once, and its key continues', async () => {
+  test('makes it a dead letter at once, and later events of its key are delivered', async () => {
     const client = await start();
     const refused = newEvent('p-1');
     await stack.sandbox.setFault('billing', { status: 422, match: { eventId: refused.id } });

@@ -91,7 +91,7 @@ describe('an ack as JSON', () => {
     });
   });
 
-  test('a dead letter that was not sent reports why, and has no kind of failure', () => {
+  test('a dead letter that was not sent has the reason, and no kind of failure', () => {
     const error = { code: 'NOT_SENT', message: 'a newer event of its key was on its way' };
     const ack = create(AckSchema, { state: DeliveryState.DEAD_LETTERED, cycle: 2, error });
     expect(detail(ack)).toBe('NOT_SENT: a newer event of its key was on its way; waits for an operator');

@@ -54,7 +54,7 @@ describe('a failed call', () => {
     );
   });
 
-  test('reports which address does not answer, and how to get a hub', async () => {
+  test('names the address without a hub, and how to start one', async () => {
     const hub = connectToHub('http://127.0.0.1:1');
     const error: unknown = await hub.health.getHealth({}).catch((thrown) => thrown);
     hub.close();

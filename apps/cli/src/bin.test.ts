@@ -178,7 +178,7 @@ describe('the command from a checkout', () => {
     closeSync(full);
   });
 
-  test('a reader that has seen enough is not an error', async () => {
+  test('a closed pipe is not an error', async () => {
     fake = await startFakeHub();
     const command = `"${process.execPath}" "${bin}" event publish --type T --address ${fake.address} | head -n 1; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = await new Promise<Ended>((resolve) => {

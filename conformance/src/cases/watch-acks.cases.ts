@@ -12,7 +12,7 @@ const EVENTS = 8;
 
 export function describeWatchAcks(scene: Scene): void {
   describe('WatchAcks', () => {
-    /** Watches until so many acks came. */
+    /** Watches until this many acks arrived. */
     async function watch(cursor: string, count: number): Promise<readonly Ack[]> {
       const acks: Ack[] = [];
       if (count === 0) return acks;
@@ -50,7 +50,7 @@ export function describeWatchAcks(scene: Scene): void {
       );
     });
 
-    test('continues from what is on record to what comes', async () => {
+    test('returns recorded acks, then new ones', async () => {
       const { client } = scene;
       const events = Array.from({ length: EVENTS }, () => ({ id: randomUUID(), type: 'ProcessUpdated' }));
       const { cursor } = await first(client.watchAcks({}));

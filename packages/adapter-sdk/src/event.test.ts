@@ -79,7 +79,7 @@ describe('eventAsJson', () => {
     expect(asText('', 'image/png')).not.toContain('payloadEncoding');
   });
 
-  it('carries what is not JSON as base64 and reports it', () => {
+  it('has other data as base64, and marks it', () => {
     const bytes = Uint8Array.of(0, 255, 34);
     expect(JSON.parse(asText(bytes, 'image/png'))).toMatchObject({
       payload: Buffer.from(bytes).toString('base64'),

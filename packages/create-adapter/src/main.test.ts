@@ -64,11 +64,11 @@ describe('npm create @hms-sync/adapter', () => {
   });
 
   it.each([
-    [[], 2, /^create-adapter: give the adapter a name, such as lab\n\nnpm create/],
-    [['Lab'], 2, /^create-adapter: "Lab" cannot be the name of an adapter: .* such as lab\n$/],
-    [['lab', 'oratory'], 2, /one name, please/],
+    [[], 2, /^create-adapter: the name of the adapter is missing, such as lab\n\nnpm create/],
+    [['Lab'], 2, /^create-adapter: "Lab" is not an adapter name: .* such as lab\n$/],
+    [['lab', 'oratory'], 2, /give only one name/],
     [['lab', '--colour'], 2, /Unknown option '--colour'\n/],
-    [['lab', '--description', 'a */ b'], 2, /--description: one line/],
+    [['lab', '--description', 'a */ b'], 2, /--description must be one line/],
     [['lab', '--dir', '.'], 1, /is not empty \(taken\)/],
   ])('%j writes nothing and reports why', async (args, exitCode, why) => {
     const folder = await newFolder();

@@ -133,7 +133,7 @@ describe('hms-sync adapter', () => {
     ]);
   });
 
-  test('remove --discard reports how many deliveries went with it', async () => {
+  test('remove --discard prints how many deliveries were discarded', async () => {
     const { asked, address } = await start();
     const flags = ['--discard', '--reason', 'closed', '--address', address];
     const run = await runInProcess('adapter', 'remove', 'lab', ...flags);
@@ -143,7 +143,7 @@ describe('hms-sync adapter', () => {
     expect(asked[0]).toEqual({ remove: 'lab', reason: 'closed', discard: true });
   });
 
-  test('restart reports what runs and what still keeps it from delivering', async () => {
+  test('restart prints the version and what still prevents deliveries', async () => {
     const { asked, address } = await start();
     const run = await runInProcess('adapter', 'restart', 'lab', '--address', address);
     expect(run.stdout()).toBe('lab 1.0.0 was restarted.\n');

@@ -185,7 +185,7 @@ describe('hms-sync delivery list', () => {
     ]);
   });
 
-  test('asks for as many pages as it needs, and reports when there is more', async () => {
+  test('reads as many pages as it needs, and reports when there are more', async () => {
     const many = Array.from({ length: 2_500 }, (_, index) => ({ latest: { eventId: `e-${index}` } }));
     const requests = await startWith(many);
     const ended = await runInProcess('delivery', 'list', '--jsonl', '--limit', '2100', '--address', fake.address);
@@ -377,7 +377,7 @@ describe('hms-sync delivery replay', () => {
   });
 });
 
-test('a replay of nothing reports it, counted or run', async () => {
+test('reports when nothing matches, also in a dry run', async () => {
   const none = { id: 'job-1', state: JobState.DONE, reason };
   fake = await startFakeHub({ admin: { replayDeliveries: () => ({ job: none }) } });
   const flags = ['--adapter', 'billing', '--reason', reason, '--address', fake.address];

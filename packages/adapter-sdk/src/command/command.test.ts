@@ -94,7 +94,7 @@ describe('hms-adapter docs', () => {
 });
 
 describe('an adapter whose code was not built', () => {
-  it('makes both commands report it, and to build it', async () => {
+  it('makes both commands report it, and advise to build it', async () => {
     const folder = await adapterFolder({ 'verify.json': labKit });
     const advice = /adapter\.js, the file of hmsSync\.entry, does not exist; +build|not exist\n +build the package/;
     expect((await run(folder, bin, 'docs')).stderr).toMatch(advice);

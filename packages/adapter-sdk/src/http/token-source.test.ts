@@ -172,7 +172,7 @@ describe('a token endpoint', () => {
     expect(endpoint.calls).toHaveLength(2);
   });
 
-  it('that rejects the client is asked again a second later, once somebody let the client in', async () => {
+  it('that rejects the client is asked again after a second', async () => {
     const { pool } = await oauthPool({
       token: counting((n) => (n === 1 ? (response) => response.writeHead(401).end() : gives())),
     });
