@@ -157,16 +157,16 @@ beforeAll(async () => {
 afterAll(() => rm(tree, { recursive: true }));
 
 describe('the import boundaries', () => {
-  test.each(wrongImports)('$rule refuses in $file: $text', ({ rule, file }) => {
+  test.each(wrongImports)('$rule rejects in $file: $text', ({ rule, file }) => {
     expect(refused.filter(({ from }) => from === file).map((violation) => violation.rule)).toContain(rule);
   });
 
-  test('refuse nothing of a tree that keeps them', () => {
+  test('reject nothing of a tree that keeps them', () => {
     const wrongFiles = new Set(wrongImports.map(({ file }) => file));
     expect(refused.filter(({ from }) => !wrongFiles.has(from))).toEqual([]);
   });
 
-  test('are all seen to refuse', () => {
+  test('are all seen to reject', () => {
     const seen = new Set(wrongImports.map(({ rule }) => rule));
     expect(boundaries.forbidden?.map(({ name }) => name).filter((name) => !seen.has(name ?? ''))).toEqual([]);
   });

@@ -29,7 +29,7 @@ function linesWith(pattern: RegExp, paths: readonly string[]): string[] {
 }
 
 describe('a file', () => {
-  test('has a name that says what is inside, and so has its folder', () => {
+  test('has a name that reports what is inside, and so has its folder', () => {
     const names = (path: string) => [...path.split('/').slice(0, -1), basename(path).replace(/\..*$/, '')];
     expect(sources.filter((path) => names(path).some((name) => attics.has(name)))).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { systemNames } from '@hms-sync/sandbox';
+import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { collect, createSyncClient, type SyncClient } from '../src/sync-client.ts';
 import type { FaultAnswer, FaultOptions } from './fault-answer.ts';
 import { LedgerStack } from './ledger-stack.ts';
@@ -29,7 +29,7 @@ export async function* syncOrder({ short }: FaultOptions): AsyncGenerator<FaultA
     fault: 'every system call of a hub under load is traced',
     times: acknowledged.size,
     answer: wrong.length === 0 ? seen : `${wrong.length} wrong, such as: ${wrong[0]}`,
-    ok: wrong.length === 0 && ids >= 2 * events && acknowledged.size - ids >= systemNames.length * events,
+    ok: wrong.length === 0 && ids >= 2 * events && acknowledged.size - ids >= SYSTEM_NAMES.length * events,
   };
   const plant = new URL('./plant-unsynced-journal.ts', import.meta.url).href;
   const planted = await traced(EVENTS_EACH.short, { NODE_OPTIONS: `--import=${plant}` });

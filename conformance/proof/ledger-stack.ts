@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Sandbox, startSandbox, systemNames } from '@hms-sync/sandbox';
+import { type Sandbox, SYSTEM_NAMES, startSandbox } from '@hms-sync/sandbox';
 import { first } from '../src/first.ts';
 import type { Hub } from '../src/hub.ts';
 import { type HubConfig, HubFolder } from '../src/hub-folder.ts';
@@ -52,7 +52,7 @@ export class LedgerStack {
 
   static async create(options: LedgerStackOptions): Promise<LedgerStack> {
     const sandbox = await startSandbox({ keepBodyBytes: 512 * 1024 * 1024, keepCalls: MAX_CALLS });
-    const adapters = systemNames.map((id) => ({
+    const adapters = SYSTEM_NAMES.map((id) => ({
       package: 'adapter-ledger',
       id,
       config: { baseUrl: sandbox.urls[id] },
@@ -90,7 +90,7 @@ export class LedgerStack {
     this.#hub = undefined;
   }
 
-  /** Resolves once so many events more were accepted. */
+  /** Resolves when this many more events were accepted. */
   async accepted(count: number): Promise<void> {
     await this.book.reaches(this.book.size + count);
   }

@@ -11,7 +11,7 @@ export interface PublisherOptions {
   readonly book: OrderBook;
   readonly keys: number;
   readonly payloadBytes: number;
-  /** At most so many of all keys together; absent: as fast as they are accepted. */
+  /** The maximum rate of all keys together; absent: unlimited. */
   readonly perSecond?: number;
   readonly signal: AbortSignal;
   /** Called with every publish that was not acknowledged. */

@@ -36,7 +36,7 @@ const BESIDE_PUBLISHES = 20;
 
 const MIB = 1_024 * 1_024;
 
-/** A normal publisher: it goes on publishing while something is done to the hub, and measures what it notices. */
+/** A normal publisher: it publishes throughout an attack on the hub, and measures its latency. */
 export class Bystander {
   readonly #hub: Hub;
   readonly #client: SyncClient;

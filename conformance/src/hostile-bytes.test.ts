@@ -139,15 +139,15 @@ describe('HTTP/2', () => {
     }
   }
 
-  test.for(AUTHORITIES)('with the :authority "%s" is refused', async (authority) => {
+  test.for(AUTHORITIES)('with the :authority "%s" is rejected', async (authority) => {
     expect(await ask({ ':authority': authority })).toSatisfy(isRefusal);
   });
 
-  test('with an empty :authority is refused', async () => {
+  test('with an empty :authority is rejected', async () => {
     expect(await ask({ ':authority': '' })).toSatisfy(isRefusal);
   });
 
-  test('without an :authority and with a bad Host is refused', async () => {
+  test('without an :authority and with a bad Host is rejected', async () => {
     expect(await ask({ host: '[' })).toSatisfy(isRefusal);
   });
 

@@ -140,7 +140,7 @@ const floods: readonly Flood[] = [
   },
 ];
 
-/** From so many connections one after the other: an attacker whose connection is ended opens another. */
+/** How many connections, one after the other: an attacker whose connection is closed opens another. */
 const CONNECTIONS = 2;
 const ROUNDS_A_WRITE = 500;
 

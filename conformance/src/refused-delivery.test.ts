@@ -29,7 +29,7 @@ async function billingOf(client: SyncClient) {
   return present((await client.getHealth()).adapters[0]);
 }
 
-describe('a system that refuses the credential', () => {
+describe('a system that rejects the credential', () => {
   test('pauses its adapter, which keeps its queue until a hub with the right one delivers it', async () => {
     const client = await start({ env: { BILLING_TOKEN: 'zz-wrong-token' } });
     const events = Array.from({ length: 10 }, () => newEvent('p-1'));
@@ -62,8 +62,8 @@ describe('a system that refuses the credential', () => {
   });
 });
 
-describe('a system that refuses an event', () => {
-  test('makes it a dead letter at once, and its key goes on', async () => {
+describe('a system that rejects an event', () => {
+  test('makes it a dead letter at once, and later events of its key are delivered', async () => {
     const client = await start();
     const refused = newEvent('p-1');
     await stack.sandbox.setFault('billing', { status: 422, match: { eventId: refused.id } });
@@ -99,7 +99,7 @@ describe('a system that refuses an event', () => {
     expect(states.indexOf(DeliveryState.DEAD_LETTERED)).toBe(states.length - 1);
   });
 
-  test('that has to be JSON and is not is refused by the hub, and makes no dead letter', async () => {
+  test('that has to be JSON and is not is rejected by the hub, and makes no dead letter', async () => {
     const client = await start();
     const event = { ...newEvent(), payload: { case: 'data', value: Buffer.from('{"ZZPHI":') } } as const;
     const refused = await collect(client.publish({ event })).catch((error: unknown) => String(error));

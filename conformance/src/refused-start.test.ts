@@ -26,7 +26,7 @@ function complaintOf({ stdout, stderr }: Ending): string {
   return stderr;
 }
 
-describe('a hub that cannot start says why in one line and ends with', () => {
+describe('a hub that cannot start reports why in one line and ends with', () => {
   describe('2, when the configuration', () => {
     const wrong = [
       { what: 'has an unknown key', config: 'lissten: 127.0.0.1:0', says: ['lissten', 'did you mean listen?'] },

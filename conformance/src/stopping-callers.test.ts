@@ -63,7 +63,7 @@ function callsOf(client: SyncClient, kind: TransportKind) {
 }
 
 describe('a hub that stops notifies', () => {
-  test('every caller who waits that it does, over every transport, and from where to go on', async () => {
+  test('every caller who waits that it does, over every transport, and from where to continue', async () => {
     const opened = transports.map((kind) => {
       const transport = kind.create(stack.hub.address);
       const client = createSyncClient(transport);

@@ -6,7 +6,7 @@ import { createSyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
 /**
- * Fails unless the hub goes on as before: the same process accepts and delivers, has found no fault of its own, and has
+ * Fails unless the hub continues as before: the same process accepts and delivers, has found no fault of its own, and has
  * wrote no payload or secret to its log.
  */
 export async function expectUnharmed({ hub }: Stack): Promise<void> {

@@ -49,7 +49,7 @@ export function describeBadInput(kind: TransportKind, stack: () => Stack): void 
         await expect(collect(scene.client.publish({ event }))).rejects.toMatchObject({ code, reason, fields });
       });
 
-      test.runIf(kind.features.bidiStreams)('each of these in one PublishStream, which goes on', async () => {
+      test.runIf(kind.features.bidiStreams)('each of these in one PublishStream, which continues', async () => {
         async function* batches() {
           for (const { event } of sayable) yield { events: [event, {}] };
         }

@@ -60,7 +60,7 @@ function answer({ codec }: Wire, bytes: Buffer): PublishAndWaitResponse {
 describe('whatever is published', () => {
   const kinds = [grpcConnect, grpcWeb, connectHttp1, connectJson];
 
-  test.for(kinds)('is refused by name or kept as it was said: $name', { timeout: TIMEOUT_MS }, async ({ wire }) => {
+  test.for(kinds)('is rejected by name or kept as it was said: $name', { timeout: TIMEOUT_MS }, async ({ wire }) => {
     let accepted = 0;
     let refused = 0;
     const cases = fc.array(body(wire), { minLength: CASES_AT_ONCE, maxLength: CASES_AT_ONCE });

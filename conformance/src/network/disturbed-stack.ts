@@ -1,4 +1,4 @@
-import { type Sandbox, type SystemName, startSandbox, systemNames } from '@hms-sync/sandbox';
+import { type Sandbox, SYSTEM_NAMES, type SystemName, startSandbox } from '@hms-sync/sandbox';
 import type { Hub } from '../hub.ts';
 import { HubFolder } from '../hub-folder.ts';
 import { QUICK_RETRY, whenAdaptersStarted } from '../stack.ts';
@@ -26,9 +26,9 @@ export async function startDisturbedStack(
 ): Promise<DisturbedStack> {
   const sandbox = await startSandbox();
   const back = Object.fromEntries(
-    await Promise.all(systemNames.map(async (name) => [name, await TcpProxy.start(sandbox.urls[name])])),
+    await Promise.all(SYSTEM_NAMES.map(async (name) => [name, await TcpProxy.start(sandbox.urls[name])])),
   ) as Record<SystemName, TcpProxy>;
-  const adapters = systemNames.map((id) => ({
+  const adapters = SYSTEM_NAMES.map((id) => ({
     package: 'adapter-ledger',
     id,
     config: { baseUrl: back[id].url },

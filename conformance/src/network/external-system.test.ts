@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { systemNames } from '@hms-sync/sandbox';
+import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { OrderBook } from '../../proof/order-book.ts';
 import { judge } from '../../proof/verdict.ts';
@@ -146,9 +146,9 @@ describe('a network before one system that', () => {
     back.billing.heal();
     const messages = await Array.fromAsync(client.watchAcks({ eventIds: [...book.ids] }));
     const receipts = messages.flatMap(({ acks }) => acks).filter(({ receipt }) => receipt !== '');
-    expect(receipts).toHaveLength(EVENTS * systemNames.length);
+    expect(receipts).toHaveLength(EVENTS * SYSTEM_NAMES.length);
     expect(judge(book, sandbox.calls())).toMatchObject({ lost: [], overtaken: [], undeclaredDuplicates: [] });
-    for (const system of systemNames) expect(sandbox.countCalls({ system }).effects).toBe(EVENTS);
+    for (const system of SYSTEM_NAMES) expect(sandbox.countCalls({ system }).effects).toBe(EVENTS);
     for (const system of ['records', 'scheduling'] as const) {
       expect(sandbox.countCalls({ system }).count).toBe(EVENTS);
     }

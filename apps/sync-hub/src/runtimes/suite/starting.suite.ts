@@ -89,7 +89,7 @@ export function startingSuite(createRuntime: CreateRuntime): void {
 
   it('fails when a configuration is given and the adapter accepts none', async () => {
     expect(await failureOf(adapter('push() {}'), { config: { token: SECRET } })).toMatch(
-      /^config\.token: .*takes no configuration/,
+      /^config\.token: .*has no configuration/,
     );
   });
 
