@@ -32,7 +32,7 @@ describe('a new adapter', () => {
     expect(files).toEqual(expect.arrayContaining(['.gitignore', '.github/workflows/test.yml', 'verify.json']));
   });
 
-  it('passes its own tests untouched: its types, the testing kit, what is built', { timeout: 60_000 }, async () => {
+  it('passes its own tests untouched: its types, the testing kit, what is built', { timeout: 240_000 }, async () => {
     const folder = join(await newFolder(), 'lab');
     await createAdapter(folder, lab);
     await linkDependencies(folder);
