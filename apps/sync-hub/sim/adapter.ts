@@ -1,7 +1,8 @@
 import type { AttemptEnd, Outcome, OutcomeKind } from '../src/core/outcome.ts';
 import type { CheckResult, DeliveryAttempt, ReadyRuntime, Runtime, RuntimeStart } from '../src/runtimes/runtime.ts';
-import type { HubFacts, LaneFacts } from './facts.ts';
-import type { Call, CallOracle } from './oracle/call-oracle.ts';
+import type { Call, HubFacts, LaneFacts } from './facts.ts';
+import type { CallOracle } from './oracle/call-oracle.ts';
+import type { OutcomeOracle } from './oracle/outcome-oracle.ts';
 import type { AdapterPlan, Ending } from './plan.ts';
 import type { Rng } from './rng.ts';
 import { settle } from './time.ts';
@@ -12,6 +13,7 @@ export interface SimulatedAdapterOptions {
   readonly calls: CallOracle;
   readonly facts: HubFacts;
   readonly lane: LaneFacts;
+  readonly outcomes: OutcomeOracle;
   readonly health: WorldHealth;
 }
 
@@ -60,13 +62,13 @@ export class SimulatedAdapter implements Runtime {
   }
 
   deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<AttemptEnd> {
-    const { calls, rng, facts, plan, health } = this.#options;
+    const { calls, rng, facts, plan, health, outcomes } = this.#options;
     const answer = Promise.withResolvers<AttemptEnd>();
     // What a killed process had begun continues in this one, and is nobody's business. One whose disk failed ends at once.
     if (facts.isOver || facts.hasFailed) return answer.promise;
     const hangs = !health.isHealed && rng.chance(plan.hangs);
     const isPoison = attempt.event.attributes.poison !== undefined;
-    const call = calls.begin(attempt, facts, { signal, hangs, isPoison, answer });
+    const call = calls.begin(attempt, facts, { signal, hangs, isPoison, answer, outcomes });
     if (call === undefined) return answer.promise;
     signal.addEventListener('abort', () => this.#heed(call), { once: true });
     if (health.isHealed || isPoison || !plan.endings.includes('throws') || rng.chance(0.8)) return answer.promise;
