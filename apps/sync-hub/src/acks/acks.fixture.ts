@@ -6,28 +6,6 @@ import { Acks } from './acks.ts';
 import type { FollowableEvent } from './followed-event.ts';
 import type { Gates } from './followed-events.ts';
 
-/** A record, by default of an event's first attempt at billing, which delivered. */
-export function recordAt(position: number, changes: Partial<RecordedDelivery> = {}): RecordedDelivery {
-  const seq = changes.seq ?? position;
-  return {
-    adapter: 'billing',
-    seq,
-    eventId: `e${seq}`,
-    source: 'hms-api',
-    key: '',
-    adapterVersion: '1.0.0',
-    state: 'delivered',
-    cycle: 1,
-    attempts: 1,
-    spent: 1,
-    crashes: 0,
-    atMs: 1_790_000_000_000 + position,
-    nextAttemptAtMs: 0,
-    position,
-    ...changes,
-  };
-}
-
 /** An event that somebody can follow. */
 export function followable(seq: number, changes: Partial<FollowableEvent> = {}): FollowableEvent {
   return { seq, id: `e${seq}`, source: 'hms-api', key: '', adapters: ['billing'], ...changes };

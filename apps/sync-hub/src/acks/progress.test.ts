@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { RecordedState } from '../core/delivery.ts';
-import { recordAt } from './acks.fixture.ts';
+import { recordAt } from '../journal/suite/samples.fixture.ts';
 import { type DeliveryUpdate, isTerminal } from './delivery-update.ts';
 import { Progress } from './progress.ts';
 

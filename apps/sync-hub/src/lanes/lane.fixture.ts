@@ -8,7 +8,7 @@ import type { Call } from '../journal/calls.ts';
 import type { Commit, LaneStatistics } from '../journal/journal.ts';
 import type { ReplayJob } from '../journal/replay-job.ts';
 import { type InlineJournal, openInlineJournal } from '../journal/sqlite/inline-journal.ts';
-import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { flushed } from '../journal/suite/place.fixture.ts';
 import { newEvent, sampleAccept, sampleEvent, sampleJob } from '../journal/suite/samples.fixture.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { type Clock, systemClock } from './clock.ts';

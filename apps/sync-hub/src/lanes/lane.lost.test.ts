@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { flushed } from '../journal/suite/place.fixture.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { delivered, type LaneFixture, openLaneFixture, retryable, until } from './lane.fixture.ts';
 import { Lanes } from './lanes.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
-import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { flushed } from '../journal/suite/place.fixture.ts';
 import { newEvent, sampleAccept, sampleEvent } from '../journal/suite/samples.fixture.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';

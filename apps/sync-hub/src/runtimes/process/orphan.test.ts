@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { useAdapterPackages } from '../adapter-packages.fixture.ts';
-import { adapter } from '../suite/samples.fixture.ts';
+import { adapter } from '../suite/lab-adapter.fixture.ts';
 
 const runtimes = fileURLToPath(new URL('..', import.meta.url));
 

@@ -1,3 +1,4 @@
+import { recordRequest, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
 /** The child process of crash.test.ts: accepts and records until it is killed, and prints what it was promised. */
@@ -26,45 +27,10 @@ const { epoch } = await journal.openLane({
 async function acceptForEver(worker: number): Promise<void> {
   for (let number = 0; ; number++) {
     const id = `${name}-${worker}-${number}`;
-    const result = await journal.accept({
-      event: {
-        id,
-        source: 'hms-api',
-        type: 'ProcessUpdated',
-        key: `process-${worker}`,
-        timeMs: Date.now(),
-        data: new TextEncoder().encode(id),
-        dataContentType: 'text/plain',
-        attributes: {},
-      },
-      contentHash: new Uint8Array(32),
-      acceptedAtMs: Date.now(),
-      nowMs: Date.now(),
-    });
+    const result = await journal.accept(sampleAccept(sampleEvent(id, { key: `process-${worker}` })));
     if (result.kind !== 'accepted') throw new Error(`${id} was not accepted but ${result.kind}`);
     process.stdout.write(`accepted ${id}\n`);
-    void journal.record({
-      record: {
-        adapter: 'billing',
-        seq: result.event.seq,
-        eventId: id,
-        source: 'hms-api',
-        key: result.event.key,
-        adapterVersion: '1.0.0',
-        state: 'delivered',
-        cycle: 1,
-        attempts: 1,
-        spent: 1,
-        crashes: 0,
-        atMs: Date.now(),
-        nextAttemptAtMs: 0,
-        attempt: { startedAtMs: Date.now(), durationMs: 1, outcome: 'delivered', receipt: 'ok' },
-      },
-      epoch,
-      nowMs: Date.now(),
-      dueAtMs: 0,
-      notBeforeMs: 0,
-    });
+    void journal.record(recordRequest(sampleRecord(result.event), epoch));
   }
 }
 
