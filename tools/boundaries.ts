@@ -35,7 +35,7 @@ const adapterLanes = `${hub}src/adapter-lanes\\.ts$`;
 const exit = `${hub}src/exit(\\.test)?\\.ts$`;
 
 /** The journal's port, and the data that goes through it. */
-const journalPort = `${room('journal')}(journal|journal-error|dead-letter|delivery-filter|delivery-page|positions|replay-job)\\.ts$`;
+const journalPort = `${room('journal')}(journal|journal-error|delivery-filter|delivery-page|positions|replay-job)\\.ts$`;
 
 /** Every room of the hub (boundaries.test.ts), and what its sources see of the others. What is not named is refused. */
 export const rooms: Record<string, string[]> = {
@@ -146,6 +146,12 @@ const rules: Rule[] = [
     comment: 'a hub opens its journal on a file: sqlite-journal.ts; the one in memory is for tests and the simulation',
     from: { path: hub, pathNot: proof },
     to: { path: inlineJournal },
+  },
+  {
+    name: 'simulation-without-fixtures',
+    comment: 'the simulation runs what ships, and builds the rest itself: it imports no fixture of a test',
+    from: { path: `${hub}sim/` },
+    to: { path: '\\.(suite|fixture)\\.ts$' },
   },
   {
     name: 'edges-are-apart',

@@ -8,10 +8,8 @@ import { createSyncService } from '../src/edges/rpc/sync-service.ts';
 import type { Call } from '../src/journal/calls.ts';
 import type { GiveBackRequest, OpenedLane, OpenLaneRequest, RecordRequest } from '../src/journal/journal.ts';
 import { Lane } from '../src/lanes/lane.ts';
-import { Lanes } from '../src/lanes/lanes.ts';
-import { SimulatedAdapter, type WorldHealth } from './adapter.ts';
+import { LaneSet } from '../src/lanes/lane-set.ts';
 import type { HubFacts, LaneFacts } from './facts.ts';
-import { openSimulatedJournal, type SimulatedDisk, type SimulatedJournal } from './journal.ts';
 import type { JournalModel } from './model/model.ts';
 import { BreakerOracle } from './oracle/breaker-oracle.ts';
 import type { CallOracle } from './oracle/call-oracle.ts';
@@ -21,6 +19,8 @@ import { HeldOracle } from './oracle/held-oracle.ts';
 import { OutcomeOracle, type Wait } from './oracle/outcome-oracle.ts';
 import type { AdapterPlan, HubPlan } from './plan.ts';
 import type { Rng } from './rng.ts';
+import { SimulatedAdapter, type WorldHealth } from './simulated-adapter.ts';
+import { openSimulatedJournal, type SimulatedDisk, type SimulatedJournal } from './simulated-journal.ts';
 import { settle, type VirtualTime } from './time.ts';
 import type { Trace } from './trace.ts';
 
@@ -51,7 +51,7 @@ export class HubProcess {
   readonly cursors: Cursors;
   readonly adapters = new Map<string, SimulatedAdapter>();
   readonly outcomes = new Map<string, OutcomeOracle>();
-  readonly lanes: Lanes;
+  readonly lanes: LaneSet;
   readonly parts: ReturnType<typeof createParts>;
   readonly #options: HubProcessOptions;
   readonly #breakers: BreakerOracle;
@@ -77,7 +77,7 @@ export class HubProcess {
       },
       commits,
     });
-    this.lanes = new Lanes([], (receivers) => void this.journal.setReceivers(receivers));
+    this.lanes = new LaneSet([], (receivers) => void this.journal.setReceivers(receivers));
     const wallMs = () => time.wallMs();
     const gates = new HeldOracle({ gates: this.lanes, facts: this.facts, trace, calls });
     this.acks = new Acks({ journal: this.journal, gates, wallMs });

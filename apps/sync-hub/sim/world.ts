@@ -1,6 +1,4 @@
 import type { Acceptance } from '../src/edges/publishing/intake.ts';
-import type { WorldHealth } from './adapter.ts';
-import { SimulatedDisk } from './journal.ts';
 import { JournalModel, type ModelDelivery } from './model/model.ts';
 import { Operator } from './operator.ts';
 import { CallOracle } from './oracle/call-oracle.ts';
@@ -8,8 +6,10 @@ import { DiskOracle } from './oracle/disk-oracle.ts';
 import { type AdapterPlan, type HubPlan, planHub } from './plan.ts';
 import { HubProcess } from './process.ts';
 import { Publisher } from './publisher.ts';
-import { SimulatedReader } from './reader.ts';
 import { Rng } from './rng.ts';
+import type { WorldHealth } from './simulated-adapter.ts';
+import { SimulatedDisk } from './simulated-journal.ts';
+import { SimulatedReader } from './simulated-reader.ts';
 import { settle, VirtualTime } from './time.ts';
 import { Trace } from './trace.ts';
 

@@ -3,8 +3,7 @@ import type { HeldBy } from '../core/lane-messages.ts';
 import type { ReadRecordsRequest, ReadRecordsResult } from '../journal/journal.ts';
 import { isAfter, type Positions } from '../journal/positions.ts';
 import { Acks } from './acks.ts';
-import type { FollowableEvent } from './followed-event.ts';
-import type { Gates } from './followed-events.ts';
+import type { FollowableEvent, Gates } from './followed-events.ts';
 
 /** An event that somebody can follow. */
 export function followable(seq: number, changes: Partial<FollowableEvent> = {}): FollowableEvent {

@@ -1,3 +1,4 @@
+import type { BreakerPolicy } from '../core/breaker-policy.ts';
 import { heldBy } from '../core/dispatch.ts';
 import type { EventIdentity } from '../core/event.ts';
 import type {
@@ -7,24 +8,23 @@ import type {
   LookAheadEffect,
   PauseCause,
   RecordEffect,
+  RuntimeCondition,
 } from '../core/lane-messages.ts';
-import { createLane, type LaneState } from '../core/lane-state.ts';
+import { createLane, type LaneRules, type LaneState } from '../core/lane-state.ts';
 import { isIdle, nextWakeMs, step } from '../core/step.ts';
-import type { LaneNews } from '../journal/journal.ts';
+import type { Journal, LaneNews, OpenedLane } from '../journal/journal.ts';
 import { JournalError } from '../journal/journal-error.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import { AdapterVersion } from './adapter-version.ts';
 import { AdapterVersions } from './adapter-versions.ts';
-import { Breaker } from './breaker.ts';
+import { Breaker, type BreakerReport } from './breaker.ts';
 import type { Canary } from './canary.ts';
-import { atTheLatest } from './clock.ts';
+import { atTheLatest, type Clock } from './clock.ts';
 import { deliveryRecord } from './delivery-record.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { type LaneHealth, laneStatus, throttledUntilMs } from './lane-health.ts';
-import type { LaneOptions } from './lane-options.ts';
 import { LaneTimer } from './lane-timer.ts';
 import { LiveAttempts } from './live-attempts.ts';
-import { runtimeCondition } from './runtime-condition.ts';
 
 /** At once: each is a request of the journal, and more would hold up what others read and record. */
 const MAX_DISCARDS = 256;
@@ -361,4 +361,55 @@ const NO_NEWS: LaneNews = { ready: [], isMore: false, nextDueAtMs: Number.POSITI
 /** The journal reports its end to the hub. */
 function unlessEnded(error: unknown): void {
   if (!(error instanceof JournalError)) throw error;
+}
+
+/**
+ * The condition of an adapter, as the core takes it. What the operator set takes precedence over what the adapter asks for.
+ *
+ * @param before its condition until now: what it accepts is known from when it ran
+ */
+export function runtimeCondition(
+  start: RuntimeStart,
+  delivery: LaneOptions['delivery'],
+  before: RuntimeCondition,
+): RuntimeCondition {
+  if (start.kind !== 'ready') {
+    return { kind: 'not_ready', ...(before.accepts !== undefined && { accepts: before.accepts }) };
+  }
+  const { concurrency = start.concurrency, timeoutMs = start.attemptTimeoutMs } = delivery;
+  return { ...start, concurrency, attemptTimeoutMs: timeoutMs };
+}
+
+/** What a lane is made of. */
+export interface LaneOptions {
+  /** `version`: the one that it begins with, which `runtime` runs. */
+  readonly adapter: { readonly id: string; readonly package: string; readonly version: string };
+  readonly runtime: Runtime;
+  /** What the operator set takes precedence over what the adapter asks for. */
+  readonly delivery: { readonly concurrency?: number | undefined; readonly timeoutMs?: number | undefined };
+  readonly rules: LaneRules;
+  /** After a dead letter the later events of its key wait, in the journal. */
+  readonly holdsKeys: boolean;
+  readonly breakerPolicy: BreakerPolicy;
+  readonly journal: Pick<
+    Journal,
+    'record' | 'readReady' | 'readHead' | 'giveBack' | 'endWaits' | 'discard' | 'saveBreaker'
+  >;
+  /** What the journal answered when the lane was opened. */
+  readonly opened: OpenedLane;
+  readonly clock: Clock;
+  /** Where the generator for jitter begins. */
+  readonly seed: number;
+  /** Called when what holds the whole lane is not what it was. */
+  readonly onGateChange: (adapter: string) => void;
+  /** Called when health() would say something new about state or breaker. */
+  readonly onChange: () => void;
+  /** Called on every transition of the breaker, for the log. */
+  readonly onBreakerChange?: (breaker: BreakerReport) => void;
+  /** Called when the adapter is ready, has failed, or is started again, for the log. */
+  readonly onRuntimeChange?: (start: RuntimeStart) => void;
+  /** Called when the lane paused itself, for the log. */
+  readonly onPause?: (cause: PauseCause) => void;
+  /** Called when the lane belongs to somebody else from now on, for the log. */
+  readonly onLost?: () => void;
 }

@@ -2,15 +2,14 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { onTestFinished } from 'vitest';
 import { Acks } from '../../acks/acks.ts';
-import type { FollowableEvent } from '../../acks/followed-event.ts';
-import type { DeliveryListener, Following } from '../../acks/followed-events.ts';
+import type { DeliveryListener, FollowableEvent, Following } from '../../acks/followed-events.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { OnDeadLetter } from '../../core/lane-messages.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { RetryPolicy } from '../../core/retry.ts';
 import { type InlineJournal, openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
 import { systemClock } from '../../lanes/clock.ts';
-import { Lanes } from '../../lanes/lanes.ts';
+import { LaneSet } from '../../lanes/lane-set.ts';
 import { openTestLane } from '../../lanes/test-lane.fixture.ts';
 import { Operations } from '../../operations/operations.ts';
 import type { DeliveryAttempt } from '../../runtimes/runtime.ts';
@@ -23,7 +22,7 @@ import { Publishing } from './publishing.ts';
 export interface TestHub {
   readonly publishing: Publishing;
   readonly intake: Intake;
-  readonly lanes: Lanes;
+  readonly lanes: LaneSet;
   readonly cursors: Cursors;
   readonly wallMs: () => number;
   readonly onFault: (error: unknown) => void;
@@ -101,7 +100,7 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
   const clock = systemClock;
   const { wallMs } = clock;
   const journal = openInlineJournal();
-  const lanes = new Lanes([], (receivers) => void journal.setReceivers(receivers));
+  const lanes = new LaneSet([], (receivers) => void journal.setReceivers(receivers));
   const acks = new CountedAcks({ journal, gates: lanes, wallMs });
   const place = () => acks.place;
   const operations = new Operations({

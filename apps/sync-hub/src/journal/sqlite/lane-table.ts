@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { CorruptionError } from '../integrity/corruption-error.ts';
+import { CorruptionError } from '../journal-error.ts';
 import type { DeliveryRow } from './rows.ts';
 
 /** A lane as the store has it at hand: what it counts along, and what belongs to the session. */
@@ -17,7 +17,7 @@ export interface Lane {
   deadLetters: number;
   /** It has watched keys, see staleness-index.ts. */
   isWatching: boolean;
-  /** Rows of heads, by seq, see deliveries.ts. */
+  /** Rows of heads, by seq, see delivery-table.ts. */
   heads: Map<number, DeliveryRow>;
   /** Of whoever opened it last; 0: nobody did in this session. */
   epoch: number;
@@ -32,7 +32,7 @@ export interface Lane {
 }
 
 /** The lanes that the journal knows. Counts over the partial indexes once, then along. */
-export class Lanes {
+export class LaneTable {
   readonly #statements: ReturnType<typeof prepare>;
   readonly #byId = new Map<string, Lane>();
   readonly #byNumber = new Map<number, Lane>();

@@ -2,10 +2,10 @@ import { Buffer } from 'node:buffer';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import type { AcceptedEvent, EventIdentity } from '../../core/event.ts';
-import { CorruptionError } from '../integrity/corruption-error.ts';
 import { rowChecksum } from '../integrity/row-checksum.ts';
 import type { AcceptRequest } from '../journal.ts';
-import type { Lanes } from './lanes.ts';
+import { CorruptionError } from '../journal-error.ts';
+import type { LaneTable } from './lane-table.ts';
 import {
   EVENT_VALUES,
   EVENT_VALUES_WITHOUT_DATA,
@@ -19,12 +19,12 @@ import {
 } from './rows.ts';
 
 /** The rows of the table event. */
-export class Events {
-  readonly #lanes: Lanes;
+export class EventTable {
+  readonly #lanes: LaneTable;
   readonly #statements: ReturnType<typeof prepare>;
   #lastSeq: number;
 
-  constructor(database: DatabaseSync, lanes: Lanes) {
+  constructor(database: DatabaseSync, lanes: LaneTable) {
     this.#lanes = lanes;
     this.#statements = prepare(database);
     this.#lastSeq = Number(database.prepare('SELECT max(seq) AS newest FROM event').get()?.newest ?? 0);
@@ -34,7 +34,7 @@ export class Events {
     return this.#lastSeq;
   }
 
-  /** See Lanes.mark. */
+  /** See LaneTable.mark. */
   mark(): () => void {
     const lastSeq = this.#lastSeq;
     return () => {

@@ -1,14 +1,13 @@
 import { LANE_LOST } from '../calls.ts';
-import { type DiscardRequest, type DiscardResult, unattemptedRecord } from '../dead-letter.ts';
-import { CorruptionError } from '../integrity/corruption-error.ts';
-import type { RecordRequest } from '../journal.ts';
-import { JournalError } from '../journal-error.ts';
+import type { DiscardRequest, DiscardResult, RecordRequest } from '../journal.ts';
+import { CorruptionError, JournalError } from '../journal-error.ts';
 import { deliveryState, isOpenCode, stateCodes } from './codes.ts';
 import type { Heads } from './heads.ts';
 import type { Parts } from './parts.ts';
+import { unattemptedRecord } from './record-table.ts';
 
 /** What becomes of deliveries: what lanes record, and what operators decide. */
-export class Outcomes {
+export class Recording {
   readonly #parts: Parts & { readonly heads: Heads };
 
   constructor(parts: Parts & { readonly heads: Heads }) {

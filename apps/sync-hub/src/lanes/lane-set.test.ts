@@ -6,7 +6,7 @@ import { newEvent, sampleAccept, sampleEvent } from '../journal/suite/samples.fi
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { systemClock } from './clock.ts';
-import { Lanes } from './lanes.ts';
+import { LaneSet } from './lane-set.ts';
 import { openTestLane } from './test-lane.fixture.ts';
 
 /** Lanes on runtimes that the test plays, and on the journal that ships. */
@@ -15,7 +15,7 @@ async function openLanes(runtimes: Readonly<Record<string, ScriptedRuntime>>) {
   const receivers: (readonly string[])[] = [];
   const records: RecordedDelivery[] = [];
   const opened = Object.entries(runtimes).map(([id, runtime]) => openTestLane({ id, runtime, journal }));
-  const lanes = new Lanes(await Promise.all(opened), (adapters) => receivers.push(adapters));
+  const lanes = new LaneSet(await Promise.all(opened), (adapters) => receivers.push(adapters));
   journal.subscribe({
     committed(commit) {
       records.push(...commit.records);

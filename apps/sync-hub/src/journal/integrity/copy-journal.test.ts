@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openSqliteJournal } from '../sqlite/sqlite-journal.ts';
 import { Session } from '../suite/place.fixture.ts';
 import { deadLettered, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
-import { backUp } from './backup.ts';
+import { backUp } from './copy-journal.ts';
 import { verifyJournal } from './verify-journal.ts';
 
 async function useJournal() {

@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import type { RecordedState } from '../core/delivery.ts';
 import { recordAt } from '../journal/suite/samples.fixture.ts';
-import { type DeliveryUpdate, isTerminal } from './delivery-update.ts';
-import { Progress } from './progress.ts';
+import { type DeliveryUpdate, isTerminal, Progress } from './delivery-update.ts';
 
 const update = (state: RecordedState, adapter = 'billing'): DeliveryUpdate => ({
   kind: 'recorded',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FailureStreak } from './failure-streak.ts';
+import { FailureStreak } from './breaker-policy.ts';
 import { nextRandom } from './random.ts';
 
 describe('an outage', () => {

@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { DeliveryRecord, RecordedDelivery } from '../../core/delivery.ts';
+import type { DeliveryCounts, DeliveryRecord, RecordedDelivery } from '../../core/delivery.ts';
+import type { SyncEvent } from '../../core/event.ts';
 import { rowChecksum } from '../integrity/row-checksum.ts';
-import type { ReadRecordsRequest, ReadRecordsResult } from '../journal.ts';
+import type { DiscardRequest, ReadRecordsRequest, ReadRecordsResult } from '../journal.ts';
 import { outcomeCodes, stateCodes } from './codes.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { Lane, LaneTable } from './lane-table.ts';
 import {
   prepareInsert,
   prepareValues,
@@ -14,11 +15,11 @@ import {
 } from './rows.ts';
 
 /** The rows of the table record: only ever appended to, each lane's by its own count. */
-export class Records {
-  readonly #lanes: Lanes;
+export class RecordTable {
+  readonly #lanes: LaneTable;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor(database: DatabaseSync, lanes: Lanes) {
+  constructor(database: DatabaseSync, lanes: LaneTable) {
     this.#lanes = lanes;
     this.#statements = prepare(database);
   }
@@ -98,4 +99,16 @@ function prepare(database: DatabaseSync) {
     selectFirst: database.prepare(`
       SELECT min(position) AS position FROM record INDEXED BY record_of_delivery WHERE seq = ? AND adapter = ?`),
   };
+}
+
+/** What is recorded of a delivery that is settled without an attempt: its counts stay as they were. */
+export function unattemptedRecord(
+  { adapter, seq, atMs, reason }: Pick<DiscardRequest, 'adapter' | 'seq' | 'atMs' | 'reason'>,
+  { id, source, key }: Pick<SyncEvent, 'id' | 'source' | 'key'>,
+  { cycle, attempts, spent, crashes }: DeliveryCounts,
+  state: 'discarded' | 'dead_lettered',
+): DeliveryRecord {
+  const counts = { cycle, attempts, spent, crashes };
+  const event = { seq, eventId: id, source, key };
+  return { adapter, ...event, adapterVersion: '', state, ...counts, atMs, nextAttemptAtMs: 0, reason };
 }

@@ -4,7 +4,7 @@ import type { InlineJournal } from '../journal/sqlite/inline-journal.ts';
 import { deadLettered, sampleRecord } from '../journal/suite/samples.fixture.ts';
 import { ManualClock, settle } from './manual-clock.fixture.ts';
 import { openRecordingJournal } from './recording-journal.fixture.ts';
-import { ReplayJobs, type ReplayOrder, RUNNING_JOBS_MAX } from './replay-jobs.ts';
+import { ReplayJobs, type ReplayOrder, RUNNING_JOBS_MAX } from './replay-runner.ts';
 
 /** Jobs on a journal in this thread, on a clock of their own. */
 function open(database?: InlineJournal['database'], clock = new ManualClock()) {

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { PruneRequest, PruneResult } from '../retention.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { PruneRequest, PruneResult } from '../journal.ts';
+import type { Lane, LaneTable } from './lane-table.ts';
 import type { Parts } from './parts.ts';
 import type { StalenessIndex } from './staleness-index.ts';
 
@@ -21,8 +21,8 @@ interface Settled {
 }
 
 /** Deletes events that have had their time. The file does not shrink; what they leave is used again. */
-export class Retention {
-  readonly #lanes: Lanes;
+export class Pruning {
+  readonly #lanes: LaneTable;
   readonly #stalenessIndex: StalenessIndex;
   readonly #statements: ReturnType<typeof prepare>;
 

@@ -1,7 +1,7 @@
 import type { HandlerContext } from '@connectrpc/connect';
 import { type Ack, DeliveryState, type HeldBy } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { WatchAcksRequest } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import type { Until } from '../src/acks/progress.ts';
+import type { Until } from '../src/acks/delivery-update.ts';
 import type { AcceptedEvent } from '../src/core/event.ts';
 import type { Acceptance } from '../src/edges/publishing/intake.ts';
 import { RequestError } from '../src/edges/request-error.ts';

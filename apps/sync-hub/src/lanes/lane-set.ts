@@ -3,7 +3,7 @@ import type { Commit, LaneNews } from '../journal/journal.ts';
 import type { Lane } from './lane.ts';
 
 /** All lanes of the hub, each independent of the others. */
-export class Lanes {
+export class LaneSet {
   #lanes: ReadonlyMap<string, Lane> = new Map();
   #ids: readonly string[] = [];
   readonly #notReceiving = new Set<string>();

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import type { OutcomeKind } from '../core/outcome.ts';
-import { DeliveryLog } from './delivery-log.ts';
-import type { LogLine } from './log-line.ts';
+import { DeliveryLog, type LogLine, PublishLog } from './hub-log.ts';
 import { ManualClock } from './manual-clock.fixture.ts';
 
 function open() {
@@ -154,4 +153,30 @@ describe('dead letters', () => {
     log.stop();
     expect(lines.at(-1)?.facts).toEqual({ adapter: 'billing', leftOut: 1 });
   });
+});
+
+function openPublishLog() {
+  const clock = new ManualClock();
+  const lines: LogLine[] = [];
+  return { clock, lines, log: new PublishLog({ clock, write: (line) => lines.push(line) }) };
+}
+
+it('has one line when publishing is refused, and one when it is accepted again', async () => {
+  const { clock, lines, log } = openPublishLog();
+  log.accepted();
+  for (let rejected = 0; rejected < 1_000; rejected += 1) log.rejected('JOURNAL_FULL');
+  await clock.pass(30_000);
+  log.rejected('JOURNAL_FULL');
+  expect(lines).toEqual([{ level: 'warn', facts: { reason: 'JOURNAL_FULL' }, text: 'publishing is refused' }]);
+  log.accepted();
+  await clock.pass(2_000);
+  expect(lines.slice(1)).toEqual([
+    { level: 'info', facts: { rejected: 1_001, lastedMs: 30_000 }, text: 'publishing is accepted again' },
+  ]);
+});
+
+it('says nothing of events that are refused because they are wrong', () => {
+  const { lines, log } = openPublishLog();
+  for (const reason of ['EVENT_INVALID', 'EVENT_ID_CONFLICT', 'EVENT_TOO_LARGE', 'HUB_STOPPING']) log.rejected(reason);
+  expect(lines).toEqual([]);
 });

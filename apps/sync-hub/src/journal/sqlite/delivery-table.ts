@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isOpenCode, stateCodes } from './codes.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { Lane, LaneTable } from './lane-table.ts';
 import {
   type DeliveryRow,
   type DeliveryValues,
@@ -23,7 +23,7 @@ export interface NewDelivery {
 
 interface DeliveriesDeps {
   readonly database: DatabaseSync;
-  readonly lanes: Lanes;
+  readonly lanes: LaneTable;
   readonly stalenessIndex: StalenessIndex;
 }
 
@@ -31,8 +31,8 @@ interface DeliveriesDeps {
 const HEADS_MAX = 4_096;
 
 /** The rows of the table delivery, and what follows from them: counts and watched keys. */
-export class Deliveries {
-  readonly #lanes: Lanes;
+export class DeliveryTable {
+  readonly #lanes: LaneTable;
   readonly #stalenessIndex: StalenessIndex;
   readonly #statements: ReturnType<typeof prepare>;
 
