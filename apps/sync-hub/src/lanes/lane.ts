@@ -16,7 +16,6 @@ import type { Journal, LaneNews, OpenedLane } from '../journal/journal.ts';
 import { JournalError } from '../journal/journal-error.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import { AdapterVersion } from './adapter-version.ts';
-import { AdapterVersions } from './adapter-versions.ts';
 import { Breaker, type BreakerReport } from './breaker.ts';
 import type { Canary } from './canary.ts';
 import { atTheLatest, type Clock } from './clock.ts';
@@ -24,6 +23,7 @@ import { deliveryRecord } from './delivery-record.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { type LaneHealth, laneStatus, throttledUntilMs } from './lane-health.ts';
 import { LaneTimer } from './lane-timer.ts';
+import { LaneVersions } from './lane-versions.ts';
 import { LiveAttempts } from './live-attempts.ts';
 
 /** At once: each is a request of the journal, and more would hold up what others read and record. */
@@ -46,7 +46,7 @@ export interface LaneCommit {
 export class Lane {
   readonly #options: LaneOptions;
   readonly #state: LaneState;
-  readonly #versions: AdapterVersions;
+  readonly #versions: LaneVersions;
   readonly #breaker: Breaker;
   readonly #attempts: LiveAttempts;
   readonly #timer: LaneTimer;
@@ -71,13 +71,12 @@ export class Lane {
       },
     });
     const first = new AdapterVersion({ version: options.adapter.version, runtime: options.runtime });
-    this.#versions = new AdapterVersions(first, options.clock, (start) => this.#changeRuntime(start));
+    this.#versions = new LaneVersions(first, options.clock, (start) => this.#changeRuntime(start));
     this.#attempts = new LiveAttempts({
       breaker: this.#breaker,
-      onEnd: (seq, outcome) => {
-        const attempt = this.#versions.attemptOf(seq);
+      onEnd: ({ seq, version, isExpired }, outcome) => {
         this.#handle({ kind: 'attempt_ended', atMs: this.#nowMs(), seq, outcome });
-        if (attempt !== undefined) this.#versions.ended(attempt, outcome);
+        if (!isExpired) this.#versions.count(version, outcome.kind);
       },
     });
     this.#timer = new LaneTimer(options.clock, () => this.#handle({ kind: 'time_passed', atMs: this.#nowMs() }));
@@ -93,7 +92,7 @@ export class Lane {
   }
 
   /** The versions of its adapter, for whoever replaces one by another. */
-  get versions(): AdapterVersions {
+  get versions(): LaneVersions {
     return this.#versions;
   }
 
@@ -235,8 +234,7 @@ export class Lane {
         this.#attempt(effect);
         break;
       case 'abort':
-        this.#attempts.expire(effect.seq);
-        this.#versions.expired(effect.seq);
+        this.#expire(effect.seq);
         break;
       case 'record':
         this.#record(effect);
@@ -278,15 +276,20 @@ export class Lane {
 
   #attempt({ event, number, redelivered, timeoutMs }: LaneEffect & { kind: 'attempt' }): void {
     const key = idempotencyKey(event, this.#options.adapter.id);
-    const version = this.#versions.begin(event);
-    this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, version.runtime);
+    this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, this.#versions.next(event));
+  }
+
+  #expire(seq: number): void {
+    const attempt = this.#attempts.of(seq);
+    this.#attempts.expire(seq);
+    if (attempt !== undefined) this.#versions.count(attempt.version, 'timed_out');
   }
 
   #record(effect: RecordEffect): void {
     const { journal, adapter, clock, opened } = this.#options;
     const { event, nextAttemptInMs, notBeforeInMs } = effect;
     const nowMs = this.#nowMs();
-    const version = this.#versions.versionOf(event.seq);
+    const { version } = this.#attempts.of(event.seq)?.version ?? this.#versions.current;
     const record = deliveryRecord(effect, { adapter: { id: adapter.id, version }, nowMs: clock.wallMs() });
     const dueAtMs = nextAttemptInMs === undefined ? 0 : nowMs + nextAttemptInMs;
     const notBeforeMs = notBeforeInMs === 0 ? 0 : nowMs + notBeforeInMs;

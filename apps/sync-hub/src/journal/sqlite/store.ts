@@ -156,23 +156,23 @@ export class Store {
   /** Reads last: whoever gets an answer has been notified of all that the same commit made true, and it is not older. */
   #answer(calls: readonly Call[]): StoreAnswer<CallName>[] {
     const answers: StoreAnswer<CallName>[] = [];
-    const reads: number[] = [];
-    for (let index = 0; index < calls.length; index++) {
-      const call = calls[index] as Call;
-      const does = CALLS[call.name];
-      if (does !== 'writes') reads.push(index);
-      answers.push(does === 'reads' ? undefined : this.#answerOne(call, index));
+    const reads: (() => void)[] = [];
+    for (const [index, { name, request }] of calls.entries()) {
+      const does = CALLS[name];
+      answers.push(does === 'reads' ? undefined : this.#answerOne(name, request, index));
+      if (does === 'writes') continue;
+      const read = does === 'reads' ? name : does.writesThen;
+      reads.push(() => {
+        answers[index] = this.#answerOne(read, request, index);
+      });
     }
-    for (const index of reads) {
-      const call = calls[index] as Call;
-      answers[index] = this.#answerOne(call.name === 'giveBack' ? { ...call, name: 'readHead' } : call, index);
-    }
+    for (const read of reads) read();
     return answers;
   }
 
-  #answerOne({ name, request }: Call, index: number): StoreAnswer<CallName> {
+  #answerOne(name: CallName, request: Call['request'], index: number): StoreAnswer<CallName> {
     this.#parts.news.call = index;
-    // A call's request is that of its name.
+    // A call's request is that of its name, and of the one that reads its answer.
     return (this.#calls[name] as (request: unknown) => StoreAnswer<CallName>)(request);
   }
 

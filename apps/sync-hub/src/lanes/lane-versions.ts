@@ -1,17 +1,9 @@
 import type { AcceptedEvent } from '../core/event.ts';
-import type { AttemptEnd, OutcomeKind } from '../core/outcome.ts';
+import type { AttemptEnd } from '../core/outcome.ts';
 import type { RuntimeStart } from '../runtimes/runtime.ts';
 import type { AdapterVersion } from './adapter-version.ts';
 import { Canary, type CanaryOptions } from './canary.ts';
 import type { Clock } from './clock.ts';
-
-/** An attempt, and who makes it. */
-export interface BegunAttempt {
-  readonly seq: number;
-  readonly by: AdapterVersion;
-  /** Its deadline passed: what it came to is known, and what it returns still does not matter. */
-  isOver: boolean;
-}
 
 /**
  * The versions of an adapter behind one lane.
@@ -23,10 +15,9 @@ export interface BegunAttempt {
  * Which version makes an attempt is decided when it begins. The lane never has two attempts of a key at a time, and so
  * no key is ever at two versions at once, and none is overtaken.
  */
-export class AdapterVersions {
+export class LaneVersions {
   readonly #clock: Clock;
   readonly #onChange: (start: RuntimeStart) => void;
-  readonly #begun = new Map<number, BegunAttempt>();
   readonly #retired = new Set<AdapterVersion>();
   #current: AdapterVersion;
   #canary: Canary | undefined;
@@ -47,38 +38,16 @@ export class AdapterVersions {
     return this.#canary;
   }
 
-  /** An attempt begins: by this version. */
-  begin(event: AcceptedEvent): AdapterVersion {
-    const by = this.#canary?.takes(event) ? this.#canary.candidate : this.#current;
-    by.began();
-    this.#begun.set(event.seq, { seq: event.seq, by, isOver: false });
-    return by;
+  /** Which version makes the attempt that begins now. */
+  next(event: AcceptedEvent): AdapterVersion {
+    return this.#canary?.takes(event) ? this.#canary.candidate : this.#current;
   }
 
-  /** The last attempt of a delivery that began. */
-  attemptOf(seq: number): BegunAttempt | undefined {
-    return this.#begun.get(seq);
-  }
-
-  /** The version that makes, or has just made, the attempt of a delivery. */
-  versionOf(seq: number): string {
-    return this.#begun.get(seq)?.by.version ?? this.#current.version;
-  }
-
-  /** The deadline of an attempt passed. */
-  expired(seq: number): void {
-    const begun = this.#begun.get(seq);
-    if (begun === undefined) return;
-    begun.isOver = true;
-    this.#count(begun.by, 'timed_out');
-  }
-
-  /** Adapter code returned, and the lane knows what its attempt came to: the next one of the delivery may have begun. */
-  ended(attempt: BegunAttempt, outcome: AttemptEnd): void {
-    const { seq, by, isOver } = attempt;
-    if (this.#begun.get(seq) === attempt) this.#begun.delete(seq);
-    by.ended();
-    if (!isOver && outcome.kind !== 'not_run') this.#count(by, outcome.kind);
+  /** What an attempt of a version came to, once for each attempt. */
+  count(by: AdapterVersion, outcome: AttemptEnd['kind']): void {
+    if (outcome === 'not_run') return;
+    // What a version that was retired still ends says nothing about the two that are compared.
+    if (by === this.#current || by === this.#canary?.candidate) this.#canary?.count(by, outcome);
   }
 
   /**
@@ -128,11 +97,6 @@ export class AdapterVersions {
     this.#canary?.fail('the hub stopped');
     const candidate = this.#canary === undefined ? [] : [this.#canary.candidate];
     await Promise.all([this.#current, ...candidate, ...this.#retired].map((version) => version.close()));
-  }
-
-  #count(by: AdapterVersion, outcome: OutcomeKind): void {
-    // What a version that was retired still ends says nothing about the two that are compared.
-    if (by === this.#current || by === this.#canary?.candidate) this.#canary?.count(by, outcome);
   }
 
   /** What becomes of a version that gets nothing new concerns nobody. */
