@@ -27,7 +27,6 @@ import { noticeOf } from './installs/read-installed.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import { systemClock } from './lanes/clock.ts';
 import { LaneSet } from './lanes/lane-set.ts';
-import { Notifier } from './notifier.ts';
 import { Backups } from './operations/backups.ts';
 import { Operations } from './operations/operations.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
@@ -81,7 +80,8 @@ async function startHub(
   });
   const clock = systemClock;
   const { wallMs } = clock;
-  const changes = new Notifier();
+  let health: HealthFeed | undefined;
+  const onChange = () => health?.changed();
   const lanes = new LaneSet([], (receivers) => {
     // A journal that ended reports that to the hub.
     journal.setReceivers(receivers).catch(() => undefined);
@@ -113,7 +113,7 @@ async function startHub(
     log,
     hubVersion: version,
     onGateChange: (adapter) => acks.gateChanged(adapter),
-    onChange: changes.notify,
+    onChange,
   });
   const named = new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, named]])));
   const toRun = (version: VersionToRun): AdapterToRun => {
@@ -161,7 +161,7 @@ async function startHub(
   const publishing = new Publishing({ ...shared, intake });
   const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the hub');
   const notAcceptingReason = () => intake.notAcceptingReason;
-  const health = new HealthFeed({
+  health = new HealthFeed({
     version,
     startedAtMs: wallMs(),
     journal,
@@ -170,7 +170,6 @@ async function startHub(
     notAcceptingReason,
     onWarning: (warning) => log.warn(warning),
   });
-  changes.subscribe(() => health.changed());
   const backups = new Backups({
     folder: config.backupsFolder,
     journal,

@@ -18,11 +18,6 @@ export class Discards {
     this.#options = options;
   }
 
-  /** How many would be discarded now, attempts that run among them. */
-  count(query: DeliveryQuery, signal: AbortSignal): Promise<number> {
-    return this.#options.finder.count(query, signal);
-  }
-
   /**
    * Discards all that are meant, a page at a time, until the signal aborts; answers how many there were, once they are on disk. One
    * whose attempt runs is left to its outcome.

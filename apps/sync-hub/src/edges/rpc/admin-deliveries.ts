@@ -65,9 +65,10 @@ export async function discardDeliveries(
   const reason = toReason(request);
   const query = toDiscard(await toQuery(request.filter, deps));
   await requireEvents(request.filter, deps.journal);
-  const { discards } = deps.operations;
+  const { discards, finder } = deps.operations;
   if (request.dryRun) {
-    return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(await discards.count(query, signal)) });
+    // Attempts that run are among them.
+    return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(await finder.count(query, signal)) });
   }
   const discarded = await discards.run(query, reason, signal);
   deps.onChange({ change: 'discard', reason, deliveries: discarded });
@@ -130,7 +131,7 @@ function groupName(
 }
 
 /** Turns places in a list into the opaque page tokens of the contract, and back. A token goes with its filter. */
-export class PageTokens {
+class PageTokens {
   readonly #journalId: string;
   readonly #filter: Uint8Array;
 

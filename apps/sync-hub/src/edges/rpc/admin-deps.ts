@@ -1,20 +1,10 @@
 import type { Acks } from '../../acks/acks.ts';
-import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-lifecycle.ts';
+import type { AdapterLifecycle } from '../../installs/adapter-lifecycle.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { LaneSet } from '../../lanes/lane-set.ts';
 import type { Backups } from '../../operations/backups.ts';
 import type { Operations } from '../../operations/operations.ts';
 import type { Cursors } from '../cursor.ts';
-
-/** Who installs and replaces adapters; as `AdapterLifecycle` does it. */
-interface Lifecycle {
-  add(request: AddRequest): Promise<Installed>;
-  upgrade(request: UpgradeRequest): Promise<Installed>;
-  rollback(id: string, reason: string): Promise<Installed>;
-  restart(id: string): Promise<Installed>;
-  /** @returns how many deliveries were discarded; with `discard`, why they are */
-  remove(id: string, options?: { readonly discard: string }): Promise<number>;
-}
 
 /** The parts of the hub that AdminService uses. */
 export interface AdminDeps {
@@ -23,7 +13,7 @@ export interface AdminDeps {
   readonly acks: Pick<Acks, 'place'>;
   readonly cursors: Cursors;
   readonly operations: Pick<Operations, 'finder' | 'discards' | 'jobs' | 'tail'>;
-  readonly lifecycle: Lifecycle;
+  readonly lifecycle: Pick<AdapterLifecycle, 'add' | 'upgrade' | 'rollback' | 'restart' | 'remove'>;
   readonly backups: Pick<Backups, 'make'>;
   readonly wallMs: () => number;
   /** Called with each change that an operator made, for the log. */

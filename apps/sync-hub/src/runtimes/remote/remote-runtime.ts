@@ -45,7 +45,7 @@ async function beginConnection(
   signal.addEventListener('abort', giveUp, { once: true });
   const secrets = new ConfigSecrets([config, remote.token]);
   const describeTimeoutMs = DESCRIBE_TIMEOUT_MS;
-  const begun = await handshake({ ...{ client, hubVersion, protocols, config, secrets, name, describeTimeoutMs } });
+  const begun = await handshake({ client, hubVersion, protocols, config, secrets, name, describeTimeoutMs });
   signal.removeEventListener('abort', giveUp);
   if (begun.kind === 'ready') return new RemoteLife({ client, secrets, ready: begun, name, heartbeatMs, onEnd });
   client.close();
