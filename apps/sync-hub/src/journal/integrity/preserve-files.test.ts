@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { useFolder } from '../sqlite/fixtures/old-journal.ts';
+import { useFolder } from '../sqlite/fixtures/old-journal.fixture.ts';
 
 /** A hub's life in short: an event is accepted, then the journal fails (a record names a delivery that is not there), or not. */
 const program = `
