@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { type Sandbox, SYSTEM_NAMES, startSandbox } from '@hms-sync/sandbox';
-import { first } from '../src/first.ts';
+import type { CallError } from '../src/call-error.ts';
 import type { Hub } from '../src/hub.ts';
 import { type HubConfig, HubFolder } from '../src/hub-folder.ts';
-import { createSyncClient } from '../src/sync-client.ts';
+import { createSyncClient, first } from '../src/sync-client.ts';
 import { grpcJs } from '../src/transports/grpc-js.ts';
 import { OrderBook } from './order-book.ts';
 import { publishPersistently } from './persistent-publisher.ts';
-import { RefusalTally } from './refusal-tally.ts';
 import { breachesIn, judge, type Verdict } from './verdict.ts';
 
 export interface LedgerStackOptions {
@@ -125,5 +124,29 @@ export class LedgerStack {
     await this.folder.remove();
     await this.#publishing;
     await this.sandbox.close();
+  }
+}
+
+/** How publishes were refused or cut off, and how often: by status and reason, such as `unavailable HUB_STOPPING`. */
+export class RefusalTally {
+  readonly #counts = new Map<string, number>();
+  readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
+
+  count(refusal: string): number {
+    return this.#counts.get(refusal) ?? 0;
+  }
+
+  add({ code, reason }: CallError): void {
+    const refusal = reason === '' ? code : `${code} ${reason}`;
+    this.#counts.set(refusal, this.count(refusal) + 1);
+    this.#waiting.get(refusal)?.resolve();
+    this.#waiting.delete(refusal);
+  }
+
+  /** Resolves at the next one of this kind. */
+  async next(refusal: string): Promise<void> {
+    const waiting = this.#waiting.get(refusal) ?? Promise.withResolvers<void>();
+    this.#waiting.set(refusal, waiting);
+    await waiting.promise;
   }
 }

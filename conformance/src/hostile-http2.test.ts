@@ -4,11 +4,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, type TestContext, tes
 import { Bystander, type Toll, tellToll, WORST_HUB_CPU_MS } from './bystander.ts';
 import { Http2Client } from './http2-client.ts';
 import { frame, headerBlock, SETTINGS, setting } from './http2-frame.ts';
-import { PAYLOAD_MARKER } from './marker.ts';
 import { type Stack, startStack } from './stack.ts';
 import { createSyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
-import { expectUnharmed } from './unharmed.ts';
+import { expectUnharmed, PAYLOAD_MARKER } from './unharmed.ts';
 import { pathOf } from './wire.ts';
 
 /** An attack takes some seconds, and many times as long on a busy machine. */

@@ -3,10 +3,9 @@ import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/
 import { AdapterState, BreakerState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { DELIVERED_EVERYWHERE, outline } from './acks.ts';
-import { first } from './first.ts';
 import { QUICK_RETRY, type Stack, type StackOptions, startStack, TOKEN } from './stack.ts';
-import { collect, createSyncClient, present, type SyncClient } from './sync-client.ts';
-import { connectHttp1 } from './transports/connect-http1.ts';
+import { collect, createSyncClient, first, present, type SyncClient } from './sync-client.ts';
+import { connectHttp1 } from './transports/connect-transport.ts';
 
 let stack: Stack;
 

@@ -1,9 +1,8 @@
 import { AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { type Sandbox, SYSTEM_NAMES, type SystemName, startSandbox } from '@hms-sync/sandbox';
-import { first } from './first.ts';
 import type { Hub } from './hub.ts';
 import { HubFolder } from './hub-folder.ts';
-import { createSyncClient } from './sync-client.ts';
+import { createSyncClient, first } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
 export interface StackOptions {

@@ -3,9 +3,8 @@ import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DELIVERED_EVERYWHERE, outline } from './acks.ts';
-import { first } from './first.ts';
 import { QUICK_RETRY, type Stack, startStack } from './stack.ts';
-import { collect, createSyncClient, type SyncClient } from './sync-client.ts';
+import { collect, createSyncClient, first, type SyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
 let stack: Stack;

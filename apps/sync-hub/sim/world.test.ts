@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { playSchedule } from './play.ts';
 import { HubWorld } from './world.ts';
 
 /** How many schedules are played. More on demand: HMS_SIM_SCHEDULES=1000000. */
@@ -40,7 +41,7 @@ describe('a hub in a world of faults', () => {
 
 async function play(seed: number): Promise<ReadonlyMap<string, number>> {
   try {
-    return await new HubWorld(seed).run();
+    return await playSchedule(new HubWorld(seed));
   } catch (cause) {
     const again = `npm run sim -- --schedules 1 --seed ${seed}`;
     throw new Error(`schedule ${seed}: ${cause instanceof Error ? cause.message : String(cause)}; again: ${again}`, {

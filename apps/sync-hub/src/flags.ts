@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { quotableName } from '@hms-sync/adapter-sdk/host';
-import { nearestName } from './config/nearest-name.ts';
+import { nearestName } from './config/config-error.ts';
 
 /** What the command line says. */
 export interface Flags {

@@ -14,6 +14,7 @@ import { HubStop } from './edges/hub-stop.ts';
 import { Intake } from './edges/publishing/intake.ts';
 import { Publishing } from './edges/publishing/publishing.ts';
 import { createRouter } from './edges/router.ts';
+import type { OperatorChange } from './edges/rpc/admin-deps.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
@@ -25,11 +26,9 @@ import type { VersionToRun } from './installs/lifecycle-deps.ts';
 import { noticeOf } from './installs/read-installed.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import { systemClock } from './lanes/clock.ts';
-import { Lanes } from './lanes/lanes.ts';
-import { Notifier } from './notifier.ts';
+import { LaneSet } from './lanes/lane-set.ts';
 import { Backups } from './operations/backups.ts';
 import { Operations } from './operations/operations.ts';
-import type { OperatorChange } from './operations/operator-change.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { RejectedConnections } from './telemetry/rejected-connections.ts';
@@ -81,8 +80,9 @@ async function startHub(
   });
   const clock = systemClock;
   const { wallMs } = clock;
-  const changes = new Notifier();
-  const lanes = new Lanes([], (receivers) => {
+  let health: HealthFeed | undefined;
+  const onChange = () => health?.changed();
+  const lanes = new LaneSet([], (receivers) => {
     // A journal that ended reports that to the hub.
     journal.setReceivers(receivers).catch(() => undefined);
   });
@@ -113,7 +113,7 @@ async function startHub(
     log,
     hubVersion: version,
     onGateChange: (adapter) => acks.gateChanged(adapter),
-    onChange: changes.notify,
+    onChange,
   });
   const named = new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, named]])));
   const toRun = (version: VersionToRun): AdapterToRun => {
@@ -161,7 +161,7 @@ async function startHub(
   const publishing = new Publishing({ ...shared, intake });
   const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the hub');
   const notAcceptingReason = () => intake.notAcceptingReason;
-  const health = new HealthFeed({
+  health = new HealthFeed({
     version,
     startedAtMs: wallMs(),
     journal,
@@ -170,7 +170,6 @@ async function startHub(
     notAcceptingReason,
     onWarning: (warning) => log.warn(warning),
   });
-  changes.subscribe(() => health.changed());
   const backups = new Backups({
     folder: config.backupsFolder,
     journal,

@@ -10,10 +10,9 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type AdminClient, createAdminClient } from '../admin-client.ts';
 import { CallError } from '../call-error.ts';
 import { Child } from '../child.ts';
-import { first } from '../first.ts';
 import type { Hub } from '../hub.ts';
 import { HubFolder } from '../hub-folder.ts';
-import { collect, createSyncClient, present, type SyncClient } from '../sync-client.ts';
+import { collect, createSyncClient, first, present, type SyncClient } from '../sync-client.ts';
 import { grpcJs } from '../transports/grpc-js.ts';
 import { writeLab } from './lab-package.ts';
 

@@ -5,12 +5,11 @@ import {
   SyncService,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PAYLOAD_MARKER } from '../marker.ts';
 import { openScene } from '../scene.ts';
 import type { Stack } from '../stack.ts';
 import { collect } from '../sync-client.ts';
 import type { TransportKind } from '../transports/transport.ts';
-import { expectUntouched } from '../untouched.ts';
+import { expectUntouched, PAYLOAD_MARKER } from '../unharmed.ts';
 import { describeBrokenBytes } from './broken-bytes.cases.ts';
 import { wrongEvents } from './wrong-events.ts';
 

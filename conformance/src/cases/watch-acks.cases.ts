@@ -3,9 +3,8 @@ import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, test } from 'vitest';
 import { DELIVERED_EVERYWHERE, outline, withoutPlaces } from '../acks.ts';
-import { first } from '../first.ts';
 import type { Scene } from '../scene.ts';
-import { collect, present } from '../sync-client.ts';
+import { collect, first, present } from '../sync-client.ts';
 
 /** With three adapters and some retries about thirty cursors: each is resumed from. */
 const EVENTS = 8;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PAYLOAD_MARKER } from '../marker.ts';
 import { request } from '../raw-request.ts';
+import { PAYLOAD_MARKER } from '../unharmed.ts';
 import { expectKept, type SaidEvent } from './accepted-event.ts';
 import { inTime } from './deadline.ts';
 import { useFuzzedHub } from './fuzzed-hub.ts';

@@ -7,9 +7,9 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PAYLOAD_MARKER } from '../marker.ts';
 import { request } from '../raw-request.ts';
 import type { EventInit } from '../sync-client.ts';
+import { PAYLOAD_MARKER } from '../unharmed.ts';
 import { pathOf } from '../wire.ts';
 import { expectKept, type SaidEvent, saidBy } from './accepted-event.ts';
 import { inTime } from './deadline.ts';

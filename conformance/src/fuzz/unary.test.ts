@@ -11,12 +11,8 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { first } from '../first.ts';
-import { present } from '../sync-client.ts';
-import { connectHttp1 } from '../transports/connect-http1.ts';
-import { connectJson } from '../transports/connect-json.ts';
-import { grpcConnect } from '../transports/grpc-connect.ts';
-import { grpcWeb } from '../transports/grpc-web.ts';
+import { first, present } from '../sync-client.ts';
+import { connectHttp1, connectJson, grpcConnect, grpcWeb } from '../transports/connect-transport.ts';
 import type { Wire } from '../transports/transport.ts';
 import { callWire, pathOf } from '../wire.ts';
 import { expectKept, saidBy } from './accepted-event.ts';

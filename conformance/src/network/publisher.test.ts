@@ -5,10 +5,9 @@ import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { outline, withoutPlaces } from '../acks.ts';
 import { Bystander, tellToll, WORST_HUB_CPU_MS } from '../bystander.ts';
-import { first } from '../first.ts';
-import { createSyncClient, type EventInit, present, type SyncClient } from '../sync-client.ts';
+import { createSyncClient, type EventInit, first, present, type SyncClient } from '../sync-client.ts';
+import { transports } from '../transports/every-transport.ts';
 import { grpcJs } from '../transports/grpc-js.ts';
-import { transports } from '../transports.ts';
 import { type DisturbedStack, startDisturbedStack } from './disturbed-stack.ts';
 import type { NetworkFault, Way } from './tcp-proxy.ts';
 

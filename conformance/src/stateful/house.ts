@@ -1,9 +1,8 @@
 import { JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { type AdminClient, createAdminClient } from '../admin-client.ts';
-import { first } from '../first.ts';
 import type { DisturbedStack } from '../network/disturbed-stack.ts';
-import { createSyncClient, type SyncClient } from '../sync-client.ts';
+import { createSyncClient, first, type SyncClient } from '../sync-client.ts';
 import { grpcJs } from '../transports/grpc-js.ts';
 import { AckReader } from './ack-reader.ts';
 

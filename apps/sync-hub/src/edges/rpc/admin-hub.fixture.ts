@@ -4,14 +4,13 @@ import { BadRequestSchema, ErrorInfoSchema } from '@hms-sync/proto/google/rpc/er
 import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { expect, onTestFinished } from 'vitest';
 import { InstallError } from '../../installs/install-error.ts';
-import type { OperatorChange } from '../../operations/operator-change.ts';
 import { listen } from '../door/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from '../door/request-budget.ts';
 import { createSyncRoute } from '../http/sync-route.ts';
 import { HubStop } from '../hub-stop.ts';
 import { openTestHub, published, settleTurns, type TestHub, type TestHubOptions } from '../publishing/hub.fixture.ts';
 import { createRouter } from '../router.ts';
-import type { AdminDeps } from './admin-deps.ts';
+import type { AdminDeps, OperatorChange } from './admin-deps.ts';
 import { HealthFeed } from './health-feed.ts';
 
 /** A hub behind a real port, and an operator who calls it. */

@@ -16,8 +16,7 @@ import { throwIfStopping } from '../hub-stop.ts';
 import { toAck } from '../publishing/ack-message.ts';
 import { type Publishing, WAIT_MS } from '../publishing/publishing.ts';
 import { invalidField, tooManyAtOnce } from '../request-error.ts';
-import { toAccepted, toUntil } from './accepted-message.ts';
-import { publishStream } from './publish-stream.ts';
+import { publishStream, toAccepted, toUntil } from './publish-stream.ts';
 
 const WATCHED_EVENTS_MAX = 1_000;
 /** Each ack is written for each of them. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { adapter, SECRET } from './lab-adapter.fixture.ts';
 import { type CreateRuntime, createOpener } from './opener.fixture.ts';
-import { adapter, SECRET } from './samples.fixture.ts';
 
 export function startingSuite(createRuntime: CreateRuntime): void {
   const { failureOf, openReady } = createOpener(createRuntime);
