@@ -186,6 +186,6 @@ test.for([0o000, 0o777])('what a hub makes is for its user alone, with the umask
 test('a hub with --help or --version prints it and ends with 0', async () => {
   const [help, version] = await Promise.all([folder.run('--help'), folder.run('--version')]);
   expect(help).toMatchObject({ code: 0, stderr: '' });
-  expect(help.stdout).toContain('Exit codes: 0 stopped as asked');
+  expect(help.stdout).toContain('Exit codes: 0 stopped by a signal');
   expect(version).toMatchObject({ code: 0, stdout: '0.1.0\n', stderr: '' });
 });

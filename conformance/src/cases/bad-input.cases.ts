@@ -33,7 +33,7 @@ export function describeBadInput(kind: TransportKind, stack: () => Stack): void 
 
       test('with a message that reads the same over every transport', async () => {
         await expect(scene.client.publishAndWait({ type: '' })).rejects.toThrow(
-          'event.type is required: say what kind of change it is, such as ProcessUpdated',
+          'event.type is required: name the kind of change, such as ProcessUpdated',
         );
       });
 

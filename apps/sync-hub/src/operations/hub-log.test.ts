@@ -31,7 +31,7 @@ function open() {
 }
 
 describe('an adapter', () => {
-  it('that begins to fail is one line, and one when it is well again', async () => {
+  it('that begins to fail is one line, and one when it recovered', async () => {
     const { clock, lines, fails, delivers } = open();
     delivers();
     for (let attempt = 0; attempt < 50; attempt += 1) fails();
@@ -58,7 +58,7 @@ describe('an adapter', () => {
     ]);
     await clock.pass(1_000);
     expect(lines.slice(1)).toEqual([
-      { level: 'info', text: 'adapter is well again', facts: { adapter: 'billing', failures: 51, lastedMs: 7_000 } },
+      { level: 'info', text: 'adapter recovered', facts: { adapter: 'billing', failures: 51, lastedMs: 7_000 } },
     ]);
   });
 
@@ -86,7 +86,7 @@ describe('an adapter', () => {
       delivers();
       await clock.pass(15_000);
     }
-    expect(texts()).toEqual(new Array(5).fill(['adapter begins to fail', 'adapter is well again']).flat());
+    expect(texts()).toEqual(new Array(5).fill(['adapter begins to fail', 'adapter recovered']).flat());
   });
 
   it('that still fails when the minute is over is a line then', async () => {
@@ -98,7 +98,7 @@ describe('an adapter', () => {
       fails();
       await clock.pass(1_000);
     }
-    expect(texts()).toEqual(['adapter begins to fail', 'adapter is well again', 'adapter begins to fail']);
+    expect(texts()).toEqual(['adapter begins to fail', 'adapter recovered', 'adapter begins to fail']);
   });
 
   it('is a matter of its own', async () => {
@@ -110,7 +110,7 @@ describe('an adapter', () => {
     expect(lines.map(({ text, facts }) => `${facts.adapter}: ${text}`)).toEqual([
       'billing: adapter begins to fail',
       'records: adapter begins to fail',
-      'billing: adapter is well again',
+      'billing: adapter recovered',
     ]);
   });
 
@@ -140,7 +140,7 @@ describe('dead letters', () => {
     await clock.pass(60_000);
     expect(lines.at(-1)).toEqual({
       level: 'warn',
-      text: 'more dead letters than are named here',
+      text: 'further dead letters, not listed',
       facts: { adapter: 'billing', leftOut: 980 },
     });
     dies();

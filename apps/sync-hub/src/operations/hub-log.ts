@@ -30,7 +30,7 @@ interface AdapterLines {
 }
 
 /**
- * What the log says of deliveries: a line when an adapter begins to fail, one when it is well again, one for each dead
+ * What the log says of deliveries: a line when an adapter begins to fail, one when it recovered, one for each dead
  * letter, within a bound. Ids and codes only: what a system answered may hold a payload.
  */
 export class DeliveryLog {
@@ -72,13 +72,13 @@ export class DeliveryLog {
         clock,
         calmMs: DELIVERY_CALM_MS,
         onBegin: (record) => write({ level: 'warn', facts: factsOf(record), text: 'adapter begins to fail' }),
-        onEnd: (sum) => write({ level: 'info', facts: { adapter, ...sum }, text: 'adapter is well again' }),
+        onEnd: (sum) => write({ level: 'info', facts: { adapter, ...sum }, text: 'adapter recovered' }),
       }),
       deadLetters: new BoundedReports({
         clock,
         ...DEAD_LETTERS,
         onLeftOut: (leftOut) =>
-          write({ level: 'warn', facts: { adapter, leftOut }, text: 'more dead letters than are named here' }),
+          write({ level: 'warn', facts: { adapter, leftOut }, text: 'further dead letters, not listed' }),
       }),
     };
     this.#adapters.set(adapter, lines);
