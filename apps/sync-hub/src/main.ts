@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Acks } from './acks/acks.ts';
@@ -80,8 +81,7 @@ async function startHub(
   });
   const clock = systemClock;
   const { wallMs } = clock;
-  let health: HealthFeed | undefined;
-  const onChange = () => health?.changed();
+  const changes = new EventEmitter<{ change: [] }>();
   const lanes = new LaneSet([], (receivers) => {
     // A journal that ended reports that to the hub.
     journal.setReceivers(receivers).catch(() => undefined);
@@ -113,7 +113,7 @@ async function startHub(
     log,
     hubVersion: version,
     onGateChange: (adapter) => acks.gateChanged(adapter),
-    onChange,
+    onChange: () => changes.emit('change'),
   });
   const named = new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, named]])));
   const toRun = (version: VersionToRun): AdapterToRun => {
@@ -161,7 +161,7 @@ async function startHub(
   const publishing = new Publishing({ ...shared, intake });
   const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the hub');
   const notAcceptingReason = () => intake.notAcceptingReason;
-  health = new HealthFeed({
+  const health = new HealthFeed({
     version,
     startedAtMs: wallMs(),
     journal,
@@ -170,6 +170,7 @@ async function startHub(
     notAcceptingReason,
     onWarning: (warning) => log.warn(warning),
   });
+  changes.on('change', () => health.changed());
   const backups = new Backups({
     folder: config.backupsFolder,
     journal,
