@@ -103,7 +103,7 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
     .argument('<version>', 'a version or range, a tarball or a folder')
     .option(
       '--canary <percent>',
-      'the new version first gets this share of the keys, such as 10%; it is rolled back if its failures per attempt exceed the old version's by 10 percentage points',
+      'the new version first gets this share of the keys, such as 10%; it is rolled back if its failure rate exceeds the old one by 10 percentage points',
       parsePercent,
     )
     .option(
