@@ -38,14 +38,14 @@ async function startIn(folder: string, { adapters: ids, traceFolder }: HubOption
   const adapters = ids.map((id) => ({ package: `@hms-sync/bench-adapter-${kind}`, id }));
   const file = join(folder, 'hms-sync.yaml');
   // JSON is YAML.
-  await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', logLevel: 'warn', adapters }));
+  await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', auth: 'none', logLevel: 'warn', adapters }));
   const main = fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/main'));
   const tracing = traceFolder === undefined ? [] : ['--import', import.meta.resolve('./trace-hub.ts')];
   // As `hms-sync start` does.
   const flags: string[] = JSON.parse(
     await readFile(fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/node-flags')), 'utf8'),
   );
-  const child = spawn(process.execPath, [...flags, ...process.execArgv, ...tracing, main, '--config', file], {
+  const child = spawn(process.execPath, [...flags, ...process.execArgv, ...tracing, main, '--config', file, '--i-accept-no-authentication'], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: { ...process.env, [TRACE_FOLDER_VARIABLE]: traceFolder },
   });

@@ -1,11 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Authenticator } from './access/authenticator.ts';
+import { createTokenLookup } from './access/file-tokens.ts';
+import { Tokens } from './access/tokens.ts';
 import { Acks } from './acks/acks.ts';
 import { AdapterLanes, type AdapterToRun } from './adapter-lanes.ts';
 import { addedAdapter, type Config, loadConfig, rejectedConfig } from './config/config.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { connectionBounds } from './edges/door/connections.ts';
+import { listenOnSocket } from './edges/door/hub-socket.ts';
+import { createIdentify } from './edges/door/identify.ts';
 import { listen, requireFree } from './edges/door/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from './edges/door/request-budget.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
@@ -45,6 +50,14 @@ const DRAIN_MS = 20_000;
 /** How long clients have to read their last answers. */
 const ANSWERS_MS = 5_000;
 
+const AUTH_WORDS = { nobody: 'tokens', anonymous: 'dev', everybody: 'none' } as const;
+const AUTH_WARNINGS = {
+  dev: 'callers without a token may publish, watch acks and read health: this hub is for development',
+  none: 'auth: none: every process of this machine is an administrator of this hub',
+} as const;
+const NO_TOKENS =
+  'nobody can call this hub over TCP yet: make a token with hms-sync token create <name> --role publisher';
+
 await run(process.argv.slice(2));
 
 async function run(args: readonly string[]): Promise<void> {
@@ -81,6 +94,13 @@ async function startHub(
   });
   const clock = systemClock;
   const { wallMs } = clock;
+  // After the journal, which locks the folder.
+  const tokens = new Tokens(config.dataDir, wallMs);
+  const authenticator = new Authenticator({
+    withoutCredential: config.auth.withoutCredential,
+    token: createTokenLookup(tokens, config.auth.tokens),
+    jwt: undefined,
+  });
   const changes = new Notifier();
   const lanes = new Lanes([], (receivers) => {
     // A journal that ended reports that to the hub.
@@ -176,21 +196,29 @@ async function startHub(
     journal,
     installed: store,
   });
-  const admin = {
-    ...shared,
-    ...{ operations, backups, lifecycle },
-    onChange: (change: OperatorChange) => log.info(change, 'changed by an operator'),
-  };
+  const onChange = (change: OperatorChange) => log.info(change, 'changed by an operator');
+  const admin = { ...shared, operations, backups, lifecycle, onChange };
   const stop = new HubStop();
   const routes = [createSyncRoute({ publishing, stop, onFault }), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);
-  const router = createRouter({ publishing, health, admin, routes, budget, stop, onFault });
+  const router = createRouter({
+    publishing,
+    health,
+    admin,
+    access: { tokens, onChange },
+    routes,
+    budget,
+    stop,
+    onFault,
+  });
   const rejections = new RejectedConnections(log);
-  const listener = await listen(config.listen, router, {
+  const socket = await listenOnSocket(config.dataDir, router(createIdentify(authenticator, { bySocket: true })));
+  const listener = await listen(config.listen, router(createIdentify(authenticator, { bySocket: false })), {
     publicUrls: config.publicUrls,
     connections: connectionBounds(config.connections),
     onRejected: (address) => rejections.note(address),
   }).catch(async (error) => {
+    await socket.close(0);
     await journal.close();
     throw error;
   });
@@ -208,7 +236,8 @@ async function startHub(
     // What could be reported was; the others get an error that says why.
     stop.begin();
     health.stop();
-    await listener.close(ANSWERS_MS);
+    await Promise.all([listener.close(ANSWERS_MS), socket.close(ANSWERS_MS)]);
+    tokens.close();
     budget.close();
     await lanes.close();
     await journal.close();
@@ -219,7 +248,11 @@ async function startHub(
   // the hub can be asked to stop: until then it just ends.
   void lanes.start();
 
-  const address = `http://${listener.host.includes(':') ? `[${listener.host}]` : listener.host}:${listener.port}`;
-  log.info({ address, dataDir: config.dataDir, version }, 'ready');
-  process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version })}\n`);
+  const { host } = config.listen;
+  const address = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
+  const auth = AUTH_WORDS[config.auth.withoutCredential];
+  if (auth !== 'tokens') log.warn({ auth }, AUTH_WARNINGS[auth]);
+  else if (!tokens.hasLive && config.auth.tokens.length === 0) log.warn(NO_TOKENS);
+  log.info({ address, dataDir: config.dataDir, version, auth }, 'ready');
+  process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version, auth })}\n`);
 }

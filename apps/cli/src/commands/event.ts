@@ -21,7 +21,7 @@ import { ExitCode, Failure } from '../failure.ts';
 import { addFilterOptions, type FilterOptions, toFilter } from '../filter-options.ts';
 import { durationMs, enumName, eventName, formatDuration, formatMs, formatTime, isoTime } from '../format.ts';
 import { examples } from '../help.ts';
-import { addressOption } from '../hub-address.ts';
+import { addressOption, tokenFileOption } from '../hub-address.ts';
 import { connectToHub, followHub, readHub } from '../hub-client.ts';
 import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import { tableLines, wrappedLines } from '../table.ts';
@@ -87,6 +87,7 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
         .default(TIMEOUT_DEFAULT_MS, '60s'),
     )
     .addOption(addressOption())
+    .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText(
       'after',
@@ -102,6 +103,7 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
     .argument('<id>', 'the event id')
     .option('--source <source>', "its source, where several have the id; '' is the source of events without one")
     .addOption(addressOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption('; unlike the table it holds the data of the event'))
     .addHelpText('after', examples('event show 0198c5d2-7a10-7000-8000-000000000001'))
     .action((id: string, options: ShowOptions) => show(id, options, terminal));
@@ -112,12 +114,14 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
     .option('--source <source>', 'of the named events, where several sources have one of the ids')
     .option('--cursor <cursor>', 'continue after this place: the cursor of the last ack that you have seen')
     .addOption(addressOption())
+    .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('event watch', 'event watch --jsonl --cursor aZ3x-billing.41_records.40'))
     .action((eventIds: string[], options: WatchOptions) => watch(eventIds, options, terminal));
   addFilterOptions(event.command('tail'))
     .description('show events and their outcomes live, until Ctrl-C')
     .addOption(addressOption())
+    .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('event tail', 'event tail --adapter billing --state retrying'))
     .action((options: TailOptions) => tail(options, terminal));

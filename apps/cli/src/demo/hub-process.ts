@@ -18,7 +18,7 @@ export function launchHub({ configFile, port, dataDir, ...options }: HubLaunch):
     ...options,
     name: 'hub',
     // Both stand in the file, too; but variables of the surrounding shell would go before the file.
-    args: ['--config', configFile, '--listen', `127.0.0.1:${port}`, '--data-dir', resolve(dataDir)],
+    args: ['--dev', '--config', configFile, '--listen', `127.0.0.1:${port}`, '--data-dir', resolve(dataDir)],
     complaintIn: (line) => (line.startsWith(ERROR_PREFIX) ? line.slice(ERROR_PREFIX.length) : undefined),
   });
 }

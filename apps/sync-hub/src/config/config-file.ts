@@ -1,6 +1,7 @@
 import { DELIVERY_BOUNDS, quotableName } from '@hms-sync/adapter-sdk/host';
 import { validRange } from 'semver';
 import { z } from 'zod';
+import { ROLES } from '../access/permissions.ts';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 import { LEAST_MAX_AGE_MS } from '../core/retry.ts';
 import { adapterConfig } from '../installs/adapters-lock.ts';
@@ -87,6 +88,19 @@ const adapter = adapterFields.superRefine((fields, context) => {
   if (plaintext && (cert ?? ca) !== undefined) reject(['remote', 'plaintext'], 'goes without ca, cert and key');
 });
 
+const patterns = z.array(z.string().min(1).max(256)).min(1).max(64).optional();
+
+/** A token whose text was made elsewhere: its hash is in the file, for who deploys by files. */
+const fileToken = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must be 1 to 63 letters, digits, ".", "-" and "_"'),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, as sha256sum prints them'),
+  role: z.enum(ROLES),
+  types: patterns,
+  sources: patterns,
+  keys: patterns,
+  adapters: patterns,
+});
+
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 export const configFile = z.strictObject({
@@ -95,6 +109,7 @@ export const configFile = z.strictObject({
     .array(z.string().refine(isOrigin, 'must be a URL such as https://hub.clinic.example:7003'))
     .max(64)
     .optional(),
+  auth: z.union([z.literal('none'), z.strictObject({ tokens: z.array(fileToken).max(256).optional() })]).optional(),
   dataDir: z.string().min(1).optional(),
   logLevel: z.enum(logLevels).optional(),
   limits: z

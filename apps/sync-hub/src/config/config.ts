@@ -9,7 +9,7 @@ import { ConfigError } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, type runtimes } from './config-file.ts';
 import { toDiskReserve } from './disk-reserve.ts';
 import { adapterPlace, issueInWords } from './issue-words.ts';
-import { DEFAULT_LISTEN, type ListenAddress, parseListen } from './listen-address.ts';
+import { DEFAULT_LISTEN, isLoopback, type ListenAddress, parseListen } from './listen-address.ts';
 import { rejectedReferences, resolveReferences } from './references.ts';
 import type { Secrets } from './secrets.ts';
 import { readYaml } from './yaml.ts';
@@ -19,6 +19,7 @@ export interface Config {
   readonly listen: ListenAddress;
   /** Where callers find the hub beside its own addresses. */
   readonly publicUrls: readonly string[];
+  readonly auth: AuthConfig;
   /** The most connections at a time, where it is set. */
   readonly connections: { readonly inAll?: number; readonly perAddress?: number };
   /** Where the journal lies; absolute. */
@@ -39,6 +40,13 @@ export interface Config {
   readonly adapterPolicy: AdapterPolicy;
   /** The configuration file's folder: adapter packages are looked up from here. */
   readonly folder: string;
+}
+
+export interface AuthConfig {
+  /** Who may call over TCP without a credential. */
+  readonly withoutCredential: 'nobody' | 'anonymous' | 'everybody';
+  /** Tokens of the file. */
+  readonly tokens: NonNullable<Exclude<ConfigFile['auth'], 'none' | undefined>['tokens']>;
 }
 
 export interface AdapterPolicy {
@@ -94,6 +102,10 @@ export interface ConfigSources {
     readonly listen?: string | undefined;
     readonly dataDir?: string | undefined;
     readonly logLevel?: string | undefined;
+    /** `auth: none` was meant. */
+    readonly acceptNoAuthentication?: boolean | undefined;
+    /** Callers without a credential may publish, on loopback. */
+    readonly dev?: boolean | undefined;
   };
 }
 
@@ -134,8 +146,10 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     folder: settings.secretsDir === undefined ? undefined : resolve(folder, settings.secretsDir),
     env,
   });
+  const address = parseListen(...listen);
   return Object.freeze({
-    listen: parseListen(...listen),
+    listen: address,
+    auth: inFile(path, () => toAuth(settings.auth, { address, flags })),
     publicUrls: Object.freeze([...(settings.publicUrls ?? [])]),
     connections: toConnections(settings.limits),
     dataDir,
@@ -152,6 +166,35 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     secrets,
     adapterPolicy: Object.freeze({ secrets: Object.freeze(settings.adapterPolicy?.secrets ?? []) }),
     folder,
+  });
+}
+
+interface AuthPlace {
+  readonly address: ListenAddress;
+  readonly flags: ConfigSources['flags'];
+}
+
+/**
+ * Who may call without a credential. What is dangerous is asked for at each start, by hand.
+ *
+ * @throws {ConfigError}
+ */
+function toAuth(auth: ConfigFile['auth'], { address, flags }: AuthPlace): AuthConfig {
+  const { acceptNoAuthentication = false, dev = false } = flags;
+  const isOpen = auth === 'none';
+  if (isOpen && !acceptNoAuthentication) {
+    throw new ConfigError(
+      'auth: none makes every process of this machine an administrator of the hub; start it with --i-accept-no-authentication, or remove auth',
+    );
+  }
+  if (!isOpen && acceptNoAuthentication) throw new ConfigError('--i-accept-no-authentication is for auth: none alone');
+  if (!isLoopback(address.host)) {
+    if (isOpen) throw new ConfigError(`auth: none is possible on loopback alone, and listen is ${address.host}`);
+    if (dev) throw new ConfigError(`--dev is possible on loopback alone, and listen is ${address.host}`);
+  }
+  return Object.freeze({
+    withoutCredential: isOpen ? 'everybody' : dev ? 'anonymous' : 'nobody',
+    tokens: Object.freeze([...((isOpen ? undefined : auth?.tokens) ?? [])]) as AuthConfig['tokens'],
   });
 }
 

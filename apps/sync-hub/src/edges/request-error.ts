@@ -1,4 +1,5 @@
 import { visibleLines } from '@hms-sync/proto/visible-text';
+import { AccessError } from '../access/access-error.ts';
 import type { FieldProblem } from '../core/event-rules.ts';
 
 /**
@@ -7,6 +8,19 @@ import type { FieldProblem } from '../core/event-rules.ts';
  * that list to this one.
  */
 export const REQUEST_ERRORS = {
+  /** No credential, and the hub serves nobody without one. */
+  CREDENTIAL_MISSING: { code: 'unauthenticated', httpStatus: 401 },
+  /** A credential that is not valid, or was revoked. */
+  CREDENTIAL_REFUSED: { code: 'unauthenticated', httpStatus: 401 },
+  CREDENTIAL_EXPIRED: { code: 'unauthenticated', httpStatus: 401 },
+  /** The caller is known, and may not do it. */
+  PERMISSION_DENIED: { code: 'permission_denied', httpStatus: 403 },
+  /** What is asked of the tokens is not possible. */
+  TOKEN_INVALID: { code: 'invalid_argument', httpStatus: 400 },
+  TOKEN_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
+  TOKEN_EXISTS: { code: 'already_exists', httpStatus: 409 },
+  /** The caller is at a limit of its own. */
+  CALLER_THROTTLED: { code: 'resource_exhausted', httpStatus: 429 },
   /** A field of the event is outside the contract's bounds. */
   EVENT_INVALID: { code: 'invalid_argument', httpStatus: 400 },
   /** The event's payload is larger than the operator allows. */
@@ -113,6 +127,10 @@ export class RequestError extends Error {
    */
   static of(error: unknown, onFault: (error: unknown) => void): RequestError {
     if (error instanceof RequestError) return error;
+    if (error instanceof AccessError) {
+      const { code, message, field } = error;
+      return field === '' ? new RequestError(code, message) : invalidField(field, message, code);
+    }
     onFault(error);
     return new RequestError(
       'HUB_FAILED',

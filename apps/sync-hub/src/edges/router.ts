@@ -1,16 +1,24 @@
 import { Health } from '@hms-sync/proto/health/v1/health';
+import { AccessService } from '@hms-sync/proto/hms/sync/v1/access_service';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { visibleJson } from '@hms-sync/proto/visible-text';
-import type { HttpHandler, HttpResponse, HttpRoute } from './door/messages.ts';
+import { ANONYMOUS_PRINCIPAL } from '../access/principal.ts';
+import type { Identify } from './door/identify.ts';
+import type { HttpHandler, HttpRequest, HttpResponse, HttpRoute } from './door/messages.ts';
 import type { RequestBudget } from './door/request-budget.ts';
+import { answerJson } from './http/answer-json.ts';
+import { errorAnswer } from './http/sync-answer.ts';
 import type { HubStop } from './hub-stop.ts';
 import type { Publishing } from './publishing/publishing.ts';
+import { RequestError } from './request-error.ts';
+import { type AccessDeps, createAccessService } from './rpc/access-service.ts';
 import type { AdminDeps } from './rpc/admin-deps.ts';
 import { createAdminService } from './rpc/admin-service.ts';
 import { createRpcs } from './rpc/connect-adapter.ts';
 import { createErrorInterceptor, createStopInterceptor } from './rpc/connect-error.ts';
+import { createGate, requirePermission } from './rpc/gate.ts';
 import type { HealthFeed } from './rpc/health-feed.ts';
 import { createGrpcHealth, createHealthService } from './rpc/health-services.ts';
 import { registerReflection } from './rpc/reflection.ts';
@@ -20,6 +28,7 @@ export interface RouterOptions {
   readonly publishing: Publishing;
   readonly health: HealthFeed;
   readonly admin: AdminDeps;
+  readonly access: AccessDeps;
   readonly routes: readonly HttpRoute[];
   readonly budget: RequestBudget;
   readonly stop: HubStop;
@@ -27,30 +36,55 @@ export interface RouterOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them. */
-export function createRouter(options: RouterOptions): HttpHandler {
-  const { publishing, health, admin, routes, budget, stop, onFault } = options;
+/**
+ * Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them.
+ *
+ * @returns the handler of a listener, by what tells who makes its requests
+ */
+export function createRouter(options: RouterOptions): (identify: Identify) => HttpHandler {
+  const { publishing, health, admin, access, routes, budget, stop, onFault } = options;
   const rpcs = createRpcs({
     routes(router) {
       router.service(SyncService, createSyncService(publishing, onFault));
       router.service(HealthService, createHealthService(health));
       router.service(Health, createGrpcHealth(health));
       router.service(AdminService, createAdminService(admin));
+      router.service(AccessService, createAccessService(access));
       registerReflection(router);
     },
     interceptors: [createErrorInterceptor(onFault), createStopInterceptor(stop)],
+    gate: createGate(onFault),
     onFault,
   });
-  return (request, response) => {
+  return (identify) => (request, response) => {
     const [path = '/'] = (request.url ?? '/').split('?', 1);
     const rpc = rpcs.get(path);
     budget.watch(request, response, { hasMany: rpc?.takesMany });
-    if (rpc !== undefined) return rpc.serve(request, response);
+    if (rpc !== undefined) return rpc.serve(request, response, () => identify(request));
     const route = routes.find((candidate) => candidate.path === path);
     if (route === undefined) return notFound(response, path, routes);
     if (!route.methods.includes(request.method ?? '')) return wrongMethod(response, route);
-    route.handle(request, response);
+    void serveRoute(route, { request, response, identify, onFault });
   };
+}
+
+interface RouteCall {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly identify: Identify;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** A plain HTTP request, once it is known that its caller may make it. */
+async function serveRoute(route: HttpRoute, { request, response, identify, onFault }: RouteCall): Promise<void> {
+  try {
+    if (route.needs === 'nothing') return route.handle(request, response, ANONYMOUS_PRINCIPAL);
+    const caller = await identify(request);
+    requirePermission(caller, route.needs);
+    route.handle(request, response, caller);
+  } catch (error) {
+    answerJson(request, response, errorAnswer(RequestError.of(error, onFault)));
+  }
 }
 
 function notFound(response: HttpResponse, path: string, routes: readonly HttpRoute[]): void {

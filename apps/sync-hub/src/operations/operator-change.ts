@@ -13,7 +13,12 @@ export interface OperatorChange {
     | 'add'
     | 'upgrade'
     | 'rollback'
-    | 'remove';
+    | 'remove'
+    | 'create token'
+    | 'rotate token'
+    | 'revoke token';
+  /** The principal's name. */
+  readonly by?: string;
   /** Why, as the operator said it; absent where none is asked for. */
   readonly reason?: string;
   readonly adapter?: string;
@@ -21,6 +26,8 @@ export interface OperatorChange {
   /** Of the event. */
   readonly source?: string;
   readonly job?: string;
+  /** The name of a token. */
+  readonly token?: string;
   /** What runs now. */
   readonly adapterVersion?: string;
   readonly path?: string;

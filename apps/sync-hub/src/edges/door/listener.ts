@@ -16,10 +16,12 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
-/** HTTP/1.1 and cleartext HTTP/2 on one port. */
+/** Where to listen: a port, or a Unix socket by its path. */
+export type ListenPlace = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** HTTP/1.1 and cleartext HTTP/2 on one port, or on one Unix socket. */
 export interface Listener {
-  readonly host: string;
-  /** The port that it really has. */
+  /** The port that it really has; 0 for a socket. */
   readonly port: number;
   /** Accepts no more connections and ends those that are open once their requests are done, or after the time. */
   close(withinMs: number): Promise<void>;
@@ -74,11 +76,7 @@ export async function requireFree(address: { host: string; port: number }): Prom
  *
  * @throws {ListenError} saying what to do
  */
-export async function listen(
-  address: { host: string; port: number },
-  handler: HttpHandler,
-  options: ListenOptions = {},
-): Promise<Listener> {
+export async function listen(place: ListenPlace, handler: HttpHandler, options: ListenOptions = {}): Promise<Listener> {
   const { publicUrls = [], headersTimeoutMs = HEADERS_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const { requests: bounds = OPEN_REQUEST_BOUNDS, pulseMs } = options;
   const connections = new Connections(options.connections ?? connectionBounds());
@@ -91,7 +89,8 @@ export async function listen(
   /** Every connection, and what ends it unless it says in time which protocol it speaks. */
   const sockets = new Map<Socket, NodeJS.Timeout>();
   // No request comes before it listens, and then it knows by which port.
-  let names = new OwnNames({ hosts: [], port: 0 });
+  // By a socket it is called as localhost, where some clients name the port of http.
+  let names = new OwnNames({ hosts: [], port: 80 });
   let isClosing = false;
   const door = createDoor(
     {
@@ -169,16 +168,17 @@ export async function listen(
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   // Permanently: a connection that cannot be accepted later, because no file descriptor is left, is reported here too, and
   // must not end the process.
-  server.on('error', (error: NodeJS.ErrnoException) => reject(explain(error, address)));
-  server.listen(address.port, address.host, () => {
-    names = new OwnNames({ hosts: [address.host, ...ownAddresses(server)], port: portOf(server), publicUrls });
-    resolve();
-  });
+  server.on('error', (error: NodeJS.ErrnoException) => reject(explain(error, place)));
+  if ('path' in place) server.listen(place.path, resolve);
+  else {
+    server.listen(place.port, place.host, () => {
+      names = new OwnNames({ hosts: [place.host, ...ownAddresses(server)], port: portOf(server), publicUrls });
+      resolve();
+    });
+  }
   await listening;
-  const port = portOf(server);
   return {
-    host: address.host,
-    port,
+    port: 'path' in place ? 0 : portOf(server),
     async close(withinMs) {
       isClosing = true;
       pulse.stop();
@@ -205,7 +205,11 @@ function ownAddresses(server: Port): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((ofOne = []) => ofOne.map((one) => one.address));
 }
 
-function explain(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): ListenError {
+function explain(error: NodeJS.ErrnoException, place: ListenPlace): ListenError {
+  if ('path' in place) {
+    return new ListenError(`cannot listen on the socket ${place.path}: ${error.message}`, { cause: error });
+  }
+  const { host, port } = place;
   const what: Readonly<Record<string, string>> = {
     EADDRINUSE: `port ${port} of ${host} is in use, perhaps by another hub; stop that, or listen elsewhere: --listen ${host}:<port>`,
     EACCES: `port ${port} of ${host} needs more rights than this process has; use one above 1023`,

@@ -1,5 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Http2ServerRequest, Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
+import type { Permission } from '../../access/permissions.ts';
+import type { Principal } from '../../access/principal.ts';
 
 /**
  * Requests and responses of both HTTP versions, which let the budgets see all that goes through them. Node makes them by
@@ -15,7 +17,9 @@ export type HttpHandler = (request: HttpRequest, response: HttpResponse) => void
 export interface HttpRoute {
   readonly path: string;
   readonly methods: readonly string[];
-  readonly handle: HttpHandler;
+  readonly needs: Permission | 'nothing';
+  /** Answers a request of a caller who may make it. */
+  readonly handle: (request: HttpRequest, response: HttpResponse, caller: Principal) => void;
 }
 
 /** Called with each chunk of a body before anybody reads it; null at its end. */

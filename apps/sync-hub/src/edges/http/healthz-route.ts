@@ -5,6 +5,7 @@ export function createHealthzRoute(notAcceptingReason: () => string): HttpRoute 
   return {
     path: '/healthz',
     methods: ['GET', 'HEAD'],
+    needs: 'nothing',
     handle(_request, response) {
       const reason = notAcceptingReason();
       response.writeHead(reason === '' ? 200 : 503, { 'content-type': 'text/plain; charset=utf-8' });

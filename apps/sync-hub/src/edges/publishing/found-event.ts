@@ -1,15 +1,24 @@
+import { matches } from '../../access/grants.ts';
+import { type Principal, seesEvent } from '../../access/principal.ts';
 import type { EventReference, FoundEvent, StoredEvent } from '../../journal/journal.ts';
 import { RequestError } from '../request-error.ts';
 
-/** The event that was named. @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
-export function requireFound(found: FoundEvent, named: EventReference): StoredEvent {
+/**
+ * The event that was named, when the caller may see it. One that it may not see is as one that is not there.
+ *
+ * @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS
+ */
+export function requireVisible(found: FoundEvent, named: EventReference, caller: Principal): StoredEvent {
   switch (found.kind) {
     case 'found':
+      if (!seesEvent(caller, found.event)) throw unknownEvent(named);
       return found;
     case 'unknown':
       throw unknownEvent(named);
-    case 'ambiguous':
-      throw ambiguousEvent(named.id, found.sources);
+    case 'ambiguous': {
+      const sources = found.sources.filter((source) => matches(caller.grants.sources, source));
+      throw sources.length === 0 ? unknownEvent(named) : ambiguousEvent(named.id, sources);
+    }
     default:
       return found satisfies never;
   }

@@ -91,6 +91,16 @@ export class Intake {
     }
   }
 
+  /** Counts what its publisher may not publish among the refused. @throws what `check` throws */
+  refusing<Result>(check: () => Result): Result {
+    try {
+      return check();
+    } catch (error) {
+      if (error instanceof RequestError) this.#options.onRejected?.(error.reason);
+      throw error;
+    }
+  }
+
   async #accept(published: PublishedEvent | undefined): Promise<Acceptance> {
     if (this.#stopping) throw hubStopping('the hub is stopping; publish again with the same id');
     const { eventBytesMax, wallMs, place } = this.#options;

@@ -16,7 +16,7 @@ import { DeliveryGroups } from '../../operations/delivery-groups.ts';
 import type { DeliveryQuery, SeenDelivery, SeenState } from '../../operations/delivery-query.ts';
 import { latestAck } from '../publishing/ack-message.ts';
 import { invalidField } from '../request-error.ts';
-import type { AdminDeps } from './admin-deps.ts';
+import type { AdminCall } from './admin-deps.ts';
 import { requireEvents, requireNamed, toQuery } from './admin-filter.ts';
 import { PageTokens } from './admin-page-token.ts';
 import { toReason } from './admin-reason.ts';
@@ -28,7 +28,7 @@ const PAGE_SIZE_MAX = 1_000;
 const UNSETTLED: readonly SeenState[] = ['waiting', 'retrying', 'held', 'dead_lettered'];
 
 export async function listDeliveries(
-  deps: AdminDeps,
+  deps: AdminCall,
   { filter, pageSize, pageToken }: ListDeliveriesRequest,
 ): Promise<ListDeliveriesResponse> {
   if (pageSize > PAGE_SIZE_MAX) throw invalidField('page_size', `must be at most ${PAGE_SIZE_MAX}`);
@@ -53,7 +53,7 @@ export async function listDeliveries(
 }
 
 export async function discardDeliveries(
-  deps: AdminDeps,
+  deps: AdminCall,
   request: DiscardDeliveriesRequest,
   signal: AbortSignal,
 ): Promise<DiscardDeliveriesResponse> {
@@ -83,7 +83,7 @@ const GROUPS_MAX = 1_000;
 
 /** How many deliveries match, in all and by group; until the signal aborts. */
 export async function countDeliveries(
-  deps: AdminDeps,
+  deps: AdminCall,
   { filter, groupBy, groupsMax }: CountDeliveriesRequest,
   signal: AbortSignal,
 ): Promise<CountDeliveriesResponse> {
@@ -109,7 +109,7 @@ export async function countDeliveries(
 /** What names the group of a delivery; undefined: they are not grouped. */
 function groupName(
   groupBy: DeliveryGrouping,
-  { cursors }: AdminDeps,
+  { cursors }: AdminCall,
 ): ((delivery: SeenDelivery) => string) | undefined {
   switch (groupBy) {
     case DeliveryGrouping.UNSPECIFIED:

@@ -1,10 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { BadRequestSchema, ErrorInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
 import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { expect, onTestFinished } from 'vitest';
+import { Authenticator, type AuthenticatorOptions } from '../../access/authenticator.ts';
+import { Tokens } from '../../access/tokens.ts';
 import { InstallError } from '../../installs/install-error.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
+import { createIdentify } from '../door/identify.ts';
 import { listen } from '../door/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from '../door/request-budget.ts';
 import { createSyncRoute } from '../http/sync-route.ts';
@@ -18,6 +24,7 @@ import { HealthFeed } from './health-feed.ts';
 export interface AdminTestHub extends TestHub {
   readonly admin: Client<typeof AdminService>;
   readonly port: number;
+  readonly tokens: Tokens;
   /** What an operator changed, as it would be in the log. */
   readonly changes: readonly OperatorChange[];
 }
@@ -25,6 +32,8 @@ export interface AdminTestHub extends TestHub {
 export interface AdminTestHubOptions extends TestHubOptions {
   /** Replaces the hub's own parts. */
   readonly deps?: (hub: TestHub) => Partial<AdminDeps>;
+  /** Default: everybody, as administrators. */
+  readonly withoutCredential?: AuthenticatorOptions['withoutCredential'];
 }
 
 /** Of a hub that installs nothing. */
@@ -35,7 +44,11 @@ const reject = async () => {
 const noBackups = { make: async () => ({ kind: 'rejected' as const, reason: 'there is no file to copy' }) };
 const noInstalls = { add: reject, upgrade: reject, rollback: reject, restart: reject, remove: reject };
 
-export async function openAdminTestHub({ deps, ...options }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
+export async function openAdminTestHub({
+  deps,
+  withoutCredential = 'everybody',
+  ...options
+}: AdminTestHubOptions = {}): Promise<AdminTestHub> {
   const hub = await openTestHub(options);
   const changes: OperatorChange[] = [];
   const admin = {
@@ -55,17 +68,28 @@ export async function openAdminTestHub({ deps, ...options }: AdminTestHubOptions
   const budget = new RequestBudget(REQUEST_BUDGET);
   const stop = new HubStop();
   const routes = [createSyncRoute({ ...hub, stop })];
-  const router = createRouter({ ...hub, health, admin, routes, budget, stop });
-  const listener = await listen({ host: '127.0.0.1', port: 0 }, router);
+  const folder = mkdtempSync(join(tmpdir(), 'hms-sync-access-'));
+  const tokens = new Tokens(folder, hub.wallMs);
+  const access = { tokens, onChange: admin.onChange };
+  const router = createRouter({ ...hub, health, admin, access, routes, budget, stop });
+  const authenticator = new Authenticator({
+    withoutCredential,
+    token: (text) => tokens.principalOf(text),
+    jwt: undefined,
+  });
+  const identify = createIdentify(authenticator, { bySocket: false });
+  const listener = await listen({ host: '127.0.0.1', port: 0 }, router(identify));
   const baseUrl = `http://127.0.0.1:${listener.port}`;
   const sessionManager = new Http2SessionManager(baseUrl);
   const transport = createConnectTransport({ httpVersion: '2', baseUrl, sessionManager });
   onTestFinished(async () => {
     sessionManager.abort();
     await listener.close(0);
+    tokens.close();
+    rmSync(folder, { recursive: true });
     expect(hub.faults).toEqual([]);
   });
-  return Object.assign(hub, { admin: createClient(AdminService, transport), changes, port: listener.port });
+  return Object.assign(hub, { admin: createClient(AdminService, transport), changes, tokens, port: listener.port });
 }
 
 /** Publishes events that were attempted by the time it returns. */

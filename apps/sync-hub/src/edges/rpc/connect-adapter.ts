@@ -1,14 +1,26 @@
-import { Code, ConnectError, type ConnectRouter, createConnectRouter, type Interceptor } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createConnectRouter,
+  createContextValues,
+  type HandlerContext,
+  type Interceptor,
+} from '@connectrpc/connect';
 import { createAsyncIterable, type UniversalHandler, type UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { visibleJson } from '@hms-sync/proto/visible-text';
+import type { Principal } from '../../access/principal.ts';
 import type { HttpHandler } from '../door/messages.ts';
+import { IDENTIFY } from './caller.ts';
 import { isCallerGone } from './connect-error.ts';
 import { COMPRESSIONS, decodedMessages, decodedRequest, MESSAGE_BYTES_MAX } from './decoded-request.ts';
 
 export interface RpcsOptions {
   readonly routes: (router: ConnectRouter) => void;
   readonly interceptors: Interceptor[];
+  /** Lets a call in, before its body is read. @throws {ConnectError} */
+  readonly gate: (context: HandlerContext) => Promise<void>;
   /** Called with faults of the hub's own, for the log. */
   readonly onFault: (error: unknown) => void;
 }
@@ -17,8 +29,13 @@ export interface RpcsOptions {
 export interface Rpc {
   /** Whether a call of it has many requests, which come when there is something to say. */
   readonly takesMany: boolean;
-  /** Answers a call. @throws for a request of which no URL can be built */
-  readonly serve: HttpHandler;
+  /**
+   * Answers a call.
+   *
+   * @param identify finds out who makes it
+   * @throws for a request of which no URL can be built
+   */
+  readonly serve: (...call: [...Parameters<HttpHandler>, identify: () => Principal | Promise<Principal>]) => void;
 }
 
 /**
@@ -32,12 +49,13 @@ export interface Rpc {
  * - `grpc-message` is encoded as gRPC says ({@link readableTrailer}).
  * - JSON holds no character that a terminal obeys.
  */
-export function createRpcs({ routes, interceptors, onFault }: RpcsOptions): ReadonlyMap<string, Rpc> {
+export function createRpcs({ routes, interceptors, gate, onFault }: RpcsOptions): ReadonlyMap<string, Rpc> {
   const router = createConnectRouter({
     interceptors: [...interceptors, decodedMessages],
     acceptCompression: [...COMPRESSIONS],
     readMaxBytes: MESSAGE_BYTES_MAX,
     jsonOptions: JSON_OPTIONS,
+    requestGate: gate,
   });
   routes(router);
   return new Map(router.handlers.map((handler) => [handler.requestPath, createRpc(handler, onFault)]));
@@ -54,8 +72,9 @@ function createRpc(handler: UniversalHandler, onFault: (error: unknown) => void)
   const { methodKind } = handler.method;
   return {
     takesMany: methodKind === 'client_streaming' || methodKind === 'bidi_streaming',
-    serve(request, response) {
-      const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
+    serve(request, response, identify) {
+      const contextValues = createContextValues().set(IDENTIFY, identify);
+      const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
       boundDeadline(call.header);
       if (methodKind !== 'unary') leaveUncompressed(call.header);
       handler(decodedRequest(call, handler))

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Duration, durationMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
+import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type {
   GetEventRequest,
   PublishAndWaitRequest,
@@ -11,12 +12,15 @@ import type {
   WatchAcksRequest,
   WatchAcksResponseSchema,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { matches } from '../../access/grants.ts';
+import { seesAdapter } from '../../access/principal.ts';
 import type { Positions } from '../../journal/positions.ts';
 import { throwIfStopping } from '../hub-stop.ts';
-import { toAck } from '../publishing/ack-message.ts';
-import { type Publishing, WAIT_MS } from '../publishing/publishing.ts';
+import { shownTo, toAck } from '../publishing/ack-message.ts';
+import { type Publishing, WAIT_MS, type WaitingCaller } from '../publishing/publishing.ts';
 import { invalidField, tooManyAtOnce } from '../request-error.ts';
 import { toAccepted, toUntil } from './accepted-message.ts';
+import { callerOf } from './caller.ts';
 import { publishStream } from './publish-stream.ts';
 
 const WATCHED_EVENTS_MAX = 1_000;
@@ -35,61 +39,68 @@ export function createSyncService(
   return {
     async *publish(
       request: PublishRequest,
-      { signal },
+      { signal, values },
     ): AsyncGenerator<MessageInitShape<typeof PublishResponseSchema>> {
-      const acceptance = await publishing.accept(request.event);
+      const caller = callerOf(values);
+      const acceptance = await publishing.accept(request.event, caller);
       const until = toUntil(request.until);
       // Listening begins before ACCEPTED is sent: the caller may ask for more only after all is recorded.
       const batches = until === 'accepted' ? [] : publishing.follow(acceptance, { until, signal });
       yield { result: { case: 'accepted', value: toAccepted(acceptance, cursors) } };
       for await (const batch of batches) {
-        for (const ack of batch) yield { result: { case: 'ack', value: ack } };
+        for (const ack of batch) yield { result: { case: 'ack', value: shownTo(caller, ack) } };
       }
     },
 
-    publishStream: (requests, { signal }) => publishStream(publishing, { requests, signal, onFault }),
+    publishStream: (requests, { signal, values }) =>
+      publishStream(publishing, { requests, signal, onFault, caller: callerOf(values) }),
 
     async publishAndWait(
       { event, wait }: PublishAndWaitRequest,
-      { signal },
+      { signal, values },
     ): Promise<MessageInitShape<typeof PublishAndWaitResponseSchema>> {
       const waitMs = toWaitMs(wait);
-      const acceptance = await publishing.accept(event);
-      const { settled, acks: latest } = await publishing.wait(acceptance, waitMs, signal);
+      const caller = callerOf(values);
+      const acceptance = await publishing.accept(event, caller);
+      const { settled, acks: latest } = await publishing.wait(acceptance, waitMs, { caller, signal });
       return { accepted: toAccepted(acceptance, cursors), settled, acks: [...latest] };
     },
 
     async *watchAcks(
       { eventIds, cursor, source }: WatchAcksRequest,
-      { signal },
+      { signal, values },
     ): AsyncGenerator<MessageInitShape<typeof WatchAcksResponseSchema>> {
       if (eventIds.length > WATCHED_EVENTS_MAX) {
         throw invalidField('event_ids', `must be at most ${WATCHED_EVENTS_MAX}; open another watch for the rest`);
       }
+      const caller = callerOf(values);
       const from = publishing.placeOf(cursor);
       if (eventIds.length === 0) {
         if (source !== undefined)
           throw invalidField('source', 'says whose events event_ids names, and those are missing');
-        yield* watchAll(from ?? acks.place, signal);
+        yield* watchAll(from ?? acks.place, { caller, signal });
         return;
       }
-      const events = await Promise.all([...new Set(eventIds)].map((id) => publishing.find({ id, source }, signal)));
+      const events = await Promise.all(
+        [...new Set(eventIds)].map((id) => publishing.find({ id, source }, caller, signal)),
+      );
       const after = from ?? BEGINNING;
+      const isSeen = ({ adapter }: Ack) => seesAdapter(caller, adapter);
       yield { acks: [], cursor: cursors.encode(after) };
       for await (const some of publishing.watch(events, after, signal)) {
-        yield { acks: [...some], cursor: some.at(-1)?.cursor ?? '' };
+        yield { acks: some.filter(isSeen).map((ack) => shownTo(caller, ack)), cursor: some.at(-1)?.cursor ?? '' };
       }
     },
 
-    async getEvent({ id, source }: GetEventRequest, { signal }) {
+    async getEvent({ id, source }: GetEventRequest, { signal, values }) {
       if (id === '') throw invalidField('id', 'is required');
-      return (await publishing.status({ id, source }, signal)).response;
+      return (await publishing.status({ id, source }, callerOf(values), signal)).response;
     },
   };
 
   async function* watchAll(
     after: Positions,
-    signal: AbortSignal,
+    { caller, signal }: WaitingCaller,
   ): AsyncGenerator<MessageInitShape<typeof WatchAcksResponseSchema>> {
     if (watches >= WATCHES_MAX) {
       throw tooManyAtOnce(`${WATCHES_MAX} watch all acks already; come back when one has left`);
@@ -97,10 +108,13 @@ export function createSyncService(
     watches += 1;
     try {
       let seen = cursors.encode(after);
+      const isSeen = ({ source, adapter }: Ack) =>
+        matches(caller.grants.sources, source) && seesAdapter(caller, adapter);
       yield { acks: [], cursor: seen };
       for await (const page of acks.tail(after, signal, (update, place) => toAck(update, cursors.encode(place)))) {
         seen = page.at(-1)?.cursor ?? seen;
-        yield { acks: [...page], cursor: seen };
+        // Also an empty page: its cursor saves the caller the way past what is not for it.
+        yield { acks: page.filter(isSeen).map((ack) => shownTo(caller, ack)), cursor: seen };
       }
       throwIfStopping(signal, seen);
     } finally {
