@@ -20,6 +20,7 @@ describe('precedence', () => {
       secrets: { folder: undefined, env: expect.any(Object) },
       listen: { host: '127.0.0.1', port: 7003 },
       publicUrls: [],
+      auth: { withoutCredential: 'nobody', tokens: [] },
       connections: {},
       dataDir: join(place.folder, '.hms-sync'),
       backupsFolder: join(place.folder, '.hms-sync', 'backups'),

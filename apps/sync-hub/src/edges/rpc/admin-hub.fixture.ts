@@ -53,7 +53,11 @@ export async function openAdminTestHub({
   const changes: OperatorChange[] = [];
   const admin = {
     ...hub,
-    onChange: (change: OperatorChange) => changes.push(change),
+    // Whoever calls is an administrator by default, and every change names its caller.
+    onChange({ by, ...change }: OperatorChange) {
+      expect(by).toMatch(/./);
+      changes.push(change);
+    },
     lifecycle: noInstalls,
     backups: noBackups,
     ...deps?.(hub),

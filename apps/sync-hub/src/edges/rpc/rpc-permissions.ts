@@ -68,16 +68,22 @@ const GRPC_HEALTH: Rpcs<typeof Health> = { check: 'nothing', list: 'health.read'
 
 const REFLECTION: Rpcs<typeof ServerReflection> = { serverReflectionInfo: 'health.read' };
 
-const TABLE: ReadonlyMap<string, Readonly<Record<string, Needed>>> = new Map<string, Readonly<Record<string, Needed>>>([
-  [SyncService.typeName, SYNC],
-  [HealthService.typeName, HEALTH],
-  [AdminService.typeName, ADMIN],
-  [AccessService.typeName, ACCESS],
-  [AuditService.typeName, AUDIT],
-  [Health.typeName, GRPC_HEALTH],
-  [ServerReflection.typeName, REFLECTION],
-  [ServerReflectionV1Alpha.typeName, REFLECTION],
-]);
+const SERVICES: readonly (readonly [service: DescService, rpcs: Readonly<Record<string, Needed>>])[] = [
+  [SyncService, SYNC],
+  [HealthService, HEALTH],
+  [AdminService, ADMIN],
+  [AccessService, ACCESS],
+  [AuditService, AUDIT],
+  [Health, GRPC_HEALTH],
+  [ServerReflection, REFLECTION],
+  [ServerReflectionV1Alpha, REFLECTION],
+];
+const TABLE = new Map(SERVICES.map(([{ typeName }, rpcs]) => [typeName, rpcs]));
+
+/** Every rpc that has a line, by its names. */
+export const EVERY_RPC = SERVICES.flatMap(([{ typeName: service, methods }]) =>
+  methods.map(({ name: rpc, localName }) => ({ service, rpc, localName })),
+);
 
 /** What an rpc needs; undefined for one without a line in the table, which nobody may call. */
 export function neededFor(service: string, localName: string): Needed | undefined {
