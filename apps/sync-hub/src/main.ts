@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Authenticator } from './access/authenticator.ts';
+import { CallerLimits } from './access/caller-limits.ts';
+import { FailedCredentials } from './access/failed-credentials.ts';
 import { createTokenLookup } from './access/file-tokens.ts';
 import { Tokens } from './access/tokens.ts';
 import { Acks } from './acks/acks.ts';
@@ -178,7 +180,9 @@ async function startHub(
   });
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };
-  const publishing = new Publishing({ ...shared, intake });
+  const limits = new CallerLimits(config.perCaller, clock.monotonicMs);
+  const failed = new FailedCredentials(clock.monotonicMs);
+  const publishing = new Publishing({ ...shared, intake, limits });
   const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the hub');
   const notAcceptingReason = () => intake.notAcceptingReason;
   const health = new HealthFeed({
@@ -206,14 +210,18 @@ async function startHub(
     health,
     admin,
     access: { tokens, onChange },
+    limits,
     routes,
     budget,
     stop,
     onFault,
   });
   const rejections = new RejectedConnections(log);
-  const socket = await listenOnSocket(config.dataDir, router(createIdentify(authenticator, { bySocket: true })));
-  const listener = await listen(config.listen, router(createIdentify(authenticator, { bySocket: false })), {
+  const socket = await listenOnSocket(
+    config.dataDir,
+    router(createIdentify({ authenticator, failed, bySocket: true })),
+  );
+  const listener = await listen(config.listen, router(createIdentify({ authenticator, failed, bySocket: false })), {
     publicUrls: config.publicUrls,
     connections: connectionBounds(config.connections),
     onRejected: (address) => rejections.note(address),

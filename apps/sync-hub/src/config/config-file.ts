@@ -121,6 +121,12 @@ export const configFile = z.strictObject({
         .optional(),
       connections: z.int().min(1).max(1_000_000).optional(),
       connectionsPerAddress: z.int().min(1).max(1_000_000).optional(),
+      perCaller: z
+        .strictObject({
+          eventsPerSecond: z.int().min(1).max(1_000_000).optional(),
+          streams: z.int().min(1).max(16_384).optional(),
+        })
+        .optional(),
     })
     .optional(),
   retention: z.strictObject({ settledDays: z.int().min(1).max(3_650).optional() }).optional(),

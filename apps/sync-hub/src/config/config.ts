@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { quotableName } from '@hms-sync/adapter-sdk/host';
+import { CALLS_OF_CALLER, type CallerBounds } from '../access/caller-limits.ts';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { OnDeadLetter } from '../core/lane-messages.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
@@ -22,6 +23,7 @@ export interface Config {
   readonly auth: AuthConfig;
   /** The most connections at a time, where it is set. */
   readonly connections: { readonly inAll?: number; readonly perAddress?: number };
+  readonly perCaller: CallerBounds;
   /** Where the journal lies; absolute. */
   readonly dataDir: string;
   /** Where backups are made; absolute. */
@@ -152,6 +154,7 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     auth: inFile(path, () => toAuth(settings.auth, { address, flags })),
     publicUrls: Object.freeze([...(settings.publicUrls ?? [])]),
     connections: toConnections(settings.limits),
+    perCaller: toCallerBounds(settings.limits?.perCaller),
     dataDir,
     backupsFolder: settings.backups?.folder ? resolve(folder, settings.backups.folder) : join(dataDir, 'backups'),
     diskReserveBytes: toDiskReserve(settings.diskReserve),
@@ -203,6 +206,13 @@ function toConnections({ connections, connectionsPerAddress }: NonNullable<Confi
     ...(connections !== undefined && { inAll: connections }),
     ...(connectionsPerAddress !== undefined && { perAddress: connectionsPerAddress }),
   });
+}
+
+function toCallerBounds({
+  eventsPerSecond,
+  streams = CALLS_OF_CALLER.stream,
+}: NonNullable<ConfigFile['limits']>['perCaller'] & object = {}): CallerBounds {
+  return Object.freeze({ eventsPerSecond, calls: Object.freeze({ ...CALLS_OF_CALLER, stream: streams }) });
 }
 
 /** A setting's text, with the name of where it comes from, for messages. */

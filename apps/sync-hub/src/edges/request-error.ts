@@ -1,5 +1,6 @@
 import { visibleLines } from '@hms-sync/proto/visible-text';
 import { AccessError } from '../access/access-error.ts';
+import { CallerThrottled } from '../access/caller-limits.ts';
 import type { FieldProblem } from '../core/event-rules.ts';
 
 /**
@@ -127,6 +128,10 @@ export class RequestError extends Error {
    */
   static of(error: unknown, onFault: (error: unknown) => void): RequestError {
     if (error instanceof RequestError) return error;
+    if (error instanceof CallerThrottled) {
+      const { message, retryAfterMs } = error;
+      return new RequestError('CALLER_THROTTLED', message, { retryAfterMs });
+    }
     if (error instanceof AccessError) {
       const { code, message, field } = error;
       return field === '' ? new RequestError(code, message) : invalidField(field, message, code);

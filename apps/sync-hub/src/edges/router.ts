@@ -4,6 +4,7 @@ import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { visibleJson } from '@hms-sync/proto/visible-text';
+import type { CallerLimits } from '../access/caller-limits.ts';
 import { ANONYMOUS_PRINCIPAL } from '../access/principal.ts';
 import type { Identify } from './door/identify.ts';
 import type { HttpHandler, HttpRequest, HttpResponse, HttpRoute } from './door/messages.ts';
@@ -16,6 +17,7 @@ import { RequestError } from './request-error.ts';
 import { type AccessDeps, createAccessService } from './rpc/access-service.ts';
 import type { AdminDeps } from './rpc/admin-deps.ts';
 import { createAdminService } from './rpc/admin-service.ts';
+import { createLimitInterceptor } from './rpc/call-limits.ts';
 import { createRpcs } from './rpc/connect-adapter.ts';
 import { createErrorInterceptor, createStopInterceptor } from './rpc/connect-error.ts';
 import { createGate, requirePermission } from './rpc/gate.ts';
@@ -29,6 +31,7 @@ export interface RouterOptions {
   readonly health: HealthFeed;
   readonly admin: AdminDeps;
   readonly access: AccessDeps;
+  readonly limits: CallerLimits;
   readonly routes: readonly HttpRoute[];
   readonly budget: RequestBudget;
   readonly stop: HubStop;
@@ -42,7 +45,7 @@ export interface RouterOptions {
  * @returns the handler of a listener, by what tells who makes its requests
  */
 export function createRouter(options: RouterOptions): (identify: Identify) => HttpHandler {
-  const { publishing, health, admin, access, routes, budget, stop, onFault } = options;
+  const { publishing, health, admin, access, limits, routes, budget, stop, onFault } = options;
   const rpcs = createRpcs({
     routes(router) {
       router.service(SyncService, createSyncService(publishing, onFault));
@@ -52,7 +55,7 @@ export function createRouter(options: RouterOptions): (identify: Identify) => Ht
       router.service(AccessService, createAccessService(access));
       registerReflection(router);
     },
-    interceptors: [createErrorInterceptor(onFault), createStopInterceptor(stop)],
+    interceptors: [createErrorInterceptor(onFault), createStopInterceptor(stop), createLimitInterceptor(limits)],
     gate: createGate(onFault),
     onFault,
   });

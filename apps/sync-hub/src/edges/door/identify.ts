@@ -1,20 +1,41 @@
 import type { IncomingMessage } from 'node:http';
+import { AccessError } from '../../access/access-error.ts';
 import type { Authenticator } from '../../access/authenticator.ts';
+import { CallerThrottled } from '../../access/caller-limits.ts';
+import type { FailedCredentials } from '../../access/failed-credentials.ts';
 import type { Principal } from '../../access/principal.ts';
 
 /** Who makes a request, by its headers and its connection. Throws, or rejects with, an AccessError. */
 export type Identify = (request: IncomingMessage) => Principal | Promise<Principal>;
 
-/** @param bySocket whether the requests come by the hub's Unix socket */
-export function createIdentify(authenticator: Authenticator, { bySocket }: { readonly bySocket: boolean }): Identify {
-  return (request) =>
-    authenticator.principalOf({
-      bySocket,
-      // Node keeps the first of two, and a proxy may have looked at the second.
-      authorization: request.headers.authorization === undefined ? [] : valuesOf(request, 'authorization'),
-      target: request.url ?? '',
-      certificate: undefined,
-    });
+export interface IdentifyOptions {
+  readonly authenticator: Authenticator;
+  readonly failed: FailedCredentials;
+  /** Whether the requests come by the hub's Unix socket. */
+  readonly bySocket: boolean;
+}
+
+/** For the requests of one listener. */
+export function createIdentify({ authenticator, failed, bySocket }: IdentifyOptions): Identify {
+  return (request) => {
+    const fail = (error: unknown): never => {
+      const isWrong = error instanceof AccessError && error.code !== 'CREDENTIAL_MISSING';
+      const waitMs = isWrong ? failed.note(request.socket.remoteAddress ?? '') : 0;
+      throw waitMs === 0 ? error : new CallerThrottled('this address sent too many wrong credentials', waitMs);
+    };
+    try {
+      const principal = authenticator.principalOf({
+        bySocket,
+        // Node keeps the first of two, and a proxy may have looked at the second.
+        authorization: request.headers.authorization === undefined ? [] : valuesOf(request, 'authorization'),
+        target: request.url ?? '',
+        certificate: undefined,
+      });
+      return principal instanceof Promise ? principal.catch(fail) : principal;
+    } catch (error) {
+      return fail(error);
+    }
+  };
 }
 
 function valuesOf({ rawHeaders }: IncomingMessage, wanted: string): readonly string[] {

@@ -11,7 +11,7 @@ import type { Lanes } from '../../lanes/lanes.ts';
 import type { Cursors } from '../cursor.ts';
 import { deliveryError, latestAck, OUTCOME_KINDS, shownTo } from './ack-message.ts';
 import { fromSyncEvent } from './event-message.ts';
-import { requireVisible } from './found-event.ts';
+import { readVisible } from './found-event.ts';
 
 /** The status of an event: what GetEvent answers. */
 export interface EventStatus {
@@ -42,7 +42,7 @@ export async function readStatus(
 ): Promise<EventStatus> {
   const { journal, acks: known, lanes, cursors } = options;
   const { place } = known;
-  const { event, deliveries: all } = requireVisible(await journal.readEvent(named), named, caller);
+  const { event, deliveries: all } = await readVisible(journal, named, caller);
   const deliveries = all.filter(({ adapter }) => seesAdapter(caller, adapter));
   const { id: eventId, source, acceptedAtMs } = event;
   const acks = deliveries.map((delivery) => {

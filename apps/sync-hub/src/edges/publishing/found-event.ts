@@ -1,6 +1,6 @@
 import { matches } from '../../access/grants.ts';
 import { type Principal, seesEvent } from '../../access/principal.ts';
-import type { EventReference, FoundEvent, StoredEvent } from '../../journal/journal.ts';
+import type { EventReference, Journal, StoredEvent } from '../../journal/journal.ts';
 import { RequestError } from '../request-error.ts';
 
 /**
@@ -8,7 +8,12 @@ import { RequestError } from '../request-error.ts';
  *
  * @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS
  */
-export function requireVisible(found: FoundEvent, named: EventReference, caller: Principal): StoredEvent {
+export async function readVisible(
+  journal: Pick<Journal, 'readEvent'>,
+  named: EventReference,
+  caller: Principal,
+): Promise<StoredEvent> {
+  const found = await journal.readEvent(named);
   switch (found.kind) {
     case 'found':
       if (!seesEvent(caller, found.event)) throw unknownEvent(named);
@@ -16,8 +21,10 @@ export function requireVisible(found: FoundEvent, named: EventReference, caller:
     case 'unknown':
       throw unknownEvent(named);
     case 'ambiguous': {
-      const sources = found.sources.filter((source) => matches(caller.grants.sources, source));
-      throw sources.length === 0 ? unknownEvent(named) : ambiguousEvent(named.id, sources);
+      const [source, ...others] = found.sources.filter((one) => matches(caller.grants.sources, one));
+      if (source === undefined) throw unknownEvent(named);
+      if (others.length > 0) throw ambiguousEvent(named.id, [source, ...others]);
+      return readVisible(journal, { id: named.id, source }, caller);
     }
     default:
       return found satisfies never;

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { onTestFinished } from 'vitest';
+import { CALLS_OF_CALLER, CallerLimits } from '../../access/caller-limits.ts';
 import { Acks } from '../../acks/acks.ts';
 import type { FollowableEvent } from '../../acks/followed-event.ts';
 import type { DeliveryListener, Following } from '../../acks/followed-events.ts';
@@ -27,6 +28,7 @@ export interface TestHub {
   readonly intake: Intake;
   readonly lanes: Lanes;
   readonly cursors: Cursors;
+  readonly limits: CallerLimits;
   readonly wallMs: () => number;
   readonly onFault: (error: unknown) => void;
   readonly journal: InlineJournal;
@@ -154,10 +156,12 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
     await journal.close();
   });
   if (starts) await lanes.start();
+  const limits = new CallerLimits({ eventsPerSecond: undefined, calls: CALLS_OF_CALLER }, clock.monotonicMs);
   return Object.assign(hub, {
     ...shared,
     intake,
-    publishing: new Publishing({ ...shared, intake }),
+    limits,
+    publishing: new Publishing({ ...shared, intake, limits }),
     operations,
     onFault,
     events,

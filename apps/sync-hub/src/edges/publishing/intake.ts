@@ -1,4 +1,5 @@
 import { canonicalJson, checkJson, isJsonContentType, JsonError, readJson } from '@hms-sync/proto/json';
+import { CallerThrottled } from '../../access/caller-limits.ts';
 import type { AcceptedEvent, EventIdentity, SyncEvent } from '../../core/event.ts';
 import { checkEvent } from '../../core/event-rules.ts';
 import type { AcceptResult, FullDisk, Journal } from '../../journal/journal.ts';
@@ -97,6 +98,7 @@ export class Intake {
       return check();
     } catch (error) {
       if (error instanceof RequestError) this.#options.onRejected?.(error.reason);
+      if (error instanceof CallerThrottled) this.#options.onRejected?.('CALLER_THROTTLED');
       throw error;
     }
   }

@@ -1,4 +1,5 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { CallerLimits } from '../../access/caller-limits.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
 import type { FollowableEvent } from '../../acks/followed-event.ts';
@@ -11,7 +12,7 @@ import { Semaphore } from '../semaphore.ts';
 import { EventFeed } from './event-feed.ts';
 import type { PublishedEvent } from './event-message.ts';
 import { type EventStatus, readStatus } from './event-status.ts';
-import { requireVisible } from './found-event.ts';
+import { readVisible } from './found-event.ts';
 import { grantedEvent } from './granted-event.ts';
 import type { Acceptance, Intake } from './intake.ts';
 
@@ -21,6 +22,7 @@ export interface PublishingOptions {
   readonly acks: Acks;
   readonly lanes: Lanes;
   readonly cursors: Cursors;
+  readonly limits: CallerLimits;
 }
 
 /** Who waits, and until when. */
@@ -60,8 +62,12 @@ export class Publishing {
 
   /** Accepts one event of a caller. @throws {RequestError} */
   async accept(event: PublishedEvent | undefined, caller: Principal): Promise<Acceptance> {
-    const { intake } = this.#options;
-    return intake.accept(event && intake.refusing(() => grantedEvent(event, caller)));
+    const { intake, limits } = this.#options;
+    const granted = intake.refusing(() => {
+      limits.publish(caller);
+      return event && grantedEvent(event, caller);
+    });
+    return intake.accept(granted);
   }
 
   /**
@@ -121,10 +127,7 @@ export class Publishing {
    */
   find(named: EventReference, caller: Principal, signal: AbortSignal): Promise<FollowableEvent> {
     const { journal } = this.#options;
-    return this.#reads.run(
-      async () => withoutPayload(requireVisible(await journal.readEvent(named), named, caller).event),
-      signal,
-    );
+    return this.#reads.run(async () => withoutPayload((await readVisible(journal, named, caller)).event), signal);
   }
 
   /**

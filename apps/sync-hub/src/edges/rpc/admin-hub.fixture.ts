@@ -7,6 +7,7 @@ import { BadRequestSchema, ErrorInfoSchema } from '@hms-sync/proto/google/rpc/er
 import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { expect, onTestFinished } from 'vitest';
 import { Authenticator, type AuthenticatorOptions } from '../../access/authenticator.ts';
+import { FailedCredentials } from '../../access/failed-credentials.ts';
 import { Tokens } from '../../access/tokens.ts';
 import { InstallError } from '../../installs/install-error.ts';
 import type { OperatorChange } from '../../operations/operator-change.ts';
@@ -75,13 +76,13 @@ export async function openAdminTestHub({
   const folder = mkdtempSync(join(tmpdir(), 'hms-sync-access-'));
   const tokens = new Tokens(folder, hub.wallMs);
   const access = { tokens, onChange: admin.onChange };
-  const router = createRouter({ ...hub, health, admin, access, routes, budget, stop });
+  const router = createRouter({ ...hub, health, admin, access, limits: hub.limits, routes, budget, stop });
   const authenticator = new Authenticator({
     withoutCredential,
     token: (text) => tokens.principalOf(text),
     jwt: undefined,
   });
-  const identify = createIdentify(authenticator, { bySocket: false });
+  const identify = createIdentify({ authenticator, failed: new FailedCredentials(() => 0), bySocket: false });
   const listener = await listen({ host: '127.0.0.1', port: 0 }, router(identify));
   const baseUrl = `http://127.0.0.1:${listener.port}`;
   const sessionManager = new Http2SessionManager(baseUrl);

@@ -1,24 +1,44 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import {
   type Health as GrpcHealth,
   HealthCheckResponse_ServingStatus as Status,
 } from '@hms-sync/proto/health/v1/health';
 import {
+  type AdapterHealth,
   AdapterState,
   BreakerState,
   type Health,
+  type HealthSchema,
   type HealthService,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { type Principal, permits, seesAdapter } from '../../access/principal.ts';
+import { callerOf } from './caller.ts';
 import type { HealthFeed } from './health-feed.ts';
 
 /** hms.sync.v1.HealthService: the status of the hub and of each adapter. */
 export function createHealthService(feed: HealthFeed): ServiceImpl<typeof HealthService> {
   return {
-    getHealth: async () => ({ health: await feed.read() }),
-    async *watchHealth(_request, { signal }) {
-      for await (const health of feed.watch(signal)) yield { health };
+    getHealth: async (_request, { values }) => ({ health: shownTo(callerOf(values), await feed.read()) }),
+    async *watchHealth(_request, { signal, values }) {
+      const caller = callerOf(values);
+      for await (const health of feed.watch(signal)) yield { health: shownTo(caller, health) };
     },
+  };
+}
+
+/** What a caller may see: without the permission for more, whether the hub accepts events and its adapters run. */
+function shownTo(caller: Principal, { hub, adapters }: Health): MessageInitShape<typeof HealthSchema> {
+  const isSeen = ({ id }: AdapterHealth) => seesAdapter(caller, id);
+  if (permits(caller, 'health.details'))
+    return { ...(hub !== undefined && { hub }), adapters: adapters.filter(isSeen) };
+  return {
+    ...(hub !== undefined && { hub: { version: hub.version, accepting: hub.accepting } }),
+    adapters: adapters.filter(isSeen).map(({ id, state, breaker }) => ({
+      ...{ id, state },
+      ...(breaker !== undefined && { breaker: { state: breaker.state } }),
+    })),
   };
 }
 
