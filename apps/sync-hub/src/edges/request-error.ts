@@ -118,7 +118,8 @@ export class RequestError extends Error {
       field: visibleLines(field),
       description: visibleLines(description),
     }));
-    this.retryAfterMs = more.retryAfterMs;
+    // Whole milliseconds: a clock has parts of one, and no protocol.
+    this.retryAfterMs = more.retryAfterMs && Math.ceil(more.retryAfterMs);
     this.metadata = more.metadata ?? {};
   }
 

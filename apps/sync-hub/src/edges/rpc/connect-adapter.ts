@@ -81,7 +81,10 @@ function createRpc(handler: UniversalHandler, onFault: (error: unknown) => void)
         .then((answer) => universalResponseToNodeResponse(readableTrailer(explained(answer, handler)), response))
         .catch((error: unknown) => {
           const { code, cause } = ConnectError.from(error);
-          if (code !== Code.Aborted && !isCallerGone(cause)) onFault(error);
+          if (code === Code.Aborted || isCallerGone(cause)) return;
+          onFault(error);
+          // No answer was made: a caller without a deadline would wait for it.
+          response.destroy();
         });
     },
   };
