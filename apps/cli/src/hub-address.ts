@@ -50,8 +50,13 @@ export function parseAddress(text: string): string {
  * else the one on the usual port.
  */
 export function defaultAddress(): string {
-  const socket = resolve(dataFolder(), SOCKET);
-  return existsSync(socket) ? `unix:${socket}` : DEFAULT_ADDRESS;
+  return socketAddress(dataFolder()) ?? DEFAULT_ADDRESS;
+}
+
+/** The hub of a data folder, by its socket; undefined when it has none. */
+export function socketAddress(dataDir: string): string | undefined {
+  const socket = resolve(dataDir, SOCKET);
+  return existsSync(socket) ? `unix:${socket}` : undefined;
 }
 
 /** As `start` finds it. */

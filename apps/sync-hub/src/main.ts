@@ -53,10 +53,7 @@ const DRAIN_MS = 20_000;
 const ANSWERS_MS = 5_000;
 
 const AUTH_WORDS = { nobody: 'tokens', anonymous: 'dev', everybody: 'none' } as const;
-const AUTH_WARNINGS = {
-  dev: 'callers without a token may publish, watch acks and read health: this hub is for development',
-  none: 'auth: none: every process of this machine is an administrator of this hub',
-} as const;
+const OPEN_TO_ALL = 'auth: none: every process of this machine is an administrator of this hub';
 const NO_TOKENS =
   'nobody can call this hub over TCP yet: make a token with hms-sync token create <name> --role publisher';
 
@@ -259,8 +256,8 @@ async function startHub(
   const { host } = config.listen;
   const address = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const auth = AUTH_WORDS[config.auth.withoutCredential];
-  if (auth !== 'tokens') log.warn({ auth }, AUTH_WARNINGS[auth]);
-  else if (!tokens.hasLive && config.auth.tokens.length === 0) log.warn(NO_TOKENS);
+  if (auth === 'none') log.warn(OPEN_TO_ALL);
+  if (auth === 'tokens' && !tokens.hasLive && config.auth.tokens.length === 0) log.warn(NO_TOKENS);
   log.info({ address, dataDir: config.dataDir, version, auth }, 'ready');
   process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version, auth })}\n`);
 }
