@@ -10,10 +10,7 @@ export const sourceCondition = '@hms-sync/source';
  */
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url));
 
-/**
- * What every project's vitest.config.ts is: tests beside their files, sources of sibling packages, a report that
- * tools/summarize-tests.ts adds up.
- */
+/** What every project's vitest.config.ts is: tests beside their files, sources of sibling packages. */
 export default defineConfig({
   ssr: { resolve: { conditions: [sourceCondition, 'node', 'import', 'module', 'default'] } },
   test: {
@@ -22,8 +19,6 @@ export default defineConfig({
     pool: 'forks',
     setupFiles: [fileURLToPath(new URL('vitest.seed.ts', import.meta.url))],
     execArgv: [`--conditions=${sourceCondition}`],
-    reporters: ['default', 'json'],
-    outputFile: { json: '.reports/vitest.json' },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

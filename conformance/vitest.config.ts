@@ -1,5 +1,1 @@
-import { defineConfig, mergeConfig } from 'vitest/config';
-import shared from '../vitest.shared.ts';
-
-/** Most of its time a test here waits for hubs and timers; one worker fewer than cores would run one file at a time. */
-export default mergeConfig(shared, defineConfig({ test: { maxWorkers: 2 } }));
+export { default } from '../vitest.shared.ts';

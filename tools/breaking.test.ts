@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
-import { root } from './nx.ts';
+import { root } from './root.ts';
 
 const run = promisify(execFile);
 const folders: string[] = [];

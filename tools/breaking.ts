@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { comparisonBase } from './comparison-base.ts';
-import { root } from './nx.ts';
+import { root } from './root.ts';
 
 const run = promisify(execFile);
 const folder = resolve(process.argv[2] ?? root);

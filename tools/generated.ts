@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { root } from './nx.ts';
+import { root } from './root.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'hms-sync-generated-'));
 try {

@@ -9,7 +9,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { root } from './nx.ts';
+import { root } from './root.ts';
 
 /** The part of the lock file that is read; the rest stays as it is, in its order. */
 const Entry = z.object({

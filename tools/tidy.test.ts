@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { root } from './nx.ts';
+import { root } from './root.ts';
 
 /** Names that say nothing about what is inside, so that everything ends up in them. */
 const attics = new Set(['common', 'helper', 'helpers', 'interfaces', 'lib', 'misc', 'types', 'util', 'utils']);
@@ -29,7 +29,7 @@ function linesWith(pattern: RegExp, paths: readonly string[]): string[] {
 }
 
 describe('a file', () => {
-  test('has a name that says what is inside, and so has its folder', () => {
+  test('has a name that reports what is inside, and so has its folder', () => {
     const names = (path: string) => [...path.split('/').slice(0, -1), basename(path).replace(/\..*$/, '')];
     expect(sources.filter((path) => names(path).some((name) => attics.has(name)))).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { root } from './nx.ts';
+import { root } from './root.ts';
 
 const run = promisify(execFile);
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { root } from './nx.ts';
+import { root } from './root.ts';
 
 /** Words that readers of this field would not use, and what to write instead. Whole words, in any case. */
 const WORDS: Readonly<Record<string, string>> = {

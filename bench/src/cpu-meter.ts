@@ -52,7 +52,7 @@ export class CpuMeter {
     this.#processes = [...own, ...children].map((one) => ({ ...one, before: readThreadCpu(one.pid) }));
   }
 
-  /** What was used since, for each of so many events. */
+  /** The CPU time used since, per event. */
   read(events: number): CpuMicrosPerEvent {
     const sums = { hubMain: 0, journal: 0, garbageCollection: 0, hubOther: 0, adapters: 0, client: 0 };
     const eachAdapter: Record<string, number> = {};

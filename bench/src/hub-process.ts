@@ -45,10 +45,14 @@ async function startIn(folder: string, { adapters: ids, traceFolder }: HubOption
   const flags: string[] = JSON.parse(
     await readFile(fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/node-flags')), 'utf8'),
   );
-  const child = spawn(process.execPath, [...flags, ...process.execArgv, ...tracing, main, '--config', file, '--i-accept-no-authentication'], {
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    env: { ...process.env, [TRACE_FOLDER_VARIABLE]: traceFolder },
-  });
+  const child = spawn(
+    process.execPath,
+    [...flags, ...process.execArgv, ...tracing, main, '--config', file, '--i-accept-no-authentication'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      env: { ...process.env, [TRACE_FOLDER_VARIABLE]: traceFolder },
+    },
+  );
   if (child.stdout === null) throw new Error('the hub has no stdout to read its address from');
   const lines = createInterface({ input: child.stdout });
   const [line] = await Promise.race([

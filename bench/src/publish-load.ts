@@ -34,7 +34,7 @@ const KEYS = 10_000;
 /** Small messages keep the first events moving while the later ones are still being made. */
 const EVENTS_PER_MESSAGE = 128;
 
-/** Keeps so many events in flight through one PublishStream, and measures how soon every adapter acknowledged. */
+/** Keeps a number of events in flight on one PublishStream, and measures the time until every adapter acknowledged. */
 export async function publishLoad(load: PublishLoad): Promise<PublishFigures> {
   const client = createClient(SyncService, createGrpcTransport({ baseUrl: load.address }));
   const data = Buffer.from(`"${'a'.repeat(load.payloadBytes - 2)}"`);

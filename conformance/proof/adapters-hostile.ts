@@ -9,7 +9,9 @@ import { type TrialResult, tryBadAdapter } from './hostile-trial.ts';
  * anything or is slowed, a secret leaks, or one does not recover. Linux only.
  */
 
-const SPAN = { warmUpMs: 1_000, calmMs: 1_500 };
+/** Far from what a hub can do, and enough for a p99 of a short window. */
+const EVENTS_PER_SECOND = 200;
+const SPAN = { warmUpMs: 1_000, calmMs: 1_500, eventsPerSecond: EVENTS_PER_SECOND };
 /** A bad adapter may take a whole core for seconds, of as few as two: that shows, and it stays bearable. */
 const P99_RATIO_MAX = 3;
 /** Below this a ratio is noise: nobody waits for it. */

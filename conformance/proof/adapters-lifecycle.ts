@@ -6,14 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { type RecordedCall, startSandbox } from '@hms-sync/sandbox';
 import { createAdminClient } from '../src/admin-client.ts';
-import { first } from '../src/first.ts';
 import { HubFolder } from '../src/hub-folder.ts';
-import { createSyncClient } from '../src/sync-client.ts';
+import { createSyncClient, first } from '../src/sync-client.ts';
 import { grpcJs } from '../src/transports/grpc-js.ts';
 import { LabAuthor, publishWorkspace } from './lab-author.ts';
 import { LocalRegistry } from './local-registry.ts';
 import { OrderBook } from './order-book.ts';
-import { closePublisher, publishPersistently } from './persistent-publisher.ts';
+import { publishPersistently } from './persistent-publisher.ts';
 import { judge } from './verdict.ts';
 
 /**
@@ -107,7 +106,6 @@ try {
 } finally {
   stop.abort();
   await publishing;
-  closePublisher();
   await folder?.remove();
   await registry?.close();
   await sandbox.close();

@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { residentMb } from '../src/resident-memory.ts';
+import { residentMb } from '../src/process-usage.ts';
 import { fillBacklog } from './backlog-filler.ts';
 import { comparePace } from './compare-pace.ts';
 import { type StillHub, startStillHub } from './still-hub.ts';

@@ -1,11 +1,11 @@
-import { systemNames } from '@hms-sync/sandbox';
+import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { collect, createSyncClient, type SyncClient } from '../src/sync-client.ts';
+import { uncompressedGrpc } from '../src/transports/connect-transport.ts';
 import type { FaultAnswer, FaultOptions } from './fault-answer.ts';
 import { LedgerStack } from './ledger-stack.ts';
 import { EVENT_ID } from './persistent-publisher.ts';
 import { Strace } from './strace.ts';
 import { type SyncBeforeAck, syncBeforeAck } from './sync-before-ack.ts';
-import { uncompressed } from './uncompressed.ts';
 
 /** Callers of single calls at the same time: enough for several to share a commit, and commits to overlap with answers. */
 const CALLERS = 24;
@@ -29,7 +29,7 @@ export async function* syncOrder({ short }: FaultOptions): AsyncGenerator<FaultA
     fault: 'every system call of a hub under load is traced',
     times: acknowledged.size,
     answer: wrong.length === 0 ? seen : `${wrong.length} wrong, such as: ${wrong[0]}`,
-    ok: wrong.length === 0 && ids >= 2 * events && acknowledged.size - ids >= systemNames.length * events,
+    ok: wrong.length === 0 && ids >= 2 * events && acknowledged.size - ids >= SYSTEM_NAMES.length * events,
   };
   const plant = new URL('./plant-unsynced-journal.ts', import.meta.url).href;
   const planted = await traced(EVENTS_EACH.short, { NODE_OPTIONS: `--import=${plant}` });
@@ -55,7 +55,7 @@ async function traced(events: number, env: Readonly<Record<string, string>>): Pr
   try {
     const hub = await stack.folder.start(env);
     const strace = await Strace.attach({ pid: hub.pid, folder: stack.folder.path, calls: CALLS, withBytes: true });
-    const client = createSyncClient(uncompressed(hub.address));
+    const client = createSyncClient(uncompressedGrpc(hub.address));
     const heard = await Promise.all([
       ...Array.from({ length: CALLERS }, (_, caller) => publishSingly(client, caller, events / CALLERS)),
       publishStream(client, events),

@@ -1,7 +1,7 @@
 import { setTimeout as elapse } from 'node:timers/promises';
 import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Hub } from '../src/hub.ts';
-import { forgetPeak, peakResidentBytes, residentBytes } from '../src/resident-memory.ts';
+import { forgetPeak, peakResidentBytes, residentBytes } from '../src/process-usage.ts';
 import type { BadAdapter } from './bad-adapters.ts';
 import { BAD_LANE, GOOD_LANES, HostileStack, SECRET } from './hostile-stack.ts';
 import { OperatorView } from './operator-view.ts';
@@ -10,12 +10,14 @@ import { median, quantile } from './quantile.ts';
 import { type Latency, SteadyPublisher } from './steady-publisher.ts';
 import { judge } from './verdict.ts';
 
-/** How long the parts of a trial take that only measure. */
+/** What a trial measures with. */
 export interface TrialSpan {
   /** Until code is compiled. */
   readonly warmUpMs: number;
   /** Without harm, before it and after it, each. */
   readonly calmMs: number;
+  /** What is published to the good lanes. */
+  readonly eventsPerSecond: number;
 }
 
 /** What one bad adapter did, and to whom. */
@@ -37,11 +39,11 @@ export interface TrialResult {
 }
 
 const HARMS = 1;
-/** Short, so that what else the machine does meets few of them; 200 deliveries of the good lanes each. */
+/** Short, so that what else the machine does meets few of them. */
 const WINDOW_MS = 500;
 /** The longest harm here takes 31 s: an attempt that does not stop has 30 s of grace. */
-const SEEN_WITHIN_MS = 60_000;
-const RECOVERED_WITHIN_MS = 60_000;
+const SEEN_WITHIN_MS = 180_000;
+const RECOVERED_WITHIN_MS = 180_000;
 /** So that harm that is over at once has windows of its own. */
 const HARM_MIN_MS = 1_500;
 /** More than a trial makes. */
@@ -149,7 +151,8 @@ class Trial {
     this.#shifts += 1;
     const prefix = `shift-${this.#shifts}`;
     const { address } = hub;
-    const publisher = new SteadyPublisher({ address, book: this.#book, lanes: GOOD_LANES, prefix });
+    const { eventsPerSecond } = this.#span;
+    const publisher = new SteadyPublisher({ address, book: this.#book, lanes: GOOD_LANES, prefix, eventsPerSecond });
     const shift = { hub, publisher, view: new OperatorView(hub, BAD_LANE) };
     await elapse(this.#span.warmUpMs);
     return shift;

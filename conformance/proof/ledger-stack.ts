@@ -1,13 +1,12 @@
 import { join } from 'node:path';
-import { type Sandbox, startSandbox, systemNames } from '@hms-sync/sandbox';
-import { first } from '../src/first.ts';
+import { type Sandbox, SYSTEM_NAMES, startSandbox } from '@hms-sync/sandbox';
+import type { CallError } from '../src/call-error.ts';
 import type { Hub } from '../src/hub.ts';
 import { type HubConfig, HubFolder } from '../src/hub-folder.ts';
-import { createSyncClient } from '../src/sync-client.ts';
+import { createSyncClient, first } from '../src/sync-client.ts';
 import { grpcJs } from '../src/transports/grpc-js.ts';
 import { OrderBook } from './order-book.ts';
-import { closePublisher, publishPersistently } from './persistent-publisher.ts';
-import { RefusalTally } from './refusal-tally.ts';
+import { publishPersistently } from './persistent-publisher.ts';
 import { breachesIn, judge, type Verdict } from './verdict.ts';
 
 export interface LedgerStackOptions {
@@ -21,7 +20,7 @@ export interface LedgerStackOptions {
 }
 
 /** What was accepted is delivered long before; later is lost. */
-const SETTLE_WITHIN_MS = 60_000;
+const SETTLE_WITHIN_MS = 300_000;
 const MAX_CALLS = 2_000_000;
 
 /**
@@ -52,7 +51,7 @@ export class LedgerStack {
 
   static async create(options: LedgerStackOptions): Promise<LedgerStack> {
     const sandbox = await startSandbox({ keepBodyBytes: 512 * 1024 * 1024, keepCalls: MAX_CALLS });
-    const adapters = systemNames.map((id) => ({
+    const adapters = SYSTEM_NAMES.map((id) => ({
       package: 'adapter-ledger',
       id,
       config: { baseUrl: sandbox.urls[id] },
@@ -90,7 +89,7 @@ export class LedgerStack {
     this.#hub = undefined;
   }
 
-  /** Resolves once so many events more were accepted. */
+  /** Resolves when this many more events were accepted. */
   async accepted(count: number): Promise<void> {
     await this.book.reaches(this.book.size + count);
   }
@@ -124,7 +123,30 @@ export class LedgerStack {
     this.#stop.abort();
     await this.folder.remove();
     await this.#publishing;
-    closePublisher();
     await this.sandbox.close();
+  }
+}
+
+/** How publishes were refused or cut off, and how often: by status and reason, such as `unavailable HUB_STOPPING`. */
+export class RefusalTally {
+  readonly #counts = new Map<string, number>();
+  readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
+
+  count(refusal: string): number {
+    return this.#counts.get(refusal) ?? 0;
+  }
+
+  add({ code, reason }: CallError): void {
+    const refusal = reason === '' ? code : `${code} ${reason}`;
+    this.#counts.set(refusal, this.count(refusal) + 1);
+    this.#waiting.get(refusal)?.resolve();
+    this.#waiting.delete(refusal);
+  }
+
+  /** Resolves at the next one of this kind. */
+  async next(refusal: string): Promise<void> {
+    const waiting = this.#waiting.get(refusal) ?? Promise.withResolvers<void>();
+    this.#waiting.set(refusal, waiting);
+    await waiting.promise;
   }
 }

@@ -29,7 +29,7 @@ export class OrderBook {
     return this.#places.get(id)?.place;
   }
 
-  /** Resolves once it holds so many events. */
+  /** Resolves when it has this many events. */
   async reaches(size: number): Promise<void> {
     if (this.size >= size) return;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -107,6 +107,22 @@ export class OutageHub {
     }
   }
 
+  /**
+   * How much younger than a delivered event one was at the most that was delivered before it.
+   *
+   * @param from the first delivered event that counts, from 0
+   */
+  longestOvertakenMs(from: number): number {
+    let youngestAtMs = 0;
+    let longestMs = 0;
+    for (const id of [...this.tookMs.keys()].slice(from)) {
+      const atMs = this.#published.get(id)?.atMs ?? 0;
+      longestMs = Math.max(longestMs, youngestAtMs - atMs);
+      youngestAtMs = Math.max(youngestAtMs, atMs);
+    }
+    return longestMs;
+  }
+
   async deadLetters(): Promise<number> {
     return (await this.health()).reduce((sum, { deadLetters }) => sum + Number(deadLetters), 0);
   }

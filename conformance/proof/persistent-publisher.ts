@@ -1,7 +1,7 @@
 import { setTimeout as elapse } from 'node:timers/promises';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { CallError } from '../src/call-error.ts';
-import { collect, createSyncClient } from '../src/sync-client.ts';
+import { collect, createSyncClient, type SyncClient } from '../src/sync-client.ts';
 import { grpcJs } from '../src/transports/grpc-js.ts';
 import type { OrderBook } from './order-book.ts';
 
@@ -11,7 +11,7 @@ export interface PublisherOptions {
   readonly book: OrderBook;
   readonly keys: number;
   readonly payloadBytes: number;
-  /** At most so many of all keys together; absent: as fast as they are accepted. */
+  /** The maximum rate of all keys together; absent: unlimited. */
   readonly perSecond?: number;
   readonly signal: AbortSignal;
   /** Called with every publish that was not acknowledged. */
@@ -36,7 +36,12 @@ export async function publishPersistently(options: PublisherOptions): Promise<vo
     case: 'data',
     value: Buffer.from(payloadBytes < 2 ? '' : `"${'a'.repeat(payloadBytes - 2)}"`),
   } as const;
-  await Promise.all(Array.from({ length: keys }, (_, index) => publishKey(`process-${digits(index, 2)}`)));
+  const clients = new Map<string, SyncClient>();
+  try {
+    await Promise.all(Array.from({ length: keys }, (_, index) => publishKey(`process-${digits(index, 2)}`)));
+  } finally {
+    for (const client of clients.values()) client.close();
+  }
 
   async function publishKey(key: string): Promise<void> {
     for (let version = 1; !signal.aborted; version += 1) {
@@ -70,14 +75,6 @@ export async function publishPersistently(options: PublisherOptions): Promise<vo
       return false;
     }
   }
-}
-
-const clients = new Map<string, ReturnType<typeof createSyncClient>>();
-
-/** Lets go of all connections. */
-export function closePublisher(): void {
-  for (const client of clients.values()) client.close();
-  clients.clear();
 }
 
 function digits(number: number, width: number): string {

@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BreakerState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import type { GetEventResponse } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { first } from '../src/first.ts';
 import type { Hub } from '../src/hub.ts';
-import { createSyncClient } from '../src/sync-client.ts';
+import { createSyncClient, first } from '../src/sync-client.ts';
 import { grpcJs } from '../src/transports/grpc-js.ts';
 import { LedgerStack } from './ledger-stack.ts';
 

@@ -61,7 +61,7 @@ export class Strace {
     return parseTrace(await readFile(this.#file, 'latin1'));
   }
 
-  /** Lets the process go on untraced. */
+  /** Stops tracing; the process continues. */
   async detach(): Promise<void> {
     this.#process.kill('SIGINT');
     await this.#exited;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { residentMb } from '../src/resident-memory.ts';
+import { residentMb } from '../src/process-usage.ts';
 import { createSyncClient } from '../src/sync-client.ts';
 import { grpcJs } from '../src/transports/grpc-js.ts';
 import { comparePace } from './compare-pace.ts';

@@ -88,7 +88,7 @@ describe('a trace', () => {
       ],
     ],
   ];
-  test.for(wrong)('is refused in which an event %s', ([, lines]) => {
+  test.for(wrong)('is rejected in which an event %s', ([, lines]) => {
     const { tooEarly, unwritten } = check(...lines);
     expect([...tooEarly, ...unwritten]).toEqual([expect.stringMatching(/^event-1 was acknowledged/)]);
   });

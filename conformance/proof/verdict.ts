@@ -1,4 +1,4 @@
-import { type RecordedCall, type SystemName, systemNames } from '@hms-sync/sandbox';
+import { type RecordedCall, SYSTEM_NAMES, type SystemName } from '@hms-sync/sandbox';
 import type { OrderBook } from './order-book.ts';
 
 /** What went wrong between what was accepted and what the systems saw. Each line names its event. */
@@ -26,7 +26,7 @@ export function breachesIn({ lost, overtaken, undeclaredDuplicates }: Verdict): 
 export function judge(
   book: OrderBook,
   calls: readonly RecordedCall[],
-  systems: readonly SystemName[] = systemNames,
+  systems: readonly SystemName[] = SYSTEM_NAMES,
 ): Verdict {
   const effects = new Set(calls.filter(({ effect }) => effect).map(({ system, eventId }) => `${system} ${eventId}`));
   const lost = systems.flatMap((system) =>

@@ -8,11 +8,10 @@ import { AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type AdminClient, createAdminClient } from './admin-client.ts';
 import { Child, type Ending } from './child.ts';
-import { first } from './first.ts';
 import type { Hub } from './hub.ts';
 import { HubFolder } from './hub-folder.ts';
 import { QUICK_RETRY, type Stack, startStack } from './stack.ts';
-import { createSyncClient, present, type SyncClient } from './sync-client.ts';
+import { createSyncClient, first, present, type SyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
 const reason = 'the rates are fixed, says Dana';

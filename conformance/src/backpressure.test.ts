@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { QUICK_RETRY, type Stack, startStack } from './stack.ts';
 import { createSyncClient } from './sync-client.ts';
-import { transports } from './transports.ts';
+import { transports } from './transports/every-transport.ts';
 
 /** What the contract says that the hub reads ahead of what is settled. */
 const UNSETTLED_MAX = 4_096;

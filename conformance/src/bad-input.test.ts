@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { describeBadInput } from './cases/bad-input.cases.ts';
 import { type Stack, startStack } from './stack.ts';
-import { transports } from './transports.ts';
+import { transports } from './transports/every-transport.ts';
 
 let stack: Stack;
 

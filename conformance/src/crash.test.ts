@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { type RecordedCall, systemNames } from '@hms-sync/sandbox';
+import { type RecordedCall, SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DELIVERED_EVERYWHERE, outline } from './acks.ts';
 import type { Hub } from './hub.ts';
@@ -52,7 +52,7 @@ describe('a hub that is killed between ACCEPTED and delivery', () => {
       const before = clientOf(stack.hub);
       for (const event of events) await collect(before.publish({ event, until: PublishUntil.ACCEPTED }));
       // The first event of each key is on its way to each system.
-      if (fault.hang === true) await sandbox.waitForCalls(keys.length * systemNames.length);
+      if (fault.hang === true) await sandbox.waitForCalls(keys.length * SYSTEM_NAMES.length);
       const { signal } = await stack.hub.kill();
       expect(signal).toBe('SIGKILL');
       await sandbox.clearFaults();
@@ -64,7 +64,7 @@ describe('a hub that is killed between ACCEPTED and delivery', () => {
         const terminal = acks.filter(({ eventId, receipt }) => eventId === id && receipt !== '');
         expect(outline(terminal)).toEqual(DELIVERED_EVERYWHERE);
       }
-      for (const system of systemNames) {
+      for (const system of SYSTEM_NAMES) {
         expect(sandbox.countCalls({ system }).effects).toBe(events.length);
         for (const key of keys) {
           const effects = sandbox.calls({ system, key }).filter(({ effect }) => effect);
@@ -75,7 +75,7 @@ describe('a hub that is killed between ACCEPTED and delivery', () => {
       for (const [first, ...again] of repeated(calls)) {
         expect(again.map(({ receipt }) => receipt)).toEqual(again.map(() => first.receipt ?? again[0]?.receipt));
       }
-      if (callsEach !== undefined) expect(calls).toHaveLength(events.length * systemNames.length * callsEach);
+      if (callsEach !== undefined) expect(calls).toHaveLength(events.length * SYSTEM_NAMES.length * callsEach);
     },
   );
 
@@ -104,9 +104,9 @@ describe('a hub that is killed between ACCEPTED and delivery', () => {
       await settle(after, accepted.slice(start, start + 1_000));
     const effects = new Map(sandbox.calls().flatMap((call) => (call.effect ? [[call.idempotencyKey, call]] : [])));
     for (const id of accepted) {
-      for (const system of systemNames) expect(effects.has(`${id}:${system}`)).toBe(true);
+      for (const system of SYSTEM_NAMES) expect(effects.has(`${id}:${system}`)).toBe(true);
     }
-    for (const system of systemNames)
+    for (const system of SYSTEM_NAMES)
       expect(sandbox.calls({ system }).every(({ overlap }) => overlap === 0)).toBe(true);
   });
 });

@@ -5,12 +5,11 @@ import { type AdapterHealth, AdapterState } from '@hms-sync/proto/hms/sync/v1/he
 import { type Sandbox, startSandbox } from '@hms-sync/sandbox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { outline } from './acks.ts';
-import { first } from './first.ts';
 import type { Hub } from './hub.ts';
 import { HubFolder } from './hub-folder.ts';
 import { adapterEntry, TOKEN, tokenVariables } from './stack.ts';
-import { createSyncClient, type SyncClient } from './sync-client.ts';
-import { connectHttp2 } from './transports/connect-http2.ts';
+import { createSyncClient, first, type SyncClient } from './sync-client.ts';
+import { connectHttp2 } from './transports/connect-transport.ts';
 
 /** Never seen in a reason or a log, whatever is wrong with the field that holds it. */
 const SECRET = 'whsec-zz-marker-secret';

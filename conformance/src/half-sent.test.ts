@@ -29,7 +29,7 @@ async function expectWell(): Promise<void> {
 }
 
 describe('messages of which the rest does not come', () => {
-  test('are ended once they are too many for the memory they take, and the hub goes on', async () => {
+  test('are ended once they are too many for the memory they take, and the hub continues', async () => {
     const session = openSession();
     const sizeBytes = 4 * 1024 * 1024;
     // The hub keeps 256 MiB of them.

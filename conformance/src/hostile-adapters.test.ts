@@ -6,8 +6,8 @@ import { tryBadAdapter } from '../proof/hostile-trial.ts';
 const HERE = ['throws-at-import', 'floods-stdout', 'forks-children', 'prints-a-secret'];
 
 describe('beside a bad adapter the other lanes notice nothing, its operator sees why, and it recovers', () => {
-  it.each(badAdapters.filter(({ name }) => HERE.includes(name)))('$name', { timeout: 90_000 }, async (bad) => {
-    const result = await tryBadAdapter(bad, { warmUpMs: 100, calmMs: 100 });
+  it.each(badAdapters.filter(({ name }) => HERE.includes(name)))('$name', { timeout: 600_000 }, async (bad) => {
+    const result = await tryBadAdapter(bad, { warmUpMs: 100, calmMs: 100, eventsPerSecond: 20 });
     expect(result.breaches).toEqual([]);
     expect(result.seen).toMatch(bad.sees);
   });

@@ -48,7 +48,7 @@ const bombs = protocols.flatMap((protocol) => codings.map((coding) => ({ ...prot
 /** So many at a time. */
 const AT_ONCE = 6;
 
-test.for(bombs)('bombs of $coding in $protocol are refused unpacked', async (bomb, { annotate }) => {
+test.for(bombs)('bombs of $coding in $protocol are rejected unpacked', async (bomb, { annotate }) => {
   const toll = await bystander.beside(async () => {
     const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => throwBomb(bomb)));
     for (const answer of answers) expect(answer).toMatch(/resource_exhausted|"?grpc-status"?:"?8/);

@@ -5,12 +5,11 @@ import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { first } from './first.ts';
 import { frame, HTTP2_PREFACE, SETTINGS } from './http2-frame.ts';
 import { type Stack, startStack } from './stack.ts';
-import { createSyncClient } from './sync-client.ts';
-import { transports } from './transports.ts';
-import { expectUntouched } from './untouched.ts';
+import { createSyncClient, first } from './sync-client.ts';
+import { transports } from './transports/every-transport.ts';
+import { expectUntouched } from './unharmed.ts';
 import { pathOf } from './wire.ts';
 
 let stack: Stack;
@@ -139,15 +138,15 @@ describe('HTTP/2', () => {
     }
   }
 
-  test.for(AUTHORITIES)('with the :authority "%s" is refused', async (authority) => {
+  test.for(AUTHORITIES)('with the :authority "%s" is rejected', async (authority) => {
     expect(await ask({ ':authority': authority })).toSatisfy(isRefusal);
   });
 
-  test('with an empty :authority is refused', async () => {
+  test('with an empty :authority is rejected', async () => {
     expect(await ask({ ':authority': '' })).toSatisfy(isRefusal);
   });
 
-  test('without an :authority and with a bad Host is refused', async () => {
+  test('without an :authority and with a bad Host is rejected', async () => {
     expect(await ask({ host: '[' })).toSatisfy(isRefusal);
   });
 

@@ -19,7 +19,7 @@ async function dial(address: { host: string; port: number }): Promise<Socket> {
   return socket;
 }
 
-test('more connections than the hub may have files open are refused, and it goes on', async () => {
+test('more connections than the hub may have files open are rejected, and it continues', async () => {
   // So many from one address that the limit on files would be what stops them.
   const limits = { connections: 4_096, connectionsPerAddress: 4_096 };
   const stack = await startStack({ hub: { limits }, openFilesMax: OPEN_FILES_MAX });

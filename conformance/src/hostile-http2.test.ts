@@ -1,15 +1,17 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { GetEventRequestSchema, SyncService, WatchAcksRequestSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { afterAll, afterEach, beforeAll, describe, expect, type TestContext, test } from 'vitest';
-import { Bystander, type Toll, tellToll } from './bystander.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, type TestContext, test, vi } from 'vitest';
+import { Bystander, type Toll, tellToll, WORST_HUB_CPU_MS } from './bystander.ts';
 import { Http2Client } from './http2-client.ts';
 import { frame, headerBlock, SETTINGS, setting } from './http2-frame.ts';
-import { PAYLOAD_MARKER } from './marker.ts';
 import { type Stack, startStack } from './stack.ts';
 import { createSyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
-import { expectUnharmed } from './unharmed.ts';
+import { expectUnharmed, PAYLOAD_MARKER } from './unharmed.ts';
 import { pathOf } from './wire.ts';
+
+/** An attack takes some seconds, and many times as long on a busy machine. */
+vi.setConfig({ testTimeout: 300_000 });
 
 let stack: Stack;
 let bystander: Bystander;
@@ -26,15 +28,11 @@ afterAll(async () => {
 afterEach(() => expectUnharmed(stack));
 
 const MIB = 1_024 * 1_024;
-/** A publish takes some milliseconds. With the machine busy at both ends it still ends before a usual deadline. */
-const WORST_PUBLISH_MS = 5_000;
-/** On a machine that was slow before the attack as well, so many times as long as it took then. */
-const WORST_PUBLISH_RATIO = 50;
 
 async function expectBearable(deed: () => Promise<void>, { annotate }: TestContext, growthBytesMax = 256 * MIB) {
   const toll: Toll = await bystander.beside(deed);
   await annotate(tellToll(toll), 'toll');
-  expect(toll.beside.worstMs).toBeLessThan(Math.max(WORST_PUBLISH_MS, WORST_PUBLISH_RATIO * toll.alone.worstMs));
+  expect(toll.beside.worstHubCpuMs).toBeLessThan(WORST_HUB_CPU_MS);
   expect(toll.peakBytes - toll.beforeBytes).toBeLessThan(growthBytesMax);
 }
 
@@ -141,7 +139,7 @@ const floods: readonly Flood[] = [
   },
 ];
 
-/** From so many connections one after the other: an attacker whose connection is ended opens another. */
+/** How many connections, one after the other: an attacker whose connection is closed opens another. */
 const CONNECTIONS = 2;
 const ROUNDS_A_WRITE = 500;
 

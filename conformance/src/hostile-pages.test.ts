@@ -4,7 +4,7 @@ import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type RawResponse, request } from './raw-request.ts';
 import { type Stack, startStack } from './stack.ts';
-import { expectUntouched } from './untouched.ts';
+import { expectUntouched } from './unharmed.ts';
 import { pathOf } from './wire.ts';
 
 const PUBLIC = 'https://hub.clinic.example';

@@ -3,10 +3,9 @@ import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/
 import { AdapterState, BreakerState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { DELIVERED_EVERYWHERE, outline } from './acks.ts';
-import { first } from './first.ts';
 import { QUICK_RETRY, type Stack, type StackOptions, startStack, TOKEN } from './stack.ts';
-import { collect, createSyncClient, present, type SyncClient } from './sync-client.ts';
-import { connectHttp1 } from './transports/connect-http1.ts';
+import { collect, createSyncClient, first, present, type SyncClient } from './sync-client.ts';
+import { connectHttp1 } from './transports/connect-transport.ts';
 
 let stack: Stack;
 
@@ -29,7 +28,7 @@ async function billingOf(client: SyncClient) {
   return present((await client.getHealth()).adapters[0]);
 }
 
-describe('a system that refuses the credential', () => {
+describe('a system that rejects the credential', () => {
   test('pauses its adapter, which keeps its queue until a hub with the right one delivers it', async () => {
     const client = await start({ env: { BILLING_TOKEN: 'zz-wrong-token' } });
     const events = Array.from({ length: 10 }, () => newEvent('p-1'));
@@ -62,8 +61,8 @@ describe('a system that refuses the credential', () => {
   });
 });
 
-describe('a system that refuses an event', () => {
-  test('makes it a dead letter at once, and its key goes on', async () => {
+describe('a system that rejects an event', () => {
+  test('makes it a dead letter at once, and later events of its key are delivered', async () => {
     const client = await start();
     const refused = newEvent('p-1');
     await stack.sandbox.setFault('billing', { status: 422, match: { eventId: refused.id } });
@@ -99,7 +98,7 @@ describe('a system that refuses an event', () => {
     expect(states.indexOf(DeliveryState.DEAD_LETTERED)).toBe(states.length - 1);
   });
 
-  test('that has to be JSON and is not is refused by the hub, and makes no dead letter', async () => {
+  test('that has to be JSON and is not is rejected by the hub, and makes no dead letter', async () => {
     const client = await start();
     const event = { ...newEvent(), payload: { case: 'data', value: Buffer.from('{"ZZPHI":') } } as const;
     const refused = await collect(client.publish({ event })).catch((error: unknown) => String(error));
@@ -111,7 +110,7 @@ describe('a system that refuses an event', () => {
 
 describe('a system that asks for less', () => {
   test('gets the event again after the time that it named, and is not taken to be unwell', async () => {
-    const client = await start();
+    const client = await start({ systems: ['billing'] });
     const event = newEvent();
     await stack.sandbox.setFault('billing', { status: 429, retryAfter: '1', times: 1 });
     const { acks } = await collect(client.publish({ event }));
@@ -132,7 +131,10 @@ describe('a system that asks for less', () => {
     [503, '0', OutcomeKind.RETRYABLE],
     [503, 'Mon Nov 23 10:00:00 2009', OutcomeKind.RETRYABLE],
   ])('by %i with Retry-After: %s, which is no time, is not asked at once', async (status, retryAfter, kind) => {
-    const client = await start({ lane: { retry: { baseMs: 500, capMs: 1_000, maxAttempts: 10 } } });
+    const client = await start({
+      systems: ['billing'],
+      lane: { retry: { baseMs: 500, capMs: 1_000, maxAttempts: 10 } },
+    });
     const event = newEvent();
     await stack.sandbox.setFault('billing', { status, retryAfter, times: 2 });
     const { acks } = await collect(client.publish({ event }));

@@ -26,7 +26,7 @@ function complaintOf({ stdout, stderr }: Ending): string {
   return stderr;
 }
 
-describe('a hub that cannot start says why in one line and ends with', () => {
+describe('a hub that cannot start reports why in one line and ends with', () => {
   describe('2, when the configuration', () => {
     const wrong = [
       { what: 'has an unknown key', config: 'lissten: 127.0.0.1:0', says: ['lissten', 'did you mean listen?'] },
@@ -186,6 +186,6 @@ test.for([0o000, 0o777])('what a hub makes is for its user alone, with the umask
 test('a hub with --help or --version prints it and ends with 0', async () => {
   const [help, version] = await Promise.all([folder.run('--help'), folder.run('--version')]);
   expect(help).toMatchObject({ code: 0, stderr: '' });
-  expect(help.stdout).toContain('Exit codes: 0 stopped as asked');
+  expect(help.stdout).toContain('Exit codes: 0 stopped by a signal');
   expect(version).toMatchObject({ code: 0, stdout: '0.1.0\n', stderr: '' });
 });

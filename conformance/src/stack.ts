@@ -1,9 +1,8 @@
 import { AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
-import { type Sandbox, type SystemName, startSandbox, systemNames } from '@hms-sync/sandbox';
-import { first } from './first.ts';
+import { type Sandbox, SYSTEM_NAMES, type SystemName, startSandbox } from '@hms-sync/sandbox';
 import type { Hub } from './hub.ts';
 import { HubFolder } from './hub-folder.ts';
-import { createSyncClient } from './sync-client.ts';
+import { createSyncClient, first } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
 export interface StackOptions {
@@ -23,7 +22,7 @@ export interface StackOptions {
 export const TOKEN = 'zz-marker-token-7f3a';
 
 /** The environment that holds each adapter's token. */
-export const tokenVariables = Object.fromEntries(systemNames.map((name) => [tokenVariable(name), TOKEN]));
+export const tokenVariables = Object.fromEntries(SYSTEM_NAMES.map((name) => [tokenVariable(name), TOKEN]));
 
 export function tokenVariable(system: SystemName): string {
   return `${system.toUpperCase()}_TOKEN`;
@@ -45,11 +44,11 @@ export const QUICK_RETRY = { baseMs: 20, capMs: 100, maxAttempts: 1_000 };
 export async function startStack({
   lane = {},
   hub: settings = {},
-  systems = systemNames,
+  systems = SYSTEM_NAMES,
   env = {},
   ...limits
 }: StackOptions = {}): Promise<Stack> {
-  const sandbox = await startSandbox({ tokens: Object.fromEntries(systemNames.map((name) => [name, TOKEN])) });
+  const sandbox = await startSandbox({ tokens: Object.fromEntries(SYSTEM_NAMES.map((name) => [name, TOKEN])) });
   const adapters = systems.map((system) => adapterEntry(system, sandbox, lane));
   const folder = await HubFolder.create({ config: { ...settings, adapters }, env: tokenVariables });
   const close = async () => {

@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { outline } from './acks.ts';
-import { first } from './first.ts';
 import { request } from './raw-request.ts';
 import { type Stack, startStack } from './stack.ts';
-import { createSyncClient, type SyncClient } from './sync-client.ts';
+import { createSyncClient, first, type SyncClient } from './sync-client.ts';
+import { transports } from './transports/every-transport.ts';
 import type { TransportKind } from './transports/transport.ts';
-import { transports } from './transports.ts';
 
 /** Every delivery fails, and its next attempt is long after the hub has stopped. */
 const LONG_RETRY = { baseMs: 60_000, capMs: 60_000, maxAttempts: 10 };
@@ -63,7 +62,7 @@ function callsOf(client: SyncClient, kind: TransportKind) {
 }
 
 describe('a hub that stops notifies', () => {
-  test('every caller who waits that it does, over every transport, and from where to go on', async () => {
+  test('every caller who waits that it does, over every transport, and from where to continue', async () => {
     const opened = transports.map((kind) => {
       const transport = kind.create(stack.hub.address);
       const client = createSyncClient(transport);

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { systemNames } from '@hms-sync/sandbox';
+import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DELIVERED_EVERYWHERE, outline } from './acks.ts';
-import { first } from './first.ts';
 import { QUICK_RETRY, type Stack, startStack } from './stack.ts';
-import { collect, createSyncClient, type SyncClient } from './sync-client.ts';
+import { collect, createSyncClient, first, type SyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
 let stack: Stack;
@@ -24,9 +23,9 @@ test('a hub that is asked to stop finishes running attempts, reports them, accep
   const { sandbox, hub } = stack;
   const running = { id: randomUUID(), type: 'ProcessUpdated', key: 'p-1' };
   const queued = { id: randomUUID(), type: 'ProcessUpdated', key: 'p-1' };
-  await sandbox.setFault('*', { latencyMs: 800, times: systemNames.length });
+  await sandbox.setFault('*', { latencyMs: 800, times: SYSTEM_NAMES.length });
   const received = collect(client.publish({ event: running }));
-  await sandbox.waitForCalls(systemNames.length);
+  await sandbox.waitForCalls(SYSTEM_NAMES.length);
   await collect(client.publish({ event: queued, until: PublishUntil.ACCEPTED }));
   const stopping = first(client.watchHealth(), ({ hub: own }) => own?.accepting === false);
   const ended = hub.stop();
@@ -40,17 +39,17 @@ test('a hub that is asked to stop finishes running attempts, reports them, accep
   expect(outline((await received).acks)).toEqual(DELIVERED_EVERYWHERE);
   expect(await ended).toMatchObject({ code: 0, signal: null });
   expect(sandbox.calls().map(({ eventId, answeredStatus }) => [eventId, answeredStatus])).toEqual(
-    systemNames.map(() => [running.id, 200]),
+    SYSTEM_NAMES.map(() => [running.id, 200]),
   );
 
   const after = createSyncClient(grpcJs.create((await stack.restart()).address));
   const messages = await Array.fromAsync(after.watchAcks({ eventIds: [running.id, queued.id] }));
   after.close();
-  expect(messages.flatMap(({ acks }) => acks)).toHaveLength(2 * systemNames.length);
+  expect(messages.flatMap(({ acks }) => acks)).toHaveLength(2 * SYSTEM_NAMES.length);
   for (const { id } of [running, queued]) {
     expect(sandbox.countCalls({ eventId: id })).toMatchObject({
-      count: systemNames.length,
-      effects: systemNames.length,
+      count: SYSTEM_NAMES.length,
+      effects: SYSTEM_NAMES.length,
     });
   }
 });

@@ -2,7 +2,7 @@ import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, onTestFinished, test } from 'vitest';
 import { HeldStreams } from '../proof/held-streams.ts';
 import { startStillHub } from '../proof/still-hub.ts';
-import { residentMb } from './resident-memory.ts';
+import { residentMb } from './process-usage.ts';
 import { collect, createSyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 

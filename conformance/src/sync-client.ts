@@ -73,3 +73,12 @@ function toDuration(milliseconds: number) {
   const seconds = Math.trunc(milliseconds / 1_000);
   return { seconds: BigInt(seconds), nanos: (milliseconds - seconds * 1_000) * 1e6 };
 }
+
+/** The first message of a stream that matches; then leaves the stream. */
+export async function first<Item>(
+  items: AsyncIterable<Item>,
+  isWanted: (item: Item) => boolean = () => true,
+): Promise<Item> {
+  for await (const item of items) if (isWanted(item)) return item;
+  throw new Error('the stream ended before a message matched');
+}

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { describeSyncService } from './cases/sync-service.cases.ts';
 import { QUICK_RETRY, type Stack, startStack } from './stack.ts';
-import { transports } from './transports.ts';
+import { transports } from './transports/every-transport.ts';
 
 let stack: Stack;
 

@@ -3,10 +3,9 @@ import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { AdapterHealth } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { expect, onTestFinished, test } from 'vitest';
 import { createAdminClient } from './admin-client.ts';
-import { first } from './first.ts';
 import { HubFolder } from './hub-folder.ts';
 import { startStack } from './stack.ts';
-import { createSyncClient } from './sync-client.ts';
+import { createSyncClient, first } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
 test('deliveries behind a dead letter are counted, and the age of the oldest waiting one is reported whatever holds it', async () => {

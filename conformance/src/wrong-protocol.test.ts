@@ -29,7 +29,7 @@ async function ask({ httpVersion, path, method = 'POST', type }: Asked) {
 }
 
 describe.each(versions)('over HTTP/%s', (httpVersion) => {
-  test.for(types)('an rpc with the content type %j says which it takes', async (type) => {
+  test.for(types)('an rpc with the content type %j reports which it takes', async (type) => {
     for (const method of [publishAndWait, publish]) {
       const { status, headers, body } = await ask({ httpVersion, path: pathOf(method), type });
       expect(status).toBe(415);
@@ -40,7 +40,7 @@ describe.each(versions)('over HTTP/%s', (httpVersion) => {
     }
   });
 
-  test('an rpc that is asked for by another method says which it takes', async () => {
+  test('an rpc that is asked for by another method reports which it takes', async () => {
     const { status, headers, body } = await ask({ httpVersion, path: pathOf(publishAndWait), method: 'PUT' });
     expect(status).toBe(405);
     expect(headers.allow).toBe('POST');

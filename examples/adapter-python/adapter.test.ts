@@ -55,7 +55,7 @@ describe.skipIf(python.kind === 'missing')('the adapter in Python', () => {
     [['--listen', '0.0.0.0:0'], /^lab_adapter: without TLS only loopback is served, and 0\.0\.0\.0 is not/],
     [['--tls-cert', 'x'], /^lab_adapter: --tls-cert and --tls-key belong together/],
     [['--tls-cert', 'nowhere.pem', '--tls-key', 'nowhere.pem'], /^lab_adapter: .*nowhere\.pem/],
-  ])('refuses %j, and says why', async (flags, why) => {
+  ])('rejects %j, and reports why', async (flags, why) => {
     const { code, stderr } = await run(command, ['-m', 'lab_adapter', ...flags]);
     expect(stderr).toMatch(why);
     expect(code).toBe(2);

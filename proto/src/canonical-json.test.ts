@@ -65,11 +65,11 @@ describe('canonical JSON', () => {
     expect(canonicalJson([-0])).toBe('[0]');
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('refuses %s at any depth', (number) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('rejects %s at any depth', (number) => {
     expect(() => canonicalJson({ a: [{ b: number }] })).toThrow(JsonError);
   });
 
-  it('refuses what is nested deeper than the stack, which ends nothing', () => {
+  it('rejects what is nested deeper than the stack, which ends nothing', () => {
     let value: Json = [];
     for (let depth = 0; depth < 100_000; depth += 1) value = [value];
     expect(() => canonicalJson(value)).toThrow(JsonError);

@@ -124,7 +124,7 @@ describe('a document', () => {
     );
   });
 
-  it('keeps a number that no double holds, and says where it is', () => {
+  it('keeps a number that no double holds, and reports where it is', () => {
     const document = readJson('{"a":{"list":[1,{"n":9007199254740993}]},"b":1e400}');
     expect(document.inexactAt).toBe('a.list.1.n');
     expect(canonicalJson(document.value)).toBe('{"a":{"list":[1,{"n":9007199254740993}]},"b":1e+400}');
@@ -141,12 +141,12 @@ describe('a document', () => {
     ['"\\', 'is not JSON'],
     [']]]}', 'is not JSON'],
     ['  ', 'is not JSON: it is empty'],
-  ])('is refused when it is broken, with the place and no quotation: %s', (text, message) => {
+  ])('is rejected when it is broken, with the place and no quotation: %s', (text, message) => {
     expect(errorOf(() => readJson(text)).message).toContain(message);
     expect(errorOf(() => readJson(text)).message).not.toContain('secret');
   });
 
-  it('is refused when it is nested too deep, and soon', () => {
+  it('is rejected when it is nested too deep, and soon', () => {
     const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
     expect(() => readJson(nested(NESTING_MAX))).not.toThrow();
     expect(errorOf(() => readJson(nested(NESTING_MAX + 1)))).toMatchObject({ code: 'too_deep' });
@@ -154,7 +154,7 @@ describe('a document', () => {
     expect(errorOf(() => readJson(`{"a":{"b":${nested(NESTING_MAX)}}}`)).path).toMatch(/^a\.b\.0\.0/);
   });
 
-  it('is refused when it holds too many values, before they are made', () => {
+  it('is rejected when it holds too many values, before they are made', () => {
     const bounds = { valuesMax: 1_000 };
     expect(() => readJson(`[${'{},'.repeat(998)}{}]`, bounds)).not.toThrow();
     for (const many of ['[],', '{},', '1,', '"",', 'null,']) {
@@ -172,7 +172,7 @@ describe('a document', () => {
 });
 
 describe('a text', () => {
-  it('is UTF-8, or it is refused with the place of the first wrong byte', () => {
+  it('is UTF-8, or it is rejected with the place of the first wrong byte', () => {
     expect(readUtf8(utf8.encode('José \ufffd'))).toBe('José \ufffd');
     const whole = fc.string({ unit: 'grapheme' });
     const wrong = fc.constantFrom(
@@ -194,7 +194,7 @@ describe('a text', () => {
     );
   });
 
-  it('with a byte order mark is refused, as bytes and as text', () => {
+  it('with a byte order mark is rejected, as bytes and as text', () => {
     for (const marked of ['\ufeff{}', utf8.encode('\ufeff{}')]) {
       expect(errorOf(() => readJson(marked))).toMatchObject({
         code: 'not_text',
@@ -217,7 +217,7 @@ describe('canonical JSON', () => {
     expect(one).not.toBe(other);
   });
 
-  it('is refused for a number that JSON does not know and for what is nested too deep', () => {
+  it('is rejected for a number that JSON does not know and for what is nested too deep', () => {
     expect(errorOf(() => canonicalJson({ a: [Number.NaN] })).path).toBe('a.0');
     let deep: Json = 1;
     for (let level = 0; level < 100_000; level += 1) deep = { a: deep };

@@ -108,7 +108,7 @@ describe('a message', () => {
     ['unknown fields', PublishRequestSchema, field(1, heap(0x78)), 'event'],
     ['the same field', PublishRequestSchema, field(1, heap(0x0a)), 'event'],
     ['empty outcomes', DeliverResponseSchema, heap(0x0a), ''],
-  ])('is refused, and soon, when it is a heap of %s', (_what, schema, bytes, path) => {
+  ])('is rejected, and soon, when it is a heap of %s', (_what, schema, bytes, path) => {
     const zipped = gzipSync(bytes);
     expect(zipped.byteLength).toBeLessThan(9_000);
     const whole = gunzipSync(zipped);
@@ -129,7 +129,7 @@ describe('a message', () => {
     expect(errorOf(() => checkWire(ListDeliveriesRequestSchema, packed, bounds)).code).toBe('too_many');
   });
 
-  it('is refused with the field when JSON in it is nested too deep', () => {
+  it('is rejected with the field when JSON in it is nested too deep', () => {
     expect(() => checkWire(PublishRequestSchema, published(nested(64)), bounds)).not.toThrow();
     const error = errorOf(() => checkWire(PublishRequestSchema, published(nested(65)), bounds));
     expect(error).toMatchObject({ code: 'too_deep', path: 'event.json' });
@@ -143,7 +143,7 @@ describe('a message', () => {
     ['has a number without an end', Uint8Array.of(0x10, ...Array(11).fill(0xff))],
     ['has a text that is not UTF-8', field(1, field(3, Uint8Array.of(0xff)))],
     ['has a message that runs past its end', Buffer.concat([Uint8Array.of(0x0a, 2, 0x1a, 9), Buffer.alloc(9, 65)])],
-  ])('is refused when it %s', (_what, bytes) => {
+  ])('is rejected when it %s', (_what, bytes) => {
     expect(errorOf(() => checkWire(PublishRequestSchema, bytes, bounds)).code).toBe('malformed');
   });
 });

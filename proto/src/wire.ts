@@ -60,7 +60,7 @@ class WireWalk {
     return this.#error('malformed', 'is no protobuf message of this kind');
   }
 
-  /** One message, which ends there; so many objects and lists lie around it. */
+  /** One message, up to its end; `around` is how many objects and lists enclose it. */
   message(desc: DescMessage, end: number, around: number): void {
     const { nestingMax } = this.#bounds;
     const nesting = NESTED.has(desc.typeName) ? around + 1 : around;

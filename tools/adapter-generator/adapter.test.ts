@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { root } from '../nx.ts';
+import { root } from '../root.ts';
 import adapter, { type Tree } from './adapter.ts';
 
 const run = promisify(execFile);

@@ -34,7 +34,7 @@ export default async function adapter(tree: Tree, { name: asked, description }: 
       [
         '',
         `Next: npm install && npm run lock, to link ${name.packageName};`,
-        `then npm test -- --projects=${name.packageName}, then its adapter.ts, mapping.ts, verify.json and README.md.`,
+        `then npm test -- --project ${name.packageName}, then its adapter.ts, mapping.ts, verify.json and README.md.`,
       ].join('\n'),
     );
   };

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-// Must parse and run on a Node that is far too old (CommonJS, syntax of Node 12), so that it can say so.
+// Must run on an old Node (CommonJS, syntax of Node 12), to report that it is too old.
 'use strict';
 
-takeSignals();
+handleSignals();
 
 const neededText = require('../package.json').engines.node.replace('>=', '');
 const installed = process.versions.node.split('.').map(Number);
@@ -32,16 +32,16 @@ function start() {
   } else if (process.execArgv.indexOf(sourceCondition) !== -1) {
     import(pathToFileURL(path.join(sources, 'main.ts')).href);
   } else {
-    // A checkout: Node runs the sources themselves, and has to find those of the sibling packages too.
+    // A checkout: runs the sources, with the condition for the sources of the sibling packages.
     import(pathToFileURL(path.join(sources, 'exec-node.ts')).href).then((module) =>
       module.execNode([sourceCondition].concat(process.execArgv, __filename, process.argv.slice(2))),
     );
   }
 }
 
-// Any process of the same user can send SIGUSR1, and Node would open its debugger. And the system ignores what process 1
-// of a container has no handler for: until the command has its own, this one ends it.
-function takeSignals() {
+// With SIGUSR1, any process of the same user could open Node's debugger. For process 1 of a container, the system ignores
+// signals without a handler: these handlers end it until the command has its own.
+function handleSignals() {
   process.on('SIGUSR1', function ignore() {});
   if (process.pid !== 1) return;
   const ending = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
@@ -53,7 +53,7 @@ function takeSignals() {
   });
 }
 
-// Node catches SIGINT and SIGTERM, each once, until a program does. One that it catches no longer has come.
+// Node handles SIGINT and SIGTERM once each, until a program does. A signal that it no longer handles has arrived.
 function wasSignalled() {
   try {
     const caught = /^SigCgt:\s*[0-9a-f]*([0-9a-f]{8})$/m.exec(

@@ -1,21 +1,16 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { afterEach, describe, expect, test } from 'vitest';
-import { type FakeHub, type FakeHubPlan, startFakeHub } from '../test/fake-hub.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { FakeHub, FakeHubPlan } from '../test/fake-hub.ts';
+import { fakeHubOfTest } from '../test/fake-hub-of-test.ts';
 import { followAcks, publishAndFollow } from './ack-feed.ts';
 import { connectToHub, type HubClient } from './hub-client.ts';
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 async function startPair(plan?: FakeHubPlan): Promise<{ fake: FakeHub; hub: HubClient }> {
-  const fake = await startFakeHub(plan);
-  cleanups.push(() => fake.close());
+  const fake = await fakeHubOfTest(plan);
   const hub = connectToHub(fake.address);
-  cleanups.push(() => hub.close());
+  onTestFinished(() => hub.close());
   return { fake, hub };
 }
 
@@ -50,7 +45,7 @@ describe('publishing and following', () => {
     },
   );
 
-  test('with first-attempt, a lost connection is resumed only as far as the first attempts', async () => {
+  test('with first-attempt, a lost connection is resumed only until each delivery was attempted', async () => {
     const { hub } = await startPair({ acks, cutAfterAcks: 1 });
     const received: string[] = [];
     const steps = publishAndFollow(hub, { id: 'e-1', type: 'T' }, { until: PublishUntil.FIRST_ATTEMPT });
@@ -58,7 +53,7 @@ describe('publishing and following', () => {
     expect(received).toEqual(['billing', 'records', 'scheduling']);
   });
 
-  test('an event that was not accepted is not published again by itself', async () => {
+  test('an event that was not accepted is not published again automatically', async () => {
     let calls = 0;
     const { hub } = await startPair({
       sync: {
@@ -84,7 +79,7 @@ describe('following acks', () => {
     expect(received).toEqual(['5', '6']);
   });
 
-  test('goes on from its cursor after the hub was restarted', async () => {
+  test('resumes from its cursor after the hub was restarted', async () => {
     const { fake, hub } = await startPair();
     await publishTo(fake.address);
     const stop = new AbortController();
@@ -95,10 +90,9 @@ describe('following acks', () => {
       received.push(ack.cursor);
       if (received.length === 3) {
         await fake.close();
-        // Its journal counts from 1 again, so a feed that goes on after 3 sees the last two of its five acks.
+        // Its journal counts from 1 again, so a feed that resumes after 3 gets the last two of its five acks.
         const five = Array.from({ length: 5 }, () => ({ state: DeliveryState.DELIVERED }));
-        const restarted = await startFakeHub({ port: Number(new URL(fake.address).port), acks: { billing: five } });
-        cleanups.push(() => restarted.close());
+        const restarted = await fakeHubOfTest({ port: Number(new URL(fake.address).port), acks: { billing: five } });
         await publishTo(restarted.address);
       }
       if (received.length === 5) break;
@@ -107,7 +101,7 @@ describe('following acks', () => {
     expect(losses).toBeGreaterThan(0);
   });
 
-  test('goes on from its cursor after the hub ended the stream of a reader that was too slow', async () => {
+  test('resumes from its cursor after the hub ended the stream of a reader that was too slow', async () => {
     const cursors: string[] = [];
     const { hub } = await startPair({
       sync: {
@@ -124,7 +118,7 @@ describe('following acks', () => {
     expect(cursors).toEqual(['1', '1+']);
   });
 
-  test('ends with what the hub refuses', async () => {
+  test('ends with what the hub rejects', async () => {
     let calls = 0;
     const { hub } = await startPair({
       sync: {
@@ -141,9 +135,9 @@ describe('following acks', () => {
     expect(calls).toBe(1);
   });
 
-  test('a hub that never answered is an error at once', async () => {
+  test('a hub that never responded is an error at once', async () => {
     const hub = connectToHub('http://127.0.0.1:1');
-    cleanups.push(() => hub.close());
+    onTestFinished(() => hub.close());
     await expect(followAcks(hub, { eventIds: [], cursor: '' }, {}).next()).rejects.toThrow(ConnectError);
   });
 });

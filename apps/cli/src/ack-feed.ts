@@ -6,7 +6,7 @@ import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { type Accepted, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { HubClient } from './hub-client.ts';
 
-// A hub that restarts is back within a second or two; one that is gone for half a minute needs an operator.
+// A restart takes a second or two; a hub that is away for 30 s needs an operator.
 const RECONNECT_FIRST_DELAY_MS = 100;
 const RECONNECT_MAX_DELAY_MS = 2_000;
 const RECONNECT_LIMIT_MS = 30_000;
@@ -14,29 +14,29 @@ const RECONNECT_LIMIT_MS = 30_000;
 /** The acceptance of a published event, or one of its acks. */
 export type PublishStep = { kind: 'accepted'; accepted: Accepted } | { kind: 'ack'; ack: Ack };
 
-/** How a feed is followed. */
+/** Options of a feed. */
 export interface FeedOptions {
   /** Ends the feed with an AbortError. */
   signal?: AbortSignal;
-  /** Called each time the connection was lost and the feed is about to be resumed. */
+  /** Called when the connection is lost, before the feed is resumed. */
   onLost?: (error: ConnectError) => void;
 }
 
 /** Which acks to follow. */
 export interface AckSelection {
-  /** Only those of these events, until all of them are terminal. Empty: all, without end. */
+  /** Only acks of these events, until all are terminal. Empty: all acks, without end. */
   eventIds: readonly string[];
-  /** Of the events that are named. Absent: whichever source has the id. */
+  /** The source of these events. Absent: any. */
   source?: string | undefined;
-  /** Begin after this place. Empty: see WatchAcksRequest. */
+  /** Start after this position. Empty: see WatchAcksRequest. */
   cursor: string;
 }
 
 /**
- * Publishes an event and yields each step. A stream that is lost after the acceptance is resumed by its cursor: no ack
- * is missing, none comes twice.
+ * Publishes an event and yields each step. If the stream is lost after the acceptance, it resumes from the cursor, without
+ * gap or repeat.
  *
- * @throws ConnectError when the event was refused, or no hub answered
+ * @throws ConnectError when the event was rejected, or the hub did not respond
  */
 export async function* publishAndFollow(
   hub: HubClient,
@@ -59,13 +59,13 @@ export async function* publishAndFollow(
         yield { kind: 'ack', ack: result.value };
       }
     }
-    if (accepted === undefined) throw new ConnectError('the hub ended the stream without an answer', Code.Unavailable);
+    if (accepted === undefined) throw new ConnectError('the hub ended the stream without a response', Code.Unavailable);
   } catch (error) {
     if (accepted === undefined || !isLost(error, options.signal)) throw error;
     options.onLost?.(ConnectError.from(error));
   }
 
-  // The stream was lost, or a hub that shuts down ended it early: the acks that are still due come from the journal.
+  // The stream was lost, or the hub is shutting down: WatchAcks returns the missing acks.
   if (until === PublishUntil.ACCEPTED || unfinished.size === 0) return;
   const selection = { eventIds: [accepted.eventId], source: accepted.source, cursor };
   for await (const ack of followAcks(hub, selection, { ...options, resumes: true })) {
@@ -76,10 +76,10 @@ export async function* publishAndFollow(
 }
 
 /**
- * Yields acks as they come, and resumes by cursor each time the stream is lost.
+ * Yields acks, and resumes from the cursor each time the stream is lost.
  *
- * @param options with `resumes`, also a first call that fails is tried again
- * @throws ConnectError when the first call fails, the selection is refused, or the hub stayed away for 30 s
+ * @param options with `resumes`, a failed first call is retried too
+ * @throws ConnectError when the first call fails, the hub rejects the selection, or it is unreachable for 30 s
  */
 export async function* followAcks(
   hub: HubClient,
@@ -104,7 +104,7 @@ export async function* followAcks(
         }
         cursor = message.cursor || cursor;
       }
-      // Only a watch of named events ends by itself; any other that ends belongs to a hub that shuts down.
+      // A watch of all events ends only when the hub shuts down.
       if (selection.eventIds.length > 0) return;
     } catch (error) {
       if (!isConnected || !isLost(error, options.signal)) throw error;
@@ -131,15 +131,15 @@ function isLastStep(ack: Ack, until: PublishUntil): boolean {
   return isTerminal(ack.state) || (until === PublishUntil.FIRST_ATTEMPT && ack.attempt > 0);
 }
 
-/** True when the stream broke, and false when the hub rejected the request or this command ended it. */
+/** True when the stream broke; false when the hub rejected the request or this command aborted it. */
 function isLost(error: unknown, signal: AbortSignal | undefined): boolean {
   if (signal?.aborted) return false;
   switch (ConnectError.from(error).code) {
     case Code.Unavailable:
     case Code.Canceled:
-    // READER_TOO_SLOW: a hub ends the stream of a reader that is too slow for it; the cursor brings the rest.
+    // READER_TOO_SLOW: the hub ended the stream because this command read too slowly.
     case Code.Aborted:
-    // What a connection that breaks within a message looks like.
+    // A connection that breaks within a message.
     case Code.Internal:
     case Code.Unknown:
       return true;

@@ -18,7 +18,7 @@ describe('an ack as a line', () => {
     );
   });
 
-  test('shows the error of what will be tried again', () => {
+  test('shows the error of a delivery that will be retried', () => {
     const error = { kind: OutcomeKind.RETRYABLE, code: 'HTTP_503', message: 'Service Unavailable' };
     const ack = { adapter: 'billing', state: DeliveryState.RETRYING, attempt: 2, error, nextAttemptTime: fakeTime };
     expect(lineOf(ack)).toMatch(
@@ -26,7 +26,7 @@ describe('an ack as a line', () => {
     );
   });
 
-  test('shows no past time in the state of a delivery', () => {
+  test('shows no past time for the next attempt', () => {
     const error = { kind: OutcomeKind.RETRYABLE, code: 'HTTP_503', message: 'Service Unavailable' };
     const ack = create(AckSchema, { state: DeliveryState.RETRYING, error, nextAttemptTime: fakeTime });
     const dueMs = timestampMs(fakeTime);
@@ -34,7 +34,7 @@ describe('an ack as a line', () => {
     expect(statusDetail(ack, dueMs)).toBe('HTTP_503: Service Unavailable; the next attempt runs, or is about to');
   });
 
-  test('says in words what holds a delivery', () => {
+  test('describes what holds a delivery', () => {
     expect(lineOf({ adapter: 'billing', state: DeliveryState.HELD, heldBy: HeldBy.BREAKER })).toBe(
       '+12ms  billing     HELD           not tried   its breaker is open',
     );
@@ -53,7 +53,7 @@ describe('an ack as a line', () => {
 });
 
 describe('an ack as JSON', () => {
-  test('names its members as the contract does, and its state without the prefix', () => {
+  test('has the member names of the contract, and the state without its prefix', () => {
     const ack = create(AckSchema, {
       eventId: 'e-1',
       adapter: 'billing',
@@ -91,7 +91,7 @@ describe('an ack as JSON', () => {
     });
   });
 
-  test('a dead letter that was not sent says why, and has no kind of failure', () => {
+  test('a dead letter that was not sent has the reason, and no kind of failure', () => {
     const error = { code: 'NOT_SENT', message: 'a newer event of its key was on its way' };
     const ack = create(AckSchema, { state: DeliveryState.DEAD_LETTERED, cycle: 2, error });
     expect(detail(ack)).toBe('NOT_SENT: a newer event of its key was on its way; waits for an operator');
@@ -99,7 +99,7 @@ describe('an ack as JSON', () => {
     expect(JSON.parse(JSON.stringify(ackJson(ack))).error).toEqual(error);
   });
 
-  test('an acceptance has the state that no ack has', () => {
+  test('an acceptance has the state ACCEPTED, which no ack has', () => {
     const accepted = create(AcceptedSchema, { eventId: 'e-1', adapters: ['billing'], cursor: '0' });
     expect(acceptedJson(accepted)).toEqual({
       event_id: 'e-1',

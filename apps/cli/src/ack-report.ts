@@ -7,20 +7,20 @@ import { enumName, eventName, formatMs, formatTime, isoTime } from './format.ts'
 import { visibleLength, wrappedLines } from './table.ts';
 import { type Printer, printable, type Tone } from './terminal.ts';
 
-/** The longest of the states' names is DEAD_LETTERED. */
+/** The length of the longest state, DEAD_LETTERED. */
 const STATE_WIDTH = 13;
 /** Wide enough for the ids of most adapters. */
 const USUAL_ADAPTER_WIDTH = 12;
 
-/** How acks are printed. */
+/** Options of an ack report. */
 export interface AckReportOptions {
-  /** True: as JSON, one object a line. */
+  /** True: as JSON, one object per line. */
   asJson: boolean;
-  /** The longest adapter id that is expected; a longer one shifts only its own line. */
+  /** The width of the adapter column; a longer id shifts its own line. */
   adapterWidth?: number;
 }
 
-/** Prints acks of any events as they come. */
+/** Prints acks of any events. */
 export class AckReport {
   readonly #printer: Printer;
   readonly #asJson: boolean;
@@ -42,7 +42,7 @@ export class AckReport {
   }
 }
 
-/** Prints the acceptance of one event and its acks as they come. */
+/** Prints the acceptance of one event and its acks. */
 export class PublishReport {
   readonly #printer: Printer;
   readonly #asJson: boolean;
@@ -50,7 +50,7 @@ export class PublishReport {
   #acceptedAtMs = 0;
   #adapterWidth = 0;
 
-  /** @param options with the hub's `address` for the commands that its warnings propose */
+  /** @param options `address` is added to the commands that warnings of the hub propose */
   constructor(printer: Printer, { asJson, address }: { asJson: boolean; address?: string }) {
     this.#printer = printer;
     this.#asJson = asJson;
@@ -79,15 +79,15 @@ export class PublishReport {
   }
 }
 
-/** How an ack is laid out on a line. */
+/** The layout of an ack on a line. */
 export interface AckLineLayout {
-  /** The beginning of the line: how long after the acceptance, a time of day, an event id. */
+  /** The beginning of the line: the time since the acceptance, or the time and the event id. */
   lead: string;
-  /** The longest adapter id that is expected. */
+  /** The width of the adapter column. */
   adapterWidth: number;
 }
 
-/** An ack for operators: one line, with its detail on lines of its own where the terminal is too narrow for it. */
+/** An ack as text: one line, or several if the terminal is too narrow. */
 export function ackLine(printer: Printer, ack: Ack, layout: AckLineLayout): string {
   const state = enumName(DeliveryState, ack.state);
   const attempt = ack.attempt === 0 ? 'not tried' : `attempt ${ack.attempt}`;
@@ -103,13 +103,13 @@ export function ackLine(printer: Printer, ack: Ack, layout: AckLineLayout): stri
   return [...wrappedLines(facts.replaceAll(/ +/g, ' ').trim(), printer.columns), ...below].join('\n');
 }
 
-/** What an ack adds to its state, as a sentence. */
+/** The details of an ack, as a sentence. */
 export function detail(ack: Ack): string {
   switch (ack.state) {
     case DeliveryState.DELIVERED:
       return printable(ack.receipt);
     case DeliveryState.RETRYING:
-      // Without a time it depends on an operator: the adapter is paused, which the next line says.
+      // No time: the adapter is paused, as the next line shows.
       return ack.nextAttemptTime === undefined
         ? lastError(ack)
         : `${lastError(ack)}; next attempt at ${formatTime(ack.nextAttemptTime)}`;
@@ -130,8 +130,7 @@ export function detail(ack: Ack): string {
 }
 
 /**
- * What an ack adds to its state where it is the present status of a delivery, and not a record of the past: a time that
- * has passed is then not one to wait for.
+ * The details of an ack that is the current status of a delivery: the time of its next attempt may have passed.
  */
 export function statusDetail(ack: Ack, nowMs: number): string {
   const { state, nextAttemptTime } = ack;
@@ -146,7 +145,7 @@ export function lastError(ack: Ack): string {
   return ack.error === undefined ? 'no error given' : printable(`${ack.error.code}: ${ack.error.message}`);
 }
 
-/** The colour of a delivery's state. */
+/** The color of a delivery's state. */
 export function deliveryTone(state: DeliveryState): Tone {
   switch (state) {
     case DeliveryState.DELIVERED:
@@ -173,7 +172,7 @@ function heldDetail(heldBy: HeldBy): string {
     case HeldBy.NOT_READY:
       return 'the adapter is not running';
     case HeldBy.THROTTLED:
-      return 'the external system asked for less';
+      return 'the external system limits the rate';
     case HeldBy.UNSPECIFIED:
       return '';
     default:
@@ -181,12 +180,12 @@ function heldDetail(heldBy: HeldBy): string {
   }
 }
 
-/** For values that a newer hub added: shown, never an error. Accepts `never`, so that a known value cannot end here. */
+/** The text for a value of a newer hub. Accepts `never`, so that the compiler rejects a missing case for a known value. */
 function unknownValue(value: never): string {
   return `(${value}: unknown to this command)`;
 }
 
-/** An acceptance as one JSON object, with the state that no ack has: "ACCEPTED". */
+/** An acceptance as one JSON object, with the state "ACCEPTED". */
 export function acceptedJson(accepted: Accepted): Record<string, unknown> {
   return {
     event_id: accepted.eventId,
@@ -199,7 +198,7 @@ export function acceptedJson(accepted: Accepted): Record<string, unknown> {
   };
 }
 
-/** An ack as one JSON object; members that mean nothing in its state are left out. */
+/** An ack as one JSON object; members that do not apply to its state are left out. */
 export function ackJson(ack: Ack): Record<string, unknown> {
   return {
     event_id: ack.eventId,
@@ -218,10 +217,10 @@ export function ackJson(ack: Ack): Record<string, unknown> {
   };
 }
 
-/** A delivery's failure as one JSON object; undefined when there was none. */
+/** A failure as one JSON object; undefined when there was none. */
 export function errorJson(error: DeliveryError | undefined): Record<string, unknown> | undefined {
   if (error === undefined) return undefined;
-  // Where no attempt was made there is no kind.
+  // Without an attempt, there is no kind.
   const kind = error.kind === OutcomeKind.UNSPECIFIED ? undefined : enumName(OutcomeKind, error.kind);
   return { kind, code: error.code, message: error.message };
 }

@@ -4,7 +4,7 @@ import { commandLine, hubText } from './advice.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
-describe('a line that is meant to be pasted', () => {
+describe('a command line to paste', () => {
   test.each([
     ['hms-sync job watch j-1', ['job', 'watch', 'j-1'], undefined],
     ['hms-sync health', ['health'], 'http://127.0.0.1:7003'],
@@ -18,7 +18,7 @@ describe('a line that is meant to be pasted', () => {
     expect(commandLine(words, address)).toBe(line);
   });
 
-  test('names no hub that the environment names', () => {
+  test('has no --address when the environment sets it', () => {
     vi.stubEnv('HMS_SYNC_ADDRESS', 'hub:7010');
     expect(commandLine(['health'], 'http://hub:7010')).toBe('hms-sync health');
     expect(commandLine(['health'], 'http://127.0.0.1:7003')).toBe('hms-sync health --address http://127.0.0.1:7003');
@@ -29,7 +29,7 @@ describe('a line that is meant to be pasted', () => {
     expect(commandLine(['health'])).toBe('npx hms-sync health');
   });
 
-  test('reaches the command word for word, whatever is in it', () => {
+  test('is quoted, so that each word reaches the command unchanged', () => {
     const words = ['event', 'show', `it's "$HOME" \`id\` \\ *;&|<>#~ !`, ''];
     const line = commandLine(words).replace('hms-sync', `printf '%s\\n'`);
     expect(execFileSync('sh', ['-c', line]).toString().split('\n').slice(0, 4)).toEqual(words);

@@ -2,10 +2,10 @@ import { defaultAddress, parseAddress } from './hub-address.ts';
 import { printable } from './terminal.ts';
 
 /**
- * A line of this command that works when it is pasted into the same shell.
+ * A command line to paste into the same shell.
  *
- * @param words the rest of the line after `hms-sync`; each is quoted where a shell needs it
- * @param address the hub that is meant; absent: the line names none
+ * @param words the words after `hms-sync`; quoted if the shell requires it
+ * @param address the hub's address, added as --address unless it is the default
  */
 export function commandLine(words: readonly string[], address?: string): string {
   const isNamed = address !== undefined && address !== addressWithoutOption();
@@ -13,19 +13,19 @@ export function commandLine(words: readonly string[], address?: string): string 
   return [ownCommand(), ...all.map(quoted)].join(' ');
 }
 
-/** The words that name an event's source in a command; none when it has none. */
+/** The flag for an event's source; empty without a source. */
 export function sourceFlag(source: string | undefined): readonly string[] {
   return source === undefined || source === '' ? [] : ['--source', source];
 }
 
-/** A command in a sentence of a hub: `hms-sync`, a noun, and its verb where it has one. */
+/** A command in a message of a hub: `hms-sync`, a noun and its verb, if it has one. */
 const PROPOSED = /(?<![\w./@-])hms-sync ((?:event|delivery|adapter|job|journal|token|audit) [a-z]+|[a-z]+)/g;
-/** These call no hub. */
+/** Commands without --address. */
 const WITHOUT_ADDRESS: ReadonlySet<string> = new Set(['start', 'dev', 'completion', 'adapter check', 'journal verify']);
 
 /**
- * A message of the hub for the terminal. The commands in it are written as this one was called, with the address of the
- * hub that was called: a hub does not know by which address it was reached.
+ * A message of the hub, for the terminal. Commands in it get the prefix and the --address that this command was called with,
+ * which the hub does not know.
  */
 export function hubText(text: string, address?: string): string {
   const isNamed = address !== undefined && address !== addressWithoutOption();
@@ -35,7 +35,7 @@ export function hubText(text: string, address?: string): string {
   });
 }
 
-/** This command as the shell finds it: npm and npx leave no `hms-sync` on the path. */
+/** This command as it can be called in the shell: with npm and npx, `hms-sync` is not on the PATH. */
 export function ownCommand(): string {
   return process.env.npm_lifecycle_event ? 'npx hms-sync' : 'hms-sync';
 }

@@ -27,7 +27,7 @@ describe('a failed call', () => {
     expect(failure.exitCode).toBe(ExitCode.usage);
   });
 
-  test('does not say the same twice, and takes any refused field for wrong usage', () => {
+  test('does not repeat the message, and treats any rejected field as wrong usage', () => {
     const description = 'is 300002 bytes, at most 262144 are taken';
     const badRequest = create(BadRequestSchema, { fieldViolations: [{ field: 'event.data', description }] });
     const error = new ConnectError(`event.data ${description}`, Code.ResourceExhausted, undefined, [
@@ -38,7 +38,7 @@ describe('a failed call', () => {
     expect(failure.exitCode).toBe(ExitCode.usage);
   });
 
-  test('says when to try again', () => {
+  test('reports when to try again', () => {
     const retryInfo = create(RetryInfoSchema, { retryDelay: durationFromMs(2_000) });
     const error = new ConnectError('the disk is full', Code.ResourceExhausted, undefined, [
       { desc: RetryInfoSchema, value: retryInfo },
@@ -48,13 +48,13 @@ describe('a failed call', () => {
     );
   });
 
-  test('writes out the escape sequences of what it quotes', () => {
+  test('escapes control characters of quoted texts', () => {
     expect(apiFailure(new ConnectError('bad\u001b[2J', Code.NotFound), address, 'ask again').message).toBe(
       'NOT_FOUND: bad\\u001b[2J',
     );
   });
 
-  test('says which address does not answer, and how to get a hub', async () => {
+  test('names the address without a hub, and how to start one', async () => {
     const hub = connectToHub('http://127.0.0.1:1');
     const error: unknown = await hub.health.getHealth({}).catch((thrown) => thrown);
     hub.close();
@@ -64,19 +64,19 @@ describe('a failed call', () => {
     expect(failure.exitCode).toBe(ExitCode.noAnswer);
   });
 
-  test('says that the hub went away where the library says that the call was canceled', () => {
+  test('reports a canceled call as a hub that stopped', () => {
     const failure = apiFailure(new ConnectError('This operation was aborted', Code.Canceled), address, 'ask again');
-    expect(failure.message).toMatch(/^the hub at http:\/\/127\.0\.0\.1:7003 ended the call before it answered/);
+    expect(failure.message).toMatch(/^the hub at http:\/\/127\.0\.0\.1:7003 ended the call without a response/);
     expect(failure.message).not.toContain('CANCELED');
     expect(failure.exitCode).toBe(ExitCode.noAnswer);
   });
 
-  test('gives the advice of its command where nobody knows what the call did', () => {
+  test('has the advice of its command when the result of the call is unknown', () => {
     const failure = apiFailure(new ConnectError('it stops', Code.Unavailable), address, 'ask again');
     expect(failure.message).toBe('UNAVAILABLE: it stops\n  ask again');
   });
 
-  test('takes a name that nobody knows for wrong usage', () => {
+  test('treats an unknown name as wrong usage', () => {
     expect(apiFailure(new ConnectError('no event has the id "x"', Code.NotFound), address, 'ask again').exitCode).toBe(
       ExitCode.usage,
     );

@@ -5,18 +5,18 @@ import { ExitCode, Failure } from './failure.ts';
 import { formatDuration } from './format.ts';
 import { printable } from './terminal.ts';
 
-/** What to do when it is unknown whether an event was accepted. */
-export const ADVICE_TO_PUBLISHERS = 'Sending it again with the same id is safe.';
+/** The advice when it is unknown whether an event was accepted. */
+export const ADVICE_TO_PUBLISHERS = 'Publishing it again with the same id is safe.';
 
-/** What to do when a question got no answer. */
-export const ADVICE_TO_READERS = 'It changes nothing: run it again.';
+/** The advice when a command that only reads got no response. */
+export const ADVICE_TO_READERS = 'The command changes nothing: run it again.';
 
 /**
- * Why a call of the hub failed: the status code, the hub's message and reason, each invalid field, and what to do.
+ * The failure of a call: the status code, the hub's message and reason, each invalid field, and what to do.
  *
- * @param error what the call threw
+ * @param error the error of the call
  * @param address the hub that was called
- * @param whenUnknown what to do when it is unknown whether the call took effect
+ * @param whenUnknown the advice when it is unknown whether the call took effect
  */
 export function apiFailure(error: unknown, address: string, whenUnknown: string): Failure {
   if (error instanceof Failure) return error;
@@ -30,7 +30,7 @@ export function apiFailure(error: unknown, address: string, whenUnknown: string)
   const lines = [
     `${codeName(status.code)}${reason ? ` (${printable(reason)})` : ''}: ${hubText(status.rawMessage, address)}`,
     ...violations
-      // A single invalid field often is the message itself.
+      // The message may already be that of the only invalid field.
       .filter(({ field, description }) => status.rawMessage !== `${field} ${description}`)
       .map(({ field, description }) => `  ${printable(field)}: ${hubText(description, address)}`),
     ...advice(status, { address, whenUnknown }).map((line) => `  ${line}`),
@@ -44,7 +44,7 @@ export function codeName(code: Code): string {
   return Code[code].replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
 }
 
-/** The operating system's code for a failed connection, such as "ECONNREFUSED"; undefined when there was an answer. */
+/** The operating system's code of a failed connection, such as "ECONNREFUSED"; undefined when there was a response. */
 export function systemErrorCode(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ('code' in cause && typeof cause.code === 'string' && /^E(?!RR_)[A-Z0-9]+$/.test(cause.code)) return cause.code;
@@ -60,16 +60,16 @@ function noAnswer(status: ConnectError, systemCode: string, address: string): Fa
   return new Failure(`${message}\n  ${howToReachAHub()}`, ExitCode.noAnswer, { cause: status });
 }
 
-/** This command reports no call that it cancelled itself: the hub, or something between, ended this one. */
+/** CANCELED: the hub or a proxy ended the call, because this command never reports a call that it cancelled itself. */
 function cutOff(status: ConnectError, { address, whenUnknown }: { address: string; whenUnknown: string }): Failure {
-  const message = `the hub at ${address} ended the call before it answered: it may have been stopped or restarted`;
+  const message = `the hub at ${address} ended the call without a response: it may have been stopped or restarted`;
   return new Failure(`${message}\n  ${whenUnknown}`, ExitCode.noAnswer, { cause: status });
 }
 
 function howToReachAHub(): string {
   return (
-    `Start one with "${commandLine(['start', '--config', 'hms-sync.yaml'])}", or one to try with ` +
-    `"${commandLine(['dev'])}", or name another with --address.`
+    `Start one with "${commandLine(['start', '--config', 'hms-sync.yaml'])}", start a demo with ` +
+    `"${commandLine(['dev'])}", or set another address with --address.`
   );
 }
 
@@ -82,9 +82,7 @@ function advice(status: ConnectError, { address, whenUnknown }: { address: strin
     case Code.DeadlineExceeded:
       return [whenUnknown];
     case Code.Unimplemented:
-      return [
-        `Is ${address} a hub, and is it as new as this command? Its version: ${commandLine(['health'], address)}`,
-      ];
+      return [`Check that ${address} is a hub and not older than this command: ${commandLine(['health'], address)}`];
     default:
       return [];
   }
@@ -95,7 +93,7 @@ function exitCodeOf(code: Code): ExitCode {
     case Code.InvalidArgument:
     case Code.OutOfRange:
     case Code.AlreadyExists:
-    // The hub has no adapter, event or job of this name.
+    // An unknown adapter, event or job.
     case Code.NotFound:
       return ExitCode.usage;
     case Code.Unavailable:

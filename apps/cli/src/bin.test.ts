@@ -49,7 +49,7 @@ async function nodeProcessesBelow(pid: number): Promise<readonly NodeProcess[]> 
 }
 
 describe('a Node that is too old', () => {
-  test.each(['12.22.12', '20.20.2', '24.14.9'])('%s gets one line that says what to do', async (version) => {
+  test.each(['12.22.12', '20.20.2', '24.14.9'])('%s gets one line that reports what to do', async (version) => {
     const ended = await runBin(['event', 'publish', '--type', 'T'], {
       nodeArgs: ['-r', pretendVersion],
       env: { PRETEND_NODE_VERSION: version },
@@ -75,7 +75,7 @@ describe('a Node that is too old', () => {
 });
 
 describe('the command from a checkout', () => {
-  test('runs the sources and says nothing about that', async () => {
+  test('runs the sources without a warning', async () => {
     const ended = await runBin(['--version']);
     expect(ended).toMatchObject({ exitCode: ExitCode.ok, stderr: '' });
     expect(ended.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
@@ -108,7 +108,7 @@ describe('the command from a checkout', () => {
     expect(payload?.case === 'data' && new TextDecoder().decode(payload.value)).toBe('{"from":"stdin"}');
   });
 
-  test('event watch ends on Ctrl-C with the cursor to continue from', async () => {
+  test('event watch prints on Ctrl-C the cursor to continue from', async () => {
     fake = await startFakeHub();
     await runBin(['event', 'publish', '--type', 'T', '--address', fake.address]);
     const child = spawn(process.execPath, [
@@ -178,7 +178,7 @@ describe('the command from a checkout', () => {
     closeSync(full);
   });
 
-  test('a reader that has seen enough is no error', async () => {
+  test('a closed pipe is not an error', async () => {
     fake = await startFakeHub();
     const command = `"${process.execPath}" "${bin}" event publish --type T --address ${fake.address} | head -n 1; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = await new Promise<Ended>((resolve) => {
@@ -220,7 +220,7 @@ describe('with the real hub, adapters and sandbox', () => {
     expect(second).toBe(`${journal}-billing.1_records.1_scheduling.1`);
   });
 
-  test('start becomes the hub itself, so that kill -9 reaches it', async () => {
+  test('start is replaced by the hub, so that kill -9 reaches it', async () => {
     const config = join(folder, 'hms-sync.yaml');
     await writeFile(config, 'listen: 127.0.0.1:0\ndataDir: data\nadapters: []\n');
     const child = spawn(process.execPath, [bin, 'start', '--config', config]);
@@ -264,7 +264,7 @@ describe('with the real hub, adapters and sandbox', () => {
     expect(stderr).not.toMatch(/debugger|inspector/i);
   });
 
-  test('journal verify becomes the program that looks at the file, with its exit code', async () => {
+  test('journal verify is replaced by the program that reads the file, with its exit code', async () => {
     const ended = await runBin(['journal', 'verify', '--data-dir', folder]);
     expect(ended.exitCode).toBe(ExitCode.dataFolder);
     expect(ended.stderr).toMatch(/^hms-sync: There is no journal [^\n]*\n$/);

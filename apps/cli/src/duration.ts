@@ -1,12 +1,12 @@
 import { InvalidArgumentError } from 'commander';
 import ms, { type StringValue } from 'ms';
 
-/** A timer of Node cannot wait longer than this. */
+/** The maximum of Node's timers. */
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
-/** A length of time such as 500ms, 30s, 5m, 2h or 7d, in milliseconds; undefined when the text is not one. */
+/** Parses a duration such as 500ms, 30s, 5m, 2h or 7d to milliseconds; undefined when it is not one. */
 export function parseDuration(text: string): number | undefined {
-  // The library also reads a number without a unit, a negative one, and words with spaces.
+  // The library also accepts a number without a unit, a negative one, and words with spaces.
   return /^\d+(?:\.\d+)?[a-z]+$/.test(text) ? ms(text as StringValue) : undefined;
 }
 

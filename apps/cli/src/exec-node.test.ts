@@ -12,8 +12,8 @@ function start(...args: string[]): { child: ChildProcess; nextLine: () => Promis
   return { child, nextLine: async () => JSON.parse((await lines.next()).value ?? '') };
 }
 
-describe.each(['in place', 'child'])('becoming another program (%s)', (way) => {
-  test('hands its arguments over as they are', async () => {
+describe.each(['in place', 'child'])('execNode (%s)', (way) => {
+  test('passes its arguments unchanged', async () => {
     const { child, nextLine } = start(way, '--help', '--listen', 'a b', '--', '');
     expect(await nextLine()).toMatchObject({ args: ['--help', '--listen', 'a b', '--', ''] });
     child.kill('SIGTERM');
@@ -34,7 +34,7 @@ describe.each(['in place', 'child'])('becoming another program (%s)', (way) => {
   });
 });
 
-describe('becoming another program in place', () => {
+describe('execNode in place', () => {
   test('keeps the process id, so that kill -9 reaches it', async () => {
     const { child, nextLine } = start('in place');
     expect(await nextLine()).toMatchObject({ pid: child.pid });
@@ -43,7 +43,7 @@ describe('becoming another program in place', () => {
   });
 });
 
-describe('becoming another program as a child', () => {
+describe('execNode as a child', () => {
   test('ends by the signal that ended the child', async () => {
     const { child, nextLine } = start('child');
     const { pid } = await nextLine();

@@ -1,21 +1,21 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
-/** Without it SIGUSR1, which any process of the same user can send, opens Node's debugger: foreign code would run in ours. */
+/** Without it, any process of the same user could open Node's debugger with SIGUSR1 and run code in this process. */
 export const NO_DEBUGGER = '--disable-sigusr1';
 
-/** Signals by which an operator or a supervisor ends the command; they are for the program that replaced it. */
+/** The signals that end the command; a child gets them too. */
 const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Replaces this process by another run of the same Node (execve): same process id, same terminal, same environment, so
- * that a signal (kill -9 among them) reaches the new program itself. Does not return.
+ * Replaces this process with another run of the same Node (execve), so that the new program has the same process id and
+ * receives all signals, also kill -9. Does not return.
  *
- * Where the system has no execve (Windows), the program runs as a child: signals are forwarded, and this process ends as
- * the child ended. The same holds for process 1 of a container, for which the system ignores every signal that has no
- * handler yet: this process always has its handlers, and its child needs none to be ended.
+ * Without execve (Windows), and as process 1 of a container, the program runs as a child: signals are forwarded, and this
+ * process ends like the child. For process 1, the system ignores signals until the program has handlers; this process always
+ * has them.
  *
- * @param args what follows `node` on the command line: Node's own flags, the file, the file's arguments
+ * @param args the arguments of `node`: its own flags, the file, the file's arguments
  * @param execve replaces the process; null where the system cannot
  */
 export function execNode(args: readonly string[], execve = systemExecve()): void {
@@ -35,7 +35,7 @@ export function execNode(args: readonly string[], execve = systemExecve()): void
       process.exitCode = code ?? 1;
       return;
     }
-    // The exit code that a shell reports; process 1 cannot end by a signal of its own.
+    // The exit code that a shell reports; process 1 cannot end by a signal.
     if (process.pid === 1) process.exit(128 + constants.signals[signal]);
     for (const forwarded of FORWARDED_SIGNALS) process.removeAllListeners(forwarded);
     process.kill(process.pid, signal);
@@ -43,6 +43,6 @@ export function execNode(args: readonly string[], execve = systemExecve()): void
 }
 
 function systemExecve(): NonNullable<typeof process.execve> | null {
-  // Windows has the function, too, but it only throws.
+  // On Windows, the function throws.
   return process.platform === 'win32' || process.pid === 1 ? null : (process.execve ?? null);
 }

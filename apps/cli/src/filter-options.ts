@@ -6,7 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from './duration.ts';
 import { ExitCode, Failure } from './failure.ts';
 
-/** The flags that select deliveries: the fields of the contract's DeliveryFilter. */
+/** The flags that select deliveries: the fields of DeliveryFilter. */
 export interface FilterOptions {
   adapter?: string[];
   state?: DeliveryState[];
@@ -19,25 +19,25 @@ export interface FilterOptions {
   errorKind?: OutcomeKind[];
 }
 
-/** Adds them to a command. A flag that is repeated selects what matches any of its values. */
+/** Adds the flags to a command. A repeated flag matches any of its values. */
 export function addFilterOptions(command: Command): Command {
   return command
-    .option('--adapter <id>', 'of this adapter (repeat a flag to select several)', collect(text))
-    .option('--state <state>', 'in this state: waiting, retrying, held, dead-lettered, ...', collect(state))
-    .option('--type <type>', 'of events of this type', collect(text))
-    .option('--key <key>', 'of events of this key', collect(text))
-    .option('--event-id <id>', 'of the event with this id', collect(text))
-    .option('--source <source>', "of events of this source; '' is the source of those without one", collect(text))
-    .option('--since <time>', 'accepted at this time or later: 2026-01-31T08:00:00Z, or 2h for two hours ago', time)
-    .option('--until <time>', 'accepted before this time', time)
+    .option('--adapter <id>', 'only deliveries of this adapter (repeat a flag for several values)', collect(text))
+    .option('--state <state>', 'only in this state: waiting, retrying, held, dead-lettered, ...', collect(state))
+    .option('--type <type>', 'only events of this type', collect(text))
+    .option('--key <key>', 'only events of this key', collect(text))
+    .option('--event-id <id>', 'only the event with this id', collect(text))
+    .option('--source <source>', "only events of this source; '' for events without a source", collect(text))
+    .option('--since <time>', 'only events accepted since this time: 2026-01-31T08:00:00Z, or 2h for 2 hours ago', time)
+    .option('--until <time>', 'only events accepted before this time', time)
     .option(
       '--error-kind <kind>',
-      'whose last failure was of this kind: permanent, timed-out, ...',
+      'only deliveries whose last failure was of this kind: permanent, timed-out, ...',
       collect(errorKind),
     );
 }
 
-/** The flags as the contract's filter. */
+/** The flags as a DeliveryFilter. */
 export function toFilter(options: FilterOptions): MessageInitShape<typeof DeliveryFilterSchema> {
   return {
     adapters: options.adapter ?? [],
@@ -59,22 +59,19 @@ export function hasFilter(options: FilterOptions): boolean {
 }
 
 /**
- * For what changes deliveries: a filter that was forgotten changes nothing.
+ * Requires a filter for a command that changes deliveries.
  *
- * @throws Failure when no flag selects any
+ * @throws Failure when no flag is set
  */
 export function requireFilter(command: string, options: FilterOptions): void {
   if (hasFilter(options)) return;
-  throw new Failure(
-    `${command} needs a filter: which deliveries, such as --adapter billing or --since 2h`,
-    ExitCode.usage,
-  );
+  throw new Failure(`${command} requires a filter, such as --adapter billing or --since 2h`, ExitCode.usage);
 }
 
-/** @throws Failure when the operator gave no reason */
+/** @throws Failure when the reason is missing */
 export function requireReason(command: string, { reason, dryRun }: { reason?: string; dryRun?: true }): string {
   if (reason === undefined && dryRun !== true) {
-    throw new Failure(`${command} needs a --reason: say why, for the record`, ExitCode.usage);
+    throw new Failure(`${command} requires --reason: why, for the record`, ExitCode.usage);
   }
   return reason ?? '';
 }
@@ -95,28 +92,28 @@ function errorKind(given: string): OutcomeKind {
   return named(OutcomeKind, given);
 }
 
-/** A value of a protobuf enum by its name, written large or small, with - or _. */
+/** The value of a protobuf enum by its name, in any case, with - or _. */
 function named<Value extends number>(names: Record<string, string | Value>, given: string): Value {
   const value = names[given.toUpperCase().replaceAll('-', '_')];
   if (typeof value === 'number' && value !== 0) return value;
   const known = Object.entries(names).filter(([, other]) => typeof other === 'number' && other !== 0);
   throw new InvalidArgumentError(
-    `There are ${known.map(([name]) => name.toLowerCase().replaceAll('_', '-')).join(', ')}.`,
+    `Known are ${known.map(([name]) => name.toLowerCase().replaceAll('_', '-')).join(', ')}.`,
   );
 }
 
 function time(given: string): Timestamp {
   const agoMs = parseDuration(given);
-  // Date.parse accepts more than that, in the zone of this machine.
+  // Date.parse also accepts times without a zone, which would be local.
   const [, day = ''] = /^(\d{4}-\d\d-\d\d)T[\d:.]+(?:Z|[+-]\d\d:\d\d)$/.exec(given) ?? [];
   const atMs = agoMs !== undefined ? Date.now() - agoMs : isDay(day) ? Date.parse(given) : Number.NaN;
   if (!(atMs >= 0)) {
-    throw new InvalidArgumentError('Write it as 2026-01-31T08:00:00Z, or as a time ago: 90s, 30m, 2h, 7d.');
+    throw new InvalidArgumentError('Write it as 2026-01-31T08:00:00Z, or as the time since then: 90s, 30m, 2h, 7d.');
   }
   return timestampFromMs(Math.round(atMs));
 }
 
-/** Date.parse takes 30 February for 2 March. */
+/** Date.parse reads 30 February as 2 March. */
 function isDay(date: string): boolean {
   const atMs = Date.parse(date);
   return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(date);

@@ -59,5 +59,5 @@ test('the steps of docs/get-started.md lead to a hub that delivers, waits for a 
   expect((await hmsSync('adapter', 'retry', 'billing')).exitCode).toBe(ExitCode.ok);
   const outcomes = (await hmsSync('event', 'watch', String(waiting?.event_id), '--jsonl')).jsonLines();
   expect(outcomes.filter(({ state }) => state === 'DELIVERED')).toHaveLength(3);
-  expect((await hmsSync('delivery', 'list')).stdout()).toBe('Nothing is undelivered.\n');
+  expect((await hmsSync('delivery', 'list')).stdout()).toBe('There are no undelivered events.\n');
 });

@@ -27,11 +27,11 @@ const HEALTH_COLUMNS = [
 ];
 const ADAPTER_COLUMNS = ['ADAPTER', 'PACKAGE', 'VERSION', 'RUNTIME', 'STATE', 'PREVIOUS'];
 
-/** What the times in a report are relative to, and where the commands that it proposes go. */
+/** The current time, and the hub's address for proposed commands. */
 export interface HealthContext {
   /** Milliseconds since 1970. */
   nowMs: number;
-  /** The URL of the hub; absent: the proposed commands name none. */
+  /** The URL of the hub; absent: proposed commands have no --address. */
   address?: string | undefined;
 }
 
@@ -66,7 +66,7 @@ export function adapterLines(printer: Printer, adapters: readonly AdapterHealth[
   return [...tableLines(ADAPTER_COLUMNS, rows, printer.columns), ...noteLines(printer, notes)];
 }
 
-/** One adapter: a line for each fact, and a line for whatever needs an operator. */
+/** One adapter: a line for each fact, and for each problem that needs an operator. */
 export function adapterFacts(printer: Printer, adapter: AdapterHealth, context: HealthContext): string[] {
   const facts = new Map([
     ...zip(ADAPTER_COLUMNS, adapterRow(printer, adapter)),
@@ -124,7 +124,7 @@ function hubLine(printer: Printer, hub: HubHealth | undefined, nowMs: number): s
   return `Hub ${printable(hub.version)}${upFor}, ${accepting}${journal}`;
 }
 
-/** Of the attempts of the last minute, whatever the breaker does. */
+/** The failed attempts of the last minute. */
 function failedCell(printer: Printer, recent: RecentAttempts | undefined): string {
   if (recent === undefined || recent.attempts === 0n) return '-';
   return printer.paint(recent.failures > 0n ? 'bad' : 'quiet', `${recent.failures}/${recent.attempts}`);
@@ -163,7 +163,7 @@ function troubles(printer: Printer, adapter: AdapterHealth, { nowMs, address }: 
 
 function throttledNote(untilMs: number, nowMs: number): string {
   const resumes = untilMs > nowMs ? `in ${formatMs(untilMs - nowMs)}` : 'now';
-  return `throttled: the external system asked for less; attempts resume ${resumes}`;
+  return `throttled: the external system limits the rate; attempts resume ${resumes}`;
 }
 
 function adapterTone(state: AdapterState): Tone {
@@ -189,7 +189,7 @@ function breakerTone(state: BreakerState): Tone {
   }
 }
 
-/** Commits take a fraction of a millisecond on a good disk. */
+/** With a fraction: commits take less than a millisecond on a good disk. */
 function formatCommit(ms: number): string {
   return ms < 10 ? `${ms.toFixed(1)}ms` : formatMs(ms);
 }
@@ -199,7 +199,7 @@ function formatBytes(bytes: bigint): string {
   return kib < 1024 ? `${Math.ceil(kib)} KiB` : `${(kib / 1024).toFixed(1)} MiB`;
 }
 
-/** What an operator should know about an adapter and its versions, each on a line of its own. */
+/** Notes for an operator about an adapter and its versions, one per line. */
 function versionNotes(
   printer: Printer,
   { id, canary, notice, reason }: AdapterHealth,
@@ -211,7 +211,7 @@ function versionNotes(
     ...(notice ? [`${printer.paint('waiting', name)}: ${hubText(notice, address)}`] : []),
     ...(canary
       ? [
-          `${printer.paint('waiting', name)}: ${printable(canary.version)} is tried with ${canary.percent}% of the keys; ` +
+          `${printer.paint('waiting', name)}: canary ${printable(canary.version)} has ${canary.percent}% of the keys; ` +
             `${canary.failures} of its ${canary.attempts} attempts failed`,
         ]
       : []),
@@ -219,8 +219,7 @@ function versionNotes(
 }
 
 /**
- * What is not well at this moment, a sentence each; empty when all is. Dead letters are left out: they are of the past,
- * and wait for an operator however well everything is by now.
+ * The current problems, one sentence each; empty when healthy. Dead letters alone are not a current problem.
  */
 export function healthProblems({ hub, adapters }: Health, address?: string): string[] {
   return [
@@ -247,7 +246,7 @@ export function healthProblems({ hub, adapters }: Health, address?: string): str
   ];
 }
 
-/** Of deliveries that wait for an operator, though they are not dead letters themselves. */
+/** A note about deliveries that wait behind a dead letter. */
 function heldNote(held: bigint, address: string | undefined): string {
   const who = `${countDeliveries(held)} ${held === 1n ? 'waits' : 'wait'}`;
   return `${who} behind a dead letter of the same key; replay or discard that: ${commandLine(['delivery', 'list', '--state', 'dead-lettered'], address)}`;

@@ -32,7 +32,7 @@ const commands = leaves(program).map(pathOf);
 const groups = program.commands.filter(({ commands }) => commands.length > 0);
 
 describe('the grammar', () => {
-  test('is a noun and a verb, and a few words that need no noun', () => {
+  test('has a noun and a verb, or is one of a few words without a noun', () => {
     const verbs = Object.fromEntries(groups.map((group) => [group.name(), group.commands.map((sub) => sub.name())]));
     expect(verbs).toEqual({
       event: ['publish', 'show', 'watch', 'tail'],
@@ -54,7 +54,7 @@ describe('the grammar', () => {
 });
 
 describe.each(commands)('%s --help', (path) => {
-  test('says what it does, and has examples that work', async () => {
+  test('reports what it does, and has examples that work', async () => {
     const command = leaves(program).find((leaf) => pathOf(leaf) === path);
     expect(command?.description()).toMatch(/^[a-z].{15,}/);
     // On one line of the list of all commands.
@@ -67,7 +67,7 @@ describe.each(commands)('%s --help', (path) => {
     }
   });
 
-  test('leaves the exit codes to the help of hms-sync itself', () => {
+  test('has no exit codes: those are in the help of hms-sync itself', () => {
     if (path !== 'hms-sync start') expect(helpOf(path)).not.toMatch(/exit code/i);
   });
 });

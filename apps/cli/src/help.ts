@@ -5,7 +5,7 @@ import { EXIT_CODES } from './failure.ts';
 /**
  * Examples for the end of a command's help.
  *
- * @param lines what follows `hms-sync`; each works when it is pasted
+ * @param lines the words after `hms-sync`
  */
 export function examples(...lines: readonly string[]): string {
   return ['', 'Examples:', ...lines.map((line) => `  ${ownCommand()} ${line}`)].join('\n');
@@ -16,7 +16,7 @@ export function exitCodes(): string {
   return ['', 'Exit codes:', ...EXIT_CODES.map(([code, meaning]) => `  ${code}  ${meaning}`)].join('\n');
 }
 
-/** Help that lists whole commands, noun and verb, wherever it is asked for: commander's `configureHelp`. */
+/** Lists commands with noun and verb in the help: commander's `configureHelp`. */
 export const HELP_OF_WHOLE_COMMANDS: HelpConfiguration = { visibleCommands: leaves, subcommandTerm: wholeCommand };
 
 function leaves(command: Command): Command[] {

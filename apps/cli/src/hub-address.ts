@@ -4,14 +4,14 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parse } from 'yaml';
 import { ExitCode, Failure } from './failure.ts';
 
-/** Where a hub is that nobody placed elsewhere. */
+/** The default address of a hub. */
 const DEFAULT_ADDRESS = 'http://127.0.0.1:7003';
 const SOCKET = 'hub.sock';
 
 /** The option of every command that calls a hub. */
 export function addressOption(): Option {
   const address = defaultAddress();
-  return new Option('--address <url>', 'where the hub is')
+  return new Option('--address <url>', "the hub's URL, or unix: and the path of its socket")
     .env('HMS_SYNC_ADDRESS')
     .default(address)
     .argParser(parseAddress);

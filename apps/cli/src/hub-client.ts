@@ -22,12 +22,12 @@ export interface HubClient {
   close(): void;
 }
 
-// A watch can be silent for long; without pings a hub whose machine vanished would look like a quiet one.
+// Without pings, a watch would not notice when the hub's machine disappears.
 const PING_INTERVAL_MS = 10_000;
 const PING_TIMEOUT_MS = 10_000;
 
 /**
- * Makes a client; the connection is opened by the first call, and again after it was lost.
+ * Creates a client. The first call connects; after a lost connection, the next call connects again.
  *
  * @param address an http or https URL, such as "http://127.0.0.1:7003", or "unix:" and the path of a socket
  * @throws Failure for a token that would travel in clear
@@ -70,24 +70,28 @@ function requirePrivateWay(address: string): void {
 }
 
 /**
- * Makes calls that change something, and ends the connection after them.
+ * Makes calls that change something, and closes the connection.
  *
- * @throws Failure, whatever the calls throw
+ * @throws Failure when a call fails
  */
 export async function callHub<Answer>(address: string, call: (hub: HubClient) => Promise<Answer>): Promise<Answer> {
   const listing = commandLine(['delivery', 'list'], address);
-  return connected(address, call, `Whether it took effect is unknown. What is not delivered: ${listing}`);
+  return connected(
+    address,
+    call,
+    `It is unknown whether the command took effect. To list undelivered events: ${listing}`,
+  );
 }
 
-/** Makes calls that change nothing. @throws Failure, whatever the calls throw */
+/** Makes calls that change nothing. @throws Failure when a call fails */
 export async function readHub<Answer>(address: string, call: (hub: HubClient) => Promise<Answer>): Promise<Answer> {
   return connected(address, call, ADVICE_TO_READERS);
 }
 
 /**
- * Follows a stream of a hub until it ends. Ctrl-C, SIGTERM and SIGHUP abort the signal: that is no error.
+ * Follows a stream of a hub until it ends. Ctrl-C, SIGTERM and SIGHUP end it without an error.
  *
- * @throws Failure, whatever `follow` throws
+ * @throws Failure when the stream fails
  */
 export async function followHub(
   address: string,

@@ -6,12 +6,12 @@ export interface JsonOptions {
   jsonl?: true;
 }
 
-/** For commands that print one thing, or a list: one JSON document, also when the list is empty. */
+/** For commands that print an object or a list: one JSON document, also when the list is empty. */
 export function jsonOption(note = ''): Option {
   return new Option('--json', `print one JSON document${note}`).conflicts('jsonl');
 }
 
-/** For commands that print several things, a list or a stream: nothing is printed for nothing. */
+/** For commands that print a list or a stream: one JSON object per line, and nothing for an empty list. */
 export function jsonLinesOption(): Option {
-  return new Option('--jsonl', 'print JSON objects, one a line');
+  return new Option('--jsonl', 'print JSON objects, one per line');
 }

@@ -14,7 +14,7 @@ describe('wrong usage', () => {
     [['dev', '--port', '70000'], 'A port is a whole number from 0 to 65535'],
     [['event', 'show'], "missing required argument 'id'"],
     [[], 'Usage: hms-sync'],
-  ])('%j ends with 2 and says what is wrong', async (args, said) => {
+  ])('%j ends with 2 and reports what is wrong', async (args, said) => {
     const ended = await runInProcess(...args);
     expect(ended.exitCode).toBe(ExitCode.usage);
     expect(ended.stderr()).toContain(said);
@@ -22,7 +22,7 @@ describe('wrong usage', () => {
     expect(ended.stdout()).toBe('');
   });
 
-  test.each([[['--help']], [['event', 'publish', '--help']], [['--version']]])('%j is no error', async (args) => {
+  test.each([[['--help']], [['event', 'publish', '--help']], [['--version']]])('%j is not an error', async (args) => {
     const ended = await runInProcess(...args);
     expect(ended.exitCode).toBe(ExitCode.ok);
     expect(ended.stdout()).not.toBe('');

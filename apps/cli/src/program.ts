@@ -20,8 +20,9 @@ import { requireKnownCommand } from './unknown-command.ts';
 /**
  * Runs one command line.
  *
- * @param args what follows `hms-sync`
- * @returns the exit code; an unexpected error is thrown
+ * @param args the arguments after `hms-sync`
+ * @returns the exit code
+ * @throws an unexpected error
  */
 export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   try {
@@ -39,18 +40,18 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
       terminal.notes.line(`hms-sync: ${error.message}`);
       return error.exitCode;
     }
-    // Commander has reported it; its own code distinguishes help and version (0) from wrong usage.
+    // Commander has printed it; its code is 0 for help and version.
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
     throw error;
   }
 }
 
-/** Node makes U+FFFD of bytes that are not UTF-8: another text than was meant would be sent. */
+/** Node replaces bytes that are not UTF-8 with U+FFFD, so the hub would get another text. */
 function requireText(args: readonly string[]): void {
   const wrong = args.findIndex((arg) => arg.includes('\ufffd'));
   if (wrong === -1) return;
   throw new Failure(
-    `argument ${wrong + 1} is not UTF-8; write it in UTF-8, or data in a file: --data @file`,
+    `argument ${wrong + 1} is not UTF-8; convert it, or read data from a file: --data @<file>`,
     ExitCode.usage,
   );
 }
@@ -59,7 +60,7 @@ function requireText(args: readonly string[]): void {
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('hms-sync')
     .usage('<noun> <verb> [options]')
-    .description('Publish a change once; see it arrive at every external system.')
+    .description('Publish an event once; the hub delivers it to every external system.')
     .version(ownVersion(), '-V, --version')
     .addHelpText('after', [examples('dev', 'health --watch', 'delivery list'), exitCodes()].join('\n'))
     .configureHelp(HELP_OF_WHOLE_COMMANDS)

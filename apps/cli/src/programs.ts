@@ -2,32 +2,31 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ExitCode, Failure } from './failure.ts';
 
-/** The file URL of the hub's program, which the command only ever starts as a process. */
+/** The file URL of the hub's program, which runs as a process. */
 export function hubProgram(): string {
   return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/main'));
 }
 
 /**
- * Node's own flags for the hub. In a burst V8 takes 134 MB for new objects by default, and lets garbage among the old ones
- * grow to four times of what is in use; these halve both. Tighter ones (16 MB, 50 %) cost a quarter more of the processor
- * with 1,024 events in flight.
+ * Node's flags for the hub. By default V8 uses up to 134 MB for new objects in a burst, and lets the heap grow to four times
+ * of what is in use; these flags halve both. Smaller values (16 MB, 50 %) cost 25% more CPU with 1,024 events in flight.
  */
 export function hubNodeFlags(): readonly string[] {
   const file = installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/node-flags'));
   return JSON.parse(readFileSync(fileURLToPath(file), 'utf8'));
 }
 
-/** The file URL of the program that verifies a journal, which replaces the command. */
+/** The file URL of the program that verifies a journal. */
 export function verifyProgram(): string {
   return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/verify'));
 }
 
-/** The file URL of the program that reports what a hub would load, which replaces the command. */
+/** The file URL of the program that reports what a hub would load. */
 export function checkAdaptersProgram(): string {
   return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/check-adapters'));
 }
 
-/** The file URL of the sandbox's program, which the command only ever starts as a process. */
+/** The file URL of the sandbox's program, which runs as a process. */
 export function sandboxProgram(): string {
   return installed('@hms-sync/sandbox', () => import.meta.resolve('@hms-sync/sandbox/main'));
 }
@@ -36,10 +35,8 @@ function installed(packageName: string, resolve: () => string): string {
   try {
     return resolve();
   } catch (error) {
-    throw new Failure(
-      `the package ${packageName} is missing beside the command: install @hms-sync/cli again`,
-      ExitCode.failed,
-      { cause: error },
-    );
+    throw new Failure(`the package ${packageName} is missing: install @hms-sync/cli again`, ExitCode.failed, {
+      cause: error,
+    });
   }
 }

@@ -62,7 +62,7 @@ function shown(page: string): readonly string[] {
 }
 
 describe('a command that is proposed', () => {
-  test('by a message of the hub, the command or the SDK works when it is pasted', async () => {
+  test('in a message of the hub, the command or the SDK works when it is pasted', async () => {
     const sources = await files('apps/{sync-hub,cli}/src/**/*.ts', 'packages/*/src/**/*.ts');
     const lines = sources.flatMap((path) =>
       [...composed(text(path)), ...written(text(path))].map((line) => [path, line] as const),

@@ -11,9 +11,9 @@ const programs = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ''])
 /** Within the workspace, so that its packages are found from there. */
 let folder: string;
 beforeAll(async () => {
-  const reports = join(import.meta.dirname, '../.reports');
-  await mkdir(reports, { recursive: true });
-  folder = await mkdtemp(join(reports, 'docs-'));
+  const cache = join(import.meta.dirname, '../node_modules/.cache');
+  await mkdir(cache, { recursive: true });
+  folder = await mkdtemp(join(cache, 'docs-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
 

@@ -1,17 +1,17 @@
-/** The request of an operator or a supervisor that the command ends. */
+/** The signals that end the command. */
 export interface StopSignal {
   /** Aborted by the first SIGINT (Ctrl-C), SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
-  /** Returns the signals to the system, which ends the process. */
+  /** Removes the handlers: further signals end the process. */
   dispose(): void;
 }
 
-/** What was written to a pipe may not have left yet, and after a signal a reader that never comes is not waited for. */
+/** How long to wait, after a signal, for output to a pipe that nobody reads. */
 const FLUSH_LIMIT_MS = 2_000;
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Handles the signals. A second one ends the process at once: its sender has waited long enough. */
+/** Handles the signals. A second one ends the process at once. */
 export function stopSignal(): StopSignal {
   const controller = new AbortController();
   const release = () => {

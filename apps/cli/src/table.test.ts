@@ -37,7 +37,7 @@ describe('a table on a narrow terminal', () => {
     ]);
   });
 
-  test('gives each row lines of its own where not even that fits, without what is empty', () => {
+  test('prints each row as several lines, without empty cells, if even that does not fit', () => {
     expect(tableLines(header, rows, 24)).toEqual([
       'billing',
       '  STATE HELD',
@@ -50,7 +50,7 @@ describe('a table on a narrow terminal', () => {
     ]);
   });
 
-  test('never breaks a word, which is to be copied whole', () => {
+  test('never breaks a word, so that it can be copied', () => {
     expect(tableLines(['EVENT', 'KEY'], [['0198c5d2-0000-7000', 'a-key-that-is-longer']], 12)).toEqual([
       '0198c5d2-0000-7000',
       '  KEY',
@@ -75,7 +75,7 @@ describe('a table on a narrow terminal', () => {
   });
 });
 
-test('letters that take two places of a terminal do, and marks upon letters take none', () => {
+test('wide letters count as two columns, and combining marks as none', () => {
   expect(
     tableLines(
       ['KEY', 'STATE'],

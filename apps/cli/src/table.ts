@@ -1,18 +1,17 @@
 import stringWidth from 'fast-string-width';
 
-/** Where a line may break: not between a number and its unit. */
+/** A space where a line may break: not between a number and its unit. */
 const SPACE = / (?!(?:ms|s|min|h|d|KiB|MiB)\b)/;
-/** How far every line but the first of a row goes in. */
+/** The indentation of all lines of a row but the first. */
 const INDENT = 2;
 
 /**
- * Lays rows out in columns that are as wide as their widest cell. Cells may be painted; the last column is not padded.
- * Where that is too wide, the last column, which is the longest by habit, goes below its row; where that is too wide
- * still, each row becomes a few lines of `NAME value`, without what is empty.
+ * Formats rows as a table. Cells may have colors. If the table is too wide, the last column goes below its row; if it is
+ * still too wide, each row becomes lines of `NAME value`, without empty cells.
  *
  * @param header the columns' names
  * @param rows each with as many cells as the header
- * @param width how many characters a line may have; absent: any number
+ * @param width the maximum line length; absent: none
  * @returns the lines
  */
 export function tableLines(
@@ -37,7 +36,7 @@ export function tableLines(
   });
 }
 
-/** Breaks a text at its spaces; every line but the first goes in. A word that is too long stays whole. */
+/** Wraps a text at spaces; all lines but the first are indented. A word that is too long is not split. */
 export function wrappedLines(text: string, width: number, indent = INDENT): string[] {
   const lines: string[] = [];
   for (const word of text.split(SPACE)) {
@@ -49,7 +48,7 @@ export function wrappedLines(text: string, width: number, indent = INDENT): stri
   return lines.map((line) => line.trimEnd());
 }
 
-/** How many places of a terminal a text takes. */
+/** The width of a text in a terminal. */
 export function visibleLength(text: string): number {
   return stringWidth(text);
 }
@@ -72,7 +71,7 @@ function fits(lines: readonly string[], width: number): boolean {
   return lines.every((line) => visibleLength(line) <= width);
 }
 
-/** As many pairs a line as it holds; one that is longer than a line goes over several. */
+/** Fills lines with pairs; a pair that is longer than a line is wrapped. */
 function pairLines(pairs: readonly Pair[], width: number): string[] {
   const margin = ' '.repeat(INDENT);
   const lines: string[] = [];

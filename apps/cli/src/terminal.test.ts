@@ -26,7 +26,7 @@ describe('a printer', () => {
   });
 });
 
-test('whatever a line holds, no control but line feeds and our own colours reaches a terminal', () => {
+test('no control character except line feeds and own colors reaches a terminal', () => {
   const hostile = 'a\u001b[2J\u009b31m\u202e\nb';
   const [file, screen] = [captureTerminal(), captureTerminal({ isTTY: true })];
   file.data.line(`\u001b[32mgreen ${hostile}`);

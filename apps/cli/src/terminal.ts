@@ -1,7 +1,7 @@
 import { inspect, styleText } from 'node:util';
 import { visibleJson, visibleLines, visibleText } from '@hms-sync/proto/visible-text';
 
-/** What a stretch of text is; the terminal decides how that looks. */
+/** The meaning of a text, which decides its color. */
 export type Tone = 'good' | 'bad' | 'waiting' | 'quiet' | 'strong';
 
 const STYLES = {
@@ -12,15 +12,15 @@ const STYLES = {
   strong: 'bold',
 } as const satisfies Record<Tone, Parameters<typeof styleText>[0]>;
 
-/** What a printer writes to: process.stdout, or a collecting stream in tests. */
+/** The output of a printer: process.stdout, or a collecting stream in tests. */
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
-  /** How wide the terminal is; it may change. */
+  /** The current width of the terminal. */
   readonly columns?: number;
 }
 
-/** Writes lines to one stream and knows whether that stream takes colour. */
+/** Writes lines to one stream, in color if it is a terminal. */
 export class Printer {
   readonly isTerminal: boolean;
   readonly #output: Output;
@@ -31,17 +31,17 @@ export class Printer {
     this.#output = output;
     this.#env = env;
     this.isTerminal = output.isTTY === true;
-    // https://no-color.org: set and not empty means no colour.
+    // https://no-color.org: set and not empty means no color.
     this.#coloured = this.isTerminal && !env.NO_COLOR && env.TERM !== 'dumb';
   }
 
-  /** How many characters a line of a table may have: as wide as the terminal, else `COLUMNS`, else any number. */
+  /** The maximum width of a table: the width of the terminal, else `COLUMNS`, else unlimited. */
   get columns(): number {
     const given = (this.isTerminal && this.#output.columns) || Number(this.#env.COLUMNS);
     return given >= 1 ? given : Number.POSITIVE_INFINITY;
   }
 
-  /** Whatever the text holds, nothing but the colours of `paint` and line feeds reaches the terminal as a control. */
+  /** Escapes all control characters in the text, except the colors of `paint` and line feeds. */
   line(text = ''): void {
     const visible = this.#coloured ? text.split(OWN_STYLE).map(styleOrVisible).join('') : visibleLines(text);
     this.#output.write(`${visible}\n`);
@@ -52,7 +52,7 @@ export class Printer {
     this.#output.write(`${visibleJson(JSON.stringify(value))}\n`);
   }
 
-  /** Empties the visible screen, so that what follows takes the place of what was there. */
+  /** Clears the visible screen. */
   clearScreen(): void {
     if (this.isTerminal) this.#output.write('\u001b[2J\u001b[H');
   }
@@ -62,7 +62,7 @@ export class Printer {
   }
 }
 
-/** Where a command writes: data on stdout, all else on stderr. */
+/** The outputs of a command: data on stdout, everything else on stderr. */
 export interface Terminal {
   readonly data: Printer;
   readonly notes: Printer;
@@ -72,17 +72,17 @@ export function createTerminal(stdout: Output, stderr: Output, env: NodeJS.Proce
   return { data: new Printer(stdout, env), notes: new Printer(stderr, env) };
 }
 
-/** Text of anybody on one line, with nothing in it that a terminal obeys or a reader does not see. */
+/** A foreign text on one line, with control and invisible characters escaped. */
 export const printable = visibleText;
 
-/** With a group, so that a split keeps what it splits by. */
+/** With a group, so that split() keeps the separators. */
 const OWN_STYLE = new RegExp(
   `(\u001b\\[(?:${Object.values(STYLES)
     .flatMap((style) => inspect.colors[style])
     .join('|')})m)`,
 );
 
-/** What a split by `OWN_STYLE` gives: every second part is one of our own. */
+/** Every second part of a split by `OWN_STYLE` is a style. */
 function styleOrVisible(part: string, index: number): string {
   return index % 2 === 1 ? part : visibleLines(part);
 }

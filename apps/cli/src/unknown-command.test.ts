@@ -23,7 +23,7 @@ describe('a command that does not exist is rejected, with the nearest one', () =
     [['adapter', 'puase', 'billing'], 'Did you mean `hms-sync adapter pause billing`?'],
     // Nothing is near.
     [['job', 'j-1', '--watch'], '"job" has show, watch, cancel.'],
-    [['x'.repeat(5_000)], 'See the commands with `hms-sync --help`.'],
+    [['x'.repeat(5_000)], '`hms-sync --help` lists the commands.'],
   ])('%j', async (args, proposal) => {
     const ended = await runInProcess(...args);
     expect(ended.exitCode).toBe(ExitCode.usage);
@@ -31,7 +31,7 @@ describe('a command that does not exist is rejected, with the nearest one', () =
     expect(ended.stdout()).toBe('');
   });
 
-  test('and what follows an option, which may be a payload, is not repeated', async () => {
+  test('and option values, which may be a payload, are not repeated', async () => {
     const ended = await runInProcess('publish', '--data', '{"patient":"Doe"}');
     expect(ended.stderr()).not.toContain('Doe');
   });

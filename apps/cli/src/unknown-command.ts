@@ -4,17 +4,17 @@ import { commandLine } from './advice.ts';
 import { ExitCode, Failure } from './failure.ts';
 import { printable } from './terminal.ts';
 
-/** A longer word is not a slip, and measuring it would cost the square of its length. */
+/** A longer word is not a typo, and the distance takes time quadratic in its length. */
 const WORD_MAX = 32;
 
 /**
- * Rejects a command line that names no command, and proposes the nearest one: "pause billing" is `adapter pause billing`.
+ * Rejects an unknown command and proposes the nearest one: for "pause billing", `adapter pause billing`.
  *
  * @throws Failure with the code usage
  */
 export function requireKnownCommand(program: Command, args: readonly string[]): void {
   const firstOption = args.findIndex((arg) => arg.startsWith('-'));
-  // What follows an option may be the payload of an event: it is never repeated.
+  // Never repeats option values, which may be the payload of an event.
   const words = firstOption === -1 ? args : args.slice(0, firstOption);
   const [noun, verb] = words;
   if (noun === undefined || noun === 'help') return;
@@ -24,18 +24,18 @@ export function requireKnownCommand(program: Command, args: readonly string[]): 
     if (isComplete || named.commands.some((sub) => sub.name() === verb)) return;
   }
   const unknown = printable(named === undefined ? noun : `${noun} ${verb}`);
-  throw new Failure(`there is no command "${unknown}". ${advice(program, words)}`, ExitCode.usage);
+  throw new Failure(`unknown command "${unknown}". ${advice(program, words)}`, ExitCode.usage);
 }
 
 function advice(program: Command, words: readonly string[]): string {
   const lines = nearestLines(program, words).map((line) => `\`${commandLine(line)}\``);
   if (lines.length > 0) return `Did you mean ${lines.join(' or ')}?`;
   const group = program.commands.find((command) => isNear(words[0] ?? '', command.name()));
-  if (group === undefined) return `See the commands with \`${commandLine(['--help'])}\`.`;
+  if (group === undefined) return `\`${commandLine(['--help'])}\` lists the commands.`;
   return `"${group.name()}" has ${group.commands.map((sub) => sub.name()).join(', ')}.`;
 }
 
-/** The words with the nearest commands in place of those that name none; empty when none is near. */
+/** The command lines with the nearest known commands; empty when none is near. */
 function nearestLines(program: Command, words: readonly string[]): readonly (readonly string[])[] {
   const [first = '', second = ''] = words;
   const paths = program.commands.flatMap((command) =>

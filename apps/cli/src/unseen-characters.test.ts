@@ -180,7 +180,7 @@ describe.each([
       options,
     );
 
-  test.each(commands)('%s prints lines without anything unseen', async (_, given) => {
+  test.each(commands)('%s prints no invisible characters', async (_, given) => {
     const [hostile, harmless] = [await printedWith(HOSTILE, given), await printedWith(HARMLESS, given)];
     for (const stream of ['stdout', 'stderr'] as const) {
       expect(hostile[stream]().replaceAll('\n', '')).not.toMatch(UNSEEN);
@@ -190,7 +190,7 @@ describe.each([
     expect(withoutOwnStyles(painted.stdout() + painted.stderr())).not.toMatch(UNSEEN);
   });
 
-  test.each(commands)('%s prints JSON that parses to what the hub said', async (_, words) => {
+  test.each(commands)('%s prints JSON that parses to the values of the hub', async (_, words) => {
     const given = [...words, PRINTS_LINES.test(words.join(' ')) ? '--jsonl' : '--json'];
     const [hostile, harmless] = [await printedWith(HOSTILE, given), await printedWith(HARMLESS, given)];
     expect(hostile.stdout().replaceAll('\n', '')).not.toMatch(UNSEEN);
@@ -205,7 +205,7 @@ describe.each([
   });
 });
 
-test('a line of a log is shown without anything unseen', () => {
+test('a log line is printed without invisible characters', () => {
   expect(readableLogLine(JSON.stringify({ level: 50, msg: HOSTILE, [HOSTILE]: HOSTILE }))).not.toMatch(UNSEEN);
   expect(readableLogLine(HOSTILE)).not.toMatch(UNSEEN);
 });

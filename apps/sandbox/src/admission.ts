@@ -3,27 +3,27 @@ import type { SeenRequest } from '@hms-sync/adapter-sdk/stand-in';
 import type { CallFacts } from './fault.ts';
 import type { System } from './system.ts';
 
-/** What a call carries, as far as it could be read. */
+/** The fields and headers of a call; null where it has none. */
 export type CallContents = CallFacts & {
   readonly idempotencyKey: string | null;
   readonly traceparent: string | null;
   readonly signed: boolean;
 };
 
-/** Why a call is turned away before any fault has its say. */
-export interface Refusal {
+/** Why a call is rejected, before any fault applies. */
+export interface Rejection {
   readonly status: 400 | 401 | 404;
   readonly message: string;
 }
 
 export interface Admission {
   readonly contents: CallContents;
-  readonly refusal: Refusal | null;
+  readonly rejection: Rejection | null;
 }
 
 export interface AdmissionRules {
   readonly system: System;
-  /** The bearer token that calls must carry; absent: any or none will do. */
+  /** The bearer token that calls must have; absent: no credential is required. */
   readonly token: string | undefined;
 }
 
@@ -51,7 +51,7 @@ function parseObject(text: string): object | null {
   }
 }
 
-/** Reads a call and judges it in the order of a real receiver: its address, its credentials, its contents. */
+/** Reads a call and checks it in the order of a real receiver: its path, its credential, its body. */
 export function admit(request: SeenRequest, { system, token }: AdmissionRules): Admission {
   const { headers } = request;
   const body = parseObject(request.body);
@@ -63,15 +63,15 @@ export function admit(request: SeenRequest, { system, token }: AdmissionRules): 
     traceparent: textHeader(headers, 'traceparent'),
     signed: headers['webhook-signature'] !== undefined,
   };
-  const refuse = (status: Refusal['status'], message: string): Admission => ({
+  const reject = (status: Rejection['status'], message: string): Admission => ({
     contents,
-    refusal: { status, message },
+    rejection: { status, message },
   });
-  if (pathOf(request) !== system.path) return refuse(404, `changes are taken by POST ${system.path}`);
+  if (pathOf(request) !== system.path) return reject(404, `send changes with POST ${system.path}`);
   if (token !== undefined && headers.authorization !== `Bearer ${token}`) {
-    return refuse(401, 'the bearer token is missing or wrong');
+    return reject(401, 'the bearer token is missing or wrong');
   }
-  if (body === null) return refuse(400, 'the body must be a JSON object');
-  if (contents.type === null) return refuse(400, 'type: must be a string');
-  return { contents, refusal: null };
+  if (body === null) return reject(400, 'the body must be a JSON object');
+  if (contents.type === null) return reject(400, 'type: must be a string');
+  return { contents, rejection: null };
 }

@@ -24,7 +24,7 @@ function sequences(calls: readonly Call[]): number[] {
 }
 
 describe('CallLog', () => {
-  it('forgets the oldest calls beyond its bound and says how many', () => {
+  it('forgets the oldest calls beyond its bound and reports how many', () => {
     const forgotten: number[] = [];
     const log = newLog({ keepCalls: 3, onForgotten: (call) => forgotten.push(call.sequence) });
     for (let i = 0; i < 5; i += 1) add(log, { effect: i !== 3 });
@@ -48,7 +48,7 @@ describe('CallLog', () => {
     expect(log.count({ system: 'billing', limit: 1 }).count).toBe(3);
   });
 
-  it('keeps no more bytes of bodies than it may, the newest ones, while the calls stay', () => {
+  it('keeps only the newest bodies within its bound, while the calls stay', () => {
     const log = newLog({ keepBodyBytes: 25 });
     for (let i = 0; i < 5; i += 1) add(log, { bodyText: '0123456789' });
     expect(log.bodyBytes).toBe(20);
@@ -57,7 +57,7 @@ describe('CallLog', () => {
     expect(log.bodyBytes).toBe(0);
   });
 
-  it('goes on counting after it was cleared, so that a cursor stays right', () => {
+  it('continues its sequence after it was cleared, so that a cursor stays valid', () => {
     const log = newLog({ keepCalls: 3 });
     for (let i = 0; i < 5; i += 1) add(log);
     expect(log.clear()).toBe(3);
@@ -68,7 +68,7 @@ describe('CallLog', () => {
     expect(log.count({})).toEqual({ count: 1, effects: 1, forgotten: 0 });
   });
 
-  it('holds its bounds and its order whatever comes, clearing included', () => {
+  it('keeps its bounds and its order for any sequence of calls and clears', () => {
     const step = fc.oneof(
       { weight: 9, arbitrary: fc.nat(40) },
       { weight: 1, arbitrary: fc.constant('clear' as const) },
@@ -101,7 +101,7 @@ describe('CallLog', () => {
 });
 
 describe('Receipts', () => {
-  it('are forgotten with the last call that carried their key, so that one bound holds both', () => {
+  it('are dropped with the last call of their key', () => {
     const receipts = new Receipts('billing');
     const log = newLog({
       keepCalls: 2,

@@ -1,40 +1,37 @@
 import type { Call } from './call.ts';
-import { type CallQuery, fitsQuery } from './call-query.ts';
+import { type CallQuery, matchesQuery } from './call-query.ts';
 
 export interface CallLogOptions {
-  /** Calls that are remembered, 1 or more; the oldest is forgotten first. */
+  /** How many calls are kept, 1 or more; the oldest is dropped first. */
   readonly keepCalls: number;
-  /** Bytes of bodies that are remembered, all calls together; the oldest body is forgotten first. */
+  /** How many bytes of bodies are kept in total; the oldest body is dropped first. */
   readonly keepBodyBytes: number;
-  /** Called with each call that is forgotten. */
+  /** Called with each call that is dropped. */
   readonly onForgotten: (call: Call) => void;
   /** Called when a call arrived or changed. */
   readonly onChange: () => void;
 }
 
-/** How many calls fit a query. */
+/** How many calls match a query. */
 export interface CallCount {
-  /** Those that are remembered and fit. */
+  /** The kept calls that match. */
   readonly count: number;
-  /** Those among them by which a change took effect. */
+  /** Of these, the calls that had an effect. */
   readonly effects: number;
-  /** Calls of any kind that came and are no longer remembered: `count` is exact while this is 0. */
+  /** Calls of any kind that are no longer kept: `count` is exact while this is 0. */
   readonly forgotten: number;
 }
 
-/** The bounded memory of calls: a ring, in which the newest call takes the place of the oldest. */
+/** The newest calls, in a ring buffer. */
 export class CallLog {
   readonly #options: CallLogOptions;
   #ring: Call[] = [];
-  /**
-   * The sequence number that sits, or will sit, in the ring's first place: a cleared ring fills from its beginning, an
-   * array that grows from its middle would be kept as a hash table.
-   */
+  /** The sequence number of the ring's first slot. A cleared ring fills from its start: V8 keeps a sparse array as a hash table. */
   #ringStart = 1;
   #oldest = 1;
   #next = 1;
   #forgotten = 0;
-  /** No call before this one has its body any more. */
+  /** The bodies of all calls before this one are dropped. */
   #oldestBody = 1;
   #bodyBytes = 0;
 
@@ -42,19 +39,19 @@ export class CallLog {
     this.#options = options;
   }
 
-  /** The sequence number that the next call is to carry. */
+  /** The sequence number of the next call. */
   get nextSequence(): number {
     return this.#next;
   }
 
-  /** Bytes of bodies that are remembered now. */
+  /** How many bytes of bodies are kept. */
   get bodyBytes(): number {
     return this.#bodyBytes;
   }
 
-  /** Remembers `call`, whose sequence number must be `nextSequence`. */
+  /** Adds `call`, whose sequence number must be `nextSequence`. */
   add(call: Call): void {
-    if (call.sequence !== this.#next) throw new RangeError(`call ${call.sequence} came where ${this.#next} was due`);
+    if (call.sequence !== this.#next) throw new RangeError(`expected call ${this.#next}, got call ${call.sequence}`);
     const place = this.#place(call.sequence);
     const displaced = this.#ring[place];
     if (displaced !== undefined) {
@@ -70,28 +67,28 @@ export class CallLog {
     this.#options.onChange();
   }
 
-  /** To be called when a remembered call was changed in place. */
+  /** Call this after changing a kept call in place. */
   changed(): void {
     this.#options.onChange();
   }
 
-  /** The calls that fit, oldest first. */
+  /** The calls that match, oldest first. */
   find(query: CallQuery): Call[] {
     const found: Call[] = [];
     const limit = query.limit ?? Number.POSITIVE_INFINITY;
     for (const call of this.#from(query)) {
       if (found.length >= limit) break;
-      if (fitsQuery(call, query)) found.push(call);
+      if (matchesQuery(call, query)) found.push(call);
     }
     return found;
   }
 
-  /** How many calls fit; `limit` plays no part. */
+  /** How many calls match; `limit` is ignored. */
   count(query: CallQuery): CallCount {
     let count = 0;
     let effects = 0;
     for (const call of this.#from(query)) {
-      if (!fitsQuery(call, query)) continue;
+      if (!matchesQuery(call, query)) continue;
       count += 1;
       if (call.effect) effects += 1;
     }
@@ -99,7 +96,7 @@ export class CallLog {
   }
 
   /**
-   * Forgets all calls and returns how many there were. Sequence numbers continue, so that a `since` from before stays right.
+   * Drops all calls and returns how many there were. Sequence numbers continue, so that an earlier `since` stays valid.
    */
   clear(): number {
     const cleared = this.#next - this.#oldest;
@@ -120,7 +117,7 @@ export class CallLog {
     return (sequence - this.#ringStart) % this.#options.keepCalls;
   }
 
-  /** All calls that a query can be about: `since` is skipped to, not searched for. */
+  /** All calls after `since`. */
   *#from({ since = 0 }: CallQuery): Generator<Call> {
     for (let sequence = Math.max(this.#oldest, since + 1); sequence < this.#next; sequence += 1) {
       const call = this.#ring[this.#place(sequence)];

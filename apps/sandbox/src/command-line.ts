@@ -1,26 +1,26 @@
 import { parseArgs } from 'node:util';
 import { suggestName } from './nearest-name.ts';
 import { SandboxError } from './sandbox-error.ts';
-import { type SandboxOptions, settle } from './sandbox-options.ts';
+import { type SandboxOptions, settingsOf } from './sandbox-options.ts';
 import { eachSystem } from './system.ts';
 
-export const usage = `hms-sync sandbox: stand-ins for scheduling, records and billing
+export const USAGE = `hms-sync sandbox: stand-ins for scheduling, records and billing
 
-  --host 127.0.0.1        where to listen
-  --scheduling-port 0     0 lets the operating system choose
+  --host 127.0.0.1        the address to listen on
+  --scheduling-port 0     0: any free port
   --records-port 0
   --billing-port 0
   --control-port 0
-  --seed 1                the same seed draws the same errors
-  --keep-calls 200000     calls that are remembered
-  --json                  nothing but JSON: the ready line on stdout, an error on stderr
+  --seed 1                for errorRate and jitterMs: the same seed gives the same errors and delays
+  --keep-calls 200000     how many calls are kept
+  --json                  print only JSON: the ready line on stdout, an error on stderr
   --help
 
-SANDBOX_SCHEDULING_TOKEN, SANDBOX_RECORDS_TOKEN and SANDBOX_BILLING_TOKEN in the environment are the bearer tokens that
-the systems ask for. Exit codes: 0 stopped, 1 failed, 2 wrong usage, 3 a port cannot be listened on.
+The environment variables SANDBOX_SCHEDULING_TOKEN, SANDBOX_RECORDS_TOKEN and SANDBOX_BILLING_TOKEN set the bearer tokens
+that the systems require. Exit codes: 0 stopped, 1 failed, 2 wrong usage, 3 cannot listen on a port.
 `;
 
-const flags = {
+const FLAGS = {
   host: { type: 'string' },
   'scheduling-port': { type: 'string' },
   'records-port': { type: 'string' },
@@ -32,8 +32,8 @@ const flags = {
   help: { type: 'boolean' },
 } as const;
 
-/** The flag behind each option, for messages in the words of whoever typed the command. */
-const flagOf: Readonly<Record<string, string>> = {
+/** The flag of each option, for error messages. */
+const FLAG_OF: Readonly<Record<string, string>> = {
   'ports.scheduling': '--scheduling-port',
   'ports.records': '--records-port',
   'ports.billing': '--billing-port',
@@ -51,34 +51,34 @@ function wrongUsage(problem: string): SandboxError {
   return new SandboxError('invalid_argument', `${problem}; --help lists the flags`);
 }
 
-/** Node says which flag it does not know; this adds the one that was meant. */
+/** Adds the nearest valid flag to Node's message about an unknown one. */
 function explain(args: string[], cause: unknown): SandboxError {
-  const { tokens } = parseArgs({ args, options: flags, strict: false, tokens: true });
-  const known = Object.keys(flags).map((name) => `--${name}`);
+  const { tokens } = parseArgs({ args, options: FLAGS, strict: false, tokens: true });
+  const known = Object.keys(FLAGS).map((name) => `--${name}`);
   for (const token of tokens) {
-    if (token.kind === 'option' && !Object.hasOwn(flags, token.name)) {
+    if (token.kind === 'option' && !Object.hasOwn(FLAGS, token.name)) {
       return wrongUsage(`there is no flag ${token.rawName}, ${suggestName(token.rawName, known)}`);
     }
   }
-  // Node explains some mistakes over several lines, the first of which says what is wrong.
+  // Some of Node's messages have several lines; the first has the problem.
   const [problem = ''] = cause instanceof Error ? cause.message.split('\n') : [];
   return wrongUsage(problem.replace(/\.$/, ''));
 }
 
 function parseFlags(args: string[]) {
   try {
-    return parseArgs({ args, options: flags }).values;
+    return parseArgs({ args, options: FLAGS }).values;
   } catch (error) {
     throw explain(args, error);
   }
 }
 
-/** A number as it was typed; what is none becomes NaN, which no option's bounds admit. */
+/** The number; NaN, which is outside the bounds of every option, when the text is not one. */
 function numberOf(written: string): number {
   return /^\d+$/.test(written) ? Number(written) : Number.NaN;
 }
 
-/** `name` with its number, or nothing when the flag was not given, so that the default stays with the option. */
+/** `name` with its number; empty when the flag was not given, so that the option's default applies. */
 function given<Name extends string>(name: Name, written: string | undefined): Partial<Record<Name, number>> {
   const option: Partial<Record<Name, number>> = {};
   if (written !== undefined) option[name] = numberOf(written);
@@ -86,7 +86,7 @@ function given<Name extends string>(name: Name, written: string | undefined): Pa
 }
 
 /**
- * What the command line and the environment ask for, within all bounds.
+ * Reads the options from the command line and the environment, and checks their bounds.
  *
  * @throws SandboxError `invalid_argument` that names the flag
  */
@@ -106,11 +106,11 @@ export function readCommandLine(args: string[], environment: NodeJS.ProcessEnv):
     ...given('keepCalls', values['keep-calls']),
   };
   try {
-    settle(options);
+    settingsOf(options);
   } catch (error) {
     if (!(error instanceof SandboxError)) throw error;
     throw wrongUsage(
-      error.problems.map(({ field, description }) => `${flagOf[field] ?? field} ${description}`).join('; '),
+      error.problems.map(({ field, description }) => `${FLAG_OF[field] ?? field} ${description}`).join('; '),
     );
   }
   return { options, help: values.help ?? false };

@@ -22,7 +22,7 @@ describe('the control port', () => {
     expect(answer.body).toEqual({ control: sandbox.controlUrl, systems: sandbox.urls });
   });
 
-  it('answers GET /calls with the calls that fit', async () => {
+  it('answers GET /calls with the matching calls', async () => {
     await pushBilling('e-1');
     await pushBilling('e-2', 'p 2/ü');
     await pushBilling('e-2', 'p 2/ü');
@@ -45,7 +45,7 @@ describe('the control port', () => {
     '{"type":"T","n":123456789012345.678,"a":1,"a":2}',
     '{ "type": "T",\n  "text": "\\u00e9é\\/" }',
     '{"type":"T","deep":[[[9007199254740993]]]}',
-  ])('gives out the body exactly as it came: %s', async (body) => {
+  ])('returns the body exactly as it came: %s', async (body) => {
     await call(`${sandbox.urls.billing}/billing-sync`, { body });
     const answer = await fetch(`${sandbox.controlUrl}/calls`);
     const text = await answer.text();
@@ -63,7 +63,7 @@ describe('the control port', () => {
       '{"type":"Jos\ufffd"}',
       'eyJ0eXBlIjoiSm9z6SJ9',
     ],
-  ])('gives out a body of %s so that each byte is known', async (_what, bytes, bodyText, bodyBase64) => {
+  ])('returns a body of %s so that each byte is known', async (_what, bytes, bodyText, bodyBase64) => {
     await fetch(`${sandbox.urls.billing}/billing-sync`, { method: 'POST', body: bytes });
     const answer = await fetch(`${sandbox.controlUrl}/calls`);
     expect(await answer.json()).toMatchObject({ calls: [{ bodyText, bodyBase64 }] });
@@ -104,7 +104,7 @@ describe('the control port', () => {
     });
   });
 
-  it('answers only when the port is really closed, and only when it is open again', async () => {
+  it('responds when the port is closed, and when it is open again', async () => {
     await control('PUT', '/faults/billing', { down: true });
     await expect(pushBilling('e-1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     await control('DELETE', '/faults/billing');
@@ -126,7 +126,7 @@ describe('the control port', () => {
     ['GET', '/calls/count?since=-1', undefined, 400, 'invalid_argument', 'since', 'a whole number from 0'],
     ['POST', '/faults/billing', { status: 503 }, 405, 'method_not_allowed', null, 'accepts PUT, DELETE'],
     ['PATCH', '/calls', undefined, 405, 'method_not_allowed', null, 'accepts GET, DELETE'],
-  ])('refuses %s %s with %j', async (method, path, body, status, code, field, words) => {
+  ])('rejects %s %s with %j', async (method, path, body, status, code, field, words) => {
     const answer = await control(method, path, body);
     expect(answer.status).toBe(status);
     const { error } = answer.body as { error: { code: string; message: string; fields: { field: string }[] } };
@@ -136,7 +136,7 @@ describe('the control port', () => {
     expect(sandbox.faults()).toEqual({ scheduling: null, records: null, billing: null });
   });
 
-  it('names the verbs of a path in the Allow header', async () => {
+  it('lists the methods of a path in the Allow header', async () => {
     expect((await control('POST', '/faults/billing')).headers.allow).toBe('PUT, DELETE');
   });
 });

@@ -7,35 +7,35 @@ import { type CallQuery, LIMIT_DEFAULT, parseCallQuery } from './call-query.ts';
 import type { ArmedFaultView } from './external-system.ts';
 import { suggestName } from './nearest-name.ts';
 import { SandboxError, type SandboxErrorCode } from './sandbox-error.ts';
-import { isSystemName, type SystemName, systemNames } from './system.ts';
+import { isSystemName, SYSTEM_NAMES, type SystemName } from './system.ts';
 
-/** What the control port offers of the sandbox. */
+/** What the control port can do with the sandbox. */
 export interface Controlled {
-  /** Where each system is reached, without its path; the same while it is `down`. */
+  /** The URL of each system, without its path; unchanged while it is `down`. */
   readonly urls: Readonly<Record<SystemName, string>>;
   readonly controlUrl: string;
-  /** The calls that fit, oldest first, as they are now. */
+  /** The calls that match, oldest first, as they are now. */
   readonly calls: (query?: CallQuery) => RecordedCall[];
   readonly countCalls: (query?: CallQuery) => CallCount;
-  /** Forgets all calls, with their idempotency keys and receipts, and returns how many there were. */
+  /** Drops all calls, with their idempotency keys and receipts, and returns how many there were. */
   readonly clearCalls: () => number;
   /** The fault at each system, or null. */
   readonly faults: () => Record<SystemName, ArmedFaultView | null>;
   /**
-   * Puts a fault to work at one system or at all, in the place of the one before; resolves when it works.
+   * Sets the fault of one system or of all, replacing the one before; resolves when it is in effect.
    *
    * @throws SandboxError `invalid_argument` that names each wrong field, `port_unavailable` (see `Fault.down`)
    */
   readonly setFault: (system: SystemName | '*', fault: unknown) => Promise<void>;
   /**
-   * Ends the fault of one system or, by default, of all; resolves when they are well again.
+   * Clears the fault of one system or, by default, of all; resolves when they work again.
    *
-   * @throws SandboxError `port_unavailable` when the port of a system that was down is now someone else's
+   * @throws SandboxError `port_unavailable` when another program has taken the port of a system that was down
    */
   readonly clearFaults: (system?: SystemName | '*') => Promise<void>;
 }
 
-/** A fault is a handful of fields. */
+/** A fault has a few fields. */
 const BODY_MAX_BYTES = 64 * 1024;
 
 function statusOf(code: SandboxErrorCode): number {
@@ -82,7 +82,7 @@ function ok(body: unknown): StandInAnswer {
   return { status: 200, body };
 }
 
-/** The routes of one path, by verb. `/faults/{system}` is a path of its own for each system and for `*`. */
+/** The routes of one path, by method. */
 function routesOf(sandbox: Controlled, path: string): Readonly<Record<string, Handle>> {
   const faults = (): StandInAnswer => ok({ faults: sandbox.faults() });
   switch (path) {
@@ -119,12 +119,15 @@ function routesOf(sandbox: Controlled, path: string): Readonly<Record<string, Ha
 function faultedSystem(path: string): SystemName | '*' {
   const [empty, room, system, ...rest] = path.split('/');
   if (empty !== '' || room !== 'faults' || system === undefined || rest.length > 0) {
-    throw new SandboxError('not_found', 'there is /, /calls, /calls/count, /faults and /faults/{system}');
+    throw new SandboxError(
+      'not_found',
+      'unknown path; the paths are /, /calls, /calls/count, /faults and /faults/{system}',
+    );
   }
   // A client may write the star as %2A.
   if (system === '*' || system.toLowerCase() === '%2a') return '*';
   if (isSystemName(system)) return system;
-  throw new SandboxError('not_found', `there is no such system, ${suggestName(system, [...systemNames, '*'])}`);
+  throw new SandboxError('not_found', `there is no such system, ${suggestName(system, [...SYSTEM_NAMES, '*'])}`);
 }
 
 async function respond(sandbox: Controlled, { request }: Exchange): Promise<StandInAnswer> {
@@ -143,7 +146,7 @@ async function respond(sandbox: Controlled, { request }: Exchange): Promise<Stan
   }
 }
 
-/** The server of the control port: what README.md lists, nothing else. It only speaks JSON. */
+/** The HTTP server of the control port, as README.md describes it. All responses are JSON. */
 export function createControlServer(sandbox: Controlled): Server {
   const tooLarge = errorAnswer(new SandboxError('too_large', `the body is over ${BODY_MAX_BYTES} bytes`));
   const answer = async (exchange: Exchange) => exchange.answer(await respond(sandbox, exchange));

@@ -1,15 +1,15 @@
 import { Agent, request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { call, push } from '../test/caller.ts';
-import { type Sandbox, startSandbox, systemNames } from './sandbox.ts';
-import { systems } from './system.ts';
+import { type Sandbox, SYSTEM_NAMES, startSandbox } from './sandbox.ts';
+import { SYSTEMS } from './system.ts';
 
 let sandbox: Sandbox;
 let url: string;
 
 beforeEach(async () => {
   sandbox = await startSandbox({ seed: 7 });
-  url = sandbox.urls.billing + systems.billing.path;
+  url = sandbox.urls.billing + SYSTEMS.billing.path;
 });
 afterEach(() => sandbox.close());
 
@@ -18,7 +18,7 @@ function event(id: string, more: Record<string, unknown> = {}) {
 }
 
 describe('a fault', () => {
-  it('latencyMs holds up the answer, not the effect', async () => {
+  it('latencyMs delays the answer, not the effect', async () => {
     await sandbox.setFault('billing', { latencyMs: 60 });
     const answering = push(url, event('e-1'));
     const [arrived] = await sandbox.waitForCalls(1);
@@ -37,7 +37,7 @@ describe('a fault', () => {
     expect(sandbox.calls()).toMatchObject([{ answeredStatus: 429, fault: 'status', effect: false, receipt: null }]);
   });
 
-  it('afterEffect applies the change that the caller then believes lost', async () => {
+  it('afterEffect applies the change before the call fails', async () => {
     await sandbox.setFault('billing', { reset: true, afterEffect: true, times: 1 });
     await expect(push(url, event('e-1'))).rejects.toMatchObject({ code: 'ECONNRESET' });
     expect((await push(url, event('e-1'))).body).toEqual({ status: 'ok', receipt: 'bill-000001' });
@@ -47,7 +47,7 @@ describe('a fault', () => {
     ]);
   });
 
-  it('errorRate fails the same calls each time it is set again', async () => {
+  it('errorRate fails the same calls each time it is set', async () => {
     const runOf = async (): Promise<number[]> => {
       await sandbox.setFault('billing', { errorRate: 0.5 });
       const statuses: number[] = [];
@@ -79,7 +79,7 @@ describe('a fault', () => {
     expect((await push(url, event('e-4'))).status).toBe(200);
   });
 
-  it('down and up again, asked for all at once, end as the last one says', async () => {
+  it('down and up at the same time end in the last requested state', async () => {
     const up = () => sandbox.clearFaults('billing');
     const down = () => sandbox.setFault('billing', { down: true });
     await Promise.all([down(), up(), down(), up()]);
@@ -101,7 +101,7 @@ describe('a fault', () => {
     expect(released).toMatchObject({ fault: 'hang', answeredStatus: null });
   });
 
-  it('hang does not keep the sandbox from closing', async () => {
+  it('hang does not prevent the sandbox from closing', async () => {
     await sandbox.setFault('*', { hang: true });
     const cut = expect(push(url, event('e-1'))).rejects.toMatchObject({ code: 'ECONNRESET' });
     await sandbox.waitForCalls(1);
@@ -109,7 +109,7 @@ describe('a fault', () => {
     await cut;
   });
 
-  it('a caller that gives up is seen as gone', async () => {
+  it('a caller that disconnects is recorded', async () => {
     await sandbox.setFault('billing', { latencyMs: 60_000 });
     const caller = new AbortController();
     const aborted = expect(push(url, event('e-1'), { signal: caller.signal })).rejects.toMatchObject({
@@ -122,13 +122,13 @@ describe('a fault', () => {
     expect(gone).toMatchObject({ fault: 'latency', answeredStatus: null });
   });
 
-  it('reset ends the connection by a TCP reset', async () => {
+  it('reset ends the connection with a TCP reset', async () => {
     await sandbox.setFault('billing', { reset: true });
     await expect(push(url, event('e-1'))).rejects.toMatchObject({ code: 'ECONNRESET', syscall: 'read' });
     expect(sandbox.calls()).toMatchObject([{ fault: 'reset', answeredStatus: null, effect: false }]);
   });
 
-  it('slowBodyMs sends the headers at once and the body little by little', async () => {
+  it('slowBodyMs sends the headers at once and the body in pieces', async () => {
     await sandbox.setFault('billing', { slowBodyMs: 100 });
     const answer = await push(url, event('e-1'));
     expect(answer.body).toEqual({ status: 'ok', receipt: 'bill-000001' });
@@ -137,7 +137,7 @@ describe('a fault', () => {
     expect(slow).toMatchObject({ fault: 'slowBody', effect: true });
   });
 
-  it('slowBodyMs lets a failing answer trickle as well', async () => {
+  it('slowBodyMs also slows a failing response', async () => {
     await sandbox.setFault('billing', { slowBodyMs: 20, status: 500 });
     expect((await push(url, event('e-1'))).status).toBe(500);
     expect(sandbox.calls()).toMatchObject([{ fault: 'status', effect: false }]);
@@ -152,17 +152,17 @@ describe('a fault', () => {
     expect(sandbox.calls()).toMatchObject([{ effect: false }, { effect: false }, { effect: true, attempt: 3 }]);
   });
 
-  it('match spares all other calls', async () => {
+  it('match does not affect other calls', async () => {
     await sandbox.setFault('billing', { status: 500, match: { key: 'poison' } });
     expect((await push(url, event('e-1', { key: 'poison' }))).status).toBe(500);
     expect((await push(url, event('e-2'))).status).toBe(200);
     expect(sandbox.faults().billing).toEqual({ fault: { status: 500, match: { key: 'poison' } }, calls: 1 });
   });
 
-  it('* is for all three systems, one name for one', async () => {
+  it('* sets the fault of all systems, a name that of one', async () => {
     const statuses = () =>
       Promise.all(
-        systemNames.map(async (name) => (await push(sandbox.urls[name] + systems[name].path, event('e-1'))).status),
+        SYSTEM_NAMES.map(async (name) => (await push(sandbox.urls[name] + SYSTEMS[name].path, event('e-1'))).status),
       );
     await sandbox.setFault('*', { status: 500 });
     expect(await statuses()).toEqual([500, 500, 500]);
@@ -172,7 +172,7 @@ describe('a fault', () => {
     expect(await statuses()).toEqual([200, 200, 200]);
   });
 
-  it('leaves refusals as they are: a wrong call is wrong in sickness and in health', async () => {
+  it('does not affect rejections of invalid calls', async () => {
     await sandbox.setFault('billing', { status: 500 });
     expect((await call(url, { body: '{}' })).status).toBe(400);
     expect(sandbox.faults().billing?.calls).toBe(0);

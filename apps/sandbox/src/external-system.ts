@@ -17,16 +17,16 @@ import { type OpenCall, OpenCalls } from './open-calls.ts';
 import { Port } from './port.ts';
 import type { Receipts } from './receipts.ts';
 import { SandboxError } from './sandbox-error.ts';
-import { type SystemName, systems } from './system.ts';
+import { SYSTEMS, type SystemName } from './system.ts';
 
 export interface ExternalSystemOptions {
   readonly system: SystemName;
   readonly host: string;
-  /** 0 lets the operating system choose. */
+  /** 0: any free port. */
   readonly port: number;
-  /** Calls must carry `Authorization: Bearer <token>`; absent: no credentials are asked for. */
+  /** Calls must have `Authorization: Bearer <token>`; absent: no credential is required. */
   readonly token: string | undefined;
-  /** Each armed fault starts its random numbers from this seed. */
+  /** Each fault starts its random numbers from this seed. */
   readonly seed: number;
   readonly log: CallLog;
   readonly receipts: Receipts;
@@ -39,8 +39,8 @@ export interface ArmedFaultView {
 }
 
 /**
- * Longer than the pools of callers keep a connection idle. With node's 5 s, a caller's next call can meet the closing of
- * the connection half way, and the benchmark would count resets that no fault has asked for.
+ * Longer than callers keep an idle connection. With Node's 5 s, the server could close a connection just as the caller
+ * sends its next call, and the benchmark would count a reset that no fault caused.
  */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
@@ -51,10 +51,11 @@ function faultOf({ failure, slowBodyMs, delayMs }: Treatment): CallFault | null 
 }
 
 /**
- * One external system: an HTTP server that takes changes on its own path as an idempotent receiver and records each call.
+ * One external system: an HTTP server that accepts changes on its path, applies each idempotency key once and records
+ * each call.
  *
- * What becomes of a call is decided when it has arrived whole: 404, 401 and 400 first, then the fault if there is one,
- * then the effect. Latency holds up the answer alone, so effects have the order of arrival.
+ * The result of a call is decided when its last byte has arrived: 404, 401 and 400 first, then the fault, then the
+ * effect. Latency delays only the response, so effects happen in the order of arrival.
  */
 export class ExternalSystem {
   readonly system: SystemName;
@@ -64,7 +65,7 @@ export class ExternalSystem {
   readonly #open = new OpenCalls();
   #armed: ArmedFault | null = null;
   #isClosed = false;
-  /** The last opening or closing that was asked for: they happen one after the other. */
+  /** The last requested opening or closing: they run one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: ExternalSystemOptions) {
@@ -77,12 +78,12 @@ export class ExternalSystem {
     this.#port = new Port({ name: options.system, server: this.#server, host: options.host, port: options.port });
   }
 
-  /** Where the system is reached, without its path. Stays the same while a fault has the port closed. */
+  /** The URL of the system, without its path. Unchanged while a fault has the port closed. */
   get url(): string {
     return this.#port.url;
   }
 
-  /** The fault at work and how many calls it was for so far, or null. A fault whose `times` are used up is gone. */
+  /** The current fault and how many calls it applied to, or null. A fault whose `times` are used up has ended. */
   get fault(): ArmedFaultView | null {
     if (this.#armed === null || this.#armed.isSpent) return null;
     return { fault: this.#armed.fault, calls: this.#armed.calls };
@@ -100,15 +101,15 @@ export class ExternalSystem {
   }
 
   /**
-   * Puts `fault` in the place of the one at work, or ends that one by null. Calls that hang are cut. Resolves when the
-   * port is open or closed as it now should be.
+   * Replaces the current fault; null clears it. Connections of hanging calls are cut. Resolves when the port is open or
+   * closed accordingly.
    *
-   * @throws SandboxError `port_unavailable` when the port was taken by someone else while it was closed, `closed` after
+   * @throws SandboxError `port_unavailable` when another program took the port while it was closed, `closed` after
    *   `close`
    */
   setFault(fault: Fault | null): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#isClosed) throw new SandboxError('closed', `${this.system} was closed: a fault has nothing to act on`);
+      if (this.#isClosed) throw new SandboxError('closed', `${this.system} is closed: a fault has no effect`);
       this.#armed = fault === null ? null : new ArmedFault(fault, this.#newRandom());
       this.#releaseHanging();
       if (fault?.down === true) {
@@ -122,12 +123,12 @@ export class ExternalSystem {
 
   #inTurn(act: () => Promise<void>): Promise<void> {
     const turn = this.#turn.then(act);
-    // Its caller hears of a failure; the next in line only needs to know that it is over.
+    // Its own caller gets the failure; the next one in line only waits for the end.
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
 
-  /** Two systems with one seed should not fail in step, so the system's name goes into it. */
+  /** Includes the system's name, so that two systems with one seed do not fail at the same calls. */
   #newRandom(): Random {
     return seededRandom(this.#options.seed + Buffer.from(this.system).readUInt32BE());
   }
@@ -148,24 +149,27 @@ export class ExternalSystem {
 
   #check(path: string): StandInAnswer {
     if (path === '/') return { status: 200, body: { status: 'ok', system: this.system } };
-    const { path: own } = systems[this.system];
+    const { path: own } = SYSTEMS[this.system];
     if (path === own) return this.#wrongMethod();
-    return { status: 404, body: { status: 'error', message: `there is / to check and ${own} to post to` } };
+    return {
+      status: 404,
+      body: { status: 'error', message: `unknown path; GET / checks the system, POST ${own} sends a change` },
+    };
   }
 
   #wrongMethod(): StandInAnswer {
-    const message = `changes are accepted by POST ${systems[this.system].path}`;
+    const message = `send changes with POST ${SYSTEMS[this.system].path}`;
     return { status: 405, headers: { allow: 'GET, HEAD, POST' }, body: { status: 'error', message } };
   }
 
   #receive(exchange: Exchange): void {
     const { request, bytes } = exchange;
     const { system, token, log, receipts } = this.#options;
-    const { contents, refusal } = admit(request, { system: systems[system], token });
-    const treatment = refusal === null ? (this.#armed?.treat(contents) ?? UNTROUBLED) : UNTROUBLED;
+    const { contents, rejection } = admit(request, { system: SYSTEMS[system], token });
+    const treatment = rejection === null ? (this.#armed?.treat(contents) ?? UNTROUBLED) : UNTROUBLED;
     const sequence = log.nextSequence;
     const attempt = receipts.countAttempt(contents.idempotencyKey, sequence);
-    const applies = refusal === null && treatment.applied;
+    const applies = rejection === null && treatment.applied;
     const applied = applies ? receipts.apply(contents.idempotencyKey) : { receipt: null, effect: false };
     const call: Call = {
       ...contents,
@@ -185,9 +189,9 @@ export class ExternalSystem {
     this.#begin({ call, exchange, startedMs: performance.now() });
     log.add(call);
     const answer =
-      refusal === null
+      rejection === null
         ? { status: 200, body: { status: 'ok', receipt: applied.receipt } }
-        : { status: refusal.status, body: { status: 'error', message: refusal.message } };
+        : { status: rejection.status, body: { status: 'error', message: rejection.message } };
     exchange.after(treatment.delayMs, () => conclude(exchange, treatment, answer));
   }
 
@@ -231,6 +235,6 @@ function failureAnswer({ status, retryAfter }: Extract<Failure, { kind: 'status'
   return {
     status,
     ...(retryAfter !== undefined && { headers: { 'retry-after': retryAfter } }),
-    body: { status: 'error', message: `the sandbox is set to answer ${status}` },
+    body: { status: 'error', message: `a fault of the sandbox answers ${status}` },
   };
 }

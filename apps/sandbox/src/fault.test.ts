@@ -59,7 +59,7 @@ describe('parseFault', () => {
     [{}, '', 'it does nothing'],
     [null, '', 'it must be an object'],
     [[], '', 'it must be an object'],
-  ])('refuses %j and names %s', (value, field, words) => {
+  ])('rejects %j and names %s', (value, field, words) => {
     const problems = problemsOf(value);
     expect(problems.map((problem) => problem.field)).toEqual([field]);
     expect(problems[0]?.description).toContain(words);
@@ -67,11 +67,11 @@ describe('parseFault', () => {
 
   it('names every wrong field at once, in one message', () => {
     expect(() => parseFault({ statsu: 503, errorRate: 2 })).toThrow(
-      'fault is wrong: statsu: there is no such field, did you mean status?; errorRate: must be a number from 0 to 1',
+      'fault is wrong: errorRate: must be a number from 0 to 1; statsu: there is no such field, did you mean status?',
     );
   });
 
-  it('keeps its own copy, which the caller cannot change any more', () => {
+  it('is a copy that the caller cannot change', () => {
     const written = { status: 500, match: { key: 'a' } };
     const fault = parseFault(written);
     written.match.key = 'b';
@@ -113,7 +113,7 @@ describe('ArmedFault', () => {
     expect(new Set(delays).size).toBeGreaterThan(900);
   });
 
-  it('is spent after the number of calls it was for', () => {
+  it('ends after `times` matching calls', () => {
     const armed = new ArmedFault({ status: 500, times: 2, match: { key: 'p-1' } }, seededRandom(1));
     expect(armed.treat({ ...call, key: 'p-2' })).toBe(UNTROUBLED);
     expect(armed.treat(call).failure).not.toBeNull();
@@ -124,7 +124,7 @@ describe('ArmedFault', () => {
     expect(armed.calls).toBe(2);
   });
 
-  it('is only for calls that carry all the values of its match', () => {
+  it('applies only to calls with all values of its match', () => {
     const armed = new ArmedFault(
       { status: 500, match: { key: 'p-1', eventId: 'e-1', type: 'ProcessUpdated' } },
       seededRandom(1),

@@ -60,26 +60,29 @@ class SandboxProcess {
 }
 
 describe('main', () => {
-  it.each(['SIGTERM', 'SIGINT'] as const)('says in one line where it is, works, and exits 0 on %s', async (signal) => {
-    const sandbox = SandboxProcess.start(['--json']);
-    const ready = await sandbox.ready();
-    expect(ready).toEqual({
-      ready: true,
-      control: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-      systems: {
-        scheduling: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-        records: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-        billing: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-      },
-    });
-    await call(`${ready.control}/faults/records`, { method: 'PUT', body: { hang: true } });
-    const cut = expect(push(`${ready.systems.records}/records-sync`, { type: 't', id: 'e-1' })).rejects.toThrow();
-    await push(`${ready.systems.billing}/billing-sync`, { type: 't', id: 'e-1' });
-    sandbox.child.kill(signal);
-    const { code, stdout, stderr } = await sandbox.ended;
-    expect({ code, lines: stdout.split('\n').length, stderr }).toEqual({ code: 0, lines: 1, stderr: '' });
-    await cut;
-  });
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'prints its addresses in one line, works, and exits with 0 on %s',
+    async (signal) => {
+      const sandbox = SandboxProcess.start(['--json']);
+      const ready = await sandbox.ready();
+      expect(ready).toEqual({
+        ready: true,
+        control: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+        systems: {
+          scheduling: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+          records: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+          billing: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+        },
+      });
+      await call(`${ready.control}/faults/records`, { method: 'PUT', body: { hang: true } });
+      const cut = expect(push(`${ready.systems.records}/records-sync`, { type: 't', id: 'e-1' })).rejects.toThrow();
+      await push(`${ready.systems.billing}/billing-sync`, { type: 't', id: 'e-1' });
+      sandbox.child.kill(signal);
+      const { code, stdout, stderr } = await sandbox.ended;
+      expect({ code, lines: stdout.split('\n').length, stderr }).toEqual({ code: 0, lines: 1, stderr: '' });
+      await cut;
+    },
+  );
 
   it('listens where its flags say, with the tokens of its environment', async () => {
     const first = SandboxProcess.start([]);
@@ -98,14 +101,14 @@ describe('main', () => {
     expect(body).toEqual({ count: 1, effects: 1, forgotten: 1 });
   });
 
-  it('exits 0 by itself when its parent lets go of the channel', async () => {
+  it('exits with 0 when its parent closes the channel', async () => {
     const sandbox = new SandboxProcess(fork(main, ['--json'], { execArgv, silent: true }));
     await sandbox.ready();
     sandbox.child.disconnect();
     expect(await sandbox.ended).toMatchObject({ code: 0 });
   });
 
-  it('exits 0 when its parent let go of the channel before the modules were loaded', async () => {
+  it('exits with 0 when its parent closed the channel before the modules were loaded', async () => {
     const firstLosesItsParent = 'data:text/javascript,await new Promise((gone) => process.once("disconnect", gone))';
     const child = fork(main, ['--json'], { execArgv: [...execArgv, '--import', firstLosesItsParent], silent: true });
     const sandbox = new SandboxProcess(child);
@@ -132,20 +135,20 @@ describe('main', () => {
     await expect(call(control, { method: 'GET' })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
-  it('exits 0 on SIGTERM while its parent still holds the channel', async () => {
+  it('exits with 0 on SIGTERM while its parent keeps the channel open', async () => {
     const sandbox = new SandboxProcess(fork(main, ['--json'], { execArgv, silent: true }));
     await sandbox.ready();
     sandbox.child.kill('SIGTERM');
     expect(await sandbox.ended).toMatchObject({ code: 0 });
   });
 
-  it('exits 3 with one line when a port is in use', async () => {
+  it('exits with 3 and one line when a port is in use', async () => {
     const port = new URL((await SandboxProcess.start([]).ready()).control).port;
     const [plain, json] = await Promise.all([
       SandboxProcess.start(['--records-port', port]).ended,
       SandboxProcess.start(['--records-port', port, '--json']).ended,
     ]);
-    const message = `records cannot listen on port ${port} of 127.0.0.1: it is in use: stop what listens there, or choose another port`;
+    const message = `records cannot listen on port ${port} of 127.0.0.1: it is in use: stop the program that listens there, or choose another port`;
     expect(plain).toEqual({ code: 3, stdout: '', stderr: `sandbox: ${message}\n` });
     expect(json.code).toBe(3);
     expect(JSON.parse(json.stderr)).toEqual({ error: { code: 'port_unavailable', message } });
@@ -157,7 +160,7 @@ describe('main', () => {
     [['--seed=many', '--control-port=70000'], '--control-port must be a whole number from 0 to 65535; --seed must be'],
     [['--keep-calls=0'], '--keep-calls must be a whole number from 1'],
     [['8080'], '8080'],
-  ])('exits 2 for %j and says what would do', async (args, words) => {
+  ])('exits with 2 for %j and reports how to fix it', async (args, words) => {
     const { code, stdout, stderr } = await SandboxProcess.start(args).ended;
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(words);

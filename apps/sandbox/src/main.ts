@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readCommandLine, usage } from './command-line.ts';
+import { readCommandLine, USAGE } from './command-line.ts';
 import { startSandbox } from './sandbox.ts';
 import { SandboxError, type SandboxErrorCode } from './sandbox-error.ts';
 
@@ -18,28 +18,28 @@ function exitCodeOf(code: SandboxErrorCode): number {
   }
 }
 
-/** Asked for before the flags are read, so that even an error about them keeps to it. */
-const speaksJson = process.argv.includes('--json');
+/** Read before the flags are parsed, so that an error about the flags is JSON too. */
+const PRINTS_JSON = process.argv.includes('--json');
 
 function fail(error: unknown): void {
   const code = error instanceof SandboxError ? error.code : 'internal';
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(speaksJson ? `${JSON.stringify({ error: { code, message } })}\n` : `sandbox: ${message}\n`);
+  process.stderr.write(PRINTS_JSON ? `${JSON.stringify({ error: { code, message } })}\n` : `sandbox: ${message}\n`);
   process.exitCode = exitCodeOf(code);
 }
 
-const endings = ['SIGTERM', 'SIGINT', 'disconnect'];
+const STOP_EVENTS = ['SIGTERM', 'SIGINT', 'disconnect'];
 
-/** Resolves when someone wants the sandbox to end: a signal, or a parent that is gone and could no longer send one. */
-function whenToldToStop(): Promise<void> {
+/** Resolves when the sandbox should stop: on a signal, or when its parent process has ended. */
+function whenStopRequested(): Promise<void> {
   return new Promise((resolve) => {
     const stop = (): void => {
       // A listener for `disconnect` keeps the channel, and with it this process, alive.
-      for (const ending of endings) process.off(ending, stop);
+      for (const event of STOP_EVENTS) process.off(event, stop);
       resolve();
     };
-    for (const ending of endings) process.on(ending, stop);
-    // The parent may have gone while the modules were loading.
+    for (const event of STOP_EVENTS) process.on(event, stop);
+    // The parent may have ended while the modules were loading.
     if (process.send !== undefined && !process.connected) stop();
   });
 }
@@ -47,14 +47,14 @@ function whenToldToStop(): Promise<void> {
 async function run(): Promise<void> {
   const { options, help } = readCommandLine(process.argv.slice(2), process.env);
   if (help) {
-    process.stdout.write(usage);
+    process.stdout.write(USAGE);
     return;
   }
-  const toldToStop = whenToldToStop();
+  const stopRequested = whenStopRequested();
   const sandbox = await startSandbox(options);
   process.stdout.write(`${JSON.stringify({ ready: true, control: sandbox.controlUrl, systems: sandbox.urls })}\n`);
-  if (!speaksJson) process.stderr.write('sandbox: three systems are up; Ctrl-C ends them\n');
-  await toldToStop;
+  if (!PRINTS_JSON) process.stderr.write('sandbox: three systems are listening; stop them with Ctrl-C\n');
+  await stopRequested;
   await sandbox.close();
 }
 

@@ -1,11 +1,10 @@
 import { closest, distance } from 'fastest-levenshtein';
 
 /**
- * The suggestion for someone who wrote `written` where one of `names` was meant: the nearest name when it is near enough to
- * be a slip, the whole list otherwise.
+ * A suggestion for an unknown name: the nearest of `names` if it is near enough for a typo, else the whole list.
  */
 export function suggestName(written: string, names: readonly string[]): string {
-  // A longer word than this is no slip of the pen, and measuring it would cost the square of its length.
+  // A longer word is not a typo, and the distance takes time quadratic in its length.
   const word = written.slice(0, 64).toLowerCase();
   const byLowerCase = new Map(names.map((name) => [name.toLowerCase(), name]));
   const nearest = closest(word, [...byLowerCase.keys()]);

@@ -15,7 +15,7 @@ function openCall(key: string | null): OpenCall {
   };
 }
 
-it('counts the open calls of each key, and holds nothing for a key whose calls are over', () => {
+it('counts the open calls of each key, and keeps nothing of a key without open calls', () => {
   const calls = new OpenCalls();
   const [first, second, other, bare] = [openCall('p-1'), openCall('p-1'), openCall('p-2'), openCall(null)];
   for (const open of [first, second, other, bare]) calls.add(open);

@@ -1,7 +1,7 @@
 import type { Exchange } from '@hms-sync/adapter-sdk/stand-in';
 import type { Call } from './call.ts';
 
-/** A call whose answer is not out yet. */
+/** A call that is not answered yet. */
 export interface OpenCall {
   readonly call: Call;
   readonly exchange: Exchange;
@@ -22,7 +22,7 @@ export class OpenCalls implements Iterable<OpenCall> {
     return this.#calls.values();
   }
 
-  /** How many calls for `key` are open. Calls without a key have nothing in common. */
+  /** How many calls for `key` are open; 0 for null. */
   countFor(key: string | null): number {
     return key === null ? 0 : (this.#countByKey.get(key) ?? 0);
   }
@@ -33,7 +33,7 @@ export class OpenCalls implements Iterable<OpenCall> {
     if (key !== null) this.#countByKey.set(key, this.countFor(key) + 1);
   }
 
-  /** False when the call was not open any more. */
+  /** Returns false when the call was no longer open. */
   remove(open: OpenCall): boolean {
     if (!this.#calls.delete(open)) return false;
     const { key } = open.call;

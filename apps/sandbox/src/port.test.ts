@@ -35,7 +35,7 @@ describe('Port', () => {
     expect(server.address()).toMatchObject({ port: numberOf(port) });
   });
 
-  it('waits for its place when someone holds it for a moment', async () => {
+  it('waits when another program holds the port for a moment', async () => {
     const port = newPort();
     await port.open();
     await port.close();
@@ -48,7 +48,7 @@ describe('Port', () => {
     expect(server.listening).toBe(true);
   });
 
-  it('says so when its place stays taken, and opens by a later try', async () => {
+  it('reports when the port stays in use, and can be opened later', async () => {
     const port = newPort();
     await port.open();
     await port.close();
@@ -59,7 +59,7 @@ describe('Port', () => {
     expect(server.listening).toBe(true);
   });
 
-  it('gives up at once when it never had the place', async () => {
+  it('fails at once when it never had the port', async () => {
     await squat(0);
     const address = squatter.address();
     const port = newPort(address !== null && typeof address === 'object' ? address.port : 0);
@@ -71,7 +71,7 @@ describe('Port', () => {
     expect(tries).toBe(1);
   });
 
-  it('says what is wrong with a host that is not this machine', async () => {
+  it('reports what is wrong with a host that is not this machine', async () => {
     const port = new Port({ name: 'billing', server, host: '192.0.2.1', port: 0 });
     await expect(port.open()).rejects.toThrow('this machine has no such address: choose another host');
   });

@@ -4,30 +4,30 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SandboxError } from './sandbox-error.ts';
 
 export interface PortOptions {
-  /** What listens here, for messages: `scheduling`, `control`. */
+  /** The name of the server, for messages: `scheduling`, `control`. */
   readonly name: string;
   readonly server: Server;
   readonly host: string;
-  /** 0 lets the system choose on the first `open`; every later `open` takes the same one again. */
+  /** 0: any free port on the first `open`; later calls of `open` use the same port again. */
   readonly port: number;
 }
 
-/** A port that was given up for a while may be in someone's hands for a moment; after this long it is reported. */
+/** While the port was closed, another program may have taken it for a moment; after this time that is an error. */
 const REOPEN_TIMEOUT_MS = 2_000;
 const REOPEN_INTERVAL_MS = 50;
 
-const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'it is in use: stop what listens there, or choose another port',
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'it is in use: stop the program that listens there, or choose another port',
   EADDRNOTAVAIL: 'this machine has no such address: choose another host',
   EACCES: 'this user may not listen there: choose a port from 1024 up',
-  ENOTFOUND: 'the host name is not known: choose another host',
+  ENOTFOUND: 'the host name is unknown: choose another host',
 };
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
 }
 
-/** The address of one server: opened, closed, and opened again in the same place. */
+/** The port of one server: it can be closed and opened again on the same number. */
 export class Port {
   readonly #options: PortOptions;
   #number: number;
@@ -38,7 +38,7 @@ export class Port {
     this.#number = options.port;
   }
 
-  /** Right once `open` has resolved for the first time, and from then on, open or not. */
+  /** Valid after the first `open` has resolved, also while the port is closed. */
   get url(): string {
     const { host } = this.#options;
     return `http://${isIPv6(host) ? `[${host}]` : host}:${this.#number}`;
@@ -59,7 +59,7 @@ export class Port {
     }
   }
 
-  /** Refuses connections from now on and cuts those that are open. */
+  /** Stops listening and cuts all open connections. */
   close(): Promise<void> {
     const { server } = this.#options;
     if (!server.listening) return Promise.resolve();
@@ -91,7 +91,7 @@ export class Port {
 
   #unavailable(cause: unknown): SandboxError {
     const code = codeOf(cause);
-    const reason = reasons[code] ?? `the system says ${code}`;
+    const reason = REASONS[code] ?? code;
     const { name, host } = this.#options;
     return new SandboxError('port_unavailable', `${name} cannot listen on port ${this.#number} of ${host}: ${reason}`, {
       cause,

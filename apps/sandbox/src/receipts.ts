@@ -1,22 +1,21 @@
-import { type SystemName, systems } from './system.ts';
+import { SYSTEMS, type SystemName } from './system.ts';
 
-/** What the stand-in knows about one idempotency key. */
+/** The state of one idempotency key. */
 interface Entry {
   attempts: number;
   receipt: string | null;
   lastSequence: number;
 }
 
-/** The result of applying a change: its receipt, and whether this was the time it took effect. */
+/** The result of applying a change: its receipt, and whether this call had the effect. */
 export interface Applied {
   readonly receipt: string;
   readonly effect: boolean;
 }
 
 /**
- * The memory that makes a stand-in an idempotent receiver: a change takes effect once for each idempotency key, and
- * whoever repeats it gets the receipt of the first time. A key is remembered as long as the last call that carried it,
- * so that the bound on calls bounds this as well.
+ * Makes a stand-in idempotent: each idempotency key has one effect, and a repeated call gets the first receipt. A key is
+ * kept as long as the last call with it, so the bound on calls also bounds the keys.
  */
 export class Receipts {
   readonly #prefix: string;
@@ -24,15 +23,15 @@ export class Receipts {
   #issued = 0;
 
   constructor(system: SystemName) {
-    this.#prefix = systems[system].receiptPrefix;
+    this.#prefix = SYSTEMS[system].receiptPrefix;
   }
 
-  /** Keys that are remembered. */
+  /** How many keys are kept. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** Counts call number `sequence` and returns which call with this key it is, counted from 1. Without a key each is the first. */
+  /** Counts call number `sequence` and returns its number among the calls with this key, from 1. Without a key always 1. */
   countAttempt(idempotencyKey: string | null, sequence: number): number {
     if (idempotencyKey === null) return 1;
     const entry = this.#entries.get(idempotencyKey);
@@ -45,7 +44,7 @@ export class Receipts {
     return entry.attempts;
   }
 
-  /** Applies the change of a counted call, or finds that it was applied before. */
+  /** Applies the change of a counted call, unless it was applied before. */
   apply(idempotencyKey: string | null): Applied {
     const entry = idempotencyKey === null ? undefined : this.#entries.get(idempotencyKey);
     if (entry !== undefined && entry.receipt !== null) return { receipt: entry.receipt, effect: false };
@@ -55,7 +54,7 @@ export class Receipts {
     return { receipt, effect: true };
   }
 
-  /** Call number `sequence` has left the memory: its key goes with it, unless a later call carried it too. */
+  /** Drops the key of call number `sequence`, unless a later call has it too. */
   forget(idempotencyKey: string | null, sequence: number): void {
     if (idempotencyKey === null) return;
     if (this.#entries.get(idempotencyKey)?.lastSequence === sequence) this.#entries.delete(idempotencyKey);

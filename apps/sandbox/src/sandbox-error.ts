@@ -1,15 +1,14 @@
 /**
- * Every way in which the sandbox says no. It leads each message on the command line and is `error.code` on the control
- * port.
+ * The codes of the sandbox's errors: `error.code` on the control port.
  *
  * - `invalid_argument`: a fault, a query or an option is wrong; `problems` names each field
  * - `not_found`: no such path on the control port, or no such system
- * - `method_not_allowed`: the path exists, the verb does not
+ * - `method_not_allowed`: the path does not support the method
  * - `too_large`: the body is over the limit that the message names
- * - `port_unavailable`: an address cannot be listened on
- * - `wait_timed_out`: the calls that were waited for did not come in time
- * - `closed`: the sandbox was closed meanwhile
- * - `internal`: a mistake of the sandbox itself
+ * - `port_unavailable`: cannot listen on an address
+ * - `wait_timed_out`: the awaited calls did not arrive in time
+ * - `closed`: the sandbox was closed
+ * - `internal`: a bug of the sandbox
  */
 export type SandboxErrorCode =
   | 'invalid_argument'
@@ -21,7 +20,7 @@ export type SandboxErrorCode =
   | 'closed'
   | 'internal';
 
-/** One wrong field: its path (`match.key`, empty for the whole) and what to do about it. */
+/** One wrong field: its path (`match.key`, empty for the whole value) and what is wrong with it. */
 export interface FieldProblem {
   readonly field: string;
   readonly description: string;
@@ -32,7 +31,7 @@ export interface SandboxErrorDetails {
   readonly cause?: unknown;
 }
 
-/** The one error class of the sandbox. Its message is complete: what was wrong, where, and what to do. */
+/** The error class of the sandbox. The message contains what was wrong, where, and what to do. */
 export class SandboxError extends Error {
   override readonly name = 'SandboxError';
   readonly code: SandboxErrorCode;

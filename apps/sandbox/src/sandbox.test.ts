@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { call, push } from '../test/caller.ts';
-import { type Sandbox, type SandboxOptions, startSandbox, systemNames } from './sandbox.ts';
-import { type SystemName, systems } from './system.ts';
+import { type Sandbox, type SandboxOptions, SYSTEM_NAMES, startSandbox } from './sandbox.ts';
+import { SYSTEMS, type SystemName } from './system.ts';
 
 let sandbox: Sandbox;
 async function restart(options: SandboxOptions): Promise<void> {
@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => sandbox.close());
 
 function urlOf(system: SystemName): string {
-  return sandbox.urls[system] + systems[system].path;
+  return sandbox.urls[system] + SYSTEMS[system].path;
 }
 function event(id: string, more: Record<string, unknown> = {}) {
   return { type: 'ProcessUpdated', id, key: 'p-1', ...more };
@@ -34,7 +34,7 @@ describe('a stand-in', () => {
     expect(answer.body).toEqual({ status: 'ok', receipt });
   });
 
-  it('records all that a call carried and all that became of it', async () => {
+  it('records every call with its fields and its result', async () => {
     const sent = event('e-1', { source: 'hms-api', payload: { step: 'triage' } });
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     await push(urlOf('records'), sent, { headers: { traceparent, 'webhook-signature': 'v1,abc' } });
@@ -79,7 +79,7 @@ describe('a stand-in', () => {
     });
   });
 
-  it('applies an idempotency key once and gives its receipt to whoever repeats it', async () => {
+  it('applies an idempotency key once and gives its receipt to a caller that repeats it', async () => {
     const answers = [
       await push(urlOf('billing'), event('e-1')),
       await push(urlOf('billing'), event('e-1')),
@@ -97,14 +97,14 @@ describe('a stand-in', () => {
     ]);
   });
 
-  it('keeps the idempotency keys of the three systems apart', async () => {
-    for (const system of systemNames) await push(urlOf(system), event('e-1'));
+  it('keeps separate idempotency keys for each system', async () => {
+    for (const system of SYSTEM_NAMES) await push(urlOf(system), event('e-1'));
     expect(sandbox.calls().map(({ attempt, effect }) => ({ attempt, effect }))).toEqual(
-      systemNames.map(() => ({ attempt: 1, effect: true })),
+      SYSTEM_NAMES.map(() => ({ attempt: 1, effect: true })),
     );
   });
 
-  it('answers a check on / and says where else there is nothing', async () => {
+  it('answers a check on / and 404 elsewhere', async () => {
     for (const method of ['GET', 'HEAD']) expect((await call(sandbox.urls.billing, { method })).status).toBe(200);
     expect((await call(`${sandbox.urls.billing}/health`, { method: 'GET' })).status).toBe(404);
     for (const method of ['GET', 'PUT']) {
@@ -121,12 +121,12 @@ describe('a stand-in', () => {
     ['no type', '{"id":"e-1"}', 400],
     ['a type that is no string', '{"type":7}', 400],
     ['an empty body', '', 400],
-  ])('refuses %s, and records the call without an effect', async (_, body, status) => {
+  ])('rejects %s, and records the call without an effect', async (_, body, status) => {
     expect((await call(urlOf('records'), { body })).status).toBe(status);
     expect(sandbox.calls()).toMatchObject([{ answeredStatus: status, effect: false, receipt: null, fault: null }]);
   });
 
-  it('refuses a wrong path with 404, and records the call without an effect', async () => {
+  it('rejects a wrong path with 404, and records the call without an effect', async () => {
     expect((await push(`${sandbox.urls.records}/billing-sync`, event('e-1'))).status).toBe(404);
     expect((await push(`${urlOf('records')}?from=hms`, event('e-1'))).status).toBe(200);
     expect(sandbox.calls()).toMatchObject([
@@ -135,13 +135,13 @@ describe('a stand-in', () => {
     ]);
   });
 
-  it('refuses a body over four megabytes without keeping it', async () => {
+  it('rejects a body over four megabytes without keeping it', async () => {
     const tooLarge = JSON.stringify({ type: 't', payload: 'x'.repeat(4 * 1024 * 1024) });
     expect((await call(urlOf('records'), { body: tooLarge })).status).toBe(413);
     expect(sandbox.calls()).toEqual([]);
   });
 
-  it('asks for the bearer token that it was given, and never records it', async () => {
+  it('requires its bearer token, and never records it', async () => {
     await restart({ tokens: { billing: 'let-me-in' } });
     const wrong = [{}, { authorization: 'Bearer nope' }, { authorization: 'let-me-in' }];
     for (const headers of wrong) expect((await push(urlOf('billing'), event('e-1'), { headers })).status).toBe(401);
@@ -154,7 +154,7 @@ describe('a stand-in', () => {
 });
 
 describe('the memory of calls', () => {
-  it('stays within its bounds, and says what it has forgotten', async () => {
+  it('stays within its bounds, and reports how many calls it dropped', async () => {
     await restart({ keepCalls: 3, keepBodyBytes: 100 });
     for (let i = 0; i < 5; i += 1) await push(urlOf('billing'), event(`e-${i}`));
     expect(sandbox.calls().map(({ eventId, body }) => [eventId, body === null])).toEqual([
@@ -188,7 +188,7 @@ describe('the memory of calls', () => {
 });
 
 describe('waitForCalls', () => {
-  it('resolves with the calls once there are enough that fit', async () => {
+  it('resolves with the calls when enough match', async () => {
     const waiting = sandbox.waitForCalls(2, { system: 'billing' });
     await push(urlOf('records'), event('e-1'));
     await push(urlOf('billing'), event('e-1'));
@@ -200,7 +200,7 @@ describe('waitForCalls', () => {
     await expect(sandbox.waitForCalls(2, { system: 'billing' })).resolves.toHaveLength(2);
   });
 
-  it('says what had come when time is up', async () => {
+  it('reports how many had arrived when the time is up', async () => {
     await push(urlOf('billing'), event('e-1'));
     await expect(sandbox.waitForCalls(2, { timeoutMs: 20 })).rejects.toMatchObject({
       code: 'wait_timed_out',
@@ -236,12 +236,12 @@ describe('startSandbox', () => {
     });
     await expect(startSandbox({ ports: { scheduling: free, control: taken } })).rejects.toMatchObject({
       code: 'port_unavailable',
-      message: `control cannot listen on port ${taken} of 127.0.0.1: it is in use: stop what listens there, or choose another port`,
+      message: `control cannot listen on port ${taken} of 127.0.0.1: it is in use: stop the program that listens there, or choose another port`,
     });
     await expect(call(`http://127.0.0.1:${free}`, { method: 'GET' })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
-  it('refuses options out of their bounds by name', async () => {
+  it('rejects options out of their bounds by name', async () => {
     const wrong = { keepCalls: 0, seed: 1.5, ports: { control: 65_536 } };
     await expect(startSandbox(wrong)).rejects.toMatchObject({
       code: 'invalid_argument',
@@ -249,7 +249,7 @@ describe('startSandbox', () => {
     });
   });
 
-  it('can be closed twice, and takes no fault after that', async () => {
+  it('can be closed twice, and rejects faults after that', async () => {
     await sandbox.close();
     await sandbox.close();
     await expect(sandbox.setFault('billing', { status: 500 })).rejects.toMatchObject({ code: 'closed' });

@@ -1,23 +1,24 @@
+import { EventEmitter, once } from 'node:events';
 import { type RecordedCall, recordedCall } from './call.ts';
 import type { CallCount } from './call-log.ts';
 import { CallLog } from './call-log.ts';
 import type { CallQuery } from './call-query.ts';
-import { CallWatch } from './call-watch.ts';
 import { type Controlled, createControlServer } from './control.ts';
 import { type ArmedFaultView, ExternalSystem } from './external-system.ts';
 import { type Fault, parseFault } from './fault.ts';
 import { Port } from './port.ts';
 import { Receipts } from './receipts.ts';
-import { type SandboxOptions, settle } from './sandbox-options.ts';
-import { eachSystem, type SystemName, systemNames } from './system.ts';
+import { SandboxError } from './sandbox-error.ts';
+import { type SandboxOptions, settingsOf } from './sandbox-options.ts';
+import { eachSystem, SYSTEM_NAMES, type SystemName } from './system.ts';
 
 export type { CallFault } from './call.ts';
 export type { FaultMatch } from './fault.ts';
 export { type FieldProblem, SandboxError, type SandboxErrorCode } from './sandbox-error.ts';
-export { systemNames } from './system.ts';
+export { SYSTEM_NAMES } from './system.ts';
 export type { ArmedFaultView, CallCount, CallQuery, Fault, RecordedCall, SandboxOptions, SystemName };
 
-/** A number of calls, or a look at those that came: true when they are what was waited for. */
+/** A number of calls, or a predicate over the calls so far. */
 export type WantedCalls = number | ((calls: readonly RecordedCall[]) => boolean);
 
 export type WaitForCallsOptions = CallQuery & {
@@ -25,16 +26,16 @@ export type WaitForCallsOptions = CallQuery & {
   readonly timeoutMs?: number;
 };
 
-/** Three external systems, their memory, and the faults that trouble them. */
+/** Three stand-ins, the calls that they recorded, and their faults. */
 export interface Sandbox extends Controlled {
   /**
-   * Resolves with the calls that fit once there are at least that many, or once the predicate says yes. A call is there
-   * when it has arrived; one that no fault troubles is then answered too.
+   * Resolves with the calls that match once there are at least that many, or once the predicate returns true. A call
+   * counts when it has arrived; without a fault it has been answered by then.
    *
    * @throws SandboxError `wait_timed_out`, `closed`
    */
   readonly waitForCalls: (wanted: WantedCalls, options?: WaitForCallsOptions) => Promise<RecordedCall[]>;
-  /** Closes all ports, cuts all connections, ends all waiting. A second time does nothing. */
+  /** Closes all ports, cuts all connections and rejects all `waitForCalls`. A second call does nothing. */
   readonly close: () => Promise<void>;
 }
 
@@ -46,14 +47,15 @@ const WAIT_TIMEOUT_MS_DEFAULT = 5_000;
  * @throws SandboxError `invalid_argument` for an option out of its bounds, `port_unavailable`; nothing listens then
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const { host, ports, tokens, seed, keepCalls, keepBodyBytes } = settle(options);
+  const { host, ports, tokens, seed, keepCalls, keepBodyBytes } = settingsOf(options);
   const receipts = eachSystem((system) => new Receipts(system));
-  const watch = new CallWatch();
+  const changes = new EventEmitter().setMaxListeners(0);
+  const closed = new AbortController();
   const log = new CallLog({
     keepCalls,
     keepBodyBytes,
     onForgotten: (call) => receipts[call.system].forget(call.idempotencyKey, call.sequence),
-    onChange: () => watch.notify(),
+    onChange: () => changes.emit('change'),
   });
   const externalSystems = eachSystem(
     (system) =>
@@ -67,7 +69,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         receipts: receipts[system],
       }),
   );
-  const all = systemNames.map((system) => externalSystems[system]);
+  const all = SYSTEM_NAMES.map((system) => externalSystems[system]);
   const setFaults = async (system: SystemName | '*', fault: Fault | null): Promise<void> => {
     const concerned = system === '*' ? all : [externalSystems[system]];
     await Promise.all(concerned.map((one) => one.setFault(fault)));
@@ -96,7 +98,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 
   const doors = [...all, controlPort];
   const close = async (): Promise<void> => {
-    watch.close();
+    closed.abort();
     await Promise.all(doors.map((door) => door.close()));
   };
   try {
@@ -108,32 +110,20 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 
   return {
     ...controlled,
-    waitForCalls: (wanted, { timeoutMs = WAIT_TIMEOUT_MS_DEFAULT, ...query } = {}) => {
-      const hasCome =
-        typeof wanted === 'number' ? countUpTo(log, query, wanted) : () => wanted(controlled.calls(query));
-      return watch.wait({
-        look: () => (hasCome() ? controlled.calls(query) : undefined),
-        timeoutMs,
-        describe: () => {
-          const awaited = typeof wanted === 'number' ? `${wanted} calls were awaited` : 'the calls were not as awaited';
-          return `${awaited}, ${log.count(query).count} had come`;
-        },
-      });
+    waitForCalls: async (wanted, { timeoutMs = WAIT_TIMEOUT_MS_DEFAULT, ...query } = {}) => {
+      const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closed.signal]);
+      const hasArrived =
+        typeof wanted === 'number' ? () => log.count(query).count >= wanted : () => wanted(controlled.calls(query));
+      while (!hasArrived()) {
+        await once(changes, 'change', { signal }).catch((cause: unknown) => {
+          if (closed.signal.aborted) throw new SandboxError('closed', 'the sandbox was closed during waitForCalls');
+          const awaited = typeof wanted === 'number' ? `${wanted} calls were awaited` : 'the predicate was not met';
+          const { count } = log.count(query);
+          throw new SandboxError('wait_timed_out', `after ${timeoutMs} ms ${awaited}, ${count} had come`, { cause });
+        });
+      }
+      return controlled.calls(query);
     },
     close,
-  };
-}
-
-/**
- * Whether as many calls have come. Each look counts only what came since the last one: waiting for the end of a benchmark
- * must not slow it down.
- */
-function countUpTo(log: CallLog, query: CallQuery, wanted: number): () => boolean {
-  let counted = 0;
-  let since = query.since ?? 0;
-  return () => {
-    counted += log.count({ ...query, since }).count;
-    since = Math.max(since, log.nextSequence - 1);
-    return counted >= wanted;
   };
 }

@@ -1,8 +1,8 @@
 import type { BreakerCondition } from '../src/core/lane-messages.ts';
 import type { LaneRules } from '../src/core/lane-state.ts';
-import type { ReadyRuntime } from '../src/runtimes/runtime.ts';
+import type { AttemptEnd } from '../src/core/outcome.ts';
+import type { DeliveryAttempt, ReadyRuntime } from '../src/runtimes/runtime.ts';
 import type { JournalModel } from './model/model.ts';
-import type { OutcomeOracle } from './oracle/outcome-oracle.ts';
 import type { AdapterPlan } from './plan.ts';
 import type { VirtualTime } from './time.ts';
 
@@ -32,7 +32,6 @@ export interface LaneFacts {
   readonly plan: AdapterPlan;
   readonly rules: LaneRules;
   readonly epoch: number;
-  readonly outcomes: OutcomeOracle;
   /** What the breaker reports at this moment. */
   readonly condition: () => BreakerCondition;
   /** The version of the adapter that runs, or ran last. */
@@ -77,4 +76,27 @@ export interface LaneFacts {
 export interface ProbeRequest {
   /** What began because of it; undefined so far, or when what began would have begun without it. */
   begun: number | undefined;
+}
+
+/** One call of adapter code. Times are those of the simulation. */
+export interface Call {
+  readonly adapter: string;
+  readonly attempt: DeliveryAttempt;
+  readonly cycle: number;
+  readonly startedAtMs: number;
+  readonly deadlineAtMs: number;
+  readonly signal: AbortSignal;
+  /** It does not return while there are faults and its signal is not aborted. */
+  readonly hangs: boolean;
+  readonly isPoison: boolean;
+  /** The breaker was half open. */
+  readonly isHalfOpen: boolean;
+  /** The lane that made it. */
+  readonly lane: LaneFacts;
+  /** How the code returns, or throws. */
+  readonly answer: PromiseWithResolvers<AttemptEnd>;
+  /** An operator asked for it. */
+  isAsked: boolean;
+  /** How it ended; undefined while it runs, and for ever when its process died. */
+  end: AttemptEnd | undefined;
 }

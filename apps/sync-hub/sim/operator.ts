@@ -126,7 +126,7 @@ export class Operator {
       `event ${seq} at ${lane.adapter.id} is let through as the operator heard`,
     );
     trace.must(probe.begun === undefined || probe.begun === seq, `event ${probe.begun} is let through, not ${seq}`);
-    if (call !== undefined) call.lane.outcomes.seeAsked(call);
+    if (call !== undefined) process.outcomes.get(lane.adapter.id)?.seeAsked(call);
   }
 
   /** Nothing runs or is in the way, and these wait. */
@@ -148,7 +148,7 @@ export class Operator {
   async #retryNow(process: HubProcess, lane: Lane, facts: LaneFacts): Promise<void> {
     facts.throttledUntilMs = 0;
     facts.throttledAtMostUntilMs = 0;
-    facts.outcomes.endWaits();
+    process.outcomes.get(lane.adapter.id)?.endWaits();
     this.#options.trace.meet('retried now');
     await this.#see(process, lane.retryNow());
   }

@@ -9,10 +9,8 @@ import { createSyncService } from '../src/edges/rpc/sync-service.ts';
 import type { Call } from '../src/journal/calls.ts';
 import type { GiveBackRequest, OpenedLane, OpenLaneRequest, RecordRequest } from '../src/journal/journal.ts';
 import { Lane } from '../src/lanes/lane.ts';
-import { Lanes } from '../src/lanes/lanes.ts';
-import { SimulatedAdapter, type WorldHealth } from './adapter.ts';
+import { LaneSet } from '../src/lanes/lane-set.ts';
 import type { HubFacts, LaneFacts } from './facts.ts';
-import { openSimulatedJournal, type SimulatedDisk, type SimulatedJournal } from './journal.ts';
 import type { JournalModel } from './model/model.ts';
 import { BreakerOracle } from './oracle/breaker-oracle.ts';
 import type { CallOracle } from './oracle/call-oracle.ts';
@@ -22,6 +20,8 @@ import { HeldOracle } from './oracle/held-oracle.ts';
 import { OutcomeOracle, type Wait } from './oracle/outcome-oracle.ts';
 import type { AdapterPlan, HubPlan } from './plan.ts';
 import type { Rng } from './rng.ts';
+import { SimulatedAdapter, type WorldHealth } from './simulated-adapter.ts';
+import { openSimulatedJournal, type SimulatedDisk, type SimulatedJournal } from './simulated-journal.ts';
 import { settle, type VirtualTime } from './time.ts';
 import type { Trace } from './trace.ts';
 
@@ -51,7 +51,8 @@ export class HubProcess {
   readonly acks: Acks;
   readonly cursors: Cursors;
   readonly adapters = new Map<string, SimulatedAdapter>();
-  readonly lanes: Lanes;
+  readonly outcomes = new Map<string, OutcomeOracle>();
+  readonly lanes: LaneSet;
   readonly parts: ReturnType<typeof createParts>;
   readonly #options: HubProcessOptions;
   readonly #breakers: BreakerOracle;
@@ -77,7 +78,7 @@ export class HubProcess {
       },
       commits,
     });
-    this.lanes = new Lanes([], (receivers) => void this.journal.setReceivers(receivers));
+    this.lanes = new LaneSet([], (receivers) => void this.journal.setReceivers(receivers));
     const wallMs = () => time.wallMs();
     const gates = new HeldOracle({ gates: this.lanes, facts: this.facts, trace, calls });
     this.acks = new Acks({ journal: this.journal, gates, wallMs });
@@ -132,7 +133,7 @@ export class HubProcess {
     const answer = await opening;
     if (answer === undefined || this.facts.isOver || this.facts.isClosed) return;
     this.lanes.remove(id);
-    const next = this.#createLane(adapter, answer.opened, facts.outcomes.waits);
+    const next = this.#createLane(adapter, answer.opened, this.outcomes.get(id)?.waits);
     this.lanes.add(next);
     if (this.facts.isStopping) void next.drain(this.#options.plan.drainMs);
     void next.start();
@@ -165,7 +166,7 @@ export class HubProcess {
 
   /** What the next life needs to know of this one. */
   get waits(): ReadonlyMap<string, ReadonlyMap<number, Wait>> {
-    return new Map([...this.facts.lanes].map(([id, { outcomes }]) => [id, outcomes.waits]));
+    return new Map([...this.outcomes].map(([id, { waits }]) => [id, waits]));
   }
 
   /** What the lanes report of themselves is what is known of them. */
@@ -247,7 +248,7 @@ export class HubProcess {
       const type = this.#options.model.event(seq)?.type ?? '';
       const isRejected = lane.hasRun && accepts !== 'all' && !accepts.has(type);
       trace.must(state === 'skipped' && isRejected, `${what} is skipped because its adapter does not accept it`);
-      lane.outcomes.forget(seq);
+      this.outcomes.get(adapter)?.forget(seq);
       return;
     }
     const call = calls.get(adapter)?.of(seq).at(-1);
@@ -259,7 +260,7 @@ export class HubProcess {
       `${what} is recorded as what its attempt came to`,
     );
     if (call !== undefined && outcome !== undefined && outcome.kind !== 'not_run')
-      lane.outcomes.see(request, call, outcome);
+      this.outcomes.get(adapter)?.see(request, call, outcome);
   }
 
   #seeLost(adapter: string, lostEpoch: number): void {
@@ -273,24 +274,17 @@ export class HubProcess {
     lane.isLost = true;
   }
 
-  #createLaneFacts(plan: AdapterPlan, epoch: number, waits: ReadonlyMap<number, Wait>): LaneFacts {
-    const { trace, time, model, plan: hub, diskOracle } = this.#options;
-    const facts: LaneFacts = {
+  #createLaneFacts(plan: AdapterPlan, epoch: number): LaneFacts {
+    return {
       plan,
       rules: plan.rules,
       epoch,
-      outcomes: new OutcomeOracle({
-        ...{ plan, trace, time, model, waits },
-        facts: () => facts,
-        isClockSteady: !hub.clockJumps,
-        onlyPoisonBreaks: hub.poison > 0 && plan.poison === 'crashed',
-      }),
       condition: () => this.lanes.get(plan.id)?.health().breaker.condition ?? 'closed',
       runtime: plan.runtimes[0],
       hasBegun: false,
       hasRun: false,
       isReady: false,
-      isPaused: diskOracle.pauses.get(plan.id) !== undefined,
+      isPaused: this.#options.diskOracle.pauses.get(plan.id) !== undefined,
       isLost: false,
       isClosed: false,
       probes: [],
@@ -307,17 +301,23 @@ export class HubProcess {
       givingBack: new Map(),
       discarding: new Set(),
     };
-    return facts;
   }
 
   #createLane(plan: AdapterPlan, opened: OpenedLane, waits = this.#options.waits.get(plan.id) ?? new Map()): Lane {
-    const { time, rng, calls, health, trace } = this.#options;
+    const { time, rng, calls, health, trace, model, plan: hub } = this.#options;
     const { id } = plan;
     const mine = calls.get(id);
     if (mine === undefined) throw new Error(`nobody counts the calls of ${id}`);
-    const lane = this.#createLaneFacts(plan, opened.epoch, waits);
+    const lane = this.#createLaneFacts(plan, opened.epoch);
     this.facts.lanes.set(id, lane);
-    const runtime = new SimulatedAdapter({ plan, rng, calls: mine, facts: this.facts, lane, health });
+    const outcomes = new OutcomeOracle({
+      ...{ plan, trace, time, model, waits },
+      facts: lane,
+      isClockSteady: !hub.clockJumps,
+      onlyPoisonBreaks: hub.poison > 0 && plan.poison === 'crashed',
+    });
+    this.outcomes.set(id, outcomes);
+    const runtime = new SimulatedAdapter({ plan, rng, calls: mine, facts: this.facts, lane, outcomes, health });
     this.adapters.set(id, runtime);
     if (rng.chance(0.6) || health.isHealed) runtime.finishStart();
     return new Lane({
@@ -333,7 +333,7 @@ export class HubProcess {
       seed: rng.between(0, 1_000_000),
       onGateChange: (adapter) => this.acks.gateChanged(adapter),
       onChange: () => undefined,
-      onBreakerChange: (report) => this.#breakers.see(lane, report),
+      onBreakerChange: (report) => this.#breakers.see(lane, outcomes, report),
       onPause: () => {
         trace.meet('lane paused itself');
         lane.isPaused = true;

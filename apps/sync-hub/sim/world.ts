@@ -1,6 +1,4 @@
 import type { Acceptance } from '../src/edges/publishing/intake.ts';
-import type { WorldHealth } from './adapter.ts';
-import { SimulatedDisk } from './journal.ts';
 import { JournalModel, type ModelDelivery } from './model/model.ts';
 import { Operator } from './operator.ts';
 import { CallOracle } from './oracle/call-oracle.ts';
@@ -8,10 +6,11 @@ import { DiskOracle } from './oracle/disk-oracle.ts';
 import { type AdapterPlan, type HubPlan, planHub } from './plan.ts';
 import { HubProcess } from './process.ts';
 import { Publisher } from './publisher.ts';
-import { SimulatedReader } from './reader.ts';
-import { Recovery } from './recovery.ts';
 import { Rng } from './rng.ts';
-import { replaceGlobals, settle, VirtualTime } from './time.ts';
+import type { WorldHealth } from './simulated-adapter.ts';
+import { SimulatedDisk } from './simulated-journal.ts';
+import { SimulatedReader } from './simulated-reader.ts';
+import { settle, VirtualTime } from './time.ts';
 import { Trace } from './trace.ts';
 
 /** Health is asked of opossum, which adds up its buckets each time. */
@@ -60,32 +59,6 @@ export class HubWorld {
     for (let count = plan.readers; count > 0; count -= 1) this.readers.push(new SimulatedReader({ model, trace }));
   }
 
-  /**
-   * Plays the schedule to its end.
-   *
-   * @returns what was met and how often, in the order in which it was first met
-   * @throws {Error} that names the promise that was broken
-   */
-  async run(): Promise<ReadonlyMap<string, number>> {
-    const restoreGlobals = replaceGlobals(this.time);
-    const onFault = (fault: unknown) =>
-      this.trace.must(false, `the hub has no fault of its own: ${fault instanceof Error ? fault.stack : fault}`);
-    process.on('unhandledRejection', onFault);
-    try {
-      await this.restart(this.adapters);
-      const actions = this.#createActions();
-      for (let count = this.plan.actions; count > 0; count -= 1) await this.act(() => this.rng.pick(actions)?.());
-      this.health.isHealed = true;
-      await new Recovery(this).run();
-    } finally {
-      this.#process?.end();
-      this.disk.close();
-      process.off('unhandledRejection', onFault);
-      restoreGlobals();
-    }
-    return this.trace.met;
-  }
-
   get process(): HubProcess {
     if (this.#process === undefined) throw new Error('no hub runs');
     return this.#process;
@@ -105,6 +78,12 @@ export class HubWorld {
     const { hasStopped, facts } = this.process;
     if (hasStopped) this.trace.meet('stopped');
     if (hasStopped || facts.hasFailed) await this.restart(this.#configured());
+  }
+
+  /** Nothing of it runs any more. */
+  end(): void {
+    this.#process?.end();
+    this.disk.close();
   }
 
   /** kill -9 unless it has ended, and up again: all that is not on disk is gone. */
@@ -140,7 +119,7 @@ export class HubWorld {
   }
 
   /** What can happen next; an action that is here twice happens twice as often. */
-  #createActions(): readonly (() => unknown)[] {
+  createActions(): readonly (() => unknown)[] {
     const { plan } = this;
     const isOperated = plan.probes || plan.replays || plan.discards;
     const weighted: [number, () => unknown][] = [

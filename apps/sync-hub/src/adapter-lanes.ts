@@ -90,7 +90,7 @@ export class AdapterLanes {
 
 /** One line when trouble begins and one when it ends; nothing for each attempt in between. */
 function logBreaker(adapter: string, { condition, cause, nextProbeAtMs }: BreakerReport, log: Log): void {
-  if (condition === 'closed') log.info({ adapter, cause }, 'breaker closed; deliveries flow');
+  if (condition === 'closed') log.info({ adapter, cause }, 'breaker closed; deliveries continue');
   else if (condition === 'half_open') log.info({ adapter, cause }, 'breaker half open');
   else {
     const nextProbeTime = nextProbeAtMs === undefined ? undefined : new Date(nextProbeAtMs).toISOString();

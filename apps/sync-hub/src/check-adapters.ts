@@ -22,7 +22,7 @@ const OPTIONS = {
 const HELP = `Usage: hms-sync adapter check [--config hms-sync.yaml] [--data-dir <folder>] [--json | --jsonl]
 
 Shows for each adapter which version a hub would load, from where and why, or why it would not. Calls no hub.
---json prints one JSON array, --jsonl one JSON object a line.
+--json prints one JSON array, --jsonl one JSON object per line.
 
 Exit codes: 0 all would load, 1 some would not, 2 wrong flags or configuration, 4 the data folder cannot be used.
 `;

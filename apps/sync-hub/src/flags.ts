@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { quotableName } from '@hms-sync/adapter-sdk/host';
-import { nearestName } from './config/nearest-name.ts';
+import { nearestName } from './config/config-error.ts';
 
 /** What the command line says. */
 export interface Flags {
@@ -54,7 +54,7 @@ Examples:
   hms-sync start --config hms-sync.yaml
   hms-sync start --config hms-sync.yaml --listen 127.0.0.1:7010 --data-dir /var/lib/hms-sync
 
-Exit codes: 0 stopped as asked, 1 failed, 2 wrong flags or configuration, 3 cannot listen, 4 data folder unusable.
+Exit codes: 0 stopped by a signal, 1 failed, 2 wrong flags or configuration, 3 cannot listen, 4 cannot use the data folder.
 `;
 
 function isKnown(name: string): name is keyof typeof OPTIONS {

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Authenticator } from './access/authenticator.ts';
@@ -21,6 +22,7 @@ import { HubStop } from './edges/hub-stop.ts';
 import { Intake } from './edges/publishing/intake.ts';
 import { Publishing } from './edges/publishing/publishing.ts';
 import { createRouter } from './edges/router.ts';
+import type { OperatorChange } from './edges/rpc/admin-deps.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
@@ -32,11 +34,9 @@ import type { VersionToRun } from './installs/lifecycle-deps.ts';
 import { noticeOf } from './installs/read-installed.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import { systemClock } from './lanes/clock.ts';
-import { Lanes } from './lanes/lanes.ts';
-import { Notifier } from './notifier.ts';
+import { LaneSet } from './lanes/lane-set.ts';
 import { Backups } from './operations/backups.ts';
 import { Operations } from './operations/operations.ts';
-import type { OperatorChange } from './operations/operator-change.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { RejectedConnections } from './telemetry/rejected-connections.ts';
@@ -100,8 +100,8 @@ async function startHub(
     token: createTokenLookup(tokens, config.auth.tokens),
     jwt: undefined,
   });
-  const changes = new Notifier();
-  const lanes = new Lanes([], (receivers) => {
+  const changes = new EventEmitter<{ change: [] }>();
+  const lanes = new LaneSet([], (receivers) => {
     // A journal that ended reports that to the hub.
     journal.setReceivers(receivers).catch(() => undefined);
   });
@@ -132,7 +132,7 @@ async function startHub(
     log,
     hubVersion: version,
     onGateChange: (adapter) => acks.gateChanged(adapter),
-    onChange: changes.notify,
+    onChange: () => changes.emit('change'),
   });
   const named = new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, named]])));
   const toRun = (version: VersionToRun): AdapterToRun => {
@@ -191,7 +191,7 @@ async function startHub(
     notAcceptingReason,
     onWarning: (warning) => log.warn(warning),
   });
-  changes.subscribe(() => health.changed());
+  changes.on('change', () => health.changed());
   const backups = new Backups({
     folder: config.backupsFolder,
     journal,

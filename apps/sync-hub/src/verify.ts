@@ -11,7 +11,7 @@ const OPTIONS = { 'data-dir': { type: 'string' }, json: { type: 'boolean' }, hel
 
 const HELP = `Usage: hms-sync journal verify --data-dir <folder> [--json]
 
-Reads all of the journal of a hub that is stopped, changes nothing in it, and reports whether it is intact.
+Reads the whole journal of a stopped hub without changing it, and reports whether it is intact.
 
 Exit codes: 0 intact, 1 damaged, 2 wrong flags, 4 no journal that can be verified: none there, in use, another version.
 `;

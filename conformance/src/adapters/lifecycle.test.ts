@@ -10,10 +10,9 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type AdminClient, createAdminClient } from '../admin-client.ts';
 import { CallError } from '../call-error.ts';
 import { Child } from '../child.ts';
-import { first } from '../first.ts';
 import type { Hub } from '../hub.ts';
 import { HubFolder } from '../hub-folder.ts';
-import { collect, createSyncClient, present, type SyncClient } from '../sync-client.ts';
+import { collect, createSyncClient, first, present, type SyncClient } from '../sync-client.ts';
 import { grpcJs } from '../transports/grpc-js.ts';
 import { writeLab } from './lab-package.ts';
 
@@ -141,7 +140,7 @@ describe('an adapter', () => {
     },
   );
 
-  test('whose new version throws at import goes on with the one that it has, and says why', TIMEOUT, async () => {
+  test('whose new version throws at import continues with the one that it has, and reports why', TIMEOUT, async () => {
     const callers = await start();
     await callers.admin.addAdapter({ package: await write('1.0.0') });
     const broken = await write('1.1.0', { atImport: "throw new Error('license file is missing');" });
@@ -198,25 +197,29 @@ describe('what is on disk', () => {
     await writeFile(path, bytes);
   }
 
-  test('and was changed by one byte does not load: the version before does, and health says why', TIMEOUT, async () => {
-    const callers = await start();
-    await callers.admin.addAdapter({ package: await write('1.0.0') });
-    await callers.admin.upgradeAdapter({ adapter: 'lab', version: await write('1.1.0') });
-    await callers.hub.stop();
-    await flipByte(installedFile('1.1.0'));
-    const again = await start();
-    const lab = await again.lab();
-    expect(lab).toMatchObject({ state: AdapterState.READY, version: '1.0.0' });
-    expect(lab?.notice).toContain(`${installedFile('1.1.0')} was changed`);
-    expect(await deliver(again)).toMatchObject({ adapterVersion: '1.0.0' });
-    await again.hub.stop();
-    await flipByte(installedFile('1.0.0'));
-    const third = await start();
-    expect(await third.lab()).toMatchObject({
-      state: AdapterState.FAILED,
-      reason: expect.stringContaining(`${installedFile('1.1.0')} was changed`),
-    });
-  });
+  test(
+    'and was changed by one byte does not load: the version before does, and health reports why',
+    TIMEOUT,
+    async () => {
+      const callers = await start();
+      await callers.admin.addAdapter({ package: await write('1.0.0') });
+      await callers.admin.upgradeAdapter({ adapter: 'lab', version: await write('1.1.0') });
+      await callers.hub.stop();
+      await flipByte(installedFile('1.1.0'));
+      const again = await start();
+      const lab = await again.lab();
+      expect(lab).toMatchObject({ state: AdapterState.READY, version: '1.0.0' });
+      expect(lab?.notice).toContain(`${installedFile('1.1.0')} was changed`);
+      expect(await deliver(again)).toMatchObject({ adapterVersion: '1.0.0' });
+      await again.hub.stop();
+      await flipByte(installedFile('1.0.0'));
+      const third = await start();
+      expect(await third.lab()).toMatchObject({
+        state: AdapterState.FAILED,
+        reason: expect.stringContaining(`${installedFile('1.1.0')} was changed`),
+      });
+    },
+  );
 });
 
 describe('an adapter that the configuration names by a range', () => {
@@ -265,7 +268,7 @@ describe('an adapter that the configuration names by a range', () => {
   );
 });
 
-test('a package that is no adapter is refused, and nothing of it is left', TIMEOUT, async () => {
+test('a package that is not an adapter is rejected, and nothing of it is left', TIMEOUT, async () => {
   const { admin } = await start();
   const source = await write('1.0.0');
   const packageJson = JSON.parse(await readFile(join(source, 'package.json'), 'utf8'));

@@ -7,9 +7,8 @@ import { AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type AdminClient, createAdminClient } from '../admin-client.ts';
-import { first } from '../first.ts';
 import { HubFolder } from '../hub-folder.ts';
-import { collect, createSyncClient, type SyncClient } from '../sync-client.ts';
+import { collect, createSyncClient, first, type SyncClient } from '../sync-client.ts';
 import { grpcJs } from '../transports/grpc-js.ts';
 import { writeLab } from './lab-package.ts';
 

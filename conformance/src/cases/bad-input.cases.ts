@@ -5,12 +5,11 @@ import {
   SyncService,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PAYLOAD_MARKER } from '../marker.ts';
 import { openScene } from '../scene.ts';
 import type { Stack } from '../stack.ts';
 import { collect } from '../sync-client.ts';
 import type { TransportKind } from '../transports/transport.ts';
-import { expectUntouched } from '../untouched.ts';
+import { expectUntouched, PAYLOAD_MARKER } from '../unharmed.ts';
 import { describeBrokenBytes } from './broken-bytes.cases.ts';
 import { wrongEvents } from './wrong-events.ts';
 
@@ -34,7 +33,7 @@ export function describeBadInput(kind: TransportKind, stack: () => Stack): void 
 
       test('with a message that reads the same over every transport', async () => {
         await expect(scene.client.publishAndWait({ type: '' })).rejects.toThrow(
-          'event.type is required: say what kind of change it is, such as ProcessUpdated',
+          'event.type is required: name the kind of change, such as ProcessUpdated',
         );
       });
 
@@ -49,7 +48,7 @@ export function describeBadInput(kind: TransportKind, stack: () => Stack): void 
         await expect(collect(scene.client.publish({ event }))).rejects.toMatchObject({ code, reason, fields });
       });
 
-      test.runIf(kind.features.bidiStreams)('each of these in one PublishStream, which goes on', async () => {
+      test.runIf(kind.features.bidiStreams)('each of these in one PublishStream, which continues', async () => {
         async function* batches() {
           for (const { event } of sayable) yield { events: [event, {}] };
         }

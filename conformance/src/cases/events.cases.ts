@@ -65,7 +65,7 @@ export function describeEvents(scene: Scene): void {
 
     test('published as bytes of JSON arrives as it was written', async () => {
       const event = newEvent();
-      const json = '{ "b": 1e2, "a" : 12345678901234567890.123 , "a":"\\u00e4" }';
+      const json = '{ "b": 1e2, "a" : 12345678901234567890.123 , "c":"\\u00e4" }';
       await arrived({ ...event, payload: { case: 'data', value: Buffer.from(json) } }, bodyOf(event, json));
     });
 

@@ -2,8 +2,8 @@ import { HealthCheckResponse_ServingStatus as Status } from '@hms-sync/proto/hea
 import { AdapterState, BreakerState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { describe, expect, test } from 'vitest';
 import { ADAPTERS } from '../acks.ts';
-import { first } from '../first.ts';
 import type { Scene } from '../scene.ts';
+import { first } from '../sync-client.ts';
 
 const SERVICES = ['', 'adapter/billing', 'adapter/records', 'adapter/scheduling', 'hms.sync.v1.SyncService'];
 

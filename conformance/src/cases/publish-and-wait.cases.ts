@@ -51,7 +51,7 @@ export function describePublishAndWait(scene: Scene): void {
       expect(stack.sandbox.countCalls({ eventId: event.id }).count).toBe(3);
     });
 
-    test('refuses the same id with other content, and changes nothing', async () => {
+    test('rejects the same id with other content, and changes nothing', async () => {
       const { client, stack } = scene;
       const id = randomUUID();
       const first = await client.publishAndWait({ id, type: 'ProcessUpdated', key: 'p-1' });
@@ -107,7 +107,7 @@ export function describePublishAndWait(scene: Scene): void {
       expect(acks.map(({ state }) => state)).toEqual(ADAPTERS.map(() => DeliveryState.WAITING));
     });
 
-    test.for([-1, 60_001])('refuses a wait of %i ms and writes nothing', async (waitMs) => {
+    test.for([-1, 60_001])('rejects a wait of %i ms and writes nothing', async (waitMs) => {
       const id = randomUUID();
       const refused = scene.client.publishAndWait({ id, type: 'ProcessUpdated' }, waitMs);
       await expect(refused).rejects.toMatchObject({

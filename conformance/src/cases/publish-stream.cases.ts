@@ -73,7 +73,7 @@ export function describePublishStream(scene: Scene): void {
       expect(new Set(acks.map(({ eventId }) => eventId))).toEqual(new Set([wanted.id]));
     });
 
-    test('refuses a message of more than 1,000 events', async () => {
+    test('rejects a message of more than 1,000 events', async () => {
       const events = Array.from({ length: 1_001 }, () => newEvent());
       await expect(publishAll([{ events }])).rejects.toMatchObject({
         code: 'invalid_argument',

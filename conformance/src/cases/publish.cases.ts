@@ -94,7 +94,7 @@ export function describePublish(scene: Scene): void {
       expect(outline(acks.filter(({ state }) => state === DeliveryState.DELIVERED))).toEqual(DELIVERED_EVERYWHERE);
     });
 
-    test('refuses an id that was used for other content', async () => {
+    test('rejects an id that was used for other content', async () => {
       const event = newEvent();
       await collect(scene.client.publish({ event }));
       await expect(collect(scene.client.publish({ event: { ...event, type: 'PolicyUpdated' } }))).rejects.toMatchObject(

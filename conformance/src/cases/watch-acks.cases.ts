@@ -3,16 +3,15 @@ import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, test } from 'vitest';
 import { DELIVERED_EVERYWHERE, outline, withoutPlaces } from '../acks.ts';
-import { first } from '../first.ts';
 import type { Scene } from '../scene.ts';
-import { collect, present } from '../sync-client.ts';
+import { collect, first, present } from '../sync-client.ts';
 
 /** With three adapters and some retries about thirty cursors: each is resumed from. */
 const EVENTS = 8;
 
 export function describeWatchAcks(scene: Scene): void {
   describe('WatchAcks', () => {
-    /** Watches until so many acks came. */
+    /** Watches until this many acks arrived. */
     async function watch(cursor: string, count: number): Promise<readonly Ack[]> {
       const acks: Ack[] = [];
       if (count === 0) return acks;
@@ -50,7 +49,7 @@ export function describeWatchAcks(scene: Scene): void {
       );
     });
 
-    test('goes on from what is on record to what comes', async () => {
+    test('returns recorded acks, then new ones', async () => {
       const { client } = scene;
       const events = Array.from({ length: EVENTS }, () => ({ id: randomUUID(), type: 'ProcessUpdated' }));
       const { cursor } = await first(client.watchAcks({}));
@@ -118,13 +117,13 @@ export function describeWatchAcks(scene: Scene): void {
       });
     });
 
-    test('refuses a place that the journal has not come to, as after a restore from a backup', async () => {
+    test('rejects a place that the journal has not come to, as after a restore from a backup', async () => {
       const { acks } = await collect(scene.client.publish({ event: { type: 'ProcessUpdated' } }));
       const cursor = present(acks.at(-1)).cursor.replace(/\d+$/, (place) => String(Number(place) + 1_000_000));
       await expect(first(scene.client.watchAcks({ cursor }))).rejects.toMatchObject({ reason: 'CURSOR_INVALID' });
     });
 
-    test.for(['nonsense', '0-1', ' ', '1e9'])('refuses the foreign cursor "%s"', async (cursor) => {
+    test.for(['nonsense', '0-1', ' ', '1e9'])('rejects the foreign cursor "%s"', async (cursor) => {
       await expect(first(scene.client.watchAcks({ cursor }))).rejects.toMatchObject({
         code: 'invalid_argument',
         reason: 'CURSOR_INVALID',
@@ -132,7 +131,7 @@ export function describeWatchAcks(scene: Scene): void {
       });
     });
 
-    test('refuses more than 1,000 event ids', async () => {
+    test('rejects more than 1,000 event ids', async () => {
       const eventIds = Array.from({ length: 1_001 }, (_, index) => `e-${index}`);
       await expect(first(scene.client.watchAcks({ eventIds }))).rejects.toMatchObject({
         code: 'invalid_argument',

@@ -1,5 +1,5 @@
-import { PAYLOAD_MARKER } from '../marker.ts';
 import type { EventInit } from '../sync-client.ts';
+import { PAYLOAD_MARKER } from '../unharmed.ts';
 
 /** An event that must be refused, and how. */
 export interface WrongEvent {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { CallError } from '../call-error.ts';
-import { PAYLOAD_MARKER } from '../marker.ts';
+import { PAYLOAD_MARKER } from '../unharmed.ts';
 
 /** The statuses by which a hub that is well refuses what a client got wrong. */
 const CLIENTS_MISTAKES = ['invalid_argument', 'resource_exhausted', 'already_exists', 'not_found', 'unimplemented'];

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { PAYLOAD_MARKER } from '../marker.ts';
 import type { EventInit } from '../sync-client.ts';
+import { PAYLOAD_MARKER } from '../unharmed.ts';
 
 const text = (maxLength: number) => fc.string({ unit: 'grapheme', maxLength: maxLength / 16 });
 const name = fc.stringMatching(/^[a-z0-9_-]{1,20}$/);

@@ -7,9 +7,9 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PAYLOAD_MARKER } from '../marker.ts';
 import { request } from '../raw-request.ts';
 import type { EventInit } from '../sync-client.ts';
+import { PAYLOAD_MARKER } from '../unharmed.ts';
 import { pathOf } from '../wire.ts';
 import { expectKept, type SaidEvent, saidBy } from './accepted-event.ts';
 import { inTime } from './deadline.ts';
@@ -66,7 +66,7 @@ function readResults({ results }: PublishStreamResponse) {
   });
 }
 test.for(codecs)(
-  'whatever comes in a stream is refused by name or kept as it was said: $name',
+  'whatever comes in a stream is rejected by name or kept as it was said: $name',
   { timeout: TIMEOUT_MS },
   async (codec) => {
     let accepted = 0;

@@ -11,12 +11,8 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { first } from '../first.ts';
-import { present } from '../sync-client.ts';
-import { connectHttp1 } from '../transports/connect-http1.ts';
-import { connectJson } from '../transports/connect-json.ts';
-import { grpcConnect } from '../transports/grpc-connect.ts';
-import { grpcWeb } from '../transports/grpc-web.ts';
+import { first, present } from '../sync-client.ts';
+import { connectHttp1, connectJson, grpcConnect, grpcWeb } from '../transports/connect-transport.ts';
 import type { Wire } from '../transports/transport.ts';
 import { callWire, pathOf } from '../wire.ts';
 import { expectKept, saidBy } from './accepted-event.ts';
@@ -60,7 +56,7 @@ function answer({ codec }: Wire, bytes: Buffer): PublishAndWaitResponse {
 describe('whatever is published', () => {
   const kinds = [grpcConnect, grpcWeb, connectHttp1, connectJson];
 
-  test.for(kinds)('is refused by name or kept as it was said: $name', { timeout: TIMEOUT_MS }, async ({ wire }) => {
+  test.for(kinds)('is rejected by name or kept as it was said: $name', { timeout: TIMEOUT_MS }, async ({ wire }) => {
     let accepted = 0;
     let refused = 0;
     const cases = fc.array(body(wire), { minLength: CASES_AT_ONCE, maxLength: CASES_AT_ONCE });

@@ -1,4 +1,4 @@
-import { type Sandbox, type SystemName, startSandbox, systemNames } from '@hms-sync/sandbox';
+import { type Sandbox, SYSTEM_NAMES, type SystemName, startSandbox } from '@hms-sync/sandbox';
 import type { Hub } from '../hub.ts';
 import { HubFolder } from '../hub-folder.ts';
 import { QUICK_RETRY, whenAdaptersStarted } from '../stack.ts';
@@ -20,23 +20,22 @@ export interface DisturbedStack {
   close(): Promise<void>;
 }
 
-/** Shorter than a test waits, longer than a stand-in takes. */
-const ATTEMPT_MS = 400;
-
-/** @param lane settings of every adapter, which go before quick retries and an attempt's 400 ms */
-export async function startDisturbedStack(lane: Readonly<Record<string, unknown>> = {}): Promise<DisturbedStack> {
+/** @param laneOf settings of an adapter, which take precedence over quick retries and attempts that are not cut off */
+export async function startDisturbedStack(
+  laneOf: (system: SystemName) => Readonly<Record<string, unknown>> = () => ({}),
+): Promise<DisturbedStack> {
   const sandbox = await startSandbox();
   const back = Object.fromEntries(
-    await Promise.all(systemNames.map(async (name) => [name, await TcpProxy.start(sandbox.urls[name])])),
+    await Promise.all(SYSTEM_NAMES.map(async (name) => [name, await TcpProxy.start(sandbox.urls[name])])),
   ) as Record<SystemName, TcpProxy>;
-  const adapters = systemNames.map((id) => ({
+  const adapters = SYSTEM_NAMES.map((id) => ({
     package: 'adapter-ledger',
     id,
     config: { baseUrl: back[id].url },
-    delivery: { concurrency: 16, timeoutMs: ATTEMPT_MS },
+    delivery: { concurrency: 16, timeoutMs: 60_000 },
     retry: QUICK_RETRY,
     breaker: { resetTimeoutMs: 50 },
-    ...lane,
+    ...laneOf(id),
   }));
   // It leads nowhere yet: the hub must know the name by which it is reached.
   const front = await TcpProxy.start('http://127.0.0.1:1');

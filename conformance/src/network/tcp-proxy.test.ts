@@ -127,7 +127,7 @@ describe('disturbed by', () => {
     expect(LONG.slice(0, afterBytes)).toContain(said());
   });
 
-  test('a half-close it ends one way and goes on the other', async () => {
+  test('a half-close it ends one way and continues the other', async () => {
     proxy.disturb('to_client', { kind: 'half_close', afterBytes: 37 });
     const { socket, said, ending } = dial();
     socket.write(LONG);

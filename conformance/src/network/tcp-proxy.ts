@@ -8,11 +8,11 @@ export type NetworkFault =
   | { readonly kind: 'delay'; readonly delayMs: number }
   /** Bytes are taken and lost. Once that is over, the connections that lost any are reset. */
   | { readonly kind: 'black_hole' }
-  /** Only so many bytes at a time come, each so much after those before. */
+  /** The bytes are forwarded in pieces of this size, with a delay between them. */
   | { readonly kind: 'trickle'; readonly pieceBytes: number; readonly everyMs: number }
-  /** A connection is reset at both ends once so many bytes of it have passed this way. */
+  /** A connection is reset at both ends after this many of its bytes were forwarded in this direction. */
   | { readonly kind: 'reset'; readonly afterBytes: number }
-  /** This way ends once so many bytes of a connection have passed it, and the other goes on. */
+  /** This direction ends after this many bytes of a connection; the other one continues. */
   | { readonly kind: 'half_close'; readonly afterBytes: number };
 
 /** The two ways through a connection, by where they lead. */

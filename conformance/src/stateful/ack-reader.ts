@@ -1,6 +1,6 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import { createSyncClient, type SyncClient } from '../sync-client.ts';
-import { grpcConnect } from '../transports/grpc-connect.ts';
+import { grpcConnect } from '../transports/connect-transport.ts';
 
 /** Reads every ack from a place on, through cuts and crashes: whenever its stream ends it resumes by its last cursor. */
 export class AckReader {

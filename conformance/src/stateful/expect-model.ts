@@ -1,5 +1,5 @@
 import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
-import { systemNames } from '@hms-sync/sandbox';
+import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { expect, vi } from 'vitest';
 import { OrderBook } from '../../proof/order-book.ts';
 import { judge } from '../../proof/verdict.ts';
@@ -28,7 +28,7 @@ export async function expectModel(model: Model, house: House): Promise<void> {
 
   const received = recorded(house.reader.acks, ids);
   const onRecord = await readAgain(house, ids, received.length);
-  for (const adapter of systemNames) expect(placesOf(adapter, received)).toEqual(placesOf(adapter, onRecord));
+  for (const adapter of SYSTEM_NAMES) expect(placesOf(adapter, received)).toEqual(placesOf(adapter, onRecord));
   expectOneEndACycle(received);
   expectOrder(model, received);
 
@@ -99,7 +99,7 @@ function expectOneEndACycle(acks: readonly Ack[]): void {
     .filter(({ state }) => state !== DeliveryState.DISCARDED)
     .map(({ eventId, adapter, cycle }) => `${eventId} ${adapter} ${cycle}`);
   expect(names).toEqual([...new Set(names)]);
-  expect(systemNames).toEqual(expect.arrayContaining([...new Set(ends.map(({ adapter }) => adapter))]));
+  expect(SYSTEM_NAMES).toEqual(expect.arrayContaining([...new Set(ends.map(({ adapter }) => adapter))]));
 }
 
 /** By the hub's acks, events of one key were delivered to an adapter in the order of their acceptance. */

@@ -1,9 +1,8 @@
 import { JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
-import { systemNames } from '@hms-sync/sandbox';
+import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { type AdminClient, createAdminClient } from '../admin-client.ts';
-import { first } from '../first.ts';
 import type { DisturbedStack } from '../network/disturbed-stack.ts';
-import { createSyncClient, type SyncClient } from '../sync-client.ts';
+import { createSyncClient, first, type SyncClient } from '../sync-client.ts';
 import { grpcJs } from '../transports/grpc-js.ts';
 import { AckReader } from './ack-reader.ts';
 
@@ -60,7 +59,7 @@ export class House {
       network.resetAll();
       network.heal();
     }
-    for (const name of systemNames) await this.#admin.resume(name, 'the end of a run');
+    for (const name of SYSTEM_NAMES) await this.#admin.resume(name, 'the end of a run');
     for (const id of this.jobs) await first(this.#admin.watchJob(id), ({ state }) => state !== JobState.RUNNING);
   }
 

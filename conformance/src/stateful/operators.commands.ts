@@ -1,8 +1,8 @@
-import { systemNames } from '@hms-sync/sandbox';
+import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import fc from 'fast-check';
 import { type Command, command } from './command.ts';
 
-const system = fc.constantFrom(...systemNames);
+const system = fc.constantFrom(...SYSTEM_NAMES);
 const reason = 'a stateful property plays operator';
 
 const pause = system.map((name) =>

@@ -17,7 +17,7 @@ const TIMEOUT_MS = 30_000 + RUNS * 20_000;
 let stack: DisturbedStack;
 
 beforeAll(async () => {
-  stack = await startDisturbedStack();
+  stack = await startDisturbedStack(() => ({ delivery: { concurrency: 16, timeoutMs: 400 } }));
 });
 afterAll(() => stack?.close());
 

@@ -1,9 +1,9 @@
-import { type Fault, systemNames } from '@hms-sync/sandbox';
+import { type Fault, SYSTEM_NAMES } from '@hms-sync/sandbox';
 import fc from 'fast-check';
 import type { NetworkFault, Way } from '../network/tcp-proxy.ts';
 import { type Command, command } from './command.ts';
 
-const system = fc.constantFrom(...systemNames);
+const system = fc.constantFrom(...SYSTEM_NAMES);
 
 /** A system that is down, slow, busy, refuses an event or the credential, or fails after it did what it was asked. */
 const FAULTS: readonly Fault[] = [

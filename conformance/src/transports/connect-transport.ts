@@ -1,11 +1,77 @@
+import { Agent } from 'node:http';
 import type { DescMessage, DescMethodStreaming, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { ConnectError, type Transport as ConnectTransport } from '@connectrpc/connect';
 import { codeToString } from '@connectrpc/connect/protocol-connect';
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+  Http2SessionManager,
+} from '@connectrpc/connect-node';
 import { CallError, type ErrorDetail } from '../call-error.ts';
-import type { Transport } from './transport.ts';
+import type { Transport, TransportKind } from './transport.ts';
+
+export const grpcConnect: TransportKind = {
+  name: 'gRPC by connect-node',
+  features: { serverStreams: true, bidiStreams: true },
+  wire: { httpVersion: '2', protocol: 'grpc', codec: 'proto' },
+  create: (baseUrl) => overHttp2(baseUrl, (sessionManager) => createGrpcTransport({ baseUrl, sessionManager })),
+};
+
+/** Over HTTP/1.1, as a browser without TLS speaks it. */
+export const grpcWeb: TransportKind = {
+  name: 'gRPC-Web',
+  features: { serverStreams: true, bidiStreams: false },
+  wire: { httpVersion: '1.1', protocol: 'grpc-web', codec: 'proto' },
+  create: (baseUrl) => overHttp1((nodeOptions) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1', nodeOptions })),
+};
+
+export const connectHttp1: TransportKind = {
+  name: 'Connect over HTTP/1.1',
+  features: { serverStreams: true, bidiStreams: false },
+  wire: { httpVersion: '1.1', protocol: 'connect', codec: 'proto' },
+  create: (baseUrl) => overHttp1((nodeOptions) => createConnectTransport({ baseUrl, httpVersion: '1.1', nodeOptions })),
+};
+
+export const connectHttp2: TransportKind = {
+  name: 'Connect over HTTP/2',
+  features: { serverStreams: true, bidiStreams: true },
+  wire: { httpVersion: '2', protocol: 'connect', codec: 'proto' },
+  create: (baseUrl) =>
+    overHttp2(baseUrl, (sessionManager) => createConnectTransport({ baseUrl, httpVersion: '2', sessionManager })),
+};
+
+export const connectJson: TransportKind = {
+  name: 'Connect in JSON over HTTP/2',
+  features: { serverStreams: true, bidiStreams: true },
+  wire: { httpVersion: '2', protocol: 'connect', codec: 'json' },
+  create: (baseUrl) =>
+    overHttp2(baseUrl, (sessionManager) =>
+      createConnectTransport({ baseUrl, httpVersion: '2', sessionManager, useBinaryFormat: false }),
+    ),
+};
+
+/** gRPC for a caller that takes no compressed answers, however large: a trace of their writes can be read. */
+export function uncompressedGrpc(baseUrl: string): Transport {
+  return overHttp2(baseUrl, (sessionManager) =>
+    createGrpcTransport({ baseUrl, sessionManager, acceptCompression: [] }),
+  );
+}
+
+/** With a connection of its own. */
+function overHttp2(baseUrl: string, open: (sessionManager: Http2SessionManager) => ConnectTransport): Transport {
+  const sessionManager = new Http2SessionManager(baseUrl);
+  return fromConnect(open(sessionManager), () => sessionManager.abort());
+}
+
+/** With connections of its own. */
+function overHttp1(open: (nodeOptions: { readonly agent: Agent }) => ConnectTransport): Transport {
+  const agent = new Agent({ keepAlive: true });
+  return fromConnect(open({ agent }), () => agent.destroy());
+}
 
 /** A transport of connect-node in the form that the cases are written for. */
-export function fromConnect(transport: ConnectTransport, close: () => void): Transport {
+function fromConnect(transport: ConnectTransport, close: () => void): Transport {
   async function* stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodStreaming<I, O>,
     requests: AsyncIterable<MessageInitShape<I>>,

@@ -19,7 +19,7 @@ SCHEMA = {
             "type": "string",
             "minLength": 1,
             "description": "Sent as bearer token; absent: none is sent",
-            # A secret: whoever shows configurations leaves it out.
+            # A secret: it is not shown with the configuration.
             "writeOnly": True,
             "x-secret": True,
         },

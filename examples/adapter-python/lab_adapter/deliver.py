@@ -75,7 +75,7 @@ class DeliverCall:
         with self._lock:
             self._running[delivery.ref] = exchange
         if not self._attempts.begin(lambda: self._settle(delivery.ref, self._attempt(delivery, exchange))):
-            why = Failure.retryable("DRAINING", "the adapter finishes what it has and takes nothing new")
+            why = Failure.retryable("DRAINING", "the adapter is draining and accepts no new attempts")
             self._settle(delivery.ref, failed(delivery.ref, why))
 
     def _attempt(self, delivery: pb.DeliveryAttempt, exchange: Exchange) -> pb.Outcome:

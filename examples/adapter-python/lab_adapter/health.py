@@ -25,7 +25,7 @@ class Health(HealthServicer):
         known = request.service in SERVICES
         status = pb.HealthCheckResponse.SERVING if known else pb.HealthCheckResponse.SERVICE_UNKNOWN
         yield pb.HealthCheckResponse(status=status)
-        # It stays as it is until the process ends, or whoever watches goes.
+        # The status never changes; the stream ends with the process or the watcher.
         gone = threading.Event()
         if context.add_callback(gone.set):
             gone.wait()

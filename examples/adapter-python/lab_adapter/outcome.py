@@ -60,7 +60,7 @@ def must_be_taken(status: int, retry_after: Optional[str]) -> None:
         raise Failure(pb.OUTCOME_KIND_UNAUTHORIZED, code, f"{seen}: replace the token")
     if not 400 <= status < 500 or status in RETRIED or wait_ms is not None:
         raise Failure(pb.OUTCOME_KIND_RETRYABLE, code, seen, wait_ms)
-    raise Failure.permanent(code, f"{seen}: the event was refused")
+    raise Failure.permanent(code, f"{seen}: the event was rejected")
 
 
 def _retry_after_ms(header: Optional[str]) -> Optional[int]:

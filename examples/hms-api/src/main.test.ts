@@ -40,7 +40,7 @@ describe('the program', () => {
     [['--process', 'Tele Health'], "--process takes 1 to 64 of a-z, 0-9 and '-'"],
     [['--slot-minutes', 'long'], '--slot-minutes takes a whole number'],
     [['--unknown'], "Unknown option '--unknown'"],
-  ])('%j is refused with the usage', async (args, said) => {
+  ])('%j is rejected with the usage', async (args, said) => {
     const ended = await run(...args);
     expect(ended.exitCode).toBe(2);
     expect(ended.stderr).toContain(said);

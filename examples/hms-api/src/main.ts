@@ -70,7 +70,7 @@ async function main({ process: id, name, slotMinutes, address, folder }: Command
   try {
     const saved = await service.save({ id, name, slots });
     console.log(`saved version ${saved.version} of ${saved.id}`);
-    if (!(await service.publishPending())) console.log('the hub goes on trying; see: hms-sync health');
+    if (!(await service.publishPending())) console.log('the hub keeps retrying; see: hms-sync health');
   } catch (error) {
     if (!isServiceError(error)) throw error;
     console.error(

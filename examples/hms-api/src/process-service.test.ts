@@ -114,7 +114,7 @@ describe('what the hub did not take', () => {
     expect(hub.calls.map(({ id }) => id)).toEqual(['process/telehealth/1', 'process/telehealth/2']);
   });
 
-  test('a refused change is marked for an operator and does not hold up the next', async () => {
+  test('a rejected change is marked for an operator and does not hold up the next', async () => {
     const hub = await startHub([{ kind: 'status', code: status.INVALID_ARGUMENT, message: 'the key is too long' }]);
     const { service, notified } = startService(hub.address);
     await service.save(telehealth);

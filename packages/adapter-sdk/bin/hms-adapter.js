@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Must parse and run on a Node that is far too old (CommonJS, syntax of Node 12), so that it can say so.
+// Must run on an old Node (CommonJS, syntax of Node 12), to report that it is too old.
 
-// Any process of the same user can send it, and Node would open its debugger.
+// Otherwise any process of the same user could open Node's debugger with this signal.
 process.on('SIGUSR1', function ignore() {});
 
 const neededText = require('../package.json').engines.node.replace('>=', '');
@@ -32,12 +32,12 @@ function start() {
   } else if (process.execArgv.indexOf(sourceCondition) !== -1) {
     import(pathToFileURL(sources).href);
   } else {
-    // A checkout: Node runs the sources themselves, and has to find those of the sibling packages too.
-    becomeNode([sourceCondition].concat(process.execArgv, __filename, process.argv.slice(2)));
+    // A checkout: runs the sources, with the condition for the sources of the sibling packages.
+    execNode([sourceCondition].concat(process.execArgv, __filename, process.argv.slice(2)));
   }
 }
 
-function becomeNode(args) {
+function execNode(args) {
   args = ['--disable-sigusr1'].concat(args);
   if (process.platform !== 'win32' && process.execve !== undefined) {
     process.execve(process.execPath, [process.execPath].concat(args), process.env);

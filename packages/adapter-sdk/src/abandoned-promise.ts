@@ -1,14 +1,14 @@
 import { types } from 'node:util';
 
 /**
- * Listens to a promise that adapter code handed over where none belongs, such as one that it threw. Nobody waits for
- * it, and when it rejected unheard, Node would end the process. Any other value is left alone.
+ * Handles the rejection of a promise that adapter code returned or threw where none is expected: an unhandled rejection
+ * would end the process. Ignores any other value.
  */
 export function abandon(value: unknown): void {
   if (types.isPromise(value)) value.catch(() => undefined);
 }
 
-/** Listens to each promise in a list, which may be of any length: only what is there is visited, however many holes it has. */
+/** Does the same for each promise in a list. A sparse list costs only its members, not its length. */
 export function abandonAll(values: readonly unknown[]): void {
   for (const value of Object.values(values)) abandon(value);
 }

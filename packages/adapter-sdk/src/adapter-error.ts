@@ -1,47 +1,47 @@
 import type { FailureKind, ThrottleScope } from './outcome.ts';
 
-/** Found on every error of the SDK. `Symbol.for` makes it the same symbol in every copy of the SDK. */
-const errorBrand: unique symbol = Symbol.for('@hms-sync/adapter-sdk/error');
+/** On every error of the SDK. `Symbol.for` makes it the same symbol in every copy of the SDK. */
+const ERROR_BRAND: unique symbol = Symbol.for('@hms-sync/adapter-sdk/error');
 
-/** What an error of the SDK may carry besides its message. */
+/** Options of all errors of the SDK. */
 export interface AdapterErrorOptions {
-  /** A short stable word for programs, such as `HTTP_503`: at most 64 of A-Z, 0-9 and `_`. Absent: the error's own. */
+  /** A short stable code for programs, such as `HTTP_503`: at most 64 of A-Z, 0-9 and `_`. Absent: the code of the class. */
   readonly code?: string | undefined;
-  /** What led to it. It never leaves the adapter: an operator sees code and message. */
+  /** The original error. It never leaves the adapter: an operator sees only code and message. */
   readonly cause?: unknown;
 }
 
-/** Options of an error after which the same delivery is tried again. */
+/** Options of an error after which the delivery is retried. */
 export interface RetryOptions extends AdapterErrorOptions {
   /**
-   * Not before so many milliseconds have passed, and never before the hub's backoff; 1 to 3,600,000 (more is cut). Absent,
-   * 0 or less: the backoff alone.
+   * The minimum delay before the next attempt, in milliseconds, at most 3,600,000 (larger values are cut). The hub never
+   * retries before its own backoff. Absent, 0 or less: only the backoff applies.
    */
   readonly retryAfterMs?: number | undefined;
 }
 
-/** Options of an error by which an external system asks for less. */
+/** Options of `Throttled`. */
 export interface ThrottledOptions extends RetryOptions {
   /**
-   * Who waits: `lane`, nothing is sent to the system meanwhile, or `delivery`, this event alone (and what follows it
-   * under its key), for a limit of that one record or account. Absent: `lane`.
+   * Which deliveries wait: `lane`, all of the adapter; `delivery`, only this one and later events of its key, for a limit
+   * per record or account. Absent: `lane`.
    */
   readonly scope?: ThrottleScope | undefined;
 }
 
-/** Options of an error about the configuration. */
+/** Options of `Misconfigured`. */
 export interface MisconfiguredOptions extends AdapterErrorOptions {
-  /** The path of the wrong field in the configuration, such as `baseUrl`. Absent: the whole. */
+  /** The path of the wrong field in the configuration, such as `baseUrl`. Absent: the whole configuration. */
   readonly path?: string | undefined;
 }
 
-/** What {@link isAdapterError} vouches for: the data of an SDK error, whichever copy of the SDK made it. */
+/** The data of an error of the SDK, of this copy or another; see {@link isAdapterError}. */
 export interface AdapterErrorData {
-  /** The outcome that it stands for. */
+  /** The kind of the outcome. */
   readonly kind: FailureKind;
   /** See {@link AdapterErrorOptions.code}. */
   readonly code: string;
-  /** A sentence for people. No payload, no secret. */
+  /** A sentence for people, without payload or secret. */
   readonly message: string;
   /** See {@link RetryOptions.retryAfterMs}. */
   readonly retryAfterMs?: number | undefined;
@@ -57,7 +57,7 @@ interface Failure extends ThrottledOptions, MisconfiguredOptions {
 }
 
 abstract class AdapterError extends Error implements AdapterErrorData {
-  readonly [errorBrand] = true;
+  readonly [ERROR_BRAND] = true;
   readonly kind: FailureKind;
   readonly code: string;
   readonly retryAfterMs: number | undefined;
@@ -75,7 +75,7 @@ abstract class AdapterError extends Error implements AdapterErrorData {
   }
 }
 
-/** A passing failure: the delivery is tried again and the breaker counts it. Code: `RETRYABLE`. */
+/** A temporary failure: the delivery is retried, and the breaker counts the failure. Code: `RETRYABLE`. */
 export class Retryable extends AdapterError {
   constructor(message: string, options: RetryOptions = {}) {
     super('Retryable', message, { ...options, kind: 'retryable', code: options.code ?? 'RETRYABLE' });
@@ -83,8 +83,8 @@ export class Retryable extends AdapterError {
 }
 
 /**
- * The external system asks for less: tried again after `retryAfterMs` (absent, 0 or less: 5 s), and the breaker does not count it.
- * Every delivery waits meanwhile, or with `scope: 'delivery'` this one alone. Code: `THROTTLED`.
+ * The external system limits the rate: retried after `retryAfterMs` (absent, 0 or less: 5 s); the breaker does not count it.
+ * Until then all deliveries of the adapter wait, or with `scope: 'delivery'` only this one. Code: `THROTTLED`.
  */
 export class Throttled extends AdapterError {
   constructor(message: string, options: ThrottledOptions = {}) {
@@ -92,41 +92,41 @@ export class Throttled extends AdapterError {
   }
 }
 
-/** The external system will never take this event: a dead letter at once. Code: `PERMANENT`. */
+/** The external system will never accept this event: a dead letter at once. Code: `PERMANENT`. */
 export class Permanent extends AdapterError {
   constructor(message: string, options: AdapterErrorOptions = {}) {
     super('Permanent', message, { ...options, kind: 'permanent', code: options.code ?? 'PERMANENT' });
   }
 }
 
-/** The event itself is wrong, before any system was asked: permanent. Code: `INVALID_EVENT`. */
+/** The event is invalid, and nothing was sent: a dead letter at once. Code: `INVALID_EVENT`. */
 export class InvalidEvent extends AdapterError {
   constructor(message: string, options: AdapterErrorOptions = {}) {
     super('InvalidEvent', message, { ...options, kind: 'permanent', code: options.code ?? 'INVALID_EVENT' });
   }
 }
 
-/** The configuration is wrong: the lane pauses and keeps its queue until an operator fixes it. Code: `MISCONFIGURED`. */
+/** The configuration is wrong: the adapter is paused and keeps its queue until an operator fixes it. Code: `MISCONFIGURED`. */
 export class Misconfigured extends AdapterError {
   constructor(message: string, options: MisconfiguredOptions = {}) {
     super('Misconfigured', message, { ...options, kind: 'misconfigured', code: options.code ?? 'MISCONFIGURED' });
   }
 }
 
-/** The credential is refused: the lane pauses and keeps its queue until an operator fixes it. Code: `UNAUTHORIZED`. */
+/** The credential is rejected: the adapter is paused and keeps its queue until an operator fixes it. Code: `UNAUTHORIZED`. */
 export class Unauthorized extends AdapterError {
   constructor(message: string, options: AdapterErrorOptions = {}) {
     super('Unauthorized', message, { ...options, kind: 'unauthorized', code: options.code ?? 'UNAUTHORIZED' });
   }
 }
 
-/** Whether a value is an error of the SDK, made by this copy or another. Never throws, whatever the value does. */
+/** Whether a value is an error of the SDK, of this copy or another. Never throws. */
 export function isAdapterError(value: unknown): value is AdapterErrorData {
   if (typeof value !== 'object' || value === null) return false;
   try {
-    return errorBrand in value && value[errorBrand] === true;
+    return ERROR_BRAND in value && value[ERROR_BRAND] === true;
   } catch {
-    // A proxy that throws from its traps is nobody's error.
+    // A proxy whose traps throw is not one.
     return false;
   }
 }

@@ -1,17 +1,17 @@
-/** Plain data beside a log message. */
+/** Plain data in addition to a log message. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
- * Where an adapter writes what operators should know. Each record carries the adapter's id and version, and the
- * values of `secret()` fields are taken out. Payloads are yours to keep out: log ids and keys.
+ * The log of an adapter, for operators. Each record has the adapter's id and version; values of secret fields are
+ * redacted. Payloads are not: log ids and keys only.
  */
 export interface AdapterLog {
   /** For the author, off by default. */
   debug(message: string, fields?: LogFields): void;
-  /** Something of note went as it should. */
+  /** Something notable succeeded. */
   info(message: string, fields?: LogFields): void;
-  /** Something went wrong and was dealt with. */
+  /** Something failed and was handled. */
   warn(message: string, fields?: LogFields): void;
-  /** Something went wrong and an operator should look. */
+  /** Something failed and an operator should look at it. */
   error(message: string, fields?: LogFields): void;
 }

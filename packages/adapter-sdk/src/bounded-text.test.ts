@@ -4,7 +4,7 @@ import { cutToBytes, cutToLength } from './bounded-text.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 60 });
 
-it('cuts to bytes at a character boundary, and no earlier than it must', () => {
+it('cuts to bytes at the last possible character boundary', () => {
   fc.assert(
     fc.property(text, fc.integer({ min: 0, max: 60 }), (full, maxBytes) => {
       const cut = cutToBytes(full, maxBytes);
@@ -23,7 +23,7 @@ it('cuts to a length without halving a character', () => {
   expect(cutToLength('a😀b', 4)).toBe('a😀b');
 });
 
-it('replaces lone surrogates, which protobuf refuses', () => {
+it('replaces lone surrogates, which protobuf rejects', () => {
   expect(cutToLength('a\ud83d', 5)).toBe('a\ufffd');
   expect(cutToBytes('\ude00b', 500)).toBe('\ufffdb');
 });

@@ -1,9 +1,9 @@
-/** One thing that `check` tried. */
+/** One result of `check`. */
 export interface CheckResult {
-  /** What was tried: `reach`, `credentials`. */
+  /** What was checked: `reach`, `credentials`. */
   readonly name: string;
-  /** Whether it went well. */
+  /** Whether it succeeded. */
   readonly ok: boolean;
-  /** What was seen and, if it did not go well, what to do: at most 1,024 characters, no secret. */
+  /** What was observed and, on failure, what to do: at most 1,024 characters, no secret. */
   readonly message: string;
 }

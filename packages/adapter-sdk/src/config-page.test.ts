@@ -47,7 +47,7 @@ describe('the JSON Schema of a configuration', () => {
     });
   });
 
-  it('keeps what it can when a part cannot be said', () => {
+  it('ignores a part that JSON Schema cannot describe', () => {
     const config = z.object({ since: z.date(), token: secret(z.string().transform((text) => text.length)) });
     expect(configSchemaOf({ config })).toMatchObject({ properties: { token: { type: 'string', 'x-secret': true } } });
   });
@@ -79,7 +79,7 @@ describe('the page of a configuration', () => {
         '| `headers` | object |  |  |  |  |',
         '| `headers.*` | string |  |  | yes |  |',
         '',
-        'A field that is not listed here is refused by its name.',
+        'Any other field is rejected.',
         '',
       ].join('\n'),
     );
@@ -104,7 +104,7 @@ describe('the page of a configuration', () => {
     expect(page).toMatch(/`auth\.child\.kind`/);
   });
 
-  it('says so when there is nothing to configure', () => {
-    expect(configPageOf(defineAdapter({ push: () => {} }))).toContain('takes no configuration');
+  it('reports when there is nothing to configure', () => {
+    expect(configPageOf(defineAdapter({ push: () => {} }))).toContain('has no configuration');
   });
 });

@@ -1,8 +1,8 @@
 import { type ConfigField, type ConfigSchema, configSchemaOf, fieldsOf } from './config-schema.ts';
 
 /**
- * The configuration of an adapter as a page in Markdown: a table with path, type, whether it is required, default,
- * whether it is secret, and description of each field, made from the same schema that validates.
+ * The configuration of an adapter as a page in Markdown, created from its schema: a table with the path, type, default and
+ * description of each field, and whether it is required and secret.
  *
  * @param title the page's heading, such as `Configuration of billing`.
  * @throws TypeError when the schema cannot be converted to JSON Schema.
@@ -12,8 +12,8 @@ export function configPageOf(
   title = 'Configuration',
 ): string {
   const schema = configSchemaOf(definition);
-  if (schema === undefined) return `# ${title}\n\nThis adapter takes no configuration.\n`;
-  // That a list of objects holds objects is clear from their fields.
+  if (schema === undefined) return `# ${title}\n\nThis adapter has no configuration.\n`;
+  // The items of a list of objects need no row of their own: their fields have rows.
   const fields = fieldsOf(schema).filter(
     ({ path, type, secret }) => secret || type !== 'object' || !/(\[\]|\*)$/.test(path),
   );
@@ -22,8 +22,7 @@ export function configPageOf(
     ['---', '---', '---', '---', '---', '---'],
     ...fields.map(rowOf),
   ];
-  const strict =
-    schema.additionalProperties === false ? '\nA field that is not listed here is refused by its name.\n' : '';
+  const strict = schema.additionalProperties === false ? '\nAny other field is rejected.\n' : '';
   const table = rows.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
   return `# ${title}\n\n${table}${strict}`;
 }

@@ -1,31 +1,31 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 
-/** The schema of a configuration, of any library that validates by Standard Schema and makes a JSON Schema by it, such as zod 4.2. */
+/** The schema of a configuration: of any library that implements Standard Schema and Standard JSON Schema, such as zod 4.2. */
 export type ConfigSchema<Config = unknown> = StandardSchemaV1<unknown, Config> & StandardJSONSchemaV1<unknown, Config>;
 
 /** A JSON Schema document, draft 2020-12. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** What marks a field as secret in the JSON Schema: the first by the standard, the second is what the SDK reads. */
+/** Marks a field as secret in the JSON Schema: `writeOnly` is the standard's keyword, `x-secret` is what the SDK reads. */
 const SECRET_MARK = { writeOnly: true, 'x-secret': true } as const;
 
-/** Of zod and of valibot: what JSON Schema cannot describe, such as a date, leaves the rest of the document as it is. */
+/** Options of zod and valibot: ignore what JSON Schema cannot describe, such as a date, instead of throwing. */
 const LENIENCY = { unrepresentable: 'any', errorMode: 'ignore' };
 
 /**
- * Marks a zod schema as that of a secret: the JSON Schema of the configuration has `"x-secret": true` (and `"writeOnly": true`)
- * at the field, and by this mark alone secrets are known. Their values stay the plain strings that the schema outputs; the
- * host replaces them by `[redacted]` in every outcome, diagnostic and log record of the adapter.
+ * Marks the zod schema of a field as secret: the JSON Schema of the configuration gets `"x-secret": true` (and
+ * `"writeOnly": true`) at the field. Only this mark makes a field secret. Its value stays a plain string; the host replaces
+ * it with `[redacted]` in every outcome, diagnostic and log record of the adapter.
  *
- * Mark a schema of any other library by its own metadata: `v.pipe(v.string(), v.metadata({ 'x-secret': true }))`.
+ * In other libraries, add the mark as metadata: `v.pipe(v.string(), v.metadata({ 'x-secret': true }))`.
  */
 export function secret<Schema extends { meta(mark: typeof SECRET_MARK): unknown }>(schema: Schema): Schema {
   if (typeof schema.meta === 'function') return schema.meta(SECRET_MARK) as Schema;
-  throw new TypeError('secret() marks schemas of zod; in another library add "x-secret": true to the JSON Schema');
+  throw new TypeError('secret() accepts only zod schemas; in other libraries, add "x-secret": true to the JSON Schema');
 }
 
 /**
- * The JSON Schema of the configuration that an adapter accepts: what an operator writes, before defaults.
+ * The JSON Schema of an adapter's configuration, as an operator writes it (before defaults).
  *
  * @returns undefined when the adapter has no configuration.
  * @throws TypeError when the schema's library cannot convert it.
@@ -42,9 +42,9 @@ export function configSchemaOf(definition: { readonly config?: ConfigSchema | un
 
 /** One field of a configuration, as its JSON Schema describes it. */
 export interface ConfigField {
-  /** Such as `baseUrl`, `retries[].delay`, `headers.*`. Empty: the whole. */
+  /** Such as `baseUrl`, `retries[].delay`, `headers.*`. Empty: the whole configuration. */
   readonly path: string;
-  /** What it is: `string (uri)`, `"a" or "b"`, `number, at least 1`. */
+  /** Its type and bounds: `string (uri)`, `"a" or "b"`, `number, at least 1`. */
   readonly type: string;
   readonly required: boolean;
   /** Undefined: none in the schema. */
@@ -54,17 +54,17 @@ export interface ConfigField {
   readonly description: string;
 }
 
-/** A schema within a schema, and how the way there is written. */
+/** A schema within a schema, and its relative path. */
 interface Child {
   readonly schema: JsonSchema;
   readonly path: string;
   readonly required: boolean;
 }
 
-/** Configurations are not this deep; a schema that refers to itself would be without end. */
+/** Ends the traversal of a schema that refers to itself. Real configurations are not this deep. */
 const DEPTH_MAX = 12;
 
-/** Every field below a schema, in the order in which it names them, those of all its alternatives among them. */
+/** Every field below a schema, including those of all alternatives, in the order of the schema. */
 export function fieldsOf(root: JsonSchema): readonly ConfigField[] {
   const fields = new Map<string, ConfigField>();
   const visit = (schema: JsonSchema, path: string, depth: number) => {
@@ -82,7 +82,7 @@ export function fieldsOf(root: JsonSchema): readonly ConfigField[] {
   return [...fields.values()];
 }
 
-/** The values in a configuration that lie where its schema is marked as secret. */
+/** The values of the secret fields of a configuration. */
 export function secretsIn(root: JsonSchema, config: unknown): readonly unknown[] {
   const secrets: unknown[] = [];
   const visit = (schema: JsonSchema, value: unknown, depth: number) => {
@@ -106,7 +106,7 @@ function membersAt(value: unknown, path: string, schema: JsonSchema): readonly u
   return Object.entries(value).flatMap(([name, member]) => (Object.hasOwn(named, name) ? [] : [member]));
 }
 
-/** The schema itself and every one that it combines, references followed. */
+/** The schema and all schemas that it combines, with references resolved. */
 function alternativesOf(schema: JsonSchema, root: JsonSchema, depth = 0): readonly JsonSchema[] {
   if (depth > DEPTH_MAX) return [];
   const here = resolve(schema, root);
@@ -138,7 +138,7 @@ function resolve(schema: JsonSchema, root: JsonSchema): JsonSchema {
     (at, name) => record(at?.[decodeURIComponent(name).replaceAll('~1', '/').replaceAll('~0', '~')]),
     root,
   );
-  // What stands beside a reference holds too: a secret mark may be there.
+  // Keywords next to a reference apply too, such as a secret mark.
   return target === undefined ? schema : { ...target, ...schema, $ref: undefined };
 }
 
@@ -171,7 +171,7 @@ function typeOf(schema: JsonSchema, root: JsonSchema): string {
 function boundsOf(schema: JsonSchema): readonly string[] {
   const bound = (word: string, text: (value: number) => string) => {
     const value = schema[word];
-    // zod adds the range of safe integers to every integer, which is not worth showing.
+    // zod adds the range of safe integers to every integer; it is not shown.
     return typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER ? [text(value)] : [];
   };
   return [

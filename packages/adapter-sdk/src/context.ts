@@ -1,7 +1,7 @@
 import type { AdapterLog } from './adapter-log.ts';
 import type { HttpClient } from './http/client.ts';
 
-/** Which adapter this is, by the manifest in its package.json. */
+/** The id and version of an adapter, from its package.json. */
 export interface AdapterIdentity {
   /** Such as `billing`. */
   readonly id: string;
@@ -9,33 +9,33 @@ export interface AdapterIdentity {
   readonly version: string;
 }
 
-/** What `open` gets. */
+/** The parameter of `open`. */
 export interface OpenContext<Config> {
-  /** The configuration, as the schema gave it out. Undefined when the definition has no schema. */
+  /** The configuration, as the schema returned it. Undefined when the definition has no schema. */
   readonly config: Config;
-  /** Makes connection pools. Pools that are still open after `close`, or after a failed `open`, are destroyed. */
+  /** Creates connection pools. Pools that are still open after `close`, or after a failed `open`, are destroyed. */
   readonly http: HttpClient;
-  /** For this adapter's records. */
+  /** The log of this adapter. */
   readonly log: AdapterLog;
-  /** Which adapter this is. */
+  /** The id and version of this adapter. */
   readonly adapter: AdapterIdentity;
-  /** Aborted when opening has taken too long (10 s). */
+  /** Aborted after 10 s. */
   readonly signal: AbortSignal;
 }
 
-/** What `check` gets besides the resource. */
+/** The second parameter of `check`. */
 export interface CheckContext {
-  /** For this adapter's records. */
+  /** The log of this adapter. */
   readonly log: AdapterLog;
-  /** Aborted when checking has taken too long (10 s). */
+  /** Aborted after 10 s. */
   readonly signal: AbortSignal;
 }
 
-/** What `push` gets besides the event. */
+/** The second parameter of `push`. */
 export interface PushContext<Resource> {
   /** What `open` returned. Undefined when the definition has no `open`. */
   readonly resource: Resource;
-  /** The same for every attempt and replay of this delivery: hand it to the external system. */
+  /** The same for every attempt and replay of this delivery: send it to the external system. */
   readonly idempotencyKey: string;
   /** The number of this attempt, from 1. */
   readonly attempt: number;
@@ -43,12 +43,12 @@ export interface PushContext<Resource> {
   readonly redelivered: boolean;
   /** The event's W3C `traceparent`; undefined when it has none or a malformed one. */
   readonly traceparent: string | undefined;
-  /** Aborted when the attempt's time is over or the hub stops. Stop then: the outcome is no longer waited for. */
+  /** Aborted when the attempt times out or the hub stops. Stop then: nobody waits for the outcome any more. */
   readonly signal: AbortSignal;
-  /** Milliseconds until the attempt's time is over, never below 0. Monotonic: a wall clock that jumps does not move it. */
+  /** Milliseconds until the attempt times out, at least 0, by a monotonic clock. */
   remainingMs(): number;
-  /** For this adapter's records. */
+  /** The log of this adapter. */
   readonly log: AdapterLog;
-  /** Which adapter this is. */
+  /** The id and version of this adapter. */
   readonly adapter: AdapterIdentity;
 }

@@ -2,16 +2,16 @@ import { type ConfigSchema, configSchemaOf } from './config-schema.ts';
 import { DELIVERY_BOUNDS } from './delivery.ts';
 import { peek } from './outcome-of.ts';
 
-const parts = ['accepts', 'config', 'delivery', 'open', 'check', 'push', 'pushBatch', 'close'];
-const functions = ['open', 'check', 'push', 'pushBatch', 'close'];
+const PARTS = ['accepts', 'config', 'delivery', 'open', 'check', 'push', 'pushBatch', 'close'];
+const FUNCTIONS = ['open', 'check', 'push', 'pushBatch', 'close'];
 
-/** Refuses what is no definition, for callers in plain JavaScript and for typing errors that types let pass. */
+/** Rejects an invalid definition, for authors who use JavaScript. @throws TypeError */
 export function assertDefinition(definition: unknown): void {
   const fields = record(definition, '');
   for (const name of Object.keys(fields)) {
-    if (!parts.includes(name)) refuse(name, `is not a part of an adapter; the parts are ${parts.join(', ')}`);
+    if (!PARTS.includes(name)) refuse(name, `is not a part of an adapter; the parts are ${PARTS.join(', ')}`);
   }
-  for (const name of functions) {
+  for (const name of FUNCTIONS) {
     if (fields[name] !== undefined && typeof fields[name] !== 'function') refuse(name, 'must be a function');
   }
   if (fields.push === undefined && fields.pushBatch === undefined) {
@@ -25,7 +25,7 @@ export function assertDefinition(definition: unknown): void {
 function assertAccepts(accepts: unknown): void {
   if (accepts === undefined) return;
   if (!Array.isArray(accepts) || accepts.length === 0) {
-    refuse('accepts', 'must be a list of at least one event type; leave it out to take all');
+    refuse('accepts', 'must be a list of at least one event type; leave it out to accept all');
   }
   for (const [index, type] of accepts.entries()) {
     if (typeof type !== 'string' || type === '') refuse(`accepts.${index}`, 'must be the name of an event type');
@@ -38,10 +38,10 @@ function assertSchema(schema: unknown): void {
   if (typeof peek(standard, 'validate') !== 'function') {
     refuse('config', 'must be a Standard Schema (https://standardschema.dev), such as z.object({ ... }) of zod');
   }
-  // Without it nobody knows which fields are secret.
+  // It says which fields are secret.
   if (typeof peek(peek(standard, 'jsonSchema'), 'input') !== 'function') {
-    const what = 'must make a JSON Schema too (https://standardschema.dev/json-schema), as zod 4.2 does';
-    refuse('config', `${what}, and valibot by toStandardJsonSchema() of @valibot/to-json-schema`);
+    const what = 'must also convert to JSON Schema (https://standardschema.dev/json-schema), as zod 4.2 does';
+    refuse('config', `${what}, and valibot with toStandardJsonSchema() of @valibot/to-json-schema`);
   }
   configSchemaOf({ config: schema as ConfigSchema });
 }
@@ -51,7 +51,7 @@ function assertDelivery(delivery: unknown): void {
   const fields = record(delivery, 'delivery');
   for (const name of Object.keys(fields)) {
     if (!Object.hasOwn(DELIVERY_BOUNDS, name))
-      refuse(`delivery.${name}`, 'is unknown; there are concurrency and timeoutMs');
+      refuse(`delivery.${name}`, 'is unknown; known are concurrency and timeoutMs');
   }
   for (const name of ['concurrency', 'timeoutMs'] as const) {
     const value = fields[name];

@@ -10,7 +10,7 @@ const push = () => 'receipt';
 const define = (definition: unknown) => Reflect.apply(defineAdapter, undefined, [definition]);
 
 describe('defineAdapter', () => {
-  it('gives out a frozen definition that is known as one, by any copy of the SDK', () => {
+  it('returns a frozen definition that is known as one, by any copy of the SDK', () => {
     const definition = defineAdapter({ accepts: ['ProcessUpdated'], delivery: { concurrency: 2 }, push });
     expect(isAdapterDefinition(definition)).toBe(true);
     expect(Object.isFrozen(definition)).toBe(true);
@@ -22,7 +22,7 @@ describe('defineAdapter', () => {
     expect(isAdapterDefinition(value)).toBe(false);
   });
 
-  it('does not fall for a hostile value', () => {
+  it('rejects a hostile value', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     expect(isAdapterDefinition(proxy)).toBe(false);
@@ -48,11 +48,11 @@ describe('defineAdapter', () => {
     ['delivery.timeoutMs', { push, delivery: { timeoutMs: 600_001 } }],
     ['delivery.timeoutMs', { push, delivery: { timeoutMs: 1.5 } }],
     ['delivery.timeout', { push, delivery: { timeout: 5 } }],
-  ])('refuses a wrong definition by the path %s', (path, definition) => {
+  ])('rejects a wrong definition by the path %s', (path, definition) => {
     expect(() => define(definition)).toThrow(new RegExp(`^defineAdapter: ${path.replace('.', '\\.')} `));
   });
 
-  it('refuses a schema that cannot be converted to JSON Schema, because its secrets would not be known', () => {
+  it('rejects a schema that cannot be converted to JSON Schema, because its secrets would not be known', () => {
     const input = () => {
       throw new Error('a date');
     };
@@ -62,11 +62,11 @@ describe('defineAdapter', () => {
     expect(() => define({ push, config })).toThrow(/^config: own cannot convert this schema to JSON Schema/);
   });
 
-  it('takes pushBatch in place of push', () => {
+  it('accepts pushBatch instead of push', () => {
     expect(isAdapterDefinition(define({ pushBatch: () => [] }))).toBe(true);
   });
 
-  it('infers configuration and resource from one part to the next', () => {
+  it('lets TypeScript infer the configuration and the resource', () => {
     defineAdapter({
       config: z.object({ port: z.coerce.number() }),
       open: async ({ config }) => {
@@ -85,7 +85,7 @@ describe('defineAdapter', () => {
   });
 });
 
-it('lets TypeScript refuse a push that returns anything but a string or nothing', () => {
+it('lets TypeScript reject a push that returns anything but a string or nothing', () => {
   // @ts-expect-error: an answer is no receipt, whatever its status
   defineAdapter({ push: () => new Response() });
   // @ts-expect-error: an error is thrown, not returned

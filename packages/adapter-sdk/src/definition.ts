@@ -7,10 +7,10 @@ import type { DeliverySettings } from './delivery.ts';
 import type { AdapterEvent } from './event.ts';
 import type { DeliveredOutcome, Outcome } from './outcome.ts';
 
-/** Found on every definition. `Symbol.for` makes it the same symbol in every copy of the SDK. */
-const definitionBrand: unique symbol = Symbol.for('@hms-sync/adapter-sdk/definition');
+/** On every definition. `Symbol.for` makes it the same symbol in every copy of the SDK. */
+const DEFINITION_BRAND: unique symbol = Symbol.for('@hms-sync/adapter-sdk/definition');
 
-/** What `pushBatch` says about one event: an outcome (the receipt may be left out), or an error of the SDK, not thrown. */
+/** What `pushBatch` returns for one event: an outcome (the receipt is optional), or an error of the SDK (not thrown). */
 export type BatchOutcome =
   | (Omit<DeliveredOutcome, 'receipt'> & { readonly receipt?: string | undefined })
   | Exclude<Outcome, DeliveredOutcome>
@@ -20,25 +20,26 @@ export type BatchOutcome =
 type Receipt = string | void;
 
 interface AdapterParts<Config, Resource> {
-  /** The event types that it takes. Absent: all. Deliveries of other types are SKIPPED without a call. */
+  /** The event types that it accepts. Absent: all. Deliveries of other types are SKIPPED without a call. */
   readonly accepts?: readonly string[];
   /** The schema of its configuration. Absent: it has none. */
   readonly config?: ConfigSchema<Config>;
-  /** How it wants to be given deliveries. Absent: 8 at a time, 10 s each. */
+  /** Default delivery settings. Absent: 8 at a time, 10 s each. */
   readonly delivery?: Partial<DeliverySettings>;
-  /** Makes what `push` works with. Called once for each configuration; at most 10 s. */
+  /** Creates the resource that `push` uses. Called once per configuration; at most 10 s. */
   open?(context: OpenContext<Config>): Resource | Promise<Resource>;
-  /** Can the external system be reached, is the credential taken? Changes nothing there; at most 10 s. */
+  /** Checks that the system is reachable and accepts the credential. Must change nothing there; at most 10 s. */
   check?(resource: Resource, context: CheckContext): readonly CheckResult[] | Promise<readonly CheckResult[]>;
-  /** Gives back what `open` made, once no attempt uses it any more. */
+  /** Releases what `open` created, when no attempt uses it any more. */
   close?(resource: Resource): unknown;
 }
 
 interface Push<Resource> {
   /**
-   * Sends one event to the external system. Returning nothing, or a string, is success; the string is the receipt (at
-   * most 1 KiB is kept). Anything else that is returned (`null`, `false`, a `Response`, an error) makes the attempt
-   * retryable, with code `CONTRACT_VIOLATION`. Throwing is the outcome that the error names; any other error is retryable.
+   * Sends one event to the external system. If it returns nothing or a string, the event is delivered; the string is the
+   * receipt (at most 1 KiB is kept). Any other return value (`null`, `false`, a `Response`, an error) makes the attempt
+   * retryable, with code `CONTRACT_VIOLATION`. An error of the SDK that it throws decides the outcome; any other error is
+   * retryable.
    */
   push(event: AdapterEvent, context: PushContext<Resource>): Receipt | Promise<Receipt>;
 }
@@ -47,8 +48,8 @@ interface PushBatch<Resource> {
   /**
    * Delivers several events at once: those that arrived in one turn of the event loop.
    * `contexts[i]` belongs to `events[i]`. Returns exactly one outcome per event, in the events' order; a missing,
-   * extra or malformed one makes the whole batch retryable, with code `CONTRACT_VIOLATION`. Throwing is the outcome of
-   * every event. When there is also a `push`, this one is called.
+   * extra or malformed one makes the whole batch retryable, with code `CONTRACT_VIOLATION`. An error that it throws applies
+   * to every event. A definition with both calls only `pushBatch`.
    */
   pushBatch(
     events: readonly AdapterEvent[],
@@ -57,15 +58,15 @@ interface PushBatch<Resource> {
 }
 
 /**
- * What an author writes: `push` or `pushBatch`, and whatever else it needs. Write `config`, `open`, `check`, `push` in
- * this order: TypeScript infers the configuration and the resource from one to the next.
+ * The parts of an adapter: `push` or `pushBatch`, and optional ones. Write `config`, `open`, `check`, `push` in this order:
+ * TypeScript infers the configuration and the resource from one to the next.
  */
 export type AdapterDefinition<Config = unknown, Resource = unknown> = AdapterParts<Config, Resource> &
   ((Push<Resource> & Partial<PushBatch<Resource>>) | (PushBatch<Resource> & Partial<Push<Resource>>));
 
 /** A definition that passed {@link defineAdapter}: checked, branded and frozen. */
 export type DefinedAdapter<Config = unknown, Resource = unknown> = AdapterDefinition<Config, Resource> & {
-  readonly [definitionBrand]: true;
+  readonly [DEFINITION_BRAND]: true;
 };
 
 /**
@@ -90,7 +91,7 @@ export function defineAdapter<Config = undefined, Resource = undefined>(
     ...definition,
     ...(definition.accepts && { accepts: Object.freeze([...definition.accepts]) }),
     ...(definition.delivery && { delivery: Object.freeze({ ...definition.delivery }) }),
-    [definitionBrand]: true as const,
+    [DEFINITION_BRAND]: true as const,
   });
 }
 
@@ -98,9 +99,9 @@ export function defineAdapter<Config = undefined, Resource = undefined>(
 export function isAdapterDefinition(value: unknown): value is DefinedAdapter {
   if (typeof value !== 'object' || value === null) return false;
   try {
-    return definitionBrand in value && value[definitionBrand] === true;
+    return DEFINITION_BRAND in value && value[DEFINITION_BRAND] === true;
   } catch {
-    // A proxy that throws from its traps is no definition.
+    // A proxy whose traps throw is not one.
     return false;
   }
 }

@@ -1,20 +1,20 @@
 import type { EventFields } from './event.ts';
 
-/** One attempt of one delivery, as the hub hands it to an adapter's host. */
+/** One attempt of one delivery, as the hub sends it. */
 export interface DeliveryAttempt {
   /** The event. */
   readonly event: EventFields;
-  /** The same for every attempt and replay of this delivery: hand it to the external system. */
+  /** The same for every attempt and replay of this delivery: send it to the external system. */
   readonly idempotencyKey: string;
   /** The number of this attempt, from 1. */
   readonly attempt: number;
   /** True when an earlier attempt may have taken effect. */
   readonly redelivered: boolean;
-  /** How long there is, from now. The signal ends the attempt; this number is passed to the adapter. */
+  /** The time limit, from now. It is passed to the adapter; the signal enforces it. */
   readonly timeoutMs: number;
 }
 
-/** How an adapter wants to be given deliveries. The operator's configuration goes before it. */
+/** Default delivery settings of an adapter. The operator's configuration takes precedence. */
 export interface DeliverySettings {
   /** Attempts at a time: 1 to 1,024. */
   readonly concurrency: number;
@@ -22,9 +22,9 @@ export interface DeliverySettings {
   readonly timeoutMs: number;
 }
 
-/** What holds when a definition does not say. */
+/** The settings of a definition without `delivery`. */
 export const DELIVERY_DEFAULTS: DeliverySettings = {
-  // Enough to hide a round trip of a second behind seven others, few enough not to be an attack.
+  // Enough for eight deliveries a second at a round trip of one second, and not too many for a small system.
   concurrency: 8,
   timeoutMs: 10_000,
 };
@@ -32,6 +32,6 @@ export const DELIVERY_DEFAULTS: DeliverySettings = {
 /** The bounds of {@link DeliverySettings}, both ends included. */
 export const DELIVERY_BOUNDS = {
   concurrency: { min: 1, max: 1024 },
-  // Ten minutes: past that an external system works in the background and should be polled, not waited for.
+  // Ten minutes: a system that needs longer should work in the background.
   timeoutMs: { min: 1, max: 600_000 },
 } as const;

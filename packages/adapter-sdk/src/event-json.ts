@@ -2,19 +2,19 @@ import { isJsonContentType } from '@hms-sync/proto/json';
 import type { AdapterEvent } from './event.ts';
 
 /**
- * The event as one JSON document in UTF-8, for systems that take events as JSON:
+ * The event as one JSON document in UTF-8, for systems that accept events as JSON:
  *
  * ```json
  * {"type":"ProcessUpdated","payload":{...},"id":"...","source":"...","key":"...","time":"2026-11-23T10:00:00.000Z"}
  * ```
  *
- * - JSON data becomes `payload` byte for byte, once it is known to be JSON: numbers too large for a double, repeated
- *   members and their order arrive as they were published, and nothing is serialized again.
+ * - JSON data is copied into `payload` byte for byte, so numbers too large for a double, repeated members and their order
+ *   are kept.
  * - No data: `payload` is null.
- * - Data whose content type is not JSON: `payload` is its base64, marked by `"payloadEncoding":"base64"` and
- *   `"payloadContentType":"..."`, two members that are absent otherwise.
+ * - Data with another content type: `payload` is its base64, and there are two more members,
+ *   `"payloadEncoding":"base64"` and `"payloadContentType":"..."`.
  *
- * @throws InvalidEvent when the data should be JSON by its content type and is not.
+ * @throws InvalidEvent when the content type is JSON and the data is not.
  */
 export function eventAsJson(event: AdapterEvent): Uint8Array {
   const head = Buffer.from(`{"type":${JSON.stringify(event.type)},"payload":`);
@@ -38,7 +38,7 @@ function payload(event: AdapterEvent): Uint8Array {
     const { buffer, byteOffset, byteLength } = event.data;
     return Buffer.from(`"${Buffer.from(buffer, byteOffset, byteLength).toString('base64')}"`);
   }
-  // Called for its refusal: what is spliced in must be one JSON value.
+  // Throws unless the data is one JSON value.
   event.json();
   return event.data;
 }

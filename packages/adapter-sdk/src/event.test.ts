@@ -33,7 +33,7 @@ describe('json()', () => {
     expect(event.json()).toBe(event.json());
   });
 
-  it('remembers a payload that is null', () => {
+  it('parses a payload that is null only once', () => {
     expect(withData('null').json()).toBeNull();
   });
 
@@ -50,7 +50,7 @@ describe('json()', () => {
 });
 
 describe('eventAsJson', () => {
-  it('keeps {type, payload} and adds what identifies the event', () => {
+  it('has {type, payload} and the fields that identify the event', () => {
     expect(JSON.parse(asText('{"processId":"process-7"}'))).toEqual({
       type: 'ProcessUpdated',
       payload: { processId: 'process-7' },
@@ -61,7 +61,7 @@ describe('eventAsJson', () => {
     });
   });
 
-  it('carries the payload byte for byte', () => {
+  it('contains the payload byte for byte', () => {
     const payload = '{ "n": 12345678901234567890, "n": 1.10, "é": "\\u0041" }';
     expect(asText(payload)).toContain(`"payload":${payload},`);
   });
@@ -74,12 +74,12 @@ describe('eventAsJson', () => {
     );
   });
 
-  it('says null when there is no data, of whatever type', () => {
+  it('has a null payload when there is no data, of any type', () => {
     expect(JSON.parse(asText('', 'image/png'))).toMatchObject({ payload: null });
     expect(asText('', 'image/png')).not.toContain('payloadEncoding');
   });
 
-  it('carries what is not JSON as base64 and says so', () => {
+  it('has other data as base64, and marks it', () => {
     const bytes = Uint8Array.of(0, 255, 34);
     expect(JSON.parse(asText(bytes, 'image/png'))).toMatchObject({
       payload: Buffer.from(bytes).toString('base64'),
@@ -95,11 +95,11 @@ describe('eventAsJson', () => {
     },
   );
 
-  it.each(notJson)('refuses %s that calls itself JSON', (_what, data) => {
+  it.each(notJson)('rejects %s that calls itself JSON', (_what, data) => {
     expect(() => asText(data)).toThrow(expect.objectContaining({ name: 'InvalidEvent' }));
   });
 
-  it('escapes what stands beside the payload', () => {
+  it('escapes the other fields', () => {
     const event = adapterEvent(eventFields({ type: 'a"b', key: '\n\\' }));
     expect(JSON.parse(new TextDecoder().decode(eventAsJson(event)))).toMatchObject({ type: 'a"b', key: '\n\\' });
   });

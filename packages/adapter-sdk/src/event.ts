@@ -1,7 +1,7 @@
 import { readUtf8 } from '@hms-sync/proto/json';
 import { InvalidEvent } from './adapter-error.ts';
 
-/** One change that HMS-API published: the fields as they travel. Bounds are those of `hms.sync.v1.SyncEvent`. */
+/** The fields of a published event. Bounds are those of `hms.sync.v1.SyncEvent`. */
 export interface EventFields {
   /** Its id: 1 to 128 visible ASCII characters. */
   readonly id: string;
@@ -17,24 +17,23 @@ export interface EventFields {
   readonly data: Uint8Array;
   /** Its media type. Empty: `application/json`. */
   readonly dataContentType: string;
-  /** What travels with the event, `traceparent` among it. */
+  /** Attributes of the event, such as `traceparent`. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** An event as an adapter gets it. */
+/** An event, as `push` gets it. */
 export interface AdapterEvent extends EventFields {
   /**
-   * The payload, parsed as JSON the first time and remembered: the same value each time, so do not write into it.
-   * Judged by the bytes alone, whatever the content type says. Numbers are doubles here: one that no double holds, such
-   * as 9007199254740993, is rounded. What goes on to a system as JSON is better taken from `data`, or by `eventAsJson`,
-   * which carry the text as it was published.
+   * The payload, parsed as JSON whatever its content type. Parsed once: each call returns the same value, so do not modify
+   * it. Numbers become doubles: 9007199254740993 is rounded. To send the payload on as JSON, use `data` or `eventAsJson`,
+   * which keep the published text.
    *
    * @throws InvalidEvent when there is no data, or when it is not UTF-8 or not JSON.
    */
   json(): unknown;
 }
 
-/** Makes the event that an adapter gets from its fields; adapter authors need it in tests. */
+/** Creates an event from its fields, for tests of adapters. */
 export function adapterEvent(fields: EventFields): AdapterEvent {
   return new ReceivedEvent(fields);
 }
@@ -68,7 +67,7 @@ class ReceivedEvent implements AdapterEvent {
 }
 
 function parse(data: Uint8Array): unknown {
-  if (data.byteLength === 0) throw new InvalidEvent('the event has no data, and JSON was asked for');
+  if (data.byteLength === 0) throw new InvalidEvent('the event has no data; the adapter requires JSON');
   try {
     return JSON.parse(readUtf8(data));
   } catch {

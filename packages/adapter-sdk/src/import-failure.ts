@@ -2,8 +2,8 @@ import { types } from 'node:util';
 import { nameOf, peek } from './outcome-of.ts';
 
 /**
- * What a module threw while it was imported, in its author's words and with the place that Node names: there is no event
- * yet whose payload the message could hold. Never throws.
+ * Describes what a module threw while it was imported: the original message and the place. It cannot contain a payload,
+ * because there is no event yet. Never throws.
  */
 export function importFailure(thrown: unknown): string {
   const message = types.isNativeError(thrown) ? peek(thrown, 'message') : undefined;
@@ -12,7 +12,7 @@ export function importFailure(thrown: unknown): string {
   return `${nameOf(thrown)}: ${message}${place === undefined ? '' : ` (${place})`}`;
 }
 
-/** For code that cannot be parsed the line before the message, else the innermost call that is not Node's own. */
+/** For a syntax error the line before the message, else the innermost frame that is not Node's own. */
 function placeOf(stack: unknown): string | undefined {
   if (typeof stack !== 'string') return undefined;
   const [first = '', ...frames] = stack.split('\n');

@@ -55,7 +55,7 @@ describe('outcomeOf', () => {
     expect(outcomeOf(error)).toEqual(outcome);
   });
 
-  it('knows the errors of another copy of the SDK, though instanceof does not', () => {
+  it('recognizes the errors of another copy of the SDK', () => {
     const foreign = {
       [Symbol.for('@hms-sync/adapter-sdk/error')]: true,
       kind: 'permanent',
@@ -66,7 +66,7 @@ describe('outcomeOf', () => {
     expect(outcomeOf(foreign)).toEqual({ kind: 'permanent', code: 'GONE', message: 'gone' });
   });
 
-  it('takes a kind that it does not know for an unknown error', () => {
+  it('treats an unknown kind as an unknown error', () => {
     const newer = { [Symbol.for('@hms-sync/adapter-sdk/error')]: true, kind: 'postponed', message: 'Ada Byron' };
     expect(outcomeOf(newer)).toMatchObject({ kind: 'retryable', code: 'UNKNOWN_ERROR' });
   });
@@ -90,7 +90,7 @@ describe('outcomeOf', () => {
     expect(JSON.stringify(outcome)).not.toContain('Ada');
   });
 
-  it('listens to a promise that was thrown, whose rejection would end the process', async () => {
+  it('handles the rejection of a thrown promise', async () => {
     const unheard = vi.fn();
     process.on('unhandledRejection', unheard);
     expect(outcomeOf(Promise.reject(new Error('thrown')))).toMatchObject({ kind: 'retryable' });
@@ -99,7 +99,7 @@ describe('outcomeOf', () => {
     expect(unheard).not.toHaveBeenCalled();
   });
 
-  it('withholds what JSON.parse quotes of a payload', () => {
+  it('withholds the message of JSON.parse, which quotes the payload', () => {
     let thrown: unknown;
     try {
       JSON.parse('Ada Byron');
@@ -120,18 +120,18 @@ describe('outcomeOf', () => {
     });
   });
 
-  it('ends on causes that go round in a circle', () => {
+  it('ends for circular causes', () => {
     const error = new Error('round');
     error.cause = error;
     expect(outcomeOf(error).kind).toBe('retryable');
   });
 
-  it('calls an abort and a timeout by their names', () => {
+  it('has the codes ABORTED and TIMEOUT for an abort and a timeout', () => {
     expect(outcomeOf(AbortSignal.abort().reason)).toMatchObject({ code: 'ABORTED' });
     expect(outcomeOf(new DOMException('late', 'TimeoutError'))).toMatchObject({ code: 'TIMEOUT' });
   });
 
-  it('takes secrets out before it cuts, so that no half of one stays at the cut', () => {
+  it('redacts secrets before it cuts', () => {
     const outcome = outcomeOf(new Permanent(`${'x'.repeat(1020)}hunter2hunter2`), (text) =>
       text.replaceAll('hunter2hunter2', '*'),
     );

@@ -1,51 +1,51 @@
 import { cutToBytes, cutToLength } from './bounded-text.ts';
 
-/** A receipt has room for an id and a status line; the journal keeps one for each delivery. */
+/** The journal keeps a receipt for each delivery. */
 export const RECEIPT_MAX_BYTES = 1024;
-/** A message is read by people in a table. */
+/** Messages are shown in tables. */
 export const MESSAGE_MAX_CHARACTERS = 1024;
-/** A code is a label of a metric, so it is short. */
+/** Codes are used as labels of metrics. */
 export const CODE_MAX_CHARACTERS = 64;
-/** Nobody may silence a delivery for longer than an operator's attention lasts: the external system is asked again after an hour. */
+/** An external system cannot delay a delivery for longer than an hour. */
 const RETRY_AFTER_MAX_MS = 3_600_000;
-/** A system that throttles without saying for how long: long enough for most rate windows to move on. */
+/** When a system throttles without a delay: long enough for most rate limits. */
 const THROTTLE_DEFAULT_MS = 5_000;
 
-/** The external system took the event. */
+/** The external system accepted the event. */
 export interface DeliveredOutcome {
   readonly kind: 'delivered';
-  /** What it answered: at most 1,024 bytes of UTF-8. Empty: nothing. */
+  /** Its response: at most 1,024 bytes of UTF-8; may be empty. */
   readonly receipt: string;
 }
 
-/** A passing failure: the delivery is tried again and the breaker counts it. */
+/** A temporary failure: the delivery is retried, and the breaker counts the failure. */
 export interface RetryableOutcome {
   readonly kind: 'retryable';
   /** At most 64 of A-Z, 0-9 and `_`. */
   readonly code: string;
-  /** A sentence for people: at most 1,024 characters, no payload, no secret. */
+  /** A message for people: at most 1,024 characters, without payload or secret. */
   readonly message: string;
-  /** Not before so many milliseconds, 1 to 3,600,000, and never before the hub's backoff. Absent: the backoff alone. */
+  /** The minimum delay before the next attempt, 1 to 3,600,000 ms; the hub's backoff applies too. Absent: only the backoff. */
   readonly retryAfterMs?: number;
 }
 
-/** The external system asks for less: tried again, not counted by the breaker. */
+/** The external system limits the rate: retried later, and not counted by the breaker. */
 export interface ThrottledOutcome {
   readonly kind: 'throttled';
   /** See {@link RetryableOutcome.code}. */
   readonly code: string;
   /** See {@link RetryableOutcome.message}. */
   readonly message: string;
-  /** Not before so many milliseconds, 1 to 3,600,000. */
+  /** The minimum delay before the next attempt, 1 to 3,600,000 ms. */
   readonly retryAfterMs: number;
-  /** Who waits. Absent: the lane. */
+  /** Which deliveries wait. Absent: `lane`. */
   readonly scope?: ThrottleScope;
 }
 
-/** Who waits when an external system asks for less: this delivery alone, or all of the adapter's. */
+/** Which deliveries wait when an external system limits the rate: only this one, or all of the adapter. */
 export type ThrottleScope = 'delivery' | 'lane';
 
-/** `permanent`: this event will never be taken. `misconfigured`, `unauthorized`: none will be until an operator acts. */
+/** `permanent`: the system will never accept this event. `misconfigured`, `unauthorized`: it accepts none until an operator acts. */
 export interface RefusedOutcome {
   readonly kind: 'permanent' | 'misconfigured' | 'unauthorized';
   /** See {@link RetryableOutcome.code}. */
@@ -62,10 +62,10 @@ export type OutcomeKind = Outcome['kind'];
 /** The kinds of an {@link Outcome} that are not success. */
 export type FailureKind = Exclude<OutcomeKind, 'delivered'>;
 
-/** Takes secrets out of a text before it is cut, because half a secret at the cut would be no match. */
+/** Redacts secrets in a text. Call it before cutting the text: half a secret would not match. */
 export type Redact = (text: string) => string;
 
-/** The parts of a failure as somebody else's code gave them: of any type and size. */
+/** The parts of a failure as adapter code set them: of any type and size. */
 export interface FailureParts {
   readonly code: unknown;
   readonly message: unknown;
@@ -73,12 +73,12 @@ export interface FailureParts {
   readonly scope: unknown;
 }
 
-/** Success, with what the external system answered. */
+/** Success, with the external system's response. */
 export function delivered(receipt: string | undefined, redact: Redact): DeliveredOutcome {
   return { kind: 'delivered', receipt: receipt === undefined ? '' : cutToBytes(redact(receipt), RECEIPT_MAX_BYTES) };
 }
 
-/** A failure brought within the bounds of its outcome. */
+/** A failure, cut to the bounds of its outcome. */
 export function failed(kind: FailureKind, parts: FailureParts, redact: Redact): Outcome {
   const code = boundedCode(parts.code, kind);
   const message = typeof parts.message === 'string' ? cutToLength(redact(parts.message), MESSAGE_MAX_CHARACTERS) : '';
@@ -102,10 +102,10 @@ export function failed(kind: FailureKind, parts: FailureParts, redact: Redact): 
 
 /** Whether a value is the kind of a failure. */
 export function isFailureKind(value: unknown): value is FailureKind {
-  return typeof value === 'string' && Object.hasOwn(failureKinds, value);
+  return typeof value === 'string' && Object.hasOwn(FAILURE_KINDS, value);
 }
 
-const failureKinds: Readonly<Record<FailureKind, true>> = {
+const FAILURE_KINDS: Readonly<Record<FailureKind, true>> = {
   retryable: true,
   throttled: true,
   permanent: true,
@@ -119,12 +119,12 @@ function boundedCode(code: unknown, kind: FailureKind): string {
     .slice(0, CODE_MAX_CHARACTERS)
     .toUpperCase()
     .replaceAll(/[^A-Z0-9_]/g, '_')
-    // Some letters are several in upper case.
+    // Upper case can be longer, such as that of "ß".
     .slice(0, CODE_MAX_CHARACTERS);
   return cleaned === '' ? kind.toUpperCase() : cleaned;
 }
 
-/** Undefined for what asks for no wait: nobody can ask for less than is waited anyway. */
+/** Undefined when no delay is requested. */
 function boundedRetryAfterMs(value: unknown): number | undefined {
   if (typeof value !== 'number' || !(value > 0)) return undefined;
   return Math.min(Math.ceil(value), RETRY_AFTER_MAX_MS);

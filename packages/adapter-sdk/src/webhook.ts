@@ -33,7 +33,7 @@ export interface WebhookConfig {
   readonly signingSecret?: string | undefined;
 }
 
-const config = z.strictObject({
+const CONFIG = z.strictObject({
   baseUrl: z
     .url({ protocol: /^https?$/, error: 'give an http or https address, such as https://system.example/hms' })
     .describe('Base URL of the system, http or https, such as `https://system.example/hms`'),
@@ -61,7 +61,7 @@ export function webhookAdapter({
 }: WebhookOptions): DefinedAdapter<WebhookConfig, HttpPool> {
   return defineAdapter({
     ...settings,
-    config,
+    config: CONFIG,
     open: ({ config: { baseUrl, token, signingSecret }, http }) => http.pool(baseUrl, { token, signingSecret }),
     check: (pool, context) => pool.check(context),
     push: (event, context) => context.resource.post(path, body(event, context), context),

@@ -3,12 +3,12 @@ import { apiReport } from './api-report.ts';
 
 const header = `# What adapters can import
 
-Every name that this package offers, with its type. A change here is a change of the API: adapter teams feel it. When it
-is meant, accept it with \`npx vitest run test/api-report.test.ts -u\` in packages/adapter-sdk, and describe it in a changeset.
+Every exported name, with its type. A change here is a change of the public API: accept it with
+\`npx vitest run test/api-report.test.ts -u\` in packages/adapter-sdk, and describe it in a changeset.
 
 `;
 
-it('offers what etc/adapter-sdk.api.md says, and nothing else', async () => {
+it('exports exactly what etc/adapter-sdk.api.md lists', async () => {
   const report = await apiReport({
     '.': 'index.ts',
     './webhook': 'webhook.ts',

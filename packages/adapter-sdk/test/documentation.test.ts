@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { statusRules } from '../src/http/status-rule.ts';
+import { STATUS_RULES } from '../src/http/status-rule.ts';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const guide = read('../../../docs/write-an-adapter.md');
@@ -56,7 +56,7 @@ it('the guide has the table of all statuses, as the code has it', () => {
     if (from === to) return String(from);
     return from === 400 || from === 500 ? `any other ${from / 100}xx` : `${from / 100}xx`;
   };
-  const rows = statusRules.map(({ from, to, outcome, withRetryAfter, why }) => {
+  const rows = STATUS_RULES.map(({ from, to, outcome, withRetryAfter, why }) => {
     const more = withRetryAfter === undefined ? '' : `; with \`Retry-After\` ${withRetryAfter}`;
     return `| ${name(from, to)} | ${outcome}${more} | ${why} |`;
   });

@@ -5,31 +5,30 @@ import type { AdapterName } from './adapter-name.ts';
 import { packageJson, workspacePackageJson } from './package-json.ts';
 import { releases } from './releases.ts';
 
-/** What is to be made. */
+/** The adapter to create. */
 export interface AdapterFilesOptions {
   readonly name: AdapterName;
-  /** One sentence: what it sends to which system. */
+  /** One sentence: what it delivers, and where. */
   readonly description: string;
   /**
-   * `package`: on its own, for anybody; `workspace`: a project of the workspace of HMS-Sync, beside its siblings.
-   * Both are the same adapter with the same tests.
+   * `package`: a separate package; `workspace`: a project in the repository of HMS-Sync. Both have the same adapter and tests.
    */
   readonly kind: 'package' | 'workspace';
-  /** For a package: its scripts run on a Node of its own. */
+  /** For a package: adds Node as a devDependency, for its scripts. */
   readonly bringsNode?: boolean;
 }
 
-const template = fileURLToPath(new URL('../template/', import.meta.url));
+const TEMPLATE_FOLDER = fileURLToPath(new URL('../template/', import.meta.url));
 
-/** Under their own names npm would leave out the first, and tools of this workspace would take the others for theirs. */
-const renamed: Readonly<Record<string, string>> = {
+/** Renamed in the template: npm would leave out .gitignore, and tools of this repository would use the others. */
+const RENAMED_FILES: Readonly<Record<string, string>> = {
   gitignore: '.gitignore',
   'ci.yml': '.github/workflows/test.yml',
   'vitest-config.txt': 'vitest.config.ts',
 };
 
-/** How a test of the template begins. */
-const nodeTest = /import \{ describe, it \} from 'node:test';\n(?<sdk>import .* from '@hms-sync\/.*';\n)/;
+/** The first lines of a test in the template. */
+const NODE_TEST = /import \{ describe, it \} from 'node:test';\n(?<sdk>import .* from '@hms-sync\/.*';\n)/;
 
 /** The files of a new adapter: path with `/`, and text. */
 export async function adapterFiles(options: AdapterFilesOptions): Promise<ReadonlyMap<string, string>> {
@@ -38,8 +37,8 @@ export async function adapterFiles(options: AdapterFilesOptions): Promise<Readon
   const manifest = kind === 'package' ? packageJson({ ...parts, bringsNode }) : workspacePackageJson(parts);
   const files = new Map([['package.json', `${JSON.stringify(manifest, undefined, 2)}\n`]]);
   for (const folder of ['adapter', kind]) {
-    for (const [path, text] of await filesIn(join(template, folder))) {
-      files.set(renamed[path] ?? path, adapted(text, options));
+    for (const [path, text] of await filesIn(join(TEMPLATE_FOLDER, folder))) {
+      files.set(RENAMED_FILES[path] ?? path, adapted(text, options));
     }
   }
   return files;
@@ -63,6 +62,6 @@ function adapted(text: string, { name, description, kind }: AdapterFilesOptions)
     .replaceAll('__id__', name.id)
     .replaceAll('__package__', name.packageName)
     .replaceAll('__description__', () => description);
-  // The workspace has vitest, whose describe and it are the same; its name comes after that of the SDK.
-  return kind === 'workspace' ? filled.replace(nodeTest, "$<sdk>import { describe, it } from 'vitest';\n") : filled;
+  // The workspace uses vitest; sorted imports have it after the SDK.
+  return kind === 'workspace' ? filled.replace(NODE_TEST, "$<sdk>import { describe, it } from 'vitest';\n") : filled;
 }

@@ -16,14 +16,14 @@ describe('the name of an adapter', () => {
     ['labResults', /such as lab-results$/],
     ['9lab', /such as lab$/],
     ['lab_results', /such as lab-results$/],
-    ['../lab', /"\.\." is no npm scope: a scope begins with @, as in @clinic\/lab$/],
-    ['clinic/lab', /"clinic" is no npm scope/],
+    ['../lab', /"\.\." is not an npm scope: a scope begins with @, as in @clinic\/lab$/],
+    ['clinic/lab', /"clinic" is not an npm scope/],
     ['@clinic/', /as in lab$/],
     ['@clinic/a/b', /such as a-b$/],
     ['', /as in lab$/],
     ['漢字', /as in lab$/],
     ['a'.repeat(64), /1 to 63/],
-  ])('%j is refused, with what would do', (text, message) => {
+  ])('%j is rejected, with what would do', (text, message) => {
     expect(() => adapterName(text)).toThrow(NameError);
     expect(() => adapterName(text)).toThrow(message);
   });

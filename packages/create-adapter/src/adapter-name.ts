@@ -1,25 +1,25 @@
-/** What an adapter is called, in the places where it has a name. */
+/** The names of an adapter. */
 export interface AdapterName {
-  /** Names it in acks, health and configuration. */
+  /** Its id in acks, health and configuration. */
   readonly id: string;
-  /** Of its npm package. */
+  /** The name of its npm package. */
   readonly packageName: string;
-  /** The folder that is made for it, unless another is named. */
+  /** Its default folder. */
   readonly folder: string;
 }
 
-/** What a hub takes for an id. */
+/** The format of adapter ids. */
 const ADAPTER_ID = /^[a-z][a-z0-9-]{0,62}$/;
 const SCOPE = /^@[a-z0-9-~][a-z0-9-._~]*$/;
 
-/** A name that cannot be one: the message says what is allowed, and what would be near it. */
+/** An invalid name: the message describes what is allowed, and suggests a name. */
 export class NameError extends Error {
   override readonly name = 'NameError';
 }
 
 /**
- * What `lab`, `adapter-lab`, `@clinic/lab` or `@clinic/adapter-lab` stands for: the id is `lab`, and the package is
- * `adapter-lab` of the scope.
+ * Parses `lab`, `adapter-lab`, `@clinic/lab` or `@clinic/adapter-lab`: the id is `lab`, and the package is `adapter-lab` in
+ * the scope.
  *
  * @throws NameError
  */
@@ -27,20 +27,22 @@ export function adapterName(text: string): AdapterName {
   const [first = '', second] = text.split(/\/(.*)/s, 2);
   const [scope, folder] = second === undefined ? [undefined, first] : [first, second];
   if (scope !== undefined && !SCOPE.test(scope)) {
-    throw new NameError(`"${scope}" is no npm scope: a scope begins with @, as in @clinic/${nearest(folder) || 'lab'}`);
+    throw new NameError(
+      `"${scope}" is not an npm scope: a scope begins with @, as in @clinic/${nearest(folder) || 'lab'}`,
+    );
   }
   const id = folder.replace(/^adapter-/, '');
   if (!ADAPTER_ID.test(id)) {
     const near = nearest(id);
     const advice = near === '' ? 'as in lab' : `such as ${near}`;
     throw new NameError(
-      `"${text}" cannot be the name of an adapter: 1 to 63 of a-z, 0-9 and -, beginning with a letter, ${advice}`,
+      `"${text}" is not an adapter name: use 1 to 63 of a-z, 0-9 and -, beginning with a letter, ${advice}`,
     );
   }
   return { id, packageName: [...(scope === undefined ? [] : [scope]), `adapter-${id}`].join('/'), folder };
 }
 
-/** The same in what is allowed; empty when nothing is left of it. */
+/** The text with only allowed characters; may be empty. */
 function nearest(text: string): string {
   return text
     .replace(/([a-z0-9])([A-Z])/g, '$1-$2')

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 export interface CommandLine {
   /** As it was typed. */
   readonly name: string;
-  /** Undefined: named as the adapter is. */
+  /** Undefined: the name of the adapter. */
   readonly dir: string | undefined;
   readonly description: string | undefined;
   readonly install: boolean;
@@ -16,26 +16,26 @@ export class UsageError extends Error {
 }
 
 /** What `--help` prints. */
-export const usage = `npm create @hms-sync/adapter <name> [-- <flags>]
+export const USAGE = `npm create @hms-sync/adapter <name> [-- <flags>]
 
   <name>                such as lab, or @clinic/lab for the package @clinic/adapter-lab
-  --dir <folder>        where to; absent: a folder of the adapter's name
-  --description <text>  what it sends to which system, in one sentence
+  --dir <folder>        the new folder (default: the adapter's name)
+  --description <text>  what it delivers and where, in one sentence
   --no-install          do not run npm install
 `;
 
-/** @returns undefined when help was asked for. @throws UsageError */
+/** @returns undefined for --help. @throws UsageError */
 export function readCommandLine(args: readonly string[]): CommandLine | undefined {
   const { values, positionals } = parsed(args);
   if (values.help) return undefined;
   const [name, ...more] = positionals;
-  if (name === undefined) throw new UsageError('give the adapter a name, such as lab');
-  if (more.length > 0) throw new UsageError(`one name, please: ${JSON.stringify(name)}, and not ${more.join(' ')}`);
+  if (name === undefined) throw new UsageError('the name of the adapter is missing, such as lab');
+  if (more.length > 0) throw new UsageError(`give only one name, not ${[name, ...more].join(' ')}`);
   const { dir, description } = values;
-  if (dir?.trim() === '') throw new UsageError('--dir: name a folder');
-  // It goes into a comment, a table and JSON alike.
+  if (dir?.trim() === '') throw new UsageError('--dir is empty: name a folder');
+  // It is written into a comment, a table and JSON.
   if (description !== undefined && !/^[^\p{Cc}*]{1,200}$/u.test(description)) {
-    throw new UsageError('--description: one line of at most 200 characters, without *');
+    throw new UsageError('--description must be one line of at most 200 characters, without *');
   }
   return { name, dir, description, install: !values['no-install'] };
 }

@@ -5,20 +5,20 @@ import { type AdapterFilesOptions, adapterFiles } from './adapter-files.ts';
 export { type AdapterFilesOptions, adapterFiles } from './adapter-files.ts';
 export { type AdapterName, adapterName, NameError } from './adapter-name.ts';
 
-/** The folder has something in it already: nothing was written. */
+/** The folder is not empty, or cannot be written. */
 export class FolderError extends Error {
   override readonly name = 'FolderError';
 }
 
-/** A package that nobody has begun: a repository without a file is nothing yet. */
-const NOTHING_YET = new Set(['.git']);
+/** A new git repository counts as empty. */
+const IGNORED_NAMES = new Set(['.git']);
 const NAMED_MAX = 3;
 
 /**
- * Writes a new adapter into a folder, which is made when it is not there. Nothing is ever overwritten.
+ * Writes a new adapter into an empty or new folder. Nothing is ever overwritten.
  *
- * @returns the paths of what was written, relative to the folder
- * @throws FolderError when something is in it already, or it cannot be written
+ * @returns the paths of the new files, relative to the folder
+ * @throws FolderError when the folder is not empty, or cannot be written
  */
 export async function createAdapter(folder: string, options: AdapterFilesOptions): Promise<readonly string[]> {
   await mustBeEmpty(folder);
@@ -38,7 +38,7 @@ export async function createAdapter(folder: string, options: AdapterFilesOptions
 async function mustBeEmpty(folder: string): Promise<void> {
   let found: readonly string[];
   try {
-    found = (await readdir(folder)).filter((name) => !NOTHING_YET.has(name));
+    found = (await readdir(folder)).filter((name) => !IGNORED_NAMES.has(name));
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return;
     const why = codeOf(cause) === 'ENOTDIR' ? 'is a file' : `cannot be read (${codeOf(cause)})`;
@@ -46,7 +46,7 @@ async function mustBeEmpty(folder: string): Promise<void> {
   }
   if (found.length === 0) return;
   const named = found.slice(0, NAMED_MAX).join(', ') + (found.length > NAMED_MAX ? ', …' : '');
-  throw new FolderError(`${folder} is not empty (${named}) and nothing is overwritten; choose another with --dir`);
+  throw new FolderError(`${folder} is not empty (${named}); choose another with --dir`);
 }
 
 function codeOf(error: unknown): string {

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Runs `npm install` in a folder, on this process's own screen. Resolves to whether it went well. */
+/** Runs `npm install` in a folder, with output to this process's terminal. Resolves to whether it succeeded. */
 export async function install(folder: string): Promise<boolean> {
-  // On Windows npm is a script, which only a shell finds.
+  // On Windows, npm is a script, which needs a shell.
   const npm = spawn('npm', ['install'], {
     cwd: folder,
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -13,7 +13,7 @@ export async function install(folder: string): Promise<boolean> {
     const [code] = await once(npm, 'exit');
     return code === 0;
   } catch {
-    // There is no npm: the same as one that fails, for whoever reads what to do next.
+    // There is no npm.
     return false;
   }
 }

@@ -33,7 +33,7 @@ async function withNpm(folder: string, exitCode: number): Promise<NodeJS.Process
 }
 
 describe('npm create @hms-sync/adapter', () => {
-  it('makes the package, installs what it needs and says what is next', async () => {
+  it('makes the package, installs what it needs and reports what is next', async () => {
     const folder = await newFolder();
     const { code, stdout, stderr } = await create(folder, ['lab'], await withNpm(folder, 0));
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -45,7 +45,7 @@ describe('npm create @hms-sync/adapter', () => {
     const folder = await newFolder();
     const { code, stdout, stderr } = await create(folder, ['lab'], await withNpm(folder, 1));
     expect(code).toBe(1);
-    expect(stderr).toBe('create-adapter: npm install failed, see above; everything else is in place\n');
+    expect(stderr).toBe('create-adapter: npm install failed, see above; the files were created\n');
     expect(stdout).toMatch(/Next:\n {2}cd lab\n {2}npm install\n {2}npm test/);
     expect(await readdir(join(folder, 'lab'))).toContain('package.json');
   });
@@ -64,13 +64,13 @@ describe('npm create @hms-sync/adapter', () => {
   });
 
   it.each([
-    [[], 2, /^create-adapter: give the adapter a name, such as lab\n\nnpm create/],
-    [['Lab'], 2, /^create-adapter: "Lab" cannot be the name of an adapter: .* such as lab\n$/],
-    [['lab', 'oratory'], 2, /one name, please/],
+    [[], 2, /^create-adapter: the name of the adapter is missing, such as lab\n\nnpm create/],
+    [['Lab'], 2, /^create-adapter: "Lab" is not an adapter name: .* such as lab\n$/],
+    [['lab', 'oratory'], 2, /give only one name/],
     [['lab', '--colour'], 2, /Unknown option '--colour'\n/],
-    [['lab', '--description', 'a */ b'], 2, /--description: one line/],
+    [['lab', '--description', 'a */ b'], 2, /--description must be one line/],
     [['lab', '--dir', '.'], 1, /is not empty \(taken\)/],
-  ])('%j writes nothing and says why', async (args, exitCode, why) => {
+  ])('%j writes nothing and reports why', async (args, exitCode, why) => {
     const folder = await newFolder();
     await writeFile(join(folder, 'taken'), '');
     const { code, stderr } = await create(folder, args);

@@ -1,25 +1,25 @@
 import { relative, resolve } from 'node:path';
 import { adapterName, NameError } from './adapter-name.ts';
-import { readCommandLine, UsageError, usage } from './command-line.ts';
+import { readCommandLine, USAGE, UsageError } from './command-line.ts';
 import { createAdapter, FolderError } from './create-adapter.ts';
 import { install } from './install.ts';
 import { NODE_MIN, releases } from './releases.ts';
 
-/** `npm create @hms-sync/adapter`. Exit codes: 0 well; 1 it could not be made or installed; 2 wrongly asked. */
+/** `npm create @hms-sync/adapter`. Exit codes: 0 created; 1 not created, or npm install failed; 2 wrong usage. */
 try {
   process.exitCode = await run(process.argv.slice(2));
 } catch (error) {
   const asked = error instanceof UsageError || error instanceof NameError;
   if (!asked && !(error instanceof FolderError)) throw error;
   process.stderr.write(`create-adapter: ${error.message}\n`);
-  if (error instanceof UsageError) process.stderr.write(`\n${usage}`);
+  if (error instanceof UsageError) process.stderr.write(`\n${USAGE}`);
   process.exitCode = asked ? 2 : 1;
 }
 
 async function run(args: readonly string[]): Promise<number> {
   const asked = readCommandLine(args);
   if (asked === undefined) {
-    process.stdout.write(usage);
+    process.stdout.write(USAGE);
     return 0;
   }
   const name = adapterName(asked.name);
@@ -33,25 +33,25 @@ async function run(args: readonly string[]): Promise<number> {
   if (bringsNode) {
     say(
       '',
-      `This is Node ${process.versions.node}, and adapters run on ${NODE_MIN} or newer: its npm scripts run on Node`,
-      `${releases().node}, which it brings along as a devDependency. Take that out once your Node is new enough; until then`,
-      "npm's EBADENGINE warnings mean nothing.",
+      `This is Node ${process.versions.node}; adapters need ${NODE_MIN} or newer. The package has Node ${releases().node} as a`,
+      'devDependency, for its npm scripts. Remove it when your Node is new enough; until then, ignore the EBADENGINE',
+      'warnings of npm.',
     );
   }
   if (asked.install) say('', 'npm install');
   const installed = asked.install && (await install(folder));
   if (asked.install && !installed) {
-    process.stderr.write('create-adapter: npm install failed, see above; everything else is in place\n');
+    process.stderr.write('create-adapter: npm install failed, see above; the files were created\n');
   }
   say(
     '',
     'Next:',
     ...(shown === '.' ? [] : [`  cd ${shown.includes(' ') ? `'${shown}'` : shown}`]),
     ...(installed ? [] : ['  npm install']),
-    '  npm test                                        # what a hub expects of it, checked',
+    '  npm test                                        # type check and conformance tests',
     '  npm run dev                                     # a hub, this adapter, a stand-in for its system',
-    '  npm run dev -- --chaos latency=2s,fail=30%      # the same on a bad day',
-    'Then map events to requests in src/adapter.ts and src/mapping.ts.',
+    '  npm run dev -- --chaos latency=2s,fail=30%      # the same with injected faults',
+    'Then set in src/adapter.ts where events are posted, and in src/mapping.ts what is posted.',
   );
   return asked.install && !installed ? 1 : 0;
 }

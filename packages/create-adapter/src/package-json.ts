@@ -1,19 +1,21 @@
 import type { AdapterName } from './adapter-name.ts';
 import { NODE_MIN, type Releases } from './releases.ts';
 
-/** What a package.json is made of. */
+/** The parts of a package.json. */
 export interface PackageJsonOptions {
   readonly name: AdapterName;
   readonly description: string;
   readonly releases: Releases;
 }
 
-const hmsSync = (id: string) => ({ manifest: 1, id, entry: '.', protocols: [1], limits: { memoryMb: 256 } });
+function hmsSync(id: string) {
+  return { manifest: 1, id, entry: '.', protocols: [1], limits: { memoryMb: 256 } };
+}
 
 /**
- * Of a package on its own. `@hms-sync/dev` is the condition under which `hms-sync dev` runs an adapter from its sources.
+ * The package.json of a separate package. With the condition `@hms-sync/dev`, `hms-sync dev` runs it from source.
  *
- * @param options.bringsNode true: its scripts run on a Node of its own, because the machine's is too old.
+ * @param options.bringsNode adds Node as a devDependency, because the machine's is too old.
  */
 export function packageJson(options: PackageJsonOptions & { readonly bringsNode: boolean }): object {
   const { name, description, releases, bringsNode } = options;

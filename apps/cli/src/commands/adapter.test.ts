@@ -54,13 +54,13 @@ async function start(): Promise<{ asked: unknown[]; address: string }> {
 const nobody = ['--address', 'http://127.0.0.1:1'];
 
 describe('hms-sync adapter', () => {
-  test('add names the package, its configuration and its id, and warns of what its check found', async () => {
+  test('add sends the package, its configuration and its id, and prints warnings of its check', async () => {
     const { asked, address } = await start();
     const config = JSON.stringify({ token: `\${LAB_TOKEN}` });
     const flags = ['--config', config, '--id', 'lab', '--address', address];
     const run = await runInProcess('adapter', 'add', '@clinic/adapter-lab@^1', ...flags);
-    expect(run.stdout()).toBe('lab 1.0.0 is added; it gets what is published from now on.\n');
-    expect(run.stderr()).toBe('hms-sync: its check warns: reach: no answer\n');
+    expect(run.stdout()).toBe('lab 1.0.0 is added; it gets events that are published from now on.\n');
+    expect(run.stderr()).toBe('hms-sync: warning of its check: reach: no answer\n');
     const json = await runInProcess('adapter', 'add', './lab', '--json', '--address', address);
     expect(json.jsonLines()).toEqual([{ adapter: 'lab', version: '1.0.0', warnings: ['reach: no answer'] }]);
     expect(asked).toEqual([
@@ -69,7 +69,7 @@ describe('hms-sync adapter', () => {
     ]);
   });
 
-  test('list shows what runs, what a rollback goes back to, and what is being tried', async () => {
+  test('list shows the running version, the previous one, and a canary', async () => {
     const { address } = await start();
     const run = await runInProcess('adapter', 'list', '--address', address);
     expect(run.stdout()).toBe(
@@ -77,7 +77,7 @@ describe('hms-sync adapter', () => {
         'ADAPTER  PACKAGE              VERSION  RUNTIME  STATE  PREVIOUS',
         'lab      @clinic/adapter-lab  1.1.0    process  READY  1.0.0',
         '',
-        'lab: 1.2.0 is tried with 10% of the keys; 1 of its 40 attempts failed',
+        'lab: canary 1.2.0 has 10% of the keys; 1 of its 40 attempts failed',
         '',
       ].join('\n'),
     );
@@ -105,13 +105,13 @@ describe('hms-sync adapter', () => {
     expect(run.exitCode).toBe(ExitCode.ok);
   });
 
-  test('upgrade goes all at once, or with a canary of a share, so many attempts and so many minutes', async () => {
+  test('upgrade is sent without a canary, or with its share, attempts and minutes', async () => {
     const { asked, address } = await start();
     const all = await runInProcess('adapter', 'upgrade', 'lab', '^1.1', '--allow-downgrade', '--address', address);
     expect(all.stdout()).toBe('lab runs 1.1.0.\n');
     const canary = ['--canary', '10%', '--canary-attempts', '50', '--canary-minutes', '5'];
     const run = await runInProcess('adapter', 'upgrade', 'lab', '1.1.0', ...canary, '--address', address);
-    expect(run.stderr()).toContain('10% of the keys go first');
+    expect(run.stderr()).toContain('10% of the keys get it first');
     expect(asked).toEqual([
       { upgrade: 'lab', version: '^1.1', canaryPercent: 0, canaryAttempts: 0, timeMs: undefined, allowDowngrade: true },
       {
@@ -121,7 +121,7 @@ describe('hms-sync adapter', () => {
     ]);
   });
 
-  test('rollback and remove name the reason', async () => {
+  test('rollback and remove send the reason', async () => {
     const { asked, address } = await start();
     const back = await runInProcess('adapter', 'rollback', 'lab', '--reason', 'it is slow', '--address', address);
     expect(back.stdout()).toBe('lab runs 1.0.0.\n');
@@ -133,7 +133,7 @@ describe('hms-sync adapter', () => {
     ]);
   });
 
-  test('remove --discard says how many deliveries went with it', async () => {
+  test('remove --discard prints how many deliveries were discarded', async () => {
     const { asked, address } = await start();
     const flags = ['--discard', '--reason', 'closed', '--address', address];
     const run = await runInProcess('adapter', 'remove', 'lab', ...flags);
@@ -143,10 +143,10 @@ describe('hms-sync adapter', () => {
     expect(asked[0]).toEqual({ remove: 'lab', reason: 'closed', discard: true });
   });
 
-  test('restart says what runs and what still keeps it from delivering', async () => {
+  test('restart prints the version and what still prevents deliveries', async () => {
     const { asked, address } = await start();
     const run = await runInProcess('adapter', 'restart', 'lab', '--address', address);
-    expect(run.stdout()).toBe('lab 1.0.0 was started again.\n');
+    expect(run.stdout()).toBe('lab 1.0.0 was restarted.\n');
     expect(run.stderr()).toBe('hms-sync: lab is still paused (HTTP_401)\n');
     const json = await runInProcess('adapter', 'restart', 'lab', '--reason', 'a token', '--json', '--address', address);
     expect(json.jsonLines()).toEqual([
@@ -158,7 +158,7 @@ describe('hms-sync adapter', () => {
     ]);
   });
 
-  test('add names the flag when its configuration is not JSON, and asks no hub', async () => {
+  test('add names the flag when its configuration is not JSON, and calls no hub', async () => {
     const { asked, address } = await start();
     const ended = await runInProcess('adapter', 'add', '@c/a', '--config', '{token: hunter2}', '--address', address);
     expect(ended.exitCode).toBe(ExitCode.usage);
@@ -166,16 +166,16 @@ describe('hms-sync adapter', () => {
     expect(asked).toEqual([]);
   });
 
-  test('retry of an adapter for which nothing waits says so', async () => {
+  test('retry of an adapter for which nothing waits reports it', async () => {
     fake = await startFakeHub({ admin: { retryAdapter: () => ({ retried: 0n }) } });
     const none = await runInProcess('adapter', 'retry', 'lab', '--address', fake.address);
-    expect(none.stdout()).toBe('No delivery of lab waited for a retry.\n');
+    expect(none.stdout()).toBe('lab has no delivery that waits for a retry.\n');
   });
 
-  test('retry says how many deliveries waited', async () => {
+  test('retry reports how many deliveries waited', async () => {
     const { asked, address } = await start();
     const one = await runInProcess('adapter', 'retry', 'lab', '--address', address);
-    expect(one.stdout()).toBe('1 delivery of lab waited for a retry; all of them are due now.\n');
+    expect(one.stdout()).toBe('1 delivery of lab will be retried now.\n');
     const many = await runInProcess(
       'adapter',
       'retry',
@@ -204,14 +204,14 @@ describe('hms-sync adapter', () => {
     ['upgrade', 'lab', '1', '--canary-minutes', '5'],
     ['upgrade', 'lab'],
     ['add'],
-  ])('refuses %j before it asks a hub', async (...args) => {
+  ])('rejects %j before it asks a hub', async (...args) => {
     const run = await runInProcess('adapter', ...args, ...nobody);
     expect(run.exitCode).toBe(ExitCode.usage);
   });
 });
 
 describe('hms-sync adapter show', () => {
-  test('shows all that is known of one adapter, each fact on a line', async () => {
+  test('shows one adapter, each fact on its own line', async () => {
     const { address } = await start();
     const run = await runInProcess('adapter', 'show', 'lab', '--address', address);
     expect(run.stdout()).toBe(
@@ -229,7 +229,7 @@ describe('hms-sync adapter show', () => {
         'FAILED        -',
         'BREAKER       -',
         '',
-        'lab: 1.2.0 is tried with 10% of the keys; 1 of its 40 attempts failed',
+        'lab: canary 1.2.0 has 10% of the keys; 1 of its 40 attempts failed',
         '',
       ].join('\n'),
     );
@@ -237,11 +237,11 @@ describe('hms-sync adapter show', () => {
     expect(json.jsonLines()).toMatchObject([{ id: 'lab', version: '1.1.0', waiting: 0 }]);
   });
 
-  test('names the adapters that there are when it is another one', async () => {
+  test('lists the known adapters when the id is unknown', async () => {
     const { address } = await start();
     const run = await runInProcess('adapter', 'show', 'billing', '--address', address);
     expect(run.exitCode).toBe(ExitCode.usage);
-    expect(run.stderr()).toBe('hms-sync: the hub has no adapter "billing"; it has lab\n');
+    expect(run.stderr()).toBe('hms-sync: the hub has no adapter "billing"; its adapters: lab\n');
   });
 });
 
@@ -276,7 +276,7 @@ async function startBilling({
 }
 
 describe('hms-sync adapter pause and resume', () => {
-  test('name the adapter and the reason', async () => {
+  test('send the adapter and the reason', async () => {
     const { asked, address } = await startBilling();
     const paused = await runInProcess('adapter', 'pause', 'billing', '--reason', reason, '--address', address);
     expect(paused.stdout()).toBe(
@@ -308,8 +308,8 @@ describe('hms-sync adapter pause and resume', () => {
       'no address',
       'billing is resumed; it was paused: audit\nbilling is FAILED: no address\n',
     ],
-    ['', AdapterState.READY, '', 'billing was not paused: there is nothing to resume.\nbilling is READY.\n'],
-    ['', AdapterState.STARTING, '', 'billing was not paused: there is nothing to resume.\nbilling is STARTING.\n'],
+    ['', AdapterState.READY, '', 'billing was not paused; nothing was changed.\nbilling is READY.\n'],
+    ['', AdapterState.STARTING, '', 'billing was not paused; nothing was changed.\nbilling is STARTING.\n'],
   ])(
     'resume says whether it ended a pause, and the state then (%j, %j)',
     async (formerReason, state, why, expected) => {
@@ -319,15 +319,15 @@ describe('hms-sync adapter pause and resume', () => {
     },
   );
 
-  test('pause says that it was paused before, and why', async () => {
+  test('pause reports that it was already paused, and why', async () => {
     const { address } = await startBilling({ formerReason: 'HTTP_401: the system answered 401' });
     const run = await runInProcess('adapter', 'pause', 'billing', '--reason', reason, '--address', address);
     expect(run.stdout()).toContain(
-      'billing was paused already (HTTP_401: the system answered 401); it stays paused for the new reason.',
+      'billing was already paused (HTTP_401: the system answered 401); the new reason replaces the old one.',
     );
   });
 
-  test.each(['pause', 'resume'])('%s is refused without a reason', async (command) => {
+  test.each(['pause', 'resume'])('%s is rejected without a reason', async (command) => {
     const run = await runInProcess('adapter', command, 'billing', '--address', 'http://127.0.0.1:1');
     expect(run.exitCode).toBe(ExitCode.usage);
     expect(run.stderr()).toContain('--reason');
@@ -338,19 +338,19 @@ describe('hms-sync adapter probe', () => {
   test('prints the delivery that was attempted', async () => {
     const { address } = await startBilling({ probed: 'e-1' });
     const run = await runInProcess('adapter', 'probe', 'billing', '--address', address);
-    expect(run.stdout()).toBe(`e-1 was let through. Its outcome: hms-sync event show e-1 --address ${address}\n`);
+    expect(run.stdout()).toBe(`Attempting e-1. To see its outcome: hms-sync event show e-1 --address ${address}\n`);
   });
 
-  test('says so when nothing waits', async () => {
+  test('reports when nothing waits', async () => {
     const { address } = await startBilling();
     const run = await runInProcess('adapter', 'probe', 'billing', '--address', address);
-    expect(run.stdout()).toBe('Nothing waits at billing that could be let through.\n');
+    expect(run.stdout()).toBe('billing has no delivery that can be attempted.\n');
   });
 
-  test('says so when the adapter does not run', async () => {
+  test('reports when the adapter does not run', async () => {
     const { address } = await startBilling({ state: AdapterState.FAILED, why: 'no address' });
     const run = await runInProcess('adapter', 'probe', 'billing', '--address', address);
-    expect(run.stdout()).toBe('billing is FAILED: no address\nNothing can be let through while it is not READY.\n');
+    expect(run.stdout()).toBe('billing is FAILED: no address\nIt can be probed only when it is READY or PAUSED.\n');
     const json = await runInProcess('adapter', 'probe', 'billing', '--json', '--address', address);
     expect(json.jsonLines()).toEqual([{ adapter: 'billing', state: 'FAILED', reason: 'no address' }]);
   });

@@ -50,7 +50,7 @@ interface CheckOptions extends JsonOptions {
 export function addAdapterCommand(program: Command, terminal: Terminal): void {
   const adapter = program
     .command('adapter')
-    .description('the adapters of a hub: see them, pause and resume them, install and replace them')
+    .description('show, pause, resume, install, upgrade and remove the adapters of a hub')
     .usage('<verb> [options]')
     .helpGroup('Adapters:')
     .commandsGroup('Adapters:');
@@ -66,36 +66,36 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
   const required = ['--reason <text>', 'why, for the record (required)'] as const;
   const optional = ['--reason <text>', 'why, for the record'] as const;
 
-  command('list', 'show every adapter, its versions and its state')
+  command('list', 'list all adapters with their versions and states')
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('adapter list', 'adapter list --jsonl'))
     .action((options: HubOptions) => list(options, terminal));
   commandOfOne('show', 'show one adapter: its state, queue, breaker and last error')
     .addHelpText('after', examples('adapter show billing'))
     .action((id: string, options: HubOptions) => show(id, options, terminal));
-  commandOfOne('pause', 'make no new attempts at an adapter; its queue is kept')
+  commandOfOne('pause', 'stop new attempts of an adapter and keep its queue')
     .option(...required)
     .addHelpText('after', examples(`adapter pause billing --reason 'maintenance until six'`))
     .action((id: string, options: ReasonOptions) => pause(id, options, terminal));
-  commandOfOne('resume', 'end a pause, also one that a rejected credential caused')
+  commandOfOne('resume', 'resume an adapter that an operator or the hub paused')
     .option(...required)
     .addHelpText('after', examples(`adapter resume billing --reason 'maintenance is over'`))
     .action((id: string, options: ReasonOptions) => resume(id, options, terminal));
-  commandOfOne('probe', 'let one delivery through an open breaker now')
+  commandOfOne('probe', 'attempt one delivery now, even if the breaker is open')
     .addHelpText('after', examples('adapter probe billing'))
     .action((id: string, options: HubOptions) => probe(id, options, terminal));
-  commandOfOne('retry', 'make all deliveries that wait for a retry due now')
+  commandOfOne('retry', 'retry all failed deliveries now, without further delay')
     .option(...optional)
     .addHelpText('after', examples('adapter retry billing'))
     .action((id: string, options: ReasonOptions) => retry(id, options, terminal));
-  commandOfOne('restart', 'start one adapter again, with its secrets as they are now')
+  commandOfOne('restart', 'restart an adapter; it reads its secrets again')
     .option(...optional)
     .addHelpText('after', examples('adapter restart billing'))
     .action((id: string, options: ReasonOptions) => restart(id, options, terminal));
-  command('add', 'install an adapter; it gets what is published from then on')
+  command('add', 'install an adapter; it gets events published from then on')
     .argument('<package>', '<name>@<version or range>, a tarball or a folder; paths are on the machine of the hub')
-    .option('--id <id>', "the adapter's id (default: the id in its manifest)")
-    .option('--config <json>', `its configuration; secrets by reference: '{"token":"\${LAB_TOKEN}"}'`)
+    .option('--id <id>', "the adapter's id (default: that of its manifest)")
+    .option('--config <json>', `its configuration, with references to secrets: '{"token":"\${LAB_TOKEN}"}'`)
     .addHelpText(
       'after',
       examples(
@@ -104,30 +104,34 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
       ),
     )
     .action((wanted: string, options: AddOptions) => add(wanted, options, terminal));
-  commandOfOne('upgrade', 'replace a running adapter by another version')
+  commandOfOne('upgrade', 'replace an adapter with another version')
     .argument('<version>', 'a version or range, a tarball or a folder')
     .option(
       '--canary <percent>',
-      'a share of the keys goes first, such as 10%; rolled back when 10 points more of its attempts fail',
+      'the new version first gets this share of the keys, such as 10%; it is rolled back if its failure rate exceeds the old one by 10 percentage points',
       parsePercent,
     )
-    .option('--canary-attempts <number>', 'it takes over after this many attempts (default: 200)', parseCount)
-    .option('--canary-minutes <number>', 'or after this time, however few its attempts were (default: 10)', parseCount)
-    .option('--allow-downgrade', 'also to an older version')
+    .option(
+      '--canary-attempts <number>',
+      'with --canary: it gets all keys after this many attempts (default: 200)',
+      parseCount,
+    )
+    .option('--canary-minutes <number>', 'with --canary: or after this time (default: 10)', parseCount)
+    .option('--allow-downgrade', 'allow an older version')
     .addHelpText('after', examples('adapter upgrade lab ^1.3.0', 'adapter upgrade lab 1.3.0 --canary 10%'))
     .action((id: string, version: string, options: UpgradeOptions) => upgrade(id, version, options, terminal));
-  commandOfOne('rollback', 'return to the version before the last upgrade')
+  commandOfOne('rollback', 'roll back to the version before the last upgrade')
     .option(...required)
     .addHelpText('after', examples(`adapter rollback lab --reason 'slower than before, INC-1207'`))
     .action((id: string, options: ReasonOptions) => rollback(id, options, terminal));
-  commandOfOne('remove', 'remove an adapter that has nothing left to deliver')
-    .option('--discard', 'discard what is not settled with it, in one step; dead letters stay')
+  commandOfOne('remove', 'remove an adapter that has no undelivered events')
+    .option('--discard', 'discard its undelivered events; dead letters are kept')
     .option(...required)
     .addHelpText('after', examples(`adapter remove lab --reason 'the lab closed'`))
     .action((id: string, options: RemoveOptions) => remove(id, options, terminal));
   adapter
     .command('check')
-    .description('show what a hub with this configuration would load, and why')
+    .description('show which adapter versions a hub would load, and why')
     .option('--config <file>', 'the configuration file', 'hms-sync.yaml')
     .option('--data-dir <folder>', "takes precedence over the file's dataDir and HMS_SYNC_DATA_DIR")
     .addOption(jsonOption())
@@ -149,8 +153,8 @@ async function show(id: string, { address, json }: HubOptions, { data }: Termina
   const adapters = health?.adapters ?? [];
   const adapter = adapters.find((candidate) => candidate.id === id);
   if (adapter === undefined) {
-    const known = adapters.map(({ id }) => printable(id)).join(', ') || 'no adapters';
-    throw new Failure(`the hub has no adapter "${printable(id)}"; it has ${known}`, ExitCode.usage);
+    const known = adapters.map(({ id }) => printable(id)).join(', ') || 'none';
+    throw new Failure(`the hub has no adapter "${printable(id)}"; its adapters: ${known}`, ExitCode.usage);
   }
   if (json) data.json(adapterJson(adapter));
   else for (const line of adapterFacts(data, adapter, { nowMs: Date.now(), address })) data.line(line);
@@ -167,7 +171,7 @@ async function pause(adapter: string, options: ReasonOptions, { data }: Terminal
   }
   const name = printable(adapter);
   if (wasPaused)
-    data.line(`${name} was paused already (${printable(formerReason)}); it stays paused for the new reason.`);
+    data.line(`${name} was already paused (${printable(formerReason)}); the new reason replaces the old one.`);
   else data.line(`${name} is paused; its deliveries wait in order.`);
   const words = ['adapter', 'resume', adapter, '--reason', 'why it may continue'];
   data.line(`To resume it: ${commandLine(words, options.address)}`);
@@ -188,7 +192,7 @@ async function resume(adapter: string, options: ReasonOptions, { data }: Termina
   data.line(
     wasPaused
       ? `${name} is resumed; it was paused: ${printable(formerReason)}`
-      : `${name} was not paused: there is nothing to resume.`,
+      : `${name} was not paused; nothing was changed.`,
   );
   if (health !== undefined) data.line(stateLine(health, options.address));
 }
@@ -202,22 +206,22 @@ async function probe(adapter: string, options: HubOptions, { data }: Terminal): 
   if (options.json) data.json({ adapter, ...event, ...stateJson(health) });
   else if (eventId !== '') {
     const show = commandLine(['event', 'show', eventId, ...sourceFlag(source)], options.address);
-    data.line(`${printable(eventId)} was let through. Its outcome: ${show}`);
+    data.line(`Attempting ${printable(eventId)}. To see its outcome: ${show}`);
   } else if (health === undefined || acceptsProbes(health.state)) {
-    data.line(`Nothing waits at ${printable(adapter)} that could be let through.`);
+    data.line(`${printable(adapter)} has no delivery that can be attempted.`);
   } else {
     data.line(stateLine(health, options.address));
-    data.line('Nothing can be let through while it is not READY.');
+    data.line('It can be probed only when it is READY or PAUSED.');
   }
 }
 
-/** The state of the adapter after a change; undefined when the hub does not answer, for the change was made anyway. */
+/** The state of the adapter after a change; undefined when the hub does not respond: the change was made anyway. */
 async function healthAfter(hub: HubClient, adapter: string): Promise<AdapterHealth | undefined> {
   const { health } = await hub.health.getHealth({}).catch(() => ({ health: undefined }));
   return health?.adapters.find(({ id }) => id === adapter);
 }
 
-/** A paused adapter accepts the one delivery of a probe. */
+/** A paused adapter can be probed too. */
 function acceptsProbes(state: AdapterState): boolean {
   return state === AdapterState.READY || state === AdapterState.PAUSED;
 }
@@ -240,18 +244,18 @@ async function add(wanted: string, options: AddOptions, { data, notes }: Termina
     data.json({ adapter, version, warnings });
     return;
   }
-  data.line(`${printable(adapter)} ${printable(version)} is added; it gets what is published from now on.`);
+  data.line(`${printable(adapter)} ${printable(version)} is added; it gets events that are published from now on.`);
   warn(warnings, options.address, notes);
 }
 
 async function upgrade(adapter: string, wanted: string, options: UpgradeOptions, terminal: Terminal): Promise<void> {
   const { canary = 0, canaryAttempts = 0, canaryMinutes, allowDowngrade = false } = options;
   if (canary === 0 && (canaryAttempts > 0 || canaryMinutes !== undefined)) {
-    throw new Failure('--canary-attempts and --canary-minutes go with --canary', ExitCode.usage);
+    throw new Failure('--canary-attempts and --canary-minutes require --canary', ExitCode.usage);
   }
   if (canary > 0 && !options.json) {
     terminal.notes.line(
-      `${canary}% of the keys go first; Ctrl-C leaves it to the hub. To see it: ${commandLine(['adapter', 'list'], options.address)}`,
+      `${canary}% of the keys get it first; the hub continues after Ctrl-C. To see the canary: ${commandLine(['adapter', 'list'], options.address)}`,
     );
   }
   const upgraded = await callHub(options.address, ({ admin }) =>
@@ -287,18 +291,18 @@ async function restart(adapter: string, { address, reason = '', json }: ReasonOp
     terminal.data.json({ adapter, version, warnings });
     return;
   }
-  terminal.data.line(`${[adapter, version].map(printable).join(' ').trim()} was started again.`);
+  terminal.data.line(`${[adapter, version].map(printable).join(' ').trim()} was restarted.`);
   for (const warning of warnings) terminal.notes.line(`hms-sync: ${hubText(warning, address)}`);
 }
 
 async function retry(adapter: string, { address, reason = '', json }: ReasonOptions, { data }: Terminal) {
   const { retried } = await callHub(address, ({ admin }) => admin.retryAdapter({ adapter, reason }));
   if (json) data.json({ adapter, retried: Number(retried) });
-  else if (retried === 0n) data.line(`No delivery of ${printable(adapter)} waited for a retry.`);
-  else data.line(`${countDeliveries(retried)} of ${printable(adapter)} waited for a retry; all of them are due now.`);
+  else if (retried === 0n) data.line(`${printable(adapter)} has no delivery that waits for a retry.`);
+  else data.line(`${countDeliveries(retried)} of ${printable(adapter)} will be retried now.`);
 }
 
-/** Executes the program of the hub's package that reads its configuration and its store. */
+/** Executes the program of the hub's package that reads the configuration and the installed adapters. */
 function check({ config, dataDir, json, jsonl }: CheckOptions): void {
   const folder = dataDir === undefined ? [] : ['--data-dir', resolve(dataDir)];
   const format = json ? ['--json'] : jsonl ? ['--jsonl'] : [];
@@ -321,10 +325,10 @@ function printVersion(
 }
 
 function warn(warnings: readonly string[], address: string, notes: Printer): void {
-  for (const warning of warnings) notes.line(`hms-sync: its check warns: ${hubText(warning, address)}`);
+  for (const warning of warnings) notes.line(`hms-sync: warning of its check: ${hubText(warning, address)}`);
 }
 
-/** Checked here too, so that the error has the name of the flag. */
+/** Checked here too, so that the error names the flag. */
 function configJson(given = ''): string {
   try {
     if (given !== '') checkJson(new TextEncoder().encode(given));
@@ -335,7 +339,7 @@ function configJson(given = ''): string {
   }
 }
 
-/** A path is relative to this folder, and the hub accepts absolute ones. */
+/** Resolves a relative path, because the hub accepts only absolute ones. */
 function located(wanted: string): string {
   return /^\.{0,2}\//.test(wanted) || wanted === '.' || wanted === '..' ? resolve(wanted) : wanted;
 }

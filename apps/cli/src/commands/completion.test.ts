@@ -54,7 +54,7 @@ test.each(['bash', 'zsh', 'fish'])('the script for %s knows each command and its
   }
 });
 
-test('there is none for another shell', async () => {
+test('another shell is wrong usage', async () => {
   const ended = await runInProcess('completion', 'tcsh');
   expect(ended.exitCode).toBe(ExitCode.usage);
   expect(ended.stderr()).toContain('bash, zsh, fish');

@@ -10,7 +10,7 @@ export function addCompletionCommand(program: Command, { data }: Terminal): void
   program
     .command('completion')
     .helpGroup('The shell:')
-    .description('print a script by which a shell completes this command')
+    .description('print a completion script for your shell')
     .addArgument(new Argument('<shell>', 'your shell').choices([...SHELLS]))
     .addHelpText(
       'after',
@@ -26,18 +26,18 @@ export function addCompletionCommand(program: Command, { data }: Terminal): void
     .action((shell: Shell) => data.line(completionScript(shell, program)));
 }
 
-/** A place in the tree of commands, and what may follow there. */
+/** A node in the tree of commands, and the words that may follow. */
 interface Place {
-  /** Such as "/adapter/add"; empty: the command itself. */
+  /** Such as "/adapter/add"; empty: the root. */
   readonly path: string;
   readonly words: readonly string[];
-  /** Those of its options whose value is one of a few. */
+  /** Its options with a fixed set of values. */
   readonly choices: readonly { readonly flag: string; readonly words: readonly string[] }[];
 }
 
 /**
- * A script that completes subcommands, options and their choices; a shell reads it once and never asks this command.
- * Where nothing of these fits, the shell offers files.
+ * A script that completes subcommands, options and their values, and file names where none of these match. It does not call
+ * this command.
  */
 function completionScript(shell: Shell, program: Command): string {
   const places = placesOf(program, '');
@@ -66,12 +66,12 @@ function placesOf(command: Command, path: string): Place[] {
   ];
 }
 
-/** The arms of a `case` that goes down the tree, for bash and zsh. */
+/** The pattern of a `case` that matches all nodes, for bash and zsh. */
 function walk(places: readonly Place[]): string {
   return places.flatMap(({ path }) => (path === '' ? [] : [path])).join('|');
 }
 
-/** The arms of a `case` over "<path> <word before>" and "<path>", for bash and zsh. */
+/** The arms of a `case` over "<path> <previous word>", for bash and zsh. */
 function arms(places: readonly Place[], assign: (words: string) => string): string[] {
   return places.flatMap(({ path, words, choices }) => [
     ...choices.map((choice) => `    '${path} ${choice.flag}') ${assign(choice.words.join(' '))} ;;`),

@@ -78,7 +78,7 @@ describe('hms-sync delivery list', () => {
     );
   });
 
-  test('shows the sources where there are several', async () => {
+  test('shows the sources when there are several', async () => {
     const ids = [
       ['e-3', 'clinic-1'],
       ['e-2', ''],
@@ -91,13 +91,13 @@ describe('hms-sync delivery list', () => {
     expect(lines[2]).toMatch(/ e-2 +- +p-1 /);
   });
 
-  test('says how many there are in all', async () => {
+  test('prints the total', async () => {
     await startWith(listed);
     const ended = await runInProcess('delivery', 'list', '--address', fake.address);
-    expect(ended.stderr()).toBe('3 in all.\n');
+    expect(ended.stderr()).toBe('3 in total.\n');
   });
 
-  test('counts them by what they have in common', async () => {
+  test('counts them in groups', async () => {
     await startWith(listed);
     const ended = await runInProcess(
       'delivery',
@@ -114,7 +114,7 @@ describe('hms-sync delivery list', () => {
         '\n',
       ),
     );
-    expect(ended.stderr()).toBe('3 in all.\n');
+    expect(ended.stderr()).toBe('3 in total.\n');
     const json = await runInProcess('delivery', 'list', '--group-by', 'adapter', '--json', '--address', fake.address);
     expect(json.jsonLines()).toEqual([
       {
@@ -174,7 +174,7 @@ describe('hms-sync delivery list', () => {
     expect(terminal.stdout().trimEnd().split('\n')).toEqual(lines);
   });
 
-  test.each(['--json', '--jsonl'])('%s prints one array, or one object a line', async (flag) => {
+  test.each(['--json', '--jsonl'])('%s prints one array, or one object per line', async (flag) => {
     await startWith(listed);
     const ended = await runInProcess('delivery', 'list', flag, '--address', fake.address);
     const printed = flag === '--json' ? JSON.parse(ended.stdout()) : ended.jsonLines();
@@ -185,20 +185,20 @@ describe('hms-sync delivery list', () => {
     ]);
   });
 
-  test('asks for as many pages as it needs, and says when there is more', async () => {
+  test('reads as many pages as it needs, and reports when there are more', async () => {
     const many = Array.from({ length: 2_500 }, (_, index) => ({ latest: { eventId: `e-${index}` } }));
     const requests = await startWith(many);
     const ended = await runInProcess('delivery', 'list', '--jsonl', '--limit', '2100', '--address', fake.address);
     expect(ended.jsonLines()).toHaveLength(2_100);
     expect(requests.map(({ pageSize }) => pageSize)).toEqual([1_000, 1_000, 100]);
     expect(ended.stderr()).toBe(
-      '2500 in all; these are the newest 2100: raise --limit, narrow the filter, or --group-by.\n',
+      '2500 in total; these are the newest 2100. Raise --limit, narrow the filter, or use --group-by.\n',
     );
   });
 
   test.each([
-    [[], 'Nothing is undelivered.\n'],
-    [['--adapter', 'billing'], 'Nothing undelivered matches the filter.\n'],
+    [[], 'There are no undelivered events.\n'],
+    [['--adapter', 'billing'], 'No undelivered event matches the filter.\n'],
     [['--json'], '[]\n'],
     [['--jsonl'], ''],
   ])('an empty list can be read (%j)', async (flags, printed) => {
@@ -218,13 +218,13 @@ describe('hms-sync delivery list', () => {
     expect(ended.stdout()).toBe(printed);
   });
 
-  test('does not take --json and --jsonl together', async () => {
+  test('rejects --json with --jsonl', async () => {
     const ended = await runInProcess('delivery', 'list', '--json', '--jsonl');
     expect(ended.exitCode).toBe(ExitCode.usage);
     expect(ended.stderr()).toContain("'--json' cannot be used with option '--jsonl'");
   });
 
-  test('its flags are the fields of the filter', async () => {
+  test('its flags become the fields of the filter', async () => {
     const requests = await startWith([]);
     const flags = ['--adapter', 'billing', '--adapter', 'records', '--state', 'dead-lettered', '--state', 'HELD'];
     const more = ['--type', 'T', '--key', 'p-1', '--event-id', 'e-1', '--source', '', '--error-kind', 'timed_out'];
@@ -243,7 +243,7 @@ describe('hms-sync delivery list', () => {
     });
   });
 
-  test('takes a time as a while ago', async () => {
+  test('accepts a time relative to now', async () => {
     const requests = await startWith([]);
     await runInProcess('delivery', 'list', '--since', '2h', '--address', fake.address);
     const ageMs = Date.now() - Number(requests[0]?.filter?.since?.seconds) * 1_000;
@@ -251,15 +251,15 @@ describe('hms-sync delivery list', () => {
   });
 
   test.each([
-    ['--state', 'dead', 'There are waiting, retrying, held'],
-    ['--error-kind', 'unspecified', 'There are delivered, retryable'],
+    ['--state', 'dead', 'Known are waiting, retrying, held'],
+    ['--error-kind', 'unspecified', 'Known are delivered, retryable'],
     ['--since', 'yesterday', '2h, 7d'],
     ['--since', '2026-01-02', '2h, 7d'],
     ['--since', '2026-01-02T08:00:00', '2h, 7d'],
     ['--until', 'Fri, 02 Jan 2026 08:00:00', '2h, 7d'],
     ['--until', '2026-02-30T08:00:00Z', '2h, 7d'],
     ['--until', '2026-04-31T08:00:00+01:00', '2h, 7d'],
-    ['--limit', '0', 'from 1 on'],
+    ['--limit', '0', 'at least 1'],
   ])('%s %s is rejected, with a hint what is valid', async (flag, value, hint) => {
     await startWith([]);
     const ended = await runInProcess('delivery', 'list', flag, value, '--address', fake.address);
@@ -277,7 +277,7 @@ async function startJob(): Promise<JobHub> {
 }
 
 describe('hms-sync delivery replay', () => {
-  test('begins a job and follows it to its end', async () => {
+  test('starts a job and watches it until it ends', async () => {
     const { requests, address } = await startJob();
     const run = await runInProcess(
       'delivery',
@@ -290,7 +290,7 @@ describe('hms-sync delivery replay', () => {
       address,
     );
     expect(run.exitCode).toBe(ExitCode.ok);
-    const left = '; 2 left out, a newer event of their key was delivered (--include-stale)';
+    const left = '; 2 skipped, a newer event of their key was delivered (--include-stale)';
     expect(run.stdout()).toBe(
       [
         `job-1  RUNNING  3 of 12 dead letters sent${left}: ${reason}`,
@@ -299,24 +299,24 @@ describe('hms-sync delivery replay', () => {
       ].join('\n'),
     );
     expect(run.stderr()).toBe(
-      `Sent is not yet delivered. What is not, and why: hms-sync delivery list --address ${address}\n`,
+      `All dead letters were sent. To see which are not delivered: hms-sync delivery list --address ${address}\n`,
     );
     expect(requests).toMatchObject([
       { filter: { adapters: ['billing'] }, reason, ratePerSecond: 50, includeStale: false, dryRun: false },
     ]);
   });
 
-  test('only counts when it is asked to, and then needs no reason', async () => {
+  test('only counts with --dry-run, which needs no reason', async () => {
     const { requests, address } = await startJob();
     const flags = ['--dry-run', '--include-stale', '--include-replayed', '--rate', '10'];
     const run = await runInProcess('delivery', 'replay', '--key', 'p-1', ...flags, '--address', address);
-    expect(run.stdout()).toMatch(/^12 dead letters match: 10 would be sent; 2 left out, [^\n]+\n$/);
+    expect(run.stdout()).toMatch(/^12 dead letters match: 10 would be sent; 2 skipped, [^\n]+\n$/);
     expect(requests).toMatchObject([
       { dryRun: true, includeStale: true, includeReplayed: true, ratePerSecond: 10, reason: '' },
     ]);
   });
 
-  test('a count as JSON cannot be taken for a run', async () => {
+  test('the JSON of a dry run cannot be mistaken for a job', async () => {
     const { address } = await startJob();
     const run = await runInProcess('delivery', 'replay', '--key', 'p-1', '--dry-run', '--json', '--address', address);
     expect(run.jsonLines()).toEqual([
@@ -358,7 +358,7 @@ describe('hms-sync delivery replay', () => {
     expect(lines.jsonLines()).toMatchObject([{ state: 'RUNNING' }, { state: 'DONE' }]);
   });
 
-  test('leaves the job to itself when it is asked to', async () => {
+  test('does not watch the job with --detach', async () => {
     const { address } = await startJob();
     const flags = ['--reason', reason, '--detach', '--json'];
     const run = await runInProcess('delivery', 'replay', '--adapter', 'billing', ...flags, '--address', address);
@@ -370,14 +370,14 @@ describe('hms-sync delivery replay', () => {
     [['--dry-run'], 'such as --adapter billing'],
     [['--adapter', 'billing'], '--reason'],
     [['--adapter', 'billing', '--rate', '0'], 'from 1 to 10000'],
-  ])('refuses %j before it asks a hub', async (flags, hint) => {
+  ])('rejects %j before it asks a hub', async (flags, hint) => {
     const run = await runInProcess('delivery', 'replay', ...flags, '--address', 'http://127.0.0.1:1');
     expect(run.exitCode).toBe(ExitCode.usage);
     expect(run.stderr()).toContain(hint);
   });
 });
 
-test('a replay of nothing says so, counted or run', async () => {
+test('reports when nothing matches, also in a dry run', async () => {
   const none = { id: 'job-1', state: JobState.DONE, reason };
   fake = await startFakeHub({ admin: { replayDeliveries: () => ({ job: none }) } });
   const flags = ['--adapter', 'billing', '--reason', reason, '--address', fake.address];
@@ -385,7 +385,7 @@ test('a replay of nothing says so, counted or run', async () => {
     'Nothing to replay: no dead letter matches.\n',
   );
   const run = await runInProcess('delivery', 'replay', ...flags, '--detach');
-  expect(run.stderr()).toBe('There was nothing to replay: no dead letter matched.\n');
+  expect(run.stderr()).toBe('Nothing to replay: no dead letter matched.\n');
 });
 
 /** A hub that has this many deliveries to discard. */
@@ -432,16 +432,16 @@ describe('hms-sync delivery discard', () => {
     ]);
   });
 
-  test.each([[['--dry-run']], [['--reason', reason]]])('says when nothing matches (%j)', async (flags) => {
+  test.each([[['--dry-run']], [['--reason', reason]]])('reports when nothing matches (%j)', async (flags) => {
     const { address } = await startDiscard(0n);
     const run = await runInProcess('delivery', 'discard', '--adapter', 'billing', ...flags, '--address', address);
-    expect(run.stdout()).toBe('Nothing to discard: no dead letter and nothing that waits matches.\n');
+    expect(run.stdout()).toBe('Nothing to discard: no dead letter or waiting delivery matches the filter.\n');
   });
 
   test.each([
     [['--reason', reason], 'such as --adapter billing'],
     [['--adapter', 'billing'], '--reason'],
-  ])('refuses %j before it asks a hub', async (flags, hint) => {
+  ])('rejects %j before it asks a hub', async (flags, hint) => {
     const run = await runInProcess('delivery', 'discard', ...flags, '--address', 'http://127.0.0.1:1');
     expect(run.exitCode).toBe(ExitCode.usage);
     expect(run.stderr()).toContain(hint);

@@ -49,22 +49,22 @@ const GROUPINGS = {
   key: DeliveryGrouping.KEY,
 } as const;
 
-/** The name that a table shows for the group without one. */
+/** The name of the group without a value. */
 const NAMELESS = { adapter: '-', error: '(no failure)', key: '(no key)' } as const;
 
 /** `hms-sync delivery`: list, replay, discard. */
 export function addDeliveryCommand(program: Command, terminal: Terminal): void {
   const delivery = program
     .command('delivery')
-    .description('deliveries that are not delivered: what they wait for, and what an operator does with them')
+    .description('list, replay and discard undelivered events')
     .usage('<verb> [options]')
     .helpGroup('Deliveries:')
     .commandsGroup('Deliveries:');
   addFilterOptions(delivery.command('list'))
-    .description('show what is not delivered, why, and what happens next')
-    .option('--limit <count>', 'show at most this many, the newest', parseLimit, 100)
+    .description('list undelivered events, the reasons and what happens next')
+    .option('--limit <count>', 'list at most this many, the newest', parseLimit, 100)
     .addOption(
-      new Option('--group-by <what>', 'count instead, by what they have in common; the largest groups first').choices(
+      new Option('--group-by <what>', 'count them by adapter, error or key, the largest groups first').choices(
         Object.keys(GROUPINGS),
       ),
     )
@@ -84,16 +84,16 @@ export function addDeliveryCommand(program: Command, terminal: Terminal): void {
       options.groupBy === undefined ? list(options, terminal) : listGroups(options, options.groupBy, terminal),
     );
   addFilterOptions(delivery.command('replay'))
-    .description('send dead letters again, as a job in the hub')
+    .description('replay dead letters, as a job in the hub')
     .option('--reason <text>', 'why, for the record (required)')
-    .option('--rate <count>', 'send at most this many a second', parseRate, 50)
-    .option('--include-stale', 'also those whose key has a newer event that was delivered; they would follow it')
-    .option('--include-replayed', 'also those that were replayed before')
-    .option('--dry-run', 'count only: what would be sent, and what would be left out')
+    .option('--rate <count>', 'the maximum rate per second', parseRate, 50)
+    .option('--include-stale', 'also replay those whose key has a newer delivered event, which they may overwrite')
+    .option('--include-replayed', 'also replay those that failed after an earlier replay')
+    .option('--dry-run', 'only count what would be sent and what would be skipped')
     .option('--detach', 'do not wait for the job to end')
     .addOption(addressOption())
     .addOption(tokenFileOption())
-    .addOption(jsonOption(': the job when it has ended'))
+    .addOption(jsonOption(', when the job has ended'))
     .addOption(jsonLinesOption())
     .addHelpText(
       'after',
@@ -104,7 +104,7 @@ export function addDeliveryCommand(program: Command, terminal: Terminal): void {
     )
     .action((options: ReplayOptions) => replay(options, terminal));
   addFilterOptions(delivery.command('discard'))
-    .description('end deliveries permanently: dead letters, or what waits')
+    .description('discard dead letters or waiting deliveries permanently')
     .option('--reason <text>', 'why, for the record (required)')
     .option('--dry-run', 'count only')
     .addOption(addressOption())
@@ -129,7 +129,7 @@ async function list(options: ListOptions, { data, notes }: Terminal): Promise<vo
   if (deliveries.length > 0) notes.line(totalLine(total, deliveries.length));
 }
 
-/** The newest deliveries, page by page up to the limit, and how many there are in all. */
+/** The newest deliveries up to the limit, and the total number. */
 async function newest(
   { admin }: HubClient,
   options: ListOptions,
@@ -148,15 +148,15 @@ async function newest(
 }
 
 function nothing(options: FilterOptions): string {
-  return hasFilter(options) ? 'Nothing undelivered matches the filter.' : 'Nothing is undelivered.';
+  return hasFilter(options) ? 'No undelivered event matches the filter.' : 'There are no undelivered events.';
 }
 
 function totalLine(total: bigint, shown: number): string {
-  if (total <= shown) return `${total} in all.`;
-  return `${total} in all; these are the newest ${shown}: raise --limit, narrow the filter, or --group-by.`;
+  if (total <= shown) return `${total} in total.`;
+  return `${total} in total; these are the newest ${shown}. Raise --limit, narrow the filter, or use --group-by.`;
 }
 
-/** One line for each. Their sources are shown where there are several: an id alone then does not name an event. */
+/** One row per delivery. The source is a column only if there are several sources. */
 function deliveryLines(printer: Printer, deliveries: readonly ListedDelivery[], nowMs: number): string[] {
   const showsSource = new Set(deliveries.map(({ latest }) => latest?.source)).size > 1;
   return tableLines(
@@ -228,7 +228,7 @@ async function listGroups(
     if (rows.length === 0) data.line(nothing(options));
     else for (const line of tableLines(['DELIVERIES', by.toUpperCase()], rows, data.columns)) data.line(line);
   }
-  if (groups.length > 0) notes.line(`${deliveries} in all.`);
+  if (groups.length > 0) notes.line(`${deliveries} in total.`);
 }
 
 async function replay(options: ReplayOptions, terminal: Terminal): Promise<void> {
@@ -255,7 +255,7 @@ async function replay(options: ReplayOptions, terminal: Terminal): Promise<void>
   });
 }
 
-/** What a run would send, as one JSON object that nobody takes for a run: it has no id, no state and nothing sent. */
+/** The result of a dry run as one JSON object, without id, state and `sent`, so that it cannot be mistaken for a job. */
 function dryRunJson({ matched, skippedStale, skippedReplayed, sent }: Job): Record<string, unknown> {
   return {
     dry_run: true,
@@ -273,13 +273,13 @@ async function discard(options: DiscardOptions, { data }: Terminal): Promise<voi
   const request = { filter: toFilter(options), reason, dryRun };
   const { discarded } = await callHub(options.address, ({ admin }) => admin.discardDeliveries(request));
   if (options.json) data.json({ discarded: Number(discarded), dry_run: dryRun });
-  else if (discarded === 0n) data.line('Nothing to discard: no dead letter and nothing that waits matches.');
+  else if (discarded === 0n) data.line('Nothing to discard: no dead letter or waiting delivery matches the filter.');
   else data.line(`${countDeliveries(discarded)} ${dryRun ? 'would be discarded' : 'discarded'}.`);
 }
 
 function parseLimit(given: string): number {
   const limit = Number(given);
-  if (!Number.isInteger(limit) || limit < 1) throw new InvalidArgumentError('Write a whole number from 1 on.');
+  if (!Number.isInteger(limit) || limit < 1) throw new InvalidArgumentError('Write a whole number of at least 1.');
   return limit;
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { runAdapterDemo } from '../demo/adapter-demo.ts';
-import { type Chaos, ChaosError, noChaos, parseChaos, parseLength } from '../demo/chaos.ts';
+import { type Chaos, NO_CHAOS, parseChaos, parsePause } from '../demo/chaos.ts';
 import { runDemo } from '../demo/demo.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { examples } from '../help.ts';
@@ -21,7 +21,7 @@ interface DevOptions {
 }
 
 const DATA_FOLDER = '.hms-sync';
-/** A sample a second is as fast as somebody can read along. */
+/** Slow enough to read along. */
 const EVERY_DEFAULT_MS = 1_000;
 
 /** `hms-sync dev`. */
@@ -29,17 +29,20 @@ export function addDevCommand(program: Command, terminal: Terminal): void {
   program
     .command('dev')
     .helpGroup('The hub:')
-    .description('try it: a hub, adapters, stand-ins and a sample event')
-    .option('--once', 'end when the sample is delivered everywhere; fail when it is not within 30 s')
+    .description('run a demo: a hub, adapters, stand-ins and a sample event')
+    .option('--once', 'exit when the sample is delivered everywhere; fail after 30 s')
     .addOption(jsonLinesOption())
-    .option('--port <port>', "the hub's port; 0 takes a free one", parsePort, 7003)
+    .option('--port <port>', "the hub's port; 0: any free port", parsePort, 7003)
     .option(
       '--data-dir <folder>',
-      `where events are kept (default: ${DATA_FOLDER}, in the folder of --adapter if given)`,
+      `the hub's data folder (default: ${DATA_FOLDER}, or ${DATA_FOLDER} in the folder of --adapter)`,
     )
-    .option('--adapter <folder>', 'the adapter in this folder alone, with the events and the system of its verify.json')
-    .option('--chaos <faults>', 'its system is slow and fails, such as latency=2s,fail=30%', asArgument(parseChaos))
-    .option('--every <time>', 'the pause between two of its sample events (default: 1s)', asArgument(parseLength))
+    .option(
+      '--adapter <folder>',
+      'run only the adapter in this folder, with the events and the stand-in of its verify.json',
+    )
+    .option('--chaos <faults>', 'with --adapter: inject faults, such as latency=2s,fail=30%', parseChaos)
+    .option('--every <time>', 'with --adapter: the pause between two sample events (default: 1s)', parsePause)
     .addHelpText(
       'after',
       examples('dev', 'dev --once --jsonl', 'dev --adapter packages/adapter-lab --chaos latency=2s,fail=30%'),
@@ -49,7 +52,7 @@ export function addDevCommand(program: Command, terminal: Terminal): void {
 
 async function dev({ adapter, chaos, every, ...options }: DevOptions, terminal: Terminal): Promise<void> {
   if (adapter === undefined && (chaos ?? every) !== undefined) {
-    throw new Failure('--chaos and --every go with --adapter <folder>', ExitCode.usage);
+    throw new Failure('--chaos and --every require --adapter <folder>', ExitCode.usage);
   }
   const stop = stopSignal();
   const shared = {
@@ -67,7 +70,7 @@ async function dev({ adapter, chaos, every, ...options }: DevOptions, terminal: 
     } else {
       const dataDir = options.dataDir ?? join(adapter, DATA_FOLDER);
       const everyMs = every ?? EVERY_DEFAULT_MS;
-      await runAdapterDemo({ ...shared, folder: adapter, dataDir, chaos: chaos ?? noChaos, everyMs });
+      await runAdapterDemo({ ...shared, folder: adapter, dataDir, chaos: chaos ?? NO_CHAOS, everyMs });
     }
   } finally {
     stop.dispose();
@@ -78,16 +81,4 @@ function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a whole number from 0 to 65535.');
   return port;
-}
-
-/** The same parser, with the error that commander reports as wrong usage. */
-function asArgument<Value>(parse: (text: string) => Value): (text: string) => Value {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      if (error instanceof ChaosError) throw new InvalidArgumentError(error.message);
-      throw error;
-    }
-  };
 }

@@ -53,7 +53,7 @@ interface TailOptions extends FilterOptions, JsonOptions {
   address: string;
 }
 
-/** Longer than a healthy delivery with a few retries, and short enough for a script that nobody watches. */
+/** Longer than a delivery with a few retries, and short enough for scripts. */
 const TIMEOUT_DEFAULT_MS = 60_000;
 
 const UNTIL_BY_NAME = {
@@ -66,23 +66,31 @@ const UNTIL_BY_NAME = {
 export function addEventCommand(program: Command, terminal: Terminal): void {
   const event = program
     .command('event')
-    .description('publish events, and see their outcomes')
+    .description('publish events and show their outcomes')
     .usage('<verb> [options]')
     .helpGroup('Events:')
     .commandsGroup('Events:');
   event
     .command('publish')
-    .description('publish one event, and show its outcome at each adapter')
-    .option('--type <type>', 'what kind of change it is, such as ProcessUpdated (required)')
-    .option('--key <key>', 'the thing that changed; events of one key arrive in order')
-    .option('--id <id>', 'the event id; publishing it again makes no second event (default: a new one)')
-    .option('--source <source>', 'who publishes')
-    .option('--data <json>', 'the change as JSON, @file to read it from a file, - to read it from stdin')
+    .description('publish one event and show its outcome at each adapter')
+    .option('--type <type>', 'the event type, such as ProcessUpdated (required)')
+    .option('--key <key>', 'what changed; events of one key are delivered in order')
+    .option('--id <id>', 'the event id; publishing it again creates no second event (default: a new id)')
+    .option('--source <source>', 'the publisher of the event')
+    .option('--data <json>', 'the payload as JSON; @<file> reads it from a file, - from stdin')
     .addOption(
-      new Option('--until <step>', 'when to stop watching').choices(Object.keys(UNTIL_BY_NAME)).default('settled'),
+      new Option(
+        '--until <step>',
+        'stop when the event is accepted, each delivery was attempted once, or all are settled',
+      )
+        .choices(Object.keys(UNTIL_BY_NAME))
+        .default('settled'),
     )
     .addOption(
-      new Option('--timeout <time>', 'stop watching after this time: 500ms, 30s, 5m, 2h, or none; the hub continues')
+      new Option(
+        '--timeout <time>',
+        'stop after this time: 500ms, 30s, 5m, 2h, or none; the hub still delivers the event',
+      )
         .argParser(parseTimeout)
         .default(TIMEOUT_DEFAULT_MS, '60s'),
     )
@@ -99,27 +107,27 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
     .action((options: PublishOptions) => publish(options, terminal));
   event
     .command('show')
-    .description('show one event, its deliveries and all of their attempts')
+    .description('show one event, its deliveries and their newest attempts')
     .argument('<id>', 'the event id')
-    .option('--source <source>', "its source, where several have the id; '' is the source of events without one")
+    .option('--source <source>', "the event's source, if several sources have this id; '' for events without a source")
     .addOption(addressOption())
     .addOption(tokenFileOption())
-    .addOption(jsonOption('; unlike the table it holds the data of the event'))
+    .addOption(jsonOption(', including the payload'))
     .addHelpText('after', examples('event show 0198c5d2-7a10-7000-8000-000000000001'))
     .action((id: string, options: ShowOptions) => show(id, options, terminal));
   event
     .command('watch')
-    .description('show outcomes as they come, of all events or of some')
-    .argument('[event-ids...]', 'only all outcomes of these events, until they have settled')
-    .option('--source <source>', 'of the named events, where several sources have one of the ids')
-    .option('--cursor <cursor>', 'continue after this place: the cursor of the last ack that you have seen')
+    .description('show every outcome, of all events or of some, and miss none')
+    .argument('[event-ids...]', 'show all outcomes of these events, and exit when they are settled')
+    .option('--source <source>', 'the source of the events, if several sources have one of the ids')
+    .option('--cursor <cursor>', 'continue after this cursor, that of the last ack that you received')
     .addOption(addressOption())
     .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('event watch', 'event watch --jsonl --cursor aZ3x-billing.41_records.40'))
     .action((eventIds: string[], options: WatchOptions) => watch(eventIds, options, terminal));
   addFilterOptions(event.command('tail'))
-    .description('show events and their outcomes live, until Ctrl-C')
+    .description('show new events and outcomes until Ctrl-C; may skip some')
     .addOption(addressOption())
     .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
@@ -155,18 +163,18 @@ async function publish(options: PublishOptions, terminal: Terminal): Promise<voi
   }
   const failed = [...latest.values()].filter((ack): ack is Ack => ack !== undefined && isFailed(ack));
   if (failed.length > 0) {
-    const lines = failed.map((ack) => `${printable(ack.adapter)} did not take the event: ${detail(ack)}`);
+    const lines = failed.map((ack) => `${printable(ack.adapter)} did not deliver the event: ${detail(ack)}`);
     throw new Failure(lines.join('\n  '), ExitCode.failed);
   }
 }
 
 async function eventOf(options: PublishOptions): Promise<MessageInitShape<typeof SyncEventSchema> & { id: string }> {
-  // Not left to commander: it would name the missing option before it names the misspelt one.
+  // Not checked by commander, which would report the missing option instead of a misspelt one.
   if (options.type === undefined) throw new Failure('--type is missing, such as --type ProcessUpdated', ExitCode.usage);
   const data = options.data === undefined ? undefined : await readData(options.data);
   return {
-    // Made here and not by the hub: after a lost answer the same id can be published again. For the same reason there
-    // is no time: it would make another content of the same event.
+    // Created here and not by the hub, so that the event can be published again with the same id after a lost response.
+    // It has no time, because a new time would be different content.
     id: options.id ?? randomUUID(),
     type: options.type,
     key: options.key ?? '',
@@ -176,14 +184,14 @@ async function eventOf(options: PublishOptions): Promise<MessageInitShape<typeof
   };
 }
 
-/** The bytes as they were given, once they are JSON that the hub accepts. */
+/** The bytes of --data. @throws Failure unless they are JSON that the hub accepts */
 async function readData(given: string): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await readGiven(given);
   try {
     checkJson(bytes);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    // The name of a file without its @ is the usual slip.
+    // A usual mistake is a file name without @.
     const advice = /^(\s*[[{"@]|-$|$)/.test(given) ? '' : ' To read it from a file: --data @<file>';
     throw new Failure(`--data ${error.message}.${advice}`, ExitCode.usage);
   }
@@ -203,7 +211,7 @@ async function readGiven(given: string): Promise<Uint8Array> {
   }
 }
 
-/** Names what has not settled, and how to follow it: the event is on disk, and the hub continues without this command. */
+/** The failure of --timeout: which deliveries are not settled, and how to follow them. */
 function notSettled(id: string, latest: ReadonlyMap<string, Ack | undefined>, options: PublishOptions): Failure {
   const open = [...latest].filter(([, ack]) => ack === undefined || !isTerminal(ack.state) || isFailed(ack));
   const lines = open.map(([adapter, ack]) => {
@@ -212,7 +220,7 @@ function notSettled(id: string, latest: ReadonlyMap<string, Ack | undefined>, op
     return `${printable(adapter)}: ${status}`;
   });
   const show = commandLine(['event', 'show', id, ...sourceFlag(options.source)], options.address);
-  const next = `It is on disk, and the hub continues without this command: ${show}`;
+  const next = `The event is on disk, and the hub still delivers it. To see its status: ${show}`;
   const what = `accepted, but not settled everywhere within ${formatMs(options.timeout)}`;
   return new Failure(
     [what, ...lines, next].join('\n  '),
@@ -229,12 +237,16 @@ function isFailed(ack: Ack): boolean {
   return ack.state === DeliveryState.DEAD_LETTERED || ack.state === DeliveryState.DISCARDED;
 }
 
-/** Whether the event was accepted is unknown when no answer came; its id makes trying again safe. */
+/** Without a response, it is unknown whether the event was accepted; publishing again with its id is safe. */
 function withRetryAdvice(failure: Failure, event: { id: string }): Failure {
   if (failure.exitCode !== ExitCode.noAnswer) return failure;
-  return new Failure(`${failure.message}\n  To try again: the same command with --id ${event.id}`, failure.exitCode, {
-    cause: failure,
-  });
+  return new Failure(
+    `${failure.message}\n  To publish it again: the same command with --id ${event.id}`,
+    failure.exitCode,
+    {
+      cause: failure,
+    },
+  );
 }
 
 async function show(id: string, { source, address, json }: ShowOptions, { data }: Terminal): Promise<void> {
@@ -331,7 +343,7 @@ function eventJson({ event, acceptedTime, deliveries }: GetEventResponse): Recor
   };
 }
 
-/** The data as JSON where it is JSON, and in base64 where it is anything else. */
+/** The payload as JSON, or in base64 if it is not JSON. */
 function dataJson(event: GetEventResponse['event']): Record<string, unknown> {
   switch (event?.payload.case) {
     case undefined:
@@ -346,7 +358,7 @@ function dataJson(event: GetEventResponse['event']): Record<string, unknown> {
   }
 }
 
-/** By their value, numbers too that no double holds. What the publisher called JSON may not be; undefined then. */
+/** The parsed JSON, with large numbers unchanged; undefined when it is not JSON. */
 function parsed(json: Uint8Array): unknown {
   try {
     return readJson(json).value;
@@ -391,7 +403,7 @@ async function tail(options: TailOptions, { data, notes }: Terminal): Promise<vo
           break;
         case 'missed':
           if (asJson) data.json({ kind: 'missed', missed: Number(happening.value) });
-          else notes.line(`(${happening.value} left out here: they came faster than they were read)`);
+          else notes.line(`(${happening.value} skipped: they arrived faster than they were read)`);
           break;
         case undefined:
           break;

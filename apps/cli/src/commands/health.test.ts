@@ -59,7 +59,7 @@ describe('health in words', () => {
       'billing  0.1.0    READY   7        1        1m 30s  2             5/6     OPEN for 12s: 5 of 6 attempts failed within 60 s; next probe in 3s',
       'lab      -        FAILED  0        0        -       0             -       CLOSED for 1m',
       '',
-      'billing: throttled: the external system asked for less; attempts resume in 28s',
+      'billing: throttled: the external system limits the rate; attempts resume in 28s',
       'billing: last error ECONNREFUSED: nothing listens there',
       'lab: config.baseUrl is missing: set it',
     ]);
@@ -99,7 +99,7 @@ describe('health on a narrow terminal', () => {
     return healthLines(data, create(HealthSchema, health), { nowMs });
   };
 
-  test('reads well at 80 columns', () => {
+  test('fits into 80 columns', () => {
     expect(lines(80)).toEqual([
       'Hub 0.1.0, up for 1m, accepting events; journal sqlite:journal.db, 40 KiB, 1.0ms',
       '  a commit',
@@ -110,13 +110,13 @@ describe('health on a narrow terminal', () => {
       'lab      -        FAILED  0        0        -       0             -',
       '  BREAKER CLOSED for 1m',
       '',
-      'billing: throttled: the external system asked for less; attempts resume in 28s',
+      'billing: throttled: the external system limits the rate; attempts resume in 28s',
       'billing: last error ECONNREFUSED: nothing listens there',
       'lab: config.baseUrl is missing: set it',
     ]);
   });
 
-  test('reads well at 40 columns', () => {
+  test('fits into 40 columns', () => {
     expect(lines(40)).toEqual([
       'Hub 0.1.0, up for 1m, accepting events;',
       '  journal sqlite:journal.db, 40 KiB,',
@@ -133,7 +133,8 @@ describe('health on a narrow terminal', () => {
       '  DEAD LETTERS 0  BREAKER CLOSED for 1m',
       '',
       'billing: throttled: the external system',
-      '  asked for less; attempts resume in 28s',
+      '  limits the rate; attempts resume in',
+      '  28s',
       'billing: last error ECONNREFUSED:',
       '  nothing listens there',
       'lab: config.baseUrl is missing: set it',
@@ -142,7 +143,7 @@ describe('health on a narrow terminal', () => {
 });
 
 describe('hms-sync health', () => {
-  test('an adapter in trouble is no failure of the hub', async () => {
+  test('a failing adapter is not a failure of the hub', async () => {
     fake = await startFakeHub({ health: { getHealth: () => ({ health }) } });
     const ended = await runInProcess('health', '--address', fake.address);
     expect(ended.exitCode).toBe(ExitCode.ok);
@@ -202,7 +203,7 @@ describe('hms-sync health', () => {
     expect(ended.stderr()).toBe(expected.length === 0 ? '' : `hms-sync: ${expected.join('\n  ')}\n`);
   });
 
-  test.each(['--check', '--json'])('%s and --watch do not go together', async (flag) => {
+  test.each(['--check', '--json'])('%s and --watch cannot be combined', async (flag) => {
     const ended = await runInProcess('health', flag, '--watch', '--address', '127.0.0.1:1');
     expect(ended.exitCode).toBe(ExitCode.usage);
     expect(ended.stderr()).toContain('--watch');
@@ -222,7 +223,7 @@ describe('hms-sync health', () => {
     ]);
   });
 
-  test('--watch prints each change, and ends with an error when the hub goes', async () => {
+  test('--watch prints each change, and ends with an error when the hub stops', async () => {
     fake = await startFakeHub({
       health: {
         async *watchHealth() {

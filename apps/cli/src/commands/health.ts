@@ -13,7 +13,7 @@ interface HealthOptions extends JsonOptions {
   address: string;
 }
 
-/** A hub answers from memory; a script is not to hang with one that is stuck. */
+/** A hub responds from memory; a script must not hang if it is stuck. */
 const ANSWER_LIMIT_MS = 10_000;
 
 /** `hms-sync health`. */
@@ -22,10 +22,10 @@ export function addHealthCommand(program: Command, terminal: Terminal): void {
     .command('health')
     .helpGroup('The hub:')
     .description('show the state of the hub, its adapters and their breakers')
-    .option('--watch', 'show it again on each change, until Ctrl-C')
+    .option('--watch', 'print it again on each change, until Ctrl-C')
     .option(
       '--check',
-      'for scripts: fail not only when the hub accepts no events, but also when there are no adapters, one is not READY, ' +
+      'for scripts: also fail when there are no adapters, an adapter is not READY, ' +
         'a breaker is not CLOSED, or deliveries wait behind a dead letter or for an adapter that is not configured',
     )
     .addOption(addressOption())
@@ -39,7 +39,7 @@ export function addHealthCommand(program: Command, terminal: Terminal): void {
 async function show({ check, address, json, jsonl }: HealthOptions, { data }: Terminal): Promise<void> {
   const health = await readHub(address, async (hub) => {
     const answer = await hub.health.getHealth({}, { timeoutMs: ANSWER_LIMIT_MS });
-    if (answer.health === undefined) throw new Failure('the hub answered without its health', ExitCode.failed);
+    if (answer.health === undefined) throw new Failure('the response of the hub has no health', ExitCode.failed);
     return answer.health;
   });
   if (json || jsonl) data.json(healthJson(health));
@@ -51,8 +51,8 @@ async function show({ check, address, json, jsonl }: HealthOptions, { data }: Te
 }
 
 async function watch({ check, address, json, jsonl }: HealthOptions, { data }: Terminal): Promise<void> {
-  if (check) throw new Failure('--watch and --check do not go together', ExitCode.usage);
-  if (json) throw new Failure('--watch prints many documents: use --jsonl', ExitCode.usage);
+  if (check) throw new Failure('--watch and --check cannot be combined', ExitCode.usage);
+  if (json) throw new Failure('--watch prints several documents: use --jsonl instead of --json', ExitCode.usage);
   await followHub(address, async (hub, signal) => {
     for await (const { health } of hub.health.watchHealth({}, { signal })) {
       if (health === undefined) continue;

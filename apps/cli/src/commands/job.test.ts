@@ -15,7 +15,7 @@ async function start(): Promise<JobHub> {
 }
 
 describe('hms-sync job', () => {
-  test('shows it, follows it, and ends it', async () => {
+  test('shows, watches and cancels it', async () => {
     const { address, cancelled } = await start();
     const shown = await runInProcess('job', 'show', 'job-1', '--json', '--address', address);
     expect(shown.jsonLines()).toMatchObject([{ state: 'RUNNING' }]);
@@ -27,23 +27,23 @@ describe('hms-sync job', () => {
     expect(cancelled).toEqual(['job-1']);
   });
 
-  test('says when there was nothing to cancel', async () => {
+  test('reports when the job had already ended', async () => {
     fake = await startFakeHub({ admin: { cancelJob: () => ({ job: endedJob, wasRunning: false }) } });
     const run = await runInProcess('job', 'cancel', 'job-1', '--address', fake.address);
     expect(run.stdout()).toMatch(/^job-1 {2}DONE/);
-    expect(run.stderr()).toContain('It had ended before: there was nothing to cancel.\n');
+    expect(run.stderr()).toContain('The job had already ended; nothing was changed.\n');
     const json = await runInProcess('job', 'cancel', 'job-1', '--json', '--address', fake.address);
     expect(json.jsonLines()).toMatchObject([{ state: 'DONE', was_running: false }]);
   });
 
-  test('an unknown id is an error in words', async () => {
+  test('an unknown id is an error with a message', async () => {
     const { address } = await start();
     const run = await runInProcess('job', 'show', 'x', '--address', address);
     expect(run.exitCode).toBe(ExitCode.usage);
     expect(run.stderr()).toBe('hms-sync: NOT_FOUND: no job has the id "x"\n');
   });
 
-  test('says what to do when nobody knows whether it took effect', async () => {
+  test('reports what to do when it is unknown whether it took effect', async () => {
     fake = await startFakeHub({
       admin: {
         cancelJob: () => {

@@ -21,13 +21,13 @@ interface JobOptions extends JsonOptions {
 export function addJobCommand(program: Command, terminal: Terminal): void {
   const job = program
     .command('job')
-    .description('replay jobs')
+    .description('show, watch and cancel replay jobs')
     .usage('<verb> [options]')
     .helpGroup('Jobs:')
     .commandsGroup('Jobs:');
   job
     .command('show')
-    .description('show how far a replay job is')
+    .description('show the status of a replay job')
     .argument('<id>', 'the job id')
     .addOption(addressOption())
     .addOption(tokenFileOption())
@@ -36,7 +36,7 @@ export function addJobCommand(program: Command, terminal: Terminal): void {
     .action((id: string, options: JobOptions) => show(id, options, terminal));
   job
     .command('watch')
-    .description('show a replay job on each change until it ends')
+    .description('print a replay job on each change, until it ends')
     .argument('<id>', 'the job id')
     .addOption(addressOption())
     .addOption(tokenFileOption())
@@ -45,7 +45,7 @@ export function addJobCommand(program: Command, terminal: Terminal): void {
     .action((id: string, options: JobOptions) => watch(id, options, terminal));
   job
     .command('cancel')
-    .description('end a replay job; what it has sent stays sent')
+    .description('cancel a replay job; deliveries that it has sent stay sent')
     .argument('<id>', 'the job id')
     .addOption(addressOption())
     .addOption(tokenFileOption())
@@ -71,10 +71,10 @@ async function cancel(id: string, { address, json }: JobOptions, terminal: Termi
     return;
   }
   new JobReport(terminal, { asJson: false, address }).print(requireJob(job));
-  if (!wasRunning) terminal.notes.line('It had ended before: there was nothing to cancel.');
+  if (!wasRunning) terminal.notes.line('The job had already ended; nothing was changed.');
 }
 
-/** Prints a job, and where to look when all of it is sent: sent is not yet delivered. */
+/** Prints a job, and how to see what was not delivered when all is sent. */
 export class JobReport {
   readonly #terminal: Terminal;
   readonly #asJson: boolean;
@@ -94,20 +94,20 @@ export class JobReport {
     }
     data.line(jobLine(data, job));
     if (job.state !== JobState.DONE) return;
-    if (job.matched === 0n) notes.line('There was nothing to replay: no dead letter matched.');
+    if (job.matched === 0n) notes.line('Nothing to replay: no dead letter matched.');
     else {
       const list = commandLine(['delivery', 'list'], this.#address);
-      notes.line(`Sent is not yet delivered. What is not, and why: ${list}`);
+      notes.line(`All dead letters were sent. To see which are not delivered: ${list}`);
     }
   }
 }
 
 /**
- * Follows a job to its end, or until Ctrl-C: that ends the watch and never the job.
+ * Watches a job until it ends, or until Ctrl-C, which does not end the job.
  *
  * @param to `onChange` is called with the job at once and on each change
- * @returns the job as it was last seen
- * @throws Failure with the code noAnswer when the connection broke
+ * @returns the last status of the job
+ * @throws Failure with the code noAnswer when the connection is lost
  */
 export async function followJob(
   hub: HubClient,
@@ -136,9 +136,9 @@ export async function followJob(
   return last;
 }
 
-/** @throws Failure when the hub left the job out of its answer */
+/** @throws Failure when the response has no job */
 export function requireJob(job: Job | undefined): Job {
-  if (job === undefined) throw new Failure('the hub answered without the job', ExitCode.failed);
+  if (job === undefined) throw new Failure('the response of the hub has no job', ExitCode.failed);
   return job;
 }
 
@@ -157,7 +157,7 @@ export function jobJson(job: Job): Record<string, unknown> {
   };
 }
 
-/** What a dry run found, as a sentence. */
+/** The result of a dry run, as a sentence. */
 export function dryRunLine(job: Job): string {
   return job.matched === 0n
     ? 'Nothing to replay: no dead letter matches.'
@@ -172,9 +172,9 @@ function jobLine(printer: Printer, job: Job): string {
 
 function leftOut({ skippedStale, skippedReplayed }: Job): string {
   const stale =
-    skippedStale === 0n ? '' : `; ${skippedStale} left out, a newer event of their key was delivered (--include-stale)`;
+    skippedStale === 0n ? '' : `; ${skippedStale} skipped, a newer event of their key was delivered (--include-stale)`;
   const replayed =
-    skippedReplayed === 0n ? '' : `; ${skippedReplayed} left out, they were replayed before (--include-replayed)`;
+    skippedReplayed === 0n ? '' : `; ${skippedReplayed} skipped, they were replayed before (--include-replayed)`;
   return `${stale}${replayed}`;
 }
 
@@ -193,12 +193,12 @@ function jobTone(state: JobState): Tone {
   }
 }
 
-/** True when the connection broke; false when the hub said why the watch ended, or could not be reached at all. */
+/** True when the connection broke; false when the hub returned an error, or could not be reached. */
 function isLost(error: unknown): boolean {
   const status = ConnectError.from(error);
   if (status.findDetails(ErrorInfoSchema).length > 0) return false;
   const systemCode = systemErrorCode(status);
   if (systemCode !== undefined) return systemCode === 'ECONNRESET' || systemCode === 'EPIPE';
-  // A watch that Ctrl-C ended throws nothing, so CANCELED is what a hub that was killed leaves behind.
+  // CANCELED means that the hub was killed: a watch that Ctrl-C ended does not get here.
   return status.code === Code.Canceled || status.code === Code.Unavailable;
 }

@@ -7,7 +7,7 @@ let fake: FakeHub | undefined;
 afterEach(() => fake?.close());
 
 describe('hms-sync journal', () => {
-  test('backup hands its name to the hub as it is, and shows where the backup is', async () => {
+  test('backup sends its name to the hub unchanged, and prints the path of the backup', async () => {
     const requests: string[] = [];
     fake = await startFakeHub({
       admin: {
@@ -21,11 +21,11 @@ describe('hms-sync journal', () => {
     const run = await runInProcess('journal', 'backup', '2026-01-31', '--json', '--address', address);
     expect(run.jsonLines()).toEqual([{ path: '/backup/2026-01-31', size_bytes: 4_096 }]);
     const shown = await runInProcess('journal', 'backup', './x', '--address', address);
-    expect(shown.stdout()).toContain('/backup/./x: 4096 bytes. It is a data folder');
+    expect(shown.stdout()).toContain('/backup/./x: 4096 bytes. To restore it, copy this folder');
     expect(requests).toEqual(['2026-01-31', './x']);
   });
 
-  test('verify needs to know where', async () => {
+  test('verify requires --data-dir', async () => {
     const run = await runInProcess('journal', 'verify');
     expect(run.exitCode).toBe(ExitCode.usage);
     expect(run.stderr()).toContain('--data-dir');

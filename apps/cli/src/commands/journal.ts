@@ -22,21 +22,21 @@ interface BackupOptions extends JsonOptions {
 export function addJournalCommand(program: Command, terminal: Terminal): void {
   const journal = program
     .command('journal')
-    .description("the hub's durable record")
+    .description("verify and back up the hub's journal")
     .usage('<verb> [options]')
     .helpGroup('Journal:')
     .commandsGroup('Journal:');
   journal
     .command('verify')
-    .description('check whether the journal of a stopped hub is intact')
+    .description('verify that the journal of a stopped hub is not corrupted')
     .option('--data-dir <folder>', "the hub's data folder (required)")
     .addOption(jsonOption())
     .addHelpText('after', examples('journal verify --data-dir .hms-sync'))
     .action(verify);
   journal
     .command('backup')
-    .description('copy the journal and the adapters of a running hub')
-    .argument('<name>', 'of the new backup, such as 2026-01-31; not a path')
+    .description('back up the journal and the adapters of a running hub')
+    .argument('<name>', 'the name of the new backup, such as 2026-01-31; not a path')
     .addOption(addressOption())
     .addOption(tokenFileOption())
     .addOption(jsonOption())
@@ -46,7 +46,7 @@ export function addJournalCommand(program: Command, terminal: Terminal): void {
 
 /** Executes the program of the hub's package that reads the files of a journal. */
 function verify({ dataDir, json }: VerifyOptions): void {
-  if (dataDir === undefined) throw new Failure('--data-dir is missing: name the data folder', ExitCode.usage);
+  if (dataDir === undefined) throw new Failure("--data-dir is missing: set the hub's data folder", ExitCode.usage);
   const args = ['--data-dir', resolve(dataDir), ...(json ? ['--json'] : [])];
   execNode([...process.execArgv, fileURLToPath(verifyProgram()), ...args]);
 }
@@ -56,6 +56,6 @@ async function backup(name: string, { address, json }: BackupOptions, { data }: 
   if (json) data.json({ path, size_bytes: Number(sizeBytes) });
   else
     data.line(
-      `${printable(path)}: ${sizeBytes} bytes. It is a data folder: to restore it, copy it and start a hub with --data-dir <copy>.`,
+      `${printable(path)}: ${sizeBytes} bytes. To restore it, copy this folder and start a hub with --data-dir <copy>.`,
     );
 }

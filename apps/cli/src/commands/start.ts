@@ -3,26 +3,25 @@ import type { Command } from 'commander';
 import { execNode } from '../exec-node.ts';
 import { hubNodeFlags, hubProgram } from '../programs.ts';
 
-/** The word by which `run` knows that the rest of the command line is the hub's. */
+/** The command whose arguments `run` passes to the hub. */
 export const START = 'start';
 
 /**
- * Adds the command to the help. It never runs from there: what follows `start` belongs to the hub, `--help` included, so
- * it is handed over before anything here parses it.
+ * Adds the command to the help. It is never run by commander: `run` passes all arguments to the hub unparsed, also `--help`.
  */
 export function addStartCommand(program: Command): void {
   program
     .command(START)
     .helpGroup('The hub:')
     .usage('--config <file> [--listen <host:port>] [--data-dir <folder>]')
-    .description('run a hub: start --config hms-sync.yaml')
+    .description('run a hub; `start --help` shows its options')
     .helpOption(false);
 }
 
 /**
- * Replaces this process by the hub. Node's flags of the command line come after the hub's own, and the last one counts.
+ * Replaces this process with the hub. Node's flags of this process come after the hub's, and take precedence.
  *
- * @param args all that follows `start`, handed over as it is
+ * @param args the arguments after `start`, unparsed
  */
 export function startHub(args: readonly string[]): void {
   execNode([...hubNodeFlags(), ...process.execArgv, fileURLToPath(hubProgram()), ...args]);

@@ -6,7 +6,7 @@ import { labCode, labFolder } from '../../test/lab-folder.ts';
 import { ExitCode } from '../failure.ts';
 import { hubProgram } from '../programs.ts';
 import { type AdapterDemoOptions, runAdapterDemo } from './adapter-demo.ts';
-import { noChaos } from './chaos.ts';
+import { NO_CHAOS } from './chaos.ts';
 
 /** With the real hub, which runs the adapter in a process of its own. */
 async function prepared(differences: Partial<AdapterDemoOptions> = {}) {
@@ -16,7 +16,7 @@ async function prepared(differences: Partial<AdapterDemoOptions> = {}) {
   onTestFinished(() => stop.abort());
   const options: AdapterDemoOptions = {
     folder,
-    chaos: noChaos,
+    chaos: NO_CHAOS,
     everyMs: 50,
     port: 0,
     dataDir: join(folder, '.hms-sync'),
@@ -30,8 +30,8 @@ async function prepared(differences: Partial<AdapterDemoOptions> = {}) {
   return { folder, terminal, stop, run: () => runAdapterDemo(options) };
 }
 
-describe('an adapter alone, once', () => {
-  test('is given each sample of its kit from its sources, nothing built, and that is all', async () => {
+describe('dev --adapter --once', () => {
+  test('delivers each sample of the kit once, without a build', async () => {
     const { terminal, run } = await prepared({ once: true, asJson: true });
     await run();
     const delivered = terminal.jsonLines().filter(({ state }) => state === 'DELIVERED');
@@ -40,30 +40,30 @@ describe('an adapter alone, once', () => {
       { adapter: 'lab', receipt: '{"receipt":"r-1"}' },
     ]);
     expect(terminal.stderr()).toMatch(/^lab 1\.2\.3 from .*\nhub {6}http:.*\nsystem {3}http:.*, a stand-in\n/);
-    expect(terminal.stderr().match(/the system was asked POST \/hms\/changes: 202\n/g)).toHaveLength(2);
+    expect(terminal.stderr().match(/stand-in: POST \/hms\/changes answered with 202\n/g)).toHaveLength(2);
   });
 
-  test('fails when its system does, and says how far it came', async () => {
+  test('fails when the system fails, and reports the last state', async () => {
     const chaos = { latencyMs: 0, failShare: 1 };
     const { terminal, run } = await prepared({ once: true, chaos, settleLimitMs: 8_000 });
     await expect(run()).rejects.toMatchObject({
       exitCode: ExitCode.failed,
       message: expect.stringMatching(/lab: (RETRYING|HELD), attempt \d, .*HTTP_503/),
     });
-    expect(terminal.stdout()).toContain('a stand-in, which fails 100% of the time\n');
-    expect(terminal.stdout()).toContain('the system was asked POST /hms/changes: 503, by chaos\n');
+    expect(terminal.stdout()).toContain('a stand-in, which fails 100% of writes\n');
+    expect(terminal.stdout()).toContain('stand-in: POST /hms/changes answered with 503 (chaos)\n');
   });
 });
 
-describe('an adapter alone, worked on', () => {
-  test('gets samples until it is stopped, and restarts when it changes', { timeout: 60_000 }, async () => {
+describe('dev --adapter', () => {
+  test('publishes samples until it is stopped, and restarts when a file changes', { timeout: 60_000 }, async () => {
     const { folder, terminal, stop, run } = await prepared();
     const demo = run();
     await terminal.untilStdoutHas('lab 1.2.3 is READY');
     await terminal.untilStdoutHas('DELIVERED');
 
     await writeFile(join(folder, 'src/adapter.ts'), 'export default 5 5;');
-    await terminal.untilStdoutHas('src/adapter.ts has changed: running it again.');
+    await terminal.untilStdoutHas('src/adapter.ts has changed: restarting.');
     await terminal.untilStdoutHas('lab 1.2.3 is FAILED: ');
 
     await writeFile(join(folder, 'verify.json'), '{');
@@ -71,7 +71,7 @@ describe('an adapter alone, worked on', () => {
 
     await writeFile(join(folder, 'src/adapter.ts'), labCode('/again'));
     await writeFile(join(folder, 'verify.json'), '{"config":{"baseUrl":"{{url}}"}}');
-    await terminal.untilStdoutHas('the system was asked POST /again: 200');
+    await terminal.untilStdoutHas('stand-in: POST /again answered with 200');
 
     stop.abort();
     await demo;
@@ -79,7 +79,7 @@ describe('an adapter alone, worked on', () => {
     expect(new Set(terminal.stdout().match(/hub {6}http:\/\/127\.0\.0\.1:\d+/g)).size).toBe(1);
   });
 
-  test('that is no adapter is refused before anything starts', async () => {
+  test('rejects a package that is not an adapter before anything starts', async () => {
     const { folder, terminal, run } = await prepared();
     await writeFile(join(folder, 'package.json'), '{"name":"x"}');
     await expect(run()).rejects.toMatchObject({ exitCode: ExitCode.usage });

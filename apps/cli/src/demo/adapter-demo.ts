@@ -20,9 +20,9 @@ import { SampleRun } from './sample-run.ts';
 import { watchSources } from './source-watch.ts';
 import { rejectedOn } from './stopped.ts';
 
-/** How an adapter is tried by whoever works on it. */
+/** Options of the demo of one adapter. */
 export interface AdapterDemoOptions {
-  /** The folder of its package. */
+  /** The folder of the adapter's package. */
   folder: string;
   chaos: Chaos;
   /** The pause between two sample events. */
@@ -30,33 +30,33 @@ export interface AdapterDemoOptions {
   /** The hub's TCP port; 0: any free one. */
   port: number;
   dataDir: string;
-  /** True: end when each sample has been delivered once. False: stay up until the signal. */
+  /** True: end when each sample is delivered once. False: run until the signal. */
   once: boolean;
-  /** True: stdout gets nothing but JSON objects, one a line. */
+  /** True: stdout gets only JSON objects, one per line. */
   asJson: boolean;
-  /** File URL of the hub's program. */
+  /** The file URL of the hub's program. */
   hubMain: string;
   terminal: Terminal;
-  /** Ends it in order: the hub drains, then the stand-in goes. */
+  /** Stops the hub, then the stand-in. */
   signal: AbortSignal;
   /** How long the samples may take with `once`. Default: 30 s. */
   settleLimitMs?: number;
 }
 
-/** In place of every `{{secret}}`; the hub reads it from its environment, so that no file holds it. */
+/** Replaces every `{{secret}}`; the hub reads it from its environment, so that no file contains it. */
 const SECRET_VARIABLE = 'HMS_SYNC_DEV_SECRET';
 
-/** Under it the package says where its sources are, so that nothing has to be built first. */
+/** The export condition of the package's source, so that it need not be built. */
 const CONDITION = '@hms-sync/dev';
 
-/** A hub that breaks the connection because it crashes is found dead within this time. */
+/** How long a crashed hub may take to exit after its connections broke. */
 const DEATH_NOTICE_MS = 1_000;
 
 /**
- * Runs a hub with one adapter, a stand-in for its system and sample events, and begins again when a source changes.
+ * Runs a hub with one adapter, a stand-in for its system and sample events, and restarts when a source file changes.
  *
- * @throws Failure when the package cannot be read, the hub does not start or ends by itself, or, with `once`, when a
- * sample is not delivered
+ * @throws Failure when the package cannot be read, the hub does not start or exits, or, with `once`, when a sample is not
+ * delivered
  */
 export async function runAdapterDemo(options: AdapterDemoOptions): Promise<void> {
   const { folder, terminal, signal, asJson, everyMs } = options;
@@ -76,7 +76,7 @@ export async function runAdapterDemo(options: AdapterDemoOptions): Promise<void>
       try {
         const end = await runOnce({ ...options, port }, { feed, people, stopped, changed: sources.changed });
         if (end.changed === undefined) return;
-        people.line(people.paint('strong', `${printable(end.changed)} has changed: running it again.`));
+        people.line(people.paint('strong', `${printable(end.changed)} has changed: restarting.`));
         port = end.port;
       } finally {
         sources.close();
@@ -87,7 +87,7 @@ export async function runAdapterDemo(options: AdapterDemoOptions): Promise<void>
   }
 }
 
-/** What the runs of one demo share, and what ends this one. */
+/** What the runs of one demo share, and the change that ends this run. */
 interface RunParts {
   feed: SampleFeed;
   people: Printer;
@@ -97,9 +97,9 @@ interface RunParts {
 
 /** How a run ended. */
 interface RunEnd {
-  /** The file for which it begins again; undefined: it is done. */
+  /** The changed file that restarts it; undefined: it is done. */
   changed: string | undefined;
-  /** The hub's, which stays the same from run to run. */
+  /** The port of the hub, which stays the same. */
   port: number;
 }
 
@@ -137,7 +137,7 @@ async function runOnce(options: AdapterDemoOptions, { feed, people, stopped, cha
   }
 }
 
-/** What the hub of a run is started for. */
+/** The adapter of a run, and its stand-in. */
 interface HubParts {
   adapter: DevAdapter;
   standIn: StandIn;
@@ -154,7 +154,7 @@ async function startHub(options: AdapterDemoOptions, { adapter, standIn }: HubPa
     port,
     dataDir,
     conditions: [CONDITION],
-    // Letters and digits that are base64 too, as signing secrets have to be.
+    // Hexadecimal digits are valid base64, which signing secrets require.
     env: { ...process.env, [SECRET_VARIABLE]: randomBytes(16).toString('hex') },
     onErrorLine: (line) => {
       const readable = readableLogLine(line);
@@ -163,7 +163,7 @@ async function startHub(options: AdapterDemoOptions, { adapter, standIn }: HubPa
   });
 }
 
-/** Who shows what. */
+/** What is running. */
 interface ShowParts {
   adapter: DevAdapter;
   feed: SampleFeed;
@@ -191,7 +191,7 @@ async function show(options: AdapterDemoOptions, { adapter, feed, people, addres
     }
   } catch (error) {
     if (error instanceof Failure || signal.aborted) throw error;
-    // A hub that crashed is the better explanation of a call that failed.
+    // If the hub crashed, report that instead of the failed call.
     await Promise.race([hub.failure(), sleep(DEATH_NOTICE_MS, undefined, { ref: false })]);
     throw apiFailure(error, address, ADVICE_TO_PUBLISHERS);
   } finally {
@@ -202,7 +202,7 @@ async function show(options: AdapterDemoOptions, { adapter, feed, people, addres
 function writeLine(printer: Printer, { method, path, status, chaos }: AnsweredWrite): string {
   return printer.paint(
     'quiet',
-    `  the system was asked ${method} ${printable(path)}: ${status}${chaos ? ', by chaos' : ''}`,
+    `  stand-in: ${method} ${printable(path)} answered with ${status}${chaos ? ' (chaos)' : ''}`,
   );
 }
 
@@ -212,8 +212,8 @@ function introduction(
 ): readonly string[] {
   const { latencyMs, failShare } = chaos;
   const faults = [
-    ...(latencyMs > 0 ? [`answers after ${formatMs(latencyMs)}`] : []),
-    ...(failShare > 0 ? [`fails ${Number((failShare * 100).toFixed(2))}% of the time`] : []),
+    ...(latencyMs > 0 ? [`responds after ${formatMs(latencyMs)}`] : []),
+    ...(failShare > 0 ? [`fails ${Number((failShare * 100).toFixed(2))}% of writes`] : []),
   ];
   const manner = faults.length === 0 ? '' : `, which ${faults.join(' and ')}`;
   return [

@@ -13,7 +13,7 @@ export async function showAdapter(client: HubClient, printer: Printer, signal: A
   let printed = '';
   for await (const { health } of client.health.watchHealth({}, { signal })) {
     const line = (health?.adapters ?? []).map((adapter) => adapterLine(printer, adapter)).join('\n');
-    // A message comes at least every 10 s, changed or not.
+    // The hub sends a message at least every 10 s, changed or not.
     if (line !== printed) printer.line(line);
     printed = line;
   }

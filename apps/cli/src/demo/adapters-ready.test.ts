@@ -33,7 +33,7 @@ async function start(...steps: AdapterState[][]) {
 
 const noSignal = new AbortController().signal;
 
-test('a demo waits until no adapter is being started any more, and knows which is not ready', async () => {
+test('a demo waits until no adapter is starting, and lists those that are not ready', async () => {
   const { received, client } = await start([], [STARTING, STARTING], [READY, STARTING], [READY, FAILED]);
   const unready = await adaptersReady(client, noSignal);
   expect(received).toHaveLength(4);

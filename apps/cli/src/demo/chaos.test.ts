@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ChaosError, parseChaos } from './chaos.ts';
+import { parseChaos } from './chaos.ts';
 
 describe('chaos', () => {
   test.each([
@@ -8,21 +8,20 @@ describe('chaos', () => {
     ['latency=250ms', { latencyMs: 250, failShare: 0 }],
     [' latency = 1.5s , fail = 0.5% ', { latencyMs: 1_500, failShare: 0.005 }],
     ['latency=1min', { latencyMs: 60_000, failShare: 0 }],
-  ])('%s is understood', (text, chaos) => {
+  ])('%s is parsed', (text, chaos) => {
     expect(parseChaos(text)).toEqual(chaos);
   });
 
   test.each([
-    ['', /^There is no ""; write latency=2s, fail=30%, or both/],
-    ['latncy=2s', /^There is no "latncy"/],
-    ['latency', /^"" is no length of time/],
-    ['latency=2', /^"2" is no length of time up to 10min; write it as 200ms, 2s or 1min\.$/],
-    ['latency=11min', /^"11min" is no length/],
-    ['fail=30', /^"30" is no share; write it as 30%, from 0% to 100%\.$/],
-    ['fail=101%', /^"101%" is no share/],
-    ['fail=-1%', /^"-1%" is no share/],
-  ])('%j is refused, with what would do', (text, message) => {
-    expect(() => parseChaos(text)).toThrow(ChaosError);
+    ['', 'Unknown fault "". Write latency=2s, fail=30%, or latency=2s,fail=30%.'],
+    ['latncy=2s', 'Unknown fault "latncy"'],
+    ['latency', '"" is not a duration'],
+    ['latency=2', '"2" is not a duration up to 10m. Write it as 200ms, 2s or 1m.'],
+    ['latency=11min', '"11min" is not a duration'],
+    ['fail=30', '"30" is not a percentage from 0% to 100%. Write it as 30%.'],
+    ['fail=101%', '"101%" is not a percentage'],
+    ['fail=-1%', '"-1%" is not a percentage'],
+  ])('%j is rejected with advice', (text, message) => {
     expect(() => parseChaos(text)).toThrow(message);
   });
 });

@@ -6,31 +6,31 @@ import { fileURLToPath } from 'node:url';
 import { NO_DEBUGGER } from '../exec-node.ts';
 import { ExitCode, Failure } from '../failure.ts';
 
-// A hub takes 20 s at most to finish the attempts that run; a child that is still there after this hangs.
+// Longer than the 20 s that a hub may take to finish its running attempts.
 const STOP_LIMIT_MS = 30_000;
 
-/** What a child is, and who hears what it says. */
+/** Options of a child process. */
 export interface ChildOptions {
-  /** For messages: "hub", "sandbox". */
+  /** Its name in messages: "hub", "sandbox". */
   name: string;
-  /** A file URL: the program. */
+  /** The file URL of the program. */
   main: string;
   args: readonly string[];
   env: NodeJS.ProcessEnv;
-  /** Export conditions under which it resolves packages, beside those of this process. */
+  /** Export conditions, in addition to those of this process. */
   conditions?: readonly string[];
-  /** Called with each line on its stderr, except the one that says why it ends. */
+  /** Called with each line of its stderr, except the error that ends it. */
   onErrorLine: (line: string) => void;
-  /** Finds in a line on its stderr why it ends; undefined when the line is something else. */
+  /** Extracts the error that ends it from a line of its stderr; undefined for any other line. */
   complaintIn: (line: string) => string | undefined;
 }
 
 /**
- * A program of ours that runs beside the command and ends with it, however the command ends: it holds one end of an
- * IPC channel and ends when the other end closes, which the system does for us even on kill -9.
+ * A hub or a sandbox as a child process. It exits when its IPC channel closes, so it never outlives this command, even after
+ * kill -9.
  */
 export class Child {
-  /** Settles when the child has ended, and never rejects. The failure says how it ended. */
+  /** Resolves when the child has ended, with the reason. Never rejects. */
   readonly ended: Promise<Failure>;
   readonly #process: ChildProcess;
   readonly #readyLine: Promise<string>;
@@ -46,7 +46,7 @@ export class Child {
         ...(options.conditions ?? []).map((condition) => `--conditions=${condition}`),
       ],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      // Its own process group: Ctrl-C reaches the command alone, which then ends its children in the right order.
+      // Its own process group, so that Ctrl-C reaches only this command, which stops its children in order.
       detached: true,
     });
     const output = linesOf(this.#process.stdout);
@@ -64,7 +64,7 @@ export class Child {
       if (complaint === undefined) options.onErrorLine(line);
       else this.#complaint ??= complaint;
     });
-    // Only then has all that it said been read. Not the event 'close': after a disconnect of ours it never comes.
+    // All output has been read by then. Not the event 'close': it is not emitted after a disconnect.
     const allRead = Promise.all([once(output, 'close'), once(errors, 'close')]);
     this.ended = new Promise((resolve) => {
       this.#process.on('error', (error) =>
@@ -78,10 +78,10 @@ export class Child {
   }
 
   /**
-   * Waits until the child says on its stdout that it is ready.
+   * Waits until the child prints on stdout that it is ready.
    *
-   * @returns the JSON object that it said
-   * @throws Failure with the child's own complaint and exit code when it ended instead
+   * @returns the printed JSON object
+   * @throws Failure with the child's error and exit code if it ended
    */
   async ready(): Promise<unknown> {
     const ready = await Promise.race([this.#readyLine, this.ended]);
@@ -89,15 +89,15 @@ export class Child {
     return JSON.parse(ready);
   }
 
-  /** Rejects when the child has ended: for races. */
+  /** Rejects when the child has ended; for Promise.race. */
   async failure(): Promise<never> {
     throw await this.ended;
   }
 
-  /** Lets the child finish its work and waits for its end. A child that does not end in time is killed. */
+  /** Stops the child and waits for its end. It is killed if it does not end in time. */
   async stop(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect();
-    // A child that still starts may not listen for the disconnect yet, and has no work to finish.
+    // A child that is starting may not listen for the disconnect yet.
     if (!this.#isReady) this.#process.kill('SIGTERM');
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_LIMIT_MS);
     await this.ended;
@@ -107,7 +107,7 @@ export class Child {
   #failureOf(name: string, code: number | null, signal: NodeJS.Signals | null): Failure {
     if (this.#complaint !== undefined) return new Failure(this.#complaint, code || ExitCode.failed);
     const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
-    return new Failure(`the ${name} ended by itself, ${how}`, code || ExitCode.failed);
+    return new Failure(`the ${name} ended unexpectedly, ${how}`, code || ExitCode.failed);
   }
 }
 

@@ -16,7 +16,7 @@ describe('the credentials of the demo', () => {
     }
   });
 
-  test('are other ones at each start', () => {
+  test('are new at each start', () => {
     expect(demoCredentials().hub.BILLING_TOKEN).not.toBe(demoCredentials().hub.BILLING_TOKEN);
   });
 });

@@ -69,7 +69,7 @@ describe('the demo, once', () => {
     expect(lines[0]).toMatchObject({ state: 'ACCEPTED', event_id: expect.stringMatching(/^[0-9a-f-]{36}$/) });
   });
 
-  test('fails at once when an adapter gave up, and says which and why', async () => {
+  test('fails at once when an adapter dead-lettered the sample, and reports which and why', async () => {
     vi.stubEnv('FAKE_HUB_MODE', 'billing refuses');
     const failure = await runDemo(optionsWith({ once: true })).catch((error) => error);
     expect(failure).toBeInstanceOf(Failure);
@@ -78,7 +78,7 @@ describe('the demo, once', () => {
     expect(failure.message).not.toContain('records');
   });
 
-  test('fails when the sample does not settle in time, and says what is missing', async () => {
+  test('fails when the sample does not settle in time, and reports what is missing', async () => {
     vi.stubEnv('FAKE_HUB_MODE', 'billing is down');
     const failure = await runDemo(optionsWith({ once: true, settleLimitMs: 2_000 })).catch((error) => error);
     expect(failure.exitCode).toBe(ExitCode.failed);
@@ -86,10 +86,10 @@ describe('the demo, once', () => {
   });
 });
 
-describe('the demo, staying up', () => {
-  test('shows the acks, then the tour, and ends its programs in order when it is stopped', async () => {
+describe('the demo without --once', () => {
+  test('prints the acks, then the tour, and stops its programs in order', async () => {
     const demo = runDemo(optionsWith());
-    await terminal.untilStdoutHas('Ctrl-C ends all');
+    await terminal.untilStdoutHas('Ctrl-C stops everything');
     stop.abort();
     await demo;
     const text = terminal.stdout();
@@ -104,9 +104,9 @@ describe('the demo, staying up', () => {
     expect(terminal.stderr()).toBe('Stopping. Press Ctrl-C again to end at once.\n');
   });
 
-  test('with --json stdout has nothing but JSON, and people find the tour on stderr', async () => {
+  test('with --jsonl stdout has only JSON, and the tour is on stderr', async () => {
     const shown = new Promise<void>((resolve) => {
-      terminal.notes.line = (text = '') => text.includes('Ctrl-C ends all') && resolve();
+      terminal.notes.line = (text = '') => text.includes('Ctrl-C stops everything') && resolve();
     });
     const demo = runDemo(optionsWith({ asJson: true }));
     await shown;
@@ -118,7 +118,7 @@ describe('the demo, staying up', () => {
   test('shows the tour although a delivery has not settled', async () => {
     vi.stubEnv('FAKE_HUB_MODE', 'billing is down');
     const demo = runDemo(optionsWith({ tourDelayMs: 50 }));
-    await terminal.untilStdoutHas('Ctrl-C ends all');
+    await terminal.untilStdoutHas('Ctrl-C stops everything');
     await terminal.untilStdoutHas('RETRYING');
     stop.abort();
     await demo;
@@ -160,15 +160,15 @@ describe('the process of a demo', () => {
 
   test.each(['SIGINT', 'SIGTERM'] as const)('ends all on %s, as asked', async (signal) => {
     const child = start();
-    await terminal.untilStdoutHas('Ctrl-C ends all');
+    await terminal.untilStdoutHas('Ctrl-C stops everything');
     child.kill(signal);
     expect(await once(child, 'exit')).toEqual([ExitCode.ok, null]);
     await untilBothEnded();
   });
 
-  test('takes its programs along even when it is killed', async () => {
+  test('stops its programs even when it is killed', async () => {
     const child = start();
-    await terminal.untilStdoutHas('Ctrl-C ends all');
+    await terminal.untilStdoutHas('Ctrl-C stops everything');
     child.kill('SIGKILL');
     await untilBothEnded();
   });
@@ -184,7 +184,7 @@ describe('programs that fail', () => {
     );
   });
 
-  test('a hub that ends in the middle explains why the call failed', async () => {
+  test('a hub that ends is reported instead of the failed call', async () => {
     vi.stubEnv('FAKE_HUB_MODE', 'crashes on publish');
     const failure = await runDemo(optionsWith({ once: true })).catch((error) => error);
     expect(failure.message).toBe('the disk failed; nothing was accepted');

@@ -19,36 +19,36 @@ import { launchSandbox, type SandboxAddresses, sandboxReady } from './sandbox-pr
 import { rejectedOn } from './stopped.ts';
 import { tourLines } from './tour.ts';
 
-/** How the demo is run. */
+/** Options of the demo. */
 export interface DemoOptions {
   /** The hub's TCP port; 0: any free one. */
   port: number;
-  /** The hub's data folder; a second demo in the same folder continues with its events. */
+  /** The hub's data folder; a later demo in the same folder keeps its events. */
   dataDir: string;
-  /** True: end when the sample has settled. False: stay up until the signal. */
+  /** True: end when the sample is settled. False: run until the signal. */
   once: boolean;
-  /** True: stdout gets nothing but JSON objects, one a line. */
+  /** True: stdout gets only JSON objects, one per line. */
   asJson: boolean;
   /** File URLs of the programs. */
   hubMain: string;
   sandboxMain: string;
   terminal: Terminal;
-  /** Ends the demo in order: the hub drains, then the sandbox goes. */
+  /** Stops the hub, then the sandbox. */
   signal: AbortSignal;
   /** How long the sample may take with `once`. Default: 30 s. */
   settleLimitMs?: number;
-  /** When the tour is shown even if an ack is missing. Default: 5 s, many times what a healthy demo takes. */
+  /** After this time the tour is printed even if an ack is missing. Default: 5 s. */
   tourDelayMs?: number;
 }
 
-/** A hub that breaks the connection because it crashes is found dead within this time. */
+/** How long a crashed hub may take to exit after its connections broke. */
 const DEATH_NOTICE_MS = 1_000;
 
 /**
  * Runs the sandbox and a hub, publishes the sample event and shows its acks.
  *
- * @throws Failure when a program does not start (with its own exit code), ends by itself, or, with `once`, when the
- * sample is not delivered everywhere
+ * @throws Failure when a program does not start (with its exit code) or exits, or, with `once`, when the sample is not
+ * delivered everywhere
  */
 export async function runDemo(options: DemoOptions): Promise<void> {
   const { terminal, signal } = options;
@@ -115,7 +115,7 @@ async function show(options: DemoOptions, { hub, hubAddress, addresses }: Runnin
       client,
       printer: terminal.data,
       asJson,
-      // A feed that is only cut off would try to resume, and keep the process alive with it.
+      // Without it, the feed would try to resume, and keep the process alive.
       signal: AbortSignal.any([signal, left.signal]),
     });
     if (once) {
@@ -129,7 +129,7 @@ async function show(options: DemoOptions, { hub, hubAddress, addresses }: Runnin
     await Promise.all([sample.settled, sample.printOthers()]);
   } catch (error) {
     if (error instanceof Failure) throw error;
-    // A hub that crashed is the better explanation of a call that failed.
+    // If the hub crashed, report that instead of the failed call.
     await Promise.race([hub.failure(), sleep(DEATH_NOTICE_MS, undefined, { ref: false, signal })]);
     throw apiFailure(error, hubAddress, ADVICE_TO_PUBLISHERS);
   } finally {

@@ -13,8 +13,8 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const lab = '{"name":"adapter-lab","version":"1.2.3","hmsSync":{"id":"lab"}}';
 
-describe('an adapter that somebody works on', () => {
-  test('is known by its package.json and its verify.json', async () => {
+describe('an adapter in development', () => {
+  test('is read from its package.json and its verify.json', async () => {
     const kit = { config: { baseUrl: '{{url}}' }, events: [{ type: 'A', data: '{{payload}}' }] };
     await writeFile(join(folder, 'package.json'), lab);
     await writeFile(join(folder, 'verify.json'), JSON.stringify(kit));
@@ -28,7 +28,11 @@ describe('an adapter that somebody works on', () => {
   });
 
   test.each<[string, Record<string, string>, RegExp]>([
-    ['a folder without a package', {}, /package\.json: there is no such file; name the folder .* npm create @hms-sync/],
+    [
+      'a folder without a package',
+      {},
+      /package\.json: there is no such file; set --adapter to .* npm create @hms-sync/,
+    ],
     [
       'another package',
       { 'package.json': '{"name":"x"}' },
@@ -39,14 +43,14 @@ describe('an adapter that somebody works on', () => {
     [
       'one without events',
       { 'package.json': lab, 'verify.json': '{"events":[]}' },
-      /verify\.json: events must hold an event/,
+      /verify\.json: events must have an event/,
     ],
     [
       'one without a status',
       { 'package.json': lab, 'verify.json': '{"answer":{}}' },
       /verify\.json: answer\.status must/,
     ],
-  ])('%s is refused, with what to do', async (_what, files, message) => {
+  ])('%s is rejected, with what to do', async (_what, files, message) => {
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
     await expect(readDevAdapter(folder)).rejects.toMatchObject({
       message: expect.stringMatching(message),
@@ -54,7 +58,7 @@ describe('an adapter that somebody works on', () => {
     });
   });
 
-  test('a folder that is not there is refused', async () => {
+  test('a folder that is not there is rejected', async () => {
     await expect(readDevAdapter(join(folder, 'nowhere'))).rejects.toThrow(/^--adapter: .*nowhere is not a folder$/);
   });
 });

@@ -3,21 +3,21 @@ import { join, resolve } from 'node:path';
 import { type Kit, readKit } from '@hms-sync/adapter-sdk/stand-in';
 import { ExitCode, Failure } from '../failure.ts';
 
-/** A package on disk that somebody works on, with what its `verify.json` says of its system. */
+/** The package of an adapter in development, with its `verify.json`. */
 export interface DevAdapter {
   /** Absolute. */
   readonly folder: string;
   readonly packageName: string;
   readonly version: string;
-  /** Names it in acks and health. */
+  /** Its id in acks and health. */
   readonly id: string;
   readonly kit: Kit;
 }
 
 /**
- * Reads package.json, of which the hub checks the rest, and verify.json.
+ * Reads package.json and verify.json. The hub checks the rest of package.json.
  *
- * @throws Failure that names the file and says what to write
+ * @throws Failure that names the file and what to write
  */
 export async function readDevAdapter(place: string): Promise<DevAdapter> {
   const folder = resolve(place);
@@ -49,7 +49,7 @@ async function readPackageJson(file: string): Promise<Readonly<Record<string, un
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     const why = code === 'ENOENT' ? 'there is no such file' : error instanceof Error ? error.message : String(error);
-    const advice = 'name the folder of an adapter by --adapter, or make one: npm create @hms-sync/adapter lab';
+    const advice = 'set --adapter to the folder of an adapter, or create one: npm create @hms-sync/adapter lab';
     throw new Failure(`${file}: ${why}; ${advice}`, ExitCode.usage, { cause: error });
   }
 }

@@ -24,7 +24,7 @@ const adapters = [
 ];
 
 describe("the hub's configuration", () => {
-  test('names the adapters with what they are configured with, and holds no token', async () => {
+  test('has the adapters with their configurations, and no token', async () => {
     vi.stubEnv('SCHEDULING_TOKEN', 'a-real-token');
     const file = await writeHubConfig({ port: 7003, dataDir, adapters });
     const yaml = await readFile(file, 'utf8');
@@ -42,7 +42,7 @@ describe("the hub's configuration", () => {
     expect(await readdir(dataDir)).toEqual(['dev.yaml']);
   });
 
-  test('says every kind of value in YAML that means the same', async () => {
+  test('writes YAML that parses to the same values', async () => {
     const config = {
       text: "it's",
       list: [1, 'two'],
@@ -58,7 +58,7 @@ describe("the hub's configuration", () => {
     });
   });
 
-  test('a data folder that cannot be written is refused with what to do', async () => {
+  test('a data folder that cannot be written is rejected with what to do', async () => {
     await writeFile(dataDir, 'a file where the folder should be');
     await expect(writeHubConfig({ port: 7003, dataDir, adapters })).rejects.toMatchObject({
       exitCode: ExitCode.dataFolder,

@@ -6,15 +6,15 @@ import { ExitCode, Failure } from '../failure.ts';
 export interface HubConfig {
   /** The TCP port on the loopback interface; 0: any free one. */
   port: number;
-  /** The folder that gets the configuration file, and the hub's data. Made when it is missing. */
+  /** The folder of the configuration file and the hub's data. Created if missing. */
   dataDir: string;
   adapters: readonly ConfiguredAdapter[];
 }
 
-/** An adapter as the configuration names it. */
+/** An adapter in the configuration. */
 export interface ConfiguredAdapter {
   package: string;
-  /** What it is configured with; a text may hold `${NAME}`, which the hub takes from its environment. */
+  /** Its configuration; texts may contain `${NAME}`, which the hub reads from its environment. */
   config: unknown;
 }
 
@@ -23,17 +23,17 @@ const HEAD = `# Written by "hms-sync dev" at each start. To keep changes, copy t
 `;
 
 /**
- * Writes the configuration of the demo's hub into its data folder, the way an operator would write one: it serves as an
- * example, too. The addresses of stand-ins change with each start, so the file is written again each time.
+ * Writes the configuration of the demo's hub into its data folder, also as an example for operators. It is written at each
+ * start, because the ports of the stand-ins change.
  *
  * @returns the file's absolute path
  */
 export async function writeHubConfig(config: HubConfig): Promise<string> {
   const file = join(resolve(config.dataDir), 'dev.yaml');
   try {
-    // It becomes the hub's data folder, which is for its user alone.
+    // The hub requires that only its user can access its data folder.
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    // Renamed into place: a hub of another `dev` that starts in this moment reads the old file or the new one.
+    // Atomic, for the hub of another `dev` that starts at the same time.
     await writeFile(`${file}.new`, await yamlOf(config));
     await rename(`${file}.new`, file);
   } catch (error) {
@@ -42,7 +42,7 @@ export async function writeHubConfig(config: HubConfig): Promise<string> {
   return file;
 }
 
-/** Puts a package where a configuration in the data folder finds it by its name: as if it were installed there. */
+/** Links a package into the node_modules of the data folder, where the hub finds it by its name. */
 export async function linkPackage(
   dataDir: string,
   { packageName, folder }: { packageName: string; folder: string },
@@ -51,7 +51,7 @@ export async function linkPackage(
   try {
     await mkdir(dirname(link), { recursive: true, mode: 0o700 });
     await rm(link, { recursive: true, force: true });
-    // A junction is what Windows lets everybody make; elsewhere the word means nothing.
+    // On Windows, any user can create a junction; other systems ignore the type.
     await symlink(folder, link, 'junction');
   } catch (error) {
     throw unwritable(dataDir, error);

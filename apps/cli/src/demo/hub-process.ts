@@ -2,10 +2,10 @@ import { resolve } from 'node:path';
 import { ExitCode, Failure } from '../failure.ts';
 import { Child, type ChildOptions } from './child.ts';
 
-/** How the hub begins the line by which it says why it ends. */
+/** The prefix of the error that ends the hub. */
 const ERROR_PREFIX = 'hms-sync: ';
 
-/** What the hub is started with. */
+/** Options of the hub's process. */
 export interface HubLaunch extends Pick<ChildOptions, 'main' | 'env' | 'conditions' | 'onErrorLine'> {
   configFile: string;
   port: number;
@@ -17,7 +17,7 @@ export function launchHub({ configFile, port, dataDir, ...options }: HubLaunch):
   return new Child({
     ...options,
     name: 'hub',
-    // Both stand in the file, too; but variables of the surrounding shell would go before the file.
+    // Both are also in the file, but the environment takes precedence over the file.
     args: ['--dev', '--config', configFile, '--listen', `127.0.0.1:${port}`, '--data-dir', resolve(dataDir)],
     complaintIn: (line) => (line.startsWith(ERROR_PREFIX) ? line.slice(ERROR_PREFIX.length) : undefined),
   });
@@ -27,12 +27,12 @@ export function launchHub({ configFile, port, dataDir, ...options }: HubLaunch):
 export async function hubReady(hub: Child): Promise<string> {
   const ready = await hub.ready().catch(adviseOnStart);
   if (typeof ready !== 'object' || ready === null || !('address' in ready) || typeof ready.address !== 'string') {
-    throw new Failure('the hub did not say where it listens', ExitCode.failed);
+    throw new Failure('the hub did not print its address', ExitCode.failed);
   }
   return ready.address;
 }
 
-/** The hub's own complaint speaks of its configuration; who runs the demo has options instead. */
+/** Adds the option of `dev` to the hub's error, which only mentions its configuration. */
 function adviseOnStart(error: unknown): never {
   if (error instanceof Failure && error.exitCode === ExitCode.cannotListen) {
     throw new Failure(`${error.message}\n  With dev: --port <port>, or --port 0 for any free one.`, error.exitCode);

@@ -5,14 +5,14 @@ const LEVEL_NAMES: Record<number, string> = { 40: 'warn', 50: 'error', 60: 'fata
 const WARN_LEVEL = 40;
 const LEVEL_NUMBERS: Record<string, number> = { warn: 40, error: 50, fatal: 60 };
 
-/** Members of a log line that are not worth a reader's time at a demo. */
+/** Members of a log line that the demo does not show. */
 const UNSHOWN = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'v']);
 
 /**
- * A line of a child's log for the terminal: the level, the message, then the other members as name=value.
+ * Formats a line of a child's log for the terminal: the level, the message, then the other members as name=value.
  *
- * @param line one line of JSON as pino writes it, or any other text
- * @returns undefined when the line is below the level of warnings
+ * @param line one line of JSON of pino, or any other text
+ * @returns undefined when the line's level is below warning
  */
 export function readableLogLine(line: string): string | undefined {
   const entry = parseEntry(line);
@@ -28,7 +28,7 @@ export function readableLogLine(line: string): string | undefined {
 
 function valueText(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
-  // A logged error: its stack belongs into the log itself.
+  // A logged error, without its stack.
   return 'message' in value ? String(value.message) : JSON.stringify(value);
 }
 
@@ -37,7 +37,7 @@ function parseEntry(line: string): Record<string, unknown> | undefined {
   try {
     return JSON.parse(line);
   } catch {
-    // Cut off by a crash: shown as it is.
+    // Cut off by a crash: printed unchanged.
     return undefined;
   }
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { curlLine, sampleEvent } from './sample-event.ts';
 
 describe('the sample event', () => {
-  test('is a new one each time, of the same process', () => {
+  test('is a new event each time, of the same process', () => {
     expect(sampleEvent().id).not.toBe(sampleEvent().id);
     expect(sampleEvent().key).toBe(sampleEvent().key);
   });

@@ -3,12 +3,12 @@ import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
 import { timestampNow } from '@bufbuild/protobuf/wkt';
 import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 
-/** The process that the story is about: a clinic begins to offer appointments by video. */
-const processId = 'appointment-workflow';
+/** The changed process of the demo: a clinic offers appointments by video. */
+const PROCESS_ID = 'appointment-workflow';
 
-/** What HMS publishes once, for scheduling to offer the slot, records to chart it and billing to price it. */
-export const samplePayload: JsonObject = {
-  processId,
+/** The payload of the sample event. */
+export const SAMPLE_PAYLOAD: JsonObject = {
+  processId: PROCESS_ID,
   name: 'Appointment workflow',
   change: 'A telehealth slot was added',
   slots: [
@@ -17,23 +17,23 @@ export const samplePayload: JsonObject = {
   ],
 };
 
-/** The change of the telehealth story as an event with a new id. */
+/** The sample event with a new id. */
 export function sampleEvent(): MessageInitShape<typeof SyncEventSchema> {
   return {
     id: randomUUID(),
     source: 'hms-api',
     type: 'ProcessUpdated',
-    key: processId,
+    key: PROCESS_ID,
     time: timestampNow(),
-    payload: { case: 'json', value: samplePayload },
+    payload: { case: 'json', value: SAMPLE_PAYLOAD },
   };
 }
 
-/** A command line that publishes another change of the same process; it is meant to be pasted. */
+/** A command line that publishes another change of the same process, to paste into a shell. */
 export function curlLine(hubAddress: string): string {
   const body = JSON.stringify({
     type: 'ProcessUpdated',
-    payload: { processId, change: 'A second telehealth slot was added' },
+    payload: { processId: PROCESS_ID, change: 'A second telehealth slot was added' },
   });
   return `curl ${hubAddress}/sync -H 'content-type: application/json' -d '${body}'`;
 }

@@ -10,10 +10,10 @@ import { AckReport } from '../ack-report.ts';
 import type { HubClient } from '../hub-client.ts';
 import type { Printer } from '../terminal.ts';
 
-/** Few, so that events of one key follow each other closely and their order is seen when one of them fails. */
+/** Few, so that the order within a key is visible when an event fails. */
 const KEYS = 3;
 
-/** Publishes sample events one after the other and prints the acks of all, also over restarts of the hub. */
+/** Publishes sample events one after the other and prints all acks, also across restarts of the hub. */
 export class SampleFeed {
   readonly #report: AckReport;
   readonly #everyMs: number;
@@ -27,7 +27,7 @@ export class SampleFeed {
     this.#everyMs = everyMs;
   }
 
-  /** The next sample as an event of its own, with one of a few keys. */
+  /** The next sample as a new event, with one of a few keys. */
   next(samples: readonly SampleEvent[]): MessageInitShape<typeof SyncEventSchema> {
     const sample = samples[this.#count % samples.length];
     if (sample === undefined) throw new TypeError('there is no sample');
@@ -47,9 +47,9 @@ export class SampleFeed {
     };
   }
 
-  /** Runs until the signal, which ends it with an AbortError, or until the hub is gone. */
+  /** Runs until the signal, which ends it with an AbortError, or until the hub is unreachable. */
   async run(client: HubClient, samples: readonly SampleEvent[], signal: AbortSignal): Promise<void> {
-    // The place before the first of them, from which no ack is missed.
+    // The first acceptance has the cursor before all acks.
     if (this.#cursor === '') await this.#publish(client, samples, signal);
     await Promise.all([this.#publishMore(client, samples, signal), this.#printAcks(client, signal)]);
   }

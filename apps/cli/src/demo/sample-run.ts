@@ -10,7 +10,7 @@ import { enumName } from '../format.ts';
 import type { HubClient } from '../hub-client.ts';
 import { type Printer, printable } from '../terminal.ts';
 
-/** What is published where, and where its acks are printed. */
+/** Options of a sample run. */
 export interface SampleRunOptions {
   event: MessageInitShape<typeof SyncEventSchema>;
   client: HubClient;
@@ -19,9 +19,9 @@ export interface SampleRunOptions {
   signal: AbortSignal;
 }
 
-/** Publishes one event, prints its acks as they come, and knows what is still missing. */
+/** Publishes one event, prints its acks, and tracks which deliveries are missing. */
 export class SampleRun {
-  /** Settles when every delivery is terminal; rejects when the event was refused or the hub is gone. */
+  /** Resolves when every delivery is terminal; rejects when the event was rejected or the hub is unreachable. */
   readonly settled: Promise<void>;
   readonly #options: SampleRunOptions;
   readonly #latest = new Map<string, Ack>();
@@ -38,14 +38,14 @@ export class SampleRun {
     await Promise.race([this.settled, sleep(limitMs, undefined, { ref: false })]);
   }
 
-  /** @throws Failure that says what is missing, unless every adapter has delivered */
+  /** @throws Failure with the missing deliveries, unless every adapter has delivered */
   requireDelivered(): void {
     const missing = this.#missingDeliveries();
     if (missing.length === 0) return;
     throw new Failure(['the sample was not delivered everywhere', ...missing].join('\n  '), ExitCode.failed);
   }
 
-  /** Prints the acks of all other events, published since the sample, until the signal. */
+  /** Prints the acks of all other events since the sample, until the signal. */
   async printOthers(): Promise<void> {
     const { client, printer, asJson, signal } = this.#options;
     const sampleId = this.#accepted?.eventId;
@@ -57,16 +57,16 @@ export class SampleRun {
     }
   }
 
-  /** What keeps each adapter from having delivered, in words; empty when all have. */
+  /** The missing deliveries and their reasons; empty when all are delivered. */
   #missingDeliveries(): string[] {
-    if (this.#accepted === undefined) return ['the hub has not answered'];
-    if (this.#accepted.adapters.length === 0) return ['no adapter was there to deliver to'];
+    if (this.#accepted === undefined) return ['the hub did not respond'];
+    if (this.#accepted.adapters.length === 0) return ['the hub has no adapters'];
     return this.#accepted.adapters.flatMap((adapter) => {
       const ack = this.#latest.get(adapter);
       if (ack === undefined) return [`${printable(adapter)}: no attempt has ended yet`];
       if (ack.state === DeliveryState.DELIVERED) return [];
       const failure = this.#latestFailure.get(adapter);
-      // One that is held by now says nothing of why.
+      // A HELD ack has no error.
       const why = failure === undefined || failure === ack ? '' : `; the last attempt: ${detail(failure)}`;
       const status = `${enumName(DeliveryState, ack.state)}, attempt ${ack.attempt}, ${detail(ack)}`;
       return [`${printable(adapter)}: ${status}${why}`];

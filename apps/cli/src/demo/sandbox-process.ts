@@ -1,13 +1,13 @@
 import { ExitCode, Failure } from '../failure.ts';
 import { Child, type ChildOptions } from './child.ts';
 
-/** The external systems that the sandbox stands in for, each with an adapter of the same name. */
-export const systems = ['scheduling', 'records', 'billing'] as const;
-export type System = (typeof systems)[number];
+/** The systems that the sandbox simulates, each with an adapter of the same name. */
+export const SYSTEMS = ['scheduling', 'records', 'billing'] as const;
+export type System = (typeof SYSTEMS)[number];
 
-/** Where a running sandbox is. */
+/** The addresses of a running sandbox. */
 export interface SandboxAddresses {
-  /** The URL where faults are set and calls are looked up. */
+  /** The URL of the control port. */
   control: string;
   /** The URL of each stand-in. */
   systems: Record<System, string>;
@@ -18,14 +18,14 @@ export function launchSandbox(options: Pick<ChildOptions, 'main' | 'env' | 'onEr
   return new Child({ ...options, name: 'sandbox', args: ['--json'], complaintIn });
 }
 
-/** Waits until the sandbox serves. */
+/** Waits until the sandbox is ready, and returns its addresses. */
 export async function sandboxReady(sandbox: Child): Promise<SandboxAddresses> {
   const ready = await sandbox.ready();
-  if (!hasAddresses(ready)) throw new Failure('the sandbox did not say where its systems are', ExitCode.failed);
+  if (!hasAddresses(ready)) throw new Failure('the sandbox did not print its addresses', ExitCode.failed);
   return ready;
 }
 
-/** The sandbox says why it ends as {"error":{"code":...,"message":...}}. */
+/** The sandbox prints the error that ends it as {"error":{"code":...,"message":...}}. */
 function complaintIn(line: string): string | undefined {
   if (!line.startsWith('{"error":')) return undefined;
   const { error }: { error?: { message?: unknown } } = JSON.parse(line);
@@ -37,5 +37,5 @@ function hasAddresses(value: unknown): value is SandboxAddresses {
   const { control, systems: addresses } = value;
   if (typeof control !== 'string' || typeof addresses !== 'object' || addresses === null) return false;
   const byName = new Map<string, unknown>(Object.entries(addresses));
-  return systems.every((system) => typeof byName.get(system) === 'string');
+  return SYSTEMS.every((system) => typeof byName.get(system) === 'string');
 }

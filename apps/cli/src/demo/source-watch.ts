@@ -2,21 +2,24 @@ import { type FSWatcher, watch } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** An editor writes a file in several steps, and an author saves several files at once. */
+/** Collects changes: an editor may write a file in several steps, or save several files at once. */
 const QUIET_MS = 150;
 
-/** Folders in which changes are nobody's work: what was installed, what is built from the sources. */
+/** Folders of installed and built files. */
 const IGNORED = new Set(['node_modules', 'dist']);
-const isSource = (file: string) => /\.(?:[cm]?[jt]s|json|pem)$/.test(file) && !/\.test\.[cm]?[jt]s$/.test(file);
 
-/** Waits for a change in the sources of a package. */
+function isSource(file: string): boolean {
+  return /\.(?:[cm]?[jt]s|json|pem)$/.test(file) && !/\.test\.[cm]?[jt]s$/.test(file);
+}
+
+/** A watch of the sources of a package. */
 export interface SourceWatch {
-  /** Resolves to the file that changed first, once nothing has changed for a moment. */
+  /** Resolves to the file that changed first, when no more change follows for a moment. */
   readonly changed: Promise<string>;
   close(): void;
 }
 
-/** Watches the files of a package and of its folders; not its tests, `node_modules` or `dist`. */
+/** Watches the files of a package, except tests, `node_modules` and `dist`. */
 export async function watchSources(folder: string): Promise<SourceWatch> {
   const { promise, resolve } = Promise.withResolvers<string>();
   let first: string | undefined;
@@ -36,7 +39,7 @@ export async function watchSources(folder: string): Promise<SourceWatch> {
   for (const { name } of folders) {
     watchers.push(watch(join(folder, name), { recursive: true }, (_event, inner) => onChange(join(name, inner ?? ''))));
   }
-  // A folder that is taken away ends its watch; the hub reports what then happens.
+  // A removed folder ends its watch; the hub reports the consequences.
   for (const watcher of watchers) watcher.on('error', () => watcher.close());
   return {
     changed: promise,

@@ -2,16 +2,16 @@ import { commandLine } from '../advice.ts';
 import { tableLines } from '../table.ts';
 import type { Printer } from '../terminal.ts';
 import { curlLine } from './sample-event.ts';
-import { type SandboxAddresses, systems } from './sandbox-process.ts';
+import { type SandboxAddresses, SYSTEMS } from './sandbox-process.ts';
 
-/** What a newcomer finds where. */
+/** The addresses in the tour. */
 export interface TourStops {
   hubAddress: string;
   addresses: SandboxAddresses;
   dataDir: string;
 }
 
-/** Where everything is, and lines to paste that show what the hub is for. */
+/** The addresses of the demo, and commands to try. */
 export function tourLines(printer: Printer, { hubAddress, addresses, dataDir }: TourStops): string[] {
   const step = (title: string, command: string) => ['', title, `  ${command}`];
   return [
@@ -20,20 +20,20 @@ export function tourLines(printer: Printer, { hubAddress, addresses, dataDir }: 
       [printer.paint('strong', 'RUNNING'), '', ''],
       [
         ['hub', hubAddress, 'Connect, gRPC, gRPC-Web, JSON and POST /sync on one port'],
-        ...systems.map((system) => [system, addresses.systems[system], `stands in for the external ${system} system`]),
-        ['sandbox', addresses.control, 'breaks the stand-ins and knows the calls that they got'],
+        ...SYSTEMS.map((system) => [system, addresses.systems[system], `simulates the ${system} system`]),
+        ['sandbox', addresses.control, 'sets faults of the stand-ins and lists their calls'],
       ],
       printer.columns,
     ),
     ...step('Publish another change:', curlLine(hubAddress)),
     ...step(
-      'Take billing down, publish again, and see that the others do not wait for it:',
+      'Take billing down, then publish again; the other systems do not wait:',
       `curl -X PUT ${addresses.control}/faults/billing -d '{"down":true}'`,
     ),
-    ...step('See what is not delivered, and why:', commandLine(['delivery', 'list'], hubAddress)),
-    ...step('Bring it back:', `curl -X DELETE ${addresses.control}/faults/billing`),
-    ...step('See the state of the adapters and their breakers:', commandLine(['health', '--watch'], hubAddress)),
+    ...step('List undelivered events and the reasons:', commandLine(['delivery', 'list'], hubAddress)),
+    ...step('Bring billing back:', `curl -X DELETE ${addresses.control}/faults/billing`),
+    ...step('Watch the adapters and their breakers:', commandLine(['health', '--watch'], hubAddress)),
     '',
-    printer.paint('quiet', `Events are kept in ${dataDir}. Acks follow as they come. Ctrl-C ends all.`),
+    printer.paint('quiet', `The data folder is ${dataDir}. New acks are printed here. Ctrl-C stops everything.`),
   ];
 }

@@ -3,7 +3,7 @@ import { type Mutant, mutate, withMethod } from './mutant.ts';
 const acks = mutate<typeof import('../../src/acks/acks.ts')>('acks/acks');
 const followed = mutate<typeof import('../../src/acks/followed-events.ts')>('acks/followed-events');
 const tail = mutate<typeof import('../../src/acks/tail-subscription.ts')>('acks/tail-subscription');
-const progress = mutate<typeof import('../../src/acks/progress.ts')>('acks/progress');
+const progress = mutate<typeof import('../../src/acks/delivery-update.ts')>('acks/delivery-update');
 const listener = mutate<typeof import('../../src/edges/publishing/event-listener.ts')>(
   'edges/publishing/event-listener',
 );

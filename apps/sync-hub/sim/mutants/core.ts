@@ -4,7 +4,7 @@ import { type Mutant, mutate, withMethod } from './mutant.ts';
 
 const dispatch = mutate<typeof import('../../src/core/dispatch.ts')>('core/dispatch');
 const supply = mutate<typeof import('../../src/core/supply.ts')>('core/supply');
-const operator = mutate<typeof import('../../src/core/operator.ts')>('core/operator');
+const operator = mutate<typeof import('../../src/core/operator-requests.ts')>('core/operator-requests');
 const conclude = mutate<typeof import('../../src/core/conclude.ts')>('core/conclude');
 const evidence = mutate<typeof import('../../src/core/evidence.ts')>('core/evidence');
 const retry = mutate<typeof import('../../src/core/retry.ts')>('core/retry');

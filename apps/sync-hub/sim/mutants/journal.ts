@@ -1,15 +1,15 @@
 import { type Mutant, mutate, withMethod } from './mutant.ts';
 
 const heads = mutate<typeof import('../../src/journal/sqlite/heads.ts')>('journal/sqlite/heads');
-const deliveries = mutate<typeof import('../../src/journal/sqlite/deliveries.ts')>('journal/sqlite/deliveries');
+const deliveries = mutate<typeof import('../../src/journal/sqlite/delivery-table.ts')>('journal/sqlite/delivery-table');
 const stalenessIndex = mutate<typeof import('../../src/journal/sqlite/staleness-index.ts')>(
   'journal/sqlite/staleness-index',
 );
-const outcomes = mutate<typeof import('../../src/journal/sqlite/outcomes.ts')>('journal/sqlite/outcomes');
+const outcomes = mutate<typeof import('../../src/journal/sqlite/recording.ts')>('journal/sqlite/recording');
 const accepting = mutate<typeof import('../../src/journal/sqlite/accepting.ts')>('journal/sqlite/accepting');
-const records = mutate<typeof import('../../src/journal/sqlite/records.ts')>('journal/sqlite/records');
+const records = mutate<typeof import('../../src/journal/sqlite/record-table.ts')>('journal/sqlite/record-table');
 const news = mutate<typeof import('../../src/journal/sqlite/news.ts')>('journal/sqlite/news');
-const lanes = mutate<typeof import('../../src/journal/sqlite/lanes.ts')>('journal/sqlite/lanes');
+const lanes = mutate<typeof import('../../src/journal/sqlite/lane-table.ts')>('journal/sqlite/lane-table');
 const saved = mutate<typeof import('../../src/journal/sqlite/saved-state.ts')>('journal/sqlite/saved-state');
 const lists = mutate<typeof import('../../src/journal/sqlite/lists.ts')>('journal/sqlite/lists');
 const client = mutate<typeof import('../../src/journal/client.ts')>('journal/client');
@@ -83,39 +83,39 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
   stalenessIndex('what was delivered of a key with a dead letter is not kept', 'StalenessIndex', (original) =>
     withMethod(original, 'changed', () => () => undefined),
   ),
-  deliveries('a replay follows what may have run before its key was held', 'Deliveries', (original) =>
+  deliveries('a replay follows what may have run before its key was held', 'DeliveryTable', (original) =>
     withMethod(original, 'mayHaveRunAfter', () => () => false),
   ),
-  deliveries('the newest open delivery of a key goes first', 'Deliveries', (original) =>
+  deliveries('the newest open delivery of a key goes first', 'DeliveryTable', (original) =>
     withMethod(original, 'oldestOpen', () => () => undefined),
   ),
-  deliveries('a new delivery is a head beside that of its key', 'Deliveries', (original) =>
+  deliveries('a new delivery is a head beside that of its key', 'DeliveryTable', (original) =>
     withMethod(original, 'insert', (insert) => (lane, delivery) => {
       insert(lane, { ...delivery, isHead: true });
     }),
   ),
-  deliveries('nobody knows that a key waits', 'Deliveries', (original) =>
+  deliveries('nobody knows that a key waits', 'DeliveryTable', (original) =>
     withMethod(original, 'isHeldByKey', () => () => false),
   ),
-  outcomes('every replay may follow a newer event of its key', 'Outcomes', (original) =>
+  outcomes('every replay may follow a newer event of its key', 'Recording', (original) =>
     withMethod(original, 'reopen', (reopen) => (request) => {
       return reopen({ ...request, mayFollow: true });
     }),
   ),
-  outcomes('no replay may follow a newer event of its key', 'Outcomes', (original) =>
+  outcomes('no replay may follow a newer event of its key', 'Recording', (original) =>
     withMethod(original, 'reopen', (reopen) => (request) => {
       return reopen({ ...request, mayFollow: false });
     }),
   ),
-  outcomes('a retry is due at once', 'Outcomes', (original) =>
+  outcomes('a retry is due at once', 'Recording', (original) =>
     withMethod(original, 'record', (record) => (request) => {
       return record({ ...request, dueAtMs: 0, notBeforeMs: 0 });
     }),
   ),
-  outcomes('what is discarded stays', 'Outcomes', (original) =>
+  outcomes('what is discarded stays', 'Recording', (original) =>
     withMethod(original, 'discard', () => () => ({ kind: 'discarded' })),
   ),
-  lanes('who owns a lane is not checked', 'Lanes', (original) =>
+  lanes('who owns a lane is not checked', 'LaneTable', (original) =>
     withMethod(original, 'open', (open) => (adapter) => {
       const lane = open(adapter);
       Object.defineProperty(lane, 'epoch', {
@@ -127,7 +127,7 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
       return lane;
     }),
   ),
-  lanes('an adapter that left still receives events', 'Lanes', (original) =>
+  lanes('an adapter that left still receives events', 'LaneTable', (original) =>
     withMethod(original, 'setReceivers', (setReceivers, self) => (adapters) => {
       setReceivers([...new Set([...adapters, ...self.receiving.map(({ id }) => id)])]);
     }),
@@ -137,12 +137,12 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
       return full === undefined ? accept(request, full) : 1_000_000;
     }),
   ),
-  records('positions of records are used twice', 'Records', (original) =>
+  records('positions of records are used twice', 'RecordTable', (original) =>
     withMethod(original, 'append', (append) => (lane, record) => {
       return Math.max(1, append(lane, record) - 1);
     }),
   ),
-  records('a reader that resumes misses one record', 'Records', (original) =>
+  records('a reader that resumes misses one record', 'RecordTable', (original) =>
     withMethod(original, 'read', (read) => (request) => {
       const result = read(request);
       return { ...result, records: result.records.slice(1) };

@@ -1,7 +1,7 @@
 import { type Mutant, mutate, withMethod } from './mutant.ts';
 
 const lane = mutate<typeof import('../../src/lanes/lane.ts')>('lanes/lane');
-const lanes = mutate<typeof import('../../src/lanes/lanes.ts')>('lanes/lanes');
+const lanes = mutate<typeof import('../../src/lanes/lane-set.ts')>('lanes/lane-set');
 const timer = mutate<typeof import('../../src/lanes/lane-timer.ts')>('lanes/lane-timer');
 const live = mutate<typeof import('../../src/lanes/live-attempts.ts')>('lanes/live-attempts');
 const breaker = mutate<typeof import('../../src/lanes/breaker.ts')>('lanes/breaker');
@@ -15,12 +15,12 @@ const setTimers = new WeakSet<object>();
 
 /** Faults in what performs the core's decisions. */
 export const LANE_MUTANTS: readonly Mutant[] = [
-  lanes('a lane does not hear that an older delivery was replayed', 'Lanes', (original) =>
+  lanes('a lane does not hear that an older delivery was replayed', 'LaneSet', (original) =>
     withMethod(original, 'committed', (committed) => (commit) => {
       committed({ ...commit, reopened: [] });
     }),
   ),
-  lanes('only the first lane of a commit hears of it', 'Lanes', (original) =>
+  lanes('only the first lane of a commit hears of it', 'LaneSet', (original) =>
     withMethod(original, 'committed', (committed) => (commit) => {
       committed({ ...commit, lanes: new Map([...commit.lanes].slice(0, 1)) });
     }),

@@ -3,6 +3,7 @@ import type { BreakerReport } from '../../src/lanes/breaker.ts';
 import type { Lane } from '../../src/lanes/lane.ts';
 import type { HubFacts, LaneFacts } from '../facts.ts';
 import type { Trace } from '../trace.ts';
+import type { OutcomeOracle } from './outcome-oracle.ts';
 
 export interface BreakerOracleOptions {
   readonly trace: Trace;
@@ -17,7 +18,7 @@ export class BreakerOracle {
     this.#options = options;
   }
 
-  see(lane: LaneFacts, { condition }: BreakerReport): void {
+  see(lane: LaneFacts, outcomes: OutcomeOracle, { condition }: BreakerReport): void {
     const { facts, trace } = this.#options;
     if (facts.isOver || lane.isClosed) return;
     const { id, breaker: policy } = lane.plan;
@@ -35,7 +36,7 @@ export class BreakerOracle {
       lane.breakerClosedAtMs = facts.time.nowMs;
       lane.ramp = 1;
     } else {
-      lane.outcomes.seeOutage();
+      outcomes.seeOutage();
     }
     // The probe began as the lane acted on the transition, before it is reported here.
     if (condition !== 'half_open') lane.halfOpenBegun = 0;

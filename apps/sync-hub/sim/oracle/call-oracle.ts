@@ -1,33 +1,11 @@
 import type { AttemptEnd } from '../../src/core/outcome.ts';
 import type { DeliveryAttempt } from '../../src/runtimes/runtime.ts';
-import type { HubFacts, LaneFacts } from '../facts.ts';
+import type { Call, HubFacts, LaneFacts } from '../facts.ts';
 import type { JournalModel, ModelDelivery } from '../model/model.ts';
 import type { AdapterPlan } from '../plan.ts';
 import type { Trace } from '../trace.ts';
 import { checkGate } from './gate-oracle.ts';
-
-/** One call of adapter code. Times are those of the simulation. */
-export interface Call {
-  readonly adapter: string;
-  readonly attempt: DeliveryAttempt;
-  readonly cycle: number;
-  readonly startedAtMs: number;
-  readonly deadlineAtMs: number;
-  readonly signal: AbortSignal;
-  /** It does not return while there are faults and its signal is not aborted. */
-  readonly hangs: boolean;
-  readonly isPoison: boolean;
-  /** The breaker was half open. */
-  readonly isHalfOpen: boolean;
-  /** The lane that made it. */
-  readonly lane: LaneFacts;
-  /** How the code returns, or throws. */
-  readonly answer: PromiseWithResolvers<AttemptEnd>;
-  /** An operator asked for it. */
-  isAsked: boolean;
-  /** How it ended; undefined while it runs, and for ever when its process died. */
-  end: AttemptEnd | undefined;
-}
+import type { OutcomeOracle } from './outcome-oracle.ts';
 
 export interface CallOracleOptions {
   readonly plan: AdapterPlan;
@@ -36,7 +14,9 @@ export interface CallOracleOptions {
   readonly model: JournalModel;
 }
 
-type NewCall = Pick<Call, 'signal' | 'hangs' | 'isPoison' | 'answer'>;
+interface NewCall extends Pick<Call, 'signal' | 'hangs' | 'isPoison' | 'answer'> {
+  readonly outcomes: OutcomeOracle;
+}
 
 /** All calls of one adapter's code, over all lives of the hub, and what is promised about each as it begins. */
 export class CallOracle {
@@ -70,7 +50,7 @@ export class CallOracle {
     this.#live.clear();
   }
 
-  begin(attempt: DeliveryAttempt, facts: HubFacts, rest: NewCall): Call | undefined {
+  begin(attempt: DeliveryAttempt, facts: HubFacts, { outcomes, ...rest }: NewCall): Call | undefined {
     const { seq } = attempt.event;
     const { plan, model, trace } = this.#options;
     const lane = facts.lanes.get(plan.id);
@@ -81,7 +61,7 @@ export class CallOracle {
     const gate = checkGate({ what, attempt, facts, lane, live: this.#live, trace });
     this.#checkAttempt(what, attempt, lane);
     this.#checkOrder(what, attempt, facts);
-    const begun = { ...gate, isAsked: lane.outcomes.checkDue(what, attempt, gate) };
+    const begun = { ...gate, isAsked: outcomes.checkDue(what, attempt, gate) };
     const nowMs = facts.time.nowMs;
     const call: Call = {
       ...rest,
@@ -95,7 +75,7 @@ export class CallOracle {
       end: undefined,
     };
     lane.hasBegun = true;
-    lane.outcomes.seeAttempt(call);
+    outcomes.seeAttempt(call);
     this.count += 1;
     this.#live.add(call);
     this.#bySeq.set(seq, [...this.of(seq), call]);

@@ -1,7 +1,6 @@
 import type { DeliveryAttempt } from '../../src/runtimes/runtime.ts';
-import type { HubFacts, LaneFacts } from '../facts.ts';
+import type { Call, HubFacts, LaneFacts } from '../facts.ts';
 import type { Trace } from '../trace.ts';
-import type { Call } from './call-oracle.ts';
 
 export interface BeginningAttempt {
   /** In words. */

@@ -3,12 +3,11 @@ import type { Outcome } from '../../src/core/outcome.ts';
 import { LEAST_MAX_AGE_MS, LONGEST_RETRY_AFTER_MS } from '../../src/core/retry.ts';
 import type { RecordRequest } from '../../src/journal/journal.ts';
 import type { DeliveryAttempt } from '../../src/runtimes/runtime.ts';
-import type { LaneFacts } from '../facts.ts';
+import type { Call, LaneFacts } from '../facts.ts';
 import type { JournalModel } from '../model/model.ts';
 import type { AdapterPlan } from '../plan.ts';
 import type { VirtualTime } from '../time.ts';
 import type { Trace } from '../trace.ts';
-import type { Call } from './call-oracle.ts';
 
 export interface OutcomeOracleOptions {
   readonly plan: AdapterPlan;
@@ -16,7 +15,7 @@ export interface OutcomeOracleOptions {
   readonly time: VirtualTime;
   /** What is on disk. */
   readonly model: JournalModel;
-  readonly facts: () => LaneFacts;
+  readonly facts: LaneFacts;
   /** No clock is ever set in this schedule. */
   readonly isClockSteady: boolean;
   /** Only poisonous events break the adapter in this schedule. */
@@ -95,7 +94,7 @@ export class OutcomeOracle {
     const { trace, time, facts } = this.#options;
     const isOnTime = time.nowMs >= (isHalfOpen ? wait.bySystemMs : Math.max(wait.bySystemMs, wait.byBackoffMs));
     // An operator may have let it through.
-    const probe = isOnTime ? undefined : facts().probes.find(({ begun }) => begun === undefined);
+    const probe = isOnTime ? undefined : facts.probes.find(({ begun }) => begun === undefined);
     if (probe !== undefined) {
       probe.begun = event.seq;
       return true;
@@ -122,11 +121,10 @@ export class OutcomeOracle {
 
   /** A record of an attempt is requested: this is what the attempt came to. */
   see({ record, nowMs: monotonicMs, dueAtMs, notBeforeMs }: RecordRequest, call: Call, outcome: Outcome): void {
-    const { plan, model, trace, time } = this.#options;
+    const { plan, model, trace, time, facts } = this.#options;
     const { nowMs } = time;
     const { seq, state } = record;
     const event = call.attempt.event;
-    const facts = this.#options.facts();
     const what = `event ${seq} at ${plan.id}`;
     const before = model.delivery(seq, plan.id);
     if (before === undefined) return;
@@ -188,8 +186,7 @@ export class OutcomeOracle {
   /** An attempt was throttled for the whole lane. */
   #seeThrottled(outcome: Outcome): void {
     if (outcome.kind !== 'throttled' || outcome.scope === 'delivery') return;
-    const { plan, time } = this.#options;
-    const facts = this.#options.facts();
+    const { plan, time, facts } = this.#options;
     const askedMs = askedBy(outcome);
     facts.ramp = 1;
     const atLeastMs = time.nowMs + Math.max(askedMs, this.#leastBackoffMs(1));
@@ -223,7 +220,7 @@ export class OutcomeOracle {
     const { plan, time, model, isClockSteady } = this.#options;
     const openedAtMs = model.delivery(seq, plan.id)?.reopenedAtMs ?? attempt.event.acceptedAtMs;
     const openedBeforeMs = time.wallMs() - openedAtMs;
-    const ageMs = Math.min(openedBeforeMs, time.nowMs - this.#options.facts().breakerClosedAtMs);
+    const ageMs = Math.min(openedBeforeMs, time.nowMs - this.#options.facts.breakerClosedAtMs);
     return !isClockSteady || ageMs >= (plan.rules.retry.maxAgeMs ?? LEAST_MAX_AGE_MS);
   }
 

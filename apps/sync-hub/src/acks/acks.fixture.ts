@@ -3,30 +3,7 @@ import type { HeldBy } from '../core/lane-messages.ts';
 import type { ReadRecordsRequest, ReadRecordsResult } from '../journal/journal.ts';
 import { isAfter, type Positions } from '../journal/positions.ts';
 import { Acks } from './acks.ts';
-import type { FollowableEvent } from './followed-event.ts';
-import type { Gates } from './followed-events.ts';
-
-/** A record, by default of an event's first attempt at billing, which delivered. */
-export function recordAt(position: number, changes: Partial<RecordedDelivery> = {}): RecordedDelivery {
-  const seq = changes.seq ?? position;
-  return {
-    adapter: 'billing',
-    seq,
-    eventId: `e${seq}`,
-    source: 'hms-api',
-    key: '',
-    adapterVersion: '1.0.0',
-    state: 'delivered',
-    cycle: 1,
-    attempts: 1,
-    spent: 1,
-    crashes: 0,
-    atMs: 1_790_000_000_000 + position,
-    nextAttemptAtMs: 0,
-    position,
-    ...changes,
-  };
-}
+import type { FollowableEvent, Gates } from './followed-events.ts';
 
 /** An event that somebody can follow. */
 export function followable(seq: number, changes: Partial<FollowableEvent> = {}): FollowableEvent {

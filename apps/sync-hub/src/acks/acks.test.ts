@@ -3,7 +3,8 @@ import { array, assert, asyncProperty, constantFrom, integer, record, tuple } fr
 import { describe, expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
 import type { Positions } from '../journal/positions.ts';
-import { createAcks, followable, recordAt } from './acks.fixture.ts';
+import { recordAt } from '../journal/suite/samples.fixture.ts';
+import { createAcks, followable } from './acks.fixture.ts';
 import type { Acks } from './acks.ts';
 import type { DeliveryUpdate } from './delivery-update.ts';
 

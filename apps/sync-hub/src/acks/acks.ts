@@ -2,7 +2,7 @@ import type { RecordedDelivery } from '../core/delivery.ts';
 import type { Commit, Journal } from '../journal/journal.ts';
 import type { Positions } from '../journal/positions.ts';
 import type { DeliveryUpdate } from './delivery-update.ts';
-import type { FollowableEvent } from './followed-event.ts';
+import type { FollowableEvent } from './followed-events.ts';
 import { type DeliveryListener, FollowedEvents, type Following, type Gates } from './followed-events.ts';
 import { RecentRecords } from './recent-records.ts';
 import { TailSubscription } from './tail-subscription.ts';

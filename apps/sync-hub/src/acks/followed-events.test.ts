@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createAcks, followable, recordAt } from './acks.fixture.ts';
+import { recordAt } from '../journal/suite/samples.fixture.ts';
+import { createAcks, followable } from './acks.fixture.ts';
 import type { DeliveryUpdate } from './delivery-update.ts';
-import type { FollowableEvent, KnownDeliveries, KnownDelivery } from './followed-event.ts';
+import type { FollowableEvent, KnownDeliveries, KnownDelivery } from './followed-events.ts';
 
 const FRESH: KnownDeliveries = { kind: 'new', heldByKey: [] };
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { recordAt } from './acks.fixture.ts';
+import { recordAt } from '../journal/suite/samples.fixture.ts';
 import { RecentRecords } from './recent-records.ts';
 
 const at = (billing: number, records = 0) =>

@@ -31,7 +31,7 @@ export function checkEvent(event: SyncEvent): readonly FieldProblem[] {
   if (event.id.length > ID_MAX || !VISIBLE_ASCII.test(event.id)) {
     add('id', `must be 1 to ${ID_MAX} visible ASCII characters, or empty for one made by the hub`);
   }
-  if (event.type === '') add('type', 'is required: say what kind of change it is, such as ProcessUpdated');
+  if (event.type === '') add('type', 'is required: name the kind of change, such as ProcessUpdated');
   else if (isUnfit(event.type, TYPE_MAX)) add('type', bounds(TYPE_MAX));
   if (isUnfit(event.source, SOURCE_MAX)) add('source', bounds(SOURCE_MAX));
   if (isUnfit(event.key, KEY_MAX)) add('key', bounds(KEY_MAX));

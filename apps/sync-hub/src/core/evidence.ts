@@ -39,7 +39,7 @@ export interface Failed {
  *
  * So an outage makes no dead letter while the breaker is open, however long that is: nothing is delivered, so nothing
  * counts and no attempt is the last one. What failed in it is tried again on the system that works. Where so few
- * deliveries wait that the breaker never opens (see failure-streak.ts), they are dead letters at the maximum age.
+ * deliveries wait that the breaker never opens (see FailureStreak), they are dead letters at the maximum age.
  */
 export class Evidence {
   readonly #uncounted = new Map<number, Uncounted>();

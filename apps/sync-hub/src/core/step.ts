@@ -10,7 +10,7 @@ import {
 } from './dispatch.ts';
 import type { BreakerCondition, LaneEffect, LaneInput, RuntimeCondition } from './lane-messages.ts';
 import type { LaneState, StepContext } from './lane-state.ts';
-import { discard, endWithholding, giveBack, retryNow } from './operator.ts';
+import { discard, endWithholding, giveBack, retryNow } from './operator-requests.ts';
 import { admitNews, admitPage, readMore, skipUnaccepted } from './supply.ts';
 
 /**

@@ -202,7 +202,7 @@ describe('loading', () => {
     });
   });
 
-  it('is well again after the same bytes were installed again', async () => {
+  it('is intact again after the same bytes were installed again', async () => {
     const { folder, store } = await openStore();
     const source = await writePackage();
     const { manifest, locked } = await store.install(source);

@@ -1,5 +1,5 @@
 import type { Lane } from '../lanes/lane.ts';
-import type { Lanes } from '../lanes/lanes.ts';
+import type { LaneSet } from '../lanes/lane-set.ts';
 import type { Manifest } from '../runtimes/manifest.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { AdapterStore } from './adapter-store.ts';
@@ -28,7 +28,7 @@ export interface VersionToRun {
 /** What the lifecycle of adapters needs of the hub around it. */
 export interface LifecycleDeps {
   readonly store: AdapterStore;
-  readonly lanes: Lanes;
+  readonly lanes: LaneSet;
   /** By the adapters' ids. */
   readonly named: ReadonlyMap<string, NamedPackage>;
   /** Where the configuration file is: packages that are not of the store are looked up from there. */

@@ -4,7 +4,7 @@ import type { RecordedDelivery } from '../core/delivery.ts';
 import { openInlineJournal } from '../journal/sqlite/inline-journal.ts';
 import { sampleAccept, sampleEvent } from '../journal/suite/samples.fixture.ts';
 import { systemClock } from '../lanes/clock.ts';
-import { Lanes } from '../lanes/lanes.ts';
+import { LaneSet } from '../lanes/lane-set.ts';
 import { openTestLane } from '../lanes/test-lane.fixture.ts';
 import { DeliveryFinder } from '../operations/delivery-query.ts';
 import { Discards } from '../operations/discards.ts';
@@ -19,7 +19,7 @@ import { useFolder, writePackage } from './sample-package.fixture.ts';
 export interface Fixture {
   readonly folder: string;
   readonly store: AdapterStore;
-  readonly lanes: Lanes;
+  readonly lanes: LaneSet;
   readonly lifecycle: AdapterLifecycle;
   readonly records: RecordedDelivery[];
   readonly reports: string[];
@@ -42,7 +42,7 @@ export async function openFixture(named: Readonly<Record<string, NamedPackage>> 
   const folder = join(await useFolder(), 'adapters');
   const store = await AdapterStore.open(folder);
   const journal = openInlineJournal();
-  const lanes = new Lanes([], (receivers) => void journal.setReceivers(receivers));
+  const lanes = new LaneSet([], (receivers) => void journal.setReceivers(receivers));
   const records: RecordedDelivery[] = [];
   const reports: string[] = [];
   const made: Fixture['made'] = [];

@@ -1,15 +1,18 @@
 import type { ReadyDelivery, RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
 import type { AcceptResult, CallName, JournalCalls } from './journal.ts';
 
-/** Every call by its name, and whether it reads at the end of its commit, writes in its turn, or both. */
-export const CALLS: { readonly [Name in CallName]: 'reads' | 'writes' | 'writes_and_reads' } = {
+/**
+ * Every call by its name: whether it writes in its turn, or reads at the end of its commit. One that writes and whose
+ * answer is what is true at the end names the call that reads that, of the same request.
+ */
+export const CALLS: { readonly [Name in CallName]: 'reads' | 'writes' | { readonly writesThen: CallName } } = {
   accept: 'writes',
   setReceivers: 'writes',
   openLane: 'writes',
   record: 'writes',
   readReady: 'reads',
   readHead: 'reads',
-  giveBack: 'writes_and_reads',
+  giveBack: { writesThen: 'readHead' },
   endWaits: 'writes',
   discard: 'writes',
   stepReplay: 'writes',

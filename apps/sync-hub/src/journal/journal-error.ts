@@ -22,3 +22,8 @@ export class JournalError extends Error {
     this.code = code;
   }
 }
+
+/** Something in the file is not as it was written: where, and how that shows. Ends the journal as UNREADABLE. */
+export class CorruptionError extends Error {
+  override readonly name = 'CorruptionError';
+}

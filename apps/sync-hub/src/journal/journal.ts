@@ -9,13 +9,11 @@ import type {
 } from '../core/delivery.ts';
 import type { AcceptedEvent, EventIdentity, SyncEvent } from '../core/event.ts';
 import type { OnDeadLetter } from '../core/lane-messages.ts';
-import type { DiscardRequest, DiscardResult } from './dead-letter.ts';
 import type { DeliveryFilter } from './delivery-filter.ts';
 import type { DeliveryCount, DeliveryPage, DeliveryPosition, ListDeliveriesRequest } from './delivery-page.ts';
 import type { JournalError } from './journal-error.ts';
 import type { Positions } from './positions.ts';
 import type { ReplayJob, ReplayStepRequest, ReplayStepResult } from './replay-job.ts';
-import type { PruneRequest, PruneResult } from './retention.ts';
 
 /**
  * Every call of the port, spelt once: its request and its answer. An implementation answers them in one transaction
@@ -386,3 +384,48 @@ export interface LaneStatistics {
   /** Unsettled ones with an earlier dead letter of their key. May be some seconds old when they are many. */
   readonly behindDeadLetters: number;
 }
+
+/** Deletes what has had its time, a step at a time: other requests are served between the steps. */
+export interface PruneRequest {
+  /**
+   * Only events whose deliveries were all settled before this time by the hub's clock, none of them a dead letter; and
+   * at the end of a round jobs that ended and were made before it.
+   */
+  readonly settledBeforeMs: number;
+  /** Goes on after this event: `next` of the step before. Absent: begins a round with the oldest. */
+  readonly afterSeq?: number;
+  /** Looks at this many events at most, and so deletes no more: 256 take about 10 ms. */
+  readonly maxEvents: number;
+  /**
+   * Deletes about this many records at most: 2,048 take about 10 ms. An event with more of them keeps its newest record,
+   * and so its state, until a later step deletes it as a whole; what its deliveries did before is gone earlier.
+   */
+  readonly maxRecords: number;
+}
+
+export interface PruneResult {
+  /** Deleted, with all of their deliveries and records. The newest event is always kept. */
+  readonly events: number;
+  /** Deleted, those of events that a later step deletes among them. */
+  readonly records: number;
+  /** Where the next step goes on; undefined when the round is over. */
+  readonly next: number | undefined;
+}
+
+export interface DiscardRequest {
+  readonly adapter: string;
+  readonly seq: number;
+  /** By the hub's clock. */
+  readonly atMs: number;
+  readonly nowMs: number;
+  /** Why, and who says so: kept with the record. */
+  readonly reason: string;
+}
+
+export type DiscardResult =
+  /** It is discarded permanently; its record was reported with the commit. */
+  | { readonly kind: 'discarded' }
+  /** It is settled otherwise. Nothing was changed. */
+  | { readonly kind: 'settled'; readonly state: DeliveryState }
+  /** There never was such a delivery, or it was deleted after its time. */
+  | { readonly kind: 'unknown' };

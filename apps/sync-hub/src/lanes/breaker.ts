@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import CircuitBreaker from 'opossum';
 import type { BreakerPolicy } from '../core/breaker-policy.ts';
-import { FailureStreak } from '../core/failure-streak.ts';
+import { FailureStreak } from '../core/breaker-policy.ts';
 import type { BreakerCondition } from '../core/lane-messages.ts';
 import { type AttemptEnd, countsAgainstBreaker, type Failure, type Outcome } from '../core/outcome.ts';
 import type { Clock } from './clock.ts';

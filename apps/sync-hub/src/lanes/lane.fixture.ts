@@ -8,12 +8,12 @@ import type { Call } from '../journal/calls.ts';
 import type { Commit, LaneStatistics } from '../journal/journal.ts';
 import type { ReplayJob } from '../journal/replay-job.ts';
 import { type InlineJournal, openInlineJournal } from '../journal/sqlite/inline-journal.ts';
-import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { flushed } from '../journal/suite/place.fixture.ts';
 import { newEvent, sampleAccept, sampleEvent, sampleJob } from '../journal/suite/samples.fixture.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Lane } from './lane.ts';
-import { Lanes } from './lanes.ts';
+import { LaneSet } from './lane-set.ts';
 import { openTestLane, type TestLaneOptions } from './test-lane.fixture.ts';
 
 export const failure = { code: 'HTTP_503', message: 'the other side is unwell' };
@@ -82,7 +82,7 @@ export class LaneFixture {
     this.requests = parts.requests;
     this.gateChanges = parts.gateChanges;
     this.conditions = parts.conditions;
-    const lanes = new Lanes([this.lane]);
+    const lanes = new LaneSet([this.lane]);
     this.journal.subscribe({
       committed: (commit) => {
         this.records.push(...commit.records);

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../core/outcome.ts';
-import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { flushed } from '../journal/suite/place.fixture.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { delivered, type LaneFixture, openLaneFixture, retryable, until } from './lane.fixture.ts';
-import { Lanes } from './lanes.ts';
+import { LaneSet } from './lane-set.ts';
 import { openTestLane } from './test-lane.fixture.ts';
 
 /** Another hub opens the lane of a fixture, on the same journal. It is not started. */
 async function openElsewhere({ journal, lane }: LaneFixture) {
   const runtime = new ScriptedRuntime();
   const other = await openTestLane({ id: 'billing', runtime, journal });
-  const lanes = new Lanes([other]);
+  const lanes = new LaneSet([other]);
   journal.subscribe({ committed: (commit) => lanes.committed(commit), ended: () => undefined });
   return { runtime, other, close: () => Promise.all([lane.close(), other.close()]) };
 }

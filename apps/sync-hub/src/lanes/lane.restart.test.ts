@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { flushed } from '../journal/suite/place.fixture.ts';
 import { delivered, openLaneFixture, permanent, retryable, until } from './lane.fixture.ts';
 
 describe('a hub that was killed', () => {

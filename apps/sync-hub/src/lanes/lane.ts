@@ -1,3 +1,4 @@
+import type { BreakerPolicy } from '../core/breaker-policy.ts';
 import { heldBy } from '../core/dispatch.ts';
 import type { EventIdentity } from '../core/event.ts';
 import type {
@@ -7,24 +8,23 @@ import type {
   LookAheadEffect,
   PauseCause,
   RecordEffect,
+  RuntimeCondition,
 } from '../core/lane-messages.ts';
-import { createLane, type LaneState } from '../core/lane-state.ts';
+import { createLane, type LaneRules, type LaneState } from '../core/lane-state.ts';
 import { isIdle, nextWakeMs, step } from '../core/step.ts';
-import type { LaneNews } from '../journal/journal.ts';
+import type { Journal, LaneNews, OpenedLane } from '../journal/journal.ts';
 import { JournalError } from '../journal/journal-error.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import { AdapterVersion } from './adapter-version.ts';
-import { AdapterVersions } from './adapter-versions.ts';
-import { Breaker } from './breaker.ts';
+import { Breaker, type BreakerReport } from './breaker.ts';
 import type { Canary } from './canary.ts';
-import { atTheLatest } from './clock.ts';
+import { atTheLatest, type Clock } from './clock.ts';
 import { deliveryRecord } from './delivery-record.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { type LaneHealth, laneStatus, throttledUntilMs } from './lane-health.ts';
-import type { LaneOptions } from './lane-options.ts';
 import { LaneTimer } from './lane-timer.ts';
+import { LaneVersions } from './lane-versions.ts';
 import { LiveAttempts } from './live-attempts.ts';
-import { runtimeCondition } from './runtime-condition.ts';
 
 /** At once: each is a request of the journal, and more would hold up what others read and record. */
 const MAX_DISCARDS = 256;
@@ -46,7 +46,7 @@ export interface LaneCommit {
 export class Lane {
   readonly #options: LaneOptions;
   readonly #state: LaneState;
-  readonly #versions: AdapterVersions;
+  readonly #versions: LaneVersions;
   readonly #breaker: Breaker;
   readonly #attempts: LiveAttempts;
   readonly #timer: LaneTimer;
@@ -71,13 +71,12 @@ export class Lane {
       },
     });
     const first = new AdapterVersion({ version: options.adapter.version, runtime: options.runtime });
-    this.#versions = new AdapterVersions(first, options.clock, (start) => this.#changeRuntime(start));
+    this.#versions = new LaneVersions(first, options.clock, (start) => this.#changeRuntime(start));
     this.#attempts = new LiveAttempts({
       breaker: this.#breaker,
-      onEnd: (seq, outcome) => {
-        const attempt = this.#versions.attemptOf(seq);
+      onEnd: ({ seq, version, isExpired }, outcome) => {
         this.#handle({ kind: 'attempt_ended', atMs: this.#nowMs(), seq, outcome });
-        if (attempt !== undefined) this.#versions.ended(attempt, outcome);
+        if (!isExpired) this.#versions.count(version, outcome.kind);
       },
     });
     this.#timer = new LaneTimer(options.clock, () => this.#handle({ kind: 'time_passed', atMs: this.#nowMs() }));
@@ -93,7 +92,7 @@ export class Lane {
   }
 
   /** The versions of its adapter, for whoever replaces one by another. */
-  get versions(): AdapterVersions {
+  get versions(): LaneVersions {
     return this.#versions;
   }
 
@@ -235,8 +234,7 @@ export class Lane {
         this.#attempt(effect);
         break;
       case 'abort':
-        this.#attempts.expire(effect.seq);
-        this.#versions.expired(effect.seq);
+        this.#expire(effect.seq);
         break;
       case 'record':
         this.#record(effect);
@@ -278,15 +276,20 @@ export class Lane {
 
   #attempt({ event, number, redelivered, timeoutMs }: LaneEffect & { kind: 'attempt' }): void {
     const key = idempotencyKey(event, this.#options.adapter.id);
-    const version = this.#versions.begin(event);
-    this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, version.runtime);
+    this.#attempts.begin({ event, idempotencyKey: key, number, redelivered, timeoutMs }, this.#versions.next(event));
+  }
+
+  #expire(seq: number): void {
+    const attempt = this.#attempts.of(seq);
+    this.#attempts.expire(seq);
+    if (attempt !== undefined) this.#versions.count(attempt.version, 'timed_out');
   }
 
   #record(effect: RecordEffect): void {
     const { journal, adapter, clock, opened } = this.#options;
     const { event, nextAttemptInMs, notBeforeInMs } = effect;
     const nowMs = this.#nowMs();
-    const version = this.#versions.versionOf(event.seq);
+    const { version } = this.#attempts.of(event.seq)?.version ?? this.#versions.current;
     const record = deliveryRecord(effect, { adapter: { id: adapter.id, version }, nowMs: clock.wallMs() });
     const dueAtMs = nextAttemptInMs === undefined ? 0 : nowMs + nextAttemptInMs;
     const notBeforeMs = notBeforeInMs === 0 ? 0 : nowMs + notBeforeInMs;
@@ -361,4 +364,55 @@ const NO_NEWS: LaneNews = { ready: [], isMore: false, nextDueAtMs: Number.POSITI
 /** The journal reports its end to the hub. */
 function unlessEnded(error: unknown): void {
   if (!(error instanceof JournalError)) throw error;
+}
+
+/**
+ * The condition of an adapter, as the core takes it. What the operator set takes precedence over what the adapter asks for.
+ *
+ * @param before its condition until now: what it accepts is known from when it ran
+ */
+export function runtimeCondition(
+  start: RuntimeStart,
+  delivery: LaneOptions['delivery'],
+  before: RuntimeCondition,
+): RuntimeCondition {
+  if (start.kind !== 'ready') {
+    return { kind: 'not_ready', ...(before.accepts !== undefined && { accepts: before.accepts }) };
+  }
+  const { concurrency = start.concurrency, timeoutMs = start.attemptTimeoutMs } = delivery;
+  return { ...start, concurrency, attemptTimeoutMs: timeoutMs };
+}
+
+/** What a lane is made of. */
+export interface LaneOptions {
+  /** `version`: the one that it begins with, which `runtime` runs. */
+  readonly adapter: { readonly id: string; readonly package: string; readonly version: string };
+  readonly runtime: Runtime;
+  /** What the operator set takes precedence over what the adapter asks for. */
+  readonly delivery: { readonly concurrency?: number | undefined; readonly timeoutMs?: number | undefined };
+  readonly rules: LaneRules;
+  /** After a dead letter the later events of its key wait, in the journal. */
+  readonly holdsKeys: boolean;
+  readonly breakerPolicy: BreakerPolicy;
+  readonly journal: Pick<
+    Journal,
+    'record' | 'readReady' | 'readHead' | 'giveBack' | 'endWaits' | 'discard' | 'saveBreaker'
+  >;
+  /** What the journal answered when the lane was opened. */
+  readonly opened: OpenedLane;
+  readonly clock: Clock;
+  /** Where the generator for jitter begins. */
+  readonly seed: number;
+  /** Called when what holds the whole lane is not what it was. */
+  readonly onGateChange: (adapter: string) => void;
+  /** Called when health() would say something new about state or breaker. */
+  readonly onChange: () => void;
+  /** Called on every transition of the breaker, for the log. */
+  readonly onBreakerChange?: (breaker: BreakerReport) => void;
+  /** Called when the adapter is ready, has failed, or is started again, for the log. */
+  readonly onRuntimeChange?: (start: RuntimeStart) => void;
+  /** Called when the lane paused itself, for the log. */
+  readonly onPause?: (cause: PauseCause) => void;
+  /** Called when the lane belongs to somebody else from now on, for the log. */
+  readonly onLost?: () => void;
 }

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { AttemptEnd, Outcome } from '../core/outcome.ts';
 import { failure, readyDelivery } from '../core/scripted-lane.fixture.ts';
 import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
+import { AdapterVersion } from './adapter-version.ts';
 import { LiveAttempts } from './live-attempts.ts';
 
 const delivered: Outcome = { kind: 'delivered', receipt: '' };
@@ -14,12 +15,17 @@ function createAttempts() {
   const answer = Promise.withResolvers<AttemptEnd>();
   const ended = Promise.withResolvers<AttemptEnd>();
   const judged = Promise.withResolvers<void>();
-  const runtime: Pick<Runtime, 'deliver'> = {
+  const runtime: Runtime = {
+    kind: 'inline',
+    start: () => Promise.reject(new Error('never started')),
+    check: async () => [],
+    close: async () => undefined,
     deliver(_attempt, signal) {
       signal.addEventListener('abort', () => log.push('aborted'));
       return answer.promise;
     },
   };
+  const version = new AdapterVersion({ version: '1.0.0', runtime });
   const attempts = new LiveAttempts({
     breaker: {
       async run(_seq, run) {
@@ -29,13 +35,13 @@ function createAttempts() {
         return outcome;
       },
     },
-    onEnd(seq, outcome) {
+    onEnd({ seq }, outcome) {
       log.push(`end of ${seq}: ${outcome.kind}`);
       ended.resolve(outcome);
     },
   });
   return {
-    begin: () => attempts.begin(attempt, runtime),
+    begin: () => attempts.begin(attempt, version),
     attempts,
     log,
     answer,

@@ -1,15 +1,21 @@
 import type { AttemptEnd, Outcome } from '../core/outcome.ts';
-import type { DeliveryAttempt, Runtime } from '../runtimes/runtime.ts';
+import type { DeliveryAttempt } from '../runtimes/runtime.ts';
+import type { AdapterVersion } from './adapter-version.ts';
 import type { Breaker } from './breaker.ts';
 import { deliverContained } from './contained.ts';
 
 export interface LiveAttemptsOptions {
   readonly breaker: Pick<Breaker, 'run'>;
   /** Adapter code returned, and the breaker has seen what the attempt came to. */
-  readonly onEnd: (seq: number, outcome: AttemptEnd) => void;
+  readonly onEnd: (attempt: LiveAttempt, outcome: AttemptEnd) => void;
 }
 
-interface LiveAttempt {
+/** An attempt, and who makes it. */
+export interface LiveAttempt {
+  readonly seq: number;
+  readonly version: AdapterVersion;
+  /** Its deadline passed: what it came to is known, and what it returns still does not matter. */
+  isExpired: boolean;
   readonly abort: AbortController;
   /** What the breaker hears: the outcome, or that the deadline passed, whichever is first. */
   readonly heard: PromiseWithResolvers<AttemptEnd>;
@@ -35,19 +41,33 @@ export class LiveAttempts {
     return this.#bySeq.size;
   }
 
-  /** @param runtime whose adapter code makes it */
-  begin(attempt: DeliveryAttempt, runtime: Pick<Runtime, 'deliver'>): void {
-    const live = { abort: new AbortController(), heard: Promise.withResolvers<AttemptEnd>() };
-    this.#bySeq.set(attempt.event.seq, live);
+  /** The attempt of a delivery that runs, or ends at this moment. */
+  of(seq: number): LiveAttempt | undefined {
+    return this.#bySeq.get(seq);
+  }
+
+  begin(attempt: DeliveryAttempt, version: AdapterVersion): void {
+    const { seq } = attempt.event;
+    const live = {
+      seq,
+      version,
+      isExpired: false,
+      abort: new AbortController(),
+      heard: Promise.withResolvers<AttemptEnd>(),
+    };
+    this.#bySeq.set(seq, live);
+    version.began();
     // It rejects by a fault of the hub alone, which is to end the process.
-    void this.#run(attempt, runtime, live);
+    void this.#run(attempt, live);
   }
 
   /** The deadline passed: the breaker is notified of it now; adapter code is asked to end and is waited for still. */
   expire(seq: number): void {
     const live = this.#bySeq.get(seq);
-    live?.heard.resolve(timedOut);
-    live?.abort.abort();
+    if (live === undefined) return;
+    live.isExpired = true;
+    live.heard.resolve(timedOut);
+    live.abort.abort();
   }
 
   /** Asks all of them to end, and ignores all that follows: what they come to for this reason is not an outcome. */
@@ -56,21 +76,20 @@ export class LiveAttempts {
     for (const { abort } of this.#bySeq.values()) abort.abort();
   }
 
-  async #run(
-    attempt: DeliveryAttempt,
-    runtime: Pick<Runtime, 'deliver'>,
-    { abort, heard }: LiveAttempt,
-  ): Promise<void> {
+  async #run(attempt: DeliveryAttempt, live: LiveAttempt): Promise<void> {
     const { breaker, onEnd } = this.#options;
+    const { seq, version, abort, heard } = live;
     let returned = heard.promise;
-    await breaker.run(attempt.event.seq, () => {
-      returned = deliverContained(runtime, attempt, abort.signal);
+    await breaker.run(seq, () => {
+      returned = deliverContained(version.runtime, attempt, abort.signal);
       // Not a race of two promises: there are thousands of attempts a second.
       returned.then(heard.resolve, heard.reject);
       return heard.promise;
     });
     const outcome = await returned;
-    this.#bySeq.delete(attempt.event.seq);
-    if (!this.#abandoned) onEnd(attempt.event.seq, outcome);
+    if (!this.#abandoned) onEnd(live, outcome);
+    // The next attempt of the delivery may have begun by now.
+    if (this.#bySeq.get(seq) === live) this.#bySeq.delete(seq);
+    version.ended();
   }
 }

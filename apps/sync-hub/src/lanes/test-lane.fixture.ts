@@ -4,8 +4,8 @@ import { DEFAULT_PREFETCH } from '../core/lane-state.ts';
 import { DEFAULT_RETRY, longestDelayMs, type RetryPolicy } from '../core/retry.ts';
 import type { Journal } from '../journal/journal.ts';
 import { systemClock } from './clock.ts';
+import type { LaneOptions } from './lane.ts';
 import { Lane } from './lane.ts';
-import type { LaneOptions } from './lane-options.ts';
 
 export interface TestLaneOptions
   extends Pick<LaneOptions, 'runtime'>,

@@ -4,7 +4,7 @@ import type { DeliveryFilter } from '../journal/delivery-filter.ts';
 import { NOT_DELIVERED } from '../journal/delivery-filter.ts';
 import type { DeliveryPosition, ListedDelivery } from '../journal/delivery-page.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { Lanes } from '../lanes/lanes.ts';
+import type { LaneSet } from '../lanes/lane-set.ts';
 
 /** The state of a delivery as an operator sees it: what may not be attempted now is held, whatever is on record. */
 export type SeenState = DeliveryState | 'held';
@@ -30,7 +30,7 @@ export interface SeenPage {
 
 export interface DeliveryFinderOptions {
   readonly journal: Pick<Journal, 'listDeliveries' | 'countDeliveriesOf'>;
-  readonly lanes: Pick<Lanes, 'heldBy'>;
+  readonly lanes: Pick<LaneSet, 'heldBy'>;
 }
 
 /** This many are read at a time: with the longest errors half a megabyte, from the journal's thread to this one. */

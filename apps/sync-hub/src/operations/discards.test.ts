@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { RecordedDelivery } from '../core/delivery.ts';
-import { flushed } from '../journal/suite/flushed.fixture.ts';
+import { flushed } from '../journal/suite/place.fixture.ts';
 import { deadLettered } from '../journal/suite/samples.fixture.ts';
 import { DeliveryFinder } from './delivery-query.ts';
 import { Discards } from './discards.ts';

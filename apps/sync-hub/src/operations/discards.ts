@@ -1,11 +1,11 @@
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../lanes/clock.ts';
-import type { Lanes } from '../lanes/lanes.ts';
+import type { LaneSet } from '../lanes/lane-set.ts';
 import type { DeliveryFinder, DeliveryQuery, SeenDelivery } from './delivery-query.ts';
 
 export interface DiscardsOptions {
   readonly journal: Pick<Journal, 'discard'>;
-  readonly lanes: Pick<Lanes, 'get'>;
+  readonly lanes: Pick<LaneSet, 'get'>;
   readonly finder: DeliveryFinder;
   readonly clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
 }
@@ -16,11 +16,6 @@ export class Discards {
 
   constructor(options: DiscardsOptions) {
     this.#options = options;
-  }
-
-  /** How many would be discarded now, attempts that run among them. */
-  count(query: DeliveryQuery, signal: AbortSignal): Promise<number> {
-    return this.#options.finder.count(query, signal);
   }
 
   /**

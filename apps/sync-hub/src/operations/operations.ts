@@ -1,19 +1,18 @@
 import type { Commit, Journal } from '../journal/journal.ts';
 import type { Positions } from '../journal/positions.ts';
 import type { Clock } from '../lanes/clock.ts';
-import type { Lanes } from '../lanes/lanes.ts';
-import { DeliveryLog } from './delivery-log.ts';
+import type { LaneSet } from '../lanes/lane-set.ts';
 import { DeliveryFinder } from './delivery-query.ts';
 import { Discards } from './discards.ts';
 import { EventTail } from './event-tail.ts';
-import type { LogLine } from './log-line.ts';
-import { PublishLog } from './publish-log.ts';
-import { ReplayJobs } from './replay-jobs.ts';
+import type { LogLine } from './hub-log.ts';
+import { DeliveryLog, PublishLog } from './hub-log.ts';
+import { ReplayJobs } from './replay-runner.ts';
 import { Retention } from './retention.ts';
 
 export interface OperationsOptions {
   readonly journal: Journal;
-  readonly lanes: Pick<Lanes, 'get' | 'heldBy'>;
+  readonly lanes: Pick<LaneSet, 'get' | 'heldBy'>;
   readonly clock: Clock;
   /** The place after the newest record. */
   readonly place: () => Positions;

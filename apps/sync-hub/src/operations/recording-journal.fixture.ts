@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest';
 import type { DeliveryRecord } from '../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../core/event.ts';
 import { type InlineJournal, openInlineJournal } from '../journal/sqlite/inline-journal.ts';
-import { NOW_MS, newEvent, sampleAccept, sampleEvent } from '../journal/suite/samples.fixture.ts';
+import { NOW_MS, newEvent, recordRequest, sampleAccept, sampleEvent } from '../journal/suite/samples.fixture.ts';
 
 /** A journal in this thread, and a test that takes the part of its lanes. Closed with the running test. */
 export interface RecordingJournal {
@@ -29,8 +29,7 @@ export function openRecordingJournal({
     journal,
     accept: async (id, changes = {}) => newEvent(await journal.accept(sampleAccept(sampleEvent(id, changes)))),
     record: (record) => {
-      const epoch = 1 + adapters.indexOf(record.adapter);
-      void journal.record({ record, epoch, nowMs: NOW_MS, dueAtMs: 0, notBeforeMs: 0 });
+      void journal.record(recordRequest(record, 1 + adapters.indexOf(record.adapter)));
     },
   };
 }

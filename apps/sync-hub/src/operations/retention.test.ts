@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
+import type { PruneRequest, PruneResult } from '../journal/journal.ts';
 import { JournalError } from '../journal/journal-error.ts';
-import type { PruneRequest, PruneResult } from '../journal/retention.ts';
 import { ManualClock } from './manual-clock.fixture.ts';
 import { Retention } from './retention.ts';
 

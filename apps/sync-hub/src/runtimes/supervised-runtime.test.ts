@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { StartFailure } from './protocol/handshake.ts';
 import type { RuntimeStart } from './runtime.ts';
 import { NOT_SENT } from './runtime.ts';
-import { attemptOf, never } from './suite/samples.fixture.ts';
+import { attemptOf, never } from './suite/lab-adapter.fixture.ts';
 import { type AdapterLife, type LifeOptions, SupervisedRuntime } from './supervised-runtime.ts';
 
 const ready = { kind: 'ready', accepts: 'all', concurrency: 8, attemptTimeoutMs: 10_000 } as const;

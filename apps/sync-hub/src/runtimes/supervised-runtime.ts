@@ -49,8 +49,8 @@ export interface SupervisedRuntimeOptions {
  * - starting: `begin` is under way.
  * - ready: a life accepts deliveries.
  * - waiting: the last life or start ended; a timer begins the next.
- * - given up: the first start failed in a way that only an operator can fix. Once it was ready, the same configuration is
- *   known to work, and every later failure is taken for passing.
+ * - failed: the first start failed in a way that only an operator can fix, and is not tried again. Once it was ready, the
+ *   same configuration is known to work, and every later failure is retried.
  */
 export class SupervisedRuntime implements Runtime {
   readonly #options: SupervisedRuntimeOptions;

@@ -16,7 +16,7 @@ function helpOnNode(version: string) {
 }
 
 describe('hms-adapter', () => {
-  it.each(['12.22.12', '20.20.2', '24.14.9'])('on Node %s says in one line what is needed', async (version) => {
+  it.each(['12.22.12', '20.20.2', '24.14.9'])('on Node %s prints the required version in one line', async (version) => {
     const { code, stdout, stderr } = await helpOnNode(version);
     expect(stderr).toMatch(/^hms-adapter: Node [\d.]+ is too old, 24\.15\.0 or newer is needed: [^\n]+\n$/);
     expect(stderr).toContain(version);

@@ -64,11 +64,15 @@ describe('hms-adapter verify', () => {
 
   it.each([
     [['verify'], {}, /verify\.json: there is no such file; write \{"config"/],
-    [['verify', '--only', 'colour'], { 'verify.json': labKit }, /no check colour; there are manifest, /],
+    [['verify', '--only', 'colour'], { 'verify.json': labKit }, /unknown check colour; the checks are manifest, /],
     [['verify', '--colour'], { 'verify.json': labKit }, /--colour/],
-    [['verify', '--target', 'x:1', '--token-env', 'NO_SUCH_TOKEN'], { 'verify.json': labKit }, /has no NO_SUCH_TOKEN/],
-    [['paint'], {}, /there is no command paint/],
-  ])('%j exits with 2 and says why', async (flags, files, why) => {
+    [
+      ['verify', '--target', 'x:1', '--token-env', 'NO_SUCH_TOKEN'],
+      { 'verify.json': labKit },
+      /variable NO_SUCH_TOKEN is not set/,
+    ],
+    [['paint'], {}, /unknown command paint/],
+  ])('%j exits with 2 and reports why', async (flags, files, why) => {
     const folder = await adapterFolder({ 'adapter.js': labAdapter, ...files });
     const { code, stderr } = await run(folder, bin, ...flags);
     expect(stderr).toMatch(why);
@@ -89,10 +93,10 @@ describe('hms-adapter docs', () => {
   });
 });
 
-describe('an adapter whose code is not there', () => {
-  it('makes both commands say so, and to build it', async () => {
+describe('an adapter whose code was not built', () => {
+  it('makes both commands report it, and advise to build it', async () => {
     const folder = await adapterFolder({ 'verify.json': labKit });
-    const advice = /adapter\.js, which hmsSync\.entry leads to, does not exist; +build|not exist\n +build the package/;
+    const advice = /adapter\.js, the file of hmsSync\.entry, does not exist; +build|not exist\n +build the package/;
     expect((await run(folder, bin, 'docs')).stderr).toMatch(advice);
     expect((await run(folder, bin, 'verify', '--only', 'configuration')).stdout).toMatch(advice);
   });

@@ -5,7 +5,7 @@ import { configSchemaOf } from '../config-schema.ts';
 import { findPackage, importDefinition } from '../testing/adapter-package.ts';
 import { parseFlags } from './usage.ts';
 
-/** `hms-adapter docs`: the configuration of the adapter in this folder, as a page or as its JSON Schema. */
+/** `hms-adapter docs`: prints the configuration of the adapter in this folder, as a page or as JSON Schema. */
 export async function docs(flags: readonly string[]): Promise<number> {
   const { json, out } = parseFlags(flags, { json: { type: 'boolean' }, out: { type: 'string' } });
   const found = await findPackage(process.cwd());

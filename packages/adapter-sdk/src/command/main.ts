@@ -1,11 +1,11 @@
 import { visibleLines } from '@hms-sync/proto/visible-text';
 import { docs } from './docs.ts';
-import { UsageError, usage } from './usage.ts';
+import { USAGE, UsageError } from './usage.ts';
 import { verifyAdapter } from './verify.ts';
 
 /**
- * The `hms-adapter` command: what the author of an adapter runs. Exit codes: 0 well, 1 not well, 2 wrongly asked
- * or, said by its bin, on a Node that is too old.
+ * The `hms-adapter` command, for authors of adapters. Exit codes: 0 passed, 1 a check failed, 2 wrong usage, or (from its
+ * bin) Node is too old.
  */
 const [command, ...rest] = process.argv.slice(2);
 try {
@@ -13,7 +13,7 @@ try {
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`hms-adapter: ${visibleLines(message)}\n`);
-  if (error instanceof UsageError) process.stderr.write(`\n${usage}`);
+  if (error instanceof UsageError) process.stderr.write(`\n${USAGE}`);
   process.exitCode = 2;
 }
 
@@ -27,9 +27,9 @@ async function run(name: string | undefined, flags: readonly string[]): Promise<
     case 'help':
     case '--help':
     case '-h':
-      process.stdout.write(usage);
+      process.stdout.write(USAGE);
       return 0;
     default:
-      throw new UsageError(`there is no command ${name}`);
+      throw new UsageError(`unknown command ${name}`);
   }
 }

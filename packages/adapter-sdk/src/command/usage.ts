@@ -1,23 +1,25 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
-/** The command was asked wrongly: the message says how, and the usage follows. */
+/** Wrong usage: the message has the problem, and the usage is printed after it. */
 export class UsageError extends Error {}
 
 /** What `hms-adapter help` prints. */
-export const usage = `hms-adapter verify [--target <address>] [--kit <file>] [--only <check>]... [--json]
-  Checks the adapter in this folder, or one that serves hms.adapter.v1 at an address, against a system on 127.0.0.1
-  that fails on demand. Reads verify.json beside package.json, or the file of --kit.
-    --target <address>   such as 127.0.0.1:7443 or unix:/run/lab/adapter.sock; in any language
-    --token-env <name>   the environment variable that holds the token of the target
-    --ca, --cert, --key  files in PEM: speak TLS to the target
-    --only <check>       this check alone; may be given several times
-    --json               a line of JSON for each verdict
+export const USAGE = `hms-adapter verify [--target <address>] [--kit <file>] [--only <check>]... [--json]
+  Tests the adapter in this folder against a stand-in on 127.0.0.1 that fails on demand. Reads verify.json next to
+  package.json.
+    --target <address>   test a running adapter instead, in any language: 127.0.0.1:7443, unix:/run/lab/adapter.sock
+    --token-env <name>   the environment variable with the token of the target
+    --ca, --cert, --key  PEM files, for a target with TLS
+    --kit <file>         read this file instead of verify.json
+    --only <check>       run only this check; can be repeated
+    --json               print each result as one line of JSON
 
 hms-adapter docs [--json] [--out <file>]
-  The configuration of the adapter in this folder: a page in Markdown, or its JSON Schema.
+  Prints the configuration of the adapter in this folder, as Markdown or as JSON Schema.
+    --out <file>         write it to a file
 `;
 
-/** The flags of a command. @throws UsageError for one that there is not. */
+/** Parses the flags of a command. @throws UsageError for an unknown one */
 export function parseFlags<Options extends NonNullable<ParseArgsConfig['options']>>(
   flags: readonly string[],
   options: Options,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { visibleJson, visibleLines, visibleText } from '@hms-sync/proto/visible-text';
 import { findPackage } from '../testing/adapter-package.ts';
-import { checks } from '../testing/checks.ts';
+import { CHECKS } from '../testing/checks.ts';
 import { packageSubject } from '../testing/definition-subject.ts';
 import { readKit } from '../testing/kit.ts';
 import { remoteSubject } from '../testing/remote-subject.ts';
@@ -23,15 +23,15 @@ const options = {
 
 type Flags = ReturnType<typeof parseFlags<typeof options>>;
 
-/** `hms-adapter verify`: a line for each check; 0 when none failed, else 1. */
+/** `hms-adapter verify`: prints a line for each check. Returns 0 when none failed, else 1. */
 export async function verifyAdapter(given: readonly string[]): Promise<number> {
   const flags = parseFlags(given, options);
   const { subject, folder } = await subjectOf(flags);
   const kit = await readKit(flags.kit ?? join(folder, 'verify.json'));
-  const chosen = checks.filter(({ name }) => flags.only === undefined || flags.only.includes(name));
-  const unknown = flags.only?.find((name) => !checks.some((check) => check.name === name));
+  const chosen = CHECKS.filter(({ name }) => flags.only === undefined || flags.only.includes(name));
+  const unknown = flags.only?.find((name) => !CHECKS.some((check) => check.name === name));
   if (unknown !== undefined) {
-    throw new UsageError(`there is no check ${unknown}; there are ${checks.map(({ name }) => name).join(', ')}`);
+    throw new UsageError(`unknown check ${unknown}; the checks are ${CHECKS.map(({ name }) => name).join(', ')}`);
   }
   if (!flags.json) process.stdout.write(`${visibleText(subject.name)}\n`);
   const counts = { passed: 0, failed: 0, 'not seen': 0 };
@@ -55,7 +55,7 @@ async function subjectOf(flags: Flags): Promise<{ readonly subject: Subject; rea
   }
   const token = flags['token-env'] === undefined ? undefined : process.env[flags['token-env']];
   if (flags['token-env'] !== undefined && token === undefined) {
-    throw new UsageError(`the environment has no ${flags['token-env']}`);
+    throw new UsageError(`the environment variable ${flags['token-env']} is not set`);
   }
   const read = (file: string | undefined) => (file === undefined ? undefined : readFile(file, 'utf8'));
   const [ca, cert, key] = await Promise.all([read(flags.ca), read(flags.cert), read(flags.key)]);

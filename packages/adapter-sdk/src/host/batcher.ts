@@ -1,9 +1,9 @@
-/** Hands several items to one call and each its own result. */
+/** Passes an item to the next batch and returns its result. */
 export type Batcher<Item, Result> = (item: Item) => Promise<Result>;
 
 /**
- * Collects the items that arrive in one turn of the event loop and hands them to one call of `run`, which never
- * rejects and returns one result for each item, in order.
+ * Collects the items that arrive in one turn of the event loop and passes them to one call of `run`, which never rejects
+ * and returns one result per item, in order.
  */
 export function createBatcher<Item, Result>(
   run: (items: readonly Item[]) => Promise<readonly Result[]>,
@@ -19,7 +19,7 @@ export function createBatcher<Item, Result>(
 
   return (item) =>
     new Promise((settle) => {
-      // setImmediate runs once the turn's microtasks and I/O callbacks are through: all that came together is here.
+      // setImmediate runs after the microtasks and I/O callbacks of this turn.
       if (waiting.length === 0) setImmediate(flush);
       waiting.push({ item, settle });
     });
@@ -27,6 +27,6 @@ export function createBatcher<Item, Result>(
 
 function resultAt<Result>(results: readonly Result[], index: number): Result {
   const result = results[index];
-  if (result === undefined) throw new RangeError(`a batch gave no result ${index}`);
+  if (result === undefined) throw new RangeError(`a batch returned no result ${index}`);
   return result;
 }

@@ -60,10 +60,10 @@ describe('configure', () => {
     expect(await closed.promise).toBe(1);
   });
 
-  it('refuses a configuration for an adapter that takes none', async () => {
+  it('rejects a configuration for an adapter that takes none', async () => {
     const { host } = hostOf(defineAdapter({ push: () => {} }));
     expect(await host.configure({ baseUrl: 'x' })).toEqual([
-      { path: 'baseUrl', message: expect.stringContaining('takes no configuration') },
+      { path: 'baseUrl', message: expect.stringContaining('has no configuration') },
     ]);
     expect(await host.configure({})).toEqual([]);
   });
@@ -90,7 +90,7 @@ describe('configure', () => {
     expect(await host.configure(undefined)).toEqual([diagnostic]);
   });
 
-  it('does not quote a name that may be what was meant as a value', async () => {
+  it('does not quote a name that may be a misplaced value', async () => {
     const config = z.strictObject({ known: z.record(z.string(), z.number()).optional() });
     const { host } = hostOf(defineAdapter({ config, push: () => {} }));
     const name = 'token: hunter2';
@@ -125,7 +125,7 @@ describe('configure', () => {
     expect(await closed.promise).toBe('late');
   });
 
-  it('does not fall over a schema that throws', async () => {
+  it('reports a schema that throws', async () => {
     const throwing: ConfigSchema = {
       '~standard': {
         version: 1,

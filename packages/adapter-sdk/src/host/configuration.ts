@@ -7,25 +7,25 @@ import { nameOf } from '../outcome-of.ts';
 import { quotableName } from './quotable-name.ts';
 import { REDACTED, type Redactor, stringsIn } from './redactor.ts';
 
-/** What is wrong with one field of a configuration. */
+/** An invalid field of a configuration. */
 export interface Diagnostic {
-  /** Its path, such as `baseUrl` or `retries.0.delay`. Empty: the whole. */
+  /** Its path, such as `baseUrl` or `retries.0.delay`. Empty: the whole configuration. */
   readonly path: string;
-  /** What is wrong and what would be right: at most 1,024 characters. Never the value. */
+  /** What is wrong and what is expected: at most 1,024 characters, never the value. */
   readonly message: string;
 }
 
-/** A configuration after validation. */
+/** The result of a validation. */
 export type Validation =
   | { readonly valid: true; readonly config: unknown }
   | { readonly valid: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** Shorter values are words such as `on` or `80`, which a message needs for its own sentence. */
+/** Shorter values, such as `on` or `80`, also occur in the message itself. */
 const QUOTED_MIN_CHARACTERS = 4;
-/** So many wrong fields are more than anybody fixes at a time. */
+/** More than anybody fixes at a time. */
 const DIAGNOSTICS_MAX = 100;
 
-/** Validates a configuration by the definition's schema. The redactor learns the secrets in it. Never rejects. */
+/** Validates a configuration with the definition's schema, and adds its secrets to the redactor. Never rejects. */
 export async function validateConfiguration(
   definition: DefinedAdapter,
   config: unknown,
@@ -36,12 +36,12 @@ export async function validateConfiguration(
     const given = typeof config === 'object' && config !== null ? Object.keys(config) : [];
     const unwanted = given
       .slice(0, DIAGNOSTICS_MAX)
-      .map((name) => ({ path: quotableName(name), message: 'this adapter takes no configuration; remove the field' }));
+      .map((name) => ({ path: quotableName(name), message: 'this adapter has no configuration; remove the field' }));
     return unwanted.length === 0 ? { valid: true, config: undefined } : { valid: false, diagnostics: unwanted };
   }
   try {
     const marked = configSchemaOf(definition);
-    // Before it is validated: a secret that is refused is secret all the same, and the refusal may quote it.
+    // Before validation: a message about an invalid secret may quote it.
     learnMarked(marked, config, redactor);
     const result = await schema['~standard'].validate(config);
     if (result.issues === undefined) {
@@ -64,7 +64,7 @@ function learnMarked(schema: JsonSchema | undefined, config: unknown, redactor: 
 
 function diagnosticOf(issue: StandardSchemaV1.Issue, config: unknown, { redact }: Redactor): Diagnostic {
   const keys = (issue.path ?? []).map((segment) => (typeof segment === 'object' ? segment.key : segment));
-  // A secret that an operator wrote to the wrong field has no mark, so no value at the path is repeated.
+  // An operator may have written a secret into a field that is not marked, so the value is never repeated.
   const value = valueAt(config, keys);
   const quoted = [...stringsIn(value), ...unquotableNamesIn(value)]
     .filter((text) => text.length >= QUOTED_MIN_CHARACTERS)
@@ -73,7 +73,7 @@ function diagnosticOf(issue: StandardSchemaV1.Issue, config: unknown, { redact }
   return { path: keys.map(quotableName).join('.'), message: cutToLength(redact(message), MESSAGE_MAX_CHARACTERS) };
 }
 
-/** A schema names what it does not know, and that may be anything. */
+/** A message may quote an unknown field name, which can be any text. */
 function unquotableNamesIn(value: unknown): readonly string[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.keys(value).filter((name) => quotableName(name) !== name);

@@ -3,8 +3,8 @@ import { delivered, failed, isFailureKind, type Outcome, type Redact } from '../
 import { nameOf, peek } from '../outcome-of.ts';
 
 /**
- * The outcome of what `push` returned. Only a string or nothing is success: an answer with status 500, an error that was
- * made and not thrown, or `false` mean that the event was not delivered, or that nobody knows.
+ * The outcome for the return value of `push`. Only a string or nothing is success: a response with status 500, an error
+ * that was returned and not thrown, or `false` do not show that the event was delivered.
  */
 export function pushOutcome(returned: unknown, redact: Redact): Outcome {
   if (isReceipt(returned)) return delivered(returned, redact);
@@ -15,9 +15,8 @@ export function pushOutcome(returned: unknown, redact: Redact): Outcome {
 }
 
 /**
- * The outcomes that `pushBatch` returned, brought within their bounds: one for each of `count` events, in order.
- * When one is missing, extra or malformed nobody knows which event it belongs to, so all of them are retryable with
- * code `CONTRACT_VIOLATION` and a message that says what was wrong.
+ * The outcomes that `pushBatch` returned, cut to their bounds: one for each of `count` events, in order. If one is missing,
+ * extra or malformed, it is unknown which event each belongs to, so all are retryable with code `CONTRACT_VIOLATION`.
  */
 export function batchOutcomes(returned: unknown, count: number, redact: Redact): readonly Outcome[] {
   if (Array.isArray(returned)) abandonAll(returned);
@@ -47,7 +46,7 @@ function isReceipt(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string';
 }
 
-/** An outcome within its bounds, or what is wrong with it. */
+/** An outcome cut to its bounds, or what is wrong with it. */
 function boundedOutcome(value: unknown, redact: Redact): Outcome | string {
   const kind = peek(value, 'kind');
   if (kind === 'delivered') {

@@ -4,7 +4,7 @@ import { readyHost, signal } from '../../test/hosts.ts';
 import { defineAdapter } from '../index.ts';
 
 describe('the log of an adapter', () => {
-  it('carries plain data, and never throws', async () => {
+  it('writes plain data, and never throws', async () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     const { host, records } = await readyHost(

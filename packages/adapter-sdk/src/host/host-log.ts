@@ -2,14 +2,14 @@ import type { AdapterLog, LogFields } from '../adapter-log.ts';
 import type { Redact } from '../outcome.ts';
 import { nameOf, outcomeOf } from '../outcome-of.ts';
 
-/** A record is read on a line; what lies deeper or is longer is no longer a record. */
+/** Bounds of a log record, which is one line. */
 const DEPTH_MAX = 5;
 const MEMBERS_MAX = 64;
 const TEXT_MAX_CHARACTERS = 4096;
 
 /**
- * The log that an adapter gets: secrets are taken out, bytes become their number and errors become code and message by
- * {@link outcomeOf}. Logging never throws into the adapter.
+ * The log that an adapter gets: it redacts secrets, and replaces bytes with their number and errors with code and message
+ * ({@link outcomeOf}). Logging never throws.
  */
 export function createAdapterLog(log: AdapterLog, redact: Redact): AdapterLog {
   const writer =
@@ -26,7 +26,7 @@ function plainFields(fields: LogFields, redact: Redact): LogFields {
     const plain = plainValue(fields, redact, 0);
     return typeof plain === 'object' && plain !== null ? { ...plain } : { value: plain };
   } catch {
-    // A getter or proxy that throws: the message is still worth having.
+    // A getter or proxy that throws: the message is logged without fields.
     return { fields: 'unreadable' };
   }
 }

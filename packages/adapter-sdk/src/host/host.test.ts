@@ -69,7 +69,7 @@ describe('deliver', () => {
     },
   );
 
-  it('takes a push that returns nothing for success without a receipt', async () => {
+  it('treats a push that returns nothing as success without a receipt', async () => {
     const { host } = await readyHost(defineAdapter({ push: async () => {} }));
     expect(await host.deliver(attemptOf(), signal)).toEqual({ kind: 'delivered', receipt: '' });
   });
@@ -103,7 +103,7 @@ describe('deliver', () => {
     }
   });
 
-  it('hears the promises in a list that push returns: one that rejects does not end the process', async () => {
+  it('handles rejected promises in a list that push returns', async () => {
     const push = () => [Promise.reject(new Error('Ada Byron'))] as unknown as undefined;
     const { host } = await readyHost(defineAdapter({ push }));
     expect(await host.deliver(attemptOf(), signal)).toMatchObject({ code: 'CONTRACT_VIOLATION' });
@@ -163,7 +163,7 @@ describe('deliver', () => {
     expect(await outcome).toEqual({ kind: 'delivered', receipt: 'late' });
   });
 
-  it('runs no adapter code for an attempt that is over before it began', async () => {
+  it('runs no adapter code for an attempt that was aborted before it began', async () => {
     const push = vi.fn();
     const { host } = await readyHost(defineAdapter({ push }));
     expect(await host.deliver(attemptOf(), AbortSignal.abort())).toMatchObject({ kind: 'retryable', code: 'ABORTED' });
@@ -205,7 +205,7 @@ describe('check', () => {
     expect(await host.check()).toEqual([]);
   });
 
-  it('says so when there is no configuration yet', async () => {
+  it('reports when there is no configuration yet', async () => {
     expect(await hostOf(defineAdapter({ push: () => {} })).host.check()).toMatchObject([
       { name: 'configuration', ok: false },
     ]);
@@ -248,7 +248,7 @@ describe('close', () => {
     expect(close.mock.calls).toEqual([['resource']]);
   });
 
-  it('does not wait for ever for an attempt or a close that hangs', async () => {
+  it('does not wait forever for an attempt or a close that hangs', async () => {
     vi.useFakeTimers();
     const forever = new Promise<never>(() => {});
     const { host } = await readyHost(defineAdapter({ push: () => forever, close: () => forever }));
@@ -266,7 +266,7 @@ describe('close', () => {
     expect(records).toMatchObject([{ level: 'warn', message: expect.stringContaining('close failed') }]);
   });
 
-  it('ends the pools that the adapter forgot', async () => {
+  it('destroys the pools that the adapter did not close', async () => {
     const asked = Promise.withResolvers<void>();
     await using system = await externalSystem((response) => {
       response.socket?.on('close', () => asked.resolve());
@@ -283,7 +283,7 @@ describe('close', () => {
     await asked.promise;
   });
 
-  it('closes what a configure opens that was under way', async () => {
+  it('closes the resource of a configure that was still running', async () => {
     const opening = Promise.withResolvers<string>();
     const close = vi.fn();
     const { host } = hostOf(defineAdapter({ open: () => opening.promise, push: () => {}, close }));

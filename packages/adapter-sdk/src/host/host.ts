@@ -36,57 +36,57 @@ export { quotableName } from './quotable-name.ts';
 export { createRedactor, type Redactor, stringsIn } from './redactor.ts';
 export { withinTime } from './time-bound.ts';
 
-/** An adapter that takes longer to open has hung, and the hub's start waits for it. */
+/** The hub's start waits for `open`, so it is limited. */
 const OPEN_TIMEOUT_MS = 10_000;
 
-/** What a host needs besides the definition. */
+/** Options of a host. */
 export interface AdapterHostOptions {
-  /** Which adapter this is, by its manifest. */
+  /** The id and version in its manifest. */
   readonly adapter: AdapterIdentity;
-  /** Where the adapter's records go, secrets taken out. Who speaks is added there: this log is one adapter's. */
+  /** Gets the adapter's records, with secrets redacted. It belongs to this adapter: records have no adapter id. */
   readonly log: AdapterLog;
 }
 
-/** What an adapter says about itself. */
+/** The properties of an adapter. */
 export interface AdapterDescription {
-  /** The event types that it takes. Undefined: all. */
+  /** The event types that it accepts. Undefined: all. */
   readonly accepts: readonly string[] | undefined;
-  /** How it wants to be given deliveries; defaults filled in. */
+  /** Its delivery settings, including defaults. */
   readonly delivery: DeliverySettings;
   /** The JSON Schema of its configuration. Undefined: it has none. */
   readonly configSchema: JsonSchema | undefined;
 }
 
 /**
- * Runs one adapter: between the code that an author wrote, which may do anything, and a hub that is promised one
- * outcome per attempt, within bounds and without secrets. No method throws or rejects.
+ * Runs one adapter. Whatever the author's code does, the hub gets exactly one outcome per attempt, within its bounds and
+ * without secrets. No method throws or rejects.
  */
 export interface AdapterHost {
-  /** What the adapter says about itself. */
+  /** The properties of the adapter. */
   readonly description: AdapterDescription;
   /**
-   * Validates the configuration and opens the adapter with it. Empty: ready. With diagnostics nothing has changed: an
-   * earlier configuration stays in service. When a later one is ready, the earlier is closed once its attempts settled.
+   * Validates the configuration and opens the adapter with it. An empty result means ready. If there are diagnostics, the
+   * earlier configuration stays in use. Otherwise the earlier one is closed when its attempts have settled.
    */
   configure(config: unknown): Promise<readonly Diagnostic[]>;
-  /** What the adapter's `check` finds, within 10 s; empty when it has none. */
+  /** Runs the adapter's `check`, for at most 10 s; empty when it has none. */
   check(): Promise<readonly CheckResult[]>;
   /**
-   * One attempt. Settles when the adapter's code settles: aborting the signal asks it to, and only asks. Attempts that
-   * arrive in one turn of the event loop go to `pushBatch` together when the adapter has it.
+   * Makes one attempt. Settles when the adapter's code settles; aborting the signal only requests that. An adapter with
+   * `pushBatch` gets all attempts that arrive in one turn of the event loop in one call.
    */
   deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome>;
-  /** Waits for running attempts, 10 s at most, then closes the adapter. Again: the same. */
+  /** Waits for running attempts, for at most 10 s, then closes the adapter. Can be called again. */
   close(): Promise<void>;
 }
 
-/** Makes the host of one adapter. No adapter code runs before `configure`. */
+/** Creates the host of one adapter. No adapter code runs before `configure`. */
 export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: AdapterHostOptions): AdapterHost {
   const redactor = createRedactor();
   const adapterLog = createAdapterLog(log, redactor.redact);
   let session: Session | undefined;
   let closing: Promise<void> | undefined;
-  // One configuration after the other: two at once would each close the other's predecessor.
+  // One configuration at a time: concurrent ones would close each other's session.
   let configuring: Promise<unknown> = Promise.resolve();
 
   async function open(config: unknown): Promise<Session | readonly Diagnostic[]> {
@@ -131,7 +131,7 @@ export function createAdapterHost(definition: DefinedAdapter, { adapter, log }: 
     }
     const former = session;
     session = opened;
-    // Not waited for: the new configuration is ready while the old one's attempts still end.
+    // Not awaited: attempts of the old configuration may still run.
     former?.close();
     return [];
   }

@@ -11,7 +11,7 @@ describe('pushBatch', () => {
     return Promise.all(attempts.map((attempt) => host.deliver(attempt, signal)));
   };
 
-  it('gets what arrived in one turn of the event loop, and settles each by its own outcome', async () => {
+  it('gets all attempts of one turn of the event loop, and returns one outcome for each', async () => {
     const batches: string[][] = [];
     const outcomes = await deliverThree(
       defineAdapter({
@@ -29,7 +29,7 @@ describe('pushBatch', () => {
     ]);
   });
 
-  it('gets what arrives in another turn by itself', async () => {
+  it('gets attempts of another turn in another call', async () => {
     const sizes: number[] = [];
     const { host } = await readyHost(
       defineAdapter({

@@ -7,21 +7,21 @@ function redacting(...secrets: unknown[]) {
   return redact;
 }
 
-it('leaves no rest of a secret that holds another one', () => {
+it('redacts a secret that contains another one completely', () => {
   expect(redacting('hunter', 'hunter2-the-second')('hunter2-the-second, hunter')).toBe('[redacted], [redacted]');
 });
 
-it('knows a secret without the white space around it, which a schema may have trimmed', () => {
+it('also redacts a secret without surrounding white space', () => {
   expect(redacting(' hunter2\n')('Bearer hunter2.')).toBe('Bearer [redacted].');
 });
 
-it('takes out every string of a structured secret', () => {
+it('redacts every string of a structured secret', () => {
   expect(redacting({ user: 'ada', keys: ['k-1', { pem: 'k-2' }] })('ada k-1 k-2')).toBe(
     '[redacted] [redacted] [redacted]',
   );
 });
 
-it('finds a secret however deep it lies, also in a value that holds itself', () => {
+it('finds a secret at any depth, also in a circular value', () => {
   const value: Record<string, unknown> = Array.from({ length: 50_000 }).reduce<Record<string, unknown>>(
     (inner) => ({ inner }),
     { pem: 'k-9' },
@@ -30,11 +30,11 @@ it('finds a secret however deep it lies, also in a value that holds itself', () 
   expect(redacting(value)('k-9')).toBe('[redacted]');
 });
 
-it('leaves a text alone when the secret is empty or no text', () => {
+it('does not change a text when the secret is empty or not a text', () => {
   expect(redacting('', '  ', undefined, null, 7, {})('7 is no secret')).toBe('7 is no secret');
 });
 
-it('knows the latest passing secrets, and no more of them than could still be in use', () => {
+it('keeps only the newest temporary secrets', () => {
   const { learnPassing, redact } = createRedactor();
   for (let n = 1; n <= 20; n += 1) learnPassing(`token-${n}.`);
   expect(redact('token-20. token-13. token-12.')).toBe('[redacted] [redacted] token-12.');

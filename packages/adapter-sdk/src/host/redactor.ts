@@ -1,27 +1,27 @@
 import type { Redact } from '../outcome.ts';
 
-/** What stands in place of a secret. */
+/** Replaces a secret. */
 export const REDACTED = '[redacted]';
 
-/** Attempts that still hold an older token have ended after so many new ones. */
+/** Attempts with an older token have ended by then. */
 const PASSING_MAX = 8;
 
-/** Knows an adapter's secrets and takes them out of texts. It forgets none: one that was replaced yesterday is secret still. */
+/** Redacts an adapter's secrets in texts. It also keeps replaced secrets: they may still appear. */
 export interface Redactor {
-  /** Learns a secret: a string, or every string in an object or list. */
+  /** Adds a secret: a string, or every string in an object or list. */
   learn(secret: unknown): void;
-  /** Learns a secret that is replaced every few minutes, such as an access token: the latest few are known. */
+  /** Adds a secret that is replaced every few minutes, such as an access token. Only the newest few are kept. */
   learnPassing(secret: string): void;
-  /** Replaces every secret in a text, also as JSON, a URL or base64 writes it. */
+  /** Replaces every secret in a text, also when it is escaped as in JSON or a URL, or in base64. */
   readonly redact: Redact;
 }
 
-/** Makes a redactor that knows nothing. */
+/** Creates a redactor without secrets. */
 export function createRedactor(): Redactor {
   const known = new Set<string>();
   let passing: readonly string[] = [];
   let longestFirst: readonly string[] = [];
-  // A secret may hold another one; the longer goes first, or its rest would stay.
+  // Longest first: a secret may contain another one.
   const sort = () => {
     longestFirst = [...known, ...passing.flatMap(formsOf)].sort((a, b) => b.length - a.length);
   };
@@ -39,7 +39,7 @@ export function createRedactor(): Redactor {
   };
 }
 
-/** Every string in a value but the empty one: itself, or what lies in its members, however deep. It may hold itself. */
+/** Every non-empty string in a value or, at any depth, in its members. The value may be circular. */
 export function stringsIn(value: unknown): readonly string[] {
   const strings: string[] = [];
   const seen = new Set<object>();
@@ -55,7 +55,7 @@ export function stringsIn(value: unknown): readonly string[] {
 }
 
 function formsOf(secret: string): readonly string[] {
-  // A schema may trim what it was given, or the other way round.
+  // A schema may trim the value.
   const trimmed = secret.trim();
   const forms = [secret, trimmed].flatMap((text) => [
     text,

@@ -97,7 +97,7 @@ describe('secrets', () => {
     expect(await host.configure({ token })).toEqual([{ path: '', message: 'UNAUTHORIZED: refused: [redacted]' }]);
   });
 
-  it('are not in the diagnostics of a schema that quotes what it refuses', async () => {
+  it('are not in the diagnostics of a schema that quotes what it rejects', async () => {
     for (const jsonSchema of [{}, mark]) {
       const config = handMade(() => false, jsonSchema);
       const { host } = hostOf(defineAdapter({ config, push: () => {} }));
@@ -125,14 +125,14 @@ describe('secrets', () => {
         }),
       ),
     ],
-  ])('that %s refuses are not repeated, even where another field says them', async (_library, config) => {
+  ])('that %s rejects are not repeated, even where another field says them', async (_library, config) => {
     const { host } = hostOf(defineAdapter({ config, push: () => {} }));
     const diagnostics = await host.configure({ token, other: 7 });
     expect(diagnostics.map(({ path }) => path).sort()).toEqual(['other', 'token']);
     expect(JSON.stringify(diagnostics)).not.toContain('hunter2');
   });
 
-  it('that an adapter was given on its way, such as access tokens, are taken out too', async () => {
+  it('that an adapter received later, such as access tokens, are redacted too', async () => {
     await using endpoint = await externalSystem((response) => response.end('{"access_token":"passing-hunter2"}'));
     await using system = await externalSystem((response, { headers }) => response.end(headers.authorization));
     const { host } = await readyHost(

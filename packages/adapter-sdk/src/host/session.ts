@@ -13,10 +13,10 @@ import { batchOutcomes, pushOutcome } from './contract.ts';
 import { framesOf } from './stack-frames.ts';
 import { withinTime } from './time-bound.ts';
 
-/** `check` and `close` are asked by people who wait. */
+/** For `check` and `close`, which operators wait for. */
 const PATIENCE_MS = 10_000;
 
-/** What a session works with. */
+/** The parts of a session. */
 export interface SessionParts {
   readonly definition: DefinedAdapter;
   readonly adapter: AdapterIdentity;
@@ -24,7 +24,7 @@ export interface SessionParts {
   readonly resource: unknown;
   readonly log: AdapterLog;
   readonly redact: Redact;
-  /** Frees what `open` took from the host, whether or not the adapter's own `close` did. */
+  /** Releases the host's resources that `open` used, also when the adapter's `close` failed. */
   release(): Promise<void>;
 }
 
@@ -34,11 +34,11 @@ export interface Session {
   deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome>;
   /** Never rejects. */
   check(): Promise<readonly CheckResult[]>;
-  /** Waits for running attempts, 10 s at most, then closes. Never rejects. */
+  /** Waits for running attempts, for at most 10 s, then closes. Never rejects. */
   close(): Promise<void>;
 }
 
-const abortedBefore: Outcome = {
+const ABORTED_BEFORE: Outcome = {
   kind: 'retryable',
   code: 'ABORTED',
   message: 'the attempt was aborted before it began',
@@ -49,14 +49,14 @@ interface Item {
   readonly context: PushContext<unknown>;
 }
 
-/** Begins a session with what `open` returned. */
+/** Creates a session with what `open` returned. */
 export function createSession({ definition, adapter, resource, log, redact, release }: SessionParts): Session {
   let running = 0;
   let onIdle = () => {};
 
   const failure = (what: string, thrown: unknown): Outcome => {
     const outcome = outcomeOf(thrown, redact);
-    // The operator gets no message of a foreign error, so its author gets at least the place.
+    // The message of a foreign error is withheld, so the log has at least the stack frames.
     if (!isAdapterError(thrown) && outcome.kind === 'retryable') {
       log.warn(`${what} failed: ${outcome.message}`, { code: outcome.code, at: framesOf(thrown) });
     }
@@ -86,7 +86,7 @@ export function createSession({ definition, adapter, resource, log, redact, rele
 
   return {
     deliver: async (attempt, signal) => {
-      if (signal.aborted) return abortedBefore;
+      if (signal.aborted) return ABORTED_BEFORE;
       running += 1;
       try {
         const event = adapterEvent(attempt.event);
@@ -126,7 +126,7 @@ export function createSession({ definition, adapter, resource, log, redact, rele
       try {
         await withinTime(PATIENCE_MS, () => definition.close?.(resource));
       } catch (thrown) {
-        log.warn('close failed; what open made may be left open', { error: outcomeOf(thrown, redact) });
+        log.warn('close failed; resources that open created may stay open', { error: outcomeOf(thrown, redact) });
       } finally {
         await release();
       }
@@ -156,7 +156,7 @@ function contextOf(parts: {
   };
 }
 
-/** The form of W3C Trace Context: attributes come from publishers, and this one goes into a header. */
+/** Checks the W3C Trace Context format: the value comes from a publisher and becomes a header. */
 function wellFormedTraceparent(value: string | undefined): string | undefined {
   return value !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value) ? value : undefined;
 }

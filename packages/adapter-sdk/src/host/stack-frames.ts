@@ -1,6 +1,6 @@
 import { peek } from '../outcome-of.ts';
 
-/** The innermost calls show where it happened. */
+/** Enough to show where it happened. */
 const FRAMES_MAX = 5;
 
 /** The innermost frames of an error's stack, without the message that V8 puts before them. Never throws. */
@@ -9,7 +9,7 @@ export function framesOf(thrown: unknown): readonly string[] {
   const message = peek(thrown, 'message');
   if (typeof stack !== 'string' || typeof message !== 'string') return [];
   const end = stack.indexOf(message);
-  // Unless the message is at its expected place, frames cannot be distinguished from lines of a payload.
+  // Without the message, frames cannot be distinguished from lines of a payload.
   if (end === -1) return [];
   const lines = stack.slice(end + message.length).split('\n', FRAMES_MAX + 1);
   return lines

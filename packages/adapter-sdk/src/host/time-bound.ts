@@ -1,6 +1,6 @@
 /**
- * Runs work that may take `limitMs` at most. When it takes longer its signal is aborted and the result is `late`,
- * whatever the work does afterwards; `onLate` gets what it still comes to, so that nothing is left open.
+ * Runs work for at most `limitMs`. If it takes longer, its signal is aborted and the result is `late`; `onLate` gets the
+ * result that arrives later, to release it.
  */
 export async function withinTime<Result>(
   limitMs: number,
@@ -18,7 +18,7 @@ export async function withinTime<Result>(
     return await Promise.race([done.then((result) => ({ late: false, result }) as const), late.promise]);
   } finally {
     clearTimeout(timer);
-    // Both handlers: nobody waits for a late failure, and it must not end the process.
+    // catch: an unhandled late failure would end the process.
     if (abort.signal.aborted) done.then(onLate).catch(() => undefined);
   }
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { externalSystem } from '../../test/external-system.ts';
 import { answering, postOutcome } from '../../test/pools.ts';
-import { outcomeOfStatus, statusRules } from './status-rule.ts';
+import { outcomeOfStatus, STATUS_RULES } from './status-rule.ts';
 
-describe('what an answer means', () => {
+describe('the outcome of a response', () => {
   it('is said of every status from 200 to 599 by one rule, and of nothing else', () => {
     for (let status = 200; status <= 599; status += 1) {
-      expect(statusRules.some(({ from, to }) => status >= from && status <= to)).toBe(true);
+      expect(STATUS_RULES.some(({ from, to }) => status >= from && status <= to)).toBe(true);
     }
     expect(outcomeOfStatus(199, undefined)).toBe('retryable');
     expect(outcomeOfStatus(600, 5)).toBe('retryable');
@@ -92,7 +92,7 @@ describe('what an answer means', () => {
     );
   });
 
-  it('never follows a redirect, and names its origin alone', async () => {
+  it('never follows a redirect, and names only its origin', async () => {
     await using elsewhere = await answering(200);
     await using system = await answering(308, { location: `${elsewhere.baseUrl}/trap?key=Ada` });
     const outcome = await postOutcome(system.baseUrl);

@@ -3,35 +3,34 @@ import { http } from './node-http.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { outcomeOfStatus } from './status-rule.ts';
 
-/** What an external system answered over HTTP. */
+/** A response of an external system. */
 export interface HttpAnswer {
-  /** The status of the final answer, 200 to 599. */
+  /** The status, 200 to 599. */
   readonly status: number;
   /** The headers, names in lower case. Without `content-encoding` when {@link body} is decoded. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /**
-   * The first 64 KiB of the body; what came after them is thrown away. Codings that a system used though `identity` was
-   * asked for are undone: gzip, deflate, br, zstd.
+   * The first 64 KiB of the body. Decoded if the system used gzip, deflate, br or zstd, although `identity` was requested.
    */
   readonly body: Uint8Array;
-  /** Where it came from, such as `https://billing.example`. Paths are left out: they may hold a payload's ids. */
+  /** The origin of the request's URL, such as `https://billing.example`. Not the path, which may contain ids of a payload. */
   readonly origin: string;
 }
 
 /**
- * The receipt of a 2xx answer, which is its body as text; any other answer is thrown as the error that it means:
+ * Returns the receipt of a 2xx response, which is its body as text. For any other response, throws the matching error:
  *
- * | answer | error |
+ * | response | error |
  * |---|---|
- * | 3xx, 426 | `Misconfigured`: a write is never sent on, with its credentials, to wherever an answer points |
+ * | 3xx, 426 | `Misconfigured`: a write, with its credentials, is never redirected |
  * | 401, 403 | `Unauthorized` |
  * | 429; 403, 408 and 503 with `Retry-After` | `Throttled` by `Retry-After`, or for 5 s |
- * | 5xx, and 402, 407, 408, 412, 417, 421, 423, 424, 425, which say nothing about the event | `Retryable` |
+ * | 5xx, and 402, 407, 408, 412, 417, 421, 423, 424, 425, which do not depend on the event | `Retryable` |
  * | other 4xx with `Retry-After` | `Retryable` |
  * | other 4xx | `Permanent` |
  *
- * A `Retry-After` of 0, or of a time that has passed, asks for nothing. The code is `HTTP_` and the status. Messages contain
- * status and origin, never the body: it may repeat the payload.
+ * A `Retry-After` of 0 or of a past date is ignored. The code is `HTTP_` and the status. Messages contain status and origin,
+ * never the body, which may repeat the payload.
  */
 export function receiptOf(answer: HttpAnswer): string {
   const { status, origin } = answer;
@@ -47,19 +46,19 @@ export function receiptOf(answer: HttpAnswer): string {
       throw new Misconfigured(`${seen}${where}; correct the base URL`, { code });
     }
     case 'unauthorized':
-      throw new Unauthorized(`${seen}: the credential is refused; replace it`, { code });
+      throw new Unauthorized(`${seen}: the credential is rejected; replace it`, { code });
     case 'throttled':
       throw new Throttled(seen, { code, retryAfterMs: waitMs });
     case 'retryable':
       throw new Retryable(seen, { code, retryAfterMs: waitMs });
     case 'permanent':
-      throw new Permanent(`${seen}: the event was refused`, { code });
+      throw new Permanent(`${seen}: the event was rejected`, { code });
     default:
       return outcome satisfies never;
   }
 }
 
-/** The origin alone: the rest of a Location may hold tokens or ids. */
+/** Only the origin: the rest of a Location may contain tokens or ids. */
 function destination({ headers, origin }: HttpAnswer): string {
   const location = headers.location;
   if (typeof location !== 'string' || !URL.canParse(location, origin)) return 'nowhere';
@@ -67,19 +66,18 @@ function destination({ headers, origin }: HttpAnswer): string {
 }
 
 /**
- * The body of an answer as text, in the charset that it names. Bytes that are no text are not made to look like some: a
- * receipt is kept, and shown to people.
+ * The body of a response as text, in its charset; for bytes that are not text, their number.
  */
 function receiptText({ headers, body }: Pick<HttpAnswer, 'headers' | 'body'>): string {
   if (body.byteLength === 0) return '';
   try {
-    // A body may be cut within a character: what is left over at its end is dropped.
+    // stream: drops an incomplete character at the end, where the body may have been cut.
     const text = new TextDecoder(charsetOf(headers['content-type']), { fatal: true }).decode(body, { stream: true });
     if (!text.includes('\0')) return text;
   } catch {
-    // Not of its charset, or of one that nobody here knows.
+    // Not in its charset, or an unknown charset.
   }
-  return `${body.byteLength} bytes that are no text`;
+  return `${body.byteLength} bytes that are not text`;
 }
 
 function charsetOf(contentType: string | string[] | undefined): string {

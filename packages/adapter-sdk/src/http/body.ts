@@ -9,14 +9,14 @@ import {
   constants as zlib,
 } from 'node:zlib';
 
-/** More of an answer is of no use to a receipt of 1 KiB or to an author who looks at an error. */
+/** More than enough for a receipt of 1 KiB, or to look at an error. */
 const KEPT_MAX_BYTES = 64 * 1024;
-/** Reading a little too much is cheaper than a new connection; past this the connection is closed instead. */
+/** Reading the rest of a body is cheaper than a new connection; beyond this the connection is closed. */
 const READ_MAX_BYTES = 1024 * 1024;
 
 /**
- * The first 64 KiB of a body. Rejects with the stream's error when it breaks before its end; how long it may take is
- * for the request's signal to say.
+ * The first 64 KiB of a body. Rejects with the stream's error when it breaks before its end. It has no time limit; the
+ * request's signal has.
  */
 export function readBounded(body: Readable): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
@@ -34,36 +34,36 @@ export function readBounded(body: Readable): Promise<Uint8Array> {
       body.destroy();
     });
     body.on('end', finish);
-    // Stays after the end: destroying the stream above emits an error that nobody waits for any more.
+    // Not removed after the end: destroying the stream above emits an error.
     body.on('error', reject);
   });
 }
 
-/** Codings on top of one another; nobody has a use for more, and each costs. */
+/** The most nested codings that are decoded. */
 const CODINGS_MAX = 3;
 
-/** A body that was cut off at its bound ends in the middle of a coding; what came before it is worth having. */
-const flush = { finishFlush: zlib.Z_SYNC_FLUSH };
+/** Decodes as much as possible of a body that was cut at its bound. */
+const FLUSH = { finishFlush: zlib.Z_SYNC_FLUSH };
 
-/** What undoes a coding, by its name in RFC 9110, 8.4.1, and those that came later. */
+/** The decoders, by the names in RFC 9110, 8.4.1, and its successors. */
 const decoders: Readonly<Record<string, (coded: Uint8Array) => Transform>> = {
-  gzip: () => createGunzip(flush),
-  'x-gzip': () => createGunzip(flush),
-  // Meant is zlib's format, which begins with an 8 in its low bits; some send what is inside alone.
-  deflate: ([first = 0]) => ((first & 0x0f) === 8 ? createInflate(flush) : createInflateRaw(flush)),
+  gzip: () => createGunzip(FLUSH),
+  'x-gzip': () => createGunzip(FLUSH),
+  // The zlib format, whose first byte has 8 in its low bits; some systems send raw deflate instead.
+  deflate: ([first = 0]) => ((first & 0x0f) === 8 ? createInflate(FLUSH) : createInflateRaw(FLUSH)),
   br: () => createBrotliDecompress({ finishFlush: zlib.BROTLI_OPERATION_FLUSH }),
   zstd: () => createZstdDecompress({ finishFlush: zlib.ZSTD_e_flush }),
 };
 
-/** The part of an answer that a coding is about. */
+/** A body and its headers. */
 export interface Coded {
   readonly headers: IncomingHttpHeaders;
   readonly body: Uint8Array;
 }
 
 /**
- * The same without its content coding, at most 64 KiB of it, however much is folded into it. A coding that is unknown, or
- * bytes that are not of it, leave all as it came, the header included: whether a system took an event is in the status.
+ * Decodes the body, to at most 64 KiB, and removes the header. With an unknown coding or invalid bytes, it returns both
+ * unchanged: the status decides the outcome.
  */
 export async function decoded(coded: Coded): Promise<Coded> {
   const { 'content-encoding': codings = '', 'content-length': _size, ...headers } = coded.headers;
@@ -83,7 +83,7 @@ export async function decoded(coded: Coded): Promise<Coded> {
   return { headers, body };
 }
 
-/** Undefined when the bytes are not of the coding. */
+/** Undefined when the bytes are invalid. */
 function undone(decoder: Transform, coded: Uint8Array): Promise<Uint8Array | undefined> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -98,7 +98,7 @@ function undone(decoder: Transform, coded: Uint8Array): Promise<Uint8Array | und
       if (bytes >= KEPT_MAX_BYTES) finish();
     });
     decoder.on('end', finish);
-    // What was plain before the bytes went wrong is no answer of anybody.
+    // The part before the invalid bytes is not used.
     decoder.on('error', () => resolve(undefined));
     decoder.end(coded);
   });

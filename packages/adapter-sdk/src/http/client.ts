@@ -1,24 +1,24 @@
 import { type HttpPool, type OwnedPool, openPool, type PoolOptions, type PoolOwner } from './pool.ts';
 
-/** Makes connection pools for `open`. */
+/** Creates connection pools in `open`. */
 export interface HttpClient {
   /**
-   * Opens a pool to one external system; connections come about with the first request.
+   * Opens a pool for one external system; the first request connects.
    *
-   * @param baseUrl http or https, with a path before all paths if need be; no query and no credentials.
-   * @throws Misconfigured that names the option that is wrong.
+   * @param baseUrl http or https, optionally with a path prefix; without query and credentials.
+   * @throws Misconfigured that names the wrong option.
    */
   pool(baseUrl: string, options?: PoolOptions): HttpPool;
 }
 
-/** An HTTP client that knows its pools. */
+/** An HTTP client and its pools. */
 export interface OwnedHttpClient {
   readonly client: HttpClient;
-  /** Ends every pool that is still open, breaking its requests off. */
+  /** Closes every open pool and aborts its requests. */
   destroy(): Promise<void>;
 }
 
-/** Makes the client of one `open`. */
+/** Creates the client of one `open`. */
 export function createHttpClient(owner: PoolOwner): OwnedHttpClient {
   const owned: OwnedPool[] = [];
   return {

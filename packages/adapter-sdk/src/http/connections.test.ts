@@ -73,7 +73,7 @@ describe('a content coding', () => {
     expect(system.calls[0]?.headers).toMatchObject({ 'accept-encoding': 'identity' });
   });
 
-  it.each(codings)('that comes all the same is undone: %s', async (coding, body) => {
+  it.each(codings)('that was not requested is decoded: %s', async (coding, body) => {
     await using system = await externalSystem((response) =>
       response.writeHead(200, { 'content-encoding': coding }).end(body),
     );
@@ -99,14 +99,14 @@ describe('a content coding', () => {
     ['gzip, gzip, gzip, gzip', gzipSync(gzipSync(gzipSync(gzipSync('a'))))],
     ['', Buffer.from([0x89, 0x50, 0x4e, 0x47, 0xff])],
     ['', Buffer.from('a\0b')],
-  ])('that cannot be undone, or bytes that are no text, are no receipt: %j', async (coding, body) => {
+  ])('that cannot be undone, or bytes that are not text, are no receipt: %j', async (coding, body) => {
     await using system = await externalSystem((response) =>
       response.writeHead(200, coding === '' ? {} : { 'content-encoding': coding }).end(body),
     );
-    expect(await postOutcome(system.baseUrl)).toBe(`${body.byteLength} bytes that are no text`);
+    expect(await postOutcome(system.baseUrl)).toBe(`${body.byteLength} bytes that are not text`);
   });
 
-  it('that breaks off gives what came before it', async () => {
+  it('that is cut off is decoded up to the cut', async () => {
     const body = gzipSync(text).subarray(0, -9);
     await using system = await externalSystem((response) =>
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(body),
@@ -129,7 +129,7 @@ it('a receipt in Latin-1 is read as such', async () => {
   expect(await postOutcome(system.baseUrl)).toBe('José');
 });
 
-it('a body is sent whole with every method', async () => {
+it('a body is sent with every method', async () => {
   await using system = await answering(200);
   const pool = poolFor(system.baseUrl);
   const { signal } = new AbortController();
@@ -166,7 +166,7 @@ it('a request whose signal has aborted already is not sent', async () => {
   expect(system.calls).toEqual([]);
 });
 
-it('a request that waits for a connection ends with its signal all the same', async () => {
+it('a request that waits for a connection ends with its signal too', async () => {
   await using system = await externalSystem(() => undefined);
   const pool = poolFor(system.baseUrl, { connections: 1 });
   const first = new AbortController();
@@ -180,7 +180,7 @@ it('a request that waits for a connection ends with its signal all the same', as
   expect(system.calls).toHaveLength(1);
 });
 
-it('a proxy that never answers keeps no connection, whoever stopped waiting for it', async () => {
+it('a connection to a proxy that never responds is closed', async () => {
   const came = Promise.withResolvers<Socket>();
   const server = createServer(came.resolve).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -5,23 +5,23 @@ import { http, https } from './node-http.ts';
 import type { ConnectOptions } from './tls.ts';
 import { transportError } from './transport-error.ts';
 
-/** An idle connection is closed after this, or earlier when the other side says that it closes earlier. */
+/** An idle connection is closed after this, or earlier when the server announces a shorter time. */
 const IDLE_MS = 4_000;
 
-/** For a connection to come about, by a proxy or without. */
+/** The time limit for connecting, with or without a proxy. */
 const CONNECT_MAX_MS = 10_000;
 
-/** What is sent over one connection. */
+/** A request on one connection. */
 export interface WireRequest {
   readonly method: string;
-  /** From the slash on. */
+  /** Begins with a slash. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array | undefined;
   readonly signal: AbortSignal;
 }
 
-/** What came back over it. */
+/** Its response. */
 export interface WireAnswer {
   readonly status: number;
   /** Names in lower case. */
@@ -33,29 +33,29 @@ export interface WireAnswer {
 /** Connections to one origin. */
 export interface Connections {
   /**
-   * Sends one request and reads its answer; informational answers (1xx) before it are passed over.
+   * Sends one request and reads its response; informational responses (1xx) are ignored.
    *
-   * @throws Retryable when no whole answer came; Permanent when HTTP cannot carry the request.
+   * @throws Retryable when no complete response arrived; Permanent when the request is not valid HTTP.
    */
   request(request: WireRequest): Promise<WireAnswer>;
-  /** Lets running requests end, takes no more and closes the connections. */
+  /** Waits for running requests, accepts no new ones, and closes the connections. */
   close(): Promise<void>;
-  /** Breaks running requests off and closes the connections. */
+  /** Aborts running requests and closes the connections. */
   destroy(): void;
 }
 
-/** How an origin is connected to. */
+/** Options of the connections to an origin. */
 export interface ConnectionsOptions {
-  /** Connections at a time, each with one request: a reset or a stall then harms one delivery, not its neighbours. */
+  /** Connections at a time, each with one request, so that a reset or a stall affects only one delivery. */
   readonly connections: number;
   readonly connect: ConnectOptions;
-  /** For a connection to come about. Absent: 10 s. */
+  /** The time limit for connecting. Absent: 10 s. */
   readonly connectMs?: number;
 }
 
 /**
- * Opens connections by Node's own client: it is in each process anyway, and obeys Node's settings for proxies
- * (`NODE_USE_ENV_PROXY`) and authorities (`NODE_EXTRA_CA_CERTS`, `NODE_USE_SYSTEM_CA`).
+ * Opens connections with Node's own client: it needs no dependency, and follows Node's settings for proxies
+ * (`NODE_USE_ENV_PROXY`) and CAs (`NODE_EXTRA_CA_CERTS`, `NODE_USE_SYSTEM_CA`).
  */
 export function openConnections(
   origin: string,
@@ -68,14 +68,14 @@ export function openConnections(
     maxSockets: connections,
     maxFreeSockets: connections,
     timeout: IDLE_MS,
-    // As Node itself has it: an agent of one's own goes by no proxy unless it is asked to.
+    // Node uses a proxy only for its global agent, unless the option is copied.
     ...proxiesOf(globalAgent),
     ...connect,
   });
-  // An address such as [::1] is written without brackets where it is no part of a URL.
+  // Outside of a URL, an IPv6 address has no brackets.
   const target = {
     ...{ agent, protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port },
-    // Beside the signal, because a tunnel of a proxy that never answers is the agent's, and no request's to end.
+    // The signal does not end the tunnel to a proxy that never answers: the agent opens it, not the request.
     timeout: connectMs,
   };
   const running = new Set<(error: Error) => void>();
@@ -96,7 +96,7 @@ export function openConnections(
       } catch {
         return reject(transportError(broken('INVALID_REQUEST'), origin));
       }
-      // Node would end a request at once that has a connection, and one that waits for its turn not before it has one.
+      // Not by Node's own signal option: it ends a request that waits for a connection only when it gets one.
       const breakOff = (error: Error) => {
         fail(error);
         sent.destroy();
@@ -121,12 +121,12 @@ export function openConnections(
           fail(error);
         }
       });
-      // Nobody asked for another protocol, so nobody here speaks it.
+      // No upgrade was requested.
       sent.once('upgrade', () => breakOff(broken('HTTP_PARSE_ERROR')));
-      // The attempt's signal ends a request. This only catches a request whose author forgot the signal.
+      // Only for a request whose author forgot to pass the attempt's signal.
       sent.once('socket', () => sent.setTimeout(DELIVERY_BOUNDS.timeoutMs.max));
       sent.once('timeout', () => breakOff(broken('TIMEOUT')));
-      // A system may answer before it has read everything, and close; what it answered counts.
+      // A system may respond before it has read the whole request, and close: the response counts.
       sent.on('error', (error) => answer ?? fail(error));
       sent.end(asked.body);
     });
@@ -146,38 +146,38 @@ export function openConnections(
   };
 }
 
-/** The types of Node leave the options of an agent out. */
+/** Node's types have no options of an agent. */
 function proxiesOf(agent: object): Pick<AgentOptions, 'proxyEnv'> {
   const { proxyEnv } = (agent as { readonly options: AgentOptions }).options;
   return proxyEnv === undefined ? {} : { proxyEnv };
 }
 
-/** @throws Error for what HTTP cannot carry. */
+/** @throws Error when the request is not valid HTTP. */
 function requestOptions(target: RequestOptions, { method, path, headers, body }: WireRequest): RequestOptions {
   if (!path.startsWith('/')) throw broken('INVALID_REQUEST');
   const names = Object.keys(headers);
-  if (names.some((name) => ofTheConnection.has(name))) throw broken('INVALID_REQUEST');
+  if (names.some((name) => CONNECTION_HEADERS.has(name))) throw broken('INVALID_REQUEST');
   return {
     ...target,
     method,
     path,
     headers: {
-      // Nothing here needs less bytes more than it needs plain ones. Decoded all the same when a system does not listen.
+      // Responses are small, so compression is not worth its cost.
       'accept-encoding': 'identity',
       ...headers,
-      // Node leaves it out for methods that seldom have a body.
+      // Node omits it for methods that rarely have a body.
       ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
     },
   };
 }
 
-/** Headers that are between two neighbours and say where a message ends: the client's own to write. */
-const ofTheConnection = new Set(['expect', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
+/** Headers of the connection, which only the client sets. */
+const CONNECTION_HEADERS = new Set(['expect', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 
 async function wholeAnswer(response: IncomingMessage): Promise<WireAnswer> {
   const { statusCode: status = 0, headers } = response;
   const body = await readBounded(response);
-  // The parser takes any three digits; these are no final answer.
+  // The parser accepts any three digits.
   if (status < 200 || status > 599) throw broken('HTTP_PARSE_ERROR');
   return { status, ...(await decoded({ headers, body })) };
 }

@@ -8,7 +8,7 @@ import type { OAuthOptions } from './oauth.ts';
 const form = (body: string | undefined) => Object.fromEntries(new URLSearchParams(body));
 
 describe('the request for a token', () => {
-  it('carries the secret in the authorization header, form-encoded, and what is asked for in the form', async () => {
+  it('has the form-encoded secret in the authorization header, and the scope in the form', async () => {
     const options = { clientSecret: 'hunter2:é', scope: 'a b', parameters: { audience: 'lab' } };
     const { pool, endpoint, system } = await oauthPool({}, options);
     expect(await pool.post('/sync', '{}', contextOf())).toBe('taken');
@@ -26,7 +26,7 @@ describe('the request for a token', () => {
     expect(system.calls).toMatchObject([{ headers: { authorization: 'Bearer token-1' } }]);
   });
 
-  it('carries the secret in the form when that is how the system wants it', async () => {
+  it('has the secret in the form with clientAuthentication post', async () => {
     const { pool, endpoint } = await oauthPool({}, { clientSecret: 'hunter2', clientAuthentication: 'post' });
     await pool.post('/sync', '{}', contextOf());
     expect(form(endpoint.calls[0]?.body)).toMatchObject({ client_id: 'hms:sync', client_secret: 'hunter2' });
@@ -80,13 +80,13 @@ describe('options', () => {
     ['oauth.privateKey', { ...right, clientSecret: undefined, privateKey: '{"kty":"hunter2"}' }],
     ['oauth.privateKey', { ...right, clientSecret: undefined, privateKey: String(weak) }],
     ['oauth.privateKey', { ...right, clientSecret: undefined, privateKey: String(curve) }],
-  ])('are refused at %s, and nothing of them is repeated', (path, oauth) => {
+  ])('are rejected at %s, and nothing of them is repeated', (path, oauth) => {
     const open = () => poolFor('https://billing.example', { oauth });
     expect(open).toThrow(expect.objectContaining({ kind: 'misconfigured', path }));
     expect(open).not.toThrow(/hunter2/);
   });
 
-  it('are refused beside a token', () => {
-    expect(() => poolFor('https://a.example', { token: 't', oauth: right })).toThrow('give one of them');
+  it('are rejected together with a token', () => {
+    expect(() => poolFor('https://a.example', { token: 't', oauth: right })).toThrow('set only one of them');
   });
 });

@@ -38,7 +38,7 @@ describe('what is sent', () => {
     );
   });
 
-  it('carries a signature that Standard Webhooks verifies', async () => {
+  it('has a signature that Standard Webhooks verifies', async () => {
     await using system = await answering(200);
     await poolFor(system.baseUrl, { signingSecret }).post('/sync', Buffer.from('{"a":"é"}'), contextOf());
     const [call] = system.calls;
@@ -48,7 +48,7 @@ describe('what is sent', () => {
     expect(() => new Webhook(signingSecret).verify('{"a":"e"}', headers)).toThrow('No matching signature');
   });
 
-  it('refuses to sign bytes that are no text', async () => {
+  it('rejects to sign bytes that are not text', async () => {
     const post = poolFor('http://127.0.0.1:1', { signingSecret }).post('/sync', Uint8Array.of(255), contextOf());
     await expect(post).rejects.toMatchObject({ code: 'INVALID_EVENT' });
   });
@@ -60,7 +60,7 @@ describe('what is sent', () => {
     expect(system.calls[0]?.headers).toMatchObject({ 'content-type': 'text/csv', 'x-tenant': '8' });
   });
 
-  it('is refused as permanent when HTTP cannot carry it', async () => {
+  it('is permanent when it is not valid HTTP', async () => {
     await using system = await answering(200);
     const outcome = await postOutcome(system.baseUrl, contextOf({ idempotencyKey: 'a\r\nx-forged: 1' }));
     expect(outcome).toMatchObject({ kind: 'permanent', code: 'INVALID_REQUEST' });
@@ -68,7 +68,7 @@ describe('what is sent', () => {
   });
 });
 
-describe('when no whole answer comes', () => {
+describe('without a complete response', () => {
   it('nothing listens: retryable, by the code of Node', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -129,7 +129,7 @@ describe('when no whole answer comes', () => {
     });
   });
 
-  it('a certificate that nobody vouches for: retryable, and nothing was sent', async () => {
+  it('an untrusted certificate: retryable, and nothing is sent', async () => {
     let asked = false;
     const server = createTlsServer(selfSigned, (_request, response) => {
       asked = true;
@@ -146,14 +146,14 @@ describe('when no whole answer comes', () => {
 });
 
 describe('a body', () => {
-  it('that comes in pieces is put together', async () => {
+  it('that arrives in pieces is complete', async () => {
     await using system = await externalSystem((response) => {
       response.writeHead(200).write('{"id":', () => setImmediate(() => response.end('7}')));
     });
     expect(await postOutcome(system.baseUrl)).toBe('{"id":7}');
   });
 
-  it('of 10 MB is read to 64 KiB, its connection is given up, and the pool goes on', async () => {
+  it('of 10 MB is cut to 64 KiB, its connection is closed, and the pool still works', async () => {
     const sockets = new Set<unknown>();
     await using system = await externalSystem((response, { url }) => {
       sockets.add(response.socket);
@@ -165,7 +165,7 @@ describe('a body', () => {
     expect(sockets.size).toBe(2);
   });
 
-  it('a little over 64 KiB leaves its connection in use', async () => {
+  it('of a little over 64 KiB keeps its connection', async () => {
     const sockets = new Set<unknown>();
     await using system = await externalSystem((response) => {
       sockets.add(response.socket);
@@ -220,7 +220,7 @@ describe('check', () => {
     expect(system.calls).toMatchObject([{ method: 'HEAD', path: '/api', headers: { authorization: 'Bearer t' } }]);
   });
 
-  it('of a system that is gone: out of reach', async () => {
+  it('of a system that does not run: not reachable', async () => {
     const system = await answering(200);
     await system[Symbol.asyncDispose]();
     const results = await poolFor(system.baseUrl).check({ signal });

@@ -11,23 +11,23 @@ import { signer } from './signature.ts';
 import { connectOptions, type TlsOptions } from './tls.ts';
 import { openTokenSource } from './token-source.ts';
 
-/** How a pool talks to its external system. */
+/** Options of a pool. */
 export interface PoolOptions {
   /** Sent as `authorization: Bearer <token>`. Visible ASCII. */
   readonly token?: string | undefined;
-  /** Asks for access tokens and sends them instead of `token`: OAuth 2.0 client credentials. */
+  /** Instead of `token`: access tokens by OAuth 2.0 client credentials. */
   readonly oauth?: OAuthOptions | undefined;
-  /** Whom to trust and which client certificate to show, to the system and to the token endpoint alike. */
+  /** CAs and a client certificate, for the system and the token endpoint. */
   readonly tls?: TlsOptions | undefined;
-  /** Signs every `post` by Standard Webhooks: `whsec_` and base64. */
+  /** Signs every `post` as Standard Webhooks specifies: `whsec_` and base64. */
   readonly signingSecret?: string | undefined;
-  /** Connections at a time, each with one request. Absent: as many as there are attempts, at most 1,024. */
+  /** Connections at a time, each with one request. Absent: as many as attempts, at most 1,024. */
   readonly connections?: number | undefined;
   /** Sent with every request. */
   readonly headers?: Headers | undefined;
 }
 
-/** What a `post` uses of the context of a `push`. */
+/** The part of a push context that `post` uses. */
 export interface PostContext {
   /** Sent as `idempotency-key`. */
   readonly idempotencyKey: string;
@@ -37,75 +37,75 @@ export interface PostContext {
   readonly signal: AbortSignal;
 }
 
-/** What is particular to one `post`. */
+/** Options of one `post`. */
 export interface PostOptions {
   /** Absent: `application/json`. */
   readonly contentType?: string | undefined;
-  /** Go before the pool's headers. */
+  /** Take precedence over the pool's headers. */
   readonly headers?: Headers | undefined;
 }
 
-/** One request, for authors to whom `post` says too much. */
+/** One request, when `post` does not fit. */
 export interface HttpRequest {
   /** Such as `GET`. */
   readonly method: string;
-  /** Is put after the base URL; empty or beginning with `/`; may have a query. */
+  /** Appended to the base URL: empty or beginning with `/`; may have a query. */
   readonly path: string;
-  /** Go before the pool's headers. */
+  /** Take precedence over the pool's headers. */
   readonly headers?: Headers | undefined;
   /** Absent: none. */
   readonly body?: string | Uint8Array | undefined;
-  /** Ends the request, the reading of its body included. */
+  /** Aborts the request, also while its response is read. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Connections to one external system. TLS certificates are verified, redirects are never followed, nothing is retried
- * here (that is the hub's part), and a body is read to 64 KiB at most.
+ * Connections to one external system. TLS certificates are verified, redirects are never followed, the pool retries nothing
+ * (the hub does), and at most 64 KiB of a body are read.
  */
 export interface HttpPool {
   /**
-   * Posts a body and returns the receipt: the text of a 2xx answer. Sends `content-type`, `idempotency-key`,
+   * Posts a body and returns the receipt: the text of a 2xx response. Sends `content-type`, `idempotency-key`,
    * `traceparent` when the event has one, the bearer token, and `webhook-id`, `webhook-timestamp` and
    * `webhook-signature` when there is a signing secret.
    *
-   * @throws what {@link receiptOf} says for an answer, and what {@link HttpPool.request} throws.
+   * @throws the errors of {@link receiptOf} and {@link HttpPool.request}.
    */
   post(path: string, body: string | Uint8Array, context: PostContext, options?: PostOptions): Promise<string>;
   /**
-   * Sends one request and returns whatever was answered.
+   * Sends one request and returns its response, whatever the status.
    *
-   * @throws Retryable when no whole answer came, with the code of Node (`ECONNREFUSED`, `ECONNRESET`) or
+   * @throws Retryable when no complete response arrived, with the code of Node (`ECONNREFUSED`, `ECONNRESET`) or
    * `ABORTED`; Permanent (`INVALID_REQUEST`) when the path or a header cannot be sent.
    */
   request(request: HttpRequest): Promise<HttpAnswer>;
-  /** Asks for the headers of the base URL: results `reach` and `credentials`. Changes nothing there. Never rejects. */
+  /** Sends HEAD to the base URL: results `reach` and `credentials`. Changes nothing there. Never rejects. */
   check(context: { readonly signal: AbortSignal }): Promise<readonly CheckResult[]>;
-  /** Lets running requests end, takes no more and closes the connections. */
+  /** Waits for running requests, accepts no new ones, and closes the connections. */
   close(): Promise<void>;
 }
 
-/** A pool, and the means to end it without waiting. */
+/** A pool, and how to close it without waiting. */
 export interface OwnedPool {
   readonly pool: HttpPool;
-  /** Breaks running requests off and closes the connections. */
+  /** Aborts running requests and closes the connections. */
   destroy(): void;
 }
 
-/** Who opens a pool. */
+/** The owner of a pool. */
 export interface PoolOwner {
   readonly userAgent: string;
   /** Called with every access token, so that it can be redacted. */
   readonly onToken: (token: string) => void;
 }
 
-/** Opens a pool. @throws Misconfigured that names the option that is wrong. */
+/** Opens a pool. @throws Misconfigured that names the wrong option. */
 export function openPool(baseUrl: string, options: PoolOptions, { userAgent, onToken }: PoolOwner): OwnedPool {
   const { origin, pathPrefix } = parseBaseUrl(baseUrl);
   const sign = options.signingSecret === undefined ? undefined : signer(options.signingSecret);
   const common = poolHeaders({ headers: options.headers ?? {}, token: options.token, userAgent });
   if (options.oauth !== undefined && options.token !== undefined) {
-    throw new Misconfigured('oauth takes the place of token; give one of them', { path: 'oauth' });
+    throw new Misconfigured('oauth replaces token; set only one of them', { path: 'oauth' });
   }
   const connect = options.tls === undefined ? {} : connectOptions(options.tls, new URL(origin).protocol);
   const tokens = options.oauth && openTokenSource(options.oauth, { userAgent, connect, onToken });
@@ -115,7 +115,7 @@ export function openPool(baseUrl: string, options: PoolOptions, { userAgent, onT
     if (tokens === undefined) return send(asked, common);
     const token = await tokens.token(asked.signal);
     const answer = await send(asked, { ...common, authorization: `Bearer ${token}` });
-    // Revoked before its time, perhaps. The system took nothing, so it may be asked again, once.
+    // The token may have been revoked. The system accepted nothing, so the request can be sent again, once.
     if (answer.status !== 401 || !tokens.refused(token)) return answer;
     return send(asked, { ...common, authorization: `Bearer ${await tokens.token(asked.signal)}` });
   }
@@ -172,7 +172,7 @@ export function openPool(baseUrl: string, options: PoolOptions, { userAgent, onT
   return { pool, destroy };
 }
 
-/** As many as the hub could use at once, unless the external system wants fewer. */
+/** By default as many as the hub can use at once. */
 function connectionsMax(asked: number | undefined): number {
   const { min, max } = DELIVERY_BOUNDS.concurrency;
   if (asked === undefined) return max;
@@ -188,12 +188,12 @@ function checkResults({ status, origin }: HttpAnswer): readonly CheckResult[] {
     {
       name: 'credentials',
       ok: !refused,
-      message: refused ? `${message}: the credential is refused; replace it` : `not refused (HTTP ${status})`,
+      message: refused ? `${message}: the credential is rejected; replace it` : `not rejected (HTTP ${status})`,
     },
   ];
 }
 
-/** One spelling of each name, so that a header that goes before another replaces it. */
+/** With names in lower case, so that a header replaces one of the same name. */
 function lowerCased(headers: Headers | undefined): Headers {
   return Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
 }

@@ -12,7 +12,7 @@ export function poolHeaders(options: { headers: Headers; token: string | undefin
     headers[name.toLowerCase()] = value;
   }
   if (options.token === undefined) return headers;
-  // RFC 6750 leaves even less, but tokens in the wild hold more.
+  // RFC 6750 allows fewer characters, but real tokens contain more.
   if (!/^[\x21-\x7e]+$/.test(options.token)) {
     throw new Misconfigured('token must be visible ASCII without spaces; look for a line break at its end', {
       path: 'token',
@@ -27,6 +27,6 @@ function assertSendable(name: string, value: string): void {
     http.validateHeaderValue(name, value);
   } catch {
     // Node's own message repeats the value, which may be a credential.
-    throw new Misconfigured('headers holds a name or a value that HTTP cannot carry', { path: 'headers' });
+    throw new Misconfigured('headers has a name or a value that is not valid in HTTP', { path: 'headers' });
   }
 }

@@ -29,6 +29,6 @@ it.each([
   expect(retryAfterMs(header, now)).toBeUndefined();
 });
 
-it('goes by the first of a repeated header', () => {
+it('uses the first of a repeated header', () => {
   expect(retryAfterMs(['7', '9'], now)).toBe(7000);
 });

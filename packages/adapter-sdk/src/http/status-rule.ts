@@ -1,29 +1,31 @@
 import type { OutcomeKind } from '../outcome.ts';
 
-/** What a range of statuses says about the event that was sent. */
+/** The outcome for a range of statuses. */
 export interface StatusRule {
   readonly from: number;
   readonly to: number;
   readonly outcome: OutcomeKind;
-  /** Why, in a few words: docs/write-an-adapter.md has this table. */
+  /** Why: docs/write-an-adapter.md has this table. */
   readonly why: string;
-  /** With a `Retry-After` that asks for a wait, which is then obeyed. Absent: the same outcome. */
+  /** The outcome with a `Retry-After`, whose delay then applies. Absent: the same outcome. */
   readonly withRetryAfter?: 'retryable' | 'throttled';
 }
 
-const one = (status: number, outcome: OutcomeKind, why: string, withRetryAfter?: 'throttled'): StatusRule => ({
-  from: status,
-  to: status,
-  outcome,
-  why,
-  ...(withRetryAfter && { withRetryAfter }),
-});
+function one(status: number, outcome: OutcomeKind, why: string, withRetryAfter?: 'throttled'): StatusRule {
+  return {
+    from: status,
+    to: status,
+    outcome,
+    why,
+    ...(withRetryAfter && { withRetryAfter }),
+  };
+}
 
 /**
- * Every final status, 200 to 599; the first matching rule applies. A status that says nothing about the event is retried:
- * waiting costs little, while an event dead-lettered for an unrelated failure needs an operator.
+ * Every final status, 200 to 599; the first matching rule applies. A status that does not depend on the event is retried:
+ * that costs little, while an event dead-lettered for an unrelated failure needs an operator.
  */
-export const statusRules: readonly StatusRule[] = [
+export const STATUS_RULES: readonly StatusRule[] = [
   { from: 200, to: 299, outcome: 'delivered', why: 'the system accepted it; the body is the receipt' },
   {
     from: 300,
@@ -61,9 +63,9 @@ export const statusRules: readonly StatusRule[] = [
   { from: 500, to: 599, outcome: 'retryable', why: 'the system failed, independent of the event' },
 ];
 
-/** What a status means for the event, and whether its `Retry-After` counts. */
+/** The outcome for a status. */
 export function outcomeOfStatus(status: number, waitMs: number | undefined): OutcomeKind {
-  const rule = statusRules.find(({ from, to }) => status >= from && status <= to);
+  const rule = STATUS_RULES.find(({ from, to }) => status >= from && status <= to);
   // Not an HTTP status: the result is unknown.
   if (rule === undefined) return 'retryable';
   return waitMs === undefined ? rule.outcome : (rule.withRetryAfter ?? rule.outcome);

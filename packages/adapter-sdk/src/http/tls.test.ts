@@ -51,7 +51,7 @@ it('a system that wants a certificate rejects clients without one: retryable, an
   expect(system.calls).toEqual([]);
 });
 
-it('a system whose authority is not named is not trusted, whatever is shown to it', async () => {
+it('a system with an unknown CA is not trusted', async () => {
   await using system = await mutual();
   const tls = { cert: client.cert, key: client.key };
   await expect(poolFor(system.baseUrl, { tls }).post('/sync', '{}', contextOf())).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe('options', () => {
     ['tls.pfx', { pfx: 'hunter2' }],
     ['tls.pfx', { pfx: client.pfx, passphrase: 'hunter2' }],
     ['tls.pfx', { pfx: client.pfx, passphrase: client.passphrase, cert: client.cert, key: client.key }],
-  ])('are refused at %s, and nothing of them is repeated', (path, tls, baseUrl = 'https://billing.example') => {
+  ])('are rejected at %s, and nothing of them is repeated', (path, tls, baseUrl = 'https://billing.example') => {
     const open = () => poolFor(baseUrl, { tls });
     expect(open).toThrow(
       expect.objectContaining({ kind: 'misconfigured', path, message: expect.stringContaining(path) }),

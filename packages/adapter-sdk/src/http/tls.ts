@@ -2,21 +2,21 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { Misconfigured } from '../adapter-error.ts';
 
-/** Who is trusted and who is shown, where a system asks for more than the public authorities know. Texts, as in a file. */
+/** Private CAs and client certificates. All are texts, not file names. */
 export interface TlsOptions {
-  /** Certificates of the authorities that vouch for the system, as PEM. Absent: those that Node trusts. */
+  /** CAs that sign the system's certificate, as PEM. Absent: those that Node trusts. */
   readonly ca?: string | undefined;
-  /** The client's certificate and what leads from it to its authority, as PEM. Needs `key`. */
+  /** The client's certificate with its chain, as PEM. Requires `key`. */
   readonly cert?: string | undefined;
-  /** The client's private key, as PEM. Needs `cert`. */
+  /** The client's private key, as PEM. Requires `cert`. */
   readonly key?: string | undefined;
-  /** Certificate and key together, as PKCS #12 in base64: instead of `cert` and `key`. */
+  /** Instead of `cert` and `key`: both as PKCS #12 in base64. */
   readonly pfx?: string | undefined;
-  /** Opens `key` or `pfx`. */
+  /** The passphrase of `key` or `pfx`. */
   readonly passphrase?: string | undefined;
 }
 
-/** What Node's `tls.connect` is handed. */
+/** Options of Node's `tls.connect`. */
 export interface ConnectOptions {
   readonly ca?: string;
   readonly cert?: string;
@@ -26,23 +26,24 @@ export interface ConnectOptions {
 }
 
 /**
- * Tries certificates and keys before anything is connected.
+ * Checks certificates and keys before the first connection.
  *
  * @param protocol of the system, such as `https:`.
- * @throws Misconfigured that names the option that is wrong and repeats nothing of it: OpenSSL's own messages might.
+ * @throws Misconfigured that names the wrong option, without OpenSSL's message, which may quote it.
  */
 export function connectOptions(tls: TlsOptions, protocol: string): ConnectOptions {
   const { ca, cert, key, pfx, passphrase } = tls;
-  if (protocol !== 'https:') refuse('tls', 'is of use with https:// alone; correct baseUrl, or leave tls out');
-  if (ca !== undefined) attempt('tls.ca', 'must hold certificates as PEM', () => new X509Certificate(ca));
-  if (pfx !== undefined && (cert ?? key) !== undefined) refuse('tls.pfx', 'takes the place of cert and key; give one');
+  if (protocol !== 'https:') refuse('tls', 'requires an https:// baseUrl; correct baseUrl, or leave tls out');
+  if (ca !== undefined) attempt('tls.ca', 'must contain certificates as PEM', () => new X509Certificate(ca));
+  if (pfx !== undefined && (cert ?? key) !== undefined)
+    refuse('tls.pfx', 'replaces cert and key; set only one of them');
   if (cert !== undefined) {
-    if (key === undefined) refuse('tls.key', 'is missing; a certificate is shown with its key');
-    attempt('tls.cert', 'must hold a certificate as PEM', () => new X509Certificate(cert));
+    if (key === undefined) refuse('tls.key', 'is missing; tls.cert requires it');
+    attempt('tls.cert', 'must contain a certificate as PEM', () => new X509Certificate(cert));
   }
   if (key !== undefined) {
-    if (cert === undefined) refuse('tls.cert', 'is missing; a key is of use with its certificate');
-    const how = 'must hold a private key as PEM, and tls.passphrase what opens it';
+    if (cert === undefined) refuse('tls.cert', 'is missing; tls.key requires it');
+    const how = 'must contain a private key as PEM, and tls.passphrase its passphrase';
     attempt('tls.key', how, () => createPrivateKey(privateKey(key, passphrase)));
   }
   const options = {
@@ -55,7 +56,7 @@ export function connectOptions(tls: TlsOptions, protocol: string): ConnectOption
   const [path, how] =
     pfx === undefined
       ? ['tls.key', 'is not the key of tls.cert']
-      : ['tls.pfx', 'must be PKCS #12 in base64, and tls.passphrase what opens it'];
+      : ['tls.pfx', 'must be PKCS #12 in base64, and tls.passphrase its passphrase'];
   attempt(path, how, () => createSecureContext(options));
   return options;
 }

@@ -5,16 +5,16 @@ import type { ClientCredential, OAuthOptions } from './oauth.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { outcomeOfStatus } from './status-rule.ts';
 
-/** The request is part of every attempt that waits for the token, and an attempt has 10 s by default. */
+/** Less than the 10 s of an attempt, which waits for the token. */
 const TOKEN_TIMEOUT_MS = 8_000;
-/** SMART Backend Services allows five minutes; one less leaves room for a clock that runs ahead. */
+/** SMART Backend Services allows five minutes; one less tolerates clock skew. */
 const ASSERTION_LIFE_S = 240;
-/** A day: after that the endpoint may have changed its mind, whatever it said. */
+/** A day. */
 const LIFE_MAX_S = 86_400;
 
-/** The errors of RFC 6749, 5.2, that say: this client is not let in. The others say: its request is wrong. */
-const rejections = new Set(['invalid_client', 'unauthorized_client', 'invalid_grant', 'access_denied']);
-const mistakes = new Set(['invalid_request', 'invalid_scope', 'unsupported_grant_type', 'invalid_target']);
+/** The error codes of RFC 6749, 5.2: those that reject the client, and those that reject its request. */
+const REJECTIONS = new Set(['invalid_client', 'unauthorized_client', 'invalid_grant', 'access_denied']);
+const MISTAKES = new Set(['invalid_request', 'invalid_scope', 'unsupported_grant_type', 'invalid_target']);
 
 /** A token that an endpoint issued. */
 export interface AccessToken {
@@ -33,12 +33,12 @@ export interface TokenEndpoint {
 }
 
 /**
- * Requests one token. Messages hold status, origin and the error's code, never its description or the body, which may
- * repeat what was sent.
+ * Requests one token. Messages contain status, origin and the error's code, never its description or the body, which may
+ * quote the request.
  *
- * | answer | error |
+ * | response | error |
  * |---|---|
- * | none within 8 s, or what `post` takes for retryable or throttled | `Retryable`, `Throttled` |
+ * | none within 8 s, or a status that is retryable or throttled for `post` too | `Retryable`, `Throttled` |
  * | `invalid_client`, `unauthorized_client`, `invalid_grant`, or 401 and 403 | `Unauthorized` |
  * | any other 3xx or 4xx, or a 2xx without a bearer token | `Misconfigured` |
  */
@@ -47,7 +47,7 @@ export async function requestToken(options: OAuthOptions, endpoint: TokenEndpoin
   const oauth = await import('oauth4webapi');
   const { tokenUrl, clientId, scope, parameters } = options;
   const { origin, pathname, search } = new URL(tokenUrl);
-  // The issuer is the audience of an assertion, which for SMART is the endpoint itself.
+  // The library uses the issuer as the audience of an assertion; for SMART that is the endpoint.
   const server = { issuer: tokenUrl, token_endpoint: tokenUrl };
   const client = { client_id: clientId };
 
@@ -57,7 +57,7 @@ export async function requestToken(options: OAuthOptions, endpoint: TokenEndpoin
     const answer = await endpoint.connections.request({ method: 'POST', path, headers, body: String(body), signal });
     const { access_token, token_type = 'bearer', expires_in, error } = jsonFields(answer.body);
     if (answer.status >= 300) throw rejection({ ...answer, origin }, error);
-    // Endpoints leave the type out, or send a life that is a text or not above 0; the rest is not read, and need not be right.
+    // Some endpoints omit the type, or send a lifetime as text, or 0. The other fields are dropped: they may be invalid.
     const lifeS = Number(expires_in);
     return Response.json({ access_token, token_type, expires_in: lifeS > 0 ? Math.min(lifeS, LIFE_MAX_S) : undefined });
   }
@@ -74,7 +74,7 @@ export async function requestToken(options: OAuthOptions, endpoint: TokenEndpoin
           [oauth.modifyAssertion]: (header, claims) => {
             header.typ = 'JWT';
             claims.exp = Number(claims.iat) + ASSERTION_LIFE_S;
-            // From a clock that runs ahead it would not be valid yet.
+            // With clock skew, an assertion with nbf might not be valid yet.
             claims.nbf = undefined;
           },
         });
@@ -95,11 +95,11 @@ export async function requestToken(options: OAuthOptions, endpoint: TokenEndpoin
       client,
       answer,
     );
-    // Visible ASCII is what a header can carry.
+    // A header can contain only visible ASCII.
     if (token_type === 'bearer' && /^[\x21-\x7e]+$/.test(access_token))
       return { token: access_token, lifeS: expires_in };
   } catch (error) {
-    // The library's own errors hold the answer.
+    // Errors of the library contain the response.
     if (isAdapterError(error)) throw error;
   }
   const path = 'oauth.tokenUrl';
@@ -111,12 +111,12 @@ function jsonFields(body: Uint8Array): Readonly<Record<string, unknown>> {
     const value: unknown = JSON.parse(new TextDecoder().decode(body));
     return typeof value === 'object' && value !== null ? { ...value } : {};
   } catch {
-    // A proxy's page, for example: its status says enough.
+    // The page of a proxy, for example: its status decides.
     return {};
   }
 }
 
-/** What an answer other than 2xx means. @param error its code by RFC 6749, 5.2. */
+/** The error for a response other than 2xx. @param error its code in RFC 6749, 5.2. */
 function rejection({ status, headers, origin }: HttpAnswer, error: unknown): Error {
   const seen = `HTTP ${status} from the token endpoint at ${origin}`;
   const code = `OAUTH_HTTP_${status}`;
@@ -124,11 +124,11 @@ function rejection({ status, headers, origin }: HttpAnswer, error: unknown): Err
   const outcome = outcomeOfStatus(status, waitMs);
   if (outcome === 'throttled') return new Throttled(seen, { code, retryAfterMs: waitMs });
   if (outcome === 'retryable') return new Retryable(seen, { code, retryAfterMs: waitMs });
-  if (typeof error === 'string' && rejections.has(error)) {
-    const what = `${seen}: ${error}; replace the client's credential, or let the client in there`;
+  if (typeof error === 'string' && REJECTIONS.has(error)) {
+    const what = `${seen}: ${error}; replace the client's credential, or authorize the client there`;
     return new Unauthorized(what, { code: `OAUTH_${error.toUpperCase()}` });
   }
-  if (typeof error === 'string' && mistakes.has(error)) {
+  if (typeof error === 'string' && MISTAKES.has(error)) {
     const path = error === 'invalid_scope' ? 'oauth.scope' : 'oauth';
     return new Misconfigured(`${seen}: ${error}; correct ${path}`, { code: `OAUTH_${error.toUpperCase()}`, path });
   }

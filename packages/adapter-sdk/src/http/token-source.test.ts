@@ -5,7 +5,7 @@ import { contextOf } from '../../test/pools.ts';
 import { outcomeOf } from '../outcome-of.ts';
 
 describe('a token', () => {
-  it('is asked for once, however many wait for it, and kept', async () => {
+  it('is requested once for all concurrent callers, and cached', async () => {
     const asked = Promise.withResolvers<ServerResponse>();
     const { pool, endpoint, system } = await oauthPool({ token: (response) => asked.resolve(response) });
     const posts = Array.from({ length: 20 }, () => pool.post('/sync', '{}', contextOf()));
@@ -58,14 +58,14 @@ describe('a token', () => {
     },
   );
 
-  it('is used whatever its answer holds beside it, and without a type', async () => {
+  it('is used with unexpected fields in the response, and without a type', async () => {
     const fields = { expires_in: 300, token_type: undefined, scope: null, refresh_token: 7, id_token: 'x', error: 'y' };
     const { pool, system } = await oauthPool({ token: gives('token-1', fields) });
     await pool.post('/sync', '{}', contextOf());
     expect(system.calls).toMatchObject([{ headers: { authorization: 'Bearer token-1' } }]);
   });
 
-  it('is asked for no more than once a second, though the system refuses each of them at first', async () => {
+  it('is asked for no more than once a second, though the system rejects each of them at first', async () => {
     const token = counting((n) => gives(`token-${n}`));
     const seen = new Set<string | undefined>();
     const system: Answer = (response, { headers: { authorization } }) => {
@@ -80,7 +80,7 @@ describe('a token', () => {
     expect(endpoint.calls).toHaveLength(2);
   });
 
-  it('that the system refuses is replaced once, and the request sent again', async () => {
+  it('that the system rejects is replaced once, and the request sent again', async () => {
     const { pool, endpoint, system } = await oauthPool({
       token: counting((n) => gives(`token-${n}`)),
       system: (response, { headers }) =>
@@ -91,7 +91,7 @@ describe('a token', () => {
     expect(endpoint.calls).toHaveLength(2);
   });
 
-  it('that the system refuses again is unauthorized', async () => {
+  it('that the system rejects again is unauthorized', async () => {
     const { pool, endpoint, system } = await oauthPool({ system: (response) => response.writeHead(401).end() });
     await expect(pool.post('/sync', '{}', contextOf())).rejects.toMatchObject({ kind: 'unauthorized' });
     expect([endpoint.calls.length, system.calls.length]).toEqual([2, 2]);
@@ -172,7 +172,7 @@ describe('a token endpoint', () => {
     expect(endpoint.calls).toHaveLength(2);
   });
 
-  it('that refuses the client is asked again a second later, once somebody let the client in', async () => {
+  it('that rejects the client is asked again after a second', async () => {
     const { pool } = await oauthPool({
       token: counting((n) => (n === 1 ? (response) => response.writeHead(401).end() : gives())),
     });

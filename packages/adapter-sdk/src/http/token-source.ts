@@ -4,46 +4,46 @@ import { clientCredential, type OAuthOptions } from './oauth.ts';
 import type { ConnectOptions } from './tls.ts';
 import { requestToken } from './token-request.ts';
 
-/** What a request may take on its way, so that a token does not expire there; at most half of a short life. */
+/** A token is not used in its last 30 s, so that it does not expire in transit; at most half of a short lifetime. */
 const EXPIRY_MARGIN_S = 30;
-/** SMART Backend Services' advice for the life of a token, for endpoints that do not say. */
+/** The recommendation of SMART Backend Services, for endpoints without `expires_in`. */
 const LIFE_DEFAULT_S = 300;
-/** Whatever an endpoint says of the life of its tokens, or the system of one: no more than one is asked for in this time. */
+/** At most one token is requested in this time. */
 const USE_MIN_S = 1;
-/** How long nobody asks after the endpoint failed: doubled each time, from the first to the second. */
+/** The pause after the endpoint failed: doubled each time, from the minimum to the maximum. */
 const PAUSE_MIN_MS = 1_000;
 const PAUSE_MAX_MS = 30_000;
 
-/** What a token source needs besides its options. */
+/** The parts of a token source. */
 export interface TokenSourceParts {
   readonly userAgent: string;
-  /** How the token endpoint is reached by TLS. */
+  /** TLS options for the token endpoint. */
   readonly connect: ConnectOptions;
   /** Called with every token, so that it can be redacted. */
   readonly onToken: (token: string) => void;
 }
 
-/** Access tokens of one client: one is kept until shortly before it expires, and asked for once however many wait. */
+/** Access tokens of one client. A token is cached until shortly before it expires; concurrent callers share one request. */
 export interface TokenSource {
   /**
-   * The token to send now.
+   * Returns a valid token.
    *
-   * @throws what {@link requestToken} throws; Retryable with `ABORTED`.
+   * @throws the errors of {@link requestToken}; Retryable with `ABORTED`.
    */
   token(signal: AbortSignal): Promise<string>;
   /**
-   * The system refused this token: another is asked for next time.
+   * Reports that the system rejected this token: the next call requests another one.
    *
-   * @returns false when it took the place of one that was refused just before: then another would be of no use either.
+   * @returns false when the token before it was rejected just now too, so that another one will not help.
    */
   refused(token: string): boolean;
-  /** Lets a running request end and closes the connection. */
+  /** Waits for a running request and closes the connection. */
   close(): Promise<void>;
-  /** Breaks a running request off. */
+  /** Aborts a running request. */
   destroy(): void;
 }
 
-/** Opens a token source; nothing is asked yet. @throws Misconfigured that names the option that is wrong. */
+/** Opens a token source; the first `token` connects. @throws Misconfigured that names the wrong option. */
 export function openTokenSource(options: OAuthOptions, { userAgent, connect, onToken }: TokenSourceParts): TokenSource {
   const credential = clientCredential(options);
   const connections = openConnections(new URL(options.tokenUrl).origin, { connections: 1, connect });
@@ -61,7 +61,7 @@ export function openTokenSource(options: OAuthOptions, { userAgent, connect, onT
     return token;
   }
 
-  /** Whoever wants a token meanwhile gets the same failure: the endpoint is asked again after a pause. */
+  /** Until the pause is over, all callers get this failure. */
   function fail(error: unknown): never {
     failures += 1;
     const { kind, retryAfterMs = 0 } = isAdapterError(error) ? error : { kind: 'retryable' };
@@ -71,8 +71,8 @@ export function openTokenSource(options: OAuthOptions, { userAgent, connect, onT
     const passes = kind === 'retryable' || kind === 'throttled';
     failed = {
       error,
-      // A longer wait is the hub's to keep, so that an operator can end it. A refusal pauses the lane, and whoever corrects
-      // its cause does not want to wait as well.
+      // The hub keeps longer waits, so that an operator can end them. A rejection pauses the adapter; when an operator has
+      // fixed its cause, there must be no further wait.
       untilMs: nowMs + (passes ? Math.min(waitMs, PAUSE_MAX_MS) : PAUSE_MIN_MS),
       dueMs: nowMs + waitMs,
     };
@@ -85,7 +85,7 @@ export function openTokenSource(options: OAuthOptions, { userAgent, connect, onT
       if (current !== undefined && nowMs < current.endsAtMs) return current.token;
       if (asking === undefined && failed !== undefined && nowMs < failed.untilMs)
         throw dueIn(failed.dueMs - nowMs, failed.error);
-      // Not bound to the signal of one attempt: others wait for the same answer.
+      // Without the signal of this attempt: others wait for the same token.
       asking ??= ask()
         .catch(fail)
         .finally(() => {
@@ -106,7 +106,7 @@ export function openTokenSource(options: OAuthOptions, { userAgent, connect, onT
   };
 }
 
-/** The failure as it is now: for a passing one, how long the endpoint will not be asked. */
+/** The failure with the remaining wait, if it is temporary. */
 function dueIn(waitMs: number, error: unknown): unknown {
   if (!isAdapterError(error)) return error;
   const retryAfterMs = Math.ceil(waitMs);

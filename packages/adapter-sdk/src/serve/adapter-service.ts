@@ -31,13 +31,13 @@ import { serveDeliverCall } from './deliver-call.ts';
 import type { LoadedAdapter } from './load-adapter.ts';
 import { RunningAttempts } from './running-attempts.ts';
 
-/** The protocol majors that this SDK serves. */
+/** The major protocol versions that this SDK supports. */
 export const PROTOCOLS: readonly number[] = [1];
 
-/** A hub that asks to drain without saying for how long waits as long as it would for an attempt. */
+/** For a Drain without a timeout. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
-/** What the service works with. */
+/** Options of the service. */
 export interface AdapterServiceOptions {
   readonly adapter: AdapterIdentity;
   /** The adapter's code, once it is loaded. Never rejects. */
@@ -45,7 +45,7 @@ export interface AdapterServiceOptions {
   readonly log: AdapterLog;
 }
 
-/** hms.adapter.v1.AdapterService over a host: messages in and out, nothing else. */
+/** hms.adapter.v1.AdapterService on top of a host: converts messages. */
 export class AdapterServer {
   readonly #options: AdapterServiceOptions;
   readonly #running = new RunningAttempts();
@@ -69,11 +69,11 @@ export class AdapterServer {
     };
   }
 
-  /** Closes the adapter once what it opens or works on has ended, or after 10 s. Never rejects. */
+  /** Closes the adapter when `open` and running attempts have ended, or after 10 s. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#host?.close();
-    // What open() makes while it is being closed is closed too, and that must not be cut off.
+    // A resource that open() creates meanwhile is closed too, so wait for that.
     await this.#configuring;
   }
 
@@ -104,7 +104,7 @@ export class AdapterServer {
     const diagnostics = await configuring;
     if (diagnostics.length === 0) {
       this.#configured = true;
-      // Whoever configures it is to deliver, whoever drained it before: a service lives longer than its hubs.
+      // Configure ends a Drain of an earlier hub: a service may run longer than its hubs.
       this.#running.resume();
     }
     return refused(...diagnostics);
@@ -141,8 +141,8 @@ function unary<Request, Response>(handle: (request: Request) => Promise<Response
   return ({ request }: ServerUnaryCall<Request, Response>, answer: sendUnaryData<Response>): void => {
     handle(request).then(
       (response) => answer(null, response),
-      // The host never rejects, so this is a fault of the SDK; its message could quote what adapter code gave it.
-      () => answer({ code: status.INTERNAL, details: 'the SDK could not answer' }),
+      // The host never rejects, so this is a bug of the SDK. Its message is not sent: it could quote adapter code.
+      () => answer({ code: status.INTERNAL, details: 'internal error of the SDK' }),
     );
   };
 }
@@ -151,7 +151,7 @@ function refused(...diagnostics: readonly Diagnostic[]): ConfigureResponse {
   return create(ConfigureResponseSchema, { diagnostics: [...diagnostics] });
 }
 
-/** By the rules that hold for JSON everywhere. What is wrong is not quoted: it holds secrets. */
+/** The error does not quote the text, which contains secrets. */
 function parsed(json: string): { readonly value: unknown } | { readonly wrong: Diagnostic } {
   try {
     return { value: readJsonAsDoubles(json) };

@@ -2,7 +2,7 @@ import { durationMs, timestampDate } from '@bufbuild/protobuf/wkt';
 import type { DeliveryAttempt as AttemptMessage } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { DELIVERY_DEFAULTS, type DeliveryAttempt } from '../delivery.ts';
 
-/** The attempt in a message of the contract. Absent fields get the contract's defaults. */
+/** Converts an attempt. Absent fields get the protocol's defaults. */
 export function attemptFrom(message: AttemptMessage): DeliveryAttempt {
   const { event, idempotencyKey, attempt, redelivered, timeout } = message;
   return {

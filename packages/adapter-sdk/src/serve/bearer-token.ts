@@ -8,12 +8,12 @@ import {
   status,
 } from '@grpc/grpc-js';
 
-/** Refuses every call that does not carry `authorization: Bearer <token>`, and calls back for each that does. */
+/** Rejects every call without `authorization: Bearer <token>`, and calls `onShown` for each call with it. */
 export function requireBearerToken(token: string, onShown: () => void = () => undefined): ServerInterceptor {
   const expected = digest(`Bearer ${token}`);
   const isAuthorized = (metadata: Metadata): boolean => {
     const [given] = metadata.get('authorization');
-    // Of digests, because only equal lengths can be compared in constant time.
+    // Digests, because timingSafeEqual requires equal lengths.
     return given !== undefined && timingSafeEqual(digest(String(given)), expected);
   };
   return (_method, call) =>

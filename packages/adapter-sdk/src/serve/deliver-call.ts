@@ -11,10 +11,10 @@ import { attemptFrom } from './attempt-message.ts';
 import { outcomeMessage } from './outcome-message.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 
-/** Twice what a hub has in flight for one adapter at the most (1,024), so that credit never makes it wait. */
+/** Twice the most attempts in flight (1,024), so that the hub never waits for credit. */
 const CREDIT = 2_048;
 
-/** What one Deliver stream works with. */
+/** The parts of one Deliver stream. */
 export interface DeliverCallParts {
   readonly call: ServerDuplexStream<DeliverRequest, DeliverResponse>;
   readonly host: AdapterHost;
@@ -22,8 +22,8 @@ export interface DeliverCallParts {
 }
 
 /**
- * Serves one Deliver stream: gives credit, makes each attempt, and answers with the outcomes of one turn of the event
- * loop in one message. When the caller is gone, every attempt of the stream is asked to stop.
+ * Serves one Deliver stream: grants credit, makes each attempt, and sends the outcomes of one turn of the event loop in one
+ * message. When the caller disconnects, every attempt of the stream is aborted.
  */
 export function serveDeliverCall({ call, host, running }: DeliverCallParts): void {
   const aborts = new Map<bigint, AbortController>();
@@ -43,7 +43,7 @@ export function serveDeliverCall({ call, host, running }: DeliverCallParts): voi
     const outcome = await running.run(host, attemptFrom(message), abort.signal);
     aborts.delete(message.ref);
     if (call.cancelled) return;
-    // Once the turn's other attempts have settled too: one message for all of them.
+    // setImmediate: one message for all attempts that settle in this turn.
     if (outcomes.length === 0) setImmediate(flush);
     outcomes.push(outcomeMessage(message.ref, outcome));
   };
@@ -62,6 +62,6 @@ export function serveDeliverCall({ call, host, running }: DeliverCallParts): voi
     if (aborts.size === 0 && outcomes.length === 0) call.end();
   });
   call.on('cancelled', abandon);
-  // A stream that breaks is reported as cancelled too; without a listener Node would end the process for it.
+  // Without a listener, an error would end the process.
   call.on('error', abandon);
 }

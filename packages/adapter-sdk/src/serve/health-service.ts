@@ -16,12 +16,12 @@ import {
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from '@hms-sync/proto/health/v1/health';
 
-/** The one service that an adapter process serves, by the name that probes ask for; "" is the whole process. */
+/** The names that a probe can ask for; "" is the whole process. */
 const SERVICES = ['', 'hms.adapter.v1.AdapterService'];
 
 /**
- * grpc.health.v1.Health of an adapter process: it serves while it answers. Whether its external system is well is reported
- * by Check and by the outcomes, so that a probe never restarts a process for somebody else's outage.
+ * grpc.health.v1.Health of an adapter process: SERVING while it responds. It does not depend on the external system, so that
+ * a probe never restarts the process because of an outage; Check and outcomes report those.
  */
 export function createHealthService(): UntypedServiceImplementation {
   const serving = create(HealthCheckResponseSchema, { status: ServingStatus.SERVING });
@@ -32,14 +32,14 @@ export function createHealthService(): UntypedServiceImplementation {
       answer: sendUnaryData<HealthCheckResponse>,
     ) {
       if (SERVICES.includes(request.service)) answer(null, serving);
-      else answer({ code: status.NOT_FOUND, details: `there is no service "${request.service}"` });
+      else answer({ code: status.NOT_FOUND, details: `unknown service "${request.service}"` });
     },
     List(_call: ServerUnaryCall<HealthListRequest, HealthListResponse>, answer: sendUnaryData<HealthListResponse>) {
       const statuses = Object.fromEntries(SERVICES.map((service) => [service, serving]));
       answer(null, create(HealthListResponseSchema, { statuses }));
     },
     Watch(call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>) {
-      // It stays as it is until the process ends, and then the stream does too.
+      // The status never changes; the stream ends with the process.
       call.write(SERVICES.includes(call.request.service) ? serving : unknown);
     },
   };

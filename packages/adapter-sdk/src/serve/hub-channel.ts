@@ -2,16 +2,16 @@ import { readSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { AdapterLog, LogFields } from '../adapter-log.ts';
 
-/** The pipe from a process to its hub: one JSON document a line. */
+/** The pipe to the hub: one JSON document per line. */
 const RECORDS_FD = 3;
-/** The pipe on which nothing comes but the secret of the launch: it ends when the hub does, however that came. */
+/** The pipe with the secret of the launch. It closes when the hub ends for any reason. */
 const LIFELINE_FD = 4;
 /** 256 bits in base64url. */
 const SECRET_BYTES = 43;
 
-/** What a process sends to the hub that started it, in addition to the protocol. */
+/** What a process reports to the hub that started it, in addition to the protocol. */
 export type ProcessRecord =
-  /** The socket takes connections now. */
+  /** The socket accepts connections now. */
   | { readonly kind: 'listening' }
   /** The adapter logged something. */
   | {
@@ -23,19 +23,19 @@ export type ProcessRecord =
   /** Adapter code threw outside of an attempt, and the process ends. */
   | { readonly kind: 'uncaught'; readonly error: string; readonly at: readonly string[] };
 
-/** Writes to the hub. Synchronous, so that a last message is not lost; a hub that reads slowly slows the adapter down. */
-export function tellHub(record: ProcessRecord): void {
+/** Writes to the hub. Synchronous, so that the last record is not lost; a hub that reads slowly slows the adapter down. */
+export function reportToHub(record: ProcessRecord): void {
   try {
     writeSync(RECORDS_FD, `${JSON.stringify(record)}\n`);
   } catch {
-    // The hub is gone, or adapter code closed the pipe: the lifeline ends the process for the one, nothing for the other.
+    // The hub is gone, and the lifeline ends this process; or adapter code closed the pipe.
   }
 }
 
-/** Twice what a hub keeps of one process: it would read the rest only to count it, and the adapter would wait for that. */
+/** Twice what the hub keeps of one process. */
 const RECORDS_PER_SECOND = 200;
 
-/** The adapter's log, on its way to the hub's: bounded, and what is left out is counted. */
+/** The log of an adapter, which sends its records to the hub. Records over the bound are dropped and counted. */
 export function createHubLog(): AdapterLog {
   let sent = 0;
   let leftOut = 0;
@@ -45,20 +45,20 @@ export function createHubLog(): AdapterLog {
     sent = 0;
     if (leftOut === 0) return;
     const message = `the adapter logged more than ${RECORDS_PER_SECOND} records within a second`;
-    tellHub({ kind: 'log', level: 'warn', message, fields: { leftOut } });
+    reportToHub({ kind: 'log', level: 'warn', message, fields: { leftOut } });
     leftOut = 0;
   };
   process.on('exit', nextSecond);
   const writer = (level: keyof AdapterLog) => (message: string, fields?: LogFields) => {
     if (timer === undefined) timer = setTimeout(nextSecond, 1_000).unref();
     if (sent >= RECORDS_PER_SECOND) leftOut += 1;
-    else tellHub({ kind: 'log', level, message, fields });
+    else reportToHub({ kind: 'log', level, message, fields });
     sent += 1;
   };
   return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') };
 }
 
-/** What the hub shows with each of its calls. Not by arguments or environment, which every process of the user can read. */
+/** The secret that the hub sends with each call. Not in arguments or environment, which every process of the user can read. */
 export function readLaunchSecret(): string {
   const secret = Buffer.alloc(SECRET_BYTES);
   for (let read = 0; read < SECRET_BYTES; ) {

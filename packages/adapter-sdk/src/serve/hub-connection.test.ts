@@ -50,7 +50,7 @@ function configure(socket: string, shown: string | undefined): Promise<status> {
   });
 }
 
-it('does nothing for whoever connects first and does not show the secret of the launch', async () => {
+it('rejects an earlier connection without the secret of the launch', async () => {
   const { socket } = await launch();
   expect(await configure(socket, undefined)).toBe(status.UNAUTHENTICATED);
   expect(await configure(socket, 'b'.repeat(43))).toBe(status.UNAUTHENTICATED);

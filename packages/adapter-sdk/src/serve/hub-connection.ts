@@ -2,34 +2,34 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 
-/** What is served on a socket that only the hub which started this process may use. */
+/** Options of the socket that only the hub which started this process may use. */
 export interface HubConnectionOptions {
-  /** Where the socket is to be. */
+  /** The path of the socket. */
   readonly path: string;
-  /** A server that asks every call for the secret of this launch, and calls back for those that show it. */
+  /** Creates a server that requires the secret of this launch, and calls `onShown` for each call with it. */
   readonly createServer: (onShown: () => void) => Server;
 }
 
-/** Serves connections until the hub has shown itself on one of them. */
+/** A listening socket. */
 export interface HubConnection {
-  /** Ends it. */
+  /** Closes it. */
   close(): void;
 }
 
 /**
- * Listens for one connection: the first on which the secret of the launch is shown. Others of the same user can open the
- * socket too; on theirs every call is refused, and once the hub is there they are closed, and the socket is gone.
+ * Listens until a call with the secret of the launch arrives, and keeps only that connection. Other processes of the user
+ * can connect before; their calls are rejected. Then the socket and their connections are closed.
  */
 export async function listenForHub({ path, createServer: create }: HubConnectionOptions): Promise<HubConnection> {
   const servers = new Map<Socket, Server>();
   const close = (but?: Socket) => {
-    // Takes the file of the socket away, too.
+    // Also removes the file of the socket.
     listener.close();
     for (const socket of servers.keys()) if (socket !== but) socket.destroy();
   };
   let hub: Socket | undefined;
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    // One for each connection: a call does not say on which it came.
+    // One server per connection, because a call does not know its connection.
     const server = create(() => {
       if (hub === undefined) close(socket);
       hub ??= socket;
@@ -44,7 +44,7 @@ export async function listenForHub({ path, createServer: create }: HubConnection
   });
   listener.listen(path);
   await once(listener, 'listening');
-  // Such as EMFILE for a connection that cannot be taken: the next one can.
+  // Such as EMFILE: later connections may succeed.
   listener.on('error', () => undefined);
   return { close };
 }

@@ -25,7 +25,7 @@ it.runIf(process.platform === 'linux')('a log on a full disk ends no adapter', a
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
 
-it('a log that nobody reads takes no memory without end, and says how many lines it left out', async () => {
+it('a log that nobody reads is bounded, and reports how many lines it dropped', async () => {
   const child = start(
     `for (let line = 0; line < 20_000; line += 1) log.info('x'.repeat(1_000));
      process.stdout.write(String(process.stderr.writableLength));

@@ -1,9 +1,9 @@
 import type { AdapterLog, LogFields } from '../adapter-log.ts';
 
-/** Of lines that nobody has read yet; what comes past it is left out. */
+/** The most unread lines; further records are dropped. */
 const WAITING_MAX_BYTES = 1024 * 1024;
 
-/** A log that writes each record as a line of JSON to stderr. A full disk, or a pipe that nobody reads, does no harm. */
+/** A log that writes each record as one line of JSON to stderr. A full disk, or a pipe that nobody reads, does not block it. */
 export function createLineLog(): AdapterLog {
   let leftOut = 0;
   if (!process.stderr.listeners('error').includes(ignore)) process.stderr.on('error', ignore);

@@ -4,26 +4,26 @@ import { withinTime } from '../host/time-bound.ts';
 import { importFailure } from '../import-failure.ts';
 import { peek } from '../outcome-of.ts';
 
-/** What the contract has room for (DescribeResponse.load_failure). The hub cuts it to a line after it took secrets out. */
+/** The bound of DescribeResponse.load_failure. The hub redacts secrets, then shortens it. */
 const FAILURE_MAX_CHARACTERS = 8_192;
 
 /** An adapter's definition, or a function that imports its module, whose default export is the definition. */
 export type AdapterSource = DefinedAdapter | (() => Promise<unknown>);
 
-/** An adapter's code, or why there is none. */
+/** A loaded adapter, or why it could not be loaded. */
 export type LoadedAdapter =
   | { readonly kind: 'loaded'; readonly definition: DefinedAdapter }
   | { readonly kind: 'failed'; readonly why: string };
 
-/** What loading works with. */
+/** Options of loading. */
 export interface LoadOptions {
   /** How long importing may take. */
   readonly timeoutMs: number;
-  /** Where the default export comes from, for the message when it is no definition. */
+  /** The name of the module, for messages. */
   readonly name: string;
 }
 
-/** Runs an adapter's module. Never rejects: whatever it throws becomes the reason. */
+/** Imports an adapter's module. Never rejects: an error becomes the reason. */
 export async function loadAdapter(source: AdapterSource, { timeoutMs, name }: LoadOptions): Promise<LoadedAdapter> {
   if (typeof source !== 'function') return { kind: 'loaded', definition: source };
   try {

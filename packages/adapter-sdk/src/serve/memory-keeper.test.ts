@@ -33,7 +33,7 @@ it.concurrent.each([
   expect(stdout).toBe(collected);
 });
 
-it.concurrent('lives on when no more files can be opened, though Node opens one to see how much memory there is', async () => {
+it.concurrent('continues when no more files can be opened, although Node opens one to read the memory', async () => {
   const program = `
 import { openSync } from 'node:fs';
 import { keepMemory } from ${JSON.stringify(new URL('./memory-keeper.ts', import.meta.url).href)};

@@ -8,7 +8,7 @@ import {
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import type { FailureKind, Outcome, ThrottleScope as ScopeName } from '../outcome.ts';
 
-const kinds: Readonly<Record<FailureKind, OutcomeKind>> = {
+const KINDS: Readonly<Record<FailureKind, OutcomeKind>> = {
   retryable: OutcomeKind.RETRYABLE,
   throttled: OutcomeKind.THROTTLED,
   permanent: OutcomeKind.PERMANENT,
@@ -16,23 +16,23 @@ const kinds: Readonly<Record<FailureKind, OutcomeKind>> = {
   unauthorized: OutcomeKind.UNAUTHORIZED,
 };
 
-const scopes: Readonly<Record<ScopeName, ThrottleScope>> = {
+const SCOPES: Readonly<Record<ScopeName, ThrottleScope>> = {
   delivery: ThrottleScope.DELIVERY,
   lane: ThrottleScope.LANE,
 };
 
-/** An outcome as a message of the contract. `ref` names the attempt on its stream. */
+/** Converts an outcome. `ref` identifies the attempt on its stream. */
 export function outcomeMessage(ref: bigint, outcome: Outcome): OutcomeMessage {
   if (outcome.kind === 'delivered') {
     return create(OutcomeSchema, { ref, kind: OutcomeKind.DELIVERED, receipt: outcome.receipt });
   }
   const message = create(OutcomeSchema, {
     ref,
-    kind: kinds[outcome.kind],
+    kind: KINDS[outcome.kind],
     code: outcome.code,
     message: outcome.message,
   });
   if ('retryAfterMs' in outcome) message.retryAfter = durationFromMs(outcome.retryAfterMs);
-  if ('scope' in outcome) message.throttleScope = scopes[outcome.scope];
+  if ('scope' in outcome) message.throttleScope = SCOPES[outcome.scope];
   return message;
 }

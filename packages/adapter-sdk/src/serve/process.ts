@@ -2,18 +2,17 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { framesOf } from '../host/stack-frames.ts';
 import { nameOf } from '../outcome-of.ts';
-import { createHubLog, onHubGone, readLaunchSecret, tellHub } from './hub-channel.ts';
+import { createHubLog, onHubGone, readLaunchSecret, reportToHub } from './hub-channel.ts';
 import { keepMemory } from './memory-keeper.ts';
 import { serveToHub } from './serve-to-hub.ts';
 
 /**
- * The program that a hub starts for each adapter, from the adapter's own copy of the SDK (its export `./process`):
+ * The program that a hub starts for each adapter, from the adapter's own copy of the SDK (the export `./process`):
  * `node <program> --entry <file> --socket <path> --id <id> --version <version> [--load-timeout-ms <n>]`.
  *
- * It serves the default export of the file on the socket and reports to the hub by file descriptor 3. On descriptor 4
- * comes the secret that the hub shows with its calls; it ends when the hub is gone, and then so does the process with all
- * that it started. SIGTERM closes the adapter in order. No secret comes by arguments or environment: the configuration
- * comes by Configure.
+ * It serves the default export of the file on the socket, and writes reports to file descriptor 3. It reads the secret of
+ * the launch from descriptor 4; when that closes, the hub has ended, and the process kills itself and its children. SIGTERM
+ * closes the adapter. Arguments and environment contain no secrets: the configuration arrives with Configure.
  */
 const { values } = parseArgs({
   options: {
@@ -23,7 +22,7 @@ const { values } = parseArgs({
     version: { type: 'string' },
     'load-timeout-ms': { type: 'string' },
   },
-  // A newer hub may say more than this SDK knows.
+  // A newer hub may pass more arguments.
   strict: false,
 });
 
@@ -39,23 +38,23 @@ const served = serveToHub(() => import(pathToFileURL(entry).href), {
 onHubGone(endAll);
 process.once('SIGTERM', async () => {
   await (await served).close();
-  // Leaving would cut off what still waits to be written.
+  // exit() would drop unwritten output.
   await Promise.all([written(process.stdout), written(process.stderr)]);
   process.exit(0);
 });
 process.on('uncaughtException', (thrown) => {
-  // Not its message, which could hold a payload.
-  tellHub({ kind: 'uncaught', error: nameOf(thrown), at: framesOf(thrown) });
+  // Not its message, which could contain a payload.
+  reportToHub({ kind: 'uncaught', error: nameOf(thrown), at: framesOf(thrown) });
   process.exit(1);
 });
 await served;
-tellHub({ kind: 'listening' });
+reportToHub({ kind: 'listening' });
 keepMemory();
 
 function textOf(name: 'entry' | 'socket' | 'id' | 'version'): string {
   const value = values[name];
   if (typeof value === 'string') return value;
-  process.stderr.write(`--${name} is missing; this program is started by a hub\n`);
+  process.stderr.write(`--${name} is missing; a hub starts this program\n`);
   return process.exit(2);
 }
 
@@ -65,12 +64,12 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
-/** The process and whatever it started: the hub made it the leader of a group of its own. */
+/** Kills the process and its children: the hub made it the leader of a process group. */
 function endAll(): void {
   try {
     process.kill(-process.pid, 'SIGKILL');
   } catch {
-    // Started by something else than a hub, and so the leader of no group.
+    // Not started by a hub, so not the leader of a group.
     process.exit(1);
   }
 }

@@ -2,13 +2,13 @@ import type { DeliveryAttempt } from '../delivery.ts';
 import type { AdapterHost } from '../host/host.ts';
 import type { Outcome } from '../outcome.ts';
 
-const draining: Outcome = {
+const DRAINING: Outcome = {
   kind: 'retryable',
   code: 'DRAINING',
-  message: 'the adapter finishes what it has and takes nothing new',
+  message: 'the adapter is draining and accepts no new attempts',
 };
 
-/** Every attempt that adapter code works on, over all streams: what Drain waits for. */
+/** The running attempts of all streams: Drain waits for them. */
 export class RunningAttempts {
   #count = 0;
   #draining = false;
@@ -16,7 +16,7 @@ export class RunningAttempts {
 
   /** Makes one attempt. Never rejects. */
   async run(host: AdapterHost, attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
-    if (this.#draining) return draining;
+    if (this.#draining) return DRAINING;
     this.#count += 1;
     try {
       return await host.deliver(attempt, signal);
@@ -26,12 +26,12 @@ export class RunningAttempts {
     }
   }
 
-  /** Takes new ones again. */
+  /** Accepts new attempts again. */
   resume(): void {
     this.#draining = false;
   }
 
-  /** Takes nothing new until {@link resume}; resolves when nothing runs, or after the time, with what is left. */
+  /** Accepts no new attempts until {@link resume}; resolves when none runs, or after the time, with the number left. */
   async drain(timeoutMs: number): Promise<number> {
     this.#draining = true;
     if (this.#count === 0) return 0;

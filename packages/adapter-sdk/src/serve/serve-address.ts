@@ -1,29 +1,29 @@
 import { isIP } from 'node:net';
 import { ServerCredentials } from '@grpc/grpc-js';
 
-/** A Unix socket: for a hub on the same machine. Put it into a folder of mode 0700, which is what guards it. */
+/** A Unix socket, for a hub on the same machine. Put it into a folder of mode 0700, which protects it. */
 export interface SocketAddress {
-  /** At most 103 bytes: the operating system takes no longer one. */
+  /** At most 103 bytes, the limit of the operating system. */
   readonly path: string;
 }
 
-/** A TCP port: for a hub elsewhere. Beyond loopback only with `tls`. */
+/** A TCP port, for a hub elsewhere. Addresses beyond loopback require `tls`. */
 export interface TcpAddress {
   /** Such as `0.0.0.0`. */
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
-  /** The certificate to show, in PEM. Absent: plain text, on loopback alone. */
+  /** The server's certificate. Absent: plain text, only on loopback. */
   readonly tls?: ServerTls;
   /** What callers must send as `authorization: Bearer <token>`. Absent: nothing. */
   readonly token?: string;
 }
 
-/** A server's side of TLS, everything in PEM. */
+/** TLS options of a server, all in PEM. */
 export interface ServerTls {
   readonly cert: string;
   readonly key: string;
-  /** The authority that signs the certificates of callers: with it, callers without one are turned away (mTLS). */
+  /** The CA of the callers' certificates: with it, callers without a certificate are rejected (mTLS). */
   readonly clientCa?: string;
 }
 
@@ -42,7 +42,7 @@ export function bindingOf(address: ServeAddress): { readonly target: string; rea
   if (tls === undefined) {
     if (!isLoopback(host)) {
       throw new TypeError(
-        `serveAdapter: listen.tls is missing; without it only loopback is served, and ${host} is not`,
+        `serveAdapter: listen.tls is missing; without it, the host must be loopback, and ${host} is not`,
       );
     }
     return { target, credentials: ServerCredentials.createInsecure() };

@@ -4,15 +4,15 @@ import type { AdapterSource } from './load-adapter.ts';
 import type { ServedAdapter, ServeOptions } from './serve.ts';
 import { createServices } from './services.ts';
 
-/** How an adapter is served to the hub that started its process. */
+/** Options of an adapter that is served to the hub that started its process. */
 export interface LaunchOptions extends Omit<ServeOptions, 'listen'> {
-  /** Where the socket is to be. */
+  /** The path of the socket. */
   readonly path: string;
-  /** What the hub shows with every call; nobody else knows it. */
+  /** The secret that the hub sends with every call. */
   readonly secret: string;
 }
 
-/** Serves an adapter to the hub that started this process, and to nobody else. It resolves when it listens. */
+/** Serves an adapter only to the hub that started this process. Resolves when it listens. */
 export async function serveToHub(source: AdapterSource, options: LaunchOptions): Promise<Pick<ServedAdapter, 'close'>> {
   const { path, secret } = options;
   const { load, createServer, closed } = createServices(source, options);

@@ -147,7 +147,7 @@ const parsingError = Object.assign(new SyntaxError('Expression expected'), {
 });
 
 describe('Configure', () => {
-  it('names the path of each wrong field, and Deliver is refused as long as there is one', async () => {
+  it('names the path of each wrong field, and Deliver is rejected as long as there is one', async () => {
     const { call, deliver } = await serve(
       defineAdapter({ config: z.strictObject({ url: z.url() }), push: () => undefined }),
     );
@@ -160,7 +160,7 @@ describe('Configure', () => {
     });
   });
 
-  it('refuses what is no JSON without quoting it', async () => {
+  it('rejects what is not JSON without quoting it', async () => {
     const { call } = await serve(lab);
     const { diagnostics } = await call<ConfigureResponse>('Configure', { configJson: 'hunter2' });
     expect(diagnostics).toMatchObject([{ path: '', message: expect.stringContaining('config_json is not JSON') }]);

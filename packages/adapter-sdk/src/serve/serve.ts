@@ -15,14 +15,14 @@ export interface ServeOptions extends ServicesOptions {
 
 /** An adapter that is being served. */
 export interface ServedAdapter {
-  /** Where: `unix:<path>`, or `host:port` with the port that was free. */
+  /** Its address: `unix:<path>`, or `host:port` with the actual port. */
   readonly address: string;
-  /** Waits for running attempts, 10 s at most, closes the adapter and stops listening. Again: the same. */
+  /** Waits for running attempts, for at most 10 s, closes the adapter and stops listening. Can be called again. */
   close(): Promise<void>;
 }
 
 /**
- * Serves an adapter to hubs: hms.adapter.v1 by gRPC, with grpc.health.v1 beside it. It resolves when it listens.
+ * Serves an adapter to hubs over gRPC: hms.adapter.v1 and grpc.health.v1. Resolves when it listens.
  *
  * ```ts
  * const served = await serveAdapter(adapter, {
@@ -32,8 +32,8 @@ export interface ServedAdapter {
  * process.once('SIGTERM', () => void served.close());
  * ```
  *
- * @param source the definition, or a function that imports its module: what that throws is reported to the hub, which
- *   shows the adapter as FAILED with the reason
+ * @param source the definition, or a function that imports its module; if that throws, the hub shows the adapter as FAILED
+ *   with the reason
  * @throws TypeError for an address that is not allowed; Error when it cannot listen there
  */
 export async function serveAdapter(source: AdapterSource, options: ServeOptions): Promise<ServedAdapter> {
@@ -43,7 +43,7 @@ export async function serveAdapter(source: AdapterSource, options: ServeOptions)
   const { load, createServer, closed, log } = createServices(source, options);
   if (!('path' in listen) && token === undefined && listen.tls?.clientCa === undefined) {
     log.warn(
-      'whoever reaches the address can configure this adapter and send it events: set listen.token or listen.tls.clientCa',
+      'anyone who can reach the address can configure this adapter and send it events: set listen.token or listen.tls.clientCa',
     );
   }
   const server = createServer(token === undefined ? [] : [requireBearerToken(token)]);

@@ -9,16 +9,16 @@ import { createHealthService } from './health-service.ts';
 import { createLineLog } from './line-log.ts';
 import { type AdapterSource, loadAdapter } from './load-adapter.ts';
 
-/** An event of 3 MiB, the most that a hub takes, with its attributes; the hub sends no larger message than needed. */
+/** More than the largest event of a hub, 3 MiB, with its attributes. */
 const RECEIVE_MAX_BYTES = 8 * 1024 * 1024;
-/** An adapter that takes longer to import hangs. */
+/** A longer import is treated as a hang. */
 const LOAD_TIMEOUT_MS = 10_000;
 
-/** Which adapter is served, wherever. */
+/** Options of a served adapter. */
 export interface ServicesOptions {
-  /** Which adapter this is, by its manifest. */
+  /** The id and version in its manifest. */
   readonly adapter: AdapterIdentity;
-  /** Where the adapter's records go, secrets taken out. Absent: lines of JSON on stderr, without debug. */
+  /** Gets the adapter's records, with secrets redacted. Absent: lines of JSON on stderr, without debug. */
   readonly log?: AdapterLog;
   /** How long importing may take, when the source is a function; 10 s by default. */
   readonly loadTimeoutMs?: number;
@@ -38,7 +38,7 @@ export function createServices(source: AdapterSource, options: ServicesOptions) 
       server.addService(grpcServiceDefinition(Health), createHealthService());
       return server;
     },
-    // Not before it listens: importing may block, and a hub that cannot even connect would not know why.
+    // Call it after listening: an import may block, and the hub must be able to connect to get the reason.
     load: () => loaded.resolve(loadAdapter(source, { timeoutMs: loadTimeoutMs, name: adapter.id })),
     closed: (stopListening: () => void) => () => {
       closing ??= service.close().then(stopListening);

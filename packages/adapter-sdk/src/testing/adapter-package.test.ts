@@ -19,6 +19,6 @@ it.each<[string, Readonly<Record<string, unknown>>, string | undefined, string]>
   expect(fileOf(packageJson, entry)).toBe(file);
 });
 
-it('that is not exported is refused by name', () => {
-  expect(() => fileOf({ exports: { '.': './a.js' } }, './adapter')).toThrow('exports no ./adapter');
+it('that is not exported is rejected by name', () => {
+  expect(() => fileOf({ exports: { '.': './a.js' } }, './adapter')).toThrow('has no export ./adapter');
 });

@@ -6,19 +6,19 @@ import { type DefinedAdapter, isAdapterDefinition } from '../definition.ts';
 import { importFailure } from '../import-failure.ts';
 import { CheckFailure } from './check-failure.ts';
 
-/** A package on disk: its package.json as it stands, which may be wrong. */
+/** A package on disk; its package.json is not validated. */
 export interface AdapterPackage {
   readonly folder: string;
   readonly packageJson: Readonly<Record<string, unknown>>;
-  /** The part of package.json that says what adapter this is; empty when there is none. */
+  /** `hmsSync` of package.json; empty when there is none. */
   readonly manifest: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Finds the package that a file belongs to, or that lies in a folder.
+ * Finds the package of a file or folder.
  *
  * @param place a folder, or the URL of a file: `import.meta.url`.
- * @throws Error when there is no package.json there or above, or it is not JSON.
+ * @throws Error when there is no package.json in the folder or above, or it is not JSON.
  */
 export async function findPackage(place: string): Promise<AdapterPackage> {
   const start = place.startsWith('file:') ? dirname(fileURLToPath(place)) : place;
@@ -32,7 +32,7 @@ export async function findPackage(place: string): Promise<AdapterPackage> {
   }
 }
 
-/** The file of its code, below its folder. @throws Error when the package exports none, or it is not there. */
+/** The path of its entry file, relative to its folder. @throws Error when the package has none, or the file is missing. */
 export async function builtEntry(found: AdapterPackage): Promise<string> {
   const file = entryFile(found);
   const exists = await access(join(found.folder, file)).then(
@@ -40,11 +40,11 @@ export async function builtEntry(found: AdapterPackage): Promise<string> {
     () => false,
   );
   if (exists) return file;
-  const what = `${file}, which hmsSync.entry leads to, does not exist`;
+  const what = `${file}, the file of hmsSync.entry, does not exist`;
   throw new CheckFailure(what, { todo: 'build the package, or correct entry or exports' });
 }
 
-/** Runs the adapter's code: imports what its manifest names. @throws Error that says why, and where its code threw. */
+/** Imports the adapter's entry file. @throws Error with the reason, and the place where its code threw. */
 export async function importDefinition(found: AdapterPackage): Promise<DefinedAdapter> {
   const file = await builtEntry(found);
   const module: unknown = await import(pathToFileURL(join(found.folder, file)).href).catch((cause: unknown) => {
@@ -55,16 +55,16 @@ export async function importDefinition(found: AdapterPackage): Promise<DefinedAd
   throw new Error(`the default export of ${file} is not made by defineAdapter`);
 }
 
-/** A value's members; none when it has none. */
+/** The value if it is an object, else an empty one. */
 export function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
 
 /**
- * The file of the export that a manifest names as entry, relative to the package: as a hub finds it, by the conditions
+ * The file of the export that the manifest names as entry, relative to the package. Like a hub, it uses the conditions
  * `node`, `import`, `default` and those that this process was started with.
  *
- * @throws Error when the package exports no such thing.
+ * @throws Error when the package has no such export.
  */
 export function entryFile({ packageJson, manifest }: AdapterPackage): string {
   const entry = typeof manifest.entry === 'string' ? manifest.entry : '.';
@@ -76,9 +76,9 @@ export function entryFile({ packageJson, manifest }: AdapterPackage): string {
     const [file] = resolveExports(packageJson, entry, { conditions: ownConditions() }) ?? [];
     if (file !== undefined) return file;
   } catch {
-    // It says which export is missing, and not who asked for it.
+    // The error below also names the manifest.
   }
-  throw new Error(`package.json exports no ${entry}, which hmsSync.entry names`);
+  throw new Error(`package.json has no export ${entry}, which hmsSync.entry names`);
 }
 
 function ownConditions(): readonly string[] {

@@ -1,4 +1,4 @@
-/** Why a check did not pass: what was seen, and what its author can do. */
+/** Why a check failed: what was observed, and what the author can do. */
 export class CheckFailure extends Error {
   override readonly name = 'CheckFailure';
   /** What to do about it. */
@@ -10,7 +10,7 @@ export class CheckFailure extends Error {
   }
 }
 
-/** @throws CheckFailure unless it holds. */
+/** @throws CheckFailure unless the condition holds. */
 export function must(holds: boolean, what: string, todo: string): asserts holds {
   if (!holds) throw new CheckFailure(what, { todo });
 }

@@ -1,15 +1,15 @@
 import type { Subject } from './target.ts';
 import type { VerificationContext } from './verification-context.ts';
 
-/** One thing that the kit looks at. */
+/** One check of the testing kit. */
 export interface Check {
-  /** A short word for programs and for `--only`, such as `duplicate`. */
+  /** Its name, for programs and for `--only`, such as `duplicate`. */
   readonly name: string;
-  /** What holds when it passes, as a sentence. */
+  /** What it verifies, as a sentence. */
   readonly title: string;
-  /** Whether it can be seen of this adapter from here; a sentence says why not. Absent: always. */
+  /** Why it cannot run for this adapter, as a sentence; undefined when it can. Absent: it always can. */
   blind?(subject: Subject): string | undefined;
-  /** What of it cannot be seen of this adapter from here, as a sentence. Absent: all of it can. */
+  /** Which part of it cannot run for this adapter, as a sentence. Absent: none. */
   partly?(subject: Subject): string | undefined;
   /** Passes by returning. @throws CheckFailure */
   run(context: VerificationContext): Promise<void>;

@@ -9,8 +9,8 @@ import { privacy } from './checks/privacy.ts';
 import { handles, heap } from './checks/resources.ts';
 import { abort, hang, reset } from './checks/silence.ts';
 
-/** Everything that the kit looks at. Drain is last: an adapter that runs elsewhere takes nothing after it. */
-export const checks: readonly Check[] = [
+/** All checks. Drain is last: a remote adapter accepts no deliveries after it. */
+export const CHECKS: readonly Check[] = [
   manifest,
   configuration,
   badConfiguration,

@@ -4,23 +4,23 @@ import { type AdapterHost, createAdapterHost } from '../host/host.ts';
 import { type AdapterPackage, importDefinition } from './adapter-package.ts';
 import type { Subject, Target } from './target.ts';
 
-/** Which adapter it is, and where its package lies. */
+/** The identity of an adapter, and the folder of its package. */
 export interface DefinitionPlace {
   readonly id: string;
   readonly version: string;
   readonly folder: string | undefined;
 }
 
-/** The protocol that a definition speaks through the host of this SDK. */
+/** The protocol versions of this SDK's host. */
 const PROTOCOLS = [1];
 
-/** Far more than the check that reads them provokes; kept without bound they would be what grows. */
+/** Bounded, because the heap check would count them. */
 const RECORDS_MAX = 500;
 
 /**
- * An adapter that runs in this process: every open is a host of its own.
+ * An adapter that runs in this process, with one host per `open`.
  *
- * @param source its definition, or what imports it when it is needed.
+ * @param source its definition, or a function that imports it on demand.
  */
 export function definitionSubject(
   source: DefinedAdapter | (() => Promise<DefinedAdapter>),
@@ -56,7 +56,7 @@ export function definitionSubject(
 /**
  * The adapter of a package on disk, in this process.
  *
- * @param definition Absent: what the manifest's entry exports, imported when it is needed.
+ * @param definition Absent: the export of the manifest's entry, imported on demand.
  */
 export function packageSubject(found: AdapterPackage, definition?: DefinedAdapter): Subject {
   const { folder, packageJson, manifest } = found;
@@ -86,7 +86,7 @@ function definitionTarget(host: AdapterHost): Target {
       await host.close();
       return running;
     },
-    // The host makes exactly one outcome of whatever the adapter does; what it broke is in the outcome's code.
+    // The host returns exactly one outcome; a breach is in its code.
     breaches: () => [],
     close: host.close,
   };

@@ -1,33 +1,33 @@
 import { join } from 'node:path';
 import type { DefinedAdapter } from '../definition.ts';
 import { findPackage } from './adapter-package.ts';
-import { checks } from './checks.ts';
+import { CHECKS } from './checks.ts';
 import { packageSubject } from './definition-subject.ts';
 import { assertKit, type Kit, readKit } from './kit.ts';
 import { runCheck } from './verification.ts';
 
-/** More than any check takes, heap among them, on a machine that is busy. */
+/** Enough for the slowest check, heap, on a busy machine. */
 const CHECK_TIMEOUT_MS = 60_000;
 
-/** What `describe` and `it` of a test runner have in common: vitest, node:test and jest-likes with options second. */
+/** `describe` and `it` of vitest, node:test, and other runners whose second parameter has the options. */
 export interface TestFunctions {
   describe(name: string, body: () => void): unknown;
   it(name: string, options: { readonly timeout: number }, body: () => Promise<void>): unknown;
 }
 
-/** What is verified. */
+/** Options of {@link describeAdapter}. */
 export interface DescribeAdapterOptions extends TestFunctions {
   /** `import.meta.url` of the test: its package.json and `verify.json` are read. */
   readonly package: string;
-  /** Absent: what the manifest's entry exports, which has to be built if it is built. */
+  /** Absent: the export of the manifest's entry; build the package first. */
   readonly definition?: DefinedAdapter;
-  /** Absent: `verify.json` beside package.json. */
+  /** Absent: `verify.json` next to package.json. */
   readonly kit?: Kit;
 }
 
 /**
- * The testing kit in an author's own test file: one test for each promise that an adapter makes to a hub, against a
- * system on 127.0.0.1 that fails on demand. With vitest as with node:test:
+ * Runs the testing kit in a test file: one test per check, against a stand-in on 127.0.0.1 that fails on demand. For vitest
+ * and node:test:
  *
  * ```ts
  * import { describe, it } from 'vitest'; // or 'node:test'
@@ -46,8 +46,8 @@ export function describeAdapter({ describe, it, package: place, definition, kit 
       kit: kit ?? (await readKit(join(found.folder, 'verify.json'))),
     };
   });
-  describe('an adapter, by the testing kit of HMS-Sync', () => {
-    for (const check of checks) {
+  describe('the adapter, tested by the kit of HMS-Sync', () => {
+    for (const check of CHECKS) {
       it(check.title, { timeout: CHECK_TIMEOUT_MS }, async () => runCheck(check, await options()));
     }
   });

@@ -1,14 +1,15 @@
 import type { EventFields } from '../event.ts';
 import type { SeenRequest } from './exchange.ts';
 
-/** Where a system reads the key that distinguishes writes, when the kit does not say. */
+/** Where a system reads the idempotency key, unless the kit sets it. */
 export const IDEMPOTENCY_DEFAULT = 'header:idempotency-key';
 
 /**
- * By what a system that is asked twice knows that it was asked twice: the idempotency key where the kit says it is, at one
- * address; for PUT and DELETE, which are idempotent by HTTP itself, their address. Any other write is an effect of its own.
+ * Identifies the effect of a write: two writes with the same id have one effect. The id is the idempotency key (where the
+ * kit declares it) and the URL; for PUT and DELETE without a key, which are idempotent, the URL. Any other write has its own
+ * effect.
  *
- * @param nth distinguishes such effects.
+ * @param nth the id of such a write.
  */
 export function effectIdOf(request: SeenRequest, idempotency: string, nth: number): string {
   const key = keyIn(request, idempotency);
@@ -17,7 +18,7 @@ export function effectIdOf(request: SeenRequest, idempotency: string, nth: numbe
   return `write ${nth}`;
 }
 
-/** Whether two of these requests carry one key, and name different events: a system may drop all but the first. */
+/** Whether two of these requests have one idempotency key but contain different events: a system would drop the second. */
 export function isKeyShared(
   requests: readonly SeenRequest[],
   { idempotency, events }: { readonly idempotency: string; readonly events: readonly EventFields[] },
@@ -35,7 +36,7 @@ export function isKeyShared(
   return false;
 }
 
-/** The idempotency key of a request, where the kit says it is. */
+/** The idempotency key of a request, at the place that the kit declares. */
 export function keyIn({ headers, body }: SeenRequest, idempotency: string): string | undefined {
   if (idempotency.startsWith('header:')) {
     const value = headers[idempotency.slice('header:'.length).toLowerCase()];

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
-/** A request that a stand-in got, whole. */
+/** A complete request at a stand-in. */
 export interface SeenRequest {
   readonly method: string;
   /** With the query. */
@@ -10,30 +10,30 @@ export interface SeenRequest {
   readonly body: string;
 }
 
-/** What a stand-in answers. */
+/** A response of a stand-in. */
 export interface StandInAnswer {
   readonly status: number;
   /** Absent: the content type of JSON. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** A text is sent as it is, anything else as JSON. Absent: `{}`. */
+  /** A text is sent unchanged, anything else as JSON. Absent: `{}`. */
   readonly body?: unknown;
 }
 
-/** How requests are read. */
+/** Options of {@link exchanges}. */
 export interface ExchangeOptions {
-  /** A larger body is not kept, and answered by `tooLarge`. Absent: 4 MiB. */
+  /** A larger body is dropped, and answered with `tooLarge`. Absent: 4 MiB. */
   readonly bodyMaxBytes?: number;
   /** Absent: 413. */
   readonly tooLarge?: StandInAnswer;
 }
 
-/** Enough pieces for a reader to notice that the body comes slowly. */
+/** In how many pieces a slow body is sent. */
 const PIECES = 10;
 
-/** One request that has arrived whole, and the connection to answer it on. What is never answered hangs. */
+/** One complete request, and its connection. Without an answer, the caller hangs. */
 export class Exchange {
   readonly request: SeenRequest;
-  /** The body as it came. */
+  /** The bytes of the body. */
   readonly bytes: Buffer;
   readonly #response: ServerResponse;
   #onEnd: ((status: number | undefined) => void) | undefined;
@@ -46,12 +46,12 @@ export class Exchange {
     response.once('close', () => this.#end(undefined));
   }
 
-  /** Calls the listener once: with the status when it is answered, with undefined when the connection is gone before. */
+  /** Calls the listener once: with the status when it is answered, or undefined when the connection closes before. */
   onEnd(listener: (status: number | undefined) => void): void {
     this.#onEnd = listener;
   }
 
-  /** Does something later, or at once when `delayMs` is 0; nothing once the exchange is over. */
+  /** Calls `act` after the delay (at once when it is 0), unless the connection closes before. */
   after(delayMs: number, act: () => void): void {
     if (delayMs === 0) {
       act();
@@ -61,7 +61,7 @@ export class Exchange {
     }
   }
 
-  /** Answers, if nobody has. With `overMs` the headers go at once, and the body in small pieces over this time. */
+  /** Answers, unless it was answered already. With `overMs`, the headers are sent at once and the body in pieces over this time. */
   answer({ status, headers, body }: StandInAnswer, overMs = 0): void {
     if (this.#isOver) return;
     const response = this.#response;
@@ -73,7 +73,7 @@ export class Exchange {
       response.once('finish', () => this.#end(status));
       trickle(response, Buffer.from(text), overMs);
     } else {
-      // Over before it is sent: the caller's next request must not find this one open.
+      // Ended before it is sent, so that the caller's next request does not overlap with this one.
       this.#end(status);
       response.end(text);
     }
@@ -97,8 +97,8 @@ export class Exchange {
 }
 
 /**
- * What a server that stands in for an external system does with requests: reads each whole, and hands it over. A caller
- * that leaves half-way is not heard of. Events, not an async iterator: a benchmark may call it at full speed.
+ * A request listener for a stand-in: reads each request completely, and passes it to `handle`. Incomplete requests are
+ * ignored. It uses events, which are faster than an async iterator: benchmarks use it.
  */
 export function exchanges(
   handle: (exchange: Exchange) => unknown,

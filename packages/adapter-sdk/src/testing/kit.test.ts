@@ -13,11 +13,11 @@ it.each<[string, unknown]>([
   ['events.0.data', { events: [{ type: 'A', data: { a: 1 } }] }],
   ['answer.status', { answer: {} }],
   ['idempotency', { idempotency: 'x-key' }],
-])('a kit that is wrong at %s is refused with that', (path, kit) => {
+])('a kit that is wrong at %s is rejected with that', (path, kit) => {
   expect(() => assertKit(kit, 'verify.json')).toThrow(`verify.json: ${path} `);
 });
 
-it('a file that is no JSON is refused with its name', async () => {
+it('a file that is not JSON is rejected with its name', async () => {
   const folder = await adapterFolder({ 'verify.json': '{' });
   await expect(readKit(`${folder}/verify.json`)).rejects.toThrow(/verify\.json: .*write \{"config"/);
 });

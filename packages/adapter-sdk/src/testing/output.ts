@@ -1,15 +1,15 @@
 import { format } from 'node:util';
 
-/** What this process writes for people, while it is recorded. */
+/** The recorded output of this process. */
 export interface RecordedOutput {
   readonly texts: readonly string[];
-  /** Records no more. */
+  /** Stops recording. */
   stop(): void;
 }
 
-const methods = ['debug', 'info', 'log', 'warn', 'error'] as const;
+const METHODS = ['debug', 'info', 'log', 'warn', 'error'] as const;
 
-/** Records what is written to stdout, stderr and the console; it is written all the same. */
+/** Records the output to stdout, stderr and the console, and still writes it. */
 export function recordOutput(): RecordedOutput {
   const texts: string[] = [];
   const undo: (() => void)[] = [];
@@ -23,8 +23,8 @@ export function recordOutput(): RecordedOutput {
       stream.write = write;
     });
   }
-  // Test runners put a console of their own in place, which writes elsewhere.
-  for (const name of methods) {
+  // Test runners replace the console, which then writes elsewhere.
+  for (const name of METHODS) {
     const method = console[name];
     console[name] = (...values: unknown[]) => {
       texts.push(format(...values));

@@ -9,7 +9,7 @@ import {
   type PushContext,
   receiptOf,
 } from '../index.ts';
-import { checks } from './checks.ts';
+import { CHECKS } from './checks.ts';
 import { definitionSubject, type Kit, type Verdict, verify } from './testing.ts';
 
 type Context = PushContext<HttpPool>;
@@ -38,7 +38,7 @@ async function failuresOf(definition: DefinedAdapter, changes: Kit = {}): Promis
   const kit = { config: { baseUrl: '{{url}}', token: '{{secret}}' }, ...changes };
   const subject = definitionSubject(definition, { id: 'lab', version: '1.0.0', folder: undefined });
   const verdicts: Verdict[] = [];
-  const chosen = checks.filter(({ name }) => name !== 'manifest');
+  const chosen = CHECKS.filter(({ name }) => name !== 'manifest');
   for await (const verdict of verify({ subject, kit, heapEvents: 300 }, chosen)) verdicts.push(verdict);
   return verdicts.flatMap((verdict) => (verdict.kind === 'failed' ? [`${verdict.check}: ${verdict.why}`] : []));
 }

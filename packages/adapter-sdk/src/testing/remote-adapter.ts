@@ -15,7 +15,7 @@ import {
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { CheckFailure } from './check-failure.ts';
 
-/** How an adapter that runs elsewhere is reached. */
+/** Options of the connection to a remote adapter. */
 export interface RemoteOptions {
   /** Sent as `authorization: Bearer <token>`. */
   readonly token?: string | undefined;
@@ -23,21 +23,21 @@ export interface RemoteOptions {
   readonly tls?: RemoteTls | undefined;
 }
 
-/** The kit's side of TLS. */
+/** TLS options of the connection. */
 export interface RemoteTls {
-  /** Who vouches for the adapter. Absent: the authorities that Node trusts. */
+  /** The CA of the adapter's certificate. Absent: the CAs that Node trusts. */
   readonly ca?: string | undefined;
-  /** What to show to an adapter that asks; with `key`. */
+  /** A client certificate; requires `key`. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
 }
 
-/** A Deliver stream, from the side of a hub. */
+/** The hub's side of a Deliver stream. */
 export type DeliverStream = ClientDuplexStream<DeliverRequest, DeliverResponse>;
 
-/** Configuring opens connections, and open may take 10 s. */
+/** Longer than the 10 s that `open` may take. */
 const CALL_TIMEOUT_MS = 15_000;
-/** Outcomes of many deliveries with the longest messages. */
+/** Enough for many outcomes with the longest messages. */
 const RECEIVE_MAX_BYTES = 8 * 1024 * 1024;
 
 const { deliver } = AdapterService.method;
@@ -52,12 +52,12 @@ export class RemoteAdapter {
     this.#client = new Client(address, channelCredentials(tls), {
       'grpc.max_receive_message_length': RECEIVE_MAX_BYTES,
       'grpc.enable_retries': 0,
-      // A connection of its own: its end shows the adapter that nobody waits any more.
+      // A separate connection per adapter: closing it ends the streams.
       'grpc.use_local_subchannel_pool': 1,
     });
   }
 
-  /** Calls a method. @throws CheckFailure when there is no answer. */
+  /** Calls a method. @throws CheckFailure when there is no response. */
   call<Method extends DescMethodUnary>(
     method: Method,
     request: MessageInitShape<Method['input']>,
@@ -73,8 +73,8 @@ export class RemoteAdapter {
         { deadline: Date.now() + CALL_TIMEOUT_MS },
         (error, response) => {
           if (response !== undefined) return resolve(response);
-          const why = error === null ? 'nothing was answered' : `${error.code} ${error.details}`;
-          const todo = 'see that the adapter runs there and serves hms.adapter.v1';
+          const why = error === null ? 'there was no response' : `${error.code} ${error.details}`;
+          const todo = 'check that the adapter runs there and serves hms.adapter.v1';
           reject(new CheckFailure(`${method.name} failed: ${why}`, { todo }));
         },
       );

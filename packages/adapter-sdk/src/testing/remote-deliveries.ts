@@ -12,10 +12,10 @@ import type { Outcome } from '../outcome.ts';
 import type { DeliverStream } from './remote-adapter.ts';
 import { outcomeBreach, outcomeFrom } from './remote-outcome.ts';
 
-/** How long an adapter that has nothing left may take to end its side of the stream. */
+/** How long an idle adapter may take to end its side of the stream. */
 const END_TIMEOUT_MS = 1_000;
 
-/** What is sent over one Deliver stream, and what comes back: counted, so that an outcome too many is noticed. */
+/** The attempts and outcomes of one Deliver stream; it detects extra outcomes. */
 export class RemoteDeliveries {
   readonly #stream: DeliverStream;
   readonly #waiting = new Map<bigint, (outcome: Outcome) => void>();
@@ -35,12 +35,12 @@ export class RemoteDeliveries {
     });
   }
 
-  /** How the adapter broke the contract so far. */
+  /** The adapter's breaches of the contract so far. */
   get breaches(): readonly string[] {
     return this.#breaches;
   }
 
-  /** One attempt, sent once there is credit for it. A stream that ends makes it retryable, as in a hub. */
+  /** Makes one attempt, sent when there is credit. If the stream ends, the outcome is retryable, as in a hub. */
   deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome> {
     this.#refs += 1n;
     const ref = this.#refs;
@@ -56,7 +56,7 @@ export class RemoteDeliveries {
     });
   }
 
-  /** Says that nothing more comes, and waits for the other side to end too. */
+  /** Ends the stream, and waits for the adapter to end its side. */
   async close(): Promise<void> {
     this.#stream.end();
     const timer = setTimeout(() => this.#stream.cancel(), END_TIMEOUT_MS);
@@ -83,7 +83,7 @@ export class RemoteDeliveries {
     settle(outcomeFrom(message));
   }
 
-  /** What comes in one turn of the event loop goes as one message, as a hub sends it. */
+  /** Sends the attempts of one turn of the event loop in one message, as a hub does. */
   #flushSoon(): void {
     if (this.#flushing || this.#unsent.length === 0 || this.#credit === 0) return;
     this.#flushing = true;
@@ -98,7 +98,11 @@ export class RemoteDeliveries {
 
   #end(why: string, ended: () => void): void {
     for (const settle of this.#waiting.values()) {
-      settle({ kind: 'retryable', code: 'STREAM_ENDED', message: `the Deliver stream has no outcome for it: ${why}` });
+      settle({
+        kind: 'retryable',
+        code: 'STREAM_ENDED',
+        message: `the Deliver stream ended without an outcome: ${why}`,
+      });
     }
     this.#waiting.clear();
     ended();

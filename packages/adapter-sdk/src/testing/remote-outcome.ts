@@ -6,7 +6,7 @@ import {
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { CODE_MAX_CHARACTERS, MESSAGE_MAX_CHARACTERS, type Outcome, RECEIPT_MAX_BYTES } from '../outcome.ts';
 
-/** The outcome in a message of the contract; a kind that is not known counts as retryable. */
+/** Converts an outcome; an unknown kind is retryable. */
 export function outcomeFrom({ kind, code, message, retryAfter, receipt, throttleScope }: OutcomeMessage): Outcome {
   const retryAfterMs = retryAfter === undefined ? undefined : durationMs(retryAfter);
   switch (kind) {
@@ -28,7 +28,7 @@ export function outcomeFrom({ kind, code, message, retryAfter, receipt, throttle
   }
 }
 
-/** How an outcome breaks the contract's bounds; undefined when it keeps them. */
+/** The bound that an outcome exceeds, as a sentence; undefined when there is none. */
 export function outcomeBreach({ ref, kind, code, message, receipt }: OutcomeMessage): string | undefined {
   if (kind === OutcomeKind.UNSPECIFIED) return `the outcome of ref ${ref} has no kind`;
   if (code.length > CODE_MAX_CHARACTERS)

@@ -14,7 +14,7 @@ import { badAdapters, wellAdapter } from '../../test/bad-adapters.ts';
 import { recordingLog } from '../../test/delivery.ts';
 import type { DefinedAdapter } from '../index.ts';
 import { serveAdapter } from '../serve/serve.ts';
-import { checks } from './checks.ts';
+import { CHECKS } from './checks.ts';
 import { type RemoteOptions, remoteSubject, type Verdict, verify } from './testing.ts';
 
 const kit = { config: { baseUrl: '{{url}}', token: '{{secret}}' } };
@@ -22,7 +22,7 @@ const kit = { config: { baseUrl: '{{url}}', token: '{{secret}}' } };
 /** What the kit finds at an address. */
 async function verdictsAt(address: string, options: RemoteOptions = {}, only?: string) {
   const verdicts: Verdict[] = [];
-  const chosen = checks.filter(({ name }) => only === undefined || name === only);
+  const chosen = CHECKS.filter(({ name }) => only === undefined || name === only);
   for await (const verdict of verify({ subject: remoteSubject(address, options), kit }, chosen)) verdicts.push(verdict);
   return verdicts;
 }
@@ -41,7 +41,7 @@ it('an adapter that is served passes everything that can be seen from elsewhere'
   const verdicts = await verdictsAt(await serving(wellAdapter(), 'a-token'), { token: 'a-token' });
   const unseen = ['handles', 'heap'];
   expect(verdicts).toMatchObject(
-    checks.map(({ name }) => ({ check: name, kind: unseen.includes(name) ? 'not seen' : 'passed' })),
+    CHECKS.map(({ name }) => ({ check: name, kind: unseen.includes(name) ? 'not seen' : 'passed' })),
   );
   expect(verdicts.find(({ check }) => check === 'privacy')).toMatchObject({ note: expect.stringContaining('its log') });
 });
@@ -58,7 +58,7 @@ it.each(['duplicate', 'throttling', 'abort', 'drain'])(
 
 it('a closed port and a rejected token are reported as such', async () => {
   expect(await verdictsAt('127.0.0.1:1', {}, 'manifest')).toMatchObject([
-    { kind: 'failed', why: expect.stringMatching(/Describe failed: 14 .*; see that the adapter runs there/) },
+    { kind: 'failed', why: expect.stringMatching(/Describe failed: 14 .*; check that the adapter runs there/) },
   ]);
   const address = await serving(wellAdapter(), 'a-token');
   expect(await verdictsAt(address, { token: 'another' }, 'manifest')).toMatchObject([

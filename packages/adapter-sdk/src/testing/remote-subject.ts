@@ -7,13 +7,13 @@ import type { Subject, Target, TargetDescription } from './target.ts';
 
 export type { RemoteOptions, RemoteTls } from './remote-adapter.ts';
 
-/** The adapter protocols of this kit. */
+/** The protocol versions of this kit. */
 const PROTOCOLS = [1];
 
 const { describe, configure, check, drain } = AdapterService.method;
 
 /**
- * An adapter that serves `hms.adapter.v1`, in any language. It is one process for all checks, and each check calls Configure.
+ * A running adapter that serves `hms.adapter.v1`, in any language. All checks use the same process; each calls Configure.
  *
  * @param address such as `127.0.0.1:7443` or `unix:/run/lab/adapter.sock`.
  */
@@ -61,7 +61,7 @@ function remoteTarget(adapter: RemoteAdapter): Target {
 
 function described(response: DescribeResponse): TargetDescription {
   const { id, version, protocols, accepts, configSchemaJson, loadFailure } = response;
-  must(loadFailure === '', `its code could not be loaded: ${loadFailure}`, 'fix what it does when it starts');
+  must(loadFailure === '', `its code could not be loaded: ${loadFailure}`, 'fix this error');
   return { id, version, protocols, accepts, configSchema: parsed(configSchemaJson) };
 }
 

@@ -10,8 +10,8 @@ export { type BadConfig, DEFAULT_EVENTS, type Kit, type ReadRequest, readKit, ty
 export { filled, type Placeholders } from './template.ts';
 
 /**
- * What the stand-in does with a request. `hang` never answers. What is about `writes` answers reads as it should: `hold`
- * answers writes once the promise resolves, `hang` with `only` never answers them, `chaos` answers them late and fails some.
+ * How the stand-in responds. `hang` never answers. Some apply only to writes: `hold` answers writes when the promise
+ * resolves, `hang` with `only` never answers them, `chaos` delays them and fails some.
  */
 export type Behaviour =
   | { readonly kind: 'answer'; readonly answer: StandInAnswer }
@@ -21,11 +21,11 @@ export type Behaviour =
   | { readonly kind: 'hold'; readonly until: Promise<unknown> }
   | ({ readonly kind: 'chaos' } & Chaos);
 
-/** How a system behaves on a bad day. */
+/** Random faults. */
 export interface Chaos {
-  /** Each write is answered so much later. */
+  /** The delay of each response to a write. */
   readonly latencyMs: number;
-  /** The share of writes that are answered 503, 0 to 1. */
+  /** The share of writes that are answered with 503, 0 to 1. */
   readonly failShare: number;
 }
 
@@ -34,57 +34,58 @@ export interface AnsweredWrite {
   readonly method: string;
   readonly path: string;
   readonly status: number;
-  /** True: it failed by `chaos`. */
+  /** True: it failed because of `chaos`. */
   readonly chaos: boolean;
 }
 
-/** What the stand-in needs to know of the system that it stands in for. */
+/** Options of a stand-in. */
 export interface StandInOptions {
-  /** What it answers when all is well. Absent: 200 with `{"status":"ok"}`. */
+  /** Its response without faults. Absent: 200 with `{"status":"ok"}`. */
   readonly answer?: StandInAnswer | undefined;
   /** Where it reads the idempotency key; see `Kit.idempotency`. Absent: the header `idempotency-key`. */
   readonly idempotency?: string | undefined;
-  /** What reads beside GET and HEAD; see `Kit.reads`. Absent: nothing. */
+  /** Further requests that only read; see `Kit.reads`. Absent: none. */
   readonly reads?: readonly ReadRequest[] | undefined;
-  /** Called for each write when it is answered. */
+  /** Called for each answered write. */
   readonly onWrite?: ((write: AnsweredWrite) => void) | undefined;
-  /** Draws a number from 0 to below 1 for each write in `chaos`. Absent: `Math.random`. */
+  /** The random numbers of `chaos`, from 0 to below 1. Absent: `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
-/** The answer to a write that fails by chaos. */
+/** The response to a write that fails because of `chaos`. */
 const CHAOS: StandInAnswer = { status: 503, body: { status: 'error', message: 'chaos' } };
 
 /**
- * A system on 127.0.0.1 that takes every write and fails on demand. Requests are writes unless their method is one that
- * reads, or the kit says that they do; a write that was answered 2xx took effect, once for each idempotency key. A read
- * whose address holds the id of an event finds what was written of it, or 404, and a read of an address that was written by
- * PUT finds that: so an adapter can look before it writes. Each has an ETag. Requests for OAuth client credentials are
- * given a token and are no writes.
+ * A simulated system on 127.0.0.1 that accepts every write and fails on demand.
+ *
+ * Requests are writes, unless their method is safe or the kit declares them as reads. A write that was answered with 2xx
+ * has one effect per idempotency key. A read whose URL contains the id of an event returns what was written for it, or 404;
+ * a read of a URL that was written with PUT returns that. Each read has an ETag. OAuth token requests are answered with a
+ * token and are not writes.
  */
 export interface StandIn extends AsyncDisposable {
   readonly url: string;
-  /** From now on, for requests that come. */
+  /** Sets the behaviour for later requests. */
   behave(behaviour: Behaviour): void;
-  /** As it should. */
+  /** Ends a fault. */
   behaveWell(): void;
-  /** Ids that a GET may ask for. */
+  /** Declares ids that a GET may ask for. */
   know(...ids: readonly string[]): void;
-  /** Stops remembering requests, which would fill the memory that is being measured. */
+  /** Stops keeping requests, which would grow the memory that is measured. */
   forgetRequests(): void;
   /** Writes, answered or not. */
   readonly writes: readonly SeenRequest[];
-  /** What took effect: the writes that were answered 2xx, by the identity of their effect. */
+  /** The writes that were answered with 2xx, by the id of their effect. */
   readonly effects: ReadonlyMap<string, readonly SeenRequest[]>;
-  /** How many requests were broken off by the adapter before they were answered. */
+  /** How many requests the adapter aborted before they were answered. */
   readonly brokenOff: number;
-  /** Resolves when so many writes came, or `false` after the time. */
+  /** Resolves to true when at least `count` writes arrived, or to false after the time. */
   wrote(count: number, withinMs: number): Promise<boolean>;
-  /** Resolves when so many requests were broken off, or `false` after the time. */
+  /** Resolves to true when at least `count` requests were aborted, or to false after the time. */
   brokeOff(count: number, withinMs: number): Promise<boolean>;
 }
 
-/** Starts a stand-in: for the kit, and for an author's own tests. Dispose of it at the end: `await using`. */
+/** Starts a stand-in, for the kit and for your own tests. Dispose of it at the end: `await using`. */
 export async function startStandIn({
   answer = { status: 200, body: { status: 'ok' } },
   idempotency = IDEMPOTENCY_DEFAULT,
@@ -163,7 +164,7 @@ export async function startStandIn({
       case 'answer':
         return reply(exchange, now.answer);
       case 'echo':
-        // Systems do say in their errors what they were sent, credentials included.
+        // Some systems repeat the request in their errors, credentials included.
         return reply(exchange, now.answer, ` ${seen.body} ${JSON.stringify(seen.headers)}`);
       case 'reset':
         return exchange.reset();
@@ -194,7 +195,7 @@ export async function startStandIn({
         resolve(value);
       };
       const check = () => reached() && done(true);
-      // The server keeps the process alive; the timer is not to be taken for one that the adapter left.
+      // unref: it must not count as a timer that the adapter left open.
       const timer = setTimeout(() => done(false), withinMs).unref();
       waiting.add(check);
       check();
@@ -232,18 +233,18 @@ export async function startStandIn({
   };
 }
 
-/** Given to whoever asks for OAuth client credentials. */
+/** The response to an OAuth token request. */
 const TOKEN = { access_token: 'stand-in-token', token_type: 'Bearer', expires_in: 300 };
 
-/** Methods that change nothing, as their specifications have it: RFC 9110, WebDAV, and HTTP's own QUERY. */
+/** Safe methods of RFC 9110, WebDAV and HTTP QUERY. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'SEARCH', 'PROPFIND', 'REPORT']);
 
-/** What the kit says of a request that it counts among the reads. */
+/** The rule by which the kit declares a request as a read. */
 function readRuleOf({ method, path, body }: SeenRequest, reads: readonly ReadRequest[]): ReadRequest | undefined {
   return reads.find(({ request, holding = '' }) => `${method} ${path}`.startsWith(request) && body.includes(holding));
 }
 
-/** Whether a request asks, and changes nothing: by its method, or because the kit says so. */
+/** Whether a request changes nothing: by its method, or by a rule of the kit. */
 function isRead(seen: SeenRequest, reads: readonly ReadRequest[]): boolean {
   return SAFE_METHODS.has(seen.method) || readRuleOf(seen, reads) !== undefined;
 }

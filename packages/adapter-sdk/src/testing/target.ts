@@ -4,43 +4,43 @@ import type { DeliveryAttempt } from '../delivery.ts';
 import type { Diagnostic } from '../host/configuration.ts';
 import type { Outcome } from '../outcome.ts';
 
-/** What an adapter says about itself, however it is reached. */
+/** The properties of an adapter, in this process or remote. */
 export interface TargetDescription {
   readonly id: string;
   readonly version: string;
-  /** The protocol majors that it speaks. */
+  /** The major protocol versions that it supports. */
   readonly protocols: readonly number[];
-  /** The event types that it takes. Empty: all. */
+  /** The event types that it accepts. Empty: all. */
   readonly accepts: readonly string[];
-  /** Undefined: it takes no configuration, or its library makes no JSON Schema. */
+  /** Undefined: it has no configuration, or its library has no JSON Schema. */
   readonly configSchema: JsonSchema | undefined;
 }
 
-/** An adapter that the kit talks to: opened for one check, then closed. */
+/** An adapter as one check uses it: opened for the check, then closed. */
 export interface Target {
-  /** Hands over a configuration. Empty: ready. */
+  /** Sets the configuration. An empty result means ready. */
   configure(config: unknown): Promise<readonly Diagnostic[]>;
-  /** What the adapter's check finds; empty when it has none. */
+  /** Runs the adapter's check; empty when it has none. */
   check(): Promise<readonly CheckResult[]>;
-  /** One attempt. Those that are handed over in one turn of the event loop may go together. */
+  /** Makes one attempt. Attempts of one turn of the event loop may be sent together. */
   deliver(attempt: DeliveryAttempt, signal: AbortSignal): Promise<Outcome>;
-  /** Finish what is in flight and take nothing new; resolves with how many got no outcome in time. */
+  /** Finishes running attempts and accepts no new ones; resolves with how many had no outcome in time. */
   drain(timeoutMs: number): Promise<number>;
-  /** How it broke the contract so far: an outcome too many, an outcome for nothing. Empty: it did not. */
+  /** Its breaches of the contract so far, such as an extra outcome. */
   breaches(): readonly string[];
-  /** Ends what `open` began. */
+  /** Closes it. */
   close(): Promise<void>;
 }
 
-/** An adapter that is to be verified: where it is, and what can be seen of it from here. */
+/** The adapter under test. */
 export interface Subject {
-  /** For people, such as `@clinic/adapter-lab 1.0.0` or `127.0.0.1:7443`. */
+  /** Its name in reports, such as `@clinic/adapter-lab 1.0.0` or `127.0.0.1:7443`. */
   readonly name: string;
   describe(): Promise<TargetDescription>;
   open(): Promise<Target>;
-  /** What it wrote to its log since this was last asked. Undefined: that cannot be seen from here. */
+  /** Its log since the last call. Undefined: it is in another process. */
   takeLog(): readonly string[] | undefined;
-  /** Whether its memory and its handles are those of this process. */
+  /** Whether it runs in this process. */
   readonly inThisProcess: boolean;
   /** The folder of its package, for the checks of its manifest. Undefined: it has none. */
   readonly folder: string | undefined;

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 
-/** What the placeholders of a kit stand for. */
+/** The values of a kit's placeholders. */
 export interface Placeholders {
   /** `{{url}}`: the base URL of the stand-in. */
   readonly url: string;
-  /** `{{secret}}`: 32 letters and digits, which are base64 too. Found in a log or an error, it is a leak. */
+  /** `{{secret}}`: 32 hexadecimal digits, which are valid base64 too. In a log or an error, it is a leak. */
   readonly secret: string;
-  /** `{{payload}}`: a text that only a payload holds. Found in a log or an error, it is a leak. */
+  /** `{{payload}}`: a text that occurs only in payloads. In a log or an error, it is a leak. */
   readonly payload: string;
   /** `{{key}}`: the event's key. */
   readonly key: string;
@@ -14,15 +14,15 @@ export interface Placeholders {
   readonly id: string;
 }
 
-/** A secret and a payload that nobody writes by chance: new for each run. */
+/** A random secret and payload, new for each run. */
 export function canaries(): Pick<Placeholders, 'secret' | 'payload'> {
   return { secret: randomBytes(16).toString('hex'), payload: `payload-${randomBytes(8).toString('hex')}` };
 }
 
-/** The same value with the placeholders in its texts filled in, wherever there is something to fill in. */
+/** A copy of the template with its placeholders filled in; those without a value stay. */
 export function filled(template: unknown, placeholders: Partial<Placeholders>): unknown {
   if (typeof template === 'string') {
-    return template.replaceAll(pattern, (whole, name: string) =>
+    return template.replaceAll(PATTERN, (whole, name: string) =>
       isPlaceholder(name, placeholders) ? (placeholders[name] ?? whole) : whole,
     );
   }
@@ -31,12 +31,12 @@ export function filled(template: unknown, placeholders: Partial<Placeholders>): 
   return Object.fromEntries(Object.entries(template).map(([name, member]) => [name, filled(member, placeholders)]));
 }
 
-/** Whether a template has a placeholder of this name somewhere. */
+/** Whether a template contains this placeholder. */
 export function hasPlaceholder(template: unknown, name: keyof Placeholders): boolean {
   return namesIn(template).includes(name);
 }
 
-/** The names between braces that stand for nothing. */
+/** The unknown placeholders of a template. */
 export function unknownPlaceholders(template: unknown): readonly string[] {
   const names: Readonly<Record<keyof Placeholders, true>> = {
     url: true,
@@ -48,12 +48,12 @@ export function unknownPlaceholders(template: unknown): readonly string[] {
   return namesIn(template).filter((name) => !Object.hasOwn(names, name));
 }
 
-/** What stands between braces anywhere in the template. */
+/** The names of all placeholders in a template. */
 function namesIn(template: unknown): readonly string[] {
-  return [...JSON.stringify(template ?? null).matchAll(pattern)].map(([, name = '']) => name);
+  return [...JSON.stringify(template ?? null).matchAll(PATTERN)].map(([, name = '']) => name);
 }
 
-const pattern = /\{\{\s*(\w+)\s*\}\}/g;
+const PATTERN = /\{\{\s*(\w+)\s*\}\}/g;
 
 function isPlaceholder(name: string, placeholders: Partial<Placeholders>): name is keyof Placeholders {
   return Object.hasOwn(placeholders, name);

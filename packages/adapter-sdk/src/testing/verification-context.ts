@@ -7,32 +7,32 @@ import { type StandIn, startStandIn } from './stand-in.ts';
 import type { Subject, Target } from './target.ts';
 import { canaries, filled, type Placeholders } from './template.ts';
 
-/** An attempt that has not settled by then is treated as hanging. */
+/** How long an attempt may take. */
 const SETTLE_MAX_MS = 10_000;
 
-/** What may be chosen about a verification. */
+/** Options of a verification. */
 export interface VerifyOptions {
   readonly subject: Subject;
   readonly kit: Kit;
-  /** Deliveries in the check of memory; 10,000 by default. */
+  /** How many events the heap check delivers. Absent: 10,000. */
   readonly heapEvents?: number;
 }
 
-/** How long a check waits for an outcome. */
+/** Options of {@link VerificationContext.deliver}. */
 export interface Patience {
-  /** Ends the attempt. Absent: nothing does. */
+  /** Aborts the attempt. */
   readonly signal?: AbortSignal;
   /** Absent: 10 s. */
   readonly withinMs?: number;
 }
 
-/** What one check works with: a stand-in of its own, the adapter, and events that no other check saw. */
+/** The environment of one check: its own stand-in and events, and the adapter. */
 export class VerificationContext implements AsyncDisposable {
   readonly subject: Subject;
   readonly kit: Kit;
   readonly standIn: StandIn;
   readonly heapEvents: number;
-  /** Found in a log or an error, they are a leak. */
+  /** In a log or an error, they are a leak. */
   readonly canaries: Pick<Placeholders, 'secret' | 'payload'>;
   readonly #opened: Target[] = [];
   #events = 0;
@@ -45,7 +45,7 @@ export class VerificationContext implements AsyncDisposable {
     this.canaries = canaries();
   }
 
-  /** Starts the stand-in of a context. */
+  /** Starts the stand-in and creates the context. */
   static async begin(options: VerifyOptions): Promise<VerificationContext> {
     const { answer, idempotency, reads } = options.kit;
     return new VerificationContext(options, await startStandIn({ answer, idempotency, reads }));
@@ -63,8 +63,8 @@ export class VerificationContext implements AsyncDisposable {
     const target = await this.open();
     const diagnostics = await target.configure(this.config());
     if (diagnostics.length === 0) return target;
-    const said = diagnostics.map(({ path, message }) => `${path || 'the whole'}: ${message}`).join('; ');
-    throw new CheckFailure(`the adapter refused the configuration of the kit: ${said}`, {
+    const said = diagnostics.map(({ path, message }) => `${path || 'the root'}: ${message}`).join('; ');
+    throw new CheckFailure(`the adapter rejected the configuration of the kit: ${said}`, {
       todo: 'correct config in verify.json, so that the adapter can work with the stand-in at {{url}}',
     });
   }
@@ -74,7 +74,7 @@ export class VerificationContext implements AsyncDisposable {
     return filled(template, this.#placeholders('key', 'id'));
   }
 
-  /** The first attempt to deliver an event that was not seen before. */
+  /** A first attempt with a new event. */
   attempt(changes: Partial<DeliveryAttempt> = {}): DeliveryAttempt {
     this.#events += 1;
     const samples = this.kit.events ?? DEFAULT_EVENTS;
@@ -103,7 +103,7 @@ export class VerificationContext implements AsyncDisposable {
     };
   }
 
-  /** Its outcome. @throws CheckFailure when there is none within 10 s, or within `withinMs`. */
+  /** Makes an attempt and returns its outcome. @throws CheckFailure when there is none within 10 s, or within `withinMs`. */
   async deliver(
     target: Target,
     attempt = this.attempt(),

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { adapterFolder } from '../../test/adapter-folder.ts';
 import { badAdapters, leakyAdapters, wellAdapter } from '../../test/bad-adapters.ts';
 import type { DefinedAdapter } from '../index.ts';
-import { checks } from './checks.ts';
+import { CHECKS } from './checks.ts';
 import { definitionSubject, type Verdict, verify } from './testing.ts';
 
 const kit = { config: { baseUrl: '{{url}}', token: '{{secret}}' } };
@@ -17,7 +17,7 @@ interface Circumstances {
 async function verdictsOf(definition: DefinedAdapter, { folder, heapEvents = 300, only }: Circumstances = {}) {
   const subject = definitionSubject(definition, { id: 'lab', version: '1.0.0', folder });
   const verdicts: Verdict[] = [];
-  const chosen = checks.filter(({ name }) => only === undefined || name === only);
+  const chosen = CHECKS.filter(({ name }) => only === undefined || name === only);
   for await (const verdict of verify({ subject, kit, heapEvents }, chosen)) verdicts.push(verdict);
   return verdicts;
 }
@@ -31,7 +31,7 @@ const packageWith = (packageJson: Readonly<Record<string, unknown>>) =>
 it('an adapter that does all as it should passes every check', async () => {
   const verdicts = await verdictsOf(wellAdapter(), { folder: await packageWith({}) });
   expect(failed(verdicts)).toEqual([]);
-  expect(verdicts.map(({ kind, check }) => [kind, check])).toEqual(checks.map(({ name }) => ['passed', name]));
+  expect(verdicts.map(({ kind, check }) => [kind, check])).toEqual(CHECKS.map(({ name }) => ['passed', name]));
 });
 
 describe('an adapter that is bad in one way fails the check for it, and no other', () => {
@@ -43,7 +43,7 @@ describe('an adapter that is bad in one way fails the check for it, and no other
   });
 
   it('but for the manifest, there is an adapter for every check', () => {
-    expect(['manifest', ...Object.keys(badAdapters)].sort()).toEqual(checks.map(({ name }) => name).sort());
+    expect(['manifest', ...Object.keys(badAdapters)].sort()).toEqual(CHECKS.map(({ name }) => name).sort());
   });
 
   it.each<[string, Readonly<Record<string, unknown>>]>([
@@ -77,7 +77,7 @@ describe('an adapter that is bad in one way fails the check for it, and no other
   });
 });
 
-it('what needs a configuration is not tried when the adapter refuses it', async () => {
+it('what needs a configuration is not tried when the adapter rejects it', async () => {
   const verdicts = await verdictsOf(badAdapters.configuration?.() ?? wellAdapter());
-  expect(verdicts.slice(2).map(({ kind }) => kind)).toEqual(checks.slice(2).map(() => 'not seen'));
+  expect(verdicts.slice(2).map(({ kind }) => kind)).toEqual(CHECKS.slice(2).map(() => 'not seen'));
 });

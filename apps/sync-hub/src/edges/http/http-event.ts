@@ -11,8 +11,14 @@ import {
 } from '@hms-sync/proto/json';
 import { z } from 'zod';
 import type { PublishedEvent } from '../publishing/event-message.ts';
-import { invalidField, invalidFields, RequestError } from '../request-error.ts';
-import { REQUEST_NESTING_MAX, unreadable, VALUES_MAX } from '../unreadable-request.ts';
+import {
+  invalidField,
+  invalidFields,
+  REQUEST_NESTING_MAX,
+  RequestError,
+  unreadable,
+  VALUES_MAX,
+} from '../request-error.ts';
 
 /** An event that came by HTTP. */
 export interface HttpEvent {

@@ -1,10 +1,16 @@
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { HeldBy as HeldByWord } from '../../core/lane-messages.ts';
 import { openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
-import { newEvent, sampleAccept, sampleEvent } from '../../journal/suite/samples.fixture.ts';
+import {
+  newEvent,
+  recordRequest,
+  sampleAccept,
+  sampleEvent,
+  sampleRecord,
+} from '../../journal/suite/samples.fixture.ts';
 import { Cursors } from '../cursor.ts';
 import { EventFeed, type FeedRequest } from './event-feed.ts';
-import { CountedAcks, recordOf, recordRequest } from './hub.fixture.ts';
+import { CountedAcks } from './hub.fixture.ts';
 
 /** A feed before a journal in memory whose records the test writes itself; nothing is held unless it says so. */
 export async function openFeed({ adapters = ['billing', 'records'] } = {}) {
@@ -28,8 +34,7 @@ export async function openFeed({ adapters = ['billing', 'records'] } = {}) {
   let atMs = 1_790_000_001_000;
   const record = (changes: Partial<DeliveryRecord>) => {
     atMs += 1;
-    const { seq, id: eventId, source, key } = event;
-    const made = recordOf({ seq, eventId, source, key, atMs, ...changes });
+    const made = sampleRecord(event, { atMs, ...changes });
     const epoch = 1 + adapters.indexOf(made.adapter);
     journal.record(recordRequest(made, epoch)).catch(() => undefined);
   };

@@ -2,7 +2,7 @@ import { type Ack, DeliveryState, HeldBy } from '@hms-sync/proto/hms/sync/v1/ack
 import { describe, expect, it } from 'vitest';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import type { Positions } from '../../journal/positions.ts';
-import { flushed } from '../../journal/suite/flushed.fixture.ts';
+import { flushed } from '../../journal/suite/place.fixture.ts';
 import { RequestError } from '../request-error.ts';
 import { openFeed } from './event-feed.fixture.ts';
 import { allOf, openTestHub, published, settleTurns } from './hub.fixture.ts';

@@ -1,8 +1,8 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Acks } from '../../acks/acks.ts';
 import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
-import type { FollowableEvent } from '../../acks/followed-event.ts';
-import { Progress, type Until } from '../../acks/progress.ts';
+import { Progress, type Until } from '../../acks/delivery-update.ts';
+import type { FollowableEvent } from '../../acks/followed-events.ts';
 import type { Journal, StoredEvent } from '../../journal/journal.ts';
 import { isAfter, MovingPlace, type Positions } from '../../journal/positions.ts';
 import { QueueOverflow } from '../../queues/bounded-queue.ts';

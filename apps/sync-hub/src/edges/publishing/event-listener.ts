@@ -1,8 +1,7 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { Acks } from '../../acks/acks.ts';
 import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
-import type { FollowableEvent, KnownDeliveries } from '../../acks/followed-event.ts';
-import type { Following } from '../../acks/followed-events.ts';
+import type { FollowableEvent, Following, KnownDeliveries } from '../../acks/followed-events.ts';
 import { BoundedQueue } from '../../queues/bounded-queue.ts';
 import type { Cursors } from '../cursor.ts';
 import { toAck } from './ack-message.ts';

@@ -4,18 +4,9 @@ import { GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service
 import { expect, it, vi } from 'vitest';
 import { OPEN_PRINCIPAL } from '../../access/principal.ts';
 import type { Outcome } from '../../core/outcome.ts';
-import { retrying } from '../../journal/suite/samples.fixture.ts';
+import { recordRequest, retrying } from '../../journal/suite/samples.fixture.ts';
 import { readStatus } from './event-status.ts';
-import {
-  delivered,
-  openTestHub,
-  published,
-  recordRequest,
-  rejected,
-  settleTurns,
-  type TestHub,
-  unwell,
-} from './hub.fixture.ts';
+import { delivered, openTestHub, published, rejected, settleTurns, type TestHub, unwell } from './hub.fixture.ts';
 
 /** A hub with one event at one adapter that answers so, and the status of the event then. */
 async function statusAfter(outcome: Outcome, init: Parameters<typeof published>[0] = {}) {

@@ -7,7 +7,7 @@ import type { Acks } from '../../acks/acks.ts';
 import { isOpen, type RecordedDelivery } from '../../core/delivery.ts';
 import type { EventReference, Journal, StoredDelivery } from '../../journal/journal.ts';
 import { idempotencyKey } from '../../lanes/idempotency-key.ts';
-import type { Lanes } from '../../lanes/lanes.ts';
+import type { LaneSet } from '../../lanes/lane-set.ts';
 import type { Cursors } from '../cursor.ts';
 import { deliveryError, latestAck, OUTCOME_KINDS, shownTo } from './ack-message.ts';
 import { fromSyncEvent } from './event-message.ts';
@@ -25,7 +25,7 @@ export interface EventStatus {
 export interface EventStatusOptions {
   readonly journal: Pick<Journal, 'readEvent'>;
   readonly acks: Pick<Acks, 'place'>;
-  readonly lanes: Lanes;
+  readonly lanes: LaneSet;
   readonly cursors: Cursors;
 }
 

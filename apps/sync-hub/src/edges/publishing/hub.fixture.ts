@@ -3,17 +3,14 @@ import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/eve
 import { onTestFinished } from 'vitest';
 import { CALLS_OF_CALLER, CallerLimits } from '../../access/caller-limits.ts';
 import { Acks } from '../../acks/acks.ts';
-import type { FollowableEvent } from '../../acks/followed-event.ts';
-import type { DeliveryListener, Following } from '../../acks/followed-events.ts';
-import type { DeliveryRecord } from '../../core/delivery.ts';
+import type { DeliveryListener, FollowableEvent, Following } from '../../acks/followed-events.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { OnDeadLetter } from '../../core/lane-messages.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { RetryPolicy } from '../../core/retry.ts';
-import type { RecordRequest } from '../../journal/journal.ts';
 import { type InlineJournal, openInlineJournal } from '../../journal/sqlite/inline-journal.ts';
 import { systemClock } from '../../lanes/clock.ts';
-import { Lanes } from '../../lanes/lanes.ts';
+import { LaneSet } from '../../lanes/lane-set.ts';
 import { openTestLane } from '../../lanes/test-lane.fixture.ts';
 import { Operations } from '../../operations/operations.ts';
 import type { DeliveryAttempt } from '../../runtimes/runtime.ts';
@@ -26,7 +23,7 @@ import { Publishing } from './publishing.ts';
 export interface TestHub {
   readonly publishing: Publishing;
   readonly intake: Intake;
-  readonly lanes: Lanes;
+  readonly lanes: LaneSet;
   readonly cursors: Cursors;
   readonly limits: CallerLimits;
   readonly wallMs: () => number;
@@ -105,7 +102,7 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
   const clock = systemClock;
   const { wallMs } = clock;
   const journal = openInlineJournal();
-  const lanes = new Lanes([], (receivers) => void journal.setReceivers(receivers));
+  const lanes = new LaneSet([], (receivers) => void journal.setReceivers(receivers));
   const acks = new CountedAcks({ journal, gates: lanes, wallMs });
   const place = () => acks.place;
   const operations = new Operations({
@@ -174,31 +171,6 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
 /** An event as a publisher hands it in. */
 export function published(init: MessageInitShape<typeof SyncEventSchema> = {}): SyncEvent {
   return create(SyncEventSchema, { type: 'ProcessUpdated', ...init });
-}
-
-/** A step of a delivery's life, for tests that report to acks themselves. */
-export function recordOf(changes: Partial<DeliveryRecord> & Pick<DeliveryRecord, 'seq'>): DeliveryRecord {
-  return {
-    adapter: 'billing',
-    eventId: `event-${changes.seq}`,
-    source: '',
-    key: '',
-    adapterVersion: '1.0.0',
-    state: 'delivered',
-    cycle: 1,
-    attempts: 1,
-    spent: 1,
-    crashes: 0,
-    atMs: 1_790_000_001_000,
-    nextAttemptAtMs: 0,
-    ...changes,
-  };
-}
-
-/** A record as its lane asks for it. @param epoch of the lane: the first one that was opened has 1 */
-export function recordRequest(record: DeliveryRecord, epoch = 1): RecordRequest {
-  const dueAtMs = record.state === 'retrying' ? Number.MAX_SAFE_INTEGER : 0;
-  return { record, epoch, nowMs: 0, dueAtMs, notBeforeMs: 0 };
 }
 
 /** What an iterator still gives until it ends. */

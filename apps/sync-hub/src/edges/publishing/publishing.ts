@@ -2,11 +2,11 @@ import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { CallerLimits } from '../../access/caller-limits.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
-import type { FollowableEvent } from '../../acks/followed-event.ts';
-import type { Until } from '../../acks/progress.ts';
+import type { Until } from '../../acks/delivery-update.ts';
+import type { FollowableEvent } from '../../acks/followed-events.ts';
 import type { EventReference, Journal } from '../../journal/journal.ts';
 import { isWithin, type Positions } from '../../journal/positions.ts';
-import type { Lanes } from '../../lanes/lanes.ts';
+import type { LaneSet } from '../../lanes/lane-set.ts';
 import type { Cursors } from '../cursor.ts';
 import { Semaphore } from '../semaphore.ts';
 import { EventFeed } from './event-feed.ts';
@@ -20,7 +20,7 @@ export interface PublishingOptions {
   readonly intake: Intake;
   readonly journal: Pick<Journal, 'readEvent'>;
   readonly acks: Acks;
-  readonly lanes: Lanes;
+  readonly lanes: LaneSet;
   readonly cursors: Cursors;
   readonly limits: CallerLimits;
 }

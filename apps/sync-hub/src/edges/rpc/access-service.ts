@@ -13,8 +13,8 @@ import type { Grants } from '../../access/grants.ts';
 import type { Role } from '../../access/permissions.ts';
 import { permissionsOfPrincipal } from '../../access/principal.ts';
 import { LIFETIME_MS, OVERLAP_MS, type Token, type Tokens } from '../../access/tokens.ts';
-import type { OperatorChange } from '../../operations/operator-change.ts';
 import { invalidField } from '../request-error.ts';
+import type { OperatorChange } from './admin-deps.ts';
 import { toReason } from './admin-reason.ts';
 import { callerOf } from './caller.ts';
 

@@ -6,8 +6,8 @@ import {
   type ListedDelivery,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { describe, expect, it } from 'vitest';
-import { deadLettered, sampleAccept, sampleEvent } from '../../journal/suite/samples.fixture.ts';
-import { delivered, recordRequest, rejected, unwell } from '../publishing/hub.fixture.ts';
+import { deadLettered, recordRequest, sampleAccept, sampleEvent } from '../../journal/suite/samples.fixture.ts';
+import { delivered, rejected, unwell } from '../publishing/hub.fixture.ts';
 import { type AdminTestHub, openAdminTestHub, publishAll, rejectionOf } from './admin-hub.fixture.ts';
 
 const reason = 'sent by hand, says Dana';

@@ -1,9 +1,13 @@
-import { create } from '@bufbuild/protobuf';
+import { Buffer } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   type CountDeliveriesRequest,
   type CountDeliveriesResponse,
   CountDeliveriesResponseSchema,
+  type DeliveryFilter,
+  DeliveryFilterSchema,
   DeliveryGrouping,
   type DiscardDeliveriesRequest,
   type DiscardDeliveriesResponse,
@@ -12,13 +16,13 @@ import {
   type ListDeliveriesResponse,
   ListDeliveriesResponseSchema,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import type { DeliveryPosition } from '../../journal/delivery-page.ts';
 import { DeliveryGroups } from '../../operations/delivery-groups.ts';
 import type { DeliveryQuery, SeenDelivery, SeenState } from '../../operations/delivery-query.ts';
 import { latestAck } from '../publishing/ack-message.ts';
 import { invalidField } from '../request-error.ts';
 import type { AdminCall } from './admin-deps.ts';
 import { requireEvents, requireNamed, toQuery } from './admin-filter.ts';
-import { PageTokens } from './admin-page-token.ts';
 import { toReason } from './admin-reason.ts';
 
 const PAGE_SIZE_DEFAULT = 100;
@@ -61,9 +65,10 @@ export async function discardDeliveries(
   const reason = toReason(request);
   const query = toDiscard(await toQuery(request.filter, deps));
   await requireEvents(request.filter, deps.journal);
-  const { discards } = deps.operations;
+  const { discards, finder } = deps.operations;
   if (request.dryRun) {
-    return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(await discards.count(query, signal)) });
+    // Attempts that run are among them.
+    return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(await finder.count(query, signal)) });
   }
   const discarded = await discards.run(query, reason, signal);
   deps.onChange({ change: 'discard', reason, deliveries: discarded });
@@ -122,5 +127,41 @@ function groupName(
       return ({ key }) => key;
     default:
       throw invalidField('group_by', `is ${groupBy satisfies never}, which this hub does not know`);
+  }
+}
+
+/** Turns places in a list into the opaque page tokens of the contract, and back. A token goes with its filter. */
+class PageTokens {
+  readonly #journalId: string;
+  readonly #filter: Uint8Array;
+
+  /** @param journalId names the journal, so that a token of another one is recognised */
+  constructor(journalId: string, filter: DeliveryFilter | undefined) {
+    this.#journalId = journalId;
+    this.#filter = filter === undefined ? new Uint8Array() : toBinary(DeliveryFilterSchema, filter);
+  }
+
+  encode({ seq, adapter }: DeliveryPosition): string {
+    const place = `${seq} ${adapter}`;
+    return Buffer.from(`${this.#mark(place)} ${place}`).toString('base64url');
+  }
+
+  /** @throws {RequestError} REQUEST_INVALID naming page_token */
+  decode(token: string): DeliveryPosition {
+    const text = Buffer.from(token, 'base64url').toString();
+    const [, mark, seq = '', adapter = ''] = /^(\S+) (\d{1,15}) (\S+)$/.exec(text) ?? [];
+    if (mark !== this.#mark(`${seq} ${adapter}`)) {
+      throw invalidField('page_token', 'was not made by this hub for this filter; begin again without one');
+    }
+    return { seq: Number(seq), adapter };
+  }
+
+  /** No secret: it distinguishes a token that belongs here from one that was mixed up, not from one that was forged. */
+  #mark(place: string): string {
+    return createHash('sha256')
+      .update(`${this.#journalId} ${place} `)
+      .update(this.#filter)
+      .digest('base64url')
+      .slice(0, 12);
   }
 }

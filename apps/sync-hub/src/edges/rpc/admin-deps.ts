@@ -1,32 +1,21 @@
 import { type Principal, seesAdapter } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
-import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-lifecycle.ts';
+import type { AdapterLifecycle } from '../../installs/adapter-lifecycle.ts';
 import type { Journal } from '../../journal/journal.ts';
-import type { Lanes } from '../../lanes/lanes.ts';
+import type { LaneSet } from '../../lanes/lane-set.ts';
 import type { Backups } from '../../operations/backups.ts';
 import type { Operations } from '../../operations/operations.ts';
-import type { OperatorChange } from '../../operations/operator-change.ts';
 import type { Cursors } from '../cursor.ts';
 import { RequestError } from '../request-error.ts';
-
-/** Who installs and replaces adapters; as `AdapterLifecycle` does it. */
-interface Lifecycle {
-  add(request: AddRequest): Promise<Installed>;
-  upgrade(request: UpgradeRequest): Promise<Installed>;
-  rollback(id: string, reason: string): Promise<Installed>;
-  restart(id: string): Promise<Installed>;
-  /** @returns how many deliveries were discarded; with `discard`, why they are */
-  remove(id: string, options?: { readonly discard: string }): Promise<number>;
-}
 
 /** The parts of the hub that AdminService uses. */
 export interface AdminDeps {
   readonly journal: Pick<Journal, 'info' | 'readStatistics' | 'readEvent' | 'saveLanePause'>;
-  readonly lanes: Lanes;
+  readonly lanes: LaneSet;
   readonly acks: Pick<Acks, 'place'>;
   readonly cursors: Cursors;
   readonly operations: Pick<Operations, 'finder' | 'discards' | 'jobs' | 'tail'>;
-  readonly lifecycle: Lifecycle;
+  readonly lifecycle: Pick<AdapterLifecycle, 'add' | 'upgrade' | 'rollback' | 'restart' | 'remove'>;
   readonly backups: Pick<Backups, 'make'>;
   readonly wallMs: () => number;
   /** Called with each change that an operator made, for the log. */
@@ -48,4 +37,41 @@ export function requireGranted({ caller }: Pick<AdminCall, 'caller'>, adapter: s
   if (seesAdapter(caller, adapter)) return;
   const message = `${caller.name} may do this for ${caller.grants.adapters?.join(', ')} alone`;
   throw new RequestError('PERMISSION_DENIED', message);
+}
+
+/** What an operator changed by the hub, for the log: never a payload, never a secret. */
+export interface OperatorChange {
+  readonly change:
+    | 'replay'
+    | 'cancel'
+    | 'discard'
+    | 'pause'
+    | 'resume'
+    | 'probe'
+    | 'retry'
+    | 'restart'
+    | 'backup'
+    | 'add'
+    | 'upgrade'
+    | 'rollback'
+    | 'remove'
+    | 'create token'
+    | 'rotate token'
+    | 'revoke token';
+  /** The principal's name. */
+  readonly by?: string;
+  /** Why, as the operator said it; absent where none is asked for. */
+  readonly reason?: string;
+  readonly adapter?: string;
+  readonly eventId?: string;
+  /** Of the event. */
+  readonly source?: string;
+  readonly job?: string;
+  /** The name of a token. */
+  readonly token?: string;
+  /** What runs now. */
+  readonly adapterVersion?: string;
+  readonly path?: string;
+  /** How many deliveries it is about. */
+  readonly deliveries?: number;
 }

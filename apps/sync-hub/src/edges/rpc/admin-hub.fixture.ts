@@ -10,7 +10,6 @@ import { Authenticator, type AuthenticatorOptions } from '../../access/authentic
 import { FailedCredentials } from '../../access/failed-credentials.ts';
 import { Tokens } from '../../access/tokens.ts';
 import { InstallError } from '../../installs/install-error.ts';
-import type { OperatorChange } from '../../operations/operator-change.ts';
 import { createIdentify } from '../door/identify.ts';
 import { listen } from '../door/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from '../door/request-budget.ts';
@@ -18,7 +17,7 @@ import { createSyncRoute } from '../http/sync-route.ts';
 import { HubStop } from '../hub-stop.ts';
 import { openTestHub, published, settleTurns, type TestHub, type TestHubOptions } from '../publishing/hub.fixture.ts';
 import { createRouter } from '../router.ts';
-import type { AdminDeps } from './admin-deps.ts';
+import type { AdminDeps, OperatorChange } from './admin-deps.ts';
 import { HealthFeed } from './health-feed.ts';
 
 /** A hub behind a real port, and an operator who calls it. */

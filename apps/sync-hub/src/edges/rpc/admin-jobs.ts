@@ -3,7 +3,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Job, JobSchema, JobState, type ReplayDeliveriesRequest } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { seesAdapter } from '../../access/principal.ts';
 import type { ReplayJob } from '../../journal/replay-job.ts';
-import { RUNNING_JOBS_MAX } from '../../operations/replay-jobs.ts';
+import { RUNNING_JOBS_MAX } from '../../operations/replay-runner.ts';
 import { hubStopping, throwIfStopping } from '../hub-stop.ts';
 import { invalidField, RequestError, tooManyAtOnce } from '../request-error.ts';
 import type { AdminCall } from './admin-deps.ts';

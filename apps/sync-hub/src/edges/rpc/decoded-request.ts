@@ -14,8 +14,7 @@ import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import { JsonError, readJsonAsDoubles } from '@hms-sync/proto/json';
 import { checkWire, WireError } from '@hms-sync/proto/wire';
 import { isFramed } from '../door/message-meter.ts';
-import { RequestError } from '../request-error.ts';
-import { FIELDS_MAX, REQUEST_NESTING_MAX, unreadable, VALUES_MAX } from '../unreadable-request.ts';
+import { FIELDS_MAX, REQUEST_NESTING_MAX, RequestError, unreadable, VALUES_MAX } from '../request-error.ts';
 import { toConnectError } from './connect-error.ts';
 
 /** The largest message: 1,000 small events, or 15 of the largest. Connect's own bound is 4 GiB, decompression too. */

@@ -14,7 +14,7 @@ import type { JournalInfo, JournalStatistics, LaneStatistics } from '../../journ
 import type { BreakerReport } from '../../lanes/breaker.ts';
 import type { Lane } from '../../lanes/lane.ts';
 import type { LaneHealth } from '../../lanes/lane-health.ts';
-import type { Lanes } from '../../lanes/lanes.ts';
+import type { LaneSet } from '../../lanes/lane-set.ts';
 import { BoundedQueue, QueueOverflow } from '../../queues/bounded-queue.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { deliveryError } from '../publishing/ack-message.ts';
@@ -24,7 +24,7 @@ export interface HealthFeedOptions {
   readonly version: string;
   readonly startedAtMs: number;
   readonly journal: { readonly info: JournalInfo; readStatistics(): Promise<JournalStatistics> };
-  readonly lanes: Lanes;
+  readonly lanes: LaneSet;
   /** What there is of an adapter beside the version that runs; absent: nothing is reported of it. */
   readonly versions?: (id: string) => VersionsStatus;
   /** Why events are not accepted; empty when they are. */
@@ -208,7 +208,7 @@ function withoutMeasures(health: Health): Health {
 }
 
 /** Of all that have a lane, one that is being removed too. */
-function idsOf(lanes: Lanes): readonly string[] {
+function idsOf(lanes: LaneSet): readonly string[] {
   return [...lanes].map(({ adapter }) => adapter.id);
 }
 

@@ -1,25 +1,26 @@
 import { channel } from 'node:diagnostics_channel';
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
-import type {
-  PublishResultSchema,
-  PublishStreamRequest,
-  PublishStreamResponseSchema,
+import {
+  type Accepted as AcceptedMessage,
+  AcceptedSchema,
+  type PublishResultSchema,
+  type PublishStreamRequest,
+  type PublishStreamResponseSchema,
   PublishUntil,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import type { Principal } from '../../access/principal.ts';
-import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
+import { type DeliveryUpdate, Progress, type Until } from '../../acks/delivery-update.ts';
 import type { DeliveryListener, Following } from '../../acks/followed-events.ts';
-import { Progress, type Until } from '../../acks/progress.ts';
 import { earlier, type Positions } from '../../journal/positions.ts';
 import { BoundedQueue, QueueOverflow } from '../../queues/bounded-queue.ts';
+import type { Cursors } from '../cursor.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { shownTo, toAck } from '../publishing/ack-message.ts';
 import type { PublishedEvent } from '../publishing/event-message.ts';
-import type { Acceptance } from '../publishing/intake.ts';
+import { type Acceptance, recipientWarnings } from '../publishing/intake.ts';
 import type { Publishing } from '../publishing/publishing.ts';
 import { invalidField, RequestError } from '../request-error.ts';
-import { toAccepted, toUntil } from './accepted-message.ts';
 import { toRefusedMessage } from './connect-error.ts';
 import { UnreadHistories, type UnreadHistory } from './unread-histories.ts';
 
@@ -345,4 +346,26 @@ function toMessage(items: readonly Item[], caller: Principal): Message {
 function tooSlow(cursor: string): RequestError {
   const message = `results and acks were not read in time; publish what has no result again, and watch acks from the cursor ${cursor}`;
   return new RequestError('READER_TOO_SLOW', message, { metadata: { cursor } });
+}
+
+/** The first message that a publisher gets. */
+export function toAccepted(acceptance: Acceptance, cursors: Cursors): AcceptedMessage {
+  const { event, duplicate, place } = acceptance;
+  const { id: eventId, source, adapters } = event;
+  const warnings = [...recipientWarnings(acceptance)];
+  const cursor = cursors.encode(place);
+  return create(AcceptedSchema, { eventId, source, adapters: [...adapters], duplicate, cursor, warnings });
+}
+
+/** Until when a publisher wants updates. */
+export function toUntil(until: PublishUntil): Until {
+  switch (until) {
+    case PublishUntil.ACCEPTED:
+      return 'accepted';
+    case PublishUntil.FIRST_ATTEMPT:
+      return 'first_attempt';
+    // An unknown number comes from a newer caller; the default is the safest reading.
+    default:
+      return 'settled';
+  }
 }

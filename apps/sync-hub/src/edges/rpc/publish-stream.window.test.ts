@@ -1,7 +1,8 @@
 import { type PublishStreamResponse, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { allOf, delivered, openTestHub, published, recordOf, settleTurns } from '../publishing/hub.fixture.ts';
+import { sampleRecord } from '../../journal/suite/samples.fixture.ts';
+import { allOf, delivered, openTestHub, published, settleTurns } from '../publishing/hub.fixture.ts';
 import { RequestError } from '../request-error.ts';
 import { acksOf, countedRequests, open, requestOf, resultsOf, WINDOW } from './publish-caller.fixture.ts';
 
@@ -58,7 +59,7 @@ describe('the window', () => {
     );
     const first = await stream.next();
     expect(first.value?.results).toHaveLength(1);
-    const page = Array.from({ length: 10_000 }, () => recordOf({ seq: 1, state: 'retrying' }));
+    const page = Array.from({ length: 10_000 }, () => sampleRecord({ seq: 1, id: 'event-1' }, { state: 'retrying' }));
     for (let received = 0; received < 160_000; received += page.length) {
       const records = page.map((record, index) => ({ ...record, position: received + index + 1 }));
       hub.acks.committed({ records, reopened: [] });

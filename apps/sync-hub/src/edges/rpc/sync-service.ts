@@ -19,9 +19,8 @@ import { throwIfStopping } from '../hub-stop.ts';
 import { shownTo, toAck } from '../publishing/ack-message.ts';
 import { type Publishing, WAIT_MS, type WaitingCaller } from '../publishing/publishing.ts';
 import { invalidField, tooManyAtOnce } from '../request-error.ts';
-import { toAccepted, toUntil } from './accepted-message.ts';
 import { callerOf } from './caller.ts';
-import { publishStream } from './publish-stream.ts';
+import { publishStream, toAccepted, toUntil } from './publish-stream.ts';
 
 const WATCHED_EVENTS_MAX = 1_000;
 /** Each ack is written for each of them. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
 import { FILE_NAME, openDatabase } from '../sqlite/database.ts';
-import { change, useOldJournal } from '../sqlite/fixtures/old-journal.ts';
+import { change, useOldJournal } from '../sqlite/fixtures/old-journal.fixture.ts';
 import { checkEvents, checkRecords, requireIntactRows } from './check-rows.ts';
 import { verifyJournal } from './verify-journal.ts';
 

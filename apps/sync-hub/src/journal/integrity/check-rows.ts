@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
+import { CorruptionError } from '../journal-error.ts';
 import { stateCodes } from '../sqlite/codes.ts';
 import {
   columnsOf,
@@ -9,7 +10,6 @@ import {
   type RecordValues,
   SUMMED,
 } from '../sqlite/rows.ts';
-import { CorruptionError } from './corruption-error.ts';
 import { rowChecksum } from './row-checksum.ts';
 
 /** 32 MiB, a third of a second. All pages and indexes of a larger journal would take too long at each start. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
 import type { JournalError } from '../journal-error.ts';
-import { change, useFolder } from '../sqlite/fixtures/old-journal.ts';
+import { change, useFolder } from '../sqlite/fixtures/old-journal.fixture.ts';
 import { openSqliteJournal } from '../sqlite/sqlite-journal.ts';
 import { ADAPTERS, Session } from '../suite/place.fixture.ts';
 import { deadLettered, NOW_MS, retrying, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';

@@ -2,7 +2,7 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { FILE_NAME, openDatabase } from '../sqlite/database.ts';
-import { useFolder } from '../sqlite/fixtures/old-journal.ts';
+import { useFolder } from '../sqlite/fixtures/old-journal.fixture.ts';
 import { CommitHighWaterMark, markPath, missingCommits, readHighWater } from './high-water-mark.ts';
 import { verifyJournal } from './verify-journal.ts';
 

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import { CorruptionError } from './corruption-error.ts';
+import { CorruptionError } from '../journal-error.ts';
 
 /** How far a journal has come. */
 export interface HighWater {

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { CorruptionError } from './corruption-error.ts';
+import { CorruptionError } from '../journal-error.ts';
 
 // A checksum beside each row detects bits that changed on the disk, which SQLite itself notices only where they break
 // the structure of a page. It is the CRC-32 of the values of all columns before it in one encoding: a little-endian double

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { FILE_NAME, openDatabase } from '../sqlite/database.ts';
-import { change, useFolder, useOldJournal } from '../sqlite/fixtures/old-journal.ts';
+import { change, useFolder, useOldJournal } from '../sqlite/fixtures/old-journal.fixture.ts';
 import { openSqliteJournal } from '../sqlite/sqlite-journal.ts';
 import { Session } from '../suite/place.fixture.ts';
 import { retrying, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';

@@ -1,7 +1,7 @@
 import type { StoreAccept } from '../calls.ts';
 import type { AcceptRequest, FullDisk } from '../journal.ts';
 import type { Heads } from './heads.ts';
-import type { Lane } from './lanes.ts';
+import type { Lane } from './lane-table.ts';
 import type { Parts } from './parts.ts';
 
 /** Accepts new events, each with a delivery for every adapter that receives events. */

@@ -8,10 +8,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
+import { sampleEvent } from '../suite/samples.fixture.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
 const KILLS = 5;
-const writer = fileURLToPath(new URL('./crash-writer.ts', import.meta.url));
+const writer = fileURLToPath(new URL('./crash-writer.fixture.ts', import.meta.url));
 
 function startWriter(folder: string, name: string): ChildProcess {
   return spawn(process.execPath, [...process.execArgv, writer, folder, name], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -52,7 +53,7 @@ it('keeps all that it promised when it is killed at any moment', async () => {
     const found = stored[index];
     if (found?.kind !== 'found') throw new Error(`${id} is lost`);
     expect(found.event.id).toBe(id);
-    expect(new TextDecoder().decode(found.event.data)).toBe(id);
+    expect(found.event.data).toEqual(sampleEvent(id).data);
     expect(found.deliveries.map(({ adapter }) => adapter)).toEqual(['billing', 'records']);
     if (recorded.has(id)) {
       expect(found.deliveries[0]).toMatchObject({ state: 'delivered', records: [{ eventId: id }] });

@@ -1,6 +1,5 @@
 import { FolderError } from '../../files/private-folder.ts';
-import { CorruptionError } from '../integrity/corruption-error.ts';
-import { JournalError } from '../journal-error.ts';
+import { CorruptionError, JournalError } from '../journal-error.ts';
 
 /** SQLite's primary result codes that are distinguished here: https://sqlite.org/rescode.html. */
 const ERROR = 1;

@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { requireIntactStart } from '../integrity/check-rows.ts';
-import { preserveWal } from '../integrity/evidence.ts';
 import { missingCommits, readHighWater } from '../integrity/high-water-mark.ts';
+import { preserveWal } from '../integrity/preserve-files.ts';
 import { applySetting, applySettings } from '../integrity/settings.ts';
 import { JournalError } from '../journal-error.ts';
 import { openError } from './database-error.ts';

@@ -1,15 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { DeliveryRecord, ReadyDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
-import { unattemptedRecord } from '../dead-letter.ts';
 import type { ReadHeadRequest, ReadReadyRequest, ReadyPage } from '../journal.ts';
 import { stateCodes } from './codes.ts';
-import type { Deliveries } from './deliveries.ts';
-import type { Events } from './events.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { DeliveryTable } from './delivery-table.ts';
+import type { EventTable } from './event-table.ts';
+import type { Lane, LaneTable } from './lane-table.ts';
 import type { CommitNews } from './news.ts';
 import type { Parts } from './parts.ts';
-import type { Records } from './records.ts';
+import { type RecordTable, unattemptedRecord } from './record-table.ts';
 import { type DeliveryRow, prepareValues } from './rows.ts';
 import type { StalenessIndex } from './staleness-index.ts';
 
@@ -34,10 +33,10 @@ export interface Moment {
  * lane reads forward and never looks back.
  */
 export class Heads {
-  readonly #lanes: Lanes;
-  readonly #events: Events;
-  readonly #deliveries: Deliveries;
-  readonly #records: Records;
+  readonly #lanes: LaneTable;
+  readonly #events: EventTable;
+  readonly #deliveries: DeliveryTable;
+  readonly #records: RecordTable;
   readonly #stalenessIndex: StalenessIndex;
   readonly #news: CommitNews;
   readonly #statements: ReturnType<typeof prepare>;

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makePrivateFolder, requirePrivate, syncFolder } from '../../files/private-folder.ts';
-import { preserveWal } from '../integrity/evidence.ts';
+import { preserveWal } from '../integrity/preserve-files.ts';
 import { JournalError } from '../journal-error.ts';
 
 /** What goes behind the name of a journal for its files. */

@@ -1,11 +1,11 @@
 import { channel } from 'node:diagnostics_channel';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Call, CommitReport } from '../calls.ts';
-import { backUp } from '../integrity/backup.ts';
 import { requireIntactRows } from '../integrity/check-rows.ts';
-import { preserveWal } from '../integrity/evidence.ts';
+import { backUp } from '../integrity/copy-journal.ts';
 import { CommitHighWaterMark, markPath, readHighWater } from '../integrity/high-water-mark.ts';
-import type { PruneResult } from '../retention.ts';
+import { preserveWal } from '../integrity/preserve-files.ts';
+import type { PruneResult } from '../journal.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { failure, openError } from './database-error.ts';

@@ -2,11 +2,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
 import type { DeliveryPosition } from '../delivery-page.ts';
 import { type RowValue, rowChecksum } from '../integrity/row-checksum.ts';
-import { Deliveries } from './deliveries.ts';
-import { Events } from './events.ts';
-import { Lanes } from './lanes.ts';
+import { DeliveryTable } from './delivery-table.ts';
+import { EventTable } from './event-table.ts';
+import { LaneTable } from './lane-table.ts';
 import { Lists } from './lists.ts';
-import { Records } from './records.ts';
+import { RecordTable } from './record-table.ts';
 import { SUMMED } from './rows.ts';
 import { migrate } from './schema.ts';
 import { StalenessIndex } from './staleness-index.ts';
@@ -50,10 +50,10 @@ function useManyDeadLetters(): Lists {
   database.exec(`
     UPDATE delivery SET checksum = delivery_checksum(seq) WHERE adapter = 1 AND (seq = 1 OR seq > 19990);
     UPDATE event SET checksum = event_checksum(seq) WHERE seq = 1 OR seq > 19990`);
-  const lanes = new Lanes(database);
+  const lanes = new LaneTable(database);
   const stalenessIndex = new StalenessIndex(database);
-  const deliveries = new Deliveries({ database, lanes, stalenessIndex });
-  const [events, records] = [new Events(database, lanes), new Records(database, lanes)];
+  const deliveries = new DeliveryTable({ database, lanes, stalenessIndex });
+  const [events, records] = [new EventTable(database, lanes), new RecordTable(database, lanes)];
   return new Lists({ database, lanes, events, deliveries, records });
 }
 

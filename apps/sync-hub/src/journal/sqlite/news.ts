@@ -2,7 +2,7 @@ import type { ReadyDelivery, RecordedDelivery, ReopenedDelivery } from '../../co
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { CommitReport, LaneReport, StoreAnswer } from '../calls.ts';
 import type { CallName } from '../journal.ts';
-import type { Lane } from './lanes.ts';
+import type { Lane } from './lane-table.ts';
 
 /** Payloads of heads that are reported with one commit: more is read by the lane when it has room. */
 const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;

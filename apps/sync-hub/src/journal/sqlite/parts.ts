@@ -1,18 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Deliveries } from './deliveries.ts';
-import type { Events } from './events.ts';
-import type { Lanes } from './lanes.ts';
+import type { DeliveryTable } from './delivery-table.ts';
+import type { EventTable } from './event-table.ts';
+import type { LaneTable } from './lane-table.ts';
 import type { CommitNews } from './news.ts';
-import type { Records } from './records.ts';
+import type { RecordTable } from './record-table.ts';
 import type { StalenessIndex } from './staleness-index.ts';
 
 /** What the rules of a store are made of. */
 export interface Parts {
   readonly database: DatabaseSync;
-  readonly lanes: Lanes;
-  readonly events: Events;
-  readonly deliveries: Deliveries;
-  readonly records: Records;
+  readonly lanes: LaneTable;
+  readonly events: EventTable;
+  readonly deliveries: DeliveryTable;
+  readonly records: RecordTable;
   readonly stalenessIndex: StalenessIndex;
   readonly news: CommitNews;
 }

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { threadEntry } from '../../files/thread-entry.ts';
 import type { Call } from '../calls.ts';
 import { JournalClient, type Transport } from '../client.ts';
-import { exitWithoutClosing } from '../integrity/evidence.ts';
+import { exitWithoutClosing } from '../integrity/preserve-files.ts';
 import type { BackupResult, Journal } from '../journal.ts';
 import { JournalError } from '../journal-error.ts';
 import { type FromThread, packCalls, type ThreadOptions, type ToThread } from './thread-messages.ts';

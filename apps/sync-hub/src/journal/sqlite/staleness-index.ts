@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { stateCodes } from './codes.ts';
-import type { Lane } from './lanes.ts';
+import type { Lane } from './lane-table.ts';
 import type { DeliveryRow } from './rows.ts';
 
 /**

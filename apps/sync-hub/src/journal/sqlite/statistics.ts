@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LaneStatistics } from '../journal.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { Lane, LaneTable } from './lane-table.ts';
 
 /** How many of the last commits are looked at: some seconds' worth under load. */
 const LATENCY_SAMPLES = 128;
@@ -10,7 +10,7 @@ const SHARE_OF_TIME = 0.02;
 
 /** What the health RPC asks for: how long commits take, what waits in each lane, and how much of it for an operator. */
 export class Statistics {
-  readonly #lanes: Lanes;
+  readonly #lanes: LaneTable;
   readonly #selectOldest: StatementSync;
   readonly #countBehind: StatementSync;
   readonly #latenciesMs = new Float64Array(LATENCY_SAMPLES);
@@ -18,7 +18,7 @@ export class Statistics {
   #behind: ReadonlyMap<Lane, number> = new Map();
   #countAgainAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(database: DatabaseSync, lanes: Lanes) {
+  constructor(database: DatabaseSync, lanes: LaneTable) {
     this.#lanes = lanes;
     this.#selectOldest = database.prepare(`
       SELECT accepted_at_ms FROM event WHERE seq =

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Call } from '../calls.ts';
 import type { JournalStatistics } from '../journal.ts';
-import { NOW_MS, retrying, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
+import { NOW_MS, recordRequest, retrying, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { openDatabase } from './database.ts';
 import { fileDisk } from './disk.ts';
@@ -38,7 +38,7 @@ function accept(id: string, sizeBytes = 100): Call {
 function record(seq: number, change: typeof sampleRecord | typeof retrying = sampleRecord, receiptBytes = 20): Call {
   const attempt = { startedAtMs: 0, durationMs: 1, outcome: 'delivered', receipt: 'r'.repeat(receiptBytes) } as const;
   const outcome = change({ seq, id: 'a' }, { attempt });
-  return { name: 'record', request: { record: outcome, epoch: 1, nowMs: NOW_MS, dueAtMs: 0, notBeforeMs: 0 } };
+  return { name: 'record', request: recordRequest(outcome) };
 }
 
 function unsettled({ store }: ReturnType<typeof useStore>): readonly number[] {

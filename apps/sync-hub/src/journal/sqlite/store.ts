@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { CALLS, type Call, type CommitReport, type StoreAnswer, type StoreCalls } from '../calls.ts';
+import type { PruneRequest, PruneResult } from '../journal.ts';
 import {
   type CallName,
   type EventReference,
@@ -11,21 +12,20 @@ import {
   type StoredDelivery,
 } from '../journal.ts';
 import { type ReplayStepRequest, type ReplayStepResult, runReplayStep } from '../replay-job.ts';
-import type { PruneRequest, PruneResult } from '../retention.ts';
 import { Accepting } from './accepting.ts';
 import { deliveryState, isOpenCode } from './codes.ts';
 import { isDiskFull } from './database-error.ts';
-import { Deliveries } from './deliveries.ts';
+import { DeliveryTable } from './delivery-table.ts';
 import type { Disk } from './disk.ts';
-import { Events, SOURCES_MAX } from './events.ts';
+import { EventTable, SOURCES_MAX } from './event-table.ts';
 import { Heads } from './heads.ts';
-import { Lanes } from './lanes.ts';
+import { LaneTable } from './lane-table.ts';
 import { Lists } from './lists.ts';
 import { CommitNews } from './news.ts';
-import { Outcomes } from './outcomes.ts';
 import type { Parts } from './parts.ts';
-import { Records } from './records.ts';
-import { Retention } from './retention.ts';
+import { Pruning } from './pruning.ts';
+import { RecordTable } from './record-table.ts';
+import { Recording } from './recording.ts';
 import type { DeliveryRow, RecordedEvent } from './rows.ts';
 import { SavedState } from './saved-state.ts';
 import { StalenessIndex } from './staleness-index.ts';
@@ -37,10 +37,10 @@ export class Store {
   readonly #disk: Disk;
   readonly #parts: Parts;
   readonly #heads: Heads;
-  readonly #outcomes: Outcomes;
+  readonly #outcomes: Recording;
   readonly #lists: Lists;
   readonly #saved: SavedState;
-  readonly #retention: Retention;
+  readonly #retention: Pruning;
   readonly #statistics: Statistics;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
@@ -52,14 +52,14 @@ export class Store {
   constructor(database: DatabaseSync, disk: Disk) {
     this.#database = database;
     this.#disk = disk;
-    const lanes = new Lanes(database);
+    const lanes = new LaneTable(database);
     const stalenessIndex = new StalenessIndex(database);
     const parts = {
       database,
       lanes,
-      events: new Events(database, lanes),
-      deliveries: new Deliveries({ database, lanes, stalenessIndex }),
-      records: new Records(database, lanes),
+      events: new EventTable(database, lanes),
+      deliveries: new DeliveryTable({ database, lanes, stalenessIndex }),
+      records: new RecordTable(database, lanes),
       stalenessIndex,
       news: new CommitNews(),
     };
@@ -67,10 +67,10 @@ export class Store {
     const accepting = new Accepting({ ...parts, heads });
     this.#parts = parts;
     this.#heads = heads;
-    this.#outcomes = new Outcomes({ ...parts, heads });
+    this.#outcomes = new Recording({ ...parts, heads });
     this.#lists = new Lists(parts);
     this.#saved = new SavedState(database);
-    this.#retention = new Retention(parts);
+    this.#retention = new Pruning(parts);
     this.#statistics = new Statistics(database, lanes);
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
@@ -156,23 +156,23 @@ export class Store {
   /** Reads last: whoever gets an answer has been notified of all that the same commit made true, and it is not older. */
   #answer(calls: readonly Call[]): StoreAnswer<CallName>[] {
     const answers: StoreAnswer<CallName>[] = [];
-    const reads: number[] = [];
-    for (let index = 0; index < calls.length; index++) {
-      const call = calls[index] as Call;
-      const does = CALLS[call.name];
-      if (does !== 'writes') reads.push(index);
-      answers.push(does === 'reads' ? undefined : this.#answerOne(call, index));
+    const reads: (() => void)[] = [];
+    for (const [index, { name, request }] of calls.entries()) {
+      const does = CALLS[name];
+      answers.push(does === 'reads' ? undefined : this.#answerOne(name, request, index));
+      if (does === 'writes') continue;
+      const read = does === 'reads' ? name : does.writesThen;
+      reads.push(() => {
+        answers[index] = this.#answerOne(read, request, index);
+      });
     }
-    for (const index of reads) {
-      const call = calls[index] as Call;
-      answers[index] = this.#answerOne(call.name === 'giveBack' ? { ...call, name: 'readHead' } : call, index);
-    }
+    for (const read of reads) read();
     return answers;
   }
 
-  #answerOne({ name, request }: Call, index: number): StoreAnswer<CallName> {
+  #answerOne(name: CallName, request: Call['request'], index: number): StoreAnswer<CallName> {
     this.#parts.news.call = index;
-    // A call's request is that of its name.
+    // A call's request is that of its name, and of the one that reads its answer.
     return (this.#calls[name] as (request: unknown) => StoreAnswer<CallName>)(request);
   }
 

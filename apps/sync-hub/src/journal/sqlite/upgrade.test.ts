@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { CommitHighWaterMark, markPath } from '../integrity/high-water-mark.ts';
 import { verifyJournal } from '../integrity/verify-journal.ts';
 import { FILE_NAME, openDatabase } from './database.ts';
-import { query, useFolder, useOldJournal } from './fixtures/old-journal.ts';
+import { query, useFolder, useOldJournal } from './fixtures/old-journal.fixture.ts';
 import { VERSION } from './schema.ts';
 
 function upgrade(folder: string): void {

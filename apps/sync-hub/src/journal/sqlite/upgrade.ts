@@ -2,9 +2,9 @@ import { endianness } from 'node:os';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { pageProblems } from '../integrity/check-rows.ts';
-import { CorruptionError } from '../integrity/corruption-error.ts';
 import type { HighWater } from '../integrity/high-water-mark.ts';
 import { rowChecksum } from '../integrity/row-checksum.ts';
+import { CorruptionError } from '../journal-error.ts';
 import { stateCodes } from './codes.ts';
 import { type DeliveryRow, deliveryToValues, prepareInsert, SUMMED } from './rows.ts';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, it, onTestFinished } from 'vitest';
 import type { DeliveryRecord, RecordedDelivery } from '../../core/delivery.ts';
 import type { Commit, Journal } from '../journal.ts';
-import { useOldJournal } from './fixtures/old-journal.ts';
+import { useOldJournal } from './fixtures/old-journal.fixture.ts';
 import { openSqliteJournal } from './sqlite-journal.ts';
 
 // What a hub finds and does in a journal that version 2 left behind.

@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Journal } from '../journal.ts';
-import { flushed } from './flushed.fixture.ts';
-import { type CreatePlace, useJournal, usePlace } from './place.fixture.ts';
-import { NOW_MS, sampleAccept, sampleEvent, sampleJob, sampleRecord } from './samples.fixture.ts';
+import { type CreatePlace, flushed, useJournal, usePlace } from './place.fixture.ts';
+import { NOW_MS, recordRequest, sampleAccept, sampleEvent, sampleJob, sampleRecord } from './samples.fixture.ts';
 
 export function closingSuite(createPlace: CreatePlace): void {
   it('says who it is and how far it came, the same when it is opened again', async () => {
@@ -102,7 +101,7 @@ async function expectAllToReject(journal: Journal, code: string): Promise<void> 
     journal.accept(sampleAccept(sampleEvent('late'))),
     journal.setReceivers([]),
     journal.openLane({ adapter, onDeadLetter: 'hold', nowMs, longestWaitMs: 1 }),
-    journal.record({ record: sampleRecord({ seq: 1, id: 'a' }), epoch: 1, nowMs, dueAtMs: 0, notBeforeMs: 0 }),
+    journal.record(recordRequest(sampleRecord({ seq: 1, id: 'a' }))),
     journal.readReady({ adapter, nowMs, limit: 1, limitBytes: 1 }),
     journal.readHead({ adapter, nowMs, seq: 1 }),
     journal.giveBack({ adapter, nowMs, seq: 1 }),

@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { ReplayJob } from '../replay-job.ts';
-import { flushed } from './flushed.fixture.ts';
-import { type CreatePlace, type Session, useJournal, usePlace } from './place.fixture.ts';
+import { type CreatePlace, flushed, type Session, useJournal, usePlace } from './place.fixture.ts';
 import { countStale, deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.fixture.ts';
 
 const job: ReplayJob = {

@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
-import { flushed } from './flushed.fixture.ts';
-import { type CreatePlace, type Session, useJournal, usePlace } from './place.fixture.ts';
+import { type CreatePlace, flushed, type Session, useJournal, usePlace } from './place.fixture.ts';
 import { deadLettered, NOW_MS, replayAll, retrying, sampleEvent, sampleRecord } from './samples.fixture.ts';
 
 /** Who owns a lane, and what the rule of heads means when it is opened, given back, held and replayed. */

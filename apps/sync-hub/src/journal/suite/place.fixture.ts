@@ -133,3 +133,8 @@ export interface AcceptOptions {
 
 /** Another content than that of every sample. */
 export const OTHER_CONTENT = { contentHash: new Uint8Array(32).fill(1) };
+
+/** Resolves once all that was requested before is on disk and reported: a read is answered after that. */
+export async function flushed(journal: Pick<Journal, 'readJobs'>): Promise<void> {
+  await journal.readJobs();
+}

@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import type { ReadyPlace } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
-import { flushed } from './flushed.fixture.ts';
-import { type CreatePlace, type Session, useJournal, usePlace } from './place.fixture.ts';
+import { type CreatePlace, flushed, type Session, useJournal, usePlace } from './place.fixture.ts';
 import {
   deadLettered,
   NOW_MS,

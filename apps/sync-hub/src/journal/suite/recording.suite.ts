@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import type { DeliveryRecord } from '../../core/delivery.ts';
 import { READ_RECORDS_MAX } from '../journal.ts';
-import { flushed } from './flushed.fixture.ts';
-import { type CreatePlace, useJournal, usePlace } from './place.fixture.ts';
+import { type CreatePlace, flushed, useJournal, usePlace } from './place.fixture.ts';
 import { deadLettered, retrying, sampleEvent, sampleRecord, withoutAttempt } from './samples.fixture.ts';
 
 const ALL = { after: new Map(), limit: 99 };

@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { AcceptedEvent } from '../../core/event.ts';
 import type { ReplayJob } from '../replay-job.ts';
-import { flushed } from './flushed.fixture.ts';
-import { type CreatePlace, Session, useJournal, usePlace } from './place.fixture.ts';
+import { type CreatePlace, flushed, Session, useJournal, usePlace } from './place.fixture.ts';
 import {
   deadLettered,
   NOW_MS,

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { DeliveryRecord, EndedAttempt } from '../../core/delivery.ts';
+import type { DeliveryRecord, EndedAttempt, RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../../core/event.ts';
 import type { DeliveryFilter } from '../delivery-filter.ts';
-import type { AcceptRequest, AcceptResult, Journal } from '../journal.ts';
+import type { AcceptRequest, AcceptResult, Journal, RecordRequest } from '../journal.ts';
 import type { ReplayJob } from '../replay-job.ts';
 
-/** Data of the telehealth story for the tests of journals. */
+/**
+ * The sample event and the sample record of every test of the hub: another one is one of these with changes. The story
+ * is that of a telehealth service.
+ */
 
 export function sampleEvent(id: string, changes: Partial<SyncEvent> = {}): SyncEvent {
   return {
@@ -93,6 +96,19 @@ export function withoutAttempt(
 ): DeliveryRecord {
   const { attempt: _, ...record } = sampleRecord(event, { attempts: 0, spent: 0, adapterVersion: '', ...changes });
   return record;
+}
+
+/** The record at a position of its lane, by default of another event for each position. */
+export function recordAt(position: number, changes: Partial<RecordedDelivery> = {}): RecordedDelivery {
+  const seq = changes.seq ?? position;
+  const atMs = 1_790_000_000_000 + position;
+  return { ...sampleRecord({ seq, id: `e${seq}`, key: '' }, { atMs, ...changes }), position };
+}
+
+/** A record as its lane asks for it; a retry is not due before long. @param epoch of a lane that was opened first: 1 */
+export function recordRequest(record: DeliveryRecord, epoch = 1): RecordRequest {
+  const dueAtMs = record.state === 'retrying' ? Number.MAX_SAFE_INTEGER : 0;
+  return { record, epoch, nowMs: NOW_MS, dueAtMs, notBeforeMs: 0 };
 }
 
 /** Every record of these lanes. */

@@ -4,7 +4,7 @@ import type { AttemptEnd } from '../../core/outcome.ts';
 import { useAdapterPackages } from '../adapter-packages.fixture.ts';
 import { readManifest } from '../manifest.ts';
 import type { CheckResult, DeliveryAttempt, RuntimeStart } from '../runtime.ts';
-import { adapter, attemptOf, never } from '../suite/samples.fixture.ts';
+import { adapter, attemptOf, never } from '../suite/lab-adapter.fixture.ts';
 import { createProcessRuntime, type ProcessRuntimeOptions } from './process-runtime.ts';
 
 export interface HostileOptions extends Partial<Omit<ProcessRuntimeOptions, 'manifest' | 'log'>> {

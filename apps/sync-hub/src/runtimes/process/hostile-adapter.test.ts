@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { adapter, SECRET } from '../suite/samples.fixture.ts';
+import { adapter, SECRET } from '../suite/lab-adapter.fixture.ts';
 import { expectRecovery, harm, harmful, startHostile } from './hostile-adapter.fixture.ts';
 
 describe('an adapter that breaks at import', () => {

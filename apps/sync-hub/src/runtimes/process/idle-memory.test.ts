@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { adapter } from '../suite/samples.fixture.ts';
+import { adapter } from '../suite/lab-adapter.fixture.ts';
 import { startHostile } from './hostile-adapter.fixture.ts';
 import { residentBytesOf } from './memory-watch.ts';
 

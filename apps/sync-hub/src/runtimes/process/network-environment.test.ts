@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { environment, listening, proxy } from '../proxy.fixture.ts';
 import { ours } from '../remote/certificates.fixture.ts';
-import { adapter } from '../suite/samples.fixture.ts';
+import { adapter } from '../suite/lab-adapter.fixture.ts';
 import { startHostile } from './hostile-adapter.fixture.ts';
 
 /** An adapter that posts each event to a system by the SDK's pool. */

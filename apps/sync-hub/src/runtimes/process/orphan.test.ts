@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { useAdapterPackages } from '../adapter-packages.fixture.ts';
-import { adapter } from '../suite/samples.fixture.ts';
+import { adapter } from '../suite/lab-adapter.fixture.ts';
 
 const runtimes = fileURLToPath(new URL('..', import.meta.url));
 
@@ -17,7 +17,7 @@ const runtimes = fileURLToPath(new URL('..', import.meta.url));
 const program = (folder: string) => `
 import { createProcessRuntime } from ${JSON.stringify(join(runtimes, 'process/process-runtime.ts'))};
 import { readManifest } from ${JSON.stringify(join(runtimes, 'manifest.ts'))};
-import { attemptOf, never } from ${JSON.stringify(join(runtimes, 'suite/samples.fixture.ts'))};
+import { attemptOf, never } from ${JSON.stringify(join(runtimes, 'suite/lab-adapter.fixture.ts'))};
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const manifest = await readManifest('adapter-lab', ${JSON.stringify(folder)});
 const runtime = createProcessRuntime({ manifest, config: {}, log, hubVersion: '0.0.0' });

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { adapter } from '../suite/samples.fixture.ts';
+import { adapter } from '../suite/lab-adapter.fixture.ts';
 import { startHostile } from './hostile-adapter.fixture.ts';
 
 /** Tries everything that can be permitted; its receipt reports what was let through. */

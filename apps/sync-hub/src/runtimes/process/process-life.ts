@@ -2,7 +2,7 @@ import { withinTime } from '@hms-sync/adapter-sdk/host';
 import type { ConfigSecrets } from '../config-secrets.ts';
 import { startHeartbeat } from '../heartbeat.ts';
 import type { AdapterClient } from '../protocol/adapter-client.ts';
-import { checkAdapter } from '../protocol/check-adapter.ts';
+import { checkAdapter } from '../protocol/adapter-client.ts';
 import { DeliveryStream } from '../protocol/delivery-stream.ts';
 import type { CheckResult, ReadyRuntime } from '../runtime.ts';
 import type { AdapterLife } from '../supervised-runtime.ts';

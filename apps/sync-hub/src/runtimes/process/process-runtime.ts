@@ -5,7 +5,7 @@ import { ConfigSecrets } from '../config-secrets.ts';
 import { HEARTBEAT_MS } from '../heartbeat.ts';
 import { type Manifest, SPOKEN_PROTOCOLS } from '../manifest.ts';
 import { AdapterClient } from '../protocol/adapter-client.ts';
-import { handshake, type StartFailure } from '../protocol/handshake.ts';
+import { type HandshakeOptions, handshake, type StartFailure } from '../protocol/handshake.ts';
 import type { ReadyRuntime } from '../runtime.ts';
 import {
   type AdapterLife,
@@ -58,36 +58,23 @@ export interface ProcessRuntimeOptions extends Pick<SupervisedRuntimeOptions, 'r
   readonly heartbeatMs?: number;
 }
 
-type BeginOptions = Required<Omit<ProcessRuntimeOptions, 'fault' | 'restart' | 'random'>>;
-
 /**
  * Runs adapter code in a process of its own, one for each version: whatever it does, it does there. When the process
  * ends, each attempt that it had ends as crashed, with the number of those that may be to blame.
  */
 export function createProcessRuntime(options: ProcessRuntimeOptions): SupervisedRuntime {
-  const filled = {
-    protocols: SPOKEN_PROTOCOLS,
-    loadTimeoutMs: LOAD_TIMEOUT_MS,
-    abortGraceMs: ABORT_GRACE_MS,
-    heartbeatMs: HEARTBEAT_MS,
-    ...options,
-  };
-  return new SupervisedRuntime({
-    ...options,
-    kind: 'process',
-    begin: async (life) => {
-      const reason = await options.fault?.();
-      return reason === undefined ? beginProcess(filled, life) : { kind: 'failed', reason, passing: false };
-    },
-  });
+  return new SupervisedRuntime({ ...options, kind: 'process', begin: (life) => beginProcess(options, life) });
 }
 
 /** Starts a process for an adapter and makes it ready. Never rejects; with a failure nothing of the process is left. */
 async function beginProcess(
-  options: BeginOptions,
+  options: ProcessRuntimeOptions,
   { onEnd, signal }: LifeOptions,
 ): Promise<AdapterLife | StartFailure> {
-  const { manifest, config, log, loadTimeoutMs } = options;
+  const { manifest, config, log, hubVersion, protocols = SPOKEN_PROTOCOLS } = options;
+  const { loadTimeoutMs = LOAD_TIMEOUT_MS, abortGraceMs = ABORT_GRACE_MS, heartbeatMs = HEARTBEAT_MS } = options;
+  const fault = await options.fault?.();
+  if (fault !== undefined) return failed(fault);
   const { memoryMb } = manifest;
   const name = `${manifest.package}@${manifest.version}`;
   const launchSecret = randomBytes(LAUNCH_SECRET_BYTES).toString('base64url');
@@ -111,13 +98,14 @@ async function beginProcess(
     credentials: credentials.createInsecure(),
     token: launchSecret,
   });
+  const describeTimeoutMs = loadTimeoutMs + LOAD_NOTICE_MS;
   const begun = await Promise.race([
-    makeReady({ ...options, child, client, secrets, name }),
+    makeReady(child, { client, hubVersion, protocols, config, secrets, name, describeTimeoutMs }),
     child.ended.then((why) => passing(`the process of ${name} ${why} while it was starting`)),
     whenAborted(signal).then(() => stopped),
   ]);
   if (begun.kind === 'ready' && !signal.aborted) {
-    return new ProcessLife({ ...options, child, client, secrets, ready: begun, onEnd });
+    return new ProcessLife({ child, client, secrets, ready: begun, abortGraceMs, heartbeatMs, onEnd });
   }
   if (signal.aborted) await child.terminate(STOP_MS);
   else child.kill('it could not be started');
@@ -144,18 +132,10 @@ function limitMemory(child: AdapterProcess, memoryMb: number): () => void {
   });
 }
 
-interface ReadyNeeds extends BeginOptions {
-  readonly child: AdapterProcess;
-  readonly client: AdapterClient;
-  readonly secrets: ConfigSecrets;
-  readonly name: string;
-}
-
-async function makeReady(needs: ReadyNeeds): Promise<ReadyRuntime | StartFailure> {
-  const { child, name, loadTimeoutMs } = needs;
+async function makeReady(child: AdapterProcess, options: HandshakeOptions): Promise<ReadyRuntime | StartFailure> {
   const listening = await withinTime(LISTEN_TIMEOUT_MS, () => child.listening);
-  if (listening.late) return passing(`${name} did not begin to serve within ${LISTEN_TIMEOUT_MS} ms`);
-  const shaken = await handshake({ ...needs, describeTimeoutMs: loadTimeoutMs + LOAD_NOTICE_MS });
+  if (listening.late) return passing(`${options.name} did not begin to serve within ${LISTEN_TIMEOUT_MS} ms`);
+  const shaken = await handshake(options);
   // A process that dies breaks its connection first. That it died is known a moment later, and says more.
   if (shaken.kind !== 'ready' && shaken.passing) await withinTime(DEATH_NOTICE_MS, () => child.ended);
   return shaken;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
-import { adapter } from '../suite/samples.fixture.ts';
+import { adapter } from '../suite/lab-adapter.fixture.ts';
 import { startHostile } from './hostile-adapter.fixture.ts';
 
 const receiptOf = (outcome: unknown) => JSON.parse((outcome as Outcome & { kind: 'delivered' }).receipt);

@@ -11,7 +11,7 @@ import {
 } from '@grpc/grpc-js';
 import { expect, it, onTestFinished } from 'vitest';
 import { ConfigSecrets } from '../config-secrets.ts';
-import { SECRET } from '../suite/samples.fixture.ts';
+import { SECRET } from '../suite/lab-adapter.fixture.ts';
 import { AdapterClient } from './adapter-client.ts';
 import { handshake } from './handshake.ts';
 

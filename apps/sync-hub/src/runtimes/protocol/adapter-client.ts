@@ -15,17 +15,20 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
+import { MESSAGE_MAX_CHARACTERS } from '@hms-sync/adapter-sdk/host';
 import { type GrpcMethod, grpcServiceDefinition } from '@hms-sync/proto/grpc';
 import { Health } from '@hms-sync/proto/health/v1/health';
 import {
   AdapterService,
-  type CheckResult,
+  type CheckResult as CheckResultMessage,
   type DeliverResponse,
   DeliverResponseSchema,
   type DescribeResponse,
   type Diagnostic,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { checkWire } from '@hms-sync/proto/wire';
+import type { ConfigSecrets } from '../config-secrets.ts';
+import type { CheckResult } from '../runtime.ts';
 
 /** Outcomes of a full credit with the longest messages: 2,048 of about 3 KiB. */
 const RECEIVE_MAX_BYTES = 8 * 1024 * 1024;
@@ -100,7 +103,7 @@ export class AdapterClient {
   }
 
   /** Can the adapter reach its external system? @throws {CallError} */
-  async check(timeoutMs: number): Promise<readonly CheckResult[]> {
+  async check(timeoutMs: number): Promise<readonly CheckResultMessage[]> {
     return (await this.#call(AdapterService.method.check, {}, timeoutMs)).results;
   }
 
@@ -190,5 +193,32 @@ function callError(error: ServiceError | null, timeoutMs: number): CallError {
       return new CallError('unauthenticated', 'it refuses the token');
     default:
       return new CallError('unavailable', (error?.details ?? 'no answer').slice(0, 256));
+  }
+}
+
+/** The SDK gives the adapter 10 s; a little more, so that its own words about it arrive. */
+const CHECK_TIMEOUT_MS = 12_000;
+/** As the protocol has it, for an adapter that does not keep to it. */
+const RESULTS_MAX = 64;
+
+/** Asks an adapter what it says of its external system. Never rejects: no answer is a result too. */
+export async function checkAdapter(adapter: {
+  readonly client: AdapterClient;
+  readonly secrets: ConfigSecrets;
+  /** It did not answer: resolves when it is known whether it ended. Absent: nobody would know. */
+  readonly afterSilence?: () => Promise<unknown>;
+}): Promise<readonly CheckResult[]> {
+  const { client, secrets, afterSilence } = adapter;
+  try {
+    const results = await client.check(CHECK_TIMEOUT_MS);
+    return results.slice(0, RESULTS_MAX).map(({ name, ok, message }) => ({
+      name: secrets.takenOut(name),
+      ok,
+      message: secrets.takenOut(message, MESSAGE_MAX_CHARACTERS),
+    }));
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    await afterSilence?.();
+    return [{ name: 'check', ok: false, message: secrets.takenOut(`the adapter did not answer: ${error.message}`) }];
   }
 }

@@ -4,7 +4,7 @@ import { DeliverRequestSchema } from '@hms-sync/proto/hms/adapter/v1/adapter_ser
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { DeliveryAttempt } from '../runtime.ts';
-import { attemptOf } from '../suite/samples.fixture.ts';
+import { attemptOf } from '../suite/lab-adapter.fixture.ts';
 import { deliverRequestBytes } from './attempt-bytes.ts';
 
 /** The same request by the generated descriptors. */

@@ -9,7 +9,7 @@ import {
   OutcomeKind,
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { attemptOf, never } from '../suite/samples.fixture.ts';
+import { attemptOf, never } from '../suite/lab-adapter.fixture.ts';
 import { DeliveryStream } from './delivery-stream.ts';
 
 /** An adapter's end of the stream, as far as the hub uses it. */

@@ -10,10 +10,10 @@ import { findEntryFile } from '../entry-file.ts';
 import { environment, proxy } from '../proxy.fixture.ts';
 import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../runtime.ts';
 import { deliveringSuite } from '../suite/delivering.suite.ts';
+import { attemptOf, never } from '../suite/lab-adapter.fixture.ts';
 import type { RuntimeNeeds } from '../suite/opener.fixture.ts';
-import { attemptOf, never } from '../suite/samples.fixture.ts';
 import { ours, strangers } from './certificates.fixture.ts';
-import type { RemoteAddress } from './remote-address.ts';
+import type { RemoteAddress } from './remote-runtime.ts';
 import { createRemoteRuntime, type RemoteRuntimeOptions } from './remote-runtime.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

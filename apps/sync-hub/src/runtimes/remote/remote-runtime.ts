@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { ConfigSecrets } from '../config-secrets.ts';
 import { SPOKEN_PROTOCOLS } from '../manifest.ts';
 import { AdapterClient } from '../protocol/adapter-client.ts';
@@ -8,7 +10,6 @@ import {
   SupervisedRuntime,
   type SupervisedRuntimeOptions,
 } from '../supervised-runtime.ts';
-import { channelCredentials, type RemoteAddress } from './remote-address.ts';
 import { RemoteLife } from './remote-life.ts';
 
 /** Five of these without an answer and the connection is closed: long enough for a network to find another way. */
@@ -44,9 +45,52 @@ async function beginConnection(
   signal.addEventListener('abort', giveUp, { once: true });
   const secrets = new ConfigSecrets([config, remote.token]);
   const describeTimeoutMs = DESCRIBE_TIMEOUT_MS;
-  const begun = await handshake({ ...{ client, hubVersion, protocols, config, secrets, name, describeTimeoutMs } });
+  const begun = await handshake({ client, hubVersion, protocols, config, secrets, name, describeTimeoutMs });
   signal.removeEventListener('abort', giveUp);
   if (begun.kind === 'ready') return new RemoteLife({ client, secrets, ready: begun, name, heartbeatMs, onEnd });
   client.close();
   return begun;
+}
+
+/** Where an adapter is served, and how the two know each other. */
+export interface RemoteAddress {
+  /** As `host:port`. */
+  readonly address: string;
+  /** Paths of PEM files. Without ca: the authorities that Node knows. Without cert and key: no client certificate. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** Sent as `authorization: Bearer <token>`. */
+  readonly token: string | undefined;
+  /** No TLS. */
+  readonly plaintext: boolean;
+}
+
+/**
+ * Reads the certificates. For each connection again, so that one that was renewed is taken up.
+ *
+ * @throws Error that names the file that cannot be used
+ */
+export async function channelCredentials({ ca, cert, key, plaintext }: RemoteAddress): Promise<ChannelCredentials> {
+  if (plaintext) return credentials.createInsecure();
+  const [rootCertificates, clientKey, clientCertificate] = await Promise.all([
+    readPem('remote.ca', ca),
+    readPem('remote.key', key),
+    readPem('remote.cert', cert),
+  ]);
+  try {
+    return credentials.createSsl(rootCertificates, clientKey, clientCertificate);
+  } catch {
+    // OpenSSL's words say nothing to an operator.
+    throw new Error('remote.ca, remote.cert and remote.key are not certificates and a key in PEM that belong together');
+  }
+}
+
+async function readPem(field: string, path: string | undefined): Promise<Buffer | null> {
+  if (path === undefined) return null;
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new Error(`${field}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
 }

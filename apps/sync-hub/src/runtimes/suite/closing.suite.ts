@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { useAdapterPackages } from '../adapter-packages.fixture.ts';
+import { adapter, attemptOf, never } from './lab-adapter.fixture.ts';
 import { type CreateRuntime, createOpener } from './opener.fixture.ts';
-import { adapter, attemptOf, never } from './samples.fixture.ts';
 
 export function closingSuite(createRuntime: CreateRuntime): void {
   const { open, openReady } = createOpener(createRuntime);

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Outcome } from '../../core/outcome.ts';
 import { NOT_SENT } from '../runtime.ts';
+import { adapter, attemptOf, never, SECRET } from './lab-adapter.fixture.ts';
 import { type CreateRuntime, createOpener } from './opener.fixture.ts';
-import { adapter, attemptOf, never, SECRET } from './samples.fixture.ts';
 
 export function deliveringSuite(createRuntime: CreateRuntime): void {
   const { open, openReady } = createOpener(createRuntime);

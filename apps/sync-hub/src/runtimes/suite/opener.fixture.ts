@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest';
 import { type PackageContent, useAdapterPackages } from '../adapter-packages.fixture.ts';
 import { type Manifest, readManifest } from '../manifest.ts';
 import type { DeliveryAttempt, Runtime } from '../runtime.ts';
-import { attemptOf, never } from './samples.fixture.ts';
+import { attemptOf, never } from './lab-adapter.fixture.ts';
 
 export interface RuntimeNeeds {
   readonly manifest: Manifest;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { adapter, SECRET } from './lab-adapter.fixture.ts';
 import { type CreateRuntime, createOpener } from './opener.fixture.ts';
-import { adapter, SECRET } from './samples.fixture.ts';
 
 export function startingSuite(createRuntime: CreateRuntime): void {
   const { failureOf, openReady } = createOpener(createRuntime);
@@ -89,7 +89,7 @@ export function startingSuite(createRuntime: CreateRuntime): void {
 
   it('fails when a configuration is given and the adapter accepts none', async () => {
     expect(await failureOf(adapter('push() {}'), { config: { token: SECRET } })).toMatch(
-      /^config\.token: .*takes no configuration/,
+      /^config\.token: .*has no configuration/,
     );
   });
 

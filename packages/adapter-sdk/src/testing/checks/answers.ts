@@ -6,7 +6,7 @@ import type { VerificationContext } from '../verification-context.ts';
 
 const RETRY_AFTER_S = 7;
 
-/** 429: the system asks for less. */
+/** 429: the system limits the rate. */
 export const throttling: Check = {
   name: 'throttling',
   title: '429 is throttled, for as long as Retry-After says',
@@ -17,12 +17,12 @@ export const throttling: Check = {
     must(
       waitMs > (RETRY_AFTER_S - 1) * 1000 && waitMs <= (RETRY_AFTER_S + 1) * 1000,
       `Retry-After: ${RETRY_AFTER_S} became ${waitMs} ms`,
-      'hand the seconds of Retry-After on as retryAfterMs, in milliseconds',
+      'pass the seconds of Retry-After on as retryAfterMs, in milliseconds',
     );
   },
 };
 
-/** 5xx: the system has a fault that will pass. */
+/** 5xx: the system has a temporary fault. */
 export const serverFailure: Check = {
   name: 'server-failure',
   title: '500, 502 and 503 are retried',
@@ -31,7 +31,7 @@ export const serverFailure: Check = {
   },
 };
 
-/** 400, 422: this event will never be taken. */
+/** 400, 422: the system will never accept this event. */
 export const refusal: Check = {
   name: 'refusal',
   title: '400 and 422 are permanent',
@@ -40,10 +40,10 @@ export const refusal: Check = {
   },
 };
 
-/** 401, 403: no event will be taken until an operator acts. */
+/** 401, 403: the system accepts no event until an operator acts. */
 export const credentials: Check = {
   name: 'credentials',
-  title: '401 and 403 stop the lane until an operator replaces the credential',
+  title: '401 and 403 pause the adapter until an operator replaces the credential',
   run: async (context) => {
     for (const status of [401, 403]) {
       await outcomeOf(context, { status }, ['unauthorized', 'misconfigured'], 'Unauthorized');

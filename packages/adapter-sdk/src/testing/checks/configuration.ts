@@ -4,42 +4,46 @@ import { must } from '../check-failure.ts';
 import type { BadConfig } from '../kit.ts';
 import type { VerificationContext } from '../verification-context.ts';
 
-/** Takes the configuration that the kit gives. */
+/** Accepts the configuration of the kit. */
 export const configuration: Check = {
   name: 'configuration',
-  title: 'the configuration of the kit is taken',
+  title: 'the configuration of the kit is accepted',
   run: async (context) => {
     await context.ready();
   },
 };
 
-/** Refuses a wrong configuration in a way that lets an operator fix it. */
+/** Rejects a wrong configuration with the path of the wrong field. */
 export const badConfiguration: Check = {
   name: 'bad-configuration',
-  title: 'a wrong configuration is refused, and the path of each wrong field is named',
+  title: 'a wrong configuration is rejected, and the error names the path of each wrong field',
   run: async (context) => {
     const configs = [...(await wrongFields(context)), ...(context.kit.badConfigs ?? [])];
     must(
       configs.length > 0,
-      'no wrong configuration is known',
-      'name some in badConfigs of verify.json; this adapter has no schema to derive them from',
+      'there is no wrong configuration to test with',
+      'add some to badConfigs of verify.json; this adapter has no schema to derive them from',
     );
     for (const { path, config } of configs) {
       const diagnostics = await (await context.open()).configure(context.config(config));
-      const what = `a configuration that is wrong at ${path || 'the whole'}`;
-      must(diagnostics.length > 0, `${what} was taken`, 'check it by the schema, or throw Misconfigured from open');
+      const what = `a configuration that is wrong at ${path || 'its root'}`;
+      must(
+        diagnostics.length > 0,
+        `${what} was accepted`,
+        'check it with the schema, or throw Misconfigured from open',
+      );
       must(
         diagnostics.some((found) => found.path === path || found.path.startsWith(`${path}.`) || path === ''),
-        `${what} was refused, and the path named was ${diagnostics.map((found) => found.path || 'the whole').join(', ')}`,
-        'let the schema refuse it, or throw new Misconfigured(message, { path }) from open',
+        `${what} was rejected, but the error names ${diagnostics.map((found) => found.path || 'the root').join(', ')}`,
+        'let the schema reject it, or throw new Misconfigured(message, { path }) from open',
       );
       const mute = diagnostics.filter(({ message }) => message.trim() === '');
-      must(mute.length === 0, `${what} was refused without a word`, 'say in the message what would be right');
+      must(mute.length === 0, `${what} was rejected without a message`, 'describe in the message what is expected');
     }
   },
 };
 
-/** The kit's configuration with one required field missing, and with one of the wrong type. */
+/** The kit's configuration, once for each required field without it, and once for each field with a value of a wrong type. */
 async function wrongFields(context: VerificationContext): Promise<readonly BadConfig[]> {
   const { configSchema } = await context.subject.describe();
   const { config } = context.kit;
@@ -49,7 +53,7 @@ async function wrongFields(context: VerificationContext): Promise<readonly BadCo
   const topLevel = fieldsOf(configSchema).filter(({ path }) => /^[^.[\]*]+$/.test(path));
   return topLevel.flatMap(({ path, type, required }) => {
     const { [path]: _left, ...without } = given;
-    // No configuration language has such a value for a text, a number, a switch or an object alike.
+    // A list of a list is wrong for any field that is not a list.
     const wrong = type.startsWith('array') ? 'wrong' : [['wrong']];
     return [
       ...(required ? [{ path, config: without }] : []),

@@ -3,7 +3,7 @@ import type { Check } from '../check.ts';
 import { must } from '../check-failure.ts';
 import { IDEMPOTENCY_DEFAULT, isKeyShared } from '../effect.ts';
 
-/** As many as a lane may hand over in one turn, a few times the usual concurrency. */
+/** More than twice the usual concurrency. */
 const TOGETHER = 20;
 
 /** One outcome for each event, also when many come at once. */
@@ -15,7 +15,7 @@ export const oneOutcome: Check = {
     const attempts = Array.from({ length: TOGETHER }, () => context.attempt());
     const outcomes = await Promise.all(attempts.map((attempt) => context.deliver(target, attempt)));
     const [breach] = target.breaches();
-    must(breach === undefined, String(breach), 'answer every delivery with exactly one outcome, within its bounds');
+    must(breach === undefined, String(breach), 'return exactly one outcome for every delivery, within its bounds');
     for (const outcome of outcomes) mustBeDelivered(outcome, `one of ${TOGETHER} events at once`);
     const effects = [...context.standIn.effects.values()];
     const { idempotency = IDEMPOTENCY_DEFAULT } = context.kit;
@@ -25,13 +25,13 @@ export const oneOutcome: Check = {
       isKeyShared(effects.flat(), { idempotency, events });
     must(
       !isShared,
-      'different events were sent with the same identity, so the system would drop all but one',
+      'different events were sent with the same idempotency key, so the system would drop all but one',
       'send context.idempotencyKey, which is different for each event',
     );
   },
 };
 
-/** Delivered again, which happens after a crash, it takes effect once. */
+/** An event that is delivered again, as after a crash, has one effect. */
 export const duplicate: Check = {
   name: 'duplicate',
   title: 'an event that is delivered twice has one effect',
@@ -42,7 +42,7 @@ export const duplicate: Check = {
     must(
       context.standIn.effects.size > 0,
       'an event was reported as delivered, and the system received nothing',
-      'wait for the answer of the system before push returns; if it does take the event, name where in verify.json',
+      'await the response of the system before push returns',
     );
     const { size: once } = context.standIn.effects;
     const again = { ...first, attempt: 2, redelivered: true };
@@ -52,8 +52,8 @@ export const duplicate: Check = {
       effects.size === once,
       `an event that was delivered twice had ${effects.size} effects, and ${once} when it was delivered once`,
       'send context.idempotencyKey (as Idempotency-Key, or where idempotency of verify.json says), or write by PUT to ' +
-        'an address made of the event; for a system that knows neither: when context.redelivered, GET by an id that ' +
-        'was written, and write only what is not there; name a request that only asks in reads of verify.json',
+        'a URL derived from the event. If the system supports neither: when context.redelivered is true, GET by an id ' +
+        'that was written, and write only what is missing; declare a POST that only reads in reads of verify.json',
     );
   },
 };
@@ -64,6 +64,6 @@ export function mustBeDelivered(outcome: Outcome, what: string): void {
   must(
     false,
     `${what} was ${kind} (${code}: ${message})`,
-    'see in verify.json that config leads to the stand-in by {{url}}, and that answer and events are as the system has them',
+    'check in verify.json that config uses {{url}}, and that answer and events match the system',
   );
 }

@@ -5,10 +5,10 @@ import { must } from '../check-failure.ts';
 const TOGETHER = 8;
 const DRAIN_MS = 5_000;
 
-/** An adapter is drained at each upgrade and each stop of the hub. */
+/** The hub drains an adapter before an upgrade and when it stops. */
 export const drain: Check = {
   name: 'drain',
-  title: 'drain loses nothing: what is in flight ends, what is delivered took effect, and it can be configured again',
+  title: 'drain loses nothing: running attempts end, delivered events took effect, and it can be configured again',
   run: async (context) => {
     const target = await context.ready();
     const release = Promise.withResolvers<void>();
@@ -18,15 +18,15 @@ export const drain: Check = {
     must(
       await context.standIn.wrote(1, DRAIN_MS),
       'nothing was written for the events',
-      'write in push what the system is to know',
+      'send the event to the system in push',
     );
-    // Time for those that may go together to do so; an adapter that asks one after the other is fine too.
+    // Concurrent writes get time to arrive; an adapter that sends one after the other is fine too.
     await context.standIn.wrote(TOGETHER, 200);
     const drained = target.drain(DRAIN_MS);
     await delay(50);
     release.resolve();
     const unfinished = await drained;
-    must(unfinished === 0, `drain left ${unfinished} of ${TOGETHER} deliveries`, 'let what is in flight end');
+    must(unfinished === 0, `drain left ${unfinished} of ${TOGETHER} deliveries`, 'let running attempts end');
     const settled = await Promise.all(outcomes);
     const delivered = attempts.filter((_attempt, index) => settled[index]?.kind === 'delivered');
     const written = JSON.stringify([...context.standIn.effects.values()]);
@@ -35,14 +35,14 @@ export const drain: Check = {
     );
     must(
       lost.length === 0,
-      `${lost.length} of ${TOGETHER} deliveries were written to be delivered, and never reached the system`,
-      'return from push only when the system has answered; keep nothing for later',
+      `${lost.length} of ${TOGETHER} deliveries were reported as delivered, but never reached the system`,
+      'return from push only when the system has responded; send nothing later',
     );
     const next = await context.deliver(await context.ready(), context.attempt());
     must(
       next.kind === 'delivered',
-      `configured again after Drain, it takes no delivery: ${next.kind}`,
-      'let Configure end what Drain began: a service lives longer than its hubs',
+      `a delivery after Drain and Configure was ${next.kind}`,
+      'accept deliveries again after Configure: a service may run longer than its hubs',
     );
   },
 };

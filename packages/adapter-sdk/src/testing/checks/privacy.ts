@@ -5,42 +5,43 @@ import { recordOutput } from '../output.ts';
 import type { Behaviour } from '../stand-in.ts';
 import type { VerificationContext } from '../verification-context.ts';
 
-/** A text that people may read, and where it was seen. */
-interface Said {
+/** A text that people may read, and its place. */
+interface Output {
   readonly where: string;
   readonly text: string;
 }
 
-/** Nothing that a log or an error says may hold a payload or a secret. */
+/** No log and no error contains a payload or a secret. */
 export const privacy: Check = {
   name: 'privacy',
   title: 'no log and no error contains a payload or a secret',
-  partly: ({ inThisProcess }) => (inThisProcess ? undefined : 'errors alone: its log cannot be seen from here'),
+  partly: ({ inThisProcess }) =>
+    inThisProcess ? undefined : 'only errors were checked: its log is in another process',
   run: async (context) => {
     context.subject.takeLog();
     const output = recordOutput();
-    const said: Said[] = [];
+    const said: Output[] = [];
     try {
       said.push(...(await provoked(context)));
     } finally {
       output.stop();
     }
     for (const text of context.subject.takeLog() ?? []) said.push({ where: 'a log record', text });
-    said.push(...output.texts.map((text) => ({ where: 'what is written to the console', text })));
+    said.push(...output.texts.map((text) => ({ where: 'the console output', text })));
     for (const { where, text } of said) {
       const leak = leakIn(text, context);
       if (leak === undefined) continue;
       const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
       throw new CheckFailure(`${where} contains ${leak}: ${shown}`, {
-        todo: 'log ids and keys, mark fields by secret(), and put no body and no event into an error',
+        todo: 'log only ids and keys, mark secret fields with secret(), and put no body and no event into an error',
       });
     }
   },
 };
 
-/** Everything that goes wrong, with a system that repeats what it was sent. */
-async function provoked(context: VerificationContext): Promise<readonly Said[]> {
-  const said: Said[] = [];
+/** Provokes every kind of failure, with a system that repeats the request in its response. */
+async function provoked(context: VerificationContext): Promise<readonly Output[]> {
+  const said: Output[] = [];
   for (const { path, config } of context.kit.badConfigs ?? []) {
     const diagnostics = await (await context.open()).configure(context.config(config));
     for (const { message } of diagnostics) said.push({ where: `the diagnostic of ${path}`, text: message });
@@ -63,7 +64,7 @@ async function provoked(context: VerificationContext): Promise<readonly Said[]> 
   return said;
 }
 
-function textsOf(outcome: Outcome, what: string): readonly Said[] {
+function textsOf(outcome: Outcome, what: string): readonly Output[] {
   if (outcome.kind === 'delivered') return [];
   return [{ where: `the outcome of ${what}`, text: `${outcome.code}: ${outcome.message}` }];
 }

@@ -7,23 +7,24 @@ import type { Subject, Target } from '../target.ts';
 import type { VerificationContext } from '../verification-context.ts';
 import { mustBeDelivered } from './delivering.ts';
 
-/** A connection's last packets and timers take a moment to go. */
+/** Connections and timers need a moment to close. */
 const SETTLE_MS = 3_000;
 const LOOK_EVERY_MS = 50;
 
-/** Less than an event takes, and V8's own ups and downs, which do not grow with the number of events. */
+/** Less than the size of an event; and an allowance for V8's own variation, independent of the number of events. */
 const GROWTH_PER_EVENT_MAX_BYTES = 512;
 const GROWTH_ALLOWED_BYTES = 2 * 1024 * 1024;
-/** Caches and compiled code come about in the first part, which is not counted. */
+/** The share of events that fill caches and compile code; it is not counted. */
 const WARM_UP = 0.3;
 const AT_A_TIME = 50;
-/** Travels with each event, so that one that is kept is seen. */
+/** Added to each event, so that a leak of events is visible. */
 const FILLER_BYTES = 4_096;
 
-const inThisProcess = ({ inThisProcess }: Subject) =>
-  inThisProcess ? undefined : 'it runs in another process, whose memory and handles cannot be seen from here';
+function inThisProcess({ inThisProcess }: Subject): string | undefined {
+  return inThisProcess ? undefined : 'its memory and handles are in another process';
+}
 
-/** Closed is closed: nothing keeps its process alive. */
+/** After close, nothing keeps the process alive. */
 export const handles: Check = {
   name: 'handles',
   title: 'nothing is left open after close: no timer, no connection',
@@ -40,7 +41,7 @@ export const handles: Check = {
       if (left.length === 0) return;
       must(
         performance.now() < endsAt,
-        `after close there is still open: ${left.join(', ')}`,
+        `still open after close: ${left.join(', ')}`,
         'clear every timer and close every connection in close',
       );
       await delay(LOOK_EVERY_MS);
@@ -48,7 +49,7 @@ export const handles: Check = {
   },
 };
 
-/** A hub runs for months. */
+/** Memory does not grow with the number of events. */
 export const heap: Check = {
   name: 'heap',
   title: 'memory stays flat over 10,000 events',
@@ -64,8 +65,8 @@ export const heap: Check = {
     const grown = (await heldBytes()) - before;
     must(
       grown < Math.max(counted * GROWTH_PER_EVENT_MAX_BYTES, GROWTH_ALLOWED_BYTES),
-      `over ${counted} events ${Math.round(grown / counted)} bytes were kept of each`,
-      'keep nothing of an event once push has settled: no list, no cache without bound, no listener on the signal',
+      `memory grew by ${Math.round(grown / counted)} bytes per event, over ${counted} events`,
+      'keep nothing of an event when push has settled: no list, no cache without bound, no listener on the signal',
     );
   },
 };
@@ -78,7 +79,7 @@ async function deliverMany(context: VerificationContext, target: Target, count: 
       const { event, ...attempt } = context.attempt();
       const filler = `${event.id}${'.'.repeat(FILLER_BYTES)}`;
       const filled = { ...event, attributes: { ...event.attributes, filler: Buffer.from(filler).toString() } };
-      // Whatever it comes to: other checks look at that.
+      // Other checks verify the outcome.
       await context.deliver(target, { ...attempt, event: filled });
     }
     context.standIn.forgetRequests();
@@ -91,7 +92,7 @@ async function heldBytes(): Promise<number> {
   const collect: unknown = runInNewContext('gc');
   for (let n = 0; n < 3; n += 1) {
     if (typeof collect === 'function') collect();
-    // What is freed by a callback of a collected thing is free after the next turn.
+    // Finalizers run in a later turn.
     await delay(20);
   }
   const { heapUsed, external } = process.memoryUsage();
@@ -104,11 +105,11 @@ function openHandles(): ReadonlyMap<string, number> {
   return counts;
 }
 
-/** What there is more of than before. Turns that are about to run are no handles. */
+/** The resources of which there are more than before, except those that end soon by themselves. */
 function leftOver(before: ReadonlyMap<string, number>): readonly string[] {
   return [...openHandles()]
-    .filter(([name, count]) => !passing.has(name) && count > (before.get(name) ?? 0))
+    .filter(([name, count]) => !PASSING_RESOURCES.has(name) && count > (before.get(name) ?? 0))
     .map(([name, count]) => `${count - (before.get(name) ?? 0)} ${name}`);
 }
 
-const passing = new Set(['Immediate', 'TickObject', 'CloseReq']);
+const PASSING_RESOURCES = new Set(['Immediate', 'TickObject', 'CloseReq']);

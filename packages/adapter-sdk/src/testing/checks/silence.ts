@@ -5,7 +5,7 @@ import { mustBeDelivered } from './delivering.ts';
 
 /** How long the attempt is given. */
 const DEADLINE_MS = 250;
-/** From the abort to the outcome: far more than any code needs on a busy machine, and short enough to wait for. */
+/** From the abort to the outcome: enough on a busy machine. */
 const GRACE_MS = 2_000;
 
 /** A connection that breaks. */
@@ -16,16 +16,20 @@ export const reset: Check = {
     const target = await context.ready();
     context.standIn.behave({ kind: 'reset' });
     const outcome = await context.deliver(target);
-    must(outcome.kind === 'retryable', `a reset connection was ${outcome.kind}`, 'throw Retryable: nobody knows');
+    must(
+      outcome.kind === 'retryable',
+      `a reset connection was ${outcome.kind}`,
+      'throw Retryable: the result is unknown',
+    );
     context.standIn.behaveWell();
     mustBeDelivered(await context.deliver(target), 'the event after a reset connection');
   },
 };
 
-/** A system that takes the request and says nothing. */
+/** A system that accepts the request and never responds. */
 export const hang: Check = {
   name: 'hang',
-  title: 'a system that does not answer is given up at the deadline, and retried',
+  title: 'an attempt at a system that does not respond ends at its deadline, and is retried',
   run: async (context) => {
     const target = await context.ready();
     context.standIn.behave({ kind: 'hang' });
@@ -35,38 +39,38 @@ export const hang: Check = {
     });
     must(
       outcome.kind === 'retryable',
-      `an attempt whose time was over was ${outcome.kind}`,
+      `an attempt that timed out was ${outcome.kind}`,
       'let the abort be thrown, or throw Retryable: it may have taken effect',
     );
   },
 };
 
-/** The hub stops, or the time is over: what runs is asked to end. */
+/** An attempt is aborted when the hub stops or the time is up. */
 export const abort: Check = {
   name: 'abort',
   title: 'an attempt ends when its signal aborts, and its request with it',
   run: async (context) => {
     const target = await context.ready();
-    // What it reads before it writes is answered: a write that goes on is what does harm.
+    // Reads are answered: the check is about a write that continues.
     context.standIn.behave({ kind: 'hang', only: 'writes' });
     const controller = new AbortController();
     const outcome = context.deliver(target, context.attempt(), { signal: controller.signal });
     const asked = await context.standIn.wrote(1, GRACE_MS);
-    must(asked, 'nothing was written for the event', 'write in push what the system is to know');
+    must(asked, 'nothing was written for the event', 'send the event to the system in push');
     const brokenOff = context.standIn.brokenOff;
     controller.abort();
     const ended = await withinTime(GRACE_MS, () => outcome);
     must(
       !ended.late,
       `push had not settled ${GRACE_MS} ms after its signal aborted`,
-      'hand context.signal to whatever is waited for',
+      'pass context.signal to everything that push awaits',
     );
     const settled = ended.result;
     must(settled.kind === 'retryable', `an aborted attempt was ${settled.kind}`, 'let the abort be thrown');
     must(
       await context.standIn.brokeOff(brokenOff + 1, GRACE_MS),
-      'the request of an aborted attempt went on',
-      'hand context.signal to the request itself',
+      'the request of an aborted attempt continued',
+      'pass context.signal to the request itself',
     );
   },
 };

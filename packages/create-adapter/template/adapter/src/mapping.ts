@@ -1,9 +1,10 @@
 import { type AdapterEvent, eventAsJson } from '@hms-sync/adapter-sdk';
 
 /**
- * What is posted for an event: `{"type", "payload", "id", "source", "key", "time"}`, until your system reads something else.
+ * The body that is posted for an event: `{"type", "payload", "id", "source", "key", "time"}`. Change it to what your system
+ * expects.
  *
- * @throws InvalidEvent when the event's data should be JSON and is not.
+ * @throws InvalidEvent when the event's content type is JSON and its data is not.
  */
 export function changeOf(event: AdapterEvent): Uint8Array {
   return eventAsJson(event);

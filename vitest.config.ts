@@ -1,0 +1,15 @@
+import { availableParallelism } from 'node:os';
+import { defineConfig } from 'vitest/config';
+
+/**
+ * `npm test`: every project in one run, so that all test files share the machine's cores. What every project's own
+ * vitest.config.ts is: vitest.shared.ts.
+ */
+export default defineConfig({
+  test: {
+    projects: ['apps/*', 'conformance', 'examples/*', 'packages/*', 'proto', 'tools'],
+    reporters: ['default', './tools/test-total.ts'],
+    // About half of its time a test waits: for a hub to start, for a timer.
+    maxWorkers: 2 * availableParallelism(),
+  },
+});
