@@ -43,9 +43,11 @@ describe('the grammar', () => {
       ],
       job: ['show', 'watch', 'cancel'],
       journal: ['verify', 'backup'],
+      token: ['create', 'list', 'rotate', 'revoke'],
     });
     expect(program.commands.filter((command) => !groups.includes(command)).map((command) => command.name())).toEqual([
       'health',
+      'whoami',
       'start',
       'dev',
       'completion',

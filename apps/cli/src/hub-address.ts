@@ -24,10 +24,10 @@ export function tokenFileOption(): Option {
   );
 }
 
-/** Before each command: reads the token of its `--token-file`. @throws Failure */
+/** Before each command: its `--token-file` is as the variable. */
 export function useTokenFile(_program: Command, command: Command): void {
   const { tokenFile } = command.opts<{ tokenFile?: string }>();
-  if (tokenFile !== undefined) process.env.HMS_SYNC_TOKEN = readToken(tokenFile);
+  if (tokenFile !== undefined) process.env.HMS_SYNC_TOKEN_FILE = tokenFile;
 }
 
 /** Accepts "http://host:port", "https://host:port", "unix:/path/hub.sock" and, for short, "host:port". */
@@ -72,7 +72,16 @@ function dataFolder(): string {
   return '.hms-sync';
 }
 
-/** @throws Failure for a file that other users can read, or that holds no token */
+/**
+ * The token to call a hub by: of the file that was named, or of HMS_SYNC_TOKEN; undefined without either.
+ *
+ * @throws Failure for a file that other users can read, or that holds no token
+ */
+export function currentToken(): string | undefined {
+  const { HMS_SYNC_TOKEN_FILE: file, HMS_SYNC_TOKEN: token } = process.env;
+  return file ? readToken(file) : token || undefined;
+}
+
 function readToken(file: string): string {
   const path = resolve(file);
   let text: string;

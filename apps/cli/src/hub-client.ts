@@ -8,6 +8,7 @@ import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { commandLine } from './advice.ts';
 import { ADVICE_TO_READERS, apiFailure } from './api-failure.ts';
 import { ExitCode, Failure } from './failure.ts';
+import { currentToken } from './hub-address.ts';
 import { stopSignal } from './stop-signal.ts';
 
 /** The services of one hub, over one HTTP/2 connection. */
@@ -30,19 +31,19 @@ const PING_TIMEOUT_MS = 10_000;
  * Creates a client. The first call connects; after a lost connection, the next call connects again.
  *
  * @param address an http or https URL, such as "http://127.0.0.1:7003", or "unix:" and the path of a socket
- * @throws Failure for a token that would travel in clear
+ * @throws Failure for a token that cannot be read, or would travel in clear
  */
 export function connectToHub(address: string): HubClient {
-  const { HMS_SYNC_TOKEN: token } = process.env;
+  const token = currentToken();
   const socket = address.startsWith('unix:') ? address.slice('unix:'.length) : undefined;
   const baseUrl = socket === undefined ? address : 'http://localhost';
-  if (token) requirePrivateWay(address);
+  if (token !== undefined) requirePrivateWay(address);
   const sessionManager = new Http2SessionManager(
     baseUrl,
     { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_TIMEOUT_MS },
     socket === undefined ? undefined : { createConnection: () => connect(socket) },
   );
-  const interceptors = token ? [withToken(token)] : [];
+  const interceptors = token === undefined ? [] : [withToken(token)];
   const transport = createConnectTransport({ httpVersion: '2', baseUrl, sessionManager, interceptors });
   return {
     address,

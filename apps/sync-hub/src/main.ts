@@ -55,7 +55,7 @@ const ANSWERS_MS = 5_000;
 const AUTH_WORDS = { nobody: 'tokens', anonymous: 'dev', everybody: 'none' } as const;
 const OPEN_TO_ALL = 'auth: none: every process of this machine is an administrator of this hub';
 const NO_TOKENS =
-  'nobody can call this hub over TCP yet: make a token with hms-sync token create <name> --role publisher';
+  'nobody can call this hub over TCP yet: make a token with hms-sync token create hms-api --role publisher';
 
 await run(process.argv.slice(2));
 

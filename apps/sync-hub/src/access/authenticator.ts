@@ -76,7 +76,7 @@ export class Authenticator {
 }
 
 const CREDENTIAL_MISSING =
-  "the hub serves nobody without a credential; send authorization: Bearer <token>, which an operator makes on the hub's machine: hms-sync token create <name> --role publisher";
+  "the hub serves nobody without a credential; send authorization: Bearer <token>, which an operator makes on the hub's machine: hms-sync token create hms-api --role publisher";
 const CREDENTIAL_IN_URL =
   'a credential in a URL ends in logs; send it as authorization: Bearer <token>, and have this one revoked';
 const NOT_BEARER = 'the authorization header is not "Bearer <token>"';

@@ -270,7 +270,7 @@ const SCHEMA = `CREATE TABLE IF NOT EXISTS token (
 
 const NO_TOKEN = 'the credential is no token of a hub, or was mistyped; send authorization: Bearer hms_...';
 const UNKNOWN_TOKEN =
-  'this hub does not know the token; ask an operator for one: hms-sync token create <name> --role <role>';
+  'this hub does not know the token; ask an operator for one: hms-sync token create hms-api --role publisher';
 
 function toPrincipal({ token, lifetime }: Kept): Principal {
   const { id, name, role, grants, expiresAtMs } = token;

@@ -56,7 +56,7 @@ export function createAccessService({ tokens, onChange }: AccessDeps): ServiceIm
       if (neverExpires && (role !== 'admin' || caller.kind !== 'socket')) {
         throw invalidField(
           'never_expires',
-          "is for the role admin alone, and by the hub's socket: hms-sync token create on its machine",
+          "is for the role admin alone, and through the hub's socket, on its machine, alone",
         );
       }
       const lifetimeMs = neverExpires ? undefined : toMs(request.lifetime, LIFETIME_MS.usual);
