@@ -41,14 +41,19 @@ const journalPort = `${room('journal')}(journal|journal-error|delivery-filter|de
 export const rooms: Record<string, string[]> = {
   core: [],
   files: [],
+  access: [room('files')],
   queues: [],
   journal: [room('core'), room('files')],
   runtimes: [room('core')],
   acks: [room('core'), room('queues'), journalPort],
   lanes: [room('core'), `${room('journal')}journal(-error)?\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
   operations: [room('core'), room('files'), room('lanes'), room('queues'), journalPort],
-  edges: [...['core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
-  config: [room('core'), `${room('installs')}(adapters-lock|package-spec)\\.ts$`],
+  edges: [...['access', 'core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
+  config: [
+    room('core'),
+    `${room('access')}(permissions|caller-limits)\\.ts$`,
+    `${room('installs')}(adapters-lock|package-spec)\\.ts$`,
+  ],
   installs: [room('core'), room('files'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],
   telemetry: [],
 };

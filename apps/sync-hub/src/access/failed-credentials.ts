@@ -1,7 +1,7 @@
 /** Wrong credentials of one address in a minute: more are no slip. */
 const PER_MINUTE = 20;
 const MINUTE_MS = 60_000;
-/** Addresses that are counted; with more, all begin anew. */
+/** Addresses that are counted; with more, counting starts again. */
 const ADDRESSES_MAX = 10_000;
 
 /** Counts wrong credentials by address, in minutes. */
@@ -15,7 +15,7 @@ export class FailedCredentials {
     this.#nowMs = nowMs;
   }
 
-  /** One more. Returns for how long the address is refused without a reason; 0: it is told what was wrong. */
+  /** One more. Returns for how long the address is throttled, in milliseconds; 0: it is not, and gets the real error. */
   note(address: string): number {
     const now = this.#nowMs();
     const minute = Math.floor(now / MINUTE_MS);

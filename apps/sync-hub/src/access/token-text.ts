@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 
 /**
  * The text of a token: `hms_<id, 8>_<secret, 43><check, 6>`, all in base62. The prefix is for scanners of secrets; the
- * check (CRC-32 of all before it) tells a mistyped token from an unknown one before anything is looked up; the secret has
+ * check (CRC-32 of all before it) separates a mistyped token from an unknown one before anything is looked up; the secret has
  * 256 random bits, so a plain hash of the text is enough to keep.
  */
 const TOKEN = /^hms_([0-9A-Za-z]{8})_[0-9A-Za-z]{43}([0-9A-Za-z]{6})$/;

@@ -52,7 +52,7 @@ interface Kept {
   /** Of the former text, while it is valid. */
   formerHash: Buffer | undefined;
   lifetime: Lifetime;
-  /** What requests with it get; made anew when something of it changes. */
+  /** What requests with it get; created by the first request. */
   principal: Principal | undefined;
 }
 

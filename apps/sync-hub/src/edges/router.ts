@@ -42,7 +42,7 @@ export interface RouterOptions {
 /**
  * Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them.
  *
- * @returns the handler of a listener, by what tells who makes its requests
+ * @returns the handler of a listener, by what identifies the callers of its requests
  */
 export function createRouter(options: RouterOptions): (identify: Identify) => HttpHandler {
   const { publishing, health, admin, access, limits, routes, budget, stop, onFault } = options;

@@ -258,7 +258,7 @@ describe('who has no permission for details', () => {
 });
 
 describe('whoever asks', () => {
-  it('is told who it is and what it may do', async () => {
+  it('learns who it is and what it may do', async () => {
     const hub = await open();
     const { access } = as(hub, 'api', 'publisher', { sources: ['api'], types: ['Process*'] });
     expect(await access.whoAmI({})).toMatchObject({
