@@ -104,6 +104,7 @@ const wrongImports: readonly WrongImport[] = [
   wrong('edges-are-apart', 'apps/sync-hub/src/edges/publishing/a.ts', "import '../rpc/b.ts';"),
   wrong('installs-sees', 'apps/sync-hub/src/installs/a.ts', "import '../edges/intake.ts';"),
   wrong('queues-sees', 'apps/sync-hub/src/queues/a.ts', "import '../journal/journal.ts';"),
+  wrong('access-sees', 'apps/sync-hub/src/access/a.ts', "import '../core/step.ts';"),
   wrong('files-sees', 'apps/sync-hub/src/files/a.ts', "import '../journal/journal.ts';"),
   wrong('config-sees', 'apps/sync-hub/src/config/a.ts', "import '../edges/intake.ts';"),
   wrong('config-sees', 'apps/sync-hub/src/config/b.ts', "import '../lanes/breaker.ts';"),

@@ -12,9 +12,8 @@ import { addedAdapter, type Config, loadConfig, rejectedConfig } from './config/
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { connectionBounds } from './edges/door/connections.ts';
-import { listenOnSocket } from './edges/door/hub-socket.ts';
 import { createIdentify } from './edges/door/identify.ts';
-import { listen, requireFree } from './edges/door/listener.ts';
+import { listen, listenOnSocket, requireFree } from './edges/door/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from './edges/door/request-budget.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';

@@ -1,7 +1,9 @@
+import { chmodSync, rmSync } from 'node:fs';
 import type { Server as Http1Server, RequestListener } from 'node:http';
 import type { Http2Server, Http2Session } from 'node:http2';
 import { type AddressInfo, createServer as createPort, type Server as Port, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { createServer } from '@httptoolkit/httpolyglot';
 import { type ConnectionBounds, Connections, connectionBounds } from './connections.ts';
 import { createDoor } from './door.ts';
@@ -192,6 +194,34 @@ export async function listen(place: ListenPlace, handler: HttpHandler, options: 
       clearTimeout(timer);
     },
   };
+}
+
+/** What a socket's address holds on every system (sun_path of macOS, without its last zero). */
+const PATH_BYTES_MAX = 103;
+
+/** Where the hub of a data folder has its socket. */
+export function hubSocketPath(dataDir: string): string {
+  return join(dataDir, 'hub.sock');
+}
+
+/**
+ * Listens on the hub's Unix socket, which only the hub's own user can open: whoever comes by it is an administrator.
+ *
+ * @param dataDir the data folder, which is private, and locked by this hub: a socket that is there is of one that ended
+ * @throws {ListenError}
+ */
+export async function listenOnSocket(dataDir: string, handler: HttpHandler): Promise<Listener> {
+  const path = hubSocketPath(dataDir);
+  const length = Buffer.byteLength(path);
+  if (length > PATH_BYTES_MAX) {
+    throw new ListenError(
+      `the path of the hub's socket has ${length} bytes, at most ${PATH_BYTES_MAX} are possible: ${path}; choose a data folder with a shorter path`,
+    );
+  }
+  rmSync(path, { force: true });
+  const listener = await listen({ path }, handler);
+  chmodSync(path, 0o600);
+  return listener;
 }
 
 function portOf(server: Port): number {
