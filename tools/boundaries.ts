@@ -47,9 +47,10 @@ export const rooms: Record<string, string[]> = {
   acks: [room('core'), room('queues'), journalPort],
   lanes: [room('core'), `${room('journal')}journal(-error)?\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
   operations: [room('core'), room('files'), room('lanes'), room('queues'), journalPort],
-  edges: [...['core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
+  edges: [...['core', 'acks', 'audit', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
   config: [room('core'), `${room('installs')}(adapters-lock|package-spec)\\.ts$`],
   installs: [room('core'), room('files'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],
+  audit: [room('access'), room('files')],
   telemetry: [],
 };
 

@@ -24,6 +24,7 @@ describe('precedence', () => {
       connections: {},
       dataDir: join(place.folder, '.hms-sync'),
       backupsFolder: join(place.folder, '.hms-sync', 'backups'),
+      auditKeepDays: 2_190,
       diskReserveBytes: 67_108_864,
       logLevel: 'info',
       eventBytesMax: 262_144,
