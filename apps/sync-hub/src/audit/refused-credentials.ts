@@ -14,7 +14,7 @@ interface Counts {
  * Counts refused credentials, by address and reason, for the audit log: a record a minute for each address, so that who
  * guesses cannot fill the disk.
  */
-export class FailedCredentials {
+export class RefusedCredentials {
   readonly #log: Pick<AuditLog, 'record'>;
   readonly #wallMs: () => number;
   readonly #timer: NodeJS.Timeout;
@@ -26,7 +26,7 @@ export class FailedCredentials {
     this.#timer = setInterval(() => void this.flush(), MINUTE_MS).unref();
   }
 
-  /** One more. @param reason such as CREDENTIAL_REFUSED */
+  /** One more. @param reason such as CREDENTIAL_REFUSED, or CALLER_THROTTLED after too many */
   note(address: string, reason: string): void {
     const known = this.#counts.has(address) || this.#counts.size < ADDRESSES_MAX ? address : OTHERS;
     const counts = this.#counts.get(known) ?? { since: new Date(this.#wallMs()).toISOString(), refused: {} };

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { AuditPlace } from './audit.fixture.ts';
-import { FailedCredentials } from './failed-credentials.ts';
+import { RefusedCredentials } from './refused-credentials.ts';
 
 it('writes a record for each address, with how many were refused and why', async () => {
   const place = new AuditPlace();
-  const failed = new FailedCredentials(await place.open(), () => place.nowMs);
+  const failed = new RefusedCredentials(await place.open(), () => place.nowMs);
   for (let number = 0; number < 500; number += 1) failed.note('10.0.0.7', 'CREDENTIAL_REFUSED');
   failed.note('10.0.0.7', 'CREDENTIAL_EXPIRED');
   failed.note('10.0.0.8', 'CREDENTIAL_REFUSED');
@@ -19,7 +19,7 @@ it('writes a record for each address, with how many were refused and why', async
 
 it('counts addresses past a thousand together', async () => {
   const place = new AuditPlace();
-  const failed = new FailedCredentials(await place.open(), () => place.nowMs);
+  const failed = new RefusedCredentials(await place.open(), () => place.nowMs);
   for (let number = 0; number < 5_000; number += 1) failed.note(`10.0.${number}`, 'CREDENTIAL_REFUSED');
   await failed.close();
   const records = place.records().filter(({ event }) => event === 'credentials');
