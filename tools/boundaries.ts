@@ -28,6 +28,9 @@ const verify = `${hub}src/verify(\\.test)?\\.ts$`;
 /** The program of `hms-sync adapter check`: a process too, over the configuration and the adapters' folder. */
 const checkAdapters = `${hub}src/check-adapters(\\.test)?\\.ts$`;
 
+/** The program of `hms-sync audit verify --data-dir`: a process too, over the files of the audit log alone. */
+const checkAudit = `${hub}src/check-audit(\\.test)?\\.ts$`;
+
 /** Part of the composition: makes the lanes and runtimes of adapters, for main.ts alone. */
 const adapterLanes = `${hub}src/adapter-lanes\\.ts$`;
 
@@ -126,9 +129,10 @@ const rules: Rule[] = [
   },
   {
     name: 'main-is-a-process',
-    comment: 'start.ts, verify.ts and check-adapters.ts run when they are imported: start them as processes',
+    comment:
+      'start.ts, verify.ts, check-adapters.ts and check-audit.ts run when they are imported: start them as processes',
     from: { pathNot: start },
-    to: { path: [main, start, verify, checkAdapters] },
+    to: { path: [main, start, verify, checkAdapters, checkAudit] },
   },
   {
     name: 'only-main-composes',

@@ -30,6 +30,11 @@ export interface AuditFault {
   readonly message: string;
 }
 
+/** "2026-11-28.jsonl:12: is not a record" */
+export function faultText({ file, line, message }: AuditFault): string {
+  return line === 0 ? `${file}: ${message}` : `${file}:${line}: ${message}`;
+}
+
 export interface VerifyOptions {
   /** How far the hub that writes the log has come; undefined: no hub writes it, and the file beside it says how far. */
   readonly end?: LogEnd;

@@ -3,6 +3,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
 import type { AuditPlace } from '../../audit/audit-list.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
+import { faultText } from '../../audit/verify-audit.ts';
 import { invalidField } from '../request-error.ts';
 
 const PAGE_SIZE = { usual: 100, most: 1_000 };
@@ -31,7 +32,7 @@ export function createAuditService(log: Pick<AuditLog, 'list' | 'verify'>): Serv
       }
       const { records, fault, end } = await log.verify(checkpoint);
       const last = { records: BigInt(records), lastSeq: BigInt(end.seq), lastHash: end.hash };
-      return { ...last, fault: fault === undefined ? '' : `${fault.file}:${fault.line}: ${fault.message}` };
+      return { ...last, fault: fault === undefined ? '' : faultText(fault) };
     },
   };
 }
