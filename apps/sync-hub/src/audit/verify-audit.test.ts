@@ -94,12 +94,19 @@ it('finds and places a line that somebody else added, with and without the key',
   expect((await place.verify()).fault).toEqual({ file: names[2], line: RECORDS + 2, message });
   place.write([...lines, '{"seq":26}'], days[2]);
   expect((await place.verify()).fault).toEqual({ file: names[2], line: RECORDS + 2, message: 'is not a record' });
-  // Who has the key can write a record in place of another; a checkpoint that the hub signed does not follow it.
+  // Who has the key of the MACs alone signs no checkpoint.
   const keys = readAuditKeys(place.folder);
-  const before = endOf(RECORDS * 3 - 1, lines[RECORDS - 2] ?? '');
+  const signature = Buffer.alloc(64).toString('base64');
+  const end = endOf(RECORDS * 3 + 1, lines.at(-1) ?? '');
+  place.write([...lines, seal({ event: 'checkpoint', signature }, days[2] ?? 0, { end, keys })], days[2]);
+  const unsigned = { file: names[2], line: RECORDS + 2, message: 'has a wrong signature' };
+  expect((await place.verify()).fault).toEqual(unsigned);
+  // Who has the key can write a record in place of another; the next one does not follow it.
+  const before = endOf(RECORDS * 2 + 2, lines[1] ?? '');
   const other = seal(request('other'), days[2] ?? 0, { end: before, keys });
-  place.write([...lines.slice(0, RECORDS - 1), other, ...lines.slice(RECORDS)], days[2]);
-  expect((await place.verify()).fault).toMatchObject({ file: names[2], line: RECORDS + 1 });
+  place.write(lines.with(2, other), days[2]);
+  const follows = expect.stringContaining(`does not follow record ${RECORDS * 2 + 3}`);
+  expect((await place.verify()).fault).toEqual({ file: names[2], line: 4, message: follows });
 });
 
 describe('a file', () => {
