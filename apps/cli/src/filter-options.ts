@@ -28,7 +28,11 @@ export function addFilterOptions(command: Command): Command {
     .option('--key <key>', 'only events of this key', collect(text))
     .option('--event-id <id>', 'only the event with this id', collect(text))
     .option('--source <source>', "only events of this source; '' for events without a source", collect(text))
-    .option('--since <time>', 'only events accepted since this time: 2026-01-31T08:00:00Z, or 2h for 2 hours ago', parseTime)
+    .option(
+      '--since <time>',
+      'only events accepted since this time: 2026-01-31T08:00:00Z, or 2h for 2 hours ago',
+      parseTime,
+    )
     .option('--until <time>', 'only events accepted before this time', parseTime)
     .option(
       '--error-kind <kind>',

@@ -11,7 +11,7 @@ import { readAuditKeys } from './audit-keys.ts';
 import { verifyAudit } from './verify-audit.ts';
 
 const KILLS = 20;
-/** `AUDIT_LOGS=10 npx vitest run src/audit/crash.test.ts` is 200 kills, in some minutes. */
+/** `AUDIT_LOGS=10 npx vitest run src/audit/crash.test.ts` is 200 kills, in two minutes. */
 const LOGS = Number(process.env.AUDIT_LOGS ?? 1);
 const writer = fileURLToPath(new URL('./crash-writer.ts', import.meta.url));
 
