@@ -76,7 +76,7 @@ export function isSigned({ verifying }: Pick<AuditKeys, 'verifying'>, end: Chain
 
 /** What a checkpoint signs; docs/audit.md has it, for other tools. */
 function signedText({ seq, hash }: ChainEnd): Buffer {
-  return Buffer.from(`hms-sync audit ${seq} ${hash}`);
+  return Buffer.from(`hms-sync-audit ${seq} ${hash}`);
 }
 
 /** A checkpoint as the hub's log has it, to be kept elsewhere: "<seq>:<hash>:<signature>". */

@@ -90,7 +90,7 @@ it('chains each line to the one before, as standard tools compute it', async () 
     const text = line.replace(/,"mac":"[0-9a-f]*"\}$/, '');
     expect(record.mac).toBe(createHmac('sha256', Buffer.from(mac, 'hex')).update(text).digest('hex'));
     if (record.event === 'checkpoint') {
-      const signed = Buffer.from(`hms-sync audit ${record.seq - 1} ${prev}`);
+      const signed = Buffer.from(`hms-sync-audit ${record.seq - 1} ${prev}`);
       expect(verify(null, signed, publicKey, Buffer.from(record.signature, 'base64'))).toBe(true);
       expect(place.checkpoints).toEqual([`${record.seq - 1}:${prev}:${record.signature}`]);
     }
