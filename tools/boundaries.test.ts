@@ -108,6 +108,7 @@ const wrongImports: readonly WrongImport[] = [
   wrong('files-sees', 'apps/sync-hub/src/files/a.ts', "import '../journal/journal.ts';"),
   wrong('config-sees', 'apps/sync-hub/src/config/a.ts', "import '../edges/intake.ts';"),
   wrong('config-sees', 'apps/sync-hub/src/config/b.ts', "import '../lanes/breaker.ts';"),
+  wrong('audit-sees', 'apps/sync-hub/src/audit/a.ts', "import '../journal/journal.ts';"),
   wrong('telemetry-sees', 'apps/sync-hub/src/telemetry/a.ts', "import '../config/config.ts';"),
   wrong('apps-cli-sees', 'apps/cli/src/a.ts', "import '@hms-sync/sandbox';"),
   wrong('apps-sync-hub-sees', 'apps/sync-hub/src/a.ts', "import '@hms-sync/adapter-billing';"),

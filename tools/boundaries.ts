@@ -28,6 +28,9 @@ const verify = `${hub}src/verify(\\.test)?\\.ts$`;
 /** The program of `hms-sync adapter check`: a process too, over the configuration and the adapters' folder. */
 const checkAdapters = `${hub}src/check-adapters(\\.test)?\\.ts$`;
 
+/** The program of `hms-sync audit verify --data-dir`: a process too, over the files of the audit log alone. */
+const checkAudit = `${hub}src/check-audit(\\.test)?\\.ts$`;
+
 /** Part of the composition: makes the lanes and runtimes of adapters, for main.ts alone. */
 const adapterLanes = `${hub}src/adapter-lanes\\.ts$`;
 
@@ -48,13 +51,14 @@ export const rooms: Record<string, string[]> = {
   acks: [room('core'), room('queues'), journalPort],
   lanes: [room('core'), `${room('journal')}journal(-error)?\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
   operations: [room('core'), room('files'), room('lanes'), room('queues'), journalPort],
-  edges: [...['access', 'core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
+  edges: [...['access', 'audit', 'core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
   config: [
     room('core'),
     `${room('access')}(permissions|caller-limits)\\.ts$`,
     `${room('installs')}(adapters-lock|package-spec)\\.ts$`,
   ],
   installs: [room('core'), room('files'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],
+  audit: [room('access'), room('files')],
   telemetry: [],
 };
 
@@ -130,9 +134,10 @@ const rules: Rule[] = [
   },
   {
     name: 'main-is-a-process',
-    comment: 'start.ts, verify.ts and check-adapters.ts run when they are imported: start them as processes',
+    comment:
+      'start.ts, verify.ts, check-adapters.ts and check-audit.ts run when they are imported: start them as processes',
     from: { pathNot: start },
-    to: { path: [main, start, verify, checkAdapters] },
+    to: { path: [main, start, verify, checkAdapters, checkAudit] },
   },
   {
     name: 'only-main-composes',

@@ -3,6 +3,7 @@ import { type Client, createClient, type Interceptor } from '@connectrpc/connect
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { AccessService } from '@hms-sync/proto/hms/sync/v1/access_service';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { commandLine } from './advice.ts';
@@ -19,6 +20,7 @@ export interface HubClient {
   readonly health: Client<typeof HealthService>;
   readonly admin: Client<typeof AdminService>;
   readonly access: Client<typeof AccessService>;
+  readonly audit: Client<typeof AuditService>;
   /** Ends the connection and every call on it. */
   close(): void;
 }
@@ -51,6 +53,7 @@ export function connectToHub(address: string): HubClient {
     health: createClient(HealthService, transport),
     admin: createClient(AdminService, transport),
     access: createClient(AccessService, transport),
+    audit: createClient(AuditService, transport),
     close: () => sessionManager.abort(),
   };
 }

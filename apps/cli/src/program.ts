@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAdapterCommand } from './commands/adapter.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDeliveryCommand } from './commands/delivery.ts';
 import { addDevCommand } from './commands/dev.ts';
@@ -79,6 +80,7 @@ export function createProgram(terminal: Terminal): Command {
   addJournalCommand(program, terminal);
   addHealthCommand(program, terminal);
   addTokenCommand(program, terminal);
+  addAuditCommand(program, terminal);
   addWhoAmICommand(program, terminal);
   addStartCommand(program);
   addDevCommand(program, terminal);

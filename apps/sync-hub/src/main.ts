@@ -8,6 +8,9 @@ import { createTokenLookup } from './access/file-tokens.ts';
 import { Tokens } from './access/tokens.ts';
 import { Acks } from './acks/acks.ts';
 import { AdapterLanes, type AdapterToRun } from './adapter-lanes.ts';
+import { AuditLog } from './audit/audit-log.ts';
+import type { AuditEntry } from './audit/audit-record.ts';
+import { RefusedCredentials } from './audit/refused-credentials.ts';
 import { addedAdapter, type Config, loadConfig, rejectedConfig } from './config/config.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
@@ -77,7 +80,7 @@ async function startHub(
   { log, newJournal }: { readonly log: Log; readonly newJournal: boolean },
 ): Promise<void> {
   // Before anything of it is read: what others may write there is not the hub's.
-  requirePrivate(config.dataDir, ['adapters', 'adapters/adapters.lock']);
+  requirePrivate(config.dataDir, ['adapters', 'adapters/adapters.lock', 'audit']);
   requirePrivate(config.backupsFolder);
   requireSafeParents(join(socketsHome(), 'sockets'));
   const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
@@ -94,6 +97,14 @@ async function startHub(
   const { wallMs } = clock;
   // After the journal, which locks the folder.
   const tokens = new Tokens(config.dataDir, wallMs);
+  const audit = await AuditLog.open({
+    dataDir: config.dataDir,
+    keepDays: config.auditKeepDays,
+    wallMs,
+    onCheckpoint: (checkpoint) => log.info({ checkpoint }, 'audit checkpoint'),
+    onTrouble: (problem) => log.error(problem),
+  });
+  const refused = new RefusedCredentials(audit, wallMs);
   const authenticator = new Authenticator({
     withoutCredential: config.auth.withoutCredential,
     token: createTokenLookup(tokens, config.auth.tokens),
@@ -207,6 +218,8 @@ async function startHub(
     admin,
     access: { tokens, onChange },
     limits,
+    audit,
+    refused,
     routes,
     budget,
     stop,
@@ -223,9 +236,13 @@ async function startHub(
     onRejected: (address) => rejections.note(address),
   }).catch(async (error) => {
     await socket.close(0);
+    await audit.close();
     await journal.close();
     throw error;
   });
+  const auth = AUTH_WORDS[config.auth.withoutCredential];
+  const noteInAudit = (entry: AuditEntry) => audit.record(entry).catch(() => undefined);
+  await noteInAudit({ event: 'start', target: { version, pid: process.pid, auth } });
   await health.start();
   await operations.start();
 
@@ -242,6 +259,9 @@ async function startHub(
     health.stop();
     await Promise.all([listener.close(ANSWERS_MS), socket.close(ANSWERS_MS)]);
     tokens.close();
+    await refused.close();
+    await noteInAudit({ event: 'stop', reason: why });
+    await audit.close();
     budget.close();
     await lanes.close();
     await journal.close();
@@ -254,7 +274,6 @@ async function startHub(
 
   const { host } = config.listen;
   const address = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
-  const auth = AUTH_WORDS[config.auth.withoutCredential];
   if (auth === 'none') log.warn(OPEN_TO_ALL);
   if (auth === 'tokens' && !tokens.hasLive && config.auth.tokens.length === 0) log.warn(NO_TOKENS);
   log.info({ address, dataDir: config.dataDir, version, auth }, 'ready');

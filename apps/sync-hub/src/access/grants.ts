@@ -15,8 +15,6 @@ export interface Grants {
   readonly ackDetails?: boolean | undefined;
 }
 
-export const NO_LIMITS: Grants = Object.freeze({ ackDetails: true });
-
 /** Whether a text matches one of the patterns. */
 export function matches(patterns: readonly string[] | undefined, text: string): boolean {
   return (

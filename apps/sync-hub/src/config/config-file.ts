@@ -130,6 +130,7 @@ export const configFile = z.strictObject({
     })
     .optional(),
   retention: z.strictObject({ settledDays: z.int().min(1).max(3_650).optional() }).optional(),
+  audit: z.strictObject({ keepDays: z.int().min(1).max(36_500).optional() }).optional(),
   backups: z.strictObject({ folder: z.string().min(1).optional() }).optional(),
   diskReserve: z.custom<number | string>(isDiskReserve, DISK_RESERVE_RULE).optional(),
   secretsDir: z.string().min(1).optional(),

@@ -27,6 +27,8 @@ export interface Config {
   readonly dataDir: string;
   /** Where backups are made; absolute. */
   readonly backupsFolder: string;
+  /** How many days of records of the audit log are kept. */
+  readonly auditKeepDays: number;
   /** New events are refused with less than this free on the disk of the data folder. */
   readonly diskReserveBytes: number;
   readonly logLevel: (typeof logLevels)[number];
@@ -116,6 +118,8 @@ const DEFAULT_RUNTIME = 'process';
 const DEFAULT_EVENT_BYTES = 256 * 1024;
 /** A publisher that was down over a long weekend still finds what it published before. */
 const DEFAULT_SETTLED_DAYS = 7;
+/** Six years, as HIPAA (45 CFR 164.316) asks for. */
+const DEFAULT_AUDIT_DAYS = 2_190;
 const DAY_MS = 86_400_000;
 
 /**
@@ -156,6 +160,7 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     perCaller: toCallerBounds(settings.limits?.perCaller),
     dataDir,
     backupsFolder: settings.backups?.folder ? resolve(folder, settings.backups.folder) : join(dataDir, 'backups'),
+    auditKeepDays: settings.audit?.keepDays ?? DEFAULT_AUDIT_DAYS,
     diskReserveBytes: toDiskReserve(settings.diskReserve),
     logLevel: parseLogLevel(...logLevel),
     eventBytesMax: settings.limits?.eventBytes ?? DEFAULT_EVENT_BYTES,

@@ -69,6 +69,8 @@ export const REQUEST_ERRORS = {
   JOURNAL_FULL: { code: 'resource_exhausted', httpStatus: 503 },
   /** The hub could not write; whether the event was accepted is unknown. */
   JOURNAL_FAILED: { code: 'unavailable', httpStatus: 503 },
+  /** The audit log could not be written, so the change was not made. */
+  AUDIT_FAILED: { code: 'unavailable', httpStatus: 503 },
   /** The hub is stopping. */
   HUB_STOPPING: { code: 'unavailable', httpStatus: 503 },
   /** A fault of the hub's own; whether the request took effect is unknown. */

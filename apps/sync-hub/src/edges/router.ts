@@ -1,13 +1,16 @@
 import { Health } from '@hms-sync/proto/health/v1/health';
 import { AccessService } from '@hms-sync/proto/hms/sync/v1/access_service';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { visibleJson } from '@hms-sync/proto/visible-text';
 import type { CallerLimits } from '../access/caller-limits.ts';
-import { ANONYMOUS_PRINCIPAL } from '../access/principal.ts';
+import { ANONYMOUS_PRINCIPAL, type Principal } from '../access/principal.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { RefusedCredentials } from '../audit/refused-credentials.ts';
 import type { Identify } from './door/identify.ts';
-import type { HttpHandler, HttpRequest, HttpResponse, HttpRoute } from './door/messages.ts';
+import { addressOf, type HttpHandler, type HttpRequest, type HttpResponse, type HttpRoute } from './door/messages.ts';
 import type { RequestBudget } from './door/request-budget.ts';
 import { answerJson } from './http/answer-json.ts';
 import { errorAnswer } from './http/sync-answer.ts';
@@ -17,6 +20,8 @@ import { RequestError } from './request-error.ts';
 import { type AccessDeps, createAccessService } from './rpc/access-service.ts';
 import type { AdminDeps } from './rpc/admin-deps.ts';
 import { createAdminService } from './rpc/admin-service.ts';
+import { createAuditService } from './rpc/audit-service.ts';
+import { CallAudit } from './rpc/call-audit.ts';
 import { createLimitInterceptor } from './rpc/call-limits.ts';
 import { createRpcs } from './rpc/connect-adapter.ts';
 import { createErrorInterceptor, createStopInterceptor } from './rpc/connect-error.ts';
@@ -32,6 +37,8 @@ export interface RouterOptions {
   readonly admin: AdminDeps;
   readonly access: AccessDeps;
   readonly limits: CallerLimits;
+  readonly audit: AuditLog;
+  readonly refused: RefusedCredentials;
   readonly routes: readonly HttpRoute[];
   readonly budget: RequestBudget;
   readonly stop: HubStop;
@@ -45,7 +52,8 @@ export interface RouterOptions {
  * @returns the handler of a listener, by what identifies the callers of its requests
  */
 export function createRouter(options: RouterOptions): (identify: Identify) => HttpHandler {
-  const { publishing, health, admin, access, limits, routes, budget, stop, onFault } = options;
+  const { publishing, health, admin, access, limits, audit, refused, routes, budget, stop, onFault } = options;
+  const callAudit = new CallAudit(audit, refused);
   const rpcs = createRpcs({
     routes(router) {
       router.service(SyncService, createSyncService(publishing, onFault));
@@ -53,10 +61,14 @@ export function createRouter(options: RouterOptions): (identify: Identify) => Ht
       router.service(Health, createGrpcHealth(health));
       router.service(AdminService, createAdminService(admin));
       router.service(AccessService, createAccessService(access));
+      router.service(AuditService, createAuditService(audit));
       registerReflection(router);
     },
-    interceptors: [createErrorInterceptor(onFault), createStopInterceptor(stop), createLimitInterceptor(limits)],
-    gate: createGate(onFault),
+    interceptors: [
+      ...[createErrorInterceptor(onFault), createStopInterceptor(stop), createLimitInterceptor(limits)],
+      callAudit.interceptor,
+    ],
+    gate: createGate(callAudit, onFault),
     onFault,
   });
   return (identify) => (request, response) => {
@@ -67,7 +79,7 @@ export function createRouter(options: RouterOptions): (identify: Identify) => Ht
     const route = routes.find((candidate) => candidate.path === path);
     if (route === undefined) return notFound(response, path, routes);
     if (!route.methods.includes(request.method ?? '')) return wrongMethod(response, route);
-    void serveRoute(route, { request, response, identify, onFault });
+    void serveRoute(route, { request, response, identify, refused, onFault });
   };
 }
 
@@ -75,18 +87,22 @@ interface RouteCall {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
   readonly identify: Identify;
+  readonly refused: RefusedCredentials;
   readonly onFault: (error: unknown) => void;
 }
 
 /** A plain HTTP request, once it is known that its caller may make it. */
-async function serveRoute(route: HttpRoute, { request, response, identify, onFault }: RouteCall): Promise<void> {
+async function serveRoute(route: HttpRoute, call: RouteCall): Promise<void> {
+  const { request, response, identify, refused, onFault } = call;
+  let caller: Principal | undefined;
   try {
-    if (route.needs === 'nothing') return route.handle(request, response, ANONYMOUS_PRINCIPAL);
-    const caller = await identify(request);
-    requirePermission(caller, route.needs);
+    caller = route.needs === 'nothing' ? ANONYMOUS_PRINCIPAL : await identify(request);
+    if (route.needs !== 'nothing') requirePermission(caller, route.needs);
     route.handle(request, response, caller);
   } catch (error) {
-    answerJson(request, response, errorAnswer(RequestError.of(error, onFault)));
+    const refusal = RequestError.of(error, onFault);
+    if (caller === undefined) refused.note(addressOf(request), refusal.reason);
+    answerJson(request, response, errorAnswer(refusal));
   }
 }
 

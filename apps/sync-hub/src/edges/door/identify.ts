@@ -4,6 +4,7 @@ import type { Authenticator } from '../../access/authenticator.ts';
 import { CallerThrottled } from '../../access/caller-limits.ts';
 import type { FailedCredentials } from '../../access/failed-credentials.ts';
 import type { Principal } from '../../access/principal.ts';
+import { addressOf } from './messages.ts';
 
 /** Who makes a request, by its headers and its connection. Throws, or rejects with, an AccessError. */
 export type Identify = (request: IncomingMessage) => Principal | Promise<Principal>;
@@ -20,7 +21,7 @@ export function createIdentify({ authenticator, failed, bySocket }: IdentifyOpti
   return (request) => {
     const fail = (error: unknown): never => {
       const isWrong = error instanceof AccessError && error.code !== 'CREDENTIAL_MISSING';
-      const waitMs = isWrong ? failed.note(request.socket.remoteAddress ?? '') : 0;
+      const waitMs = isWrong ? failed.note(addressOf(request)) : 0;
       throw waitMs === 0 ? error : new CallerThrottled('this address sent too many wrong credentials', waitMs);
     };
     try {

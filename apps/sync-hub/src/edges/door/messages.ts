@@ -1,5 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Http2ServerRequest, Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Permission } from '../../access/permissions.ts';
 import type { Principal } from '../../access/principal.ts';
 
@@ -93,4 +94,11 @@ export const MESSAGE_CLASSES = {
 /** The stream of a message over HTTP/2. */
 export function streamOf(message: IncomingMessage | ServerResponse): ServerHttp2Stream | undefined {
   return (message as { stream?: ServerHttp2Stream }).stream;
+}
+
+/** From where a request comes: an IP address, or "socket" for the hub's own. */
+export function addressOf({ socket }: IncomingMessage): string {
+  // Over HTTP/2 it is one that Node makes around the connection's, and knows no address (Node 24.21, httpolyglot 3.1.0).
+  const { stream } = socket as { stream?: Socket };
+  return socket.remoteAddress ?? stream?.remoteAddress ?? 'socket';
 }

@@ -4,11 +4,15 @@ import { join } from 'node:path';
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { BadRequestSchema, ErrorInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import { AccessService } from '@hms-sync/proto/hms/sync/v1/access_service';
 import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
 import { expect, onTestFinished } from 'vitest';
 import { Authenticator, type AuthenticatorOptions } from '../../access/authenticator.ts';
 import { FailedCredentials } from '../../access/failed-credentials.ts';
 import { Tokens } from '../../access/tokens.ts';
+import { AuditLog, type AuditLogOptions } from '../../audit/audit-log.ts';
+import { RefusedCredentials } from '../../audit/refused-credentials.ts';
 import { InstallError } from '../../installs/install-error.ts';
 import { createIdentify } from '../door/identify.ts';
 import { listen } from '../door/listener.ts';
@@ -23,8 +27,14 @@ import { HealthFeed } from './health-feed.ts';
 /** A hub behind a real port, and an operator who calls it. */
 export interface AdminTestHub extends TestHub {
   readonly admin: Client<typeof AdminService>;
+  readonly access: Client<typeof AccessService>;
+  readonly audits: Client<typeof AuditService>;
   readonly port: number;
   readonly tokens: Tokens;
+  readonly refused: RefusedCredentials;
+  readonly auditFolder: string;
+  /** The records of the audit log. */
+  audited(): Promise<Record<string, unknown>[]>;
   /** What an operator changed, as it would be in the log. */
   readonly changes: readonly OperatorChange[];
 }
@@ -34,6 +44,8 @@ export interface AdminTestHubOptions extends TestHubOptions {
   readonly deps?: (hub: TestHub) => Partial<AdminDeps>;
   /** Default: everybody, as administrators. */
   readonly withoutCredential?: AuthenticatorOptions['withoutCredential'];
+  /** Default: on the disk. */
+  readonly openAuditFile?: AuditLogOptions['openFile'];
 }
 
 /** Of a hub that installs nothing. */
@@ -47,6 +59,7 @@ const noInstalls = { add: reject, upgrade: reject, rollback: reject, restart: re
 export async function openAdminTestHub({
   deps,
   withoutCredential = 'everybody',
+  openAuditFile,
   ...options
 }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
   const hub = await openTestHub(options);
@@ -75,7 +88,16 @@ export async function openAdminTestHub({
   const folder = mkdtempSync(join(tmpdir(), 'hms-sync-access-'));
   const tokens = new Tokens(folder, hub.wallMs);
   const access = { tokens, onChange: admin.onChange };
-  const router = createRouter({ ...hub, health, admin, access, limits: hub.limits, routes, budget, stop });
+  const audit = await AuditLog.open({
+    dataDir: folder,
+    keepDays: 1,
+    wallMs: hub.wallMs,
+    onCheckpoint: () => undefined,
+    onTrouble: () => undefined,
+    ...(openAuditFile && { openFile: openAuditFile }),
+  });
+  const refused = new RefusedCredentials(audit, hub.wallMs);
+  const router = createRouter({ ...hub, health, admin, access, audit, refused, routes, budget, stop });
   const authenticator = new Authenticator({
     withoutCredential,
     token: (text) => tokens.principalOf(text),
@@ -90,10 +112,22 @@ export async function openAdminTestHub({
     sessionManager.abort();
     await listener.close(0);
     tokens.close();
+    await refused.close();
+    await audit.close();
     rmSync(folder, { recursive: true });
     expect(hub.faults).toEqual([]);
   });
-  return Object.assign(hub, { admin: createClient(AdminService, transport), changes, tokens, port: listener.port });
+  return Object.assign(hub, {
+    admin: createClient(AdminService, transport),
+    access: createClient(AccessService, transport),
+    audits: createClient(AuditService, transport),
+    ...{ changes, tokens, refused, port: listener.port },
+    auditFolder: join(folder, 'audit'),
+    audited: async () => {
+      const all = { sinceMs: undefined, untilMs: undefined, principals: [], limit: 10_000, after: undefined };
+      return (await audit.list(all)).lines.map((line) => JSON.parse(line));
+    },
+  });
 }
 
 /** Publishes events that were attempted by the time it returns. */

@@ -6,6 +6,9 @@ export const IDENTIFY = createContextKey<() => Principal | Promise<Principal>>((
   throw new Error('a call came past the gate');
 });
 
+/** From where a call comes: an IP address, or "socket". */
+export const ADDRESS = createContextKey('');
+
 /** Who makes a call; set by the gate. */
 export const CALLER = createContextKey<Principal | undefined>(undefined);
 

@@ -11,13 +11,14 @@ import { createAsyncIterable, type UniversalHandler, type UniversalServerRespons
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { visibleJson } from '@hms-sync/proto/visible-text';
 import type { Principal } from '../../access/principal.ts';
-import type { HttpHandler } from '../door/messages.ts';
-import { IDENTIFY } from './caller.ts';
+import { addressOf, type HttpHandler } from '../door/messages.ts';
+import { ADDRESS, IDENTIFY } from './caller.ts';
 import { isCallerGone } from './connect-error.ts';
 import { COMPRESSIONS, decodedMessages, decodedRequest, MESSAGE_BYTES_MAX } from './decoded-request.ts';
 
 export interface RpcsOptions {
   readonly routes: (router: ConnectRouter) => void;
+  /** The first is the outermost; each sees messages as handlers do. */
   readonly interceptors: Interceptor[];
   /** Lets a call in, before its body is read. @throws {ConnectError} */
   readonly gate: (context: HandlerContext) => Promise<void>;
@@ -51,7 +52,7 @@ export interface Rpc {
  */
 export function createRpcs({ routes, interceptors, gate, onFault }: RpcsOptions): ReadonlyMap<string, Rpc> {
   const router = createConnectRouter({
-    interceptors: [...interceptors, decodedMessages],
+    interceptors: [decodedMessages, ...interceptors],
     acceptCompression: [...COMPRESSIONS],
     readMaxBytes: MESSAGE_BYTES_MAX,
     jsonOptions: JSON_OPTIONS,
@@ -73,7 +74,7 @@ function createRpc(handler: UniversalHandler, onFault: (error: unknown) => void)
   return {
     takesMany: methodKind === 'client_streaming' || methodKind === 'bidi_streaming',
     serve(request, response, identify) {
-      const contextValues = createContextValues().set(IDENTIFY, identify);
+      const contextValues = createContextValues().set(IDENTIFY, identify).set(ADDRESS, addressOf(request));
       const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
       boundDeadline(call.header);
       if (methodKind !== 'unary') leaveUncompressed(call.header);

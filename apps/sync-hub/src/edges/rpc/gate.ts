@@ -2,6 +2,7 @@ import type { HandlerContext } from '@connectrpc/connect';
 import type { Permission } from '../../access/permissions.ts';
 import { ANONYMOUS_PRINCIPAL, type Principal, permits } from '../../access/principal.ts';
 import { RequestError } from '../request-error.ts';
+import type { CallAudit } from './call-audit.ts';
 import { CALLER, IDENTIFY } from './caller.ts';
 import { toConnectError } from './connect-error.ts';
 import { type Needed, neededFor } from './rpc-permissions.ts';
@@ -9,20 +10,27 @@ import { type Needed, neededFor } from './rpc-permissions.ts';
 /**
  * Lets a call in, by who makes it and what its rpc needs, before a byte of its body is read.
  *
+ * @param audit records who is not let in
  * @param onFault called with faults of the hub's own
  * @throws {ConnectError} CREDENTIAL_MISSING, CREDENTIAL_REFUSED, CREDENTIAL_EXPIRED, PERMISSION_DENIED
  */
-export function createGate(onFault: (error: unknown) => void): (context: HandlerContext) => Promise<void> {
-  return async ({ values, service, method }) => {
+export function createGate(
+  audit: CallAudit,
+  onFault: (error: unknown) => void,
+): (context: HandlerContext) => Promise<void> {
+  return async (context) => {
+    const { values, service, method } = context;
+    const needed = neededFor(service.typeName, method.localName);
+    // Not even looked at: a probe with an old credential still learns whether the hub serves.
+    if (needed === 'nothing') return void values.set(CALLER, ANONYMOUS_PRINCIPAL);
     try {
-      const needed = neededFor(service.typeName, method.localName);
-      // Not even looked at: a probe with an old credential still learns whether the hub serves.
-      if (needed === 'nothing') return void values.set(CALLER, ANONYMOUS_PRINCIPAL);
       const caller = await values.get(IDENTIFY)();
-      requireNeeded(caller, needed);
       values.set(CALLER, caller);
+      requireNeeded(caller, needed);
     } catch (error) {
-      throw toConnectError(RequestError.of(error, onFault));
+      const refusal = RequestError.of(error, onFault);
+      await audit.refused(context, { needed, refusal });
+      throw toConnectError(refusal);
     }
   };
 }

@@ -32,7 +32,7 @@ export declare type ListAuditRequest = Message<"hms.sync.v1.ListAuditRequest"> &
   until?: Timestamp | undefined;
 
   /**
-   * Of these principals, by name; empty: of all.
+   * Of these principals, by name; empty: of all, and those of the hub itself. At most 1,000.
    *
    * @generated from field: repeated string principals = 3;
    */
@@ -66,7 +66,7 @@ export declare const ListAuditRequestSchema: GenMessage<ListAuditRequest>;
  */
 export declare type ListAuditResponse = Message<"hms.sync.v1.ListAuditResponse"> & {
   /**
-   * Each a line of the audit log: a JSON object, as it is on disk.
+   * Each a line of the audit log: a JSON object, as it is on disk. A page may be short, and even empty, before the last.
    *
    * @generated from field: repeated string records = 1;
    */
@@ -92,6 +92,12 @@ export declare const ListAuditResponseSchema: GenMessage<ListAuditResponse>;
  * @generated from message hms.sync.v1.VerifyAuditRequest
  */
 export declare type VerifyAuditRequest = Message<"hms.sync.v1.VerifyAuditRequest"> & {
+  /**
+   * Of the hub's log, "<seq>:<hash>:<signature>": the record that it names must be there. Empty: none.
+   *
+   * @generated from field: string checkpoint = 1;
+   */
+  checkpoint: string;
 };
 
 /**
@@ -107,7 +113,7 @@ export declare const VerifyAuditRequestSchema: GenMessage<VerifyAuditRequest>;
  */
 export declare type VerifyAuditResponse = Message<"hms.sync.v1.VerifyAuditResponse"> & {
   /**
-   * How many records were read.
+   * How many records were read, up to the first fault.
    *
    * @generated from field: uint64 records = 1;
    */
@@ -119,6 +125,20 @@ export declare type VerifyAuditResponse = Message<"hms.sync.v1.VerifyAuditRespon
    * @generated from field: string fault = 2;
    */
   fault: string;
+
+  /**
+   * The last record that was read.
+   *
+   * @generated from field: uint64 last_seq = 3;
+   */
+  lastSeq: bigint;
+
+  /**
+   * SHA-256 of that record's line, in hexadecimal.
+   *
+   * @generated from field: string last_hash = 4;
+   */
+  lastHash: string;
 };
 
 /**
@@ -128,13 +148,13 @@ export declare type VerifyAuditResponse = Message<"hms.sync.v1.VerifyAuditRespon
 export declare const VerifyAuditResponseSchema: GenMessage<VerifyAuditResponse>;
 
 /**
- * The audit log: who asked for a change or a payload, whether it was allowed, and what came of it.
+ * The audit log: who asked for which change, whether it was allowed, and what came of it. docs/audit.md has the records.
  *
  * @generated from service hms.sync.v1.AuditService
  */
 export declare const AuditService: GenService<{
   /**
-   * The records of the audit log, oldest first, a page at a time.
+   * The records of the audit log, oldest first, a page at a time. A record that is damaged is left out.
    *
    * @generated from rpc hms.sync.v1.AuditService.ListAudit
    */
@@ -144,7 +164,7 @@ export declare const AuditService: GenService<{
     output: typeof ListAuditResponseSchema;
   },
   /**
-   * Whether the audit log is whole: no record was changed, removed, added or moved.
+   * Whether the audit log is whole: no record was changed, removed, added or moved. Reads all of it.
    *
    * @generated from rpc hms.sync.v1.AuditService.VerifyAudit
    */
