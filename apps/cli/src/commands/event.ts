@@ -40,6 +40,8 @@ interface PublishOptions extends JsonOptions {
 
 interface ShowOptions extends JsonOptions {
   source?: string;
+  payload?: true;
+  reason?: string;
   address: string;
 }
 
@@ -112,7 +114,9 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
     .option('--source <source>', "the event's source, if several sources have this id; '' for events without a source")
     .addOption(addressOption())
     .addOption(tokenFileOption())
-    .addOption(jsonOption(', including the payload'))
+    .option('--payload', 'with --json: include the payload; the audit log records it')
+    .option('--reason <text>', 'with --payload: why, for the audit log; required of an administrator')
+    .addOption(jsonOption())
     .addHelpText('after', examples('event show 0198c5d2-7a10-7000-8000-000000000001'))
     .action((id: string, options: ShowOptions) => show(id, options, terminal));
   event
@@ -249,8 +253,20 @@ function withRetryAdvice(failure: Failure, event: { id: string }): Failure {
   );
 }
 
-async function show(id: string, { source, address, json }: ShowOptions, { data }: Terminal): Promise<void> {
-  const response = await readHub(address, ({ sync }) => sync.getEvent({ id, ...(source !== undefined && { source }) }));
+async function show(
+  id: string,
+  { source, address, json, payload, reason }: ShowOptions,
+  { data }: Terminal,
+): Promise<void> {
+  if (payload && !json) throw new Failure('--payload goes with --json', ExitCode.usage);
+  const response = await readHub(address, ({ sync }) =>
+    sync.getEvent({
+      id,
+      includePayload: payload === true,
+      reason: reason ?? '',
+      ...(source !== undefined && { source }),
+    }),
+  );
   if (json) data.json(eventJson(response));
   else for (const line of eventLines(data, response, Date.now())) data.line(line);
 }

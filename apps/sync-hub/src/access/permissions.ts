@@ -12,6 +12,8 @@ export const PERMISSIONS = {
   'events.publish': ['publisher', 'admin'],
   /** Read the status of an event, without its payload. */
   'events.read': ['publisher', 'viewer', 'operator', 'adapter-operator', 'admin'],
+  /** Read the payload of an event. An administrator says why. */
+  'events.read_payload': ['publisher', 'admin'],
   'acks.watch': ['publisher', 'viewer', 'operator', 'adapter-operator', 'admin'],
   /** Read whether the hub and its adapters are well. */
   'health.read': ['publisher', 'viewer', 'operator', 'adapter-operator', 'auditor', 'admin'],

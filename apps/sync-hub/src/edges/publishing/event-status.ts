@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { AttemptSchema, type GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { type Principal, seesAdapter } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
@@ -16,6 +17,8 @@ import { readVisible } from './found-event.ts';
 /** The status of an event: what GetEvent answers. */
 export interface EventStatus {
   readonly response: MessageInitShape<typeof GetEventResponseSchema>;
+  /** The event without its payload. */
+  readonly envelope: MessageInitShape<typeof SyncEventSchema>;
   /** True when every delivery is terminal. */
   readonly settled: boolean;
   /** The latest ack of each adapter, in alphabetical order. */
@@ -52,9 +55,11 @@ export async function readStatus(
     const current = { ...delivery, eventId, source, acceptedAtMs, latest: records.at(-1), heldBy };
     return shownTo(caller, latestAck(current, { cursors, place }));
   });
+  const message = fromSyncEvent(event);
   return {
+    envelope: { ...message, payload: { case: undefined } },
     response: {
-      event: fromSyncEvent(event),
+      event: message,
       acceptedTime: timestampFromMs(event.acceptedAtMs),
       deliveries: deliveries.map((delivery, index) => ({
         ...(acks[index] !== undefined && { latest: acks[index] }),

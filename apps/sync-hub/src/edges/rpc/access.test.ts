@@ -132,6 +132,30 @@ async function results(sync: Caller['sync'], event: { source: string; type: stri
   return all;
 }
 
+describe('a payload', () => {
+  it('is read by its publisher, by an administrator who says why, and by nobody else', async () => {
+    const hub = await open();
+    const own = as(hub, 'own', 'publisher', { sources: ['own'] });
+    const root = callerWith(hub, adminToken(hub));
+    const value = new TextEncoder().encode('{"a":1}');
+    await own.sync.publishAndWait({ event: published({ id: 'a', payload: { case: 'data', value } }) });
+    const unasked = await own.sync.getEvent({ id: 'a' });
+    expect(unasked.event?.payload).toEqual({ case: undefined });
+    expect((await own.sync.getEvent({ id: 'a', includePayload: true })).event?.payload).toEqual({
+      case: 'data',
+      value,
+    });
+    expect(await reasonOf(root.sync.getEvent({ id: 'a', includePayload: true }))).toBe('REQUEST_INVALID');
+    const asked = await root.sync.getEvent({ id: 'a', includePayload: true, reason: 'a complaint' });
+    expect(asked.event?.payload).toEqual({ case: 'data', value });
+    for (const role of ['viewer', 'operator'] as const) {
+      const { sync } = as(hub, role, role);
+      expect((await sync.getEvent({ id: 'a' })).event).toMatchObject({ id: 'a', payload: { case: undefined } });
+      expect(await reasonOf(sync.getEvent({ id: 'a', includePayload: true, reason: 'x' }))).toBe('PERMISSION_DENIED');
+    }
+  });
+});
+
 describe('an operator of one adapter', () => {
   it('sees and changes that one alone', async () => {
     const hub = await open({ adapters: { billing: () => rejected, records: () => rejected } });
@@ -264,7 +288,7 @@ describe('whoever asks', () => {
     expect(await access.whoAmI({})).toMatchObject({
       ...{ name: 'api', kind: 'token', role: Role.PUBLISHER },
       grants: { sources: ['api'], types: ['Process*'] },
-      permissions: ['acks.watch', 'events.publish', 'events.read', 'health.read'],
+      permissions: ['acks.watch', 'events.publish', 'events.read', 'events.read_payload', 'health.read'],
     });
   });
 });

@@ -4,6 +4,7 @@ import { durationMs, type Timestamp, timestampDate } from '@bufbuild/protobuf/wk
 import { AccessService, type Grants, Role } from '@hms-sync/proto/hms/sync/v1/access_service';
 import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { AdminService, type DeliveryFilter, type Job } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { type AuditTarget, auditText } from '../../audit/audit-record.ts';
 import { parsePackageName } from '../../installs/package-spec.ts';
 
@@ -90,12 +91,22 @@ const ACCESS: AuditedRpcs<typeof AccessService> = {
   },
 };
 
+const SYNC: AuditedRpcs<typeof SyncService> = {
+  getEvent: {
+    target: ({ id, source, includePayload }) =>
+      includePayload
+        ? { event_id: auditText(id), ...given({ source: auditText(source ?? '') }), payload: true }
+        : undefined,
+  },
+};
+
 /** Its type depends on the rpc, which is known by name alone here. */
 type AnyRpc = AuditedRpc<DescMethod>;
 
 const TABLE: ReadonlyMap<string, Readonly<Record<string, AnyRpc | undefined>>> = new Map([
   [AdminService.typeName, ADMIN as Record<string, AnyRpc>],
   [AccessService.typeName, ACCESS as Record<string, AnyRpc>],
+  [SyncService.typeName, SYNC as Record<string, AnyRpc>],
 ]);
 
 /** What the audit log keeps of an rpc; undefined for one that changes nothing. */

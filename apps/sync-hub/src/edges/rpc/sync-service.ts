@@ -19,7 +19,9 @@ import { throwIfStopping } from '../hub-stop.ts';
 import { shownTo, toAck } from '../publishing/ack-message.ts';
 import { type Publishing, WAIT_MS, type WaitingCaller } from '../publishing/publishing.ts';
 import { invalidField, tooManyAtOnce } from '../request-error.ts';
+import { toReason } from './admin-reason.ts';
 import { callerOf } from './caller.ts';
+import { requirePermission } from './gate.ts';
 import { publishStream, toAccepted, toUntil } from './publish-stream.ts';
 
 const WATCHED_EVENTS_MAX = 1_000;
@@ -91,9 +93,16 @@ export function createSyncService(
       }
     },
 
-    async getEvent({ id, source }: GetEventRequest, { signal, values }) {
+    async getEvent(request: GetEventRequest, { signal, values }) {
+      const { id, source, includePayload } = request;
       if (id === '') throw invalidField('id', 'is required');
-      return (await publishing.status({ id, source }, callerOf(values), signal)).response;
+      const caller = callerOf(values);
+      if (includePayload) {
+        requirePermission(caller, 'events.read_payload');
+        if (caller.role === 'admin') toReason(request);
+      }
+      const { response, envelope } = await publishing.status({ id, source }, caller, signal);
+      return includePayload ? response : ({ ...response, event: envelope } as typeof response);
     },
   };
 
