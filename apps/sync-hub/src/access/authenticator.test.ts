@@ -6,6 +6,7 @@ import { OPEN_PRINCIPAL, type Principal } from './principal.ts';
 const alice: Principal = Object.freeze({ ...OPEN_PRINCIPAL, kind: 'token', name: 'alice' });
 const bob: Principal = Object.freeze({ ...OPEN_PRINCIPAL, kind: 'jwt', name: 'bob' });
 const carol: Principal = Object.freeze({ ...OPEN_PRINCIPAL, kind: 'certificate', name: 'carol' });
+const ofCarol = { thumbprint: 'x', principal: carol };
 
 function token(text: string): Principal {
   if (text === 'hms_alice') return alice;
@@ -13,7 +14,7 @@ function token(text: string): Principal {
 }
 
 const shown = (more: Partial<Shown> = {}): Shown => ({
-  ...{ bySocket: false, authorization: [], target: '/sync', certificate: undefined },
+  ...{ bySocket: false, authorization: [], target: '/sync', certificate: () => undefined },
   ...more,
 });
 
@@ -27,10 +28,10 @@ describe('the principal of a request', () => {
     ['with a token', shown({ authorization: ['Bearer hms_alice'] }), 'alice'],
     ['with a token, written otherwise', shown({ authorization: ['bearer  hms_alice '] }), 'alice'],
     ['with a JWT', shown({ authorization: ['Bearer aa.bb.cc'] }), 'bob'],
-    ['with a certificate', shown({ certificate: () => carol }), 'carol'],
+    ['with a certificate', shown({ certificate: () => ofCarol }), 'carol'],
     [
       'with a token beside its certificate',
-      shown({ certificate: () => carol, authorization: ['Bearer hms_alice'] }),
+      shown({ certificate: () => ofCarol, authorization: ['Bearer hms_alice'] }),
       'alice',
     ],
     ['by the socket with a token', shown({ bySocket: true, authorization: ['Bearer hms_alice'] }), 'alice'],
@@ -65,7 +66,7 @@ describe('a credential that is shown and wrong is refused, also where nobody nee
     ],
     ['a token of a megabyte', { authorization: [`Bearer ${'a'.repeat(1_000_000)}`] }],
     ['a wrong token by the socket', { bySocket: true, authorization: ['Bearer hms_mallory'] }],
-    ['a wrong token beside a certificate', { certificate: () => carol, authorization: ['Bearer hms_mallory'] }],
+    ['a wrong token beside a certificate', { certificate: () => ofCarol, authorization: ['Bearer hms_mallory'] }],
   ])('%s', (_what, more) => {
     for (const withoutCredential of ['nobody', 'anonymous', 'everybody'] as const) {
       const refused = () => open({ withoutCredential }).principalOf(shown(more));
