@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { ours, strangers } from '../runtimes/remote/certificates.fixture.ts';
+import { ours, strangers } from './certificates.fixture.ts';
 import { TlsError, TlsFiles, type TlsFilesOptions, type TlsPaths } from './tls-files.ts';
 
 const EXPIRES_MS = Date.parse('2126-10-30T03:48:34Z');

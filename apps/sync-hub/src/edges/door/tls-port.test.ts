@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ours, strangers } from '../../runtimes/remote/certificates.fixture.ts';
+import { ours, strangers } from '../../tls/certificates.fixture.ts';
 import { type ListenOptions, listen } from './listener.ts';
 import type { HttpHandler } from './messages.ts';
 import type { TlsSource } from './tls-port.ts';
