@@ -100,7 +100,10 @@ test('what is revoked while the hub runs ends, though its connection is busy', {
   watch.end(Buffer.concat([Buffer.from([0, 0, 0, 0, 2]), Buffer.from('{}')]));
   await new Promise((resolve) => watch.once('data', resolve));
   const ended = new Promise((resolve) => watch.once('close', resolve));
+  const changedAtMs = performance.now();
   await replace(folder.path, { 'crl.pem': await authority.revocations([pair]) });
   await ended;
+  // After 10 s; a connection that answers nothing would end after 30.
+  expect(performance.now() - changedAtMs).toBeLessThan(25_000);
   await expect(whoAmI(secure, { pair })).rejects.toThrow();
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AccessError } from './access-error.ts';
 import { Authenticator, type AuthenticatorOptions, type Shown } from './authenticator.ts';
+import { Lifetime } from './lifetime.ts';
 import { OPEN_PRINCIPAL, type Principal } from './principal.ts';
 
 const alice: Principal = Object.freeze({ ...OPEN_PRINCIPAL, kind: 'token', name: 'alice' });
@@ -21,6 +22,14 @@ const shown = (more: Partial<Shown> = {}): Shown => ({
 function open(options: Partial<AuthenticatorOptions> = {}): Authenticator {
   return new Authenticator({ withoutCredential: 'nobody', token, jwt: async () => bob, ...options });
 }
+
+it('a certificate counts no longer than it is valid, though its connection lasts', () => {
+  const lifetime = new Lifetime();
+  const certificate = () => ({ thumbprint: 'x', principal: { ...carol, lifetime } });
+  expect(open().principalOf(shown({ certificate }))).toMatchObject({ name: 'carol' });
+  lifetime.end();
+  expect(() => open().principalOf(shown({ certificate }))).toThrow(/client certificate has expired/);
+});
 
 describe('the principal of a request', () => {
   it.each([

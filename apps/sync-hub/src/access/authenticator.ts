@@ -56,6 +56,7 @@ export class Authenticator {
     if (header !== undefined) return this.#bearer(header, certificate);
     if (bySocket) return SOCKET_PRINCIPAL;
     const known = certificate()?.principal;
+    if (known?.lifetime?.isOver === true) throw new AccessError('CREDENTIAL_EXPIRED', CERTIFICATE_EXPIRED);
     if (known !== undefined) return known;
     switch (this.#options.withoutCredential) {
       case 'everybody':
@@ -81,5 +82,7 @@ const CREDENTIAL_MISSING =
   "the hub serves nobody without a credential; send authorization: Bearer <token>, which an operator makes on the hub's machine: hms-sync token create hms-api --role publisher";
 const CREDENTIAL_IN_URL =
   'a credential in a URL ends in logs; send it as authorization: Bearer <token>, and have this one revoked';
+const CERTIFICATE_EXPIRED =
+  'the client certificate has expired since the connection was made; connect again with a new one';
 const NOT_BEARER = 'the authorization header is not "Bearer <token>"';
 const NO_ISSUER = 'the hub trusts no issuer of JWTs (auth.jwt of its configuration); send a token of its own';

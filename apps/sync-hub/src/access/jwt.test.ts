@@ -113,8 +113,8 @@ describe('a JWT of an issuer that is trusted', () => {
     const certificate = { thumbprint: 'abc', principal: undefined };
     expect((await verify(text, certificate)).name).toBe('hms-api');
     await expect(verify(text, undefined)).rejects.toMatchObject(refused);
-    const byKey = await make(address, { claims: { cnf: { jkt: 'abc' } } });
-    await expect(verify(byKey, certificate)).rejects.toMatchObject(refused);
+    for (const cnf of [{ jkt: 'abc' }, { 'x5t#S256': 'abc', jkt: 'abc' }, {}, 'abc', null])
+      await expect(verify(await make(address, { claims: { cnf } }), certificate)).rejects.toMatchObject(refused);
   });
 });
 

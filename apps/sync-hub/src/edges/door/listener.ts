@@ -19,7 +19,7 @@ import { OPEN_REQUEST_BOUNDS, type OpenRequestBounds, OpenRequests } from './ope
 import { OwnNames } from './own-names.ts';
 import { ResponseBudget } from './response-budget.ts';
 import { SessionPulse } from './session-pulse.ts';
-import { createTlsPort, type TlsSource } from './tls-port.ts';
+import { createTlsPort, hasClientCertificate, type TlsSource } from './tls-port.ts';
 
 /** Why the hub cannot listen. */
 export class ListenError extends Error {
@@ -184,8 +184,7 @@ export async function listen(place: ListenPlace, handler: HttpHandler, options: 
         onSecure: (socket) => (socket.alpnProtocol === 'h2' ? http2 : http1).emit('connection', socket),
         onUnverified: (address, why) => onUntrusted(address, `its client certificate does not verify (${why})`),
         onTrustChange: () => {
-          for (const session of sessions) session.close();
-          http1.closeIdleConnections();
+          for (const session of sessions) if (hasClientCertificate(session)) session.close();
         },
       })
     : server;

@@ -55,8 +55,8 @@ async function dialTls(port: number, ALPNProtocols: string[] = []): Promise<TLSS
   return socket;
 }
 
-function session(address: string): ClientHttp2Session {
-  const made = connectHttp2(address, { ca });
+function session(address: string, pair: Partial<typeof ours> = {}): ClientHttp2Session {
+  const made = connectHttp2(address, { ca, ...pair });
   made.on('error', () => undefined);
   onTestFinished(() => made.destroy());
   return made;
@@ -114,7 +114,7 @@ describe('a port with TLS', () => {
     const { port } = await open({ headersTimeoutMs: 200 });
     const socket = await dial(port);
     socket.write('\u0016\u0003\u0001\u0002\u0000\u0001', 'latin1');
-    const dripping = setInterval(() => socket.write('\u0000'), 20);
+    const dripping = setInterval(() => socket.write('\u0000'), 50);
     onTestFinished(() => clearInterval(dripping));
     await text(socket).catch(() => '');
   }, 20_000);
@@ -164,13 +164,20 @@ describe('a port with TLS', () => {
     expect(before.closed).toBe(false);
   });
 
-  it('asks connections to come again when the authorities of clients change', async () => {
-    const { address, tls } = await open();
-    const before = session(address);
-    const gone = once(before, 'goaway');
-    expect(await ask(before)).toBe('fine 2.0');
-    tls.turnTo(ours, true);
+  it('asks clients with a certificate to come again when their authorities change, and no others', async () => {
+    const tls = new Pair();
+    tls.asksClients = true;
+    tls.context = { ...ours, ca: ours.cert };
+    const { address } = await open({ tls });
+    const without = session(address);
+    const known = session(address, ours);
+    const gone = once(known, 'goaway');
+    expect([await ask(without), await ask(known)]).toEqual(['fine 2.0', 'fine 2.0']);
+    tls.turnTo({ ...ours, ca: strangers.cert }, true);
     await gone;
-    expect(await ask(session(address))).toBe('fine 2.0');
+    expect(await ask(without)).toBe('fine 2.0');
+    const stranger = session(address, ours);
+    await once(stranger, 'close');
+    expect(await ask(session(address, strangers))).toBe('fine 2.0');
   });
 });

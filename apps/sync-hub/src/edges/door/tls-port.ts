@@ -1,3 +1,4 @@
+import type { Http2Session } from 'node:http2';
 import { createServer as createPort, type Server as Port, type Socket } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
 
@@ -19,8 +20,13 @@ export interface TlsPortOptions {
   readonly onSecure: (socket: TLSSocket) => void;
   /** Called with each client certificate that does not verify, and why. */
   readonly onUnverified: (address: string, why: string) => void;
-  /** Clients that were verified by former authorities should come again. */
+  /** Clients that were verified by former authorities should come again; their connections end soon. */
   readonly onTrustChange: () => void;
+}
+
+/** Whether the client of a connection has shown a certificate. */
+export function hasClientCertificate({ destroyed, socket }: Http2Session): boolean {
+  return !destroyed && (socket as TLSSocket).getPeerX509Certificate() !== undefined;
 }
 
 /** The first byte of TLS. */
