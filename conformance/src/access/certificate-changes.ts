@@ -1,11 +1,10 @@
 import { once } from 'node:events';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { HubFolder } from '../hub-folder.ts';
 import { createSyncClient } from '../sync-client.ts';
-import { fromConnect } from '../transports/connect-transport.ts';
+import { secureGrpc } from '../transports/connect-transport.ts';
 import { Authority, type Pair } from './authority.ts';
 import { replace } from './secure-hub.ts';
 
@@ -143,9 +142,7 @@ class Run implements CertificateChangesResult {
   }
 
   async #publishRound({ prefix, perSecond, most }: { prefix: string; perSecond: number; most: number }): Promise<void> {
-    const sessionManager = new Http2SessionManager(this.#address, {}, { ca: this.#ca });
-    const transport = createGrpcTransport({ baseUrl: this.#address, sessionManager });
-    const client = createSyncClient(fromConnect(transport, () => sessionManager.abort()));
+    const client = createSyncClient(secureGrpc(this.#address, this.#ca));
     const allAnswered = Promise.withResolvers<void>();
     const beganAtMs = performance.now();
     let sent = 0;

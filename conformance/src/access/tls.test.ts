@@ -2,11 +2,10 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import type { Health } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createSyncClient } from '../sync-client.ts';
-import { fromConnect } from '../transports/connect-transport.ts';
+import { secureGrpc } from '../transports/connect-transport.ts';
 import type { Pair } from './authority.ts';
 import { replace, type SecureHub, startSecureHub } from './secure-hub.ts';
 
@@ -14,9 +13,7 @@ const WAIT = { timeout: 30_000, interval: 100 };
 
 /** Watches the hub's own part of its health over one connection, which must last. */
 function watchHealth({ hub, authority }: SecureHub) {
-  const sessionManager = new Http2SessionManager(hub.address, {}, { ca: authority.cert });
-  const transport = createGrpcTransport({ baseUrl: hub.address, sessionManager });
-  const client = createSyncClient(fromConnect(transport, () => sessionManager.abort()));
+  const client = createSyncClient(secureGrpc(hub.address, authority.cert));
   onTestFinished(() => client.close());
   return async (isWanted: (warnings: readonly string[]) => boolean): Promise<Health> =>
     vi.waitFor(async () => {

@@ -342,7 +342,7 @@ interface AdapterPlace {
 type AdapterFields = NonNullable<ConfigFile['adapters']>[number];
 
 function toAdapterConfig(adapter: AdapterFields, place: AdapterPlace): AdapterConfig {
-  const { at, folder, secrets } = place;
+  const { at, secrets } = place;
   const own = resolveReferences(adapter.config ?? {}, `${at}config`, secrets);
   const remote = resolveReferences(adapter.remote, `${at}remote`, secrets);
   const missing = Object.freeze([...own.missing, ...remote.missing]);
