@@ -59,7 +59,7 @@ test('a certificate is renewed by its files, a wrong one is reported and not use
   expect(await shows(secure, second)).toBe(true);
 });
 
-test('a request in clear is told that the port speaks TLS', async () => {
+test('the answer to a request in clear is that the port speaks TLS', async () => {
   const { hub } = await startSecureHub();
   const [response] = await once(get(hub.address.replace('https:', 'http:'), { agent: false }), 'response');
   expect(response.statusCode).toBe(400);

@@ -156,5 +156,6 @@ it('warns from two weeks before the certificate expires', async () => {
   expect(open15.files.warnings).toEqual([]);
   const open13 = await open(pathsIn(folder), { wallMs: () => EXPIRES_MS - 13 * 86_400_000 });
   expect(open13.files.warnings).toEqual([expect.stringMatching(/hub\.pem expires on 2126-10-30: put a new one there/)]);
+  await open13.files.reload();
   expect(open13.said).toEqual([expect.stringMatching(/^warn: the certificate .*hub\.pem expires on/)]);
 });

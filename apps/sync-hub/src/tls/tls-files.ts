@@ -57,6 +57,8 @@ export class TlsFiles {
   #material: Material;
   /** Why what is in the files is not in use; empty when it is. */
   #rejected = '';
+  /** The last warning of expiry: once is enough, however often the folder changes. */
+  #reported: string | undefined;
   #settling: NodeJS.Timeout | undefined;
   #hourly: NodeJS.Timeout;
   #last: Promise<void> = Promise.resolve();
@@ -159,6 +161,8 @@ export class TlsFiles {
 
   #reportExpiry(): void {
     const warning = this.#expiryWarning();
+    if (warning === this.#reported) return;
+    this.#reported = warning;
     if (warning !== undefined) this.#options.report('warn', warning);
   }
 
