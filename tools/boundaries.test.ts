@@ -105,6 +105,7 @@ const wrongImports: readonly WrongImport[] = [
   wrong('installs-sees', 'apps/sync-hub/src/installs/a.ts', "import '../edges/intake.ts';"),
   wrong('queues-sees', 'apps/sync-hub/src/queues/a.ts', "import '../journal/journal.ts';"),
   wrong('access-sees', 'apps/sync-hub/src/access/a.ts', "import '../core/step.ts';"),
+  wrong('tls-sees', 'apps/sync-hub/src/tls/a.ts', "import '../config/config.ts';"),
   wrong('files-sees', 'apps/sync-hub/src/files/a.ts', "import '../journal/journal.ts';"),
   wrong('config-sees', 'apps/sync-hub/src/config/a.ts', "import '../edges/intake.ts';"),
   wrong('config-sees', 'apps/sync-hub/src/config/b.ts', "import '../lanes/breaker.ts';"),

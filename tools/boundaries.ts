@@ -43,6 +43,7 @@ const journalPort = `${room('journal')}(journal|journal-error|delivery-filter|de
 /** Every room of the hub (boundaries.test.ts), and what its sources see of the others. What is not named is refused. */
 export const rooms: Record<string, string[]> = {
   core: [],
+  tls: [],
   files: [],
   access: [room('files')],
   queues: [],
@@ -54,8 +55,9 @@ export const rooms: Record<string, string[]> = {
   edges: [...['access', 'audit', 'core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
   config: [
     room('core'),
-    `${room('access')}(permissions|caller-limits)\\.ts$`,
+    `${room('access')}(permissions|caller-limits|jwt|client-certificate)\\.ts$`,
     `${room('installs')}(adapters-lock|package-spec)\\.ts$`,
+    room('tls'),
   ],
   installs: [room('core'), room('files'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],
   audit: [room('access'), room('files')],

@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Authenticator } from './access/authenticator.ts';
 import { CallerLimits } from './access/caller-limits.ts';
+import { createCertificateReader } from './access/client-certificate.ts';
 import { FailedCredentials } from './access/failed-credentials.ts';
 import { createTokenLookup } from './access/file-tokens.ts';
+import { createJwtVerifier } from './access/jwt.ts';
 import { Tokens } from './access/tokens.ts';
 import { Acks } from './acks/acks.ts';
 import { AdapterLanes, type AdapterToRun } from './adapter-lanes.ts';
@@ -42,6 +44,7 @@ import { Operations } from './operations/operations.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { RejectedConnections } from './telemetry/rejected-connections.ts';
+import { TlsFiles } from './tls/tls-files.ts';
 
 /** The composition root: the only file that wires the hub's parts together. */
 
@@ -56,6 +59,8 @@ const ANSWERS_MS = 5_000;
 
 const AUTH_WORDS = { nobody: 'tokens', anonymous: 'dev', everybody: 'none' } as const;
 const OPEN_TO_ALL = 'auth: none: every process of this machine is an administrator of this hub';
+const AS_ROOT =
+  'the hub runs as root, and so do its adapters: run it as a user of its own, such as by User= of its systemd unit';
 const NO_TOKENS =
   'nobody can call this hub over TCP yet: make a token with hms-sync token create hms-api --role publisher';
 
@@ -85,7 +90,11 @@ async function startHub(
   requireSafeParents(join(socketsHome(), 'sockets'));
   const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
   const adapters = await findConfigured(config, store);
-  // Before anything is written: a wrong address leaves no data folder behind.
+  // Before anything is written: wrong files or a wrong address leave no data folder behind.
+  const tls =
+    typeof config.tls === 'object'
+      ? await TlsFiles.open(config.tls, { report: (level, text) => log[level](text) })
+      : undefined;
   await requireFree(config.listen);
 
   const journal = await openSqliteJournal({
@@ -108,7 +117,7 @@ async function startHub(
   const authenticator = new Authenticator({
     withoutCredential: config.auth.withoutCredential,
     token: createTokenLookup(tokens, config.auth.tokens),
-    jwt: undefined,
+    jwt: config.auth.jwt.length === 0 ? undefined : createJwtVerifier(config.auth.jwt),
   });
   const changes = new EventEmitter<{ change: [] }>();
   const lanes = new LaneSet([], (receivers) => {
@@ -199,6 +208,7 @@ async function startHub(
     lanes,
     versions: (id) => lifecycle.status(id),
     notAcceptingReason,
+    moreWarnings: () => tls?.warnings ?? [],
     onWarning: (warning) => log.warn(warning),
   });
   changes.on('change', () => health.changed());
@@ -226,14 +236,18 @@ async function startHub(
     onFault,
   });
   const rejections = new RejectedConnections(log);
-  const socket = await listenOnSocket(
-    config.dataDir,
-    router(createIdentify({ authenticator, failed, bySocket: true })),
-  );
-  const listener = await listen(config.listen, router(createIdentify({ authenticator, failed, bySocket: false })), {
+  const untrusted = new RejectedConnections(log);
+  const shownBy = { authenticator, failed };
+  const socket = await listenOnSocket(config.dataDir, router(createIdentify({ ...shownBy, bySocket: true })));
+  const readCertificate = createCertificateReader(config.auth.mtls);
+  const identify = createIdentify({ ...shownBy, bySocket: false, readCertificate });
+  const listener = await listen(config.listen, router(identify), {
     publicUrls: config.publicUrls,
     connections: connectionBounds(config.connections),
     onRejected: (address) => rejections.note(address),
+    onUntrusted: (address, why) => untrusted.note(address, why),
+    ...(tls !== undefined && { tls }),
+    ...(config.trustedProxies !== undefined && { callers: config.trustedProxies }),
   }).catch(async (error) => {
     await socket.close(0);
     await audit.close();
@@ -251,6 +265,7 @@ async function startHub(
     log.info({ why }, 'stopping');
     intake.stop();
     memory.stop();
+    tls?.close();
     health.changed();
     await operations.stop();
     await lanes.drain(DRAIN_MS);
@@ -267,15 +282,20 @@ async function startHub(
     await journal.close();
     log.info('stopped');
   });
-  process.on('SIGHUP', () => log.info('SIGHUP: the hub reads nothing again; restart it after a change'));
+  process.on('SIGHUP', () => {
+    log.info('SIGHUP: the files of tls are read again; for any other change restart the hub');
+    void tls?.reload();
+  });
   // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others. Not before
   // the hub can be asked to stop: until then it just ends.
   void lanes.start();
 
   const { host } = config.listen;
-  const address = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
+  const address = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   if (auth === 'none') log.warn(OPEN_TO_ALL);
-  if (auth === 'tokens' && !tokens.hasLive && config.auth.tokens.length === 0) log.warn(NO_TOKENS);
+  const hasCallers = [config.auth.tokens, config.auth.jwt, config.auth.mtls].some(({ length }) => length > 0);
+  if (auth === 'tokens' && !tokens.hasLive && !hasCallers) log.warn(NO_TOKENS);
+  if (process.getuid?.() === 0) log.warn(AS_ROOT);
   log.info({ address, dataDir: config.dataDir, version, auth }, 'ready');
   process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version, auth })}\n`);
 }

@@ -5,6 +5,8 @@ export type AccessErrorCode =
   /** A credential that is not valid, or was revoked. */
   | 'CREDENTIAL_REFUSED'
   | 'CREDENTIAL_EXPIRED'
+  /** The keys of the issuer of a JWT cannot be read; whether it is valid is unknown. */
+  | 'ISSUER_UNAVAILABLE'
   /** The principal's role or grants do not include it. */
   | 'PERMISSION_DENIED'
   /** What is asked of the tokens is not possible. */

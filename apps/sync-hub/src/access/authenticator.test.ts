@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { AccessError } from './access-error.ts';
 import { Authenticator, type AuthenticatorOptions, type Shown } from './authenticator.ts';
+import { Lifetime } from './lifetime.ts';
 import { OPEN_PRINCIPAL, type Principal } from './principal.ts';
 
 const alice: Principal = Object.freeze({ ...OPEN_PRINCIPAL, kind: 'token', name: 'alice' });
 const bob: Principal = Object.freeze({ ...OPEN_PRINCIPAL, kind: 'jwt', name: 'bob' });
 const carol: Principal = Object.freeze({ ...OPEN_PRINCIPAL, kind: 'certificate', name: 'carol' });
+const ofCarol = { thumbprint: 'x', principal: carol };
 
 function token(text: string): Principal {
   if (text === 'hms_alice') return alice;
@@ -13,7 +15,7 @@ function token(text: string): Principal {
 }
 
 const shown = (more: Partial<Shown> = {}): Shown => ({
-  ...{ bySocket: false, authorization: [], target: '/sync', certificate: undefined },
+  ...{ bySocket: false, authorization: [], target: '/sync', certificate: () => undefined },
   ...more,
 });
 
@@ -21,16 +23,24 @@ function open(options: Partial<AuthenticatorOptions> = {}): Authenticator {
   return new Authenticator({ withoutCredential: 'nobody', token, jwt: async () => bob, ...options });
 }
 
+it('a certificate counts no longer than it is valid, though its connection lasts', () => {
+  const lifetime = new Lifetime();
+  const certificate = () => ({ thumbprint: 'x', principal: { ...carol, lifetime } });
+  expect(open().principalOf(shown({ certificate }))).toMatchObject({ name: 'carol' });
+  lifetime.end();
+  expect(() => open().principalOf(shown({ certificate }))).toThrow(/client certificate has expired/);
+});
+
 describe('the principal of a request', () => {
   it.each([
     ['by the socket', shown({ bySocket: true }), 'local'],
     ['with a token', shown({ authorization: ['Bearer hms_alice'] }), 'alice'],
     ['with a token, written otherwise', shown({ authorization: ['bearer  hms_alice '] }), 'alice'],
     ['with a JWT', shown({ authorization: ['Bearer aa.bb.cc'] }), 'bob'],
-    ['with a certificate', shown({ certificate: () => carol }), 'carol'],
+    ['with a certificate', shown({ certificate: () => ofCarol }), 'carol'],
     [
       'with a token beside its certificate',
-      shown({ certificate: () => carol, authorization: ['Bearer hms_alice'] }),
+      shown({ certificate: () => ofCarol, authorization: ['Bearer hms_alice'] }),
       'alice',
     ],
     ['by the socket with a token', shown({ bySocket: true, authorization: ['Bearer hms_alice'] }), 'alice'],
@@ -65,7 +75,7 @@ describe('a credential that is shown and wrong is refused, also where nobody nee
     ],
     ['a token of a megabyte', { authorization: [`Bearer ${'a'.repeat(1_000_000)}`] }],
     ['a wrong token by the socket', { bySocket: true, authorization: ['Bearer hms_mallory'] }],
-    ['a wrong token beside a certificate', { certificate: () => carol, authorization: ['Bearer hms_mallory'] }],
+    ['a wrong token beside a certificate', { certificate: () => ofCarol, authorization: ['Bearer hms_mallory'] }],
   ])('%s', (_what, more) => {
     for (const withoutCredential of ['nobody', 'anonymous', 'everybody'] as const) {
       const refused = () => open({ withoutCredential }).principalOf(shown(more));

@@ -1,4 +1,6 @@
 import { AccessError } from './access-error.ts';
+import type { ClientCertificate } from './client-certificate.ts';
+import type { VerifyJwt } from './jwt.ts';
 import { ANONYMOUS_PRINCIPAL, OPEN_PRINCIPAL, type Principal, SOCKET_PRINCIPAL } from './principal.ts';
 
 /** What a request shows of who makes it. */
@@ -9,8 +11,8 @@ export interface Shown {
   readonly authorization: readonly string[];
   /** The path and query. */
   readonly target: string;
-  /** The principal of its verified client certificate; undefined without one, and for one that no rule names. */
-  readonly certificate: (() => Principal | undefined) | undefined;
+  /** The verified client certificate of its connection; undefined without one. */
+  readonly certificate: () => ClientCertificate | undefined;
 }
 
 export interface AuthenticatorOptions {
@@ -22,7 +24,7 @@ export interface AuthenticatorOptions {
   /** Who has a token. @throws {AccessError} */
   readonly token: (text: string) => Principal;
   /** Who has a JWT; undefined where the hub trusts no issuer. Rejects with an AccessError. */
-  readonly jwt: ((text: string) => Promise<Principal>) | undefined;
+  readonly jwt: VerifyJwt | undefined;
 }
 
 /** `authorization: Bearer <credential>` (RFC 6750, section 2.1). */
@@ -51,9 +53,10 @@ export class Authenticator {
     const [header, ...more] = authorization;
     if (more.length > 0)
       throw new AccessError('CREDENTIAL_REFUSED', 'the request has two authorization headers; send one');
-    if (header !== undefined) return this.#bearer(header);
+    if (header !== undefined) return this.#bearer(header, certificate);
     if (bySocket) return SOCKET_PRINCIPAL;
-    const known = certificate?.();
+    const known = certificate()?.principal;
+    if (known?.lifetime?.isOver === true) throw new AccessError('CREDENTIAL_EXPIRED', CERTIFICATE_EXPIRED);
     if (known !== undefined) return known;
     switch (this.#options.withoutCredential) {
       case 'everybody':
@@ -65,13 +68,13 @@ export class Authenticator {
     }
   }
 
-  #bearer(header: string): Principal | Promise<Principal> {
+  #bearer(header: string, certificate: Shown['certificate']): Principal | Promise<Principal> {
     const [, credential] = BEARER.exec(header) ?? [];
     if (credential === undefined) throw new AccessError('CREDENTIAL_REFUSED', NOT_BEARER);
     if (!JWT.test(credential)) return this.#options.token(credential);
     const { jwt } = this.#options;
     if (jwt === undefined) throw new AccessError('CREDENTIAL_REFUSED', NO_ISSUER);
-    return jwt(credential);
+    return jwt(credential, certificate());
   }
 }
 
@@ -79,5 +82,7 @@ const CREDENTIAL_MISSING =
   "the hub serves nobody without a credential; send authorization: Bearer <token>, which an operator makes on the hub's machine: hms-sync token create hms-api --role publisher";
 const CREDENTIAL_IN_URL =
   'a credential in a URL ends in logs; send it as authorization: Bearer <token>, and have this one revoked';
+const CERTIFICATE_EXPIRED =
+  'the client certificate has expired since the connection was made; connect again with a new one';
 const NOT_BEARER = 'the authorization header is not "Bearer <token>"';
 const NO_ISSUER = 'the hub trusts no issuer of JWTs (auth.jwt of its configuration); send a token of its own';

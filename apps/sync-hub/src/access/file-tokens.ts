@@ -1,4 +1,4 @@
-import type { Grants } from './grants.ts';
+import { type Grants, ofPublisher } from './grants.ts';
 import type { Role } from './permissions.ts';
 import type { Principal } from './principal.ts';
 import { tokenHash, tokenIdOf } from './token-text.ts';
@@ -24,13 +24,11 @@ export function createTokenLookup(made: Tokens, ofFile: readonly FileToken[]): (
 }
 
 function toPrincipal({ name, role, sha256: _, ...grants }: FileToken): Principal {
-  const own = role === 'publisher' && grants.sources === undefined ? { sources: [name] } : {};
-  const kept = { ...grants, ...own };
   return Object.freeze({
     kind: 'token',
     name,
     role,
-    grants: kept,
+    grants: ofPublisher(role, name, grants),
     credential: name,
     expiresAtMs: undefined,
     lifetime: undefined,

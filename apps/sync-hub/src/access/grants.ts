@@ -1,3 +1,5 @@
+import type { Role } from './permissions.ts';
+
 /**
  * What narrows a role. Undefined narrows nothing; an empty list lets nothing through. A pattern is a text, or the
  * beginning of one with `*` at its end.
@@ -13,6 +15,11 @@ export interface Grants {
   readonly adapters?: readonly string[] | undefined;
   /** For a publisher: acks carry receipts and error messages. */
   readonly ackDetails?: boolean | undefined;
+}
+
+/** The grants of a principal by its role: a publisher to whom no source is granted has its own name as the only one. */
+export function ofPublisher(role: Role, name: string, grants: Grants): Grants {
+  return role === 'publisher' && grants.sources === undefined ? { ...grants, sources: [name] } : grants;
 }
 
 /** Whether a text matches one of the patterns. */

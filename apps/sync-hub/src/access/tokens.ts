@@ -43,8 +43,6 @@ const NAME_RULE = 'must be 1 to 63 letters, digits, ".", "-" and "_", beginning 
 /** Revoked and expired ones included; all are in memory. */
 const TOKENS_MAX = 10_000;
 const FILE = 'access.db';
-/** setTimeout holds no more. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
 
 interface Kept {
   token: Token;
@@ -147,7 +145,7 @@ export class Tokens {
     this.#save(kept);
     this.#keep(kept);
     // Its streams end with the former text, which is when their clients begin to send the new one.
-    endAfter(former.lifetime, overlapMs);
+    former.lifetime.endAfter(overlapMs);
     return { token, text };
   }
 
@@ -238,7 +236,7 @@ export class Tokens {
     const { token } = kept;
     this.#byId.set(token.id, kept);
     if (token.revokedAtMs === undefined) this.#byName.set(token.name, kept);
-    if (token.expiresAtMs !== undefined) endAfter(kept.lifetime, token.expiresAtMs - this.#wallMs());
+    if (token.expiresAtMs !== undefined) kept.lifetime.endAfter(token.expiresAtMs - this.#wallMs());
   }
 
   #save({ token, hash, formerHash }: Kept): void {
@@ -294,16 +292,4 @@ function toKept(row: Record<string, unknown>): Kept {
   const hash = Buffer.from(row.hash as Uint8Array);
   const formerHash = row.former_hash === null ? undefined : Buffer.from(row.former_hash as Uint8Array);
   return { token, hash, formerHash, lifetime: new Lifetime(), principal: undefined };
-}
-
-/** Ends a lifetime after a time of any length. */
-function endAfter(lifetime: Lifetime, afterMs: number): void {
-  if (afterMs <= 0) {
-    lifetime.end();
-    return;
-  }
-  const waitMs = Math.min(afterMs, TIMER_MAX_MS);
-  const timer = setTimeout(() => endAfter(lifetime, afterMs - waitMs), waitMs);
-  timer.unref();
-  lifetime.onEnd(() => clearTimeout(timer));
 }

@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises';
+import { BlockList, isIPv6 } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { quotableName } from '@hms-sync/adapter-sdk/host';
 import { CALLS_OF_CALLER, type CallerBounds } from '../access/caller-limits.ts';
+import type { CertificateRule } from '../access/client-certificate.ts';
+import type { JwtIssuer } from '../access/jwt.ts';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { OnDeadLetter } from '../core/lane-messages.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
 import { parsePackageName } from '../installs/package-spec.ts';
+import type { TlsPaths } from '../tls/tls-files.ts';
 import { adapterPlace, ConfigError, issueInWords } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, type runtimes } from './config-file.ts';
 import { toDiskReserve } from './disk-reserve.ts';
@@ -19,6 +23,10 @@ export interface Config {
   readonly listen: ListenAddress;
   /** Where callers find the hub beside its own addresses. */
   readonly publicUrls: readonly string[];
+  /** Undefined: in clear, on loopback alone. `terminated`: in clear, by a proxy that speaks TLS. */
+  readonly tls: TlsPaths | 'terminated' | undefined;
+  /** The only addresses that may connect beside this machine. Undefined: all. */
+  readonly trustedProxies: BlockList | undefined;
   readonly auth: AuthConfig;
   /** The most connections at a time, where it is set. */
   readonly connections: { readonly inAll?: number; readonly perAddress?: number };
@@ -45,11 +53,17 @@ export interface Config {
   readonly folder: string;
 }
 
+type AuthFile = Exclude<ConfigFile['auth'], 'none' | undefined>;
+
 export interface AuthConfig {
   /** Who may call over TCP without a credential. */
   readonly withoutCredential: 'nobody' | 'anonymous' | 'everybody';
   /** Tokens of the file. */
-  readonly tokens: NonNullable<Exclude<ConfigFile['auth'], 'none' | undefined>['tokens']>;
+  readonly tokens: NonNullable<AuthFile['tokens']>;
+  /** Issuers whose JWTs are accepted. */
+  readonly jwt: readonly JwtIssuer[];
+  /** Whose client certificates give which role. */
+  readonly mtls: readonly CertificateRule[];
 }
 
 export interface AdapterPolicy {
@@ -154,7 +168,9 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
   const address = parseListen(...listen);
   return Object.freeze({
     listen: address,
-    auth: inFile(path, () => toAuth(settings.auth, { address, flags })),
+    tls: inFile(path, () => toTls(settings, { address, folder })),
+    trustedProxies: toBlockList(settings.trustedProxies),
+    auth: inFile(path, () => toAuth(settings, { address, flags })),
     publicUrls: Object.freeze([...(settings.publicUrls ?? [])]),
     connections: toConnections(settings.limits),
     perCaller: toCallerBounds(settings.limits?.perCaller),
@@ -186,7 +202,7 @@ interface AuthPlace {
  *
  * @throws {ConfigError}
  */
-function toAuth(auth: ConfigFile['auth'], { address, flags }: AuthPlace): AuthConfig {
+function toAuth({ auth, tls }: ConfigFile, { address, flags }: AuthPlace): AuthConfig {
   const { acceptNoAuthentication = false, dev = false } = flags;
   const isOpen = auth === 'none';
   if (isOpen && !acceptNoAuthentication) {
@@ -199,10 +215,67 @@ function toAuth(auth: ConfigFile['auth'], { address, flags }: AuthPlace): AuthCo
     if (isOpen) throw new ConfigError(`auth: none is possible on loopback alone, and listen is ${address.host}`);
     if (dev) throw new ConfigError(`--dev is possible on loopback alone, and listen is ${address.host}`);
   }
+  const { tokens = [], jwt = [], mtls = [] } = isOpen ? {} : (auth ?? {});
+  if (mtls.length > 0 && (typeof tls !== 'object' || tls.clientCa === undefined)) {
+    throw new ConfigError('auth.mtls needs tls.clientCa, by whose authority client certificates are verified');
+  }
+  const twice = jwt.find(({ issuer }, index) => jwt.findIndex((other) => other.issuer === issuer) < index);
+  if (twice !== undefined)
+    throw new ConfigError(`auth.jwt: ${quotableName(twice.issuer)} is there twice; write one with all rules`);
   return Object.freeze({
     withoutCredential: isOpen ? 'everybody' : dev ? 'anonymous' : 'nobody',
-    tokens: Object.freeze([...((isOpen ? undefined : auth?.tokens) ?? [])]) as AuthConfig['tokens'],
+    tokens: Object.freeze([...tokens]) as AuthConfig['tokens'],
+    jwt: Object.freeze([...jwt]),
+    mtls: Object.freeze([...mtls]),
   });
+}
+
+/**
+ * How callers are protected on their way. Beyond this machine nothing goes in clear, except from a proxy that is named.
+ *
+ * @throws {ConfigError}
+ */
+function toTls(
+  { tls, trustedProxies }: ConfigFile,
+  { address, folder }: { readonly address: ListenAddress; readonly folder: string },
+): Config['tls'] {
+  const { host } = address;
+  if (trustedProxies !== undefined && tls !== 'terminated')
+    throw new ConfigError('trustedProxies is for tls: terminated alone');
+  if (typeof tls === 'object') {
+    const { cert, key, clientCa, crl, minVersion = 'TLSv1.2' } = tls;
+    const from = (file: string) => resolve(folder, file);
+    return Object.freeze({
+      ...{ cert: from(cert), key: from(key), minVersion },
+      ...{ clientCa: clientCa && from(clientCa), crl: crl && from(crl) },
+    });
+  }
+  if (isLoopback(host)) return tls;
+  if (tls === undefined) {
+    throw new ConfigError(
+      `listen is ${host}, which other machines may reach, and tls is missing; write tls: { cert: hub.pem, key: hub-key.pem }, ` +
+        'or tls: terminated with trustedProxies: [<address>] for a proxy that speaks TLS, or listen on 127.0.0.1',
+    );
+  }
+  if (trustedProxies === undefined) {
+    throw new ConfigError(
+      `tls: terminated needs trustedProxies: [<address>], as listen is ${host}: only a proxy that speaks TLS may reach the hub in clear`,
+    );
+  }
+  return tls;
+}
+
+/** This machine may always. */
+function toBlockList(networks: ConfigFile['trustedProxies']): BlockList | undefined {
+  if (networks === undefined) return undefined;
+  const list = new BlockList();
+  for (const network of [...networks, '127.0.0.0/8', '::1']) {
+    const [address = '', prefix] = network.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return list;
 }
 
 function toConnections({ connections, connectionsPerAddress }: NonNullable<ConfigFile['limits']> = {}) {
@@ -269,14 +342,14 @@ interface AdapterPlace {
 type AdapterFields = NonNullable<ConfigFile['adapters']>[number];
 
 function toAdapterConfig(adapter: AdapterFields, place: AdapterPlace): AdapterConfig {
-  const { at, folder, secrets } = place;
+  const { at, secrets } = place;
   const own = resolveReferences(adapter.config ?? {}, `${at}config`, secrets);
   const remote = resolveReferences(adapter.remote, `${at}remote`, secrets);
   const missing = Object.freeze([...own.missing, ...remote.missing]);
   return Object.freeze({
     ...packageOf(adapter),
     runtime: adapter.runtime ?? DEFAULT_RUNTIME,
-    remote: toRemoteConfig(remote.value as typeof adapter.remote, folder),
+    remote: toRemoteConfig(remote.value as typeof adapter.remote, place),
     id: adapter.id,
     config: own.value,
     missing,
@@ -321,9 +394,19 @@ export function rejectedConfig(config: AddedAdapter['config'], { secrets }: Adap
   return rejectedReferences(config, 'config', secrets);
 }
 
-function toRemoteConfig(remote: AdapterFields['remote'], folder: string): RemoteConfig | undefined {
+/** @throws {ConfigError} for a token that would be sent in clear over a network */
+function toRemoteConfig(
+  remote: AdapterFields['remote'],
+  { at, folder }: Pick<AdapterPlace, 'at' | 'folder'>,
+): RemoteConfig | undefined {
   if (remote === undefined) return undefined;
-  const { address, token, plaintext = false } = remote;
+  const { address, token, plaintext = false, insecure = false } = remote;
+  const host = address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  if (plaintext && token !== undefined && !insecure && !isLoopback(host)) {
+    throw new ConfigError(
+      `${at}remote.plaintext: would send the token in clear over a network; remove plaintext, or write insecure: true if the way is safe otherwise`,
+    );
+  }
   const from = (path: string | undefined) => (path === undefined ? undefined : resolve(folder, path));
   return Object.freeze({
     ...{ address, token, plaintext },

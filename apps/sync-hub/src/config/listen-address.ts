@@ -12,7 +12,8 @@ export const DEFAULT_LISTEN = '127.0.0.1:7003';
 
 /** Whether only this machine can reach an address. A name other than localhost may mean any. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+  const address = host.replace(/^::ffff:/i, '');
+  return host === 'localhost' || host === '::1' || (isIPv4(address) && address.startsWith('127.'));
 }
 
 /** @param source where the text is set, for the message */

@@ -1,26 +1,35 @@
+import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import { AccessError } from '../../access/access-error.ts';
 import type { Authenticator } from '../../access/authenticator.ts';
 import { CallerThrottled } from '../../access/caller-limits.ts';
+import type { ClientCertificate } from '../../access/client-certificate.ts';
 import type { FailedCredentials } from '../../access/failed-credentials.ts';
 import type { Principal } from '../../access/principal.ts';
-import { addressOf } from './messages.ts';
+import { addressOf, streamOf } from './messages.ts';
 
 /** Who makes a request, by its headers and its connection. Throws, or rejects with, an AccessError. */
 export type Identify = (request: IncomingMessage) => Principal | Promise<Principal>;
+
+/** What a caller gets who guesses; not one without a credential, or whose issuer is down. */
+const WRONG: ReadonlySet<string> = new Set(['CREDENTIAL_REFUSED', 'CREDENTIAL_EXPIRED']);
 
 export interface IdentifyOptions {
   readonly authenticator: Authenticator;
   readonly failed: FailedCredentials;
   /** Whether the requests come by the hub's Unix socket. */
   readonly bySocket: boolean;
+  /** Reads a client certificate, which the listener has verified. */
+  readonly readCertificate?: (certificate: X509Certificate) => ClientCertificate;
 }
 
 /** For the requests of one listener. */
-export function createIdentify({ authenticator, failed, bySocket }: IdentifyOptions): Identify {
+export function createIdentify({ authenticator, failed, bySocket, readCertificate }: IdentifyOptions): Identify {
+  const certificateOf = readCertificate === undefined ? () => undefined : createCertificates(readCertificate);
   return (request) => {
     const fail = (error: unknown): never => {
-      const isWrong = error instanceof AccessError && error.code !== 'CREDENTIAL_MISSING';
+      const isWrong = error instanceof AccessError && WRONG.has(error.code);
       const waitMs = isWrong ? failed.note(addressOf(request)) : 0;
       throw waitMs === 0 ? error : new CallerThrottled('this address sent too many wrong credentials', waitMs);
     };
@@ -30,7 +39,7 @@ export function createIdentify({ authenticator, failed, bySocket }: IdentifyOpti
         // Node keeps the first of two, and a proxy may have looked at the second.
         authorization: request.headers.authorization === undefined ? [] : valuesOf(request, 'authorization'),
         target: request.url ?? '',
-        certificate: undefined,
+        certificate: () => certificateOf(request),
       });
       return principal instanceof Promise ? principal.catch(fail) : principal;
     } catch (error) {
@@ -43,4 +52,23 @@ function valuesOf({ rawHeaders }: IncomingMessage, wanted: string): readonly str
   return rawHeaders.flatMap((name, index) =>
     index % 2 === 0 && name.toLowerCase() === wanted ? [rawHeaders[index + 1] ?? ''] : [],
   );
+}
+
+/** The client certificate of a request's connection, read once for each. */
+function createCertificates(read: (certificate: X509Certificate) => ClientCertificate) {
+  const ofConnection = new WeakMap<object, ClientCertificate | 'none'>();
+  return (request: IncomingMessage): ClientCertificate | undefined => {
+    const stream = streamOf(request);
+    const connection = stream === undefined ? request.socket : stream.session;
+    // The client went meanwhile.
+    if (connection === undefined || connection.destroyed) return undefined;
+    let certificate = ofConnection.get(connection);
+    if (certificate === undefined) {
+      const socket = ('socket' in connection ? connection.socket : connection) as Partial<TLSSocket>;
+      const shown = socket.getPeerX509Certificate?.();
+      certificate = shown === undefined ? 'none' : read(shown);
+      ofConnection.set(connection, certificate);
+    }
+    return certificate === 'none' ? undefined : certificate;
+  };
 }

@@ -1,7 +1,14 @@
 import { chmodSync, rmSync } from 'node:fs';
 import type { Server as Http1Server, RequestListener } from 'node:http';
 import type { Http2Server, Http2Session } from 'node:http2';
-import { type AddressInfo, createServer as createPort, type Server as Port, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  type BlockList,
+  createServer as createPort,
+  isIPv6,
+  type Server as Port,
+  type Socket,
+} from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from '@httptoolkit/httpolyglot';
@@ -12,6 +19,7 @@ import { OPEN_REQUEST_BOUNDS, type OpenRequestBounds, OpenRequests } from './ope
 import { OwnNames } from './own-names.ts';
 import { ResponseBudget } from './response-budget.ts';
 import { SessionPulse } from './session-pulse.ts';
+import { createTlsPort, hasClientCertificate, type TlsSource } from './tls-port.ts';
 
 /** Why the hub cannot listen. */
 export class ListenError extends Error {
@@ -21,7 +29,7 @@ export class ListenError extends Error {
 /** Where to listen: a port, or a Unix socket by its path. */
 export type ListenPlace = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** HTTP/1.1 and cleartext HTTP/2 on one port, or on one Unix socket. */
+/** HTTP/1.1 and HTTP/2 on one port, with TLS or in clear, or on one Unix socket. */
 export interface Listener {
   /** The port that it really has; 0 for a socket. */
   readonly port: number;
@@ -48,9 +56,15 @@ export interface ListenOptions {
   /** Where callers find the hub beside its own addresses. */
   readonly publicUrls?: readonly string[];
   readonly connections?: ConnectionBounds;
+  /** Absent: in clear. */
+  readonly tls?: TlsSource;
+  /** The only addresses from which connections are accepted. Absent: all. */
+  readonly callers?: BlockList;
   readonly requests?: OpenRequestBounds;
   /** Called with each connection that is one too many, for the log. */
   readonly onRejected?: (address: string) => void;
+  /** Called with each connection that ends before its first request because of who makes it, and why, for the log. */
+  readonly onUntrusted?: (address: string, why: string) => void;
   readonly headersTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
   /** How often an HTTP/2 connection is asked whether it lives. */
@@ -136,13 +150,15 @@ export async function listen(place: ListenPlace, handler: HttpHandler, options: 
   // HTTP/1.1 ends its connection.
   server.on('checkExpectation', door);
   http2.on('connect', door);
-  server.prependListener('connection', (socket: Socket) => {
-    const deadline = sockets.get(socket);
-    // Reported by the port, and again by the server of the protocol that the connection turned out to speak.
-    if (deadline !== undefined) return clearTimeout(deadline);
+  const { tls, callers, onUntrusted = () => undefined } = options;
+  const welcome = (socket: Socket) => {
     // A reset is the client's business; unheard, it would end the process.
     socket.on('error', () => socket.destroy());
     const { remoteAddress = '' } = socket;
+    if (callers !== undefined && !callers.check(remoteAddress, isIPv6(remoteAddress) ? 'ipv6' : 'ipv4')) {
+      socket.destroy();
+      return onUntrusted(remoteAddress, 'it is none of trustedProxies');
+    }
     const closed = connections.open(remoteAddress);
     if (closed === undefined) {
       socket.destroy();
@@ -157,6 +173,25 @@ export async function listen(place: ListenPlace, handler: HttpHandler, options: 
       sockets.delete(socket);
       closed();
     });
+  };
+  /** It said in time what it speaks. */
+  const recognized = (socket: Socket) => clearTimeout(sockets.get(socket));
+  const port = tls
+    ? createTlsPort({
+        tls,
+        handshakeTimeoutMs: headersTimeoutMs,
+        onTls: recognized,
+        onSecure: (socket) => (socket.alpnProtocol === 'h2' ? http2 : http1).emit('connection', socket),
+        onUnverified: (address, why) => onUntrusted(address, `its client certificate does not verify (${why})`),
+        onTrustChange: () => {
+          for (const session of sessions) if (hasClientCertificate(session)) session.close();
+        },
+      })
+    : server;
+  port.prependListener('connection', (socket: Socket) => {
+    // In clear it is reported by the port, and again by the server of the protocol that it turned out to speak.
+    if (sockets.has(socket)) recognized(socket);
+    else welcome(socket);
   });
   server.on('session', (session: Http2Session) => {
     sessions.add(session);
@@ -170,21 +205,22 @@ export async function listen(place: ListenPlace, handler: HttpHandler, options: 
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   // Permanently: a connection that cannot be accepted later, because no file descriptor is left, is reported here too, and
   // must not end the process.
-  server.on('error', (error: NodeJS.ErrnoException) => reject(explain(error, place)));
-  if ('path' in place) server.listen(place.path, resolve);
+  port.on('error', (error: NodeJS.ErrnoException) => reject(explain(error, place)));
+  if ('path' in place) port.listen(place.path, resolve);
   else {
-    server.listen(place.port, place.host, () => {
-      names = new OwnNames({ hosts: [place.host, ...ownAddresses(server)], port: portOf(server), publicUrls });
+    port.listen(place.port, place.host, () => {
+      const scheme = tls === undefined ? 'http' : 'https';
+      names = new OwnNames({ scheme, hosts: [place.host, ...ownAddresses(port)], port: portOf(port), publicUrls });
       resolve();
     });
   }
   await listening;
   return {
-    port: 'path' in place ? 0 : portOf(server),
+    port: 'path' in place ? 0 : portOf(port),
     async close(withinMs) {
       isClosing = true;
       pulse.stop();
-      const closed = new Promise<void>((done) => server.close(() => done()));
+      const closed = new Promise<void>((done) => port.close(() => done()));
       for (const session of sessions) session.close();
       http1.closeIdleConnections();
       const timer = setTimeout(() => {
