@@ -267,6 +267,22 @@ describe('a caller at its limit', () => {
   });
 });
 
+describe('replay jobs of a caller', () => {
+  it('are at most two that run, and another begins when one has ended', async () => {
+    const hub = await open({ adapters: { billing: () => rejected } });
+    const { admin } = as(hub, 'night', 'operator');
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await hub.intake.accept(published({ id }));
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await settled(hub, id);
+    const begin = (ids: string[]) =>
+      admin.replayDeliveries({ filter: { eventIds: ids }, reason: 'test', ratePerSecond: 1 });
+    const { job } = await begin(['a', 'b', 'c']);
+    await begin(['d', 'e', 'f']);
+    expect(await reasonOf(begin(['a']))).toBe('CALLER_THROTTLED');
+    await admin.cancelJob({ id: job?.id ?? '' });
+    await expect.poll(() => reasonOf(begin(['a']))).toBe('none');
+  });
+});
+
 describe('who has no permission for details', () => {
   it('learns from health whether the hub accepts events and its adapters run, and no more', async () => {
     const hub = await open();

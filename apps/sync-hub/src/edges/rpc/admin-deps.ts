@@ -1,3 +1,4 @@
+import type { CallerLimits } from '../../access/caller-limits.ts';
 import { type Principal, seesAdapter } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
 import type { AdapterLifecycle } from '../../installs/adapter-lifecycle.ts';
@@ -17,6 +18,7 @@ export interface AdminDeps {
   readonly operations: Pick<Operations, 'finder' | 'discards' | 'jobs' | 'tail'>;
   readonly lifecycle: Pick<AdapterLifecycle, 'add' | 'upgrade' | 'rollback' | 'restart' | 'remove'>;
   readonly backups: Pick<Backups, 'make'>;
+  readonly limits: CallerLimits;
   readonly wallMs: () => number;
   /** Called with each change that an operator made, for the log. */
   readonly onChange: (change: OperatorChange) => void;

@@ -20,30 +20,41 @@ const JOB_STATES: Readonly<Record<ReplayJob['state'], JobState>> = {
 };
 
 /** Counts what a replay would send, or begins it as a job. */
-export async function replayDeliveries(deps: AdminCall, request: ReplayDeliveriesRequest): Promise<Job> {
-  const { jobs } = deps.operations;
+export async function replayDeliveries(call: AdminCall, request: ReplayDeliveriesRequest): Promise<Job> {
+  const { jobs } = call.operations;
   requireNamed(request.filter);
   const reason = toReason(request);
   const { ratePerSecond, includeStale, includeReplayed, dryRun } = request;
   if (ratePerSecond > RATE_MAX) throw invalidField('rate_per_second', `must be at most ${RATE_MAX}`);
-  const { filter, states } = await toQuery(request.filter, deps);
-  await requireEvents(request.filter, deps.journal);
+  const { filter, states } = await toQuery(request.filter, call);
+  await requireEvents(request.filter, call.journal);
   if (states.length > 0 && !states.includes('dead_lettered')) {
     throw invalidField('filter.states', 'leave out DEAD_LETTERED, and only dead letters are sent again');
   }
   const order = { filter, reason, ratePerSecond: ratePerSecond || RATE_DEFAULT, includeStale, includeReplayed };
   if (dryRun) return toJob(await jobs.count(order));
-  const job = await jobs.begin(order);
+  const end = call.limits.begin(call.caller, 'job');
+  const job = await jobs.begin(order).catch((error: unknown) => {
+    end();
+    throw error;
+  });
   if (job === undefined) {
+    end();
     throw tooManyAtOnce(`${RUNNING_JOBS_MAX} jobs run already; wait for one to end, or cancel one`);
   }
-  deps.onChange({
+  void ended(jobs, job.id).then(end);
+  call.onChange({
     change: 'replay',
     reason,
     job: job.id,
     deliveries: job.matched - job.skippedStale - job.skippedReplayed,
   });
   return toJob(job);
+}
+
+/** Resolves when a job has ended, or the hub stops. */
+async function ended(jobs: AdminCall['operations']['jobs'], id: string): Promise<void> {
+  for await (const _ of jobs.watch(id, new AbortController().signal));
 }
 
 export async function getJob(call: AdminCall, id: string): Promise<Job> {
