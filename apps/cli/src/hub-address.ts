@@ -13,15 +13,16 @@ export function addressOption(): Option {
   const address = defaultAddress();
   return new Option('--address <url>', "the hub's URL, or unix: and the path of its socket")
     .env('HMS_SYNC_ADDRESS')
-    .default(address)
+    .default(address, 'the socket of the hub in this folder, else http://127.0.0.1:7003')
     .argParser(parseAddress);
 }
 
 /** The option beside it: by which token the hub is called. A token itself is no option: every process could read it. */
 export function tokenFileOption(): Option {
-  return new Option('--token-file <file>', 'holds the token to call it by, as HMS_SYNC_TOKEN does').env(
-    'HMS_SYNC_TOKEN_FILE',
-  );
+  return new Option(
+    '--token-file <file>',
+    'file with the token for calling the hub; HMS_SYNC_TOKEN holds the token itself',
+  ).env('HMS_SYNC_TOKEN_FILE');
 }
 
 /** Before each command: its `--token-file` is as the variable. */

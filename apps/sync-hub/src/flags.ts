@@ -43,7 +43,7 @@ Starts the hub and runs it until SIGTERM or Ctrl-C.
   --data-dir <folder>    takes precedence over the file's dataDir and HMS_SYNC_DATA_DIR (default: .hms-sync beside the file)
   --log-level <level>    trace, debug, info, warn, error, fatal or silent (default: info)
   --new-journal          start with an empty journal in a data folder whose journal was lost
-  --dev                  callers without a token may publish, watch acks and read health, on loopback alone
+  --dev                  callers without a token may publish, watch acks and read health; on loopback only
   --i-accept-no-authentication
                          with auth: none in the file: every process of this machine is an administrator
   --help, --version

@@ -295,7 +295,7 @@ async function startHub(
   if (auth === 'none') log.warn(OPEN_TO_ALL);
   const hasCallers = [config.auth.tokens, config.auth.jwt, config.auth.mtls].some(({ length }) => length > 0);
   if (auth === 'tokens' && !tokens.hasLive && !hasCallers) log.warn(NO_TOKENS);
-  if (process.getuid?.() === 0) log.warn(AS_ROOT);
+  if (process.getuid?.() === 0 && auth !== 'dev') log.warn(AS_ROOT);
   log.info({ address, dataDir: config.dataDir, version, auth }, 'ready');
   process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version, auth })}\n`);
 }

@@ -70,7 +70,7 @@ export function addAuditCommand(program: Command, terminal: Terminal): void {
     .addHelpText('after', examples('audit list', 'audit list --since 7d --principal hms-ops --jsonl'))
     .action((options: ListOptions) => list(options, terminal));
   addSelection(audit.command('export'))
-    .description('print all records as they are on disk, one JSON a line')
+    .description('print all records as they are on disk, one JSON object per line')
     .addOption(addressOption())
     .addOption(tokenFileOption())
     .addHelpText(
@@ -81,8 +81,8 @@ export function addAuditCommand(program: Command, terminal: Terminal): void {
   audit
     .command('verify')
     .description('check whether the audit log is as the hub wrote it')
-    .option('--data-dir <folder>', 'of a data folder on this machine, without asking its hub')
-    .option('--checkpoint <text>', "of the hub's log, kept elsewhere: its record must be there")
+    .option('--data-dir <folder>', 'read this data folder instead of asking the hub')
+    .option('--checkpoint <text>', "a checkpoint from the hub's log; fails unless the audit log contains it")
     .addOption(addressOption())
     .addOption(tokenFileOption())
     .addOption(jsonOption())

@@ -17,7 +17,7 @@ export function addWhoAmICommand(program: Command, terminal: Terminal): void {
   program
     .command('whoami')
     .helpGroup('Access:')
-    .description('show who the hub takes you for, and what you may do')
+    .description('show your principal and what it may do')
     .addOption(addressOption())
     .addOption(tokenFileOption())
     .addOption(jsonOption())

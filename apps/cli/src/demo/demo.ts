@@ -125,7 +125,13 @@ async function show(options: DemoOptions, { hub, hubAddress, addresses }: Runnin
     }
     await sample.settledWithin(options.tourDelayMs ?? 5_000);
     const people = asJson ? terminal.notes : terminal.data;
-    for (const line of tourLines(people, { hubAddress, addresses, dataDir: options.dataDir })) people.line(line);
+    for (const line of tourLines(people, {
+      hubAddress,
+      operatorAddress: client.address,
+      addresses,
+      dataDir: options.dataDir,
+    }))
+      people.line(line);
     await Promise.all([sample.settled, sample.printOthers()]);
   } catch (error) {
     if (error instanceof Failure) throw error;

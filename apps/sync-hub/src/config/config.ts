@@ -23,7 +23,7 @@ export interface Config {
   readonly listen: ListenAddress;
   /** Where callers find the hub beside its own addresses. */
   readonly publicUrls: readonly string[];
-  /** Undefined: in clear, on loopback alone. `terminated`: in clear, by a proxy that speaks TLS. */
+  /** Undefined: in clear, on loopback only. `terminated`: in clear, by a proxy that speaks TLS. */
   readonly tls: TlsPaths | 'terminated' | undefined;
   /** The only addresses that may connect beside this machine. Undefined: all. */
   readonly trustedProxies: BlockList | undefined;
@@ -119,7 +119,7 @@ export interface ConfigSources {
     readonly listen?: string | undefined;
     readonly dataDir?: string | undefined;
     readonly logLevel?: string | undefined;
-    /** `auth: none` was meant. */
+    /** `auth: none` was meant. Absent where the file is only checked, and no hub starts. */
     readonly acceptNoAuthentication?: boolean | undefined;
     /** Callers without a credential may publish, on loopback. */
     readonly dev?: boolean | undefined;
@@ -203,17 +203,17 @@ interface AuthPlace {
  * @throws {ConfigError}
  */
 function toAuth({ auth, tls }: ConfigFile, { address, flags }: AuthPlace): AuthConfig {
-  const { acceptNoAuthentication = false, dev = false } = flags;
+  const { acceptNoAuthentication, dev = false } = flags;
   const isOpen = auth === 'none';
-  if (isOpen && !acceptNoAuthentication) {
+  if (isOpen && acceptNoAuthentication === false) {
     throw new ConfigError(
       'auth: none makes every process of this machine an administrator of the hub; start it with --i-accept-no-authentication, or remove auth',
     );
   }
-  if (!isOpen && acceptNoAuthentication) throw new ConfigError('--i-accept-no-authentication is for auth: none alone');
+  if (!isOpen && acceptNoAuthentication) throw new ConfigError('--i-accept-no-authentication is only for auth: none');
   if (!isLoopback(address.host)) {
-    if (isOpen) throw new ConfigError(`auth: none is possible on loopback alone, and listen is ${address.host}`);
-    if (dev) throw new ConfigError(`--dev is possible on loopback alone, and listen is ${address.host}`);
+    if (isOpen) throw new ConfigError(`auth: none is possible on loopback only, and listen is ${address.host}`);
+    if (dev) throw new ConfigError(`--dev is possible on loopback only, and listen is ${address.host}`);
   }
   const { tokens = [], jwt = [], mtls = [] } = isOpen ? {} : (auth ?? {});
   if (mtls.length > 0 && (typeof tls !== 'object' || tls.clientCa === undefined)) {
