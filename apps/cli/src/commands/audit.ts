@@ -70,7 +70,7 @@ export function addAuditCommand(program: Command, terminal: Terminal): void {
     .addHelpText('after', examples('audit list', 'audit list --since 7d --principal hms-ops --jsonl'))
     .action((options: ListOptions) => list(options, terminal));
   addSelection(audit.command('export'))
-    .description('print all records as they are on disk, one JSON object per line')
+    .description('print all records as on disk, one JSON object per line')
     .addOption(addressOption())
     .addOption(tokenFileOption())
     .addHelpText(
