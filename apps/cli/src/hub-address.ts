@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parse } from 'yaml';
 import { ExitCode, Failure } from './failure.ts';
@@ -57,7 +57,17 @@ export function defaultAddress(): string {
 /** The hub of a data folder, by its socket; undefined when it has none. */
 export function socketAddress(dataDir: string): string | undefined {
   const socket = resolve(dataDir, SOCKET);
-  return existsSync(socket) ? `unix:${socket}` : undefined;
+  return isOwn(socket) && isOwn(dirname(socket)) ? `unix:${socket}` : undefined;
+}
+
+/** Of this user, or of root, and closed to others: somebody else's would get what is sent to it. */
+function isOwn(path: string): boolean {
+  try {
+    const { uid, mode } = statSync(path);
+    return (uid === process.getuid?.() || uid === 0) && (mode & 0o077) === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** As `start` finds it. */

@@ -218,7 +218,15 @@ async function startHub(
     installed: store,
   });
   const onChange = (change: OperatorChange) => log.info(change, 'changed by an operator');
-  const admin = { ...shared, limits, operations, backups, lifecycle, onChange };
+  const admin = {
+    ...shared,
+    limits,
+    allowedPackages: config.adapterPolicy.allow,
+    operations,
+    backups,
+    lifecycle,
+    onChange,
+  };
   const stop = new HubStop();
   const routes = [createSyncRoute({ publishing, stop, onFault }), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);

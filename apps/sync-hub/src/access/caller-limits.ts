@@ -8,10 +8,16 @@ export interface CallerBounds {
   readonly calls: Readonly<Record<CallKind, number>>;
 }
 
-/** Calls that last: streams of events and acks, watches of health and jobs, tails, and running replay jobs. */
-export type CallKind = 'stream' | 'watch' | 'tail' | 'job';
+/** Calls that last: streams of events and acks, single publishes, watches of health and jobs, tails, running
+ * replay jobs, and probes, which need no credential. */
+export type CallKind = 'publish' | 'stream' | 'watch' | 'tail' | 'job' | 'probe';
 
-export const CALLS_OF_CALLER: CallerBounds['calls'] = { stream: 64, watch: 16, tail: 2, job: 2 };
+export const CALLS_OF_CALLER: CallerBounds['calls'] = {
+  publish: 4_096,
+  ...{ stream: 64, watch: 16, tail: 2, job: 2 },
+  // Of all who have no credential together.
+  probe: 64,
+};
 
 /** A caller is at its limit; `retryAfterMs`: from when on it is not. */
 export class CallerThrottled extends Error {

@@ -9,8 +9,9 @@ import { ANONYMOUS_PERMISSIONS, PERMISSIONS, type Permission, permissionsOf, typ
  * - `token`, `jwt`, `certificate`: by that credential.
  * - `anonymous`: by none, at a hub of `hms-sync dev`.
  * - `open`: by none, at a hub without authentication.
+ * - `unknown`: by none that is valid, where a probe needs none.
  */
-export type PrincipalKind = 'socket' | 'token' | 'jwt' | 'certificate' | 'anonymous' | 'open';
+export type PrincipalKind = 'socket' | 'token' | 'jwt' | 'certificate' | 'anonymous' | 'open' | 'unknown';
 
 /** Who makes a request. Each request has exactly one. */
 export interface Principal {
@@ -43,8 +44,12 @@ export const ANONYMOUS_PRINCIPAL: Principal = Object.freeze({
   ...{ kind: 'anonymous', name: 'anonymous', role: undefined, grants: {} },
 });
 
+/** Who showed no valid credential, where none is needed. */
+export const UNKNOWN_PRINCIPAL: Principal = Object.freeze({ ...ANONYMOUS_PRINCIPAL, kind: 'unknown', name: 'unknown' });
+
 /** Whether the principal's role has a permission. */
-export function permits({ role }: Principal, permission: Permission): boolean {
+export function permits({ kind, role }: Principal, permission: Permission): boolean {
+  if (kind === 'unknown') return false;
   if (role === undefined) return ANONYMOUS_PERMISSIONS.includes(permission);
   return (PERMISSIONS[permission] as readonly Role[]).includes(role);
 }

@@ -150,6 +150,33 @@ describe('a rotated token', () => {
   });
 });
 
+describe('what was opened with a former text', () => {
+  const overlapping = () => tokens.rotate('hms-api', { overlapMs: OVERLAP_MS.usual, lifetimeMs: LIFETIME_MS.usual });
+
+  it('ends when the token is revoked', () => {
+    const { text: former } = tokens.create(publisher({ lifetimeMs: LIFETIME_MS.usual }));
+    const before = tokens.principalOf(former).lifetime;
+    overlapping();
+    const during = tokens.principalOf(former).lifetime;
+    tokens.revoke('hms-api');
+    expect([before?.isOver, during?.isOver]).toEqual([true, true]);
+  });
+
+  it('ends when there is a third text', () => {
+    const { text: former } = tokens.create(publisher({ lifetimeMs: LIFETIME_MS.usual }));
+    overlapping();
+    const { lifetime } = tokens.principalOf(former);
+    overlapping();
+    expect(lifetime?.isOver).toBe(true);
+  });
+
+  it('does not last as long as the newer text', () => {
+    const { text: former } = tokens.create(publisher({ lifetimeMs: LIFETIME_MS.usual }));
+    const { text } = overlapping();
+    expect(tokens.principalOf(former).lifetime).not.toBe(tokens.principalOf(text).lifetime);
+  });
+});
+
 describe('what cannot be', () => {
   it.each([
     ['a name of nothing', () => tokens.create(publisher({ name: '' })), 'TOKEN_INVALID'],

@@ -44,14 +44,20 @@ const NAME_RULE = 'must be 1 to 63 letters, digits, ".", "-" and "_", beginning 
 const TOKENS_MAX = 10_000;
 const FILE = 'access.db';
 
+/** One text of a token, and who sends it. */
+interface Text {
+  readonly hash: Buffer;
+  /** Of what was opened with this text. */
+  readonly lifetime: Lifetime;
+  /** What requests with it get; created by the first one. */
+  principal: Principal | undefined;
+}
+
 interface Kept {
   token: Token;
-  hash: Buffer;
-  /** Of the former text, while it is valid. */
-  formerHash: Buffer | undefined;
-  lifetime: Lifetime;
-  /** What requests with it get; created by the first request. */
-  principal: Principal | undefined;
+  readonly text: Text;
+  /** While the former text of a rotated token is valid. */
+  readonly former: Text | undefined;
 }
 
 /**
@@ -116,13 +122,7 @@ export class Tokens {
       expiresAtMs: this.#expiry(lifetimeMs),
       ...{ lastUseMs: undefined, revokedAtMs: undefined, overlapEndMs: undefined },
     };
-    const kept: Kept = {
-      token,
-      hash: tokenHash(text),
-      formerHash: undefined,
-      lifetime: new Lifetime(),
-      principal: undefined,
-    };
+    const kept: Kept = { token, text: newText(tokenHash(text)), former: undefined };
     this.#save(kept);
     this.#keep(kept);
     return { token, text };
@@ -140,12 +140,17 @@ export class Tokens {
     const text = newTokenText(former.token.id);
     const overlapEndMs = overlapMs === 0 ? undefined : this.#wallMs() + overlapMs;
     const token = { ...former.token, expiresAtMs: this.#expiry(lifetimeMs), overlapEndMs };
-    const formerHash = overlapEndMs === undefined ? undefined : former.hash;
-    const kept: Kept = { token, hash: tokenHash(text), formerHash, lifetime: new Lifetime(), principal: undefined };
+    const kept: Kept = {
+      token,
+      text: newText(tokenHash(text)),
+      former: overlapEndMs === undefined ? undefined : former.text,
+    };
     this.#save(kept);
+    // There are two texts at most.
+    former.former?.lifetime.end();
     this.#keep(kept);
     // Its streams end with the former text, which is when their clients begin to send the new one.
-    former.lifetime.endAfter(overlapMs);
+    former.text.lifetime.endAfter(overlapMs);
     return { token, text };
   }
 
@@ -156,7 +161,7 @@ export class Tokens {
     this.#save({ ...kept, token });
     kept.token = token;
     this.#byName.delete(name);
-    kept.lifetime.end();
+    endTexts(kept);
     return token;
   }
 
@@ -170,8 +175,8 @@ export class Tokens {
     const id = tokenIdOf(text);
     if (id === undefined) throw new AccessError('CREDENTIAL_REFUSED', NO_TOKEN);
     const kept = this.#byId.get(id);
-    const isValid = kept !== undefined && this.#isValid(kept, tokenHash(text));
-    if (!isValid) throw new AccessError('CREDENTIAL_REFUSED', UNKNOWN_TOKEN);
+    const sent = kept && this.#sentText(kept, tokenHash(text));
+    if (kept === undefined || sent === undefined) throw new AccessError('CREDENTIAL_REFUSED', UNKNOWN_TOKEN);
     const { token } = kept;
     const state = this.#stateOf(token);
     if (state === 'revoked')
@@ -181,19 +186,20 @@ export class Tokens {
       throw new AccessError('CREDENTIAL_EXPIRED', message);
     }
     this.#used(kept);
-    kept.principal ??= toPrincipal(kept);
-    return kept.principal;
+    sent.principal ??= toPrincipal(kept.token, sent.lifetime);
+    return sent.principal;
   }
 
   close(): void {
-    for (const { lifetime } of this.#byId.values()) lifetime.end();
+    for (const kept of this.#byId.values()) endTexts(kept);
     this.#database.close();
   }
 
-  #isValid({ hash, formerHash, token }: Kept, sent: Buffer): boolean {
-    if (timingSafeEqual(hash, sent)) return true;
+  /** Which of a token's texts was sent; undefined when it was none of them. */
+  #sentText({ text, former, token }: Kept, sent: Buffer): Text | undefined {
+    if (timingSafeEqual(text.hash, sent)) return text;
     const overlaps = token.overlapEndMs !== undefined && this.#wallMs() < token.overlapEndMs;
-    return overlaps && formerHash !== undefined && timingSafeEqual(formerHash, sent);
+    return overlaps && former !== undefined && timingSafeEqual(former.hash, sent) ? former : undefined;
   }
 
   #stateOf({ revokedAtMs, expiresAtMs }: Token): 'live' | 'revoked' | 'expired' {
@@ -236,16 +242,18 @@ export class Tokens {
     const { token } = kept;
     this.#byId.set(token.id, kept);
     if (token.revokedAtMs === undefined) this.#byName.set(token.name, kept);
-    if (token.expiresAtMs !== undefined) kept.lifetime.endAfter(token.expiresAtMs - this.#wallMs());
+    const now = this.#wallMs();
+    if (token.expiresAtMs !== undefined) kept.text.lifetime.endAfter(token.expiresAtMs - now);
+    if (token.overlapEndMs !== undefined) kept.former?.lifetime.endAfter(token.overlapEndMs - now);
   }
 
-  #save({ token, hash, formerHash }: Kept): void {
+  #save({ token, text, former }: Kept): void {
     this.#database
       .prepare('INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
       .run(
         ...[token.id, token.name, token.role, JSON.stringify(token.grants), token.createdAtMs, token.createdBy],
         ...[token.expiresAtMs ?? null, token.lastUseMs ?? null, token.revokedAtMs ?? null],
-        ...[token.overlapEndMs ?? null, hash, formerHash ?? null],
+        ...[token.overlapEndMs ?? null, text.hash, former?.hash ?? null],
       );
   }
 }
@@ -270,8 +278,16 @@ const NO_TOKEN = 'the credential is no token of a hub, or was mistyped; send aut
 const UNKNOWN_TOKEN =
   'this hub does not know the token; ask an operator for one: hms-sync token create hms-api --role publisher';
 
-function toPrincipal({ token, lifetime }: Kept): Principal {
-  const { id, name, role, grants, expiresAtMs } = token;
+function newText(hash: Buffer): Text {
+  return { hash, lifetime: new Lifetime(), principal: undefined };
+}
+
+function endTexts({ text, former }: Kept): void {
+  text.lifetime.end();
+  former?.lifetime.end();
+}
+
+function toPrincipal({ id, name, role, grants, expiresAtMs }: Token, lifetime: Lifetime): Principal {
   return Object.freeze({ kind: 'token', name, role, grants, credential: id, expiresAtMs, lifetime });
 }
 
@@ -289,7 +305,6 @@ function toKept(row: Record<string, unknown>): Kept {
     revokedAtMs: optional(row.revoked_ms),
     overlapEndMs: optional(row.overlap_end_ms),
   };
-  const hash = Buffer.from(row.hash as Uint8Array);
-  const formerHash = row.former_hash === null ? undefined : Buffer.from(row.former_hash as Uint8Array);
-  return { token, hash, formerHash, lifetime: new Lifetime(), principal: undefined };
+  const former = row.former_hash === null ? undefined : newText(Buffer.from(row.former_hash as Uint8Array));
+  return { token, text: newText(Buffer.from(row.hash as Uint8Array)), former };
 }

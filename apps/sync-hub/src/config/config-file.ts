@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { DELIVERY_BOUNDS, quotableName } from '@hms-sync/adapter-sdk/host';
 import { validRange } from 'semver';
 import { z } from 'zod';
+import { wrongGrant } from '../access/grant-rules.ts';
 import { isSafeUrl, JWT_ALGORITHMS } from '../access/jwt.ts';
 import { ROLES } from '../access/permissions.ts';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
@@ -94,7 +95,7 @@ const adapter = adapterFields.superRefine((fields, context) => {
 
 const patterns = z.array(z.string().min(1).max(256)).min(1).max(64).optional();
 
-/** What a credential gives. */
+/** What a credential gives; `rightly` checks it. */
 const granted = {
   role: z.enum(ROLES),
   types: patterns,
@@ -103,12 +104,22 @@ const granted = {
   adapters: patterns,
 };
 
+type Granted = z.infer<z.ZodObject<typeof granted>>;
+
+/** Refuses what would be accepted and not enforced. */
+function rightly({ role, types, sources, keys, adapters }: Granted, context: z.core.$RefinementCtx): void {
+  const wrong = wrongGrant(role, { types, sources, keys, adapters });
+  if (wrong !== undefined) context.addIssue({ code: 'custom', path: [wrong.grant], message: wrong.message });
+}
+
 /** A token whose text was made elsewhere: its hash is in the file, for who deploys by files. */
-const fileToken = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must be 1 to 63 letters, digits, ".", "-" and "_"'),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, as sha256sum prints them'),
-  ...granted,
-});
+const fileToken = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must be 1 to 63 letters, digits, ".", "-" and "_"'),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, as sha256sum prints them'),
+    ...granted,
+  })
+  .superRefine(rightly);
 
 const safeUrl = z.string().max(2_048).refine(isSafeUrl, 'must be an https URL, or an http one of this machine');
 const claimValue = z.union([z.string(), z.number(), z.boolean()]);
@@ -123,12 +134,19 @@ const jwtIssuer = z
     typ: z.string().min(1).max(64).optional(),
     rules: z
       .array(
-        z.strictObject({
-          when: z
-            .record(z.string(), z.union([claimValue, z.array(claimValue).min(1).max(64)]))
-            .refine((when) => Object.keys(when).length > 0, 'must name a claim at least'),
-          ...granted,
-        }),
+        z
+          .strictObject({
+            when: z
+              .record(z.string(), z.union([claimValue, z.array(claimValue).min(1).max(64)]))
+              .refine((when) => Object.keys(when).length > 0, 'must name a claim at least'),
+            ...granted,
+          })
+          .superRefine((rule, context) => {
+            rightly(rule, context);
+            // Its own name would be its sub, which another issuer may give to somebody else.
+            if (rule.role === 'publisher' && rule.sources === undefined)
+              context.addIssue({ code: 'custom', path: ['sources'], message: 'must name the sources of a publisher' });
+          }),
       )
       .min(1)
       .max(64),
@@ -154,7 +172,9 @@ const certificateRule = z
     ),
     ...granted,
   })
-  .superRefine(({ spiffe, dns }, context) => {
+  .superRefine((rule, context) => {
+    rightly(rule, context);
+    const { spiffe, dns } = rule;
     if ((spiffe === undefined) === (dns === undefined))
       context.addIssue({
         code: 'custom',
@@ -226,6 +246,17 @@ export const configFile = z.strictObject({
   secretsDir: z.string().min(1).optional(),
   adapterPolicy: z
     .strictObject({
+      allow: z
+        .array(
+          z
+            .string()
+            .regex(
+              /^@?[a-z0-9][a-z0-9._-]*(?:\/[a-z0-9._-]+)?\*?$|^@[a-z0-9._-]+\/\*$/,
+              'must be the name of a package, or the beginning of names, such as @clinic/*',
+            ),
+        )
+        .max(256)
+        .optional(),
       secrets: z
         .array(z.string().regex(/^[A-Za-z0-9_*]{1,128}$/, 'must be a name, or the beginning of names, such as LAB_*'))
         .max(256)

@@ -16,7 +16,7 @@ describe('precedence', () => {
 
   it('uses defaults when nothing is set', async () => {
     expect(await place.load('')).toEqual({
-      adapterPolicy: { secrets: [] },
+      adapterPolicy: { allow: [], secrets: [] },
       secrets: { folder: undefined, env: expect.any(Object) },
       listen: { host: '127.0.0.1', port: 7003 },
       publicUrls: [],
@@ -24,7 +24,10 @@ describe('precedence', () => {
       trustedProxies: undefined,
       auth: { withoutCredential: 'nobody', tokens: [], jwt: [], mtls: [] },
       connections: {},
-      perCaller: { eventsPerSecond: undefined, calls: { stream: 64, watch: 16, tail: 2, job: 2 } },
+      perCaller: {
+        eventsPerSecond: undefined,
+        calls: { publish: 4_096, stream: 64, watch: 16, tail: 2, job: 2, probe: 64 },
+      },
       dataDir: join(place.folder, '.hms-sync'),
       backupsFolder: join(place.folder, '.hms-sync', 'backups'),
       auditKeepDays: 2_190,
@@ -363,7 +366,7 @@ describe('who may call', () => {
       `tls: { cert: c, key: k, clientCa: a }
 auth:
   tokens: [{ name: t, sha256: '${'0'.repeat(64)}', role: viewer }]
-  jwt: [{ issuer: 'https://id.example', audience: hms-sync, rules: [{ when: { scope: [a, b] }, role: publisher }] }]
+  jwt: [{ issuer: 'https://id.example', audience: hms-sync, rules: [{ when: { scope: [a, b] }, role: publisher, sources: [hms-api] }] }]
   mtls: [{ spiffe: 'spiffe://clinic/hms-api', role: publisher, sources: [hms-api] }]`,
     );
     expect(auth).toMatchObject({
@@ -371,6 +374,33 @@ auth:
       jwt: [{ audience: 'hms-sync' }],
       mtls: [{ role: 'publisher' }],
     });
+  });
+});
+
+describe('what narrows a role', () => {
+  const token = (text: string) => `auth: { tokens: [{ name: t, sha256: '${'0'.repeat(64)}', ${text} }] }`;
+  it.each([
+    ['role: viewer, sources: [one]', 'auth.tokens.0.sources: does not narrow the role viewer'],
+    ['role: operator, types: [A]', 'auth.tokens.0.types: does not narrow'],
+    ['role: admin, adapters: [lab]', 'auth.tokens.0.adapters: does not narrow the role admin'],
+    ['role: adapter-operator', 'auth.tokens.0.adapters: must name the adapters'],
+    ['role: viewer, adapters: ["l*"]', 'auth.tokens.0.adapters: holds a value'],
+    ['role: publisher, types: ["a*b"]', 'auth.tokens.0.types: holds a value'],
+  ])('is refused where nothing would enforce it: %s', async (text, complaint) => {
+    expect(await place.complaint(token(text))).toContain(complaint);
+  });
+
+  it('is taken where it is enforced', async () => {
+    await place.load(token('role: publisher, types: ["Process*"], sources: [one], keys: ["p-*"]'));
+    await place.load(token('role: adapter-operator, adapters: [lab]'));
+  });
+
+  it('must name the sources of a publisher by JWT', async () => {
+    const rules = '[{ when: { scope: a }, role: publisher }]';
+    const complaint = await place.complaint(
+      `auth: { jwt: [{ issuer: 'https://id.example', audience: x, rules: ${rules} }] }`,
+    );
+    expect(complaint).toContain('auth.jwt.0.rules.0.sources: must name the sources of a publisher');
   });
 });
 

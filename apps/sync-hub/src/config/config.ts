@@ -67,6 +67,8 @@ export interface AuthConfig {
 }
 
 export interface AdapterPolicy {
+  /** Patterns of the packages that others than an administrator may install. */
+  readonly allow: readonly string[];
   /** Patterns of the only names that they may refer to as `${NAME}`. */
   readonly secrets: readonly string[];
 }
@@ -187,7 +189,10 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
       ),
     ),
     secrets,
-    adapterPolicy: Object.freeze({ secrets: Object.freeze(settings.adapterPolicy?.secrets ?? []) }),
+    adapterPolicy: Object.freeze({
+      allow: Object.freeze(settings.adapterPolicy?.allow ?? []),
+      secrets: Object.freeze(settings.adapterPolicy?.secrets ?? []),
+    }),
     folder,
   });
 }

@@ -22,6 +22,16 @@ const CREDENTIAL_ENDED = new RequestError(
   'the credential of this call has ended: it expired, was rotated or was revoked; call again with a valid one',
 );
 
+/**
+ * For what a caller began while its credential was valid, and asks for when it no longer is: its body may come later than
+ * its headers.
+ *
+ * @throws {RequestError} CREDENTIAL_EXPIRED
+ */
+export function requireLasting(credential: Lifetime | undefined): void {
+  if (credential?.isOver === true) throw CREDENTIAL_ENDED;
+}
+
 /** Why a caller's signal aborts when the hub stops, and not the caller. */
 const STOPPING = hubStopping('the hub is stopping; ask again');
 

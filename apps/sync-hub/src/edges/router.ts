@@ -9,8 +9,8 @@ import type { CallerLimits } from '../access/caller-limits.ts';
 import { ANONYMOUS_PRINCIPAL, type Principal } from '../access/principal.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { RefusedCredentials } from '../audit/refused-credentials.ts';
-import type { Identify } from './door/identify.ts';
-import { addressOf, type HttpHandler, type HttpRequest, type HttpResponse, type HttpRoute } from './door/messages.ts';
+import type { Callers } from './door/identify.ts';
+import type { HttpHandler, HttpRequest, HttpResponse, HttpRoute } from './door/messages.ts';
 import type { RequestBudget } from './door/request-budget.ts';
 import { answerJson } from './http/answer-json.ts';
 import { errorAnswer } from './http/sync-answer.ts';
@@ -51,7 +51,7 @@ export interface RouterOptions {
  *
  * @returns the handler of a listener, by what identifies the callers of its requests
  */
-export function createRouter(options: RouterOptions): (identify: Identify) => HttpHandler {
+export function createRouter(options: RouterOptions): (callers: Callers) => HttpHandler {
   const { publishing, health, admin, access, limits, audit, refused, routes, budget, stop, onFault } = options;
   const callAudit = new CallAudit(audit, refused);
   const rpcs = createRpcs({
@@ -71,37 +71,41 @@ export function createRouter(options: RouterOptions): (identify: Identify) => Ht
     gate: createGate(callAudit, onFault),
     onFault,
   });
-  return (identify) => (request, response) => {
+  return (callers) => (request, response) => {
     const [path = '/'] = (request.url ?? '/').split('?', 1);
     const rpc = rpcs.get(path);
     budget.watch(request, response, { hasMany: rpc?.takesMany });
-    if (rpc !== undefined) return rpc.serve(request, response, () => identify(request));
+    if (rpc !== undefined) {
+      const call = { address: callers.addressOf(request), identify: () => callers.principalOf(request) };
+      return rpc.serve(request, response, call);
+    }
     const route = routes.find((candidate) => candidate.path === path);
     if (route === undefined) return notFound(response, path, routes);
     if (!route.methods.includes(request.method ?? '')) return wrongMethod(response, route);
-    void serveRoute(route, { request, response, identify, refused, onFault });
+    void serveRoute(route, { request, response, callers, refused, onFault });
   };
 }
 
 interface RouteCall {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
-  readonly identify: Identify;
+  readonly callers: Callers;
   readonly refused: RefusedCredentials;
   readonly onFault: (error: unknown) => void;
 }
 
 /** A plain HTTP request, once it is known that its caller may make it. */
 async function serveRoute(route: HttpRoute, call: RouteCall): Promise<void> {
-  const { request, response, identify, refused, onFault } = call;
+  const { request, response, callers, refused, onFault } = call;
+  const address = callers.addressOf(request);
   let caller: Principal | undefined;
   try {
-    caller = route.needs === 'nothing' ? ANONYMOUS_PRINCIPAL : await identify(request);
+    caller = route.needs === 'nothing' ? ANONYMOUS_PRINCIPAL : await callers.principalOf(request);
     if (route.needs !== 'nothing') requirePermission(caller, route.needs);
     route.handle(request, response, caller);
   } catch (error) {
     const refusal = RequestError.of(error, onFault);
-    if (caller === undefined) refused.note(addressOf(request), refusal.reason);
+    if (caller === undefined) refused.note(address, refusal.reason);
     answerJson(request, response, errorAnswer(refusal));
   }
 }

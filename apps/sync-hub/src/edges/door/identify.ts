@@ -9,8 +9,13 @@ import type { FailedCredentials } from '../../access/failed-credentials.ts';
 import type { Principal } from '../../access/principal.ts';
 import { addressOf, streamOf } from './messages.ts';
 
-/** Who makes a request, by its headers and its connection. Throws, or rejects with, an AccessError. */
-export type Identify = (request: IncomingMessage) => Principal | Promise<Principal>;
+/** Who makes the requests of a listener. */
+export interface Callers {
+  /** By a request's headers and its connection. Throws, or rejects with, an AccessError. */
+  principalOf(request: IncomingMessage): Principal | Promise<Principal>;
+  /** An IP address, or "socket". To be asked before anything is awaited: a connection that is gone has none. */
+  addressOf(request: IncomingMessage): string;
+}
 
 /** What a caller gets who guesses; not one without a credential, or whose issuer is down. */
 const WRONG: ReadonlySet<string> = new Set(['CREDENTIAL_REFUSED', 'CREDENTIAL_EXPIRED']);
@@ -25,12 +30,14 @@ export interface IdentifyOptions {
 }
 
 /** For the requests of one listener. */
-export function createIdentify({ authenticator, failed, bySocket, readCertificate }: IdentifyOptions): Identify {
+export function createIdentify({ authenticator, failed, bySocket, readCertificate }: IdentifyOptions): Callers {
   const certificateOf = readCertificate === undefined ? () => undefined : createCertificates(readCertificate);
-  return (request) => {
+  const ownAddressOf = (request: IncomingMessage) => (bySocket ? 'socket' : addressOf(request));
+  const principalOf = (request: IncomingMessage) => {
+    const address = ownAddressOf(request);
     const fail = (error: unknown): never => {
       const isWrong = error instanceof AccessError && WRONG.has(error.code);
-      const waitMs = isWrong ? failed.note(addressOf(request)) : 0;
+      const waitMs = isWrong ? failed.note(address) : 0;
       throw waitMs === 0 ? error : new CallerThrottled('this address sent too many wrong credentials', waitMs);
     };
     try {
@@ -46,6 +53,7 @@ export function createIdentify({ authenticator, failed, bySocket, readCertificat
       return fail(error);
     }
   };
+  return { principalOf, addressOf: ownAddressOf };
 }
 
 function valuesOf({ rawHeaders }: IncomingMessage, wanted: string): readonly string[] {

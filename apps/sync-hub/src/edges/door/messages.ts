@@ -96,9 +96,9 @@ export function streamOf(message: IncomingMessage | ServerResponse): ServerHttp2
   return (message as { stream?: ServerHttp2Stream }).stream;
 }
 
-/** From where a request comes: an IP address, or "socket" for the hub's own. */
+/** From which IP address a request comes; "unknown" once its connection is gone, and by a socket. */
 export function addressOf({ socket }: IncomingMessage): string {
   // Over HTTP/2 it is one that Node makes around the connection's, and knows no address (Node 24.21, httpolyglot 3.1.0).
   const { stream } = socket as { stream?: Socket };
-  return socket.remoteAddress ?? stream?.remoteAddress ?? 'socket';
+  return socket.remoteAddress ?? stream?.remoteAddress ?? 'unknown';
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Principal } from '../../access/principal.ts';
 import type { HttpRequest, HttpResponse, HttpRoute } from '../door/messages.ts';
-import type { HubStop } from '../hub-stop.ts';
+import { type HubStop, requireLasting } from '../hub-stop.ts';
 import { type Publishing, WAIT_MS, type WaitingCaller } from '../publishing/publishing.ts';
 import { invalidField, RequestError } from '../request-error.ts';
 import { answerJson, type JsonAnswer } from './answer-json.ts';
@@ -74,6 +74,7 @@ async function publish(options: SyncRouteOptions, request: HttpRequest, waiting:
   const waitMs = waitMsOf(request.url ?? '');
   const format = syncFormat(headers);
   const body = await readBody(request, bodyBounds);
+  requireLasting(waiting.caller.lifetime);
   const { event, names } = readSyncEvent(format, { headers, body, keyFields });
   // The trace that the event names is where it began; the request's is only its last step.
   const namesTrace = event.attributes.traceparent !== undefined;

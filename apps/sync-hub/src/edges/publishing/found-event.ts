@@ -1,5 +1,6 @@
 import { matches } from '../../access/grants.ts';
 import { type Principal, seesEvent } from '../../access/principal.ts';
+import type { AcceptedEvent } from '../../core/event.ts';
 import type { EventReference, Journal, StoredEvent } from '../../journal/journal.ts';
 import { RequestError } from '../request-error.ts';
 
@@ -16,7 +17,7 @@ export async function readVisible(
   const found = await journal.readEvent(named);
   switch (found.kind) {
     case 'found':
-      if (!seesEvent(caller, found.event)) throw unknownEvent(named);
+      if (!isVisible(found.event, caller)) throw unknownEvent(named);
       return found;
     case 'unknown':
       throw unknownEvent(named);
@@ -29,6 +30,13 @@ export async function readVisible(
     default:
       return found satisfies never;
   }
+}
+
+/** A publisher sees what it may publish, who is granted adapters the events that go to one of them. */
+function isVisible(event: AcceptedEvent, caller: Principal): boolean {
+  const { adapters, types } = caller.grants;
+  const isForAdapters = adapters === undefined || event.adapters.some((adapter) => adapters.includes(adapter));
+  return isForAdapters && matches(types, event.type) && seesEvent(caller, event);
 }
 
 /** @returns the error EVENT_NOT_FOUND, which names the id */

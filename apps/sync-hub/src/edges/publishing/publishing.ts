@@ -8,6 +8,7 @@ import type { EventReference, Journal } from '../../journal/journal.ts';
 import { isWithin, type Positions } from '../../journal/positions.ts';
 import type { LaneSet } from '../../lanes/lane-set.ts';
 import type { Cursors } from '../cursor.ts';
+import { requireLasting } from '../hub-stop.ts';
 import { Semaphore } from '../semaphore.ts';
 import { EventFeed } from './event-feed.ts';
 import type { PublishedEvent } from './event-message.ts';
@@ -64,6 +65,7 @@ export class Publishing {
   async accept(event: PublishedEvent | undefined, caller: Principal): Promise<Acceptance> {
     const { intake, limits } = this.#options;
     const granted = intake.refusing(() => {
+      requireLasting(caller.lifetime);
       limits.publish(caller);
       return event && grantedEvent(event, caller);
     });

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { type Client, Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { AccessService, Role } from '@hms-sync/proto/hms/sync/v1/access_service';
@@ -156,6 +158,58 @@ describe('a payload', () => {
   });
 });
 
+describe('what is granted', () => {
+  it('bounds the acks that a watch of everything has, by key too', async () => {
+    const hub = await open();
+    const one = as(hub, 'one', 'publisher', { sources: ['s'], keys: ['a*'] });
+    const other = as(hub, 'other', 'publisher', { sources: ['s'] });
+    const watching = one.sync.watchAcks({})[Symbol.asyncIterator]();
+    await watching.next();
+    await other.sync.publishAndWait({ event: published({ id: 'theirs', key: 'b-1' }) });
+    await one.sync.publishAndWait({ event: published({ id: 'mine', key: 'a-1' }) });
+    const seen: string[] = [];
+    while (seen.length < 2)
+      seen.push(...((await watching.next()).value?.acks ?? []).map(({ eventId }: { eventId: string }) => eventId));
+    expect(seen).toEqual(['mine', 'mine']);
+  });
+
+  it('bounds the events that are read: their types, and the adapters that they go to', async () => {
+    const hub = await open({ adapters: { billing: () => delivered } });
+    const all = as(hub, 'all', 'publisher', { sources: ['s'] });
+    const some = as(hub, 'some', 'publisher', { sources: ['s'], types: ['Process*'] });
+    const lab = as(hub, 'lab', 'viewer', { adapters: ['lab'] });
+    await all.sync.publishAndWait({ event: published({ id: 'policy', type: 'PolicyUpdated' }) });
+    expect(await reasonOf(some.sync.getEvent({ id: 'policy' }))).toBe('EVENT_NOT_FOUND');
+    expect(await reasonOf(lab.sync.getEvent({ id: 'policy' }))).toBe('EVENT_NOT_FOUND');
+    expect(await reasonOf(all.sync.getEvent({ id: 'policy' }))).toBe('none');
+  });
+
+  it('does not show the names of other adapters in errors', async () => {
+    const hub = await open({ adapters: { billing: () => delivered, lab: () => delivered } });
+    const { admin } = as(hub, 'lab-team', 'viewer', { adapters: ['lab'] });
+    const error = await admin.listDeliveries({ filter: { adapters: ['x'] } }).catch(ConnectError.from);
+    expect(String(error)).not.toContain('billing');
+  });
+
+  it('lets an adapter-operator install only what adapterPolicy.allow names', async () => {
+    const packages: string[] = [];
+    const lifecycle = {
+      add: async ({ package: spec }: { package: string }) => {
+        packages.push(spec);
+        return { id: 'lab', version: '1.0.0', warnings: [] };
+      },
+    };
+    const deps = () => ({ allowedPackages: ['@clinic/*'], lifecycle: lifecycle as never });
+    const hub = await open({ deps });
+    const { admin } = as(hub, 'lab-team', 'adapter-operator', { adapters: ['lab'] });
+    expect(await reasonOf(admin.addAdapter({ package: '@attacker/x', id: 'lab' }))).toBe('PERMISSION_DENIED');
+    expect(await reasonOf(admin.addAdapter({ package: '/tmp/x', id: 'lab' }))).toBe('PERMISSION_DENIED');
+    expect(await reasonOf(admin.addAdapter({ package: '@clinic/adapter-x', id: 'billing' }))).toBe('PERMISSION_DENIED');
+    expect(await reasonOf(admin.addAdapter({ package: '@clinic/adapter-lab@^1.0.0', id: 'lab' }))).toBe('none');
+    expect(packages).toEqual(['@clinic/adapter-lab@^1.0.0']);
+  });
+});
+
 describe('an operator of one adapter', () => {
   it('sees and changes that one alone', async () => {
     const hub = await open({ adapters: { billing: () => rejected, records: () => rejected } });
@@ -218,6 +272,44 @@ describe('a credential', () => {
     hub.tokens.revoke('api');
     expect(new Set(await Promise.all(ends))).toEqual(new Set(['CREDENTIAL_EXPIRED']));
     expect(await reasonOf(sync.publishAndWait({ event: published() }))).toBe('CREDENTIAL_REFUSED');
+  });
+
+  it('that is revoked while the body comes changes nothing: what counts is when it is done', async () => {
+    const hub = await open();
+    const { text } = hub.tokens.create({
+      name: 'root',
+      role: 'admin',
+      grants: {},
+      createdBy: 'test',
+      lifetimeMs: 3_600_000,
+    });
+    const calls = [
+      ['/hms.sync.v1.AccessService/CreateToken', '{"name":"backdoor","role":"ROLE_ADMIN"}'],
+      ['/hms.sync.v1.SyncService/PublishAndWait', '{"event":{"type":"A"},"wait":"0s"}'],
+      ['/sync', '{"type":"A","payload":{}}'],
+    ].map(([path = '', body = '']) => {
+      const headers = { authorization: `Bearer ${text}`, 'content-type': 'application/json' };
+      const call = request({
+        port: hub.port,
+        path,
+        method: 'POST',
+        headers: { ...headers, 'content-length': body.length },
+      });
+      call.write(body.slice(0, 1));
+      return { call, rest: body.slice(1), answered: once(call, 'response') };
+    });
+    // The hub has the headers of all of them once it has answered a call that began after them.
+    const probe = callerWith(hub, text);
+    await expect.poll(() => probe.access.whoAmI({}).then(({ name }) => name)).toBe('root');
+    hub.tokens.revoke('root');
+    for (const { call, rest } of calls) call.end(rest);
+    for (const { answered } of calls) {
+      const [response] = (await answered) as [IncomingMessage];
+      response.resume();
+      expect(response.statusCode).toBe(401);
+    }
+    expect(hub.events).toEqual([]);
+    expect(hub.tokens.list().map(({ name }) => name)).toEqual(['root']);
   });
 
   it('is missing, wrong, or of another role: the reason says which, and nothing is changed', async () => {

@@ -19,6 +19,8 @@ export interface AdminDeps {
   readonly lifecycle: Pick<AdapterLifecycle, 'add' | 'upgrade' | 'rollback' | 'restart' | 'remove'>;
   readonly backups: Pick<Backups, 'make'>;
   readonly limits: CallerLimits;
+  /** Patterns of the packages that others than an administrator may install. */
+  readonly allowedPackages: readonly string[];
   readonly wallMs: () => number;
   /** Called with each change that an operator made, for the log. */
   readonly onChange: (change: OperatorChange) => void;

@@ -43,10 +43,11 @@ export async function toQuery(filter: FilterMessage | undefined, known: AdminCal
   if (acceptedFromMs !== undefined && acceptedToMs !== undefined && acceptedFromMs >= acceptedToMs) {
     throw invalidField('filter.until', 'must be after filter.since');
   }
-  await requireAdapters(adapters, known);
+  const granted = grantedAdapters(adapters, known.caller);
+  await requireAdapters(granted, known);
   return {
     filter: {
-      adapters: grantedAdapters(adapters, known.caller),
+      adapters: granted,
       types,
       keys,
       eventIds,

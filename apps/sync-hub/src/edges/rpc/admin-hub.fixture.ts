@@ -71,6 +71,7 @@ export async function openAdminTestHub({
       expect(by).toMatch(/./);
       changes.push(change);
     },
+    allowedPackages: [],
     lifecycle: noInstalls,
     backups: noBackups,
     ...deps?.(hub),

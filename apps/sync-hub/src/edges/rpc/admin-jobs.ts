@@ -42,7 +42,9 @@ export async function replayDeliveries(call: AdminCall, request: ReplayDeliverie
     end();
     throw tooManyAtOnce(`${RUNNING_JOBS_MAX} jobs run already; wait for one to end, or cancel one`);
   }
-  void ended(jobs, job.id).then(end);
+  ended(jobs, job.id)
+    .finally(end)
+    .catch(() => undefined);
   call.onChange({
     change: 'replay',
     reason,

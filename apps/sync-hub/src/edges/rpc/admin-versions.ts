@@ -8,8 +8,10 @@ import type {
   UpgradeAdapterRequest,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { isJsonObject, type Json, JsonError, readJsonAsDoubles } from '@hms-sync/proto/json';
+import { matches } from '../../access/grants.ts';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../../core/adapter-id.ts';
 import { InstallError } from '../../installs/install-error.ts';
+import { parsePackageName } from '../../installs/package-spec.ts';
 import { invalidField, RequestError } from '../request-error.ts';
 import { type AdminCall, requireGranted } from './admin-deps.ts';
 import { toOptionalReason, toReason } from './admin-reason.ts';
@@ -31,6 +33,7 @@ export async function addAdapter(call: AdminCall, request: AddAdapterRequest) {
   if (id !== '' && !ADAPTER_ID.test(id)) throw invalidField('id', ADAPTER_ID_RULE);
   if (caller.grants.adapters !== undefined) requireGranted(call, id);
   requireLocal(call, wanted);
+  requireAllowed(call, wanted);
   const config = configJson === '' ? undefined : toConfig(configJson);
   const added = await rejecting('package', () => lifecycle.add({ package: wanted, id: id || undefined, config }));
   onChange({ change: 'add', adapter: added.id, adapterVersion: added.version });
@@ -95,6 +98,18 @@ function requireLocal({ caller }: AdminCall, spec: string): void {
   if (!isAbsolute(spec) || caller.kind === 'socket' || caller.kind === 'open') return;
   const message =
     "a package by its path is installed through the hub's socket alone, on its machine; name one of the registry";
+  throw new RequestError('PERMISSION_DENIED', message);
+}
+
+/**
+ * Code that is installed runs as the hub's user: who may add any package is an administrator, whatever its role is.
+ *
+ * @throws {RequestError} PERMISSION_DENIED
+ */
+function requireAllowed({ caller, allowedPackages }: AdminCall, spec: string): void {
+  if (caller.role === 'admin' || matches(allowedPackages, parsePackageName(spec)?.package ?? '')) return;
+  const message =
+    'only an administrator may install this package; adapterPolicy.allow of hms-sync.yaml names those that others may';
   throw new RequestError('PERMISSION_DENIED', message);
 }
 

@@ -1,10 +1,12 @@
 import type { Message } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ContextValues, type HandlerContext, type Interceptor } from '@connectrpc/connect';
 import { AccessError } from '../../access/access-error.ts';
+import { FailedCredentials } from '../../access/failed-credentials.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
 import { AuditError, type AuditTarget, auditText, toAuditPrincipal } from '../../audit/audit-record.ts';
 import type { RefusedCredentials } from '../../audit/refused-credentials.ts';
+import { requireLasting } from '../hub-stop.ts';
 import { RequestError } from '../request-error.ts';
 import { auditedRpc } from './audited-rpcs.ts';
 import { ADDRESS, CALLER, callerOf } from './caller.ts';
@@ -31,6 +33,7 @@ interface Call {
 export class CallAudit {
   readonly #log: AuditLog;
   readonly #credentials: RefusedCredentials;
+  readonly #tooMany = new FailedCredentials(() => performance.now());
 
   constructor(log: AuditLog, credentials: RefusedCredentials) {
     this.#log = log;
@@ -42,6 +45,10 @@ export class CallAudit {
     const caller = values.get(CALLER);
     if (caller === undefined) return this.#credentials.note(values.get(ADDRESS), refusal.reason);
     if (needed !== undefined && !AUDITED.has(needed)) return;
+    // Whoever tries it in a loop must not fill the disk: after some it is counted, with the minute's wrong credentials.
+    if (this.#tooMany.note(`${caller.kind} ${caller.name}`) > 0) {
+      return this.#credentials.note(values.get(ADDRESS), refusal.reason);
+    }
     const decision = { event: 'request', decision: 'refused', why: refusal.reason, permission: needed ?? '' } as const;
     const record = { ...decision, ...factsOf(call, { values, caller }), ...traceOf(requestHeader) };
     await this.#log.record(record).catch(() => undefined);
@@ -57,11 +64,17 @@ export class CallAudit {
     const facts = factsOf(request, { values: request.contextValues, caller: callerOf(request.contextValues) });
     const permission = neededFor(typeName, request.method.localName) ?? '';
     const trace = { ...reasonOf(request.message), ...traceOf(request.header) };
+    const { lifetime } = callerOf(request.contextValues);
     const of = await this.#decided({ event: 'request', decision: 'allowed', permission, ...facts, target, ...trace });
     // Of a log that fails just now, the hub's log says so: the change is made, and its caller learns of it.
     const ended = (code: string, result?: AuditTarget) =>
       this.#log.record({ event: 'outcome', of, ...facts, code, ...(result && { result }) }).catch(() => undefined);
-    const response = await next(request).catch(async (error: unknown) => {
+    const run = async () => {
+      // It may have been revoked while the decision was written.
+      requireLasting(lifetime);
+      return next(request);
+    };
+    const response = await run().catch(async (error: unknown) => {
       await ended(codeOf(error));
       throw error;
     });

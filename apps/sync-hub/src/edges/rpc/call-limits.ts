@@ -1,4 +1,7 @@
 import type { Interceptor } from '@connectrpc/connect';
+import { ServerReflection } from '@hms-sync/proto/grpc/reflection/v1/reflection';
+import { ServerReflection as ServerReflectionV1Alpha } from '@hms-sync/proto/grpc/reflection/v1alpha/reflection';
+import { Health } from '@hms-sync/proto/health/v1/health';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
@@ -7,11 +10,15 @@ import { callerOf } from './caller.ts';
 
 /** The rpcs whose calls last. */
 const KINDS: ReadonlyMap<unknown, CallKind> = new Map<unknown, CallKind>([
+  [SyncService.method.publish, 'publish'],
   [SyncService.method.publishStream, 'stream'],
   [SyncService.method.watchAcks, 'stream'],
   [HealthService.method.watchHealth, 'watch'],
   [AdminService.method.watchJob, 'watch'],
   [AdminService.method.tailEvents, 'tail'],
+  [ServerReflection.method.serverReflectionInfo, 'watch'],
+  [ServerReflectionV1Alpha.method.serverReflectionInfo, 'watch'],
+  [Health.method.watch, 'probe'],
 ]);
 
 /** Bounds how many calls that last a caller has. They end with their last message, or with the caller. */

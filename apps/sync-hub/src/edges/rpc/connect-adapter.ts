@@ -11,7 +11,7 @@ import { createAsyncIterable, type UniversalHandler, type UniversalServerRespons
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { visibleJson } from '@hms-sync/proto/visible-text';
 import type { Principal } from '../../access/principal.ts';
-import { addressOf, type HttpHandler } from '../door/messages.ts';
+import type { HttpHandler } from '../door/messages.ts';
 import { ADDRESS, IDENTIFY } from './caller.ts';
 import { isCallerGone } from './connect-error.ts';
 import { COMPRESSIONS, decodedMessages, decodedRequest, MESSAGE_BYTES_MAX } from './decoded-request.ts';
@@ -26,6 +26,13 @@ export interface RpcsOptions {
   readonly onFault: (error: unknown) => void;
 }
 
+/** Who makes a call, before that is known. */
+interface UnknownCaller {
+  readonly address: string;
+  /** Throws, or rejects with, an AccessError. */
+  readonly identify: () => Principal | Promise<Principal>;
+}
+
 /** One rpc on its path, over either HTTP version. */
 export interface Rpc {
   /** Whether a call of it has many requests, which come when there is something to say. */
@@ -33,10 +40,10 @@ export interface Rpc {
   /**
    * Answers a call.
    *
-   * @param identify finds out who makes it
+   * @param caller from where it comes, and what finds out who makes it
    * @throws for a request of which no URL can be built
    */
-  readonly serve: (...call: [...Parameters<HttpHandler>, identify: () => Principal | Promise<Principal>]) => void;
+  readonly serve: (...call: [...Parameters<HttpHandler>, caller: UnknownCaller]) => void;
 }
 
 /**
@@ -73,8 +80,8 @@ function createRpc(handler: UniversalHandler, onFault: (error: unknown) => void)
   const { methodKind } = handler.method;
   return {
     takesMany: methodKind === 'client_streaming' || methodKind === 'bidi_streaming',
-    serve(request, response, identify) {
-      const contextValues = createContextValues().set(IDENTIFY, identify).set(ADDRESS, addressOf(request));
+    serve(request, response, { address, identify }) {
+      const contextValues = createContextValues().set(IDENTIFY, identify).set(ADDRESS, address);
       const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
       boundDeadline(call.header);
       if (methodKind !== 'unary') leaveUncompressed(call.header);

@@ -3,7 +3,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
 import type { RefusedSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import type { HubStop } from '../hub-stop.ts';
+import { type HubStop, requireLasting } from '../hub-stop.ts';
 import { REQUEST_ERRORS, RequestError, type RequestErrorReason } from '../request-error.ts';
 import { callerOf } from './caller.ts';
 
@@ -80,8 +80,9 @@ export function isCallerGone(error: unknown): boolean {
 
 /** Lets every handler know, by the signal of its caller, that the hub stops or that the caller's credential has ended. */
 export function createStopInterceptor(stop: HubStop): Interceptor {
-  return (next) => (request) => {
+  return (next) => async (request) => {
     const { lifetime } = callerOf(request.contextValues);
+    requireLasting(lifetime);
     return next({ ...request, signal: stop.endsWith(request.signal, lifetime) });
   };
 }

@@ -1,6 +1,6 @@
-import type { HandlerContext } from '@connectrpc/connect';
+import type { ContextValues, HandlerContext } from '@connectrpc/connect';
 import type { Permission } from '../../access/permissions.ts';
-import { ANONYMOUS_PRINCIPAL, type Principal, permits } from '../../access/principal.ts';
+import { type Principal, permits, UNKNOWN_PRINCIPAL } from '../../access/principal.ts';
 import { RequestError } from '../request-error.ts';
 import type { CallAudit } from './call-audit.ts';
 import { CALLER, IDENTIFY } from './caller.ts';
@@ -21,8 +21,7 @@ export function createGate(
   return async (context) => {
     const { values, service, method } = context;
     const needed = neededFor(service.typeName, method.localName);
-    // Not even looked at: a probe with an old credential still learns whether the hub serves.
-    if (needed === 'nothing') return void values.set(CALLER, ANONYMOUS_PRINCIPAL);
+    if (needed === 'nothing') return void values.set(CALLER, await known(values));
     try {
       const caller = await values.get(IDENTIFY)();
       values.set(CALLER, caller);
@@ -50,4 +49,13 @@ export function requirePermission(caller: Principal, permission: Permission): vo
 function denied({ name, role }: Principal, permission: string): RequestError {
   const who = role === undefined ? 'a caller without a credential' : `${name} (${role})`;
   return new RequestError('PERMISSION_DENIED', `this needs ${permission}, which ${who} does not have`);
+}
+
+/** A probe without a valid credential still learns whether the hub serves, and no more. */
+async function known(values: ContextValues): Promise<Principal> {
+  try {
+    return await values.get(IDENTIFY)();
+  } catch {
+    return UNKNOWN_PRINCIPAL;
+  }
 }

@@ -48,22 +48,25 @@ function shownTo(caller: Principal, { hub, adapters }: Health): MessageInitShape
  */
 export function createGrpcHealth(feed: HealthFeed): ServiceImpl<typeof GrpcHealth> {
   return {
-    check({ service }) {
-      const status = statuses(feed.now()).get(service);
+    check({ service }, { values }) {
+      const status = statuses(feed.now(), callerOf(values)).get(service);
       if (status === undefined) {
         // Cut: a status travels in a header, and a name may be as long as a message.
         throw new ConnectError(`unknown service ${JSON.stringify(service.slice(0, 128))}`, Code.NotFound);
       }
       return { status };
     },
-    list() {
-      const entries = [...statuses(feed.now())].map(([service, status]) => [service, { status }] as const);
+    list(_request, { values }) {
+      const entries = [...statuses(feed.now(), callerOf(values))].map(
+        ([service, status]) => [service, { status }] as const,
+      );
       return { statuses: Object.fromEntries(entries) };
     },
-    async *watch({ service }, { signal }) {
+    async *watch({ service }, { signal, values }) {
+      const caller = callerOf(values);
       let last: Status | undefined;
       for await (const health of feed.watch(signal)) {
-        const status = statuses(health).get(service) ?? Status.SERVICE_UNKNOWN;
+        const status = statuses(health, caller).get(service) ?? Status.SERVICE_UNKNOWN;
         if (status !== last) yield { status };
         last = status;
       }
@@ -71,12 +74,14 @@ export function createGrpcHealth(feed: HealthFeed): ServiceImpl<typeof GrpcHealt
   };
 }
 
-function statuses({ hub, adapters }: Health): ReadonlyMap<string, Status> {
+/** Of the hub for everybody, of adapters for who may read health. */
+function statuses({ hub, adapters }: Health, caller: Principal): ReadonlyMap<string, Status> {
+  const isSeen = ({ id }: AdapterHealth) => permits(caller, 'health.read') && seesAdapter(caller, id);
   const own = hub?.accepting === true ? Status.SERVING : Status.NOT_SERVING;
   return new Map([
     ['', own],
     [SyncService.typeName, own],
-    ...adapters.map(({ id, state, breaker }): [string, Status] => {
+    ...adapters.filter(isSeen).map(({ id, state, breaker }): [string, Status] => {
       const serves = state === AdapterState.READY && breaker?.state === BreakerState.CLOSED;
       return [`adapter/${id}`, serves ? Status.SERVING : Status.NOT_SERVING];
     }),

@@ -13,7 +13,8 @@ import type {
   WatchAcksResponseSchema,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { matches } from '../../access/grants.ts';
-import { seesAdapter } from '../../access/principal.ts';
+import { type Principal, seesAdapter, seesEvent } from '../../access/principal.ts';
+import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
 import type { Positions } from '../../journal/positions.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { shownTo, toAck } from '../publishing/ack-message.ts';
@@ -116,19 +117,28 @@ export function createSyncService(
     watches += 1;
     try {
       let seen = cursors.encode(after);
-      const isSeen = ({ source, adapter }: Ack) =>
-        matches(caller.grants.sources, source) && seesAdapter(caller, adapter);
       yield { acks: [], cursor: seen };
-      for await (const page of acks.tail(after, signal, (update, place) => toAck(update, cursors.encode(place)))) {
+      const toItem = (update: DeliveryUpdate, place: Positions) => {
+        const ack = toAck(update, cursors.encode(place));
+        return { cursor: ack.cursor, acks: isShown(update, caller) ? [shownTo(caller, ack)] : [] };
+      };
+      for await (const page of acks.tail(after, signal, toItem)) {
         seen = page.at(-1)?.cursor ?? seen;
         // Also an empty page: its cursor saves the caller the way past what is not for it.
-        yield { acks: page.filter(isSeen).map((ack) => shownTo(caller, ack)), cursor: seen };
+        yield { acks: page.flatMap((item) => item.acks), cursor: seen };
       }
       throwIfStopping(signal, seen);
     } finally {
       watches -= 1;
     }
   }
+}
+
+/** Whether a watch of everything has it for the caller. What is held has no key, and so is not for who is granted some. */
+function isShown(update: DeliveryUpdate, caller: Principal): boolean {
+  if (update.kind === 'recorded') return seesEvent(caller, update.record) && seesAdapter(caller, update.record.adapter);
+  const { source, adapter } = update.held;
+  return caller.grants.keys === undefined && matches(caller.grants.sources, source) && seesAdapter(caller, adapter);
 }
 
 function toWaitMs(wait: Duration | undefined): number {
