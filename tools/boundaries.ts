@@ -55,7 +55,7 @@ export const rooms: Record<string, string[]> = {
   edges: [...['access', 'audit', 'core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
   config: [
     room('core'),
-    `${room('access')}(permissions|caller-limits|jwt|client-certificate)\\.ts$`,
+    `${room('access')}(permissions|caller-limits|client-certificate|grant-rules|jwt)\\.ts$`,
     `${room('installs')}(adapters-lock|package-spec)\\.ts$`,
     room('tls'),
   ],
