@@ -34,7 +34,9 @@ async function startIssuer() {
 
 test('a caller with a JWT has the role of the rule that fits its claims, on every transport', async () => {
   const { issuer, sign } = await startIssuer();
-  const rules = [{ when: { scope: 'hms/publish' }, role: 'publisher', types: ['Process*', 'Policy*'] }];
+  const rules = [
+    { when: { scope: 'hms/publish' }, role: 'publisher', types: ['Process*', 'Policy*'], sources: ['hms-api'] },
+  ];
   const secure = await startSecureHub({
     tls: { clientCa: 'ca.pem' },
     auth: { jwt: [{ issuer, audience: 'hms-sync', rules }] },

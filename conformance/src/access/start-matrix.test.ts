@@ -30,7 +30,7 @@ const cases: { listen: string; config: object; flags?: string[]; outcome: Outcom
   { listen: LOOPBACK, config: {}, outcome: { scheme: 'http', auth: 'tokens' } },
   { listen: LOOPBACK, config: { auth: {} }, outcome: { scheme: 'http', auth: 'tokens' } },
   { listen: LOOPBACK, config: {}, flags: ['--dev'], outcome: { scheme: 'http', auth: 'dev' } },
-  { listen: LOOPBACK, config: {}, flags: OPEN, outcome: { says: 'is for auth: none alone' } },
+  { listen: LOOPBACK, config: {}, flags: OPEN, outcome: { says: 'is only for auth: none' } },
   { listen: LOOPBACK, config: { auth: 'none' }, outcome: { says: 'start it with --i-accept-no-authentication' } },
   { listen: LOOPBACK, config: { auth: 'none' }, flags: OPEN, outcome: { scheme: 'http', auth: 'none' } },
   { listen: LOOPBACK, config: { tls: FILES }, outcome: { scheme: 'https', auth: 'tokens' } },
