@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -9,7 +8,5 @@ export default defineConfig({
   test: {
     projects: ['apps/*', 'conformance', 'examples/*', 'packages/*', 'proto', 'tools'],
     reporters: ['default', './tools/test-total.ts'],
-    // About half of its time a test waits: for a hub to start, for a timer.
-    maxWorkers: 2 * availableParallelism(),
   },
 });

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -21,5 +22,7 @@ export default defineConfig({
     execArgv: [`--conditions=${sourceCondition}`],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // About half of its time a test waits: for a hub to start, for a timer. A project does not take it from the root.
+    maxWorkers: availableParallelism() + 1,
   },
 });

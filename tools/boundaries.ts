@@ -28,6 +28,9 @@ const verify = `${hub}src/verify(\\.test)?\\.ts$`;
 /** The program of `hms-sync adapter check`: a process too, over the configuration and the adapters' folder. */
 const checkAdapters = `${hub}src/check-adapters(\\.test)?\\.ts$`;
 
+/** The program of `hms-sync audit verify --data-dir`: a process too, over the files of the audit log alone. */
+const checkAudit = `${hub}src/check-audit(\\.test)?\\.ts$`;
+
 /** Part of the composition: makes the lanes and runtimes of adapters, for main.ts alone. */
 const adapterLanes = `${hub}src/adapter-lanes\\.ts$`;
 
@@ -40,16 +43,24 @@ const journalPort = `${room('journal')}(journal|journal-error|delivery-filter|de
 /** Every room of the hub (boundaries.test.ts), and what its sources see of the others. What is not named is refused. */
 export const rooms: Record<string, string[]> = {
   core: [],
+  tls: [],
   files: [],
+  access: [room('files')],
   queues: [],
   journal: [room('core'), room('files')],
   runtimes: [room('core')],
   acks: [room('core'), room('queues'), journalPort],
   lanes: [room('core'), `${room('journal')}journal(-error)?\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
   operations: [room('core'), room('files'), room('lanes'), room('queues'), journalPort],
-  edges: [...['core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
-  config: [room('core'), `${room('installs')}(adapters-lock|package-spec)\\.ts$`],
+  edges: [...['access', 'audit', 'core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
+  config: [
+    room('core'),
+    `${room('access')}(permissions|caller-limits|client-certificate|grant-rules|jwt)\\.ts$`,
+    `${room('installs')}(adapters-lock|package-spec)\\.ts$`,
+    room('tls'),
+  ],
   installs: [room('core'), room('files'), room('lanes'), `${room('runtimes')}(runtime|manifest|entry-file)\\.ts$`],
+  audit: [room('access'), room('files')],
   telemetry: [],
 };
 
@@ -125,9 +136,10 @@ const rules: Rule[] = [
   },
   {
     name: 'main-is-a-process',
-    comment: 'start.ts, verify.ts and check-adapters.ts run when they are imported: start them as processes',
+    comment:
+      'start.ts, verify.ts, check-adapters.ts and check-audit.ts run when they are imported: start them as processes',
     from: { pathNot: start },
-    to: { path: [main, start, verify, checkAdapters] },
+    to: { path: [main, start, verify, checkAdapters, checkAudit] },
   },
   {
     name: 'only-main-composes',

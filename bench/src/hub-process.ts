@@ -1,16 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { AccessService, Role } from '@hms-sync/proto/hms/sync/v1/access_service';
 import { TRACE_FOLDER_VARIABLE } from './trace-lines.ts';
 
 /** A real hub with adapters that do nothing, in a process of its own, on a journal of its own. */
 export interface HubProcess {
   readonly address: string;
   readonly pid: number;
+  /** Of a publisher; undefined at a hub without authentication. */
+  readonly token: string | undefined;
   stop(): Promise<void>;
 }
 
@@ -18,6 +24,8 @@ export interface HubOptions {
   readonly adapters: readonly string[];
   /** Has the hub, and its adapters, say where each event is; the hub writes that into this folder when it stops. */
   readonly traceFolder?: string;
+  /** The hub serves callers with a token alone. */
+  readonly withTokens?: boolean;
 }
 
 export async function startHub(options: HubOptions): Promise<HubProcess> {
@@ -30,7 +38,10 @@ export async function startHub(options: HubOptions): Promise<HubProcess> {
   }
 }
 
-async function startIn(folder: string, { adapters: ids, traceFolder }: HubOptions): Promise<HubProcess> {
+async function startIn(
+  folder: string,
+  { adapters: ids, traceFolder, withTokens = false }: HubOptions,
+): Promise<HubProcess> {
   const scope = join(folder, 'node_modules', '@hms-sync');
   await mkdir(scope, { recursive: true });
   const kind = traceFolder === undefined ? 'noop' : 'traced';
@@ -38,17 +49,23 @@ async function startIn(folder: string, { adapters: ids, traceFolder }: HubOption
   const adapters = ids.map((id) => ({ package: `@hms-sync/bench-adapter-${kind}`, id }));
   const file = join(folder, 'hms-sync.yaml');
   // JSON is YAML.
-  await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', logLevel: 'warn', adapters }));
+  const auth = withTokens ? {} : 'none';
+  await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', auth, logLevel: 'warn', adapters }));
+  const authFlags = withTokens ? [] : ['--i-accept-no-authentication'];
   const main = fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/main'));
   const tracing = traceFolder === undefined ? [] : ['--import', import.meta.resolve('./trace-hub.ts')];
   // As `hms-sync start` does.
   const flags: string[] = JSON.parse(
     await readFile(fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/node-flags')), 'utf8'),
   );
-  const child = spawn(process.execPath, [...flags, ...process.execArgv, ...tracing, main, '--config', file], {
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    env: { ...process.env, [TRACE_FOLDER_VARIABLE]: traceFolder },
-  });
+  const child = spawn(
+    process.execPath,
+    [...flags, ...process.execArgv, ...tracing, main, '--config', file, ...authFlags],
+    {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      env: { ...process.env, [TRACE_FOLDER_VARIABLE]: traceFolder },
+    },
+  );
   if (child.stdout === null) throw new Error('the hub has no stdout to read its address from');
   const lines = createInterface({ input: child.stdout });
   const [line] = await Promise.race([
@@ -61,6 +78,7 @@ async function startIn(folder: string, { adapters: ids, traceFolder }: HubOption
   return {
     address,
     pid,
+    token: withTokens ? await createToken(join(folder, '.hms-sync', 'hub.sock')) : undefined,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error('the hub ended before it was stopped');
       const exited = once(child, 'exit');
@@ -69,4 +87,14 @@ async function startIn(folder: string, { adapters: ids, traceFolder }: HubOption
       await rm(folder, { recursive: true });
     },
   };
+}
+
+/** A token of a publisher, made through the hub's socket. */
+async function createToken(socket: string): Promise<string> {
+  const baseUrl = 'http://localhost';
+  const sessionManager = new Http2SessionManager(baseUrl, {}, { createConnection: () => connect(socket) });
+  const access = createClient(AccessService, createConnectTransport({ httpVersion: '2', baseUrl, sessionManager }));
+  const { text } = await access.createToken({ name: 'bench', role: Role.PUBLISHER, grants: { types: ['Process*'] } });
+  sessionManager.abort();
+  return text;
 }

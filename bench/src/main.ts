@@ -11,6 +11,7 @@ import { printTrace } from './trace.ts';
  * `npm run bench`: events a second that three adapters acknowledged, through one PublishStream, and what one event costs of
  * the processor, by process and thread; beside it what the journal alone does in the same run. On a machine whose speed
  * drifts or that others use, the cost of an event and the share of the journal say more than events a second.
+ * `-- --tokens` measures each load twice, at a hub without authentication and at one that serves callers with a token.
  * `-- --in-flight 64,1024 --hub-only` measures these alone, `-- --json` prints a line of JSON for each, `-- --trace` prints the
  * way of an event instead.
  */
@@ -20,6 +21,7 @@ const ALL_LOADS = '1,64,1024';
 const PAYLOAD_BYTES = 300;
 interface Row extends PublishFigures {
   readonly inFlight: number;
+  readonly withTokens: boolean;
   /** Undefined where the system does not say. */
   readonly cpuMicrosPerEvent: CpuMicrosPerEvent | undefined;
   /** Undefined when it was not measured. */
@@ -36,6 +38,7 @@ const { values } = parseArgs({
     'hub-only': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
+    tokens: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -60,8 +63,10 @@ if (values.trace) {
 const rows: Row[] = [];
 for (const inFlight of loads) {
   const journal = values['hub-only'] ? undefined : await journalLoad({ inFlight, seconds });
-  const hub = await measureHub(inFlight);
-  rows.push({ inFlight, ...hub, journalEventsPerSecond: journal?.eventsPerSecond });
+  for (const withTokens of values.tokens ? [false, true] : [false]) {
+    const hub = await measureHub(inFlight, withTokens);
+    rows.push({ inFlight, withTokens, ...hub, journalEventsPerSecond: journal?.eventsPerSecond });
+  }
 }
 if (values.json) for (const row of rows) console.log(JSON.stringify(row));
 else {
@@ -69,10 +74,16 @@ else {
   printCpu();
 }
 
-async function measureHub(inFlight: number) {
-  const hub = await startHub({ adapters: ADAPTERS });
+async function measureHub(inFlight: number, withTokens: boolean) {
+  const hub = await startHub({ adapters: ADAPTERS, withTokens });
   try {
-    const load = { address: hub.address, adapters: ADAPTERS.length, inFlight, payloadBytes: PAYLOAD_BYTES };
+    const load = {
+      address: hub.address,
+      token: hub.token,
+      adapters: ADAPTERS.length,
+      inFlight,
+      payloadBytes: PAYLOAD_BYTES,
+    };
     await publishLoad({ ...load, seconds: WARM_UP_SECONDS });
     const meter = isThreadCpuKnown() ? new CpuMeter(hub.pid) : undefined;
     const figures = await publishLoad({ ...load, seconds });
@@ -87,7 +98,7 @@ function printTable(): void {
     `${ADAPTERS.length} adapters that do nothing, ${PAYLOAD_BYTES} bytes, ${seconds} s each, ${cpus().length} cores\n`,
   );
   console.log('in flight   events/s   p50 ms   p99 ms   journal alone   share');
-  for (const { inFlight, eventsPerSecond, latencyMs, journalEventsPerSecond: alone } of rows) {
+  for (const { inFlight, withTokens, eventsPerSecond, latencyMs, journalEventsPerSecond: alone } of rows) {
     const cells = [
       String(inFlight).padStart(9),
       eventsPerSecond.toFixed(0).padStart(8),
@@ -96,7 +107,7 @@ function printTable(): void {
       (alone?.toFixed(0) ?? '-').padStart(13),
       (alone === undefined ? '-' : `${((100 * eventsPerSecond) / alone).toFixed(0)} %`).padStart(5),
     ];
-    console.log(cells.join('   '));
+    console.log(`${cells.join('   ')}${withTokens ? '   with a token' : ''}`);
   }
 }
 
@@ -105,7 +116,7 @@ function printCpu(): void {
   console.log(
     `in flight   total   hub main   journal    gc   other   ${ADAPTERS.map((id) => id.padStart(6)).join('   ')}   client`,
   );
-  for (const { inFlight, cpuMicrosPerEvent: cpu } of rows) {
+  for (const { inFlight, withTokens, cpuMicrosPerEvent: cpu } of rows) {
     if (cpu === undefined) {
       console.log(`${String(inFlight).padStart(9)}   not measured: only Linux says what a thread used`);
       continue;
@@ -120,6 +131,6 @@ function printCpu(): void {
       ...ADAPTERS.map((id) => (cpu.eachAdapter[id] ?? 0).toFixed(0).padStart(6)),
       cpu.client.toFixed(0).padStart(6),
     ];
-    console.log(cells.join('   '));
+    console.log(`${cells.join('   ')}${withTokens ? '   with a token' : ''}`);
   }
 }

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { createClient } from '@connectrpc/connect';
+import { createClient, type Interceptor } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { type Ack, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
@@ -12,6 +12,8 @@ import { type Percentiles, percentiles } from './percentiles.ts';
 
 export interface PublishLoad {
   readonly address: string;
+  /** Absent: without a credential. */
+  readonly token?: string | undefined;
   readonly adapters: number;
   /** Events that are handed in and not delivered by every adapter. */
   readonly inFlight: number;
@@ -34,9 +36,19 @@ const KEYS = 10_000;
 /** Small messages keep the first events moving while the later ones are still being made. */
 const EVENTS_PER_MESSAGE = 128;
 
+function asCaller({ token }: PublishLoad): Interceptor {
+  return (next) => (request) => {
+    if (token !== undefined) request.header.set('authorization', `Bearer ${token}`);
+    return next(request);
+  };
+}
+
 /** Keeps a number of events in flight on one PublishStream, and measures the time until every adapter acknowledged. */
 export async function publishLoad(load: PublishLoad): Promise<PublishFigures> {
-  const client = createClient(SyncService, createGrpcTransport({ baseUrl: load.address }));
+  const client = createClient(
+    SyncService,
+    createGrpcTransport({ baseUrl: load.address, interceptors: [asCaller(load)] }),
+  );
   const data = Buffer.from(`"${'a'.repeat(load.payloadBytes - 2)}"`);
   const open = new Map<string, { startedAtMs: number; pending: number }>();
   const latenciesMs: number[] = [];

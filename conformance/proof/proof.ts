@@ -27,6 +27,7 @@ const waiting: readonly Proof[] = [
   { shows: 'nothing is lost by a failing disk', command: faults('io-error') },
   { shows: 'nothing is lost by a full disk', command: faults('full-disk') },
   { shows: 'nothing is reported before its fsync', command: faults('sync-order') },
+  { shows: 'who has no right to it reaches nothing', command: ['npm', 'run', 'attack'] },
   { shows: 'nothing is lost by kill -9', command: ['npm', 'run', 'crash', '--', '--kills', '30'] },
 ];
 /** One after the other: they measure, or use every core. */

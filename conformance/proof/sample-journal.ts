@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, lstat, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BreakerState } from '@hms-sync/proto/hms/sync/v1/health_service';
@@ -42,7 +42,7 @@ export async function makeSampleJournal(payloadBytes: number): Promise<SampleJou
     await stack.accepted(EVENTS.inDatabase);
     stack.pause();
     await hub.kill();
-    await cp(dataDir, earlierFolder, { recursive: true });
+    await cp(dataDir, earlierFolder, { recursive: true, filter: isNoSocket });
     // Stopped as asked, it moves its log into the database.
     hub = await stack.folder.start();
     await hub.stop();
@@ -52,7 +52,7 @@ export async function makeSampleJournal(payloadBytes: number): Promise<SampleJou
     // An unacknowledged commit may be lost with the end of the WAL: there must be none.
     await atRest(hub);
     await hub.kill();
-    await cp(dataDir, folder, { recursive: true });
+    await cp(dataDir, folder, { recursive: true, filter: isNoSocket });
     const events = await readEvents(stack);
     return { folder, earlierFolder, events, remove: () => rm(path, { recursive: true }) };
   } finally {
@@ -81,4 +81,9 @@ async function readEvents(stack: LedgerStack): Promise<ReadonlyMap<string, GetEv
   for (const id of stack.book.ids) events.set(id, await client.getEvent(id));
   client.close();
   return events;
+}
+
+/** The hub's socket is no data, and cannot be copied. */
+async function isNoSocket(path: string): Promise<boolean> {
+  return !(await lstat(path)).isSocket();
 }

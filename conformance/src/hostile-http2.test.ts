@@ -199,7 +199,10 @@ describe('answers that nobody takes', () => {
       async () => {
         // More than the hub keeps of unread answers.
         for (let stream = 1; stream < 1_200; stream += 2) {
-          await attacker.write(headers(stream, GET_EVENT), data(stream, GetEventRequestSchema, { id }));
+          await attacker.write(
+            headers(stream, GET_EVENT),
+            data(stream, GetEventRequestSchema, { id, includePayload: true, reason: 'test' }),
+          );
         }
         // Events are read in the order in which they are asked for: this one after all of those.
         await client.getEvent(id);

@@ -22,6 +22,7 @@ export class HubFolder {
   readonly path: string;
   readonly #options: HubFolderOptions;
   readonly #hubs: Hub[] = [];
+  #authFlags: readonly string[] = [];
 
   private constructor(path: string, options: HubFolderOptions) {
     this.path = path;
@@ -40,7 +41,10 @@ export class HubFolder {
 
   /** Replaces the configuration. JSON is YAML too; a text is written as it is. */
   async configure(config: HubConfig | string): Promise<void> {
-    const text = typeof config === 'string' ? config : JSON.stringify({ listen: '127.0.0.1:0', ...config }, null, 2);
+    const whole = { listen: '127.0.0.1:0', auth: 'none', ...(typeof config !== 'string' && config) };
+    // Callers of these tests have no credentials; those of access.test.ts and src/access/ have.
+    this.#authFlags = typeof config !== 'string' && whole.auth === 'none' ? ['--i-accept-no-authentication'] : [];
+    const text = typeof config === 'string' ? config : JSON.stringify(whole, null, 2);
     await writeFile(this.configFile, text);
   }
 
@@ -60,7 +64,7 @@ export class HubFolder {
     env: Readonly<Record<string, string>> = {},
     { flags = [], ...limits }: Pick<HubOptions, 'openFilesMax'> & { readonly flags?: readonly string[] } = {},
   ): Promise<Hub> {
-    const args = ['--config', this.configFile, ...flags];
+    const args = ['--config', this.configFile, ...this.#authFlags, ...flags];
     const hub = await Hub.start({ args, env: { ...this.#options.env, ...env }, ...limits });
     this.#hubs.push(hub);
     return hub;
@@ -68,7 +72,7 @@ export class HubFolder {
 
   /** Runs a hub that should end by itself. */
   run(...flags: readonly string[]): Promise<Ending> {
-    return runHub({ args: ['--config', this.configFile, ...flags], env: this.#options.env ?? {} });
+    return runHub({ args: ['--config', this.configFile, ...this.#authFlags, ...flags], env: this.#options.env ?? {} });
   }
 
   /** Ends every hub that still runs. */

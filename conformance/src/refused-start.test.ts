@@ -102,6 +102,8 @@ describe('a hub that cannot start reports why in one line and ends with', () => 
   });
 
   test('3, when the address is none of this machine', async () => {
+    // Beyond loopback a hub starts with TLS only, or behind a proxy that has it.
+    await folder.configure({ auth: {}, tls: 'terminated', trustedProxies: ['192.0.2.2'] });
     const ending = await folder.run('--listen', '192.0.2.1:0', '--data-dir', join(folder.path, 'new'));
     expect(ending.code).toBe(3);
     expect(complaintOf(ending)).toContain('192.0.2.1');

@@ -32,7 +32,12 @@ export function createSyncClient(transport: Transport) {
     watchAcks: (request: MessageInitShape<typeof WatchAcksRequestSchema>) =>
       transport.serverStream(SyncService.method.watchAcks, request),
     getEvent: (id: string, source?: string) =>
-      transport.unary(SyncService.method.getEvent, { id, ...(source !== undefined && { source }) }),
+      transport.unary(SyncService.method.getEvent, {
+        id,
+        includePayload: true,
+        reason: 'test',
+        ...(source !== undefined && { source }),
+      }),
     getHealth: async (): Promise<HubHealth> =>
       present((await transport.unary(HealthService.method.getHealth, {})).health),
     watchHealth: async function* (): AsyncGenerator<HubHealth, void> {

@@ -19,6 +19,8 @@ export interface WireCall {
   readonly compression?: 'gzip';
   /** Goes before the one that belongs to the wire. */
   readonly contentType?: string;
+  /** Beside those of the wire, such as `authorization`. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface WireAnswer {
@@ -38,7 +40,7 @@ export async function callWire(address: string, call: WireCall): Promise<WireAns
   const response = await request(address, {
     httpVersion: wire.httpVersion,
     path,
-    headers: headersOf(call),
+    headers: { ...headersOf(call), ...call.headers },
     body: call.body ?? (wire.protocol === 'connect' ? message : envelope(call)),
   });
   if (response === 'connection closed') {
@@ -85,7 +87,7 @@ function envelope({ message, claimedLength, compression }: WireCall): Buffer {
 function errorOf({ protocol }: Wire, response: RawResponse): CallError | undefined {
   switch (protocol) {
     case 'connect':
-      return response.status === 200 ? undefined : connectError(response);
+      return response.status === 200 ? streamError(response) : connectError(response);
     case 'grpc':
       return grpcError(response.status, { ...response.headers, ...response.trailers });
     case 'grpc-web':
@@ -93,6 +95,21 @@ function errorOf({ protocol }: Wire, response: RawResponse): CallError | undefin
     default:
       return protocol satisfies never;
   }
+}
+
+/** A stream of Connect ends with a message of its own, which says how. */
+function streamError(response: RawResponse): CallError | undefined {
+  if (response.headers['content-type']?.startsWith('application/connect+') !== true) return undefined;
+  let rest = response.body;
+  while (rest.byteLength >= 5) {
+    const end = 5 + rest.readUInt32BE(1);
+    if (rest.readUInt8(0) === 2) {
+      const { error }: { error?: unknown } = JSON.parse(rest.subarray(5, end).toString());
+      return error === undefined ? undefined : connectError({ ...response, body: Buffer.from(JSON.stringify(error)) });
+    }
+    rest = rest.subarray(end);
+  }
+  return undefined;
 }
 
 function connectError({ status, body }: RawResponse): CallError {

@@ -1,4 +1,4 @@
-import { DEFAULT_ADDRESS, parseAddress } from './hub-address.ts';
+import { defaultAddress, parseAddress } from './hub-address.ts';
 import { printable } from './terminal.ts';
 
 /**
@@ -19,7 +19,7 @@ export function sourceFlag(source: string | undefined): readonly string[] {
 }
 
 /** A command in a message of a hub: `hms-sync`, a noun and its verb, if it has one. */
-const PROPOSED = /(?<![\w./@-])hms-sync ((?:event|delivery|adapter|job|journal) [a-z]+|[a-z]+)/g;
+const PROPOSED = /(?<![\w./@-])hms-sync ((?:event|delivery|adapter|job|journal|token|audit) [a-z]+|[a-z]+)/g;
 /** Commands without --address. */
 const WITHOUT_ADDRESS: ReadonlySet<string> = new Set(['start', 'dev', 'completion', 'adapter check', 'journal verify']);
 
@@ -42,7 +42,7 @@ export function ownCommand(): string {
 
 function addressWithoutOption(): string {
   const { HMS_SYNC_ADDRESS: fromEnvironment } = process.env;
-  return fromEnvironment ? parseAddress(fromEnvironment) : DEFAULT_ADDRESS;
+  return fromEnvironment ? parseAddress(fromEnvironment) : defaultAddress();
 }
 
 function quoted(word: string): string {

@@ -64,6 +64,22 @@ describe('a failed call', () => {
     expect(failure.exitCode).toBe(ExitCode.noAnswer);
   });
 
+  test('reports a certificate that is not trusted, and how to trust it', () => {
+    const cause = Object.assign(new Error('unable to verify'), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
+    const error = new ConnectError('unable to verify', Code.Internal, undefined, undefined, cause);
+    const failure = apiFailure(error, 'https://hub.example:7003', 'ask again');
+    expect(failure.message).toMatch(/^the certificate of the hub at https:\/\/hub\.example:7003 is not trusted/);
+    expect(failure.message).toContain('NODE_EXTRA_CA_CERTS=');
+    expect(failure.exitCode).toBe(ExitCode.noAnswer);
+  });
+
+  test('asks for https when the hub resets a connection without TLS', () => {
+    const cause = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    const error = new ConnectError('read ECONNRESET', Code.Unavailable, undefined, undefined, cause);
+    expect(apiFailure(error, address, 'ask again').message).toContain('write https:// in --address');
+    expect(apiFailure(error, 'https://hub.example', 'ask again').message).not.toContain('write https://');
+  });
+
   test('reports a canceled call as a hub that stopped', () => {
     const failure = apiFailure(new ConnectError('This operation was aborted', Code.Canceled), address, 'ask again');
     expect(failure.message).toMatch(/^the hub at http:\/\/127\.0\.0\.1:7003 ended the call without a response/);

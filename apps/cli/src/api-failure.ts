@@ -23,6 +23,8 @@ export function apiFailure(error: unknown, address: string, whenUnknown: string)
   const status = ConnectError.from(error);
   const systemCode = systemErrorCode(status);
   if (systemCode !== undefined) return noAnswer(status, systemCode, address);
+  const certificateCode = codeMatching(status, UNTRUSTED);
+  if (certificateCode !== undefined) return untrusted(status, certificateCode, address);
   if (status.code === Code.Canceled) return cutOff(status, { address, whenUnknown });
 
   const reason = status.findDetails(ErrorInfoSchema)[0]?.reason;
@@ -46,10 +48,26 @@ export function codeName(code: Code): string {
 
 /** The operating system's code of a failed connection, such as "ECONNREFUSED"; undefined when there was a response. */
 export function systemErrorCode(error: unknown): string | undefined {
+  return codeMatching(error, /^E(?!RR_)[A-Z0-9]+$/);
+}
+
+function codeMatching(error: unknown, wanted: RegExp): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && typeof cause.code === 'string' && /^E(?!RR_)[A-Z0-9]+$/.test(cause.code)) return cause.code;
+    if ('code' in cause && typeof cause.code === 'string' && wanted.test(cause.code)) return cause.code;
   }
   return undefined;
+}
+
+/** Codes of node:tls for a certificate that does not verify. */
+const UNTRUSTED = /^(?:UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|ERR_TLS_CERT_)/;
+
+function untrusted(status: ConnectError, code: string, address: string): Failure {
+  return new Failure(
+    `the certificate of the hub at ${address} is not trusted (${code}): ${printable(status.rawMessage)}\n` +
+      '  If a private CA signed it, name that: NODE_EXTRA_CA_CERTS=<ca.pem> hms-sync ...',
+    ExitCode.noAnswer,
+    { cause: status },
+  );
 }
 
 function noAnswer(status: ConnectError, systemCode: string, address: string): Failure {
@@ -57,7 +75,9 @@ function noAnswer(status: ConnectError, systemCode: string, address: string): Fa
     systemCode === 'ECONNREFUSED'
       ? `no hub answers at ${address} (ECONNREFUSED): it may not be running`
       : `the connection to the hub at ${address} failed (${systemCode}): ${printable(status.rawMessage)}`;
-  return new Failure(`${message}\n  ${howToReachAHub()}`, ExitCode.noAnswer, { cause: status });
+  const isReset = systemCode === 'ECONNRESET' && address.startsWith('http:');
+  const advice = isReset ? 'If the hub uses TLS, write https:// in --address.' : howToReachAHub();
+  return new Failure(`${message}\n  ${advice}`, ExitCode.noAnswer, { cause: status });
 }
 
 /** CANCELED: the hub or a proxy ended the call, because this command never reports a call that it cancelled itself. */

@@ -23,7 +23,10 @@ export type ExitCode = number;
 /** The exit codes in `hms-sync --help`. */
 export const EXIT_CODES: readonly (readonly [code: ExitCode, meaning: string])[] = [
   [ExitCode.ok, 'done'],
-  [ExitCode.failed, 'failed; not healthy (health --check), not delivered (event publish), corrupted (journal verify)'],
+  [
+    ExitCode.failed,
+    'failed; not healthy (health --check), not delivered (event publish), corrupted (journal verify, audit verify)',
+  ],
   [ExitCode.usage, 'wrong usage or configuration, request rejected by the hub, or unknown adapter, event or job'],
   [ExitCode.cannotListen, 'the hub cannot listen: its port is in use'],
   [ExitCode.dataFolder, 'the data folder or the journal cannot be used'],

@@ -28,8 +28,12 @@ export function addFilterOptions(command: Command): Command {
     .option('--key <key>', 'only events of this key', collect(text))
     .option('--event-id <id>', 'only the event with this id', collect(text))
     .option('--source <source>', "only events of this source; '' for events without a source", collect(text))
-    .option('--since <time>', 'only events accepted since this time: 2026-01-31T08:00:00Z, or 2h for 2 hours ago', time)
-    .option('--until <time>', 'only events accepted before this time', time)
+    .option(
+      '--since <time>',
+      'only events accepted since this time: 2026-01-31T08:00:00Z, or 2h for 2 hours ago',
+      parseTime,
+    )
+    .option('--until <time>', 'only events accepted before this time', parseTime)
     .option(
       '--error-kind <kind>',
       'only deliveries whose last failure was of this kind: permanent, timed-out, ...',
@@ -102,7 +106,8 @@ function named<Value extends number>(names: Record<string, string | Value>, give
   );
 }
 
-function time(given: string): Timestamp {
+/** A moment, or a time ago. @throws InvalidArgumentError */
+export function parseTime(given: string): Timestamp {
   const agoMs = parseDuration(given);
   // Date.parse also accepts times without a zone, which would be local.
   const [, day = ''] = /^(\d{4}-\d\d-\d\d)T[\d:.]+(?:Z|[+-]\d\d:\d\d)$/.exec(given) ?? [];

@@ -43,9 +43,12 @@ describe('the grammar', () => {
       ],
       job: ['show', 'watch', 'cancel'],
       journal: ['verify', 'backup'],
+      token: ['create', 'list', 'rotate', 'revoke'],
+      audit: ['list', 'export', 'verify'],
     });
     expect(program.commands.filter((command) => !groups.includes(command)).map((command) => command.name())).toEqual([
       'health',
+      'whoami',
       'start',
       'dev',
       'completion',

@@ -1,10 +1,15 @@
-import { type Client, createClient } from '@connectrpc/connect';
+import { connect } from 'node:net';
+import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { AccessService } from '@hms-sync/proto/hms/sync/v1/access_service';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { commandLine } from './advice.ts';
 import { ADVICE_TO_READERS, apiFailure } from './api-failure.ts';
+import { ExitCode, Failure } from './failure.ts';
+import { currentToken } from './hub-address.ts';
 import { stopSignal } from './stop-signal.ts';
 
 /** The services of one hub, over one HTTP/2 connection. */
@@ -14,6 +19,8 @@ export interface HubClient {
   readonly sync: Client<typeof SyncService>;
   readonly health: Client<typeof HealthService>;
   readonly admin: Client<typeof AdminService>;
+  readonly access: Client<typeof AccessService>;
+  readonly audit: Client<typeof AuditService>;
   /** Ends the connection and every call on it. */
   close(): void;
 }
@@ -25,21 +32,45 @@ const PING_TIMEOUT_MS = 10_000;
 /**
  * Creates a client. The first call connects; after a lost connection, the next call connects again.
  *
- * @param address an http or https URL, such as "http://127.0.0.1:7003"
+ * @param address an http or https URL, such as "http://127.0.0.1:7003", or "unix:" and the path of a socket
+ * @throws Failure for a token that cannot be read, or would travel in clear
  */
 export function connectToHub(address: string): HubClient {
-  const sessionManager = new Http2SessionManager(address, {
-    pingIntervalMs: PING_INTERVAL_MS,
-    pingTimeoutMs: PING_TIMEOUT_MS,
-  });
-  const transport = createConnectTransport({ httpVersion: '2', baseUrl: address, sessionManager });
+  const token = currentToken();
+  const socket = address.startsWith('unix:') ? address.slice('unix:'.length) : undefined;
+  const baseUrl = socket === undefined ? address : 'http://localhost';
+  if (token !== undefined) requirePrivateWay(address);
+  const sessionManager = new Http2SessionManager(
+    baseUrl,
+    { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_TIMEOUT_MS },
+    socket === undefined ? undefined : { createConnection: () => connect(socket) },
+  );
+  const interceptors = token === undefined ? [] : [withToken(token)];
+  const transport = createConnectTransport({ httpVersion: '2', baseUrl, sessionManager, interceptors });
   return {
     address,
     sync: createClient(SyncService, transport),
     health: createClient(HealthService, transport),
     admin: createClient(AdminService, transport),
+    access: createClient(AccessService, transport),
+    audit: createClient(AuditService, transport),
     close: () => sessionManager.abort(),
   };
+}
+
+function withToken(token: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set('authorization', `Bearer ${token}`);
+    return next(request);
+  };
+}
+
+/** @throws Failure for an address that is neither encrypted nor of this machine */
+function requirePrivateWay(address: string): void {
+  if (!address.startsWith('http:')) return;
+  const { hostname } = new URL(address);
+  if (/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)) return;
+  throw new Failure(`the token would travel in clear to ${address}; call the hub by https://`, ExitCode.usage);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAdapterCommand } from './commands/adapter.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDeliveryCommand } from './commands/delivery.ts';
 import { addDevCommand } from './commands/dev.ts';
@@ -9,8 +10,11 @@ import { addHealthCommand } from './commands/health.ts';
 import { addJobCommand } from './commands/job.ts';
 import { addJournalCommand } from './commands/journal.ts';
 import { addStartCommand, START, startHub } from './commands/start.ts';
+import { addTokenCommand } from './commands/token.ts';
+import { addWhoAmICommand } from './commands/whoami.ts';
 import { ExitCode, Failure } from './failure.ts';
 import { examples, exitCodes, HELP_OF_WHOLE_COMMANDS } from './help.ts';
+import { useTokenFile } from './hub-address.ts';
 import type { Terminal } from './terminal.ts';
 import { requireKnownCommand } from './unknown-command.ts';
 
@@ -62,6 +66,7 @@ export function createProgram(terminal: Terminal): Command {
     .addHelpText('after', [examples('dev', 'health --watch', 'delivery list'), exitCodes()].join('\n'))
     .configureHelp(HELP_OF_WHOLE_COMMANDS)
     .exitOverride()
+    .hook('preAction', useTokenFile)
     .configureOutput({
       writeOut: (text) => terminal.data.line(text.trimEnd()),
       writeErr: (text) => terminal.notes.line(text.trimEnd()),
@@ -74,6 +79,9 @@ export function createProgram(terminal: Terminal): Command {
   addJobCommand(program, terminal);
   addJournalCommand(program, terminal);
   addHealthCommand(program, terminal);
+  addTokenCommand(program, terminal);
+  addAuditCommand(program, terminal);
+  addWhoAmICommand(program, terminal);
   addStartCommand(program);
   addDevCommand(program, terminal);
   addCompletionCommand(program, terminal);

@@ -26,6 +26,11 @@ export function checkAdaptersProgram(): string {
   return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/check-adapters'));
 }
 
+/** The file URL of the program that verifies an audit log without its hub, which replaces the command. */
+export function checkAuditProgram(): string {
+  return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/check-audit'));
+}
+
 /** The file URL of the sandbox's program, which runs as a process. */
 export function sandboxProgram(): string {
   return installed('@hms-sync/sandbox', () => import.meta.resolve('@hms-sync/sandbox/main'));

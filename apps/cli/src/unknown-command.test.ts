@@ -11,7 +11,10 @@ describe('a command that does not exist is rejected, with the nearest one', () =
     [['tail'], 'Did you mean `hms-sync event tail`?'],
     [['replay', '--dry-run'], 'Did you mean `hms-sync delivery replay`?'],
     [['backup', '2026-01-31'], 'Did you mean `hms-sync journal backup 2026-01-31`?'],
-    [['list'], 'Did you mean `hms-sync delivery list` or `hms-sync adapter list`?'],
+    [
+      ['list'],
+      'Did you mean `hms-sync delivery list` or `hms-sync adapter list` or `hms-sync token list` or `hms-sync audit list`?',
+    ],
     // A noun by another name.
     [['deliveries'], 'Did you mean `hms-sync delivery list`?'],
     [['events', 'show', 'e-1'], 'Did you mean `hms-sync event show e-1`?'],

@@ -7,6 +7,7 @@ import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { type Ack, AckSchema, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import {
   type PublishRequest,
@@ -31,6 +32,7 @@ export interface FakeHubPlan {
   sync?: Partial<ServiceImpl<typeof SyncService>>;
   health?: Partial<ServiceImpl<typeof HealthService>>;
   admin?: Partial<ServiceImpl<typeof AdminService>>;
+  audit?: Partial<ServiceImpl<typeof AuditService>>;
 }
 
 /** A fake hub that serves. */
@@ -121,6 +123,7 @@ export async function startFakeHub(plan: FakeHubPlan = {}): Promise<FakeHub> {
         router.service(SyncService, { publish, watchAcks, ...plan.sync });
         router.service(HealthService, { ...plan.health });
         router.service(AdminService, { ...plan.admin });
+        router.service(AuditService, { ...plan.audit });
       },
     }),
   );

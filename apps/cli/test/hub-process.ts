@@ -7,7 +7,7 @@ import { type FakeHubPlan, type PlannedAck, startFakeHub } from './fake-hub.ts';
 import { leaveTrace } from './traces.ts';
 
 const text = { type: 'string' } as const;
-const { values } = parseArgs({ options: { config: text, listen: text, 'data-dir': text } });
+const { values } = parseArgs({ options: { config: text, listen: text, 'data-dir': text, dev: { type: 'boolean' } } });
 if (!existsSync(values.config ?? '')) throw new Error('there is no configuration file');
 const port = Number(values.listen?.replace('127.0.0.1:', ''));
 

@@ -1,3 +1,4 @@
+import { CALLS_OF_CALLER, CallerLimits } from '../src/access/caller-limits.ts';
 import { Acks } from '../src/acks/acks.ts';
 import { longestDelayMs } from '../src/core/retry.ts';
 import { Cursors } from '../src/edges/cursor.ts';
@@ -349,6 +350,7 @@ function createParts(
   const nowMs = () => time.monotonicMs();
   const admission = new Admission({ nowMs, random: () => 0 });
   const intake = new Intake({ admission, journal, place: () => acks.place, eventBytesMax: 1_024, wallMs, nowMs });
-  const publishing = new Publishing({ intake, journal, acks, lanes, cursors });
+  const limits = new CallerLimits({ eventsPerSecond: undefined, calls: CALLS_OF_CALLER }, nowMs);
+  const publishing = new Publishing({ intake, journal, acks, lanes, cursors, limits });
   return { intake, publishing, sync: createSyncService(publishing, onFault) };
 }

@@ -1,10 +1,12 @@
-import type { HandlerContext } from '@connectrpc/connect';
+import { createContextValues, type HandlerContext } from '@connectrpc/connect';
 import { type Ack, DeliveryState, type HeldBy } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { WatchAcksRequest } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { OPEN_PRINCIPAL } from '../src/access/principal.ts';
 import type { Until } from '../src/acks/delivery-update.ts';
 import type { AcceptedEvent } from '../src/core/event.ts';
 import type { Acceptance } from '../src/edges/publishing/intake.ts';
 import { RequestError } from '../src/edges/request-error.ts';
+import { CALLER } from '../src/edges/rpc/caller.ts';
 import { JournalError } from '../src/journal/journal-error.ts';
 import { isAfter, type Positions } from '../src/journal/positions.ts';
 import type { JournalModel, ModelRecord } from './model/model.ts';
@@ -26,6 +28,8 @@ interface Connection {
   readonly until: Until;
   isReading: boolean;
 }
+
+const AS_ADMINISTRATOR = createContextValues().set(CALLER, OPEN_PRINCIPAL);
 
 /** Acks in one message, however many there are. */
 const PAGE_ACKS_MAX = 256;
@@ -69,7 +73,10 @@ export class SimulatedReader {
     const abort = new AbortController();
     const eventIds = event === undefined ? [] : [event.id];
     const request = { eventIds, source: event?.source, cursor } as unknown as WatchAcksRequest;
-    const responses = process.parts.sync.watchAcks(request, { signal: abort.signal } as HandlerContext);
+    const responses = process.parts.sync.watchAcks(request, {
+      signal: abort.signal,
+      values: AS_ADMINISTRATOR,
+    } as HandlerContext);
     this.#connect(process, { pages: this.#pagesOf(responses, process), abort, until: 'settled' });
   }
 

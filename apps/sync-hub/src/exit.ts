@@ -6,6 +6,7 @@ import { FlagError } from './flags.ts';
 import { InstallError } from './installs/install-error.ts';
 import { JournalError } from './journal/journal-error.ts';
 import { ManifestError } from './runtimes/manifest.ts';
+import { TlsError } from './tls/tls-files.ts';
 
 /** What the hub's exit code says. docs/operate.md lists them. */
 export const ExitCode = {
@@ -58,7 +59,12 @@ export function onStopRequest(stop: (why: string) => Promise<void>, host: StopHo
 }
 
 function explain(error: unknown): { code: number; text: string } {
-  if (error instanceof ConfigError || error instanceof FlagError || error instanceof ManifestError) {
+  if (
+    error instanceof ConfigError ||
+    error instanceof TlsError ||
+    error instanceof FlagError ||
+    error instanceof ManifestError
+  ) {
     return { code: ExitCode.USAGE, text: error.message };
   }
   if (error instanceof ListenError) return { code: ExitCode.LISTEN, text: error.message };

@@ -7,6 +7,8 @@ const nothing = {
   dataDir: undefined,
   logLevel: undefined,
   newJournal: false,
+  acceptNoAuthentication: false,
+  dev: false,
   help: false,
   version: false,
 };
@@ -45,7 +47,16 @@ describe('flags', () => {
   });
 
   it('are all in the help', () => {
-    for (const name of ['config', 'listen', 'data-dir', 'log-level', 'help', 'version'])
+    for (const name of [
+      'config',
+      'listen',
+      'data-dir',
+      'log-level',
+      'dev',
+      'i-accept-no-authentication',
+      'help',
+      'version',
+    ])
       expect(HELP).toContain(`--${name}`);
   });
 });

@@ -8,6 +8,10 @@ export interface Flags {
   readonly listen: string | undefined;
   readonly dataDir: string | undefined;
   readonly logLevel: string | undefined;
+  /** `auth: none` was meant. */
+  readonly acceptNoAuthentication: boolean;
+  /** Callers without a credential may publish, on loopback. */
+  readonly dev: boolean;
   /** An operator knows that the journal of the data folder is lost. */
   readonly newJournal: boolean;
   readonly help: boolean;
@@ -24,6 +28,8 @@ const OPTIONS = {
   'data-dir': { type: 'string' },
   'log-level': { type: 'string' },
   'new-journal': { type: 'boolean' },
+  'i-accept-no-authentication': { type: 'boolean' },
+  dev: { type: 'boolean' },
   help: { type: 'boolean' },
   version: { type: 'boolean' },
 } as const;
@@ -37,6 +43,9 @@ Starts the hub and runs it until SIGTERM or Ctrl-C.
   --data-dir <folder>    takes precedence over the file's dataDir and HMS_SYNC_DATA_DIR (default: .hms-sync beside the file)
   --log-level <level>    trace, debug, info, warn, error, fatal or silent (default: info)
   --new-journal          start with an empty journal in a data folder whose journal was lost
+  --dev                  callers without a token may publish, watch acks and read health; on loopback only
+  --i-accept-no-authentication
+                         with auth: none in the file: every process of this machine is an administrator
   --help, --version
 
 Prints one line of JSON on stdout when it is ready; logs go to stderr.
@@ -78,6 +87,8 @@ export function parseFlags(args: readonly string[]): Flags {
     dataDir: text(values['data-dir']),
     logLevel: text(values['log-level']),
     newJournal: values['new-journal'] === true,
+    acceptNoAuthentication: values['i-accept-no-authentication'] === true,
+    dev: values.dev === true,
     help: values.help === true,
     version: values.version === true,
   };

@@ -1,13 +1,24 @@
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Authenticator } from './access/authenticator.ts';
+import { CallerLimits } from './access/caller-limits.ts';
+import { createCertificateReader } from './access/client-certificate.ts';
+import { FailedCredentials } from './access/failed-credentials.ts';
+import { createTokenLookup } from './access/file-tokens.ts';
+import { createJwtVerifier } from './access/jwt.ts';
+import { Tokens } from './access/tokens.ts';
 import { Acks } from './acks/acks.ts';
 import { AdapterLanes, type AdapterToRun } from './adapter-lanes.ts';
+import { AuditLog } from './audit/audit-log.ts';
+import type { AuditEntry } from './audit/audit-record.ts';
+import { RefusedCredentials } from './audit/refused-credentials.ts';
 import { addedAdapter, type Config, loadConfig, rejectedConfig } from './config/config.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { connectionBounds } from './edges/door/connections.ts';
-import { listen, requireFree } from './edges/door/listener.ts';
+import { createIdentify } from './edges/door/identify.ts';
+import { listen, listenOnSocket, requireFree } from './edges/door/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from './edges/door/request-budget.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';
@@ -33,6 +44,7 @@ import { Operations } from './operations/operations.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { RejectedConnections } from './telemetry/rejected-connections.ts';
+import { TlsFiles } from './tls/tls-files.ts';
 
 /** The composition root: the only file that wires the hub's parts together. */
 
@@ -44,6 +56,13 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const DRAIN_MS = 20_000;
 /** How long clients have to read their last answers. */
 const ANSWERS_MS = 5_000;
+
+const AUTH_WORDS = { nobody: 'tokens', anonymous: 'dev', everybody: 'none' } as const;
+const OPEN_TO_ALL = 'auth: none: every process of this machine is an administrator of this hub';
+const AS_ROOT =
+  'the hub runs as root, and so do its adapters: run it as a user of its own, such as by User= of its systemd unit';
+const NO_TOKENS =
+  'nobody can call this hub over TCP yet: make a token with hms-sync token create hms-api --role publisher';
 
 await run(process.argv.slice(2));
 
@@ -66,12 +85,16 @@ async function startHub(
   { log, newJournal }: { readonly log: Log; readonly newJournal: boolean },
 ): Promise<void> {
   // Before anything of it is read: what others may write there is not the hub's.
-  requirePrivate(config.dataDir, ['adapters', 'adapters/adapters.lock']);
+  requirePrivate(config.dataDir, ['adapters', 'adapters/adapters.lock', 'audit']);
   requirePrivate(config.backupsFolder);
   requireSafeParents(join(socketsHome(), 'sockets'));
   const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
   const adapters = await findConfigured(config, store);
-  // Before anything is written: a wrong address leaves no data folder behind.
+  // Before anything is written: wrong files or a wrong address leave no data folder behind.
+  const tls =
+    typeof config.tls === 'object'
+      ? await TlsFiles.open(config.tls, { report: (level, text) => log[level](text) })
+      : undefined;
   await requireFree(config.listen);
 
   const journal = await openSqliteJournal({
@@ -81,6 +104,21 @@ async function startHub(
   });
   const clock = systemClock;
   const { wallMs } = clock;
+  // After the journal, which locks the folder.
+  const tokens = new Tokens(config.dataDir, wallMs);
+  const audit = await AuditLog.open({
+    dataDir: config.dataDir,
+    keepDays: config.auditKeepDays,
+    wallMs,
+    onCheckpoint: (checkpoint) => log.info({ checkpoint }, 'audit checkpoint'),
+    onTrouble: (problem) => log.error(problem),
+  });
+  const refused = new RefusedCredentials(audit, wallMs);
+  const authenticator = new Authenticator({
+    withoutCredential: config.auth.withoutCredential,
+    token: createTokenLookup(tokens, config.auth.tokens),
+    jwt: config.auth.jwt.length === 0 ? undefined : createJwtVerifier(config.auth.jwt),
+  });
   const changes = new EventEmitter<{ change: [] }>();
   const lanes = new LaneSet([], (receivers) => {
     // A journal that ended reports that to the hub.
@@ -158,7 +196,9 @@ async function startHub(
   });
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };
-  const publishing = new Publishing({ ...shared, intake });
+  const limits = new CallerLimits(config.perCaller, clock.monotonicMs);
+  const failed = new FailedCredentials(clock.monotonicMs);
+  const publishing = new Publishing({ ...shared, intake, limits });
   const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the hub');
   const notAcceptingReason = () => intake.notAcceptingReason;
   const health = new HealthFeed({
@@ -168,6 +208,7 @@ async function startHub(
     lanes,
     versions: (id) => lifecycle.status(id),
     notAcceptingReason,
+    moreWarnings: () => tls?.warnings ?? [],
     onWarning: (warning) => log.warn(warning),
   });
   changes.on('change', () => health.changed());
@@ -176,24 +217,54 @@ async function startHub(
     journal,
     installed: store,
   });
+  const onChange = (change: OperatorChange) => log.info(change, 'changed by an operator');
   const admin = {
     ...shared,
-    ...{ operations, backups, lifecycle },
-    onChange: (change: OperatorChange) => log.info(change, 'changed by an operator'),
+    limits,
+    allowedPackages: config.adapterPolicy.allow,
+    operations,
+    backups,
+    lifecycle,
+    onChange,
   };
   const stop = new HubStop();
   const routes = [createSyncRoute({ publishing, stop, onFault }), createHealthzRoute(notAcceptingReason)];
   const budget = new RequestBudget(REQUEST_BUDGET);
-  const router = createRouter({ publishing, health, admin, routes, budget, stop, onFault });
+  const router = createRouter({
+    publishing,
+    health,
+    admin,
+    access: { tokens, onChange },
+    limits,
+    audit,
+    refused,
+    routes,
+    budget,
+    stop,
+    onFault,
+  });
   const rejections = new RejectedConnections(log);
-  const listener = await listen(config.listen, router, {
+  const untrusted = new RejectedConnections(log);
+  const shownBy = { authenticator, failed };
+  const socket = await listenOnSocket(config.dataDir, router(createIdentify({ ...shownBy, bySocket: true })));
+  const readCertificate = createCertificateReader(config.auth.mtls);
+  const identify = createIdentify({ ...shownBy, bySocket: false, readCertificate });
+  const listener = await listen(config.listen, router(identify), {
     publicUrls: config.publicUrls,
     connections: connectionBounds(config.connections),
     onRejected: (address) => rejections.note(address),
+    onUntrusted: (address, why) => untrusted.note(address, why),
+    ...(tls !== undefined && { tls }),
+    ...(config.trustedProxies !== undefined && { callers: config.trustedProxies }),
   }).catch(async (error) => {
+    await socket.close(0);
+    await audit.close();
     await journal.close();
     throw error;
   });
+  const auth = AUTH_WORDS[config.auth.withoutCredential];
+  const noteInAudit = (entry: AuditEntry) => audit.record(entry).catch(() => undefined);
+  await noteInAudit({ event: 'start', target: { version, pid: process.pid, auth } });
   await health.start();
   await operations.start();
 
@@ -202,24 +273,37 @@ async function startHub(
     log.info({ why }, 'stopping');
     intake.stop();
     memory.stop();
+    tls?.close();
     health.changed();
     await operations.stop();
     await lanes.drain(DRAIN_MS);
     // What could be reported was; the others get an error that says why.
     stop.begin();
     health.stop();
-    await listener.close(ANSWERS_MS);
+    await Promise.all([listener.close(ANSWERS_MS), socket.close(ANSWERS_MS)]);
+    tokens.close();
+    await refused.close();
+    await noteInAudit({ event: 'stop', reason: why });
+    await audit.close();
     budget.close();
     await lanes.close();
     await journal.close();
     log.info('stopped');
   });
-  process.on('SIGHUP', () => log.info('SIGHUP: the hub reads nothing again; restart it after a change'));
+  process.on('SIGHUP', () => {
+    log.info('SIGHUP: the files of tls are read again; for any other change restart the hub');
+    void tls?.reload();
+  });
   // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others. Not before
   // the hub can be asked to stop: until then it just ends.
   void lanes.start();
 
-  const address = `http://${listener.host.includes(':') ? `[${listener.host}]` : listener.host}:${listener.port}`;
-  log.info({ address, dataDir: config.dataDir, version }, 'ready');
-  process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version })}\n`);
+  const { host } = config.listen;
+  const address = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
+  if (auth === 'none') log.warn(OPEN_TO_ALL);
+  const hasCallers = [config.auth.tokens, config.auth.jwt, config.auth.mtls].some(({ length }) => length > 0);
+  if (auth === 'tokens' && !tokens.hasLive && !hasCallers) log.warn(NO_TOKENS);
+  if (process.getuid?.() === 0 && auth !== 'dev') log.warn(AS_ROOT);
+  log.info({ address, dataDir: config.dataDir, version, auth }, 'ready');
+  process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version, auth })}\n`);
 }

@@ -58,9 +58,18 @@ export function uncompressedGrpc(baseUrl: string): Transport {
   );
 }
 
+/** gRPC by TLS, for a caller that trusts this authority, in PEM. */
+export function secureGrpc(baseUrl: string, ca: string): Transport {
+  return overHttp2(baseUrl, (sessionManager) => createGrpcTransport({ baseUrl, sessionManager }), { ca });
+}
+
 /** With a connection of its own. */
-function overHttp2(baseUrl: string, open: (sessionManager: Http2SessionManager) => ConnectTransport): Transport {
-  const sessionManager = new Http2SessionManager(baseUrl);
+function overHttp2(
+  baseUrl: string,
+  open: (sessionManager: Http2SessionManager) => ConnectTransport,
+  tls: { readonly ca?: string } = {},
+): Transport {
+  const sessionManager = new Http2SessionManager(baseUrl, {}, tls);
   return fromConnect(open(sessionManager), () => sessionManager.abort());
 }
 

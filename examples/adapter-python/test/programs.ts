@@ -22,7 +22,7 @@ export function startAdapter(python: string, flags: readonly string[], token?: s
 
 /** Starts a hub, as an operator does. */
 export function startHub(configFile: string): Promise<Running> {
-  return running(spawn(process.execPath, [...process.execArgv, hubMain, '--config', configFile], { stdio }));
+  return running(spawn(process.execPath, [...process.execArgv, hubMain, '--dev', '--config', configFile], { stdio }));
 }
 
 /** How a program ended. */

@@ -21,7 +21,7 @@ import { ExitCode, Failure } from '../failure.ts';
 import { addFilterOptions, type FilterOptions, toFilter } from '../filter-options.ts';
 import { durationMs, enumName, eventName, formatDuration, formatMs, formatTime, isoTime } from '../format.ts';
 import { examples } from '../help.ts';
-import { addressOption } from '../hub-address.ts';
+import { addressOption, tokenFileOption } from '../hub-address.ts';
 import { connectToHub, followHub, readHub } from '../hub-client.ts';
 import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import { tableLines, wrappedLines } from '../table.ts';
@@ -40,6 +40,8 @@ interface PublishOptions extends JsonOptions {
 
 interface ShowOptions extends JsonOptions {
   source?: string;
+  payload?: true;
+  reason?: string;
   address: string;
 }
 
@@ -95,6 +97,7 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
         .default(TIMEOUT_DEFAULT_MS, '60s'),
     )
     .addOption(addressOption())
+    .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText(
       'after',
@@ -110,7 +113,10 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
     .argument('<id>', 'the event id')
     .option('--source <source>', "the event's source, if several sources have this id; '' for events without a source")
     .addOption(addressOption())
-    .addOption(jsonOption(', including the payload'))
+    .addOption(tokenFileOption())
+    .option('--payload', 'with --json: include the payload; the audit log records it')
+    .option('--reason <text>', 'with --payload: why, for the audit log; required of an administrator')
+    .addOption(jsonOption())
     .addHelpText('after', examples('event show 0198c5d2-7a10-7000-8000-000000000001'))
     .action((id: string, options: ShowOptions) => show(id, options, terminal));
   event
@@ -120,12 +126,14 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
     .option('--source <source>', 'the source of the events, if several sources have one of the ids')
     .option('--cursor <cursor>', 'continue after this cursor, that of the last ack that you received')
     .addOption(addressOption())
+    .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('event watch', 'event watch --jsonl --cursor aZ3x-billing.41_records.40'))
     .action((eventIds: string[], options: WatchOptions) => watch(eventIds, options, terminal));
   addFilterOptions(event.command('tail'))
     .description('show new events and outcomes until Ctrl-C; may skip some')
     .addOption(addressOption())
+    .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('event tail', 'event tail --adapter billing --state retrying'))
     .action((options: TailOptions) => tail(options, terminal));
@@ -245,8 +253,20 @@ function withRetryAdvice(failure: Failure, event: { id: string }): Failure {
   );
 }
 
-async function show(id: string, { source, address, json }: ShowOptions, { data }: Terminal): Promise<void> {
-  const response = await readHub(address, ({ sync }) => sync.getEvent({ id, ...(source !== undefined && { source }) }));
+async function show(
+  id: string,
+  { source, address, json, payload, reason }: ShowOptions,
+  { data }: Terminal,
+): Promise<void> {
+  if (payload && !json) throw new Failure('--payload goes with --json', ExitCode.usage);
+  const response = await readHub(address, ({ sync }) =>
+    sync.getEvent({
+      id,
+      includePayload: payload === true,
+      reason: reason ?? '',
+      ...(source !== undefined && { source }),
+    }),
+  );
   if (json) data.json(eventJson(response));
   else for (const line of eventLines(data, response, Date.now())) data.line(line);
 }

@@ -4,6 +4,7 @@ import { type AnsweredWrite, DEFAULT_EVENTS, filled, type StandIn, startStandIn 
 import { ADVICE_TO_PUBLISHERS, apiFailure } from '../api-failure.ts';
 import { Failure } from '../failure.ts';
 import { formatMs } from '../format.ts';
+import { socketAddress } from '../hub-address.ts';
 import { connectToHub } from '../hub-client.ts';
 import { type Printer, printable, type Terminal } from '../terminal.ts';
 import { showAdapter } from './adapter-feed.ts';
@@ -174,7 +175,7 @@ interface ShowParts {
 async function show(options: AdapterDemoOptions, { adapter, feed, people, address, hub }: ShowParts): Promise<void> {
   const { once, asJson, terminal, signal } = options;
   const samples = adapter.kit.events ?? DEFAULT_EVENTS;
-  const client = connectToHub(address);
+  const client = connectToHub(socketAddress(options.dataDir) ?? address);
   try {
     if (!once) {
       const feeding = adaptersReady(client, signal).then(() => feed.run(client, samples, signal));

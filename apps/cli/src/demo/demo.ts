@@ -4,6 +4,7 @@ import { hubText } from '../advice.ts';
 import { ADVICE_TO_PUBLISHERS, apiFailure } from '../api-failure.ts';
 import { Failure } from '../failure.ts';
 import { enumName } from '../format.ts';
+import { socketAddress } from '../hub-address.ts';
 import { connectToHub } from '../hub-client.ts';
 import { printable, type Terminal } from '../terminal.ts';
 import { adaptersReady } from './adapters-ready.ts';
@@ -102,7 +103,7 @@ interface Running {
 /** Publishes the sample and shows its outcomes; without `once`, those of all other events too. */
 async function show(options: DemoOptions, { hub, hubAddress, addresses }: Running): Promise<void> {
   const { once, asJson, terminal, signal } = options;
-  const client = connectToHub(hubAddress);
+  const client = connectToHub(socketAddress(options.dataDir) ?? hubAddress);
   const left = new AbortController();
   try {
     for (const { id, state, reason } of await adaptersReady(client, signal)) {
@@ -124,7 +125,13 @@ async function show(options: DemoOptions, { hub, hubAddress, addresses }: Runnin
     }
     await sample.settledWithin(options.tourDelayMs ?? 5_000);
     const people = asJson ? terminal.notes : terminal.data;
-    for (const line of tourLines(people, { hubAddress, addresses, dataDir: options.dataDir })) people.line(line);
+    for (const line of tourLines(people, {
+      hubAddress,
+      operatorAddress: client.address,
+      addresses,
+      dataDir: options.dataDir,
+    }))
+      people.line(line);
     await Promise.all([sample.settled, sample.printOthers()]);
   } catch (error) {
     if (error instanceof Failure) throw error;

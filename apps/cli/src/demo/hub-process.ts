@@ -18,7 +18,7 @@ export function launchHub({ configFile, port, dataDir, ...options }: HubLaunch):
     ...options,
     name: 'hub',
     // Both are also in the file, but the environment takes precedence over the file.
-    args: ['--config', configFile, '--listen', `127.0.0.1:${port}`, '--data-dir', resolve(dataDir)],
+    args: ['--dev', '--config', configFile, '--listen', `127.0.0.1:${port}`, '--data-dir', resolve(dataDir)],
     complaintIn: (line) => (line.startsWith(ERROR_PREFIX) ? line.slice(ERROR_PREFIX.length) : undefined),
   });
 }

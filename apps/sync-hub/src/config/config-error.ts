@@ -30,6 +30,7 @@ const TYPES: Readonly<Record<string, string>> = {
  * @param content the file's, for the names of its adapters
  */
 export function issueInWords(issue: Issue, content: unknown): string {
+  if (issue.code === 'invalid_union') return unionInWords(issue, content);
   if (issue.code !== 'unrecognized_keys') return `${fieldPlace(issue.path, content)}: ${complaint(issue)}`;
   const known = namesAt(issue.path);
   return issue.keys
@@ -39,6 +40,15 @@ export function issueInWords(issue: Issue, content: unknown): string {
       return `${fieldPlace([...issue.path, key], content)}: unknown key${advice}`;
     })
     .join('\n');
+}
+
+/** Of what may be one thing or another: what is wrong within the one that was meant, or all that it may be. */
+function unionInWords({ errors, path }: Extract<Issue, { code: 'invalid_union' }>, content: unknown): string {
+  const meant = errors.find((issues) =>
+    issues.every((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys' || issue.code === 'custom'),
+  );
+  if (meant === undefined) return `${fieldPlace(path, content)}: ${errors.flat().map(complaint).join(', or ')}`;
+  return meant.map((issue) => issueInWords({ ...issue, path: [...path, ...issue.path] }, content)).join('\n');
 }
 
 /** The path of an adapter in the configuration file, and what it is called there if it says so: "adapters[1] (billing)". */

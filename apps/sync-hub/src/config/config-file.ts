@@ -1,6 +1,10 @@
+import { isIP } from 'node:net';
 import { DELIVERY_BOUNDS, quotableName } from '@hms-sync/adapter-sdk/host';
 import { validRange } from 'semver';
 import { z } from 'zod';
+import { wrongGrant } from '../access/grant-rules.ts';
+import { isSafeUrl, JWT_ALGORITHMS } from '../access/jwt.ts';
+import { ROLES } from '../access/permissions.ts';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 import { LEAST_MAX_AGE_MS } from '../core/retry.ts';
 import { adapterConfig } from '../installs/adapters-lock.ts';
@@ -41,6 +45,7 @@ const remote = z.strictObject({
   key: z.string().min(1).optional(),
   token: z.string().min(1).optional(),
   plaintext: z.literal(true).optional(),
+  insecure: z.literal(true).optional(),
 });
 
 const adapterFields = z.strictObject({
@@ -82,10 +87,114 @@ const adapter = adapterFields.superRefine((fields, context) => {
   if (fields.package !== undefined) reject(['package'], 'is not for runtime: remote; remove it');
   if (fields.id === undefined) reject(['id'], 'is missing; give the remote adapter a name');
   if (fields.remote === undefined) reject(['remote'], 'is missing; write remote: { address: host:port }');
-  const { cert, key, ca, plaintext } = fields.remote ?? {};
+  const { cert, key, ca, plaintext, insecure } = fields.remote ?? {};
   if ((cert === undefined) !== (key === undefined)) reject(['remote', 'cert'], 'and remote.key belong together');
   if (plaintext && (cert ?? ca) !== undefined) reject(['remote', 'plaintext'], 'goes without ca, cert and key');
+  if (insecure && !plaintext) reject(['remote', 'insecure'], 'is for plaintext: true alone');
 });
+
+const patterns = z.array(z.string().min(1).max(256)).min(1).max(64).optional();
+
+/** What a credential gives; `rightly` checks it. */
+const granted = {
+  role: z.enum(ROLES),
+  types: patterns,
+  sources: patterns,
+  keys: patterns,
+  adapters: patterns,
+};
+
+type Granted = z.infer<z.ZodObject<typeof granted>>;
+
+/** Refuses what would be accepted and not enforced. */
+function rightly({ role, types, sources, keys, adapters }: Granted, context: z.core.$RefinementCtx): void {
+  const wrong = wrongGrant(role, { types, sources, keys, adapters });
+  if (wrong !== undefined) context.addIssue({ code: 'custom', path: [wrong.grant], message: wrong.message });
+}
+
+/** A token whose text was made elsewhere: its hash is in the file, for who deploys by files. */
+const fileToken = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must be 1 to 63 letters, digits, ".", "-" and "_"'),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, as sha256sum prints them'),
+    ...granted,
+  })
+  .superRefine(rightly);
+
+const safeUrl = z.string().max(2_048).refine(isSafeUrl, 'must be an https URL, or an http one of this machine');
+const claimValue = z.union([z.string(), z.number(), z.boolean()]);
+
+const jwtIssuer = z
+  .strictObject({
+    issuer: z.string().min(1).max(2_048),
+    audience: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)]),
+    jwks: safeUrl.optional(),
+    discovery: safeUrl.optional(),
+    algorithms: z.array(z.enum(JWT_ALGORITHMS)).min(1).optional(),
+    typ: z.string().min(1).max(64).optional(),
+    rules: z
+      .array(
+        z
+          .strictObject({
+            when: z
+              .record(z.string(), z.union([claimValue, z.array(claimValue).min(1).max(64)]))
+              .refine((when) => Object.keys(when).length > 0, 'must name a claim at least'),
+            ...granted,
+          })
+          .superRefine((rule, context) => {
+            rightly(rule, context);
+            // Its own name would be its sub, which another issuer may give to somebody else.
+            if (rule.role === 'publisher' && rule.sources === undefined)
+              context.addIssue({ code: 'custom', path: ['sources'], message: 'must name the sources of a publisher' });
+          }),
+      )
+      .min(1)
+      .max(64),
+  })
+  .superRefine(({ issuer, jwks, discovery }, context) => {
+    const reject = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+    if (jwks !== undefined && discovery !== undefined) reject('discovery', 'goes without jwks');
+    if (jwks === undefined && discovery === undefined && !isSafeUrl(issuer))
+      reject('issuer', 'is not an https URL, so its keys are not found by it; write jwks: <https URL of its keys>');
+  });
+
+const exactName = (rule: RegExp, words: string) => z.string().max(2_048).regex(rule, words).optional();
+
+const certificateRule = z
+  .strictObject({
+    spiffe: exactName(
+      /^spiffe:\/\/[^/*\s]+(?:\/[^/*\s]+)+$/,
+      'must be a whole SPIFFE ID without "*", such as spiffe://clinic/hms-api',
+    ),
+    dns: exactName(
+      /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/,
+      'must be a whole DNS name without "*", such as api.clinic.example',
+    ),
+    ...granted,
+  })
+  .superRefine((rule, context) => {
+    rightly(rule, context);
+    const { spiffe, dns } = rule;
+    if ((spiffe === undefined) === (dns === undefined))
+      context.addIssue({
+        code: 'custom',
+        path: ['spiffe'],
+        message: 'or dns, one of both, must say whose certificate it is',
+      });
+  });
+
+const tlsFiles = z
+  .strictObject({
+    cert: z.string().min(1),
+    key: z.string().min(1),
+    clientCa: z.string().min(1).optional(),
+    crl: z.string().min(1).optional(),
+    minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional(),
+  })
+  .superRefine(({ clientCa, crl }, context) => {
+    if (crl !== undefined && clientCa === undefined)
+      context.addIssue({ code: 'custom', path: ['crl'], message: 'is a list of clientCa, which is missing' });
+  });
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -94,6 +203,22 @@ export const configFile = z.strictObject({
   publicUrls: z
     .array(z.string().refine(isOrigin, 'must be a URL such as https://hub.clinic.example:7003'))
     .max(64)
+    .optional(),
+  tls: z.union([z.literal('terminated'), tlsFiles]).optional(),
+  trustedProxies: z
+    .array(z.string().refine(isNetwork, 'must be an address or a network, such as 10.0.0.7 or 10.0.0.0/24'))
+    .min(1)
+    .max(64)
+    .optional(),
+  auth: z
+    .union([
+      z.literal('none'),
+      z.strictObject({
+        tokens: z.array(fileToken).max(256).optional(),
+        jwt: z.array(jwtIssuer).max(16).optional(),
+        mtls: z.array(certificateRule).max(256).optional(),
+      }),
+    ])
     .optional(),
   dataDir: z.string().min(1).optional(),
   logLevel: z.enum(logLevels).optional(),
@@ -106,14 +231,32 @@ export const configFile = z.strictObject({
         .optional(),
       connections: z.int().min(1).max(1_000_000).optional(),
       connectionsPerAddress: z.int().min(1).max(1_000_000).optional(),
+      perCaller: z
+        .strictObject({
+          eventsPerSecond: z.int().min(1).max(1_000_000).optional(),
+          streams: z.int().min(1).max(16_384).optional(),
+        })
+        .optional(),
     })
     .optional(),
   retention: z.strictObject({ settledDays: z.int().min(1).max(3_650).optional() }).optional(),
+  audit: z.strictObject({ keepDays: z.int().min(1).max(36_500).optional() }).optional(),
   backups: z.strictObject({ folder: z.string().min(1).optional() }).optional(),
   diskReserve: z.custom<number | string>(isDiskReserve, DISK_RESERVE_RULE).optional(),
   secretsDir: z.string().min(1).optional(),
   adapterPolicy: z
     .strictObject({
+      allow: z
+        .array(
+          z
+            .string()
+            .regex(
+              /^@?[a-z0-9][a-z0-9._-]*(?:\/[a-z0-9._-]+)?\*?$|^@[a-z0-9._-]+\/\*$/,
+              'must be the name of a package, or the beginning of names, such as @clinic/*',
+            ),
+        )
+        .max(256)
+        .optional(),
       secrets: z
         .array(z.string().regex(/^[A-Za-z0-9_*]{1,128}$/, 'must be a name, or the beginning of names, such as LAB_*'))
         .max(256)
@@ -126,6 +269,13 @@ export const configFile = z.strictObject({
 /** An http or https URL that names a host, perhaps a port, and nothing else. */
 function isOrigin(text: string): boolean {
   return /^https?:\/\/[^/?#@\s]+\/?$/i.test(text) && URL.canParse(text);
+}
+
+/** An IP address, perhaps with the length of a prefix. */
+function isNetwork(text: string): boolean {
+  const [address = '', prefix = '0', ...more] = text.split('/');
+  const family = isIP(address);
+  return family !== 0 && more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32);
 }
 
 export type ConfigFile = z.infer<typeof configFile>;
@@ -144,5 +294,6 @@ export function namesAt(path: readonly PropertyKey[]): readonly string[] {
 }
 
 function unwrap(schema: unknown): unknown {
+  if (schema instanceof z.ZodUnion) return schema.options.find((option) => option instanceof z.ZodObject);
   return schema instanceof z.ZodOptional ? unwrap(schema.unwrap()) : schema;
 }

@@ -16,13 +16,21 @@ describe('precedence', () => {
 
   it('uses defaults when nothing is set', async () => {
     expect(await place.load('')).toEqual({
-      adapterPolicy: { secrets: [] },
+      adapterPolicy: { allow: [], secrets: [] },
       secrets: { folder: undefined, env: expect.any(Object) },
       listen: { host: '127.0.0.1', port: 7003 },
       publicUrls: [],
+      tls: undefined,
+      trustedProxies: undefined,
+      auth: { withoutCredential: 'nobody', tokens: [], jwt: [], mtls: [] },
       connections: {},
+      perCaller: {
+        eventsPerSecond: undefined,
+        calls: { publish: 4_096, stream: 64, watch: 16, tail: 2, job: 2, probe: 64 },
+      },
       dataDir: join(place.folder, '.hms-sync'),
       backupsFolder: join(place.folder, '.hms-sync', 'backups'),
+      auditKeepDays: 2_190,
       diskReserveBytes: 67_108_864,
       logLevel: 'info',
       eventBytesMax: 262_144,
@@ -85,8 +93,19 @@ describe('an address', () => {
     ['[::1]:7003', { host: '::1', port: 7003 }],
     ['[::ffff:127.0.0.1]:7003', { host: '::ffff:127.0.0.1', port: 7003 }],
   ])('may be %s', async (listen, address) => {
-    expect((await place.load('', { flags: { listen } })).listen).toEqual(address);
+    expect((await place.load('tls: { cert: c, key: k }', { flags: { listen } })).listen).toEqual(address);
   });
+
+  it.each(['0.0.0.0:7003', '[::]:7003', '10.0.0.7:1', 'hub.clinic.example:7003', '[::ffff:10.0.0.7]:1'])(
+    'that others may reach needs tls: %s',
+    async (listen) => {
+      const message = await place.complaint('', { env: { HMS_SYNC_LISTEN: listen } });
+      expect(message).toContain(
+        'write tls: { cert: hub.pem, key: hub-key.pem }, or tls: terminated with trustedProxies',
+      );
+      expect(await place.complaint('tls: terminated', { flags: { listen } })).toContain('needs trustedProxies:');
+    },
+  );
 
   it.each([
     '7003',
@@ -278,4 +297,120 @@ it('is frozen with all that the hub reads of it', async () => {
   expect(parts.map((part) => Object.isFrozen(part))).toEqual(parts.map(() => true));
   // What is frozen is its own: the defaults of the code are not touched.
   expect(adapter?.retry).not.toBe(DEFAULT_RETRY);
+});
+
+describe('tls', () => {
+  it('has paths from the folder of the file', async () => {
+    const { tls } = await place.load('tls: { cert: hub.pem, key: /etc/hub-key.pem, clientCa: ca.pem }');
+    const from = (name: string) => join(place.folder, name);
+    expect(tls).toEqual({
+      ...{ cert: from('hub.pem'), key: '/etc/hub-key.pem', clientCa: from('ca.pem'), crl: undefined },
+      minVersion: 'TLSv1.2',
+    });
+  });
+
+  it('terminated lets in this machine and the proxies that are named', async () => {
+    const text = 'listen: 0.0.0.0:0\ntls: terminated\ntrustedProxies: [10.0.0.7, 192.168.4.0/24, "fd00::/8"]';
+    const { tls, trustedProxies } = await place.load(text);
+    expect(tls).toBe('terminated');
+    const lets = (address: string) => trustedProxies?.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+    for (const address of ['127.0.0.1', '::1', '10.0.0.7', '::ffff:10.0.0.7', '192.168.4.9', 'fd12::1'])
+      expect(lets(address)).toBe(true);
+    for (const address of ['10.0.0.8', '::ffff:10.0.0.8', '192.168.5.1', 'fe80::1']) expect(lets(address)).toBe(false);
+  });
+
+  it.each([
+    ['trustedProxies: [10.0.0.7]', 'trustedProxies is for tls: terminated alone'],
+    ['tls: terminated\ntrustedProxies: [proxy.example]', 'must be an address or a network'],
+    ['tls: terminated\ntrustedProxies: [10.0.0.0/33]', 'must be an address or a network'],
+    ['tls: { cert: a }', 'tls.key: must be a text'],
+    ['tls: yes', 'tls: must be terminated, or must be names with values'],
+    ['tls: { cert: a, key: b, clientCA: c }', 'tls.clientCA: unknown key; did you mean clientCa?'],
+    ['tls: { cert: a, key: b, crl: c }', 'is a list of clientCa, which is missing'],
+    ['tls: { cert: a, key: b, minVersion: TLSv1.1 }', 'tls.minVersion: must be TLSv1.2 or TLSv1.3'],
+  ])('may not be %j', async (text, says) => {
+    expect(await place.complaint(text)).toContain(says);
+  });
+});
+
+describe('who may call', () => {
+  const jwt = (more: string) =>
+    `auth: { jwt: [{ audience: a, rules: [{ when: { scope: x }, role: viewer }], ${more} }] }`;
+  const mtls = (more: string) => `tls: { cert: c, key: k, clientCa: a }\nauth: { mtls: [{ role: viewer, ${more} }] }`;
+
+  it.each([
+    ['an issuer whose keys would come in clear', jwt('issuer: "http://id.example"'), 'is not an https URL'],
+    ['keys in clear', jwt('issuer: i, jwks: "http://id.example/keys"'), 'must be an https URL'],
+    [
+      'a symmetric algorithm',
+      jwt('issuer: "https://i", algorithms: [HS256]'),
+      'auth.jwt.0.algorithms.0: must be RS256 or',
+    ],
+    [
+      'a rule for every JWT',
+      'auth: { jwt: [{ issuer: "https://i", audience: a, rules: [{ when: {}, role: admin }] }] }',
+      'must name a claim',
+    ],
+    ['certificates without an authority', 'auth: { mtls: [{ dns: a, role: viewer }] }', 'auth.mtls needs tls.clientCa'],
+    ['a SPIFFE ID with a wildcard', mtls('spiffe: "spiffe://clinic/*"'), 'without "*"'],
+    ['a DNS name with a wildcard', mtls('dns: "*.clinic.example"'), 'without "*"'],
+    ['a rule of two names', mtls('dns: a, spiffe: "spiffe://clinic/a"'), 'one of both'],
+    ['a rule of no name', mtls('sources: [a]'), 'one of both'],
+    ['a rule by common name', mtls('cn: hms-api'), 'auth.mtls.0.cn: unknown key'],
+  ])('may not be said by %s', async (_what, text, says) => {
+    expect(await place.complaint(text)).toContain(says);
+  });
+
+  it('may be said by all three', async () => {
+    const { auth } = await place.load(
+      `tls: { cert: c, key: k, clientCa: a }
+auth:
+  tokens: [{ name: t, sha256: '${'0'.repeat(64)}', role: viewer }]
+  jwt: [{ issuer: 'https://id.example', audience: hms-sync, rules: [{ when: { scope: [a, b] }, role: publisher, sources: [hms-api] }] }]
+  mtls: [{ spiffe: 'spiffe://clinic/hms-api', role: publisher, sources: [hms-api] }]`,
+    );
+    expect(auth).toMatchObject({
+      tokens: [{ name: 't' }],
+      jwt: [{ audience: 'hms-sync' }],
+      mtls: [{ role: 'publisher' }],
+    });
+  });
+});
+
+describe('what narrows a role', () => {
+  const token = (text: string) => `auth: { tokens: [{ name: t, sha256: '${'0'.repeat(64)}', ${text} }] }`;
+  it.each([
+    ['role: viewer, sources: [one]', 'auth.tokens.0.sources: does not narrow the role viewer'],
+    ['role: operator, types: [A]', 'auth.tokens.0.types: does not narrow'],
+    ['role: admin, adapters: [lab]', 'auth.tokens.0.adapters: does not narrow the role admin'],
+    ['role: adapter-operator', 'auth.tokens.0.adapters: must name the adapters'],
+    ['role: viewer, adapters: ["l*"]', 'auth.tokens.0.adapters: holds a value'],
+    ['role: publisher, types: ["a*b"]', 'auth.tokens.0.types: holds a value'],
+  ])('is refused where nothing would enforce it: %s', async (text, complaint) => {
+    expect(await place.complaint(token(text))).toContain(complaint);
+  });
+
+  it('is taken where it is enforced', async () => {
+    await place.load(token('role: publisher, types: ["Process*"], sources: [one], keys: ["p-*"]'));
+    await place.load(token('role: adapter-operator, adapters: [lab]'));
+  });
+
+  it('must name the sources of a publisher by JWT', async () => {
+    const rules = '[{ when: { scope: a }, role: publisher }]';
+    const complaint = await place.complaint(
+      `auth: { jwt: [{ issuer: 'https://id.example', audience: x, rules: ${rules} }] }`,
+    );
+    expect(complaint).toContain('auth.jwt.0.rules.0.sources: must name the sources of a publisher');
+  });
+});
+
+it('sends the token of a remote adapter in clear over a network only when that is said', async () => {
+  const remote = (text: string) => `adapters: [{ id: lab, runtime: remote, remote: { ${text} } }]`;
+  const token = 'address: "lab.example:7443", token: t, plaintext: true';
+  expect(await place.complaint(remote(token))).toContain('would send the token in clear over a network');
+  expect(await place.complaint(remote('address: "lab.example:7443", insecure: true'))).toContain(
+    'is for plaintext: true',
+  );
+  await place.load(remote(`${token}, insecure: true`));
+  await place.load(remote(token.replace('lab.example', '127.0.0.1')));
 });

@@ -1,14 +1,19 @@
 import { readFile } from 'node:fs/promises';
+import { BlockList, isIPv6 } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { quotableName } from '@hms-sync/adapter-sdk/host';
+import { CALLS_OF_CALLER, type CallerBounds } from '../access/caller-limits.ts';
+import type { CertificateRule } from '../access/client-certificate.ts';
+import type { JwtIssuer } from '../access/jwt.ts';
 import { type BreakerPolicy, DEFAULT_BREAKER } from '../core/breaker-policy.ts';
 import type { OnDeadLetter } from '../core/lane-messages.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts';
 import { parsePackageName } from '../installs/package-spec.ts';
+import type { TlsPaths } from '../tls/tls-files.ts';
 import { adapterPlace, ConfigError, issueInWords } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, type runtimes } from './config-file.ts';
 import { toDiskReserve } from './disk-reserve.ts';
-import { DEFAULT_LISTEN, type ListenAddress, parseListen } from './listen-address.ts';
+import { DEFAULT_LISTEN, isLoopback, type ListenAddress, parseListen } from './listen-address.ts';
 import { rejectedReferences, resolveReferences } from './references.ts';
 import type { Secrets } from './secrets.ts';
 import { readYaml } from './yaml.ts';
@@ -18,12 +23,20 @@ export interface Config {
   readonly listen: ListenAddress;
   /** Where callers find the hub beside its own addresses. */
   readonly publicUrls: readonly string[];
+  /** Undefined: in clear, on loopback only. `terminated`: in clear, by a proxy that speaks TLS. */
+  readonly tls: TlsPaths | 'terminated' | undefined;
+  /** The only addresses that may connect beside this machine. Undefined: all. */
+  readonly trustedProxies: BlockList | undefined;
+  readonly auth: AuthConfig;
   /** The most connections at a time, where it is set. */
   readonly connections: { readonly inAll?: number; readonly perAddress?: number };
+  readonly perCaller: CallerBounds;
   /** Where the journal lies; absolute. */
   readonly dataDir: string;
   /** Where backups are made; absolute. */
   readonly backupsFolder: string;
+  /** How many days of records of the audit log are kept. */
+  readonly auditKeepDays: number;
   /** New events are refused with less than this free on the disk of the data folder. */
   readonly diskReserveBytes: number;
   readonly logLevel: (typeof logLevels)[number];
@@ -40,7 +53,22 @@ export interface Config {
   readonly folder: string;
 }
 
+type AuthFile = Exclude<ConfigFile['auth'], 'none' | undefined>;
+
+export interface AuthConfig {
+  /** Who may call over TCP without a credential. */
+  readonly withoutCredential: 'nobody' | 'anonymous' | 'everybody';
+  /** Tokens of the file. */
+  readonly tokens: NonNullable<AuthFile['tokens']>;
+  /** Issuers whose JWTs are accepted. */
+  readonly jwt: readonly JwtIssuer[];
+  /** Whose client certificates give which role. */
+  readonly mtls: readonly CertificateRule[];
+}
+
 export interface AdapterPolicy {
+  /** Patterns of the packages that others than an administrator may install. */
+  readonly allow: readonly string[];
   /** Patterns of the only names that they may refer to as `${NAME}`. */
   readonly secrets: readonly string[];
 }
@@ -93,6 +121,10 @@ export interface ConfigSources {
     readonly listen?: string | undefined;
     readonly dataDir?: string | undefined;
     readonly logLevel?: string | undefined;
+    /** `auth: none` was meant. Absent where the file is only checked, and no hub starts. */
+    readonly acceptNoAuthentication?: boolean | undefined;
+    /** Callers without a credential may publish, on loopback. */
+    readonly dev?: boolean | undefined;
   };
 }
 
@@ -102,6 +134,8 @@ const DEFAULT_RUNTIME = 'process';
 const DEFAULT_EVENT_BYTES = 256 * 1024;
 /** A publisher that was down over a long weekend still finds what it published before. */
 const DEFAULT_SETTLED_DAYS = 7;
+/** Six years, as HIPAA (45 CFR 164.316) asks for. */
+const DEFAULT_AUDIT_DAYS = 2_190;
 const DAY_MS = 86_400_000;
 
 /**
@@ -133,12 +167,18 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     folder: settings.secretsDir === undefined ? undefined : resolve(folder, settings.secretsDir),
     env,
   });
+  const address = parseListen(...listen);
   return Object.freeze({
-    listen: parseListen(...listen),
+    listen: address,
+    tls: inFile(path, () => toTls(settings, { address, folder })),
+    trustedProxies: toBlockList(settings.trustedProxies),
+    auth: inFile(path, () => toAuth(settings, { address, flags })),
     publicUrls: Object.freeze([...(settings.publicUrls ?? [])]),
     connections: toConnections(settings.limits),
+    perCaller: toCallerBounds(settings.limits?.perCaller),
     dataDir,
     backupsFolder: settings.backups?.folder ? resolve(folder, settings.backups.folder) : join(dataDir, 'backups'),
+    auditKeepDays: settings.audit?.keepDays ?? DEFAULT_AUDIT_DAYS,
     diskReserveBytes: toDiskReserve(settings.diskReserve),
     logLevel: parseLogLevel(...logLevel),
     eventBytesMax: settings.limits?.eventBytes ?? DEFAULT_EVENT_BYTES,
@@ -149,9 +189,98 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
       ),
     ),
     secrets,
-    adapterPolicy: Object.freeze({ secrets: Object.freeze(settings.adapterPolicy?.secrets ?? []) }),
+    adapterPolicy: Object.freeze({
+      allow: Object.freeze(settings.adapterPolicy?.allow ?? []),
+      secrets: Object.freeze(settings.adapterPolicy?.secrets ?? []),
+    }),
     folder,
   });
+}
+
+interface AuthPlace {
+  readonly address: ListenAddress;
+  readonly flags: ConfigSources['flags'];
+}
+
+/**
+ * Who may call without a credential. What is dangerous is asked for at each start, by hand.
+ *
+ * @throws {ConfigError}
+ */
+function toAuth({ auth, tls }: ConfigFile, { address, flags }: AuthPlace): AuthConfig {
+  const { acceptNoAuthentication, dev = false } = flags;
+  const isOpen = auth === 'none';
+  if (isOpen && acceptNoAuthentication === false) {
+    throw new ConfigError(
+      'auth: none makes every process of this machine an administrator of the hub; start it with --i-accept-no-authentication, or remove auth',
+    );
+  }
+  if (!isOpen && acceptNoAuthentication) throw new ConfigError('--i-accept-no-authentication is only for auth: none');
+  if (!isLoopback(address.host)) {
+    if (isOpen) throw new ConfigError(`auth: none is possible on loopback only, and listen is ${address.host}`);
+    if (dev) throw new ConfigError(`--dev is possible on loopback only, and listen is ${address.host}`);
+  }
+  const { tokens = [], jwt = [], mtls = [] } = isOpen ? {} : (auth ?? {});
+  if (mtls.length > 0 && (typeof tls !== 'object' || tls.clientCa === undefined)) {
+    throw new ConfigError('auth.mtls needs tls.clientCa, by whose authority client certificates are verified');
+  }
+  const twice = jwt.find(({ issuer }, index) => jwt.findIndex((other) => other.issuer === issuer) < index);
+  if (twice !== undefined)
+    throw new ConfigError(`auth.jwt: ${quotableName(twice.issuer)} is there twice; write one with all rules`);
+  return Object.freeze({
+    withoutCredential: isOpen ? 'everybody' : dev ? 'anonymous' : 'nobody',
+    tokens: Object.freeze([...tokens]) as AuthConfig['tokens'],
+    jwt: Object.freeze([...jwt]),
+    mtls: Object.freeze([...mtls]),
+  });
+}
+
+/**
+ * How callers are protected on their way. Beyond this machine nothing goes in clear, except from a proxy that is named.
+ *
+ * @throws {ConfigError}
+ */
+function toTls(
+  { tls, trustedProxies }: ConfigFile,
+  { address, folder }: { readonly address: ListenAddress; readonly folder: string },
+): Config['tls'] {
+  const { host } = address;
+  if (trustedProxies !== undefined && tls !== 'terminated')
+    throw new ConfigError('trustedProxies is for tls: terminated alone');
+  if (typeof tls === 'object') {
+    const { cert, key, clientCa, crl, minVersion = 'TLSv1.2' } = tls;
+    const from = (file: string) => resolve(folder, file);
+    return Object.freeze({
+      ...{ cert: from(cert), key: from(key), minVersion },
+      ...{ clientCa: clientCa && from(clientCa), crl: crl && from(crl) },
+    });
+  }
+  if (isLoopback(host)) return tls;
+  if (tls === undefined) {
+    throw new ConfigError(
+      `listen is ${host}, which other machines may reach, and tls is missing; write tls: { cert: hub.pem, key: hub-key.pem }, ` +
+        'or tls: terminated with trustedProxies: [<address>] for a proxy that speaks TLS, or listen on 127.0.0.1',
+    );
+  }
+  if (trustedProxies === undefined) {
+    throw new ConfigError(
+      `tls: terminated needs trustedProxies: [<address>], as listen is ${host}: only a proxy that speaks TLS may reach the hub in clear`,
+    );
+  }
+  return tls;
+}
+
+/** This machine may always. */
+function toBlockList(networks: ConfigFile['trustedProxies']): BlockList | undefined {
+  if (networks === undefined) return undefined;
+  const list = new BlockList();
+  for (const network of [...networks, '127.0.0.0/8', '::1']) {
+    const [address = '', prefix] = network.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return list;
 }
 
 function toConnections({ connections, connectionsPerAddress }: NonNullable<ConfigFile['limits']> = {}) {
@@ -159,6 +288,13 @@ function toConnections({ connections, connectionsPerAddress }: NonNullable<Confi
     ...(connections !== undefined && { inAll: connections }),
     ...(connectionsPerAddress !== undefined && { perAddress: connectionsPerAddress }),
   });
+}
+
+function toCallerBounds({
+  eventsPerSecond,
+  streams = CALLS_OF_CALLER.stream,
+}: NonNullable<ConfigFile['limits']>['perCaller'] & object = {}): CallerBounds {
+  return Object.freeze({ eventsPerSecond, calls: Object.freeze({ ...CALLS_OF_CALLER, stream: streams }) });
 }
 
 /** A setting's text, with the name of where it comes from, for messages. */
@@ -211,14 +347,14 @@ interface AdapterPlace {
 type AdapterFields = NonNullable<ConfigFile['adapters']>[number];
 
 function toAdapterConfig(adapter: AdapterFields, place: AdapterPlace): AdapterConfig {
-  const { at, folder, secrets } = place;
+  const { at, secrets } = place;
   const own = resolveReferences(adapter.config ?? {}, `${at}config`, secrets);
   const remote = resolveReferences(adapter.remote, `${at}remote`, secrets);
   const missing = Object.freeze([...own.missing, ...remote.missing]);
   return Object.freeze({
     ...packageOf(adapter),
     runtime: adapter.runtime ?? DEFAULT_RUNTIME,
-    remote: toRemoteConfig(remote.value as typeof adapter.remote, folder),
+    remote: toRemoteConfig(remote.value as typeof adapter.remote, place),
     id: adapter.id,
     config: own.value,
     missing,
@@ -263,9 +399,19 @@ export function rejectedConfig(config: AddedAdapter['config'], { secrets }: Adap
   return rejectedReferences(config, 'config', secrets);
 }
 
-function toRemoteConfig(remote: AdapterFields['remote'], folder: string): RemoteConfig | undefined {
+/** @throws {ConfigError} for a token that would be sent in clear over a network */
+function toRemoteConfig(
+  remote: AdapterFields['remote'],
+  { at, folder }: Pick<AdapterPlace, 'at' | 'folder'>,
+): RemoteConfig | undefined {
   if (remote === undefined) return undefined;
-  const { address, token, plaintext = false } = remote;
+  const { address, token, plaintext = false, insecure = false } = remote;
+  const host = address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  if (plaintext && token !== undefined && !insecure && !isLoopback(host)) {
+    throw new ConfigError(
+      `${at}remote.plaintext: would send the token in clear over a network; remove plaintext, or write insecure: true if the way is safe otherwise`,
+    );
+  }
   const from = (path: string | undefined) => (path === undefined ? undefined : resolve(folder, path));
   return Object.freeze({
     ...{ address, token, plaintext },

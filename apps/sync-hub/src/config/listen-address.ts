@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { quotableName } from '@hms-sync/adapter-sdk/host';
 import { ConfigError } from './config-error.ts';
 
@@ -9,6 +9,12 @@ export interface ListenAddress {
 }
 
 export const DEFAULT_LISTEN = '127.0.0.1:7003';
+
+/** Whether only this machine can reach an address. A name other than localhost may mean any. */
+export function isLoopback(host: string): boolean {
+  const address = host.replace(/^::ffff:/i, '');
+  return host === 'localhost' || host === '::1' || (isIPv4(address) && address.startsWith('127.'));
+}
 
 /** @param source where the text is set, for the message */
 export function parseListen(source: string, text: string): ListenAddress {

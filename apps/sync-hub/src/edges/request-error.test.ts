@@ -61,7 +61,7 @@ describe.each(reasons)('%s', (reason) => {
     const fields = [{ field: 'event.key', description: 'is wrong' }];
     expect(errorAnswer(rejection)).toEqual({
       status: httpStatus,
-      headers: { 'retry-after': '2' },
+      headers: { 'retry-after': '2', ...(httpStatus === 401 && { 'www-authenticate': 'Bearer realm="hms-sync"' }) },
       body: { status: 'refused', code, reason, message: 'field is wrong', fields },
     });
   });

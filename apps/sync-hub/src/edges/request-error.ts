@@ -1,6 +1,8 @@
 import { type JsonError, NESTING_MAX } from '@hms-sync/proto/json';
 import { visibleLines } from '@hms-sync/proto/visible-text';
 import type { WireError } from '@hms-sync/proto/wire';
+import { AccessError } from '../access/access-error.ts';
+import { CallerThrottled } from '../access/caller-limits.ts';
 import type { FieldProblem } from '../core/event-rules.ts';
 
 /**
@@ -9,6 +11,21 @@ import type { FieldProblem } from '../core/event-rules.ts';
  * that list to this one.
  */
 export const REQUEST_ERRORS = {
+  /** No credential, and the hub serves nobody without one. */
+  CREDENTIAL_MISSING: { code: 'unauthenticated', httpStatus: 401 },
+  /** A credential that is not valid, or was revoked. */
+  CREDENTIAL_REFUSED: { code: 'unauthenticated', httpStatus: 401 },
+  CREDENTIAL_EXPIRED: { code: 'unauthenticated', httpStatus: 401 },
+  /** The keys of the issuer of a JWT cannot be read; whether it is valid is unknown. */
+  ISSUER_UNAVAILABLE: { code: 'unavailable', httpStatus: 503 },
+  /** The caller is known, and may not do it. */
+  PERMISSION_DENIED: { code: 'permission_denied', httpStatus: 403 },
+  /** What is asked of the tokens is not possible. */
+  TOKEN_INVALID: { code: 'invalid_argument', httpStatus: 400 },
+  TOKEN_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
+  TOKEN_EXISTS: { code: 'already_exists', httpStatus: 409 },
+  /** The caller is at a limit of its own. */
+  CALLER_THROTTLED: { code: 'resource_exhausted', httpStatus: 429 },
   /** A field of the event is outside the contract's bounds. */
   EVENT_INVALID: { code: 'invalid_argument', httpStatus: 400 },
   /** The event's payload is larger than the operator allows. */
@@ -54,6 +71,8 @@ export const REQUEST_ERRORS = {
   JOURNAL_FULL: { code: 'resource_exhausted', httpStatus: 503 },
   /** The hub could not write; whether the event was accepted is unknown. */
   JOURNAL_FAILED: { code: 'unavailable', httpStatus: 503 },
+  /** The audit log could not be written, so the change was not made. */
+  AUDIT_FAILED: { code: 'unavailable', httpStatus: 503 },
   /** The hub is stopping. */
   HUB_STOPPING: { code: 'unavailable', httpStatus: 503 },
   /** A fault of the hub's own; whether the request took effect is unknown. */
@@ -105,7 +124,8 @@ export class RequestError extends Error {
       field: visibleLines(field),
       description: visibleLines(description),
     }));
-    this.retryAfterMs = more.retryAfterMs;
+    // Whole milliseconds: a clock has parts of one, and no protocol.
+    this.retryAfterMs = more.retryAfterMs && Math.ceil(more.retryAfterMs);
     this.metadata = more.metadata ?? {};
   }
 
@@ -115,6 +135,14 @@ export class RequestError extends Error {
    */
   static of(error: unknown, onFault: (error: unknown) => void): RequestError {
     if (error instanceof RequestError) return error;
+    if (error instanceof CallerThrottled) {
+      const { message, retryAfterMs } = error;
+      return new RequestError('CALLER_THROTTLED', message, { retryAfterMs });
+    }
+    if (error instanceof AccessError) {
+      const { code, message, field } = error;
+      return field === '' ? new RequestError(code, message) : invalidField(field, message, code);
+    }
     onFault(error);
     return new RequestError(
       'HUB_FAILED',

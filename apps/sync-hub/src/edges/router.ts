@@ -1,16 +1,31 @@
 import { Health } from '@hms-sync/proto/health/v1/health';
+import { AccessService } from '@hms-sync/proto/hms/sync/v1/access_service';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
 import { HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { visibleJson } from '@hms-sync/proto/visible-text';
-import type { HttpHandler, HttpResponse, HttpRoute } from './door/messages.ts';
+import type { CallerLimits } from '../access/caller-limits.ts';
+import { ANONYMOUS_PRINCIPAL, type Principal } from '../access/principal.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { RefusedCredentials } from '../audit/refused-credentials.ts';
+import type { Callers } from './door/identify.ts';
+import type { HttpHandler, HttpRequest, HttpResponse, HttpRoute } from './door/messages.ts';
 import type { RequestBudget } from './door/request-budget.ts';
+import { answerJson } from './http/answer-json.ts';
+import { errorAnswer } from './http/sync-answer.ts';
 import type { HubStop } from './hub-stop.ts';
 import type { Publishing } from './publishing/publishing.ts';
+import { RequestError } from './request-error.ts';
+import { type AccessDeps, createAccessService } from './rpc/access-service.ts';
 import type { AdminDeps } from './rpc/admin-deps.ts';
 import { createAdminService } from './rpc/admin-service.ts';
+import { createAuditService } from './rpc/audit-service.ts';
+import { CallAudit } from './rpc/call-audit.ts';
+import { createLimitInterceptor } from './rpc/call-limits.ts';
 import { createRpcs } from './rpc/connect-adapter.ts';
 import { createErrorInterceptor, createStopInterceptor } from './rpc/connect-error.ts';
+import { createGate, requirePermission } from './rpc/gate.ts';
 import type { HealthFeed } from './rpc/health-feed.ts';
 import { createGrpcHealth, createHealthService } from './rpc/health-services.ts';
 import { registerReflection } from './rpc/reflection.ts';
@@ -20,6 +35,10 @@ export interface RouterOptions {
   readonly publishing: Publishing;
   readonly health: HealthFeed;
   readonly admin: AdminDeps;
+  readonly access: AccessDeps;
+  readonly limits: CallerLimits;
+  readonly audit: AuditLog;
+  readonly refused: RefusedCredentials;
   readonly routes: readonly HttpRoute[];
   readonly budget: RequestBudget;
   readonly stop: HubStop;
@@ -27,30 +46,68 @@ export interface RouterOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them. */
-export function createRouter(options: RouterOptions): HttpHandler {
-  const { publishing, health, admin, routes, budget, stop, onFault } = options;
+/**
+ * Every rpc over Connect, gRPC and gRPC-Web, and the plain HTTP routes beside them.
+ *
+ * @returns the handler of a listener, by what identifies the callers of its requests
+ */
+export function createRouter(options: RouterOptions): (callers: Callers) => HttpHandler {
+  const { publishing, health, admin, access, limits, audit, refused, routes, budget, stop, onFault } = options;
+  const callAudit = new CallAudit(audit, refused);
   const rpcs = createRpcs({
     routes(router) {
       router.service(SyncService, createSyncService(publishing, onFault));
       router.service(HealthService, createHealthService(health));
       router.service(Health, createGrpcHealth(health));
       router.service(AdminService, createAdminService(admin));
+      router.service(AccessService, createAccessService(access));
+      router.service(AuditService, createAuditService(audit));
       registerReflection(router);
     },
-    interceptors: [createErrorInterceptor(onFault), createStopInterceptor(stop)],
+    interceptors: [
+      ...[createErrorInterceptor(onFault), createStopInterceptor(stop), createLimitInterceptor(limits)],
+      callAudit.interceptor,
+    ],
+    gate: createGate(callAudit, onFault),
     onFault,
   });
-  return (request, response) => {
+  return (callers) => (request, response) => {
     const [path = '/'] = (request.url ?? '/').split('?', 1);
     const rpc = rpcs.get(path);
     budget.watch(request, response, { hasMany: rpc?.takesMany });
-    if (rpc !== undefined) return rpc.serve(request, response);
+    if (rpc !== undefined) {
+      const call = { address: callers.addressOf(request), identify: () => callers.principalOf(request) };
+      return rpc.serve(request, response, call);
+    }
     const route = routes.find((candidate) => candidate.path === path);
     if (route === undefined) return notFound(response, path, routes);
     if (!route.methods.includes(request.method ?? '')) return wrongMethod(response, route);
-    route.handle(request, response);
+    void serveRoute(route, { request, response, callers, refused, onFault });
   };
+}
+
+interface RouteCall {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly callers: Callers;
+  readonly refused: RefusedCredentials;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** A plain HTTP request, once it is known that its caller may make it. */
+async function serveRoute(route: HttpRoute, call: RouteCall): Promise<void> {
+  const { request, response, callers, refused, onFault } = call;
+  const address = callers.addressOf(request);
+  let caller: Principal | undefined;
+  try {
+    caller = route.needs === 'nothing' ? ANONYMOUS_PRINCIPAL : await callers.principalOf(request);
+    if (route.needs !== 'nothing') requirePermission(caller, route.needs);
+    route.handle(request, response, caller);
+  } catch (error) {
+    const refusal = RequestError.of(error, onFault);
+    if (caller === undefined) refused.note(address, refusal.reason);
+    answerJson(request, response, errorAnswer(refusal));
+  }
 }
 
 function notFound(response: HttpResponse, path: string, routes: readonly HttpRoute[]): void {

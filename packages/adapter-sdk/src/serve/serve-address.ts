@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { ServerCredentials } from '@grpc/grpc-js';
+import { ServerCertificates, type ServerTls } from './server-certificates.ts';
 
 /** A Unix socket, for a hub on the same machine. Put it into a folder of mode 0700, which protects it. */
 export interface SocketAddress {
@@ -19,37 +20,32 @@ export interface TcpAddress {
   readonly token?: string;
 }
 
-/** TLS options of a server, all in PEM. */
-export interface ServerTls {
-  readonly cert: string;
-  readonly key: string;
-  /** The CA of the callers' certificates: with it, callers without a certificate are rejected (mTLS). */
-  readonly clientCa?: string;
-}
-
 /** Where an adapter is served. */
 export type ServeAddress = SocketAddress | TcpAddress;
 
-/**
- * The listen address in the form of @grpc/grpc-js.
- *
- * @throws TypeError for plain text beyond loopback
- */
-export function bindingOf(address: ServeAddress): { readonly target: string; readonly credentials: ServerCredentials } {
+/** A listen address in the form of @grpc/grpc-js. */
+interface Binding {
+  readonly target: string;
+  readonly credentials: ServerCredentials;
+  /** Absent: plain text. */
+  readonly certificates?: ServerCertificates;
+}
+
+/** @throws TypeError for plain text beyond loopback, and for a certificate that cannot be used */
+export function bindingOf(address: ServeAddress): Binding {
   if ('path' in address) return { target: `unix:${address.path}`, credentials: ServerCredentials.createInsecure() };
   const { host, port, tls } = address;
   const target = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-  if (tls === undefined) {
-    if (!isLoopback(host)) {
-      throw new TypeError(
-        `serveAdapter: listen.tls is missing; without it, the host must be loopback, and ${host} is not`,
-      );
-    }
-    return { target, credentials: ServerCredentials.createInsecure() };
+  if (tls !== undefined) {
+    const certificates = new ServerCertificates(tls);
+    return { target, credentials: certificates.credentials, certificates };
   }
-  const clientCa = tls.clientCa === undefined ? null : Buffer.from(tls.clientCa);
-  const pair = { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) };
-  return { target, credentials: ServerCredentials.createSsl(clientCa, [pair], clientCa !== null) };
+  if (!isLoopback(host)) {
+    throw new TypeError(
+      `serveAdapter: listen.tls is missing; without it, the host must be loopback, and ${host} is not`,
+    );
+  }
+  return { target, credentials: ServerCredentials.createInsecure() };
 }
 
 function isLoopback(host: string): boolean {

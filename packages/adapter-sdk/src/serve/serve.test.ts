@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:tls';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
@@ -14,6 +16,8 @@ import {
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
+import { testOnly } from '../../test/certificates.ts';
+import { selfSigned } from '../../test/self-signed.ts';
 import { Permanent } from '../adapter-error.ts';
 import { secret } from '../config-schema.ts';
 import { defineAdapter } from '../definition.ts';
@@ -265,5 +269,56 @@ describe('an address that anybody on the machine can reach', () => {
     });
     await served.close();
     expect(warn).toHaveBeenCalledTimes(warnings);
+  });
+});
+
+describe('a certificate', () => {
+  const { ca, server, client } = testOnly;
+  const tls = { ...server, clientCa: ca };
+  const adapter = { id: 'lab', version: '1.2.3' };
+
+  /** The certificate that a new connection is shown. */
+  async function shownBy(address: string): Promise<string | undefined> {
+    const [host = '', port] = address.split(':');
+    const socket = connect({
+      host,
+      port: Number(port),
+      ca: [ca, selfSigned.cert],
+      ALPNProtocols: ['h2'],
+      cert: client.cert,
+      key: client.key,
+    });
+    await once(socket, 'secureConnect');
+    const shown = socket.getPeerX509Certificate()?.toString();
+    socket.destroy();
+    return shown;
+  }
+
+  it('is replaced for new connections, all or nothing', async () => {
+    const served = await serveAdapter(lab, { adapter, listen: { host: '127.0.0.1', port: 0, tls }, log: silent });
+    onTestFinished(() => served.close());
+    expect(await shownBy(served.address)).toBe(server.cert);
+    const wrong = [
+      { ...tls, key: selfSigned.key },
+      { ...tls, cert: 'hunter2' },
+      { ...tls, key: 'hunter2' },
+      { ...tls, clientCa: 'hunter2' },
+    ];
+    for (const one of wrong) {
+      expect(() => served.setTls(one)).toThrow(/^serveAdapter: tls\.[^2]*$/);
+      expect(await shownBy(served.address)).toBe(server.cert);
+    }
+    expect(() => served.setTls(server)).toThrow('clientCa cannot be added or removed');
+    served.setTls({ ...selfSigned, clientCa: ca });
+    expect(await shownBy(served.address)).toBe(selfSigned.cert);
+  });
+
+  it('that cannot be used is refused at the start, and one where there is no TLS', async () => {
+    const listen = { host: '127.0.0.1', port: 0 };
+    const refused = serveAdapter(lab, { adapter, listen: { ...listen, tls: { ...tls, key: selfSigned.key } } });
+    await expect(refused).rejects.toThrow(/tls\.cert and tls\.key are not a certificate and its key/);
+    const served = await serveAdapter(lab, { adapter, listen, log: silent });
+    onTestFinished(() => served.close());
+    expect(() => served.setTls(tls)).toThrow('served without TLS');
   });
 });

@@ -2,10 +2,12 @@ import { promisify } from 'node:util';
 import { requireBearerToken } from './bearer-token.ts';
 import type { AdapterSource } from './load-adapter.ts';
 import { bindingOf, type ServeAddress } from './serve-address.ts';
+import type { ServerTls } from './server-certificates.ts';
 import { createServices, type ServicesOptions } from './services.ts';
 
 export type { AdapterSource } from './load-adapter.ts';
-export type { ServeAddress, ServerTls, SocketAddress, TcpAddress } from './serve-address.ts';
+export type { ServeAddress, SocketAddress, TcpAddress } from './serve-address.ts';
+export type { ServerTls } from './server-certificates.ts';
 
 /** How an adapter is served. */
 export interface ServeOptions extends ServicesOptions {
@@ -17,6 +19,13 @@ export interface ServeOptions extends ServicesOptions {
 export interface ServedAdapter {
   /** Its address: `unix:<path>`, or `host:port` with the actual port. */
   readonly address: string;
+  /**
+   * Uses another certificate, and another `clientCa`, for new connections; open ones continue.
+   *
+   * @throws TypeError when it cannot be used, and then the former is kept; when the adapter is served without TLS; when
+   *   `clientCa` is added or removed
+   */
+  setTls(tls: ServerTls): void;
   /** Waits for running attempts, for at most 10 s, closes the adapter and stops listening. Can be called again. */
   close(): Promise<void>;
 }
@@ -38,7 +47,7 @@ export interface ServedAdapter {
  */
 export async function serveAdapter(source: AdapterSource, options: ServeOptions): Promise<ServedAdapter> {
   const { listen } = options;
-  const { target, credentials } = bindingOf(listen);
+  const { target, credentials, certificates } = bindingOf(listen);
   const token = 'path' in listen ? undefined : listen.token;
   const { load, createServer, closed, log } = createServices(source, options);
   if (!('path' in listen) && token === undefined && listen.tls?.clientCa === undefined) {
@@ -51,6 +60,10 @@ export async function serveAdapter(source: AdapterSource, options: ServeOptions)
   load();
   return {
     address: 'path' in listen ? target : `${target.slice(0, target.lastIndexOf(':'))}:${port}`,
+    setTls: (tls) => {
+      if (certificates === undefined) throw new TypeError('setTls: the adapter is served without TLS');
+      certificates.set(tls);
+    },
     close: closed(() => server.forceShutdown()),
   };
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import { BlockList, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ListenError, type ListenOptions, listen } from './listener.ts';
@@ -50,6 +50,17 @@ describe('listening', () => {
     const stream = session.request({ ':path': '/' });
     expect(await text(stream)).toBe('fine');
     session.close();
+  });
+
+  it('accepts connections only from the addresses that may call, where some are named', async () => {
+    const callers = new BlockList();
+    callers.addAddress('127.0.0.2');
+    const untrusted = Promise.withResolvers<readonly string[]>();
+    const { port } = await open(answer, { callers, onUntrusted: (...said) => untrusted.resolve(said) });
+    expect(await send(port, get('localhost'))).toBe('');
+    expect(await untrusted.promise).toEqual(['127.0.0.1', 'it is none of trustedProxies']);
+    callers.addAddress('127.0.0.1');
+    await expectAlive(port);
   });
 
   it('says what to do when the port is taken, or the host is none', async () => {

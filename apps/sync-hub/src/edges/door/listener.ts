@@ -1,7 +1,16 @@
+import { chmodSync, rmSync } from 'node:fs';
 import type { Server as Http1Server, RequestListener } from 'node:http';
 import type { Http2Server, Http2Session } from 'node:http2';
-import { type AddressInfo, createServer as createPort, type Server as Port, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  type BlockList,
+  createServer as createPort,
+  isIPv6,
+  type Server as Port,
+  type Socket,
+} from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { createServer } from '@httptoolkit/httpolyglot';
 import { type ConnectionBounds, Connections, connectionBounds } from './connections.ts';
 import { createDoor } from './door.ts';
@@ -10,16 +19,19 @@ import { OPEN_REQUEST_BOUNDS, type OpenRequestBounds, OpenRequests } from './ope
 import { OwnNames } from './own-names.ts';
 import { ResponseBudget } from './response-budget.ts';
 import { SessionPulse } from './session-pulse.ts';
+import { createTlsPort, hasClientCertificate, type TlsSource } from './tls-port.ts';
 
 /** Why the hub cannot listen. */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
-/** HTTP/1.1 and cleartext HTTP/2 on one port. */
+/** Where to listen: a port, or a Unix socket by its path. */
+export type ListenPlace = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** HTTP/1.1 and HTTP/2 on one port, with TLS or in clear, or on one Unix socket. */
 export interface Listener {
-  readonly host: string;
-  /** The port that it really has. */
+  /** The port that it really has; 0 for a socket. */
   readonly port: number;
   /** Accepts no more connections and ends those that are open once their requests are done, or after the time. */
   close(withinMs: number): Promise<void>;
@@ -44,9 +56,15 @@ export interface ListenOptions {
   /** Where callers find the hub beside its own addresses. */
   readonly publicUrls?: readonly string[];
   readonly connections?: ConnectionBounds;
+  /** Absent: in clear. */
+  readonly tls?: TlsSource;
+  /** The only addresses from which connections are accepted. Absent: all. */
+  readonly callers?: BlockList;
   readonly requests?: OpenRequestBounds;
   /** Called with each connection that is one too many, for the log. */
   readonly onRejected?: (address: string) => void;
+  /** Called with each connection that ends before its first request because of who makes it, and why, for the log. */
+  readonly onUntrusted?: (address: string, why: string) => void;
   readonly headersTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
   /** How often an HTTP/2 connection is asked whether it lives. */
@@ -74,11 +92,7 @@ export async function requireFree(address: { host: string; port: number }): Prom
  *
  * @throws {ListenError} saying what to do
  */
-export async function listen(
-  address: { host: string; port: number },
-  handler: HttpHandler,
-  options: ListenOptions = {},
-): Promise<Listener> {
+export async function listen(place: ListenPlace, handler: HttpHandler, options: ListenOptions = {}): Promise<Listener> {
   const { publicUrls = [], headersTimeoutMs = HEADERS_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const { requests: bounds = OPEN_REQUEST_BOUNDS, pulseMs } = options;
   const connections = new Connections(options.connections ?? connectionBounds());
@@ -91,7 +105,8 @@ export async function listen(
   /** Every connection, and what ends it unless it says in time which protocol it speaks. */
   const sockets = new Map<Socket, NodeJS.Timeout>();
   // No request comes before it listens, and then it knows by which port.
-  let names = new OwnNames({ hosts: [], port: 0 });
+  // By a socket it is called as localhost, where some clients name the port of http.
+  let names = new OwnNames({ hosts: [], port: 80 });
   let isClosing = false;
   const door = createDoor(
     {
@@ -135,13 +150,15 @@ export async function listen(
   // HTTP/1.1 ends its connection.
   server.on('checkExpectation', door);
   http2.on('connect', door);
-  server.prependListener('connection', (socket: Socket) => {
-    const deadline = sockets.get(socket);
-    // Reported by the port, and again by the server of the protocol that the connection turned out to speak.
-    if (deadline !== undefined) return clearTimeout(deadline);
+  const { tls, callers, onUntrusted = () => undefined } = options;
+  const welcome = (socket: Socket) => {
     // A reset is the client's business; unheard, it would end the process.
     socket.on('error', () => socket.destroy());
     const { remoteAddress = '' } = socket;
+    if (callers !== undefined && !callers.check(remoteAddress, isIPv6(remoteAddress) ? 'ipv6' : 'ipv4')) {
+      socket.destroy();
+      return onUntrusted(remoteAddress, 'it is none of trustedProxies');
+    }
     const closed = connections.open(remoteAddress);
     if (closed === undefined) {
       socket.destroy();
@@ -156,6 +173,25 @@ export async function listen(
       sockets.delete(socket);
       closed();
     });
+  };
+  /** It said in time what it speaks. */
+  const recognized = (socket: Socket) => clearTimeout(sockets.get(socket));
+  const port = tls
+    ? createTlsPort({
+        tls,
+        handshakeTimeoutMs: headersTimeoutMs,
+        onTls: recognized,
+        onSecure: (socket) => (socket.alpnProtocol === 'h2' ? http2 : http1).emit('connection', socket),
+        onUnverified: (address, why) => onUntrusted(address, `its client certificate does not verify (${why})`),
+        onTrustChange: () => {
+          for (const session of sessions) if (hasClientCertificate(session)) session.close();
+        },
+      })
+    : server;
+  port.prependListener('connection', (socket: Socket) => {
+    // In clear it is reported by the port, and again by the server of the protocol that it turned out to speak.
+    if (sockets.has(socket)) recognized(socket);
+    else welcome(socket);
   });
   server.on('session', (session: Http2Session) => {
     sessions.add(session);
@@ -169,20 +205,22 @@ export async function listen(
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   // Permanently: a connection that cannot be accepted later, because no file descriptor is left, is reported here too, and
   // must not end the process.
-  server.on('error', (error: NodeJS.ErrnoException) => reject(explain(error, address)));
-  server.listen(address.port, address.host, () => {
-    names = new OwnNames({ hosts: [address.host, ...ownAddresses(server)], port: portOf(server), publicUrls });
-    resolve();
-  });
+  port.on('error', (error: NodeJS.ErrnoException) => reject(explain(error, place)));
+  if ('path' in place) port.listen(place.path, resolve);
+  else {
+    port.listen(place.port, place.host, () => {
+      const scheme = tls === undefined ? 'http' : 'https';
+      names = new OwnNames({ scheme, hosts: [place.host, ...ownAddresses(port)], port: portOf(port), publicUrls });
+      resolve();
+    });
+  }
   await listening;
-  const port = portOf(server);
   return {
-    host: address.host,
-    port,
+    port: 'path' in place ? 0 : portOf(port),
     async close(withinMs) {
       isClosing = true;
       pulse.stop();
-      const closed = new Promise<void>((done) => server.close(() => done()));
+      const closed = new Promise<void>((done) => port.close(() => done()));
       for (const session of sessions) session.close();
       http1.closeIdleConnections();
       const timer = setTimeout(() => {
@@ -192,6 +230,34 @@ export async function listen(
       clearTimeout(timer);
     },
   };
+}
+
+/** What a socket's address holds on every system (sun_path of macOS, without its last zero). */
+const PATH_BYTES_MAX = 103;
+
+/** Where the hub of a data folder has its socket. */
+export function hubSocketPath(dataDir: string): string {
+  return join(dataDir, 'hub.sock');
+}
+
+/**
+ * Listens on the hub's Unix socket, which only the hub's own user can open: whoever comes by it is an administrator.
+ *
+ * @param dataDir the data folder, which is private, and locked by this hub: a socket that is there is of one that ended
+ * @throws {ListenError}
+ */
+export async function listenOnSocket(dataDir: string, handler: HttpHandler): Promise<Listener> {
+  const path = hubSocketPath(dataDir);
+  const length = Buffer.byteLength(path);
+  if (length > PATH_BYTES_MAX) {
+    throw new ListenError(
+      `the path of the hub's socket has ${length} bytes, at most ${PATH_BYTES_MAX} are possible: ${path}; choose a data folder with a shorter path`,
+    );
+  }
+  rmSync(path, { force: true });
+  const listener = await listen({ path }, handler);
+  chmodSync(path, 0o600);
+  return listener;
 }
 
 function portOf(server: Port): number {
@@ -205,7 +271,11 @@ function ownAddresses(server: Port): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((ofOne = []) => ofOne.map((one) => one.address));
 }
 
-function explain(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): ListenError {
+function explain(error: NodeJS.ErrnoException, place: ListenPlace): ListenError {
+  if ('path' in place) {
+    return new ListenError(`cannot listen on the socket ${place.path}: ${error.message}`, { cause: error });
+  }
+  const { host, port } = place;
   const what: Readonly<Record<string, string>> = {
     EADDRINUSE: `port ${port} of ${host} is in use, perhaps by another hub; stop that, or listen elsewhere: --listen ${host}:<port>`,
     EACCES: `port ${port} of ${host} needs more rights than this process has; use one above 1023`,

@@ -1,5 +1,8 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Http2ServerRequest, Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Permission } from '../../access/permissions.ts';
+import type { Principal } from '../../access/principal.ts';
 
 /**
  * Requests and responses of both HTTP versions, which let the budgets see all that goes through them. Node makes them by
@@ -15,7 +18,9 @@ export type HttpHandler = (request: HttpRequest, response: HttpResponse) => void
 export interface HttpRoute {
   readonly path: string;
   readonly methods: readonly string[];
-  readonly handle: HttpHandler;
+  readonly needs: Permission | 'nothing';
+  /** Answers a request of a caller who may make it. */
+  readonly handle: (request: HttpRequest, response: HttpResponse, caller: Principal) => void;
 }
 
 /** Called with each chunk of a body before anybody reads it; null at its end. */
@@ -89,4 +94,11 @@ export const MESSAGE_CLASSES = {
 /** The stream of a message over HTTP/2. */
 export function streamOf(message: IncomingMessage | ServerResponse): ServerHttp2Stream | undefined {
   return (message as { stream?: ServerHttp2Stream }).stream;
+}
+
+/** From which IP address a request comes; "unknown" once its connection is gone, and by a socket. */
+export function addressOf({ socket }: IncomingMessage): string {
+  // Over HTTP/2 it is one that Node makes around the connection's, and knows no address (Node 24.21, httpolyglot 3.1.0).
+  const { stream } = socket as { stream?: Socket };
+  return socket.remoteAddress ?? stream?.remoteAddress ?? 'unknown';
 }

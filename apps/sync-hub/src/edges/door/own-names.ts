@@ -11,6 +11,8 @@ export interface OwnNamesOptions {
   /** The names and addresses that the hub listens on. */
   readonly hosts: readonly string[];
   readonly port: number;
+  /** What the port speaks. Default: http. */
+  readonly scheme?: 'http' | 'https';
   /** Where else callers find it, such as `https://hub.clinic.example`. */
   readonly publicUrls?: readonly string[];
 }
@@ -35,7 +37,7 @@ export class OwnNames {
   readonly #hosts: ReadonlySet<string>;
   readonly #origins: ReadonlySet<string>;
 
-  constructor({ hosts, port, publicUrls = [] }: OwnNamesOptions) {
+  constructor({ hosts, port, scheme = 'http', publicUrls = [] }: OwnNamesOptions) {
     const names = [...LOOPBACK, ...hosts.map(nameOf)];
     const urls = publicUrls.map((url) => new URL(url));
     this.#hosts = new Set([
@@ -46,7 +48,8 @@ export class OwnNames {
         host === hostname ? `${host}:${portOf(protocol)}` : host,
       ]),
     ]);
-    const ownOrigins = names.map((name) => `http://${name}${port === 80 ? '' : `:${port}`}`);
+    const usual = String(port) === portOf(`${scheme}:`);
+    const ownOrigins = names.map((name) => `${scheme}://${name}${usual ? '' : `:${port}`}`);
     this.#origins = new Set([...ownOrigins, ...urls.map(({ origin }) => origin)]);
   }
 

@@ -5,10 +5,12 @@ export function createHealthzRoute(notAcceptingReason: () => string): HttpRoute 
   return {
     path: '/healthz',
     methods: ['GET', 'HEAD'],
+    needs: 'nothing',
     handle(_request, response) {
       const reason = notAcceptingReason();
       response.writeHead(reason === '' ? 200 : 503, { 'content-type': 'text/plain; charset=utf-8' });
-      response.end(reason === '' ? 'ok\n' : `${reason}\n`);
+      // Why is for those who may read health.
+      response.end(reason === '' ? 'ok\n' : 'not accepting events\n');
     },
   };
 }

@@ -63,7 +63,11 @@ export function errorAnswer({ reason, message, fields, retryAfterMs }: RequestEr
   const { code, httpStatus } = REQUEST_ERRORS[reason];
   return {
     status: httpStatus,
-    ...(retryAfterMs !== undefined && { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) } }),
+    headers: {
+      ...(retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
+      // RFC 9110, section 15.5.2.
+      ...(httpStatus === 401 && { 'www-authenticate': 'Bearer realm="hms-sync"' }),
+    },
     body: { status: 'refused', code, reason, message, fields },
   };
 }

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import { OPEN_PRINCIPAL } from '../../access/principal.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { listen } from '../door/listener.ts';
 import { HubStop } from '../hub-stop.ts';
@@ -33,7 +34,9 @@ export async function startSyncCaller(
 ): Promise<SyncCaller> {
   const hub = await openTestHub({ adapters: { billing: ok, records: ok }, eventBytesMax: 262_144, ...options });
   const route = createSyncRoute({ ...hub, stop: new HubStop(), ...(bodyBounds !== undefined && { bodyBounds }) });
-  const { port, close } = await listen({ host: '127.0.0.1', port: 0 }, route.handle);
+  const { port, close } = await listen({ host: '127.0.0.1', port: 0 }, (request, response) =>
+    route.handle(request, response, OPEN_PRINCIPAL),
+  );
   onTestFinished(() => close(0));
   return {
     hub,

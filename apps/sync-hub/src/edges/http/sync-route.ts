@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Principal } from '../../access/principal.ts';
 import type { HttpRequest, HttpResponse, HttpRoute } from '../door/messages.ts';
-import type { HubStop } from '../hub-stop.ts';
-import { type Publishing, WAIT_MS } from '../publishing/publishing.ts';
+import { type HubStop, requireLasting } from '../hub-stop.ts';
+import { type Publishing, WAIT_MS, type WaitingCaller } from '../publishing/publishing.ts';
 import { invalidField, RequestError } from '../request-error.ts';
 import { answerJson, type JsonAnswer } from './answer-json.ts';
 import { DEFAULT_KEY_FIELDS } from './http-event.ts';
@@ -39,39 +40,50 @@ export function createSyncRoute(options: SyncRouteOptions): HttpRoute {
   return {
     path: '/sync',
     methods: ['POST'],
-    handle: (request, response) => void serve(options, request, response).catch(options.onFault),
+    needs: 'events.publish',
+    handle: (request, response, caller) => void serve(options, request, response, caller).catch(options.onFault),
   };
 }
 
 /** One request, from its headers to its answer. */
-async function serve(options: SyncRouteOptions, request: HttpRequest, response: HttpResponse): Promise<void> {
+async function serve(
+  options: SyncRouteOptions,
+  request: HttpRequest,
+  response: HttpResponse,
+  caller: Principal,
+): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   // An error event without a listener ends the process.
   response.on('error', () => gone.abort());
   try {
-    answerJson(request, response, await publish(options, request, options.stop.endsWith(gone.signal)));
+    answerJson(
+      request,
+      response,
+      await publish(options, request, { caller, signal: options.stop.endsWith(gone.signal) }),
+    );
   } catch (error) {
     if (error instanceof ClientGone) return void response.destroy();
     answerJson(request, response, errorAnswer(RequestError.of(error, options.onFault)));
   }
 }
 
-async function publish(options: SyncRouteOptions, request: HttpRequest, gone: AbortSignal): Promise<JsonAnswer> {
+async function publish(options: SyncRouteOptions, request: HttpRequest, waiting: WaitingCaller): Promise<JsonAnswer> {
   const { publishing, onFault, keyFields = DEFAULT_KEY_FIELDS, bodyBounds = BODY_BOUNDS } = options;
   const { headers } = request;
   const waitMs = waitMsOf(request.url ?? '');
   const format = syncFormat(headers);
   const body = await readBody(request, bodyBounds);
+  requireLasting(waiting.caller.lifetime);
   const { event, names } = readSyncEvent(format, { headers, body, keyFields });
   // The trace that the event names is where it began; the request's is only its last step.
   const namesTrace = event.attributes.traceparent !== undefined;
   const attributes = namesTrace ? event.attributes : { ...traceAttributes(headers), ...event.attributes };
-  const acceptance = await publishing.accept({ ...event, attributes }).catch((error: unknown) => {
+  const acceptance = await publishing.accept({ ...event, attributes }, waiting.caller).catch((error: unknown) => {
     throw error instanceof RequestError ? inWordsOf(names, error) : error;
   });
   // From here on it is accepted, and that is what the caller gets, whatever else goes wrong.
-  const status = await publishing.wait(acceptance, waitMs, gone).catch((error: unknown) => {
+  const status = await publishing.wait(acceptance, waitMs, waiting).catch((error: unknown) => {
     onFault(error);
     return undefined;
   });

@@ -8,6 +8,7 @@ import {
   HeldBy as HeldByMessage,
   OutcomeKind as OutcomeKindMessage,
 } from '@hms-sync/proto/hms/sync/v1/ack';
+import { type Principal, seesAckDetails } from '../../access/principal.ts';
 import type { DeliveryUpdate } from '../../acks/delivery-update.ts';
 import type { RecordedDelivery, DeliveryState as StateOfDelivery } from '../../core/delivery.ts';
 import type { HeldBy } from '../../core/lane-messages.ts';
@@ -46,6 +47,12 @@ export const OUTCOME_KINDS: Readonly<Record<OutcomeKind, OutcomeKindMessage>> = 
 /** @param cursor of the place right after it; HELD has none of its own, and carries that of what was reported before */
 export function toAck(update: DeliveryUpdate, cursor: string): Ack {
   return update.kind === 'recorded' ? recordAck(update.record, cursor) : waitingAck(update.held, cursor);
+}
+
+/** An ack, or an attempt, as a caller may see it: what the external system answered is not for every publisher. */
+export function shownTo<Shown extends Pick<Ack, 'receipt' | 'error'>>(caller: Principal, shown: Shown): Shown {
+  if (seesAckDetails(caller)) return shown;
+  return { ...shown, receipt: '', ...(shown.error !== undefined && { error: { ...shown.error, message: '' } }) };
 }
 
 /** What was recorded, as an ack. */

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, it, vi } from 'vitest';
+import { OPEN_PRINCIPAL } from '../../access/principal.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { recordRequest, retrying } from '../../journal/suite/samples.fixture.ts';
 import { readStatus } from './event-status.ts';
@@ -16,14 +17,14 @@ async function statusAfter(outcome: Outcome, init: Parameters<typeof published>[
 }
 
 async function statusOf(hub: TestHub) {
-  const status = await readStatus(hub, { id: 'event-1' });
+  const status = await readStatus(hub, { id: 'event-1' }, OPEN_PRINCIPAL);
   return { ...status, response: create(GetEventResponseSchema, status.response) };
 }
 
 it('is refused for an event that nobody published, or that another source did', async () => {
   const hub = await openTestHub();
   const reasonOf = (source?: string) =>
-    readStatus(hub, { id: 'event-1', source }).then(
+    readStatus(hub, { id: 'event-1', source }, OPEN_PRINCIPAL).then(
       ({ response }) => response.event?.source,
       (error) => [error.reason, error.message],
     );
@@ -39,14 +40,14 @@ it('asks for the source when several have the id', async () => {
   const hub = await openTestHub();
   const sources = ['', 'clinic-1', 'clinic-2'];
   for (const source of sources) await hub.intake.accept(published({ id: 'event-1', source }));
-  await expect(readStatus(hub, { id: 'event-1' })).rejects.toMatchObject({
+  await expect(readStatus(hub, { id: 'event-1' }, OPEN_PRINCIPAL)).rejects.toMatchObject({
     reason: 'EVENT_AMBIGUOUS',
     message: 'several sources have an event with the id "event-1": "", "clinic-1", "clinic-2"; name one of them',
     fields: [{ field: 'source' }],
   });
   await settleTurns();
   for (const source of sources) {
-    const { response, acks } = await readStatus(hub, { id: 'event-1', source });
+    const { response, acks } = await readStatus(hub, { id: 'event-1', source }, OPEN_PRINCIPAL);
     expect(response.event?.source).toBe(source);
     expect(acks).toMatchObject([{ eventId: 'event-1', source }]);
   }
@@ -105,7 +106,7 @@ it('reports what holds a delivery that waits behind another of its key', async (
   const { hub } = await statusAfter(unwell, { key: 'process-7' });
   await hub.intake.accept(published({ id: 'event-2', key: 'process-7' }));
   await settleTurns();
-  const behind = await readStatus(hub, { id: 'event-2' });
+  const behind = await readStatus(hub, { id: 'event-2' }, OPEN_PRINCIPAL);
   expect(behind.acks).toMatchObject([{ state: DeliveryState.HELD, heldBy: HeldBy.KEY, attempt: 0 }]);
 });
 

@@ -1,20 +1,24 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { AttemptSchema, type GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { type Principal, seesAdapter } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
 import { isOpen, type RecordedDelivery } from '../../core/delivery.ts';
 import type { EventReference, Journal, StoredDelivery } from '../../journal/journal.ts';
 import { idempotencyKey } from '../../lanes/idempotency-key.ts';
 import type { LaneSet } from '../../lanes/lane-set.ts';
 import type { Cursors } from '../cursor.ts';
-import { deliveryError, latestAck, OUTCOME_KINDS } from './ack-message.ts';
+import { deliveryError, latestAck, OUTCOME_KINDS, shownTo } from './ack-message.ts';
 import { fromSyncEvent } from './event-message.ts';
-import { requireFound } from './found-event.ts';
+import { readVisible } from './found-event.ts';
 
 /** The status of an event: what GetEvent answers. */
 export interface EventStatus {
   readonly response: MessageInitShape<typeof GetEventResponseSchema>;
+  /** The event without its payload. */
+  readonly envelope: MessageInitShape<typeof SyncEventSchema>;
   /** True when every delivery is terminal. */
   readonly settled: boolean;
   /** The latest ack of each adapter, in alphabetical order. */
@@ -34,26 +38,35 @@ export interface EventStatusOptions {
  *
  * @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS
  */
-export async function readStatus(options: EventStatusOptions, named: EventReference): Promise<EventStatus> {
+export async function readStatus(
+  options: EventStatusOptions,
+  named: EventReference,
+  caller: Principal,
+): Promise<EventStatus> {
   const { journal, acks: known, lanes, cursors } = options;
   const { place } = known;
-  const { event, deliveries } = requireFound(await journal.readEvent(named), named);
+  const { event, deliveries: all } = await readVisible(journal, named, caller);
+  const deliveries = all.filter(({ adapter }) => seesAdapter(caller, adapter));
   const { id: eventId, source, acceptedAtMs } = event;
   const acks = deliveries.map((delivery) => {
     const { adapter, state, isHeldByKey, records } = delivery;
     const byKey = isHeldByKey ? 'key' : undefined;
     const heldBy = isOpen(state) ? (lanes.heldBy(adapter, event) ?? byKey) : undefined;
     const current = { ...delivery, eventId, source, acceptedAtMs, latest: records.at(-1), heldBy };
-    return latestAck(current, { cursors, place });
+    return shownTo(caller, latestAck(current, { cursors, place }));
   });
+  const message = fromSyncEvent(event);
   return {
+    envelope: { ...message, payload: { case: undefined } },
     response: {
-      event: fromSyncEvent(event),
+      event: message,
       acceptedTime: timestampFromMs(event.acceptedAtMs),
       deliveries: deliveries.map((delivery, index) => ({
         ...(acks[index] !== undefined && { latest: acks[index] }),
         idempotencyKey: idempotencyKey(event, delivery.adapter),
-        attempts: delivery.records.filter(({ attempt }) => attempt !== undefined).map(toAttempt),
+        attempts: delivery.records
+          .filter(({ attempt }) => attempt !== undefined)
+          .map((record) => shownTo(caller, toAttempt(record))),
         attemptsLeftOut: attemptsLeftOut(delivery),
       })),
     },

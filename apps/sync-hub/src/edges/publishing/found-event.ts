@@ -1,18 +1,42 @@
-import type { EventReference, FoundEvent, StoredEvent } from '../../journal/journal.ts';
+import { matches } from '../../access/grants.ts';
+import { type Principal, seesEvent } from '../../access/principal.ts';
+import type { AcceptedEvent } from '../../core/event.ts';
+import type { EventReference, Journal, StoredEvent } from '../../journal/journal.ts';
 import { RequestError } from '../request-error.ts';
 
-/** The event that was named. @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
-export function requireFound(found: FoundEvent, named: EventReference): StoredEvent {
+/**
+ * The event that was named, when the caller may see it. One that it may not see is as one that is not there.
+ *
+ * @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS
+ */
+export async function readVisible(
+  journal: Pick<Journal, 'readEvent'>,
+  named: EventReference,
+  caller: Principal,
+): Promise<StoredEvent> {
+  const found = await journal.readEvent(named);
   switch (found.kind) {
     case 'found':
+      if (!isVisible(found.event, caller)) throw unknownEvent(named);
       return found;
     case 'unknown':
       throw unknownEvent(named);
-    case 'ambiguous':
-      throw ambiguousEvent(named.id, found.sources);
+    case 'ambiguous': {
+      const [source, ...others] = found.sources.filter((one) => matches(caller.grants.sources, one));
+      if (source === undefined) throw unknownEvent(named);
+      if (others.length > 0) throw ambiguousEvent(named.id, [source, ...others]);
+      return readVisible(journal, { id: named.id, source }, caller);
+    }
     default:
       return found satisfies never;
   }
+}
+
+/** A publisher sees what it may publish, who is granted adapters the events that go to one of them. */
+function isVisible(event: AcceptedEvent, caller: Principal): boolean {
+  const { adapters, types } = caller.grants;
+  const isForAdapters = adapters === undefined || event.adapters.some((adapter) => adapters.includes(adapter));
+  return isForAdapters && matches(types, event.type) && seesEvent(caller, event);
 }
 
 /** @returns the error EVENT_NOT_FOUND, which names the id */

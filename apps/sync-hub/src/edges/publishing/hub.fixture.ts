@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type SyncEvent, SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { onTestFinished } from 'vitest';
+import { CALLS_OF_CALLER, CallerLimits } from '../../access/caller-limits.ts';
 import { Acks } from '../../acks/acks.ts';
 import type { DeliveryListener, FollowableEvent, Following } from '../../acks/followed-events.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
@@ -24,6 +25,7 @@ export interface TestHub {
   readonly intake: Intake;
   readonly lanes: LaneSet;
   readonly cursors: Cursors;
+  readonly limits: CallerLimits;
   readonly wallMs: () => number;
   readonly onFault: (error: unknown) => void;
   readonly journal: InlineJournal;
@@ -151,10 +153,12 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
     await journal.close();
   });
   if (starts) await lanes.start();
+  const limits = new CallerLimits({ eventsPerSecond: undefined, calls: CALLS_OF_CALLER }, clock.monotonicMs);
   return Object.assign(hub, {
     ...shared,
     intake,
-    publishing: new Publishing({ ...shared, intake }),
+    limits,
+    publishing: new Publishing({ ...shared, intake, limits }),
     operations,
     onFault,
     events,

@@ -1,4 +1,5 @@
 import { canonicalJson, checkJson, isJsonContentType, JsonError, readJson } from '@hms-sync/proto/json';
+import { CallerThrottled } from '../../access/caller-limits.ts';
 import type { AcceptedEvent, EventIdentity, SyncEvent } from '../../core/event.ts';
 import { checkEvent } from '../../core/event-rules.ts';
 import type { AcceptResult, FullDisk, Journal } from '../../journal/journal.ts';
@@ -87,6 +88,17 @@ export class Intake {
       return acceptance;
     } catch (error) {
       if (error instanceof RequestError) this.#options.onRejected?.(error.reason);
+      throw error;
+    }
+  }
+
+  /** Counts what its publisher may not publish among the refused. @throws what `check` throws */
+  refusing<Result>(check: () => Result): Result {
+    try {
+      return check();
+    } catch (error) {
+      if (error instanceof RequestError) this.#options.onRejected?.(error.reason);
+      if (error instanceof CallerThrottled) this.#options.onRejected?.('CALLER_THROTTLED');
       throw error;
     }
   }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { OPEN_PRINCIPAL } from '../../access/principal.ts';
 import { delivered, openTestHub, published, unwell } from './hub.fixture.ts';
 
 afterEach(() => {
@@ -13,7 +14,10 @@ describe('waiting for an event to settle', () => {
     const hub = await openTestHub();
     fakeTime();
     const acceptance = await hub.intake.accept(published());
-    const { settled, acks } = await hub.publishing.wait(acceptance, 10_000, caller());
+    const { settled, acks } = await hub.publishing.wait(acceptance, 10_000, {
+      caller: OPEN_PRINCIPAL,
+      signal: caller(),
+    });
     expect({ settled, receipts: acks.map(({ receipt }) => receipt) }).toEqual({ settled: true, receipts: ['ok'] });
     // The lane's own alarm, which may ring too early.
     await hub.lanes.close();
@@ -25,7 +29,7 @@ describe('waiting for an event to settle', () => {
     const hub = await openTestHub({ adapters: { billing: () => unwell, records: () => delivered } });
     fakeTime();
     const acceptance = await hub.intake.accept(published());
-    const waiting = hub.publishing.wait(acceptance, 10_000, caller());
+    const waiting = hub.publishing.wait(acceptance, 10_000, { caller: OPEN_PRINCIPAL, signal: caller() });
     await vi.waitFor(() => expect(hub.attempts).toHaveLength(2), { timeout: 20_000 });
     await vi.advanceTimersByTimeAsync(10_000);
     const { settled, acks } = await waiting;
@@ -42,7 +46,7 @@ describe('waiting for an event to settle', () => {
     fakeTime();
     const acceptance = await hub.intake.accept(published());
     const abort = new AbortController();
-    const waiting = hub.publishing.wait(acceptance, 10_000, abort.signal);
+    const waiting = hub.publishing.wait(acceptance, 10_000, { caller: OPEN_PRINCIPAL, signal: abort.signal });
     await vi.waitFor(() => expect(hub.acks.listening).toBe(1), { timeout: 20_000 });
     abort.abort();
     expect(await waiting).toMatchObject({ settled: false });
@@ -53,6 +57,8 @@ describe('waiting for an event to settle', () => {
   it('does not wait at all when asked not to', async () => {
     const hub = await openTestHub({ starts: false });
     const acceptance = await hub.intake.accept(published());
-    expect(await hub.publishing.wait(acceptance, 0, caller())).toMatchObject({ settled: false });
+    expect(await hub.publishing.wait(acceptance, 0, { caller: OPEN_PRINCIPAL, signal: caller() })).toMatchObject({
+      settled: false,
+    });
   });
 });

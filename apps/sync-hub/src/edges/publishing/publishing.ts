@@ -1,4 +1,6 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
+import type { CallerLimits } from '../../access/caller-limits.ts';
+import type { Principal } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
 import type { Until } from '../../acks/delivery-update.ts';
 import type { FollowableEvent } from '../../acks/followed-events.ts';
@@ -6,11 +8,13 @@ import type { EventReference, Journal } from '../../journal/journal.ts';
 import { isWithin, type Positions } from '../../journal/positions.ts';
 import type { LaneSet } from '../../lanes/lane-set.ts';
 import type { Cursors } from '../cursor.ts';
+import { requireLasting } from '../hub-stop.ts';
 import { Semaphore } from '../semaphore.ts';
 import { EventFeed } from './event-feed.ts';
 import type { PublishedEvent } from './event-message.ts';
 import { type EventStatus, readStatus } from './event-status.ts';
-import { requireFound } from './found-event.ts';
+import { readVisible } from './found-event.ts';
+import { grantedEvent } from './granted-event.ts';
 import type { Acceptance, Intake } from './intake.ts';
 
 export interface PublishingOptions {
@@ -19,6 +23,13 @@ export interface PublishingOptions {
   readonly acks: Acks;
   readonly lanes: LaneSet;
   readonly cursors: Cursors;
+  readonly limits: CallerLimits;
+}
+
+/** Who waits, and until when. */
+export interface WaitingCaller {
+  readonly caller: Principal;
+  readonly signal: AbortSignal;
 }
 
 /** How long a caller waits for its event to settle. */
@@ -50,9 +61,15 @@ export class Publishing {
     this.#feed = new EventFeed(options);
   }
 
-  /** Accepts one event. @throws {RequestError} */
-  accept(event: PublishedEvent | undefined): Promise<Acceptance> {
-    return this.#options.intake.accept(event);
+  /** Accepts one event of a caller. @throws {RequestError} */
+  async accept(event: PublishedEvent | undefined, caller: Principal): Promise<Acceptance> {
+    const { intake, limits } = this.#options;
+    const granted = intake.refusing(() => {
+      requireLasting(caller.lifetime);
+      limits.publish(caller);
+      return event && grantedEvent(event, caller);
+    });
+    return intake.accept(granted);
   }
 
   /**
@@ -79,13 +96,13 @@ export class Publishing {
     return this.#feed.read({ events, until: 'settled', after, signal });
   }
 
-  /** Waits for an event to settle, but no longer than the caller does or the hub runs, then reads its status. */
-  async wait(acceptance: Acceptance, waitMs: number, caller: AbortSignal): Promise<EventStatus> {
+  /** Waits for an event to settle, but no longer than its caller does or the hub runs, then reads its status. */
+  async wait(acceptance: Acceptance, waitMs: number, { caller, signal }: WaitingCaller): Promise<EventStatus> {
     const enough = new AbortController();
     // Without the caller's reason: whatever ended the waiting, it is not a failure.
     const end = () => enough.abort();
-    if (caller.aborted) end();
-    caller.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end, { once: true });
     // A timer that is cancelled: AbortSignal.timeout would keep each caller until its wait is over.
     const timer = setTimeout(end, waitMs);
     try {
@@ -94,24 +111,25 @@ export class Publishing {
       }
     } finally {
       clearTimeout(timer);
-      caller.removeEventListener('abort', end);
+      signal.removeEventListener('abort', end);
     }
     const { id, source } = acceptance.event;
-    return readStatus(this.#options, { id, source });
+    return readStatus(this.#options, { id, source }, caller);
   }
 
-  /** The status of an event. @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
-  status(named: EventReference, signal: AbortSignal): Promise<EventStatus> {
-    return this.#reads.run(() => readStatus(this.#options, named), signal);
+  /** The status of an event that the caller may see. @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
+  status(named: EventReference, caller: Principal, signal: AbortSignal): Promise<EventStatus> {
+    return this.#reads.run(() => readStatus(this.#options, named, caller), signal);
   }
 
-  /** An event to watch, without its payload: a watch lasts. @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS */
-  find(named: EventReference, signal: AbortSignal): Promise<FollowableEvent> {
+  /**
+   * An event that the caller may see, to watch it: without its payload, as a watch lasts.
+   *
+   * @throws {RequestError} EVENT_NOT_FOUND, EVENT_AMBIGUOUS
+   */
+  find(named: EventReference, caller: Principal, signal: AbortSignal): Promise<FollowableEvent> {
     const { journal } = this.#options;
-    return this.#reads.run(
-      async () => withoutPayload(requireFound(await journal.readEvent(named), named).event),
-      signal,
-    );
+    return this.#reads.run(async () => withoutPayload((await readVisible(journal, named, caller)).event), signal);
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { EventIdentity } from '../../core/event.ts';
 import type { Lane } from '../../lanes/lane.ts';
 import { invalidField } from '../request-error.ts';
-import type { AdminDeps } from './admin-deps.ts';
+import { type AdminCall, requireGranted } from './admin-deps.ts';
 import { unknownAdapter } from './admin-filter.ts';
 import { toOptionalReason, toReason } from './admin-reason.ts';
 
@@ -18,7 +18,7 @@ interface FormerPause {
 }
 
 /** On disk before the lane acts: what an operator read holds over a restart. */
-export async function pauseAdapter(deps: AdminDeps, request: AdapterRequest): Promise<FormerPause> {
+export async function pauseAdapter(deps: AdminCall, request: AdapterRequest): Promise<FormerPause> {
   const lane = requireLane(deps, request.adapter);
   const { adapter } = request;
   const reason = toReason(request);
@@ -31,7 +31,7 @@ export async function pauseAdapter(deps: AdminDeps, request: AdapterRequest): Pr
 }
 
 /** Also ends the pause that a lane gave itself, which is on no record. Without a pause nothing is changed. */
-export async function resumeAdapter(deps: AdminDeps, request: AdapterRequest): Promise<FormerPause> {
+export async function resumeAdapter(deps: AdminCall, request: AdapterRequest): Promise<FormerPause> {
   const lane = requireLane(deps, request.adapter);
   const { adapter } = request;
   const reason = toReason(request);
@@ -44,7 +44,7 @@ export async function resumeAdapter(deps: AdminDeps, request: AdapterRequest): P
 }
 
 /** The event that was let through; undefined when nothing waits. */
-export async function probeAdapter(deps: AdminDeps, adapter: string): Promise<EventIdentity | undefined> {
+export async function probeAdapter(deps: AdminCall, adapter: string): Promise<EventIdentity | undefined> {
   const event = await requireLane(deps, adapter).probe();
   deps.onChange({
     change: 'probe',
@@ -55,7 +55,7 @@ export async function probeAdapter(deps: AdminDeps, adapter: string): Promise<Ev
 }
 
 /** How many deliveries waited for a time; all of the adapter are due now. */
-export async function retryAdapter(deps: AdminDeps, request: AdapterRequest): Promise<number> {
+export async function retryAdapter(deps: AdminCall, request: AdapterRequest): Promise<number> {
   const lane = requireLane(deps, request.adapter);
   const { adapter } = request;
   const reason = toOptionalReason(request);
@@ -69,8 +69,10 @@ function formerPause(lane: Lane): FormerPause {
   return { wasPaused: pause !== undefined, formerReason: pause ?? '' };
 }
 
-function requireLane({ lanes }: AdminDeps, id: string): Lane {
+function requireLane(call: AdminCall, id: string): Lane {
+  const { lanes } = call;
   if (id === '') throw invalidField('adapter', 'is required');
+  requireGranted(call, id);
   const lane = lanes.get(id);
   if (lane === undefined) {
     throw unknownAdapter(

@@ -21,7 +21,7 @@ import { DeliveryGroups } from '../../operations/delivery-groups.ts';
 import type { DeliveryQuery, SeenDelivery, SeenState } from '../../operations/delivery-query.ts';
 import { latestAck } from '../publishing/ack-message.ts';
 import { invalidField } from '../request-error.ts';
-import type { AdminDeps } from './admin-deps.ts';
+import type { AdminCall } from './admin-deps.ts';
 import { requireEvents, requireNamed, toQuery } from './admin-filter.ts';
 import { toReason } from './admin-reason.ts';
 
@@ -32,7 +32,7 @@ const PAGE_SIZE_MAX = 1_000;
 const UNSETTLED: readonly SeenState[] = ['waiting', 'retrying', 'held', 'dead_lettered'];
 
 export async function listDeliveries(
-  deps: AdminDeps,
+  deps: AdminCall,
   { filter, pageSize, pageToken }: ListDeliveriesRequest,
 ): Promise<ListDeliveriesResponse> {
   if (pageSize > PAGE_SIZE_MAX) throw invalidField('page_size', `must be at most ${PAGE_SIZE_MAX}`);
@@ -57,7 +57,7 @@ export async function listDeliveries(
 }
 
 export async function discardDeliveries(
-  deps: AdminDeps,
+  deps: AdminCall,
   request: DiscardDeliveriesRequest,
   signal: AbortSignal,
 ): Promise<DiscardDeliveriesResponse> {
@@ -88,7 +88,7 @@ const GROUPS_MAX = 1_000;
 
 /** How many deliveries match, in all and by group; until the signal aborts. */
 export async function countDeliveries(
-  deps: AdminDeps,
+  deps: AdminCall,
   { filter, groupBy, groupsMax }: CountDeliveriesRequest,
   signal: AbortSignal,
 ): Promise<CountDeliveriesResponse> {
@@ -114,7 +114,7 @@ export async function countDeliveries(
 /** What names the group of a delivery; undefined: they are not grouped. */
 function groupName(
   groupBy: DeliveryGrouping,
-  { cursors }: AdminDeps,
+  { cursors }: AdminCall,
 ): ((delivery: SeenDelivery) => string) | undefined {
   switch (groupBy) {
     case DeliveryGrouping.UNSPECIFIED:

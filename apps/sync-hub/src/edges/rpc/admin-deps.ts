@@ -1,3 +1,5 @@
+import type { CallerLimits } from '../../access/caller-limits.ts';
+import { type Principal, seesAdapter } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
 import type { AdapterLifecycle } from '../../installs/adapter-lifecycle.ts';
 import type { Journal } from '../../journal/journal.ts';
@@ -5,6 +7,7 @@ import type { LaneSet } from '../../lanes/lane-set.ts';
 import type { Backups } from '../../operations/backups.ts';
 import type { Operations } from '../../operations/operations.ts';
 import type { Cursors } from '../cursor.ts';
+import { RequestError } from '../request-error.ts';
 
 /** The parts of the hub that AdminService uses. */
 export interface AdminDeps {
@@ -15,9 +18,29 @@ export interface AdminDeps {
   readonly operations: Pick<Operations, 'finder' | 'discards' | 'jobs' | 'tail'>;
   readonly lifecycle: Pick<AdapterLifecycle, 'add' | 'upgrade' | 'rollback' | 'restart' | 'remove'>;
   readonly backups: Pick<Backups, 'make'>;
+  readonly limits: CallerLimits;
+  /** Patterns of the packages that others than an administrator may install. */
+  readonly allowedPackages: readonly string[];
   readonly wallMs: () => number;
   /** Called with each change that an operator made, for the log. */
   readonly onChange: (change: OperatorChange) => void;
+}
+
+/** The same for one call. */
+export interface AdminCall extends AdminDeps {
+  readonly caller: Principal;
+}
+
+/** Of a call by this caller. */
+export function callOf(deps: AdminDeps, caller: Principal): AdminCall {
+  return { ...deps, caller, onChange: (change) => deps.onChange({ ...change, by: caller.name }) };
+}
+
+/** @throws {RequestError} PERMISSION_DENIED for an adapter that the caller's grants leave out */
+export function requireGranted({ caller }: Pick<AdminCall, 'caller'>, adapter: string): void {
+  if (seesAdapter(caller, adapter)) return;
+  const message = `${caller.name} may do this for ${caller.grants.adapters?.join(', ')} alone`;
+  throw new RequestError('PERMISSION_DENIED', message);
 }
 
 /** What an operator changed by the hub, for the log: never a payload, never a secret. */
@@ -35,7 +58,12 @@ export interface OperatorChange {
     | 'add'
     | 'upgrade'
     | 'rollback'
-    | 'remove';
+    | 'remove'
+    | 'create token'
+    | 'rotate token'
+    | 'revoke token';
+  /** The principal's name. */
+  readonly by?: string;
   /** Why, as the operator said it; absent where none is asked for. */
   readonly reason?: string;
   readonly adapter?: string;
@@ -43,6 +71,8 @@ export interface OperatorChange {
   /** Of the event. */
   readonly source?: string;
   readonly job?: string;
+  /** The name of a token. */
+  readonly token?: string;
   /** What runs now. */
   readonly adapterVersion?: string;
   readonly path?: string;

@@ -1,13 +1,15 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { DeliveryFilterSchema, DeliveryFilter as FilterMessage } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { narrowed } from '../../access/grants.ts';
+import type { Principal } from '../../access/principal.ts';
 import type { DeliveryFilter } from '../../journal/delivery-filter.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { DeliveryQuery } from '../../operations/delivery-query.ts';
 import { DELIVERY_STATES, OUTCOME_KINDS } from '../publishing/ack-message.ts';
 import { unknownEvent } from '../publishing/found-event.ts';
 import { invalidField, RequestError } from '../request-error.ts';
-import type { AdminDeps } from './admin-deps.ts';
+import type { AdminCall } from './admin-deps.ts';
 
 /** A field of a filter holds at most this many values: an operator names few, a program asks again. */
 const VALUES_MAX = 1_000;
@@ -18,8 +20,8 @@ const VALUES_MAX = 1_000;
  * @throws {RequestError} REQUEST_INVALID naming the field, or ADAPTER_NOT_FOUND: a misspelt id would find nothing, which
  *   looks as if all were well
  */
-export async function toQuery(filter: FilterMessage | undefined, known: AdminDeps): Promise<DeliveryQuery> {
-  if (filter === undefined) return { filter: {}, states: [] };
+export async function toQuery(filter: FilterMessage | undefined, known: AdminCall): Promise<DeliveryQuery> {
+  if (filter === undefined) return { filter: { adapters: grantedAdapters([], known.caller) }, states: [] };
   const { adapters, types, keys, eventIds, sources, since, until } = filter;
   for (const [name, values] of Object.entries(listsOf(filter))) {
     if (values.length > VALUES_MAX) throw invalidField(`filter.${name}`, `must be at most ${VALUES_MAX}`);
@@ -41,10 +43,11 @@ export async function toQuery(filter: FilterMessage | undefined, known: AdminDep
   if (acceptedFromMs !== undefined && acceptedToMs !== undefined && acceptedFromMs >= acceptedToMs) {
     throw invalidField('filter.until', 'must be after filter.since');
   }
-  await requireAdapters(adapters, known);
+  const granted = grantedAdapters(adapters, known.caller);
+  await requireAdapters(granted, known);
   return {
     filter: {
-      adapters,
+      adapters: granted,
       types,
       keys,
       eventIds,
@@ -55,6 +58,19 @@ export async function toQuery(filter: FilterMessage | undefined, known: AdminDep
     },
     states,
   };
+}
+
+/**
+ * Of the adapters that are named, those that the caller may see; without any named, all that it may see.
+ *
+ * @throws {RequestError} PERMISSION_DENIED when none is left: an empty list means all
+ */
+function grantedAdapters(named: readonly string[], { name, grants }: Principal): readonly string[] {
+  const granted = narrowed(named, grants.adapters) ?? [];
+  if (granted.length === 0 && named.length > 0) {
+    throw new RequestError('PERMISSION_DENIED', `filter.adapters names none that ${name} may see`);
+  }
+  return granted;
 }
 
 /** A job's filter as it was asked for. */
@@ -113,7 +129,7 @@ export function unknownAdapter(id: string, known: readonly string[]): RequestErr
 }
 
 /** Adapters that have a lane, and those that ever had deliveries: what they left behind can be looked at too. */
-async function requireAdapters(ids: readonly string[], { lanes, journal }: AdminDeps): Promise<void> {
+async function requireAdapters(ids: readonly string[], { lanes, journal }: AdminCall): Promise<void> {
   if (ids.every((id) => lanes.get(id) !== undefined)) return;
   const known = new Set([...lanes].map(({ adapter }) => adapter.id));
   for (const { adapter } of (await journal.readStatistics()).lanes) known.add(adapter);

@@ -1,9 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { BadRequestSchema, ErrorInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
+import { AccessService } from '@hms-sync/proto/hms/sync/v1/access_service';
 import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
+import { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
 import { expect, onTestFinished } from 'vitest';
+import { Authenticator, type AuthenticatorOptions } from '../../access/authenticator.ts';
+import { FailedCredentials } from '../../access/failed-credentials.ts';
+import { Tokens } from '../../access/tokens.ts';
+import { AuditLog, type AuditLogOptions } from '../../audit/audit-log.ts';
+import { RefusedCredentials } from '../../audit/refused-credentials.ts';
 import { InstallError } from '../../installs/install-error.ts';
+import { createIdentify } from '../door/identify.ts';
 import { listen } from '../door/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from '../door/request-budget.ts';
 import { createSyncRoute } from '../http/sync-route.ts';
@@ -16,7 +27,14 @@ import { HealthFeed } from './health-feed.ts';
 /** A hub behind a real port, and an operator who calls it. */
 export interface AdminTestHub extends TestHub {
   readonly admin: Client<typeof AdminService>;
+  readonly access: Client<typeof AccessService>;
+  readonly audits: Client<typeof AuditService>;
   readonly port: number;
+  readonly tokens: Tokens;
+  readonly refused: RefusedCredentials;
+  readonly auditFolder: string;
+  /** The records of the audit log. */
+  audited(): Promise<Record<string, unknown>[]>;
   /** What an operator changed, as it would be in the log. */
   readonly changes: readonly OperatorChange[];
 }
@@ -24,6 +42,10 @@ export interface AdminTestHub extends TestHub {
 export interface AdminTestHubOptions extends TestHubOptions {
   /** Replaces the hub's own parts. */
   readonly deps?: (hub: TestHub) => Partial<AdminDeps>;
+  /** Default: everybody, as administrators. */
+  readonly withoutCredential?: AuthenticatorOptions['withoutCredential'];
+  /** Default: on the disk. */
+  readonly openAuditFile?: AuditLogOptions['openFile'];
 }
 
 /** Of a hub that installs nothing. */
@@ -34,12 +56,22 @@ const reject = async () => {
 const noBackups = { make: async () => ({ kind: 'rejected' as const, reason: 'there is no file to copy' }) };
 const noInstalls = { add: reject, upgrade: reject, rollback: reject, restart: reject, remove: reject };
 
-export async function openAdminTestHub({ deps, ...options }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
+export async function openAdminTestHub({
+  deps,
+  withoutCredential = 'everybody',
+  openAuditFile,
+  ...options
+}: AdminTestHubOptions = {}): Promise<AdminTestHub> {
   const hub = await openTestHub(options);
   const changes: OperatorChange[] = [];
   const admin = {
     ...hub,
-    onChange: (change: OperatorChange) => changes.push(change),
+    // Whoever calls is an administrator by default, and every change names its caller.
+    onChange({ by, ...change }: OperatorChange) {
+      expect(by).toMatch(/./);
+      changes.push(change);
+    },
+    allowedPackages: [],
     lifecycle: noInstalls,
     backups: noBackups,
     ...deps?.(hub),
@@ -54,17 +86,49 @@ export async function openAdminTestHub({ deps, ...options }: AdminTestHubOptions
   const budget = new RequestBudget(REQUEST_BUDGET);
   const stop = new HubStop();
   const routes = [createSyncRoute({ ...hub, stop })];
-  const router = createRouter({ ...hub, health, admin, routes, budget, stop });
-  const listener = await listen({ host: '127.0.0.1', port: 0 }, router);
+  const folder = mkdtempSync(join(tmpdir(), 'hms-sync-access-'));
+  const tokens = new Tokens(folder, hub.wallMs);
+  const access = { tokens, onChange: admin.onChange };
+  const audit = await AuditLog.open({
+    dataDir: folder,
+    keepDays: 1,
+    wallMs: hub.wallMs,
+    onCheckpoint: () => undefined,
+    onTrouble: () => undefined,
+    ...(openAuditFile && { openFile: openAuditFile }),
+  });
+  const refused = new RefusedCredentials(audit, hub.wallMs);
+  const router = createRouter({ ...hub, health, admin, access, audit, refused, routes, budget, stop });
+  const authenticator = new Authenticator({
+    withoutCredential,
+    token: (text) => tokens.principalOf(text),
+    jwt: undefined,
+  });
+  const identify = createIdentify({ authenticator, failed: new FailedCredentials(() => 0), bySocket: false });
+  const listener = await listen({ host: '127.0.0.1', port: 0 }, router(identify));
   const baseUrl = `http://127.0.0.1:${listener.port}`;
   const sessionManager = new Http2SessionManager(baseUrl);
   const transport = createConnectTransport({ httpVersion: '2', baseUrl, sessionManager });
   onTestFinished(async () => {
     sessionManager.abort();
     await listener.close(0);
+    tokens.close();
+    await refused.close();
+    await audit.close();
+    rmSync(folder, { recursive: true });
     expect(hub.faults).toEqual([]);
   });
-  return Object.assign(hub, { admin: createClient(AdminService, transport), changes, port: listener.port });
+  return Object.assign(hub, {
+    admin: createClient(AdminService, transport),
+    access: createClient(AccessService, transport),
+    audits: createClient(AuditService, transport),
+    ...{ changes, tokens, refused, port: listener.port },
+    auditFolder: join(folder, 'audit'),
+    audited: async () => {
+      const all = { sinceMs: undefined, untilMs: undefined, principals: [], limit: 10_000, after: undefined };
+      return (await audit.list(all)).lines.map((line) => JSON.parse(line));
+    },
+  });
 }
 
 /** Publishes events that were attempted by the time it returns. */

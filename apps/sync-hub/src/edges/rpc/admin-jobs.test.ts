@@ -1,6 +1,7 @@
 import { DeliveryState, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { JobState } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { describe, expect, it } from 'vitest';
+import { OPEN_PRINCIPAL } from '../../access/principal.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { readStatus } from '../publishing/event-status.ts';
 import { delivered, rejected, settleTurns } from '../publishing/hub.fixture.ts';
@@ -70,15 +71,19 @@ describe('ReplayDeliveries', () => {
     expect(counted).toMatchObject({ sent: 1n, skippedStale: 0n });
     await untilEnded(hub, (await hub.admin.replayDeliveries({ filter, reason })).job);
     await settleTurns();
-    expect((await readStatus(hub, { id: 'older' })).acks).toMatchObject([{ state: DeliveryState.WAITING, cycle: 2 }]);
+    expect((await readStatus(hub, { id: 'older' }, OPEN_PRINCIPAL)).acks).toMatchObject([
+      { state: DeliveryState.WAITING, cycle: 2 },
+    ]);
     running.resolve(delivered);
     await settleTurns();
     const error = { kind: OutcomeKind.UNSPECIFIED, code: 'NOT_SENT', message: expect.stringContaining('newer event') };
     const ack = { state: DeliveryState.DEAD_LETTERED, attempt: 0, cycle: 2, adapterVersion: '', error };
     const { deliveries } = await hub.admin.listDeliveries({ filter: { eventIds: ['older'] } });
     expect(deliveries).toMatchObject([{ latest: ack }]);
-    expect((await readStatus(hub, { id: 'older' })).acks).toMatchObject([ack]);
-    expect((await readStatus(hub, { id: 'older' })).response.deliveries).toMatchObject([{ attempts: [{ cycle: 1 }] }]);
+    expect((await readStatus(hub, { id: 'older' }, OPEN_PRINCIPAL)).acks).toMatchObject([ack]);
+    expect((await readStatus(hub, { id: 'older' }, OPEN_PRINCIPAL)).response.deliveries).toMatchObject([
+      { attempts: [{ cycle: 1 }] },
+    ]);
     // The newer one was delivered; the older one was not replayed before, for it was not sent.
     const again = await hub.admin.replayDeliveries({ filter, reason });
     expect(await untilEnded(hub, again.job)).toMatchObject({ sent: 0n, skippedStale: 1n, skippedReplayed: 0n });

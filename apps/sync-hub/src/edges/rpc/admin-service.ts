@@ -1,44 +1,46 @@
-import type { ServiceImpl } from '@connectrpc/connect';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { BACKUP_NAME, BACKUP_NAME_RULE } from '../../operations/backups.ts';
 import { invalidField, RequestError } from '../request-error.ts';
 import { pauseAdapter, probeAdapter, resumeAdapter, retryAdapter } from './admin-adapters.ts';
 import { countDeliveries, discardDeliveries, listDeliveries } from './admin-deliveries.ts';
-import type { AdminDeps } from './admin-deps.ts';
+import { type AdminCall, type AdminDeps, callOf } from './admin-deps.ts';
 import { cancelJob, getJob, replayDeliveries, watchJob } from './admin-jobs.ts';
 import { tailEvents } from './admin-tail.ts';
 import { addAdapter, removeAdapter, restartAdapter, rollbackAdapter, upgradeAdapter } from './admin-versions.ts';
+import { callerOf } from './caller.ts';
 
 /** AdminService: what operators decide, with the hub's parts. */
 export function createAdminService(deps: AdminDeps): ServiceImpl<typeof AdminService> {
+  const of = ({ values }: HandlerContext) => callOf(deps, callerOf(values));
   return {
-    listDeliveries: (request) => listDeliveries(deps, request),
-    countDeliveries: (request, { signal }) => countDeliveries(deps, request, signal),
-    discardDeliveries: (request, { signal }) => discardDeliveries(deps, request, signal),
-    replayDeliveries: async (request) => ({ job: await replayDeliveries(deps, request) }),
-    getJob: async ({ id }) => ({ job: await getJob(deps, id) }),
-    async *watchJob({ id }, { signal }) {
-      for await (const job of watchJob(deps, id, signal)) yield { job };
+    listDeliveries: (request, context) => listDeliveries(of(context), request),
+    countDeliveries: (request, context) => countDeliveries(of(context), request, context.signal),
+    discardDeliveries: (request, context) => discardDeliveries(of(context), request, context.signal),
+    replayDeliveries: async (request, context) => ({ job: await replayDeliveries(of(context), request) }),
+    getJob: async ({ id }, context) => ({ job: await getJob(of(context), id) }),
+    async *watchJob({ id }, context) {
+      for await (const job of watchJob(of(context), id, context.signal)) yield { job };
     },
-    cancelJob: ({ id }) => cancelJob(deps, id),
-    pauseAdapter: (request) => pauseAdapter(deps, request),
-    resumeAdapter: (request) => resumeAdapter(deps, request),
-    async probeAdapter({ adapter }) {
-      const { id: eventId = '', source = '' } = (await probeAdapter(deps, adapter)) ?? {};
+    cancelJob: ({ id }, context) => cancelJob(of(context), id),
+    pauseAdapter: (request, context) => pauseAdapter(of(context), request),
+    resumeAdapter: (request, context) => resumeAdapter(of(context), request),
+    async probeAdapter({ adapter }, context) {
+      const { id: eventId = '', source = '' } = (await probeAdapter(of(context), adapter)) ?? {};
       return { eventId, source };
     },
-    retryAdapter: async (request) => ({ retried: BigInt(await retryAdapter(deps, request)) }),
-    restartAdapter: (request) => restartAdapter(deps, request),
-    tailEvents: (request, { signal }) => tailEvents(deps, request, signal),
-    backupJournal: ({ path }) => backupJournal(deps, path),
-    addAdapter: (request) => addAdapter(deps, request),
-    upgradeAdapter: (request) => upgradeAdapter(deps, request),
-    rollbackAdapter: (request) => rollbackAdapter(deps, request),
-    removeAdapter: (request) => removeAdapter(deps, request),
+    retryAdapter: async (request, context) => ({ retried: BigInt(await retryAdapter(of(context), request)) }),
+    restartAdapter: (request, context) => restartAdapter(of(context), request),
+    tailEvents: (request, context) => tailEvents(of(context), request, context.signal),
+    backupJournal: ({ path }, context) => backupJournal(of(context), path),
+    addAdapter: (request, context) => addAdapter(of(context), request),
+    upgradeAdapter: (request, context) => upgradeAdapter(of(context), request),
+    rollbackAdapter: (request, context) => rollbackAdapter(of(context), request),
+    removeAdapter: (request, context) => removeAdapter(of(context), request),
   };
 }
 
-async function backupJournal({ backups, onChange }: AdminDeps, name: string) {
+async function backupJournal({ backups, onChange }: AdminCall, name: string) {
   if (!BACKUP_NAME.test(name)) throw invalidField('path', BACKUP_NAME_RULE);
   const result = await backups.make(name);
   if (result.kind === 'rejected') throw new RequestError('BACKUP_REFUSED', result.reason);

@@ -8,13 +8,13 @@ import { throwIfStopping } from '../hub-stop.ts';
 import { recordAck } from '../publishing/ack-message.ts';
 import { fromSyncEvent } from '../publishing/event-message.ts';
 import { tooManyAtOnce } from '../request-error.ts';
-import type { AdminDeps } from './admin-deps.ts';
+import type { AdminCall } from './admin-deps.ts';
 import { toQuery } from './admin-filter.ts';
 
 type Message = MessageInitShape<typeof TailEventsResponseSchema>;
 
 export async function* tailEvents(
-  deps: AdminDeps,
+  deps: AdminCall,
   request: TailEventsRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Message, void> {

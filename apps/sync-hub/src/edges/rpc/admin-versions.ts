@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import type {
   AddAdapterRequest,
@@ -7,10 +8,12 @@ import type {
   UpgradeAdapterRequest,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { isJsonObject, type Json, JsonError, readJsonAsDoubles } from '@hms-sync/proto/json';
+import { matches } from '../../access/grants.ts';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../../core/adapter-id.ts';
 import { InstallError } from '../../installs/install-error.ts';
+import { parsePackageName } from '../../installs/package-spec.ts';
 import { invalidField, RequestError } from '../request-error.ts';
-import type { AdminDeps } from './admin-deps.ts';
+import { type AdminCall, requireGranted } from './admin-deps.ts';
 import { toOptionalReason, toReason } from './admin-reason.ts';
 
 /** Enough for the rule of `judgeCanary` to hold by more than chance. */
@@ -23,10 +26,14 @@ const CONFIG_MAX_CHARACTERS = 65_536;
 const SPEC_MAX_CHARACTERS = 4_096;
 
 /** @throws {RequestError} */
-export async function addAdapter({ lifecycle, onChange }: AdminDeps, request: AddAdapterRequest) {
+export async function addAdapter(call: AdminCall, request: AddAdapterRequest) {
+  const { lifecycle, onChange, caller } = call;
   const { configJson, id } = request;
   const wanted = toSpec('package', request.package);
   if (id !== '' && !ADAPTER_ID.test(id)) throw invalidField('id', ADAPTER_ID_RULE);
+  if (caller.grants.adapters !== undefined) requireGranted(call, id);
+  requireLocal(call, wanted);
+  requireAllowed(call, wanted);
   const config = configJson === '' ? undefined : toConfig(configJson);
   const added = await rejecting('package', () => lifecycle.add({ package: wanted, id: id || undefined, config }));
   onChange({ change: 'add', adapter: added.id, adapterVersion: added.version });
@@ -34,10 +41,13 @@ export async function addAdapter({ lifecycle, onChange }: AdminDeps, request: Ad
 }
 
 /** @throws {RequestError} */
-export async function upgradeAdapter({ lifecycle, onChange }: AdminDeps, request: UpgradeAdapterRequest) {
+export async function upgradeAdapter(call: AdminCall, request: UpgradeAdapterRequest) {
   const { adapter, canaryPercent, allowDowngrade } = request;
   const id = required('adapter', adapter);
+  requireGranted(call, id);
+  const { lifecycle, onChange } = call;
   const version = toSpec('version', request.version);
+  requireLocal(call, version);
   if (canaryPercent > 99) throw invalidField('canary_percent', 'must be 1 to 99, or 0 for all at once');
   const canary = canaryPercent === 0 ? undefined : toCanary(request);
   const upgraded = await rejecting('version', () => lifecycle.upgrade({ id, version, canary, allowDowngrade }));
@@ -46,8 +56,10 @@ export async function upgradeAdapter({ lifecycle, onChange }: AdminDeps, request
 }
 
 /** @throws {RequestError} */
-export async function rollbackAdapter({ lifecycle, onChange }: AdminDeps, request: RollbackAdapterRequest) {
+export async function rollbackAdapter(call: AdminCall, request: RollbackAdapterRequest) {
   const id = required('adapter', request.adapter);
+  requireGranted(call, id);
+  const { lifecycle, onChange } = call;
   const reason = toReason(request);
   const { version, warnings } = await rejecting('adapter', () => lifecycle.rollback(id, reason));
   onChange({ change: 'rollback', adapter: id, adapterVersion: version, reason });
@@ -55,8 +67,10 @@ export async function rollbackAdapter({ lifecycle, onChange }: AdminDeps, reques
 }
 
 /** @throws {RequestError} */
-export async function removeAdapter({ lifecycle, onChange }: AdminDeps, request: RemoveAdapterRequest) {
+export async function removeAdapter(call: AdminCall, request: RemoveAdapterRequest) {
   const id = required('adapter', request.adapter);
+  requireGranted(call, id);
+  const { lifecycle, onChange } = call;
   const reason = toReason(request);
   const options = request.discard ? { discard: reason } : undefined;
   const discarded = await rejecting('adapter', () => lifecycle.remove(id, options));
@@ -65,12 +79,38 @@ export async function removeAdapter({ lifecycle, onChange }: AdminDeps, request:
 }
 
 /** @throws {RequestError} */
-export async function restartAdapter({ lifecycle, onChange }: AdminDeps, request: RestartAdapterRequest) {
+export async function restartAdapter(call: AdminCall, request: RestartAdapterRequest) {
   const id = required('adapter', request.adapter);
+  requireGranted(call, id);
+  const { lifecycle, onChange } = call;
   const reason = toOptionalReason(request);
   const { version, warnings } = await rejecting('adapter', () => lifecycle.restart(id));
   onChange({ change: 'restart', adapter: id, adapterVersion: version, ...(reason !== '' && { reason }) });
   return { version, warnings: [...warnings] };
+}
+
+/**
+ * A path of the hub's machine is for whoever is on it: by any other way a caller could have the hub read files there.
+ *
+ * @throws {RequestError} PERMISSION_DENIED
+ */
+function requireLocal({ caller }: AdminCall, spec: string): void {
+  if (!isAbsolute(spec) || caller.kind === 'socket' || caller.kind === 'open') return;
+  const message =
+    "a package by its path is installed through the hub's socket alone, on its machine; name one of the registry";
+  throw new RequestError('PERMISSION_DENIED', message);
+}
+
+/**
+ * Code that is installed runs as the hub's user: who may add any package is an administrator, whatever its role is.
+ *
+ * @throws {RequestError} PERMISSION_DENIED
+ */
+function requireAllowed({ caller, allowedPackages }: AdminCall, spec: string): void {
+  if (caller.role === 'admin' || matches(allowedPackages, parsePackageName(spec)?.package ?? '')) return;
+  const message =
+    'only an administrator may install this package; adapterPolicy.allow of hms-sync.yaml names those that others may';
+  throw new RequestError('PERMISSION_DENIED', message);
 }
 
 function toCanary({ canaryPercent: percent, canaryAttempts, canaryTime }: UpgradeAdapterRequest) {

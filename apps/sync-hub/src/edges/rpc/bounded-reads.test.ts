@@ -1,11 +1,13 @@
 import { create } from '@bufbuild/protobuf';
-import { createHandlerContext } from '@connectrpc/connect';
+import { createContextValues, createHandlerContext } from '@connectrpc/connect';
 import { GetEventRequestSchema, SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, it } from 'vitest';
+import { OPEN_PRINCIPAL } from '../../access/principal.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { EventFeed } from '../publishing/event-feed.ts';
 import { openTestHub, published } from '../publishing/hub.fixture.ts';
 import { Publishing } from '../publishing/publishing.ts';
+import { CALLER } from './caller.ts';
 import { createSyncService } from './sync-service.ts';
 
 /** A journal whose reads are counted, and wait to be let through. */
@@ -35,6 +37,7 @@ it('reads only this many events at a time, however many are asked for at once', 
     protocolName: 'grpc',
     requestMethod: 'POST',
     url: 'http://hub/',
+    contextValues: createContextValues().set(CALLER, OPEN_PRINCIPAL),
   });
   const request = create(GetEventRequestSchema, { id: event.id });
   const answers = Array.from({ length: 200 }, () => service.getEvent(request, context));

@@ -1,24 +1,49 @@
-import { Code, ConnectError, type ConnectRouter, createConnectRouter, type Interceptor } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createConnectRouter,
+  createContextValues,
+  type HandlerContext,
+  type Interceptor,
+} from '@connectrpc/connect';
 import { createAsyncIterable, type UniversalHandler, type UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { visibleJson } from '@hms-sync/proto/visible-text';
+import type { Principal } from '../../access/principal.ts';
 import type { HttpHandler } from '../door/messages.ts';
+import { ADDRESS, IDENTIFY } from './caller.ts';
 import { isCallerGone } from './connect-error.ts';
 import { COMPRESSIONS, decodedMessages, decodedRequest, MESSAGE_BYTES_MAX } from './decoded-request.ts';
 
 export interface RpcsOptions {
   readonly routes: (router: ConnectRouter) => void;
+  /** The first is the outermost; each sees messages as handlers do. */
   readonly interceptors: Interceptor[];
+  /** Lets a call in, before its body is read. @throws {ConnectError} */
+  readonly gate: (context: HandlerContext) => Promise<void>;
   /** Called with faults of the hub's own, for the log. */
   readonly onFault: (error: unknown) => void;
+}
+
+/** Who makes a call, before that is known. */
+interface UnknownCaller {
+  readonly address: string;
+  /** Throws, or rejects with, an AccessError. */
+  readonly identify: () => Principal | Promise<Principal>;
 }
 
 /** One rpc on its path, over either HTTP version. */
 export interface Rpc {
   /** Whether a call of it has many requests, which come when there is something to say. */
   readonly takesMany: boolean;
-  /** Answers a call. @throws for a request of which no URL can be built */
-  readonly serve: HttpHandler;
+  /**
+   * Answers a call.
+   *
+   * @param caller from where it comes, and what finds out who makes it
+   * @throws for a request of which no URL can be built
+   */
+  readonly serve: (...call: [...Parameters<HttpHandler>, caller: UnknownCaller]) => void;
 }
 
 /**
@@ -32,12 +57,13 @@ export interface Rpc {
  * - `grpc-message` is encoded as gRPC says ({@link readableTrailer}).
  * - JSON holds no character that a terminal obeys.
  */
-export function createRpcs({ routes, interceptors, onFault }: RpcsOptions): ReadonlyMap<string, Rpc> {
+export function createRpcs({ routes, interceptors, gate, onFault }: RpcsOptions): ReadonlyMap<string, Rpc> {
   const router = createConnectRouter({
-    interceptors: [...interceptors, decodedMessages],
+    interceptors: [decodedMessages, ...interceptors],
     acceptCompression: [...COMPRESSIONS],
     readMaxBytes: MESSAGE_BYTES_MAX,
     jsonOptions: JSON_OPTIONS,
+    requestGate: gate,
   });
   routes(router);
   return new Map(router.handlers.map((handler) => [handler.requestPath, createRpc(handler, onFault)]));
@@ -54,15 +80,19 @@ function createRpc(handler: UniversalHandler, onFault: (error: unknown) => void)
   const { methodKind } = handler.method;
   return {
     takesMany: methodKind === 'client_streaming' || methodKind === 'bidi_streaming',
-    serve(request, response) {
-      const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
+    serve(request, response, { address, identify }) {
+      const contextValues = createContextValues().set(IDENTIFY, identify).set(ADDRESS, address);
+      const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
       boundDeadline(call.header);
       if (methodKind !== 'unary') leaveUncompressed(call.header);
       handler(decodedRequest(call, handler))
         .then((answer) => universalResponseToNodeResponse(readableTrailer(explained(answer, handler)), response))
         .catch((error: unknown) => {
           const { code, cause } = ConnectError.from(error);
-          if (code !== Code.Aborted && !isCallerGone(cause)) onFault(error);
+          if (code === Code.Aborted || isCallerGone(cause)) return;
+          onFault(error);
+          // No answer was made: a caller without a deadline would wait for it.
+          response.destroy();
         });
     },
   };

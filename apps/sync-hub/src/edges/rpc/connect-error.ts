@@ -3,8 +3,9 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@hms-sync/proto/google/rpc/error_details';
 import type { RefusedSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import type { HubStop } from '../hub-stop.ts';
+import { type HubStop, requireLasting } from '../hub-stop.ts';
 import { REQUEST_ERRORS, RequestError, type RequestErrorReason } from '../request-error.ts';
+import { callerOf } from './caller.ts';
 
 const DOMAIN = 'hms-sync';
 
@@ -17,6 +18,8 @@ const CODES: Readonly<Record<(typeof REQUEST_ERRORS)[RequestErrorReason]['code']
   aborted: Code.Aborted,
   unavailable: Code.Unavailable,
   internal: Code.Internal,
+  unauthenticated: Code.Unauthenticated,
+  permission_denied: Code.PermissionDenied,
 };
 
 /** A request error as the status that ends an rpc, with google.rpc details. */
@@ -75,9 +78,13 @@ export function isCallerGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && CALLER_GONE.has(error.code);
 }
 
-/** Lets every handler know that the hub stops, by the signal of its caller. */
+/** Lets every handler know, by the signal of its caller, that the hub stops or that the caller's credential has ended. */
 export function createStopInterceptor(stop: HubStop): Interceptor {
-  return (next) => (request) => next({ ...request, signal: stop.endsWith(request.signal) });
+  return (next) => async (request) => {
+    const { lifetime } = callerOf(request.contextValues);
+    requireLasting(lifetime);
+    return next({ ...request, signal: stop.endsWith(request.signal, lifetime) });
+  };
 }
 
 /**

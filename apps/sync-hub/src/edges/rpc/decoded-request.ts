@@ -66,7 +66,7 @@ export function decodedRequest(
       yield encodeEnvelope(flags, decode(data));
     }
   }
-  const contextValues = createContextValues().set(DECODED, decoded);
+  const contextValues = (request.contextValues ?? createContextValues()).set(DECODED, decoded);
   if (isFramed(contentType)) return { ...request, body: framed(body), contextValues };
   return { ...request, header: plainHeader(header), body: whole(body), contextValues };
 }

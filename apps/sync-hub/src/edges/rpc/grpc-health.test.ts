@@ -6,7 +6,9 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from '@hms-sync/proto/health/v1/health';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { OPEN_PRINCIPAL, type Principal, UNKNOWN_PRINCIPAL } from '../../access/principal.ts';
 import { delivered, openTestHub, published, unwell } from '../publishing/hub.fixture.ts';
+import { CALLER } from './caller.ts';
 import { HealthFeed } from './health-feed.ts';
 import { createGrpcHealth } from './health-services.ts';
 
@@ -15,7 +17,7 @@ afterEach(() => {
   for (const feed of feeds.splice(0)) feed.stop();
 });
 
-async function open() {
+async function open(caller: Principal = OPEN_PRINCIPAL) {
   const hub = await openTestHub({ adapters: { billing: () => unwell, records: () => delivered } });
   const feed = new HealthFeed({
     version: '1.2.3',
@@ -36,7 +38,7 @@ async function open() {
       requestMethod: 'POST',
       url: 'http://hub',
       requestHeader: new Headers(),
-      contextValues: createContextValues(),
+      contextValues: createContextValues().set(CALLER, caller),
       requestSignal: abort.signal,
     });
   const check = async (name: string) =>
@@ -112,4 +114,11 @@ describe('a watch', () => {
     abort.abort();
     expect(await statuses.next()).toMatchObject({ done: true });
   });
+});
+
+it('has nothing about adapters for a caller without a credential', async () => {
+  const { check, list } = await open(UNKNOWN_PRINCIPAL);
+  expect(await check('')).toBe(Status.SERVING);
+  await expect(check('adapter/records')).rejects.toMatchObject({ code: Code.NotFound });
+  expect(Object.keys((await list()) ?? {})).toEqual(['', 'hms.sync.v1.SyncService']);
 });

@@ -29,6 +29,8 @@ export interface HealthFeedOptions {
   readonly versions?: (id: string) => VersionsStatus;
   /** Why events are not accepted; empty when they are. */
   readonly notAcceptingReason: () => string;
+  /** What else is not well, of which its owner has the log. */
+  readonly moreWarnings?: () => readonly string[];
   /** Gets each warning about the hub when it begins to hold, for the log. */
   readonly onWarning?: (warning: string) => void;
 }
@@ -94,6 +96,7 @@ export class HealthFeed {
   /** The status now; its counts were read at most about a second ago. */
   now(): Health {
     const { version, startedAtMs, journal, lanes, versions, notAcceptingReason } = this.#options;
+    const { moreWarnings = () => [] } = this.#options;
     const { sizeBytes, commitLatencyMs, lanes: counts } = this.#statistics;
     const reason = notAcceptingReason();
     return create(HealthSchema, {
@@ -102,7 +105,7 @@ export class HealthFeed {
         startTime: timestampFromMs(startedAtMs),
         accepting: reason === '',
         notAcceptingReason: reason,
-        warnings: [...hubWarnings(idsOf(lanes), counts)],
+        warnings: [...hubWarnings(idsOf(lanes), counts), ...moreWarnings()],
         journal: {
           location: journal.info.location,
           sizeBytes: BigInt(sizeBytes),

@@ -7,6 +7,7 @@ import {
   PublishStreamResponseSchema,
   PublishUntil,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import { OPEN_PRINCIPAL } from '../../access/principal.ts';
 import { published, type TestHub } from '../publishing/hub.fixture.ts';
 import { publishStream } from './publish-stream.ts';
 
@@ -28,7 +29,7 @@ export function open(
   requests: AsyncIterable<PublishStreamRequest>,
   signal = new AbortController().signal,
 ) {
-  return toMessages(publishStream(hub.publishing, { requests, signal, onFault: hub.onFault }));
+  return toMessages(publishStream(hub.publishing, { requests, signal, onFault: hub.onFault, caller: OPEN_PRINCIPAL }));
 }
 
 async function* toMessages(stream: ReturnType<typeof publishStream>): AsyncGenerator<PublishStreamResponse> {

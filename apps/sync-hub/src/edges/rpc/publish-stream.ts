@@ -9,13 +9,14 @@ import {
   type PublishStreamResponseSchema,
   PublishUntil,
 } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import type { Principal } from '../../access/principal.ts';
 import { type DeliveryUpdate, Progress, type Until } from '../../acks/delivery-update.ts';
 import type { DeliveryListener, Following } from '../../acks/followed-events.ts';
 import { earlier, type Positions } from '../../journal/positions.ts';
 import { BoundedQueue, QueueOverflow } from '../../queues/bounded-queue.ts';
 import type { Cursors } from '../cursor.ts';
 import { throwIfStopping } from '../hub-stop.ts';
-import { toAck } from '../publishing/ack-message.ts';
+import { shownTo, toAck } from '../publishing/ack-message.ts';
 import type { PublishedEvent } from '../publishing/event-message.ts';
 import { type Acceptance, recipientWarnings } from '../publishing/intake.ts';
 import type { Publishing } from '../publishing/publishing.ts';
@@ -26,6 +27,7 @@ import { UnreadHistories, type UnreadHistory } from './unread-histories.ts';
 export interface PublishStreamCall {
   readonly requests: AsyncIterable<PublishStreamRequest>;
   readonly signal: AbortSignal;
+  readonly caller: Principal;
   /** Called with faults of the hub's own, for the log. */
   readonly onFault: (error: unknown) => void;
 }
@@ -78,7 +80,7 @@ export async function* publishStream(publishing: Publishing, call: PublishStream
       if (items.length === 0) break;
       if (itemsWritten.hasSubscribers) itemsWritten.publish(items);
       for (let start = 0; start < items.length; start += ITEMS_PER_MESSAGE) {
-        yield toMessage(items.slice(start, start + ITEMS_PER_MESSAGE));
+        yield toMessage(items.slice(start, start + ITEMS_PER_MESSAGE), call.caller);
       }
     }
     if (!publisher.isDone) throwIfStopping(call.signal, publisher.resumeFrom);
@@ -195,7 +197,7 @@ class StreamPublisher {
     const sizeBytes = payload.case === 'data' ? payload.value.byteLength : 0;
     this.#uncommitted += 1;
     this.#uncommittedBytes += sizeBytes;
-    const accepting = this.#publishing.accept(event).then(
+    const accepting = this.#publishing.accept(event, this.#call.caller).then(
       (acceptance) => ({ acceptance, listening: this.#listen(acceptance) }),
       (error: unknown) => ({ error }),
     );
@@ -333,10 +335,10 @@ class EarlyUpdates {
   }
 }
 
-function toMessage(items: readonly Item[]): Message {
+function toMessage(items: readonly Item[], caller: Principal): Message {
   return {
     results: items.flatMap((item) => (item.kind === 'result' ? [item.result] : [])),
-    acks: items.flatMap((item) => (item.kind === 'ack' ? [item.ack] : [])),
+    acks: items.flatMap((item) => (item.kind === 'ack' ? [shownTo(caller, item.ack)] : [])),
   };
 }
 

@@ -4,8 +4,8 @@ import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { ours } from '../../tls/certificates.fixture.ts';
 import { environment, listening, proxy } from '../proxy.fixture.ts';
-import { ours } from '../remote/certificates.fixture.ts';
 import { adapter } from '../suite/lab-adapter.fixture.ts';
 import { startHostile } from './hostile-adapter.fixture.ts';
 

@@ -5,6 +5,7 @@ import { defineAdapter } from '@hms-sync/adapter-sdk';
 import { type AdapterSource, type ServeAddress, type ServedAdapter, serveAdapter } from '@hms-sync/adapter-sdk/serve';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AttemptEnd } from '../../core/outcome.ts';
+import { ours, strangers } from '../../tls/certificates.fixture.ts';
 import { useAdapterPackages } from '../adapter-packages.fixture.ts';
 import { findEntryFile } from '../entry-file.ts';
 import { environment, proxy } from '../proxy.fixture.ts';
@@ -12,7 +13,6 @@ import type { CheckResult, DeliveryAttempt, Runtime, RuntimeStart } from '../run
 import { deliveringSuite } from '../suite/delivering.suite.ts';
 import { attemptOf, never } from '../suite/lab-adapter.fixture.ts';
 import type { RuntimeNeeds } from '../suite/opener.fixture.ts';
-import { ours, strangers } from './certificates.fixture.ts';
 import type { RemoteAddress } from './remote-runtime.ts';
 import { createRemoteRuntime, type RemoteRuntimeOptions } from './remote-runtime.ts';
 

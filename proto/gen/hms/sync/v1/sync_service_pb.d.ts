@@ -448,6 +448,20 @@ export declare type GetEventRequest = Message<"hms.sync.v1.GetEventRequest"> & {
    * @generated from field: optional string source = 2;
    */
   source?: string | undefined;
+
+  /**
+   * Returns the payload too, which needs the permission events.read_payload. The audit log has a record of each such read.
+   *
+   * @generated from field: bool include_payload = 3;
+   */
+  includePayload: boolean;
+
+  /**
+   * Why the payload is read: required of an administrator, at most 1,024 characters.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
 };
 
 /**
@@ -463,7 +477,8 @@ export declare const GetEventRequestSchema: GenMessage<GetEventRequest>;
  */
 export declare type GetEventResponse = Message<"hms.sync.v1.GetEventResponse"> & {
   /**
-   * The event as it was accepted. Its payload is in data, also when it was published as json.
+   * The event as it was accepted, without its payload unless include_payload asks for it. The payload is in data, also when
+   * it was published as json.
    *
    * @generated from field: hms.sync.v1.SyncEvent event = 1;
    */

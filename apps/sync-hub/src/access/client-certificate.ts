@@ -1,0 +1,65 @@
+import { createHash, type X509Certificate } from 'node:crypto';
+import { type Grants, ofPublisher } from './grants.ts';
+import { Lifetime } from './lifetime.ts';
+import type { Role } from './permissions.ts';
+import type { Principal } from './principal.ts';
+
+/** Whose certificate gives which role: by one name among its subject alternative names, as it is written there. */
+export interface CertificateRule extends Grants {
+  /** A SPIFFE ID, such as `spiffe://clinic.example/hms-api`. */
+  readonly spiffe?: string | undefined;
+  /** A DNS name. */
+  readonly dns?: string | undefined;
+  readonly role: Role;
+}
+
+/** A client certificate that was verified. */
+export interface ClientCertificate {
+  /** SHA-256 of the certificate in base64url, as `x5t#S256` of RFC 8705 has it. */
+  readonly thumbprint: string;
+  /** Undefined when no rule names it. */
+  readonly principal: Principal | undefined;
+}
+
+/**
+ * Reads client certificates by the rules of the configuration. The common name counts for nothing, and neither does a
+ * wildcard: only the name that a rule has, letter by letter.
+ */
+export function createCertificateReader(
+  rules: readonly CertificateRule[],
+): (certificate: X509Certificate) => ClientCertificate {
+  return (certificate) => {
+    const names = new Set(namesOf(certificate.subjectAltName));
+    const rule = rules.find(({ spiffe, dns }) => names.has(spiffe === undefined ? `DNS:${dns}` : `URI:${spiffe}`));
+    return {
+      thumbprint: createHash('sha256').update(certificate.raw).digest('base64url'),
+      principal: rule && toPrincipal(rule, certificate),
+    };
+  };
+}
+
+function toPrincipal({ spiffe, dns, role, ...grants }: CertificateRule, certificate: X509Certificate): Principal {
+  const name = spiffe ?? dns ?? '';
+  const expiresAtMs = certificate.validToDate.getTime();
+  const lifetime = new Lifetime();
+  lifetime.endAfter(expiresAtMs - Date.now());
+  return Object.freeze({
+    ...{ kind: 'certificate', name, role, grants: ofPublisher(role, name, grants) },
+    ...{ credential: certificate.serialNumber, expiresAtMs, lifetime },
+  });
+}
+
+/** One of Node's list of subject alternative names: `<type>:<name>`, the name quoted as JSON where it has a comma or a quote. */
+const NAME = /([A-Za-z ]+):(?:("(?:[^"\\]|\\.)*")|([^",]*))(?:, |$)/y;
+
+/** The names, each as `<type>:<name>`; none when the list cannot be read to its end. */
+export function namesOf(subjectAltName = ''): readonly string[] {
+  const names: string[] = [];
+  NAME.lastIndex = 0;
+  while (NAME.lastIndex < subjectAltName.length) {
+    const [, type, quoted, plain] = NAME.exec(subjectAltName) ?? [];
+    if (type === undefined) return [];
+    names.push(`${type}:${quoted === undefined ? plain : JSON.parse(quoted)}`);
+  }
+  return names;
+}

@@ -1,0 +1,82 @@
+import type { X509Certificate } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { AccessError } from '../../access/access-error.ts';
+import type { Authenticator } from '../../access/authenticator.ts';
+import { CallerThrottled } from '../../access/caller-limits.ts';
+import type { ClientCertificate } from '../../access/client-certificate.ts';
+import type { FailedCredentials } from '../../access/failed-credentials.ts';
+import type { Principal } from '../../access/principal.ts';
+import { addressOf, streamOf } from './messages.ts';
+
+/** Who makes the requests of a listener. */
+export interface Callers {
+  /** By a request's headers and its connection. Throws, or rejects with, an AccessError. */
+  principalOf(request: IncomingMessage): Principal | Promise<Principal>;
+  /** An IP address, or "socket". To be asked before anything is awaited: a connection that is gone has none. */
+  addressOf(request: IncomingMessage): string;
+}
+
+/** What a caller gets who guesses; not one without a credential, or whose issuer is down. */
+const WRONG: ReadonlySet<string> = new Set(['CREDENTIAL_REFUSED', 'CREDENTIAL_EXPIRED']);
+
+export interface IdentifyOptions {
+  readonly authenticator: Authenticator;
+  readonly failed: FailedCredentials;
+  /** Whether the requests come by the hub's Unix socket. */
+  readonly bySocket: boolean;
+  /** Reads a client certificate, which the listener has verified. */
+  readonly readCertificate?: (certificate: X509Certificate) => ClientCertificate;
+}
+
+/** For the requests of one listener. */
+export function createIdentify({ authenticator, failed, bySocket, readCertificate }: IdentifyOptions): Callers {
+  const certificateOf = readCertificate === undefined ? () => undefined : createCertificates(readCertificate);
+  const ownAddressOf = (request: IncomingMessage) => (bySocket ? 'socket' : addressOf(request));
+  const principalOf = (request: IncomingMessage) => {
+    const address = ownAddressOf(request);
+    const fail = (error: unknown): never => {
+      const isWrong = error instanceof AccessError && WRONG.has(error.code);
+      const waitMs = isWrong ? failed.note(address) : 0;
+      throw waitMs === 0 ? error : new CallerThrottled('this address sent too many wrong credentials', waitMs);
+    };
+    try {
+      const principal = authenticator.principalOf({
+        bySocket,
+        // Node keeps the first of two, and a proxy may have looked at the second.
+        authorization: request.headers.authorization === undefined ? [] : valuesOf(request, 'authorization'),
+        target: request.url ?? '',
+        certificate: () => certificateOf(request),
+      });
+      return principal instanceof Promise ? principal.catch(fail) : principal;
+    } catch (error) {
+      return fail(error);
+    }
+  };
+  return { principalOf, addressOf: ownAddressOf };
+}
+
+function valuesOf({ rawHeaders }: IncomingMessage, wanted: string): readonly string[] {
+  return rawHeaders.flatMap((name, index) =>
+    index % 2 === 0 && name.toLowerCase() === wanted ? [rawHeaders[index + 1] ?? ''] : [],
+  );
+}
+
+/** The client certificate of a request's connection, read once for each. */
+function createCertificates(read: (certificate: X509Certificate) => ClientCertificate) {
+  const ofConnection = new WeakMap<object, ClientCertificate | 'none'>();
+  return (request: IncomingMessage): ClientCertificate | undefined => {
+    const stream = streamOf(request);
+    const connection = stream === undefined ? request.socket : stream.session;
+    // The client went meanwhile.
+    if (connection === undefined || connection.destroyed) return undefined;
+    let certificate = ofConnection.get(connection);
+    if (certificate === undefined) {
+      const socket = ('socket' in connection ? connection.socket : connection) as Partial<TLSSocket>;
+      const shown = socket.getPeerX509Certificate?.();
+      certificate = shown === undefined ? 'none' : read(shown);
+      ofConnection.set(connection, certificate);
+    }
+    return certificate === 'none' ? undefined : certificate;
+  };
+}
