@@ -6,7 +6,7 @@ import { type Stack, TOKEN } from './stack.ts';
 import { createSyncClient, first, present } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
-/** Stands in payloads, where a patient's name would. It must never be seen in a log or an error of the hub. */
+/** Part of payloads, in place of a patient's name. It must never be seen in a log or an error of the hub. */
 export const PAYLOAD_MARKER = 'ZZPHI';
 
 /**

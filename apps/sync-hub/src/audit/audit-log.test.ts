@@ -98,7 +98,7 @@ it('chains each line to the one before, as standard tools compute it', async () 
   }
 });
 
-it('begins a file each UTC day, goes on with the chain, and stays in the last one when the clock goes back', async () => {
+it('begins a file each UTC day, continues the chain, and stays in the last one when the clock goes back', async () => {
   const place = new AuditPlace();
   const log = await place.open();
   await log.record(request('billing'));
@@ -171,7 +171,7 @@ describe('a disk without room', () => {
 });
 
 describe('opened again', () => {
-  it('cuts off an unfinished record, says so in a record, and goes on with the chain', async () => {
+  it('cuts off an unfinished record, says so in a record, and continues the chain', async () => {
     const place = new AuditPlace();
     const log = await place.open();
     await log.record(request('billing'));

@@ -95,7 +95,7 @@ const wrong = [
   { what: 'authorities that are none', files: { 'ca.pem': 'hunter2' }, says: /^tls\.clientCa: .*holds no certificate/ },
 ];
 
-it.each(wrong)('goes on with the former files for $what, and says which and why', async ({ files: changed, says }) => {
+it.each(wrong)('keeps the former files for $what, and says which and why', async ({ files: changed, says }) => {
   const folder = await makeFolder();
   await writeFile(join(folder, 'ca.pem'), ours.cert);
   const { files, said, changes } = await open(pathsIn(folder, { clientCa: join(folder, 'ca.pem') }));
