@@ -13,7 +13,7 @@ process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('node_modules/.cache/no
 
 /** What every project's vitest.config.ts is: tests beside their files, sources of sibling packages. */
 export default defineConfig({
-  ssr: { resolve: { conditions: [sourceCondition, 'node', 'import', 'module', 'default'] } },
+  ssr: { resolve: { conditions: [sourceCondition, 'node', 'module'] } },
   test: {
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],

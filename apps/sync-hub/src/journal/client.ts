@@ -77,6 +77,11 @@ export class JournalClient {
     };
   }
 
+  /** Where new events go from now on, in alphabetical order, when another hub may have changed it. */
+  setReceivers(receivers: readonly string[]): void {
+    this.#receivers = receivers;
+  }
+
   /** One commit returned: the results of the oldest calls, in their order. */
   committed(report: CommitReport): void {
     if (this.#failure !== undefined) return;

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
+import { stateCodes } from '../codes.ts';
 import { CorruptionError } from '../journal-error.ts';
-import { stateCodes } from '../sqlite/codes.ts';
 import {
   columnsOf,
   type DeliveryValues,

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { isOpenCode, stateCodes } from './codes.ts';
+import { isOpenCode, stateCodes } from '../codes.ts';
 import type { Lane, LaneTable } from './lane-table.ts';
 import {
   type DeliveryRow,

@@ -1,12 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { DeliveryRecord, ReadyDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
+import { stateCodes } from '../codes.ts';
+import type { CommitNews } from '../commit-news.ts';
 import type { ReadHeadRequest, ReadReadyRequest, ReadyPage } from '../journal.ts';
-import { stateCodes } from './codes.ts';
 import type { DeliveryTable } from './delivery-table.ts';
 import type { EventTable } from './event-table.ts';
 import type { Lane, LaneTable } from './lane-table.ts';
-import type { CommitNews } from './news.ts';
 import type { Parts } from './parts.ts';
 import { type RecordTable, unattemptedRecord } from './record-table.ts';
 import { type DeliveryRow, prepareValues } from './rows.ts';

@@ -1,3 +1,4 @@
+import { deliveryState, isOpenCode, outcomeKind, stateCodes } from '../codes.ts';
 import { createMatcher, type DeliveryFilter, type FilteredDelivery, statesOf } from '../delivery-filter.ts';
 import {
   compareOldestFirst,
@@ -9,7 +10,6 @@ import {
   type ListedDelivery,
 } from '../delivery-page.ts';
 import type { DeadLetter } from '../replay-job.ts';
-import { deliveryState, isOpenCode, outcomeKind, stateCodes } from './codes.ts';
 import type { Lane } from './lane-table.ts';
 import type { Parts } from './parts.ts';
 import { type DeliveryValues, deliveryFromValues, prepareValues } from './rows.ts';

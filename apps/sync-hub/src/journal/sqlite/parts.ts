@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { CommitNews } from '../commit-news.ts';
 import type { DeliveryTable } from './delivery-table.ts';
 import type { EventTable } from './event-table.ts';
 import type { LaneTable } from './lane-table.ts';
-import type { CommitNews } from './news.ts';
 import type { RecordTable } from './record-table.ts';
 import type { StalenessIndex } from './staleness-index.ts';
 

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { DeliveryCounts, DeliveryRecord, RecordedDelivery } from '../../core/delivery.ts';
 import type { SyncEvent } from '../../core/event.ts';
+import { outcomeCodes, stateCodes } from '../codes.ts';
 import { rowChecksum } from '../integrity/row-checksum.ts';
 import type { DiscardRequest, ReadRecordsRequest, ReadRecordsResult } from '../journal.ts';
-import { outcomeCodes, stateCodes } from './codes.ts';
 import type { Lane, LaneTable } from './lane-table.ts';
 import {
   prepareInsert,

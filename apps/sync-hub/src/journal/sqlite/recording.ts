@@ -1,7 +1,7 @@
 import { LANE_LOST } from '../calls.ts';
+import { deliveryState, isOpenCode, stateCodes } from '../codes.ts';
 import type { DiscardRequest, DiscardResult, RecordRequest } from '../journal.ts';
 import { CorruptionError, JournalError } from '../journal-error.ts';
-import { deliveryState, isOpenCode, stateCodes } from './codes.ts';
 import type { Heads } from './heads.ts';
 import type { Parts } from './parts.ts';
 import { unattemptedRecord } from './record-table.ts';

@@ -2,8 +2,8 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import type { EndedAttempt, RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../../core/event.ts';
+import { outcomeKind, recordedState } from '../codes.ts';
 import { requireChecksum, rowChecksum } from '../integrity/row-checksum.ts';
-import { outcomeKind, recordedState } from './codes.ts';
 
 /** What rows say only by numbers. */
 interface KnownLanes {

@@ -24,6 +24,18 @@ describeJournal('sqlite journal', async () => {
 });
 
 describe('sqlite journal', () => {
+  it('refuses to be opened by a second one, and lets the next one in once it is closed', async () => {
+    const folder = await useFolder();
+    const journal = await openSqliteJournal({ folder });
+    const second = openSqliteJournal({ folder });
+    await expect(second).rejects.toMatchObject({ name: 'JournalError', code: 'IN_USE' });
+    await journal.accept(sampleAccept(sampleEvent('a')));
+    await journal.close();
+    const next = await openSqliteJournal({ folder });
+    onTestFinished(() => next.close());
+    expect(await next.readEvent({ id: 'a' })).toMatchObject({ event: { id: 'a' } });
+  });
+
   it('fails when its thread ends', async () => {
     const folder = await useFolder();
     const started = new Promise<Worker>((resolve) => process.once('worker', resolve));

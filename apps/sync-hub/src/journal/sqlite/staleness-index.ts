@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { stateCodes } from './codes.ts';
+import { stateCodes } from '../codes.ts';
 import type { Lane } from './lane-table.ts';
 import type { DeliveryRow } from './rows.ts';
 

@@ -1,5 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { CALLS, type Call, type CommitReport, type StoreAnswer, type StoreCalls } from '../calls.ts';
+import { deliveryState, isOpenCode } from '../codes.ts';
+import { CommitNews } from '../commit-news.ts';
 import type { PruneRequest, PruneResult } from '../journal.ts';
 import {
   type CallName,
@@ -13,7 +15,6 @@ import {
 } from '../journal.ts';
 import { type ReplayStepRequest, type ReplayStepResult, runReplayStep } from '../replay-job.ts';
 import { Accepting } from './accepting.ts';
-import { deliveryState, isOpenCode } from './codes.ts';
 import { isDiskFull } from './database-error.ts';
 import { DeliveryTable } from './delivery-table.ts';
 import type { Disk } from './disk.ts';
@@ -21,7 +22,6 @@ import { EventTable, SOURCES_MAX } from './event-table.ts';
 import { Heads } from './heads.ts';
 import { LaneTable } from './lane-table.ts';
 import { Lists } from './lists.ts';
-import { CommitNews } from './news.ts';
 import type { Parts } from './parts.ts';
 import { Pruning } from './pruning.ts';
 import { RecordTable } from './record-table.ts';

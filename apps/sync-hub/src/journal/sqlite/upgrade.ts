@@ -1,11 +1,11 @@
 import { endianness } from 'node:os';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
+import { stateCodes } from '../codes.ts';
 import { pageProblems } from '../integrity/check-rows.ts';
 import type { HighWater } from '../integrity/high-water-mark.ts';
 import { rowChecksum } from '../integrity/row-checksum.ts';
 import { CorruptionError } from '../journal-error.ts';
-import { stateCodes } from './codes.ts';
 import { type DeliveryRow, deliveryToValues, prepareInsert, SUMMED } from './rows.ts';
 
 // From version 1 to 2, and from that to 3, row by row. Each is checked by its old checksum for the last time: a new one

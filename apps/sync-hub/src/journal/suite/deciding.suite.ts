@@ -97,7 +97,8 @@ export function decidingSuite(createPlace: CreatePlace): void {
       position: 2,
     };
     expect(session.records.at(-1)).toEqual(record);
-    void session.record(retrying(event, { cycle: 2 }));
+    const next = await session.acceptNew(sampleEvent('b'), { to: ['billing'] });
+    void session.record(retrying(next));
     const after = new Map([['billing', 2]]);
     expect((await session.journal.readRecords({ after, limit: 9 })).records).toMatchObject([{ position: 3 }]);
     await session.journal.close();

@@ -1,11 +1,15 @@
-import type { ReadyDelivery, RecordedDelivery, ReopenedDelivery } from '../../core/delivery.ts';
-import type { AcceptedEvent } from '../../core/event.ts';
-import type { CommitReport, LaneReport, StoreAnswer } from '../calls.ts';
-import type { CallName } from '../journal.ts';
-import type { Lane } from './lane-table.ts';
+import type { ReadyDelivery, RecordedDelivery, ReopenedDelivery } from '../core/delivery.ts';
+import type { AcceptedEvent } from '../core/event.ts';
+import type { CommitReport, LaneReport, StoreAnswer } from './calls.ts';
+import type { CallName } from './journal.ts';
+
+/** A lane, as an implementation has it at hand: one object for each. */
+interface Lane {
+  readonly id: string;
+}
 
 /** Payloads of heads that are reported with one commit: more is read by the lane when it has room. */
-const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;
+export const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;
 
 interface News extends LaneReport {
   /** Of each of `ready`. */

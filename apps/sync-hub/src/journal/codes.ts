@@ -1,6 +1,6 @@
-import type { DeliveryState, RecordedState } from '../../core/delivery.ts';
-import type { OutcomeKind } from '../../core/outcome.ts';
-import { CorruptionError } from '../journal-error.ts';
+import type { DeliveryState, RecordedState } from '../core/delivery.ts';
+import type { OutcomeKind } from '../core/outcome.ts';
+import { CorruptionError } from './journal-error.ts';
 
 /** The numbers that stand for words in the file. Never renumber: files out there hold them. */
 

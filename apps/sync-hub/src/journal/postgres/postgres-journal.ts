@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+import type { Client } from 'pg';
+import type { Call } from '../calls.ts';
+import { JournalClient, type Transport } from '../client.ts';
+import type { BackupResult, Journal } from '../journal.ts';
+import { CorruptionError, JournalError } from '../journal-error.ts';
+import { connect, type PostgresPlace, placeOf } from './connection.ts';
+import { migrate } from './migrations.ts';
+import { Store } from './store.ts';
+
+export interface PostgresJournalOptions {
+  /** postgres://user@host:5432/database */
+  readonly url: string;
+  /** The schema of the journal. */
+  readonly schema?: string;
+  /** New events are refused once the journal is as large as this; default: when the server says that its disk is full. */
+  readonly bytesMax?: number;
+}
+
+/**
+ * Opens the journal that hubs share on a PostgreSQL. When its session ends by an error, the process is to end too:
+ * whether the last commit is on the disk, only the next start can say.
+ *
+ * @throws {JournalError} UNWRITABLE, UNSAFE, or UNREADABLE when a newer hub has changed it
+ */
+export async function openPostgresJournal(options: PostgresJournalOptions): Promise<Journal> {
+  const { url, schema = 'hms_sync', bytesMax = Number.POSITIVE_INFINITY } = options;
+  const place: PostgresPlace = { url, schema, name: 'hms-sync calls' };
+  const client = await connect(place);
+  const id = await migrate(client, schema);
+  const store = new Store(client, { hub: randomBytes(8).toString('hex'), bytesMax });
+  await store.open();
+  const info = { id, location: placeOf(url), positions: await store.positions() };
+  const connection = new Connection(client, store, info.location);
+  const journal = new JournalClient({ info, receivers: store.receivers, transport: connection });
+  connection.reportTo(journal);
+  return journal.journal;
+}
+
+/** Calls go to the server in groups, one after the other: while one is there, the next gathers. */
+class Connection implements Transport {
+  readonly #client: Client;
+  readonly #store: Store;
+  readonly #location: string;
+  #journal: JournalClient | undefined;
+  #gathered: Call[] = [];
+  #running: Promise<void> | undefined;
+  #isClosing = false;
+
+  constructor(client: Client, store: Store, location: string) {
+    this.#client = client;
+    this.#store = store;
+    this.#location = location;
+    client.on('error', (error) => this.#fail(error));
+    client.on('end', () => this.#fail(new Error('the connection ended')));
+  }
+
+  reportTo(journal: JournalClient): void {
+    this.#journal = journal;
+  }
+
+  submit(call: Call): void {
+    this.#gathered.push(call);
+    this.#running ??= this.#run();
+  }
+
+  async backup(): Promise<BackupResult> {
+    return { kind: 'rejected', reason: 'The journal is a database of its own: back it up as PostgreSQL is backed up.' };
+  }
+
+  async close(): Promise<void> {
+    await this.#running;
+    this.#isClosing = true;
+    await this.#client.end();
+  }
+
+  async #run(): Promise<void> {
+    // What is submitted in one turn of the event loop goes together.
+    await new Promise(setImmediate);
+    while (this.#gathered.length > 0) {
+      const calls = this.#gathered;
+      this.#gathered = [];
+      try {
+        const report = await this.#store.run(calls);
+        this.#journal?.setReceivers(this.#store.receivers);
+        this.#journal?.committed(report);
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#journal?.failed(failure(this.#location, error));
+    void this.#client.end().catch(() => undefined);
+  }
+}
+
+function failure(location: string, error: unknown): JournalError {
+  if (error instanceof JournalError) return error;
+  const { message } = error as Error;
+  if (error instanceof CorruptionError) {
+    return new JournalError('UNREADABLE', `The journal ${location} is damaged: ${message}.`, { cause: error });
+  }
+  return new JournalError(
+    'FAILED',
+    `The journal ${location} failed (${message}) and accepts nothing more. Nothing that was acknowledged is lost. ` +
+      'Check the database; the hub continues once it is started again.',
+    { cause: error },
+  );
+}

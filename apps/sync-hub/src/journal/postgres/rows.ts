@@ -1,0 +1,122 @@
+import { crc32 } from 'node:zlib';
+import type { DeliveryCounts, EndedAttempt, ReadyDelivery, RecordedDelivery } from '../../core/delivery.ts';
+import type { AcceptedEvent } from '../../core/event.ts';
+import { outcomeKind, recordedState } from '../codes.ts';
+import { CorruptionError } from '../journal-error.ts';
+
+/** What rows say only by numbers. */
+export interface KnownLanes {
+  /** The id of an adapter's number. */
+  id(number: number): string;
+  /** In alphabetical order. */
+  ids(numbers: readonly number[]): readonly string[];
+}
+
+/** To be selected from event e, in the order of {@link eventFromValues}. */
+export const EVENT_VALUES =
+  'e.seq, e.id, e.source, e.type, e.key, e.time_ms, e.content_type, e.attributes, e.accepted_at_ms, e.adapters, e.data_checksum, e.data';
+const EVENT_LENGTH = 12;
+
+export type EventValues = readonly [
+  ...[seq: number, id: string, source: string, type: string, key: string, timeMs: number, contentType: string],
+  ...[attributes: string, acceptedAtMs: number, adapters: number[], checksum: number, data: Uint8Array],
+];
+
+/** @throws {CorruptionError} when the payload is not as it was written */
+export function eventFromValues(values: EventValues, lanes: KnownLanes): AcceptedEvent {
+  const [seq, id, source, type, key, timeMs, dataContentType, attributes, acceptedAtMs, adapters, checksum, data] =
+    values;
+  if (crc32(data) !== checksum) throw new CorruptionError(`the payload of seq ${seq} does not match its checksum`);
+  return {
+    id,
+    source,
+    type,
+    key,
+    timeMs,
+    data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    dataContentType,
+    attributes: JSON.parse(attributes),
+    seq,
+    acceptedAtMs,
+    adapters: lanes.ids(adapters),
+  };
+}
+
+/** To be selected from delivery d, beside its event and its lane l. */
+export const READY_VALUES = `d.cycle, d.attempts, d.spent, d.crashes, d.due_at_ms, d.not_before_ms, d.since_ms,
+  d.may_have_run OR (d.due_at_ms, d.seq) <= (l.recovered_due_ms, l.recovered_seq), ${EVENT_VALUES}`;
+
+export function readyFromValues(values: readonly unknown[], lanes: KnownLanes): ReadyDelivery {
+  const [cycle, attempts, spent, crashes, dueAtMs, notBeforeMs, sinceMs, mayHaveRun] = values as [
+    ...[number, number, number, number, number, number, number, boolean],
+  ];
+  const event = eventFromValues(values.slice(8, 8 + EVENT_LENGTH) as never as EventValues, lanes);
+  return { event, cycle, attempts, spent, crashes, dueAtMs, notBeforeMs, sinceMs, mayHaveRun };
+}
+
+/** To be selected from record r and its event e. */
+export const RECORD_VALUES = `r.adapter, r.position, r.seq, r.version, r.state, r.cycle, r.attempts, r.spent, r.crashes,
+  r.at_ms, r.next_attempt_at_ms, r.outcome, r.started_at_ms, r.duration_ms, r.receipt, r.code, r.message,
+  e.id, e.source, e.key`;
+
+export type RecordValues = readonly [
+  ...[adapter: number, position: number, seq: number, version: string, state: number],
+  ...[cycle: number, attempts: number, spent: number, crashes: number, atMs: number, nextAttemptAtMs: number],
+  ...[outcome: number | null, startedAtMs: number | null, durationMs: number | null, receipt: string | null],
+  ...[code: string | null, message: string | null, id: string, source: string, key: string],
+];
+
+export function recordFromValues(values: RecordValues, lanes: KnownLanes): RecordedDelivery {
+  const [adapter, position, seq, adapterVersion, state, cycle, attempts, spent, crashes, atMs, nextAttemptAtMs] =
+    values;
+  const [outcome, message] = [values[11], values[16]];
+  const attempt = outcome === null ? undefined : attemptFromValues(values, outcome);
+  return {
+    adapter: lanes.id(adapter),
+    seq,
+    eventId: values[17],
+    source: values[18],
+    key: values[19],
+    adapterVersion,
+    state: recordedState(state),
+    cycle,
+    attempts,
+    spent,
+    crashes,
+    atMs,
+    nextAttemptAtMs,
+    ...(attempt !== undefined && { attempt }),
+    ...(attempt === undefined && message !== null && { reason: message }),
+    position,
+  };
+}
+
+function attemptFromValues(values: RecordValues, outcome: number): EndedAttempt {
+  const [, , , , , , , , , , , , startedAtMs, durationMs, receipt, code, message] = values;
+  const attempt = {
+    startedAtMs: startedAtMs as number,
+    durationMs: durationMs as number,
+    outcome: outcomeKind(outcome),
+    receipt: receipt ?? '',
+  };
+  return code === null ? attempt : { ...attempt, failure: { code, message: message ?? '' } };
+}
+
+export function countsOf({ cycle, attempts, spent, crashes }: DeliveryCounts): DeliveryCounts {
+  return { cycle, attempts, spent, crashes };
+}
+
+/** Texts of PostgreSQL cannot hold the character NUL: it is written as U+0001 and "0", and U+0001 as U+0001 and "1". */
+export function storable(value: unknown): unknown {
+  if (typeof value === 'string') return /[\0\x01]/.test(value) ? value.replaceAll(/[\0\x01]/g, escaped) : value;
+  return Array.isArray(value) && typeof value[0] !== 'number' ? value.map(storable) : value;
+}
+
+function escaped(character: string): string {
+  return `\x01${character.charCodeAt(0)}`;
+}
+
+/** The text that was stored. */
+export function stored(text: string): string {
+  return text.includes('\x01') ? text.replaceAll(/\x01([01])/g, (_, code) => String.fromCharCode(Number(code))) : text;
+}

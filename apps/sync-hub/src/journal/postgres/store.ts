@@ -1,0 +1,825 @@
+import { Buffer } from 'node:buffer';
+import { crc32 } from 'node:zlib';
+import type { Client, QueryArrayResult } from 'pg';
+import type { RecordedDelivery } from '../../core/delivery.ts';
+import { CALLS, type Call, type CommitReport, LANE_LOST, type StoreAccept, type StoreAnswer } from '../calls.ts';
+import { deliveryState, isOpenCode, outcomeCodes, recordedState, stateCodes } from '../codes.ts';
+import { CommitNews, PAYLOAD_BYTES_MAX } from '../commit-news.ts';
+import {
+  type AcceptRequest,
+  type CallName,
+  type DiscardRequest,
+  type DiscardResult,
+  type EventReference,
+  type FoundEvent,
+  type FullDisk,
+  type JournalStatistics,
+  type OpenedLane,
+  type OpenLaneRequest,
+  type PruneRequest,
+  type PruneResult,
+  type ReadHeadRequest,
+  type ReadReadyRequest,
+  type ReadRecordsRequest,
+  type ReadRecordsResult,
+  type ReadyPage,
+  type RecordRequest,
+  readRecordsShare,
+  type StoredBreaker,
+  type StoredDelivery,
+  type StoredPause,
+} from '../journal.ts';
+import { CorruptionError, JournalError } from '../journal-error.ts';
+import { type ReplayJob, type ReplayStepRequest, type ReplayStepResult, runReplayStep } from '../replay-job.ts';
+import { STALE } from './functions.ts';
+import { Lists } from './lists.ts';
+import {
+  EVENT_VALUES,
+  type EventValues,
+  eventFromValues,
+  READY_VALUES,
+  RECORD_VALUES,
+  type RecordValues,
+  readyFromValues,
+  recordFromValues,
+  storable,
+} from './rows.ts';
+import { Statistics } from './statistics.ts';
+
+/** A lane, as this hub knows it. */
+export interface KnownLane {
+  readonly number: number;
+  readonly id: string;
+}
+
+/** At most 16 of the sources that have an id are named. */
+const SOURCES_MAX = 16;
+
+/** One that another hub changed meanwhile. */
+const NOT_AS_LISTED = 'HS002';
+const DISK_FULL = '53100';
+
+/** A call on its way through a group. */
+interface Asked<Name extends CallName> {
+  readonly index: number;
+  readonly request: Extract<Call, { name: Name }>['request'];
+}
+
+/** What a function reported, see the type news of functions.ts. */
+type News = readonly [
+  ...[kind: string, adapter: number, seq: number, dueAtMs: number | null, item: number, position: number],
+  ...[cycle: number, attempts: number, spent: number, crashes: number, atMs: number, message: string],
+];
+
+/** The calls of the port on a PostgreSQL: a group of them is a few statements, each a transaction of its own. */
+export class Store {
+  readonly #client: Client;
+  readonly #hub: string;
+  readonly #lists: Lists;
+  readonly #statistics: Statistics;
+  readonly #byNumber = new Map<number, KnownLane>();
+  readonly #byId = new Map<string, KnownLane>();
+  readonly #idLists = new Map<string, readonly string[]>();
+  /** Every event up to here was reported to this hub's lanes, or they were told that there is more. */
+  #knownSeq = 0;
+  #news = new CommitNews();
+  #answers: StoreAnswer<CallName>[] = [];
+  #statements: Promise<void>[] = [];
+  /** No new events are taken by the group that runs. */
+  #full: FullDisk | undefined;
+  #readyHeads: { lane: KnownLane; seq: number; dueAtMs: number; call: number }[] = [];
+  /** Told with every accept. */
+  receivers: readonly string[] = [];
+
+  constructor(client: Client, { hub, bytesMax }: { readonly hub: string; readonly bytesMax: number }) {
+    this.#client = client;
+    this.#hub = hub;
+    this.#lists = new Lists(this);
+    this.#statistics = new Statistics(this, bytesMax);
+  }
+
+  async open(): Promise<void> {
+    await this.#readLanes();
+    const [[last] = [0]] = await this.rows<[number]>(
+      'newest_event',
+      'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_seq',
+      [],
+    );
+    this.#knownSeq = last;
+    await this.#readReceivers();
+  }
+
+  /** The newest record of each lane. */
+  async positions(): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.rows<[string, number]>(
+      'positions',
+      'SELECT adapter, newest_position(lane) FROM lane ORDER BY adapter COLLATE "C"',
+      [],
+    );
+    return new Map(rows.filter(([, position]) => position > 0));
+  }
+
+  id(number: number): string {
+    return this.lane(number).id;
+  }
+
+  ids(numbers: readonly number[]): readonly string[] {
+    const text = numbers.join();
+    const known = this.#idLists.get(text) ?? numbers.map((number) => this.id(number)).sort();
+    this.#idLists.set(text, known);
+    return known;
+  }
+
+  lane(number: number): KnownLane {
+    const lane = this.#byNumber.get(number);
+    if (lane === undefined) throw new CorruptionError(`a row names the unknown adapter number ${number}`);
+    return lane;
+  }
+
+  /** Undefined when the journal does not know the adapter. */
+  find(adapter: string): KnownLane | undefined {
+    return this.#byId.get(adapter);
+  }
+
+  get lanes(): readonly KnownLane[] {
+    return [...this.#byId.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+  }
+
+  /** The rows of a statement, as arrays. It is planned once for the session, under its name. */
+  async rows<Row>(name: string, text: string, values: readonly unknown[]): Promise<Row[]> {
+    const stored = values.map(storable);
+    const result: QueryArrayResult = await this.#client.query({ name, text, values: stored, rowMode: 'array' });
+    return result.rows as Row[];
+  }
+
+  /**
+   * Runs calls in their order. A throw is the end of the session: whether those of the group took effect is then
+   * unknown, and nothing may be tried again.
+   */
+  async run(calls: readonly Call[]): Promise<CommitReport> {
+    const startedMs = performance.now();
+    this.#answers = new Array(calls.length);
+    // Before anything is sent, so that statements go in the order of the calls.
+    this.#full = calls.some(({ name }) => name === 'accept') ? await this.#statistics.shortage() : undefined;
+    const batch = new Batch();
+    for (const [index, { name, request }] of calls.entries()) {
+      if (CALLS[name] === 'reads') continue;
+      if (name === 'accept') {
+        if (batch.settles(request.event.key)) await this.#flush(batch);
+        batch.accepts.push({ index, request });
+      } else if (name === 'record') {
+        if (batch.records.length > 0 && !batch.fits(request)) await this.#flush(batch);
+        batch.record(index, request);
+      } else {
+        this.#send(batch);
+        // What it decides depends on what it reads: nothing else may be on its way.
+        if (name === 'stepReplay') await this.#flush(batch);
+        this.#start(this.#write(index, name, request as never));
+        if (name === 'stepReplay') await this.#flush(batch);
+      }
+    }
+    await this.#flush(batch);
+    if (calls.some(({ name }) => CALLS[name] !== 'reads')) this.#statistics.committed(performance.now() - startedMs);
+    for (const [index, { name, request }] of calls.entries()) {
+      const does = CALLS[name];
+      if (does === 'writes') continue;
+      this.#start(this.#read(index, does === 'reads' ? name : does.writesThen, request as never));
+    }
+    await this.#finish();
+    return this.#news.report(this.#answers);
+  }
+
+  /** Others accepted events up to this one: lanes of this hub have more to read. */
+  async seen(newestSeq: number, lanes: readonly string[]): Promise<readonly KnownLane[]> {
+    if (newestSeq <= this.#knownSeq) return [];
+    this.#knownSeq = newestSeq;
+    if (lanes.some((id) => !this.#byId.has(id))) await this.#readLanes();
+    return lanes.flatMap((id) => this.#byId.get(id) ?? []);
+  }
+
+  /** Sends what was gathered. */
+  #send({ accepts, records }: Batch): void {
+    if (accepts.length > 0) this.#start(this.#accept(accepts.splice(0)));
+    if (records.length > 0) this.#start(this.#record(records.splice(0)));
+  }
+
+  /** Sends what was gathered, and reports what all that was sent made true. */
+  async #flush(batch: Batch): Promise<void> {
+    this.#send(batch);
+    await this.#finish();
+    await this.#reportReady();
+  }
+
+  #start(statement: Promise<void>): void {
+    // Awaited together; one that fails before that is no unhandled rejection.
+    statement.catch(() => undefined);
+    this.#statements.push(statement);
+  }
+
+  async #finish(): Promise<void> {
+    await Promise.all(this.#statements.splice(0));
+  }
+
+  async #accept(asked: readonly Asked<'accept'>[]): Promise<void> {
+    if (this.#full !== undefined) {
+      await this.#answerKnown(asked, this.#full);
+      return;
+    }
+    let row: AcceptRow;
+    try {
+      row = await this.#insertEvents(asked.map(({ request }) => request));
+    } catch (error) {
+      if ((error as { code?: string }).code !== DISK_FULL) throw error;
+      await this.#answerKnown(asked, { kind: 'full', freeBytes: 0, reserveBytes: 0 });
+      return;
+    }
+    const [firstSeq, seqBefore, fresh, laneNumbers, places, waiting] = row;
+    if (laneNumbers.some((number) => !this.#byNumber.has(number))) await this.#readLanes();
+    const lanes = laneNumbers.map((number) => this.lane(number));
+    this.receivers = this.ids(laneNumbers);
+    const held = new Map<number, string[]>();
+    const behind = new Set<string>();
+    for (const [item, number, isHeld] of waiting ?? []) {
+      behind.add(`${item} ${number}`);
+      if (isHeld === 1) held.set(item, [...(held.get(item) ?? []), this.id(number)]);
+    }
+    const isNext = seqBefore <= this.#knownSeq;
+    for (const item of fresh ?? []) {
+      const { index } = asked[item - 1] as Asked<'accept'>;
+      const seq = firstSeq + item - 1;
+      const heldByKey = held.get(item)?.sort();
+      this.#answers[index] = heldByKey === undefined ? seq : { kind: 'held', seq, heldByKey };
+      this.#news.call = index;
+      for (const [place, lane] of lanes.entries()) {
+        if (behind.has(`${item} ${lane.number}`)) continue;
+        if (isNext) this.#news.accepted(lane, seq, places[place] as number);
+        else this.#news.more(lane);
+      }
+      this.#knownSeq = Math.max(this.#knownSeq, seq);
+    }
+    const isFresh = new Set(fresh);
+    await this.#answerKnown(
+      asked.filter((_, place) => !isFresh.has(place + 1)),
+      undefined,
+    );
+  }
+
+  async #insertEvents(requests: readonly AcceptRequest[]): Promise<AcceptRow> {
+    const ends: number[] = [];
+    let end = 0;
+    for (const { event } of requests) {
+      end += event.data.byteLength;
+      ends.push(end);
+    }
+    const rows = await this.rows<AcceptRow>(
+      'accept',
+      `SELECT first_seq, seq_before, fresh, lanes, places, waiting
+        FROM accept($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+      [
+        this.#hub,
+        requests.map(({ event }) => event.id),
+        requests.map(({ event }) => event.source),
+        requests.map(({ event }) => event.type),
+        requests.map(({ event }) => event.key),
+        requests.map(({ event }) => event.timeMs),
+        requests.map(({ event }) => event.dataContentType),
+        requests.map(({ event }) => JSON.stringify(event.attributes)),
+        Buffer.concat(requests.map(({ contentHash }) => contentHash)),
+        requests.map(({ acceptedAtMs }) => acceptedAtMs),
+        requests.map(({ event }) => crc32(event.data)),
+        requests.map(({ nowMs }) => nowMs),
+        Buffer.concat(requests.map(({ event }) => event.data)),
+        ends,
+      ],
+    );
+    return rows[0] as AcceptRow;
+  }
+
+  /** Events that are known; what is not is answered with the full disk. */
+  async #answerKnown(asked: readonly Asked<'accept'>[], full: FullDisk | undefined): Promise<void> {
+    if (asked.length === 0) return;
+    const rows = await this.rows<KnownRow>(
+      'known_events',
+      `SELECT t.item::int, e.content_hash, (SELECT json_agg(json_build_object('adapter', n, 'position', coalesce(
+          (SELECT min(position) - 1 FROM record r WHERE r.seq = e.seq AND r.adapter = n),
+          (SELECT newest_position(lane) FROM lane WHERE number = n)))) FROM unnest(e.adapters) AS n), ${EVENT_VALUES}
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t (id, source, item)
+        JOIN event e ON e.id = t.id AND e.source = t.source`,
+      [asked.map(({ request }) => request.event.id), asked.map(({ request }) => request.event.source)],
+    );
+    const known = new Map(rows.map((row) => [row[0], row]));
+    for (const [place, { index, request }] of asked.entries()) {
+      this.#answers[index] = this.#knownAnswer(known.get(place + 1), request, full);
+    }
+  }
+
+  #knownAnswer(row: KnownRow | undefined, { contentHash }: AcceptRequest, full: FullDisk | undefined): StoreAccept {
+    if (row === undefined) {
+      if (full !== undefined) return full;
+      throw new CorruptionError('an event is neither new nor known');
+    }
+    const [, hash, positions, ...values] = row;
+    if (Buffer.compare(hash, contentHash) !== 0) return { kind: 'conflict' };
+    const event = eventFromValues(values as never as EventValues, this);
+    return {
+      kind: 'duplicate',
+      event,
+      before: new Map(
+        (positions ?? [])
+          .map(({ adapter, position }) => [this.id(adapter), position] as const)
+          .sort(([left], [right]) => (left < right ? -1 : 1)),
+      ),
+    };
+  }
+
+  async #record(asked: readonly Asked<'record'>[]): Promise<void> {
+    const numbers = asked.map(({ request }) => this.#byId.get(request.record.adapter)?.number ?? 0);
+    const requests = asked.map(({ request }) => request);
+    const all = <Value>(value: (request: RecordRequest) => Value) => requests.map(value);
+    const news = await this.rows<News>(
+      'record_outcomes',
+      `SELECT (n).* FROM record_outcomes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+        $19, $20, $21) AS n`,
+      [
+        this.#hub,
+        numbers,
+        all(({ epoch }) => epoch),
+        all(({ record }) => record.seq),
+        all(({ record }) => record.adapterVersion),
+        all(({ record }) => stateCodes[record.state]),
+        all(({ record }) => record.cycle),
+        all(({ record }) => record.attempts),
+        all(({ record }) => record.spent),
+        all(({ record }) => record.crashes),
+        all(({ record }) => record.atMs),
+        all(({ record }) => record.nextAttemptAtMs),
+        all(({ record: { attempt } }) => (attempt === undefined ? null : outcomeCodes[attempt.outcome])),
+        all(({ record }) => record.attempt?.startedAtMs ?? null),
+        all(({ record }) => record.attempt?.durationMs ?? null),
+        all(({ record: { attempt } }) => (attempt === undefined ? null : attempt.receipt)),
+        all(({ record: { attempt } }) => (attempt?.failure === undefined ? null : attempt.failure.code)),
+        all(({ record: { attempt, reason } }) => {
+          const message = attempt === undefined ? reason : attempt.failure?.message;
+          return message === undefined ? null : message;
+        }),
+        all(({ nowMs }) => nowMs),
+        all(({ dueAtMs }) => dueAtMs),
+        all(({ notBeforeMs }) => notBeforeMs),
+      ],
+    );
+    const first = new Map<number, number>();
+    const lost = new Map<number, Set<number>>();
+    for (const [kind, adapter, seq, , , position] of news) {
+      if (kind === 'recorded') first.set(adapter, position);
+      else if (kind === 'lost') lost.set(adapter, (lost.get(adapter) ?? new Set()).add(seq));
+    }
+    for (const [place, { index, request }] of asked.entries()) {
+      const number = numbers[place] as number;
+      const position = first.get(number);
+      if (position === undefined || lost.get(number)?.has(request.epoch)) this.#answers[index] = LANE_LOST;
+      else {
+        this.#answers[index] = position;
+        first.set(number, position + 1);
+      }
+    }
+    this.#report(news, asked.at(-1)?.index ?? 0);
+  }
+
+  /** What a function reported, in its order. */
+  #report(news: readonly News[], call: number): void {
+    this.#news.call = call;
+    for (const [kind, number, seq, dueAtMs, , position, cycle, attempts, spent, crashes, atMs, message] of news) {
+      const lane = this.lane(number);
+      switch (kind) {
+        case 'ready':
+          this.#readyHeads.push({ lane, seq, dueAtMs: dueAtMs as number, call });
+          break;
+        case 'due':
+          this.#news.due(lane, dueAtMs as number);
+          break;
+        case 'lost':
+          this.#news.lost(lane, seq);
+          break;
+        case 'withdrawn':
+          this.#readyHeads = this.#readyHeads.filter((head) => head.lane !== lane || head.seq !== seq);
+          this.#news.withdraw(lane, seq);
+          break;
+        case 'reopened':
+          this.#news.reopened({ adapter: lane.id, seq, behindSeq: dueAtMs ?? undefined });
+          break;
+        case 'discarded':
+        case 'dead_lettered':
+          this.#unattempted.push({
+            call,
+            record: {
+              ...{ adapter: lane.id, seq, adapterVersion: '', state: kind, cycle, attempts, spent, crashes, atMs },
+              ...{ nextAttemptAtMs: 0, reason: kind === 'dead_lettered' ? STALE : message, position },
+            },
+          });
+          break;
+      }
+    }
+  }
+
+  /** Records without an attempt, whose events are not read yet. */
+  #unattempted: { call: number; record: Omit<RecordedDelivery, 'eventId' | 'source' | 'key'> }[] = [];
+
+  /** Reads what the functions only named: the heads that became ready, and the events of records without an attempt. */
+  async #reportReady(): Promise<void> {
+    const heads = this.#readyHeads.splice(0);
+    const records = this.#unattempted.splice(0);
+    const [ready, events] = await Promise.all([
+      heads.length === 0 ? [] : this.#heads(heads),
+      records.length === 0
+        ? []
+        : this.rows<[number, string, string, string]>(
+            'identities',
+            'SELECT seq, id, source, key FROM event WHERE seq = ANY ($1)',
+            [records.map(({ record }) => record.seq)],
+          ),
+    ]);
+    const bySeq = new Map(events.map(([seq, id, source, key]) => [seq, { eventId: id, source, key }]));
+    for (const { call, record } of records) {
+      this.#news.call = call;
+      this.#news.record({ ...record, ...(bySeq.get(record.seq) as { eventId: string; source: string; key: string }) });
+    }
+    for (const row of ready) {
+      const [number, isTooMuch, ...values] = row as [number, boolean, ...unknown[]];
+      const lane = this.lane(number);
+      if (isTooMuch) this.#news.more(lane);
+      else {
+        const delivery = readyFromValues(values, this);
+        const event = this.#news.event(delivery.event.seq, () => delivery.event);
+        this.#news.ready(lane, () => ({ ...delivery, event }));
+      }
+    }
+  }
+
+  #heads(heads: readonly { readonly lane: KnownLane; readonly seq: number; readonly dueAtMs: number }[]) {
+    return this.rows<readonly unknown[]>(
+      'ready_heads',
+      `SELECT * FROM (
+        SELECT d.adapter, sum(octet_length(e.data)) OVER (ORDER BY t.item) - octet_length(e.data) >= $4, ${READY_VALUES}
+        FROM unnest($1::int[], $2::bigint[], $3::float8[]) WITH ORDINALITY AS t (adapter, seq, due_at_ms, item)
+        JOIN delivery d ON d.adapter = t.adapter AND d.seq = t.seq AND d.is_head AND d.due_at_ms = t.due_at_ms
+        JOIN lane l ON l.number = d.adapter JOIN event e ON e.seq = d.seq ORDER BY t.item) AS found`,
+      [
+        heads.map(({ lane }) => lane.number),
+        heads.map(({ seq }) => seq),
+        heads.map(({ dueAtMs }) => dueAtMs),
+        PAYLOAD_BYTES_MAX,
+      ],
+    );
+  }
+
+  async #write(index: number, name: CallName, request: never): Promise<void> {
+    this.#answers[index] = await this.#writes[name]?.(request, index);
+  }
+
+  async #read(index: number, name: CallName, request: never): Promise<void> {
+    this.#answers[index] = (await this.#reads[name]?.(request)) as StoreAnswer<CallName>;
+  }
+
+  readonly #writes: { readonly [Name in CallName]?: (request: never, index: number) => Promise<StoreAnswer<Name>> } = {
+    setReceivers: async (adapters: readonly string[]) => {
+      await this.rows('set_receivers', 'SELECT set_receivers($1)', [[...adapters]]);
+      await this.#readLanes();
+      await this.#readReceivers();
+    },
+    openLane: (request: OpenLaneRequest, index) => this.#openLane(request, index),
+    giveBack: async ({ adapter, seq, nowMs }: { adapter: string; seq: number; nowMs: number }, index) => {
+      this.#report(
+        await this.rows<News>('give_back', 'SELECT (n).* FROM give_back($1, $2, $3) AS n', [adapter, seq, nowMs]),
+        index,
+      );
+      return undefined;
+    },
+    endWaits: async ({ adapter, nowMs }: { adapter: string; nowMs: number }) => {
+      const [[ended] = [0]] = await this.rows<[number]>('end_waits', 'SELECT end_waits($1, $2)', [adapter, nowMs]);
+      const lane = this.#byId.get(adapter);
+      if (ended > 0 && lane !== undefined) this.#news.more(lane);
+      return ended;
+    },
+    discard: (request: DiscardRequest, index) => this.#discard(request, index),
+    stepReplay: (request: ReplayStepRequest, index) => this.#stepReplay(request, index),
+    saveBreaker: async ({ adapter, state, sinceMs, cause }: StoredBreaker) => {
+      await this.rows(
+        'save_breaker',
+        'UPDATE lane SET breaker_state = $2, breaker_since_ms = $3, breaker_cause = $4 WHERE number = (lane_named($1)).number',
+        [adapter, state, sinceMs, cause],
+      );
+    },
+    saveLanePause: async ({ adapter, pause }: StoredPause) => {
+      await this.rows(
+        'save_pause',
+        'UPDATE lane SET pause_reason = $2, pause_since_ms = $3 WHERE number = (lane_named($1)).number',
+        [adapter, pause === undefined ? null : pause.reason, pause?.sinceMs ?? null],
+      );
+    },
+    saveJob: async (job: ReplayJob) => {
+      await this.rows('save_job', 'SELECT save_job($1, $2, $3, $4)', jobValues(job));
+    },
+    prune: (request: PruneRequest) => this.#prune(request),
+  };
+
+  readonly #reads: { readonly [Name in CallName]?: (request: never) => Promise<StoreAnswer<Name>> } = {
+    readReady: (request: ReadReadyRequest) => this.#readReady(request),
+    readHead: (request: ReadHeadRequest) => this.#readHead(request),
+    readEvent: (reference: EventReference) => this.#readEvent(reference),
+    readRecords: (request: ReadRecordsRequest) => this.#readRecords(request),
+    listDeliveries: (request) => this.#lists.page(request),
+    countSome: (request) => this.#lists.count(request),
+    readJobs: async () => {
+      const rows = await this.rows<[string]>('jobs', 'SELECT content FROM replay_job ORDER BY created_at_ms, id', []);
+      return rows.map(([content]) => JSON.parse(content) as ReplayJob);
+    },
+    readStatistics: (): Promise<JournalStatistics> => this.#statistics.read(),
+  };
+
+  async #openLane(request: OpenLaneRequest, index: number): Promise<OpenedLane> {
+    const { adapter, onDeadLetter, nowMs, longestWaitMs } = request;
+    const news = await this.rows<News>(
+      'open_lane',
+      'SELECT (n).* FROM open_lane($1, $2, $3, $4, $5, $6, $7, $8) AS n',
+      [this.#hub, adapter, onDeadLetter === 'hold', nowMs, longestWaitMs, null, null, null],
+    );
+    const [opened, ...rest] = news;
+    if (opened === undefined) throw new JournalError('FAILED', `The lane of ${adapter} was not opened.`);
+    if (!this.#byId.has(adapter)) await this.#readLanes();
+    this.#report(rest, index);
+    const rows = await this.rows<[string | null, number, string | null, number, string]>(
+      'lane_state',
+      `SELECT pause_reason, pause_since_ms, breaker_state, breaker_since_ms, breaker_cause FROM lane WHERE adapter = $1`,
+      [adapter],
+    );
+    const [pauseReason, pauseSinceMs, state, sinceMs, cause] = rows[0] as (typeof rows)[number];
+    return {
+      epoch: opened[2],
+      breaker: state === null ? undefined : { adapter, state: state as StoredBreaker['state'], sinceMs, cause },
+      pause: pauseReason === null ? undefined : { reason: pauseReason, sinceMs: pauseSinceMs },
+    };
+  }
+
+  async #discard({ adapter, seq, atMs, nowMs, reason }: DiscardRequest, index: number): Promise<DiscardResult> {
+    if (!this.#byId.has(adapter)) return { kind: 'unknown' };
+    const news = await this.rows<News>('discard', 'SELECT (n).* FROM discard($1, $2, $3, $4, $5) AS n', [
+      adapter,
+      seq,
+      atMs,
+      nowMs,
+      reason,
+    ]);
+    const [first] = news;
+    if (first?.[0] === 'settled') {
+      const state = first[1];
+      return state < 0 ? { kind: 'unknown' } : { kind: 'settled', state: deliveryState(state) };
+    }
+    this.#report(news, index);
+    return { kind: 'discarded' };
+  }
+
+  async #stepReplay(request: ReplayStepRequest, index: number): Promise<ReplayStepResult> {
+    const { job, bounds, atMs, nowMs } = request;
+    for (;;) {
+      const deadLetters = await this.#lists.deadLettersAfter(job.filter, job.position);
+      const reopened: (typeof deadLetters)[number][] = [];
+      const newest = new Map(deadLetters.map((dead) => [`${dead.adapter} ${dead.key}`, dead.newestDeliveredSeq]));
+      const result = runReplayStep(request, {
+        deadLetters,
+        newestDeliveredSeq: (adapter, key) => newest.get(`${adapter} ${key}`) ?? 0,
+        reopen: (dead) => {
+          const listed = dead as (typeof deadLetters)[number];
+          reopened.push(listed);
+          return listed.payloadBytes;
+        },
+      });
+      if (bounds === undefined) return result;
+      try {
+        const news = await this.rows<News>(
+          'reopen',
+          'SELECT (n).* FROM reopen($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS n',
+          [
+            reopened.map(({ adapter }) => this.#byId.get(adapter)?.number),
+            reopened.map(({ seq }) => seq),
+            reopened.map(({ cycle }) => cycle),
+            job.includeStale,
+            atMs,
+            nowMs,
+            ...jobValues(result.job),
+          ],
+        );
+        this.#report(news, index);
+        return result;
+      } catch (error) {
+        // Nothing of it took effect, and what is listed now is as it is now.
+        if ((error as { code?: string }).code !== NOT_AS_LISTED) throw error;
+      }
+    }
+  }
+
+  async #prune({ settledBeforeMs, afterSeq = 0, maxEvents, maxRecords }: PruneRequest): Promise<PruneResult> {
+    const rows = await this.rows<[number, number, number | null]>(
+      'prune',
+      'SELECT events, records, next_seq FROM prune($1, $2, $3, $4)',
+      [settledBeforeMs, afterSeq, maxEvents, maxRecords],
+    );
+    const [events, records, next] = rows[0] as (typeof rows)[number];
+    return { events, records, next: next ?? undefined };
+  }
+
+  async #readReady({ adapter, after, nowMs, limit, limitBytes }: ReadReadyRequest): Promise<ReadyPage> {
+    const lane = this.#byId.get(adapter);
+    if (lane === undefined) return { deliveries: [], isEnd: true, nextDueAtMs: Number.POSITIVE_INFINITY };
+    await this.rows('reach', 'SELECT reach($1, $2)', [lane.number, nowMs]);
+    const rows = await this.rows<readonly unknown[]>(
+      'read_ready',
+      `SELECT * FROM (
+        SELECT sum(octet_length(e.data)) OVER (ORDER BY d.due_at_ms, d.seq) AS bytes, ${READY_VALUES}
+        FROM lane l CROSS JOIN LATERAL (
+          SELECT * FROM delivery d WHERE d.adapter = l.number AND d.is_head AND (d.due_at_ms, d.seq) > ($2, $3)
+            AND d.due_at_ms <= greatest($4, last_place_ms(l)) ORDER BY d.due_at_ms, d.seq LIMIT $5
+        ) AS d JOIN event e ON e.seq = d.seq WHERE l.number = $1) AS page`,
+      [lane.number, after?.dueAtMs ?? Number.NEGATIVE_INFINITY, after?.seq ?? 0, nowMs, limit + 1],
+    );
+    const fits = rows.findIndex(([bytes], place) => place === limit || (place > 0 && Number(bytes) > limitBytes));
+    const deliveries = rows
+      .slice(0, fits < 0 ? rows.length : fits)
+      .map(([, ...values]) => readyFromValues(values, this));
+    if (fits >= 0) return { deliveries, isEnd: false, nextDueAtMs: Number.POSITIVE_INFINITY };
+    const next = await this.rows<[number]>(
+      'next_due',
+      `SELECT d.due_at_ms FROM lane l CROSS JOIN LATERAL (
+        SELECT due_at_ms FROM delivery WHERE adapter = l.number AND is_head AND due_at_ms > greatest($2, last_place_ms(l))
+        ORDER BY due_at_ms LIMIT 1) AS d WHERE l.number = $1`,
+      [lane.number, nowMs],
+    );
+    return { deliveries, isEnd: true, nextDueAtMs: next[0]?.[0] ?? Number.POSITIVE_INFINITY };
+  }
+
+  async #readHead(request: ReadHeadRequest) {
+    const lane = this.#byId.get(request.adapter);
+    if (lane === undefined) return undefined;
+    const rows =
+      'seq' in request
+        ? await this.rows<readonly unknown[]>(
+            'head_of',
+            `SELECT ${READY_VALUES} FROM lane l JOIN delivery d ON d.adapter = l.number JOIN event e ON e.seq = d.seq
+              WHERE l.number = $1 AND d.seq = $2 AND d.is_head`,
+            [lane.number, request.seq],
+          )
+        : await this.rows<readonly unknown[]>(
+            'first_head',
+            `SELECT ${READY_VALUES} FROM lane l CROSS JOIN LATERAL (
+                SELECT * FROM delivery d WHERE d.adapter = l.number AND d.is_head AND (d.due_at_ms, d.seq) > ($2, $3)
+                  AND d.not_before_ms <= $4 AND (d.key = '' OR d.key <> $5) AND d.seq <> $6
+                ORDER BY d.due_at_ms, d.seq LIMIT 1
+              ) AS d JOIN event e ON e.seq = d.seq WHERE l.number = $1`,
+            [
+              lane.number,
+              request.after?.dueAtMs ?? Number.NEGATIVE_INFINITY,
+              request.after?.seq ?? 0,
+              request.ignoreNotBefore ? Number.POSITIVE_INFINITY : request.nowMs,
+              request.except?.key ?? '',
+              request.except?.seq ?? 0,
+            ],
+          );
+    return rows[0] && readyFromValues(rows[0], this);
+  }
+
+  async #readEvent({ id, source }: EventReference): Promise<FoundEvent> {
+    const sources =
+      source === undefined
+        ? await this.rows<[string]>(
+            'sources',
+            `SELECT source FROM event WHERE id = $1 ORDER BY source COLLATE "C" LIMIT ${SOURCES_MAX + 1}`,
+            [id],
+          )
+        : [[source] as [string]];
+    if (sources.length > 1) return { kind: 'ambiguous', sources: sources.slice(0, SOURCES_MAX).map(([name]) => name) };
+    const [rows, deliveries] = await Promise.all([
+      this.rows<EventValues>('event', `SELECT ${EVENT_VALUES} FROM event e WHERE e.id = $1 AND e.source = $2`, [
+        id,
+        sources[0]?.[0] ?? '',
+      ]),
+      this.rows<StateRow>(
+        'deliveries',
+        `SELECT n.number, coalesce(d.state, r.state, 0), coalesce(d.cycle, r.cycle, 1), coalesce(d.attempts, r.attempts, 0),
+          coalesce(d.spent, r.spent, 0), coalesce(d.crashes, r.crashes, 0),
+          coalesce(d.state < 2 AND is_held(n.number, e.key, e.seq), false)
+        FROM event e CROSS JOIN unnest(e.adapters) AS n (number)
+        LEFT JOIN delivery d ON d.adapter = n.number AND d.seq = e.seq
+        LEFT JOIN LATERAL (SELECT * FROM record WHERE record.seq = e.seq AND record.adapter = n.number
+          ORDER BY position DESC LIMIT 1) AS r ON true
+        WHERE e.id = $1 AND e.source = $2`,
+        [id, sources[0]?.[0] ?? ''],
+      ),
+    ]);
+    const [values] = rows;
+    if (values === undefined) return { kind: 'unknown' };
+    const event = eventFromValues(values, this);
+    const limit = readRecordsShare(deliveries.length);
+    const stored = await Promise.all(deliveries.map((row) => this.#storedDelivery(row, event.seq, limit)));
+    return {
+      kind: 'found',
+      event,
+      deliveries: stored.sort((left, right) => (left.adapter < right.adapter ? -1 : 1)),
+    };
+  }
+
+  async #storedDelivery(row: StateRow, seq: number, limit: number): Promise<StoredDelivery> {
+    const [number, state, cycle, attempts, spent, crashes, isHeldByKey] = row;
+    // One more than fits says whether there are older ones.
+    const records = await this.rows<RecordValues>(
+      'records_of',
+      `SELECT ${RECORD_VALUES} FROM record r JOIN event e ON e.seq = r.seq WHERE r.seq = $1 AND r.adapter = $2
+        ORDER BY r.position DESC LIMIT $3`,
+      [seq, number, limit + 1],
+    );
+    const newest = records.slice(0, limit).map((values) => recordFromValues(values, this));
+    return {
+      adapter: this.id(number),
+      state: isOpenCode(state) ? deliveryState(state) : recordedState(state),
+      cycle,
+      attempts,
+      spent,
+      crashes,
+      isHeldByKey,
+      records: newest.reverse(),
+      hasOlderRecords: records.length > limit,
+    };
+  }
+
+  async #readRecords({ after, limit }: ReadRecordsRequest): Promise<ReadRecordsResult> {
+    const records: RecordedDelivery[] = [];
+    for (const lane of this.lanes) {
+      // One more than fits says whether there are others.
+      const rows = await this.rows<RecordValues>(
+        'records_after',
+        `SELECT ${RECORD_VALUES} FROM record r JOIN event e ON e.seq = r.seq WHERE r.adapter = $1 AND r.position > $2
+          ORDER BY r.position LIMIT $3`,
+        [lane.number, after.get(lane.id) ?? 0, limit + 1 - records.length],
+      );
+      for (const values of rows) {
+        if (records.length === limit) return { records, isEnd: false };
+        records.push(recordFromValues(values, this));
+      }
+    }
+    return { records, isEnd: true };
+  }
+
+  async #readLanes(): Promise<void> {
+    for (const [number, id] of await this.rows<[number, string]>('lanes', 'SELECT number, adapter FROM lane', [])) {
+      if (this.#byNumber.has(number)) continue;
+      const lane = { number, id };
+      this.#byNumber.set(number, lane);
+      this.#byId.set(id, lane);
+    }
+  }
+
+  async #readReceivers(): Promise<void> {
+    const rows = await this.rows<[string]>('receivers', 'SELECT adapter FROM lane WHERE receives', []);
+    this.receivers = rows.map(([id]) => id).sort();
+  }
+}
+
+/** Calls that go to the server as two statements: new events, then outcomes. */
+class Batch {
+  readonly accepts: Asked<'accept'>[] = [];
+  readonly records: Asked<'record'>[] = [];
+
+  /** True when an outcome of this key goes along: what comes after it may depend on it. */
+  settles(key: string): boolean {
+    return key !== '' && this.records.some(({ request }) => request.record.key === key);
+  }
+
+  /** False when another outcome of the same key, or of the same delivery, goes along. */
+  fits({ record: { adapter, seq, key } }: RecordRequest): boolean {
+    return !this.records.some(
+      ({ request: { record } }) =>
+        record.adapter === adapter && (record.seq === seq || (key !== '' && record.key === key)),
+    );
+  }
+
+  record(index: number, request: RecordRequest): void {
+    this.records.push({ index, request });
+  }
+}
+
+type AcceptRow = readonly [
+  ...[firstSeq: number, seqBefore: number, fresh: number[] | null, lanes: number[], places: number[]],
+  waiting: [item: number, lane: number, isHeld: number][] | null,
+];
+
+type KnownRow = readonly [
+  ...[item: number, hash: Uint8Array, positions: { adapter: number; position: number }[] | null],
+  ...EventValues,
+];
+
+type StateRow = readonly [
+  ...[adapter: number, state: number, cycle: number, attempts: number, spent: number, crashes: number],
+  isHeldByKey: boolean,
+];
+
+function jobValues(job: ReplayJob): readonly [string, number, boolean, string] {
+  return [job.id, job.createdAtMs, job.state === 'running', JSON.stringify(job)];
+}
