@@ -7,6 +7,7 @@ export interface Flags {
   readonly config: string;
   readonly listen: string | undefined;
   readonly dataDir: string | undefined;
+  readonly journal: string | undefined;
   readonly logLevel: string | undefined;
   /** `auth: none` was meant. */
   readonly acceptNoAuthentication: boolean;
@@ -26,6 +27,7 @@ const OPTIONS = {
   config: { type: 'string' },
   listen: { type: 'string' },
   'data-dir': { type: 'string' },
+  journal: { type: 'string' },
   'log-level': { type: 'string' },
   'new-journal': { type: 'boolean' },
   'i-accept-no-authentication': { type: 'boolean' },
@@ -41,6 +43,8 @@ Starts the hub and runs it until SIGTERM or Ctrl-C.
   --config <file>        the configuration file (default: hms-sync.yaml)
   --listen <host:port>   takes precedence over the file's listen and HMS_SYNC_LISTEN (default: 127.0.0.1:7003)
   --data-dir <folder>    takes precedence over the file's dataDir and HMS_SYNC_DATA_DIR (default: .hms-sync beside the file)
+  --journal <url>        a PostgreSQL that hubs share, postgres://<user>@<host>:5432/<database>, instead of the embedded
+                         journal; takes precedence over the file's journal and HMS_SYNC_JOURNAL
   --log-level <level>    trace, debug, info, warn, error, fatal or silent (default: info)
   --new-journal          start with an empty journal in a data folder whose journal was lost
   --dev                  callers without a token may publish, watch acks and read health; on loopback only
@@ -85,6 +89,7 @@ export function parseFlags(args: readonly string[]): Flags {
     config: text(values.config) ?? 'hms-sync.yaml',
     listen: text(values.listen),
     dataDir: text(values['data-dir']),
+    journal: text(values.journal),
     logLevel: text(values['log-level']),
     newJournal: values['new-journal'] === true,
     acceptNoAuthentication: values['i-accept-no-authentication'] === true,

@@ -36,10 +36,10 @@ import { AdapterLifecycle } from './installs/adapter-lifecycle.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
 import type { VersionToRun } from './installs/lifecycle-deps.ts';
 import { noticeOf } from './installs/read-installed.ts';
-import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import { systemClock } from './lanes/clock.ts';
 import { LaneSet } from './lanes/lane-set.ts';
 import { Backups } from './operations/backups.ts';
+import { openJournal } from './open-journal.ts';
 import { Operations } from './operations/operations.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -97,11 +97,7 @@ async function startHub(
       : undefined;
   await requireFree(config.listen);
 
-  const journal = await openSqliteJournal({
-    folder: config.dataDir,
-    reserveBytes: config.diskReserveBytes,
-    newJournal,
-  });
+  const journal = await openJournal(config, newJournal);
   const clock = systemClock;
   const { wallMs } = clock;
   // After the journal, which locks the folder.

@@ -221,6 +221,11 @@ export const configFile = z.strictObject({
     ])
     .optional(),
   dataDir: z.string().min(1).optional(),
+  journal: z
+    .string()
+    .max(2_048)
+    .regex(/^postgres(?:ql)?:\/\/\S+\/\S+$/, 'must be postgres://<user>@<host>:5432/<database>; leave it out for the embedded one')
+    .optional(),
   logLevel: z.enum(logLevels).optional(),
   limits: z
     .strictObject({

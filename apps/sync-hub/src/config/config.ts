@@ -31,8 +31,10 @@ export interface Config {
   /** The most connections at a time, where it is set. */
   readonly connections: { readonly inAll?: number; readonly perAddress?: number };
   readonly perCaller: CallerBounds;
-  /** Where the journal lies; absolute. */
+  /** What the hub keeps for itself, and the embedded journal; absolute. */
   readonly dataDir: string;
+  /** The PostgreSQL that holds the journal, with its password; undefined: the embedded one in dataDir. */
+  readonly journalUrl: string | undefined;
   /** Where backups are made; absolute. */
   readonly backupsFolder: string;
   /** How many days of records of the audit log are kept. */
@@ -120,6 +122,7 @@ export interface ConfigSources {
   readonly flags: {
     readonly listen?: string | undefined;
     readonly dataDir?: string | undefined;
+    readonly journal?: string | undefined;
     readonly logLevel?: string | undefined;
     /** `auth: none` was meant. Absent where the file is only checked, and no hub starts. */
     readonly acceptNoAuthentication?: boolean | undefined;
@@ -177,6 +180,7 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     connections: toConnections(settings.limits),
     perCaller: toCallerBounds(settings.limits?.perCaller),
     dataDir,
+    journalUrl: toJournalUrl(firstSet([['--journal', flags.journal], ['HMS_SYNC_JOURNAL', env.HMS_SYNC_JOURNAL], [`${path}: journal`, settings.journal ?? '']]), secrets),
     backupsFolder: settings.backups?.folder ? resolve(folder, settings.backups.folder) : join(dataDir, 'backups'),
     auditKeepDays: settings.audit?.keepDays ?? DEFAULT_AUDIT_DAYS,
     diskReserveBytes: toDiskReserve(settings.diskReserve),
@@ -195,6 +199,17 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     }),
     folder,
   });
+}
+
+/** Its `${NAME}` are replaced: a password is no text of the file. @throws {ConfigError} */
+function toJournalUrl([source, text]: Setting, secrets: Secrets): string | undefined {
+  if (text === '') return undefined;
+  const { value, missing } = resolveReferences(text, source, secrets);
+  if (missing.length > 0) throw new ConfigError(missing.join('\n'));
+  const url = String(value);
+  if (!/^postgres(?:ql)?:\/\/[^/]+\/.+$/.test(url) || !URL.canParse(url))
+    throw new ConfigError(`${source}: must be postgres://<user>@<host>:5432/<database>`);
+  return url;
 }
 
 interface AuthPlace {
