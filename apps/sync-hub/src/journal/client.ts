@@ -145,6 +145,8 @@ export class JournalClient {
         further++;
       }
     }
+    // Those of other hubs came along with no call.
+    for (const { record } of report.records.slice(further)) records.push(record);
     const isEmpty = events.length + records.length + report.reopened.length + report.lanes.length === 0;
     if (isEmpty) return undefined;
     const lanes = new Map(report.lanes.map((lane) => [lane.adapter, laneNews(lane, accepted)]));

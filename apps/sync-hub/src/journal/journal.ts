@@ -226,6 +226,8 @@ export interface OpenLaneRequest {
   readonly nowMs: number;
   /** No wait is longer than this, whatever the clock did while no hub ran. */
   readonly longestWaitMs: number;
+  /** With which this hub claimed the lane among those that share the journal; absent: it takes the lane over. */
+  readonly epoch?: number;
 }
 
 /** What a lane needs to continue. */

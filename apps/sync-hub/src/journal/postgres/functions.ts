@@ -218,11 +218,10 @@ const HEADS = `
 `;
 
 const LANES = `
-  -- The hub takes the lane over; with the owner, epoch and beat that it saw only if they are still so. What was ready
-  -- until now, or waited for a retry, may have been attempted. A clock that is behind the one of the owner before makes
-  -- nothing wait.
+  -- The hub runs the lane, which it claimed with this epoch; without one it takes it over. What was ready until now, or
+  -- waited for a retry, may have been attempted. A clock that is behind the one of the owner before makes nothing wait.
   CREATE FUNCTION open_lane(me text, name text, does_hold boolean, now_ms float8, longest_ms float8,
-    seen_owner text, seen_epoch bigint, seen_beat bigint) RETURNS SETOF news LANGUAGE plpgsql AS $$
+    claimed_epoch bigint) RETURNS SETOF news LANGUAGE plpgsql AS $$
   DECLARE
     l lane;
     latest_ms float8 := now_ms + longest_ms;
@@ -230,8 +229,7 @@ const LANES = `
   BEGIN
     PERFORM lock_journal();
     l := lane_named(name);
-    IF seen_epoch IS NOT NULL AND (l.epoch <> seen_epoch OR l.owner IS DISTINCT FROM seen_owner
-      OR EXISTS (SELECT 1 FROM hub WHERE id = seen_owner AND id <> me AND beat <> seen_beat)) THEN RETURN; END IF;
+    IF claimed_epoch IS NOT NULL AND (l.epoch <> claimed_epoch OR l.owner IS DISTINCT FROM me) THEN RETURN; END IF;
     UPDATE delivery SET due_at_ms = CASE state WHEN 0 THEN now_ms ELSE least(due_at_ms, latest_ms) END,
       not_before_ms = least(not_before_ms, latest_ms)
     WHERE adapter = l.number AND is_head AND due_at_ms > now_ms
@@ -243,7 +241,7 @@ const LANES = `
     WHERE adapter = l.number AND state = 1 AND NOT is_head AND due_at_ms > latest_ms;
     SELECT * INTO last FROM delivery WHERE adapter = l.number AND is_head AND due_at_ms <= now_ms
       ORDER BY due_at_ms DESC, seq DESC LIMIT 1;
-    UPDATE lane SET owner = me, epoch = lane.epoch + 1, owned_since = clock_timestamp(), longest_wait_ms = longest_ms,
+    UPDATE lane SET owner = me, epoch = coalesce(claimed_epoch, lane.epoch + 1), longest_wait_ms = longest_ms,
       recovered_due_ms = coalesce(last.due_at_ms, '-Infinity'), recovered_seq = coalesce(last.seq, 0)
     WHERE number = l.number RETURNING * INTO l;
     PERFORM setval(l.places, greatest(1, round(coalesce(last.due_at_ms, 0) * 1000))::bigint, last.seq IS NOT NULL);
@@ -570,4 +568,66 @@ const PRUNING = `
   END $$;
 `;
 
-export const FUNCTIONS = [NEWS, PLACES, KEYS, HEADS, LANES, EVENTS, RECORDS, PRUNING].join('\n');
+/** What core/ownership.ts assumes of the database: see OwnershipRequest. */
+const HUBS = `
+  -- Another one after each failover.
+  CREATE FUNCTION timeline() RETURNS int LANGUAGE sql AS $$
+    SELECT ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
+  $$;
+
+  CREATE FUNCTION join_hub(me text, hub_name text, hub_version text) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM hub WHERE beat_at < clock_timestamp() - interval '1 day'
+      AND NOT EXISTS (SELECT 1 FROM lane WHERE owner = hub.id);
+    INSERT INTO hub (id, name, version) VALUES (me, hub_name, hub_version);
+  $$;
+
+  CREATE FUNCTION pulse(me text, do_beat boolean, names text[]) RETURNS json LANGUAGE plpgsql AS $$
+  BEGIN
+    UPDATE hub SET beat = beat + 1, beat_at = clock_timestamp(), can = names WHERE id = me AND do_beat;
+    IF NOT EXISTS (SELECT 1 FROM hub WHERE id = me) THEN RETURN NULL; END IF;
+    RETURN json_build_object(
+      'hubs', (SELECT json_agg(json_build_object('id', id, 'name', name, 'version', version, 'beat', beat,
+        'canRun', to_json(can))) FROM hub),
+      'lanes', (SELECT json_agg(json_build_object('adapter', adapter, 'owner', owner, 'epoch', epoch,
+        'patienceMs', patience_ms)) FROM lane),
+      'timeline', timeline(), 'settledTimeline', (SELECT settled_timeline FROM journal));
+  END $$;
+
+  CREATE FUNCTION claim(me text, name text, new_epoch bigint, seen_owner text, seen_epoch bigint, seen_beat bigint,
+    seen_timeline int) RETURNS boolean LANGUAGE plpgsql AS $$
+  DECLARE
+    newest_beat bigint;
+  BEGIN
+    PERFORM lock_journal();
+    IF timeline() <> seen_timeline THEN RETURN false; END IF;
+    IF seen_owner <> me THEN
+      -- Waits for a beat that is under way.
+      SELECT beat INTO newest_beat FROM hub WHERE id = seen_owner FOR UPDATE;
+      IF newest_beat IS DISTINCT FROM seen_beat THEN RETURN false; END IF;
+    END IF;
+    UPDATE lane SET owner = me, epoch = new_epoch
+    WHERE adapter = name AND owner IS NOT DISTINCT FROM seen_owner AND epoch = seen_epoch;
+    RETURN FOUND;
+  END $$;
+
+  CREATE FUNCTION release(me text, name text, owned_epoch bigint) RETURNS void LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM lock_journal();
+    UPDATE lane SET owner = NULL WHERE adapter = name AND owner = me AND epoch = owned_epoch;
+  END $$;
+
+  CREATE FUNCTION settle_timeline(now_settled int) RETURNS void LANGUAGE sql AS $$
+    UPDATE journal SET settled_timeline = now_settled WHERE timeline() = now_settled
+  $$;
+
+  -- How far events and lanes are, for whoever watches.
+  CREATE FUNCTION newest(OUT seq bigint, OUT numbers int[], OUT owners text[], OUT positions bigint[], OUT places float8[])
+  LANGUAGE sql AS $$
+    SELECT coalesce((SELECT max(seq) FROM event), 0), array_agg(number), array_agg(coalesce(owner, '')),
+      array_agg((SELECT coalesce(max(position), 0) FROM record WHERE adapter = number)),
+      array_agg(last_place_ms(lane))
+    FROM lane
+  $$;
+`;
+
+export const FUNCTIONS = [NEWS, PLACES, KEYS, HEADS, LANES, EVENTS, RECORDS, PRUNING, HUBS].join('\n');

@@ -32,7 +32,7 @@ export async function migrate(client: Client, schema: string): Promise<string> {
       );
     }
     for (const migration of MIGRATIONS.slice(version)) await client.query(migration);
-    if (version === 0) await client.query('INSERT INTO journal VALUES ($1, $2)', [id, MIGRATIONS.length]);
+    if (version === 0) await client.query('INSERT INTO journal VALUES ($1, $2, timeline())', [id, MIGRATIONS.length]);
     else await client.query('UPDATE journal SET version = $1', [MIGRATIONS.length]);
     await client.query('COMMIT');
     return id;

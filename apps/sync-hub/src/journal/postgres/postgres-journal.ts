@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
-import type { Call } from '../calls.ts';
+import { CALLS, type Call } from '../calls.ts';
 import { JournalClient, type Transport } from '../client.ts';
 import type { BackupResult, Journal } from '../journal.ts';
 import { CorruptionError, JournalError } from '../journal-error.ts';
 import { connect, type PostgresPlace, placeOf } from './connection.ts';
+import { Hubs } from './hubs.ts';
 import { migrate } from './migrations.ts';
 import { Store } from './store.ts';
 
@@ -23,33 +24,46 @@ export interface PostgresJournalOptions {
  *
  * @throws {JournalError} UNWRITABLE, UNSAFE, or UNREADABLE when a newer hub has changed it
  */
-export async function openPostgresJournal(options: PostgresJournalOptions): Promise<Journal> {
+export async function openPostgresJournal(options: PostgresJournalOptions): Promise<SharedJournal> {
   const { url, schema = 'hms_sync', bytesMax = Number.POSITIVE_INFINITY } = options;
   const place: PostgresPlace = { url, schema, name: 'hms-sync calls' };
   const client = await connect(place);
   const id = await migrate(client, schema);
-  const store = new Store(client, { hub: randomBytes(8).toString('hex'), bytesMax });
+  const hub = randomBytes(8).toString('hex');
+  const store = new Store(client, { hub, bytesMax });
   await store.open();
-  const info = { id, location: placeOf(url), positions: await store.positions() };
-  const connection = new Connection(client, store, info.location);
+  const hubs = new Hubs(hub, place, store);
+  const info = { id, location: placeOf(url), positions: store.positions };
+  const connection = new Connection(client, { store, hubs, location: info.location });
   const journal = new JournalClient({ info, receivers: store.receivers, transport: connection });
   connection.reportTo(journal);
-  return journal.journal;
+  hubs.reportTo(journal);
+  return { ...journal.journal, hubs };
+}
+
+/** A journal that several hubs have open. */
+export interface SharedJournal extends Journal {
+  readonly hubs: Hubs;
 }
 
 /** Calls go to the server in groups, one after the other: while one is there, the next gathers. */
 class Connection implements Transport {
   readonly #client: Client;
   readonly #store: Store;
+  readonly #hubs: Hubs;
   readonly #location: string;
   #journal: JournalClient | undefined;
   #gathered: Call[] = [];
   #running: Promise<void> | undefined;
   #isClosing = false;
 
-  constructor(client: Client, store: Store, location: string) {
+  constructor(
+    client: Client,
+    { store, hubs, location }: { readonly store: Store; readonly hubs: Hubs; readonly location: string },
+  ) {
     this.#client = client;
     this.#store = store;
+    this.#hubs = hubs;
     this.#location = location;
     client.on('error', (error) => this.#fail(error));
     client.on('end', () => this.#fail(new Error('the connection ended')));
@@ -71,7 +85,7 @@ class Connection implements Transport {
   async close(): Promise<void> {
     await this.#running;
     this.#isClosing = true;
-    await this.#client.end();
+    await Promise.all([this.#client.end(), this.#hubs.close()]);
   }
 
   async #run(): Promise<void> {
@@ -84,6 +98,7 @@ class Connection implements Transport {
         const report = await this.#store.run(calls);
         this.#journal?.setReceivers(this.#store.receivers);
         this.#journal?.committed(report);
+        if (calls.some(({ name }) => CALLS[name] !== 'reads')) this.#hubs.changed();
       } catch (error) {
         this.#fail(error);
         return;

@@ -12,7 +12,8 @@
 export const TABLES = `
   CREATE TABLE journal (
     id text NOT NULL,
-    version int NOT NULL
+    version int NOT NULL,
+    settled_timeline int NOT NULL
   );
 
   CREATE SEQUENCE event_seq;
@@ -23,7 +24,7 @@ export const TABLES = `
     version text NOT NULL,
     beat bigint NOT NULL DEFAULT 0,
     can text[] NOT NULL DEFAULT '{}',
-    joined_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    beat_at timestamptz NOT NULL DEFAULT clock_timestamp()
   ) WITH (fillfactor = 50);
 
   CREATE TABLE lane (
@@ -35,7 +36,6 @@ export const TABLES = `
     pruned_to bigint NOT NULL DEFAULT 0,
     owner text,
     epoch bigint NOT NULL DEFAULT 0,
-    owned_since timestamptz,
     patience_ms float8 NOT NULL DEFAULT 18000,
     longest_wait_ms float8 NOT NULL DEFAULT 'Infinity',
     recovered_due_ms float8 NOT NULL DEFAULT '-Infinity',

@@ -29,7 +29,7 @@ import {
   type StoredDelivery,
   type StoredPause,
 } from '../journal.ts';
-import { CorruptionError, JournalError } from '../journal-error.ts';
+import { CorruptionError } from '../journal-error.ts';
 import { type ReplayJob, type ReplayStepRequest, type ReplayStepResult, runReplayStep } from '../replay-job.ts';
 import { STALE } from './functions.ts';
 import { Lists } from './lists.ts';
@@ -50,7 +50,17 @@ import { Statistics } from './statistics.ts';
 export interface KnownLane {
   readonly number: number;
   readonly id: string;
+  /** Of the newest record that was reported here. */
+  position: number;
 }
+
+/** Where statements are run. */
+export interface Rows {
+  rows<Row>(name: string, text: string, values: readonly unknown[]): Promise<Row[]>;
+}
+
+/** Of each lane, records of other hubs that are read at a time. */
+const RECORDS_MAX = 1_024;
 
 /** At most 16 of the sources that have an id are named. */
 const SOURCES_MAX = 16;
@@ -109,14 +119,10 @@ export class Store {
     await this.#readReceivers();
   }
 
-  /** The newest record of each lane. */
-  async positions(): Promise<ReadonlyMap<string, number>> {
-    const rows = await this.rows<[string, number]>(
-      'positions',
-      'SELECT adapter, newest_position(lane) FROM lane ORDER BY adapter COLLATE "C"',
-      [],
-    );
-    return new Map(rows.filter(([, position]) => position > 0));
+  /** The newest record of each lane that was reported, or was there when it was opened. */
+  get positions(): ReadonlyMap<string, number> {
+    const recorded = this.lanes.filter(({ position }) => position > 0);
+    return new Map(recorded.map(({ id, position }) => [id, position]));
   }
 
   id(number: number): string {
@@ -189,12 +195,43 @@ export class Store {
     return this.#news.report(this.#answers);
   }
 
-  /** Others accepted events up to this one: lanes of this hub have more to read. */
-  async seen(newestSeq: number, lanes: readonly string[]): Promise<readonly KnownLane[]> {
-    if (newestSeq <= this.#knownSeq) return [];
+  /** True when others accepted events up to this one that no lane of this hub was told of. It counts as told now. */
+  isUnknown(newestSeq: number): boolean {
+    if (newestSeq <= this.#knownSeq) return false;
     this.#knownSeq = newestSeq;
-    if (lanes.some((id) => !this.#byId.has(id))) await this.#readLanes();
-    return lanes.flatMap((id) => this.#byId.get(id) ?? []);
+    return true;
+  }
+
+  /**
+   * The records of lanes that were not reported here yet: those of other hubs. They count as reported now.
+   *
+   * @param rows of another connection, or of this one
+   */
+  async recordsSince(lanes: readonly KnownLane[], from: Rows = this): Promise<readonly RecordedDelivery[]> {
+    const known = lanes.filter((lane) => lane !== undefined);
+    if (known.length === 0) return [];
+    const rows = await from.rows<RecordValues>(
+      'records_since',
+      `SELECT ${RECORD_VALUES} FROM unnest($1::int[], $2::bigint[]) AS t (adapter, position) CROSS JOIN LATERAL (
+          SELECT * FROM record WHERE record.adapter = t.adapter AND record.position > t.position
+          ORDER BY record.position LIMIT ${RECORDS_MAX}) AS r JOIN event e ON e.seq = r.seq ORDER BY r.adapter, r.position`,
+      [known.map(({ number }) => number), known.map((lane) => lane.position)],
+    );
+    return rows.map((row) => recordFromValues(row, this)).filter((record) => this.#isFresh(record));
+  }
+
+  /** The lane of a number, also of one that another hub made. */
+  async laneNumbered(number: number): Promise<KnownLane> {
+    if (!this.#byNumber.has(number)) await this.#readLanes();
+    return this.lane(number);
+  }
+
+  /** False when it was reported before. */
+  #isFresh({ adapter, position }: Pick<RecordedDelivery, 'adapter' | 'position'>): boolean {
+    const lane = this.#byId.get(adapter);
+    if (lane === undefined || position <= lane.position) return false;
+    lane.position = position;
+    return true;
   }
 
   /** Sends what was gathered. */
@@ -380,6 +417,7 @@ export class Store {
       else {
         this.#answers[index] = position;
         first.set(number, position + 1);
+        this.lane(number).position = position;
       }
     }
     this.#report(news, asked.at(-1)?.index ?? 0);
@@ -409,6 +447,7 @@ export class Store {
           break;
         case 'discarded':
         case 'dead_lettered':
+          lane.position = Math.max(lane.position, position);
           this.#unattempted.push({
             call,
             record: {
@@ -537,15 +576,17 @@ export class Store {
   };
 
   async #openLane(request: OpenLaneRequest, index: number): Promise<OpenedLane> {
-    const { adapter, onDeadLetter, nowMs, longestWaitMs } = request;
+    const { adapter, onDeadLetter, nowMs, longestWaitMs, epoch } = request;
     const news = await this.rows<News>(
       'open_lane',
-      'SELECT (n).* FROM open_lane($1, $2, $3, $4, $5, $6, $7, $8) AS n',
-      [this.#hub, adapter, onDeadLetter === 'hold', nowMs, longestWaitMs, null, null, null],
+      'SELECT (n).* FROM open_lane($1, $2, $3, $4, $5, $6) AS n',
+      [this.#hub, adapter, onDeadLetter === 'hold', nowMs, longestWaitMs, epoch ?? null],
     );
-    const [opened, ...rest] = news;
-    if (opened === undefined) throw new JournalError('FAILED', `The lane of ${adapter} was not opened.`);
+    // Another hub has it by now: the first record will say so.
+    const [opened = ['lost', 0, epoch ?? 0] as const, ...rest] = news;
     if (!this.#byId.has(adapter)) await this.#readLanes();
+    // What its owner before recorded comes first.
+    for (const record of await this.recordsSince([this.#byId.get(adapter) as KnownLane])) this.#news.record(record);
     this.#report(rest, index);
     const rows = await this.rows<[string | null, number, string | null, number, string]>(
       'lane_state',
@@ -768,9 +809,14 @@ export class Store {
   }
 
   async #readLanes(): Promise<void> {
-    for (const [number, id] of await this.rows<[number, string]>('lanes', 'SELECT number, adapter FROM lane', [])) {
+    const rows = await this.rows<[number, string, number]>(
+      'lanes',
+      'SELECT number, adapter, newest_position(lane) FROM lane',
+      [],
+    );
+    for (const [number, id, position] of rows) {
       if (this.#byNumber.has(number)) continue;
-      const lane = { number, id };
+      const lane = { number, id, position };
       this.#byNumber.set(number, lane);
       this.#byId.set(id, lane);
     }

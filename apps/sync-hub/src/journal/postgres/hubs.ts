@@ -1,0 +1,231 @@
+import type { Client } from 'pg';
+import type { OwnershipRequest, PulseAnswer } from '../../core/ownership.ts';
+import type { JournalClient } from '../client.ts';
+import { connect, type PostgresPlace } from './connection.ts';
+import type { KnownLane, Rows, Store } from './store.ts';
+
+type RequestOf<Kind extends OwnershipRequest['kind']> = Extract<OwnershipRequest, { kind: Kind }>;
+
+/** A hub as its row says. */
+export interface KnownHub {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+/** At most this often others are told that there is something new. */
+const NOTIFY_EVERY_MS = 10;
+
+/** Without being told, a hub looks this often. */
+const LOOK_EVERY_MS = 250;
+
+/**
+ * What hubs that share a journal see of each other: rows, and an empty notification that something in them changed. On a
+ * connection of its own, that is dropped when an answer does not come.
+ */
+export class Hubs implements Rows {
+  /** Of this process. */
+  readonly id: string;
+  readonly #place: PostgresPlace;
+  readonly #store: Store;
+  #journal: JournalClient | undefined;
+  #client: Promise<Client> | undefined;
+  #session = 0;
+  #others: readonly KnownHub[] = [];
+  #notifyTimer: NodeJS.Timeout | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+  #looksAgain = false;
+  #places: ReadonlyMap<number, number> = new Map();
+  #isClosed = false;
+
+  constructor(id: string, place: PostgresPlace, store: Store) {
+    this.id = id;
+    this.#place = { ...place, name: 'hms-sync hubs' };
+    this.#store = store;
+  }
+
+  reportTo(journal: JournalClient): void {
+    this.#journal = journal;
+  }
+
+  /** The others, as they were seen last. */
+  get others(): readonly KnownHub[] {
+    return this.#others;
+  }
+
+  /** This process is a hub from now on. @param name the same for each process of a data folder */
+  async join({ name, version }: Omit<KnownHub, 'id'>): Promise<void> {
+    await this.rows('join_hub', 'SELECT join_hub($1, $2, $3)', [this.id, name, version]);
+    this.#look();
+  }
+
+  /** Every row of hubs and lanes, after a beat if so. @param canRun the adapters that this hub can run */
+  async pulse(
+    { beat, isStopping }: RequestOf<'pulse'>,
+    canRun: readonly string[],
+  ): Promise<{ readonly session: number; readonly answer: PulseAnswer | 'hub_unknown' }> {
+    await this.#connection();
+    const session = this.#session;
+    const names = isStopping ? [] : [...canRun];
+    const [[found] = [null]] = await this.rows<[PulseRow | null]>('pulse', 'SELECT pulse($1, $2, $3)', [
+      this.id,
+      beat || isStopping,
+      names,
+    ]);
+    if (found === null) return { session, answer: 'hub_unknown' };
+    this.#others = found.hubs.filter(({ id }) => id !== this.id);
+    return {
+      session,
+      answer: {
+        ...found,
+        hubs: found.hubs.map((hub) => ({ ...hub, canRun: new Set(hub.canRun) })),
+        lanes: (found.lanes ?? []).map((lane) => ({ ...lane, owner: lane.owner ?? undefined })),
+      },
+    };
+  }
+
+  async claim(request: RequestOf<'claim'>): Promise<boolean> {
+    const { adapter, epoch, seenOwner, seenEpoch, seenBeat, seenTimeline } = request;
+    const [[isTaken] = [false]] = await this.rows<[boolean]>('claim', 'SELECT claim($1, $2, $3, $4, $5, $6, $7)', [
+      this.id,
+      adapter,
+      epoch,
+      seenOwner ?? null,
+      seenEpoch,
+      seenBeat ?? null,
+      seenTimeline,
+    ]);
+    return isTaken;
+  }
+
+  async release({ adapter, epoch }: RequestOf<'release'>): Promise<void> {
+    await this.rows('release', 'SELECT release($1, $2, $3)', [this.id, adapter, epoch]);
+    this.changed();
+  }
+
+  async settle({ timeline }: RequestOf<'settle'>): Promise<void> {
+    await this.rows('settle', 'SELECT settle_timeline($1)', [timeline]);
+  }
+
+  /** How long the beat of this hub must stand still before another may take the lane. */
+  async setPatience(adapter: string, epoch: number, patienceMs: number): Promise<void> {
+    await this.rows(
+      'patience',
+      'UPDATE lane SET patience_ms = $4 WHERE adapter = $2 AND owner = $1 AND epoch = $3 AND patience_ms <> $4',
+      [this.id, adapter, epoch, patienceMs],
+    );
+  }
+
+  /** This hub is gone. */
+  async leave(): Promise<void> {
+    await this.rows('leave', 'DELETE FROM hub WHERE id = $1', [this.id]);
+  }
+
+  /** The connection is dropped; the next request opens another. */
+  reconnect(): void {
+    const client = this.#client;
+    this.#client = undefined;
+    // Its end is not waited for: it may be a connection on which nothing comes through.
+    client?.then((open) => (open as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()).catch(() => undefined);
+  }
+
+  /** Something was written that others wait for. */
+  changed(): void {
+    if (this.#others.length === 0 || this.#isClosed) return;
+    this.#notifyTimer ??= setTimeout(() => {
+      this.#notifyTimer = undefined;
+      this.rows('notify', `SELECT pg_notify(current_schema() || '_changed', '')`, []).catch(() => undefined);
+    }, NOTIFY_EVERY_MS);
+  }
+
+  async rows<Row>(name: string, text: string, values: readonly unknown[]): Promise<Row[]> {
+    const client = await this.#connection();
+    const result = await client.query({ name, text, values: [...values], rowMode: 'array' });
+    return result.rows as Row[];
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#notifyTimer);
+    clearTimeout(this.#lookTimer);
+    const client = await this.#client?.catch(() => undefined);
+    await client?.end().catch(() => undefined);
+  }
+
+  #connection(): Promise<Client> {
+    this.#client ??= this.#connect();
+    return this.#client;
+  }
+
+  async #connect(): Promise<Client> {
+    try {
+      const client = await connect(this.#place);
+      this.#session += 1;
+      client.on('notification', () => this.#look());
+      client.on('end', () => {
+        this.#client = undefined;
+      });
+      await client.query(`LISTEN ${this.#place.schema}_changed`);
+      return client;
+    } catch (error) {
+      this.#client = undefined;
+      throw error;
+    }
+  }
+
+  /** One look at a time; what changes meanwhile is looked at again. */
+  #look(): void {
+    if (this.#isClosed) return;
+    this.#looksAgain = this.#isLooking;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    clearTimeout(this.#lookTimer);
+    void this.#lookOnce()
+      .catch(() => false)
+      .then((isMore) => {
+        this.#isLooking = false;
+        if (isMore || this.#looksAgain) this.#look();
+        else this.#lookTimer = setTimeout(() => this.#look(), LOOK_EVERY_MS);
+      });
+  }
+
+  /** Reports what other hubs wrote. True when there is more. */
+  async #lookOnce(): Promise<boolean> {
+    const [row] = await this.rows<[number, number[] | null, string[], number[], number[]]>(
+      'newest',
+      'SELECT seq, numbers, owners, positions, places FROM newest()',
+      [],
+    );
+    if (row === undefined) return false;
+    const [seq, numbers, owners, positions, places] = row;
+    const behind: KnownLane[] = [];
+    const own: string[] = [];
+    const before = this.#places;
+    this.#places = new Map((numbers ?? []).map((number, place) => [number, places[place] as number]));
+    const isNew = this.#store.isUnknown(seq);
+    for (const [place, number] of (numbers ?? []).entries()) {
+      const lane = await this.#store.laneNumbered(number);
+      if (owners[place] !== this.id) {
+        if ((positions[place] as number) > lane.position) behind.push(lane);
+      } else if (isNew || before.get(number) !== places[place]) own.push(lane.id);
+    }
+    const records = await this.#store.recordsSince(behind, this);
+    this.#journal?.committed({
+      answers: [],
+      records: records.map((record) => ({ call: 0, record })),
+      reopened: [],
+      lanes: own.map((adapter) => ({ adapter, ...NOTHING_BUT_MORE })),
+    });
+    return behind.some((lane) => positions[numbers?.indexOf(lane.number) ?? -1] as number > lane.position);
+  }
+}
+
+const NOTHING_BUT_MORE = { ready: [], heads: [], isMore: true, nextDueAtMs: Number.POSITIVE_INFINITY, lostEpoch: 0 };
+
+interface PulseRow extends Omit<PulseAnswer, 'hubs' | 'lanes'> {
+  readonly hubs: readonly (KnownHub & { readonly beat: number; readonly canRun: readonly string[] })[];
+  readonly lanes:
+    | readonly { readonly adapter: string; readonly owner: string | null; readonly epoch: number; readonly patienceMs: number }[]
+    | null;
+}
