@@ -505,7 +505,8 @@ function giveBack(context: Context): void {
   for (const [adapter, lane] of state.own) {
     if (!canRunHere(state, adapter)) drain(context, adapter, lane);
   }
-  if (state.isStopping || state.ageMs - state.gaveBackAtMs < GIVE_BACK_EVERY_MS) return;
+  if (state.isStopping || state.unsettledSinceMs !== undefined) return;
+  if (state.ageMs - state.gaveBackAtMs < GIVE_BACK_EVERY_MS) return;
   const others = hubLoads(state).filter(({ id }) => id !== state.hub && state.hubs.get(id)?.hasBeaten);
   const adapter = laneToGiveBack([...state.own.keys()], others);
   const lane = adapter === undefined ? undefined : state.own.get(adapter);
