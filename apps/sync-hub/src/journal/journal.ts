@@ -427,6 +427,8 @@ export interface DiscardRequest {
 export type DiscardResult =
   /** It is discarded permanently; its record was reported with the commit. */
   | { readonly kind: 'discarded' }
+  /** Its lane is another hub's. Nothing was changed. */
+  | { readonly kind: 'elsewhere' }
   /** It is settled otherwise. Nothing was changed. */
   | { readonly kind: 'settled'; readonly state: DeliveryState }
   /** There never was such a delivery, or it was deleted after its time. */

@@ -442,7 +442,7 @@ const RECORDS = `
       FROM unnest(names, positions) AS p (n, position) WHERE p.position > 0 GROUP BY p.n;
   END $$;
 
-  CREATE FUNCTION discard(name text, which bigint, at float8, now_ms float8, why text) RETURNS SETOF news
+  CREATE FUNCTION discard(me text, name text, which bigint, at float8, now_ms float8, why text) RETURNS SETOF news
   LANGUAGE plpgsql AS $$
   DECLARE
     l lane;
@@ -451,6 +451,11 @@ const RECORDS = `
   BEGIN
     PERFORM lock_journal();
     SELECT * INTO l FROM lane WHERE adapter = name;
+    -- An attempt of it may run there.
+    IF EXISTS (SELECT 1 FROM hub WHERE id = l.owner AND id <> me AND beat_at > clock_timestamp() - interval '1 minute') THEN
+      RETURN NEXT ('elsewhere', l.number, which, 0, 0, 0, 0, 0, 0, 0, 0, '')::news;
+      RETURN;
+    END IF;
     SELECT * INTO d FROM delivery WHERE adapter = l.number AND seq = which;
     IF NOT FOUND THEN
       SELECT state INTO settled FROM record WHERE seq = which AND adapter = l.number ORDER BY position DESC LIMIT 1;

@@ -603,7 +603,8 @@ export class Store {
 
   async #discard({ adapter, seq, atMs, nowMs, reason }: DiscardRequest, index: number): Promise<DiscardResult> {
     if (!this.#byId.has(adapter)) return { kind: 'unknown' };
-    const news = await this.rows<News>('discard', 'SELECT (n).* FROM discard($1, $2, $3, $4, $5) AS n', [
+    const news = await this.rows<News>('discard', 'SELECT (n).* FROM discard($1, $2, $3, $4, $5, $6) AS n', [
+      this.#hub,
       adapter,
       seq,
       atMs,
@@ -611,6 +612,7 @@ export class Store {
       reason,
     ]);
     const [first] = news;
+    if (first?.[0] === 'elsewhere') return { kind: 'elsewhere' };
     if (first?.[0] === 'settled') {
       const state = first[1];
       return state < 0 ? { kind: 'unknown' } : { kind: 'settled', state: deliveryState(state) };
