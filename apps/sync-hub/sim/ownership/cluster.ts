@@ -108,11 +108,12 @@ export class Cluster {
 
   /** The process does nothing for this long, and then everything that waited. */
   freeze(machine: Machine, forMs: number, isSuspended: boolean): void {
-    if (machine.isStill(this.nowMs)) return;
+    if (machine.isStill(this.nowMs) || (isSuspended && !machine.canSuspend(this.nowMs))) return;
     this.oracle.fault(forMs);
+    if (isSuspended) machine.suspend();
     machine.stillUntilMs = this.nowMs + forMs;
     this.queue.after(forMs, () => {
-      if (isSuspended) machine.wasSuspended(forMs);
+      if (isSuspended) machine.resume(forMs);
       this.oracle.wakes(machine, forMs);
       for (const happen of machine.waiting.splice(0)) happen();
     });

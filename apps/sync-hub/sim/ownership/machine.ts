@@ -10,6 +10,9 @@ import {
 } from '../../src/core/ownership.ts';
 import type { MachinePlan } from './cluster-plan.ts';
 
+/** A process that runs looks at its clocks at least this often. */
+const LOOKED_MS = 2_500;
+
 /** Without the time, which is that of when the hub handles it. */
 export type Untimed<Input> = Input extends OwnershipInput ? Omit<Input, 'at'> : never;
 
@@ -27,6 +30,7 @@ export class Machine {
   process: HubProcess | undefined;
   /** The process stands still until then, in the simulation's time, and what happens to it waits. */
   stillUntilMs = 0;
+  isSuspended = false;
   /** What waits, in the order in which it came. */
   readonly waiting: (() => void)[] = [];
   /** Nothing passes between it and the database. */
@@ -41,6 +45,7 @@ export class Machine {
   readonly #monotonicStartMs: number;
   #wallStartMs: number;
   #suspendedMs = 0;
+  #setBackAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     plan: MachinePlan,
@@ -70,12 +75,26 @@ export class Machine {
     return monotonicMs / this.plan.rate;
   }
 
-  jumpWall(byMs: number): void {
+  jumpWall(byMs: number, nowMs: number): void {
     this.#wallStartMs += byMs;
+    if (byMs < 0) this.#setBackAtMs = nowMs;
+  }
+
+  /**
+   * No clock shows a suspension during which the wall clock is set back by more than its length, or since the process
+   * last looked: nobody can notice, so nobody is asked to.
+   */
+  canSuspend(nowMs: number): boolean {
+    return nowMs - this.#setBackAtMs > LOOKED_MS;
+  }
+
+  suspend(): void {
+    this.isSuspended = true;
   }
 
   /** The monotonic clock stood still for this long. */
-  wasSuspended(forMs: number): void {
+  resume(forMs: number): void {
+    this.isSuspended = false;
     this.#suspendedMs += forMs;
   }
 

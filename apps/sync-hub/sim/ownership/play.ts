@@ -87,7 +87,9 @@ const FAULTS: Readonly<Record<FaultKind, (cluster: Cluster, machine: Machine) =>
     cluster.failOver(cluster.rng.between(0, 20), cluster.rng.between(0, 5_000));
   },
   'clock jump'(cluster, machine) {
-    machine.jumpWall(cluster.rng.pick([-3_600_000, -20_000, -5_000, 5_000, 20_000, 3_600_000]));
+    const byMs = cluster.rng.pick([-3_600_000, -20_000, -5_000, 5_000, 20_000, 3_600_000]);
+    if (byMs < 0 && machine.isSuspended) return;
+    machine.jumpWall(byMs, cluster.nowMs);
     cluster.oracle.fault(0);
   },
   forget(cluster) {

@@ -457,10 +457,9 @@ function isClaimable(state: OwnershipState, { adapter, owner: id, patienceMs }: 
 }
 
 /** The lane's owner is this hub, or an earlier process of it that has ended. */
-function isOwnOnPaper({ hub, name, previousIsDead, hubs, lanes }: OwnershipState, adapter: string): boolean {
-  const owner = lanes.get(adapter)?.row.owner;
-  if (owner === undefined) return false;
-  return owner === hub || (previousIsDead && hubs.get(owner)?.row.name === name);
+function isOwnOnPaper(state: OwnershipState, adapter: string): boolean {
+  const owner = state.lanes.get(adapter)?.row.owner;
+  return owner !== undefined && (owner === state.hub || isPrevious(state, state.hubs.get(owner)?.row));
 }
 
 function canRunHere({ hub, hubs, isStopping }: OwnershipState, adapter: string): boolean {
@@ -515,12 +514,21 @@ function giveBack(context: Context): void {
   drain(context, adapter, lane);
 }
 
-/** Of the hubs that live, as far as is known: this one, and those whose beat did not stand still for long. */
-function hubLoads({ hub, hubs, lanes }: OwnershipState): HubLoad[] {
-  const live = [...hubs.values()].filter(({ row, sinceMs, untilMs }) => row.id === hub || untilMs - sinceMs < TRUST_MS);
-  return live.map(({ row: { id, canRun } }) => {
-    return { id, canRun, lanes: [...lanes.values()].filter(({ row }) => row.owner === id).length };
-  });
+/** Of the hubs that live: this one, and those that were seen to beat a short time ago, or are watched since then. */
+function hubLoads(state: OwnershipState): HubLoad[] {
+  const loads: HubLoad[] = [];
+  for (const { row, sinceMs, untilMs, hasBeaten } of state.hubs.values()) {
+    const isLive = !isPrevious(state, row) && untilMs - sinceMs < (hasBeaten ? TRUST_MS : BEAT_MS);
+    if (row.id !== state.hub && !isLive) continue;
+    const lanes = [...state.lanes.values()].filter(({ row: { owner } }) => owner === row.id).length;
+    loads.push({ id: row.id, canRun: row.canRun, lanes });
+  }
+  return loads;
+}
+
+/** An earlier process of this hub, which has ended. */
+function isPrevious({ hub, name, previousIsDead }: OwnershipState, row: ObservedHub['row'] | undefined): boolean {
+  return previousIsDead && row !== undefined && row.name === name && row.id !== hub;
 }
 
 function attemptTimeoutMs(row: LaneRow): number {
