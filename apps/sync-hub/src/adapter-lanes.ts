@@ -32,6 +32,10 @@ export interface AdapterLanesOptions {
   readonly hubVersion: string;
   readonly onGateChange: (adapter: string) => void;
   readonly onChange: () => void;
+  /** Makes of a runtime the one that the lane gets, where a lane may become another hub's. */
+  readonly own?: (adapter: string, runtime: Runtime) => Runtime;
+  /** The lane was lost to another hub. */
+  readonly onLost?: (adapter: string, epoch: number) => void;
 }
 
 /** Part of the composition: makes the lanes of adapters and the runtimes in them, at the start and while the hub runs. */
@@ -42,14 +46,20 @@ export class AdapterLanes {
     this.#options = options;
   }
 
-  /** Takes over the lane of an adapter, which continues from what the journal has of it. It is not started. */
-  async createLane(adapter: AdapterToRun): Promise<Lane> {
-    const { journal, log, onGateChange, onChange } = this.#options;
+  /**
+   * Takes over the lane of an adapter, which continues from what the journal has of it. It is not started.
+   *
+   * @param epoch with which this hub claimed it, where hubs share the journal
+   */
+  async createLane(adapter: AdapterToRun, epoch?: number): Promise<Lane> {
+    const { journal, log, onGateChange, onChange, onLost } = this.#options;
     const { id, settings, manifest } = adapter;
     const { onDeadLetter, retry } = settings;
     const found = manifest instanceof ManifestError ? undefined : manifest;
     const nowMs = systemClock.monotonicMs();
-    const opened = await journal.openLane({ adapter: id, onDeadLetter, nowMs, longestWaitMs: longestDelayMs(retry) });
+    const claimed = epoch === undefined ? {} : { epoch };
+    const longestWaitMs = longestDelayMs(retry);
+    const opened = await journal.openLane({ adapter: id, onDeadLetter, nowMs, longestWaitMs, ...claimed });
     const lane: Lane = new Lane({
       adapter: { id, package: settings.package, version: found?.version ?? '' },
       runtime: this.createRuntime(adapter),
@@ -66,13 +76,20 @@ export class AdapterLanes {
       onRuntimeChange: (start) => logRuntime(lane.adapter, start, log),
       onBreakerChange: (breaker) => logBreaker(id, breaker, log),
       onPause: (cause) => log.error({ adapter: id, cause }, 'adapter paused; its deliveries wait'),
-      onLost: () =>
-        log.error({ adapter: id }, 'the lane of this adapter was taken over; nothing more is delivered here'),
+      onLost: () => {
+        log.error({ adapter: id }, 'the lane of this adapter was taken over; nothing more is delivered here');
+        onLost?.(id, opened.epoch);
+      },
     });
     return lane;
   }
 
-  createRuntime({ id, settings, manifest, fault }: AdapterToRun): Runtime {
+  createRuntime(adapter: AdapterToRun): Runtime {
+    const runtime = this.#createRuntime(adapter);
+    return this.#options.own?.(adapter.id, runtime) ?? runtime;
+  }
+
+  #createRuntime({ id, settings, manifest, fault }: AdapterToRun): Runtime {
     const { log, hubVersion } = this.#options;
     const { runtime: kind, remote, missing, config } = settings;
     if (manifest instanceof ManifestError) {

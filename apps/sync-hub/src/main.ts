@@ -36,12 +36,14 @@ import { AdapterLifecycle } from './installs/adapter-lifecycle.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
 import type { VersionToRun } from './installs/lifecycle-deps.ts';
 import { noticeOf } from './installs/read-installed.ts';
-import { systemClock } from './lanes/clock.ts';
+import { atTheLatest, systemClock } from './lanes/clock.ts';
 import { LaneSet } from './lanes/lane-set.ts';
 import { Backups } from './operations/backups.ts';
 import { openJournal } from './open-journal.ts';
 import { Operations } from './operations/operations.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
+import type { Runtime } from './runtimes/runtime.ts';
+import { SharedLanes } from './shared-lanes.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { RejectedConnections } from './telemetry/rejected-connections.ts';
 import { TlsFiles } from './tls/tls-files.ts';
@@ -97,7 +99,7 @@ async function startHub(
       : undefined;
   await requireFree(config.listen);
 
-  const journal = await openJournal(config, newJournal);
+  const { journal, hubs } = await openJournal(config, newJournal);
   const clock = systemClock;
   const { wallMs } = clock;
   // After the journal, which locks the folder.
@@ -116,10 +118,14 @@ async function startHub(
     jwt: config.auth.jwt.length === 0 ? undefined : createJwtVerifier(config.auth.jwt),
   });
   const changes = new EventEmitter<{ change: [] }>();
-  const lanes = new LaneSet([], (receivers) => {
-    // A journal that ended reports that to the hub.
-    journal.setReceivers(receivers).catch(() => undefined);
-  });
+  const lanes: LaneSet = new LaneSet(
+    [],
+    (receivers) => {
+      // A journal that ended reports that to the hub. Where hubs share it, a lane here or there makes no difference.
+      if (hubs === undefined) journal.setReceivers(receivers).catch(() => undefined);
+    },
+    (adapter) => sharedLanes?.runsElsewhere(adapter) ?? false,
+  );
   const acks = new Acks({ journal, gates: lanes, wallMs });
   const operations = new Operations({
     journal,
@@ -148,6 +154,10 @@ async function startHub(
     hubVersion: version,
     onGateChange: (adapter) => acks.gateChanged(adapter),
     onChange: () => changes.emit('change'),
+    ...(hubs !== undefined && {
+      own: (adapter: string, runtime: Runtime) => sharedLanes?.own(adapter, runtime) ?? runtime,
+      onLost: (adapter: string, epoch: number) => sharedLanes?.membership.lost(adapter, epoch),
+    }),
   });
   const named = new Map(adapters.flatMap(({ id, named }) => (named.isAdded ? [] : [[id, named]])));
   const toRun = (version: VersionToRun): AdapterToRun => {
@@ -173,11 +183,20 @@ async function startHub(
     report: (facts, text) => log.info(facts, text),
   });
   await store.tidy();
-  for (const { id, named: settings, manifest, stored } of adapters) {
+  const toRunFirst = adapters.map(({ id, named: settings, manifest, stored }) => {
     if (stored !== undefined) lifecycle.note(id, noticeOf(stored));
-    const version = stored === undefined ? { id, manifest } : lifecycle.versionToRun(stored);
-    lanes.add(await adapterLanes.createLane({ ...version, settings }));
-  }
+    return { ...(stored === undefined ? { id, manifest } : lifecycle.versionToRun(stored)), settings };
+  });
+  const { dataDir } = config;
+  const sharedLanes =
+    hubs &&
+    new SharedLanes({
+      ...{ hubs, lanes, adapterLanes: () => adapterLanes, adapters: toRunFirst, dataDir, version, drainMs: DRAIN_MS },
+      onLeft: exitBecause,
+      onChange: () => changes.emit('change'),
+    });
+  if (sharedLanes === undefined) for (const adapter of toRunFirst) lanes.add(await adapterLanes.createLane(adapter));
+  else await journal.setReceivers(toRunFirst.map(({ id }) => id));
 
   const { publishLog } = operations;
 
@@ -272,6 +291,7 @@ async function startHub(
     tls?.close();
     health.changed();
     await operations.stop();
+    if (sharedLanes !== undefined) await atTheLatest(DRAIN_MS, sharedLanes.membership.stop(), clock);
     await lanes.drain(DRAIN_MS);
     // What could be reported was; the others get an error that says why.
     stop.begin();
@@ -292,7 +312,8 @@ async function startHub(
   });
   // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others. Not before
   // the hub can be asked to stop: until then it just ends.
-  void lanes.start();
+  if (sharedLanes === undefined) void lanes.start();
+  else await sharedLanes.membership.start();
 
   const { host } = config.listen;
   const address = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;

@@ -1,19 +1,27 @@
 import type { Config } from './config/config.ts';
 import { lockFolder } from './files/folder-lock.ts';
 import type { Journal } from './journal/journal.ts';
+import type { Hubs } from './journal/postgres/hubs.ts';
 import { openPostgresJournal } from './journal/postgres/postgres-journal.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 
+/** A journal, and the other hubs when it is shared. */
+export interface OpenJournal {
+  readonly journal: Journal;
+  readonly hubs: Hubs | undefined;
+}
+
 /** Part of the composition: the journal that the configuration names. It locks the data folder. */
-export async function openJournal(config: Config, newJournal: boolean): Promise<Journal> {
+export async function openJournal(config: Config, newJournal: boolean): Promise<OpenJournal> {
   const { dataDir, journalUrl, diskReserveBytes } = config;
   if (journalUrl === undefined) {
-    return openSqliteJournal({ folder: dataDir, reserveBytes: diskReserveBytes, newJournal });
+    const journal = await openSqliteJournal({ folder: dataDir, reserveBytes: diskReserveBytes, newJournal });
+    return { journal, hubs: undefined };
   }
   const unlock = lockFolder(dataDir);
   try {
-    const journal = await openPostgresJournal({ url: journalUrl });
-    return { ...journal, close: () => journal.close().finally(unlock) };
+    const { hubs, ...journal } = await openPostgresJournal({ url: journalUrl });
+    return { journal: { ...journal, close: () => journal.close().finally(unlock) }, hubs };
   } catch (error) {
     unlock();
     throw error;

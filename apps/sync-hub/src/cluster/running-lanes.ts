@@ -14,7 +14,7 @@ export interface RunningLanesOptions {
 /** The lanes that this hub runs: those that it owns. */
 export class RunningLanes implements OwnedLanes {
   readonly #options: RunningLanesOptions;
-  readonly #runtimes = new Set<OwnedRuntime>();
+  readonly #runtimes = new Map<string, Set<OwnedRuntime>>();
   #isHeld = true;
 
   constructor(options: RunningLanesOptions) {
@@ -22,10 +22,10 @@ export class RunningLanes implements OwnedLanes {
   }
 
   /** Held and set free with all others from now on. */
-  add(runtime: OwnedRuntime): OwnedRuntime {
-    this.#runtimes.add(runtime);
+  add(adapter: string, runtime: OwnedRuntime): void {
+    const runtimes = this.#runtimes.get(adapter) ?? new Set();
+    this.#runtimes.set(adapter, runtimes.add(runtime));
     runtime.setHeld(this.#isHeld);
-    return runtime;
   }
 
   async open(adapter: string, epoch: number): Promise<void> {
@@ -45,7 +45,7 @@ export class RunningLanes implements OwnedLanes {
     const lane = lanes.get(adapter);
     if (lane === undefined) return;
     lanes.remove(adapter);
-    for (const runtime of this.#runtimes) if (runtime === lane.runtime) this.#runtimes.delete(runtime);
+    this.#runtimes.delete(adapter);
     await lane.close();
   }
 
@@ -59,6 +59,6 @@ export class RunningLanes implements OwnedLanes {
 
   #setHeld(isHeld: boolean): void {
     this.#isHeld = isHeld;
-    for (const runtime of this.#runtimes) runtime.setHeld(isHeld);
+    for (const runtimes of this.#runtimes.values()) for (const runtime of runtimes) runtime.setHeld(isHeld);
   }
 }

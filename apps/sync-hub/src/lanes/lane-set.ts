@@ -9,10 +9,19 @@ export class LaneSet {
   readonly #notReceiving = new Set<string>();
 
   readonly #onReceivers: (adapters: readonly string[]) => void;
+  readonly #runsElsewhere: (adapter: string) => boolean;
 
-  /** @param onReceivers called with the adapters that receive events from now on, whenever that changes */
-  constructor(lanes: readonly Lane[], onReceivers: (adapters: readonly string[]) => void = () => undefined) {
+  /**
+   * @param onReceivers called with the adapters that receive events from now on, whenever that changes
+   * @param runsElsewhere true for an adapter whose lane another hub has
+   */
+  constructor(
+    lanes: readonly Lane[],
+    onReceivers: (adapters: readonly string[]) => void = () => undefined,
+    runsElsewhere: (adapter: string) => boolean = () => false,
+  ) {
     this.#onReceivers = onReceivers;
+    this.#runsElsewhere = runsElsewhere;
     this.#replace(lanes);
   }
 
@@ -76,7 +85,8 @@ export class LaneSet {
   heldBy(adapter: string, event: { readonly seq: number; readonly key: string }): HeldBy | undefined {
     // Without a lane nobody will attempt it: its adapter was taken out of the configuration.
     const lane = this.#lanes.get(adapter);
-    return lane === undefined ? 'not_ready' : lane.heldBy(event);
+    if (lane !== undefined) return lane.heldBy(event);
+    return this.#runsElsewhere(adapter) ? undefined : 'not_ready';
   }
 
   /** Whether a dead letter of the adapter holds the later deliveries of its key. */

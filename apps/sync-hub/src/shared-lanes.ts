@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { AdapterLanes, AdapterToRun } from './adapter-lanes.ts';
+import { Membership } from './cluster/membership.ts';
+import { OwnedRuntime } from './cluster/owned-runtime.ts';
+import { RunningLanes } from './cluster/running-lanes.ts';
+import type { JournalError } from './journal/journal-error.ts';
+import type { Hubs } from './journal/postgres/hubs.ts';
+import { systemClock } from './lanes/clock.ts';
+import type { LaneSet } from './lanes/lane-set.ts';
+import { ManifestError } from './runtimes/manifest.ts';
+import type { Runtime } from './runtimes/runtime.ts';
+
+export interface SharedLanesOptions {
+  readonly hubs: Hubs;
+  readonly lanes: LaneSet;
+  readonly adapterLanes: () => AdapterLanes;
+  readonly adapters: readonly AdapterToRun[];
+  readonly dataDir: string;
+  readonly version: string;
+  readonly drainMs: number;
+  readonly onLeft: (error: JournalError) => void;
+  readonly onChange: () => void;
+}
+
+/** Part of the composition: the lanes of a hub that shares its journal with others, which come and go. */
+export class SharedLanes {
+  readonly membership: Membership;
+  readonly #running: RunningLanes;
+
+  constructor(options: SharedLanesOptions) {
+    const { hubs, lanes, adapterLanes, adapters, dataDir, version, drainMs, onLeft, onChange } = options;
+    const byId = new Map(adapters.map((adapter) => [adapter.id, adapter]));
+    this.#running = new RunningLanes({
+      lanes,
+      create: (id, epoch) => adapterLanes().createLane(byId.get(id) as AdapterToRun, epoch),
+      drainMs,
+    });
+    this.membership = new Membership({
+      hubs,
+      clock: systemClock,
+      hub: { name: hubName(dataDir), version },
+      canRun: adapters.filter(canRun).map(({ id }) => id),
+      lanes: this.#running,
+      onLeft,
+      onChange,
+    });
+  }
+
+  /** The runtime that a lane gets. */
+  own(adapter: string, runtime: Runtime): Runtime {
+    const owned = new OwnedRuntime(runtime, {
+      mayBegin: () => this.membership.mayBegin(adapter),
+      expectAttempts: (timeoutMs) => this.membership.expectAttempts(adapter, timeoutMs),
+    });
+    this.#running.add(adapter, owned);
+    return owned;
+  }
+
+  runsElsewhere(adapter: string): boolean {
+    return this.membership.lanes.some((lane) => lane.adapter === adapter && lane.kind === 'owned');
+  }
+}
+
+function canRun({ manifest, settings }: AdapterToRun): boolean {
+  return !(manifest instanceof ManifestError) && settings.missing.length === 0;
+}
+
+/** The same for each process of a data folder, and for no other folder: whoever copies one has another. */
+function hubName(dataDir: string): string {
+  const path = realpathSync(dataDir);
+  const { ino, dev } = statSync(path);
+  const folder = createHash('sha256').update(JSON.stringify([machineId(), path, ino, dev])).digest('hex');
+  return `${hostname()}-${folder.slice(0, 8)}`;
+}
+
+function machineId(): string {
+  try {
+    return readFileSync('/etc/machine-id', 'utf8');
+  } catch {
+    return '';
+  }
+}
