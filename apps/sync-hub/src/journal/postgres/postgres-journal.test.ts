@@ -8,7 +8,7 @@ const URL = process.env.DEV_PG ?? 'postgres://postgres@127.0.0.1:5499/postgres';
 describeJournal('postgres journal', async () => {
   const schema = `test_${randomBytes(6).toString('hex')}`;
   return {
-    open: (isFull) => openPostgresJournal({ url: URL, schema, ...(isFull && { bytesMax: 0 }) }),
+    open: (isFull) => openPostgresJournal({ url: `${URL}?schema=${schema}`, ...(isFull && { bytesMax: 0 }) }),
     remove: async () => {
       const client = new Client({ connectionString: URL });
       await client.connect();

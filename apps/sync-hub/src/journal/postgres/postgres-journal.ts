@@ -9,11 +9,12 @@ import { Hubs } from './hubs.ts';
 import { migrate } from './migrations.ts';
 import { Store } from './store.ts';
 
+const DEFAULT_SCHEMA = 'hms_sync';
+const SCHEMA = /^[a-z_][a-z0-9_]{0,40}$/;
+
 export interface PostgresJournalOptions {
-  /** postgres://user@host:5432/database */
+  /** `postgres://<user>@<host>:5432/<database>`, and what pg knows behind a `?`; `schema=` names the journal's schema. */
   readonly url: string;
-  /** The schema of the journal. */
-  readonly schema?: string;
   /** New events are refused once the journal is as large as this; default: when the server says that its disk is full. */
   readonly bytesMax?: number;
 }
@@ -25,7 +26,11 @@ export interface PostgresJournalOptions {
  * @throws {JournalError} UNWRITABLE, UNSAFE, or UNREADABLE when a newer hub has changed it
  */
 export async function openPostgresJournal(options: PostgresJournalOptions): Promise<SharedJournal> {
-  const { url, schema = 'hms_sync', bytesMax = Number.POSITIVE_INFINITY } = options;
+  const { url, bytesMax = Number.POSITIVE_INFINITY } = options;
+  const schema = new URL(url).searchParams.get('schema') ?? DEFAULT_SCHEMA;
+  if (!SCHEMA.test(schema)) {
+    throw new JournalError('UNREADABLE', 'schema= in the address of the journal must be lower-case letters, digits and "_"');
+  }
   const place: PostgresPlace = { url, schema, name: 'hms-sync calls' };
   const client = await connect(place);
   const id = await migrate(client, schema);
