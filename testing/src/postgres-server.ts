@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const ENVIRONMENT = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
 
 /**
- * Runs a server, and is told to stop it by the name of a signal on stdin. When stdin ends instead, because the server is
+ * Runs a server, and stops it with the signal that a line on stdin names. When stdin ends instead, because the server is
  * closed or because the process that started it died in any way, it ends the server and removes the folder.
  */
 const SUPERVISOR = `
