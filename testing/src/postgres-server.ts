@@ -41,7 +41,7 @@ interface Owner {
   readonly gid?: number;
 }
 
-export type Settings = Readonly<Record<string, string>>;
+type Settings = Readonly<Record<string, string>>;
 
 /**
  * A PostgreSQL with its data and its Unix socket in a private folder. It listens on no port; a TcpProxy leads to it. It

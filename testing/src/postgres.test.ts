@@ -4,8 +4,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client, type QueryResultRow } from 'pg';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { createDatabase, useDatabase, usePostgres } from './postgres.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createDatabase, useDatabase } from './postgres.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
@@ -19,9 +19,14 @@ async function useClient(url: string): Promise<Client> {
 }
 
 async function query<Row extends QueryResultRow>(url: string, statement: string): Promise<readonly Row[]> {
-  const client = await useClient(url);
-  const { rows } = await client.query<Row>(statement);
-  return rows;
+  const client = new Client(url);
+  await client.connect();
+  try {
+    const { rows } = await client.query<Row>(statement);
+    return rows;
+  } finally {
+    await client.end();
+  }
 }
 
 /** Resolves once the connection has ended, in whichever way. */
@@ -68,31 +73,54 @@ describe('a database', () => {
     expect(folderOf(first)).toBe(folderOf(second));
   });
 
-  test('ends with its connections', async () => {
-    const { url, drop } = await createDatabase();
+  test('that was removed leaves neither connections nor data to the next one', async () => {
+    const { url, remove } = await createDatabase();
     const client = await useClient(url);
+    await client.query('create schema journal; create table journal.events (id text); create table events (id text)');
+    await client.query('begin; lock table events');
     const ended = endOf(client);
-    await drop();
+    await remove();
     await ended;
-    await expect(new Client(url).connect()).rejects.toThrow('does not exist');
+    const next = await useDatabase();
+    expect(next).toBe(url);
+    const own = "nspname !~ '^pg_' and nspname <> 'information_schema'";
+    expect(await query(next, `select nspname from pg_namespace where ${own}`)).toEqual([{ nspname: 'public' }]);
+    await query(next, 'create table events (id text)');
   });
 });
 
 describe('a server', () => {
+  let server: PostgresServer;
+
+  beforeAll(async () => {
+    server = await PostgresServer.create();
+    await query(server.url(), 'create table events (id text)');
+  });
+  afterAll(() => server.close());
+
   test.for(['fast', 'immediate', 'kill'] as const)('keeps what it committed when it is stopped: %s', async (mode) => {
-    const server = await usePostgres();
     const client = await useClient(server.url());
-    await client.query('create table events (id text)');
-    await client.query("insert into events values ('a')");
+    await client.query(`insert into events values ('${mode}')`);
     await server.stop(mode);
     await expect(client.query('select 1')).rejects.toThrow();
     await expect(new Client(server.url()).connect()).rejects.toThrow();
     await server.start();
-    expect(await query(server.url(), 'select id from events')).toEqual([{ id: 'a' }]);
+    expect(await query(server.url(), 'select id from events')).toContainEqual({ id: mode });
   });
 
-  test('is reached by its user alone, who is not root, and leaves nothing', async () => {
-    const server = await PostgresServer.create();
+  test('is followed by a standby, which takes its place', async () => {
+    const standby = await server.createStandby();
+    onTestFinished(() => standby.close());
+    await query(server.url(), 'create table later (id text)');
+    await vi.waitFor(() => query(standby.url(), 'select id from later'), 30_000);
+    await expect(query(standby.url(), "insert into later values ('a')")).rejects.toThrow('read-only');
+    await server.stop('immediate');
+    await query(standby.url(), 'select pg_promote()');
+    await query(standby.url(), "insert into later values ('a')");
+    await server.start();
+  });
+
+  test('is reached by its user alone, who is not root, and leaves nothing when it is closed', async () => {
     const [folder, pid] = [folderOf(server.url()), await pidOf(server.url())];
     const { mode, uid } = await stat(folder);
     expect(mode & 0o777).toBe(0o700);
@@ -115,18 +143,6 @@ describe('a server', () => {
     await ended;
     await vi.waitFor(() => expect(isRunning(pid)).toBe(false), 30_000);
     await vi.waitFor(() => expect(stat(folderOf(url))).rejects.toThrow('ENOENT'), 30_000);
-  });
-
-  test('is followed by a standby, which takes its place', async () => {
-    const server = await usePostgres();
-    const standby = await server.createStandby();
-    onTestFinished(() => standby.close());
-    await query(server.url(), 'create table events (id text)');
-    await vi.waitFor(() => query(standby.url(), 'select id from events'), 30_000);
-    await expect(query(standby.url(), "insert into events values ('a')")).rejects.toThrow('read-only');
-    await server.stop('immediate');
-    await query(standby.url(), 'select pg_promote()');
-    await query(standby.url(), "insert into events values ('a')");
   });
 
   test('that cannot start reports why', async () => {

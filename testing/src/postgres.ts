@@ -3,37 +3,47 @@ import { connect } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { Client } from 'pg';
 import { inject, onTestFinished } from 'vitest';
-import { PostgresServer, type Settings } from './postgres-server.ts';
 import type { PostgresAnswer } from './postgres-setup.ts';
 
 export interface TestDatabase {
   readonly url: string;
-  /** Ends its connections too. */
-  drop(): Promise<void>;
+  /** Ends its connections and removes all that is in it. */
+  remove(): Promise<void>;
 }
+
+/** The URLs of databases that this test file used before: emptying one takes a tenth of the time that creating one takes. */
+const unused: string[] = [];
+
+const EMPTY = `
+  select pg_terminate_backend(pid, 30000) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid();
+  do $$
+    declare name text;
+    begin
+      for name in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+        execute format('drop schema %I cascade', name);
+      end loop;
+      execute format('alter database %I reset all', current_database());
+    end $$;
+  create schema public`;
 
 /** An empty database in the project's PostgreSQL, which is started if it is not running. */
 export async function createDatabase(): Promise<TestDatabase> {
-  const server = await findServer();
-  const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await execute(server, `create database ${name} template template0`);
-  const url = new URL(server);
-  url.pathname = name;
-  return { url: url.href, drop: () => execute(server, `drop database ${name} with (force)`) };
+  const url = unused.pop() ?? (await createAt(await findServer()));
+  return {
+    url,
+    remove: async () => {
+      await execute(url, EMPTY);
+      unused.push(url);
+    },
+  };
 }
 
 /** The URL of an empty database for the running test. */
 export async function useDatabase(): Promise<string> {
-  const { url, drop } = await createDatabase();
-  onTestFinished(drop);
+  const { url, remove } = await createDatabase();
+  onTestFinished(remove);
   return url;
-}
-
-/** A PostgreSQL for the running test alone, to stop and start. */
-export async function usePostgres(settings?: Settings): Promise<PostgresServer> {
-  const server = await PostgresServer.create(settings);
-  onTestFinished(() => server.close());
-  return server;
 }
 
 /** The URL of the project's PostgreSQL. */
@@ -46,6 +56,14 @@ function findServer(): Promise<string> {
     return answer.url;
   })();
   return found;
+}
+
+async function createAt(server: string): Promise<string> {
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  await execute(server, `create database ${name} template template0`);
+  const url = new URL(server);
+  url.pathname = name;
+  return url.href;
 }
 
 async function execute(url: string, statement: string): Promise<void> {
