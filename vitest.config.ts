@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   test: {
-    projects: ['apps/*', 'conformance', 'examples/*', 'packages/*', 'proto', 'tools'],
+    projects: ['apps/*', 'conformance', 'examples/*', 'packages/*', 'proto', 'testing', 'tools'],
     reporters: ['default', './tools/test-total.ts'],
   },
 });

@@ -13,7 +13,8 @@ process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('node_modules/.cache/no
 
 /** What every project's vitest.config.ts is: tests beside their files, sources of sibling packages. */
 export default defineConfig({
-  ssr: { resolve: { conditions: [sourceCondition, 'node', 'module'] } },
+  // Each becomes a flag of the workers' Node too, where "import" would give ES modules to packages that call require.
+  ssr: { resolve: { conditions: [sourceCondition, 'node'] } },
   test: {
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],

@@ -13,7 +13,7 @@ const room = (name: string) => `${hub}src/${name}/`;
 
 /** Tests, benches, shared suites, fixtures, and what only they use. They may reach for fakes and test tools, sources may not. */
 const proof =
-  '(\\.(test|bench|suite|fixture)\\.ts$|^(apps|packages)/[^/]+/(test|sim)/|^conformance/|/vitest\\.config\\.ts$)';
+  '(\\.(test|bench|suite|fixture)\\.ts$|^(apps|packages)/[^/]+/(test|sim)/|^(conformance|testing)/|/vitest\\.config\\.ts$)';
 const testTools = '(^|/)node_modules/(vitest|fast-check)/';
 
 /** The one file that wires things together; it starts a process, so nobody can import it without starting one. */
@@ -81,10 +81,11 @@ const projects: Record<string, string[]> = {
   // Its stand-in for `hms-sync dev` is that of the kit.
   'apps/cli': ['proto', 'packages/adapter-sdk'],
   'apps/sandbox': ['packages/adapter-sdk'],
-  'apps/sync-hub': ['proto', 'packages/adapter-sdk'],
+  // Its tests alone: what ships imports nothing of testing.
+  'apps/sync-hub': ['proto', 'packages/adapter-sdk', 'testing'],
   bench: ['proto', 'packages/adapter-sdk'],
   // Its fixtures are adapters.
-  'conformance(?!/fixtures/)': ['proto', 'apps/sandbox'],
+  'conformance(?!/fixtures/)': ['proto', 'apps/sandbox', 'testing'],
   'conformance/fixtures/packages/[^/]+': ['packages/adapter-sdk'],
   'examples/(?!adapter-)[^/]+': ['proto'],
   // In other languages: their tests have the kit.
@@ -95,7 +96,7 @@ const projects: Record<string, string[]> = {
   'packages/create-adapter/template': ['packages/adapter-sdk'],
 };
 
-const anyProject = '^(apps/[^/]+|packages/[^/]+|examples/[^/]+|proto|bench|conformance|tools)/';
+const anyProject = '^(apps/[^/]+|packages/[^/]+|examples/[^/]+|proto|bench|conformance|testing|tools)/';
 
 const projectRules: Rule[] = Object.entries(projects).map(([project, seen]) => ({
   name: `${project

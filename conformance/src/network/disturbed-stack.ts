@@ -1,8 +1,8 @@
 import { type Sandbox, SYSTEM_NAMES, type SystemName, startSandbox } from '@hms-sync/sandbox';
+import { TcpProxy } from '@hms-sync/testing/tcp-proxy';
 import type { Hub } from '../hub.ts';
 import { HubFolder } from '../hub-folder.ts';
 import { QUICK_RETRY, whenAdaptersStarted } from '../stack.ts';
-import { TcpProxy } from './tcp-proxy.ts';
 
 /**
  * A hub with a network before it and one behind it, each of which can be disturbed, and the stand-ins. Its adapters report

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { SYSTEM_NAMES } from '@hms-sync/sandbox';
+import type { NetworkFault, Way } from '@hms-sync/testing/tcp-proxy';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { OrderBook } from '../../proof/order-book.ts';
 import { judge } from '../../proof/verdict.ts';
 import { collect, createSyncClient, present, type SyncClient } from '../sync-client.ts';
 import { grpcJs } from '../transports/grpc-js.ts';
 import { type DisturbedStack, startDisturbedStack } from './disturbed-stack.ts';
-import type { NetworkFault, Way } from './tcp-proxy.ts';
 
 /** An attempt at billing alone: more than a reset takes to be seen on a busy machine, less than what trickles does. */
 const CUT_OFF_MS = 1_000;

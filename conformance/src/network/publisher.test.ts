@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { SYSTEM_NAMES } from '@hms-sync/sandbox';
+import type { NetworkFault, Way } from '@hms-sync/testing/tcp-proxy';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { outline, withoutPlaces } from '../acks.ts';
 import { Bystander, tellToll, WORST_HUB_CPU_MS } from '../bystander.ts';
@@ -9,7 +10,6 @@ import { createSyncClient, type EventInit, first, present, type SyncClient } fro
 import { transports } from '../transports/every-transport.ts';
 import { grpcJs } from '../transports/grpc-js.ts';
 import { type DisturbedStack, startDisturbedStack } from './disturbed-stack.ts';
-import type { NetworkFault, Way } from './tcp-proxy.ts';
 
 let stack: DisturbedStack;
 /** Reaches the hub without the network before it. */

@@ -1,7 +1,7 @@
 import { PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
+import type { Way } from '@hms-sync/testing/tcp-proxy';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { Way } from '../network/tcp-proxy.ts';
 import { collect, createSyncClient, type EventInit, present } from '../sync-client.ts';
 import { grpcJs } from '../transports/grpc-js.ts';
 import { type Command, command } from './command.ts';

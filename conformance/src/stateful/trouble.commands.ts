@@ -1,6 +1,6 @@
 import { type Fault, SYSTEM_NAMES } from '@hms-sync/sandbox';
+import type { NetworkFault, Way } from '@hms-sync/testing/tcp-proxy';
 import fc from 'fast-check';
-import type { NetworkFault, Way } from '../network/tcp-proxy.ts';
 import { type Command, command } from './command.ts';
 
 const system = fc.constantFrom(...SYSTEM_NAMES);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
 import { setTimeout as elapse } from 'node:timers/promises';
 
 /** What becomes of the bytes that go one way. */
@@ -21,6 +21,8 @@ export type Way = 'to_server' | 'to_client';
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
+  /** A Unix socket knows no reset, only an end. */
+  readonly isUnix: boolean;
   /** True once a black hole took some of its bytes: what follows them must not come through. */
   isTorn: boolean;
 }
@@ -46,7 +48,7 @@ export class TcpProxy {
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#open(client));
   }
 
-  /** @param target a URL, of which host and port count */
+  /** @param target a URL, of which host and port count; its host may be the folder of PostgreSQL's Unix socket */
   static async start(target: string): Promise<TcpProxy> {
     const proxy = new TcpProxy(new URL(target));
     proxy.#server.listen(0, '127.0.0.1');
@@ -58,6 +60,13 @@ export class TcpProxy {
   get url(): string {
     const { port } = this.#server.address() as AddressInfo;
     return `http://127.0.0.1:${port}`;
+  }
+
+  /** A URL that leads here instead: only its host and port change. */
+  through(target: string): string {
+    const url = new URL(target);
+    url.host = new URL(this.url).host;
+    return url.href;
   }
 
   /** What black holes took so far, of all connections. */
@@ -95,9 +104,9 @@ export class TcpProxy {
   }
 
   #open(client: Socket): void {
-    const { hostname, port } = this.#target;
-    const server = connect({ host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true });
-    const link: Link = { client, server, isTorn: false };
+    const address = addressOf(this.#target);
+    const server = connect({ ...address, allowHalfOpen: true, noDelay: true });
+    const link: Link = { client, server, isUnix: 'path' in address, isTorn: false };
     this.#links.add(link);
     for (const socket of [client, server]) {
       // What breaks at one end is broken at the other: nobody else needs to know.
@@ -162,9 +171,15 @@ export class TcpProxy {
   }
 }
 
-function reset({ client, server }: Link): void {
+function addressOf({ hostname, port }: URL): NetConnectOpts {
+  const host = decodeURIComponent(hostname);
+  return host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port || 5432}` } : { host, port: Number(port) };
+}
+
+function reset({ client, server, isUnix }: Link): void {
   client.resetAndDestroy();
-  server.resetAndDestroy();
+  if (isUnix) server.destroy();
+  else server.resetAndDestroy();
 }
 
 function cut(by: 'reset' | 'half_close', { link, to }: Flow): void {
