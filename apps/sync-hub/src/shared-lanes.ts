@@ -71,7 +71,9 @@ function canRun({ manifest, settings }: AdapterToRun): boolean {
 function hubName(dataDir: string): string {
   const path = realpathSync(dataDir);
   const { ino, dev } = statSync(path);
-  const folder = createHash('sha256').update(JSON.stringify([machineId(), path, ino, dev])).digest('hex');
+  const folder = createHash('sha256')
+    .update(JSON.stringify([machineId(), path, ino, dev]))
+    .digest('hex');
   return `${hostname()}-${folder.slice(0, 8)}`;
 }
 

@@ -1,5 +1,11 @@
 import type { AttemptEnd } from '../core/outcome.ts';
-import { type CheckResult, type DeliveryAttempt, NOT_SENT, type Runtime, type RuntimeStart } from '../runtimes/runtime.ts';
+import {
+  type CheckResult,
+  type DeliveryAttempt,
+  NOT_SENT,
+  type Runtime,
+  type RuntimeStart,
+} from '../runtimes/runtime.ts';
 
 export interface Ownership {
   /** Asked before each attempt. */
@@ -61,7 +67,8 @@ export class OwnedRuntime implements Runtime {
   async #change(start: RuntimeStart): Promise<void> {
     this.#start = start;
     // That it ended is reported before what its attempts came to.
-    if (start.kind !== 'ready' || start.attemptTimeoutMs <= this.#expectedMs) return this.#onChange(this.#asSeen(start));
+    if (start.kind !== 'ready' || start.attemptTimeoutMs <= this.#expectedMs)
+      return this.#onChange(this.#asSeen(start));
     await this.#expect(start.attemptTimeoutMs);
     if (this.#start === start) this.#onChange(this.#asSeen(start));
   }

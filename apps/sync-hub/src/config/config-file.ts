@@ -224,7 +224,10 @@ export const configFile = z.strictObject({
   journal: z
     .string()
     .max(2_048)
-    .regex(/^postgres(?:ql)?:\/\/\S+\/\S+$/, 'must be postgres://<user>@<host>:5432/<database>; leave it out for the embedded one')
+    .regex(
+      /^postgres(?:ql)?:\/\/\S+\/\S+$/,
+      'must be postgres://<user>@<host>:5432/<database>; leave it out for the embedded one',
+    )
     .optional(),
   logLevel: z.enum(logLevels).optional(),
   limits: z

@@ -180,7 +180,14 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     connections: toConnections(settings.limits),
     perCaller: toCallerBounds(settings.limits?.perCaller),
     dataDir,
-    journalUrl: toJournalUrl(firstSet([['--journal', flags.journal], ['HMS_SYNC_JOURNAL', env.HMS_SYNC_JOURNAL], [`${path}: journal`, settings.journal ?? '']]), secrets),
+    journalUrl: toJournalUrl(
+      firstSet([
+        ['--journal', flags.journal],
+        ['HMS_SYNC_JOURNAL', env.HMS_SYNC_JOURNAL],
+        [`${path}: journal`, settings.journal ?? ''],
+      ]),
+      secrets,
+    ),
     backupsFolder: settings.backups?.folder ? resolve(folder, settings.backups.folder) : join(dataDir, 'backups'),
     auditKeepDays: settings.audit?.keepDays ?? DEFAULT_AUDIT_DAYS,
     diskReserveBytes: toDiskReserve(settings.diskReserve),

@@ -127,7 +127,9 @@ export class Hubs implements Rows {
     const client = this.#client;
     this.#client = undefined;
     // Its end is not waited for: it may be a connection on which nothing comes through.
-    client?.then((open) => (open as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()).catch(() => undefined);
+    client
+      ?.then((open) => (open as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy())
+      .catch(() => undefined);
   }
 
   /** Something was written that others wait for. */
@@ -217,7 +219,7 @@ export class Hubs implements Rows {
       reopened: [],
       lanes: own.map((adapter) => ({ adapter, ...NOTHING_BUT_MORE })),
     });
-    return behind.some((lane) => positions[numbers?.indexOf(lane.number) ?? -1] as number > lane.position);
+    return behind.some((lane) => (positions[numbers?.indexOf(lane.number) ?? -1] as number) > lane.position);
   }
 }
 
@@ -226,6 +228,11 @@ const NOTHING_BUT_MORE = { ready: [], heads: [], isMore: true, nextDueAtMs: Numb
 interface PulseRow extends Omit<PulseAnswer, 'hubs' | 'lanes'> {
   readonly hubs: readonly (KnownHub & { readonly beat: number; readonly canRun: readonly string[] })[];
   readonly lanes:
-    | readonly { readonly adapter: string; readonly owner: string | null; readonly epoch: number; readonly patienceMs: number }[]
+    | readonly {
+        readonly adapter: string;
+        readonly owner: string | null;
+        readonly epoch: number;
+        readonly patienceMs: number;
+      }[]
     | null;
 }

@@ -29,7 +29,10 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   const { url, bytesMax = Number.POSITIVE_INFINITY } = options;
   const schema = new URL(url).searchParams.get('schema') ?? DEFAULT_SCHEMA;
   if (!SCHEMA.test(schema)) {
-    throw new JournalError('UNREADABLE', 'schema= in the address of the journal must be lower-case letters, digits and "_"');
+    throw new JournalError(
+      'UNREADABLE',
+      'schema= in the address of the journal must be lower-case letters, digits and "_"',
+    );
   }
   const place: PostgresPlace = { url, schema, name: 'hms-sync calls' };
   const client = await connect(place);

@@ -106,17 +106,20 @@ export function countsOf({ cycle, attempts, spent, crashes }: DeliveryCounts): D
   return { cycle, attempts, spent, crashes };
 }
 
-/** Texts of PostgreSQL cannot hold the character NUL: it is written as U+0001 and "0", and U+0001 as U+0001 and "1". */
-export function storable(value: unknown): unknown {
-  if (typeof value === 'string') return /[\0\x01]/.test(value) ? value.replaceAll(/[\0\x01]/g, escaped) : value;
-  return Array.isArray(value) && typeof value[0] !== 'number' ? value.map(storable) : value;
-}
+/** Marks what stands for a character that texts of PostgreSQL cannot hold, which is NUL, or for itself. */
+const MARK = '\x01';
 
-function escaped(character: string): string {
-  return `\x01${character.charCodeAt(0)}`;
+/** A parameter as it can be stored. */
+export function storable(value: unknown): unknown {
+  if (typeof value !== 'string')
+    return Array.isArray(value) && typeof value[0] !== 'number' ? value.map(storable) : value;
+  if (!value.includes('\0') && !value.includes(MARK)) return value;
+  return value.replaceAll(MARK, `${MARK}1`).replaceAll('\0', `${MARK}0`);
 }
 
 /** The text that was stored. */
 export function stored(text: string): string {
-  return text.includes('\x01') ? text.replaceAll(/\x01([01])/g, (_, code) => String.fromCharCode(Number(code))) : text;
+  if (!text.includes(MARK)) return text;
+  const [first = '', ...marked] = text.split(MARK);
+  return first + marked.map((part) => (part[0] === '0' ? '\0' : MARK) + part.slice(1)).join('');
 }

@@ -69,6 +69,11 @@ const SOURCES_MAX = 16;
 const NOT_AS_LISTED = 'HS002';
 const DISK_FULL = '53100';
 
+/** What an answer of the database makes true here. */
+type Apply = () => void | Promise<void>;
+
+const DONE = () => undefined;
+
 /** A call on its way through a group. */
 interface Asked<Name extends CallName> {
   readonly index: number;
@@ -94,7 +99,8 @@ export class Store {
   #knownSeq = 0;
   #news = new CommitNews();
   #answers: StoreAnswer<CallName>[] = [];
-  #statements: Promise<void>[] = [];
+  /** On their way, each with what is to be done once it and those before it are answered. */
+  #statements: Promise<Apply>[] = [];
   /** No new events are taken by the group that runs. */
   #full: FullDisk | undefined;
   #readyHeads: { lane: KnownLane; seq: number; dueAtMs: number; call: number }[] = [];
@@ -247,29 +253,29 @@ export class Store {
     await this.#reportReady();
   }
 
-  #start(statement: Promise<void>): void {
-    // Awaited together; one that fails before that is no unhandled rejection.
+  #start(statement: Promise<Apply>): void {
+    // Awaited later; one that fails before that is no unhandled rejection.
     statement.catch(() => undefined);
     this.#statements.push(statement);
   }
 
   async #finish(): Promise<void> {
-    await Promise.all(this.#statements.splice(0));
+    for (const statement of this.#statements.splice(0)) await (await statement)();
   }
 
-  async #accept(asked: readonly Asked<'accept'>[]): Promise<void> {
-    if (this.#full !== undefined) {
-      await this.#answerKnown(asked, this.#full);
-      return;
-    }
-    let row: AcceptRow;
+  async #accept(asked: readonly Asked<'accept'>[]): Promise<Apply> {
+    const full = this.#full;
+    if (full !== undefined) return () => this.#answerKnown(asked, full);
     try {
-      row = await this.#insertEvents(asked.map(({ request }) => request));
+      const row = await this.#insertEvents(asked.map(({ request }) => request));
+      return () => this.#accepted(asked, row);
     } catch (error) {
       if ((error as { code?: string }).code !== DISK_FULL) throw error;
-      await this.#answerKnown(asked, { kind: 'full', freeBytes: 0, reserveBytes: 0 });
-      return;
+      return () => this.#answerKnown(asked, { kind: 'full', freeBytes: 0, reserveBytes: 0 });
     }
+  }
+
+  async #accepted(asked: readonly Asked<'accept'>[], row: AcceptRow): Promise<void> {
     const [firstSeq, seqBefore, fresh, laneNumbers, places, waiting] = row;
     if (laneNumbers.some((number) => !this.#byNumber.has(number))) await this.#readLanes();
     const lanes = laneNumbers.map((number) => this.lane(number));
@@ -369,7 +375,7 @@ export class Store {
     };
   }
 
-  async #record(asked: readonly Asked<'record'>[]): Promise<void> {
+  async #record(asked: readonly Asked<'record'>[]): Promise<Apply> {
     const numbers = asked.map(({ request }) => this.#byId.get(request.record.adapter)?.number ?? 0);
     const requests = asked.map(({ request }) => request);
     const all = <Value>(value: (request: RecordRequest) => Value) => requests.map(value);
@@ -404,6 +410,13 @@ export class Store {
         all(({ notBeforeMs }) => notBeforeMs),
       ],
     );
+    return () => this.#recorded(asked, { numbers, news });
+  }
+
+  #recorded(
+    asked: readonly Asked<'record'>[],
+    { numbers, news }: { readonly numbers: readonly number[]; readonly news: readonly News[] },
+  ): void {
     const first = new Map<number, number>();
     const lost = new Map<number, Set<number>>();
     for (const [kind, adapter, seq, , , position] of news) {
@@ -511,33 +524,52 @@ export class Store {
     );
   }
 
-  async #write(index: number, name: CallName, request: never): Promise<void> {
-    this.#answers[index] = await this.#writes[name]?.(request, index);
+  async #write(index: number, name: CallName, request: never): Promise<Apply> {
+    const apply = await this.#writes[name]?.(request, index);
+    return async () => {
+      this.#answers[index] = await apply?.();
+    };
   }
 
-  async #read(index: number, name: CallName, request: never): Promise<void> {
-    this.#answers[index] = (await this.#reads[name]?.(request)) as StoreAnswer<CallName>;
+  async #read(index: number, name: CallName, request: never): Promise<Apply> {
+    const answer = (await this.#reads[name]?.(request)) as StoreAnswer<CallName>;
+    return () => {
+      this.#answers[index] = answer;
+    };
   }
 
-  readonly #writes: { readonly [Name in CallName]?: (request: never, index: number) => Promise<StoreAnswer<Name>> } = {
+  readonly #writes: {
+    readonly [Name in CallName]?: (
+      request: never,
+      index: number,
+    ) => Promise<() => StoreAnswer<Name> | Promise<StoreAnswer<Name>>>;
+  } = {
     setReceivers: async (adapters: readonly string[]) => {
       await this.rows('set_receivers', 'SELECT set_receivers($1)', [[...adapters]]);
-      await this.#readLanes();
-      await this.#readReceivers();
+      return async () => {
+        await this.#readLanes();
+        await this.#readReceivers();
+      };
     },
     openLane: (request: OpenLaneRequest, index) => this.#openLane(request, index),
     giveBack: async ({ adapter, seq, nowMs }: { adapter: string; seq: number; nowMs: number }, index) => {
-      this.#report(
-        await this.rows<News>('give_back', 'SELECT (n).* FROM give_back($1, $2, $3) AS n', [adapter, seq, nowMs]),
-        index,
-      );
-      return undefined;
+      const news = await this.rows<News>('give_back', 'SELECT (n).* FROM give_back($1, $2, $3) AS n', [
+        adapter,
+        seq,
+        nowMs,
+      ]);
+      return () => {
+        this.#report(news, index);
+        return undefined;
+      };
     },
     endWaits: async ({ adapter, nowMs }: { adapter: string; nowMs: number }) => {
       const [[ended] = [0]] = await this.rows<[number]>('end_waits', 'SELECT end_waits($1, $2)', [adapter, nowMs]);
-      const lane = this.#byId.get(adapter);
-      if (ended > 0 && lane !== undefined) this.#news.more(lane);
-      return ended;
+      return () => {
+        const lane = this.#byId.get(adapter);
+        if (ended > 0 && lane !== undefined) this.#news.more(lane);
+        return ended;
+      };
     },
     discard: (request: DiscardRequest, index) => this.#discard(request, index),
     stepReplay: (request: ReplayStepRequest, index) => this.#stepReplay(request, index),
@@ -547,6 +579,7 @@ export class Store {
         'UPDATE lane SET breaker_state = $2, breaker_since_ms = $3, breaker_cause = $4 WHERE number = (lane_named($1)).number',
         [adapter, state, sinceMs, cause],
       );
+      return DONE;
     },
     saveLanePause: async ({ adapter, pause }: StoredPause) => {
       await this.rows(
@@ -554,9 +587,11 @@ export class Store {
         'UPDATE lane SET pause_reason = $2, pause_since_ms = $3 WHERE number = (lane_named($1)).number',
         [adapter, pause === undefined ? null : pause.reason, pause?.sinceMs ?? null],
       );
+      return DONE;
     },
     saveJob: async (job: ReplayJob) => {
       await this.rows('save_job', 'SELECT save_job($1, $2, $3, $4)', jobValues(job));
+      return DONE;
     },
     prune: (request: PruneRequest) => this.#prune(request),
   };
@@ -575,13 +610,20 @@ export class Store {
     readStatistics: (): Promise<JournalStatistics> => this.#statistics.read(),
   };
 
-  async #openLane(request: OpenLaneRequest, index: number): Promise<OpenedLane> {
+  async #openLane(request: OpenLaneRequest, index: number): Promise<() => Promise<OpenedLane>> {
     const { adapter, onDeadLetter, nowMs, longestWaitMs, epoch } = request;
-    const news = await this.rows<News>(
-      'open_lane',
-      'SELECT (n).* FROM open_lane($1, $2, $3, $4, $5, $6) AS n',
-      [this.#hub, adapter, onDeadLetter === 'hold', nowMs, longestWaitMs, epoch ?? null],
-    );
+    const news = await this.rows<News>('open_lane', 'SELECT (n).* FROM open_lane($1, $2, $3, $4, $5, $6) AS n', [
+      this.#hub,
+      adapter,
+      onDeadLetter === 'hold',
+      nowMs,
+      longestWaitMs,
+      epoch ?? null,
+    ]);
+    return () => this.#opened(request, news, index);
+  }
+
+  async #opened({ adapter, epoch }: OpenLaneRequest, news: readonly News[], index: number): Promise<OpenedLane> {
     // Another hub has it by now: the first record will say so.
     const [opened = ['lost', 0, epoch ?? 0] as const, ...rest] = news;
     if (!this.#byId.has(adapter)) await this.#readLanes();
@@ -601,8 +643,8 @@ export class Store {
     };
   }
 
-  async #discard({ adapter, seq, atMs, nowMs, reason }: DiscardRequest, index: number): Promise<DiscardResult> {
-    if (!this.#byId.has(adapter)) return { kind: 'unknown' };
+  async #discard({ adapter, seq, atMs, nowMs, reason }: DiscardRequest, index: number): Promise<() => DiscardResult> {
+    if (!this.#byId.has(adapter)) return () => ({ kind: 'unknown' });
     const news = await this.rows<News>('discard', 'SELECT (n).* FROM discard($1, $2, $3, $4, $5, $6) AS n', [
       this.#hub,
       adapter,
@@ -611,6 +653,10 @@ export class Store {
       nowMs,
       reason,
     ]);
+    return () => this.#discarded(news, index);
+  }
+
+  #discarded(news: readonly News[], index: number): DiscardResult {
     const [first] = news;
     if (first?.[0] === 'elsewhere') return { kind: 'elsewhere' };
     if (first?.[0] === 'settled') {
@@ -621,7 +667,7 @@ export class Store {
     return { kind: 'discarded' };
   }
 
-  async #stepReplay(request: ReplayStepRequest, index: number): Promise<ReplayStepResult> {
+  async #stepReplay(request: ReplayStepRequest, index: number): Promise<() => ReplayStepResult> {
     const { job, bounds, atMs, nowMs } = request;
     for (;;) {
       const deadLetters = await this.#lists.deadLettersAfter(job.filter, job.position);
@@ -636,7 +682,7 @@ export class Store {
           return listed.payloadBytes;
         },
       });
-      if (bounds === undefined) return result;
+      if (bounds === undefined) return () => result;
       try {
         const news = await this.rows<News>(
           'reopen',
@@ -651,8 +697,10 @@ export class Store {
             ...jobValues(result.job),
           ],
         );
-        this.#report(news, index);
-        return result;
+        return () => {
+          this.#report(news, index);
+          return result;
+        };
       } catch (error) {
         // Nothing of it took effect, and what is listed now is as it is now.
         if ((error as { code?: string }).code !== NOT_AS_LISTED) throw error;
@@ -660,14 +708,14 @@ export class Store {
     }
   }
 
-  async #prune({ settledBeforeMs, afterSeq = 0, maxEvents, maxRecords }: PruneRequest): Promise<PruneResult> {
+  async #prune({ settledBeforeMs, afterSeq = 0, maxEvents, maxRecords }: PruneRequest): Promise<() => PruneResult> {
     const rows = await this.rows<[number, number, number | null]>(
       'prune',
       'SELECT events, records, next_seq FROM prune($1, $2, $3, $4)',
       [settledBeforeMs, afterSeq, maxEvents, maxRecords],
     );
     const [events, records, next] = rows[0] as (typeof rows)[number];
-    return { events, records, next: next ?? undefined };
+    return () => ({ events, records, next: next ?? undefined });
   }
 
   async #readReady({ adapter, after, nowMs, limit, limitBytes }: ReadReadyRequest): Promise<ReadyPage> {
