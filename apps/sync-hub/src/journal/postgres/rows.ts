@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { DeliveryCounts, EndedAttempt, ReadyDelivery, RecordedDelivery } from '../../core/delivery.ts';
+import type { EndedAttempt, ReadyDelivery, RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
 import { outcomeKind, recordedState } from '../codes.ts';
 import { CorruptionError } from '../journal-error.ts';
@@ -102,9 +102,6 @@ function attemptFromValues(values: RecordValues, outcome: number): EndedAttempt 
   return code === null ? attempt : { ...attempt, failure: { code, message: message ?? '' } };
 }
 
-export function countsOf({ cycle, attempts, spent, crashes }: DeliveryCounts): DeliveryCounts {
-  return { cycle, attempts, spent, crashes };
-}
 
 /** Marks what stands for a character that texts of PostgreSQL cannot hold, which is NUL, or for itself. */
 const MARK = '\x01';
