@@ -1,6 +1,6 @@
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { CallerLimits } from '../../access/caller-limits.ts';
-import type { Principal } from '../../access/principal.ts';
+import { type Principal, publisherOf } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
 import type { Until } from '../../acks/delivery-update.ts';
 import type { FollowableEvent } from '../../acks/followed-events.ts';
@@ -69,7 +69,7 @@ export class Publishing {
       limits.publish(caller);
       return event && grantedEvent(event, caller);
     });
-    return intake.accept(granted);
+    return intake.accept(granted, publisherOf(caller));
   }
 
   /**
