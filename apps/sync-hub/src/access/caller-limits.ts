@@ -1,9 +1,12 @@
+import { Buffer } from 'node:buffer';
 import type { Principal } from './principal.ts';
 
-/** What one caller may do at a time, or in a second. */
+/** What one caller may do at a time, in a second, or in a day. */
 export interface CallerBounds {
   /** Undefined: as many as the hub can write. */
   readonly eventsPerSecond: number | undefined;
+  /** Of the payloads and attributes of its events that were accepted. Undefined: as many as the disk has room for. */
+  readonly bytesPerDay: number | undefined;
   /** Long calls of each kind at a time. */
   readonly calls: Readonly<Record<CallKind, number>>;
 }
@@ -30,16 +33,28 @@ export class CallerThrottled extends Error {
   }
 }
 
+/** What of an event its publisher decides the size of. */
+interface PublishedBytes {
+  readonly data: Uint8Array;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
 interface Usage {
   /** Events that may be published now; refilled with time, up to what a second allows. */
   events: number;
   refilledAtMs: number;
+  /** Bytes that were accepted, by the hour, oldest first: of the last 25 hours, those without any left out. */
+  readonly hours: { readonly number: number; bytes: number }[];
   readonly calls: Map<CallKind, number>;
 }
 
+const HOUR_MS = 3_600_000;
+/** An hour counts until the last of its bytes is a day old. */
+const HOURS_COUNTED = 25;
+
 /** A call that lasts ends some time; nobody knows when. */
 const CALL_RETRY_MS = 5_000;
-/** Principals whose last request is past are forgotten when there are more. */
+/** Principals who use nothing are forgotten when there are more. */
 const PRINCIPALS_MAX = 10_000;
 
 /**
@@ -60,10 +75,12 @@ export class CallerLimits {
 
   /** One event of the caller. @throws {CallerThrottled} */
   publish(caller: Principal): void {
-    const { eventsPerSecond } = this.#bounds;
-    if (eventsPerSecond === undefined || isUnlimited(caller)) return;
+    const { eventsPerSecond, bytesPerDay } = this.#bounds;
+    if ((eventsPerSecond === undefined && bytesPerDay === undefined) || isUnlimited(caller)) return;
     const usage = this.#usageOf(caller);
     const now = this.#nowMs();
+    if (bytesPerDay !== undefined) requireBytes(usage, { bytesPerDay, name: caller.name, now });
+    if (eventsPerSecond === undefined) return;
     const refill = ((now - usage.refilledAtMs) / 1_000) * eventsPerSecond;
     usage.events = Math.min(eventsPerSecond, usage.events + refill);
     usage.refilledAtMs = now;
@@ -72,6 +89,19 @@ export class CallerLimits {
       throw new CallerThrottled(`${caller.name} publishes more than ${eventsPerSecond} events a second`, waitMs);
     }
     usage.events -= 1;
+  }
+
+  /**
+   * An event of the caller is on disk. What was being written when the bytes of a day were reached is still accepted: the
+   * events that the hub writes at a time.
+   */
+  accepted(caller: Principal, { data, attributes }: PublishedBytes): void {
+    if (this.#bounds.bytesPerDay === undefined || isUnlimited(caller)) return;
+    const { hours } = this.#usageOf(caller);
+    const number = Math.floor(this.#nowMs() / HOUR_MS);
+    if (hours.at(-1)?.number !== number) hours.push({ number, bytes: 0 });
+    const hour = hours.at(-1);
+    if (hour !== undefined) hour.bytes += data.byteLength + Buffer.byteLength(JSON.stringify(attributes));
   }
 
   /** One call that lasts. Returns what is called once it has ended. @throws {CallerThrottled} */
@@ -99,18 +129,42 @@ export class CallerLimits {
     const known = this.#usages.get(key);
     if (known !== undefined) return known;
     if (this.#usages.size >= PRINCIPALS_MAX) this.#forget();
-    const usage: Usage = { events: this.#bounds.eventsPerSecond ?? 0, refilledAtMs: this.#nowMs(), calls: new Map() };
+    const events = this.#bounds.eventsPerSecond ?? 0;
+    const usage: Usage = { events, refilledAtMs: this.#nowMs(), hours: [], calls: new Map() };
     this.#usages.set(key, usage);
     return usage;
   }
 
-  /** Who has no call open, and has not published for a second, uses nothing. */
+  /** Who has no call open, has not published for a second, and no bytes for a day, uses nothing. */
   #forget(): void {
-    const before = this.#nowMs() - 1_000;
-    for (const [key, { calls, refilledAtMs }] of this.#usages) {
-      if (refilledAtMs <= before && [...calls.values()].every((running) => running === 0)) this.#usages.delete(key);
+    const now = this.#nowMs();
+    for (const [key, { calls, hours, refilledAtMs }] of this.#usages) {
+      const hasPublished = refilledAtMs > now - 1_000 || isCounted(hours.at(-1)?.number, now);
+      if (!hasPublished && [...calls.values()].every((running) => running === 0)) this.#usages.delete(key);
     }
   }
+}
+
+/** @throws {CallerThrottled} until enough of its bytes are a day old */
+function requireBytes(
+  { hours }: Usage,
+  { bytesPerDay, name, now }: { bytesPerDay: number; name: string; now: number },
+) {
+  while (hours.length > 0 && !isCounted(hours[0]?.number, now)) hours.shift();
+  let bytes = hours.reduce((sum, hour) => sum + hour.bytes, 0);
+  if (bytes < bytesPerDay) return;
+  const freeing = hours.find((hour) => {
+    bytes -= hour.bytes;
+    return bytes < bytesPerDay;
+  });
+  const freeAtMs = ((freeing?.number ?? 0) + HOURS_COUNTED) * HOUR_MS;
+  const most = `${Math.floor(bytesPerDay / 2 ** 20)} MiB of events`;
+  const message = `${name} published ${most} within a day, its limit (limits.perCaller.bytesPerDay of the hub)`;
+  throw new CallerThrottled(message, freeAtMs - now);
+}
+
+function isCounted(hour: number | undefined, now: number): boolean {
+  return hour !== undefined && now < (hour + HOURS_COUNTED) * HOUR_MS;
 }
 
 function isUnlimited({ kind }: Principal): boolean {

@@ -26,6 +26,7 @@ describe('precedence', () => {
       connections: {},
       perCaller: {
         eventsPerSecond: undefined,
+        bytesPerDay: undefined,
         calls: { publish: 4_096, stream: 64, watch: 16, tail: 2, job: 2, probe: 64 },
       },
       dataDir: join(place.folder, '.hms-sync'),

@@ -12,10 +12,10 @@ import { parsePackageName } from '../installs/package-spec.ts';
 import type { TlsPaths } from '../tls/tls-files.ts';
 import { adapterPlace, ConfigError, issueInWords } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, type runtimes } from './config-file.ts';
-import { toDiskReserve } from './disk-reserve.ts';
 import { DEFAULT_LISTEN, isLoopback, type ListenAddress, parseListen } from './listen-address.ts';
 import { rejectedReferences, resolveReferences } from './references.ts';
 import type { Secrets } from './secrets.ts';
+import { bytesOf, toDiskReserve } from './sizes.ts';
 import { readYaml } from './yaml.ts';
 
 /** All that an operator can set, checked and frozen. */
@@ -292,9 +292,11 @@ function toConnections({ connections, connectionsPerAddress }: NonNullable<Confi
 
 function toCallerBounds({
   eventsPerSecond,
+  bytesPerDay,
   streams = CALLS_OF_CALLER.stream,
 }: NonNullable<ConfigFile['limits']>['perCaller'] & object = {}): CallerBounds {
-  return Object.freeze({ eventsPerSecond, calls: Object.freeze({ ...CALLS_OF_CALLER, stream: streams }) });
+  const calls = Object.freeze({ ...CALLS_OF_CALLER, stream: streams });
+  return Object.freeze({ eventsPerSecond, bytesPerDay: bytesOf(bytesPerDay), calls });
 }
 
 /** A setting's text, with the name of where it comes from, for messages. */

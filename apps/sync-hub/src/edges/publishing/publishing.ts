@@ -69,7 +69,9 @@ export class Publishing {
       limits.publish(caller);
       return event && grantedEvent(event, caller);
     });
-    return intake.accept(granted, publisherOf(caller));
+    const acceptance = await intake.accept(granted, publisherOf(caller));
+    if (!acceptance.duplicate) limits.accepted(caller, acceptance.event);
+    return acceptance;
   }
 
   /**
