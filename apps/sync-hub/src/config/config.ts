@@ -25,8 +25,10 @@ export interface Config {
   readonly publicUrls: readonly string[];
   /** Undefined: in clear, on loopback only. `terminated`: in clear, by a proxy that speaks TLS. */
   readonly tls: TlsPaths | 'terminated' | undefined;
-  /** The only addresses that may connect beside this machine. Undefined: all. */
+  /** Proxies that say from where a request comes. Undefined: none. */
   readonly trustedProxies: BlockList | undefined;
+  /** The only addresses that may connect: these proxies and this machine. Undefined: all. */
+  readonly callers: BlockList | undefined;
   readonly auth: AuthConfig;
   /** The most connections at a time, where it is set. */
   readonly connections: { readonly inAll?: number; readonly perAddress?: number };
@@ -172,6 +174,7 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     listen: address,
     tls: inFile(path, () => toTls(settings, { address, folder })),
     trustedProxies: toBlockList(settings.trustedProxies),
+    callers: toBlockList(settings.trustedProxies, ['127.0.0.0/8', '::1']),
     auth: inFile(path, () => toAuth(settings, { address, flags })),
     publicUrls: Object.freeze([...(settings.publicUrls ?? [])]),
     connections: toConnections(settings.limits),
@@ -270,11 +273,10 @@ function toTls(
   return tls;
 }
 
-/** This machine may always. */
-function toBlockList(networks: ConfigFile['trustedProxies']): BlockList | undefined {
+function toBlockList(networks: ConfigFile['trustedProxies'], more: readonly string[] = []): BlockList | undefined {
   if (networks === undefined) return undefined;
   const list = new BlockList();
-  for (const network of [...networks, '127.0.0.0/8', '::1']) {
+  for (const network of [...networks, ...more]) {
     const [address = '', prefix] = network.split('/');
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
     if (prefix === undefined) list.addAddress(address, family);
