@@ -41,6 +41,32 @@ describe('events in a second', () => {
   });
 });
 
+describe('refusals of a caller over its limit', () => {
+  const heldMs = (limits: CallerLimits, caller: Principal) => {
+    try {
+      limits.publish(caller);
+      return undefined;
+    } catch (error) {
+      return (error as CallerThrottled).heldMs;
+    }
+  };
+
+  it('are sent once in 10 ms, each within a second, and do not delay another caller', () => {
+    const { limits, clock } = limitsOf({ eventsPerSecond: 1 });
+    limits.publish(hmsApi);
+    expect([1, 2, 3].map(() => heldMs(limits, hmsApi))).toEqual([10, 20, 30]);
+    clock.nowMs += 25;
+    expect(heldMs(limits, hmsApi)).toBe(15);
+    for (let event = 0; event < 200; event++) heldMs(limits, hmsApi);
+    expect(heldMs(limits, hmsApi)).toBe(1_000);
+    limits.publish(clinic);
+    expect(heldMs(limits, clinic)).toBe(10);
+    clock.nowMs += 975;
+    expect(heldMs(limits, hmsApi)).toBeUndefined();
+    expect(heldMs(limits, hmsApi)).toBe(35);
+  });
+});
+
 describe('bytes in a day', () => {
   it('end when they are reached, for that caller alone, and say until when', () => {
     const { limits, clock } = limitsOf({ bytesPerDay: MIB });

@@ -26,10 +26,13 @@ export const CALLS_OF_CALLER: CallerBounds['calls'] = {
 export class CallerThrottled extends Error {
   override readonly name = 'CallerThrottled';
   readonly retryAfterMs: number;
+  /** The caller gets the refusal after this time. */
+  readonly heldMs: number;
 
-  constructor(message: string, retryAfterMs: number) {
+  constructor(message: string, retryAfterMs: number, heldMs = 0) {
     super(message);
     this.retryAfterMs = retryAfterMs;
+    this.heldMs = heldMs;
   }
 }
 
@@ -43,6 +46,8 @@ interface Usage {
   /** Events that may be published now; refilled with time, up to what a second allows. */
   events: number;
   refilledAtMs: number;
+  /** When the refusal of its latest refused event is sent. */
+  refusedAtMs: number;
   /** Bytes that were accepted, by the hour, oldest first: of the last 25 hours, those without any left out. */
   readonly hours: { readonly number: number; bytes: number }[];
   readonly calls: Map<CallKind, number>;
@@ -52,6 +57,12 @@ const HOUR_MS = 3_600_000;
 /** An hour counts until the last of its bytes is a day old. */
 const HOURS_COUNTED = 25;
 
+/**
+ * A caller who does not wait as it was asked to, and publishes again as soon as it was refused, takes time from the others. So
+ * it is refused once in so long, and each of its events waits for that, but no longer than a second.
+ */
+const REFUSED_EVERY_MS = 10;
+const REFUSED_WITHIN_MS = 1_000;
 /** A call that lasts ends some time; nobody knows when. */
 const CALL_RETRY_MS = 5_000;
 /** Principals who use nothing are forgotten when there are more. */
@@ -79,14 +90,20 @@ export class CallerLimits {
     if ((eventsPerSecond === undefined && bytesPerDay === undefined) || isUnlimited(caller)) return;
     const usage = this.#usageOf(caller);
     const now = this.#nowMs();
-    if (bytesPerDay !== undefined) requireBytes(usage, { bytesPerDay, name: caller.name, now });
+    if (bytesPerDay !== undefined) {
+      const waitMs = waitForBytesMs(usage, { bytesPerDay, now });
+      const most = `${Math.floor(bytesPerDay / 2 ** 20)} MiB of events`;
+      const message = `${caller.name} published ${most} within a day, its limit (limits.perCaller.bytesPerDay of the hub)`;
+      if (waitMs > 0) throw new CallerThrottled(message, waitMs, holdRefusal(usage, now));
+    }
     if (eventsPerSecond === undefined) return;
     const refill = ((now - usage.refilledAtMs) / 1_000) * eventsPerSecond;
     usage.events = Math.min(eventsPerSecond, usage.events + refill);
     usage.refilledAtMs = now;
     if (usage.events < 1) {
       const waitMs = Math.ceil(((1 - usage.events) / eventsPerSecond) * 1_000);
-      throw new CallerThrottled(`${caller.name} publishes more than ${eventsPerSecond} events a second`, waitMs);
+      const message = `${caller.name} publishes more than ${eventsPerSecond} events a second`;
+      throw new CallerThrottled(message, waitMs, holdRefusal(usage, now));
     }
     usage.events -= 1;
   }
@@ -130,7 +147,7 @@ export class CallerLimits {
     if (known !== undefined) return known;
     if (this.#usages.size >= PRINCIPALS_MAX) this.#forget();
     const events = this.#bounds.eventsPerSecond ?? 0;
-    const usage: Usage = { events, refilledAtMs: this.#nowMs(), hours: [], calls: new Map() };
+    const usage: Usage = { events, refilledAtMs: this.#nowMs(), refusedAtMs: 0, hours: [], calls: new Map() };
     this.#usages.set(key, usage);
     return usage;
   }
@@ -145,26 +162,33 @@ export class CallerLimits {
   }
 }
 
-/** @throws {CallerThrottled} until enough of its bytes are a day old */
-function requireBytes(
-  { hours }: Usage,
-  { bytesPerDay, name, now }: { bytesPerDay: number; name: string; now: number },
-) {
+/** How long until enough of its bytes are a day old; 0: they are few enough. */
+function waitForBytesMs({ hours }: Usage, { bytesPerDay, now }: { bytesPerDay: number; now: number }): number {
   while (hours.length > 0 && !isCounted(hours[0]?.number, now)) hours.shift();
   let bytes = hours.reduce((sum, hour) => sum + hour.bytes, 0);
-  if (bytes < bytesPerDay) return;
-  const freeing = hours.find((hour) => {
+  let freeAtMs = now;
+  for (const hour of hours) {
+    if (bytes < bytesPerDay) break;
     bytes -= hour.bytes;
-    return bytes < bytesPerDay;
-  });
-  const freeAtMs = ((freeing?.number ?? 0) + HOURS_COUNTED) * HOUR_MS;
-  const most = `${Math.floor(bytesPerDay / 2 ** 20)} MiB of events`;
-  const message = `${name} published ${most} within a day, its limit (limits.perCaller.bytesPerDay of the hub)`;
-  throw new CallerThrottled(message, freeAtMs - now);
+    freeAtMs = endOfHour(hour.number);
+  }
+  return freeAtMs - now;
+}
+
+/** One more refusal. Returns after how long it is sent. */
+function holdRefusal(usage: Usage, now: number): number {
+  const next = Math.max(usage.refusedAtMs, now) + REFUSED_EVERY_MS;
+  usage.refusedAtMs = Math.min(next, now + REFUSED_WITHIN_MS);
+  return usage.refusedAtMs - now;
+}
+
+/** When its last bytes are a day old. */
+function endOfHour(hour: number): number {
+  return (hour + HOURS_COUNTED) * HOUR_MS;
 }
 
 function isCounted(hour: number | undefined, now: number): boolean {
-  return hour !== undefined && now < (hour + HOURS_COUNTED) * HOUR_MS;
+  return hour !== undefined && now < endOfHour(hour);
 }
 
 function isUnlimited({ kind }: Principal): boolean {
