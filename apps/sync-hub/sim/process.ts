@@ -350,7 +350,10 @@ function createParts(
   const nowMs = () => time.monotonicMs();
   const admission = new Admission({ nowMs, random: () => 0 });
   const intake = new Intake({ admission, journal, place: () => acks.place, eventBytesMax: 1_024, wallMs, nowMs });
-  const limits = new CallerLimits({ eventsPerSecond: undefined, calls: CALLS_OF_CALLER }, nowMs);
+  const limits = new CallerLimits(
+    { eventsPerSecond: undefined, bytesPerDay: undefined, calls: CALLS_OF_CALLER },
+    nowMs,
+  );
   const publishing = new Publishing({ intake, journal, acks, lanes, cursors, limits });
   return { intake, publishing, sync: createSyncService(publishing, onFault) };
 }

@@ -263,14 +263,14 @@ async function startHub(
   const shownBy = { authenticator, failed };
   const socket = await listenOnSocket(config.dataDir, router(createIdentify({ ...shownBy, bySocket: true })));
   const readCertificate = createCertificateReader(config.auth.mtls);
-  const identify = createIdentify({ ...shownBy, bySocket: false, readCertificate });
+  const identify = createIdentify({ ...shownBy, bySocket: false, proxies: config.trustedProxies, readCertificate });
   const listener = await listen(config.listen, router(identify), {
     publicUrls: config.publicUrls,
     connections: connectionBounds(config.connections),
     onRejected: (address) => rejections.note(address),
     onUntrusted: (address, why) => untrusted.note(address, why),
     ...(tls !== undefined && { tls }),
-    ...(config.trustedProxies !== undefined && { callers: config.trustedProxies }),
+    ...(config.callers !== undefined && { callers: config.callers }),
   }).catch(async (error) => {
     await socket.close(0);
     await audit.close();

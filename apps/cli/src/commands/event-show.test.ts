@@ -23,6 +23,7 @@ const response: MessageInitShape<typeof GetEventResponseSchema> = {
     dataContentType: 'application/json',
   },
   acceptedTime: fakeTime,
+  publishedBy: 'token hms-api',
   deliveries: [
     {
       latest: { adapter: 'billing', state: DeliveryState.DELIVERED, attempt: 2, time: fakeTime, receipt: 'priced' },
@@ -56,6 +57,7 @@ describe('hms-sync event show', () => {
       'e-1  type: ProcessUpdated  key:',
       '  appointment-workflow  source: hms-api',
       '  accepted: 2026-01-02T03:04:05Z',
+      '  published by: token hms-api',
       '',
       'billing',
       '  STATE DELIVERED  ATTEMPTS 2',
@@ -83,7 +85,7 @@ describe('hms-sync event show', () => {
     const text = ended.stdout();
     expect(text).toBe(
       [
-        'e-1  type: ProcessUpdated  key: appointment-workflow  source: hms-api  accepted: 2026-01-02T03:04:05Z',
+        'e-1  type: ProcessUpdated  key: appointment-workflow  source: hms-api  accepted: 2026-01-02T03:04:05Z  published by: token hms-api',
         '',
         'ADAPTER  STATE      ATTEMPTS  SINCE                 DETAIL',
         'billing  DELIVERED  2         2026-01-02T03:04:05Z  priced',
@@ -116,6 +118,7 @@ describe('hms-sync event show', () => {
     expect(programs.jsonLines()).toMatchObject([
       {
         id: 'e-1',
+        published_by: 'token hms-api',
         data: { patient: 'Doe' },
         deliveries: [
           {

@@ -271,12 +271,14 @@ async function show(
   else for (const line of eventLines(data, response, Date.now())) data.line(line);
 }
 
-function eventLines(printer: Printer, { event, acceptedTime, deliveries }: GetEventResponse, nowMs: number): string[] {
+function eventLines(printer: Printer, response: GetEventResponse, nowMs: number): string[] {
+  const { event, acceptedTime, deliveries, publishedBy } = response;
   const facts = [
     ['type', event?.type],
     ['key', event?.key],
     ['source', event?.source],
     ['accepted', acceptedTime && formatTime(acceptedTime)],
+    ['published by', publishedBy],
   ].flatMap(([name, value]) => (value ? [`${printer.paint('quiet', `${name}:`)} ${printable(value)}`] : []));
   const attempts = deliveries.flatMap(({ latest, attempts }) =>
     attempts.map((attempt) => attemptRow(printer, latest?.adapter ?? '', attempt)),
@@ -331,7 +333,7 @@ function attemptRow(printer: Printer, adapter: string, attempt: Attempt): string
   ];
 }
 
-function eventJson({ event, acceptedTime, deliveries }: GetEventResponse): Record<string, unknown> {
+function eventJson({ event, acceptedTime, deliveries, publishedBy }: GetEventResponse): Record<string, unknown> {
   return {
     id: event?.id,
     source: event?.source || undefined,
@@ -339,6 +341,7 @@ function eventJson({ event, acceptedTime, deliveries }: GetEventResponse): Recor
     key: event?.key || undefined,
     time: isoTime(event?.time),
     accepted_time: isoTime(acceptedTime),
+    published_by: publishedBy || undefined,
     data_content_type: event?.dataContentType || undefined,
     ...dataJson(event),
     deliveries: deliveries.map(({ latest, idempotencyKey, attempts, attemptsLeftOut }) => ({

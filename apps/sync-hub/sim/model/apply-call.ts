@@ -62,5 +62,6 @@ function acceptedEvent(
 ): AcceptedEvent | undefined {
   const seq = typeof answer === 'number' ? answer : answer.kind === 'held' ? answer.seq : undefined;
   if (seq === undefined) return undefined;
-  return { ...request.event, seq, acceptedAtMs: request.acceptedAtMs, adapters: model.receivers };
+  const { event, publishedBy, acceptedAtMs } = request;
+  return { ...event, seq, acceptedAtMs, publishedBy, adapters: model.receivers };
 }

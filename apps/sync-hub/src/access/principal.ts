@@ -69,6 +69,11 @@ export function seesAdapter({ grants }: Principal, adapter: string): boolean {
   return grants.adapters === undefined || grants.adapters.includes(adapter);
 }
 
+/** The principal as the journal keeps it with the events that it publishes: kind and name, at most 128 characters. */
+export function publisherOf({ kind, name }: Principal): string {
+  return `${kind} ${name}`.slice(0, 128).toWellFormed();
+}
+
 /** Whether acks carry what external systems answered. */
 export function seesAckDetails({ role, grants }: Principal): boolean {
   return (role !== 'publisher' && role !== undefined) || grants.ackDetails === true;

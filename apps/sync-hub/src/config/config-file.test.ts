@@ -94,6 +94,10 @@ describe('a value that is not allowed', () => {
     ['retention: {settledDays: many}', 'retention.settledDays: must be a number'],
     ['dataDir: ""', 'dataDir: must not be empty'],
     ['diskReserve: 1MiB', 'diskReserve: must be a size from 16MiB to 1024TiB, such as 64MiB'],
+    [
+      'limits: { perCaller: { bytesPerDay: 20GB } }',
+      'limits.perCaller.bytesPerDay: must be a size from 1MiB to 1024TiB, such as 20GiB',
+    ],
     ['diskReserve: lots', 'diskReserve: must be a size from 16MiB to 1024TiB, such as 64MiB'],
     ['logLevel: loud', 'logLevel: must be trace or debug or info or warn or error or fatal or silent'],
     ['adapters: [{package: a, config: [x]}]', 'adapters[0] (a): config: must be names with values'],

@@ -9,7 +9,7 @@ import { ADAPTER_ID, ADAPTER_ID_RULE } from '../core/adapter-id.ts';
 import { LEAST_MAX_AGE_MS } from '../core/retry.ts';
 import { adapterConfig } from '../installs/adapters-lock.ts';
 import { parsePackageName } from '../installs/package-spec.ts';
-import { DISK_RESERVE_RULE, isDiskReserve } from './disk-reserve.ts';
+import { BYTES_PER_DAY_RULE, DISK_RESERVE_RULE, isBytesPerDay, isDiskReserve } from './sizes.ts';
 
 /** What `hms-sync.yaml` may hold. docs/operate.md says it in words. */
 const retry = z.strictObject({
@@ -242,6 +242,7 @@ export const configFile = z.strictObject({
       perCaller: z
         .strictObject({
           eventsPerSecond: z.int().min(1).max(1_000_000).optional(),
+          bytesPerDay: z.custom<number | string>(isBytesPerDay, BYTES_PER_DAY_RULE).optional(),
           streams: z.int().min(1).max(16_384).optional(),
         })
         .optional(),

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references are written so
 import { writeFile } from 'node:fs/promises';
+import type { BlockList } from 'node:net';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BREAKER } from '../core/breaker-policy.ts';
@@ -22,10 +23,12 @@ describe('precedence', () => {
       publicUrls: [],
       tls: undefined,
       trustedProxies: undefined,
+      callers: undefined,
       auth: { withoutCredential: 'nobody', tokens: [], jwt: [], mtls: [] },
       connections: {},
       perCaller: {
         eventsPerSecond: undefined,
+        bytesPerDay: undefined,
         calls: { publish: 4_096, stream: 64, watch: 16, tail: 2, job: 2, probe: 64 },
       },
       dataDir: join(place.folder, '.hms-sync'),
@@ -311,12 +314,20 @@ describe('tls', () => {
 
   it('terminated lets in this machine and the proxies that are named', async () => {
     const text = 'listen: 0.0.0.0:0\ntls: terminated\ntrustedProxies: [10.0.0.7, 192.168.4.0/24, "fd00::/8"]';
-    const { tls, trustedProxies } = await place.load(text);
+    const { tls, trustedProxies, callers } = await place.load(text);
     expect(tls).toBe('terminated');
-    const lets = (address: string) => trustedProxies?.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+    const isIn = (list: BlockList | undefined, address: string) =>
+      list?.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+    const lets = (address: string) => isIn(callers, address);
     for (const address of ['127.0.0.1', '::1', '10.0.0.7', '::ffff:10.0.0.7', '192.168.4.9', 'fd12::1'])
       expect(lets(address)).toBe(true);
     for (const address of ['10.0.0.8', '::ffff:10.0.0.8', '192.168.5.1', 'fe80::1']) expect(lets(address)).toBe(false);
+    // Of what they say of others the named ones are believed alone.
+    expect(['10.0.0.7', '127.0.0.1', '::1'].map((address) => isIn(trustedProxies, address))).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it.each([

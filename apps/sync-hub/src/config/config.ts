@@ -12,10 +12,10 @@ import { parsePackageName } from '../installs/package-spec.ts';
 import type { TlsPaths } from '../tls/tls-files.ts';
 import { adapterPlace, ConfigError, issueInWords } from './config-error.ts';
 import { type ConfigFile, configFile, logLevels, type runtimes } from './config-file.ts';
-import { toDiskReserve } from './disk-reserve.ts';
 import { DEFAULT_LISTEN, isLoopback, type ListenAddress, parseListen } from './listen-address.ts';
 import { rejectedReferences, resolveReferences } from './references.ts';
 import type { Secrets } from './secrets.ts';
+import { bytesOf, toDiskReserve } from './sizes.ts';
 import { readYaml } from './yaml.ts';
 
 /** All that an operator can set, checked and frozen. */
@@ -25,8 +25,10 @@ export interface Config {
   readonly publicUrls: readonly string[];
   /** Undefined: in clear, on loopback only. `terminated`: in clear, by a proxy that speaks TLS. */
   readonly tls: TlsPaths | 'terminated' | undefined;
-  /** The only addresses that may connect beside this machine. Undefined: all. */
+  /** Proxies that say from where a request comes. Undefined: none. */
   readonly trustedProxies: BlockList | undefined;
+  /** The only addresses that may connect: these proxies and this machine. Undefined: all. */
+  readonly callers: BlockList | undefined;
   readonly auth: AuthConfig;
   /** The most connections at a time, where it is set. */
   readonly connections: { readonly inAll?: number; readonly perAddress?: number };
@@ -175,6 +177,7 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     listen: address,
     tls: inFile(path, () => toTls(settings, { address, folder })),
     trustedProxies: toBlockList(settings.trustedProxies),
+    callers: toBlockList(settings.trustedProxies, ['127.0.0.0/8', '::1']),
     auth: inFile(path, () => toAuth(settings, { address, flags })),
     publicUrls: Object.freeze([...(settings.publicUrls ?? [])]),
     connections: toConnections(settings.limits),
@@ -292,11 +295,10 @@ function toTls(
   return tls;
 }
 
-/** This machine may always. */
-function toBlockList(networks: ConfigFile['trustedProxies']): BlockList | undefined {
+function toBlockList(networks: ConfigFile['trustedProxies'], more: readonly string[] = []): BlockList | undefined {
   if (networks === undefined) return undefined;
   const list = new BlockList();
-  for (const network of [...networks, '127.0.0.0/8', '::1']) {
+  for (const network of [...networks, ...more]) {
     const [address = '', prefix] = network.split('/');
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
     if (prefix === undefined) list.addAddress(address, family);
@@ -314,9 +316,11 @@ function toConnections({ connections, connectionsPerAddress }: NonNullable<Confi
 
 function toCallerBounds({
   eventsPerSecond,
+  bytesPerDay,
   streams = CALLS_OF_CALLER.stream,
 }: NonNullable<ConfigFile['limits']>['perCaller'] & object = {}): CallerBounds {
-  return Object.freeze({ eventsPerSecond, calls: Object.freeze({ ...CALLS_OF_CALLER, stream: streams }) });
+  const calls = Object.freeze({ ...CALLS_OF_CALLER, stream: streams });
+  return Object.freeze({ eventsPerSecond, bytesPerDay: bytesOf(bytesPerDay), calls });
 }
 
 /** A setting's text, with the name of where it comes from, for messages. */

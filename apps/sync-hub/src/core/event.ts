@@ -28,6 +28,8 @@ export interface AcceptedEvent extends SyncEvent {
   readonly seq: number;
   /** When it was accepted, in milliseconds since 1970 by the hub's clock. */
   readonly acceptedAtMs: number;
+  /** The principal that published it, as its kind and name; empty when unknown, as of events of before that was kept. */
+  readonly publishedBy: string;
   /** The adapters it goes to, by id, in alphabetical order: those that received events when it was accepted. */
   readonly adapters: readonly string[];
   /** It was accepted by a version for which an id was unique over all sources; absent otherwise. */

@@ -270,6 +270,7 @@ export function readyDelivery({ seq, key = '', type = 'ProcessUpdated', bytes = 
     attributes: {},
     seq,
     acceptedAtMs: 0,
+    publishedBy: '',
     adapters: ['billing'],
   };
   const { mayHaveRun = false, counts } = sketch;

@@ -162,7 +162,7 @@ export class JournalClient {
   }
 
   /** The event as it is in the journal: what the publisher said and what accepting it added. */
-  #acceptedEvent({ event, acceptedAtMs }: AcceptRequest, seq: number): AcceptedEvent {
+  #acceptedEvent({ event, publishedBy, acceptedAtMs }: AcceptRequest, seq: number): AcceptedEvent {
     // Written out, so that all accepted events have one shape and nothing of the caller's object comes along.
     return {
       id: event.id,
@@ -175,6 +175,7 @@ export class JournalClient {
       attributes: event.attributes,
       seq,
       acceptedAtMs,
+      publishedBy,
       adapters: this.#receivers,
     };
   }

@@ -190,6 +190,8 @@ export interface AcceptRequest {
   readonly event: SyncEvent;
   /** SHA-256 over what the publisher said, 32 bytes: the same identity with another hash is a conflict. */
   readonly contentHash: Uint8Array;
+  /** See AcceptedEvent. */
+  readonly publishedBy: string;
   /** By the hub's clock. */
   readonly acceptedAtMs: number;
   readonly nowMs: number;

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { BlockList } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { AccessError } from '../../access/access-error.ts';
 import type { Authenticator } from '../../access/authenticator.ts';
@@ -7,6 +8,7 @@ import { CallerThrottled } from '../../access/caller-limits.ts';
 import type { ClientCertificate } from '../../access/client-certificate.ts';
 import type { FailedCredentials } from '../../access/failed-credentials.ts';
 import type { Principal } from '../../access/principal.ts';
+import { forwardedAddress } from './forwarded.ts';
 import { addressOf, streamOf } from './messages.ts';
 
 /** Who makes the requests of a listener. */
@@ -25,16 +27,23 @@ export interface IdentifyOptions {
   readonly failed: FailedCredentials;
   /** Whether the requests come by the hub's Unix socket. */
   readonly bySocket: boolean;
+  /** Who says in X-Forwarded-For where a request comes from. Absent: nobody. */
+  readonly proxies?: BlockList | undefined;
   /** Reads a client certificate, which the listener has verified. */
   readonly readCertificate?: (certificate: X509Certificate) => ClientCertificate;
 }
 
 /** For the requests of one listener. */
-export function createIdentify({ authenticator, failed, bySocket, readCertificate }: IdentifyOptions): Callers {
+export function createIdentify(options: IdentifyOptions): Callers {
+  const { authenticator, failed, bySocket, proxies, readCertificate } = options;
   const certificateOf = readCertificate === undefined ? () => undefined : createCertificates(readCertificate);
-  const ownAddressOf = (request: IncomingMessage) => (bySocket ? 'socket' : addressOf(request));
+  const callerAddressOf = (request: IncomingMessage) => {
+    // Node joins several into one, in their order.
+    const forwarded = request.headers['x-forwarded-for']?.toString();
+    return bySocket ? 'socket' : forwardedAddress(addressOf(request), forwarded, proxies);
+  };
   const principalOf = (request: IncomingMessage) => {
-    const address = ownAddressOf(request);
+    const address = callerAddressOf(request);
     const fail = (error: unknown): never => {
       const isWrong = error instanceof AccessError && WRONG.has(error.code);
       const waitMs = isWrong ? failed.note(address) : 0;
@@ -53,7 +62,7 @@ export function createIdentify({ authenticator, failed, bySocket, readCertificat
       return fail(error);
     }
   };
-  return { principalOf, addressOf: ownAddressOf };
+  return { principalOf, addressOf: callerAddressOf };
 }
 
 function valuesOf({ rawHeaders }: IncomingMessage, wanted: string): readonly string[] {

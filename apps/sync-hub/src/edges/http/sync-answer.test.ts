@@ -7,7 +7,7 @@ import { syncAnswer } from './sync-answer.ts';
 const acceptance: Acceptance = {
   event: {
     ...{ id: 'e-1', source: '', type: 'ProcessUpdated', key: '', timeMs: 0, dataContentType: '', attributes: {} },
-    ...{ data: new Uint8Array(0), seq: 1, acceptedAtMs: 0, adapters: [] },
+    ...{ data: new Uint8Array(0), seq: 1, acceptedAtMs: 0, publishedBy: '', adapters: [] },
   },
   duplicate: false,
   place: new Map(),

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { DeliveryState, HeldBy, OutcomeKind } from '@hms-sync/proto/hms/sync/v1/ack';
 import { GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { expect, it, vi } from 'vitest';
-import { OPEN_PRINCIPAL } from '../../access/principal.ts';
+import { OPEN_PRINCIPAL, type Principal } from '../../access/principal.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import { recordRequest, retrying } from '../../journal/suite/samples.fixture.ts';
 import { readStatus } from './event-status.ts';
@@ -34,6 +34,22 @@ it('is refused for an event that nobody published, or that another source did', 
   expect(await reasonOf()).toBe('clinic-1');
   const unknownOf = 'no event of the empty source has the id "event-1", or it is past retention';
   expect(await reasonOf('')).toEqual(['EVENT_NOT_FOUND', unknownOf]);
+});
+
+it('names who published it, but not to a publisher of the same source', async () => {
+  const hub = await openTestHub({ starts: false });
+  const grants = { sources: ['hms-api'] };
+  const publisher: Principal = { ...OPEN_PRINCIPAL, kind: 'token', name: 'clinic-1', role: 'publisher', grants };
+  const other: Principal = { ...publisher, kind: 'jwt', name: `${'x'.repeat(200)}\ud83d` };
+  for (const [id, caller] of Object.entries({ mine: publisher, other })) {
+    await hub.publishing.accept(published({ id, source: 'hms-api' }), caller);
+  }
+  const publisherOf = async (id: string, caller: Principal) =>
+    (await readStatus(hub, { id }, caller)).response.publishedBy;
+  const viewer: Principal = { ...publisher, role: 'viewer', grants: {} };
+  expect(await publisherOf('mine', viewer)).toBe('token clinic-1');
+  expect(await publisherOf('other', viewer)).toBe(`jwt ${'x'.repeat(124)}`);
+  for (const id of ['mine', 'other']) expect(await publisherOf(id, publisher)).toBe('');
 });
 
 it('asks for the source when several have the id', async () => {

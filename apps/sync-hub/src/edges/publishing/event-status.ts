@@ -3,7 +3,7 @@ import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
 import type { SyncEventSchema } from '@hms-sync/proto/hms/sync/v1/event';
 import { AttemptSchema, type GetEventResponseSchema } from '@hms-sync/proto/hms/sync/v1/sync_service';
-import { type Principal, seesAdapter } from '../../access/principal.ts';
+import { type Principal, permits, seesAdapter } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
 import { isOpen, type RecordedDelivery } from '../../core/delivery.ts';
 import type { EventReference, Journal, StoredDelivery } from '../../journal/journal.ts';
@@ -61,6 +61,8 @@ export async function readStatus(
     response: {
       event: message,
       acceptedTime: timestampFromMs(event.acceptedAtMs),
+      // Not for other publishers of the source.
+      publishedBy: permits(caller, 'deliveries.read') ? event.publishedBy : '',
       deliveries: deliveries.map((delivery, index) => ({
         ...(acks[index] !== undefined && { latest: acks[index] }),
         idempotencyKey: idempotencyKey(event, delivery.adapter),

@@ -153,7 +153,10 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
     await journal.close();
   });
   if (starts) await lanes.start();
-  const limits = new CallerLimits({ eventsPerSecond: undefined, calls: CALLS_OF_CALLER }, clock.monotonicMs);
+  const limits = new CallerLimits(
+    { eventsPerSecond: undefined, bytesPerDay: undefined, calls: CALLS_OF_CALLER },
+    clock.monotonicMs,
+  );
   return Object.assign(hub, {
     ...shared,
     intake,

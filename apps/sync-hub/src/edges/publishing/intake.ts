@@ -79,11 +79,12 @@ export class Intake {
   /**
    * Accepts one event. Events go to the journal in the order of the calls: nothing is awaited before.
    *
+   * @param publishedBy see AcceptedEvent
    * @throws {RequestError} and then nothing was written, except with JOURNAL_FAILED, where that is unknown
    */
-  async accept(published: PublishedEvent | undefined): Promise<Acceptance> {
+  async accept(published: PublishedEvent | undefined, publishedBy = ''): Promise<Acceptance> {
     try {
-      const acceptance = await this.#accept(published);
+      const acceptance = await this.#accept(published, publishedBy);
       if (!acceptance.duplicate) this.#options.onAccepted?.();
       return acceptance;
     } catch (error) {
@@ -103,7 +104,7 @@ export class Intake {
     }
   }
 
-  async #accept(published: PublishedEvent | undefined): Promise<Acceptance> {
+  async #accept(published: PublishedEvent | undefined, publishedBy: string): Promise<Acceptance> {
     if (this.#stopping) throw hubStopping('the hub is stopping; publish again with the same id');
     const { eventBytesMax, wallMs, place } = this.#options;
     const acceptedAtMs = wallMs();
@@ -112,7 +113,9 @@ export class Intake {
     if (published?.payload.case === 'data') checkJsonData(event);
     const answered = this.#admission.enter(event.data.byteLength);
     const before = place();
-    const result = await this.#write(event, { timeMs, acceptedAtMs }).catch(rejectFailed).finally(answered);
+    const result = await this.#write(event, { timeMs, publishedBy, acceptedAtMs })
+      .catch(rejectFailed)
+      .finally(answered);
     // A duplicate or a conflict needs no room and says nothing about it.
     if (result.kind === 'full') {
       this.#fullUntilMs = this.#nowMs() + FULL_RETRY_MS;
@@ -126,12 +129,13 @@ export class Intake {
    * The journal compares content by its bytes, which costs nothing; only when they differ is it looked at what they say:
    * the same JSON may be written in other ways.
    */
-  async #write(event: SyncEvent, { timeMs, acceptedAtMs }: WrittenAt): Promise<AcceptResult> {
+  async #write(event: SyncEvent, { timeMs, publishedBy, acceptedAtMs }: Written): Promise<AcceptResult> {
     const { journal } = this.#options;
     const accept = (written: SyncEvent) =>
       journal.accept({
         event: written,
         contentHash: contentHash(written, timeMs),
+        publishedBy,
         acceptedAtMs,
         nowMs: this.#nowMs(),
       });
@@ -153,9 +157,10 @@ export class Intake {
   }
 }
 
-interface WrittenAt {
+interface Written {
   /** The time as published. */
   readonly timeMs: number | undefined;
+  readonly publishedBy: string;
   readonly acceptedAtMs: number;
 }
 

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { OPEN_PRINCIPAL } from '../../access/principal.ts';
+import { CALLS_OF_CALLER, CallerLimits } from '../../access/caller-limits.ts';
+import { ANONYMOUS_PRINCIPAL, OPEN_PRINCIPAL } from '../../access/principal.ts';
 import { delivered, openTestHub, published, unwell } from './hub.fixture.ts';
+import { Publishing } from './publishing.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -60,5 +62,26 @@ describe('waiting for an event to settle', () => {
     expect(await hub.publishing.wait(acceptance, 0, { caller: OPEN_PRINCIPAL, signal: caller() })).toMatchObject({
       settled: false,
     });
+  });
+});
+
+describe('the bytes of a day', () => {
+  it('are those of new events, not of duplicates and of what is refused', async () => {
+    const hub = await openTestHub({ starts: false, eventBytesMax: 2 ** 20 });
+    const bounds = { eventsPerSecond: undefined, bytesPerDay: 2 ** 20, calls: CALLS_OF_CALLER };
+    const publishing = new Publishing({ ...hub, limits: new CallerLimits(bounds, () => 0) });
+    const publish = (id: string, size: number) => {
+      const payload = { case: 'data', value: new Uint8Array(size) } as const;
+      const event = published({ id, payload, dataContentType: 'application/octet-stream' });
+      return publishing.accept(event, ANONYMOUS_PRINCIPAL).then(
+        ({ duplicate }) => (duplicate ? 'duplicate' : 'accepted'),
+        (error) => error.reason ?? error.name,
+      );
+    };
+    expect(await publish('large', 2 ** 20 + 1)).toBe('EVENT_TOO_LARGE');
+    expect(await publish('a', 2 ** 19)).toBe('accepted');
+    for (let again = 0; again < 3; again++) expect(await publish('a', 2 ** 19)).toBe('duplicate');
+    expect(await publish('b', 2 ** 19)).toBe('accepted');
+    expect(await publish('c', 1)).toBe('CallerThrottled');
   });
 });

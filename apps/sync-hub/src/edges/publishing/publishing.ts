@@ -1,6 +1,7 @@
+import { setTimeout as elapse } from 'node:timers/promises';
 import type { Ack } from '@hms-sync/proto/hms/sync/v1/ack';
-import type { CallerLimits } from '../../access/caller-limits.ts';
-import type { Principal } from '../../access/principal.ts';
+import { type CallerLimits, CallerThrottled } from '../../access/caller-limits.ts';
+import { type Principal, publisherOf } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
 import type { Until } from '../../acks/delivery-update.ts';
 import type { FollowableEvent } from '../../acks/followed-events.ts';
@@ -64,12 +65,19 @@ export class Publishing {
   /** Accepts one event of a caller. @throws {RequestError} */
   async accept(event: PublishedEvent | undefined, caller: Principal): Promise<Acceptance> {
     const { intake, limits } = this.#options;
-    const granted = intake.refusing(() => {
-      requireLasting(caller.lifetime);
-      limits.publish(caller);
-      return event && grantedEvent(event, caller);
-    });
-    return intake.accept(granted);
+    try {
+      const granted = intake.refusing(() => {
+        requireLasting(caller.lifetime);
+        limits.publish(caller);
+        return event && grantedEvent(event, caller);
+      });
+      const acceptance = await intake.accept(granted, publisherOf(caller));
+      if (!acceptance.duplicate) limits.accepted(caller, acceptance.event);
+      return acceptance;
+    } catch (error) {
+      if (error instanceof CallerThrottled) await elapse(error.heldMs);
+      throw error;
+    }
   }
 
   /**

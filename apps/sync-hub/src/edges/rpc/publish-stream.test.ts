@@ -1,9 +1,13 @@
 import { DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { type PublishStreamResponse, PublishUntil } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { describe, expect, it, vi } from 'vitest';
+import { CALLS_OF_CALLER, CallerLimits } from '../../access/caller-limits.ts';
+import { ANONYMOUS_PRINCIPAL } from '../../access/principal.ts';
 import { allOf, delivered, openTestHub, published, settleTurns } from '../publishing/hub.fixture.ts';
+import { Publishing } from '../publishing/publishing.ts';
 import { RequestError } from '../request-error.ts';
 import { acksOf, countedRequests, open, requestOf, requestsOf, resultsOf } from './publish-caller.fixture.ts';
+import { publishStream } from './publish-stream.ts';
 
 describe('results', () => {
   it('come in the order handed in, refused ones between accepted ones', async () => {
@@ -23,6 +27,32 @@ describe('results', () => {
       reason: 'EVENT_INVALID',
       fields: [{ field: 'event.type' }],
     });
+  });
+
+  it('of a caller over its limit are refusals with the time to wait, sent no faster than they may be', async () => {
+    const hub = await openTestHub({ starts: false });
+    const bounds = { eventsPerSecond: 2, bytesPerDay: undefined, calls: CALLS_OF_CALLER };
+    const publishing = new Publishing({ ...hub, limits: new CallerLimits(bounds, () => 0) });
+    const events = Array.from({ length: 5 }, (_, index) => published({ id: `event-${index}` }));
+    const requests = requestsOf([requestOf(events, PublishUntil.ACCEPTED)]);
+    const { signal } = new AbortController();
+    const call = { requests, signal, onFault: hub.onFault, caller: ANONYMOUS_PRINCIPAL };
+    const startedAtMs = performance.now();
+    const results = (await allOf(publishStream(publishing, call))).flatMap((message) => message.results ?? []);
+    // The third refusal comes 30 ms after the first event; a timer may be a millisecond early.
+    expect(performance.now() - startedAtMs).toBeGreaterThan(25);
+    expect(results.map(({ result }) => result?.case)).toEqual([
+      'accepted',
+      'accepted',
+      'refused',
+      'refused',
+      'refused',
+    ]);
+    expect(results[4]?.result?.value).toMatchObject({
+      reason: 'CALLER_THROTTLED',
+      retryAfter: { seconds: 0n, nanos: 500_000_000 },
+    });
+    expect(hub.events.map(({ id }) => id)).toEqual(['event-0', 'event-1']);
   });
 
   it('come before the acks of their events', async () => {

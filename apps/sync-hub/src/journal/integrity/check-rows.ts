@@ -179,9 +179,9 @@ function selectUnindexed(database: DatabaseSync, table: string, range: string): 
 }
 
 function eventProblems(values: CheckedEvent): string[] {
-  const [name, adapters, data] = [`seq ${values[0]}`, values[13] ?? '', values[12] as Uint8Array];
+  const [name, adapters, data] = [`seq ${values[0]}`, values[14] ?? '', values[13] as Uint8Array];
   return problems([
-    [values[11] === rowChecksum(values, SUMMED.event, adapters), `${name} does not match its checksum`],
+    [values[12] === rowChecksum(values, SUMMED.event, adapters), `${name} does not match its checksum`],
     [values[10] === crc32(data), `the payload of ${name} does not match its checksum`],
   ]);
 }

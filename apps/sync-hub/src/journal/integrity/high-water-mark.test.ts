@@ -59,7 +59,7 @@ it('refuses a journal whose log lost its end, and keeps the log', () => {
   const path = join(folder, FILE_NAME);
   const { database } = openDatabase(folder);
   const commit = (seq: number) => {
-    database.exec(`INSERT INTO event VALUES (${seq}, 'event-${seq}', '', '', '', 0, '', '{}', x'', 0, 0, 0, x'')`);
+    database.exec(`INSERT INTO event VALUES (${seq}, 'event-${seq}', '', '', '', 0, '', '{}', x'', 0, 0, '', 0, x'')`);
     return readFileSync(`${path}-wal`);
   };
   const earlier = commit(1);

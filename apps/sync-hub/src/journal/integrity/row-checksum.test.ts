@@ -19,6 +19,7 @@ const anyEvent = fc.record({
   content_hash: fc.uint8Array(),
   accepted_at_ms: anyNumber,
   data_checksum: anyCount,
+  published_by: anyText,
 });
 
 const anyDelivery = fc.record({

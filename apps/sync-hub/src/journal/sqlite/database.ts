@@ -130,7 +130,7 @@ function requireJournal(database: DatabaseSync, path: string): number {
 /** Before anything is changed: an upgrade of what is left would look as if nothing was missing. */
 function requireCommits(database: DatabaseSync, path: string, version: number): void {
   if (version === 0) return;
-  const found = version === VERSION ? readHighWater(database) : readOldHighWater(database);
+  const found = version < 3 ? readOldHighWater(database) : readHighWater(database);
   const missing = missingCommits(path, found);
   if (missing !== undefined) throw new JournalError('UNREADABLE', missing);
 }

@@ -43,12 +43,13 @@ export class EventTable {
   }
 
   /** Its seq; undefined when its identity is known. `adapters`: the ids of all that it goes to. */
-  insert({ event, contentHash, acceptedAtMs }: AcceptRequest, adapters: string): number | undefined {
+  insert({ event, contentHash, publishedBy, acceptedAtMs }: AcceptRequest, adapters: string): number | undefined {
     const seq = this.#lastSeq + 1;
     const { id, source, type, key, timeMs, data, dataContentType, attributes } = event;
     const said = JSON.stringify(attributes);
     const sum = crc32(data);
-    const values = [seq, id, source, type, key, timeMs, dataContentType, said, contentHash, acceptedAtMs, sum, 0, data];
+    const texts = [id, source, type, key, timeMs, dataContentType, said];
+    const values = [seq, ...texts, contentHash, acceptedAtMs, sum, publishedBy, 0, data];
     values[SUMMED.event] = rowChecksum(values, SUMMED.event, adapters);
     const { changes } = this.#statements.insert.run(...values);
     if (changes === 0) return undefined;

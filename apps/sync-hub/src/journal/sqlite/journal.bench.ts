@@ -123,6 +123,7 @@ function newEvent(number: number): AcceptRequest {
       attributes: { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' },
     },
     contentHash: new Uint8Array(32).fill(number),
+    publishedBy: 'token hms-api',
     acceptedAtMs,
     nowMs: acceptedAtMs,
   };

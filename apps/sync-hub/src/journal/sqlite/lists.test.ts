@@ -26,8 +26,8 @@ function useManyDeadLetters(): Lists {
     SELECT value FROM number;
     INSERT INTO adapter (number, id) VALUES (1, 'billing'), (2, 'records');
     INSERT INTO event (seq, id, source, type, key, time_ms, content_type, attributes, content_hash, accepted_at_ms,
-      data_checksum, checksum, data)
-    SELECT value, 'event-' || value, '', CASE value WHEN 1 THEN 'Rare' ELSE 'Common' END, '', 0, '', '{}', x'', 0, 0, 0, x''
+      data_checksum, published_by, checksum, data)
+    SELECT value, 'event-' || value, '', CASE value WHEN 1 THEN 'Rare' ELSE 'Common' END, '', 0, '', '{}', x'', 0, 0, '', 0, x''
     FROM temp.number;
     INSERT INTO delivery (seq, adapter, key, state, is_head, may_follow, may_have_run, due_at_ms, not_before_ms, since_ms,
       cycle, attempts, spent, crashes, checksum)

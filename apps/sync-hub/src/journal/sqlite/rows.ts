@@ -19,7 +19,7 @@ interface KnownLanes {
 /** The columns in the order of the schema. Statements name them, so that none is prepared where one is missing. */
 const COLUMNS = {
   event:
-    'seq id source type key time_ms content_type attributes content_hash accepted_at_ms data_checksum checksum data',
+    'seq id source type key time_ms content_type attributes content_hash accepted_at_ms data_checksum published_by checksum data',
   delivery:
     'seq adapter key state is_head may_follow may_have_run due_at_ms not_before_ms since_ms cycle attempts spent crashes reopened_at_ms checksum',
   record:
@@ -29,8 +29,8 @@ const COLUMNS = {
 /** Values of the event's columns, and the numbers of its adapters as group_concat makes them (null: none). */
 export type EventValues = readonly [
   ...[seq: number, id: string, source: string, type: string, key: string, timeMs: number, contentType: string],
-  ...[attributes: string, contentHash: Uint8Array, acceptedAtMs: number, dataChecksum: number, checksum: number],
-  ...[data: Uint8Array | null, adapters: string | null],
+  ...[attributes: string, contentHash: Uint8Array, acceptedAtMs: number, dataChecksum: number, publishedBy: string],
+  ...[checksum: number, data: Uint8Array | null, adapters: string | null],
 ];
 
 /** A delivery as it is changed: read, changed, written. */
@@ -71,7 +71,7 @@ export type RecordValues = readonly [
 ];
 
 /** How many values the checksum of a row is made of: those of all columns before it. */
-export const SUMMED = { event: 11, delivery: 15, record: 17 } as const;
+export const SUMMED = { event: 12, delivery: 15, record: 17 } as const;
 
 /** To be selected from event, as {@link EventValues}. */
 export const EVENT_VALUES = `${columnsOf('event')}, ${adapterNumbers()}`;
@@ -113,9 +113,9 @@ const HAS_UNIQUE_ID = { hasUniqueId: true } as const;
 
 /** @throws {CorruptionError} when the row is not as it was written */
 export function requireIntactEvent(values: EventValues, lanes: KnownLanes): void {
-  const [seq, adapters] = [values[0], lanes.list(values[13]).join()];
-  requireChecksum(values[11], rowChecksum(values, SUMMED.event, adapters), () => `seq ${seq}`);
-  if (values[12] !== null) requireChecksum(values[10], crc32(values[12]), () => `the payload of seq ${seq}`);
+  const [seq, adapters] = [values[0], lanes.list(values[14]).join()];
+  requireChecksum(values[12], rowChecksum(values, SUMMED.event, adapters), () => `seq ${seq}`);
+  if (values[13] !== null) requireChecksum(values[10], crc32(values[13]), () => `the payload of seq ${seq}`);
 }
 
 /** @throws {CorruptionError} when the row is not as it was written */
@@ -128,12 +128,13 @@ export function eventFromValues(values: EventValues, lanes: KnownLanes): Accepte
     type: values[3],
     key: values[4],
     timeMs: values[5],
-    data: values[12] as Uint8Array,
+    data: values[13] as Uint8Array,
     dataContentType: values[6],
     attributes: JSON.parse(values[7]),
     seq,
     acceptedAtMs: values[9],
-    adapters: lanes.list(values[13]),
+    publishedBy: values[11],
+    adapters: lanes.list(values[14]),
     ...(seq <= lanes.uniqueIdsToSeq && HAS_UNIQUE_ID),
   };
 }

@@ -5,7 +5,7 @@ import { copyRows } from './upgrade.ts';
 export const APPLICATION_ID = 0x48_4d_53_53;
 
 /** Of the tables below. What takes older ones there is in upgrade.ts. */
-export const VERSION = 3;
+export const VERSION = 4;
 
 /**
  * - seq is counted on from the newest row, so whatever deletes old rows keeps the newest one.
@@ -54,6 +54,7 @@ const TABLES = `
     content_hash BLOB NOT NULL,
     accepted_at_ms REAL NOT NULL,
     data_checksum INTEGER NOT NULL,
+    published_by TEXT NOT NULL,
     checksum INTEGER NOT NULL,
     data BLOB NOT NULL,
     UNIQUE (id, source)

@@ -82,12 +82,12 @@ export function unpackCalls({ values, bytes }: PackedCalls): Call[] {
   return calls;
 }
 
-const ACCEPT_FIELDS = 11;
+const ACCEPT_FIELDS = 12;
 
 function packAccept(values: unknown[], request: AcceptRequest, add: (part: Uint8Array) => number): void {
-  const { event, contentHash, acceptedAtMs, nowMs } = request;
+  const { event, contentHash, publishedBy, acceptedAtMs, nowMs } = request;
   values.push('accept', event.id, event.source, event.type, event.key, event.timeMs, event.dataContentType);
-  values.push(event.attributes, acceptedAtMs, nowMs, add(contentHash), add(event.data));
+  values.push(event.attributes, publishedBy, acceptedAtMs, nowMs, add(contentHash), add(event.data));
 }
 
 function unpackAccept(
@@ -95,7 +95,7 @@ function unpackAccept(
   place: number,
   nextBytes: (sizeBytes: number) => Uint8Array,
 ): AcceptRequest {
-  const contentHash = nextBytes(values[place + 9] as number);
+  const contentHash = nextBytes(values[place + 10] as number);
   return {
     event: {
       id: values[place] as string,
@@ -105,11 +105,12 @@ function unpackAccept(
       timeMs: values[place + 4] as number,
       dataContentType: values[place + 5] as string,
       attributes: values[place + 6] as Record<string, string>,
-      data: nextBytes(values[place + 10] as number),
+      data: nextBytes(values[place + 11] as number),
     },
     contentHash,
-    acceptedAtMs: values[place + 7] as number,
-    nowMs: values[place + 8] as number,
+    publishedBy: values[place + 7] as string,
+    acceptedAtMs: values[place + 8] as number,
+    nowMs: values[place + 9] as number,
   };
 }
 

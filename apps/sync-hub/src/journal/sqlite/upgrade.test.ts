@@ -109,14 +109,37 @@ it('upgrades a journal of version 1', () => {
   expect(verifyJournal(folder)).toMatchObject({ events: 4, deliveries: 6, records: 6, problems: [] });
 });
 
-it.each([1, 2] as const)('gives a journal of version %i the very schema of a new one, and its version', (version) => {
-  const [upgraded, fresh] = [useOldJournal(version), useFolder()];
-  upgrade(upgraded);
-  upgrade(fresh);
-  const schema = `SELECT name || ': ' || replace(replace(sql, char(10), ''), ' ', '') AS sql FROM sqlite_schema ORDER BY name`;
-  expect(query(upgraded, schema)).toEqual(query(fresh, schema));
-  expect(query(upgraded, 'PRAGMA user_version')).toEqual([{ user_version: VERSION }]);
+it('upgrades a journal of version 3, which did not keep who published an event', () => {
+  const [folder, fromSecond] = [useOldJournal(3), useOldJournal(2)];
+  upgrade(folder);
+  upgrade(fromSecond);
+  expect(query(folder, 'SELECT DISTINCT published_by FROM event')).toEqual([{ published_by: '' }]);
+  expect(goingOn(folder)).toEqual(goingOn(fromSecond));
+  for (const table of ['journal', 'adapter', 'event', 'delivery', 'watched_key', 'replay_job', 'breaker']) {
+    expect(query(folder, `SELECT * FROM ${table}`)).toEqual(query(fromSecond, `SELECT * FROM ${table}`));
+  }
+  expect(verifyJournal(folder)).toMatchObject({ events: 19, deliveries: 36, records: 34, problems: [] });
 });
+
+it.each([
+  ["UPDATE event SET key = 'z' WHERE seq = 6", 'seq 6 does not match its checksum'],
+  ["UPDATE event SET data = x'00' WHERE seq = 6", 'the payload of seq 6 does not match its checksum'],
+  ['DELETE FROM delivery WHERE seq = 6 AND adapter = 2', 'seq 6 does not match its checksum'],
+])('upgrades no event of version 3 that is damaged: %s', (sql, problem) => {
+  expect(() => upgrade(useOldJournal(3, sql))).toThrow(problem);
+});
+
+it.each([1, 2, 3] as const)(
+  'gives a journal of version %i the very schema of a new one, and its version',
+  (version) => {
+    const [upgraded, fresh] = [useOldJournal(version), useFolder()];
+    upgrade(upgraded);
+    upgrade(fresh);
+    const schema = `SELECT name || ': ' || replace(replace(sql, char(10), ''), ' ', '') AS sql FROM sqlite_schema ORDER BY name`;
+    expect(query(upgraded, schema)).toEqual(query(fresh, schema));
+    expect(query(upgraded, 'PRAGMA user_version')).toEqual([{ user_version: VERSION }]);
+  },
+);
 
 it.each([
   ["UPDATE event SET key = 'z' WHERE seq = 6", 'seq 6 does not match its checksum'],

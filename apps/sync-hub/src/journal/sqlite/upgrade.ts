@@ -8,8 +8,9 @@ import { rowChecksum } from '../integrity/row-checksum.ts';
 import { CorruptionError } from '../journal-error.ts';
 import { type DeliveryRow, deliveryToValues, prepareInsert, SUMMED } from './rows.ts';
 
-// From version 1 to 2, and from that to 3, row by row. Each is checked by its old checksum for the last time: a new one
-// would hide what the disk did to it. Rows of version 1 have none.
+// From version 1 to 2, and from that or version 3 to 4, row by row. Each row that gets a new checksum is checked by its
+// old one for the last time: the new one would hide what the disk did to it. Rows of version 1 have none. What version 3
+// has not is only who published an event.
 
 /** What version 2 has and version 1 has not. */
 const VERSION_2 = `
@@ -56,6 +57,9 @@ const COPY_OTHERS = `
 
 const DEAD_AGAIN =
   'A newer event of its key was delivered meanwhile. Replay it again with include_stale if it is to follow that one.';
+
+/** Values of an event that version 3 made its checksum of. */
+const SUMMED_3 = 11;
 
 interface OldChecksum {
   /** Null in rows of version 1. */
@@ -118,12 +122,12 @@ interface CopiedRecord extends OldRecord {
 
 export interface UpgradeOptions {
   readonly fromVersion: number;
-  /** The SQL that makes the tables of version 3. */
+  /** The SQL that makes the tables of version 4. */
   readonly tables: string;
 }
 
 /**
- * Makes the tables of version 3, without indexes, and moves the rows of an older version into them, in the open
+ * Makes the tables of version 4, without indexes, and moves the rows of an older version into them, in the open
  * transaction.
  *
  * @throws {CorruptionError} when something is not as it was written
@@ -135,11 +139,18 @@ export function copyRows(database: DatabaseSync, { fromVersion, tables }: Upgrad
     if (fromVersion === 1) database.exec(VERSION_2);
     for (const table of RENAMED) database.exec(`ALTER TABLE ${table} RENAME TO old_${table}`);
     database.exec(tables);
-    const mayFollow = judgeReplayed(database);
-    database.exec(COPY_OTHERS);
-    copyEvents(database);
-    copyDeliveries(database, mayFollow);
-    copyRecords(database);
+    if (fromVersion === 3) {
+      copyEvents(database, fromVersion);
+      for (const table of RENAMED) {
+        if (table !== 'event') database.exec(`INSERT INTO ${table} SELECT * FROM old_${table}`);
+      }
+    } else {
+      const mayFollow = judgeReplayed(database);
+      database.exec(COPY_OTHERS);
+      copyEvents(database, fromVersion);
+      copyDeliveries(database, mayFollow);
+      copyRecords(database);
+    }
     for (const table of RENAMED) database.exec(`DROP TABLE old_${table}`);
   } catch (error) {
     if (!(error instanceof CorruptionError)) throw error;
@@ -190,7 +201,7 @@ function judgeReplayed(database: DatabaseSync): ReadonlySet<string> {
   return mayFollow;
 }
 
-function copyEvents(database: DatabaseSync): void {
+function copyEvents(database: DatabaseSync, fromVersion: number): void {
   const select = database.prepare(`
     SELECT *, (SELECT group_concat(adapter.id ORDER BY adapter.id) FROM old_delivery AS delivery
       JOIN old_adapter AS adapter ON number = adapter WHERE delivery.seq = event.seq) AS adapters
@@ -198,11 +209,12 @@ function copyEvents(database: DatabaseSync): void {
   const insert = prepareInsert(database, 'event');
   for (const row of rows<OldEvent>(select)) {
     const adapters = row.adapters ?? '';
-    requireIntact(row, oldEventChecksum(row, adapters), () => `seq ${row.seq}`);
     const dataChecksum = crc32(row.data);
-    requireIntact({ checksum: row.data_checksum }, dataChecksum, () => `the payload of seq ${row.seq}`);
     const texts = [row.id, row.source, row.type, row.key, row.time_ms, row.content_type, row.attributes];
-    const values = [row.seq, ...texts, row.content_hash, row.accepted_at_ms, dataChecksum];
+    const values = [row.seq, ...texts, row.content_hash, row.accepted_at_ms, dataChecksum, ''];
+    const checksum = fromVersion === 3 ? rowChecksum(values, SUMMED_3, adapters) : oldEventChecksum(row, adapters);
+    requireIntact({ checksum: row.data_checksum }, dataChecksum, () => `the payload of seq ${row.seq}`);
+    requireIntact(row, checksum, () => `seq ${row.seq}`);
     insert.run(...values, rowChecksum(values, SUMMED.event, adapters), row.data);
   }
 }

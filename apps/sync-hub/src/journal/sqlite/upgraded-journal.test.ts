@@ -139,10 +139,10 @@ it('knows its events: a duplicate of one, a conflict with it, and the same id of
   if (found.kind !== 'found') throw new Error('the event is gone');
   // Its idempotency key is what it was.
   expect(found.event.hasUniqueId).toBe(true);
-  const times = { acceptedAtMs: NOW_MS, nowMs: NOW_MS };
+  const others = { publishedBy: 'token hms-api', acceptedAtMs: NOW_MS, nowMs: NOW_MS };
   const accept = (content: string, source = 'hms-api') => {
     const contentHash = createHash('sha256').update(content).digest();
-    return journal.accept({ event: { ...found.event, source }, contentHash, ...times });
+    return journal.accept({ event: { ...found.event, source }, contentHash, ...others });
   };
   expect(await accept('settled')).toMatchObject({ kind: 'duplicate', event: { seq: 5 } });
   expect(await accept('other')).toEqual({ kind: 'conflict' });

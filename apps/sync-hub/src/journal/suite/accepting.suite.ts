@@ -9,7 +9,13 @@ export function acceptingSuite(createPlace: CreatePlace): void {
     const session = await useJournal(createPlace);
     const result = await session.accept(sampleEvent('a'), { to: ['scheduling', 'billing', 'records'] });
     const adapters = ['billing', 'records', 'scheduling'];
-    const event = { ...sampleEvent('a'), seq: 1, acceptedAtMs: 1_790_000_000_500, adapters };
+    const event = {
+      ...sampleEvent('a'),
+      seq: 1,
+      acceptedAtMs: 1_790_000_000_500,
+      publishedBy: 'token hms-api',
+      adapters,
+    };
     expect(result).toEqual({ kind: 'accepted', event, heldByKey: [] });
     expect(session.events).toEqual([event]);
   });
@@ -200,12 +206,12 @@ export function acceptingSuite(createPlace: CreatePlace): void {
         await reopened.close();
         await place.remove();
         const bytes = (event: { data: Uint8Array }) => Buffer.from(event.data).toString('hex');
-        for (const [index, { event, acceptedAtMs }] of requests.entries()) {
+        for (const [index, { event, acceptedAtMs, publishedBy }] of requests.entries()) {
           const { seq } = newEvent(results[index] ?? { kind: 'conflict' });
           const { data: _, ...said } = event;
           const found = stored[index];
           if (found?.kind !== 'found') throw new Error(`${event.id} is not found`);
-          expect(found.event).toMatchObject({ ...said, acceptedAtMs, adapters: receivers, seq });
+          expect(found.event).toMatchObject({ ...said, acceptedAtMs, publishedBy, adapters: receivers, seq });
           expect(bytes(found.event)).toBe(bytes(event));
         }
       }),
@@ -234,6 +240,7 @@ const anyAccept: fc.Arbitrary<AcceptRequest> = fc.record({
     attributes: fc.dictionary(fc.stringMatching(/^[a-z]{1,20}$/), anyText, { noNullPrototype: true }),
   }),
   contentHash: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+  publishedBy: anyText,
   acceptedAtMs: fc.nat(),
   nowMs: fc.nat(),
 });

@@ -33,7 +33,7 @@ export function sampleAccept(
   { content = event.id, nowMs = NOW_MS }: { content?: string; nowMs?: number } = {},
 ): AcceptRequest {
   const contentHash = createHash('sha256').update(content).digest();
-  return { event, contentHash, acceptedAtMs: 1_790_000_000_500, nowMs };
+  return { event, contentHash, publishedBy: 'token hms-api', acceptedAtMs: 1_790_000_000_500, nowMs };
 }
 
 export function newEvent(result: AcceptResult): AcceptedEvent {

@@ -41,7 +41,7 @@ const manifest = await readManifest('noop', folder);
 const event: AcceptedEvent = {
   ...{ id: 'event-1', source: 'hms-api', type: 'ProcessUpdated', key: 'process-7', timeMs: 1_790_000_000_000 },
   ...{ data: Buffer.alloc(512, 'x'), dataContentType: 'application/json', attributes: { clinic: 'north' } },
-  ...{ seq: 1, acceptedAtMs: 1_790_000_000_500, adapters: ['noop'] },
+  ...{ seq: 1, acceptedAtMs: 1_790_000_000_500, publishedBy: '', adapters: ['noop'] },
 };
 const { signal } = new AbortController();
 const attempt = { event, idempotencyKey: 'event-1:noop', number: 1, redelivered: false, timeoutMs: 10_000 };

@@ -11,7 +11,7 @@ import { deliverRequestBytes } from './attempt-bytes.ts';
 function message(attempts: readonly { ref: bigint; attempt: DeliveryAttempt }[], aborted: readonly bigint[]) {
   const deliveries = attempts.map(({ ref, attempt }) => {
     const { event, idempotencyKey, number, redelivered, timeoutMs } = attempt;
-    const { timeMs, seq: _seq, acceptedAtMs: _acceptedAtMs, adapters: _adapters, ...fields } = event;
+    const { timeMs, seq: _seq, acceptedAtMs: _acceptedAtMs, publishedBy: _by, adapters: _adapters, ...fields } = event;
     return {
       ref,
       event: { ...fields, time: timestampFromMs(timeMs) },
@@ -38,7 +38,7 @@ const attempt = fc.record({
     timeMs: fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 }),
     data: fc.uint8Array({ maxLength: 20_000, size: 'max' }),
     attributes: fc.dictionary(text, text, { maxKeys: 3, noNullPrototype: true }),
-    ...{ seq: fc.constant(1), acceptedAtMs: fc.constant(1), adapters: fc.constant([]) },
+    ...{ seq: fc.constant(1), acceptedAtMs: fc.constant(1), publishedBy: text, adapters: fc.constant([]) },
   }),
   idempotencyKey: text,
   number: fc.integer({ min: 1, max: 2 ** 32 - 1 }),

@@ -26,6 +26,7 @@ export function attemptOf(changes: Partial<DeliveryAttempt> = {}): DeliveryAttem
     attributes: { clinic: 'north' },
     seq: 1,
     acceptedAtMs: 1_790_000_000_500,
+    publishedBy: 'token hms-api',
     adapters: ['lab'],
   };
   return { event, idempotencyKey: 'event-1:lab', number: 1, redelivered: false, timeoutMs: 10_000, ...changes };

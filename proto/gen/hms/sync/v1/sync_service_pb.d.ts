@@ -497,6 +497,15 @@ export declare type GetEventResponse = Message<"hms.sync.v1.GetEventResponse"> &
    * @generated from field: repeated hms.sync.v1.Delivery deliveries = 3;
    */
   deliveries: Delivery[];
+
+  /**
+   * The principal that published it, as its kind and name, such as "token hms-api", for callers with the permission
+   * deliveries.read. Empty for others, and where it is not known, as for
+   * events from before the hub kept it.
+   *
+   * @generated from field: string published_by = 4;
+   */
+  publishedBy: string;
 };
 
 /**

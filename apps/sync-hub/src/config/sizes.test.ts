@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { bytesOf } from './disk-reserve.ts';
+import { bytesOf } from './sizes.ts';
 
 it.each([
   [0, 0],

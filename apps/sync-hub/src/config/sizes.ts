@@ -12,8 +12,18 @@ const MAX_BYTES = 2 ** 50;
 export const DISK_RESERVE_RULE = 'must be a size from 16MiB to 1024TiB, such as 64MiB';
 
 export function isDiskReserve(size: unknown): boolean {
+  return isBetween(size, MIN_BYTES);
+}
+
+export const BYTES_PER_DAY_RULE = 'must be a size from 1MiB to 1024TiB, such as 20GiB';
+
+export function isBytesPerDay(size: unknown): boolean {
+  return isBetween(size, 2 ** 20);
+}
+
+function isBetween(size: unknown, minBytes: number): boolean {
   const bytes = bytesOf(size);
-  return bytes !== undefined && bytes >= MIN_BYTES && bytes <= MAX_BYTES;
+  return bytes !== undefined && bytes >= minBytes && bytes <= MAX_BYTES;
 }
 
 /** With less than this free on its disk the hub accepts no new events. Absent: the default. */
