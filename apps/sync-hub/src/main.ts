@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Authenticator } from './access/authenticator.ts';
 import { CallerLimits } from './access/caller-limits.ts';
 import { createCertificateReader } from './access/client-certificate.ts';
-import { FailedCredentials } from './access/failed-credentials.ts';
+import { CountPerMinute } from './access/count-per-minute.ts';
 import { createTokenLookup } from './access/file-tokens.ts';
 import { createJwtVerifier } from './access/jwt.ts';
 import { Tokens } from './access/tokens.ts';
@@ -56,6 +56,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const DRAIN_MS = 20_000;
 /** How long clients have to read their last answers. */
 const ANSWERS_MS = 5_000;
+/** Of one address: more are no slip. */
+const WRONG_CREDENTIALS_PER_MINUTE = 20;
 
 const AUTH_WORDS = { nobody: 'tokens', anonymous: 'dev', everybody: 'none' } as const;
 const OPEN_TO_ALL = 'auth: none: every process of this machine is an administrator of this hub';
@@ -197,7 +199,7 @@ async function startHub(
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };
   const limits = new CallerLimits(config.perCaller, clock.monotonicMs);
-  const failed = new FailedCredentials(clock.monotonicMs);
+  const failed = new CountPerMinute(WRONG_CREDENTIALS_PER_MINUTE, clock.monotonicMs);
   const publishing = new Publishing({ ...shared, intake, limits });
   const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the hub');
   const notAcceptingReason = () => intake.notAcceptingReason;
@@ -208,7 +210,7 @@ async function startHub(
     lanes,
     versions: (id) => lifecycle.status(id),
     notAcceptingReason,
-    moreWarnings: () => tls?.warnings ?? [],
+    moreWarnings: () => [...(tls?.warnings ?? []), ...audit.warnings],
     onWarning: (warning) => log.warn(warning),
   });
   changes.on('change', () => health.changed());

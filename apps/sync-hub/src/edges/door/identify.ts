@@ -5,7 +5,7 @@ import { AccessError } from '../../access/access-error.ts';
 import type { Authenticator } from '../../access/authenticator.ts';
 import { CallerThrottled } from '../../access/caller-limits.ts';
 import type { ClientCertificate } from '../../access/client-certificate.ts';
-import type { FailedCredentials } from '../../access/failed-credentials.ts';
+import type { CountPerMinute } from '../../access/count-per-minute.ts';
 import type { Principal } from '../../access/principal.ts';
 import { addressOf, streamOf } from './messages.ts';
 
@@ -22,7 +22,8 @@ const WRONG: ReadonlySet<string> = new Set(['CREDENTIAL_REFUSED', 'CREDENTIAL_EX
 
 export interface IdentifyOptions {
   readonly authenticator: Authenticator;
-  readonly failed: FailedCredentials;
+  /** Wrong credentials by address, of all listeners together. */
+  readonly failed: CountPerMinute;
   /** Whether the requests come by the hub's Unix socket. */
   readonly bySocket: boolean;
   /** Reads a client certificate, which the listener has verified. */

@@ -9,7 +9,7 @@ import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/ad
 import { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
 import { expect, onTestFinished } from 'vitest';
 import { Authenticator, type AuthenticatorOptions } from '../../access/authenticator.ts';
-import { FailedCredentials } from '../../access/failed-credentials.ts';
+import { CountPerMinute } from '../../access/count-per-minute.ts';
 import { Tokens } from '../../access/tokens.ts';
 import { AuditLog, type AuditLogOptions } from '../../audit/audit-log.ts';
 import { RefusedCredentials } from '../../audit/refused-credentials.ts';
@@ -104,7 +104,7 @@ export async function openAdminTestHub({
     token: (text) => tokens.principalOf(text),
     jwt: undefined,
   });
-  const identify = createIdentify({ authenticator, failed: new FailedCredentials(() => 0), bySocket: false });
+  const identify = createIdentify({ authenticator, failed: new CountPerMinute(20, () => 0), bySocket: false });
   const listener = await listen({ host: '127.0.0.1', port: 0 }, router(identify));
   const baseUrl = `http://127.0.0.1:${listener.port}`;
   const sessionManager = new Http2SessionManager(baseUrl);
