@@ -50,6 +50,7 @@ describe('the grammar', () => {
       'health',
       'whoami',
       'start',
+      'reload',
       'dev',
       'completion',
     ]);

@@ -9,6 +9,7 @@ import { addEventCommand } from './commands/event.ts';
 import { addHealthCommand } from './commands/health.ts';
 import { addJobCommand } from './commands/job.ts';
 import { addJournalCommand } from './commands/journal.ts';
+import { addReloadCommand } from './commands/reload.ts';
 import { addStartCommand, START, startHub } from './commands/start.ts';
 import { addTokenCommand } from './commands/token.ts';
 import { addWhoAmICommand } from './commands/whoami.ts';
@@ -83,6 +84,7 @@ export function createProgram(terminal: Terminal): Command {
   addAuditCommand(program, terminal);
   addWhoAmICommand(program, terminal);
   addStartCommand(program);
+  addReloadCommand(program, terminal);
   addDevCommand(program, terminal);
   addCompletionCommand(program, terminal);
   return program;

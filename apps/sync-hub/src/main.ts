@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Authenticator } from './access/authenticator.ts';
 import { CallerLimits } from './access/caller-limits.ts';
-import { createCertificateReader } from './access/client-certificate.ts';
+import { ClientCertificates } from './access/client-certificate.ts';
 import { CountPerMinute } from './access/count-per-minute.ts';
-import { createTokenLookup } from './access/file-tokens.ts';
-import { createJwtVerifier } from './access/jwt.ts';
+import { FileTokens } from './access/file-tokens.ts';
+import { JwtVerifier } from './access/jwt.ts';
 import { Tokens } from './access/tokens.ts';
 import { Acks } from './acks/acks.ts';
 import { AdapterLanes, type AdapterToRun } from './adapter-lanes.ts';
@@ -14,6 +14,7 @@ import { AuditLog } from './audit/audit-log.ts';
 import type { AuditEntry } from './audit/audit-record.ts';
 import { RefusedCredentials } from './audit/refused-credentials.ts';
 import { addedAdapter, type Config, loadConfig, rejectedConfig } from './config/config.ts';
+import { ConfigReload } from './config/config-reload.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { connectionBounds } from './edges/door/connections.ts';
@@ -31,6 +32,7 @@ import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
 import { HELP, parseFlags } from './flags.ts';
+import { reloadByHangUp } from './hang-up.ts';
 import { IdleGc, processMemory } from './idle-gc.ts';
 import { AdapterLifecycle } from './installs/adapter-lifecycle.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
@@ -75,17 +77,22 @@ async function run(args: readonly string[]): Promise<void> {
     if (flags.version) return void process.stdout.write(`${version}\n`);
     // Whatever it makes, and whatever npm and adapters make, is for this user alone.
     process.umask(0o077);
-    const config = await loadConfig({ file: flags.config, env: process.env, flags });
-    await startHub(config, { log: createLog(config.logLevel), newJournal: flags.newJournal });
+    const load = () => loadConfig({ file: flags.config, env: process.env, flags });
+    const config = await load();
+    await startHub(config, { load, log: createLog(config.logLevel), newJournal: flags.newJournal });
   } catch (error) {
     exitBecause(error);
   }
 }
 
-async function startHub(
-  config: Config,
-  { log, newJournal }: { readonly log: Log; readonly newJournal: boolean },
-): Promise<void> {
+interface StartOptions {
+  /** Reads the configuration again, as it was read for this start. */
+  readonly load: () => Promise<Config>;
+  readonly log: Log;
+  readonly newJournal: boolean;
+}
+
+async function startHub(config: Config, { load, log, newJournal }: StartOptions): Promise<void> {
   // Before anything of it is read: what others may write there is not the hub's.
   requirePrivate(config.dataDir, ['adapters', 'adapters/adapters.lock', 'audit']);
   requirePrivate(config.backupsFolder);
@@ -116,10 +123,19 @@ async function startHub(
     onTrouble: (problem) => log.error(problem),
   });
   const refused = new RefusedCredentials(audit, wallMs);
+  const fileTokens = new FileTokens(config.auth.tokens);
+  const jwts = new JwtVerifier(config.auth.jwt);
+  const certificates = new ClientCertificates(config.auth.mtls);
+  const reload = new ConfigReload({
+    started: config,
+    load,
+    report: (level, text) => log[level](text),
+    ...{ tokens: fileTokens, jwt: jwts, mtls: certificates, tls },
+  });
   const authenticator = new Authenticator({
     withoutCredential: config.auth.withoutCredential,
-    token: createTokenLookup(tokens, config.auth.tokens),
-    jwt: config.auth.jwt.length === 0 ? undefined : createJwtVerifier(config.auth.jwt),
+    token: (text) => fileTokens.principalOf(text) ?? tokens.principalOf(text),
+    jwt: (text, certificate) => jwts.verify(text, certificate),
   });
   const changes = new EventEmitter<{ change: [] }>();
   const lanes = new LaneSet([], (receivers) => {
@@ -210,7 +226,7 @@ async function startHub(
     lanes,
     versions: (id) => lifecycle.status(id),
     notAcceptingReason,
-    moreWarnings: () => [...(tls?.warnings ?? []), ...audit.warnings],
+    moreWarnings: () => [...(tls?.warnings ?? []), ...audit.warnings, ...reload.warnings],
     onWarning: (warning) => log.warn(warning),
   });
   changes.on('change', () => health.changed());
@@ -236,7 +252,7 @@ async function startHub(
     publishing,
     health,
     admin,
-    access: { tokens, onChange },
+    access: { tokens, reload: () => reload.run(), onChange },
     limits,
     audit,
     refused,
@@ -249,8 +265,7 @@ async function startHub(
   const untrusted = new RejectedConnections(log);
   const shownBy = { authenticator, failed };
   const socket = await listenOnSocket(config.dataDir, router(createIdentify({ ...shownBy, bySocket: true })));
-  const readCertificate = createCertificateReader(config.auth.mtls);
-  const identify = createIdentify({ ...shownBy, bySocket: false, readCertificate });
+  const identify = createIdentify({ ...shownBy, bySocket: false, certificates });
   const listener = await listen(config.listen, router(identify), {
     publicUrls: config.publicUrls,
     connections: connectionBounds(config.connections),
@@ -292,10 +307,7 @@ async function startHub(
     await journal.close();
     log.info('stopped');
   });
-  process.on('SIGHUP', () => {
-    log.info('SIGHUP: the files of tls are read again; for any other change restart the hub');
-    void tls?.reload();
-  });
+  process.on('SIGHUP', () => void reloadByHangUp({ reload, audit, log }));
   // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others. Not before
   // the hub can be asked to stop: until then it just ends.
   void lanes.start();
