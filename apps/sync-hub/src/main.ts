@@ -31,7 +31,7 @@ import type { OperatorChange } from './edges/rpc/admin-deps.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
-import { HELP, parseFlags } from './flags.ts';
+import { FlagError, HELP, parseFlags } from './flags.ts';
 import { reloadByHangUp } from './hang-up.ts';
 import { IdleGc, processMemory } from './idle-gc.ts';
 import { AdapterLifecycle } from './installs/adapter-lifecycle.ts';
@@ -61,10 +61,13 @@ const ANSWERS_MS = 5_000;
 /** Of one address: more are no slip. */
 const WRONG_CREDENTIALS_PER_MINUTE = 20;
 
+const isRoot = process.getuid?.() === 0;
 const AUTH_WORDS = { nobody: 'tokens', anonymous: 'dev', everybody: 'none' } as const;
 const OPEN_TO_ALL = 'auth: none: every process of this machine is an administrator of this hub';
-const AS_ROOT =
-  'the hub runs as root, and so do its adapters: run it as a user of its own, such as by User= of its systemd unit';
+const AS_ROOT = 'the hub runs as root, and so does every adapter';
+const NOT_AS_ROOT =
+  'the hub does not run as root, because every adapter would; start it as a user of its own, such as by User= of its systemd unit ' +
+  '(docs/security.md has one), or with --allow-root where there is no other user';
 const NO_TOKENS =
   'nobody can call this hub over TCP yet: make a token with hms-sync token create hms-api --role publisher';
 
@@ -79,6 +82,7 @@ async function run(args: readonly string[]): Promise<void> {
     process.umask(0o077);
     const load = () => loadConfig({ file: flags.config, env: process.env, flags });
     const config = await load();
+    if (isRoot && !flags.dev && !flags.allowRoot) throw new FlagError(NOT_AS_ROOT);
     await startHub(config, { load, log: createLog(config.logLevel), newJournal: flags.newJournal });
   } catch (error) {
     exitBecause(error);
@@ -317,7 +321,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
   if (auth === 'none') log.warn(OPEN_TO_ALL);
   const hasCallers = [config.auth.tokens, config.auth.jwt, config.auth.mtls].some(({ length }) => length > 0);
   if (auth === 'tokens' && !tokens.hasLive && !hasCallers) log.warn(NO_TOKENS);
-  if (process.getuid?.() === 0 && auth !== 'dev') log.warn(AS_ROOT);
+  if (isRoot && auth !== 'dev') log.warn(AS_ROOT);
   log.info({ address, dataDir: config.dataDir, version, auth }, 'ready');
   process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version, auth })}\n`);
 }
