@@ -45,6 +45,7 @@ describe('the grammar', () => {
       journal: ['verify', 'backup'],
       token: ['create', 'list', 'rotate', 'revoke'],
       audit: ['list', 'export', 'verify'],
+      context: ['list'],
     });
     expect(program.commands.filter((command) => !groups.includes(command)).map((command) => command.name())).toEqual([
       'health',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { examples } from '../help.ts';
-import { addressOption, tokenFileOption } from '../hub-address.ts';
+import { addressOption } from '../hub-address.ts';
 import { callHub } from '../hub-client.ts';
 import { type JsonOptions, jsonOption } from '../json-options.ts';
 import { printable, type Terminal } from '../terminal.ts';
@@ -16,7 +16,6 @@ export function addReloadCommand(program: Command, terminal: Terminal): void {
     .helpGroup('The hub:')
     .description('have the hub read auth and tls of its file again')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', examples('reload'))
     .action((options: ReloadOptions) => reload(options, terminal));
