@@ -52,6 +52,7 @@ async function startIn(
   const auth = withTokens ? {} : 'none';
   await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', auth, logLevel: 'warn', adapters }));
   const authFlags = withTokens ? [] : ['--i-accept-no-authentication'];
+  const rootFlags = process.getuid?.() === 0 ? ['--allow-root'] : [];
   const main = fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/main'));
   const tracing = traceFolder === undefined ? [] : ['--import', import.meta.resolve('./trace-hub.ts')];
   // As `hms-sync start` does.
@@ -60,7 +61,7 @@ async function startIn(
   );
   const child = spawn(
     process.execPath,
-    [...flags, ...process.execArgv, ...tracing, main, '--config', file, ...authFlags],
+    [...flags, ...process.execArgv, ...tracing, main, '--config', file, ...authFlags, ...rootFlags],
     {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       env: { ...process.env, [TRACE_FOLDER_VARIABLE]: traceFolder },

@@ -8,6 +8,9 @@ const nodeFlags: readonly string[] = JSON.parse(
   readFileSync(fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/node-flags')), 'utf8'),
 );
 
+/** Where the tests run as root, their hubs do, and have to be told that this is meant. */
+const allowRoot: readonly string[] = process.getuid?.() === 0 ? ['--allow-root'] : [];
+
 export type HubOptions = Pick<ChildOptions, 'args' | 'env' | 'cwd' | 'openFilesMax'>;
 
 /** One hub process, from its ready line to its end. */
@@ -22,8 +25,8 @@ export class Hub {
   }
 
   /** @throws EndedEarly when it ends instead of becoming ready */
-  static async start(options: HubOptions): Promise<Hub> {
-    const child = new Child({ main, nodeFlags, ...options });
+  static async start({ args, ...options }: HubOptions): Promise<Hub> {
+    const child = new Child({ main, nodeFlags, ...options, args: [...args, ...allowRoot] });
     const ready: unknown = JSON.parse(await child.firstLine());
     if (typeof ready !== 'object' || ready === null || !('address' in ready) || typeof ready.address !== 'string') {
       throw new TypeError('the ready line has no address');
@@ -69,6 +72,6 @@ export class Hub {
 }
 
 /** Runs a hub that exits by itself, and returns how it exited. */
-export function runHub(options: HubOptions): Promise<Ending> {
-  return new Child({ main, ...options }).ended;
+export function runHub({ args, ...options }: HubOptions): Promise<Ending> {
+  return new Child({ main, ...options, args: [...args, ...allowRoot] }).ended;
 }

@@ -69,7 +69,7 @@ describe('a failed call', () => {
     const error = new ConnectError('unable to verify', Code.Internal, undefined, undefined, cause);
     const failure = apiFailure(error, 'https://hub.example:7003', 'ask again');
     expect(failure.message).toMatch(/^the certificate of the hub at https:\/\/hub\.example:7003 is not trusted/);
-    expect(failure.message).toContain('NODE_EXTRA_CA_CERTS=');
+    expect(failure.message).toContain('--ca <ca.pem>');
     expect(failure.exitCode).toBe(ExitCode.noAnswer);
   });
 

@@ -64,7 +64,7 @@ const UNTRUSTED = /^(?:UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|ERR_TLS_CERT_)/
 function untrusted(status: ConnectError, code: string, address: string): Failure {
   return new Failure(
     `the certificate of the hub at ${address} is not trusted (${code}): ${printable(status.rawMessage)}\n` +
-      '  If a private CA signed it, name that: NODE_EXTRA_CA_CERTS=<ca.pem> hms-sync ...',
+      '  If a private CA signed it, name that: --ca <ca.pem>',
     ExitCode.noAnswer,
     { cause: status },
   );

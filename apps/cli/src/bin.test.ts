@@ -12,6 +12,9 @@ import { ExitCode } from './failure.ts';
 const bin = fileURLToPath(import.meta.resolve('../bin/hms-sync.js'));
 const pretendVersion = fileURLToPath(import.meta.resolve('../test/pretend-node-version.cjs'));
 
+/** Where the tests run as root, their hubs do, and have to be told that this is meant. */
+const allowRoot = process.getuid?.() === 0 ? ['--allow-root'] : [];
+
 interface Ended {
   exitCode: number | null;
   stdout: string;
@@ -223,7 +226,7 @@ describe('with the real hub, adapters and sandbox', () => {
   test('start is replaced by the hub, so that kill -9 reaches it', async () => {
     const config = join(folder, 'hms-sync.yaml');
     await writeFile(config, 'listen: 127.0.0.1:0\ndataDir: data\nadapters: []\n');
-    const child = spawn(process.execPath, [bin, 'start', '--config', config]);
+    const child = spawn(process.execPath, [bin, 'start', '--config', config, ...allowRoot]);
     const [firstChunk] = await once(child.stdout, 'data');
     expect(JSON.parse(String(firstChunk))).toMatchObject({ ready: true, pid: child.pid });
     child.kill('SIGKILL');
@@ -251,7 +254,7 @@ describe('with the real hub, adapters and sandbox', () => {
   test.runIf(process.platform === 'linux')('the hub of start lives through SIGUSR1 and opens no debugger', async () => {
     const config = join(folder, 'hms-sync.yaml');
     await writeFile(config, 'listen: 127.0.0.1:0\ndataDir: data\nadapters: []\n');
-    const child = spawn(process.execPath, [bin, 'start', '--config', config]);
+    const child = spawn(process.execPath, [bin, 'start', '--config', config, ...allowRoot]);
     let stderr = '';
     child.stderr.on('data', (chunk) => {
       stderr += chunk;

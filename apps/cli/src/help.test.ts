@@ -45,11 +45,13 @@ describe('the grammar', () => {
       journal: ['verify', 'backup'],
       token: ['create', 'list', 'rotate', 'revoke'],
       audit: ['list', 'export', 'verify'],
+      context: ['list'],
     });
     expect(program.commands.filter((command) => !groups.includes(command)).map((command) => command.name())).toEqual([
       'health',
       'whoami',
       'start',
+      'reload',
       'dev',
       'completion',
     ]);

@@ -1,8 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { parse } from 'yaml';
-import { ExitCode, Failure } from './failure.ts';
 
 /** The default address of a hub. */
 const DEFAULT_ADDRESS = 'http://127.0.0.1:7003';
@@ -14,26 +13,16 @@ export function addressOption(): Option {
   return new Option('--address <url>', "the hub's URL, or unix: and the path of its socket")
     .env('HMS_SYNC_ADDRESS')
     .default(address, 'the socket of the hub in this folder, else http://127.0.0.1:7003')
-    .argParser(parseAddress);
+    .argParser((text: string) => parseAddress(text));
 }
 
-/** The option beside it: by which token the hub is called. A token itself is no option: every process could read it. */
-export function tokenFileOption(): Option {
-  return new Option(
-    '--token-file <file>',
-    'file with the token for calling the hub; HMS_SYNC_TOKEN holds the token itself',
-  ).env('HMS_SYNC_TOKEN_FILE');
-}
-
-/** Before each command: its `--token-file` is as the variable. */
-export function useTokenFile(_program: Command, command: Command): void {
-  const { tokenFile } = command.opts<{ tokenFile?: string }>();
-  if (tokenFile !== undefined) process.env.HMS_SYNC_TOKEN_FILE = tokenFile;
-}
-
-/** Accepts "http://host:port", "https://host:port", "unix:/path/hub.sock" and, for short, "host:port". */
-export function parseAddress(text: string): string {
-  if (text.startsWith('unix:')) return `unix:${resolve(text.slice('unix:'.length))}`;
+/**
+ * Accepts "http://host:port", "https://host:port", "unix:/path/hub.sock" and, for short, "host:port".
+ *
+ * @param folder from which the path of a socket is meant
+ */
+export function parseAddress(text: string, folder = process.cwd()): string {
+  if (text.startsWith('unix:')) return `unix:${resolve(folder, text.slice('unix:'.length))}`;
   const url = URL.parse(text.includes('://') ? text : `http://${text}`);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {
     throw new InvalidArgumentError(`Write it as http://host:port, such as ${DEFAULT_ADDRESS}, or unix:<path>.`);
@@ -81,38 +70,4 @@ function dataFolder(): string {
     // There is none, or it is for `start` to say what is wrong in it.
   }
   return '.hms-sync';
-}
-
-/**
- * The token to call a hub by: of the file that was named, or of HMS_SYNC_TOKEN; undefined without either.
- *
- * @throws Failure for a file that other users can read, or that holds no token
- */
-export function currentToken(): string | undefined {
-  const { HMS_SYNC_TOKEN_FILE: file, HMS_SYNC_TOKEN: token } = process.env;
-  return file ? readToken(file) : token || undefined;
-}
-
-function readToken(file: string): string {
-  const path = resolve(file);
-  let text: string;
-  try {
-    const { mode } = statSync(path);
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw new Failure(
-        `${path} is open to other users (mode 0${(mode & 0o777).toString(8)}); run: chmod 600 ${path}`,
-        ExitCode.usage,
-      );
-    }
-    text = readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    throw new Failure(
-      `the token file ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`,
-      ExitCode.usage,
-    );
-  }
-  if (!/^[\x21-\x7e]{1,8192}$/.test(text))
-    throw new Failure(`${path} holds no token: a token is one line`, ExitCode.usage);
-  return text;
 }

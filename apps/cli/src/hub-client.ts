@@ -9,7 +9,7 @@ import { SyncService } from '@hms-sync/proto/hms/sync/v1/sync_service';
 import { commandLine } from './advice.ts';
 import { ADVICE_TO_READERS, apiFailure } from './api-failure.ts';
 import { ExitCode, Failure } from './failure.ts';
-import { currentToken } from './hub-address.ts';
+import { currentCa, currentToken } from './hub-access.ts';
 import { stopSignal } from './stop-signal.ts';
 
 /** The services of one hub, over one HTTP/2 connection. */
@@ -33,7 +33,7 @@ const PING_TIMEOUT_MS = 10_000;
  * Creates a client. The first call connects; after a lost connection, the next call connects again.
  *
  * @param address an http or https URL, such as "http://127.0.0.1:7003", or "unix:" and the path of a socket
- * @throws Failure for a token that cannot be read, or would travel in clear
+ * @throws Failure for a token or a CA that cannot be read, or a token that would travel in clear
  */
 export function connectToHub(address: string): HubClient {
   const token = currentToken();
@@ -43,7 +43,7 @@ export function connectToHub(address: string): HubClient {
   const sessionManager = new Http2SessionManager(
     baseUrl,
     { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_TIMEOUT_MS },
-    socket === undefined ? undefined : { createConnection: () => connect(socket) },
+    socket === undefined ? trusting(currentCa()) : { createConnection: () => connect(socket) },
   );
   const interceptors = token === undefined ? [] : [withToken(token)];
   const transport = createConnectTransport({ httpVersion: '2', baseUrl, sessionManager, interceptors });
@@ -56,6 +56,10 @@ export function connectToHub(address: string): HubClient {
     audit: createClient(AuditService, transport),
     close: () => sessionManager.abort(),
   };
+}
+
+function trusting(ca: string | undefined) {
+  return ca === undefined ? undefined : { ca };
 }
 
 function withToken(token: string): Interceptor {

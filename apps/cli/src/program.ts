@@ -3,18 +3,20 @@ import { Command, CommanderError } from 'commander';
 import { addAdapterCommand } from './commands/adapter.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addCompletionCommand } from './commands/completion.ts';
+import { addContextCommand } from './commands/context.ts';
 import { addDeliveryCommand } from './commands/delivery.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addEventCommand } from './commands/event.ts';
 import { addHealthCommand } from './commands/health.ts';
 import { addJobCommand } from './commands/job.ts';
 import { addJournalCommand } from './commands/journal.ts';
+import { addReloadCommand } from './commands/reload.ts';
 import { addStartCommand, START, startHub } from './commands/start.ts';
 import { addTokenCommand } from './commands/token.ts';
 import { addWhoAmICommand } from './commands/whoami.ts';
 import { ExitCode, Failure } from './failure.ts';
 import { examples, exitCodes, HELP_OF_WHOLE_COMMANDS } from './help.ts';
-import { useTokenFile } from './hub-address.ts';
+import { addAccessOptions, useAccessOptions } from './hub-access.ts';
 import type { Terminal } from './terminal.ts';
 import { requireKnownCommand } from './unknown-command.ts';
 
@@ -66,7 +68,7 @@ export function createProgram(terminal: Terminal): Command {
     .addHelpText('after', [examples('dev', 'health --watch', 'delivery list'), exitCodes()].join('\n'))
     .configureHelp(HELP_OF_WHOLE_COMMANDS)
     .exitOverride()
-    .hook('preAction', useTokenFile)
+    .hook('preAction', useAccessOptions)
     .configureOutput({
       writeOut: (text) => terminal.data.line(text.trimEnd()),
       writeErr: (text) => terminal.notes.line(text.trimEnd()),
@@ -82,9 +84,12 @@ export function createProgram(terminal: Terminal): Command {
   addTokenCommand(program, terminal);
   addAuditCommand(program, terminal);
   addWhoAmICommand(program, terminal);
+  addContextCommand(program, terminal);
   addStartCommand(program);
+  addReloadCommand(program, terminal);
   addDevCommand(program, terminal);
   addCompletionCommand(program, terminal);
+  addAccessOptions(program);
   return program;
 }
 

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { glob } from 'node:fs/promises';
+import { glob, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { captureTerminal } from '../test/captured-terminal.ts';
 import { faultOf } from '../test/command-fault.ts';
 import { createProgram } from './program.ts';
@@ -61,6 +63,19 @@ function shown(page: string): readonly string[] {
   );
 }
 
+/** What the page says to put into contexts.yaml is there. */
+async function useContextsOf(page: string): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'hms-sync-contexts-'));
+  vi.stubEnv('XDG_CONFIG_HOME', folder);
+  onTestFinished(async () => {
+    vi.unstubAllEnvs();
+    await rm(folder, { recursive: true });
+  });
+  await mkdir(join(folder, 'hms-sync'));
+  const [, yaml = ''] = /^```yaml\n(prod: .*?)^```$/ms.exec(text(page)) ?? [];
+  await writeFile(join(folder, 'hms-sync', 'contexts.yaml'), yaml, { mode: 0o600 });
+}
+
 describe('a command that is proposed', () => {
   test('in a message of the hub, the command or the SDK works when it is pasted', async () => {
     const sources = await files('apps/{sync-hub,cli}/src/**/*.ts', 'packages/*/src/**/*.ts');
@@ -89,6 +104,7 @@ describe('a command that is proposed', () => {
   });
 
   test('by a page works when it is pasted', async () => {
+    await useContextsOf('docs/operate.md');
     const pages = await files('*.md', 'docs/*.md', '{apps,packages,examples}/*/README.md');
     const lines = pages.flatMap((path) => shown(text(path)).map((line) => [path, line] as const));
     expect(lines.length).toBeGreaterThan(15);

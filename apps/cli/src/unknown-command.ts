@@ -1,11 +1,8 @@
 import type { Command } from 'commander';
-import { distance } from 'fastest-levenshtein';
 import { commandLine } from './advice.ts';
 import { ExitCode, Failure } from './failure.ts';
+import { isNear } from './near.ts';
 import { printable } from './terminal.ts';
-
-/** A longer word is not a typo, and the distance takes time quadratic in its length. */
-const WORD_MAX = 32;
 
 /**
  * Rejects an unknown command and proposes the nearest one: for "pause billing", `adapter pause billing`.
@@ -58,10 +55,4 @@ function nearestLines(program: Command, words: readonly string[]): readonly (rea
     if (found.length > 0) return found.map((path) => [...path, ...words.slice(replaced)]);
   }
   return [];
-}
-
-/** Up to a third of the letters may be wrong; more is another word. */
-function isNear(word: string, name: string | undefined): boolean {
-  if (name === undefined || word === '' || word.length > WORD_MAX) return false;
-  return distance(word.toLowerCase(), name) <= Math.ceil(word.length / 3);
 }

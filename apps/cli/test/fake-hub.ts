@@ -5,6 +5,7 @@ import { create, type Message, type MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { AccessService } from '@hms-sync/proto/hms/sync/v1/access_service';
 import { type Ack, AckSchema, DeliveryState } from '@hms-sync/proto/hms/sync/v1/ack';
 import { AdminService } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
@@ -33,6 +34,7 @@ export interface FakeHubPlan {
   health?: Partial<ServiceImpl<typeof HealthService>>;
   admin?: Partial<ServiceImpl<typeof AdminService>>;
   audit?: Partial<ServiceImpl<typeof AuditService>>;
+  access?: Partial<ServiceImpl<typeof AccessService>>;
 }
 
 /** A fake hub that serves. */
@@ -124,6 +126,7 @@ export async function startFakeHub(plan: FakeHubPlan = {}): Promise<FakeHub> {
         router.service(HealthService, { ...plan.health });
         router.service(AdminService, { ...plan.admin });
         router.service(AuditService, { ...plan.audit });
+        router.service(AccessService, { ...plan.access });
       },
     }),
   );

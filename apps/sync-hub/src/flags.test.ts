@@ -9,6 +9,7 @@ const nothing = {
   newJournal: false,
   acceptNoAuthentication: false,
   dev: false,
+  allowRoot: false,
   help: false,
   version: false,
 };
@@ -53,6 +54,7 @@ describe('flags', () => {
       'data-dir',
       'log-level',
       'dev',
+      'allow-root',
       'i-accept-no-authentication',
       'help',
       'version',

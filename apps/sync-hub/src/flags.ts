@@ -13,6 +13,8 @@ export interface Flags {
   readonly acceptNoAuthentication: boolean;
   /** Callers without a credential may publish, on loopback. */
   readonly dev: boolean;
+  /** The hub, and with it every adapter, may run as root. */
+  readonly allowRoot: boolean;
   /** An operator knows that the journal of the data folder is lost. */
   readonly newJournal: boolean;
   readonly help: boolean;
@@ -32,6 +34,7 @@ const OPTIONS = {
   'new-journal': { type: 'boolean' },
   'i-accept-no-authentication': { type: 'boolean' },
   dev: { type: 'boolean' },
+  'allow-root': { type: 'boolean' },
   help: { type: 'boolean' },
   version: { type: 'boolean' },
 } as const;
@@ -48,6 +51,7 @@ Starts the hub and runs it until SIGTERM or Ctrl-C.
   --log-level <level>    trace, debug, info, warn, error, fatal or silent (default: info)
   --new-journal          start with an empty journal in a data folder whose journal was lost
   --dev                  callers without a token may publish, watch acks and read health; on loopback only
+  --allow-root           run as root, and every adapter with it, such as in a container that has no other user
   --i-accept-no-authentication
                          with auth: none in the file: every process of this machine is an administrator
   --help, --version
@@ -94,6 +98,7 @@ export function parseFlags(args: readonly string[]): Flags {
     newJournal: values['new-journal'] === true,
     acceptNoAuthentication: values['i-accept-no-authentication'] === true,
     dev: values.dev === true,
+    allowRoot: values['allow-root'] === true,
     help: values.help === true,
     version: values.version === true,
   };

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Authenticator } from './access/authenticator.ts';
 import { CallerLimits } from './access/caller-limits.ts';
-import { createCertificateReader } from './access/client-certificate.ts';
-import { FailedCredentials } from './access/failed-credentials.ts';
-import { createTokenLookup } from './access/file-tokens.ts';
-import { createJwtVerifier } from './access/jwt.ts';
+import { ClientCertificates } from './access/client-certificate.ts';
+import { CountPerMinute } from './access/count-per-minute.ts';
+import { FileTokens } from './access/file-tokens.ts';
+import { JwtVerifier } from './access/jwt.ts';
 import { Tokens } from './access/tokens.ts';
 import { Acks } from './acks/acks.ts';
 import { AdapterLanes, type AdapterToRun } from './adapter-lanes.ts';
@@ -14,6 +14,7 @@ import { AuditLog } from './audit/audit-log.ts';
 import type { AuditEntry } from './audit/audit-record.ts';
 import { RefusedCredentials } from './audit/refused-credentials.ts';
 import { addedAdapter, type Config, loadConfig, rejectedConfig } from './config/config.ts';
+import { ConfigReload } from './config/config-reload.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { connectionBounds } from './edges/door/connections.ts';
@@ -30,7 +31,8 @@ import type { OperatorChange } from './edges/rpc/admin-deps.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
-import { HELP, parseFlags } from './flags.ts';
+import { FlagError, HELP, parseFlags } from './flags.ts';
+import { reloadByHangUp } from './hang-up.ts';
 import { IdleGc, processMemory } from './idle-gc.ts';
 import { AdapterLifecycle } from './installs/adapter-lifecycle.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
@@ -58,11 +60,16 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const DRAIN_MS = 20_000;
 /** How long clients have to read their last answers. */
 const ANSWERS_MS = 5_000;
+/** Of one address: more are no slip. */
+const WRONG_CREDENTIALS_PER_MINUTE = 20;
 
+const isRoot = process.getuid?.() === 0;
 const AUTH_WORDS = { nobody: 'tokens', anonymous: 'dev', everybody: 'none' } as const;
 const OPEN_TO_ALL = 'auth: none: every process of this machine is an administrator of this hub';
-const AS_ROOT =
-  'the hub runs as root, and so do its adapters: run it as a user of its own, such as by User= of its systemd unit';
+const AS_ROOT = 'the hub runs as root, and so does every adapter';
+const NOT_AS_ROOT =
+  'the hub does not run as root, because every adapter would; start it as a user of its own, such as by User= of its systemd unit ' +
+  '(docs/security.md has one), or with --allow-root where there is no other user';
 const NO_TOKENS =
   'nobody can call this hub over TCP yet: make a token with hms-sync token create hms-api --role publisher';
 
@@ -75,17 +82,23 @@ async function run(args: readonly string[]): Promise<void> {
     if (flags.version) return void process.stdout.write(`${version}\n`);
     // Whatever it makes, and whatever npm and adapters make, is for this user alone.
     process.umask(0o077);
-    const config = await loadConfig({ file: flags.config, env: process.env, flags });
-    await startHub(config, { log: createLog(config.logLevel), newJournal: flags.newJournal });
+    const load = () => loadConfig({ file: flags.config, env: process.env, flags });
+    const config = await load();
+    if (isRoot && !flags.dev && !flags.allowRoot) throw new FlagError(NOT_AS_ROOT);
+    await startHub(config, { load, log: createLog(config.logLevel), newJournal: flags.newJournal });
   } catch (error) {
     exitBecause(error);
   }
 }
 
-async function startHub(
-  config: Config,
-  { log, newJournal }: { readonly log: Log; readonly newJournal: boolean },
-): Promise<void> {
+interface StartOptions {
+  /** Reads the configuration again, as it was read for this start. */
+  readonly load: () => Promise<Config>;
+  readonly log: Log;
+  readonly newJournal: boolean;
+}
+
+async function startHub(config: Config, { load, log, newJournal }: StartOptions): Promise<void> {
   // Before anything of it is read: what others may write there is not the hub's.
   requirePrivate(config.dataDir, ['adapters', 'adapters/adapters.lock', 'audit']);
   requirePrivate(config.backupsFolder);
@@ -112,10 +125,19 @@ async function startHub(
     onTrouble: (problem) => log.error(problem),
   });
   const refused = new RefusedCredentials(audit, wallMs);
+  const fileTokens = new FileTokens(config.auth.tokens);
+  const jwts = new JwtVerifier(config.auth.jwt);
+  const certificates = new ClientCertificates(config.auth.mtls);
+  const reload = new ConfigReload({
+    started: config,
+    load,
+    report: (level, text) => log[level](text),
+    ...{ tokens: fileTokens, jwt: jwts, mtls: certificates, tls },
+  });
   const authenticator = new Authenticator({
     withoutCredential: config.auth.withoutCredential,
-    token: createTokenLookup(tokens, config.auth.tokens),
-    jwt: config.auth.jwt.length === 0 ? undefined : createJwtVerifier(config.auth.jwt),
+    token: (text) => fileTokens.principalOf(text) ?? tokens.principalOf(text),
+    jwt: (text, certificate) => jwts.verify(text, certificate),
   });
   const changes = new EventEmitter<{ change: [] }>();
   const lanes: LaneSet = new LaneSet(
@@ -212,7 +234,7 @@ async function startHub(
   const cursors = new Cursors(journal.info.id);
   const shared = { journal, acks, lanes, cursors, wallMs };
   const limits = new CallerLimits(config.perCaller, clock.monotonicMs);
-  const failed = new FailedCredentials(clock.monotonicMs);
+  const failed = new CountPerMinute(WRONG_CREDENTIALS_PER_MINUTE, clock.monotonicMs);
   const publishing = new Publishing({ ...shared, intake, limits });
   const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the hub');
   const notAcceptingReason = () => intake.notAcceptingReason;
@@ -223,7 +245,7 @@ async function startHub(
     lanes,
     versions: (id) => lifecycle.status(id),
     notAcceptingReason,
-    moreWarnings: () => tls?.warnings ?? [],
+    moreWarnings: () => [...(tls?.warnings ?? []), ...audit.warnings, ...reload.warnings],
     onWarning: (warning) => log.warn(warning),
   });
   changes.on('change', () => health.changed());
@@ -249,7 +271,7 @@ async function startHub(
     publishing,
     health,
     admin,
-    access: { tokens, onChange },
+    access: { tokens, reload: () => reload.run(), onChange },
     limits,
     audit,
     refused,
@@ -262,8 +284,7 @@ async function startHub(
   const untrusted = new RejectedConnections(log);
   const shownBy = { authenticator, failed };
   const socket = await listenOnSocket(config.dataDir, router(createIdentify({ ...shownBy, bySocket: true })));
-  const readCertificate = createCertificateReader(config.auth.mtls);
-  const identify = createIdentify({ ...shownBy, bySocket: false, proxies: config.trustedProxies, readCertificate });
+  const identify = createIdentify({ ...shownBy, bySocket: false, proxies: config.trustedProxies, certificates });
   const listener = await listen(config.listen, router(identify), {
     publicUrls: config.publicUrls,
     connections: connectionBounds(config.connections),
@@ -306,10 +327,7 @@ async function startHub(
     await journal.close();
     log.info('stopped');
   });
-  process.on('SIGHUP', () => {
-    log.info('SIGHUP: the files of tls are read again; for any other change restart the hub');
-    void tls?.reload();
-  });
+  process.on('SIGHUP', () => void reloadByHangUp({ reload, audit, log }));
   // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others. Not before
   // the hub can be asked to stop: until then it just ends.
   if (sharedLanes === undefined) void lanes.start();
@@ -320,7 +338,7 @@ async function startHub(
   if (auth === 'none') log.warn(OPEN_TO_ALL);
   const hasCallers = [config.auth.tokens, config.auth.jwt, config.auth.mtls].some(({ length }) => length > 0);
   if (auth === 'tokens' && !tokens.hasLive && !hasCallers) log.warn(NO_TOKENS);
-  if (process.getuid?.() === 0 && auth !== 'dev') log.warn(AS_ROOT);
+  if (isRoot && auth !== 'dev') log.warn(AS_ROOT);
   log.info({ address, dataDir: config.dataDir, version, auth }, 'ready');
   process.stdout.write(`${JSON.stringify({ ready: true, address, pid: process.pid, version, auth })}\n`);
 }

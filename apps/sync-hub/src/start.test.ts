@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +25,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const hubArgs = () => ['--conditions=@hms-sync/source', program, '--config', config];
+const isRoot = process.getuid?.() === 0;
+const allowRoot = isRoot ? ['--allow-root'] : [];
+const hubArgs = () => ['--conditions=@hms-sync/source', program, '--config', config, ...allowRoot];
 
 function start(command: string, args: readonly string[], stdio: [unknown, unknown, unknown]): ChildProcess {
   const child = spawn(command, args, { stdio: stdio as ['ignore', 'pipe', 'pipe'] });
@@ -62,11 +64,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const canUnshare = process.platform === 'linux' && process.getuid?.() === 0;
+const canUnshare = process.platform === 'linux' && isRoot;
 
 it.runIf(canUnshare).each([
   ['the hub', () => hubArgs()],
-  ['the command', () => [bin, 'start', '--config', config]],
+  ['the command', () => [bin, 'start', '--config', config, ...allowRoot]],
 ])('%s, as process 1 of a container, ends by a SIGTERM at any time after its start', async (_what, args) => {
   const ends = [30, 60, 100, 150, 250, 400, 700, 1_200].map(async (ms) => {
     const { pid } = await startAsFirst([...args(), '--data-dir', join(folder, String(ms))]);
@@ -78,6 +80,18 @@ it.runIf(canUnshare).each([
 });
 
 describe('a hub that starts', () => {
+  it.runIf(isRoot)('as root ends with code 2, says what to do, and writes nothing', async () => {
+    const args = ['--conditions=@hms-sync/source', program, '--config', config];
+    const hub = start(process.execPath, args, ['ignore', 'pipe', 'pipe']);
+    let said = '';
+    hub.stderr?.on('data', (chunk) => {
+      said += chunk;
+    });
+    expect(await once(hub, 'close')).toEqual([2, null]);
+    expect(said).toMatch(/^hms-sync: the hub does not run as root, .*User=.*--allow-root[^\n]*\n$/);
+    expect(existsSync(join(folder, 'data'))).toBe(false);
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)('ends well by a %s that comes while it loads its code', async (signal) => {
     const early = join(folder, 'early.mjs');
     // Sent by itself, at the first instant at which main.ts is loaded.

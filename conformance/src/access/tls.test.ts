@@ -55,7 +55,7 @@ test('a certificate is renewed by its files, a wrong one is reported and not use
   expect(await shows(secure, second)).toBe(true);
 
   process.kill(hub.pid, 'SIGHUP');
-  await vi.waitFor(() => expect(hub.log).toContain('SIGHUP: the files of tls are read again'), WAIT);
+  await vi.waitFor(() => expect(hub.log).toContain('SIGHUP: the configuration file is read again'), WAIT);
   expect(await shows(secure, second)).toBe(true);
 });
 

@@ -11,7 +11,7 @@ import { requireReason } from '../filter-options.ts';
 import { countDeliveries, enumName } from '../format.ts';
 import { adapterFacts, adapterJson, adapterLines } from '../health-report.ts';
 import { examples } from '../help.ts';
-import { addressOption, tokenFileOption } from '../hub-address.ts';
+import { addressOption } from '../hub-address.ts';
 import { callHub, type HubClient, readHub } from '../hub-client.ts';
 import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import { checkAdaptersProgram } from '../programs.ts';
@@ -55,12 +55,7 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
     .helpGroup('Adapters:')
     .commandsGroup('Adapters:');
   const command = (name: string, description: string) =>
-    adapter
-      .command(name)
-      .description(description)
-      .addOption(addressOption())
-      .addOption(tokenFileOption())
-      .addOption(jsonOption());
+    adapter.command(name).description(description).addOption(addressOption()).addOption(jsonOption());
   const commandOfOne = (name: string, description: string) =>
     command(name, description).argument('<adapter>', 'the adapter id');
   const required = ['--reason <text>', 'why, for the record (required)'] as const;

@@ -6,7 +6,7 @@ import { execNode } from '../exec-node.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { parseTime } from '../filter-options.ts';
 import { examples } from '../help.ts';
-import { addressOption, tokenFileOption } from '../hub-address.ts';
+import { addressOption } from '../hub-address.ts';
 import { type HubClient, readHub } from '../hub-client.ts';
 import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import { checkAuditProgram } from '../programs.ts';
@@ -64,7 +64,6 @@ export function addAuditCommand(program: Command, terminal: Terminal): void {
     .description('show the newest records of the audit log')
     .option('--limit <count>', 'show at most this many, the newest', parseLimit, LIMIT)
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('audit list', 'audit list --since 7d --principal hms-ops --jsonl'))
@@ -72,7 +71,6 @@ export function addAuditCommand(program: Command, terminal: Terminal): void {
   addSelection(audit.command('export'))
     .description('print all records as on disk, one JSON object per line')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addHelpText(
       'after',
       examples('audit export', 'audit export --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z'),
@@ -84,7 +82,6 @@ export function addAuditCommand(program: Command, terminal: Terminal): void {
     .option('--data-dir <folder>', 'read this data folder instead of asking the hub')
     .option('--checkpoint <text>', "a checkpoint from the hub's log; fails unless the audit log contains it")
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', examples('audit verify', 'audit verify --data-dir .hms-sync'))
     .action((options: VerifyOptions) => verify(options, terminal));

@@ -12,7 +12,7 @@ import {
 } from '../filter-options.ts';
 import { countDeliveries, enumName, formatTime, isoTime } from '../format.ts';
 import { examples } from '../help.ts';
-import { addressOption, tokenFileOption } from '../hub-address.ts';
+import { addressOption } from '../hub-address.ts';
 import { callHub, type HubClient, readHub } from '../hub-client.ts';
 import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import { tableLines } from '../table.ts';
@@ -69,7 +69,6 @@ export function addDeliveryCommand(program: Command, terminal: Terminal): void {
       ),
     )
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addOption(jsonLinesOption())
     .addHelpText(
@@ -92,7 +91,6 @@ export function addDeliveryCommand(program: Command, terminal: Terminal): void {
     .option('--dry-run', 'only count what would be sent and what would be skipped')
     .option('--detach', 'do not wait for the job to end')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption(', when the job has ended'))
     .addOption(jsonLinesOption())
     .addHelpText(
@@ -108,7 +106,6 @@ export function addDeliveryCommand(program: Command, terminal: Terminal): void {
     .option('--reason <text>', 'why, for the record (required)')
     .option('--dry-run', 'count only')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -21,7 +21,7 @@ import { ExitCode, Failure } from '../failure.ts';
 import { addFilterOptions, type FilterOptions, toFilter } from '../filter-options.ts';
 import { durationMs, enumName, eventName, formatDuration, formatMs, formatTime, isoTime } from '../format.ts';
 import { examples } from '../help.ts';
-import { addressOption, tokenFileOption } from '../hub-address.ts';
+import { addressOption } from '../hub-address.ts';
 import { connectToHub, followHub, readHub } from '../hub-client.ts';
 import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import { tableLines, wrappedLines } from '../table.ts';
@@ -97,7 +97,6 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
         .default(TIMEOUT_DEFAULT_MS, '60s'),
     )
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText(
       'after',
@@ -113,7 +112,6 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
     .argument('<id>', 'the event id')
     .option('--source <source>', "the event's source, if several sources have this id; '' for events without a source")
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .option('--payload', 'with --json: include the payload; the audit log records it')
     .option('--reason <text>', 'with --payload: why, for the audit log; required of an administrator')
     .addOption(jsonOption())
@@ -126,14 +124,12 @@ export function addEventCommand(program: Command, terminal: Terminal): void {
     .option('--source <source>', 'the source of the events, if several sources have one of the ids')
     .option('--cursor <cursor>', 'continue after this cursor, that of the last ack that you received')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('event watch', 'event watch --jsonl --cursor aZ3x-billing.41_records.40'))
     .action((eventIds: string[], options: WatchOptions) => watch(eventIds, options, terminal));
   addFilterOptions(event.command('tail'))
     .description('show new events and outcomes until Ctrl-C; may skip some')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('event tail', 'event tail --adapter billing --state retrying'))
     .action((options: TailOptions) => tail(options, terminal));

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { ExitCode, Failure } from '../failure.ts';
 import { healthJson, healthLines, healthProblems } from '../health-report.ts';
 import { examples } from '../help.ts';
-import { addressOption, tokenFileOption } from '../hub-address.ts';
+import { addressOption } from '../hub-address.ts';
 import { followHub, readHub } from '../hub-client.ts';
 import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import type { Terminal } from '../terminal.ts';
@@ -29,7 +29,6 @@ export function addHealthCommand(program: Command, terminal: Terminal): void {
         'a breaker is not CLOSED, or deliveries wait behind a dead letter or for an adapter that is not configured',
     )
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('health', 'health --watch', 'health --check'))

@@ -7,7 +7,7 @@ import { systemErrorCode } from '../api-failure.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { enumName, isoTime } from '../format.ts';
 import { examples } from '../help.ts';
-import { addressOption, tokenFileOption } from '../hub-address.ts';
+import { addressOption } from '../hub-address.ts';
 import { callHub, type HubClient } from '../hub-client.ts';
 import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -30,7 +30,6 @@ export function addJobCommand(program: Command, terminal: Terminal): void {
     .description('show the status of a replay job')
     .argument('<id>', 'the job id')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', examples('job show job-41'))
     .action((id: string, options: JobOptions) => show(id, options, terminal));
@@ -39,7 +38,6 @@ export function addJobCommand(program: Command, terminal: Terminal): void {
     .description('print a replay job on each change, until it ends')
     .argument('<id>', 'the job id')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('job watch job-41'))
     .action((id: string, options: JobOptions) => watch(id, options, terminal));
@@ -48,7 +46,6 @@ export function addJobCommand(program: Command, terminal: Terminal): void {
     .description('cancel a replay job; deliveries that it has sent stay sent')
     .argument('<id>', 'the job id')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', examples('job cancel job-41'))
     .action((id: string, options: JobOptions) => cancel(id, options, terminal));

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { execNode } from '../exec-node.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { examples } from '../help.ts';
-import { addressOption, tokenFileOption } from '../hub-address.ts';
+import { addressOption } from '../hub-address.ts';
 import { callHub } from '../hub-client.ts';
 import { type JsonOptions, jsonOption } from '../json-options.ts';
 import { verifyProgram } from '../programs.ts';
@@ -38,7 +38,6 @@ export function addJournalCommand(program: Command, terminal: Terminal): void {
     .description('back up the journal and the adapters of a running hub')
     .argument('<name>', 'the name of the new backup, such as 2026-01-31; not a path')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', examples('journal backup 2026-01-31'))
     .action((name: string, options: BackupOptions) => backup(name, options, terminal));

@@ -5,7 +5,7 @@ import { parseDuration } from '../duration.ts';
 import { ExitCode, Failure } from '../failure.ts';
 import { enumName, isoTime } from '../format.ts';
 import { examples } from '../help.ts';
-import { addressOption, tokenFileOption } from '../hub-address.ts';
+import { addressOption } from '../hub-address.ts';
 import { callHub, readHub } from '../hub-client.ts';
 import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import { tableLines } from '../table.ts';
@@ -69,7 +69,6 @@ export function addTokenCommand(program: Command, terminal: Terminal): void {
     .addOption(new Option('--expires <time>', 'after 1m to 365d (default: 90d)').argParser(parseTime))
     .option('--never', 'never expires; only for the role admin, through the socket')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -80,7 +79,6 @@ export function addTokenCommand(program: Command, terminal: Terminal): void {
     .command('list')
     .description('list all tokens; their texts are not kept')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addOption(jsonLinesOption())
     .addHelpText('after', examples('token list'))
@@ -96,7 +94,6 @@ export function addTokenCommand(program: Command, terminal: Terminal): void {
     )
     .addOption(new Option('--expires <time>', 'after 1m to 365d (default: 90d)').argParser(parseTime))
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', examples('token rotate hms-api --overlap 2h'))
     .action((name: string, options: RotateOptions) => rotate(name, options, terminal));
@@ -106,7 +103,6 @@ export function addTokenCommand(program: Command, terminal: Terminal): void {
     .argument('<name>', 'of the token')
     .requiredOption('--reason <text>', 'why, for the audit log (required)')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', examples("token revoke hms-api --reason 'it was in a log'"))
     .action((name: string, options: RevokeOptions) => revoke(name, options, terminal));

@@ -2,7 +2,7 @@ import { Role } from '@hms-sync/proto/hms/sync/v1/access_service';
 import type { Command } from 'commander';
 import { isoTime } from '../format.ts';
 import { examples } from '../help.ts';
-import { addressOption, tokenFileOption } from '../hub-address.ts';
+import { addressOption } from '../hub-address.ts';
 import { readHub } from '../hub-client.ts';
 import { type JsonOptions, jsonOption } from '../json-options.ts';
 import { printable, type Terminal } from '../terminal.ts';
@@ -19,7 +19,6 @@ export function addWhoAmICommand(program: Command, terminal: Terminal): void {
     .helpGroup('Access:')
     .description('show your principal and what it may do')
     .addOption(addressOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', examples('whoami', 'whoami --token-file hms-api.token'))
     .action((options: WhoAmIOptions) => whoAmI(options, terminal));

@@ -23,8 +23,8 @@ export interface AuthenticatorOptions {
   readonly withoutCredential: 'nobody' | 'anonymous' | 'everybody';
   /** Who has a token. @throws {AccessError} */
   readonly token: (text: string) => Principal;
-  /** Who has a JWT; undefined where the hub trusts no issuer. Rejects with an AccessError. */
-  readonly jwt: VerifyJwt | undefined;
+  /** Who has a JWT. Rejects with an AccessError. */
+  readonly jwt: VerifyJwt;
 }
 
 /** `authorization: Bearer <credential>` (RFC 6750, section 2.1). */
@@ -72,9 +72,7 @@ export class Authenticator {
     const [, credential] = BEARER.exec(header) ?? [];
     if (credential === undefined) throw new AccessError('CREDENTIAL_REFUSED', NOT_BEARER);
     if (!JWT.test(credential)) return this.#options.token(credential);
-    const { jwt } = this.#options;
-    if (jwt === undefined) throw new AccessError('CREDENTIAL_REFUSED', NO_ISSUER);
-    return jwt(credential, certificate());
+    return this.#options.jwt(credential, certificate());
   }
 }
 
@@ -85,4 +83,3 @@ const CREDENTIAL_IN_URL =
 const CERTIFICATE_EXPIRED =
   'the client certificate has expired since the connection was made; connect again with a new one';
 const NOT_BEARER = 'the authorization header is not "Bearer <token>"';
-const NO_ISSUER = 'the hub trusts no issuer of JWTs (auth.jwt of its configuration); send a token of its own';

@@ -1,8 +1,9 @@
 import { type Grants, ofPublisher } from './grants.ts';
+import type { Lifetime } from './lifetime.ts';
+import { type Listed, relist } from './listed.ts';
 import type { Role } from './permissions.ts';
 import type { Principal } from './principal.ts';
 import { tokenHash, tokenIdOf } from './token-text.ts';
-import type { Tokens } from './tokens.ts';
 
 /** A token of the configuration file. */
 export interface FileToken extends Grants {
@@ -12,18 +13,30 @@ export interface FileToken extends Grants {
   readonly role: Role;
 }
 
-/** Who has a token: one of the file, or one that an operator made. The result throws what {@link Tokens.principalOf} does. */
-export function createTokenLookup(made: Tokens, ofFile: readonly FileToken[]): (text: string) => Principal {
-  const byHash = new Map(ofFile.map((token) => [token.sha256, toPrincipal(token)]));
-  return (text) => {
+/** The tokens of the configuration file. */
+export class FileTokens {
+  #listed: readonly Listed<FileToken, Principal>[] = [];
+  #byHash: ReadonlyMap<string, Principal> = new Map();
+
+  constructor(tokens: readonly FileToken[]) {
+    this.replace(tokens);
+  }
+
+  /** Puts the tokens of the file as it is now in place of those before: the streams of one that is gone end. */
+  replace(tokens: readonly FileToken[]): void {
+    this.#listed = relist(this.#listed, tokens, toPrincipal);
+    this.#byHash = new Map(this.#listed.map(({ entry, made }) => [entry.sha256, made]));
+  }
+
+  /** Who has the token; undefined when it is none of the file. */
+  principalOf(text: string): Principal | undefined {
     // A hash is compared, not the token: how long that takes says nothing of its text.
-    const ofThis =
-      byHash.size === 0 || tokenIdOf(text) === undefined ? undefined : byHash.get(tokenHash(text).toString('hex'));
-    return ofThis ?? made.principalOf(text);
-  };
+    const isKnown = this.#byHash.size > 0 && tokenIdOf(text) !== undefined;
+    return isKnown ? this.#byHash.get(tokenHash(text).toString('hex')) : undefined;
+  }
 }
 
-function toPrincipal({ name, role, sha256: _, ...grants }: FileToken): Principal {
+function toPrincipal({ name, role, sha256: _, ...grants }: FileToken, lifetime: Lifetime): Principal {
   return Object.freeze({
     kind: 'token',
     name,
@@ -31,6 +44,6 @@ function toPrincipal({ name, role, sha256: _, ...grants }: FileToken): Principal
     grants: ofPublisher(role, name, grants),
     credential: name,
     expiresAtMs: undefined,
-    lifetime: undefined,
+    lifetime,
   });
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createJwtVerifier, type JwtIssuer } from './jwt.ts';
+import { type JwtIssuer, JwtVerifier, type VerifyJwt } from './jwt.ts';
 
 type Key = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
 
@@ -36,17 +36,17 @@ async function startIssuer(changes: Partial<JwtIssuer> = {}) {
     server.close();
   });
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const verify = createJwtVerifier([
-    {
-      ...{ issuer: address, audience: 'hms-sync', jwks: `${address}/keys` },
-      rules: [
-        { when: { scope: 'hms/publish' }, role: 'publisher', types: ['Process*'] },
-        { when: { 'realm_access.roles': ['operators', 'on-call'] }, role: 'operator' },
-      ],
-      ...changes,
-    },
-  ]);
-  return { ...issuer, issuer, address, verify };
+  const entry: JwtIssuer = {
+    ...{ issuer: address, audience: 'hms-sync', jwks: `${address}/keys` },
+    rules: [
+      { when: { scope: 'hms/publish' }, role: 'publisher', types: ['Process*'] },
+      { when: { 'realm_access.roles': ['operators', 'on-call'] }, role: 'operator' },
+    ],
+    ...changes,
+  };
+  const verifier = new JwtVerifier([entry]);
+  const verify: VerifyJwt = (text, certificate) => verifier.verify(text, certificate);
+  return { ...issuer, issuer, address, entry, verifier, verify };
 }
 
 interface Made {
@@ -184,6 +184,52 @@ describe('a JWT is not accepted', () => {
     await expect(verify(await make(address), undefined)).rejects.toMatchObject({
       ...{ code: 'CREDENTIAL_REFUSED', message: expect.stringContaining('(alg)') },
     });
+  });
+});
+
+it('a JWT where no issuer is trusted is refused, and what is missing is named', async () => {
+  const verified = new JwtVerifier([]).verify('aa.bb.cc', undefined);
+  await expect(verified).rejects.toMatchObject({
+    code: 'CREDENTIAL_REFUSED',
+    message: expect.stringContaining('auth.jwt'),
+  });
+});
+
+describe('replaced', () => {
+  it('an issuer that stays verifies again, by keys that are read again', async () => {
+    const { address, entry, verifier, verify, asked } = await startIssuer();
+    const text = await make(address);
+    const before = await verify(text, undefined);
+    expect(await verifier.replace([structuredClone(entry)])).toEqual([]);
+    expect(asked).toEqual(['/keys', '/keys']);
+    expect(before.lifetime?.isOver).toBe(false);
+    const after = await verify(text, undefined);
+    expect(after).not.toBe(before);
+    expect(after).toMatchObject({ name: before.name, grants: before.grants });
+  });
+
+  it('an issuer whose keys cannot be read keeps those that it has, and is named', async () => {
+    const { issuer, address, entry, verifier, verify } = await startIssuer();
+    await verify(await make(address), undefined);
+    issuer.status = 503;
+    expect(await verifier.replace([entry])).toEqual([expect.stringContaining(`the keys of the issuer ${address}`)]);
+    expect((await verify(await make(address), undefined)).name).toBe('hms-api');
+  });
+
+  it('one that is gone, or whose rules changed, ends what was opened by it', async () => {
+    const { address, entry, verifier, verify } = await startIssuer();
+    const text = await make(address);
+    const ended = vi.fn();
+    (await verify(text, undefined)).lifetime?.onEnd(ended);
+    const [first] = entry.rules;
+    if (first === undefined) throw new Error('it has a rule');
+    await verifier.replace([{ ...entry, rules: [{ ...first, role: 'viewer' }] }]);
+    expect(ended).toHaveBeenCalledOnce();
+    const viewer = await verify(text, undefined);
+    expect(viewer.role).toBe('viewer');
+    await verifier.replace([]);
+    expect(viewer.lifetime?.isOver).toBe(true);
+    await expect(verify(text, undefined)).rejects.toMatchObject({ code: 'CREDENTIAL_REFUSED' });
   });
 });
 

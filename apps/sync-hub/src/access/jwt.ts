@@ -1,9 +1,18 @@
 import { createHash } from 'node:crypto';
-import { createRemoteJWKSet, customFetch, decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  decodeJwt,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import { AccessError } from './access-error.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import { type Grants, ofPublisher } from './grants.ts';
 import { Lifetime } from './lifetime.ts';
+import { type Listed, relist } from './listed.ts';
 import type { Role } from './permissions.ts';
 import type { Principal } from './principal.ts';
 
@@ -67,17 +76,44 @@ interface Verified {
 export type VerifyJwt = (text: string, certificate: ClientCertificate | undefined) => Promise<Principal>;
 
 /** Verifies the JWTs of the issuers that the configuration trusts, and maps them to principals. */
-export function createJwtVerifier(issuers: readonly JwtIssuer[]): VerifyJwt {
-  const byName = new Map(issuers.map((issuer) => [issuer.issuer, createIssuerVerifier(issuer)]));
-  const remembered = new Map<string, Verified>();
-  return async (text, certificate) => {
+export class JwtVerifier {
+  #listed: readonly Listed<JwtIssuer, IssuerVerifier>[] = [];
+  #byName: ReadonlyMap<string, IssuerVerifier> = new Map();
+  #remembered = new Map<string, Verified>();
+
+  constructor(issuers: readonly JwtIssuer[]) {
+    this.#relist(issuers);
+  }
+
+  /**
+   * Puts the issuers of the file as it is now in place of those before, at once: the streams of one that is gone, or has
+   * changed, end. Then it reads the keys of those that stay, and forgets which JWTs it has verified.
+   *
+   * @returns whose keys could not be read, a sentence each: those that were read before stay in use
+   */
+  async replace(issuers: readonly JwtIssuer[]): Promise<readonly string[]> {
+    const former = new Set(this.#listed);
+    this.#relist(issuers);
+    const stay = this.#listed.filter((one) => former.has(one));
+    const failed = await Promise.all(
+      stay.map(async ({ entry, made }) => ((await made.readKeys()) ? [] : [unreadKeys(entry.issuer)])),
+    );
+    // Those that are just being verified, by the former keys, are remembered in the former map.
+    this.#remembered = new Map();
+    return failed.flat();
+  }
+
+  /** @see VerifyJwt */
+  async verify(text: string, certificate: ClientCertificate | undefined): Promise<Principal> {
+    if (this.#byName.size === 0) throw new AccessError('CREDENTIAL_REFUSED', NO_ISSUER);
+    const remembered = this.#remembered;
     const hash = createHash('sha256').update(text).digest('base64url');
     let verified = remembered.get(hash);
     if (verified === undefined || verified.principal.lifetime.isOver) {
       remembered.delete(hash);
-      const verify = byName.get(issuerOf(text));
-      if (verify === undefined) throw refused('its issuer (iss) is none of auth.jwt');
-      verified = await verify(text, hash);
+      const issuer = this.#byName.get(issuerOf(text));
+      if (issuer === undefined) throw refused('its issuer (iss) is none of auth.jwt');
+      verified = await issuer.verify(text, hash);
       remembered.set(hash, verified);
       const [oldest] = remembered.keys();
       if (remembered.size > REMEMBERED_MAX && oldest !== undefined) remembered.delete(oldest);
@@ -85,7 +121,18 @@ export function createJwtVerifier(issuers: readonly JwtIssuer[]): VerifyJwt {
     if (verified.boundTo !== undefined && verified.boundTo !== certificate?.thumbprint)
       throw refused('it is bound to a client certificate (cnf), and was not sent with that one');
     return verified.principal;
-  };
+  }
+
+  #relist(issuers: readonly JwtIssuer[]): void {
+    this.#listed = relist(this.#listed, issuers, createIssuerVerifier);
+    this.#byName = new Map(this.#listed.map(({ entry, made }) => [entry.issuer, made]));
+  }
+}
+
+const NO_ISSUER = 'the hub trusts no issuer of JWTs (auth.jwt of its configuration); send a token of its own';
+
+function unreadKeys(issuer: string): string {
+  return `the keys of the issuer ${issuer} (auth.jwt) could not be read: those that were read before are used, for 24 hours at most`;
 }
 
 /** As the JWT says, which nothing has verified. */
@@ -97,7 +144,14 @@ function issuerOf(text: string): string {
   }
 }
 
-function createIssuerVerifier(issuer: JwtIssuer): (text: string, hash: string) => Promise<Verified> {
+interface IssuerVerifier {
+  verify(text: string, hash: string): Promise<Verified>;
+  /** Reads its keys, if they were read before. False: that failed, and the former ones stay. */
+  readKeys(): Promise<boolean>;
+}
+
+/** @param inForce for as long as the issuer is trusted, by these rules */
+function createIssuerVerifier(issuer: JwtIssuer, inForce: Lifetime): IssuerVerifier {
   const { audience, algorithms = JWT_ALGORITHMS, typ = 'at+jwt', rules } = issuer;
   const keys = createKeys(issuer);
   const options = {
@@ -108,8 +162,8 @@ function createIssuerVerifier(issuer: JwtIssuer): (text: string, hash: string) =
     clockTolerance: SKEW_MS / 1_000,
     requiredClaims: ['exp'],
   };
-  return async (text, hash) => {
-    const { payload } = await jwtVerify(text, keys, options).catch((error: unknown) => {
+  const verify = async (text: string, hash: string) => {
+    const { payload } = await jwtVerify(text, keys.find, options).catch((error: unknown) => {
       throw toAccessError(error);
     });
     const expiresAtMs = Number(payload.exp) * 1_000;
@@ -117,17 +171,23 @@ function createIssuerVerifier(issuer: JwtIssuer): (text: string, hash: string) =
       throw refused('it is valid for more than 24 hours (exp); have its issuer make shorter ones');
     const rule = rules.find(({ when }) => fits(when, payload));
     if (rule === undefined) throw refused('no rule of its issuer (auth.jwt) fits its claims');
-    const lifetime = new Lifetime();
+    const lifetime = new Lifetime(inForce);
     lifetime.endAfter(expiresAtMs + SKEW_MS - Date.now());
     return { boundTo: boundTo(payload), principal: toPrincipal(rule, payload, { expiresAtMs, lifetime, hash }) };
   };
+  return { verify, readKeys: keys.read };
+}
+
+interface Keys {
+  readonly find: JWTVerifyGetKey;
+  readonly read: IssuerVerifier['readKeys'];
 }
 
 /** The keys of an issuer, as `jose` keeps them. */
-function createKeys({ issuer, jwks, discovery }: JwtIssuer): Parameters<typeof jwtVerify>[1] {
+function createKeys({ issuer, jwks, discovery }: JwtIssuer): Keys {
   const place = jwks ?? discovery ?? `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   let failedAtMs = Number.NEGATIVE_INFINITY;
-  const read = async (url: string, init: RequestInit): Promise<Response> => {
+  const ask = async (url: string, init: RequestInit): Promise<Response> => {
     if (Date.now() - failedAtMs < COOL_DOWN_MS) throw new Error('the issuer did not answer a moment ago');
     try {
       const answer = await fetch(jwks === undefined ? await keysPlace(url, issuer, init) : url, init);
@@ -142,18 +202,25 @@ function createKeys({ issuer, jwks, discovery }: JwtIssuer): Parameters<typeof j
     timeoutDuration: ANSWER_MAX_MS,
     cooldownDuration: COOL_DOWN_MS,
     cacheMaxAge: KEYS_MAX_MS,
-    [customFetch]: (url, init) => read(url, init),
+    [customFetch]: (url, init) => ask(url, init),
   });
   let readAtMs = Number.NEGATIVE_INFINITY;
-  return (header, token) => {
-    const isFirst = readAtMs === Number.NEGATIVE_INFINITY;
-    if (Date.now() - readAtMs >= KEYS_FRESH_MS) {
-      readAtMs = Date.now();
-      // Those that are there go on meanwhile, and for as long as it fails.
-      if (!isFirst) keys.reload().catch(() => undefined);
-    }
+  const isUnread = () => readAtMs === Number.NEGATIVE_INFINITY;
+  const read = async () => {
+    if (isUnread()) return true;
+    readAtMs = Date.now();
+    // Those that are there go on meanwhile, and for as long as it fails.
+    return keys.reload().then(
+      () => true,
+      () => false,
+    );
+  };
+  const find: JWTVerifyGetKey = (header, token) => {
+    if (isUnread()) readAtMs = Date.now();
+    else if (Date.now() - readAtMs >= KEYS_FRESH_MS) void read();
     return keys(header, token);
   };
+  return { find, read };
 }
 
 /** Where the issuer's metadata says that its keys are. */

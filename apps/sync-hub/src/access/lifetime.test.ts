@@ -33,3 +33,26 @@ it('needs no timer while nobody waits, and is over all the same', () => {
   lifetime.onEnd(ended);
   expect(ended).toHaveBeenCalledOnce();
 });
+
+it('ends with the one that it is within, which has no trace of those that nobody waits for', () => {
+  const outer = new Lifetime();
+  const [waiting, left, unused] = [new Lifetime(outer), new Lifetime(outer), new Lifetime(outer)];
+  const ended = vi.fn();
+  const neverCalled = vi.fn();
+  waiting.onEnd(ended);
+  left.onEnd(neverCalled)();
+  outer.end();
+  expect(ended).toHaveBeenCalledOnce();
+  expect(neverCalled).not.toHaveBeenCalled();
+  expect([waiting, left, unused].every(({ isOver }) => isOver)).toBe(true);
+});
+
+it('that ends leaves the one that it is within as it is', () => {
+  const outer = new Lifetime();
+  const inner = new Lifetime(outer);
+  const ended = vi.fn();
+  inner.onEnd(ended);
+  inner.end();
+  outer.end();
+  expect(ended).toHaveBeenCalledOnce();
+});

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AuditPlace, DAY_MS, NOON, request, SmallDisk } from './audit.fixture.ts';
 import { AuditError } from './audit-record.ts';
 
@@ -145,6 +145,7 @@ describe('a disk without room', () => {
     const refused = await Promise.allSettled([log.record(request('lab')), log.record(request('lab'))]);
     expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     await expect(log.record(request('lab'))).rejects.toThrow(AuditError);
+    expect(log.warnings).toEqual([place.troubles[0]]);
     disk.isFull = false;
     expect(await log.record(request('records'))).toBe(2);
     expect(place.records().map(({ target }) => target)).toEqual([{ adapter: 'billing' }, { adapter: 'records' }]);
@@ -152,6 +153,7 @@ describe('a disk without room', () => {
       `the audit log cannot be written (no space is left on its disk): ${place.folder}`,
       'the audit log is written again',
     ]);
+    expect(log.warnings).toEqual([]);
     expect(await log.verify()).toMatchObject({ records: 2, fault: undefined });
   });
 
@@ -168,6 +170,24 @@ describe('a disk without room', () => {
     expect(await again.record(request('records'))).toBe(3);
     expect(place.records()[1]).toMatchObject({ event: 'torn', file: '2026-11-28.jsonl', bytes: 40 });
   });
+});
+
+it('tries again each minute, with a checkpoint, though nobody asks for a change', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const place = new AuditPlace();
+  const disk = new SmallDisk();
+  const log = await place.open({ openFile: disk.openFile });
+  await log.record(request('billing'));
+  vi.advanceTimersByTime(60_000);
+  await untilSo(() => expect(place.checkpoints).toHaveLength(1));
+  disk.isFull = true;
+  await expect(log.record(request('lab'))).rejects.toThrow(AuditError);
+  disk.isFull = false;
+  vi.advanceTimersByTime(60_000);
+  await untilSo(() => expect(log.warnings).toEqual([]));
+  expect(place.records().map(({ event }) => event)).toEqual(['request', 'checkpoint', 'checkpoint']);
+  expect(await log.verify()).toMatchObject({ records: 3, fault: undefined });
 });
 
 describe('opened again', () => {
@@ -212,6 +232,7 @@ describe('opened again', () => {
     const again = await place.open();
     await again.record(request('lab'));
     expect(place.troubles).toEqual(['the records 3 to 4 of the audit log are missing at its end']);
+    expect(again.warnings).toEqual(place.troubles);
     expect(place.records()[2]).toMatchObject({ seq: 5, event: 'damage', problems: place.troubles });
     const fault = { file: '2026-11-28.jsonl', line: 3, message: 'the records 3 to 4 are missing before it' };
     expect(await again.verify()).toMatchObject({ fault });

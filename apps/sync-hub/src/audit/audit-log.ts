@@ -71,7 +71,12 @@ export class AuditLog {
   #writing: Promise<void> | undefined;
   #deleting: Promise<void> = Promise.resolve();
   #verifying: Promise<AuditReport> | undefined;
-  #isFailing = false;
+  /** Why records cannot be written; empty while they can. */
+  #failure = '';
+  /** Why old days are still there; empty when none is past its time. */
+  #undeleted = '';
+  /** What was wrong with the files when this hub found them. */
+  readonly #damage: readonly string[];
   #isClosed = false;
 
   private constructor(options: AuditLogOptions, keys: AuditKeys, { head, found }: { head: FileHandle; found: Found }) {
@@ -82,6 +87,7 @@ export class AuditLog {
     this.#end = found.end;
     this.#isTorn = found.tornBytes > 0;
     this.#sinceCheckpoint = found.sinceCheckpoint;
+    this.#damage = found.problems;
     this.#minute = setInterval(() => this.#checkpoint(), CHECKPOINT_MS).unref();
   }
 
@@ -133,6 +139,11 @@ export class AuditLog {
     });
   }
 
+  /** What is not well, a sentence each, while it is so. */
+  get warnings(): readonly string[] {
+    return [...this.#damage, this.#failure, this.#undeleted].filter((warning) => warning !== '');
+  }
+
   /** What stands for the key of an event in a record. */
   hashedKey(key: string): string {
     return hashedName(this.#keys, key);
@@ -168,8 +179,10 @@ export class AuditLog {
   }
 
   #checkpoint(): void {
+    // One that failed tries whether there is room again, though nobody asks for a change.
+    const isDue = this.#sinceCheckpoint > 0 || (this.#failure !== '' && this.#end.seq > 0);
     // Of a log that cannot be written, the next record tries again.
-    if (this.#sinceCheckpoint > 0) this.record({ event: 'checkpoint' }).catch(() => undefined);
+    if (isDue) this.record({ event: 'checkpoint' }).catch(() => undefined);
   }
 
   async #writeWaiting(): Promise<void> {
@@ -210,8 +223,8 @@ export class AuditLog {
     // Not synced: after a power cut it may be older than the log, and never newer. What is in it is replaced in place, so
     // that a full disk has room for it.
     await this.#head.write(headText(this.#keys, lines.end), 0).catch(() => undefined);
-    if (this.#isFailing) this.#options.onTrouble('the audit log is written again');
-    this.#isFailing = false;
+    if (this.#failure !== '') this.#options.onTrouble('the audit log is written again');
+    this.#failure = '';
     for (const [index, { resolve }] of group.entries()) resolve(seqs[index] ?? 0);
     for (const checkpoint of lines.checkpoints) this.#options.onCheckpoint(checkpoint);
     if (isNewDay && lastDay !== undefined) this.#deleteOld();
@@ -245,30 +258,38 @@ export class AuditLog {
     const why = code === 'ENOSPC' ? 'no space is left on its disk' : code;
     const error = new AuditError(`the audit log cannot be written (${why}): ${this.#folder}`, { cause });
     for (const { reject } of group) reject(error);
-    if (!this.#isFailing) this.#options.onTrouble(error.message);
-    this.#isFailing = true;
+    if (this.#failure === '') this.#options.onTrouble(error.message);
+    this.#failure = error.message;
+  }
+
+  #deleteOld(): void {
+    this.#deleting = this.#deleting
+      .then(() => this.#deletePastDays())
+      .then(
+        () => {
+          this.#undeleted = '';
+        },
+        (error: unknown) => {
+          if (this.#isClosed) return;
+          const why = error instanceof Error ? error.message : String(error);
+          this.#undeleted = `old days of the audit log could not be deleted: ${why}`;
+          this.#options.onTrouble(this.#undeleted);
+        },
+      );
   }
 
   /** Deletes the days that are past their time, each after a record of it. */
-  #deleteOld(): void {
-    this.#deleting = this.#deleting
-      .then(async () => {
-        const days = await daysOf(this.#folder);
-        // By the day before the last, so that a clock that jumps ahead deletes nothing on its first day.
-        const before = days.at(-2);
-        if (before === undefined) return;
-        const oldest = dayOf(Date.parse(before) - this.#options.keepDays * DAY_MS);
-        for (const [index, day] of days.entries()) {
-          const next = days[index + 1];
-          if (day >= oldest || next === undefined) return;
-          await this.#delete(day, next);
-        }
-      })
-      .catch((error: unknown) => {
-        if (this.#isClosed) return;
-        const why = error instanceof Error ? error.message : String(error);
-        this.#options.onTrouble(`old days of the audit log could not be deleted: ${why}`);
-      });
+  async #deletePastDays(): Promise<void> {
+    const days = await daysOf(this.#folder);
+    // By the day before the last, so that a clock that jumps ahead deletes nothing on its first day.
+    const before = days.at(-2);
+    if (before === undefined) return;
+    const oldest = dayOf(Date.parse(before) - this.#options.keepDays * DAY_MS);
+    for (const [index, day] of days.entries()) {
+      const next = days[index + 1];
+      if (day >= oldest || next === undefined) return;
+      await this.#delete(day, next);
+    }
   }
 
   async #delete(day: string, next: string): Promise<void> {

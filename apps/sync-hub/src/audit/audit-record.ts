@@ -17,7 +17,7 @@ export type AuditEntry =
       /** How many were refused, by reason. */
       readonly refused: Readonly<Record<string, number>>;
     }
-  | { readonly event: 'start' | 'stop' | 'reload'; readonly target?: AuditTarget; readonly reason?: string }
+  | { readonly event: 'start' | 'stop'; readonly target?: AuditTarget; readonly reason?: string }
   | { readonly event: 'damage'; readonly problems: readonly string[] }
   | { readonly event: 'torn'; readonly file: string; readonly bytes: number }
   | { readonly event: 'deleted'; readonly file: string; readonly through: number; readonly hash: string }

@@ -40,6 +40,7 @@ describe('precedence', () => {
       settledMs: 7 * 86_400_000,
       adapters: [],
       folder: place.folder,
+      written: {},
     });
   });
 

@@ -55,6 +55,8 @@ export interface Config {
   readonly adapterPolicy: AdapterPolicy;
   /** The configuration file's folder: adapter packages are looked up from here. */
   readonly folder: string;
+  /** The file as it is written, to see later what changed in it. */
+  readonly written: ConfigFile;
 }
 
 type AuthFile = Exclude<ConfigFile['auth'], 'none' | undefined>;
@@ -208,6 +210,7 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
       secrets: Object.freeze(settings.adapterPolicy?.secrets ?? []),
     }),
     folder,
+    written: settings,
   });
 }
 

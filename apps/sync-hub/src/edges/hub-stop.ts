@@ -19,7 +19,7 @@ export function hubStopping(message: string, cursor?: string): RequestError {
 /** Why a caller's signal aborts when its credential ends. */
 const CREDENTIAL_ENDED = new RequestError(
   'CREDENTIAL_EXPIRED',
-  'the credential of this call has ended: it expired, was rotated or was revoked; call again with a valid one',
+  'the credential of this call has ended: it expired, was rotated or revoked, or is no longer in the configuration; call again with a valid one',
 );
 
 /**

@@ -24,6 +24,8 @@ export const REQUEST_ERRORS = {
   TOKEN_INVALID: { code: 'invalid_argument', httpStatus: 400 },
   TOKEN_NOT_FOUND: { code: 'not_found', httpStatus: 404 },
   TOKEN_EXISTS: { code: 'already_exists', httpStatus: 409 },
+  /** The configuration file cannot be put into force; what was in force stays so. */
+  CONFIG_INVALID: { code: 'failed_precondition', httpStatus: 409 },
   /** The caller is at a limit of its own. */
   CALLER_THROTTLED: { code: 'resource_exhausted', httpStatus: 429 },
   /** A field of the event is outside the contract's bounds. */

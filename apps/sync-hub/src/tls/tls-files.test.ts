@@ -159,3 +159,22 @@ it('warns from two weeks before the certificate expires', async () => {
   await open13.files.reload();
   expect(open13.said).toEqual([expect.stringMatching(/^warn: the certificate .*hub\.pem expires on/)]);
 });
+
+it('takes other files, and watches these from then on; those that cannot be used change nothing', async () => {
+  const [folder, next] = [await makeFolder(), await makeFolder()];
+  await write(next, strangers);
+  const { files, changes } = await open(pathsIn(folder));
+  await expect(files.prepare({ ...pathsIn(next), key: join(folder, 'hub-key.pem') })).rejects.toThrow(TlsError);
+  expect(files.context.cert).toBe(ours.cert);
+  expect(files.warnings).toEqual([]);
+  const same = await files.prepare({ ...pathsIn(folder), minVersion: 'TLSv1.3' });
+  expect(same.isOther).toBe(true);
+  const other = await files.prepare(pathsIn(next));
+  expect(other.isOther).toBe(true);
+  other.use();
+  expect(files.context.cert).toBe(strangers.cert);
+  await write(next, ours);
+  await vi.waitFor(() => expect(files.context.cert).toBe(ours.cert), 10_000);
+  expect(changes).toEqual([false, false]);
+  expect((await files.prepare(pathsIn(next))).isOther).toBe(false);
+});

@@ -45,12 +45,20 @@ interface Material {
   readonly trustDigest: string;
 }
 
+/** Files that were read and fit together. */
+export interface PreparedTls {
+  /** Whether they hold anything other than those in use. */
+  readonly isOther: boolean;
+  /** Puts them into use. */
+  readonly use: () => void;
+}
+
 /**
  * The hub's certificate, key and authorities, read again when their files change, when they are asked to be, and hourly.
  * All or nothing: files that do not fit together are reported, and what was read before stays in use.
  */
 export class TlsFiles {
-  readonly #paths: TlsPaths;
+  #paths: TlsPaths;
   readonly #options: Required<TlsFilesOptions>;
   readonly #listeners = new Set<(change: { readonly trust: boolean }) => void>();
   #watchers: FSWatcher[] = [];
@@ -112,6 +120,30 @@ export class TlsFiles {
     return this.#last;
   }
 
+  /**
+   * Reads files that may be others than those in use, or with another least version. Whether clients are asked for a
+   * certificate cannot change while the port is open.
+   *
+   * @throws {TlsError} what is in use stays so
+   */
+  async prepare(paths: TlsPaths): Promise<PreparedTls> {
+    const next = await readMaterial(paths);
+    const now = this.#options.wallMs();
+    if (next.expiresAtMs <= now && this.#material.expiresAtMs > now)
+      throw new TlsError(`tls.cert: ${paths.cert} expired on ${dayOf(next.expiresAtMs)}; put a valid one there`);
+    return {
+      isOther: next.digest !== this.#material.digest,
+      use: () => {
+        const former = this.#paths;
+        this.#paths = paths;
+        this.#rejected = '';
+        if (next.digest !== this.#material.digest) this.#use(next);
+        // Watches the folders, and sees what changed while these were read.
+        if (paths !== former) void this.reload();
+      },
+    };
+  }
+
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#settling);
@@ -121,24 +153,19 @@ export class TlsFiles {
 
   async #reload(): Promise<void> {
     if (this.#isClosed) return;
-    const former = this.#material;
+    // Before they are read, so that no change is missed. A folder that was replaced is watched by its new self.
+    await this.#watch();
+    const paths = this.#paths;
     try {
-      const next = await readMaterial(this.#paths);
-      const now = this.#options.wallMs();
-      if (next.expiresAtMs <= now && former.expiresAtMs > now)
-        throw new TlsError(
-          `tls.cert: ${this.#paths.cert} expired on ${dayOf(next.expiresAtMs)}; put a valid one there`,
-        );
-      this.#rejected = '';
-      if (next.digest !== former.digest) this.#use(next);
+      const prepared = await this.prepare(paths);
+      // Meanwhile the configuration may have named others.
+      if (this.#paths === paths) prepared.use();
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       if (why !== this.#rejected) this.#options.report('warn', `the changed files of tls are not used: ${why}`);
       this.#rejected = why;
     }
     this.#reportExpiry();
-    // A folder that was replaced is watched by its new self.
-    await this.#watch();
   }
 
   #use(next: Material): void {
@@ -223,7 +250,7 @@ async function readMaterial({ cert, key, clientCa, crl, minVersion }: TlsPaths):
   return {
     context,
     expiresAtMs: own.validToDate.getTime(),
-    digest: digestOf([certText, keyText, caText, crlText]),
+    digest: digestOf([certText, keyText, caText, crlText, minVersion]),
     trustDigest: digestOf([caText, crlText]),
   };
 }

@@ -1,12 +1,11 @@
-import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { BlockList } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { AccessError } from '../../access/access-error.ts';
 import type { Authenticator } from '../../access/authenticator.ts';
 import { CallerThrottled } from '../../access/caller-limits.ts';
-import type { ClientCertificate } from '../../access/client-certificate.ts';
-import type { FailedCredentials } from '../../access/failed-credentials.ts';
+import type { ClientCertificate, ClientCertificates } from '../../access/client-certificate.ts';
+import type { CountPerMinute } from '../../access/count-per-minute.ts';
 import type { Principal } from '../../access/principal.ts';
 import { forwardedAddress } from './forwarded.ts';
 import { addressOf, streamOf } from './messages.ts';
@@ -24,19 +23,18 @@ const WRONG: ReadonlySet<string> = new Set(['CREDENTIAL_REFUSED', 'CREDENTIAL_EX
 
 export interface IdentifyOptions {
   readonly authenticator: Authenticator;
-  readonly failed: FailedCredentials;
+  /** Wrong credentials by address, of all listeners together. */
+  readonly failed: CountPerMinute;
   /** Whether the requests come by the hub's Unix socket. */
   readonly bySocket: boolean;
   /** Who says in X-Forwarded-For where a request comes from. Absent: nobody. */
   readonly proxies?: BlockList | undefined;
-  /** Reads a client certificate, which the listener has verified. */
-  readonly readCertificate?: (certificate: X509Certificate) => ClientCertificate;
+  /** Reads client certificates, which the listener has verified. Absent: there are none. */
+  readonly certificates?: ClientCertificates;
 }
 
 /** For the requests of one listener. */
-export function createIdentify(options: IdentifyOptions): Callers {
-  const { authenticator, failed, bySocket, proxies, readCertificate } = options;
-  const certificateOf = readCertificate === undefined ? () => undefined : createCertificates(readCertificate);
+export function createIdentify({ authenticator, failed, bySocket, proxies, certificates }: IdentifyOptions): Callers {
   const callerAddressOf = (request: IncomingMessage) => {
     // Node joins several into one, in their order.
     const forwarded = request.headers['x-forwarded-for']?.toString();
@@ -55,7 +53,7 @@ export function createIdentify(options: IdentifyOptions): Callers {
         // Node keeps the first of two, and a proxy may have looked at the second.
         authorization: request.headers.authorization === undefined ? [] : valuesOf(request, 'authorization'),
         target: request.url ?? '',
-        certificate: () => certificateOf(request),
+        certificate: () => certificates && certificateOf(certificates, request),
       });
       return principal instanceof Promise ? principal.catch(fail) : principal;
     } catch (error) {
@@ -71,21 +69,12 @@ function valuesOf({ rawHeaders }: IncomingMessage, wanted: string): readonly str
   );
 }
 
-/** The client certificate of a request's connection, read once for each. */
-function createCertificates(read: (certificate: X509Certificate) => ClientCertificate) {
-  const ofConnection = new WeakMap<object, ClientCertificate | 'none'>();
-  return (request: IncomingMessage): ClientCertificate | undefined => {
-    const stream = streamOf(request);
-    const connection = stream === undefined ? request.socket : stream.session;
-    // The client went meanwhile.
-    if (connection === undefined || connection.destroyed) return undefined;
-    let certificate = ofConnection.get(connection);
-    if (certificate === undefined) {
-      const socket = ('socket' in connection ? connection.socket : connection) as Partial<TLSSocket>;
-      const shown = socket.getPeerX509Certificate?.();
-      certificate = shown === undefined ? 'none' : read(shown);
-      ofConnection.set(connection, certificate);
-    }
-    return certificate === 'none' ? undefined : certificate;
-  };
+/** The client certificate of a request's connection. */
+function certificateOf(certificates: ClientCertificates, request: IncomingMessage): ClientCertificate | undefined {
+  const stream = streamOf(request);
+  const connection = stream === undefined ? request.socket : stream.session;
+  // The client went meanwhile.
+  if (connection === undefined || connection.destroyed) return undefined;
+  const socket = ('socket' in connection ? connection.socket : connection) as Partial<TLSSocket>;
+  return certificates.of(connection, () => socket.getPeerX509Certificate?.());
 }

@@ -14,7 +14,7 @@ import type { Grants } from '../../access/grants.ts';
 import type { Role } from '../../access/permissions.ts';
 import { permissionsOfPrincipal } from '../../access/principal.ts';
 import { LIFETIME_MS, OVERLAP_MS, type Token, type Tokens } from '../../access/tokens.ts';
-import { invalidField } from '../request-error.ts';
+import { invalidField, RequestError } from '../request-error.ts';
 import type { OperatorChange } from './admin-deps.ts';
 import { toReason } from './admin-reason.ts';
 import { callerOf } from './caller.ts';
@@ -30,12 +30,22 @@ const ROLE_MESSAGES: Readonly<Record<Role, RoleMessage>> = {
 
 export interface AccessDeps {
   readonly tokens: Tokens;
+  /** Puts the configuration file as it is now into force; `reason`: why that is not possible. */
+  readonly reload: () => Promise<
+    | {
+        readonly kind: 'reloaded';
+        readonly changed: readonly string[];
+        readonly needsRestart: readonly string[];
+        readonly warnings: readonly string[];
+      }
+    | { readonly kind: 'rejected'; readonly reason: string }
+  >;
   /** Called with each change, for the log. */
   readonly onChange: (change: OperatorChange) => void;
 }
 
 /** AccessService: who the caller is, and the hub's tokens. */
-export function createAccessService({ tokens, onChange }: AccessDeps): ServiceImpl<typeof AccessService> {
+export function createAccessService({ tokens, reload, onChange }: AccessDeps): ServiceImpl<typeof AccessService> {
   return {
     whoAmI(_request, { values }) {
       const caller = callerOf(values);
@@ -80,6 +90,16 @@ export function createAccessService({ tokens, onChange }: AccessDeps): ServiceIm
       const token = tokens.revoke(request.name);
       onChange({ change: 'revoke token', token: request.name, reason, by: callerOf(values).name });
       return { token: toTokenMessage(token) };
+    },
+
+    async reload(_request, { values }) {
+      onChange({ change: 'reload', by: callerOf(values).name });
+      const result = await reload();
+      if (result.kind === 'rejected') {
+        throw new RequestError('CONFIG_INVALID', `${result.reason}. The former configuration stays in force`);
+      }
+      const { changed, needsRestart, warnings } = result;
+      return { changed: [...changed], needsRestart: [...needsRestart], warnings: [...warnings] };
     },
   };
 }

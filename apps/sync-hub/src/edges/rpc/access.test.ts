@@ -210,6 +210,36 @@ describe('what is granted', () => {
   });
 });
 
+describe('a reload', () => {
+  it('reports what is in force and what needs a restart, and is in the audit log', async () => {
+    const inForce = { changed: ['auth.tokens'], needsRestart: ['listen'], warnings: ['keys'] };
+    const hub = await open({ reload: async () => ({ kind: 'reloaded', ...inForce }) });
+    const { access } = callerWith(hub, adminToken(hub));
+    expect(await access.reload({})).toMatchObject(inForce);
+    const rpc = 'hms.sync.v1.AccessService/Reload';
+    expect(await hub.audited()).toMatchObject([
+      { event: 'request', decision: 'allowed', rpc, permission: 'access.manage' },
+      { event: 'outcome', rpc, code: 'OK', result: { changed: ['auth.tokens'], needs_restart: ['listen'] } },
+    ]);
+    expect(hub.changes).toEqual([{ change: 'reload' }]);
+  });
+
+  it('of a file that is wrong names what is wrong in it', async () => {
+    const reason = 'hms-sync.yaml: listen must be host:port';
+    const hub = await open({ reload: async () => ({ kind: 'rejected', reason }) });
+    const { access } = callerWith(hub, adminToken(hub));
+    const error = await access.reload({}).catch(ConnectError.from);
+    expect(error).toMatchObject({ code: Code.FailedPrecondition, rawMessage: expect.stringContaining(reason) });
+    expect(await hub.audited()).toMatchObject([{ event: 'request' }, { event: 'outcome', code: 'CONFIG_INVALID' }]);
+  });
+
+  it('is for administrators', async () => {
+    const hub = await open();
+    expect(await reasonOf(as(hub, 'ops', 'operator').access.reload({}))).toBe('PERMISSION_DENIED');
+    expect(await hub.audited()).toMatchObject([{ decision: 'refused', why: 'PERMISSION_DENIED' }]);
+  });
+});
+
 describe('an operator of one adapter', () => {
   it('sees and changes that one alone', async () => {
     const hub = await open({ adapters: { billing: () => rejected, records: () => rejected } });

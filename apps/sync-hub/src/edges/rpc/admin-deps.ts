@@ -61,7 +61,8 @@ export interface OperatorChange {
     | 'remove'
     | 'create token'
     | 'rotate token'
-    | 'revoke token';
+    | 'revoke token'
+    | 'reload';
   /** The principal's name. */
   readonly by?: string;
   /** Why, as the operator said it; absent where none is asked for. */

@@ -9,7 +9,8 @@ import { AdminService, type Job, JobState } from '@hms-sync/proto/hms/sync/v1/ad
 import { AuditService } from '@hms-sync/proto/hms/sync/v1/audit_service';
 import { expect, onTestFinished } from 'vitest';
 import { Authenticator, type AuthenticatorOptions } from '../../access/authenticator.ts';
-import { FailedCredentials } from '../../access/failed-credentials.ts';
+import { CountPerMinute } from '../../access/count-per-minute.ts';
+import { JwtVerifier } from '../../access/jwt.ts';
 import { Tokens } from '../../access/tokens.ts';
 import { AuditLog, type AuditLogOptions } from '../../audit/audit-log.ts';
 import { RefusedCredentials } from '../../audit/refused-credentials.ts';
@@ -21,6 +22,7 @@ import { createSyncRoute } from '../http/sync-route.ts';
 import { HubStop } from '../hub-stop.ts';
 import { openTestHub, published, settleTurns, type TestHub, type TestHubOptions } from '../publishing/hub.fixture.ts';
 import { createRouter } from '../router.ts';
+import type { AccessDeps } from './access-service.ts';
 import type { AdminDeps, OperatorChange } from './admin-deps.ts';
 import { HealthFeed } from './health-feed.ts';
 
@@ -46,6 +48,7 @@ export interface AdminTestHubOptions extends TestHubOptions {
   readonly withoutCredential?: AuthenticatorOptions['withoutCredential'];
   /** Default: on the disk. */
   readonly openAuditFile?: AuditLogOptions['openFile'];
+  readonly reload?: AccessDeps['reload'];
 }
 
 /** Of a hub that installs nothing. */
@@ -60,6 +63,7 @@ export async function openAdminTestHub({
   deps,
   withoutCredential = 'everybody',
   openAuditFile,
+  reload = async () => ({ kind: 'rejected', reason: 'there is no file to read' }),
   ...options
 }: AdminTestHubOptions = {}): Promise<AdminTestHub> {
   const hub = await openTestHub(options);
@@ -88,7 +92,7 @@ export async function openAdminTestHub({
   const routes = [createSyncRoute({ ...hub, stop })];
   const folder = mkdtempSync(join(tmpdir(), 'hms-sync-access-'));
   const tokens = new Tokens(folder, hub.wallMs);
-  const access = { tokens, onChange: admin.onChange };
+  const access = { tokens, reload, onChange: admin.onChange };
   const audit = await AuditLog.open({
     dataDir: folder,
     keepDays: 1,
@@ -102,9 +106,9 @@ export async function openAdminTestHub({
   const authenticator = new Authenticator({
     withoutCredential,
     token: (text) => tokens.principalOf(text),
-    jwt: undefined,
+    jwt: (text, certificate) => new JwtVerifier([]).verify(text, certificate),
   });
-  const identify = createIdentify({ authenticator, failed: new FailedCredentials(() => 0), bySocket: false });
+  const identify = createIdentify({ authenticator, failed: new CountPerMinute(20, () => 0), bySocket: false });
   const listener = await listen({ host: '127.0.0.1', port: 0 }, router(identify));
   const baseUrl = `http://127.0.0.1:${listener.port}`;
   const sessionManager = new Http2SessionManager(baseUrl);

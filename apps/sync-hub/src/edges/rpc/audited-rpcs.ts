@@ -89,6 +89,10 @@ const ACCESS: AuditedRpcs<typeof AccessService> = {
     target: ({ name }) => ({ token: auditText(name) }),
     result: ({ token }) => ({ credential: token?.id }),
   },
+  reload: {
+    target: () => ({}),
+    result: ({ changed, needsRestart }) => ({ changed, needs_restart: needsRestart }),
+  },
 };
 
 const SYNC: AuditedRpcs<typeof SyncService> = {

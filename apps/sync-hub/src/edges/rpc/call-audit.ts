@@ -1,7 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ContextValues, type HandlerContext, type Interceptor } from '@connectrpc/connect';
 import { AccessError } from '../../access/access-error.ts';
-import { FailedCredentials } from '../../access/failed-credentials.ts';
+import { CountPerMinute } from '../../access/count-per-minute.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
 import { AuditError, type AuditTarget, auditText, toAuditPrincipal } from '../../audit/audit-record.ts';
@@ -14,6 +14,8 @@ import { AUDITED, type Needed, neededFor } from './rpc-permissions.ts';
 
 /** A disk that is full is not emptied in a moment. */
 const RETRY_AFTER_MS = 30_000;
+/** Refused calls of one caller in a minute that get a record each. */
+const REFUSALS_RECORDED = 20;
 
 interface Refused {
   readonly needed: Needed | undefined;
@@ -33,7 +35,7 @@ interface Call {
 export class CallAudit {
   readonly #log: AuditLog;
   readonly #credentials: RefusedCredentials;
-  readonly #tooMany = new FailedCredentials(() => performance.now());
+  readonly #refusals = new CountPerMinute(REFUSALS_RECORDED, () => performance.now());
 
   constructor(log: AuditLog, credentials: RefusedCredentials) {
     this.#log = log;
@@ -46,7 +48,7 @@ export class CallAudit {
     if (caller === undefined) return this.#credentials.note(values.get(ADDRESS), refusal.reason);
     if (needed !== undefined && !AUDITED.has(needed)) return;
     // Whoever tries it in a loop must not fill the disk: after some it is counted, with the minute's wrong credentials.
-    if (this.#tooMany.note(`${caller.kind} ${caller.name}`) > 0) {
+    if (this.#refusals.note(`${caller.kind} ${caller.name}`) > 0) {
       return this.#credentials.note(values.get(ADDRESS), refusal.reason);
     }
     const decision = { event: 'request', decision: 'refused', why: refusal.reason, permission: needed ?? '' } as const;

@@ -59,6 +59,7 @@ const ACCESS: Rpcs<typeof AccessService> = {
   listTokens: 'access.manage',
   rotateToken: 'access.manage',
   revokeToken: 'access.manage',
+  reload: 'access.manage',
 };
 
 const AUDIT: Rpcs<typeof AuditService> = { listAudit: 'audit.read', verifyAudit: 'audit.read' };

@@ -437,6 +437,54 @@ export declare type RevokeTokenResponse = Message<"hms.sync.v1.RevokeTokenRespon
 export declare const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse>;
 
 /**
+ * Asks for a reload.
+ *
+ * @generated from message hms.sync.v1.ReloadRequest
+ */
+export declare type ReloadRequest = Message<"hms.sync.v1.ReloadRequest"> & {
+};
+
+/**
+ * Describes the message hms.sync.v1.ReloadRequest.
+ * Use `create(ReloadRequestSchema)` to create a new message.
+ */
+export declare const ReloadRequestSchema: GenMessage<ReloadRequest>;
+
+/**
+ * What the reload did.
+ *
+ * @generated from message hms.sync.v1.ReloadResponse
+ */
+export declare type ReloadResponse = Message<"hms.sync.v1.ReloadResponse"> & {
+  /**
+   * What changed and is in force now, such as "auth.tokens".
+   *
+   * @generated from field: repeated string changed = 1;
+   */
+  changed: string[];
+
+  /**
+   * What else changed in the file since the hub started, and needs a restart, such as "listen".
+   *
+   * @generated from field: repeated string needs_restart = 2;
+   */
+  needsRestart: string[];
+
+  /**
+   * What is not as it should be although the file is in force, a sentence each.
+   *
+   * @generated from field: repeated string warnings = 3;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message hms.sync.v1.ReloadResponse.
+ * Use `create(ReloadResponseSchema)` to create a new message.
+ */
+export declare const ReloadResponseSchema: GenMessage<ReloadResponse>;
+
+/**
  * What a caller may do: each role is a set of permissions.
  *
  * @generated from enum hms.sync.v1.Role
@@ -552,6 +600,18 @@ export declare const AccessService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokenRequestSchema;
     output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * Reads the configuration file again, and puts into force what can change while the hub runs: who may call (auth), and
+   * the files of TLS. All or nothing: when anything in the file is wrong, nothing changes. A caller whose credential is no
+   * longer in the file is refused from then on, and its open streams end within a second.
+   *
+   * @generated from rpc hms.sync.v1.AccessService.Reload
+   */
+  reload: {
+    methodKind: "unary";
+    input: typeof ReloadRequestSchema;
+    output: typeof ReloadResponseSchema;
   },
 }>;
 
