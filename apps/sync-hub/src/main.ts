@@ -14,6 +14,7 @@ import { AuditLog } from './audit/audit-log.ts';
 import type { AuditEntry } from './audit/audit-record.ts';
 import { RefusedCredentials } from './audit/refused-credentials.ts';
 import { addedAdapter, type Config, loadConfig, rejectedConfig } from './config/config.ts';
+import { referencesIn } from './config/references.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { connectionBounds } from './edges/door/connections.ts';
@@ -150,6 +151,7 @@ async function startHub(
     journal,
     log,
     hubVersion: version,
+    limits: config.adapterPolicy,
     onGateChange: (adapter) => acks.gateChanged(adapter),
     onChange: () => changes.emit('change'),
   });
@@ -163,7 +165,9 @@ async function startHub(
     lanes,
     named,
     folder: config.folder,
+    limits: config.adapterPolicy,
     rejectedConfig: (own) => rejectedConfig(own, config.adapterPolicy),
+    secretsIn: referencesIn,
     createRuntime: (version) => adapterLanes.createRuntime(toRun(version)),
     createLane: (version) => adapterLanes.createLane(toRun(version)),
     unsettled: async (id) => {
