@@ -83,15 +83,17 @@ export function createTerminal(
   if (stdin === undefined || !notes.isTerminal) return { data: new Printer(stdout, env), notes };
   const confirm = async (question: string) => {
     stderr.write(`${visibleText(question)} [y/N] `);
-    return /^y(es)?$/i.test((await firstLine(stdin())).trim());
+    const answer = await firstLine(stdin());
+    // Where the input ended instead, the cursor is still behind the question.
+    if (answer === undefined) stderr.write('\n');
+    return /^\s*y(es)?\s*$/i.test(answer ?? '');
   };
   return { data: new Printer(stdout, env), notes, confirm };
 }
 
-/** Empty when the input ends. */
-async function firstLine(input: Readable): Promise<string> {
+async function firstLine(input: Readable): Promise<string | undefined> {
   for await (const line of createInterface({ input })) return line;
-  return '';
+  return undefined;
 }
 
 /** A foreign text on one line, with control and invisible characters escaped. */

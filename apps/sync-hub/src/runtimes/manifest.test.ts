@@ -59,7 +59,7 @@ describe('a manifest', () => {
       65_536,
       {},
       'optional',
-      'adapter-lab@1.2.3 asks for 65536 MB of memory (hmsSync.limits.memoryMb of its package.json), and adapterPolicy.maxMemoryMb of hms-sync.yaml allows 1024; if it needs that much, raise the setting and restart the hub',
+      'adapter-lab@1.2.3 asks for 65536 MB of memory (hmsSync.limits.memoryMb of its package.json; 512 if absent), and adapterPolicy.maxMemoryMb of hms-sync.yaml allows 1024; if it needs that much, raise the setting and restart the hub',
     ],
     [
       'no permissions where they are required',

@@ -163,7 +163,7 @@ export async function readManifestFile(path: string): Promise<Manifest> {
 export function whyNotGranted(manifest: Manifest, limits: PackageLimits): string | undefined {
   const { package: name, version, memoryMb, permissions } = manifest;
   if (memoryMb > limits.maxMemoryMb) {
-    return `${name}@${version} asks for ${memoryMb} MB of memory (hmsSync.limits.memoryMb of its package.json), and adapterPolicy.maxMemoryMb of hms-sync.yaml allows ${limits.maxMemoryMb}; if it needs that much, raise the setting and restart the hub`;
+    return `${name}@${version} asks for ${memoryMb} MB of memory (hmsSync.limits.memoryMb of its package.json; ${DEFAULT_MEMORY_MB} if absent), and adapterPolicy.maxMemoryMb of hms-sync.yaml allows ${limits.maxMemoryMb}; if it needs that much, raise the setting and restart the hub`;
   }
   if (permissions === undefined && limits.permissions === 'required') {
     return `${name}@${version} does not declare what it may reach (hmsSync.permissions of its package.json), and adapterPolicy.permissions of hms-sync.yaml is required; install a version that declares it, or write permissions: optional there and restart the hub`;
