@@ -27,6 +27,9 @@ const HEALTH_COLUMNS = [
 ];
 const ADAPTER_COLUMNS = ['ADAPTER', 'PACKAGE', 'VERSION', 'RUNTIME', 'STATE', 'PREVIOUS'];
 
+const NOT_ISOLATED =
+  "Adapters are not isolated: they run as the hub's user, and can open what it can (docs/security.md).";
+
 /** The current time, and the hub's address for proposed commands. */
 export interface HealthContext {
   /** Milliseconds since 1970. */
@@ -39,6 +42,7 @@ export interface HealthContext {
 export function healthLines(printer: Printer, { hub, adapters }: Health, context: HealthContext): string[] {
   return [
     ...wrappedLines(hubLine(printer, hub, context.nowMs), printer.columns),
+    ...(hub?.adapterIsolation === 'none' ? wrappedLines(printer.paint('quiet', NOT_ISOLATED), printer.columns) : []),
     ...(hub?.warnings ?? []).flatMap((warning) =>
       wrappedLines(`${printer.paint('bad', 'warning')}: ${hubText(warning, context.address)}`, printer.columns),
     ),
@@ -261,6 +265,7 @@ export function healthJson({ hub, adapters }: Health): Record<string, unknown> {
       accepting: hub.accepting,
       not_accepting_reason: hub.notAcceptingReason || undefined,
       warnings: hub.warnings.length > 0 ? hub.warnings : undefined,
+      adapter_isolation: hub.adapterIsolation || undefined,
       journal: hub.journal && {
         location: hub.journal.location,
         size_bytes: Number(hub.journal.sizeBytes),

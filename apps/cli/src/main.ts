@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { inspect } from 'node:util';
 import { ExitCode } from './failure.ts';
 import { run } from './program.ts';
@@ -14,7 +15,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Ignored: the command does not need stderr.
 process.stderr.on('error', () => undefined);
 
-const terminal = createTerminal(process.stdout, process.stderr, process.env);
+const terminal = createTerminal(
+  process.stdout,
+  process.stderr,
+  process.env,
+  isatty(0) ? () => process.stdin : undefined,
+);
 const exitCode = await run(process.argv.slice(2), terminal).catch((fault: unknown) => {
   // Node would print control characters of the error unescaped.
   terminal.notes.line(`hms-sync: internal error: ${inspect(fault)}`);

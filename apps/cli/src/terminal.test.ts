@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { captureTerminal } from '../test/captured-terminal.ts';
+import { createTerminal } from './terminal.ts';
 
 describe('a printer', () => {
   test('paints on a terminal', () => {
@@ -23,6 +25,29 @@ describe('a printer', () => {
     const screen = captureTerminal({ isTTY: true });
     screen.data.clearScreen();
     expect(screen.stdout()).not.toBe('');
+  });
+});
+
+describe('a question', () => {
+  const ask = async (typed: string, isTTY = true) => {
+    const written: string[] = [];
+    const stderr = { isTTY, write: (text: string) => written.push(text) };
+    const terminal = createTerminal({ write: () => undefined }, stderr, {}, () => Readable.from([typed]));
+    return { answer: await terminal.confirm?.('Install \u001b[2Jlab?'), written };
+  };
+
+  test.each(['y\n', 'Y\n', 'yes\n', ' YES \nno\n'])('is answered with yes by %j', async (typed) => {
+    expect(await ask(typed)).toEqual({ answer: true, written: ['Install \\u001b[2Jlab? [y/N] '] });
+  });
+
+  test.each(['\n', 'n\n', 'yesterday\n', '', 'no\ny\n'])('is answered with no by %j', async (typed) => {
+    expect(await ask(typed)).toMatchObject({ answer: false });
+  });
+
+  test('is not asked where nobody can read it or answer', async () => {
+    expect(await ask('y\n', false)).toEqual({ answer: undefined, written: [] });
+    const { confirm } = createTerminal({ write: () => undefined }, { isTTY: true, write: () => undefined }, {});
+    expect(confirm).toBeUndefined();
   });
 });
 

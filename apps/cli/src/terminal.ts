@@ -1,3 +1,5 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { inspect, styleText } from 'node:util';
 import { visibleJson, visibleLines, visibleText } from '@hms-sync/proto/visible-text';
 
@@ -66,10 +68,32 @@ export class Printer {
 export interface Terminal {
   readonly data: Printer;
   readonly notes: Printer;
+  /** Asks a question, to which only y or yes means yes. Undefined where nobody can answer. */
+  readonly confirm?: ((question: string) => Promise<boolean>) | undefined;
 }
 
-export function createTerminal(stdout: Output, stderr: Output, env: NodeJS.ProcessEnv): Terminal {
-  return { data: new Printer(stdout, env), notes: new Printer(stderr, env) };
+/** @param stdin what a person types into; absent: nobody can answer */
+export function createTerminal(
+  stdout: Output,
+  stderr: Output,
+  env: NodeJS.ProcessEnv,
+  stdin?: () => Readable,
+): Terminal {
+  const notes = new Printer(stderr, env);
+  if (stdin === undefined || !notes.isTerminal) return { data: new Printer(stdout, env), notes };
+  const confirm = async (question: string) => {
+    stderr.write(`${visibleText(question)} [y/N] `);
+    const answer = await firstLine(stdin());
+    // Where the input ended instead, the cursor is still behind the question.
+    if (answer === undefined) stderr.write('\n');
+    return /^\s*y(es)?\s*$/i.test(answer ?? '');
+  };
+  return { data: new Printer(stdout, env), notes, confirm };
+}
+
+async function firstLine(input: Readable): Promise<string | undefined> {
+  for await (const line of createInterface({ input })) return line;
+  return undefined;
 }
 
 /** A foreign text on one line, with control and invisible characters escaped. */

@@ -155,7 +155,7 @@ const commands: [string, string[]][] = commandLines.map((words) => [words.join('
 
 async function printed(plan: FakeHubPlan, args: readonly string[], { isTTY = false } = {}) {
   fake = await startFakeHub(plan);
-  const terminal = captureTerminal({ isTTY });
+  const terminal = captureTerminal({ isTTY, answer: true });
   await run([...args, '--address', fake.address], terminal);
   await fake.close();
   return terminal;

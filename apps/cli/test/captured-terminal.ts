@@ -1,4 +1,4 @@
-import { createTerminal, type Terminal } from '../src/terminal.ts';
+import { createTerminal, printable, type Terminal } from '../src/terminal.ts';
 
 /** A terminal that keeps what was written to it. */
 export interface CapturedTerminal extends Terminal {
@@ -12,15 +12,20 @@ export interface CapturedTerminal extends Terminal {
   untilStdoutHas(text: string): Promise<void>;
 }
 
-/** @param env decides about colour; streams are no terminals unless isTTY */
+/**
+ * @param options.env decides about colour; streams are no terminals unless isTTY
+ * @param options.answer to each question; absent: nobody can answer
+ */
 export function captureTerminal({
   env = {},
   isTTY = false,
   columns,
+  answer,
 }: {
   env?: NodeJS.ProcessEnv;
   isTTY?: boolean;
   columns?: number;
+  answer?: boolean;
 } = {}): CapturedTerminal {
   const written = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
@@ -34,6 +39,12 @@ export function captureTerminal({
   });
   return {
     ...createTerminal(output('stdout'), output('stderr'), env),
+    ...(answer !== undefined && {
+      confirm: async (question: string) => {
+        written.stderr += `${printable(question)}\n`;
+        return answer;
+      },
+    }),
     stdout: () => written.stdout,
     stderr: () => written.stderr,
     jsonLines: () =>

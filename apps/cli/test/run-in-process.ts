@@ -4,7 +4,15 @@ import { type CapturedTerminal, captureTerminal } from './captured-terminal.ts';
 
 /** Runs one command line within the test's own process. */
 export async function runInProcess(...args: string[]): Promise<CapturedTerminal & { exitCode: ExitCode }> {
-  const terminal = captureTerminal();
+  return runAnswering(undefined, ...args);
+}
+
+/** The same on a terminal where each question gets this answer. */
+export async function runAnswering(
+  answer: boolean | undefined,
+  ...args: string[]
+): Promise<CapturedTerminal & { exitCode: ExitCode }> {
+  const terminal = captureTerminal({ ...(answer !== undefined && { answer }) });
   const exitCode = await run(args, terminal);
   return { ...terminal, exitCode };
 }

@@ -7,7 +7,7 @@ import { systemClock } from './lanes/clock.ts';
 import { Lane } from './lanes/lane.ts';
 import { FailedRuntime } from './runtimes/failed-runtime.ts';
 import { InlineRuntime } from './runtimes/inline/inline-runtime.ts';
-import { type Manifest, ManifestError } from './runtimes/manifest.ts';
+import { type Manifest, ManifestError, type PackageLimits, whyNotGranted } from './runtimes/manifest.ts';
 import { createProcessRuntime } from './runtimes/process/process-runtime.ts';
 import { createRemoteRuntime } from './runtimes/remote/remote-runtime.ts';
 import type { Runtime, RuntimeStart } from './runtimes/runtime.ts';
@@ -30,6 +30,8 @@ export interface AdapterLanesOptions {
   readonly journal: Journal;
   readonly log: Log;
   readonly hubVersion: string;
+  /** What packages may ask for. */
+  readonly limits: PackageLimits;
   readonly onGateChange: (adapter: string) => void;
   readonly onChange: () => void;
   /** Makes of a runtime the one that the lane gets, where a lane may become another hub's. */
@@ -84,13 +86,14 @@ export class AdapterLanes {
     return lane;
   }
 
+  /** However it came here, a package that asks for more than it is granted does not start. */
   createRuntime(adapter: AdapterToRun): Runtime {
     const runtime = this.#createRuntime(adapter);
     return this.#options.own?.(adapter.id, runtime) ?? runtime;
   }
 
   #createRuntime({ id, settings, manifest, fault }: AdapterToRun): Runtime {
-    const { log, hubVersion } = this.#options;
+    const { log, hubVersion, limits } = this.#options;
     const { runtime: kind, remote, missing, config } = settings;
     if (manifest instanceof ManifestError) {
       const start = manifest.code === 'NO_COMMON_PROTOCOL' ? 'incompatible' : 'failed';
@@ -99,6 +102,8 @@ export class AdapterLanes {
     if (missing.length > 0) return new FailedRuntime(kind, { kind: 'failed', reason: missing.join('; ') });
     if (remote !== undefined) return createRemoteRuntime({ remote, config, hubVersion });
     if (manifest === undefined) throw new Error(`adapter ${id} has neither a package nor an address`);
+    const notGranted = whyNotGranted(manifest, limits);
+    if (notGranted !== undefined) return new FailedRuntime(kind, { kind: 'failed', reason: notGranted });
     const parts = { manifest, config, log: createAdapterLog(log, manifest) };
     if (kind === 'inline') return new InlineRuntime(parts);
     return createProcessRuntime({ ...parts, hubVersion, ...(fault !== undefined && { fault }) });

@@ -7,7 +7,7 @@ import { ExitCode, exitBecause } from './exit.ts';
 import { FlagError } from './flags.ts';
 import { AdapterStore } from './installs/adapter-store.ts';
 import { noticeOf } from './installs/read-installed.ts';
-import { ManifestError } from './runtimes/manifest.ts';
+import { ManifestError, type PackageLimits, whyNotGranted } from './runtimes/manifest.ts';
 
 // The program behind `hms-sync adapter check`: what a hub would load, and why. It runs no adapter and changes nothing.
 
@@ -36,7 +36,8 @@ async function run(args: readonly string[]): Promise<void> {
     const file = flags.config ?? 'hms-sync.yaml';
     const config = await loadConfig({ file, env: process.env, flags: { dataDir: flags['data-dir'] } });
     const store = await AdapterStore.open(join(config.dataDir, 'adapters'));
-    const found = (await findConfigured(config, store)).map((adapter) => explain(adapter, file));
+    const { adapterPolicy: limits } = config;
+    const found = (await findConfigured(config, store)).map((adapter) => explain(adapter, { file, limits }));
     for (const line of lines(found, flags)) process.stdout.write(`${line}\n`);
     if (found.length === 0) process.stderr.write('hms-sync: no adapters are configured or added\n');
     process.exitCode = found.every(({ loads }) => loads) ? ExitCode.OK : ExitCode.FAILED;
@@ -54,12 +55,17 @@ interface Explained {
   readonly why: string;
 }
 
-function explain({ id, named, manifest, stored }: AdapterToLoad, file: string): Explained {
+function explain(
+  { id, named, manifest, stored }: AdapterToLoad,
+  { file, limits }: { readonly file: string; readonly limits: PackageLimits },
+): Explained {
   const { package: name, range, missing, isAdded, remote } = named;
   const about = { id, package: name };
   if (manifest instanceof ManifestError) return { ...about, loads: false, version: '', why: manifest.message };
   const version = manifest?.version ?? '';
   if (missing.length > 0) return { ...about, loads: false, version, why: missing.join('; ') };
+  const notGranted = manifest && whyNotGranted(manifest, limits);
+  if (notGranted !== undefined) return { ...about, loads: false, version, why: notGranted };
   if (remote !== undefined) return { ...about, loads: true, version, why: `it runs at ${remote.address}` };
   if (stored === undefined) return { ...about, loads: true, version, why: `found at ${manifest?.folder}` };
   const allowed = isAdded ? 'it was added while the hub ran' : `${file} allows ${range}`;

@@ -14,7 +14,8 @@ const named = (packageName: string, id?: string): Named => ({ package: packageNa
 
 /** The adapters that a configuration file in a folder names. */
 async function findAdapters(names: readonly Named[], folder: string) {
-  const rules = { adapterPolicy: { allow: [], secrets: [] }, secrets: { folder: undefined, env: {} } };
+  const adapterPolicy = { allow: [], secrets: [], maxMemoryMb: 1_024, permissions: 'optional' } as const;
+  const rules = { adapterPolicy, secrets: { folder: undefined, env: {} } };
   const adapters = names.map((name) => ({ ...addedAdapter({ package: name.package, config: {} }, rules), ...name }));
   return findConfigured({ ...rules, adapters, folder }, await AdapterStore.open(`${folder}/adapters`));
 }

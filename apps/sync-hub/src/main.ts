@@ -15,6 +15,7 @@ import type { AuditEntry } from './audit/audit-record.ts';
 import { RefusedCredentials } from './audit/refused-credentials.ts';
 import { addedAdapter, type Config, loadConfig, rejectedConfig } from './config/config.ts';
 import { ConfigReload } from './config/config-reload.ts';
+import { referencesIn } from './config/references.ts';
 import { findConfigured } from './configured-adapters.ts';
 import { Cursors } from './edges/cursor.ts';
 import { connectionBounds } from './edges/door/connections.ts';
@@ -174,6 +175,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     journal,
     log,
     hubVersion: version,
+    limits: config.adapterPolicy,
     onGateChange: (adapter) => acks.gateChanged(adapter),
     onChange: () => changes.emit('change'),
     ...(hubs !== undefined && {
@@ -191,7 +193,9 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     lanes,
     named,
     folder: config.folder,
+    limits: config.adapterPolicy,
     rejectedConfig: (own) => rejectedConfig(own, config.adapterPolicy),
+    secretsIn: referencesIn,
     createRuntime: (version) => adapterLanes.createRuntime(toRun(version)),
     createLane: (version) => adapterLanes.createLane(toRun(version)),
     unsettled: async (id) => {

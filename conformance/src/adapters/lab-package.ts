@@ -9,6 +9,9 @@ export interface LabPackage {
   readonly members?: string;
   /** What is run when it is imported. */
   readonly atImport?: string;
+  /** Further members of its manifest. */
+  readonly manifest?: Readonly<Record<string, unknown>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
 }
 
 const ECHO = 'return JSON.stringify({ attempt: context.attempt, redelivered: context.redelivered });';
@@ -21,7 +24,7 @@ const ECHO = 'return JSON.stringify({ attempt: context.attempt, redelivered: con
  */
 export async function writeLab(
   into: string,
-  { version, push = ECHO, members = '', atImport = '' }: LabPackage,
+  { version, push = ECHO, members = '', atImport = '', manifest = {}, dependencies = {} }: LabPackage,
 ): Promise<string> {
   const folder = join(into, `lab-${version}`);
   await mkdir(folder, { recursive: true });
@@ -31,7 +34,8 @@ export async function writeLab(
     type: 'module',
     keywords: ['hms-sync-adapter'],
     exports: './index.js',
-    hmsSync: { manifest: 1, id: 'lab', protocols: [1] },
+    hmsSync: { manifest: 1, id: 'lab', protocols: [1], ...manifest },
+    dependencies,
   };
   const definition = `{
   delivery: { concurrency: 32 },

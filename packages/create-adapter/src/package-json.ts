@@ -9,7 +9,7 @@ export interface PackageJsonOptions {
 }
 
 function hmsSync(id: string) {
-  return { manifest: 1, id, entry: '.', protocols: [1], limits: { memoryMb: 256 } };
+  return { manifest: 1, id, entry: '.', protocols: [1], limits: { memoryMb: 256 }, permissions: {} };
 }
 
 /**

@@ -1,9 +1,10 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { PackageReviewSchema } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { AdapterHealthSchema, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FakeHub, startFakeHub } from '../../test/fake-hub.ts';
-import { runInProcess } from '../../test/run-in-process.ts';
+import { runAnswering, runInProcess } from '../../test/run-in-process.ts';
 import { ExitCode } from '../failure.ts';
 
 let fake: FakeHub | undefined;
@@ -14,18 +15,37 @@ const lab = create(AdapterHealthSchema, {
   ...{ previousVersion: '1.0.0', canary: { version: '1.2.0', percent: 10, attempts: 40n, failures: 1n } },
 });
 
-/** A hub that takes what is asked of it. */
-async function start(): Promise<{ asked: unknown[]; address: string }> {
+const review: MessageInitShape<typeof PackageReviewSchema> = {
+  ...{ package: '@clinic/adapter-lab', origin: 'https://registry.example/lab-1.0.0.tgz' },
+  ...{ integrity: 'sha512-lab', memoryMb: 256, secrets: ['LAB_HOST', 'LAB_TOKEN'] },
+  permissions: {
+    fsRead: ['./certs', '/etc/lab'],
+    fsWrite: ['/tmp/lab'],
+    childProcess: true,
+    worker: true,
+    addons: true,
+  },
+};
+
+/** A hub that takes what is asked of it. An old one knows no dry run. */
+async function start({ isOld = false } = {}): Promise<{ asked: unknown[]; address: string }> {
   const asked: unknown[] = [];
   const warnings = ['reach: no answer'];
   fake = await startFakeHub({
     health: { getHealth: () => ({ health: { adapters: [lab] } }) },
     admin: {
-      addAdapter: ({ package: wanted, configJson, id }) => {
-        asked.push({ add: wanted, configJson, id });
+      addAdapter: ({ package: wanted, configJson, id, dryRun, integrity }) => {
+        asked.push({ add: wanted, configJson, id, ...(dryRun && { dryRun }), ...(integrity && { integrity }) });
+        if (dryRun) return { adapter: 'lab', version: '1.0.0', ...(!isOld && { review }) };
         return { adapter: 'lab', version: '1.0.0', warnings };
       },
-      upgradeAdapter: ({ adapter, version, canaryPercent, canaryAttempts, canaryTime, allowDowngrade }) => {
+      upgradeAdapter: (request) => {
+        const { adapter, version, canaryPercent, canaryAttempts, canaryTime, allowDowngrade, dryRun, integrity } =
+          request;
+        if (dryRun || integrity !== '') {
+          asked.push({ upgrade: adapter, version, ...(dryRun ? { dryRun } : { integrity }) });
+          return { version: '1.1.0', ...(dryRun && { review: { ...review, permissions: undefined, secrets: [] } }) };
+        }
         const timeMs = canaryTime && durationMs(canaryTime);
         asked.push({ upgrade: adapter, version, canaryPercent, canaryAttempts, timeMs, allowDowngrade });
         return { version: '1.1.0' };
@@ -58,15 +78,70 @@ describe('hms-sync adapter', () => {
     const { asked, address } = await start();
     const config = JSON.stringify({ token: `\${LAB_TOKEN}` });
     const flags = ['--config', config, '--id', 'lab', '--address', address];
-    const run = await runInProcess('adapter', 'add', '@clinic/adapter-lab@^1', ...flags);
+    const run = await runInProcess('adapter', 'add', '@clinic/adapter-lab@^1', '--yes', ...flags);
     expect(run.stdout()).toBe('lab 1.0.0 is added; it gets events that are published from now on.\n');
     expect(run.stderr()).toBe('hms-sync: warning of its check: reach: no answer\n');
-    const json = await runInProcess('adapter', 'add', './lab', '--json', '--address', address);
+    const json = await runInProcess('adapter', 'add', './lab', '--yes', '--json', '--address', address);
     expect(json.jsonLines()).toEqual([{ adapter: 'lab', version: '1.0.0', warnings: ['reach: no answer'] }]);
     expect(asked).toEqual([
       { add: '@clinic/adapter-lab@^1', configJson: config, id: 'lab' },
       { add: `${process.cwd()}/lab`, configJson: '', id: '' },
     ]);
+  });
+
+  test('add shows what the package asks for, and installs just that after a yes', async () => {
+    const { asked, address } = await start();
+    const run = await runAnswering(true, 'adapter', 'add', '@clinic/adapter-lab@^1', '--address', address);
+    expect(run.stdout()).toBe('lab 1.0.0 is added; it gets events that are published from now on.\n');
+    expect(run.stderr().split('\n').slice(0, -2)).toEqual([
+      'ADAPTER  lab',
+      'PACKAGE  @clinic/adapter-lab',
+      'FROM     https://registry.example/lab-1.0.0.tgz',
+      'MEMORY   at most 256 MB',
+      'MAY      use the network; read ./certs, /etc/lab; write /tmp/lab; start programs; start threads; load native add-ons',
+      'SECRETS  LAB_HOST, LAB_TOKEN',
+      'Install lab 1.0.0?',
+    ]);
+    const wanted = { add: '@clinic/adapter-lab@^1', configJson: '', id: '' };
+    expect(asked).toEqual([
+      { ...wanted, dryRun: true },
+      { ...wanted, integrity: 'sha512-lab' },
+    ]);
+  });
+
+  test('upgrade does so too', async () => {
+    const { asked, address } = await start();
+    const run = await runAnswering(true, 'adapter', 'upgrade', 'lab', '^1.1', '--address', address);
+    expect(run.stdout()).toBe('lab runs 1.1.0.\n');
+    expect(run.stderr()).toContain(
+      "\nMAY      whatever the hub's user may: it declares no permissions\nInstall lab 1.1.0?",
+    );
+    expect(asked).toEqual([
+      { upgrade: 'lab', version: '^1.1', dryRun: true },
+      { upgrade: 'lab', version: '^1.1', integrity: 'sha512-lab' },
+    ]);
+  });
+
+  test.each([
+    ['add', '@clinic/adapter-lab@^1'],
+    ['upgrade', 'lab', '^1.1'],
+  ])('%s installs nothing after a no, and asks nobody where nobody can answer', async (...words) => {
+    const { asked, address } = await start();
+    const declined = await runAnswering(false, 'adapter', ...words, '--address', address);
+    expect(declined.exitCode).toBe(ExitCode.failed);
+    expect(declined.stderr()).toContain('hms-sync: nothing was installed\n');
+    expect(asked).toMatchObject([{ dryRun: true }]);
+    const unasked = await runInProcess('adapter', ...words, '--address', address);
+    expect(unasked.exitCode).toBe(ExitCode.usage);
+    expect(unasked.stderr()).toContain('add --yes');
+    expect(asked).toHaveLength(1);
+  });
+
+  test('add says so when an older hub did not ask first', async () => {
+    const { address } = await start({ isOld: true });
+    const run = await runAnswering(true, 'adapter', 'add', '@clinic/adapter-lab@^1', '--address', address);
+    expect(run.exitCode).toBe(ExitCode.failed);
+    expect(run.stderr()).toContain('it installed the package without asking');
   });
 
   test('list shows the running version, the previous one, and a canary', async () => {
@@ -107,10 +182,11 @@ describe('hms-sync adapter', () => {
 
   test('upgrade is sent without a canary, or with its share, attempts and minutes', async () => {
     const { asked, address } = await start();
-    const all = await runInProcess('adapter', 'upgrade', 'lab', '^1.1', '--allow-downgrade', '--address', address);
+    const flags = ['--yes', '--address', address];
+    const all = await runInProcess('adapter', 'upgrade', 'lab', '^1.1', '--allow-downgrade', ...flags);
     expect(all.stdout()).toBe('lab runs 1.1.0.\n');
     const canary = ['--canary', '10%', '--canary-attempts', '50', '--canary-minutes', '5'];
-    const run = await runInProcess('adapter', 'upgrade', 'lab', '1.1.0', ...canary, '--address', address);
+    const run = await runInProcess('adapter', 'upgrade', 'lab', '1.1.0', ...canary, ...flags);
     expect(run.stderr()).toContain('10% of the keys get it first');
     expect(asked).toEqual([
       { upgrade: 'lab', version: '^1.1', canaryPercent: 0, canaryAttempts: 0, timeMs: undefined, allowDowngrade: true },

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import type { PackagePermissions, PackageReview } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { type AdapterHealth, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { checkJson, JsonError } from '@hms-sync/proto/json';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -15,6 +16,7 @@ import { addressOption } from '../hub-address.ts';
 import { callHub, type HubClient, readHub } from '../hub-client.ts';
 import { type JsonOptions, jsonLinesOption, jsonOption } from '../json-options.ts';
 import { checkAdaptersProgram } from '../programs.ts';
+import { tableLines } from '../table.ts';
 import { type Printer, printable, type Terminal } from '../terminal.ts';
 
 interface HubOptions extends JsonOptions {
@@ -25,12 +27,16 @@ interface ReasonOptions extends HubOptions {
   reason?: string;
 }
 
-interface AddOptions extends HubOptions {
+interface InstallOptions extends HubOptions {
+  yes?: true;
+}
+
+interface AddOptions extends InstallOptions {
   id?: string;
   config?: string;
 }
 
-interface UpgradeOptions extends HubOptions {
+interface UpgradeOptions extends InstallOptions {
   canary?: number;
   canaryAttempts?: number;
   canaryMinutes?: number;
@@ -60,6 +66,7 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
     command(name, description).argument('<adapter>', 'the adapter id');
   const required = ['--reason <text>', 'why, for the record (required)'] as const;
   const optional = ['--reason <text>', 'why, for the record'] as const;
+  const unasked = ['--yes', 'install without showing what the package asks for, and without asking'] as const;
 
   command('list', 'list all adapters with their versions and states')
     .addOption(jsonLinesOption())
@@ -91,6 +98,7 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
     .argument('<package>', '<name>@<version or range>, a tarball or a folder; paths are on the machine of the hub')
     .option('--id <id>', "the adapter's id (default: that of its manifest)")
     .option('--config <json>', `its configuration, with references to secrets: '{"token":"\${LAB_TOKEN}"}'`)
+    .option(...unasked)
     .addHelpText(
       'after',
       examples(
@@ -113,6 +121,7 @@ export function addAdapterCommand(program: Command, terminal: Terminal): void {
     )
     .option('--canary-minutes <number>', 'with --canary: or after this time (default: 10)', parseCount)
     .option('--allow-downgrade', 'allow an older version')
+    .option(...unasked)
     .addHelpText('after', examples('adapter upgrade lab ^1.3.0', 'adapter upgrade lab 1.3.0 --canary 10%'))
     .action((id: string, version: string, options: UpgradeOptions) => upgrade(id, version, options, terminal));
   commandOfOne('rollback', 'roll back to the version before the last upgrade')
@@ -231,9 +240,13 @@ function stateJson(health: AdapterHealth | undefined): Record<string, unknown> {
     : { state: enumName(AdapterState, health.state), reason: health.reason || undefined };
 }
 
-async function add(wanted: string, options: AddOptions, { data, notes }: Terminal): Promise<void> {
+async function add(wanted: string, options: AddOptions, terminal: Terminal): Promise<void> {
+  const { data, notes } = terminal;
   const request = { package: located(wanted), id: options.id ?? '', configJson: configJson(options.config) };
-  const added = await callHub(options.address, ({ admin }) => admin.addAdapter(request));
+  const integrity = await agree('adapter add', options, terminal, ({ admin }) =>
+    admin.addAdapter({ ...request, dryRun: true }),
+  );
+  const added = await callHub(options.address, ({ admin }) => admin.addAdapter({ ...request, integrity }));
   const { adapter, version, warnings } = added;
   if (options.json) {
     data.json({ adapter, version, warnings });
@@ -248,19 +261,78 @@ async function upgrade(adapter: string, wanted: string, options: UpgradeOptions,
   if (canary === 0 && (canaryAttempts > 0 || canaryMinutes !== undefined)) {
     throw new Failure('--canary-attempts and --canary-minutes require --canary', ExitCode.usage);
   }
+  const request = {
+    ...{ adapter, version: located(wanted), allowDowngrade },
+    ...{ canaryPercent: canary, canaryAttempts },
+    ...(canaryMinutes !== undefined && { canaryTime: durationFromMs(canaryMinutes * 60_000) }),
+  };
+  const integrity = await agree('adapter upgrade', options, terminal, async ({ admin }) => ({
+    adapter,
+    ...(await admin.upgradeAdapter({ ...request, dryRun: true })),
+  }));
   if (canary > 0 && !options.json) {
     terminal.notes.line(
       `${canary}% of the keys get it first; the hub continues after Ctrl-C. To see the canary: ${commandLine(['adapter', 'list'], options.address)}`,
     );
   }
-  const upgraded = await callHub(options.address, ({ admin }) =>
-    admin.upgradeAdapter({
-      ...{ adapter, version: located(wanted), allowDowngrade },
-      ...{ canaryPercent: canary, canaryAttempts },
-      ...(canaryMinutes !== undefined && { canaryTime: durationFromMs(canaryMinutes * 60_000) }),
-    }),
-  );
+  const upgraded = await callHub(options.address, ({ admin }) => admin.upgradeAdapter({ ...request, integrity }));
   printVersion(adapter, upgraded, options, terminal);
+}
+
+interface Reviewed {
+  readonly adapter: string;
+  readonly version: string;
+  readonly review?: PackageReview | undefined;
+}
+
+/**
+ * Shows what a package asks for, and asks whether it is to be installed.
+ *
+ * @returns the integrity of what was agreed to; empty for whatever comes
+ * @throws Failure unless the answer is yes
+ */
+async function agree(
+  command: string,
+  { yes, address }: InstallOptions,
+  { notes, confirm }: Terminal,
+  look: (hub: HubClient) => Promise<Reviewed>,
+): Promise<string> {
+  if (yes) return '';
+  if (confirm === undefined) {
+    throw new Failure(
+      `${command} shows what the package asks for and asks before it installs it, and there is no terminal to answer; to install it without being asked, add --yes`,
+      ExitCode.usage,
+    );
+  }
+  const { adapter, version, review } = await callHub(address, look);
+  if (review === undefined) {
+    throw new Failure('the hub is older than this command: it installed the package without asking', ExitCode.failed);
+  }
+  const facts = reviewFacts(review);
+  for (const line of tableLines(['ADAPTER', printable(adapter)], facts, notes.columns)) notes.line(line);
+  if (await confirm(`Install ${adapter} ${version}?`)) return review.integrity;
+  throw new Failure('nothing was installed', ExitCode.failed);
+}
+
+function reviewFacts({ package: name, origin, memoryMb, permissions, secrets }: PackageReview): [string, string][] {
+  return [
+    ['PACKAGE', printable(name)],
+    ['FROM', printable(origin)],
+    ['MEMORY', `at most ${memoryMb} MB`],
+    ['MAY', permissions === undefined ? "whatever the hub's user may: it declares no permissions" : may(permissions)],
+    ...(secrets.length > 0 ? [['SECRETS', secrets.map(printable).join(', ')] satisfies [string, string]] : []),
+  ];
+}
+
+function may({ fsRead, fsWrite, childProcess, worker, addons }: PackagePermissions): string {
+  return [
+    'use the network',
+    ...(fsRead.length > 0 ? [`read ${fsRead.map(printable).join(', ')}`] : []),
+    ...(fsWrite.length > 0 ? [`write ${fsWrite.map(printable).join(', ')}`] : []),
+    ...(childProcess ? ['start programs'] : []),
+    ...(worker ? ['start threads'] : []),
+    ...(addons ? ['load native add-ons'] : []),
+  ].join('; ');
 }
 
 async function rollback(adapter: string, options: ReasonOptions, terminal: Terminal): Promise<void> {

@@ -7,7 +7,7 @@ import { captureTerminal } from '../../test/captured-terminal.ts';
 import { type FakeHub, startFakeHub } from '../../test/fake-hub.ts';
 import { runInProcess } from '../../test/run-in-process.ts';
 import { ExitCode } from '../failure.ts';
-import { healthJson, healthLines } from '../health-report.ts';
+import { healthJson, healthLines, healthProblems } from '../health-report.ts';
 
 let fake: FakeHub | undefined;
 afterEach(() => fake?.close());
@@ -64,6 +64,16 @@ describe('health in words', () => {
       'lab: config.baseUrl is missing: set it',
     ]);
   });
+});
+
+test('that adapters are not isolated is a fact with one line, and not a problem', () => {
+  const hub = { version: '0.1.0', accepting: true, adapterIsolation: 'none' };
+  const health = create(HealthSchema, { hub, adapters: [{ id: 'lab', state: AdapterState.READY }] });
+  expect(healthLines(captureTerminal().data, health, { nowMs })[1]).toBe(
+    "Adapters are not isolated: they run as the hub's user, and can open what it can (docs/security.md).",
+  );
+  expect(healthJson(health)).toMatchObject({ hub: { adapter_isolation: 'none' } });
+  expect(healthProblems(health)).toEqual([]);
 });
 
 test('warnings of the hub come first, and what waits behind a dead letter has its line', () => {

@@ -270,6 +270,9 @@ export const configFile = z.strictObject({
         .array(z.string().regex(/^[A-Za-z0-9_*]{1,128}$/, 'must be a name, or the beginning of names, such as LAB_*'))
         .max(256)
         .optional(),
+      // As in a manifest.
+      maxMemoryMb: z.int().min(128).max(65_536).optional(),
+      permissions: z.enum(['required', 'optional']).optional(),
     })
     .optional(),
   adapters: z.array(adapter).max(256).optional(),

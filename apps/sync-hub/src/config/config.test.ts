@@ -17,7 +17,7 @@ describe('precedence', () => {
 
   it('uses defaults when nothing is set', async () => {
     expect(await place.load('')).toEqual({
-      adapterPolicy: { allow: [], secrets: [] },
+      adapterPolicy: { allow: [], secrets: [], maxMemoryMb: 1_024, permissions: 'optional' },
       secrets: { folder: undefined, env: expect.any(Object) },
       listen: { host: '127.0.0.1', port: 7003 },
       publicUrls: [],
@@ -276,6 +276,21 @@ describe('an adapter that is added', () => {
 
   it.each(['"LAB-*"', '"${LAB}"', '""', '5'])('is allowed no name such as %s', async (name) => {
     expect(await place.complaint(`adapterPolicy: {secrets: [${name}]}`)).toContain('adapterPolicy.secrets.0: must be');
+  });
+});
+
+describe('what packages may ask for', () => {
+  it('is what the file says', async () => {
+    const { adapterPolicy } = await place.load('adapterPolicy: {maxMemoryMb: 2048, permissions: required}');
+    expect(adapterPolicy).toMatchObject({ maxMemoryMb: 2_048, permissions: 'required' });
+  });
+
+  it.each([
+    ['maxMemoryMb: 64', 'adapterPolicy.maxMemoryMb'],
+    ['maxMemoryMb: 1GiB', 'adapterPolicy.maxMemoryMb'],
+    ['permissions: none', 'adapterPolicy.permissions'],
+  ])('is refused as %s', async (setting, field) => {
+    expect(await place.complaint(`adapterPolicy: {${setting}}`)).toContain(field);
   });
 });
 

@@ -51,7 +51,7 @@ export interface Config {
   readonly adapters: readonly AdapterConfig[];
   /** Where `${NAME}` is looked up. */
   readonly secrets: Secrets;
-  /** What adapters that are added while the hub runs may use. */
+  /** What adapters may ask for, and what those that are added while the hub runs may use. */
   readonly adapterPolicy: AdapterPolicy;
   /** The configuration file's folder: adapter packages are looked up from here. */
   readonly folder: string;
@@ -77,6 +77,10 @@ export interface AdapterPolicy {
   readonly allow: readonly string[];
   /** Patterns of the only names that they may refer to as `${NAME}`. */
   readonly secrets: readonly string[];
+  /** What a package may ask for at most, wherever it comes from. */
+  readonly maxMemoryMb: number;
+  /** Required: a package that does not declare its permissions does not run. */
+  readonly permissions: 'required' | 'optional';
 }
 
 /** Where an adapter is served, and how the two know each other. */
@@ -143,6 +147,8 @@ const DEFAULT_EVENT_BYTES = 256 * 1024;
 const DEFAULT_SETTLED_DAYS = 7;
 /** Six years, as HIPAA (45 CFR 164.316) asks for. */
 const DEFAULT_AUDIT_DAYS = 2_190;
+/** Twice what a package gets that does not say what it needs. */
+const DEFAULT_MAX_MEMORY_MB = 1_024;
 const DAY_MS = 86_400_000;
 
 /**
@@ -208,6 +214,8 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
     adapterPolicy: Object.freeze({
       allow: Object.freeze(settings.adapterPolicy?.allow ?? []),
       secrets: Object.freeze(settings.adapterPolicy?.secrets ?? []),
+      maxMemoryMb: settings.adapterPolicy?.maxMemoryMb ?? DEFAULT_MAX_MEMORY_MB,
+      permissions: settings.adapterPolicy?.permissions ?? 'optional',
     }),
     folder,
     written: settings,
@@ -424,7 +432,10 @@ interface AddedAdapter {
 }
 
 /** Why the configuration of an adapter that is added may not be used, by its paths; empty when it may. */
-export function rejectedConfig(config: AddedAdapter['config'], { secrets }: AdapterPolicy): readonly string[] {
+export function rejectedConfig(
+  config: AddedAdapter['config'],
+  { secrets }: Pick<AdapterPolicy, 'secrets'>,
+): readonly string[] {
   return rejectedReferences(config, 'config', secrets);
 }
 

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references are written so
 import { describe, expect, it } from 'vitest';
-import { rejectedReferences, resolveReferences } from './references.ts';
+import { referencesIn, rejectedReferences, resolveReferences } from './references.ts';
 
 const env = { TOKEN: 'hunter2', HOST: 'billing.example', EMPTY: '', NESTED: '${TOKEN}', $: 'x', DOLLAR: '$& $1 $$' };
 const resolve = (value: unknown) => resolveReferences(value, 'config', { folder: undefined, env });
@@ -63,6 +63,12 @@ it('accepts the same object in two places, and refuses one that contains itself'
   const circular: { self?: unknown } = {};
   circular.self = [circular];
   expect(() => resolve(circular)).toThrow('config.self.0: an alias (*name) refers to a node that contains it');
+});
+
+it('are listed by name, each once', () => {
+  expect(referencesIn({ url: 'https://${HOST}/${PATH}', list: ['${HOST}', { a: '${A}' }, 5, '$HOME'] })).toEqual([
+    ...['A', 'HOST', 'PATH'],
+  ]);
 });
 
 describe('references of an adapter that is added', () => {

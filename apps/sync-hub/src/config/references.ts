@@ -50,6 +50,16 @@ export function rejectedReferences(value: unknown, path: string, patterns: reado
   return rejected;
 }
 
+/** The names that a configuration refers to, in alphabetical order. @throws {ConfigError} for a value that contains itself */
+export function referencesIn(value: unknown): readonly string[] {
+  const names = new Set<string>();
+  replaceReferences(value, 'config', (name) => {
+    names.add(name);
+    return '';
+  });
+  return [...names].sort();
+}
+
 function howToSet(reference: string, { folder }: Secrets): string {
   const name = quotableName(reference);
   return folder === undefined

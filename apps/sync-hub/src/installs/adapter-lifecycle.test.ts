@@ -51,6 +51,41 @@ describe('adding an adapter', () => {
     await expect(adding).rejects.toMatchObject({ code: 'NOT_ALLOWED', message: 'config.token: may not be used' });
   });
 
+  it.each([
+    ['asks for 64 GB', { limits: { memoryMb: 65_536 } }, 'asks for 65536 MB of memory'],
+    ['declares no permissions', {}, 'does not declare what it may reach'],
+  ])('refuses a package that %s, and an upgrade to it, before anything of it runs', async (_what, asked, says) => {
+    const fixture = await openFixture();
+    Object.assign(fixture.limits, { permissions: 'required' });
+    const hmsSync = { manifest: 1, id: 'lab', protocols: [1] };
+    const modest = { packageJson: { hmsSync: { ...hmsSync, permissions: {} } } };
+    const greedy = { version: '1.1.0', packageJson: { hmsSync: { ...hmsSync, ...asked } } };
+    const rejection = { code: 'NOT_ALLOWED', message: expect.stringContaining(says) };
+    const source = await writePackage(greedy);
+    await expect(fixture.lifecycle.add({ package: source, config: {} })).rejects.toMatchObject(rejection);
+    expect(await readdir(fixture.folder)).toEqual([]);
+    await fixture.lifecycle.add({ package: await writePackage(modest), config: {} });
+    await expect(fixture.lifecycle.upgrade(upgradeTo(source))).rejects.toMatchObject(rejection);
+    expect(fixture.made.map(({ version }) => version.manifest?.version)).toEqual(['1.0.0']);
+    expect(await readdir(join(fixture.folder, 'lab'))).toEqual(['1.0.0', '1.0.0.files']);
+  });
+
+  it('is reviewed before: what it would be, the secrets it uses, or why not, and nothing of it runs or stays', async () => {
+    const fixture = await openWithLab();
+    const source = await writePackage({ version: '1.1.0' });
+    const config = { LAB_TOKEN: 'by reference' };
+    const added = await fixture.lifecycle.reviewAdd({ package: source, id: 'lab-south', config });
+    expect(added).toMatchObject({ manifest: { id: 'lab-south', version: '1.1.0' }, secrets: ['LAB_TOKEN'] });
+    const upgraded = await fixture.lifecycle.reviewUpgrade(upgradeTo(source));
+    expect(upgraded).toMatchObject({ manifest: { id: 'lab', version: '1.1.0' }, integrity: added.integrity });
+    await expect(fixture.lifecycle.reviewAdd({ package: source, config })).rejects.toMatchObject({ code: 'TAKEN' });
+    const forbidden = { package: source, id: 'lab-south', config: { token: 'NOT_ALLOWED' } };
+    await expect(fixture.lifecycle.reviewAdd(forbidden)).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+    expect(fixture.made).toHaveLength(1);
+    expect((await readdir(fixture.folder)).sort()).toEqual(['adapters.lock', 'lab']);
+    expect(await readdir(join(fixture.folder, 'lab'))).toEqual(['1.0.0', '1.0.0.files']);
+  });
+
   it('refuses an id that is there, and takes the same package under another', async () => {
     const fixture = await openWithLab();
     const source = await writePackage();

@@ -1,7 +1,8 @@
 import { lt as isOlder } from 'semver';
 import type { CanaryOptions } from '../lanes/canary.ts';
 import type { Lane } from '../lanes/lane.ts';
-import type { StoredVersion } from './adapter-store.ts';
+import type { Manifest } from '../runtimes/manifest.ts';
+import type { ReviewedPackage, StoredVersion } from './adapter-store.ts';
 import type { LockedAdapter, LockedVersion } from './adapters-lock.ts';
 import { commandLine, InstallError, REASON } from './install-error.ts';
 import { KnownAdapters } from './known-adapters.ts';
@@ -24,6 +25,8 @@ export interface AddRequest {
   readonly id?: string | undefined;
   /** Undefined: none. */
   readonly config: AddedConfig | undefined;
+  /** Of the tarball, by a review before; absent: whatever comes. */
+  readonly integrity?: string | undefined;
 }
 
 export interface UpgradeRequest {
@@ -32,6 +35,13 @@ export interface UpgradeRequest {
   readonly version: string;
   readonly canary?: CanaryOptions | undefined;
   readonly allowDowngrade: boolean;
+  readonly integrity?: string | undefined;
+}
+
+/** What would be installed, before anything of it runs. */
+export interface Review extends ReviewedPackage {
+  /** The names of those that its configuration refers to; none when the configuration file has it. */
+  readonly secrets: readonly string[];
 }
 
 /** The versions of an adapter beside the one that runs, for its health. */
@@ -70,32 +80,45 @@ export class AdapterLifecycle {
     return this.#changes.installation(() => this.#add(request));
   }
 
+  /** What {@link add} would install. Its code does not run, and nothing of it stays. @throws {InstallError} as it would */
+  async reviewAdd(request: AddRequest): Promise<Review> {
+    const { id, config } = request;
+    this.#assertConfig(config);
+    const claim = (manifest: Manifest) => this.#assertAddable(manifest, request);
+    const reviewed = await this.#changes.installation(() => this.#deps.store.review(request.package, { id, claim }));
+    return { ...reviewed, secrets: this.#deps.secretsIn(config ?? {}) };
+  }
+
   /**
    * Replaces the version of an adapter by another, also while it delivers. With a canary it resolves when that is over.
    *
    * @throws {InstallError} and then the version before runs on
    */
-  async upgrade({ id, version, canary, allowDowngrade }: UpgradeRequest): Promise<Installed> {
+  async upgrade(request: UpgradeRequest): Promise<Installed> {
+    const { id, canary, integrity } = request;
     return this.#changes.of(id, 'an upgrade', async () => {
       const { lane, entry } = this.#known.installed(id);
-      const wanted = version.startsWith('/') ? version : `${entry.package}@${version}`;
-      const claim = (own: string, name: string) => this.#known.assertOwned(own, name);
-      const stored = await this.#deps.store.install(wanted, { id, claim }).catch((error: unknown) => {
+      const { wanted, claim } = this.#upgradeOf(request);
+      const stored = await this.#deps.store.install(wanted, { id, claim, integrity }).catch((error: unknown) => {
         throw withOrigin(error, id, entry.current);
       });
-      const next = stored.locked.version;
-      this.#known.assertInRange(id, next);
-      const running = lane.adapter.version;
-      if (!allowDowngrade && isOlder(next, running || next)) {
-        throw new InstallError(
-          'NOT_NOW',
-          `${id} ${next} is older than the ${running} that runs; if that is meant: ${commandLine('adapter', 'upgrade', id, version, '--allow-downgrade')}`,
-        );
-      }
-      const isCurrent = entry.current.version === next && running === next;
-      if (isCurrent && lane.versions.current.status?.kind === 'ready') return { id, version: next, warnings: [] };
+      const { version } = stored.locked;
+      const isCurrent = entry.current.version === version && lane.adapter.version === version;
+      if (isCurrent && lane.versions.current.status?.kind === 'ready') return { id, version, warnings: [] };
       return this.#replace({ lane, stored, canary });
     });
+  }
+
+  /** What {@link upgrade} would install. Its code does not run, and nothing of it stays. @throws {InstallError} as it would */
+  async reviewUpgrade(request: UpgradeRequest): Promise<Review> {
+    const { id } = request;
+    const { entry } = this.#known.installed(id);
+    const { wanted, claim } = this.#upgradeOf(request);
+    const review = () => this.#deps.store.review(wanted, { id, claim });
+    const reviewed = await this.#changes.installation(review).catch((error: unknown) => {
+      throw withOrigin(error, id, entry.current);
+    });
+    return { ...reviewed, secrets: this.#deps.secretsIn(this.#configOf(id) ?? {}) };
   }
 
   /** Goes back to the version before the last upgrade, or ends the canary of a new one. @throws {InstallError} */
@@ -191,32 +214,58 @@ export class AdapterLifecycle {
     return { id, manifest, config, fault };
   }
 
-  async #add({ package: wanted, id, config }: AddRequest): Promise<Installed> {
+  async #add(request: AddRequest): Promise<Installed> {
     const { store, lanes, named } = this.#deps;
-    // Before anything of the package is looked at.
-    const rejected = this.#deps.rejectedConfig(config ?? {});
-    if (rejected.length > 0) throw new InstallError('NOT_ALLOWED', rejected.join('; '));
+    const { package: wanted, id, config, integrity } = request;
+    this.#assertConfig(config);
     let claimed: string | undefined;
     // From before its folder is replaced until it is in the lock: two of the same id would share that folder.
-    const claim = (own: string, name: string) => {
-      this.#changes.begin(own, 'an installation');
-      claimed = own;
-      this.#known.assertFree(own, wanted);
-      this.#known.assertOwned(own, name);
+    const claim = (manifest: Manifest) => {
+      this.#changes.begin(manifest.id, 'an installation');
+      claimed = manifest.id;
+      this.#assertAddable(manifest, request);
     };
     try {
-      const stored = await store.install(wanted, { id, claim });
-      const { manifest, locked } = stored;
-      const lane = lanes.get(manifest.id);
-      if (!named.has(manifest.id) || lane === undefined) return await this.#addNew(stored, config ?? {});
-      if (config !== undefined) {
-        throw new InstallError('NOT_NOW', `hms-sync.yaml configures ${manifest.id}: leave the configuration out here`);
-      }
-      this.#known.assertInRange(manifest.id, locked.version);
+      const stored = await store.install(wanted, { id, claim, integrity });
+      const lane = lanes.get(stored.manifest.id);
+      if (!named.has(stored.manifest.id) || lane === undefined) return await this.#addNew(stored, config ?? {});
       return await this.#replace({ lane, stored });
     } finally {
       if (claimed !== undefined) this.#changes.end(claimed);
     }
+  }
+
+  /** Before anything of the package is looked at. @throws {InstallError} NOT_ALLOWED */
+  #assertConfig(config: AddedConfig = {}): void {
+    const rejected = this.#deps.rejectedConfig(config);
+    if (rejected.length > 0) throw new InstallError('NOT_ALLOWED', rejected.join('; '));
+  }
+
+  /** @throws {InstallError} */
+  #assertAddable(manifest: Manifest, { package: wanted, config }: AddRequest): void {
+    const { id, version } = manifest;
+    this.#known.assertFree(id, wanted);
+    this.#known.assertAllowed(manifest);
+    if (!this.#deps.named.has(id)) return;
+    if (config !== undefined)
+      throw new InstallError('NOT_NOW', `hms-sync.yaml configures ${id}: leave the configuration out here`);
+    this.#known.assertInRange(id, version);
+  }
+
+  /** What an upgrade installs, and whether it may. */
+  #upgradeOf({ id, version, allowDowngrade }: UpgradeRequest) {
+    const { lane, entry } = this.#known.installed(id);
+    const claim = (manifest: Manifest) => {
+      this.#known.assertAllowed(manifest);
+      this.#known.assertInRange(id, manifest.version);
+      const running = lane.adapter.version || manifest.version;
+      if (allowDowngrade || !isOlder(manifest.version, running)) return;
+      throw new InstallError(
+        'NOT_NOW',
+        `${id} ${manifest.version} is older than the ${running} that runs; if that is meant: ${commandLine('adapter', 'upgrade', id, version, '--allow-downgrade')}`,
+      );
+    };
+    return { wanted: version.startsWith('/') ? version : `${entry.package}@${version}`, claim };
   }
 
   async #addNew(stored: StoredVersion, config: AddedConfig): Promise<Installed> {

@@ -3,6 +3,7 @@ import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Manifest } from '../runtimes/manifest.ts';
 import { AdapterStore, type StoredVersion } from './adapter-store.ts';
 import { runNpm } from './npm.ts';
 import { useFolder, writePackage } from './sample-package.fixture.ts';
@@ -99,10 +100,51 @@ describe('installing', () => {
     });
   });
 
+  it.each([
+    ['git', { third: 'git+https://127.0.0.1:1/third.git' }, 'third by git'],
+    ['an address', { third: 'http://127.0.0.1:1/third.tgz' }, 'third by an address'],
+    ['a file', { third: 'file:/etc' }, 'third by a file'],
+  ])('refuses a package that depends on something by %s before npm fetches it', async (_what, dependencies, says) => {
+    const { folder, store } = await openStore();
+    const source = await writePackage({ packageJson: { dependencies } });
+    await expect(store.install(source)).rejects.toMatchObject({
+      code: 'NOT_ALLOWED',
+      message: expect.stringContaining(says),
+    });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('refuses a package whose dependency has one by a file', async () => {
+    const { folder, store } = await openStore();
+    const source = await writePackage({
+      packageJson: { dependencies: { second: '1.0.0' }, bundleDependencies: ['second'] },
+    });
+    const second = { name: 'second', version: '1.0.0', dependencies: { third: 'file:/etc' } };
+    await mkdir(join(source, 'node_modules/second'), { recursive: true });
+    await writeFile(join(source, 'node_modules/second/package.json'), JSON.stringify(second));
+    await expect(store.install(source)).rejects.toMatchObject({
+      code: 'NOT_ALLOWED',
+      message: expect.stringContaining('second depends on third by a file'),
+    });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('is reviewed first without a trace, and then of the same bytes alone', async () => {
+    const { folder, store } = await openStore();
+    const source = await writePackage();
+    const { manifest, integrity, origin } = await store.review(source, { id: 'lab-south' });
+    expect({ ...manifest, origin }).toMatchObject({ id: 'lab-south', version: '1.0.0', origin: source });
+    expect(await readdir(folder)).toEqual([]);
+    const changed = await writePackage({ definition: 'push: () => "other"' });
+    await expect(store.install(changed, { integrity })).rejects.toMatchObject({ code: 'CHANGED' });
+    expect(await readdir(folder)).toEqual([]);
+    expect(await store.install(source, { integrity })).toMatchObject({ locked: { integrity } });
+  });
+
   it('leaves everything as it was when the package may not have the id', async () => {
     const { folder, store } = await openStore();
     await keep(store, await store.install(await writePackage()));
-    const claim = (id: string, name: string) => {
+    const claim = ({ id, package: name }: Manifest) => {
       throw new Error(`${name} may not be ${id}`);
     };
     const other = await writePackage({ packageJson: { name: 'other-lab' } });

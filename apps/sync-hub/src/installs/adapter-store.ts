@@ -7,8 +7,8 @@ import { AdaptersLock, type LockedAdapter, type LockedVersion } from './adapters
 import { digestOfFile, digestOfList, firstDifference, listFiles, syncFiles, UnreadableError } from './file-list.ts';
 import { InstallError, upgradeLine } from './install-error.ts';
 import type { NpmOptions } from './npm.ts';
-import { installPackage, readPackage, TARBALL } from './package-files.ts';
-import { parsePackageSpec } from './package-spec.ts';
+import { installPackage, originOf, readPackage, TARBALL } from './package-files.ts';
+import { type PackageSpec, parsePackageSpec } from './package-spec.ts';
 
 /** A version that lies in the store, and what the lock is to say of it. */
 export interface StoredVersion {
@@ -25,8 +25,23 @@ export interface LoadableVersion extends StoredVersion {
 export interface InstallOptions {
   /** The adapter's id; absent: as its manifest says. */
   readonly id?: string | undefined;
-  /** Throws when the package may not have the id; called before anything is put in its place. */
-  readonly claim?: (id: string, packageName: string) => void;
+  /** Throws when the package may not be installed as the id of the manifest; called before anything is put in its place. */
+  readonly claim?: (manifest: Manifest) => void;
+  /** Of the tarball, as somebody has seen it before; absent: whatever comes. */
+  readonly integrity?: string | undefined;
+}
+
+interface FetchedPackage {
+  readonly spec: PackageSpec;
+  readonly manifest: Manifest;
+  /** Of the tarball's bytes, as npm writes it. */
+  readonly integrity: string;
+}
+
+/** A package as it would be installed. */
+export interface ReviewedPackage extends Omit<FetchedPackage, 'spec'> {
+  /** Its path, or the address of its tarball. */
+  readonly origin: string;
 }
 
 /** Folders that begin so are being made, or were when the hub ended. No id does. */
@@ -77,24 +92,10 @@ export class AdapterStore {
    * @param text `<package>@<range>`, or the absolute path of a tarball or a folder
    * @throws {InstallError}
    */
-  async install(text: string, { id, claim }: InstallOptions = {}): Promise<StoredVersion> {
-    const spec = await parsePackageSpec(text);
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const fresh = await mkdtemp(join(this.#folder, UNFINISHED));
-    try {
-      const { id: ownId, package: name, version } = await installPackage(spec, fresh, this.#npm);
-      if (validVersion(version) === null)
-        throw new InstallError('NOT_AN_ADAPTER', `${name} has no version that npm knows`);
-      const adapter = id ?? ownId;
-      claim?.(adapter, name);
-      const integrity = await digestOfFile(join(fresh, TARBALL));
+  async install(text: string, options: InstallOptions = {}): Promise<StoredVersion> {
+    return this.#fetch(text, options, async (fresh, { manifest, integrity }) => {
+      const { id: adapter, package: name, version } = manifest;
       const known = this.lock.get(adapter)?.package === name ? this.#known(adapter, version) : undefined;
-      if (known !== undefined && known.integrity !== integrity) {
-        throw new InstallError(
-          'TAKEN',
-          `${name}@${version} is installed as "${adapter}" with other bytes; publish what was changed as a new version`,
-        );
-      }
       // The same bytes again: what is there may be running.
       if (known !== undefined && (await this.#fault(adapter, known)) === undefined) return this.#stored(adapter, known);
       const files = await listFiles(fresh);
@@ -102,9 +103,15 @@ export class AdapterStore {
       await syncFiles(fresh);
       await this.#putInPlace(fresh, { adapter, version, files });
       return this.#stored(adapter, { version, integrity, tree, from: text, installedAt: new Date().toISOString() });
-    } finally {
-      await rm(fresh, { recursive: true, force: true });
-    }
+    });
+  }
+
+  /** What {@link install} would install. Nothing of it stays. @throws {InstallError} as it would */
+  async review(text: string, options: InstallOptions = {}): Promise<ReviewedPackage> {
+    return this.#fetch(text, options, async (folder, { spec, manifest, integrity }) => {
+      const { version } = manifest;
+      return { manifest, integrity, origin: await originOf(spec, { version, folder, npm: this.#npm }) };
+    });
   }
 
   /**
@@ -166,6 +173,39 @@ export class AdapterStore {
     const isInstalled = (path: string) => dirname(path) !== this.#folder || !/^\.new-|\.new$/.test(basename(path));
     await cp(this.#folder, target, { recursive: true, verbatimSymlinks: true, filter: isInstalled });
     await syncFiles(target);
+  }
+
+  /** Installs a package in a folder of its own, which is gone afterwards unless it was put in place. */
+  async #fetch<Result>(
+    text: string,
+    { id, claim, integrity: seen }: InstallOptions,
+    use: (fresh: string, fetched: FetchedPackage) => Promise<Result>,
+  ): Promise<Result> {
+    const spec = await parsePackageSpec(text);
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const fresh = await mkdtemp(join(this.#folder, UNFINISHED));
+    try {
+      const own = await installPackage(spec, fresh, this.#npm);
+      const { package: name, version } = own;
+      if (validVersion(version) === null)
+        throw new InstallError('NOT_AN_ADAPTER', `${name} has no version that npm knows`);
+      const manifest = { ...own, id: id ?? own.id };
+      claim?.(manifest);
+      const integrity = await digestOfFile(join(fresh, TARBALL));
+      if (seen !== undefined && seen !== integrity) {
+        throw new InstallError('CHANGED', `${name}@${version} is not what was shown before; look at it again`);
+      }
+      const known = this.lock.get(manifest.id)?.package === name ? this.#known(manifest.id, version) : undefined;
+      if (known !== undefined && known.integrity !== integrity) {
+        throw new InstallError(
+          'TAKEN',
+          `${name}@${version} is installed as "${manifest.id}" with other bytes; publish what was changed as a new version`,
+        );
+      }
+      return await use(fresh, { spec, manifest, integrity });
+    } finally {
+      await rm(fresh, { recursive: true, force: true });
+    }
   }
 
   #known(id: string, version: string): LockedVersion | undefined {

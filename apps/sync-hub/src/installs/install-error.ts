@@ -10,11 +10,11 @@ export type InstallFault =
   | 'NPM_FAILED'
   /** The package is not an adapter, or not one that can run here. */
   | 'NOT_AN_ADAPTER'
-  /** Its configuration refers to what the hub's configuration does not allow. */
+  /** It asks for more than the hub's configuration allows, or its dependencies come from elsewhere than the registry. */
   | 'NOT_ALLOWED'
   /** Something else has that id, or that version with other bytes. */
   | 'TAKEN'
-  /** What is on disk is not what was installed. */
+  /** What is on disk is not what was installed, or what is to be installed not what was shown. */
   | 'CHANGED'
   /** The lock cannot be read or written. */
   | 'LOCK_FAILED'

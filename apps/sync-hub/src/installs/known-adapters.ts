@@ -1,16 +1,18 @@
 import { satisfies } from 'semver';
 import type { Lane } from '../lanes/lane.ts';
-import { type Manifest, ManifestError, readManifest } from '../runtimes/manifest.ts';
+import { type Manifest, ManifestError, readManifest, whyNotGranted } from '../runtimes/manifest.ts';
 import type { LockedAdapter } from './adapters-lock.ts';
 import { commandLine, InstallError, REASON } from './install-error.ts';
 import type { LifecycleDeps } from './lifecycle-deps.ts';
 import { parsePackageName } from './package-spec.ts';
 
+type KnownDeps = Pick<LifecycleDeps, 'store' | 'lanes' | 'named' | 'folder' | 'limits'>;
+
 /** The hub's adapters, from the configuration file and the lock, and what may be done with them. */
 export class KnownAdapters {
-  readonly #deps: Pick<LifecycleDeps, 'store' | 'lanes' | 'named' | 'folder'>;
+  readonly #deps: KnownDeps;
 
-  constructor(deps: Pick<LifecycleDeps, 'store' | 'lanes' | 'named' | 'folder'>) {
+  constructor(deps: KnownDeps) {
     this.#deps = deps;
   }
 
@@ -88,8 +90,16 @@ export class KnownAdapters {
     );
   }
 
-  /** Only a package that has the id, or to which the configuration file gives it. @throws {InstallError} TAKEN */
-  assertOwned(id: string, packageName: string): void {
+  /**
+   * Only a package that has its id, or to which the configuration file gives it, and that asks for no more than packages
+   * are granted.
+   *
+   * @throws {InstallError} NOT_ALLOWED, TAKEN
+   */
+  assertAllowed(manifest: Manifest): void {
+    const why = whyNotGranted(manifest, this.#deps.limits);
+    if (why !== undefined) throw new InstallError('NOT_ALLOWED', why);
+    const { id, package: packageName } = manifest;
     const owner = this.#deps.store.lock.get(id)?.package ?? packageName;
     if (owner === packageName || this.#deps.named.get(id)?.package === packageName) return;
     throw new InstallError(

@@ -1,6 +1,6 @@
 import type { Lane } from '../lanes/lane.ts';
 import type { LaneSet } from '../lanes/lane-set.ts';
-import type { Manifest } from '../runtimes/manifest.ts';
+import type { Manifest, PackageLimits } from '../runtimes/manifest.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { AdapterStore } from './adapter-store.ts';
 
@@ -33,8 +33,12 @@ export interface LifecycleDeps {
   readonly named: ReadonlyMap<string, NamedPackage>;
   /** Where the configuration file is: packages that are not of the store are looked up from there. */
   readonly folder: string;
+  /** What packages may ask for. */
+  readonly limits: PackageLimits;
   /** Why such a configuration may not be added, by its paths; empty when it may. */
   rejectedConfig(config: AddedConfig): readonly string[];
+  /** The names of the secrets that a configuration refers to. */
+  secretsIn(config: AddedConfig): readonly string[];
   /** With the secrets as they are now. */
   createRuntime(version: VersionToRun): Runtime;
   /** A lane that is not started and gets no events yet. */

@@ -8,6 +8,7 @@ import { LaneSet } from '../lanes/lane-set.ts';
 import { openTestLane } from '../lanes/test-lane.fixture.ts';
 import { DeliveryFinder } from '../operations/delivery-query.ts';
 import { Discards } from '../operations/discards.ts';
+import type { PackageLimits } from '../runtimes/manifest.ts';
 import type { Runtime, RuntimeStart } from '../runtimes/runtime.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { AdapterLifecycle } from './adapter-lifecycle.ts';
@@ -23,6 +24,8 @@ export interface Fixture {
   readonly lifecycle: AdapterLifecycle;
   readonly records: RecordedDelivery[];
   readonly reports: string[];
+  /** What packages may ask for; a test may change it. */
+  readonly limits: PackageLimits;
   /** The versions that were made to run, in order, with what they were given. */
   readonly made: { readonly version: VersionToRun; readonly runtime: ScriptedRuntime }[];
   /** Plays the next runtime of a version. */
@@ -80,13 +83,16 @@ export async function openFixture(named: Readonly<Record<string, NamedPackage>> 
   };
   const finder = new DeliveryFinder({ journal, lanes });
   const discards = new Discards({ journal, lanes, finder, clock: systemClock });
+  const limits: PackageLimits = { maxMemoryMb: 1_024, permissions: 'optional' };
   const deps: LifecycleDeps = {
     store,
     lanes,
     named: new Map(Object.entries(named)),
     folder,
+    limits,
     rejectedConfig: (config) =>
       JSON.stringify(config).includes('NOT_ALLOWED') ? ['config.token: may not be used'] : [],
+    secretsIn: (config) => Object.keys(config),
     discardOpen: async (adapter, reason) => {
       const query = { filter: { adapters: [adapter] }, states: ['waiting', 'retrying', 'held'] } as const;
       return discards.run(query, reason, new AbortController().signal);
@@ -102,7 +108,7 @@ export async function openFixture(named: Readonly<Record<string, NamedPackage>> 
     await journal.close();
   });
   return {
-    ...{ folder, store, lanes, lifecycle, records, reports, made, plays },
+    ...{ folder, store, lanes, lifecycle, records, reports, limits, made, plays },
     accept: async (...ids) => {
       const accept = (id: string) => journal.accept(sampleAccept(sampleEvent(id, { key: id })));
       await Promise.all(ids.map(accept));

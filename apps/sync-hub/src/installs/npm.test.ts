@@ -69,6 +69,37 @@ setInterval(() => {}, 1_000);`);
   await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 10_000);
 });
 
+it('gives npm its own settings, proxies and certificates, and no secret of the hub', async () => {
+  vi.stubEnv('BILLING_TOKEN', 'hunter2');
+  vi.stubEnv('NODE_OPTIONS', '--title=hunter2');
+  vi.stubEnv('https_proxy', 'http://proxy.example:3128');
+  vi.stubEnv('NODE_EXTRA_CA_CERTS', '/etc/clinic-ca.pem');
+  vi.stubEnv('npm_config_cache', '/var/cache/npm');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { folder, command } = await npmThat(`writeFileSync('seen.json', JSON.stringify(process.env));`);
+  await runNpm({ name: 'install' }, folder, { command });
+  const seen = await readFile(join(folder, 'seen.json'), 'utf8');
+  expect(seen).not.toContain('hunter2');
+  const { PATH, HOME } = process.env;
+  const network = { https_proxy: 'http://proxy.example:3128', NODE_EXTRA_CA_CERTS: '/etc/clinic-ca.pem' };
+  expect(JSON.parse(seen)).toMatchObject({ PATH, HOME, npm_config_cache: '/var/cache/npm', ...network });
+  const known =
+    /^(PATH|HOME|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_USE_SYSTEM_CA|SSL_CERT_\w+|\w+_proxy|npm_config_\w+)$/i;
+  // Added by the system that starts a program, such as __CF_USER_TEXT_ENCODING of macOS.
+  const given = Object.keys(JSON.parse(seen)).filter((name) => !name.startsWith('__'));
+  expect(given.filter((name) => !known.test(name))).toEqual([]);
+});
+
+it('says that a dependency by git is not allowed where npm has refused it', async () => {
+  const { folder, command } = await npmThat(
+    jsonError('EALLOWGIT', 'Fetching packages of type "git" have been disabled'),
+  );
+  await expect(runNpm({ name: 'install' }, folder, { command })).rejects.toMatchObject({
+    code: 'NOT_ALLOWED',
+    message: expect.stringContaining('dependencies come from the registry alone'),
+  });
+});
+
 it('runs in the folder, without scripts, and not as part of the package that an npm around the hub runs', async () => {
   vi.stubEnv('npm_package_name', 'the-hub');
   vi.stubEnv('npm_config_workspace', 'apps/sync-hub');

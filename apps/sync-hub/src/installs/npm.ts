@@ -6,16 +6,22 @@ const TIMEOUT_MS = 300_000;
 /** Of what npm says, the end is what matters. */
 const OUTPUT_MAX_CHARACTERS = 65_536;
 
+/**
+ * What npm needs of the hub's environment: programs, its own settings, proxies, certificates. Nothing else: the rest holds
+ * the secrets of every adapter.
+ */
+const PASSED_ON =
+  /^(PATH|HOME|NODE_EXTRA_CA_CERTS|NODE_USE_SYSTEM_CA|SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy|npm_config_.+)$/i;
+
 /** Set by an npm that started the hub: with them ours would work on that one's package. */
-const OF_ANOTHER_NPM =
-  /^npm_(package_|lifecycle_|command$|config_(local_prefix|workspaces?|prefix|global|dry_run|json)$)/i;
+const OF_ANOTHER_NPM = /^npm_config_(local_prefix|workspaces?|prefix|global|dry_run|json)$/i;
 
 /** Nothing but the package itself: no install scripts, no audit, no advertisement. */
 const QUIETLY = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier', '--json', '--loglevel=error'];
 
 /** What npm is to do. */
 export interface NpmCommand {
-  readonly name: 'install' | 'pack';
+  readonly name: 'install' | 'pack' | 'view';
   readonly flags?: readonly string[];
   /** Names, ranges and paths: npm takes none of them for a flag. */
   readonly packages?: readonly string[];
@@ -37,16 +43,17 @@ export interface NpmOptions {
 /**
  * Runs the operator's npm, with its configuration and its cache, in a folder.
  *
+ * @returns the end of what it wrote
  * @throws {InstallError} NOT_FOUND when the registry has no such package or version, NPM_FAILED otherwise
  */
 export async function runNpm(
   { name, flags = [], packages = [] }: NpmCommand,
   folder: string,
   { command = 'npm', timeoutMs = TIMEOUT_MS }: NpmOptions = {},
-): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const env = Object.fromEntries(Object.entries(process.env).filter(([variable]) => !OF_ANOTHER_NPM.test(variable)));
-  env.NODE_OPTIONS = [env.NODE_OPTIONS, NO_DEBUGGER].filter(Boolean).join(' ');
+): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const passedOn = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name) && !OF_ANOTHER_NPM.test(name));
+  const env = { ...Object.fromEntries(passedOn), NODE_OPTIONS: NO_DEBUGGER };
   const args = [name, ...flags, ...QUIETLY, '--', ...packages];
   // In a process group of its own: what it started ends with it.
   const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -67,11 +74,11 @@ export async function runNpm(
   process.once('exit', killAll);
   child.once('error', (cause) => reject(cannotStart(command, cause)));
   child.once('close', (code, signal) => {
-    if (code === 0) resolve();
+    if (code === 0) resolve(output.stdout);
     else if (signal !== null) reject(failed(`npm was ended by ${signal}`));
     else reject(explain(output, code));
   });
-  await promise.finally(() => {
+  return promise.finally(() => {
     clearTimeout(timer);
     process.off('exit', killAll);
   });
@@ -96,6 +103,8 @@ function explain({ stdout, stderr }: { stdout: string; stderr: string }, exitCod
   if (code === 'E404' || code === 'ETARGET' || code === 'ENOVERSIONS') {
     return new InstallError('NOT_FOUND', `npm found no such package or version: ${what}`);
   }
+  if (code === 'EALLOWGIT')
+    return new InstallError('NOT_ALLOWED', `${what}: dependencies come from the registry alone`);
   return failed(`npm ended with ${code ?? exitCode}: ${what || 'it did not say why'}`);
 }
 
@@ -121,7 +130,7 @@ function saidAsLines(stderr: string): Said {
 }
 
 /** A registry's address may hold a password. */
-function withoutCredentials(text: string): string {
+export function withoutCredentials(text: string): string {
   return text.replace(/\/\/[^/@\s]+@/g, '//');
 }
 

@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process';
 import { constants, createWriteStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findEntryFile } from '../runtimes/entry-file.ts';
 import { type Manifest, ManifestError, readManifestFile, readPackageJson } from '../runtimes/manifest.ts';
+import { assertLockOfRegistry, assertOfRegistry, type Dependent, type Lockfile } from './foreign-dependencies.ts';
 import { InstallError } from './install-error.ts';
-import { type NpmOptions, runNpm } from './npm.ts';
+import { type NpmOptions, runNpm, withoutCredentials } from './npm.ts';
 import { isPackageName, type PackageSpec } from './package-spec.ts';
 import { type UnpublishedPackages, unpublishedPackages } from './unpublished.ts';
 
@@ -29,13 +30,20 @@ const COPY_TIMEOUT_MS = 60_000;
  * Puts a package and its dependencies into an empty folder, with a lockfile of their own. No script of any of them
  * runs.
  *
- * @throws {InstallError} NOT_FOUND, NPM_FAILED or NOT_AN_ADAPTER
+ * @throws {InstallError} NOT_FOUND, NPM_FAILED, NOT_ALLOWED or NOT_AN_ADAPTER
  */
 export async function installPackage(spec: PackageSpec, folder: string, npm?: NpmOptions): Promise<Manifest> {
   await fetchTarball(spec, folder, npm);
-  const names = spec.kind === 'registry' ? [] : await dependenciesIn(join(folder, TARBALL));
+  const packed = await packageJsonIn(join(folder, TARBALL));
+  const names = spec.kind === 'registry' ? [] : Object.keys(packed.dependencies ?? {}).filter(isPackageName);
   const folders = [...(spec.kind === 'folder' ? [spec.path] : []), HUB_FOLDER];
   const { packages, unbuilt } = await unpublishedPackages(names, folders);
+  // Before npm asks any other machine for it.
+  const local = {
+    names: packages.map(({ name }) => name),
+    isLocal: (file: string) => file === TARBALL || dirname(file) === UNPUBLISHED,
+  };
+  assertOfRegistry('the package', packed, local.names);
   const overrides = await packUnpublished(packages, folder, npm);
   await writeFile(join(folder, 'package.json'), `${JSON.stringify({ private: true, overrides })}\n`);
   // Whatever the operator's npm is set to: a lockfile, no links, here and for nobody else.
@@ -47,11 +55,15 @@ export async function installPackage(spec: PackageSpec, folder: string, npm?: Np
     '--no-global',
     '--install-strategy=hoisted',
     '--install-links',
+    // An npm that knows it does not even fetch what the check below would refuse.
+    '--allow-git=none',
   ];
   await runNpm({ name: 'install', flags, packages: [`./${TARBALL}`] }, folder, npm).catch((error: unknown) => {
     throw unbuilt.length === 0 ? error : withAdvice(error, unbuilt);
   });
   await rm(join(folder, UNPUBLISHED), { recursive: true, force: true });
+  const lockfile = (await readJson(join(folder, 'package-lock.json'), 'the package')) as Lockfile;
+  assertLockOfRegistry(lockfile, local);
   const manifest = await readPackage(folder);
   await assertRunnable(manifest);
   return manifest;
@@ -86,6 +98,21 @@ export async function readPackage(folder: string): Promise<Manifest> {
   }
 }
 
+/** Where a package was found: its path, or the address of its tarball as the registry has it. @throws {InstallError} */
+export async function originOf(
+  spec: PackageSpec,
+  { version, folder, npm }: { readonly version: string; readonly folder: string; readonly npm: NpmOptions | undefined },
+): Promise<string> {
+  if (spec.kind !== 'registry') return spec.path;
+  const packages = [`${spec.package}@${version}`, 'dist.tarball'];
+  const said = await runNpm({ name: 'view', flags: ['--prefer-offline'], packages }, folder, npm);
+  try {
+    return withoutCredentials(String(JSON.parse(said)));
+  } catch {
+    return 'the npm registry, which does not say where';
+  }
+}
+
 async function fetchTarball(spec: PackageSpec, folder: string, npm: NpmOptions | undefined): Promise<void> {
   const tarball = join(folder, TARBALL);
   if (spec.kind === 'tarball') return copyTarball(spec.path, tarball);
@@ -100,15 +127,14 @@ async function fetchTarball(spec: PackageSpec, folder: string, npm: NpmOptions |
   await rmdir(packed);
 }
 
-/** The names of what a package depends on. None for a tarball that is not as npm makes them: npm says what is wrong. */
-async function dependenciesIn(tarball: string): Promise<readonly string[]> {
+/** The package.json in a tarball. Empty for one that is not as npm makes them: npm says what is wrong. */
+async function packageJsonIn(tarball: string): Promise<Dependent> {
   try {
     const args = ['-xzOf', tarball, '--', 'package/package.json'];
     const { stdout } = await promisify(execFile)('tar', args, { timeout: COPY_TIMEOUT_MS, maxBuffer: 1024 * 1024 });
-    const { dependencies = {} } = JSON.parse(stdout) as { dependencies?: Readonly<Record<string, unknown>> };
-    return Object.keys(dependencies).filter(isPackageName);
+    return (JSON.parse(stdout) ?? {}) as Dependent;
   } catch {
-    return [];
+    return {};
   }
 }
 

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { useAdapterPackages } from './adapter-packages.fixture.ts';
-import { ManifestError, readManifest, readManifestFile } from './manifest.ts';
+import { ManifestError, readManifest, readManifestFile, whyNotGranted } from './manifest.ts';
 
 const rejectionOf = async (reading: Promise<unknown>): Promise<ManifestError> => {
   const error = await reading.catch((thrown: unknown) => thrown);
@@ -49,6 +49,31 @@ describe('a manifest', () => {
       memoryMb: 256,
       permissions: { fsRead: ['./certificates'], fsWrite: [], childProcess: false, worker: true, addons: false },
     });
+  });
+
+  it.each([
+    ['no more memory than is granted', 1_024, {}, 'required', undefined],
+    ['no permissions where none are needed', 1_024, undefined, 'optional', undefined],
+    [
+      'more memory than is granted',
+      65_536,
+      {},
+      'optional',
+      'adapter-lab@1.2.3 asks for 65536 MB of memory (hmsSync.limits.memoryMb of its package.json; 512 if absent), and adapterPolicy.maxMemoryMb of hms-sync.yaml allows 1024; if it needs that much, raise the setting and restart the hub',
+    ],
+    [
+      'no permissions where they are required',
+      256,
+      undefined,
+      'required',
+      'adapter-lab@1.2.3 does not declare what it may reach (hmsSync.permissions of its package.json), and adapterPolicy.permissions of hms-sync.yaml is required; install a version that declares it, or write permissions: optional there and restart the hub',
+    ],
+  ] as const)('that asks for %s may run or is told why not', async (_what, memoryMb, declared, permissions, why) => {
+    const packages = await useAdapterPackages();
+    const hmsSync = { manifest: 1, id: 'lab', protocols: [1], limits: { memoryMb }, permissions: declared };
+    await packages.add('adapter-lab', { packageJson: { hmsSync } });
+    const manifest = await readManifest('adapter-lab', packages.folder);
+    expect(whyNotGranted(manifest, { maxMemoryMb: 1_024, permissions })).toBe(why);
   });
 
   it('may name a subpath as its entry, and more than this hub knows', async () => {

@@ -49,6 +49,13 @@ export interface Permissions {
   readonly addons: boolean;
 }
 
+/** What an operator grants to packages at most. */
+export interface PackageLimits {
+  readonly maxMemoryMb: number;
+  /** Required: only packages that declare their permissions may run. */
+  readonly permissions: 'required' | 'optional';
+}
+
 /** Why a package cannot be used as an adapter. The message says where and what to do. */
 export class ManifestError extends Error {
   override readonly name = 'ManifestError';
@@ -150,6 +157,18 @@ export async function readManifestFile(path: string): Promise<Manifest> {
     memoryMb: hmsSync.limits.memoryMb,
     permissions: hmsSync.permissions,
   };
+}
+
+/** Why a package may not run: it asks for more than it is granted. Undefined when it may. */
+export function whyNotGranted(manifest: Manifest, limits: PackageLimits): string | undefined {
+  const { package: name, version, memoryMb, permissions } = manifest;
+  if (memoryMb > limits.maxMemoryMb) {
+    return `${name}@${version} asks for ${memoryMb} MB of memory (hmsSync.limits.memoryMb of its package.json; ${DEFAULT_MEMORY_MB} if absent), and adapterPolicy.maxMemoryMb of hms-sync.yaml allows ${limits.maxMemoryMb}; if it needs that much, raise the setting and restart the hub`;
+  }
+  if (permissions === undefined && limits.permissions === 'required') {
+    return `${name}@${version} does not declare what it may reach (hmsSync.permissions of its package.json), and adapterPolicy.permissions of hms-sync.yaml is required; install a version that declares it, or write permissions: optional there and restart the hub`;
+  }
+  return undefined;
 }
 
 /** The package.json of a package as seen from a folder; undefined when there is none. */

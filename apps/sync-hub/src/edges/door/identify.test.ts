@@ -2,7 +2,7 @@ import { BlockList } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { AccessError } from '../../access/access-error.ts';
 import { Authenticator } from '../../access/authenticator.ts';
-import { FailedCredentials } from '../../access/failed-credentials.ts';
+import { CountPerMinute } from '../../access/count-per-minute.ts';
 import { HTTP_VERSIONS, type HttpVersion, post } from '../http/http-client.fixture.ts';
 import { createIdentify } from './identify.ts';
 import { listen } from './listener.ts';
@@ -15,9 +15,11 @@ async function open(proxies: BlockList | undefined) {
     token: () => {
       throw new AccessError('CREDENTIAL_REFUSED', 'no such token');
     },
-    jwt: undefined,
+    jwt: () => {
+      throw new AccessError('CREDENTIAL_REFUSED', 'no issuer');
+    },
   });
-  const callers = createIdentify({ authenticator, failed: new FailedCredentials(() => 0), bySocket: false, proxies });
+  const callers = createIdentify({ authenticator, failed: new CountPerMinute(() => 0), bySocket: false, proxies });
   const handler: HttpHandler = async (request, response) => {
     const address = callers.addressOf(request);
     const refused = await Promise.try(() => callers.principalOf(request)).catch((error) => error.message);

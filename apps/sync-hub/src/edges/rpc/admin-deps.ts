@@ -16,7 +16,10 @@ export interface AdminDeps {
   readonly acks: Pick<Acks, 'place'>;
   readonly cursors: Cursors;
   readonly operations: Pick<Operations, 'finder' | 'discards' | 'jobs' | 'tail'>;
-  readonly lifecycle: Pick<AdapterLifecycle, 'add' | 'upgrade' | 'rollback' | 'restart' | 'remove'>;
+  readonly lifecycle: Pick<
+    AdapterLifecycle,
+    'add' | 'reviewAdd' | 'upgrade' | 'reviewUpgrade' | 'rollback' | 'restart' | 'remove'
+  >;
   readonly backups: Pick<Backups, 'make'>;
   readonly limits: CallerLimits;
   /** Patterns of the packages that others than an administrator may install. */

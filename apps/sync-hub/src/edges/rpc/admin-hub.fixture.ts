@@ -51,13 +51,16 @@ export interface AdminTestHubOptions extends TestHubOptions {
   readonly reload?: AccessDeps['reload'];
 }
 
-/** Of a hub that installs nothing. */
 const reject = async () => {
   throw new InstallError('NOT_NOW', 'nothing is installed in this test');
 };
 /** Of a hub that keeps its journal in memory. */
 const noBackups = { make: async () => ({ kind: 'rejected' as const, reason: 'there is no file to copy' }) };
-const noInstalls = { add: reject, upgrade: reject, rollback: reject, restart: reject, remove: reject };
+/** Of a hub that installs nothing. */
+export const noInstalls: AdminDeps['lifecycle'] = {
+  ...{ add: reject, reviewAdd: reject, upgrade: reject, reviewUpgrade: reject },
+  ...{ rollback: reject, restart: reject, remove: reject },
+};
 
 export async function openAdminTestHub({
   deps,

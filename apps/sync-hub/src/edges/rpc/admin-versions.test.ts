@@ -1,11 +1,20 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
-import type { AddRequest, Installed, UpgradeRequest } from '../../installs/adapter-lifecycle.ts';
+import type { AddRequest, Installed, Review, UpgradeRequest } from '../../installs/adapter-lifecycle.ts';
 import { InstallError, type InstallFault } from '../../installs/install-error.ts';
 import { openAdminTestHub, rejectionOf } from './admin-hub.fixture.ts';
 import { HealthFeed } from './health-feed.ts';
 
 const installed: Installed = { id: 'lab', version: '1.1.0', warnings: ['reach: it does not answer'] };
+
+const permissions = { fsRead: ['/certs'], fsWrite: [], childProcess: false, worker: true, addons: false };
+const review: Review = {
+  manifest: {
+    ...{ id: 'lab', package: '@clinic/adapter-lab', version: '1.1.0', folder: '/nowhere', entry: '.' },
+    ...{ memoryMb: 256, permissions },
+  },
+  ...{ integrity: 'sha512-lab', origin: 'https://registry.example/lab.tgz', secrets: ['LAB_TOKEN'] },
+};
 
 /** A hub whose installing room notes what it is asked, and does or refuses it. */
 async function openHub(rejection?: InstallError) {
@@ -17,7 +26,9 @@ async function openHub(rejection?: InstallError) {
   };
   const lifecycle = {
     add: (request: AddRequest) => answer({ add: request }),
+    reviewAdd: (request: AddRequest) => answer({ reviewAdd: request }).then(() => review),
     upgrade: (request: UpgradeRequest) => answer({ upgrade: request }),
+    reviewUpgrade: (request: UpgradeRequest) => answer({ reviewUpgrade: request }).then(() => review),
     rollback: (id: string, reason: string) => answer({ rollback: id, reason }),
     restart: (id: string) => answer({ restart: id }),
     remove: async (id: string, options?: { readonly discard: string }) => {
@@ -69,6 +80,34 @@ describe('an operator', () => {
           allowDowngrade: false,
         },
       },
+    ]);
+  });
+
+  it('sees what a package asks for before anything is changed, and has that installed and nothing else', async () => {
+    const { hub, asked } = await openHub();
+    const wanted = { package: '@clinic/adapter-lab@^1', id: 'lab' };
+    const shown = await hub.admin.addAdapter({ ...wanted, dryRun: true });
+    const facts = { package: '@clinic/adapter-lab', origin: 'https://registry.example/lab.tgz', memoryMb: 256 };
+    expect(shown).toMatchObject({
+      ...{ adapter: 'lab', version: '1.1.0' },
+      review: { ...facts, integrity: 'sha512-lab', permissions, secrets: ['LAB_TOKEN'] },
+    });
+    const upgrade = { adapter: 'lab', version: '^1.1' };
+    expect(await hub.admin.upgradeAdapter({ ...upgrade, dryRun: true })).toMatchObject({
+      version: '1.1.0',
+      review: { integrity: 'sha512-lab' },
+    });
+    expect(hub.changes).toEqual([]);
+    expect(await hub.audited()).toEqual([]);
+    await hub.admin.addAdapter({ ...wanted, integrity: 'sha512-lab' });
+    await hub.admin.upgradeAdapter({ ...upgrade, integrity: 'sha512-lab' });
+    const added = { ...wanted, config: undefined };
+    const upgraded = { id: 'lab', version: '^1.1', canary: undefined, allowDowngrade: false };
+    expect(asked).toEqual([
+      { reviewAdd: { ...added, integrity: undefined } },
+      { reviewUpgrade: { ...upgraded, integrity: undefined } },
+      { add: { ...added, integrity: 'sha512-lab' } },
+      { upgrade: { ...upgraded, integrity: 'sha512-lab' } },
     ]);
   });
 

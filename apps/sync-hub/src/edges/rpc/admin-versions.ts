@@ -10,6 +10,7 @@ import type {
 import { isJsonObject, type Json, JsonError, readJsonAsDoubles } from '@hms-sync/proto/json';
 import { matches } from '../../access/grants.ts';
 import { ADAPTER_ID, ADAPTER_ID_RULE } from '../../core/adapter-id.ts';
+import type { Review } from '../../installs/adapter-lifecycle.ts';
 import { InstallError } from '../../installs/install-error.ts';
 import { parsePackageName } from '../../installs/package-spec.ts';
 import { invalidField, RequestError } from '../request-error.ts';
@@ -35,7 +36,12 @@ export async function addAdapter(call: AdminCall, request: AddAdapterRequest) {
   requireLocal(call, wanted);
   requireAllowed(call, wanted);
   const config = configJson === '' ? undefined : toConfig(configJson);
-  const added = await rejecting('package', () => lifecycle.add({ package: wanted, id: id || undefined, config }));
+  const wish = { package: wanted, id: id || undefined, config, integrity: request.integrity || undefined };
+  if (request.dryRun) {
+    const review = await rejecting('package', () => lifecycle.reviewAdd(wish));
+    return { adapter: review.manifest.id, version: review.manifest.version, review: toReview(review) };
+  }
+  const added = await rejecting('package', () => lifecycle.add(wish));
   onChange({ change: 'add', adapter: added.id, adapterVersion: added.version });
   return { adapter: added.id, version: added.version, warnings: [...added.warnings] };
 }
@@ -50,7 +56,12 @@ export async function upgradeAdapter(call: AdminCall, request: UpgradeAdapterReq
   requireLocal(call, version);
   if (canaryPercent > 99) throw invalidField('canary_percent', 'must be 1 to 99, or 0 for all at once');
   const canary = canaryPercent === 0 ? undefined : toCanary(request);
-  const upgraded = await rejecting('version', () => lifecycle.upgrade({ id, version, canary, allowDowngrade }));
+  const wish = { id, version, canary, allowDowngrade, integrity: request.integrity || undefined };
+  if (request.dryRun) {
+    const review = await rejecting('version', () => lifecycle.reviewUpgrade(wish));
+    return { version: review.manifest.version, review: toReview(review) };
+  }
+  const upgraded = await rejecting('version', () => lifecycle.upgrade(wish));
   onChange({ change: 'upgrade', adapter: id, adapterVersion: upgraded.version });
   return { version: upgraded.version, warnings: [...upgraded.warnings] };
 }
@@ -111,6 +122,16 @@ function requireAllowed({ caller, allowedPackages }: AdminCall, spec: string): v
   const message =
     'only an administrator may install this package; adapterPolicy.allow of hms-sync.yaml names those that others may';
   throw new RequestError('PERMISSION_DENIED', message);
+}
+
+function toReview({ manifest, origin, integrity, secrets }: Review) {
+  const { package: name, memoryMb, permissions } = manifest;
+  return {
+    ...{ package: name, origin, integrity, memoryMb, secrets: [...secrets] },
+    ...(permissions && {
+      permissions: { ...permissions, fsRead: [...permissions.fsRead], fsWrite: [...permissions.fsWrite] },
+    }),
+  };
 }
 
 function toCanary({ canaryPercent: percent, canaryAttempts, canaryTime }: UpgradeAdapterRequest) {

@@ -48,14 +48,16 @@ const ADMIN: AuditedRpcs<typeof AdminService> = {
   retryAdapter: { target: adapterOf, result: ({ retried }) => ({ deliveries: Number(retried) }) },
   restartAdapter: { target: adapterOf, result: ({ version }) => ({ version }) },
   addAdapter: {
-    target: ({ package: spec, id }) => ({ package: packageOf(spec), ...given({ adapter: auditText(id) }) }),
+    target: ({ package: spec, id, dryRun }) =>
+      dryRun ? undefined : { package: packageOf(spec), ...given({ adapter: auditText(id) }) },
     result: ({ adapter, version }) => ({ adapter, version }),
   },
   upgradeAdapter: {
-    target: ({ adapter, version, canaryPercent, allowDowngrade }) => ({
-      ...{ adapter: auditText(adapter), version: versionOf(version) },
-      ...given({ canary_percent: canaryPercent, allow_downgrade: allowDowngrade }),
-    }),
+    target({ adapter, version, canaryPercent, allowDowngrade, dryRun }) {
+      if (dryRun) return undefined;
+      const how = { canary_percent: canaryPercent, allow_downgrade: allowDowngrade };
+      return { adapter: auditText(adapter), version: versionOf(version), ...given(how) };
+    },
     result: ({ version }) => ({ version }),
   },
   rollbackAdapter: { target: adapterOf, result: ({ version }) => ({ version }) },

@@ -12,6 +12,7 @@ import { published, rejected } from '../publishing/hub.fixture.ts';
 import {
   type AdminTestHub,
   type AdminTestHubOptions,
+  noInstalls,
   openAdminTestHub,
   publishAll,
   rejectionOf,
@@ -251,6 +252,7 @@ describe('a record', () => {
     const hub = await openAdminTestHub({
       deps: () => ({
         lifecycle: {
+          ...noInstalls,
           ...{ add: restarted, upgrade: restarted, rollback: restarted, restart: restarted },
           remove: async () => 7,
         },

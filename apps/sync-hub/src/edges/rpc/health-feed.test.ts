@@ -75,6 +75,7 @@ describe('its status now', () => {
       version: '1.2.3',
       accepting: true,
       notAcceptingReason: '',
+      adapterIsolation: 'none',
       journal: { location: 'memory', sizeBytes: 4_096n, commitLatency: { seconds: 0n, nanos: 260_000 } },
     });
     expect(health.adapters).toMatchObject([

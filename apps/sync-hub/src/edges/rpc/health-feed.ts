@@ -105,6 +105,7 @@ export class HealthFeed {
         startTime: timestampFromMs(startedAtMs),
         accepting: reason === '',
         notAcceptingReason: reason,
+        adapterIsolation: 'none',
         warnings: [...hubWarnings(idsOf(lanes), counts), ...moreWarnings()],
         journal: {
           location: journal.info.location,

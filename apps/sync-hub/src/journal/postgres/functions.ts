@@ -278,8 +278,8 @@ const EVENTS = `
   -- The items that are new get the seqs from first on, in their order. Of their deliveries 'waiting' has those that are
   -- no heads: the item, the lane, and whether something of the key waits there for a retry or an operator.
   CREATE FUNCTION accept(me text, ids text[], sources text[], types text[], keys text[], times float8[],
-    content_types text[], attribute_texts text[], hashes bytea, accepted float8[], sums bigint[], nows float8[],
-    payload bytea, ends int[],
+    content_types text[], attribute_texts text[], hashes bytea, accepted float8[], sums bigint[], publishers text[],
+    nows float8[], payload bytea, ends int[],
     OUT first_seq bigint, OUT seq_before bigint, OUT fresh int[], OUT lanes int[], OUT places float8[], OUT waiting int[])
   LANGUAGE plpgsql AS $$
   #variable_conflict use_column
@@ -305,13 +305,14 @@ const EVENTS = `
       places := places || due_ms;
     END LOOP;
     WITH said AS (
-      SELECT * FROM unnest(ids, sources, types, keys, times, content_types, attribute_texts, accepted, sums, ends)
-        WITH ORDINALITY AS said (id, source, type, key, time_ms, content_type, attributes, accepted_at_ms, sum, ends_at, item)
+      SELECT * FROM unnest(ids, sources, types, keys, times, content_types, attribute_texts, accepted, sums, publishers, ends)
+        WITH ORDINALITY AS said (id, source, type, key, time_ms, content_type, attributes, accepted_at_ms, sum, publisher,
+          ends_at, item)
     ), added AS (
       INSERT INTO event (seq, id, source, type, key, time_ms, content_type, attributes, content_hash, accepted_at_ms,
-        adapters, data_checksum, data)
+        adapters, data_checksum, published_by, data)
       SELECT seq_before + item, id, source, type, key, time_ms, content_type, attributes,
-        substring(hashes FROM (item::int - 1) * 32 + 1 FOR 32), accepted_at_ms, lanes, sum,
+        substring(hashes FROM (item::int - 1) * 32 + 1 FOR 32), accepted_at_ms, lanes, sum, publisher,
         substring(payload FROM coalesce(ends[item - 1], 0) + 1 FOR ends_at - coalesce(ends[item - 1], 0))
       FROM said ORDER BY item
       ON CONFLICT (id, source) DO NOTHING

@@ -14,18 +14,19 @@ export interface KnownLanes {
 
 /** To be selected from event e, in the order of {@link eventFromValues}. */
 export const EVENT_VALUES =
-  'e.seq, e.id, e.source, e.type, e.key, e.time_ms, e.content_type, e.attributes, e.accepted_at_ms, e.adapters, e.data_checksum, e.data';
-const EVENT_LENGTH = 12;
+  'e.seq, e.id, e.source, e.type, e.key, e.time_ms, e.content_type, e.attributes, e.accepted_at_ms, e.adapters, e.data_checksum, e.published_by, e.data';
+const EVENT_LENGTH = 13;
 
 export type EventValues = readonly [
   ...[seq: number, id: string, source: string, type: string, key: string, timeMs: number, contentType: string],
-  ...[attributes: string, acceptedAtMs: number, adapters: number[], checksum: number, data: Uint8Array],
+  ...[attributes: string, acceptedAtMs: number, adapters: number[], checksum: number, publishedBy: string],
+  data: Uint8Array,
 ];
 
 /** @throws {CorruptionError} when the payload is not as it was written */
 export function eventFromValues(values: EventValues, lanes: KnownLanes): AcceptedEvent {
-  const [seq, id, source, type, key, timeMs, dataContentType, attributes, acceptedAtMs, adapters, checksum, data] =
-    values;
+  const [seq, id, source, type, key, timeMs, dataContentType, attributes, acceptedAtMs, adapters, checksum] = values;
+  const [publishedBy, data] = values.slice(11) as [string, Uint8Array];
   if (crc32(data) !== checksum) throw new CorruptionError(`the payload of seq ${seq} does not match its checksum`);
   return {
     id,
@@ -38,6 +39,7 @@ export function eventFromValues(values: EventValues, lanes: KnownLanes): Accepte
     attributes: JSON.parse(attributes),
     seq,
     acceptedAtMs,
+    publishedBy,
     adapters: lanes.ids(adapters),
   };
 }

@@ -60,6 +60,7 @@ export const TABLES = `
     accepted_at_ms float8 NOT NULL,
     adapters int[] NOT NULL,
     data_checksum bigint NOT NULL,
+    published_by text NOT NULL,
     data bytea NOT NULL,
     UNIQUE (id, source)
   );

@@ -317,7 +317,7 @@ export class Store {
     const rows = await this.rows<AcceptRow>(
       'accept',
       `SELECT first_seq, seq_before, fresh, lanes, places, waiting
-        FROM accept($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+        FROM accept($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
       [
         this.#hub,
         requests.map(({ event }) => event.id),
@@ -330,6 +330,7 @@ export class Store {
         Buffer.concat(requests.map(({ contentHash }) => contentHash)),
         requests.map(({ acceptedAtMs }) => acceptedAtMs),
         requests.map(({ event }) => crc32(event.data)),
+        requests.map(({ publishedBy }) => publishedBy),
         requests.map(({ nowMs }) => nowMs),
         Buffer.concat(requests.map(({ event }) => event.data)),
         ends,

@@ -18,6 +18,8 @@ export async function permissionFlags(manifest: Manifest, program: string): Prom
   const from = (path: string) => resolve(folder, path);
   return [
     '--permission',
+    // Since Node 25 the network is restricted too, except with this flag, which an older one does not know.
+    ...(process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : []),
     ...[...new Set([...read, ...permissions.fsRead.map(from)])].map((path) => `--allow-fs-read=${path}`),
     ...permissions.fsWrite.map((path) => `--allow-fs-write=${from(path)}`),
     ...(permissions.childProcess ? ['--allow-child-process'] : []),

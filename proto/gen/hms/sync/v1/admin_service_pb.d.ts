@@ -917,6 +917,21 @@ export declare type AddAdapterRequest = Message<"hms.sync.v1.AddAdapterRequest">
    * @generated from field: string id = 3;
    */
   id: string;
+
+  /**
+   * True: only return what the package asks for, or why it cannot be added. It is fetched and read; its code does not run,
+   * and nothing stays installed.
+   *
+   * @generated from field: bool dry_run = 4;
+   */
+  dryRun: boolean;
+
+  /**
+   * The integrity of an earlier dry run: a package with other bytes is refused. Empty: any.
+   *
+   * @generated from field: string integrity = 5;
+   */
+  integrity: string;
 };
 
 /**
@@ -951,6 +966,13 @@ export declare type AddAdapterResponse = Message<"hms.sync.v1.AddAdapterResponse
    * @generated from field: repeated string warnings = 3;
    */
   warnings: string[];
+
+  /**
+   * With dry_run: what the package asks for. Absent otherwise.
+   *
+   * @generated from field: hms.sync.v1.PackageReview review = 4;
+   */
+  review?: PackageReview | undefined;
 };
 
 /**
@@ -958,6 +980,109 @@ export declare type AddAdapterResponse = Message<"hms.sync.v1.AddAdapterResponse
  * Use `create(AddAdapterResponseSchema)` to create a new message.
  */
 export declare const AddAdapterResponseSchema: GenMessage<AddAdapterResponse>;
+
+/**
+ * What a package of an adapter asks for, by its manifest.
+ *
+ * @generated from message hms.sync.v1.PackageReview
+ */
+export declare type PackageReview = Message<"hms.sync.v1.PackageReview"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string package = 1;
+   */
+  package: string;
+
+  /**
+   * Where it was found: the URL of its tarball, or its path on the hub's machine.
+   *
+   * @generated from field: string origin = 2;
+   */
+  origin: string;
+
+  /**
+   * The sha512 of its tarball, as npm writes it.
+   *
+   * @generated from field: string integrity = 3;
+   */
+  integrity: string;
+
+  /**
+   * The most memory that its process may use, in MB.
+   *
+   * @generated from field: uint32 memory_mb = 4;
+   */
+  memoryMb: number;
+
+  /**
+   * What its process may do, beside reading its own packages and using the network. Absent: whatever the hub's user may.
+   *
+   * @generated from field: hms.sync.v1.PackagePermissions permissions = 5;
+   */
+  permissions?: PackagePermissions | undefined;
+
+  /**
+   * The names of the secrets that its configuration refers to. Empty: none, or the configuration file has it.
+   *
+   * @generated from field: repeated string secrets = 6;
+   */
+  secrets: string[];
+};
+
+/**
+ * Describes the message hms.sync.v1.PackageReview.
+ * Use `create(PackageReviewSchema)` to create a new message.
+ */
+export declare const PackageReviewSchema: GenMessage<PackageReview>;
+
+/**
+ * What Node's permission model lets the process of an adapter do.
+ *
+ * @generated from message hms.sync.v1.PackagePermissions
+ */
+export declare type PackagePermissions = Message<"hms.sync.v1.PackagePermissions"> & {
+  /**
+   * Files and folders that it may read, absolute or relative to its package.
+   *
+   * @generated from field: repeated string fs_read = 1;
+   */
+  fsRead: string[];
+
+  /**
+   * Files and folders that it may write.
+   *
+   * @generated from field: repeated string fs_write = 2;
+   */
+  fsWrite: string[];
+
+  /**
+   * True: it may start other programs.
+   *
+   * @generated from field: bool child_process = 3;
+   */
+  childProcess: boolean;
+
+  /**
+   * True: it may start worker threads.
+   *
+   * @generated from field: bool worker = 4;
+   */
+  worker: boolean;
+
+  /**
+   * True: it may load native add-ons.
+   *
+   * @generated from field: bool addons = 5;
+   */
+  addons: boolean;
+};
+
+/**
+ * Describes the message hms.sync.v1.PackagePermissions.
+ * Use `create(PackagePermissionsSchema)` to create a new message.
+ */
+export declare const PackagePermissionsSchema: GenMessage<PackagePermissions>;
 
 /**
  * Request of UpgradeAdapter.
@@ -1008,6 +1133,21 @@ export declare type UpgradeAdapterRequest = Message<"hms.sync.v1.UpgradeAdapterR
    * @generated from field: bool allow_downgrade = 6;
    */
   allowDowngrade: boolean;
+
+  /**
+   * True: only return what the version asks for, or why it cannot be installed. It is fetched and read; its code does not
+   * run, and nothing stays installed.
+   *
+   * @generated from field: bool dry_run = 7;
+   */
+  dryRun: boolean;
+
+  /**
+   * The integrity of an earlier dry run: a version with other bytes is refused. Empty: any.
+   *
+   * @generated from field: string integrity = 8;
+   */
+  integrity: string;
 };
 
 /**
@@ -1023,7 +1163,7 @@ export declare const UpgradeAdapterRequestSchema: GenMessage<UpgradeAdapterReque
  */
 export declare type UpgradeAdapterResponse = Message<"hms.sync.v1.UpgradeAdapterResponse"> & {
   /**
-   * The version that runs now.
+   * The version that runs now; with dry_run the one that would.
    *
    * @generated from field: string version = 1;
    */
@@ -1035,6 +1175,13 @@ export declare type UpgradeAdapterResponse = Message<"hms.sync.v1.UpgradeAdapter
    * @generated from field: repeated string warnings = 2;
    */
   warnings: string[];
+
+  /**
+   * With dry_run: what the version asks for. Absent otherwise.
+   *
+   * @generated from field: hms.sync.v1.PackageReview review = 3;
+   */
+  review?: PackageReview | undefined;
 };
 
 /**

@@ -155,6 +155,14 @@ export declare type HubHealth = Message<"hms.sync.v1.HubHealth"> & {
    * @generated from field: repeated string warnings = 6;
    */
   warnings: string[];
+
+  /**
+   * How the processes of adapters are kept apart from the hub. "none": they run as the hub's user, and their code could open
+   * whatever that user can. Empty: not known to the caller.
+   *
+   * @generated from field: string adapter_isolation = 7;
+   */
+  adapterIsolation: string;
 };
 
 /**
