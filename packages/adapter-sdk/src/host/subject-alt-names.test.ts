@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { namesOf } from './client-certificate.ts';
+import { subjectAltNames } from './subject-alt-names.ts';
 
 it.each([
   ['', []],
@@ -12,5 +12,5 @@ it.each([
   ['DNS:a.example, "URI:spiffe://clinic/hms-api', []],
   ['DNS:a"b", URI:x', []],
 ])('reads the names of %j', (text, names) => {
-  expect(namesOf(text)).toEqual(names);
+  expect(subjectAltNames(text)).toEqual(names);
 });
