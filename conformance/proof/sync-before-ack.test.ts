@@ -42,7 +42,7 @@ describe('a trace', () => {
     });
   });
 
-  test('passes in which the sync and other calls were under way at the same time', () => {
+  test('passes if the sync and other calls overlapped', () => {
     const { acknowledged, tooEarly } = check(
       ...frame('event-1', { commits: true }),
       `12 fsync(${log} <unfinished ...>`,
@@ -88,12 +88,12 @@ describe('a trace', () => {
       ],
     ],
   ];
-  test.for(wrong)('is rejected in which an event %s', ([, lines]) => {
+  test.for(wrong)('is rejected if an event %s', ([, lines]) => {
     const { tooEarly, unwritten } = check(...lines);
     expect([...tooEarly, ...unwritten]).toEqual([expect.stringMatching(/^event-1 was acknowledged/)]);
   });
 
-  test('says nothing of what went to others than callers', () => {
+  test('does not count what was sent to anyone but callers', () => {
     expect(check(report('event-1', `127.0.0.1:50009->127.0.0.1:${PORT}`)).acknowledged.size).toBe(0);
   });
 

@@ -50,7 +50,7 @@ const effectsOf = (key: string) =>
   stack.sandbox.calls({ system: 'billing', key }).flatMap(({ effect, eventId }) => (effect ? [eventId] : []));
 
 describe('dead letters', () => {
-  test('are listed with why, counted, and sent again once, in order, each in a cycle of its own', async () => {
+  test('are listed with their reason, counted, and sent again once, in order, each in a new cycle', async () => {
     const { client, admin } = callersOf(stack.hub);
     const ids = await refuse(client, 5, 'p-1');
     const listed = await admin.list();
@@ -79,7 +79,7 @@ describe('dead letters', () => {
     expect(stack.hub.log).toContain(reason);
   });
 
-  test('are each sent once by a job whose hub is killed on the way', async () => {
+  test('are each sent once by a job during which the hub is killed', async () => {
     const before = callersOf(stack.hub);
     const ids = await refuse(before.client, 40, 'p-1');
     const { id } = await before.admin.replay({ filter, reason, ratePerSecond: 50 });
@@ -95,7 +95,7 @@ describe('dead letters', () => {
     expect(delivered.map(({ latest }) => latest?.cycle)).toEqual(ids.map(() => 2));
   });
 
-  test('are discarded permanently, and so is what waits, with the reason on record', async () => {
+  test('are discarded permanently, as are waiting deliveries, and the reason is recorded', async () => {
     const { client, admin } = callersOf(stack.hub);
     await refuse(client, 2, 'p-1');
     await admin.pause('billing', 'audit');
@@ -114,7 +114,7 @@ describe('dead letters', () => {
   });
 });
 
-test('a pause holds over a restart, until an operator resumes the adapter', async () => {
+test('a pause survives a restart, until an operator resumes the adapter', async () => {
   const before = callersOf(stack.hub);
   await before.admin.pause('billing', 'audit of the rates');
   await stack.hub.kill();

@@ -3,7 +3,7 @@ import { HubFolder } from './hub-folder.ts';
 import { createSyncClient } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
-test('a hub whose disk has less room than diskReserve says both numbers and what to do, to everybody', async () => {
+test('a hub whose disk has less free space than diskReserve reports both numbers and what to do, to publishers and in health', async () => {
   // No disk has so much.
   const folder = await HubFolder.create({ config: { diskReserve: '1024TiB' } });
   onTestFinished(() => folder.remove());

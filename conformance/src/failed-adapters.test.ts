@@ -98,7 +98,7 @@ describe('a hub with adapters that cannot run', () => {
     expect(hub.log).not.toContain('code of an incompatible adapter was run');
   });
 
-  test('serves the adapters that run, and keeps what the others would have got', async () => {
+  test('delivers to the adapters that run, and keeps the deliveries of the others', async () => {
     expect(adapters.get('scheduling')?.state).toBe(AdapterState.READY);
     const id = randomUUID();
     const { settled, acks } = await client.publishAndWait({ id, type: 'ProcessUpdated' }, 300);

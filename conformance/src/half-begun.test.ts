@@ -93,7 +93,7 @@ const silent = {
   'a stream on which something was published': { path: pathOf(publishStream), data: EMPTY_MESSAGE, ends: false },
 };
 
-test('what begins and does not continue is ended in about half a minute, and nothing else is', async () => {
+test('a connection or stream that begins and does not continue is closed within about half a minute, and no other is', async () => {
   const begunAtMs = performance.now();
   const kept = Object.entries(silent).map(([what, { path, data, ends }]) => {
     const stream = call(path, 'application/grpc+proto');

@@ -28,8 +28,8 @@ async function expectWell(): Promise<void> {
   client.close();
 }
 
-describe('messages of which the rest does not come', () => {
-  test('are ended once they are too many for the memory they take, and the hub continues', async () => {
+describe('messages that are never completed', () => {
+  test('are ended once they use too much memory, and the hub continues', async () => {
     const session = openSession();
     const sizeBytes = 4 * 1024 * 1024;
     // The hub keeps 256 MiB of them.
@@ -53,7 +53,7 @@ describe('messages of which the rest does not come', () => {
   });
 });
 
-describe('a deadline longer than a timer holds', () => {
+describe('a deadline longer than the longest timer', () => {
   test('does not end the call at once', async () => {
     const stream = openSession().request({
       ':method': 'POST',

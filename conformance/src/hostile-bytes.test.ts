@@ -82,12 +82,12 @@ describe('HTTP/1.1', () => {
     ['with an empty Host', ['Host:']],
     ['with a Host of 4,000 characters', [`Host: ${'x'.repeat(4_000)}`]],
     ['with two Hosts', ['Host: localhost', 'Host: localhost']],
-    ['with a line that is no header', ['Host: localhost', 'no header']],
+    ['with a line that is not a header', ['Host: localhost', 'no header']],
     ['with a control character in a header', ['Host: localhost', 'X-A: \u0001']],
     ['with 64 KiB of headers', ['Host: localhost', `X-A: ${'x'.repeat(65_536)}`]],
     ['with two lengths', ['Host: localhost', 'Content-Length: 3']],
     ['with a length and chunks', ['Host: localhost', 'Transfer-Encoding: chunked']],
-    ['with a length that is none', ['Host: localhost', 'Content-Length: -1']],
+    ['with an invalid length', ['Host: localhost', 'Content-Length: -1']],
   ] as const)('%s is answered by an HTTP error', async ([, lines]) => {
     expect(await exchange(http1(lines))).toMatch(/^HTTP\/1\.1 4\d\d /);
   });
@@ -105,12 +105,12 @@ describe('HTTP/1.1', () => {
     }
   });
 
-  test('with chunks that are none ends its own connection', async () => {
+  test('with malformed chunks ends its own connection', async () => {
     const head = `POST ${getEvent} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
     await send(head, 'zz\r\nnonsense\r\n0\r\n\r\n');
   });
 
-  test('that asks to be another protocol ends its own connection', async () => {
+  test('that asks for an upgrade to another protocol ends its own connection', async () => {
     const upgrade = ['Host: localhost', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'];
     await send(http1([...upgrade, 'Connection: Upgrade, HTTP2-Settings']));
     await send(http1(['Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade']));

@@ -58,7 +58,7 @@ function write(socket: Socket, bytes: string | Buffer): Promise<void> {
 const HEADERS =
   'POST /sync HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Filler: aaaaaaaaaaaaaaaaaaaaaaa';
 
-test('500 clients who send their headers byte by byte are borne', async ({ annotate }) => {
+test('500 clients that send their headers byte by byte do no harm', async ({ annotate }) => {
   const dialled = await dial(500);
   const toll = await bystander.beside(async () => {
     for (const byte of HEADERS) await Promise.all(dialled.map((socket) => write(socket, byte)));
@@ -67,7 +67,7 @@ test('500 clients who send their headers byte by byte are borne', async ({ annot
   expectBearable(toll);
 });
 
-test('500 clients who send their preface byte by byte are borne', async ({ annotate }) => {
+test('500 clients that send their preface byte by byte do no harm', async ({ annotate }) => {
   const dialled = await dial(500);
   const toll = await bystander.beside(async () => {
     for (const byte of HTTP2_PREFACE) await Promise.all(dialled.map((socket) => write(socket, byte)));
@@ -76,7 +76,7 @@ test('500 clients who send their preface byte by byte are borne', async ({ annot
   expectBearable(toll);
 });
 
-test('500 clients who begin TLS are sent away at once', async ({ annotate }) => {
+test('500 clients that begin TLS are disconnected at once', async ({ annotate }) => {
   const toll = await bystander.beside(async () => {
     const dialled = await dial(500);
     const closed = dialled.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
@@ -87,7 +87,7 @@ test('500 clients who begin TLS are sent away at once', async ({ annotate }) => 
   expectBearable(toll);
 });
 
-test('1,000 clients who do nothing are borne, and leave nothing behind', async ({ annotate }) => {
+test('1,000 idle clients do no harm, and leave nothing behind', async ({ annotate }) => {
   const toll = await bystander.beside(async () => {
     const [silent, http2, http1] = [await dial(400), await dial(300), await dial(300)];
     await Promise.all(http2.map((socket) => write(socket, Buffer.concat([Buffer.from(HTTP2_PREFACE), SETTINGS]))));
@@ -103,7 +103,7 @@ test('1,000 clients who do nothing are borne, and leave nothing behind', async (
   expectBearable(toll);
 });
 
-test('1,000 clients who come and are gone are borne', async ({ annotate }) => {
+test('1,000 clients that connect and disconnect do no harm', async ({ annotate }) => {
   const toll = await bystander.beside(async () => {
     for (let round = 0; round < 10; round += 1) {
       for (const [index, socket] of (await dial(100)).entries()) {
@@ -116,7 +116,7 @@ test('1,000 clients who come and are gone are borne', async ({ annotate }) => {
   expectBearable(toll);
 });
 
-test('thousands of pipelined streams on one connection end it, and nothing else', async ({ annotate }) => {
+test('thousands of pipelined streams on one connection end that connection only', async ({ annotate }) => {
   const toll = await bystander.beside(async () => {
     const dialled = await dial(4);
     const closed = dialled.map((socket) => new Promise((resolve) => socket.once('close', resolve)));

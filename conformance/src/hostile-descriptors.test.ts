@@ -19,7 +19,7 @@ async function dial(address: { host: string; port: number }): Promise<Socket> {
   return socket;
 }
 
-test('more connections than the hub may have files open are rejected, and it continues', async () => {
+test('connections beyond the limit of open files are rejected, and the hub continues', async () => {
   // So many from one address that the limit on files would be what stops them.
   const limits = { connections: 4_096, connectionsPerAddress: 4_096 };
   const stack = await startStack({ hub: { limits }, openFilesMax: OPEN_FILES_MAX });
@@ -40,7 +40,7 @@ test('more connections than the hub may have files open are rejected, and it con
   await expectUnharmed(stack);
 });
 
-test('one address cannot have all connections: another is served', async () => {
+test('one address cannot use all connections: another one is served', async () => {
   const stack = await startStack();
   onTestFinished(() => stack.close());
   const { host, port } = stack.hub;

@@ -99,7 +99,7 @@ const floods: readonly Flood[] = [
     rounds: 50_000,
   },
   {
-    title: 'headers of megabytes in some bytes',
+    title: 'headers of megabytes in a few bytes',
     opening: [headers(1, Buffer.concat([GET_EVENT, REMEMBERED]))],
     // 62 is the newest entry of the dynamic table (RFC 7541, 2.3.3).
     round: (stream) => [headers(stream + 2, Buffer.concat([GET_EVENT, Buffer.alloc(4_000, 0x80 | 62)]))],
@@ -133,7 +133,7 @@ const floods: readonly Flood[] = [
     rounds: 50_000,
   },
   {
-    title: 'frames of a type that there is not',
+    title: 'frames of an unknown type',
     round: () => [frame({ type: 99, flags: 0, stream: 0, payload: Buffer.from(PAYLOAD_MARKER) })],
     rounds: 50_000,
   },
@@ -155,21 +155,21 @@ async function flood({ opening = [], round, rounds, reads = true }: Flood): Prom
 }
 
 describe('a flood of', () => {
-  test.for(floods)('$title is borne', async (attack, context) => {
+  test.for(floods)('$title does no harm', async (attack, context) => {
     await expectBearable(async () => {
       for (let connection = 0; connection < CONNECTIONS; connection += 1) await flood(attack);
     }, context);
   });
 });
 
-describe('headers that are named by their place in a table, on streams that never end, by clients that acknowledge no settings', () => {
+describe('headers that are referenced by HPACK index, on streams that never end, by clients that acknowledge no settings', () => {
   const ATTACKERS = 12;
   const STREAMS = 2_000;
 
   test.for([
-    { title: '15 times, which is more than a request may have', times: 15 },
-    { title: '3 times, which it may', times: 3 },
-  ])('$title, are borne', async ({ times }, context) => {
+    { title: '15 times, more than a request may have', times: 15 },
+    { title: '3 times, as many as it may have', times: 3 },
+  ])('$title, do no harm', async ({ times }, context) => {
     await expectBearable(async () => {
       const attackers = await Promise.all(Array.from({ length: ATTACKERS }, () => Http2Client.open(stack.hub)));
       const opening = headers(1, Buffer.concat([GET_EVENT, REMEMBERED]));
@@ -185,10 +185,10 @@ describe('headers that are named by their place in a table, on streams that neve
   });
 });
 
-describe('answers that nobody takes', () => {
+describe('answers that are not read', () => {
   const ZERO_WINDOW = { settings: setting(4, 0) };
 
-  test('of the largest events are borne', async (context) => {
+  test('of the largest events do no harm', async (context) => {
     const client = createSyncClient(grpcJs.create(stack.hub.address));
     const value = Buffer.from(PAYLOAD_MARKER.padEnd(256 * 1_024, '.'));
     const large = { type: 'ProcessUpdated', dataContentType: 'text/plain', payload: { case: 'data', value } } as const;
@@ -216,7 +216,7 @@ describe('answers that nobody takes', () => {
     client.close();
   });
 
-  test('of watches of everything are borne', async (context) => {
+  test('of watches of everything do no harm', async (context) => {
     const watcher = await Http2Client.open(stack.hub, ZERO_WINDOW);
     await expectBearable(async () => {
       for (let stream = 1; stream < 400; stream += 2) {

@@ -1,4 +1,5 @@
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,6 +34,15 @@ export class HubFolder {
     const folder = new HubFolder(await mkdtemp(join(tmpdir(), 'hms-sync-conformance-')), options);
     await folder.configure(options.config);
     return folder;
+  }
+
+  /** What the journal has on disk: it differs when anything was written. */
+  async journalDigest(): Promise<string> {
+    const hash = createHash('sha256');
+    for (const name of ['journal.db', 'journal.db-wal']) {
+      hash.update(await readFile(join(this.path, '.hms-sync', name)).catch(() => ''));
+    }
+    return hash.digest('hex');
   }
 
   get configFile(): string {

@@ -53,7 +53,7 @@ describe('a running hub ends and reports what may be lost when', () => {
     expect(said).not.toContain('Nothing that was acknowledged is lost');
   });
 
-  test('its journal is moved away, and has it all when that is put back', async () => {
+  test('its journal is moved away, and has every event once it is moved back', async () => {
     const hub = await startWithEvent();
     await rename(path, `${path}.moved`);
     expect(await endOf(hub)).toMatch(/was moved away .*journal\.db\.moved/);
@@ -61,7 +61,7 @@ describe('a running hub ends and reports what may be lost when', () => {
     await expectKept();
   });
 
-  test('its data folder is renamed, and has it all when that is renamed back', async () => {
+  test('its data folder is renamed, and has every event once it is renamed back', async () => {
     const hub = await startWithEvent();
     await rename(data, `${data}-old`);
     expect(await endOf(hub)).toMatch(/was moved away .*data-old/);
@@ -69,21 +69,21 @@ describe('a running hub ends and reports what may be lost when', () => {
     await expectKept();
   });
 
-  test('another file is put in the place of its journal', async () => {
+  test('another file replaces its journal', async () => {
     const hub = await startWithEvent();
     await copyFile(path, `${path}.copy`);
     await rename(`${path}.copy`, path);
     expect(await endOf(hub)).toMatch(/another file was put in its place/);
   });
 
-  test('its log is deleted, and moves what that held into the journal', async () => {
+  test('its WAL is deleted, and writes the content of the WAL into the journal', async () => {
     const hub = await startWithEvent();
     await rm(`${path}-wal`);
     expect(await endOf(hub)).toMatch(/journal\.db-wal was deleted .*Nothing that was acknowledged is lost/);
     await expectKept();
   });
 
-  test('and answers no publish for an event that went into a file that is gone', async () => {
+  test('and acknowledges no event that was written to a deleted file', async () => {
     const hub = await startWithEvent();
     const client = clientOf(hub);
     await rm(path);
@@ -92,13 +92,13 @@ describe('a running hub ends and reports what may be lost when', () => {
   });
 });
 
-describe('a folder that had a journal gets no empty one unless asked', () => {
+describe('a folder that had a journal gets an empty one only with --new-journal', () => {
   const losses: { what: string; lose: () => Promise<void> }[] = [
     { what: 'the journal', lose: () => rm(path) },
     { what: 'every file of the journal', lose: () => removeAll('journal.db') },
     { what: 'the journal, and its log was kept', lose: () => rm(path) },
-    { what: 'what is in the journal', lose: () => emptyFile(path) },
-    { what: 'what is in every file of it', lose: async () => removeAll('journal.db').then(() => emptyFile(path)) },
+    { what: 'the content of the journal', lose: () => emptyFile(path) },
+    { what: 'the content of every file of it', lose: async () => removeAll('journal.db').then(() => emptyFile(path)) },
   ];
 
   async function removeAll(prefix: string): Promise<void> {
@@ -125,7 +125,7 @@ describe('a folder that had a journal gets no empty one unless asked', () => {
     await expect(clientOf(asked).getEvent('kept')).rejects.toThrow('kept');
   });
 
-  test('and with one that is there, --new-journal is rejected', async () => {
+  test('and --new-journal is rejected while there is a journal', async () => {
     await (await startWithEvent()).stop();
     const refused = await folder.run('--new-journal');
     expect(refused.code).toBe(4);
@@ -133,7 +133,7 @@ describe('a folder that had a journal gets no empty one unless asked', () => {
     await expectKept();
   });
 
-  test('a hub that is started for the first time makes one, with or without being asked', async () => {
+  test('a hub that is started for the first time creates one, with or without --new-journal', async () => {
     await (await folder.start({}, { flags: ['--new-journal'] })).stop();
     expect(await readFile(join(data, 'data-folder.txt'), 'utf8')).toContain('HMS-Sync');
     await (await folder.start()).stop();

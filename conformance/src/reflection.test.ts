@@ -36,7 +36,7 @@ describe.for(['grpc-v1', 'grpc-v1alpha'])('reflection by %s', (reflect) => {
     expect(methods).toContain('hms.sync.v1.SyncService/PublishStream');
   });
 
-  test('lets an event be published by someone without the .proto files', async () => {
+  test('lets a caller publish without the .proto files', async () => {
     const id = randomUUID();
     const data = JSON.stringify({ event: { id, type: 'ProcessUpdated', json: { step: 4 } } });
     const answer = await bufCurl('/hms.sync.v1.SyncService/Publish', ...protocol, '--protocol', 'grpc', '-d', data);
@@ -44,7 +44,7 @@ describe.for(['grpc-v1', 'grpc-v1alpha'])('reflection by %s', (reflect) => {
     expect(answer).toContain(id);
   });
 
-  test('lets a refusal be read with its details', async () => {
+  test('lets a caller read an error with its details', async () => {
     const call = bufCurl(
       '/hms.sync.v1.SyncService/PublishAndWait',
       ...protocol,

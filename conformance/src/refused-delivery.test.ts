@@ -81,7 +81,7 @@ describe('a system that rejects an event', () => {
     });
   });
 
-  test('has it dead-lettered after as many attempts as the operator allows, while it takes others', async () => {
+  test('has it dead-lettered after the attempts that the operator allows, while it accepts others', async () => {
     const client = await start({ lane: { retry: { baseMs: 1, capMs: 1, maxAttempts: 3 } } });
     const event = newEvent();
     await stack.sandbox.setFault('billing', { status: 500, match: { eventId: event.id } });
@@ -98,7 +98,7 @@ describe('a system that rejects an event', () => {
     expect(states.indexOf(DeliveryState.DEAD_LETTERED)).toBe(states.length - 1);
   });
 
-  test('that has to be JSON and is not is rejected by the hub, and makes no dead letter', async () => {
+  test('that must be JSON and is not is rejected by the hub, and creates no dead letter', async () => {
     const client = await start();
     const event = { ...newEvent(), payload: { case: 'data', value: Buffer.from('{"ZZPHI":') } } as const;
     const refused = await collect(client.publish({ event })).catch((error: unknown) => String(error));
@@ -108,8 +108,8 @@ describe('a system that rejects an event', () => {
   });
 });
 
-describe('a system that asks for less', () => {
-  test('gets the event again after the time that it named, and is not taken to be unwell', async () => {
+describe('a system that throttles', () => {
+  test('gets the event again after the time that it named, and does not count as failing', async () => {
     const client = await start({ systems: ['billing'] });
     const event = newEvent();
     await stack.sandbox.setFault('billing', { status: 429, retryAfter: '1', times: 1 });
@@ -130,20 +130,23 @@ describe('a system that asks for less', () => {
     [429, 'Mon, 23 Nov 2009 10:00:00 GMT', OutcomeKind.THROTTLED],
     [503, '0', OutcomeKind.RETRYABLE],
     [503, 'Mon Nov 23 10:00:00 2009', OutcomeKind.RETRYABLE],
-  ])('by %i with Retry-After: %s, which is no time, is not asked at once', async (status, retryAfter, kind) => {
-    const client = await start({
-      systems: ['billing'],
-      lane: { retry: { baseMs: 500, capMs: 1_000, maxAttempts: 10 } },
-    });
-    const event = newEvent();
-    await stack.sandbox.setFault('billing', { status, retryAfter, times: 2 });
-    const { acks } = await collect(client.publish({ event }));
-    const retried = acks.filter(({ adapter, error }) => adapter === 'billing' && error !== undefined);
-    expect(retried.map(({ error }) => error?.kind)).toEqual([kind, kind]);
-    const calls = stack.sandbox.calls({ system: 'billing' }).map(({ at }) => Date.parse(at));
-    const pauses = calls.slice(1).map((at, index) => at - present(calls[index]));
-    expect(pauses).toHaveLength(2);
-    // A backoff is never less than half of half a second.
-    for (const pauseMs of pauses) expect(pauseMs).toBeGreaterThanOrEqual(240);
-  });
+  ])(
+    'by %i with Retry-After: %s, which is not a time, is not called again at once',
+    async (status, retryAfter, kind) => {
+      const client = await start({
+        systems: ['billing'],
+        lane: { retry: { baseMs: 500, capMs: 1_000, maxAttempts: 10 } },
+      });
+      const event = newEvent();
+      await stack.sandbox.setFault('billing', { status, retryAfter, times: 2 });
+      const { acks } = await collect(client.publish({ event }));
+      const retried = acks.filter(({ adapter, error }) => adapter === 'billing' && error !== undefined);
+      expect(retried.map(({ error }) => error?.kind)).toEqual([kind, kind]);
+      const calls = stack.sandbox.calls({ system: 'billing' }).map(({ at }) => Date.parse(at));
+      const pauses = calls.slice(1).map((at, index) => at - present(calls[index]));
+      expect(pauses).toHaveLength(2);
+      // A backoff is never less than half of half a second.
+      for (const pauseMs of pauses) expect(pauseMs).toBeGreaterThanOrEqual(240);
+    },
+  );
 });

@@ -37,7 +37,7 @@ describe('a hub that cannot start reports why in one line and ends with', () => 
         lines: 2,
       },
       { what: 'has a value of the wrong kind', config: 'dataDir: 7', says: ['dataDir', 'must be a text'] },
-      { what: 'has a number out of its bounds', config: 'limits: {eventBytes: 0}', says: ['limits.eventBytes'] },
+      { what: 'has a number out of bounds', config: 'limits: {eventBytes: 0}', says: ['limits.eventBytes'] },
       { what: 'is not YAML', config: 'listen: [', says: ['is not YAML', 'line 1'] },
       { what: 'is a list', config: '- listen', says: ['the file: must be names with values'] },
       {
@@ -45,7 +45,7 @@ describe('a hub that cannot start reports why in one line and ends with', () => 
         config: 'listen: nowhere',
         says: ['"nowhere" is not an address', '127.0.0.1:7003'],
       },
-      { what: 'has a port past all ports', config: 'listen: 127.0.0.1:65536', says: ['65536'] },
+      { what: 'has a port above 65535', config: 'listen: 127.0.0.1:65536', says: ['65536'] },
       {
         what: 'names one adapter twice',
         config: 'adapters: [{package: "@hms-sync/adapter-billing"}, {package: "@hms-sync/adapter-billing"}]',
@@ -61,13 +61,13 @@ describe('a hub that cannot start reports why in one line and ends with', () => 
       for (const words of says) expect(ending.stderr).toContain(words);
     });
 
-    test('is not there', async () => {
+    test('does not exist', async () => {
       const ending = await folder.run('--config', join(folder.path, 'other.yaml'));
       expect(ending.code).toBe(2);
       expect(complaintOf(ending)).toContain(`${folder.path}/other.yaml does not exist`);
     });
 
-    test('repeats no secret that stands in a broken file', async () => {
+    test('is broken and contains a secret, without repeating it', async () => {
       await folder.configure('adapters:\n  - package: x\n    config: {token: zz-secret-1, baseUrl: [}\n');
       const ending = await folder.run();
       expect(ending.code).toBe(2);
@@ -82,7 +82,7 @@ describe('a hub that cannot start reports why in one line and ends with', () => 
     { args: ['--log-level', 'loud'], says: '"loud" is none of trace, debug' },
     { args: ['somewhere'], says: '"somewhere" is not expected' },
   ];
-  test.for(flags)('2, when asked with $args', async ({ args, says }) => {
+  test.for(flags)('2, when started with $args', async ({ args, says }) => {
     const ending = await folder.run(...args);
     expect(ending.code).toBe(2);
     expect(complaintOf(ending)).toContain(says);
@@ -101,7 +101,7 @@ describe('a hub that cannot start reports why in one line and ends with', () => 
     expect(complaintOf(ending)).toContain(`port ${port} of 127.0.0.1 is in use`);
   });
 
-  test('3, when the address is none of this machine', async () => {
+  test('3, when the address is not one of this machine', async () => {
     // Beyond loopback a hub starts with TLS only, or behind a proxy that has it.
     await folder.configure({ auth: {}, tls: 'terminated', trustedProxies: ['192.0.2.2'] });
     const ending = await folder.run('--listen', '192.0.2.1:0', '--data-dir', join(folder.path, 'new'));
@@ -110,7 +110,7 @@ describe('a hub that cannot start reports why in one line and ends with', () => 
     expect(existsSync(join(folder.path, 'new'))).toBe(false);
   });
 
-  test('4, when the data folder cannot be made', async () => {
+  test('4, when the data folder cannot be created', async () => {
     await writeFile(join(folder.path, 'file'), '');
     const ending = await folder.run('--data-dir', join(folder.path, 'file', 'data'));
     expect(ending.code).toBe(4);
@@ -125,7 +125,7 @@ describe('a hub that cannot start reports why in one line and ends with', () => 
     expect(hub.isRunning).toBe(true);
   });
 
-  test('4, when the journal is no journal', async () => {
+  test('4, when the journal is not a journal', async () => {
     const content = 'This is a shopping list. '.repeat(400);
     await writeFile(join(folder.path, 'journal.db'), content, { mode: 0o600 });
     const ending = await folder.run('--data-dir', folder.path);
@@ -154,7 +154,7 @@ describe('a hub that cannot start reports why in one line and ends with', () => 
     expect(await readdir(data)).not.toContain('journal.db-end');
   });
 
-  test('4, when everybody may replace the data folder, or that of the backups or of the sockets', async () => {
+  test('4, when anyone can replace the data folder, or that of the backups or of the sockets', async () => {
     const open = join(folder.path, 'open');
     await mkdir(join(open, 'data'), { recursive: true, mode: 0o700 });
     await chmod(open, 0o777);
@@ -174,7 +174,7 @@ describe('a hub that cannot start reports why in one line and ends with', () => 
   }
 });
 
-test.for([0o000, 0o777])('what a hub makes is for its user alone, with the umask %o too', async (mask) => {
+test.for([0o000, 0o777])('only its own user can open what a hub creates, with the umask %o too', async (mask) => {
   const before = process.umask(mask);
   const hub = await folder.start().finally(() => process.umask(before));
   await hub.stop();

@@ -62,7 +62,7 @@ function callsOf(client: SyncClient, kind: TransportKind) {
 }
 
 describe('a hub that stops notifies', () => {
-  test('every caller who waits that it does, over every transport, and from where to continue', async () => {
+  test('every waiting caller, over every transport, with the cursor to resume from', async () => {
     const opened = transports.map((kind) => {
       const transport = kind.create(stack.hub.address);
       const client = createSyncClient(transport);
@@ -114,7 +114,7 @@ describe('a hub that stops notifies', () => {
   });
 
   test.for(transports.filter(({ features }) => features.serverStreams))(
-    'a publisher a cursor that it knows when it is back: $name',
+    'a publisher, with a cursor that is valid after a restart: $name',
     async (kind) => {
       const client = createSyncClient(kind.create(stack.hub.address));
       const published = event();

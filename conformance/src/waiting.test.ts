@@ -8,7 +8,7 @@ import { startStack } from './stack.ts';
 import { createSyncClient, first } from './sync-client.ts';
 import { grpcJs } from './transports/grpc-js.ts';
 
-test('deliveries behind a dead letter are counted, and the age of the oldest waiting one is reported whatever holds it', async () => {
+test('deliveries behind a dead letter are counted, and the age of the oldest one is reported whatever blocks it', async () => {
   const stack = await startStack({ lane: { onDeadLetter: 'hold' }, systems: ['billing'] });
   onTestFinished(() => stack.close());
   const client = createSyncClient(grpcJs.create(stack.hub.address));
@@ -37,7 +37,7 @@ test('deliveries behind a dead letter are counted, and the age of the oldest wai
   expect(over?.oldestUnsettledAge).toBeUndefined();
 });
 
-test('events for nobody are said to be so: to the publisher, in health and in the log; probes are about the hub', async () => {
+test('an event for no adapter is reported to the publisher, in health and in the log, and fails no probe', async () => {
   const folder = await HubFolder.create({ config: {} });
   onTestFinished(() => folder.remove());
   const hub = await folder.start();

@@ -29,7 +29,7 @@ async function ask({ httpVersion, path, method = 'POST', type }: Asked) {
 }
 
 describe.each(versions)('over HTTP/%s', (httpVersion) => {
-  test.for(types)('an rpc with the content type %j reports which it takes', async (type) => {
+  test.for(types)('an rpc with the content type %j reports which ones it accepts', async (type) => {
     for (const method of [publishAndWait, publish]) {
       const { status, headers, body } = await ask({ httpVersion, path: pathOf(method), type });
       expect(status).toBe(415);
@@ -40,7 +40,7 @@ describe.each(versions)('over HTTP/%s', (httpVersion) => {
     }
   });
 
-  test('an rpc that is asked for by another method reports which it takes', async () => {
+  test('an rpc that is called with another HTTP method reports which one it accepts', async () => {
     const { status, headers, body } = await ask({ httpVersion, path: pathOf(publishAndWait), method: 'PUT' });
     expect(status).toBe(405);
     expect(headers.allow).toBe('POST');
@@ -48,7 +48,7 @@ describe.each(versions)('over HTTP/%s', (httpVersion) => {
   });
 });
 
-test('a stream in both directions over HTTP/1.1 says that it needs HTTP/2', async () => {
+test('a bidirectional stream over HTTP/1.1 reports that it needs HTTP/2', async () => {
   const { status, body } = await ask({
     httpVersion: '1.1',
     path: pathOf(publishStream),

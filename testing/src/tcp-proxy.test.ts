@@ -48,13 +48,13 @@ function dial(): { readonly socket: Socket; readonly said: () => string; readonl
 const LONG = 'abcdefghij'.repeat(10);
 
 describe('a proxy', () => {
-  test('that nothing disturbs passes bytes and ends both ways', async () => {
+  test('without a disturbance forwards bytes, and the end of either direction', async () => {
     const { socket } = dial();
     socket.end(LONG.repeat(10_000));
     expect(await text(socket)).toBe(LONG.repeat(10_000));
   });
 
-  test('leads new connections to another place', async () => {
+  test('routes new connections to another address', async () => {
     const other = await startEcho();
     proxy.leadTo(other.url);
     const { socket, said } = dial();
@@ -82,7 +82,7 @@ describe('a proxy', () => {
 });
 
 describe('disturbed by', () => {
-  test('a delay it passes everything, later', async () => {
+  test('a delay it forwards everything, later', async () => {
     proxy.disturb('to_client', { kind: 'delay', delayMs: 50 });
     const { socket } = dial();
     const startedAtMs = performance.now();
@@ -91,7 +91,7 @@ describe('disturbed by', () => {
     expect(performance.now() - startedAtMs).toBeGreaterThan(45);
   });
 
-  test('a trickle it passes everything, little by little', async () => {
+  test('a trickle it forwards everything, little by little', async () => {
     proxy.disturb('to_client', { kind: 'trickle', pieceBytes: 10, everyMs: 1 });
     const { socket } = dial();
     let pieces = 0;
@@ -103,7 +103,7 @@ describe('disturbed by', () => {
     expect(pieces).toBeGreaterThan(3);
   });
 
-  test('a black hole it takes bytes and passes none, and resets the connection once that is over', async () => {
+  test('a black hole it reads bytes and forwards none, and resets the connection once that is over', async () => {
     const { socket, said, ending } = dial();
     socket.write('x');
     await vi.waitUntil(() => said() === 'x', { interval: 1, timeout: 20_000 });
@@ -118,7 +118,7 @@ describe('disturbed by', () => {
     await vi.waitUntil(() => other.said() === 'y', { interval: 1, timeout: 20_000 });
   });
 
-  test.for([0, 1, 37, 99])('a reset after %i bytes it passes no more than those', async (afterBytes) => {
+  test.for([0, 1, 37, 99])('a reset after %i bytes it forwards no more than those', async (afterBytes) => {
     proxy.disturb('to_client', { kind: 'reset', afterBytes });
     const { socket, said, ending } = dial();
     socket.write(LONG);
@@ -127,7 +127,7 @@ describe('disturbed by', () => {
     expect(LONG.slice(0, afterBytes)).toContain(said());
   });
 
-  test('a half-close it ends one way and continues the other', async () => {
+  test('a half-close it ends one direction and continues the other', async () => {
     proxy.disturb('to_client', { kind: 'half_close', afterBytes: 37 });
     const { socket, said, ending } = dial();
     socket.write(LONG);

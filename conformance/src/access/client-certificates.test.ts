@@ -16,7 +16,7 @@ const start = (more: Parameters<typeof startSecureHub>[0] = {}): Promise<SecureH
   startSecureHub({ tls: { clientCa: 'ca.pem' }, auth: { mtls }, ...more });
 
 for (const httpVersion of ['1.1', '2'] as const) {
-  test(`over HTTP/${httpVersion} a client is who its certificate names by URI or DNS name, and nobody by any other name`, async () => {
+  test(`over HTTP/${httpVersion} a URI or DNS name of its certificate identifies a client, and no other name does`, async () => {
     const secure = await start();
     const { authority } = secure;
     const ask = (pair?: Pair) => whoAmI(secure, { httpVersion, pair });
@@ -73,7 +73,7 @@ test('a certificate that does not verify ends its connection', async () => {
   expect((await whoAmI(secure, { pair: right })).status).toBe(200);
 });
 
-test('a bearer credential goes before a certificate, and a wrong one is not replaced by it', async () => {
+test('a bearer credential takes precedence over a certificate, even if it is wrong', async () => {
   const secure = await start();
   const pair = await secure.authority.issue({ names: [uri(API)] });
   expect(await whoAmI(secure, { pair, bearer: 'hms_wrong' })).toMatchObject({
@@ -82,7 +82,9 @@ test('a bearer credential goes before a certificate, and a wrong one is not repl
   });
 });
 
-test('what is revoked while the hub runs ends, though its connection is busy', { timeout: 60_000 }, async () => {
+test('revoking a certificate while the hub runs ends its connection, even a busy one', {
+  timeout: 60_000,
+}, async () => {
   const secure = await start({
     tls: { clientCa: 'ca.pem', crl: 'crl.pem' },
     files: async (authority) => ({ 'crl.pem': await authority.revocations([]) }),

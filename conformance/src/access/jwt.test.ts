@@ -32,7 +32,7 @@ async function startIssuer() {
   return { issuer, sign };
 }
 
-test('a caller with a JWT has the role of the rule that fits its claims, on every transport', async () => {
+test('a caller with a JWT has the role of the rule that matches its claims, on every transport', async () => {
   const { issuer, sign } = await startIssuer();
   const rules = [
     { when: { scope: 'hms/publish' }, role: 'publisher', types: ['Process*', 'Policy*'], sources: ['hms-api'] },

@@ -32,7 +32,7 @@ async function shows({ hub, authority }: SecureHub, { serialNumber }: Pair): Pro
   return Number.parseInt(shown, 16) === Number.parseInt(serialNumber, 16);
 }
 
-test('a certificate is renewed by its files, a wrong one is reported and not used, and SIGHUP reads again', async () => {
+test('changed files renew the certificate, a wrong one is reported and not used, and SIGHUP reads the files again', async () => {
   const secure = await startSecureHub({ auth: 'none' });
   const { authority, folder, hub } = secure;
   const health = watchHealth(secure);
@@ -59,7 +59,7 @@ test('a certificate is renewed by its files, a wrong one is reported and not use
   expect(await shows(secure, second)).toBe(true);
 });
 
-test('the answer to a request in clear is that the port speaks TLS', async () => {
+test('an unencrypted request gets an error that says that the port speaks TLS', async () => {
   const { hub } = await startSecureHub();
   const [response] = await once(get(hub.address.replace('https:', 'http:'), { agent: false }), 'response');
   expect(response.statusCode).toBe(400);

@@ -93,7 +93,7 @@ async function settledAcks({ client }: Callers, ids: readonly string[], cursor: 
 const numberOf = (id: string) => Number(id.split('/')[1]);
 
 describe('an adapter', () => {
-  test('is added while the hub runs, from a folder, and is there after a restart', TIMEOUT, async () => {
+  test('is added from a folder while the hub runs, and still there after a restart', TIMEOUT, async () => {
     const callers = await start();
     const source = await write('1.0.0');
     const added = await callers.admin.addAdapter({ package: source });
@@ -108,7 +108,7 @@ describe('an adapter', () => {
   });
 
   test(
-    'is upgraded from a tarball under load: nothing lost, overtaken or sent twice, each by one version',
+    'is upgraded from a tarball under load: no event is lost, reordered or sent twice, and one version delivers each',
     TIMEOUT,
     async () => {
       const callers = await start();
@@ -140,7 +140,7 @@ describe('an adapter', () => {
     },
   );
 
-  test('whose new version throws at import continues with the one that it has, and reports why', TIMEOUT, async () => {
+  test('whose new version throws at import continues with the current one, and reports why', TIMEOUT, async () => {
     const callers = await start();
     await callers.admin.addAdapter({ package: await write('1.0.0') });
     const broken = await write('1.1.0', { atImport: "throw new Error('license file is missing');" });
@@ -158,7 +158,7 @@ describe('an adapter', () => {
 });
 
 describe('a canary', () => {
-  test('that crashes is rolled back, and what it had is delivered by the version before', TIMEOUT, async () => {
+  test('that crashes is rolled back, and the previous version delivers its events', TIMEOUT, async () => {
     const callers = await start();
     await callers.admin.addAdapter({ package: await write('1.0.0') });
     const upgrading = callers.admin
@@ -173,21 +173,25 @@ describe('a canary', () => {
     expect(lab?.canary).toBeUndefined();
   });
 
-  test('in the middle of which the hub is killed comes up with the version that the lock names', TIMEOUT, async () => {
-    const callers = await start();
-    await callers.admin.addAdapter({ package: await write('1.0.0') });
-    const upgrading = callers.admin
-      .upgradeAdapter({ adapter: 'lab', version: await write('1.1.0'), canaryPercent: 50 })
-      .catch((error: unknown) => error);
-    await first(callers.client.watchHealth(), ({ adapters }) => adapters[0]?.canary?.version === '1.1.0');
-    await callers.hub.kill();
-    await upgrading;
-    const again = await start();
-    expect(await again.lab()).toMatchObject({ state: AdapterState.READY, version: '1.0.0', previousVersion: '' });
-  });
+  test(
+    'that is interrupted by a kill of the hub starts again with the version that the lock names',
+    TIMEOUT,
+    async () => {
+      const callers = await start();
+      await callers.admin.addAdapter({ package: await write('1.0.0') });
+      const upgrading = callers.admin
+        .upgradeAdapter({ adapter: 'lab', version: await write('1.1.0'), canaryPercent: 50 })
+        .catch((error: unknown) => error);
+      await first(callers.client.watchHealth(), ({ adapters }) => adapters[0]?.canary?.version === '1.1.0');
+      await callers.hub.kill();
+      await upgrading;
+      const again = await start();
+      expect(await again.lab()).toMatchObject({ state: AdapterState.READY, version: '1.0.0', previousVersion: '' });
+    },
+  );
 });
 
-describe('what is on disk', () => {
+describe('an installed version', () => {
   const installedFile = (version: string) =>
     join(folder.path, '.hms-sync/adapters/lab', version, 'node_modules/@clinic/adapter-lab/index.js');
 
@@ -198,7 +202,7 @@ describe('what is on disk', () => {
   }
 
   test(
-    'and was changed by one byte does not load: the version before does, and health reports why',
+    'of which one byte was changed is not loaded: the previous version is, and health reports why',
     TIMEOUT,
     async () => {
       const callers = await start();

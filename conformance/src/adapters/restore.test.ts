@@ -43,28 +43,36 @@ async function backUp(): Promise<string> {
   return copy;
 }
 
-test('a hub on a copy of a backup has the adapters, their pause and what waits, and delivers it', TIMEOUT, async () => {
-  const backup = await backUp();
-  const folder = await useFolder();
-  await cp(backup, join(folder.path, 'data'), { recursive: true });
-  const { client, admin } = await start(folder);
-  const [lab] = (await client.getHealth()).adapters;
-  expect(lab).toMatchObject({ id: 'lab', version: '1.0.0', waiting: 1n });
-  await admin.resume('lab', 'restored');
-  await vi.waitUntil(
-    async () => (await client.getEvent('waiting')).deliveries[0]?.latest?.state === DeliveryState.DELIVERED,
-    { interval: 20, timeout: 30_000 },
-  );
-});
+test(
+  'a hub on a copy of a backup has the adapters, their pauses and the waiting deliveries, and delivers them',
+  TIMEOUT,
+  async () => {
+    const backup = await backUp();
+    const folder = await useFolder();
+    await cp(backup, join(folder.path, 'data'), { recursive: true });
+    const { client, admin } = await start(folder);
+    const [lab] = (await client.getHealth()).adapters;
+    expect(lab).toMatchObject({ id: 'lab', version: '1.0.0', waiting: 1n });
+    await admin.resume('lab', 'restored');
+    await vi.waitUntil(
+      async () => (await client.getEvent('waiting')).deliveries[0]?.latest?.state === DeliveryState.DELIVERED,
+      { interval: 20, timeout: 30_000 },
+    );
+  },
+);
 
-test('one that was given the journal alone names what waits for whom, and is not well', TIMEOUT, async () => {
-  const backup = await backUp();
-  const folder = await useFolder();
-  expect((await readdir(backup)).sort()).toEqual(['adapters', 'journal.db']);
-  await mkdir(join(folder.path, 'data'), { mode: 0o700 });
-  await cp(join(backup, 'journal.db'), join(folder.path, 'data', 'journal.db'));
-  const { hub, client } = await start(folder);
-  const warning = '1 delivery waits for "lab", which is not configured';
-  expect((await client.getHealth()).hub?.warnings).toContainEqual(expect.stringContaining(warning));
-  expect(hub.log).toContain(JSON.stringify(warning).slice(1, -1));
-});
+test(
+  'a hub that was given only the journal reports what waits for which adapter, and is unhealthy',
+  TIMEOUT,
+  async () => {
+    const backup = await backUp();
+    const folder = await useFolder();
+    expect((await readdir(backup)).sort()).toEqual(['adapters', 'journal.db']);
+    await mkdir(join(folder.path, 'data'), { mode: 0o700 });
+    await cp(join(backup, 'journal.db'), join(folder.path, 'data', 'journal.db'));
+    const { hub, client } = await start(folder);
+    const warning = '1 delivery waits for "lab", which is not configured';
+    expect((await client.getHealth()).hub?.warnings).toContainEqual(expect.stringContaining(warning));
+    expect(hub.log).toContain(JSON.stringify(warning).slice(1, -1));
+  },
+);

@@ -54,7 +54,7 @@ async function receipt(client: SyncClient): Promise<string | undefined> {
 }
 
 describe('an adapter that is added while the hub runs', () => {
-  test('may use no secret that the configuration does not allow, set or not', TIMEOUT, async () => {
+  test('cannot use a secret that the configuration does not allow, set or not', TIMEOUT, async () => {
     const { admin } = await start();
     for (const name of ['BILLING_TOKEN', 'NOT_SET', 'HOME', 'PATH']) {
       await expect(add(admin, `x \${${name}}`)).rejects.toMatchObject({
@@ -69,7 +69,7 @@ describe('an adapter that is added while the hub runs', () => {
     }
   });
 
-  test('loses what is no longer allowed at the next start, at an upgrade too', TIMEOUT, async () => {
+  test('loses a secret that is no longer allowed at its next start or upgrade', TIMEOUT, async () => {
     await folder.configure({ adapterPolicy: { secrets: ['LAB_*'] } });
     const allowed = await start();
     await add(allowed.admin, '${LAB_TOKEN}');
@@ -88,7 +88,7 @@ describe('an adapter that is added while the hub runs', () => {
 });
 
 describe('a secret that was rotated', () => {
-  test('reaches one adapter by its restart, and no other adapter notices', TIMEOUT, async () => {
+  test('reaches an adapter when that is restarted, and does not affect the others', TIMEOUT, async () => {
     const secrets = join(folder.path, 'secrets');
     await mkdir(secrets);
     await writeFile(join(secrets, 'LAB_TOKEN'), 'first\n');

@@ -67,13 +67,13 @@ export function describeBrokenBytes(scene: Scene): void {
       await expectRefused({ message: Buffer.from(message) }, 'invalid_argument', ...(isJson ? [] : ['internal']));
     });
 
-    test.runIf(isJson)('JSON that it cannot read by name of the field and reason', async () => {
+    test.runIf(isJson)('JSON that it cannot read, with the name of the field and the reason', async () => {
       const { error } = await post({ message: Buffer.from(`{"event":{"type":7,"key":"${PAYLOAD_MARKER}"}}`) });
       expect(error).toMatchObject({ code: 'invalid_argument', reason: 'REQUEST_INVALID', domain: 'hms-sync' });
       expect(error?.message).toContain('hms.sync.v1.SyncEvent.type');
     });
 
-    test.runIf(isJson)('JSON in Latin-1 instead of making another text of it', async () => {
+    test.runIf(isJson)('JSON in Latin-1, instead of decoding it as another text', async () => {
       const message = Buffer.from('{"event":{"type":"ProcessUpdated","json":{"name":"Müller"}}}', 'latin1');
       await expectRefused({ message }, 'invalid_argument');
     });
@@ -84,15 +84,15 @@ export function describeBrokenBytes(scene: Scene): void {
       await expectRefused({ message: publishing(HUGE_BYTES) }, 'resource_exhausted', ...lost);
     });
 
-    test('a small message that gzip makes larger than 4 MiB', async () => {
+    test('a small message that decompresses to more than 4 MiB', async () => {
       await expectRefused({ message: GZIP_BOMB, compression: 'gzip' }, 'resource_exhausted');
     });
 
-    test('a message that says to be gzip and is not', async () => {
+    test('a message that claims to be gzip and is not', async () => {
       await expectRefused({ message: publishing(64), compression: 'gzip' }, 'invalid_argument', 'internal');
     });
 
-    test('a content type that is none of the protocols', async () => {
+    test('a content type of no supported protocol', async () => {
       for (const contentType of ['text/plain', 'application/xml', 'application/grpc+thrift', '', ';', 'a/b;c="']) {
         const { httpStatus, error } = await post({ message: publishing(64), contentType });
         expect([415, 404]).toContain(httpStatus);

@@ -79,7 +79,7 @@ export function describeEvents(scene: Scene): void {
       expect(hexOf(stored)).toBe(Buffer.from(bytes).toString('hex'));
     });
 
-    test('of the largest size is taken', async () => {
+    test('of the largest size is accepted', async () => {
       const event = { ...newEvent(), dataContentType: 'application/octet-stream' };
       const { settled } = await scene.client.publishAndWait({
         ...event,
@@ -88,7 +88,7 @@ export function describeEvents(scene: Scene): void {
       expect(settled).toBe(true);
     });
 
-    test('with fields of a newer contract is taken without them', async () => {
+    test('with fields of a newer contract is accepted without them', async () => {
       const { kind, stack, client } = scene;
       const event = newEvent();
       const request = create(PublishAndWaitRequestSchema, { event });
@@ -135,7 +135,7 @@ export function describeEvents(scene: Scene): void {
       }
     });
 
-    test('that nobody published is NOT_FOUND', async () => {
+    test('that was not published is NOT_FOUND', async () => {
       await expect(scene.client.getEvent(randomUUID())).rejects.toMatchObject({
         code: 'not_found',
         reason: 'EVENT_NOT_FOUND',
@@ -143,7 +143,7 @@ export function describeEvents(scene: Scene): void {
       });
     });
 
-    test('cannot be asked for without an id', async () => {
+    test('cannot be requested without an id', async () => {
       await expect(scene.client.getEvent('')).rejects.toMatchObject({
         code: 'invalid_argument',
         reason: 'REQUEST_INVALID',

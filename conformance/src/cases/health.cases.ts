@@ -27,15 +27,15 @@ export function describeHealth(scene: Scene): void {
       }
     });
 
-    test.for(SERVICES)('says to probes that "%s" is serving', async (service) => {
+    test.for(SERVICES)('reports to probes that "%s" is serving', async (service) => {
       expect(await scene.client.checkHealth(service)).toBe(Status.SERVING);
     });
 
-    test('says to probes that an unknown service is NOT_FOUND', async () => {
+    test('returns NOT_FOUND to a probe of an unknown service', async () => {
       await expect(scene.client.checkHealth('adapter/nobody')).rejects.toMatchObject({ code: 'not_found' });
     });
 
-    test('lists what probes can ask for', async () => {
+    test('lists the services that can be probed', async () => {
       const { statuses } = await scene.client.listServing();
       expect(Object.keys(statuses).sort()).toEqual(SERVICES);
     });

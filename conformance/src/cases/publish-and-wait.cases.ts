@@ -27,14 +27,14 @@ export function describePublishAndWait(scene: Scene): void {
       }
     });
 
-    test('makes a UUIDv7 for an event without an id', async () => {
+    test('generates a UUIDv7 for an event without an id', async () => {
       const publish = () => scene.client.publishAndWait({ type: 'ProcessUpdated' }, 0);
       const ids = [await publish(), await publish()].map(({ accepted }) => accepted?.eventId);
       for (const id of ids) expect(id).toMatch(UUID_V7);
       expect(ids[0]).not.toBe(ids[1]);
     });
 
-    test('answers the same id and content with the original result, and calls no system again', async () => {
+    test('returns the original result for the same id and content, and calls no system again', async () => {
       const { client, stack } = scene;
       const event = {
         id: randomUUID(),
@@ -67,7 +67,7 @@ export function describePublishAndWait(scene: Scene): void {
       expect(withoutPlaces(deliveries.map(({ latest }) => present(latest)))).toEqual(withoutPlaces(first.acks));
     });
 
-    test('takes the same id from another source as another event, with a key of its own for receivers', async () => {
+    test('treats the same id from another source as another event, with its own idempotency key', async () => {
       const { client, stack } = scene;
       const id = randomUUID();
       const sources = ['', 'clinic-1', 'clinic-2'];
@@ -97,7 +97,7 @@ export function describePublishAndWait(scene: Scene): void {
       expect(outline(later.acks)).toEqual(DELIVERED_EVERYWHERE);
     });
 
-    test('answers at once with wait 0', async () => {
+    test('returns at once with wait 0', async () => {
       const { client, stack } = scene;
       const id = randomUUID();
       await stack.sandbox.setFault('*', { hang: true, match: { eventId: id } });

@@ -25,7 +25,7 @@ export function describePublishStream(scene: Scene): void {
       return { results, acks };
     }
 
-    test('takes many events in many messages and settles all of them before it ends', async () => {
+    test('accepts many events in many messages and settles all of them before it ends', async () => {
       const batches = Array.from({ length: 10 }, () => ({ events: Array.from({ length: 20 }, () => newEvent()) }));
       const { results, acks } = await publishAll(batches);
       const events = batches.flatMap((batch) => batch.events);
@@ -62,7 +62,7 @@ export function describePublishStream(scene: Scene): void {
       expect(acks).toHaveLength(4 * ADAPTERS.length);
     });
 
-    test('sends acks only for the messages that want them', async () => {
+    test('sends acks only for the messages that request them', async () => {
       const quiet = [newEvent(), newEvent()];
       const wanted = newEvent();
       const { results, acks } = await publishAll([
@@ -82,7 +82,7 @@ export function describePublishStream(scene: Scene): void {
       });
     });
 
-    test('ends at once when nothing is handed in', async () => {
+    test('ends at once if no event is sent', async () => {
       expect(await publishAll([])).toEqual({ results: [], acks: [] });
     });
   });

@@ -20,7 +20,7 @@ export function describePublish(scene: Scene): void {
       expect(withoutPlaces(deliveries.map(({ latest }) => present(latest)))).toEqual(withoutPlaces(acks));
     });
 
-    test('ends after Accepted when that is all that is wanted', async () => {
+    test('ends after Accepted if only that is requested', async () => {
       const { accepted, acks } = await collect(
         scene.client.publish({ event: newEvent(), until: PublishUntil.ACCEPTED }),
       );
@@ -28,7 +28,7 @@ export function describePublish(scene: Scene): void {
       expect(acks).toEqual([]);
     });
 
-    test('ends after the first attempt of each adapter when that is wanted', async () => {
+    test('ends after the first attempt of each adapter if that is requested', async () => {
       const event = newEvent();
       await scene.stack.sandbox.setFault('records', { status: 503, match: { eventId: event.id } });
       const { acks } = await collect(scene.client.publish({ event, until: PublishUntil.FIRST_ATTEMPT }));
@@ -81,7 +81,7 @@ export function describePublish(scene: Scene): void {
       expect(scene.stack.sandbox.countCalls({ eventId: event.id }).count).toBe(3);
     });
 
-    test('follows on to the end when a duplicate is published while the first is on its way', async () => {
+    test('follows a duplicate to the end while the first is being delivered', async () => {
       const { client, stack } = scene;
       const event = newEvent();
       await stack.sandbox.setFault('records', { hang: true, match: { eventId: event.id } });

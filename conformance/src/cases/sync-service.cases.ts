@@ -32,7 +32,7 @@ export function describeAdapterChanges(scene: Scene): void {
     const { addAdapter, upgradeAdapter, rollbackAdapter, removeAdapter, restartAdapter, retryAdapter } =
       AdminService.method;
     test.for([addAdapter, upgradeAdapter, rollbackAdapter, removeAdapter, restartAdapter, retryAdapter])(
-      '$name that says nothing is refused as bad input',
+      '$name with an empty request is rejected as bad input',
       async (method) => {
         const { wire } = scene.kind;
         const message = Buffer.from(wire.codec === 'json' ? '{}' : '');

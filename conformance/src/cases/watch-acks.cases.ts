@@ -71,7 +71,7 @@ export function describeWatchAcks(scene: Scene): void {
       }
     });
 
-    test('by event ids waits for what is not settled, and leaves out what was seen', async () => {
+    test('by event ids waits for what is not settled, and omits what was seen', async () => {
       const { client, stack } = scene;
       const event = { id: randomUUID(), type: 'ProcessUpdated' };
       await stack.sandbox.setFault('records', { hang: true, match: { eventId: event.id } });
@@ -92,7 +92,7 @@ export function describeWatchAcks(scene: Scene): void {
       expect(withoutPlaces([...seen, ...acks])).toEqual(withoutPlaces(history));
     });
 
-    test('by an id that several sources have wants to know which', async () => {
+    test('by an id that several sources have requires the source', async () => {
       const { client } = scene;
       const id = randomUUID();
       const sources = ['', 'clinic-1'];
@@ -117,7 +117,7 @@ export function describeWatchAcks(scene: Scene): void {
       });
     });
 
-    test('rejects a place that the journal has not come to, as after a restore from a backup', async () => {
+    test('rejects a cursor ahead of the journal, as after a restore from a backup', async () => {
       const { acks } = await collect(scene.client.publish({ event: { type: 'ProcessUpdated' } }));
       const cursor = present(acks.at(-1)).cursor.replace(/\d+$/, (place) => String(Number(place) + 1_000_000));
       await expect(first(scene.client.watchAcks({ cursor }))).rejects.toMatchObject({ reason: 'CURSOR_INVALID' });

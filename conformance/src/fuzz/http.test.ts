@@ -111,7 +111,7 @@ function dataOf({ data_base64: base64 }: Members): Buffer {
 }
 
 describe('whatever is posted to /sync', () => {
-  test.for(formats)('is rejected by name or kept as it was said: $name', { timeout: TIMEOUT_MS }, async (format) => {
+  test.for(formats)('is rejected by field, or stored unchanged: $name', { timeout: TIMEOUT_MS }, async (format) => {
     let accepted = 0;
     let refused = 0;
     const cases = fc.array(format.cases, { minLength: CASES_AT_ONCE, maxLength: CASES_AT_ONCE });

@@ -66,7 +66,7 @@ function readResults({ results }: PublishStreamResponse) {
   });
 }
 test.for(codecs)(
-  'whatever comes in a stream is rejected by name or kept as it was said: $name',
+  'whatever is sent in a stream is rejected by field, or stored unchanged: $name',
   { timeout: TIMEOUT_MS },
   async (codec) => {
     let accepted = 0;

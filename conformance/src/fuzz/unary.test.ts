@@ -56,7 +56,7 @@ function answer({ codec }: Wire, bytes: Buffer): PublishAndWaitResponse {
 describe('whatever is published', () => {
   const kinds = [grpcConnect, grpcWeb, connectHttp1, connectJson];
 
-  test.for(kinds)('is rejected by name or kept as it was said: $name', { timeout: TIMEOUT_MS }, async ({ wire }) => {
+  test.for(kinds)('is rejected by field, or stored unchanged: $name', { timeout: TIMEOUT_MS }, async ({ wire }) => {
     let accepted = 0;
     let refused = 0;
     const cases = fc.array(body(wire), { minLength: CASES_AT_ONCE, maxLength: CASES_AT_ONCE });
@@ -81,12 +81,12 @@ describe('whatever is published', () => {
   });
 });
 
-describe('whatever is asked', () => {
+describe('whatever is requested', () => {
   const { getEvent } = SyncService.method;
   const { listDeliveries, getJob } = AdminService.method;
   const methods = [getEvent, listDeliveries, getJob, HealthService.method.getHealth];
 
-  test.for(methods)('of $name has an answer or a refusal', { timeout: TIMEOUT_MS }, async (method) => {
+  test.for(methods)('of $name gets an answer or an error', { timeout: TIMEOUT_MS }, async (method) => {
     const right = fc.constantFrom(
       '{}',
       '{"id":"a"}',
@@ -105,7 +105,7 @@ describe('whatever is asked', () => {
     await fc.assert(property, runs(0.03));
   });
 
-  test('from a cursor resumes there, or says that it is none', { timeout: TIMEOUT_MS }, async () => {
+  test('from a cursor resumes there, or rejects it as not a cursor', { timeout: TIMEOUT_MS }, async () => {
     await hub.client.publishAndWait({ type: 'ProcessUpdated' });
     const { cursor: here } = await first(hub.client.watchAcks({}));
     const cursor = mutated(fc.constant(Buffer.from(here))).map((bytes) => bytes.toString());

@@ -88,14 +88,14 @@ const troubles: readonly Trouble[] = [
   { title: 'swallows requests', way: 'to_server', fault: { kind: 'black_hole' }, kind: 'TIMED_OUT', hasEffect: false },
   { title: 'swallows answers', way: 'to_client', fault: { kind: 'black_hole' }, kind: 'TIMED_OUT', hasEffect: true },
   {
-    title: 'lets requests trickle',
+    title: 'slows requests to a trickle',
     way: 'to_server',
     fault: { kind: 'trickle', pieceBytes: 2, everyMs: 20 },
     kind: 'TIMED_OUT',
     hasEffect: false,
   },
   {
-    title: 'lets answers trickle',
+    title: 'slows answers to a trickle',
     way: 'to_client',
     fault: { kind: 'trickle', pieceBytes: 2, everyMs: 20 },
     kind: 'TIMED_OUT',
@@ -129,8 +129,8 @@ async function firstFailure(eventId: string): Promise<string> {
   return 'delivered';
 }
 
-describe('a network before one system that', () => {
-  test.for(troubles)('$title loses nothing, overtakes nothing and stops nobody else', async (trouble) => {
+describe('a network in front of one system that', () => {
+  test.for(troubles)('$title loses and reorders nothing, and stops no other system', async (trouble) => {
     const { sandbox, back } = stack;
     const book = new OrderBook();
     back.billing.disturb(trouble.way, trouble.fault);

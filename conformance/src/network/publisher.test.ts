@@ -72,7 +72,7 @@ describe('a publisher whose connection is cut', () => {
     expect(unanswered).toBeLessThan(cuts.length);
   });
 
-  test('in the middle of a PublishStream loses nothing and repeats nothing', async () => {
+  test('in the middle of a PublishStream loses and repeats nothing', async () => {
     for (const afterBytes of [500, 5_000, 12_000]) {
       stack.sandbox.clearCalls();
       stack.front.disturb('to_client', { kind: 'reset', afterBytes });
@@ -136,7 +136,7 @@ describe('a reader of acks', () => {
 
   const ROUNDS = 10;
 
-  test('who takes them drop by drop slows nobody, and misses none', async ({ annotate }) => {
+  test('that reads slowly delays no other caller, and misses none', async ({ annotate }) => {
     const bystander = await Bystander.open(stack.hub);
     const start = (await first(direct.watchAcks({}))).cursor;
     stack.front.disturb('to_client', { kind: 'trickle', pieceBytes: 64, everyMs: 10 });

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.close());
 
-test('whatever publishers, faults, crashes and operators come, the hub is as the model says', {
+test('the hub behaves as the model says under random publishers, faults, crashes and operators', {
   timeout: TIMEOUT_MS,
 }, async () => {
   const commands = fc.commands([...publishing, ...publishing, ...looking, ...trouble, ...operators], {

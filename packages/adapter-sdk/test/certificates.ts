@@ -83,3 +83,29 @@ hEAdkGOq/Z171c8/v9dMZ8tu4m1EjdNVo1xPiySlZQhClJ8qfxoLTVzkBPKXGJdZ
     passphrase: 'test-only',
   },
 };
+
+/**
+ * Of a hub: it is its own authority and has the names spiffe://clinic.example/hub and hub.clinic.example. Its common name,
+ * rogue.clinic.example, counts for nothing.
+ */
+export const namedHub = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgRYry6EezUrC6Bt7u
+Kr0WWh0XzVAv5ZEe/9Ys1LODmVGhRANCAASWQ6qGhF6rN8ygkf9PCO8epZ083kz0
+0sznffyZ6c0v1Y22KtVmO0nUukKLBXILSdExHdMvZZmbkVRgc2KuMA6R
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIB2TCCAX+gAwIBAgIUTM5SM0Sv3+e5lzZDCQcO1lclodEwCgYIKoZIzj0EAwIw
+HzEdMBsGA1UEAwwUcm9ndWUuY2xpbmljLmV4YW1wbGUwIBcNMjYxMTI5MjExODQz
+WhgPMjEyNjExMDUyMTE4NDNaMB8xHTAbBgNVBAMMFHJvZ3VlLmNsaW5pYy5leGFt
+cGxlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAElkOqhoReqzfMoJH/TwjvHqWd
+PN5M9NLM5338menNL9WNtirVZjtJ1LpCiwVyC0nRMR3TL2WZm5FUYHNirjAOkaOB
+ljCBkzAdBgNVHQ4EFgQUldAkuaF6KXDIJtXNEUKhXwisBqowHwYDVR0jBBgwFoAU
+ldAkuaF6KXDIJtXNEUKhXwisBqowDwYDVR0TAQH/BAUwAwEB/zBABgNVHREEOTA3
+hhtzcGlmZmU6Ly9jbGluaWMuZXhhbXBsZS9odWKCEmh1Yi5jbGluaWMuZXhhbXBs
+ZYcEfwAAATAKBggqhkjOPQQDAgNIADBFAiBwo5YYs7+fV3Rxxl30/DnDdYBvm6WT
+hdBcZXnw/+ldOAIhALKbsRQSd026IKYRm3Xj4n1NG5ZdfdyVypOh1q7d5Plp
+-----END CERTIFICATE-----
+`,
+};

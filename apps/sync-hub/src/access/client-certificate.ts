@@ -1,4 +1,5 @@
 import { createHash, type X509Certificate } from 'node:crypto';
+import { subjectAltNames } from '@hms-sync/adapter-sdk/host';
 import { type Grants, ofPublisher } from './grants.ts';
 import { Lifetime } from './lifetime.ts';
 import { type Listed, relist } from './listed.ts';
@@ -64,7 +65,7 @@ export class ClientCertificates {
   }
 
   #read(certificate: X509Certificate): ClientCertificate {
-    const names = new Set(namesOf(certificate.subjectAltName));
+    const names = new Set(subjectAltNames(certificate.subjectAltName));
     const found = this.#listed.find(({ entry: { rule } }) => {
       return names.has(rule.spiffe === undefined ? `DNS:${rule.dns}` : `URI:${rule.spiffe}`);
     });
@@ -88,19 +89,4 @@ function toPrincipal(
     ...{ kind: 'certificate', name, role, grants: ofPublisher(role, name, grants) },
     ...{ credential: certificate.serialNumber, expiresAtMs, lifetime },
   });
-}
-
-/** One of Node's list of subject alternative names: `<type>:<name>`, the name quoted as JSON where it has a comma or a quote. */
-const NAME = /([A-Za-z ]+):(?:("(?:[^"\\]|\\.)*")|([^",]*))(?:, |$)/y;
-
-/** The names, each as `<type>:<name>`; none when the list cannot be read to its end. */
-export function namesOf(subjectAltName = ''): readonly string[] {
-  const names: string[] = [];
-  NAME.lastIndex = 0;
-  while (NAME.lastIndex < subjectAltName.length) {
-    const [, type, quoted, plain] = NAME.exec(subjectAltName) ?? [];
-    if (type === undefined) return [];
-    names.push(`${type}:${quoted === undefined ? plain : JSON.parse(quoted)}`);
-  }
-  return names;
 }

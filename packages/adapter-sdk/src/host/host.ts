@@ -34,6 +34,7 @@ export { nameOf, peek } from '../outcome-of.ts';
 export type { Diagnostic } from './configuration.ts';
 export { quotableName } from './quotable-name.ts';
 export { createRedactor, type Redactor, stringsIn } from './redactor.ts';
+export { subjectAltNames } from './subject-alt-names.ts';
 export { withinTime } from './time-bound.ts';
 
 /** The hub's start waits for `open`, so it is limited. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { ServerCredentials } from '@grpc/grpc-js';
-import { ServerCertificates, type ServerTls } from './server-certificates.ts';
+import { ServerCertificates, type ServerTls, type ServerTlsFiles } from './server-certificates.ts';
 
 /** A Unix socket, for a hub on the same machine. Put it into a folder of mode 0700, which protects it. */
 export interface SocketAddress {
@@ -15,9 +15,12 @@ export interface TcpAddress {
   /** 0: any free port. */
   readonly port: number;
   /** The server's certificate. Absent: plain text, only on loopback. */
-  readonly tls?: ServerTls;
-  /** What callers must send as `authorization: Bearer <token>`. Absent: nothing. */
-  readonly token?: string;
+  readonly tls?: ServerTls | ServerTlsFiles;
+  /**
+   * What callers must send as `authorization: Bearer <token>`. Two while one replaces the other: either is accepted. Absent:
+   * nothing is required.
+   */
+  readonly token?: string | readonly [string, string];
 }
 
 /** Where an adapter is served. */
@@ -29,6 +32,19 @@ interface Binding {
   readonly credentials: ServerCredentials;
   /** Absent: plain text. */
   readonly certificates?: ServerCertificates;
+}
+
+/**
+ * The tokens that callers may send. Undefined: they need none.
+ *
+ * @throws TypeError for one that is not there, such as an environment variable that is not set
+ */
+export function tokensOf(address: ServeAddress): readonly string[] | undefined {
+  if ('path' in address || !('token' in address)) return undefined;
+  const tokens = [address.token].flat();
+  const isThere = (token: unknown): token is string => typeof token === 'string' && token !== '';
+  if (tokens.length > 0 && tokens.every(isThere)) return tokens;
+  throw new TypeError('serveAdapter: listen.token is empty or not set; remove the field to require no token');
 }
 
 /** @throws TypeError for plain text beyond loopback, and for a certificate that cannot be used */

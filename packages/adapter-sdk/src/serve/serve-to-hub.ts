@@ -1,4 +1,4 @@
-import { requireBearerToken } from './bearer-token.ts';
+import { requireBearerToken } from './caller-checks.ts';
 import { listenForHub } from './hub-connection.ts';
 import type { AdapterSource } from './load-adapter.ts';
 import type { ServedAdapter, ServeOptions } from './serve.ts';
@@ -18,7 +18,7 @@ export async function serveToHub(source: AdapterSource, options: LaunchOptions):
   const { load, createServer, closed } = createServices(source, options);
   const connection = await listenForHub({
     path,
-    createServer: (onShown) => createServer([requireBearerToken(secret, onShown)]),
+    createServer: (onShown) => createServer([requireBearerToken([secret], onShown)]),
   });
   load();
   return { close: closed(() => connection.close()) };

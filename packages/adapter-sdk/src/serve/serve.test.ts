@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { grpcServiceDefinition } from '@hms-sync/proto/grpc';
 import { Health, type HealthCheckResponse } from '@hms-sync/proto/health/v1/health';
 import {
@@ -16,12 +18,13 @@ import {
 } from '@hms-sync/proto/hms/adapter/v1/adapter_service';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
-import { testOnly } from '../../test/certificates.ts';
+import { adapterFolder } from '../../test/adapter-folder.ts';
+import { namedHub, testOnly } from '../../test/certificates.ts';
 import { selfSigned } from '../../test/self-signed.ts';
 import { Permanent } from '../adapter-error.ts';
 import { secret } from '../config-schema.ts';
 import { defineAdapter } from '../definition.ts';
-import { type AdapterSource, serveAdapter } from './serve.ts';
+import { type AdapterSource, type ServeAddress, type ServerTls, serveAdapter } from './serve.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -272,6 +275,47 @@ describe('an address that anybody on the machine can reach', () => {
   });
 });
 
+/** The status that a caller gets for its first call. */
+function statusFor(address: string, token: string | undefined, tls: ChannelCredentials): Promise<status> {
+  const client = new Client(address, tls, { 'grpc.use_local_subchannel_pool': 1 });
+  onTestFinished(() => client.close());
+  const metadata = new Metadata();
+  if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+  const { Check: check } = grpcServiceDefinition(Health);
+  if (check === undefined) throw new Error('there is no Check');
+  return new Promise((resolve) => {
+    const request = create(Health.method.check.input, {});
+    const { path, requestSerialize, responseDeserialize } = check;
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (error) =>
+      resolve(error?.code ?? status.OK),
+    );
+  });
+}
+
+describe('a token', () => {
+  const adapter = { id: 'lab', version: '1.2.3' };
+  const listen = { host: '127.0.0.1', port: 0 };
+
+  it('and the one that replaces it are both accepted, and no other', async () => {
+    const tokens = ['hunter2-former', 'hunter2-next'] as const;
+    const served = await serveAdapter(lab, { adapter, listen: { ...listen, token: tokens }, log: silent });
+    onTestFinished(() => served.close());
+    const insecure = credentials.createInsecure();
+    for (const token of tokens) expect(await statusFor(served.address, token, insecure)).toBe(status.OK);
+    for (const token of ['hunter3', 'hunter2-former,hunter2-next', '', undefined]) {
+      expect(await statusFor(served.address, token, insecure)).toBe(status.UNAUTHENTICATED);
+    }
+  });
+
+  it.each([[''], [['hunter2', '']], [['hunter2', undefined]], [undefined], [[]]])(
+    'that is not there is no reason to require none: %j',
+    async (token) => {
+      const address = { ...listen, token } as ServeAddress;
+      await expect(serveAdapter(lab, { adapter, listen: address })).rejects.toThrow('listen.token is empty or not set');
+    },
+  );
+});
+
 describe('a certificate', () => {
   const { ca, server, client } = testOnly;
   const tls = { ...server, clientCa: ca };
@@ -311,6 +355,67 @@ describe('a certificate', () => {
     expect(() => served.setTls(server)).toThrow('clientCa cannot be added or removed');
     served.setTls({ ...selfSigned, clientCa: ca });
     expect(await shownBy(served.address)).toBe(selfSigned.cert);
+  });
+
+  it('is read again when its files change, all or nothing', async () => {
+    const folder = await adapterFolder({});
+    const replace = async (name: string, text: string) => {
+      await writeFile(join(folder, `${name}.new`), text);
+      await rename(join(folder, `${name}.new`), join(folder, name));
+    };
+    await replace('lab.pem', server.cert);
+    await replace('lab-key.pem', server.key);
+    const log = { ...silent, info: vi.fn(), warn: vi.fn() };
+    const files = { certFile: join(folder, 'lab.pem'), keyFile: join(folder, 'lab-key.pem') };
+    const token = 'hunter2';
+    const listen = { host: '127.0.0.1', port: 0, tls: files, token };
+    const served = await serveAdapter(lab, { adapter, listen, log });
+    onTestFinished(() => served.close());
+    expect(() => served.setTls(server)).toThrow('served from files');
+
+    await replace('lab.pem', selfSigned.cert);
+    await vi.waitFor(() => expect(log.warn).toHaveBeenCalled(), 10_000);
+    expect(log.warn.mock.calls).toEqual([
+      [expect.stringContaining('is not used'), { certFile: files.certFile, why: expect.stringContaining('keyFile') }],
+    ]);
+    expect(await shownBy(served.address)).toBe(server.cert);
+
+    await replace('lab-key.pem', selfSigned.key);
+    await vi.waitFor(() => expect(log.info).toHaveBeenCalled(), 10_000);
+    expect(await shownBy(served.address)).toBe(selfSigned.cert);
+    expect(log.warn).toHaveBeenCalledTimes(1);
+  });
+
+  it.each<[string, { cert: string; key: string }, readonly string[] | undefined, status]>([
+    ['by its SPIFFE ID', namedHub, ['spiffe://clinic.example/hub'], status.OK],
+    ['by its DNS name', namedHub, ['other.example', 'hub.clinic.example'], status.OK],
+    ['without a name, when none is required', client, undefined, status.OK],
+    ['by another name', namedHub, ['spiffe://clinic.example/hub2', 'clinic.example'], status.PERMISSION_DENIED],
+    ['by its common name', namedHub, ['rogue.clinic.example'], status.PERMISSION_DENIED],
+    ['by a wildcard', namedHub, ['*.clinic.example', 'spiffe://clinic.example/*'], status.PERMISSION_DENIED],
+    ['by a part of its name', namedHub, ['//clinic.example/hub', 'URI:spiffe'], status.PERMISSION_DENIED],
+    ['without a name', client, ['hub.clinic.example'], status.PERMISSION_DENIED],
+  ])('of a hub is judged %s', async (_how, hub, hubNames, expected) => {
+    const withNames = { ...server, clientCa: `${ca}${namedHub.cert}`, ...(hubNames && { hubNames }) };
+    const listen = { host: '127.0.0.1', port: 0, tls: withNames };
+    const served = await serveAdapter(lab, { adapter, listen, log: silent });
+    onTestFinished(() => served.close());
+    const channel = credentials.createSsl(Buffer.from(ca), Buffer.from(hub.key), Buffer.from(hub.cert));
+    expect(await statusFor(served.address, undefined, channel)).toBe(expected);
+  });
+
+  it.each<[string, Partial<ServerTls>]>([
+    ['without clientCa', { hubNames: ['hub.clinic.example'] }],
+    ['that are none', { clientCa: ca, hubNames: [] }],
+  ])('of hubs cannot be required to have names %s', async (_how, names) => {
+    const listen = { host: '127.0.0.1', port: 0, tls: { ...server, ...names } };
+    await expect(serveAdapter(lab, { adapter, listen })).rejects.toThrow('tls.hubNames needs');
+  });
+
+  it('whose file is not there is refused with the name of the field', async () => {
+    const tlsFiles = { certFile: '/nowhere/lab.pem', keyFile: '/nowhere/lab-key.pem' };
+    const refused = serveAdapter(lab, { adapter, listen: { host: '127.0.0.1', port: 0, tls: tlsFiles } });
+    await expect(refused).rejects.toThrow('tls.certFile: /nowhere/lab.pem cannot be read (ENOENT)');
   });
 
   it('that cannot be used is refused at the start, and one where there is no TLS', async () => {

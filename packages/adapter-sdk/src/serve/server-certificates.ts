@@ -1,46 +1,107 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { experimental, type ServerCredentials } from '@grpc/grpc-js';
+import type { AdapterLog } from '../adapter-log.ts';
+
+/** Whom a server with a `clientCa` accepts. */
+export interface AcceptedHubs {
+  /**
+   * The subject alternative names of the hubs: URIs such as `spiffe://clinic.example/hub`, or DNS names. A hub needs one of
+   * them, exactly; its common name does not count. Absent: every certificate of `clientCa` is accepted.
+   */
+  readonly hubNames?: readonly string[];
+}
 
 /** TLS options of a server, all in PEM. */
-export interface ServerTls {
+export interface ServerTls extends AcceptedHubs {
   readonly cert: string;
   readonly key: string;
   /** The CA of the callers' certificates: with it, callers without a certificate are rejected (mTLS). */
   readonly clientCa?: string;
 }
 
+/**
+ * TLS options of a server by the paths of its PEM files. They are read again within a second after they change, all or
+ * nothing: files that cannot be used are reported to the log, and the former ones stay in use.
+ */
+export interface ServerTlsFiles extends AcceptedHubs {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** As `clientCa`. */
+  readonly clientCaFile?: string;
+}
+
 type Provider = experimental.CertificateProvider;
 type OwnListener = Parameters<Provider['addIdentityCertificateListener']>[0];
 type CaListener = Parameters<Provider['addCaCertificateListener']>[0];
 
+/** How often files are compared. By their state, because what watches folders misses links and network file systems. */
+const COMPARE_EVERY_MS = 1_000;
+
 /** The certificate of a server, and the authority of its callers: what they are now, for each new connection. */
 export class ServerCertificates implements Provider {
+  readonly #files: ServerTlsFiles | undefined;
   #tls: ServerTls;
   readonly #own = new Set<OwnListener>();
   readonly #ca = new Set<CaListener>();
 
   /** @throws TypeError when a connection could not be made with it */
-  constructor(tls: ServerTls) {
-    requireUsable(tls);
-    this.#tls = tls;
+  constructor(source: ServerTls | ServerTlsFiles) {
+    this.#files = 'certFile' in source ? source : undefined;
+    this.#tls = 'certFile' in source ? readFiles(source) : source;
+    this.#requireUsable(this.#tls);
   }
 
   /** As @grpc/grpc-js takes them; its function has the two providers in the order of a certificate, then an authority. */
   get credentials(): ServerCredentials {
-    const asksCallers = this.#tls.clientCa !== undefined;
+    const { asksCallers } = this;
     return experimental.createCertificateProviderServerCredentials(this, asksCallers ? this : null, asksCallers);
+  }
+
+  /** Whether callers need a certificate. */
+  get asksCallers(): boolean {
+    return this.#tls.clientCa !== undefined;
+  }
+
+  /** What hubs must have one of. */
+  get hubNames(): readonly string[] | undefined {
+    return this.#tls.hubNames;
   }
 
   /** For connections from now on. @throws TypeError when it cannot be used; then the former is kept */
   set(tls: ServerTls): void {
-    requireUsable(tls);
-    if ((tls.clientCa === undefined) !== (this.#tls.clientCa === undefined))
-      throw new TypeError('setTls: clientCa cannot be added or removed while the adapter is served');
-    this.#tls = tls;
-    // A new authority first: no certificate of the former is asked for by the new pair.
-    for (const listener of this.#ca) this.#tellCa(listener);
-    for (const listener of this.#own) this.#tellOwn(listener);
+    if (this.#files !== undefined) throw new TypeError('setTls: the adapter is served from files; replace these');
+    this.#replace(tls);
+  }
+
+  /** Reads files again when they change. Returns what ends that; does nothing for texts. */
+  watch(log: AdapterLog, everyMs = COMPARE_EVERY_MS): () => void {
+    const files = this.#files;
+    if (files === undefined) return () => undefined;
+    const { certFile, keyFile, clientCaFile } = files;
+    let reported = '';
+    const read = () => {
+      try {
+        const next = readFiles(files);
+        const isSame = JSON.stringify(next) === JSON.stringify(this.#tls);
+        reported = '';
+        if (isSame) return;
+        this.#replace(next);
+        const expires = new X509Certificate(next.cert).validToDate.toISOString();
+        log.info('the changed certificate is in use', { certFile, expires });
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        // Each of the files reports its change.
+        if (why !== reported) log.warn('the changed certificate is not used, the former one is', { certFile, why });
+        reported = why;
+      }
+    };
+    const paths = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
+    for (const path of paths) watchFile(path, { persistent: false, interval: everyMs }, read);
+    return () => {
+      for (const path of paths) unwatchFile(path, read);
+    };
   }
 
   addIdentityCertificateListener(listener: OwnListener): void {
@@ -62,6 +123,16 @@ export class ServerCertificates implements Provider {
     this.#ca.delete(listener);
   }
 
+  #replace(tls: ServerTls): void {
+    this.#requireUsable(tls);
+    if ((tls.clientCa === undefined) !== (this.#tls.clientCa === undefined))
+      throw new TypeError('setTls: clientCa cannot be added or removed while the adapter is served');
+    this.#tls = tls;
+    // A new authority first: no certificate of the former is asked for by the new pair.
+    for (const listener of this.#ca) this.#tellCa(listener);
+    for (const listener of this.#own) this.#tellOwn(listener);
+  }
+
   #tellOwn(listener: OwnListener): void {
     listener({ certificate: Buffer.from(this.#tls.cert), privateKey: Buffer.from(this.#tls.key) });
   }
@@ -70,19 +141,43 @@ export class ServerCertificates implements Provider {
     const { clientCa } = this.#tls;
     if (clientCa !== undefined) listener({ caCertificate: Buffer.from(clientCa) });
   }
+
+  /** @throws TypeError without a word of the key */
+  #requireUsable({ cert, key, clientCa, hubNames }: ServerTls): void {
+    const named = (field: string) => `tls.${field}${this.#files === undefined ? '' : 'File'}`;
+    const isPair = attempt(() => new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)));
+    if (isPair !== true)
+      throw new TypeError(
+        `serveAdapter: ${named('cert')} and ${named('key')} are not a certificate and its key in PEM, without a passphrase`,
+      );
+    if (clientCa !== undefined && attempt(() => new X509Certificate(clientCa)) === undefined)
+      throw new TypeError(`serveAdapter: ${named('clientCa')} is not a certificate in PEM`);
+    if (hubNames !== undefined && (clientCa === undefined || hubNames.length === 0))
+      throw new TypeError(`serveAdapter: tls.hubNames needs at least one name, and ${named('clientCa')}`);
+    if (
+      attempt(() => createSecureContext({ cert, key, ...(clientCa !== undefined && { ca: clientCa }) })) === undefined
+    )
+      throw new TypeError('serveAdapter: tls cannot be used');
+  }
 }
 
-/** @throws TypeError without a word of the key */
-function requireUsable({ cert, key, clientCa }: ServerTls): void {
-  const isPair = attempt(() => new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)));
-  if (isPair !== true)
-    throw new TypeError(
-      'serveAdapter: tls.cert and tls.key are not a certificate and its key in PEM, without a passphrase',
-    );
-  if (clientCa !== undefined && attempt(() => new X509Certificate(clientCa)) === undefined)
-    throw new TypeError('serveAdapter: tls.clientCa is not a certificate in PEM');
-  if (attempt(() => createSecureContext({ cert, key, ...(clientCa !== undefined && { ca: clientCa }) })) === undefined)
-    throw new TypeError('serveAdapter: tls cannot be used');
+/** @throws TypeError naming the file that cannot be read */
+function readFiles({ certFile, keyFile, clientCaFile, hubNames }: ServerTlsFiles): ServerTls {
+  return {
+    cert: readPem('certFile', certFile),
+    key: readPem('keyFile', keyFile),
+    ...(clientCaFile !== undefined && { clientCa: readPem('clientCaFile', clientCaFile) }),
+    ...(hubNames !== undefined && { hubNames }),
+  };
+}
+
+function readPem(field: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new TypeError(`serveAdapter: tls.${field}: ${path} cannot be read (${code})`, { cause });
+  }
 }
 
 function attempt<Result>(make: () => Result): Result | undefined {

@@ -10,6 +10,8 @@ import { createProcessRuntime, type ProcessRuntimeOptions } from './process-runt
 export interface HostileOptions extends Partial<Omit<ProcessRuntimeOptions, 'manifest' | 'log'>> {
   /** Changes to hmsSync in its package.json. */
   readonly manifest?: Readonly<Record<string, unknown>>;
+  /** More files of its package. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 interface LogRecord {
@@ -20,6 +22,8 @@ interface LogRecord {
 
 /** An adapter that does harm, in a process of its own, and what its operator sees. */
 export interface HostileAdapter {
+  /** Of its package. */
+  readonly folder: string;
   readonly start: RuntimeStart;
   readonly records: readonly LogRecord[];
   deliver(changes?: Partial<DeliveryAttempt>, signal?: AbortSignal): Promise<AttemptEnd>;
@@ -34,9 +38,12 @@ export interface HostileAdapter {
 /** Starts a process of an adapter with this module; it is closed with the test. */
 export async function startHostile(module: string, options: HostileOptions = {}): Promise<HostileAdapter> {
   const packages = await useAdapterPackages();
-  const { manifest: more, ...runtimeOptions } = options;
+  const { manifest: more, files, ...runtimeOptions } = options;
   const hmsSync = { manifest: 1, id: 'lab', protocols: [1], ...more };
-  await packages.add('adapter-lab', { files: { 'index.js': module }, packageJson: { hmsSync } });
+  const folder = await packages.add('adapter-lab', {
+    files: { 'index.js': module, ...files },
+    packageJson: { hmsSync },
+  });
   const manifest = await readManifest('adapter-lab', packages.folder);
   const records: LogRecord[] = [];
   const writer = (level: keyof AdapterLog) => (message: string, fields?: LogFields) => {
@@ -57,6 +64,7 @@ export async function startHostile(module: string, options: HostileOptions = {})
     onChange();
   });
   return {
+    folder,
     start,
     records,
     deliver: (attempt = {}, signal = never()) => runtime.deliver(attemptOf(attempt), signal),

@@ -189,8 +189,9 @@ function callError(error: ServiceError | null, timeoutMs: number): CallError {
     case status.UNIMPLEMENTED:
       return new CallError('unimplemented', 'it does not serve this call');
     case status.UNAUTHENTICATED:
-    case status.PERMISSION_DENIED:
       return new CallError('unauthenticated', 'it refuses the token');
+    case status.PERMISSION_DENIED:
+      return new CallError('unauthenticated', `it refuses this hub: ${error.details.slice(0, 256)}`);
     default:
       return new CallError('unavailable', (error?.details ?? 'no answer').slice(0, 256));
   }

@@ -131,6 +131,15 @@ describe('a remote adapter', () => {
     expect(JSON.stringify(start)).not.toContain('hunter2');
   });
 
+  it('that accepts hubs of another name is FAILED with the reason', async () => {
+    const tls = { cert: ours.cert, key: ours.key, clientCa: ours.cert, hubNames: ['hub.clinic.example'] };
+    const served = await serve(well, { ...here, tls });
+    const { cert, key } = await pemFiles();
+    expect(await reach(served.address, { ca: cert, cert, key }).start()).toMatchObject({
+      reason: expect.stringContaining('it refuses this hub: the certificate has none of the names'),
+    });
+  });
+
   it('that goes away is reported, has what it had reported as retryable, and is ready again when it is back', async () => {
     const served = await serve();
     const port = Number(served.address.split(':')[1]);
