@@ -1,0 +1,65 @@
+import type { Rng } from '../rng.ts';
+
+/** What one schedule is about: its seed decides which faults it knows, so that each is also met alone. */
+export interface ClusterPlan {
+  readonly machines: readonly MachinePlan[];
+  readonly lanes: readonly LanePlan[];
+  readonly faults: readonly FaultKind[];
+  /** How long there are faults, and how long there is none between two, on average. */
+  readonly faultyMs: number;
+  readonly faultEveryMs: number;
+  /** How often an answer is lost with its connection, and a request. */
+  readonly lostAnswers: number;
+  readonly lostRequests: number;
+  /** How often a driver sends a request twice and reports the second answer. */
+  readonly repeatedRequests: number;
+  /** How often an answer takes up to seconds. */
+  readonly lateAnswers: number;
+  /** After the faults it is also checked that the lanes are spread evenly, which takes minutes. */
+  readonly isBalanced: boolean;
+}
+
+export interface MachinePlan {
+  readonly name: string;
+  /** How fast its clocks run; 1 is right. */
+  readonly rate: number;
+  readonly canRun: ReadonlySet<string>;
+}
+
+export interface LanePlan {
+  readonly adapter: string;
+  readonly attemptTimeoutMs: number;
+}
+
+export type FaultKind = (typeof FAULTS)[number];
+
+const FAULTS = [
+  ...(['freeze', 'suspend', 'kill', 'stop', 'cut', 'terminate'] as const),
+  ...(['database down', 'database hangs', 'failover', 'clock jump', 'forget'] as const),
+];
+
+const ADAPTERS = ['billing', 'records', 'scheduling', 'lab', 'pharmacy', 'imaging'];
+
+export function planCluster(rng: Rng): ClusterPlan {
+  const lanes = ADAPTERS.slice(0, rng.between(1, ADAPTERS.length)).map((adapter) => {
+    return { adapter, attemptTimeoutMs: rng.pick([10_000, 10_000, 10_000, 1_000, 20_000]) };
+  });
+  const canRunAll = rng.chance(0.7);
+  const machines = Array.from({ length: rng.between(2, 4) }, (_, number) => {
+    const canRun = lanes.filter(() => canRunAll || rng.chance(0.7)).map(({ adapter }) => adapter);
+    return { name: `machine-${number + 1}`, rate: rng.pick([0.97, 0.97, 1, 1.03, 1.03]), canRun: new Set(canRun) };
+  });
+  const share = rng.pick([0.15, 0.4, 0.8]);
+  return {
+    machines,
+    lanes,
+    faults: FAULTS.filter(() => rng.chance(share)),
+    faultyMs: rng.between(40_000, 120_000),
+    faultEveryMs: rng.pick([2_000, 6_000, 20_000]),
+    lostAnswers: rng.pick([0, 0, 0.02, 0.1]),
+    lostRequests: rng.pick([0, 0, 0.02, 0.1]),
+    repeatedRequests: rng.pick([0, 0.1]),
+    lateAnswers: rng.pick([0, 0, 0.1, 0.4]),
+    isBalanced: rng.chance(0.1),
+  };
+}
