@@ -115,6 +115,8 @@ export class Cluster {
     this.queue.after(forMs, () => {
       if (isSuspended) machine.resume(forMs);
       this.oracle.wakes(machine, forMs);
+      // A timer of a lane may be the first to fire.
+      if (machine.process !== undefined && this.rng.chance(0.5)) this.#attempt(machine, machine.process);
       for (const happen of machine.waiting.splice(0)) happen();
     });
   }
@@ -179,6 +181,7 @@ export class Cluster {
     const { process } = machine;
     if (process === undefined) return;
     this.trace.meet('process started');
+    this.oracle.starts(machine, process);
     this.#wakeLater(machine, process);
     this.#attemptLater(machine, process);
   }

@@ -1,4 +1,4 @@
-import type { OwnershipRequest } from '../../src/core/ownership.ts';
+import { laneOwnerships, type OwnershipRequest } from '../../src/core/ownership.ts';
 import type { Cluster } from './cluster.ts';
 import type { HubProcess, Machine } from './machine.ts';
 
@@ -88,6 +88,50 @@ export class OwnershipOracle {
     const watchedMs = (nowMs - machine.unbrokenSinceMs) * FASTEST;
     const patient = watchedMs >= (lane?.attemptTimeoutMs ?? 0) + 8_000;
     trace.must(patient, `${id} watched the owner of ${adapter} without a break before it took it over`);
+  }
+
+  /** A hub that starts on the machine of an earlier one has its lanes soon. */
+  starts(machine: Machine, process: HubProcess): void {
+    const { queue, nowMs, trace, database } = this.#cluster;
+    if (database.timeline !== database.settledTimeline || nowMs < this.faultEndedAtMs) return;
+    const lanes = [...database.lanes.values()].filter(({ adapter, owner }) => {
+      return (
+        owner !== undefined && database.hubs.get(owner)?.name === machine.plan.name && machine.plan.canRun.has(adapter)
+      );
+    });
+    queue.after(MOVE_MS / SLOWEST, () => {
+      if (Math.max(this.faultEndedAtMs, this.#stoppedAtMs) > nowMs || machine.process !== process) return;
+      for (const { adapter, epoch } of lanes) {
+        trace.meet('taken back');
+        trace.must(
+          (database.lanes.get(adapter)?.epoch ?? 0) > epoch,
+          `${process.id} takes ${adapter} back from its earlier process`,
+        );
+      }
+    });
+  }
+
+  /** What an operator is told at any time: when a lane has an owner again. */
+  checkOwnerships(): void {
+    const { machines, nowMs, queue, trace, database } = this.#cluster;
+    if (nowMs < this.faultEndedAtMs) return;
+    for (const machine of machines) {
+      if (machine.isStill(nowMs) || machine.process === undefined || machine.process.state.isHolding) continue;
+      const at = machine.moment(nowMs);
+      for (const lane of laneOwnerships(machine.process.state, at)) {
+        if (lane.kind === 'owned' || lane.takenOverByMs === undefined) continue;
+        trace.meet('a lane without an owner was shown');
+        queue.after((lane.takenOverByMs - at.wallMs) / SLOWEST, () => {
+          if (Math.max(this.faultEndedAtMs, this.#stoppedAtMs) > nowMs) return;
+          trace.meet('and had one in time');
+          const epoch = database.lanes.get(lane.adapter)?.epoch ?? 0;
+          trace.must(
+            epoch > lane.epoch || this.#isServed(lane.adapter),
+            `${lane.adapter} had an owner by the time told`,
+          );
+        });
+      }
+    }
   }
 
   wakes(machine: Machine, afterMs: number): void {

@@ -32,6 +32,7 @@ export function playCluster(cluster: Cluster): ReadonlyMap<string, number> {
 function scheduleCheck(cluster: Cluster): void {
   cluster.queue.after(500, () => {
     cluster.oracle.checkServed();
+    cluster.oracle.checkOwnerships();
     scheduleCheck(cluster);
   });
 }

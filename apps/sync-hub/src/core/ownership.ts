@@ -22,8 +22,8 @@ const GAP_MS = 3_000;
 const GRACE_MS = 2_000;
 /** To move a lane costs what its adapter needs to start: an owner gives back at most one in this time. */
 const GIVE_BACK_EVERY_MS = 60_000;
-/** From when a lane may be taken over until it is: the grace, two pulses, and a claim. */
-const TAKEOVER_MS = GRACE_MS + 2 * PULSE_MS + 500;
+/** From when a lane may be taken over until it is, at the most: the grace, and a few pulses. */
+const TAKEOVER_MS = GRACE_MS + 4 * PULSE_MS;
 
 /** How long the beat of an owner must stand still before another hub may take a lane with this attempt timeout. */
 export function patienceMs(attemptTimeoutMs: number): number {
@@ -576,17 +576,20 @@ export function laneOwnerships(state: OwnershipState, at: Moment): readonly Lane
       return { kind: 'owned', adapter, epoch, owner: owner.row.name, sinceMs: sinceWallMs };
     }
     const silentMs = owner === undefined ? 0 : at.monotonicMs - owner.sinceMs;
-    const takeoverMs = row.owner === undefined || isOwnOnPaper(state, adapter) ? 0 : row.patienceMs - silentMs;
+    const canRun = canRunHere(state, adapter);
+    // Another hub may have begun to watch the owner just now.
+    const watchedMs = canRun ? silentMs : 0;
+    const isFree = row.owner === undefined || isOwn || (canRun && isOwnOnPaper(state, adapter));
+    const takeoverMs = isFree ? 0 : row.patienceMs - watchedMs;
     const { unsettledSinceMs } = state;
     const settledMs = unsettledSinceMs === undefined ? 0 : unsettledSinceMs + longestPatienceMs(state) - at.monotonicMs;
+    const isAble = canRun || live.some((hub) => hub.canRun.has(adapter) && state.hubs.get(hub.id)?.hasBeaten);
     return {
       kind: 'no_owner',
       adapter,
       epoch,
       sinceMs: owner === undefined || isOwn ? sinceWallMs : at.wallMs - silentMs,
-      takenOverByMs: live.some(({ canRun }) => canRun.has(adapter))
-        ? at.wallMs + Math.max(0, takeoverMs, settledMs) + TAKEOVER_MS
-        : undefined,
+      takenOverByMs: isAble ? at.wallMs + Math.max(0, takeoverMs, settledMs) + TAKEOVER_MS : undefined,
     };
   });
 }
