@@ -1,7 +1,9 @@
-import type { OwnershipEffect, OwnershipInput, OwnershipState } from '../../src/core/ownership.ts';
+import type { OwnershipEffect, OwnershipInput } from '../../src/core/ownership-messages.ts';
+import type { OwnershipState } from '../../src/core/ownership-state.ts';
 import { type Mutant, mutate, withMethod } from './mutant.ts';
 
 const ownership = mutate<typeof import('../../src/core/ownership.ts')>('core/ownership', 'cluster');
+const known = mutate<typeof import('../../src/core/ownership-state.ts')>('core/ownership-state', 'cluster');
 const balance = mutate<typeof import('../../src/core/lane-balance.ts')>('core/lane-balance', 'cluster');
 const database = mutate<typeof import('../ownership/shared-database.ts')>(
   '../sim/ownership/shared-database',
@@ -31,7 +33,7 @@ export const OWNERSHIP_MUTANTS: readonly Mutant[] = [
       return { monotonicMs, wallMs: monotonicMs };
     }),
   ),
-  ownership('the others wait less than trust and an attempt take', 'patienceMs', (original) => (attemptTimeoutMs) => {
+  known('the others wait less than trust and an attempt take', 'patienceMs', (original) => (attemptTimeoutMs) => {
     return original(attemptTimeoutMs) - 4_000;
   }),
   stepsWith('a hub that was cut off takes over at once', (original) => (state, input) => {
@@ -60,7 +62,7 @@ export const OWNERSHIP_MUTANTS: readonly Mutant[] = [
   withoutRequests('lanes of a hub that died are not taken over', ({ kind, ...effect }, { hub }) => {
     return kind === 'claim' && 'seenOwner' in effect && effect.seenOwner !== undefined && effect.seenOwner !== hub;
   }),
-  ownership('a hub that starts again waits for the lanes that it had', 'createOwnership', (original) => (hub, at) => {
+  known('a hub that starts again waits for the lanes that it had', 'createOwnership', (original) => (hub, at) => {
     return original({ ...hub, previousIsDead: false }, at);
   }),
   stepsWith('nobody claims for a hub that is due and does not', (original) => (state, input) => {
@@ -85,7 +87,7 @@ export const OWNERSHIP_MUTANTS: readonly Mutant[] = [
   }),
   balance('a hub keeps all that it has', 'laneToGiveBack', () => () => undefined),
   balance('no hub is due to claim a lane', 'assignLanes', () => () => new Map()),
-  ownership('a lane is said to have an owner soon', 'laneOwnerships', (original) => (state, at) => {
+  known('a lane is said to have an owner soon', 'laneOwnerships', (original) => (state, at) => {
     return original(state, at).map((lane) =>
       lane.kind === 'owned' ? lane : { ...lane, takenOverByMs: at.wallMs + 500 },
     );

@@ -41,8 +41,9 @@ const FAULTS = [
 const ADAPTERS = ['billing', 'records', 'scheduling', 'lab', 'pharmacy', 'imaging'];
 
 export function planCluster(rng: Rng): ClusterPlan {
+  const timeouts = rng.chance(0.05) ? ([10_000, 60_000] as const) : ([10_000, 10_000, 1_000, 20_000] as const);
   const lanes = ADAPTERS.slice(0, rng.between(1, ADAPTERS.length)).map((adapter) => {
-    return { adapter, attemptTimeoutMs: rng.pick([10_000, 10_000, 10_000, 1_000, 20_000]) };
+    return { adapter, attemptTimeoutMs: rng.pick(timeouts) };
   });
   const canRunAll = rng.chance(0.7);
   const machines = Array.from({ length: rng.between(2, 4) }, (_, number) => {

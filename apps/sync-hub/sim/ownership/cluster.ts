@@ -1,4 +1,4 @@
-import type { OwnershipEffect, OwnershipInput, OwnershipRequest } from '../../src/core/ownership.ts';
+import type { OwnershipEffect, OwnershipInput, OwnershipRequest } from '../../src/core/ownership-messages.ts';
 import { Rng } from '../rng.ts';
 import { Trace } from '../trace.ts';
 import { type ClusterPlan, planCluster } from './cluster-plan.ts';

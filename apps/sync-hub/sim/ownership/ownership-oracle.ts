@@ -1,4 +1,5 @@
-import { laneOwnerships, type OwnershipRequest } from '../../src/core/ownership.ts';
+import type { OwnershipRequest } from '../../src/core/ownership-messages.ts';
+import { laneOwnerships, patienceMs } from '../../src/core/ownership-state.ts';
 import type { Cluster } from './cluster.ts';
 import type { HubProcess, Machine } from './machine.ts';
 
@@ -13,6 +14,8 @@ const TAKEOVER_MS = 3_000;
 const MOVE_MS = 2_000;
 /** After a fault a hub that is gone may be taken for a live one, to which lanes are assigned, for this long. */
 const SETTLED_MS = 10_000;
+/** After a fault a hub is connected again, and has read the rows. */
+const CONNECTED_MS = 3_500;
 /** A process that stood still for less than this may go on with its view of the database. */
 const GAP_MS = 2_900;
 
@@ -84,9 +87,9 @@ export class OwnershipOracle {
     const { trace, plan, nowMs } = this.#cluster;
     if (seenOwner === undefined || seenOwner === id || seenOwner.startsWith(`${machine.plan.name}/`)) return;
     trace.meet('takeover');
-    const lane = plan.lanes.find((planned) => planned.adapter === adapter);
+    const timeoutMs = plan.lanes.find((lane) => lane.adapter === adapter)?.attemptTimeoutMs ?? 0;
     const watchedMs = (nowMs - machine.unbrokenSinceMs) * FASTEST;
-    const patient = watchedMs >= (lane?.attemptTimeoutMs ?? 0) + 8_000;
+    const patient = watchedMs >= patienceMs(timeoutMs);
     trace.must(patient, `${id} watched the owner of ${adapter} without a break before it took it over`);
   }
 
@@ -114,7 +117,7 @@ export class OwnershipOracle {
   /** What an operator is told at any time: when a lane has an owner again. */
   checkOwnerships(): void {
     const { machines, nowMs, queue, trace, database } = this.#cluster;
-    if (nowMs < this.faultEndedAtMs) return;
+    if (nowMs < this.faultEndedAtMs + CONNECTED_MS) return;
     for (const machine of machines) {
       if (machine.isStill(nowMs) || machine.process === undefined || machine.process.state.isHolding) continue;
       const at = machine.moment(nowMs);
@@ -177,15 +180,14 @@ export class OwnershipOracle {
   /** Called often: each lane has an owner soon when there is somebody who can be it. */
   checkServed(): void {
     const { plan, nowMs, trace } = this.#cluster;
-    const longest = Math.max(...plan.lanes.map(({ attemptTimeoutMs }) => attemptTimeoutMs));
-    for (const { adapter } of plan.lanes) {
+    for (const { adapter, attemptTimeoutMs } of plan.lanes) {
       if (this.#isServed(adapter) || this.#ableMachines(adapter).length === 0) {
         this.#servedAtMs.set(adapter, nowMs);
         continue;
       }
       const sinceMs = Math.max(this.#servedAtMs.get(adapter) ?? 0, this.faultEndedAtMs);
-      const patienceMs = (longest + 8_000) / SLOWEST;
-      trace.must(nowMs - sinceMs <= patienceMs + TAKEOVER_MS, `${adapter} has an owner again after its patience`);
+      const boundMs = patienceMs(attemptTimeoutMs) / SLOWEST + TAKEOVER_MS;
+      trace.must(nowMs - sinceMs <= boundMs, `${adapter} has an owner again after its patience`);
     }
   }
 

@@ -1,9 +1,10 @@
+import { patienceMs } from '../../src/core/ownership-state.ts';
 import type { Cluster } from './cluster.ts';
 import type { FaultKind } from './cluster-plan.ts';
 import type { Machine } from './machine.ts';
 
-/** Hubs without faults are watched this long: the longest patience by the slowest clock, and some seconds. */
-const QUIET_MS = 36_000;
+/** Hubs without faults are watched for the longest patience and this. */
+const QUIET_MS = 8_000;
 /** One lane may move in each of so many minutes. */
 const MINUTE_MS = 64_000;
 
@@ -19,7 +20,8 @@ export function playCluster(cluster: Cluster): ReadonlyMap<string, number> {
   scheduleCheck(cluster);
   run(plan.faultyMs);
   heal(cluster);
-  run(Math.max(cluster.nowMs, oracle.faultEndedAtMs) + QUIET_MS);
+  const longestMs = Math.max(...plan.lanes.map(({ attemptTimeoutMs }) => patienceMs(attemptTimeoutMs)));
+  run(Math.max(cluster.nowMs, oracle.faultEndedAtMs) + longestMs + QUIET_MS);
   if (plan.isBalanced) {
     run(cluster.nowMs + (plan.lanes.length + 2) * MINUTE_MS);
     oracle.moves = 0;
