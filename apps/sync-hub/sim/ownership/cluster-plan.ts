@@ -34,7 +34,7 @@ export interface LanePlan {
 export type FaultKind = (typeof FAULTS)[number];
 
 const FAULTS = [
-  ...(['freeze', 'suspend', 'kill', 'stop', 'cut', 'terminate'] as const),
+  ...(['freeze', 'suspend', 'kill', 'stop', 'cut', 'slow', 'terminate'] as const),
   ...(['database down', 'database hangs', 'failover', 'clock jump', 'forget'] as const),
 ];
 

@@ -292,7 +292,7 @@ export class Cluster {
     this.queue.after(this.rng.between(0, DRAIN_MS), () => {
       if (machine.process !== process || process.lanes.get(adapter) !== lane) return;
       process.lanes.delete(adapter);
-      this.oracle.drained(machine, process, adapter);
+      this.oracle.drained(machine, process, adapter, lane.epoch);
       this.step(machine, process, { kind: 'drained', adapter, epoch: lane.epoch });
     });
   }
@@ -330,7 +330,7 @@ export class Cluster {
         if (machine.isCut) return;
         const lateMs = rng.chance(this.isHealed ? 0 : this.plan.lateAnswers) ? rng.between(0, 2_500) : 0;
         if (lateMs > 0) this.oracle.fault(lateMs);
-        this.queue.after(this.#latencyMs() + lateMs, () => {
+        this.queue.after(this.#latencyMs() + lateMs + machine.answersLateMs, () => {
           if (machine.session === session && machine.isConnected) this.step(machine, process, answer);
         });
       });

@@ -28,6 +28,8 @@ export class Machine {
   readonly waiting: (() => void)[] = [];
   /** Nothing passes between it and the database. */
   isCut = false;
+  /** How much longer than usual answers take. */
+  answersLateMs = 0;
   /** Of its connection; each has another number. */
   session = 0;
   isConnected = false;

@@ -210,14 +210,13 @@ export function laneOwnerships(state: OwnershipState, at: Moment): readonly Lane
     if (owner !== undefined && isOwned) {
       return { kind: 'owned', adapter, epoch, owner: owner.row.name, sinceMs: sinceWallMs };
     }
-    const silentMs = owner === undefined ? 0 : at.monotonicMs - owner.sinceMs;
     const canRun = canRunHere(state, adapter);
-    // Another hub may have begun to watch the owner just now.
-    const watchedMs = canRun ? silentMs : 0;
+    const silentMs = owner === undefined ? 0 : at.monotonicMs - owner.sinceMs;
     const isFree = row.owner === undefined || isOwn || (canRun && isOwnOnPaper(state, row));
-    const takeoverMs = isFree ? 0 : row.patienceMs - watchedMs;
-    const { unsettled } = state;
-    const settledMs = unsettled === undefined ? 0 : unsettled.sinceMs + row.patienceMs - at.monotonicMs;
+    // Another hub may have begun to watch just now.
+    const waitMs = (sinceMs: number) => row.patienceMs - (canRun ? at.monotonicMs - sinceMs : 0);
+    const takeoverMs = isFree || owner === undefined ? 0 : waitMs(owner.sinceMs);
+    const settledMs = state.unsettled === undefined ? 0 : waitMs(state.unsettled.sinceMs);
     const isAble = canRun || live.some((hub) => hub.canRun.has(adapter) && state.hubs.get(hub.id)?.hasBeaten);
     return {
       kind: 'no_owner',
