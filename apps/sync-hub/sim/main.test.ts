@@ -11,8 +11,8 @@ const run = (...args: readonly string[]) =>
 describe('the command of the simulation', () => {
   it('finds no broken promise, and reports what it played', { timeout: 120_000 }, async () => {
     const { stdout, stderr } = await run('--schedules', '20', '--seed', '900');
-    expect(stdout).toBe('20 schedules, 0 violations\n');
-    expect(stderr).toMatch(/^\d+ steps in [\d.]+ s, \d+ steps\/s$/m);
+    expect(stdout).toBe('hub: 20 schedules, 0 violations\ncluster: 20 schedules, 0 violations\n');
+    expect(stderr).toMatch(/^hub: \d+ steps in [\d.]+ s, \d+ steps\/s\ncluster: \d+ steps in [\d.]+ s, \d+ steps\/s$/m);
   });
 
   // All of them are played by the proof; this one checks that mutating and catching work.

@@ -1,6 +1,21 @@
+import { Cluster } from './ownership/cluster.ts';
+import { playCluster } from './ownership/play.ts';
 import { Recovery } from './recovery.ts';
 import { replaceGlobals } from './time.ts';
 import { HubWorld } from './world.ts';
+
+/** One whole hub; and several hubs that share a database, with the rules of ownership alone. */
+export type SimulationName = (typeof SIMULATIONS)[number];
+
+export const SIMULATIONS = ['hub', 'cluster'] as const;
+
+/** One seed's faults, and what they meet. */
+interface Schedule {
+  /** Actions or steps so far. */
+  readonly steps: number;
+  /** Ends at a broken promise, with an error that names it. */
+  play(): Promise<unknown>;
+}
 
 /** A schedule that broke a promise. */
 export interface Violation {
@@ -42,26 +57,39 @@ export async function playSchedule(world: HubWorld): Promise<ReadonlyMap<string,
 }
 
 /** Plays each seed from one on. Ends at a violation. */
-export async function playUntilViolation(firstSeed: number, schedules: number): Promise<Played> {
+export async function playUntilViolation(
+  simulation: SimulationName,
+  firstSeed: number,
+  schedules: number,
+): Promise<Played> {
   let steps = 0;
   for (let seed = firstSeed; seed < firstSeed + schedules; seed += 1) {
-    const world = new HubWorld(seed);
+    const schedule = createSchedule(simulation, seed);
     try {
-      await playSchedule(world);
+      await schedule.play();
     } catch (error) {
       const promise = error instanceof Error ? error.message : String(error);
-      return { violation: { seed, promise }, steps: steps + world.steps };
+      return { violation: { seed, promise }, steps: steps + schedule.steps };
     }
-    steps += world.steps;
+    steps += schedule.steps;
   }
   return { violation: undefined, steps };
 }
 
 /** Plays one schedule and prints what happens in it, line by line. */
-export async function trace(seed: number, print: (line: string) => void): Promise<void> {
+export async function trace(simulation: SimulationName, seed: number, print: (line: string) => void): Promise<void> {
   try {
-    await playSchedule(new HubWorld(seed, print));
+    await createSchedule(simulation, seed, print).play();
   } catch (error) {
     print(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
+}
+
+function createSchedule(simulation: SimulationName, seed: number, print?: (line: string) => void): Schedule {
+  if (simulation === 'hub') {
+    const world = new HubWorld(seed, print);
+    return Object.assign(world, { play: () => playSchedule(world) });
+  }
+  const cluster = new Cluster(seed, print);
+  return Object.assign(cluster, { play: async () => playCluster(cluster) });
 }

@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { parentPort, Worker } from 'node:worker_threads';
 import { threadEntry } from '../src/files/thread-entry.ts';
-import { type Played, playUntilViolation, type Violation } from './play.ts';
+import { type Played, playUntilViolation, type SimulationName, type Violation } from './play.ts';
 
 interface Part {
+  readonly simulation: SimulationName;
   readonly firstSeed: number;
   readonly schedules: number;
 }
@@ -15,10 +16,14 @@ const PART_SCHEDULES = 100;
  * Plays schedules on every core, each in a thread of its own, for a schedule replaces the global timers of the thread
  * that plays it. The result is the same as with one thread: the lowest seed that breaks a promise.
  */
-export async function playOnEveryCore(firstSeed: number, schedules: number): Promise<Played> {
-  const parts = partsOf(firstSeed, schedules);
+export async function playOnEveryCore(
+  simulation: SimulationName,
+  firstSeed: number,
+  schedules: number,
+): Promise<Played> {
+  const parts = partsOf(simulation, firstSeed, schedules);
   const workers = Math.min(availableParallelism(), parts.length);
-  if (workers < 2) return playUntilViolation(firstSeed, schedules);
+  if (workers < 2) return playUntilViolation(simulation, firstSeed, schedules);
   let violation: Violation | undefined;
   let steps = 0;
   const play = async () => {
@@ -50,10 +55,10 @@ class ScheduleWorker {
   }
 }
 
-function partsOf(firstSeed: number, schedules: number): Part[] {
+function partsOf(simulation: SimulationName, firstSeed: number, schedules: number): Part[] {
   return Array.from({ length: Math.ceil(schedules / PART_SCHEDULES) }, (_, index) => {
     const played = index * PART_SCHEDULES;
-    return { firstSeed: firstSeed + played, schedules: Math.min(PART_SCHEDULES, schedules - played) };
+    return { simulation, firstSeed: firstSeed + played, schedules: Math.min(PART_SCHEDULES, schedules - played) };
   });
 }
 
@@ -63,6 +68,6 @@ function lower(left: Violation | undefined, right: Violation | undefined): Viola
 }
 
 // In the thread of a worker.
-parentPort?.on('message', async ({ firstSeed, schedules }: Part) => {
-  parentPort?.postMessage(await playUntilViolation(firstSeed, schedules));
+parentPort?.on('message', async ({ simulation, firstSeed, schedules }: Part) => {
+  parentPort?.postMessage(await playUntilViolation(simulation, firstSeed, schedules));
 });

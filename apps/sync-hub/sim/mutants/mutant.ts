@@ -1,3 +1,5 @@
+import type { SimulationName } from '../play.ts';
+
 /**
  * A fault that can be put into the hub: one export of a module in src, wrapped as that module is loaded. Mutants prove
  * the simulation: one that does not catch them all is worth nothing. A mutant does not compile once the export that it
@@ -10,15 +12,17 @@ export interface Mutant {
   readonly module: string;
   readonly export: string;
   readonly wrap: (original: never) => unknown;
+  /** Which one must catch it. */
+  readonly simulation: SimulationName;
 }
 
 /** @param module in src, without its ending: that of which `Module` is the type */
-export function mutate<Module>(module: string) {
+export function mutate<Module>(module: string, simulation: SimulationName = 'hub') {
   return <Name extends keyof Module & string>(
     name: string,
     exported: Name,
     wrap: (original: Module[Name]) => Module[Name],
-  ): Mutant => ({ name, module, export: exported, wrap: wrap as Mutant['wrap'] });
+  ): Mutant => ({ name, module, export: exported, wrap: wrap as Mutant['wrap'], simulation });
 }
 
 /** Replaces one method of a class. @param wrap is given the method of an instance, and the instance */

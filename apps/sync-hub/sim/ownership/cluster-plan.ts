@@ -34,15 +34,16 @@ export interface LanePlan {
 export type FaultKind = (typeof FAULTS)[number];
 
 const FAULTS = [
-  ...(['freeze', 'suspend', 'kill', 'stop', 'cut', 'terminate'] as const),
+  ...(['freeze', 'suspend', 'kill', 'stop', 'cut', 'slow', 'terminate'] as const),
   ...(['database down', 'database hangs', 'failover', 'clock jump', 'forget'] as const),
 ];
 
 const ADAPTERS = ['billing', 'records', 'scheduling', 'lab', 'pharmacy', 'imaging'];
 
 export function planCluster(rng: Rng): ClusterPlan {
+  const timeouts = rng.chance(0.05) ? ([10_000, 60_000] as const) : ([10_000, 10_000, 1_000, 20_000] as const);
   const lanes = ADAPTERS.slice(0, rng.between(1, ADAPTERS.length)).map((adapter) => {
-    return { adapter, attemptTimeoutMs: rng.pick([10_000, 10_000, 10_000, 1_000, 20_000]) };
+    return { adapter, attemptTimeoutMs: rng.pick(timeouts) };
   });
   const canRunAll = rng.chance(0.7);
   const machines = Array.from({ length: rng.between(2, 4) }, (_, number) => {

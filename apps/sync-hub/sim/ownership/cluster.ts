@@ -1,4 +1,4 @@
-import type { OwnershipEffect, OwnershipInput, OwnershipRequest } from '../../src/core/ownership.ts';
+import type { OwnershipEffect, OwnershipInput, OwnershipRequest } from '../../src/core/ownership-messages.ts';
 import { Rng } from '../rng.ts';
 import { Trace } from '../trace.ts';
 import { type ClusterPlan, planCluster } from './cluster-plan.ts';
@@ -115,6 +115,8 @@ export class Cluster {
     this.queue.after(forMs, () => {
       if (isSuspended) machine.resume(forMs);
       this.oracle.wakes(machine, forMs);
+      // A timer of a lane may be the first to fire.
+      if (machine.process !== undefined && this.rng.chance(0.5)) this.#attempt(machine, machine.process);
       for (const happen of machine.waiting.splice(0)) happen();
     });
   }
@@ -179,6 +181,7 @@ export class Cluster {
     const { process } = machine;
     if (process === undefined) return;
     this.trace.meet('process started');
+    this.oracle.starts(machine, process);
     this.#wakeLater(machine, process);
     this.#attemptLater(machine, process);
   }
@@ -289,7 +292,7 @@ export class Cluster {
     this.queue.after(this.rng.between(0, DRAIN_MS), () => {
       if (machine.process !== process || process.lanes.get(adapter) !== lane) return;
       process.lanes.delete(adapter);
-      this.oracle.drained(machine, process, adapter);
+      this.oracle.drained(machine, process, adapter, lane.epoch);
       this.step(machine, process, { kind: 'drained', adapter, epoch: lane.epoch });
     });
   }
@@ -327,7 +330,7 @@ export class Cluster {
         if (machine.isCut) return;
         const lateMs = rng.chance(this.isHealed ? 0 : this.plan.lateAnswers) ? rng.between(0, 2_500) : 0;
         if (lateMs > 0) this.oracle.fault(lateMs);
-        this.queue.after(this.#latencyMs() + lateMs, () => {
+        this.queue.after(this.#latencyMs() + lateMs + machine.answersLateMs, () => {
           if (machine.session === session && machine.isConnected) this.step(machine, process, answer);
         });
       });

@@ -1,13 +1,6 @@
-import {
-  createOwnership,
-  type Moment,
-  mayBegin,
-  nextWakeMs,
-  type OwnershipEffect,
-  type OwnershipInput,
-  type OwnershipState,
-  step,
-} from '../../src/core/ownership.ts';
+import { mayBegin, nextWakeMs, step } from '../../src/core/ownership.ts';
+import type { Moment, OwnershipEffect, OwnershipInput } from '../../src/core/ownership-messages.ts';
+import { createOwnership, type OwnershipState } from '../../src/core/ownership-state.ts';
 import type { MachinePlan } from './cluster-plan.ts';
 
 /** A process that runs looks at its clocks at least this often. */
@@ -35,6 +28,8 @@ export class Machine {
   readonly waiting: (() => void)[] = [];
   /** Nothing passes between it and the database. */
   isCut = false;
+  /** How much longer than usual answers take. */
+  answersLateMs = 0;
   /** Of its connection; each has another number. */
   session = 0;
   isConnected = false;

@@ -1,4 +1,5 @@
-import type { OwnershipRequest } from '../../src/core/ownership.ts';
+import type { OwnershipRequest } from '../../src/core/ownership-messages.ts';
+import { laneOwnerships } from '../../src/core/ownership-state.ts';
 import type { Cluster } from './cluster.ts';
 import type { HubProcess, Machine } from './machine.ts';
 
@@ -13,8 +14,15 @@ const TAKEOVER_MS = 3_000;
 const MOVE_MS = 2_000;
 /** After a fault a hub that is gone may be taken for a live one, to which lanes are assigned, for this long. */
 const SETTLED_MS = 10_000;
+/** After a fault a hub is connected again, and has read the rows. */
+const CONNECTED_MS = 3_500;
 /** A process that stood still for less than this may go on with its view of the database. */
 const GAP_MS = 2_900;
+
+/** How long others wait for the owner of a lane; said here once more, so that a wrong rule is noticed. */
+export function waitsMs(attemptTimeoutMs: number): number {
+  return Math.max(attemptTimeoutMs + 8_000, (attemptTimeoutMs + 6_000) * 1.125);
+}
 
 /** Knows the true time and checks what hubs do against it. */
 export class OwnershipOracle {
@@ -84,10 +92,50 @@ export class OwnershipOracle {
     const { trace, plan, nowMs } = this.#cluster;
     if (seenOwner === undefined || seenOwner === id || seenOwner.startsWith(`${machine.plan.name}/`)) return;
     trace.meet('takeover');
-    const lane = plan.lanes.find((planned) => planned.adapter === adapter);
+    const timeoutMs = plan.lanes.find((lane) => lane.adapter === adapter)?.attemptTimeoutMs ?? 0;
     const watchedMs = (nowMs - machine.unbrokenSinceMs) * FASTEST;
-    const patient = watchedMs >= (lane?.attemptTimeoutMs ?? 0) + 8_000;
+    const patient = watchedMs >= waitsMs(timeoutMs);
     trace.must(patient, `${id} watched the owner of ${adapter} without a break before it took it over`);
+  }
+
+  /** A hub that starts on the machine of an earlier one has its lanes soon. */
+  starts(machine: Machine, process: HubProcess): void {
+    const { queue, nowMs, trace, database } = this.#cluster;
+    if (database.timeline !== database.settledTimeline || nowMs < this.faultEndedAtMs) return;
+    const lanes = [...database.lanes.values()].filter(({ adapter, owner }) => {
+      return (
+        owner !== undefined && database.hubs.get(owner)?.name === machine.plan.name && machine.plan.canRun.has(adapter)
+      );
+    });
+    queue.after(MOVE_MS / SLOWEST, () => {
+      if (Math.max(this.faultEndedAtMs, this.#stoppedAtMs) > nowMs || machine.process !== process) return;
+      for (const { adapter, epoch } of lanes) {
+        trace.meet('taken back');
+        trace.must(this.#hasMoved(adapter, epoch), `${process.id} takes ${adapter} back from its earlier process`);
+      }
+    });
+  }
+
+  /** What an operator is told at any time: when a lane has an owner again. */
+  checkOwnerships(): void {
+    const { machines, nowMs, queue, trace } = this.#cluster;
+    if (nowMs < this.faultEndedAtMs + CONNECTED_MS) return;
+    for (const machine of machines) {
+      if (machine.isStill(nowMs) || machine.process === undefined || machine.process.state.isHolding) continue;
+      const at = machine.moment(nowMs);
+      for (const lane of laneOwnerships(machine.process.state, at)) {
+        if (lane.kind === 'owned' || lane.takenOverByMs === undefined) continue;
+        trace.meet('a lane without an owner was shown');
+        queue.after((lane.takenOverByMs - at.wallMs) / SLOWEST, () => {
+          if (Math.max(this.faultEndedAtMs, this.#stoppedAtMs) > nowMs) return;
+          trace.meet('and had one in time');
+          trace.must(
+            this.#hasMoved(lane.adapter, lane.epoch),
+            `${lane.adapter} had an owner by the time that was told`,
+          );
+        });
+      }
+    }
   }
 
   wakes(machine: Machine, afterMs: number): void {
@@ -99,7 +147,7 @@ export class OwnershipOracle {
   }
 
   /** A hub handed its lane over: another one has it soon. */
-  drained(machine: Machine, process: HubProcess, adapter: string): void {
+  drained(machine: Machine, process: HubProcess, adapter: string, epoch: number): void {
     this.closes(process, adapter);
     const { queue, nowMs, trace, database } = this.#cluster;
     if (!process.state.isStopping) this.#givesBack(process, adapter);
@@ -115,7 +163,7 @@ export class OwnershipOracle {
       )
         return;
       trace.meet('handed over');
-      trace.must(this.#isServed(adapter), `${adapter} moved within ${MOVE_MS} ms when ${process.id} let it go`);
+      trace.must(this.#hasMoved(adapter, epoch), `${adapter} moved within ${MOVE_MS} ms when ${process.id} let it go`);
     });
   }
 
@@ -133,15 +181,14 @@ export class OwnershipOracle {
   /** Called often: each lane has an owner soon when there is somebody who can be it. */
   checkServed(): void {
     const { plan, nowMs, trace } = this.#cluster;
-    const longest = Math.max(...plan.lanes.map(({ attemptTimeoutMs }) => attemptTimeoutMs));
-    for (const { adapter } of plan.lanes) {
+    for (const { adapter, attemptTimeoutMs } of plan.lanes) {
       if (this.#isServed(adapter) || this.#ableMachines(adapter).length === 0) {
         this.#servedAtMs.set(adapter, nowMs);
         continue;
       }
       const sinceMs = Math.max(this.#servedAtMs.get(adapter) ?? 0, this.faultEndedAtMs);
-      const patienceMs = (longest + 8_000) / SLOWEST;
-      trace.must(nowMs - sinceMs <= patienceMs + TAKEOVER_MS, `${adapter} has an owner again after its patience`);
+      const boundMs = waitsMs(attemptTimeoutMs) / SLOWEST + TAKEOVER_MS;
+      trace.must(nowMs - sinceMs <= boundMs, `${adapter} has an owner again after its patience`);
     }
   }
 
@@ -153,6 +200,11 @@ export class OwnershipOracle {
     if (live.some((machine) => machine.plan.canRun.size < plan.lanes.length)) return;
     const counts = live.map(({ process }) => process?.lanes.size ?? 0);
     trace.must(Math.max(...counts) - Math.min(...counts) <= 1, `lanes are spread evenly at ${nowMs}: ${counts}`);
+  }
+
+  /** It has or had an owner since; or the one that it had is there again. */
+  #hasMoved(adapter: string, epoch: number): boolean {
+    return (this.#cluster.database.lanes.get(adapter)?.epoch ?? 0) > epoch || this.#isServed(adapter);
   }
 
   #isServed(adapter: string): boolean {

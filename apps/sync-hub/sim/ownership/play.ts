@@ -1,9 +1,10 @@
 import type { Cluster } from './cluster.ts';
 import type { FaultKind } from './cluster-plan.ts';
 import type { Machine } from './machine.ts';
+import { waitsMs } from './ownership-oracle.ts';
 
-/** Hubs without faults are watched this long: the longest patience by the slowest clock, and some seconds. */
-const QUIET_MS = 36_000;
+/** Hubs without faults are watched for the longest patience and this. */
+const QUIET_MS = 8_000;
 /** One lane may move in each of so many minutes. */
 const MINUTE_MS = 64_000;
 
@@ -19,7 +20,11 @@ export function playCluster(cluster: Cluster): ReadonlyMap<string, number> {
   scheduleCheck(cluster);
   run(plan.faultyMs);
   heal(cluster);
-  run(Math.max(cluster.nowMs, oracle.faultEndedAtMs) + QUIET_MS);
+  const longestMs = Math.max(...plan.lanes.map(({ attemptTimeoutMs }) => waitsMs(attemptTimeoutMs)));
+  for (let endMs = 0; endMs < oracle.faultEndedAtMs + longestMs + QUIET_MS; ) {
+    endMs = oracle.faultEndedAtMs + longestMs + QUIET_MS;
+    run(Math.max(cluster.nowMs, endMs));
+  }
   if (plan.isBalanced) {
     run(cluster.nowMs + (plan.lanes.length + 2) * MINUTE_MS);
     oracle.moves = 0;
@@ -32,6 +37,7 @@ export function playCluster(cluster: Cluster): ReadonlyMap<string, number> {
 function scheduleCheck(cluster: Cluster): void {
   cluster.queue.after(500, () => {
     cluster.oracle.checkServed();
+    cluster.oracle.checkOwnerships();
     scheduleCheck(cluster);
   });
 }
@@ -73,6 +79,16 @@ const FAULTS: Readonly<Record<FaultKind, (cluster: Cluster, machine: Machine) =>
   },
   cut(cluster, machine) {
     cluster.cut(machine, duration(cluster));
+  },
+  slow(cluster, machine) {
+    const forMs = cluster.rng.between(3_000, 12_000);
+    machine.answersLateMs = cluster.rng.between(1_000, 1_950);
+    cluster.oracle.fault(forMs + machine.answersLateMs);
+    cluster.queue.after(forMs, () => {
+      machine.answersLateMs = 0;
+      // What was slow often breaks.
+      if (cluster.rng.chance(0.7)) cluster.cut(machine, duration(cluster));
+    });
   },
   terminate(cluster, machine) {
     cluster.breakConnection(machine, cluster.rng.chance(0.7));

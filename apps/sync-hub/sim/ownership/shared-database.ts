@@ -1,10 +1,5 @@
-import {
-  type HubRow,
-  type LaneRow,
-  type OwnershipRequest,
-  type PulseAnswer,
-  patienceMs,
-} from '../../src/core/ownership.ts';
+import type { HubRow, LaneRow, OwnershipRequest, PulseAnswer } from '../../src/core/ownership-messages.ts';
+import { patienceMs } from '../../src/core/ownership-state.ts';
 import type { LanePlan } from './cluster-plan.ts';
 
 type ClaimRequest = Extract<OwnershipRequest, { kind: 'claim' }>;
