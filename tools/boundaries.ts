@@ -31,14 +31,14 @@ const checkAdapters = `${hub}src/check-adapters(\\.test)?\\.ts$`;
 /** The program of `hms-sync audit verify --data-dir`: a process too, over the files of the audit log alone. */
 const checkAudit = `${hub}src/check-audit(\\.test)?\\.ts$`;
 
-/** Part of the composition: makes the lanes and runtimes of adapters, for main.ts alone. */
-const adapterLanes = `${hub}src/adapter-lanes\\.ts$`;
+/** Parts of the composition, for main.ts alone: the journal, and the lanes and runtimes of adapters. */
+const composition = `${hub}src/(open-journal|adapter-lanes|shared-lanes)\\.ts$`;
 
 /** Beside it: turns every room's errors into exit codes, so it sees every room. */
 const exit = `${hub}src/exit(\\.test)?\\.ts$`;
 
 /** The journal's port, and the data that goes through it. */
-const journalPort = `${room('journal')}(journal|journal-error|delivery-filter|delivery-page|positions|replay-job)\\.ts$`;
+const journalPort = `${room('journal')}(journal|journal-error|shared-journal|delivery-filter|delivery-page|positions|replay-job)\\.ts$`;
 
 /** Every room of the hub (boundaries.test.ts), and what its sources see of the others. What is not named is refused. */
 export const rooms: Record<string, string[]> = {
@@ -51,6 +51,7 @@ export const rooms: Record<string, string[]> = {
   runtimes: [room('core')],
   acks: [room('core'), room('queues'), journalPort],
   lanes: [room('core'), `${room('journal')}journal(-error)?\\.ts$`, `${room('runtimes')}runtime\\.ts$`],
+  cluster: [room('core'), room('lanes'), journalPort, `${room('runtimes')}runtime\\.ts$`],
   operations: [room('core'), room('files'), room('lanes'), room('queues'), journalPort],
   edges: [...['access', 'audit', 'core', 'acks', 'lanes', 'operations', 'installs', 'queues'].map(room), journalPort],
   config: [
@@ -66,7 +67,7 @@ export const rooms: Record<string, string[]> = {
 
 /** Real implementations behind ports: chosen in main.ts, seen elsewhere only by the files that make them up. */
 const implementations = [
-  'journal/(sqlite/(?!inline-journal\\.ts$)|integrity/)',
+  'journal/(sqlite/(?!inline-journal\\.ts$)|postgres/|integrity/)',
   'runtimes/(inline|process|remote)/',
   'edges/door/listener\\.ts$',
 ];
@@ -148,7 +149,7 @@ const rules: Rule[] = [
     from: {
       path: hub,
       pathNot: [
-        ...[main, adapterLanes, verify, exit, proofBeside, inlineJournal, mutants],
+        ...[main, composition, verify, exit, proofBeside, inlineJournal, mutants],
         ...implementations.map((path) => `${hub}src/${path}`),
       ],
     },

@@ -1,8 +1,8 @@
 import type { Config } from './config/config.ts';
 import { lockFolder } from './files/folder-lock.ts';
 import type { Journal } from './journal/journal.ts';
-import type { Hubs } from './journal/postgres/hubs.ts';
 import { openPostgresJournal } from './journal/postgres/postgres-journal.ts';
+import type { Hubs } from './journal/shared-journal.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 
 /** A journal, and the other hubs when it is shared. */

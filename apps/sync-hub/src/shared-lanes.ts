@@ -6,7 +6,7 @@ import { Membership } from './cluster/membership.ts';
 import { OwnedRuntime } from './cluster/owned-runtime.ts';
 import { RunningLanes } from './cluster/running-lanes.ts';
 import type { JournalError } from './journal/journal-error.ts';
-import type { Hubs } from './journal/postgres/hubs.ts';
+import type { Hubs } from './journal/shared-journal.ts';
 import { systemClock } from './lanes/clock.ts';
 import type { LaneSet } from './lanes/lane-set.ts';
 import { ManifestError } from './runtimes/manifest.ts';

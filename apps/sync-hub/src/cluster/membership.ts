@@ -1,17 +1,14 @@
+import { mayBegin, nextWakeMs, step } from '../core/ownership.ts';
+import type { OwnershipEffect, OwnershipInput } from '../core/ownership-messages.ts';
 import {
   createOwnership,
   type LaneOwnership,
   laneOwnerships,
-  mayBegin,
-  nextWakeMs,
-  type OwnershipEffect,
-  type OwnershipInput,
   type OwnershipState,
   patienceMs,
-  step,
-} from '../core/ownership.ts';
+} from '../core/ownership-state.ts';
 import { JournalError } from '../journal/journal-error.ts';
-import type { Hubs } from '../journal/postgres/hubs.ts';
+import type { Hubs } from '../journal/shared-journal.ts';
 import type { Clock } from '../lanes/clock.ts';
 
 /** The lanes of this hub, as its ownership of them comes and goes. One call for an adapter at a time. */

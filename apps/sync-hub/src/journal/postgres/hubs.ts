@@ -1,17 +1,9 @@
 import type { Client } from 'pg';
-import type { OwnershipRequest, PulseAnswer } from '../../core/ownership.ts';
+import type { PulseAnswer } from '../../core/ownership-messages.ts';
 import type { JournalClient } from '../client.ts';
+import type { Hubs, KnownHub, RequestOf } from '../shared-journal.ts';
 import { connect, type PostgresPlace } from './connection.ts';
 import type { KnownLane, Rows, Store } from './store.ts';
-
-type RequestOf<Kind extends OwnershipRequest['kind']> = Extract<OwnershipRequest, { kind: Kind }>;
-
-/** A hub as its row says. */
-export interface KnownHub {
-  readonly id: string;
-  readonly name: string;
-  readonly version: string;
-}
 
 /** At most this often others are told that there is something new. */
 const NOTIFY_EVERY_MS = 10;
@@ -23,7 +15,7 @@ const LOOK_EVERY_MS = 250;
  * What hubs that share a journal see of each other: rows, and an empty notification that something in them changed. On a
  * connection of its own, that is dropped when an answer does not come.
  */
-export class Hubs implements Rows {
+export class PostgresHubs implements Hubs, Rows {
   /** Of this process. */
   readonly id: string;
   readonly #place: PostgresPlace;

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import { CALLS, type Call } from '../calls.ts';
 import { JournalClient, type Transport } from '../client.ts';
-import type { BackupResult, Journal } from '../journal.ts';
+import type { BackupResult } from '../journal.ts';
 import { CorruptionError, JournalError } from '../journal-error.ts';
+import type { SharedJournal } from '../shared-journal.ts';
 import { connect, type PostgresPlace, placeOf } from './connection.ts';
-import { Hubs } from './hubs.ts';
+import { PostgresHubs } from './hubs.ts';
 import { migrate } from './migrations.ts';
 import { Store } from './store.ts';
 
@@ -40,7 +41,7 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   const hub = randomBytes(8).toString('hex');
   const store = new Store(client, { hub, bytesMax });
   await store.open();
-  const hubs = new Hubs(hub, place, store);
+  const hubs = new PostgresHubs(hub, place, store);
   const info = { id, location: placeOf(url), positions: store.positions };
   const connection = new Connection(client, { store, hubs, location: info.location });
   const journal = new JournalClient({ info, receivers: store.receivers, transport: connection });
@@ -49,16 +50,11 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   return { ...journal.journal, hubs };
 }
 
-/** A journal that several hubs have open. */
-export interface SharedJournal extends Journal {
-  readonly hubs: Hubs;
-}
-
 /** Calls go to the server in groups, one after the other: while one is there, the next gathers. */
 class Connection implements Transport {
   readonly #client: Client;
   readonly #store: Store;
-  readonly #hubs: Hubs;
+  readonly #hubs: PostgresHubs;
   readonly #location: string;
   #journal: JournalClient | undefined;
   #gathered: Call[] = [];
@@ -67,7 +63,7 @@ class Connection implements Transport {
 
   constructor(
     client: Client,
-    { store, hubs, location }: { readonly store: Store; readonly hubs: Hubs; readonly location: string },
+    { store, hubs, location }: { readonly store: Store; readonly hubs: PostgresHubs; readonly location: string },
   ) {
     this.#client = client;
     this.#store = store;

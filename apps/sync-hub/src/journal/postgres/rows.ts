@@ -104,7 +104,6 @@ function attemptFromValues(values: RecordValues, outcome: number): EndedAttempt 
   return code === null ? attempt : { ...attempt, failure: { code, message: message ?? '' } };
 }
 
-
 /** Marks what stands for a character that texts of PostgreSQL cannot hold, which is NUL, or for itself. */
 const MARK = '\x01';
 
