@@ -95,7 +95,7 @@ const wrongImports: readonly WrongImport[] = [
   wrong('runtimes-sees', 'apps/sync-hub/src/runtimes/b.ts', "import '../journal/journal.ts';"),
   wrong('acks-sees', 'apps/sync-hub/src/acks/a.ts', "import '../lanes/lane.ts';"),
   wrong('lanes-sees', 'apps/sync-hub/src/lanes/c.ts', "import '../acks/acks.ts';"),
-  wrong('cluster-sees', 'apps/sync-hub/src/cluster/a.ts', "import '../edges/cursor.ts';"),
+  wrong('cluster-sees', 'apps/sync-hub/src/cluster/a.ts', "import '../acks/acks.ts';"),
   wrong('lanes-sees', 'apps/sync-hub/src/lanes/d.ts', "import '../journal/memory/memory-journal.ts';"),
   wrong('operations-sees', 'apps/sync-hub/src/operations/a.ts', "import '../acks/acks.ts';"),
   wrong('operations-sees', 'apps/sync-hub/src/operations/b.ts', "import '../journal/memory/memory-journal.ts';"),
