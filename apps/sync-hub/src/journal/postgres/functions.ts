@@ -362,61 +362,72 @@ const RECORDS = `
   DECLARE
     l lane;
     d delivery;
-    item record;
     was_head boolean;
-    positions bigint[] := array_fill(0::bigint, ARRAY[cardinality(seqs)]);
-    newest bigint;
+    owned int;
+    deliveries int;
+    followed int[];
+    first_positions json;
     i int;
   BEGIN
     PERFORM lock_journal();
-    FOR l IN SELECT * FROM lane WHERE number IN (SELECT unnest(names)) LOOP
-      newest := NULL;
-      FOR i IN SELECT ordinality FROM unnest(names, epochs) WITH ORDINALITY AS t (n, e) WHERE n = l.number ORDER BY 1 LOOP
-        IF l.owner = me AND l.epoch = epochs[i] THEN
-          newest := coalesce(newest, newest_position(l)) + 1;
-          positions[i] := newest;
-        ELSE
-          RETURN NEXT ('lost', l.number, epochs[i], 0, 0, 0, 0, 0, 0, 0, 0, '')::news;
-        END IF;
-      END LOOP;
-    END LOOP;
-
-    INSERT INTO record
-    SELECT t.n, positions[t.i], t.seq, t.version, t.state, t.cycle, t.attempts, t.spent, t.crashes, t.at_ms, t.next_ms,
-      t.outcome, t.started_ms, t.duration_ms, t.receipt, t.code, t.message, d.reopened_at_ms
-    FROM unnest(names, seqs, versions, states, cycle_counts, attempt_counts, spent_counts, crash_counts, at, nexts,
-      outcomes, starts, durations, receipts, codes, messages)
-      WITH ORDINALITY AS t (n, seq, version, state, cycle, attempts, spent, crashes, at_ms, next_ms,
-        outcome, started_ms, duration_ms, receipt, code, message, i)
-    JOIN delivery d ON d.adapter = t.n AND d.seq = t.seq
-    WHERE positions[t.i] > 0;
-    GET DIAGNOSTICS i = ROW_COUNT;
-    IF i < (SELECT count(*) FROM unnest(positions) AS p WHERE p > 0) THEN
+    WITH owned AS MATERIALIZED (
+      SELECT number, epoch, newest_position(lane) AS newest FROM lane WHERE owner = me AND number = ANY (names)
+    ), said AS MATERIALIZED (
+      SELECT t.*, o.newest + row_number() OVER (PARTITION BY t.n ORDER BY t.i) AS position
+      FROM unnest(names, epochs, seqs, versions, states, cycle_counts, attempt_counts, spent_counts, crash_counts, at,
+          nexts, outcomes, starts, durations, receipts, codes, messages)
+        WITH ORDINALITY AS t (n, epoch, seq, version, state, cycle, attempts, spent, crashes, at_ms,
+          next_ms, outcome, started_ms, duration_ms, receipt, code, message, i)
+      JOIN owned o ON o.number = t.n AND o.epoch = t.epoch
+    ), settled AS (
+      DELETE FROM delivery x USING said s WHERE s.state IN (2, 3, 5) AND x.adapter = s.n AND x.seq = s.seq
+      RETURNING s.*, x.key, x.is_head, x.reopened_at_ms
+    ), kept AS (
+      SELECT s.*, x.reopened_at_ms FROM said s JOIN delivery x ON x.adapter = s.n AND x.seq = s.seq
+      WHERE s.state IN (1, 4)
+    ), written AS (
+      INSERT INTO record
+      SELECT n, position, seq, version, state, cycle, attempts, spent, crashes, at_ms, next_ms, outcome, started_ms,
+        duration_ms, receipt, code, message, reopened_at_ms FROM settled
+      UNION ALL
+      SELECT n, position, seq, version, state, cycle, attempts, spent, crashes, at_ms, next_ms, outcome, started_ms,
+        duration_ms, receipt, code, message, reopened_at_ms FROM kept
+    )
+    SELECT (SELECT count(*) FROM said), (SELECT count(*) FROM settled) + (SELECT count(*) FROM kept),
+      (SELECT json_object_agg(number, newest + 1) FROM owned),
+      (SELECT array_agg((CASE WHEN s.is_head THEN s.i ELSE -s.i END)::int ORDER BY s.i) FROM settled s
+        WHERE s.key <> '' AND EXISTS (SELECT 1 FROM delivery o
+          WHERE o.key = s.key AND o.key <> '' AND o.adapter = s.n AND o.state < 2 AND o.seq <> s.seq))
+    INTO owned, deliveries, first_positions, followed;
+    IF deliveries < owned THEN
       RAISE EXCEPTION 'A record names a delivery that does not exist.' USING ERRCODE = 'HS001';
     END IF;
-
-    FOR item IN
-      WITH settled AS (
-        DELETE FROM delivery d USING unnest(names, seqs, states) WITH ORDINALITY AS t (n, seq, state, i)
-        WHERE positions[t.i] > 0 AND t.state IN (2, 3, 5) AND d.adapter = t.n AND d.seq = t.seq
-        RETURNING t.i, d.adapter, d.seq, d.key, d.is_head, t.state
-      ), raised AS (
-        UPDATE watched_key w SET newest_delivered_seq = greatest(w.newest_delivered_seq, s.seq)
-        FROM settled s WHERE s.state = 2 AND s.key <> '' AND w.adapter = s.adapter AND w.key = s.key
-      )
-      SELECT s.i, s.adapter, s.key, s.is_head FROM settled s
-      WHERE s.key <> '' AND EXISTS (SELECT 1 FROM delivery o
-        WHERE o.key = s.key AND o.key <> '' AND o.adapter = s.adapter AND o.state < 2 AND o.seq <> s.seq)
-      ORDER BY s.i
-    LOOP
-      SELECT * INTO l FROM lane WHERE number = item.adapter;
-      IF item.is_head OR head_seq(l, item.key) IS NULL THEN
-        RETURN QUERY SELECT * FROM choose(l, item.key, at[item.i], nows[item.i]);
+    IF owned < cardinality(names) THEN
+      RETURN QUERY SELECT DISTINCT 'lost', t.n, t.epoch, 0::float8, 0, 0::bigint, 0, 0, 0, 0, 0::float8, ''
+        FROM unnest(names, epochs) AS t (n, epoch) JOIN lane o ON o.number = t.n
+        WHERE o.owner IS DISTINCT FROM me OR o.epoch <> t.epoch;
+    END IF;
+    RETURN QUERY SELECT 'recorded', p.key::int, 0::bigint, 0::float8, 0, p.value::bigint, 0, 0, 0, 0, 0::float8, ''
+      FROM json_each_text(first_positions) AS p;
+    IF EXISTS (SELECT 1 FROM watched_key) THEN
+      UPDATE watched_key w SET newest_delivered_seq = t.seq
+      FROM unnest(names, epochs, seqs, states) AS t (n, epoch, seq, state)
+      JOIN lane o ON o.number = t.n AND o.owner = me AND o.epoch = t.epoch
+      JOIN event e ON e.seq = t.seq
+      WHERE t.state = 2 AND w.adapter = t.n AND w.key = e.key AND w.newest_delivered_seq < t.seq;
+    END IF;
+    -- Behind 0: it was no head.
+    FOREACH i IN ARRAY coalesce(followed, '{}') LOOP
+      SELECT * INTO l FROM lane WHERE number = names[abs(i)];
+      SELECT e.* INTO d.key FROM (SELECT key FROM event WHERE seq = seqs[abs(i)]) AS e;
+      IF i > 0 OR head_seq(l, d.key) IS NULL THEN
+        RETURN QUERY SELECT * FROM choose(l, d.key, at[abs(i)], nows[abs(i)]);
       END IF;
     END LOOP;
 
-    FOR i IN SELECT o FROM unnest(states) WITH ORDINALITY AS t (s, o) WHERE s IN (1, 4) AND positions[o] > 0 ORDER BY o LOOP
-      SELECT * INTO l FROM lane WHERE number = names[i];
+    FOR i IN SELECT o FROM unnest(states) WITH ORDINALITY AS t (s, o) WHERE s IN (1, 4) ORDER BY o LOOP
+      SELECT * INTO l FROM lane WHERE number = names[i] AND owner = me AND epoch = epochs[i];
+      CONTINUE WHEN NOT FOUND;
       SELECT * INTO d FROM delivery WHERE adapter = names[i] AND seq = seqs[i];
       was_head := d.is_head;
       d.state := states[i];
@@ -439,8 +450,6 @@ const RECORDS = `
         RETURN QUERY SELECT * FROM choose(l, d.key, at[i], nows[i]);
       END IF;
     END LOOP;
-    RETURN QUERY SELECT 'recorded', p.n, 0::bigint, 0::float8, 0, min(p.position), 0, 0, 0, 0, 0::float8, ''
-      FROM unnest(names, positions) AS p (n, position) WHERE p.position > 0 GROUP BY p.n;
   END $$;
 
   CREATE FUNCTION discard(me text, name text, which bigint, at float8, now_ms float8, why text) RETURNS SETOF news
