@@ -546,7 +546,8 @@ const PRUNING = `
       old_ones := old_ones + 1;
       CONTINUE WHEN e.seq = (SELECT max(seq) FROM event);
       CONTINUE WHEN EXISTS (SELECT 1 FROM unnest(e.adapters) AS n JOIN delivery d ON d.adapter = n AND d.seq = e.seq);
-      SELECT max(at_ms) INTO newest_ms FROM record WHERE seq = e.seq;
+      SELECT max(newest.at_ms) INTO newest_ms FROM unnest(e.adapters) AS n CROSS JOIN LATERAL (
+        SELECT at_ms FROM record WHERE seq = e.seq AND adapter = n ORDER BY position DESC LIMIT 1) AS newest;
       CONTINUE WHEN newest_ms >= before_ms;
       IF records >= records_max THEN next_seq := e.seq - 1; RETURN; END IF;
       -- Of each delivery the newest record says its outcome until all of it is deleted.
