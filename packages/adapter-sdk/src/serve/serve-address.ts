@@ -48,12 +48,12 @@ export function tokensOf(address: ServeAddress): readonly string[] | undefined {
 }
 
 /** @throws TypeError for plain text beyond loopback, and for a certificate that cannot be used */
-export function bindingOf(address: ServeAddress): Binding {
+export async function bindingOf(address: ServeAddress): Promise<Binding> {
   if ('path' in address) return { target: `unix:${address.path}`, credentials: ServerCredentials.createInsecure() };
   const { host, port, tls } = address;
   const target = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
   if (tls !== undefined) {
-    const certificates = new ServerCertificates(tls);
+    const certificates = await ServerCertificates.open(tls);
     return { target, credentials: certificates.credentials, certificates };
   }
   if (!isLoopback(host)) {

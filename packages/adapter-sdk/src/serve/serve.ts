@@ -48,7 +48,7 @@ export interface ServedAdapter {
  */
 export async function serveAdapter(source: AdapterSource, options: ServeOptions): Promise<ServedAdapter> {
   const { listen } = options;
-  const { target, credentials, certificates } = bindingOf(listen);
+  const { target, credentials, certificates } = await bindingOf(listen);
   const tokens = tokensOf(listen);
   const { load, createServer, closed, log } = createServices(source, options);
   if (!('path' in listen) && tokens === undefined && certificates?.asksCallers !== true) {

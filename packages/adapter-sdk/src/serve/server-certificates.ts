@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { experimental, type ServerCredentials } from '@grpc/grpc-js';
 import type { AdapterLog } from '../adapter-log.ts';
@@ -22,7 +22,7 @@ export interface ServerTls extends AcceptedHubs {
 }
 
 /**
- * TLS options of a server by the paths of its PEM files. They are read again within a second after they change, all or
+ * TLS options of a server by the paths of its PEM files. They are read again about a second after they change, all or
  * nothing: files that cannot be used are reported to the log, and the former ones stay in use.
  */
 export interface ServerTlsFiles extends AcceptedHubs {
@@ -36,8 +36,8 @@ type Provider = experimental.CertificateProvider;
 type OwnListener = Parameters<Provider['addIdentityCertificateListener']>[0];
 type CaListener = Parameters<Provider['addCaCertificateListener']>[0];
 
-/** How often files are compared. By their state, because what watches folders misses links and network file systems. */
-const COMPARE_EVERY_MS = 1_000;
+/** How often files are read. What watches folders instead misses links that are turned, and network file systems. */
+const READ_EVERY_MS = 1_000;
 
 /** The certificate of a server, and the authority of its callers: what they are now, for each new connection. */
 export class ServerCertificates implements Provider {
@@ -47,10 +47,15 @@ export class ServerCertificates implements Provider {
   readonly #ca = new Set<CaListener>();
 
   /** @throws TypeError when a connection could not be made with it */
-  constructor(source: ServerTls | ServerTlsFiles) {
-    this.#files = 'certFile' in source ? source : undefined;
-    this.#tls = 'certFile' in source ? readFiles(source) : source;
-    this.#requireUsable(this.#tls);
+  static async open(source: ServerTls | ServerTlsFiles): Promise<ServerCertificates> {
+    const files = 'certFile' in source ? source : undefined;
+    return new ServerCertificates('certFile' in source ? await readFiles(source) : source, files);
+  }
+
+  private constructor(tls: ServerTls, files: ServerTlsFiles | undefined) {
+    this.#files = files;
+    this.#tls = tls;
+    this.#requireUsable(tls);
   }
 
   /** As @grpc/grpc-js takes them; its function has the two providers in the order of a certificate, then an authority. */
@@ -75,33 +80,31 @@ export class ServerCertificates implements Provider {
     this.#replace(tls);
   }
 
-  /** Reads files again when they change. Returns what ends that; does nothing for texts. */
-  watch(log: AdapterLog, everyMs = COMPARE_EVERY_MS): () => void {
+  /** Uses files again when they change. Returns what ends that; does nothing for texts. */
+  watch(log: AdapterLog): () => void {
     const files = this.#files;
     if (files === undefined) return () => undefined;
-    const { certFile, keyFile, clientCaFile } = files;
+    const { certFile } = files;
     let reported = '';
-    const read = () => {
+    const read = async () => {
       try {
-        const next = readFiles(files);
-        const isSame = JSON.stringify(next) === JSON.stringify(this.#tls);
+        const next = await readFiles(files);
+        if (JSON.stringify(next) !== JSON.stringify(this.#tls)) {
+          this.#replace(next);
+          const expires = new X509Certificate(next.cert).validToDate.toISOString();
+          log.info('the changed certificate is in use', { certFile, expires });
+        }
         reported = '';
-        if (isSame) return;
-        this.#replace(next);
-        const expires = new X509Certificate(next.cert).validToDate.toISOString();
-        log.info('the changed certificate is in use', { certFile, expires });
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        // Each of the files reports its change.
         if (why !== reported) log.warn('the changed certificate is not used, the former one is', { certFile, why });
         reported = why;
       }
+      // A disk may be slower than the interval.
+      timer.refresh();
     };
-    const paths = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
-    for (const path of paths) watchFile(path, { persistent: false, interval: everyMs }, read);
-    return () => {
-      for (const path of paths) unwatchFile(path, read);
-    };
+    const timer = setTimeout(() => void read(), READ_EVERY_MS).unref();
+    return () => clearTimeout(timer);
   }
 
   addIdentityCertificateListener(listener: OwnListener): void {
@@ -162,18 +165,18 @@ export class ServerCertificates implements Provider {
 }
 
 /** @throws TypeError naming the file that cannot be read */
-function readFiles({ certFile, keyFile, clientCaFile, hubNames }: ServerTlsFiles): ServerTls {
+async function readFiles({ certFile, keyFile, clientCaFile, hubNames }: ServerTlsFiles): Promise<ServerTls> {
   return {
-    cert: readPem('certFile', certFile),
-    key: readPem('keyFile', keyFile),
-    ...(clientCaFile !== undefined && { clientCa: readPem('clientCaFile', clientCaFile) }),
+    cert: await readPem('certFile', certFile),
+    key: await readPem('keyFile', keyFile),
+    ...(clientCaFile !== undefined && { clientCa: await readPem('clientCaFile', clientCaFile) }),
     ...(hubNames !== undefined && { hubNames }),
   };
 }
 
-function readPem(field: string, path: string): string {
+async function readPem(field: string, path: string): Promise<string> {
   try {
-    return readFileSync(path, 'utf8');
+    return await readFile(path, 'utf8');
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new TypeError(`serveAdapter: tls.${field}: ${path} cannot be read (${code})`, { cause });
