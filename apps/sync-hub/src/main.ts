@@ -21,6 +21,7 @@ import { connectionBounds } from './edges/door/connections.ts';
 import { createIdentify } from './edges/door/identify.ts';
 import { listen, listenOnSocket, requireFree } from './edges/door/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from './edges/door/request-budget.ts';
+import { TrustedCallers } from './edges/door/trusted-callers.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';
 import { HubStop } from './edges/hub-stop.ts';
@@ -130,11 +131,12 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
   const fileTokens = new FileTokens(config.auth.tokens);
   const jwts = new JwtVerifier(config.auth.jwt);
   const certificates = new ClientCertificates(config.auth.mtls);
+  const proxies = config.trustedProxies && new TrustedCallers(config.trustedProxies);
   const reload = new ConfigReload({
     started: config,
     load,
     report: (level, text) => log[level](text),
-    ...{ tokens: fileTokens, jwt: jwts, mtls: certificates, tls },
+    ...{ tokens: fileTokens, jwt: jwts, mtls: certificates, tls, proxies },
   });
   const authenticator = new Authenticator({
     withoutCredential: config.auth.withoutCredential,
@@ -276,7 +278,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     onRejected: (address) => rejections.note(address),
     onUntrusted: (address, why) => untrusted.note(address, why),
     ...(tls !== undefined && { tls }),
-    ...(config.trustedProxies !== undefined && { callers: config.trustedProxies }),
+    ...(proxies !== undefined && { callers: proxies }),
   }).catch(async (error) => {
     await socket.close(0);
     await audit.close();

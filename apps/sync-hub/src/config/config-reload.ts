@@ -1,3 +1,4 @@
+import type { BlockList } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { type PreparedTls, TlsError, type TlsFiles } from '../tls/tls-files.ts';
 import type { AuthConfig, Config } from './config.ts';
@@ -25,6 +26,8 @@ export interface ReloadParts {
   readonly jwt: { replace(issuers: AuthConfig['jwt']): Promise<readonly string[]> };
   /** Undefined: the hub's port does not speak TLS. */
   readonly tls: Pick<TlsFiles, 'prepare'> | undefined;
+  /** Undefined: everybody may connect, as long as the hub runs. */
+  readonly proxies: { replace(list: BlockList): void } | undefined;
 }
 
 export interface ConfigReloadOptions extends ReloadParts {
@@ -36,8 +39,8 @@ export interface ConfigReloadOptions extends ReloadParts {
   readonly report: (level: 'info' | 'warn', text: string) => void;
 }
 
-/** What a reload puts into force. Of `tls`, only what the port can change while it is open. */
-const RELOADED: ReadonlySet<string> = new Set(['auth', 'tls']);
+/** What a reload puts into force, as far as an open port allows it. */
+const RELOADED: ReadonlySet<string> = new Set(['auth', 'tls', 'trustedProxies']);
 const AUTH_PARTS = ['tokens', 'jwt', 'mtls'] as const;
 
 /**
@@ -46,13 +49,13 @@ const AUTH_PARTS = ['tokens', 'jwt', 'mtls'] as const;
  */
 export class ConfigReload {
   readonly #options: ConfigReloadOptions;
-  #inForce: AuthConfig;
+  #inForce: Pick<Config, 'auth' | 'written'>;
   #rejected = '';
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConfigReloadOptions) {
     this.#options = options;
-    this.#inForce = options.started.auth;
+    this.#inForce = options.started;
   }
 
   /** What is not well, a sentence each with what to do. */
@@ -91,17 +94,26 @@ export class ConfigReload {
   /** Nothing can fail from here on. */
   async #use(next: Config, tls: PreparedTls | undefined): Promise<ReloadResult & { kind: 'reloaded' }> {
     const { started, ...parts } = this.#options;
-    const { auth } = next;
-    const changed = AUTH_PARTS.filter((part) => !isDeepStrictEqual(this.#inForce[part], auth[part]));
-    this.#inForce = auth;
+    const { auth, trustedProxies } = next;
+    const former = this.#inForce;
+    const changed = AUTH_PARTS.filter((part) => !isDeepStrictEqual(former.auth[part], auth[part]));
+    const newProxies = isDeepStrictEqual(former.written.trustedProxies, next.written.trustedProxies)
+      ? undefined
+      : trustedProxies;
+    this.#inForce = next;
     this.#rejected = '';
     tls?.use();
+    if (newProxies !== undefined) parts.proxies?.replace(newProxies);
     parts.tokens.replace(auth.tokens);
     parts.mtls.replace(auth.mtls);
     const warnings = await parts.jwt.replace(auth.jwt);
     return {
       kind: 'reloaded',
-      changed: [...changed.map((part) => `auth.${part}`), ...(tls?.isOther ? ['tls'] : [])],
+      changed: [
+        ...changed.map((part) => `auth.${part}`),
+        ...(tls?.isOther ? ['tls'] : []),
+        ...(newProxies && parts.proxies ? ['trustedProxies'] : []),
+      ],
       needsRestart: needsRestart(started, next),
       warnings,
     };
@@ -119,7 +131,12 @@ function needsRestart(started: Config, next: Config): readonly string[] {
   const after: Readonly<Record<string, unknown>> = next.written;
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   const changed = [...names].filter((name) => !RELOADED.has(name) && !isDeepStrictEqual(before[name], after[name]));
-  return haveSamePort(started.tls, next.tls) ? changed : [...changed, 'tls'];
+  const isBoundAsBefore = (started.trustedProxies === undefined) === (next.trustedProxies === undefined);
+  return [
+    ...changed,
+    ...(haveSamePort(started.tls, next.tls) ? [] : ['tls']),
+    ...(isBoundAsBefore ? [] : ['trustedProxies']),
+  ];
 }
 
 function inWords({ changed, needsRestart }: Extract<ReloadResult, { kind: 'reloaded' }>): string {
