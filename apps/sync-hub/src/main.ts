@@ -22,6 +22,7 @@ import { connectionBounds } from './edges/door/connections.ts';
 import { createIdentify } from './edges/door/identify.ts';
 import { listen, listenOnSocket, requireFree } from './edges/door/listener.ts';
 import { REQUEST_BUDGET, RequestBudget } from './edges/door/request-budget.ts';
+import { TrustedAddresses } from './edges/door/trusted-addresses.ts';
 import { createHealthzRoute } from './edges/http/healthz-route.ts';
 import { createSyncRoute } from './edges/http/sync-route.ts';
 import { HubStop } from './edges/hub-stop.ts';
@@ -129,11 +130,19 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
   const fileTokens = new FileTokens(config.auth.tokens);
   const jwts = new JwtVerifier(config.auth.jwt);
   const certificates = new ClientCertificates(config.auth.mtls);
+  const proxies = config.trustedProxies && new TrustedAddresses(config.trustedProxies);
+  const callers = config.callers && new TrustedAddresses(config.callers);
   const reload = new ConfigReload({
     started: config,
     load,
     report: (level, text) => log[level](text),
     ...{ tokens: fileTokens, jwt: jwts, mtls: certificates, tls },
+    proxies: {
+      replace: (next) => {
+        if (next.trustedProxies !== undefined) proxies?.replace(next.trustedProxies);
+        if (next.callers !== undefined) callers?.replace(next.callers);
+      },
+    },
   });
   const authenticator = new Authenticator({
     withoutCredential: config.auth.withoutCredential,
@@ -288,14 +297,14 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
   const untrusted = new RejectedConnections(log);
   const shownBy = { authenticator, failed };
   const socket = await listenOnSocket(config.dataDir, router(createIdentify({ ...shownBy, bySocket: true })));
-  const identify = createIdentify({ ...shownBy, bySocket: false, proxies: config.trustedProxies, certificates });
+  const identify = createIdentify({ ...shownBy, bySocket: false, proxies, certificates });
   const listener = await listen(config.listen, router(identify), {
     publicUrls: config.publicUrls,
     connections: connectionBounds(config.connections),
     onRejected: (address) => rejections.note(address),
     onUntrusted: (address, why) => untrusted.note(address, why),
     ...(tls !== undefined && { tls }),
-    ...(config.callers !== undefined && { callers: config.callers }),
+    ...(callers !== undefined && { callers }),
   }).catch(async (error) => {
     await socket.close(0);
     await audit.close();

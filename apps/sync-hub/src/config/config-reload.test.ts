@@ -5,6 +5,7 @@ import { ClientCertificates } from '../access/client-certificate.ts';
 import { FileTokens } from '../access/file-tokens.ts';
 import { JwtVerifier } from '../access/jwt.ts';
 import { newTokenId, newTokenText, tokenHash } from '../access/token-text.ts';
+import { TrustedAddresses } from '../edges/door/trusted-addresses.ts';
 import { ours, strangers } from '../tls/certificates.fixture.ts';
 import { TlsFiles } from '../tls/tls-files.ts';
 import { loadConfig } from './config.ts';
@@ -26,8 +27,10 @@ async function open(file: string, flags = {}) {
   onTestFinished(() => tls?.close());
   const { auth } = started;
   const tokens = new FileTokens(auth.tokens);
+  const proxies = started.callers && new TrustedAddresses(started.callers);
   const reload = new ConfigReload({
     ...{ started, report, tls, tokens },
+    proxies: { replace: ({ callers }) => callers && proxies?.replace(callers) },
     ...{ jwt: new JwtVerifier(auth.jwt), mtls: new ClientCertificates(auth.mtls) },
     load: () => loadConfig({ file: place.file, env: {}, flags }),
   });
@@ -35,7 +38,7 @@ async function open(file: string, flags = {}) {
     await writeFile(place.file, next);
     return reload.run();
   };
-  return { reload, run, tokens, tls, said };
+  return { reload, run, tokens, tls, proxies, said };
 }
 
 it('puts callers and files of TLS into force, and names what changed', async () => {
@@ -78,6 +81,16 @@ it.each([
   expect(said.at(-1)).toMatch(/^warn: the configuration file is not in force/);
   expect(await run(right)).toMatchObject({ kind: 'reloaded', changed: [] });
   expect(reload.warnings).toEqual([]);
+});
+
+it('puts trusted proxies into force where there are some', async () => {
+  const trusting = (...addresses: string[]) => `tls: terminated\ntrustedProxies: [${addresses.join(', ')}]`;
+  const { run, proxies } = await open(trusting('10.0.0.7'));
+  expect(await run(trusting('10.0.0.8'))).toMatchObject({ changed: ['trustedProxies'], needsRestart: [] });
+  expect(['10.0.0.7', '10.0.0.8', '127.0.0.1'].map((address) => proxies?.trusts(address))).toEqual([false, true, true]);
+  expect(await run(trusting('10.0.0.8'))).toMatchObject({ changed: [], needsRestart: [] });
+  expect(await run('tls: terminated')).toMatchObject({ changed: [], needsRestart: ['trustedProxies'] });
+  expect(proxies?.trusts('10.0.0.9')).toBe(false);
 });
 
 it('names what needs a restart, as long as the hub runs without it', async () => {

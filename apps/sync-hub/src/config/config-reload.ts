@@ -25,6 +25,8 @@ export interface ReloadParts {
   readonly jwt: { replace(issuers: AuthConfig['jwt']): Promise<readonly string[]> };
   /** Undefined: the hub's port does not speak TLS. */
   readonly tls: Pick<TlsFiles, 'prepare'> | undefined;
+  /** Undefined: everybody may connect, as long as the hub runs. */
+  readonly proxies: { replace(next: Pick<Config, 'trustedProxies' | 'callers'>): void } | undefined;
 }
 
 export interface ConfigReloadOptions extends ReloadParts {
@@ -36,8 +38,8 @@ export interface ConfigReloadOptions extends ReloadParts {
   readonly report: (level: 'info' | 'warn', text: string) => void;
 }
 
-/** What a reload puts into force. Of `tls`, only what the port can change while it is open. */
-const RELOADED: ReadonlySet<string> = new Set(['auth', 'tls']);
+/** What a reload puts into force, as far as an open port allows it. */
+const RELOADED: ReadonlySet<string> = new Set(['auth', 'tls', 'trustedProxies']);
 const AUTH_PARTS = ['tokens', 'jwt', 'mtls'] as const;
 
 /**
@@ -46,13 +48,13 @@ const AUTH_PARTS = ['tokens', 'jwt', 'mtls'] as const;
  */
 export class ConfigReload {
   readonly #options: ConfigReloadOptions;
-  #inForce: AuthConfig;
+  #inForce: Pick<Config, 'auth' | 'written'>;
   #rejected = '';
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConfigReloadOptions) {
     this.#options = options;
-    this.#inForce = options.started.auth;
+    this.#inForce = options.started;
   }
 
   /** What is not well, a sentence each with what to do. */
@@ -92,16 +94,25 @@ export class ConfigReload {
   async #use(next: Config, tls: PreparedTls | undefined): Promise<ReloadResult & { kind: 'reloaded' }> {
     const { started, ...parts } = this.#options;
     const { auth } = next;
-    const changed = AUTH_PARTS.filter((part) => !isDeepStrictEqual(this.#inForce[part], auth[part]));
-    this.#inForce = auth;
+    const former = this.#inForce;
+    const changed = AUTH_PARTS.filter((part) => !isDeepStrictEqual(former.auth[part], auth[part]));
+    const hasNewProxies =
+      next.trustedProxies !== undefined &&
+      !isDeepStrictEqual(former.written.trustedProxies, next.written.trustedProxies);
+    this.#inForce = next;
     this.#rejected = '';
     tls?.use();
+    if (hasNewProxies) parts.proxies?.replace(next);
     parts.tokens.replace(auth.tokens);
     parts.mtls.replace(auth.mtls);
     const warnings = await parts.jwt.replace(auth.jwt);
     return {
       kind: 'reloaded',
-      changed: [...changed.map((part) => `auth.${part}`), ...(tls?.isOther ? ['tls'] : [])],
+      changed: [
+        ...changed.map((part) => `auth.${part}`),
+        ...(tls?.isOther ? ['tls'] : []),
+        ...(hasNewProxies && parts.proxies ? ['trustedProxies'] : []),
+      ],
       needsRestart: needsRestart(started, next),
       warnings,
     };
@@ -119,7 +130,12 @@ function needsRestart(started: Config, next: Config): readonly string[] {
   const after: Readonly<Record<string, unknown>> = next.written;
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   const changed = [...names].filter((name) => !RELOADED.has(name) && !isDeepStrictEqual(before[name], after[name]));
-  return haveSamePort(started.tls, next.tls) ? changed : [...changed, 'tls'];
+  const isBoundAsBefore = (started.trustedProxies === undefined) === (next.trustedProxies === undefined);
+  return [
+    ...changed,
+    ...(haveSamePort(started.tls, next.tls) ? [] : ['tls']),
+    ...(isBoundAsBefore ? [] : ['trustedProxies']),
+  ];
 }
 
 function inWords({ changed, needsRestart }: Extract<ReloadResult, { kind: 'reloaded' }>): string {

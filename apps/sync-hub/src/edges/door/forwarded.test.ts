@@ -2,11 +2,13 @@ import { BlockList, isIP } from 'node:net';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { forwardedAddress } from './forwarded.ts';
+import { TrustedAddresses } from './trusted-addresses.ts';
 
-const proxies = new BlockList();
-proxies.addAddress('10.0.0.7');
-proxies.addSubnet('10.1.0.0', 24, 'ipv4');
-proxies.addSubnet('fd00::', 8, 'ipv6');
+const list = new BlockList();
+list.addAddress('10.0.0.7');
+list.addSubnet('10.1.0.0', 24, 'ipv4');
+list.addSubnet('fd00::', 8, 'ipv6');
+const proxies = new TrustedAddresses(list);
 
 const PROXY = '10.0.0.7';
 

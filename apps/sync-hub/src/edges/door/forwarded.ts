@@ -1,4 +1,5 @@
-import { type BlockList, isIP, isIPv6 } from 'node:net';
+import { isIP } from 'node:net';
+import type { TrustedAddresses } from './trusted-addresses.ts';
 
 /** Proxies behind each other; more are none that anybody runs. */
 const PROXIES_MAX = 16;
@@ -18,10 +19,14 @@ const IPV4_IN_IPV6 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
  * @param proxies whose word is taken; undefined: nobody's
  * @returns the last of the addresses that is no proxy's, else the first proxy's; that of the connection unless it is a proxy
  */
-export function forwardedAddress(peer: string, header: string | undefined, proxies: BlockList | undefined): string {
+export function forwardedAddress(
+  peer: string,
+  header: string | undefined,
+  proxies: Pick<TrustedAddresses, 'trusts'> | undefined,
+): string {
   let address = peer;
   let rest = header ?? '';
-  for (let hop = 0; hop < PROXIES_MAX && rest !== '' && isAmong(proxies, address); hop++) {
+  for (let hop = 0; hop < PROXIES_MAX && rest !== '' && proxies?.trusts(address); hop++) {
     const comma = rest.lastIndexOf(',');
     const named = addressIn(rest.slice(comma + 1));
     // A proxy that does not say by whom it was called stands for its callers.
@@ -30,10 +35,6 @@ export function forwardedAddress(peer: string, header: string | undefined, proxi
     rest = rest.slice(0, Math.max(0, comma));
   }
   return address;
-}
-
-function isAmong(proxies: BlockList | undefined, address: string): boolean {
-  return proxies?.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') === true;
 }
 
 /** Undefined: it holds none. */

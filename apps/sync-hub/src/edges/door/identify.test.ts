@@ -7,6 +7,7 @@ import { HTTP_VERSIONS, type HttpVersion, post } from '../http/http-client.fixtu
 import { createIdentify } from './identify.ts';
 import { listen } from './listener.ts';
 import type { HttpHandler } from './messages.ts';
+import { TrustedAddresses } from './trusted-addresses.ts';
 
 /** A port that answers with the address of each request's caller, and how its credential was refused. */
 async function open(proxies: BlockList | undefined) {
@@ -19,7 +20,7 @@ async function open(proxies: BlockList | undefined) {
       throw new AccessError('CREDENTIAL_REFUSED', 'no issuer');
     },
   });
-  const callers = createIdentify({ authenticator, failed: new CountPerMinute(20, () => 0), bySocket: false, proxies });
+  const callers = createIdentify({ authenticator, failed: new CountPerMinute(20, () => 0), bySocket: false, proxies: proxies && new TrustedAddresses(proxies) });
   const handler: HttpHandler = async (request, response) => {
     const address = callers.addressOf(request);
     const refused = await Promise.try(() => callers.principalOf(request)).catch((error) => error.message);

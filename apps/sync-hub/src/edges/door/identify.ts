@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { BlockList } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { AccessError } from '../../access/access-error.ts';
 import type { Authenticator } from '../../access/authenticator.ts';
@@ -9,6 +8,7 @@ import type { CountPerMinute } from '../../access/count-per-minute.ts';
 import type { Principal } from '../../access/principal.ts';
 import { forwardedAddress } from './forwarded.ts';
 import { addressOf, streamOf } from './messages.ts';
+import type { TrustedAddresses } from './trusted-addresses.ts';
 
 /** Who makes the requests of a listener. */
 export interface Callers {
@@ -28,7 +28,7 @@ export interface IdentifyOptions {
   /** Whether the requests come by the hub's Unix socket. */
   readonly bySocket: boolean;
   /** Who says in X-Forwarded-For where a request comes from. Absent: nobody. */
-  readonly proxies?: BlockList | undefined;
+  readonly proxies?: TrustedAddresses | undefined;
   /** Reads client certificates, which the listener has verified. Absent: there are none. */
   readonly certificates?: ClientCertificates;
 }

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ListenError, type ListenOptions, listen } from './listener.ts';
 import { OPEN_REQUEST_BOUNDS } from './open-requests.ts';
+import { TrustedAddresses } from './trusted-addresses.ts';
 
 const answer: RequestListener = (request, response) => {
   // What connect-node does with the authority.
@@ -53,14 +54,22 @@ describe('listening', () => {
   });
 
   it('accepts connections only from the addresses that may call, where some are named', async () => {
-    const callers = new BlockList();
-    callers.addAddress('127.0.0.2');
+    const only = (address: string) => {
+      const list = new BlockList();
+      list.addAddress(address);
+      return list;
+    };
+    const callers = new TrustedAddresses(only('127.0.0.2'));
     const untrusted = Promise.withResolvers<readonly string[]>();
     const { port } = await open(answer, { callers, onUntrusted: (...said) => untrusted.resolve(said) });
     expect(await send(port, get('localhost'))).toBe('');
     expect(await untrusted.promise).toEqual(['127.0.0.1', 'it is none of trustedProxies']);
-    callers.addAddress('127.0.0.1');
+    callers.replace(only('127.0.0.1'));
     await expectAlive(port);
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    expect(await text(session.request({ ':path': '/' }))).toBe('fine');
+    callers.replace(only('127.0.0.2'));
+    await once(session, 'close');
   });
 
   it('says what to do when the port is taken, or the host is none', async () => {

@@ -1,14 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import type { Server as Http1Server, RequestListener } from 'node:http';
 import type { Http2Server, Http2Session } from 'node:http2';
-import {
-  type AddressInfo,
-  type BlockList,
-  createServer as createPort,
-  isIPv6,
-  type Server as Port,
-  type Socket,
-} from 'node:net';
+import { type AddressInfo, createServer as createPort, type Server as Port, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from '@httptoolkit/httpolyglot';
@@ -20,6 +13,7 @@ import { OwnNames } from './own-names.ts';
 import { ResponseBudget } from './response-budget.ts';
 import { SessionPulse } from './session-pulse.ts';
 import { createTlsPort, hasClientCertificate, type TlsSource } from './tls-port.ts';
+import type { TrustedAddresses } from './trusted-addresses.ts';
 
 /** Why the hub cannot listen. */
 export class ListenError extends Error {
@@ -59,7 +53,7 @@ export interface ListenOptions {
   /** Absent: in clear. */
   readonly tls?: TlsSource;
   /** The only addresses from which connections are accepted. Absent: all. */
-  readonly callers?: BlockList;
+  readonly callers?: TrustedAddresses;
   readonly requests?: OpenRequestBounds;
   /** Called with each connection that is one too many, for the log. */
   readonly onRejected?: (address: string) => void;
@@ -155,7 +149,7 @@ export async function listen(place: ListenPlace, handler: HttpHandler, options: 
     // A reset is the client's business; unheard, it would end the process.
     socket.on('error', () => socket.destroy());
     const { remoteAddress = '' } = socket;
-    if (callers !== undefined && !callers.check(remoteAddress, isIPv6(remoteAddress) ? 'ipv6' : 'ipv4')) {
+    if (callers?.trusts(remoteAddress) === false) {
       socket.destroy();
       return onUntrusted(remoteAddress, 'it is none of trustedProxies');
     }
@@ -174,6 +168,9 @@ export async function listen(place: ListenPlace, handler: HttpHandler, options: 
       closed();
     });
   };
+  callers?.onChange(() => {
+    for (const socket of sockets.keys()) if (!callers.trusts(socket.remoteAddress ?? '')) socket.destroy();
+  });
   /** It said in time what it speaks. */
   const recognized = (socket: Socket) => clearTimeout(sockets.get(socket));
   const port = tls

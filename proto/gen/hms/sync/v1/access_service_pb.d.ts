@@ -602,9 +602,9 @@ export declare const AccessService: GenService<{
     output: typeof RevokeTokenResponseSchema;
   },
   /**
-   * Reads the configuration file again, and puts into force what can change while the hub runs: who may call (auth), and
-   * the files of TLS. All or nothing: when anything in the file is wrong, nothing changes. A caller whose credential is no
-   * longer in the file is refused from then on, and its open streams end within a second.
+   * Reads the configuration file again, and puts into force what can change while the hub runs: who may call (auth), the
+   * files of TLS, and trusted proxies. All or nothing: when anything in the file is wrong, nothing changes. A caller whose
+   * credential is no longer in the file is refused from then on, and its open streams end within a second.
    *
    * @generated from rpc hms.sync.v1.AccessService.Reload
    */
