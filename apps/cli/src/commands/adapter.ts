@@ -304,7 +304,7 @@ async function agree(
       ExitCode.usage,
     );
   }
-  const { adapter, version, review } = await callHub(address, look);
+  const { adapter, version, review } = await readHub(address, look);
   if (review === undefined) {
     throw new Failure('the hub is older than this command: it installed the package without asking', ExitCode.failed);
   }
