@@ -13,8 +13,8 @@ export interface ClusterPlan {
   readonly lostRequests: number;
   /** How often a driver sends a request twice and reports the second answer. */
   readonly repeatedRequests: number;
-  /** How often an answer takes up to seconds. */
-  readonly lateAnswers: number;
+  /** How often a request or an answer takes up to seconds. */
+  readonly late: number;
   /** After the faults it is also checked that the lanes are spread evenly, which takes minutes. */
   readonly isBalanced: boolean;
 }
@@ -60,7 +60,7 @@ export function planCluster(rng: Rng): ClusterPlan {
     lostAnswers: rng.pick([0, 0, 0.02, 0.1]),
     lostRequests: rng.pick([0, 0, 0.02, 0.1]),
     repeatedRequests: rng.pick([0, 0.1]),
-    lateAnswers: rng.pick([0, 0, 0.1, 0.4]),
+    late: rng.pick([0, 0, 0.1, 0.3]),
     isBalanced: rng.chance(0.1),
   };
 }

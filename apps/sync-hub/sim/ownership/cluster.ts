@@ -315,7 +315,7 @@ export class Cluster {
       if (machine.isCut && rng.chance(0.3)) this.#arriveLate(machine, process, request);
       return;
     }
-    this.queue.after(this.#latencyMs(), () => {
+    this.queue.after(this.#latencyMs() + this.#lateMs(), () => {
       if (rng.chance(this.#lostRequests)) {
         fail();
         return;
@@ -328,9 +328,7 @@ export class Cluster {
           return;
         }
         if (machine.isCut) return;
-        const lateMs = rng.chance(this.isHealed ? 0 : this.plan.lateAnswers) ? rng.between(0, 2_500) : 0;
-        if (lateMs > 0) this.oracle.fault(lateMs);
-        this.queue.after(this.#latencyMs() + lateMs + machine.answersLateMs, () => {
+        this.queue.after(this.#latencyMs() + this.#lateMs() + machine.answersLateMs, () => {
           if (machine.session === session && machine.isConnected) this.step(machine, process, answer);
         });
       });
@@ -367,6 +365,7 @@ export class Cluster {
     const { number, kind } = request;
     switch (kind) {
       case 'pulse':
+        if (request.beat && database.hubs.has(id)) this.oracle.beats(id);
         return { kind: 'pulse_answered', number, session: machine.session, answer: database.pulse(id, request) };
       case 'claim': {
         const isTaken = database.claim(id, request);
@@ -382,6 +381,14 @@ export class Cluster {
       default:
         return kind satisfies never;
     }
+  }
+
+  /** Up to more than a hub waits for an answer. */
+  #lateMs(): number {
+    if (!this.rng.chance(this.isHealed ? 0 : this.plan.late)) return 0;
+    const lateMs = this.rng.between(0, 2_500);
+    this.oracle.fault(lateMs);
+    return lateMs;
   }
 
   #latencyMs(): number {

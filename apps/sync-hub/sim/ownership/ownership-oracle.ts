@@ -14,8 +14,8 @@ const TAKEOVER_MS = 3_000;
 const MOVE_MS = 2_000;
 /** After a fault a hub that is gone may be taken for a live one, to which lanes are assigned, for this long. */
 const SETTLED_MS = 10_000;
-/** After a fault a hub is connected again, and has read the rows. */
-const CONNECTED_MS = 3_500;
+/** Once a fault is over, a hub waits for an answer that was lost at the most this long, and connects again. */
+const NOTICED_MS = 2_500;
 /** A process that stood still for less than this may go on with its view of the database. */
 const GAP_MS = 2_900;
 
@@ -32,6 +32,8 @@ export class OwnershipOracle {
   readonly #opened = new Set<string>();
   /** When a hub last could begin attempts of it. */
   readonly #servedAtMs = new Map<string, number>();
+  /** By process: when its beat last changed. */
+  readonly #beatAtMs = new Map<string, number>();
   readonly #gaveBackAtMs = new Map<string, number>();
   /** When a hub was last asked to stop. */
   #stoppedAtMs = 0;
@@ -46,7 +48,7 @@ export class OwnershipOracle {
 
   /** Nothing of this counts before it is over. */
   fault(forMs: number): void {
-    this.faultEndedAtMs = Math.max(this.faultEndedAtMs, this.#cluster.nowMs + forMs);
+    this.faultEndedAtMs = Math.max(this.faultEndedAtMs, this.#cluster.nowMs + forMs + NOTICED_MS);
   }
 
   begins({ id }: HubProcess, adapter: string, takesMs: number): void {
@@ -96,6 +98,12 @@ export class OwnershipOracle {
     const watchedMs = (nowMs - machine.unbrokenSinceMs) * FASTEST;
     const patient = watchedMs >= waitsMs(timeoutMs);
     trace.must(patient, `${id} watched the owner of ${adapter} without a break before it took it over`);
+    const stillMs = (nowMs - (this.#beatAtMs.get(seenOwner) ?? 0)) * FASTEST;
+    trace.must(stillMs >= waitsMs(timeoutMs), `the beat of ${seenOwner} stood still when ${id} took ${adapter} over`);
+  }
+
+  beats(id: string): void {
+    this.#beatAtMs.set(id, this.#cluster.nowMs);
   }
 
   /** A hub that starts on the machine of an earlier one has its lanes soon. */
@@ -119,7 +127,7 @@ export class OwnershipOracle {
   /** What an operator is told at any time: when a lane has an owner again. */
   checkOwnerships(): void {
     const { machines, nowMs, queue, trace } = this.#cluster;
-    if (nowMs < this.faultEndedAtMs + CONNECTED_MS) return;
+    if (nowMs < this.faultEndedAtMs + 1_000) return;
     for (const machine of machines) {
       if (machine.isStill(nowMs) || machine.process === undefined || machine.process.state.isHolding) continue;
       const at = machine.moment(nowMs);
