@@ -304,6 +304,7 @@ export class Cluster {
       machine.session += 1;
       machine.unbrokenSinceMs = this.nowMs;
     }
+    if (request.kind === 'claim') this.oracle.decides(machine, process.id, request);
     const { session } = machine;
     const { rng } = this;
     const fail = () => {

@@ -90,16 +90,27 @@ export class OwnershipOracle {
     );
   }
 
-  claims(machine: Machine, id: string, { adapter, seenOwner }: ClaimRequest): void {
-    const { trace, plan, nowMs } = this.#cluster;
-    if (seenOwner === undefined || seenOwner === id || seenOwner.startsWith(`${machine.plan.name}/`)) return;
-    trace.meet('takeover');
-    const timeoutMs = plan.lanes.find((lane) => lane.adapter === adapter)?.attemptTimeoutMs ?? 0;
+  /** A hub decided to claim a lane. */
+  decides(machine: Machine, id: string, request: ClaimRequest): void {
+    if (!isTakeover(machine, id, request)) return;
+    const { trace, nowMs } = this.#cluster;
     const watchedMs = (nowMs - machine.unbrokenSinceMs) * FASTEST;
-    const patient = watchedMs >= waitsMs(timeoutMs);
-    trace.must(patient, `${id} watched the owner of ${adapter} without a break before it took it over`);
+    const { adapter } = request;
+    const isLong = watchedMs >= this.#waitsMs(adapter);
+    trace.must(isLong, `${id} watches the owner of ${adapter} without a break before it takes it over`);
+  }
+
+  /** And the database agreed. */
+  claims(machine: Machine, id: string, request: ClaimRequest): void {
+    if (!isTakeover(machine, id, request)) return;
+    const { trace, nowMs } = this.#cluster;
+    trace.meet('takeover');
+    const { adapter, seenOwner = '' } = request;
     const stillMs = (nowMs - (this.#beatAtMs.get(seenOwner) ?? 0)) * FASTEST;
-    trace.must(stillMs >= waitsMs(timeoutMs), `the beat of ${seenOwner} stood still when ${id} took ${adapter} over`);
+    trace.must(
+      stillMs >= this.#waitsMs(adapter),
+      `${id} takes ${adapter} over from ${seenOwner}, whose beat stood still`,
+    );
   }
 
   beats(id: string): void {
@@ -215,6 +226,10 @@ export class OwnershipOracle {
     return (this.#cluster.database.lanes.get(adapter)?.epoch ?? 0) > epoch || this.#isServed(adapter);
   }
 
+  #waitsMs(adapter: string): number {
+    return waitsMs(this.#cluster.plan.lanes.find((lane) => lane.adapter === adapter)?.attemptTimeoutMs ?? 0);
+  }
+
   #isServed(adapter: string): boolean {
     const { machines, nowMs } = this.#cluster;
     return machines.some((machine) => machine.mayBegin(adapter, nowMs));
@@ -228,4 +243,9 @@ export class OwnershipOracle {
     if (process === undefined || process.state.isStopping) return false;
     return plan.canRun.has(adapter) && stillUntilMs <= this.#cluster.nowMs;
   }
+}
+
+/** From another hub that had it, not from nobody or from an earlier process. */
+function isTakeover(machine: Machine, id: string, { seenOwner }: ClaimRequest): boolean {
+  return seenOwner !== undefined && seenOwner !== id && !seenOwner.startsWith(`${machine.plan.name}/`);
 }
