@@ -316,7 +316,8 @@ export class Cluster {
       if (machine.isCut && rng.chance(0.3)) this.#arriveLate(machine, process, request);
       return;
     }
-    this.queue.after(this.#latencyMs() + this.#lateMs(), () => {
+    const lockedMs = request.kind === 'claim' && rng.chance(this.#lateClaims) ? rng.between(0, 1_900) : 0;
+    this.queue.after(this.#latencyMs() + this.#lateMs() + lockedMs, () => {
       if (rng.chance(this.#lostRequests)) {
         fail();
         return;
@@ -398,6 +399,10 @@ export class Cluster {
 
   get #lostAnswers(): number {
     return this.isHealed ? 0 : this.plan.lostAnswers;
+  }
+
+  get #lateClaims(): number {
+    return this.isHealed ? 0 : this.plan.lateClaims;
   }
 
   get #lostRequests(): number {
