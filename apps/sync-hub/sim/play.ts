@@ -1,5 +1,5 @@
-import { Cluster } from './ownership/cluster.ts';
-import { playCluster } from './ownership/play.ts';
+import { Cluster } from './cluster/cluster.ts';
+import { playCluster } from './cluster/cluster-schedule.ts';
 import { Recovery } from './recovery.ts';
 import { replaceGlobals } from './time.ts';
 import { HubWorld } from './world.ts';
@@ -12,7 +12,7 @@ export const SIMULATIONS = ['hub', 'cluster'] as const;
 /** One seed's faults, and what they meet. */
 interface Schedule {
   /** Actions or steps so far. */
-  readonly steps: number;
+  steps(): number;
   /** Ends at a broken promise, with an error that names it. */
   play(): Promise<unknown>;
 }
@@ -69,9 +69,9 @@ export async function playUntilViolation(
       await schedule.play();
     } catch (error) {
       const promise = error instanceof Error ? error.message : String(error);
-      return { violation: { seed, promise }, steps: steps + schedule.steps };
+      return { violation: { seed, promise }, steps: steps + schedule.steps() };
     }
-    steps += schedule.steps;
+    steps += schedule.steps();
   }
   return { violation: undefined, steps };
 }
@@ -88,8 +88,8 @@ export async function trace(simulation: SimulationName, seed: number, print: (li
 function createSchedule(simulation: SimulationName, seed: number, print?: (line: string) => void): Schedule {
   if (simulation === 'hub') {
     const world = new HubWorld(seed, print);
-    return Object.assign(world, { play: () => playSchedule(world) });
+    return { play: () => playSchedule(world), steps: () => world.steps };
   }
   const cluster = new Cluster(seed, print);
-  return Object.assign(cluster, { play: async () => playCluster(cluster) });
+  return { play: async () => playCluster(cluster), steps: () => cluster.steps };
 }

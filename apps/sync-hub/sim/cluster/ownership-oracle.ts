@@ -14,8 +14,8 @@ const TAKEOVER_MS = 3_000;
 const MOVE_MS = 2_000;
 /** After a fault a hub that is gone may be taken for a live one, to which lanes are assigned, for this long. */
 const SETTLED_MS = 10_000;
-/** After a fault a hub is connected again, and has read the rows. */
-const CONNECTED_MS = 3_500;
+/** Once a fault is over, a hub waits for an answer that was lost at the most this long, and connects again. */
+const NOTICED_MS = 2_500;
 /** A process that stood still for less than this may go on with its view of the database. */
 const GAP_MS = 2_900;
 
@@ -32,6 +32,8 @@ export class OwnershipOracle {
   readonly #opened = new Set<string>();
   /** When a hub last could begin attempts of it. */
   readonly #servedAtMs = new Map<string, number>();
+  /** By process: when its beat last changed. */
+  readonly #beatAtMs = new Map<string, number>();
   readonly #gaveBackAtMs = new Map<string, number>();
   /** When a hub was last asked to stop. */
   #stoppedAtMs = 0;
@@ -46,7 +48,7 @@ export class OwnershipOracle {
 
   /** Nothing of this counts before it is over. */
   fault(forMs: number): void {
-    this.faultEndedAtMs = Math.max(this.faultEndedAtMs, this.#cluster.nowMs + forMs);
+    this.faultEndedAtMs = Math.max(this.faultEndedAtMs, this.#cluster.nowMs + forMs + NOTICED_MS);
   }
 
   begins({ id }: HubProcess, adapter: string, takesMs: number): void {
@@ -88,14 +90,31 @@ export class OwnershipOracle {
     );
   }
 
-  claims(machine: Machine, id: string, { adapter, seenOwner }: ClaimRequest): void {
-    const { trace, plan, nowMs } = this.#cluster;
-    if (seenOwner === undefined || seenOwner === id || seenOwner.startsWith(`${machine.plan.name}/`)) return;
-    trace.meet('takeover');
-    const timeoutMs = plan.lanes.find((lane) => lane.adapter === adapter)?.attemptTimeoutMs ?? 0;
+  /** A hub decided to claim a lane. */
+  decides(machine: Machine, id: string, request: ClaimRequest): void {
+    if (!isTakeover(machine, id, request)) return;
+    const { trace, nowMs } = this.#cluster;
     const watchedMs = (nowMs - machine.unbrokenSinceMs) * FASTEST;
-    const patient = watchedMs >= waitsMs(timeoutMs);
-    trace.must(patient, `${id} watched the owner of ${adapter} without a break before it took it over`);
+    const { adapter } = request;
+    const isLong = watchedMs >= this.#waitsMs(adapter);
+    trace.must(isLong, `${id} watches the owner of ${adapter} without a break before it takes it over`);
+  }
+
+  /** And the database agreed. */
+  claims(machine: Machine, id: string, request: ClaimRequest): void {
+    if (!isTakeover(machine, id, request)) return;
+    const { trace, nowMs } = this.#cluster;
+    trace.meet('takeover');
+    const { adapter, seenOwner = '' } = request;
+    const stillMs = (nowMs - (this.#beatAtMs.get(seenOwner) ?? 0)) * FASTEST;
+    trace.must(
+      stillMs >= this.#waitsMs(adapter),
+      `${id} takes ${adapter} over from ${seenOwner}, whose beat stood still`,
+    );
+  }
+
+  beats(id: string): void {
+    this.#beatAtMs.set(id, this.#cluster.nowMs);
   }
 
   /** A hub that starts on the machine of an earlier one has its lanes soon. */
@@ -119,7 +138,7 @@ export class OwnershipOracle {
   /** What an operator is told at any time: when a lane has an owner again. */
   checkOwnerships(): void {
     const { machines, nowMs, queue, trace } = this.#cluster;
-    if (nowMs < this.faultEndedAtMs + CONNECTED_MS) return;
+    if (nowMs < this.faultEndedAtMs + 1_000) return;
     for (const machine of machines) {
       if (machine.isStill(nowMs) || machine.process === undefined || machine.process.state.isHolding) continue;
       const at = machine.moment(nowMs);
@@ -207,6 +226,10 @@ export class OwnershipOracle {
     return (this.#cluster.database.lanes.get(adapter)?.epoch ?? 0) > epoch || this.#isServed(adapter);
   }
 
+  #waitsMs(adapter: string): number {
+    return waitsMs(this.#cluster.plan.lanes.find((lane) => lane.adapter === adapter)?.attemptTimeoutMs ?? 0);
+  }
+
   #isServed(adapter: string): boolean {
     const { machines, nowMs } = this.#cluster;
     return machines.some((machine) => machine.mayBegin(adapter, nowMs));
@@ -220,4 +243,9 @@ export class OwnershipOracle {
     if (process === undefined || process.state.isStopping) return false;
     return plan.canRun.has(adapter) && stillUntilMs <= this.#cluster.nowMs;
   }
+}
+
+/** From another hub that had it, not from nobody or from an earlier process. */
+function isTakeover(machine: Machine, id: string, { seenOwner }: ClaimRequest): boolean {
+  return seenOwner !== undefined && seenOwner !== id && !seenOwner.startsWith(`${machine.plan.name}/`);
 }

@@ -28,8 +28,8 @@ export function playCluster(cluster: Cluster): ReadonlyMap<string, number> {
   if (plan.isBalanced) {
     run(cluster.nowMs + (plan.lanes.length + 2) * MINUTE_MS);
     oracle.moves = 0;
+    cluster.queue.after(2 * MINUTE_MS, () => oracle.checkBalance());
     run(cluster.nowMs + 2 * MINUTE_MS);
-    oracle.checkBalance();
   }
   return trace.met;
 }
@@ -82,7 +82,7 @@ const FAULTS: Readonly<Record<FaultKind, (cluster: Cluster, machine: Machine) =>
   },
   slow(cluster, machine) {
     const forMs = cluster.rng.between(3_000, 12_000);
-    machine.answersLateMs = cluster.rng.between(1_000, 1_950);
+    machine.answersLateMs = cluster.rng.between(1_500, 1_950);
     cluster.oracle.fault(forMs + machine.answersLateMs);
     cluster.queue.after(forMs, () => {
       machine.answersLateMs = 0;
@@ -114,13 +114,7 @@ const FAULTS: Readonly<Record<FaultKind, (cluster: Cluster, machine: Machine) =>
   },
 };
 
-/** Many are about as long as a lane waits for its owner. */
-function duration({ rng }: Cluster): number {
-  const [low, high] = rng.pick([
-    [100, 3_000],
-    [3_000, 12_000],
-    [14_000, 24_000],
-    [20_000, 60_000],
-  ]);
-  return rng.between(low, high);
+function duration({ rng, plan }: Cluster): number {
+  const [fromMs, toMs] = rng.pick(plan.durations);
+  return rng.between(fromMs, toMs);
 }

@@ -13,11 +13,17 @@ export interface ClusterPlan {
   readonly lostRequests: number;
   /** How often a driver sends a request twice and reports the second answer. */
   readonly repeatedRequests: number;
-  /** How often an answer takes up to seconds. */
-  readonly lateAnswers: number;
+  /** How often a request or an answer takes up to seconds. */
+  readonly late: number;
+  /** How often a claim waits for a lock. */
+  readonly lateClaims: number;
+  /** How long faults last, from and to; each range as often as the others. */
+  readonly durations: readonly [DurationRange, ...DurationRange[]];
   /** After the faults it is also checked that the lanes are spread evenly, which takes minutes. */
   readonly isBalanced: boolean;
 }
+
+export type DurationRange = readonly [fromMs: number, toMs: number];
 
 export interface MachinePlan {
   readonly name: string;
@@ -40,7 +46,37 @@ const FAULTS = [
 
 const ADAPTERS = ['billing', 'records', 'scheduling', 'lab', 'pharmacy', 'imaging'];
 
+/** Many are about as long as a lane waits for its owner. */
+const DURATIONS: ClusterPlan['durations'] = [
+  [100, 3_000],
+  [3_000, 12_000],
+  [14_000, 24_000],
+  [20_000, 60_000],
+];
+
 export function planCluster(rng: Rng): ClusterPlan {
+  const plan = planFaults(rng);
+  return rng.chance(0.08) ? planEdge(rng, plan) : plan;
+}
+
+/** A hub with a slow clock is out of reach for about as long as the others, whose clocks are fast, wait for it. */
+function planEdge(rng: Rng, plan: ClusterPlan): ClusterPlan {
+  const canRun = new Set(plan.lanes.map(({ adapter }) => adapter));
+  return {
+    ...plan,
+    machines: plan.machines.map((machine, index) => ({ ...machine, rate: index === 0 ? 0.97 : 1.03, canRun })),
+    lanes: plan.lanes.map((lane) => ({ ...lane, attemptTimeoutMs: 10_000 })),
+    faults: rng.chance(0.5) ? ['slow'] : ['cut'],
+    faultEveryMs: 20_000,
+    lostAnswers: 0,
+    lostRequests: 0,
+    late: 0,
+    lateClaims: 0.5,
+    durations: [[16_500, 22_000]],
+  };
+}
+
+function planFaults(rng: Rng): ClusterPlan {
   const timeouts = rng.chance(0.05) ? ([10_000, 60_000] as const) : ([10_000, 10_000, 1_000, 20_000] as const);
   const lanes = ADAPTERS.slice(0, rng.between(1, ADAPTERS.length)).map((adapter) => {
     return { adapter, attemptTimeoutMs: rng.pick(timeouts) };
@@ -60,7 +96,9 @@ export function planCluster(rng: Rng): ClusterPlan {
     lostAnswers: rng.pick([0, 0, 0.02, 0.1]),
     lostRequests: rng.pick([0, 0, 0.02, 0.1]),
     repeatedRequests: rng.pick([0, 0.1]),
-    lateAnswers: rng.pick([0, 0, 0.1, 0.4]),
+    late: rng.pick([0, 0, 0.1, 0.3]),
+    lateClaims: rng.pick([0, 0, 0.3]),
+    durations: DURATIONS,
     isBalanced: rng.chance(0.1),
   };
 }

@@ -304,6 +304,7 @@ export class Cluster {
       machine.session += 1;
       machine.unbrokenSinceMs = this.nowMs;
     }
+    if (request.kind === 'claim') this.oracle.decides(machine, process.id, request);
     const { session } = machine;
     const { rng } = this;
     const fail = () => {
@@ -315,7 +316,8 @@ export class Cluster {
       if (machine.isCut && rng.chance(0.3)) this.#arriveLate(machine, process, request);
       return;
     }
-    this.queue.after(this.#latencyMs(), () => {
+    const lockedMs = request.kind === 'claim' && rng.chance(this.#lateClaims) ? rng.between(0, 1_900) : 0;
+    this.queue.after(this.#latencyMs() + this.#lateMs() + lockedMs, () => {
       if (rng.chance(this.#lostRequests)) {
         fail();
         return;
@@ -328,9 +330,7 @@ export class Cluster {
           return;
         }
         if (machine.isCut) return;
-        const lateMs = rng.chance(this.isHealed ? 0 : this.plan.lateAnswers) ? rng.between(0, 2_500) : 0;
-        if (lateMs > 0) this.oracle.fault(lateMs);
-        this.queue.after(this.#latencyMs() + lateMs + machine.answersLateMs, () => {
+        this.queue.after(this.#latencyMs() + this.#lateMs() + machine.answersLateMs, () => {
           if (machine.session === session && machine.isConnected) this.step(machine, process, answer);
         });
       });
@@ -367,6 +367,7 @@ export class Cluster {
     const { number, kind } = request;
     switch (kind) {
       case 'pulse':
+        if (request.beat && database.hubs.has(id)) this.oracle.beats(id);
         return { kind: 'pulse_answered', number, session: machine.session, answer: database.pulse(id, request) };
       case 'claim': {
         const isTaken = database.claim(id, request);
@@ -384,12 +385,24 @@ export class Cluster {
     }
   }
 
+  /** Up to more than a hub waits for an answer. */
+  #lateMs(): number {
+    if (!this.rng.chance(this.isHealed ? 0 : this.plan.late)) return 0;
+    const lateMs = this.rng.between(0, 2_500);
+    this.oracle.fault(lateMs);
+    return lateMs;
+  }
+
   #latencyMs(): number {
     return this.rng.between(1, this.rng.chance(0.05) ? 60 : 10);
   }
 
   get #lostAnswers(): number {
     return this.isHealed ? 0 : this.plan.lostAnswers;
+  }
+
+  get #lateClaims(): number {
+    return this.isHealed ? 0 : this.plan.lateClaims;
   }
 
   get #lostRequests(): number {
