@@ -5,10 +5,7 @@ import { type Mutant, mutate, withMethod } from './mutant.ts';
 const ownership = mutate<typeof import('../../src/core/ownership.ts')>('core/ownership', 'cluster');
 const known = mutate<typeof import('../../src/core/ownership-state.ts')>('core/ownership-state', 'cluster');
 const balance = mutate<typeof import('../../src/core/lane-balance.ts')>('core/lane-balance', 'cluster');
-const database = mutate<typeof import('../cluster/shared-database.ts')>(
-  '../sim/cluster/shared-database',
-  'cluster',
-);
+const database = mutate<typeof import('../cluster/shared-database.ts')>('../sim/cluster/shared-database', 'cluster');
 const machine = mutate<typeof import('../cluster/machine.ts')>('../sim/cluster/machine', 'cluster');
 
 /** Faults in how hubs decide who owns a lane, and in what they rely on of the database. */

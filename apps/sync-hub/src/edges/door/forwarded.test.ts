@@ -97,7 +97,7 @@ it('returns an address that is no trusted proxy’s, or a proxy’s, whatever th
       const address = forwardedAddress(PROXY, entries.join(), proxies);
       expect(isIP(address)).toBeGreaterThan(0);
       // With what the caller could have sent before it, it is the same.
-      if (!proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) {
+      if (!list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) {
         expect(forwardedAddress(PROXY, `8.8.8.8,${entries.join()}`, proxies)).toBe(address);
       }
     }),

@@ -20,7 +20,12 @@ async function open(proxies: BlockList | undefined) {
       throw new AccessError('CREDENTIAL_REFUSED', 'no issuer');
     },
   });
-  const callers = createIdentify({ authenticator, failed: new CountPerMinute(20, () => 0), bySocket: false, proxies: proxies && new TrustedAddresses(proxies) });
+  const callers = createIdentify({
+    authenticator,
+    failed: new CountPerMinute(20, () => 0),
+    bySocket: false,
+    proxies: proxies && new TrustedAddresses(proxies),
+  });
   const handler: HttpHandler = async (request, response) => {
     const address = callers.addressOf(request);
     const refused = await Promise.try(() => callers.principalOf(request)).catch((error) => error.message);

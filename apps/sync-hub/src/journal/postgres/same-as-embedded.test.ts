@@ -105,7 +105,12 @@ class History {
 
   async #replay(): Promise<void> {
     const job = sampleJob({
-      ...{ id: `job-${this.#atMs}`, createdAtMs: this.#atMs, includeReplayed: true, includeStale: this.#below(2) === 0 },
+      ...{
+        id: `job-${this.#atMs}`,
+        createdAtMs: this.#atMs,
+        includeReplayed: true,
+        includeStale: this.#below(2) === 0,
+      },
       filter: this.#below(2) === 0 ? {} : { keys: ['x'] },
     });
     const limit = 1 + this.#below(5);
@@ -142,7 +147,9 @@ class History {
 
   #ready(adapter: string): Promise<readonly ReadyDelivery[]> {
     return this.#same(({ journal, nowMs }) => {
-      return journal.readReady({ adapter, nowMs, limit: 1_000, limitBytes: 1e9 }).then(({ deliveries }) => bySeq(deliveries));
+      return journal
+        .readReady({ adapter, nowMs, limit: 1_000, limitBytes: 1e9 })
+        .then(({ deliveries }) => bySeq(deliveries));
     });
   }
 
