@@ -231,7 +231,10 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
       onChange: () => changes.emit('change'),
     });
   if (sharedLanes === undefined) for (const adapter of toRunFirst) lanes.add(await adapterLanes.createLane(adapter));
-  else await journal.setReceivers(toRunFirst.map(({ id }) => id));
+  else {
+    await sharedLanes.membership.join();
+    await journal.setReceivers(toRunFirst.map(({ id }) => id));
+  }
 
   const { publishLog } = operations;
 
@@ -344,7 +347,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
   // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others. Not before
   // the hub can be asked to stop: until then it just ends.
   if (sharedLanes === undefined) void lanes.start();
-  else await sharedLanes.membership.start();
+  else sharedLanes.membership.start();
 
   const { host } = config.listen;
   const address = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;

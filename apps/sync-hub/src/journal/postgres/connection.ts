@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Client, type ClientConfig, types } from 'pg';
 import { JournalError } from '../journal-error.ts';
 import { stored } from './rows.ts';
@@ -78,9 +79,26 @@ export async function connect({ url, schema, name }: PostgresPlace): Promise<Cli
     await requireSettings(client, schema);
     return client;
   } catch (error) {
-    await client.end().catch(() => undefined);
+    await endConnection(client);
     throw connectError(placeOf(url), error);
   }
+}
+
+/** What is on its way is not waited for longer than this. */
+const END_MS = 2_000;
+
+/** Ends a connection, also one on which nothing comes through. */
+export async function endConnection(client: Client): Promise<void> {
+  const { promise: timeIsUp, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, END_MS);
+  await Promise.race([client.end().catch(() => undefined), timeIsUp]);
+  clearTimeout(timer);
+  dropConnection(client);
+}
+
+/** At once, whatever is on its way. */
+export function dropConnection(client: Client): void {
+  (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream.destroy();
 }
 
 async function requireSettings(client: Client, schema: string): Promise<void> {

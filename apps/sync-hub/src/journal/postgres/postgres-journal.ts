@@ -5,7 +5,7 @@ import { JournalClient, type Transport } from '../client.ts';
 import type { BackupResult } from '../journal.ts';
 import { CorruptionError, JournalError } from '../journal-error.ts';
 import type { SharedJournal } from '../shared-journal.ts';
-import { connect, type PostgresPlace, placeOf } from './connection.ts';
+import { connect, endConnection, type PostgresPlace, placeOf } from './connection.ts';
 import { PostgresHubs } from './hubs.ts';
 import { migrate } from './migrations.ts';
 import { Store } from './store.ts';
@@ -50,6 +50,9 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   return { ...journal.journal, hubs };
 }
 
+/** Longer than any group of calls takes, also behind those of other hubs. */
+const ANSWER_MS = 60_000;
+
 /** Calls go to the server in groups, one after the other: while one is there, the next gathers. */
 class Connection implements Transport {
   readonly #client: Client;
@@ -89,7 +92,7 @@ class Connection implements Transport {
   async close(): Promise<void> {
     await this.#running;
     this.#isClosing = true;
-    await Promise.all([this.#client.end(), this.#hubs.close()]);
+    await Promise.all([endConnection(this.#client), this.#hubs.close()]);
   }
 
   async #run(): Promise<void> {
@@ -99,8 +102,7 @@ class Connection implements Transport {
       const calls = this.#gathered;
       this.#gathered = [];
       try {
-        const report = await this.#store.run(calls);
-        this.#journal?.setReceivers(this.#store.receivers);
+        const report = await this.#answered(this.#store.run(calls));
         this.#journal?.committed(report);
         if (calls.some(({ name }) => CALLS[name] !== 'reads')) this.#hubs.changed();
       } catch (error) {
@@ -111,11 +113,22 @@ class Connection implements Transport {
     this.#running = undefined;
   }
 
+  /** A connection on which nothing comes through is not noticed otherwise. */
+  async #answered<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    const { promise: silence, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error(`no answer for ${ANSWER_MS / 1_000} s`)), ANSWER_MS);
+    try {
+      return await Promise.race([answer, silence]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   #fail(error: unknown): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#journal?.failed(failure(this.#location, error));
-    void this.#client.end().catch(() => undefined);
+    void endConnection(this.#client);
   }
 }
 

@@ -8,8 +8,8 @@ import { Session } from '../suite/place.fixture.ts';
 import { NOW_MS, sampleEvent, sampleJob, sampleRecord } from '../suite/samples.fixture.ts';
 import { openPostgresJournal } from './postgres-journal.ts';
 
-const HISTORIES = Number(process.env.HISTORIES ?? 4);
-const STEPS = 120;
+const HISTORIES = 2;
+const STEPS = 80;
 const KEYS = ['', 'x', 'x', 'y', 'z'];
 const LANES = ['billing', 'records'] as const;
 

@@ -24,6 +24,7 @@ export const TABLES = `
     version text NOT NULL,
     beat bigint NOT NULL DEFAULT 0,
     can text[] NOT NULL DEFAULT '{}',
+    receives text[] NOT NULL DEFAULT '{}',
     beat_at timestamptz NOT NULL DEFAULT clock_timestamp()
   ) WITH (fillfactor = 50);
 
