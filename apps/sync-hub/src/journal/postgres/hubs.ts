@@ -33,7 +33,7 @@ export class PostgresHubs implements Hubs, Rows {
 
   constructor(id: string, place: PostgresPlace, store: Store) {
     this.id = id;
-    this.#place = { ...place, name: 'hms-sync hubs' };
+    this.#place = { ...place, name: 'hms_sync_hubs' };
     this.#store = store;
   }
 

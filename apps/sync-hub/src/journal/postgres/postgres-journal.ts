@@ -35,7 +35,7 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
       'schema= in the address of the journal must be lower-case letters, digits and "_"',
     );
   }
-  const place: PostgresPlace = { url, schema, name: 'hms-sync calls' };
+  const place: PostgresPlace = { url, schema, name: 'hms_sync_calls' };
   const client = await connect(place);
   const id = await migrate(client, schema);
   const hub = randomBytes(8).toString('hex');
