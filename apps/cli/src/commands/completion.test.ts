@@ -23,7 +23,7 @@ describe('in bash', () => {
     ['hms-sync del', ['delivery']],
     ['hms-sync event p', ['publish']],
     ['hms-sync adapter ro', ['rollback']],
-    ['hms-sync health --c', ['--check']],
+    ['hms-sync health --ch', ['--check']],
     ['hms-sync delivery list --group-by ', ['adapter', 'error', 'key']],
     ['hms-sync event publish --type T --until s', ['settled']],
     ['hms-sync completion --h', ['--help']],
