@@ -8,7 +8,7 @@ const nodeFlags: readonly string[] = JSON.parse(
   readFileSync(fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/node-flags')), 'utf8'),
 );
 
-/** Where the tests run as root, their hubs do, and have to be told that this is meant. */
+/** Where the tests run as root, their hubs do, and need the flag that says that this is meant. */
 const allowRoot: readonly string[] = process.getuid?.() === 0 ? ['--allow-root'] : [];
 
 export type HubOptions = Pick<ChildOptions, 'args' | 'env' | 'cwd' | 'openFilesMax'>;

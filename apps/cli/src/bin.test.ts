@@ -12,7 +12,7 @@ import { ExitCode } from './failure.ts';
 const bin = fileURLToPath(import.meta.resolve('../bin/hms-sync.js'));
 const pretendVersion = fileURLToPath(import.meta.resolve('../test/pretend-node-version.cjs'));
 
-/** Where the tests run as root, their hubs do, and have to be told that this is meant. */
+/** Where the tests run as root, their hubs do, and need the flag that says that this is meant. */
 const allowRoot = process.getuid?.() === 0 ? ['--allow-root'] : [];
 
 interface Ended {
