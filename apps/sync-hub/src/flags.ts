@@ -47,7 +47,8 @@ Starts the hub and runs it until SIGTERM or Ctrl-C.
   --listen <host:port>   takes precedence over the file's listen and HMS_SYNC_LISTEN (default: 127.0.0.1:7003)
   --data-dir <folder>    takes precedence over the file's dataDir and HMS_SYNC_DATA_DIR (default: .hms-sync beside the file)
   --journal <url>        a PostgreSQL that hubs share, postgres://<user>@<host>:5432/<database>, instead of the embedded
-                         journal; takes precedence over the file's journal and HMS_SYNC_JOURNAL
+                         journal; takes precedence over the file's journal and HMS_SYNC_JOURNAL; the password is not
+                         part of it: set PGPASSWORD or PGPASSFILE, or write a secret's name, such as hub:\${NAME}@
   --log-level <level>    trace, debug, info, warn, error, fatal or silent (default: info)
   --new-journal          start with an empty journal in a data folder whose journal was lost
   --dev                  callers without a token may publish, watch acks and read health; on loopback only

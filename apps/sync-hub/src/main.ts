@@ -114,7 +114,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
       : undefined;
   await requireFree(config.listen);
 
-  const { journal, hubs } = await openJournal(config, newJournal);
+  const { journal, hubs } = await openJournal(config, { log, newJournal });
   const clock = systemClock;
   const { wallMs } = clock;
   // After the journal, which locks the folder.

@@ -4,6 +4,7 @@ import type { Journal } from './journal/journal.ts';
 import { openPostgresJournal } from './journal/postgres/postgres-journal.ts';
 import type { Hubs } from './journal/shared-journal.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
+import type { Log } from './telemetry/log.ts';
 
 /** A journal, and the other hubs when it is shared. */
 export interface OpenJournal {
@@ -12,7 +13,10 @@ export interface OpenJournal {
 }
 
 /** Part of the composition: the journal that the configuration names. It locks the data folder. */
-export async function openJournal(config: Config, newJournal: boolean): Promise<OpenJournal> {
+export async function openJournal(
+  config: Config,
+  { log, newJournal }: { readonly log: Log; readonly newJournal: boolean },
+): Promise<OpenJournal> {
   const { dataDir, journalUrl, diskReserveBytes } = config;
   if (journalUrl === undefined) {
     const journal = await openSqliteJournal({ folder: dataDir, reserveBytes: diskReserveBytes, newJournal });
@@ -20,7 +24,10 @@ export async function openJournal(config: Config, newJournal: boolean): Promise<
   }
   const unlock = lockFolder(dataDir);
   try {
-    const { hubs, ...journal } = await openPostgresJournal({ url: journalUrl });
+    const { hubs, ...journal } = await openPostgresJournal({
+      url: journalUrl,
+      report: (level, text) => log[level](text),
+    });
     return { journal: { ...journal, close: () => journal.close().finally(unlock) }, hubs };
   } catch (error) {
     unlock();

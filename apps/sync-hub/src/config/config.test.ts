@@ -441,3 +441,59 @@ it('sends the token of a remote adapter in clear over a network only when that i
   await place.load(remote(`${token}, insecure: true`));
   await place.load(remote(token.replace('lab.example', '127.0.0.1')));
 });
+
+describe('the journal of several hubs', () => {
+  const url = 'postgres://hub@db.example/hms';
+
+  it('is named by a flag, the environment or the file', async () => {
+    const text = `journal: ${url}_file`;
+    const env = { HMS_SYNC_JOURNAL: `${url}_env` };
+    expect((await place.load(text)).journalUrl).toBe(`${url}_file`);
+    expect((await place.load(text, { env })).journalUrl).toBe(`${url}_env`);
+    expect((await place.load(text, { env, flags: { journal: `${url}_flag` } })).journalUrl).toBe(`${url}_flag`);
+    expect((await place.load('')).journalUrl).toBeUndefined();
+  });
+
+  it('has its password from a secret, whatever is in it', async () => {
+    const env = { PASSWORD: 'a@b/c?d#e%41&f' };
+    const { journalUrl = '' } = await place.load('journal: postgres://hub:${PASSWORD}@db.example/hms', { env });
+    expect(decodeURIComponent(new URL(journalUrl).password)).toBe(env.PASSWORD);
+    expect(new URL(journalUrl).host).toBe('db.example');
+    const { journalUrl: asked = '' } = await place.load('journal: postgres://hub@db.example/hms?password=${PASSWORD}', {
+      env,
+    });
+    expect(new URL(asked).searchParams.get('password')).toBe(env.PASSWORD);
+    const missing = await place.complaint('journal: postgres://hub:${NONE}@db.example/hms');
+    expect(missing).toMatch(/journal: the environment variable NONE is not set/);
+  });
+
+  it('may be a secret with all of it, in the environment', async () => {
+    const env = { HMS_SYNC_JOURNAL: 'postgres://hub:pass@db.example/hms' };
+    expect((await place.load('', { env })).journalUrl).toBe(env.HMS_SYNC_JOURNAL);
+  });
+
+  it.each([
+    ['postgres://hub:pass-word@db.example/hms'],
+    ['postgres://hub:pass${NONE}word@db.example/hms'],
+    ['postgres://hub@db.example/hms?schema=a&password=pass-word'],
+  ])('is refused with a password in clear, in an argument and in the file: %s', async (journal) => {
+    for (const complaint of [
+      await place.complaint('', { flags: { journal } }),
+      await place.complaint(`journal: ${journal}`),
+    ]) {
+      expect(complaint).toMatch(/holds a password.*DATABASE_PASSWORD.*PGPASSWORD/);
+      expect(complaint).not.toMatch(/pass-word|pass\$/);
+    }
+  });
+
+  it('may have a port, and an @ in a parameter', async () => {
+    const journal = 'postgres://db.example:5433/hms?user=a@b';
+    expect((await place.load('', { flags: { journal } })).journalUrl).toBe(journal);
+  });
+
+  it('is refused as something else, without showing it', async () => {
+    const env = { HMS_SYNC_JOURNAL: 'mysql://hub:pass-word@db.example/hms' };
+    const complaint = await place.complaint('', { env });
+    expect(complaint).toBe('HMS_SYNC_JOURNAL: must be postgres://<user>@<host>:5432/<database>');
+  });
+});

@@ -222,13 +222,32 @@ export async function loadConfig({ file, env, flags }: ConfigSources): Promise<C
   });
 }
 
-/** Its `${NAME}` are replaced: a password is no text of the file. @throws {ConfigError} */
+/** Behind the user, or as a parameter; in clear, as one that is a reference is not. */
+const PASSWORD = /^[^/]*\/\/[^/@:]*:(?!\$\{\w+\}@)[^@?]+@|[?&]password=(?!\$\{\w+\}(?:&|$))/;
+const PASSWORD_ADVICE =
+  `holds a password, which others could read there; write \${NAME} instead, such as postgres://hub:\${DATABASE_PASSWORD}@db/hms, ` +
+  'for the file of that name in secretsDir or the environment variable, or set PGPASSWORD or PGPASSFILE';
+
+/**
+ * Its `${NAME}` are replaced: a password is no text of the file, and no argument that every process may see.
+ *
+ * @throws {ConfigError}
+ */
 function toJournalUrl([source, text]: Setting, secrets: Secrets): string | undefined {
   if (text === '') return undefined;
-  const { value, missing } = resolveReferences(text, source, secrets);
-  if (missing.length > 0) throw new ConfigError(missing.join('\n'));
-  const url = String(value);
-  if (!/^postgres(?:ql)?:\/\/[^/]+\/.+$/.test(url) || !URL.canParse(url))
+  if (source !== 'HMS_SYNC_JOURNAL' && PASSWORD.test(text)) throw new ConfigError(`${source}: ${PASSWORD_ADVICE}`);
+  const resolve = (part: string): string => {
+    const { value, missing } = resolveReferences(part, source, secrets);
+    if (missing.length > 0) throw new ConfigError(missing.join('\n'));
+    return String(value);
+  };
+  // A password may hold what has a meaning in a URL.
+  const encoded = text.replaceAll(
+    /(:|[?&]password=)(\$\{\w+\})(?=@|&|$)/g,
+    (_all, before: string, reference: string) => before + encodeURIComponent(resolve(reference)),
+  );
+  const url = resolve(encoded);
+  if (!/^postgres(?:ql)?:\/\/[^/]*\/.+$/.test(url) || !URL.canParse(url))
     throw new ConfigError(`${source}: must be postgres://<user>@<host>:5432/<database>`);
   return url;
 }

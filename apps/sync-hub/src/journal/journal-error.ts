@@ -2,6 +2,8 @@
 export type JournalErrorCode =
   /** The folder cannot be made or written. */
   | 'UNWRITABLE'
+  /** Its database cannot be reached, or serves nobody now; time may change that. */
+  | 'UNREACHABLE'
   /** Another process has it open. */
   | 'IN_USE'
   /** It was written by a newer version, or is not a journal, or is damaged. */

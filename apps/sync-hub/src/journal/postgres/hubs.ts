@@ -2,7 +2,8 @@ import type { Client } from 'pg';
 import type { PulseAnswer } from '../../core/ownership-messages.ts';
 import type { JournalClient } from '../client.ts';
 import type { Hubs, KnownHub, RequestOf } from '../shared-journal.ts';
-import { connect, dropConnection, endConnection, type PostgresPlace } from './connection.ts';
+import { connect, dropConnection, endConnection, isUnknownCommit } from './connection.ts';
+import type { DatabaseAddress } from './database-address.ts';
 import type { KnownLane, Rows, Store } from './store.ts';
 
 /** At most this often others are told that there is something new. */
@@ -18,10 +19,12 @@ const LOOK_EVERY_MS = 250;
 export class PostgresHubs implements Hubs, Rows {
   /** Of this process. */
   readonly id: string;
-  readonly #place: PostgresPlace;
+  readonly #address: DatabaseAddress;
   readonly #store: Store;
   #journal: JournalClient | undefined;
   #client: Promise<Client> | undefined;
+  /** Of which an answer is not to be believed. */
+  readonly #unknown = new WeakSet<Client>();
   #session = 0;
   #others: readonly KnownHub[] = [];
   #notifyTimer: NodeJS.Timeout | undefined;
@@ -31,9 +34,9 @@ export class PostgresHubs implements Hubs, Rows {
   #places: ReadonlyMap<number, number> = new Map();
   #isClosed = false;
 
-  constructor(id: string, place: PostgresPlace, store: Store) {
+  constructor(id: string, address: DatabaseAddress, store: Store) {
     this.id = id;
-    this.#place = { ...place, name: 'hms_sync_hubs' };
+    this.#address = address;
     this.#store = store;
   }
 
@@ -134,6 +137,8 @@ export class PostgresHubs implements Hubs, Rows {
   async rows<Row>(name: string, text: string, values: readonly unknown[]): Promise<Row[]> {
     const client = await this.#connection();
     const result = await client.query({ name, text, values: [...values], rowMode: 'array' });
+    // What is answered may have been read with what says that it is not to be believed.
+    if (this.#unknown.has(client)) throw new Error('whether it was committed is unknown');
     return result.rows as Row[];
   }
 
@@ -146,24 +151,28 @@ export class PostgresHubs implements Hubs, Rows {
   }
 
   #connection(): Promise<Client> {
-    this.#client ??= this.#connect();
-    return this.#client;
+    if (this.#client !== undefined) return this.#client;
+    const client = this.#connect();
+    this.#client = client;
+    const forget = () => {
+      if (this.#client === client) this.#client = undefined;
+    };
+    client.then((open) => open.on('end', forget), forget);
+    return client;
   }
 
   async #connect(): Promise<Client> {
-    try {
-      const client = await connect(this.#place);
-      this.#session += 1;
-      client.on('notification', () => this.#look());
-      client.on('end', () => {
-        this.#client = undefined;
-      });
-      await client.query(`LISTEN ${this.#place.schema}_changed`);
-      return client;
-    } catch (error) {
-      this.#client = undefined;
-      throw error;
-    }
+    const client = await connect(this.#address, 'hms_sync_hubs');
+    this.#session += 1;
+    client.on('notification', () => this.#look());
+    // What it answers then counts as not answered.
+    client.on('notice', (notice) => {
+      if (!isUnknownCommit(notice)) return;
+      this.#unknown.add(client);
+      dropConnection(client);
+    });
+    await client.query(`LISTEN ${this.#address.schema}_changed`);
+    return client;
   }
 
   /** One look at a time; what changes meanwhile is looked at again. */
@@ -212,6 +221,7 @@ export class PostgresHubs implements Hubs, Rows {
     return behind.some((lane) => (positions[numbers?.indexOf(lane.number) ?? -1] as number) > lane.position);
   }
 }
+
 
 const NOTHING_BUT_MORE = { ready: [], heads: [], isMore: true, nextDueAtMs: Number.POSITIVE_INFINITY, lostEpoch: 0 };
 

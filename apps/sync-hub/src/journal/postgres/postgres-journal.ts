@@ -5,44 +5,40 @@ import { JournalClient, type Transport } from '../client.ts';
 import type { BackupResult } from '../journal.ts';
 import { CorruptionError, JournalError } from '../journal-error.ts';
 import type { SharedJournal } from '../shared-journal.ts';
-import { connect, endConnection, type PostgresPlace, placeOf } from './connection.ts';
+import { connectOnceReachable, endConnection, isUnknownCommit, type Report, readParameterLogging } from './connection.ts';
+import { readAddress } from './database-address.ts';
 import { PostgresHubs } from './hubs.ts';
 import { migrate } from './migrations.ts';
 import { Store } from './store.ts';
 
-const DEFAULT_SCHEMA = 'hms_sync';
-const SCHEMA = /^[a-z_][a-z0-9_]{0,40}$/;
-
 export interface PostgresJournalOptions {
-  /** `postgres://<user>@<host>:5432/<database>`, and what pg knows behind a `?`; `schema=` names the journal's schema. */
+  /** See {@link readAddress}. The password may also come from PGPASSWORD or a passfile. */
   readonly url: string;
   /** New events are refused once the journal is as large as this; default: when the server says that its disk is full. */
   readonly bytesMax?: number;
+  /** Called while the database cannot be reached, and with what is not safe about it. */
+  readonly report?: Report;
 }
 
 /**
- * Opens the journal that hubs share on a PostgreSQL. When its session ends by an error, the process is to end too:
+ * Opens the journal that hubs share on a PostgreSQL, as soon as that can be reached. When its session ends by an error, the process is to end too:
  * whether the last commit is on the disk, only the next start can say.
  *
  * @throws {JournalError} UNWRITABLE, UNSAFE, or UNREADABLE when a newer hub has changed it
  */
 export async function openPostgresJournal(options: PostgresJournalOptions): Promise<SharedJournal> {
-  const { url, bytesMax = Number.POSITIVE_INFINITY } = options;
-  const schema = new URL(url).searchParams.get('schema') ?? DEFAULT_SCHEMA;
-  if (!SCHEMA.test(schema)) {
-    throw new JournalError(
-      'UNREADABLE',
-      'schema= in the address of the journal must be lower-case letters, digits and "_"',
-    );
+  const { url, bytesMax = Number.POSITIVE_INFINITY, report = () => undefined } = options;
+  const address = readAddress(url);
+  const client = await connectOnceReachable(address, 'hms_sync_calls', report);
+  for (const warning of [address.warning, await readParameterLogging(client)]) {
+    if (warning !== '') report('warn', warning);
   }
-  const place: PostgresPlace = { url, schema, name: 'hms_sync_calls' };
-  const client = await connect(place);
-  const id = await migrate(client, schema);
+  const id = await migrate(client, address.schema);
   const hub = randomBytes(8).toString('hex');
   const store = new Store(client, { hub, bytesMax });
   await store.open();
-  const hubs = new PostgresHubs(hub, place, store);
-  const info = { id, location: placeOf(url), positions: store.positions };
+  const hubs = new PostgresHubs(hub, address, store);
+  const info = { id, location: address.location, positions: store.positions };
   const connection = new Connection(client, { store, hubs, location: info.location });
   const journal = new JournalClient({ info, receivers: store.receivers, transport: connection });
   connection.reportTo(journal);
@@ -74,6 +70,9 @@ class Connection implements Transport {
     this.#location = location;
     client.on('error', (error) => this.#fail(error));
     client.on('end', () => this.#fail(new Error('the connection ended')));
+    client.on('notice', (notice) => {
+      if (isUnknownCommit(notice)) this.#fail(new Error(notice.message));
+    });
   }
 
   reportTo(journal: JournalClient): void {
