@@ -30,6 +30,7 @@ import { Intake } from './edges/publishing/intake.ts';
 import { Publishing } from './edges/publishing/publishing.ts';
 import { createRouter } from './edges/router.ts';
 import type { OperatorChange } from './edges/rpc/admin-deps.ts';
+import { ClusterHealth } from './edges/rpc/cluster-health.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
@@ -260,6 +261,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     journal,
     lanes,
     versions: (id) => lifecycle.status(id),
+    cluster: sharedLanes && new ClusterHealth(sharedLanes),
     notAcceptingReason,
     moreWarnings: () => [...(tls?.warnings ?? []), ...audit.warnings, ...reload.warnings],
     onWarning: (warning) => log.warn(warning),

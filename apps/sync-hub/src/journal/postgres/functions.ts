@@ -608,7 +608,7 @@ const HUBS = `
     IF NOT EXISTS (SELECT 1 FROM hub WHERE id = me) THEN RETURN NULL; END IF;
     RETURN json_build_object(
       'hubs', (SELECT json_agg(json_build_object('id', id, 'name', name, 'version', version, 'beat', beat,
-        'canRun', to_json(can))) FROM hub),
+        'canRun', to_json(can), 'beatAgeMs', extract(epoch FROM clock_timestamp() - beat_at) * 1000)) FROM hub),
       'lanes', (SELECT json_agg(json_build_object('adapter', adapter, 'owner', owner, 'epoch', epoch,
         'patienceMs', patience_ms)) FROM lane),
       'timeline', timeline(), 'settledTimeline', (SELECT settled_timeline FROM journal));

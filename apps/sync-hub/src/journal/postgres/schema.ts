@@ -6,6 +6,7 @@
  * - delivery holds only what is open or a dead letter. What is settled says its newest record, and event.adapters which
  *   deliveries there were. So event and record are only ever appended to, and delivery stays as small as the work left.
  * - lane.places is a sequence: the last place that was given in the lane, in microseconds since 1970 by its owner's clock.
+ * - adapter_health.health: what the owner of a lane last reported of it, for the other hubs; a message of theirs.
  * - lane.owner and lane.epoch: only the hub that it names writes outcomes, see core/ownership.ts.
  * - Numbers of states and outcomes are those of ../codes.ts.
  */
@@ -26,6 +27,11 @@ export const TABLES = `
     can text[] NOT NULL DEFAULT '{}',
     receives text[] NOT NULL DEFAULT '{}',
     beat_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  ) WITH (fillfactor = 50);
+
+  CREATE TABLE adapter_health (
+    adapter text PRIMARY KEY,
+    health bytea NOT NULL
   ) WITH (fillfactor = 50);
 
   CREATE TABLE lane (
