@@ -35,7 +35,8 @@ export class OwnershipOracle {
   /** By process: when its beat last changed. */
   readonly #beatAtMs = new Map<string, number>();
   readonly #gaveBackAtMs = new Map<string, number>();
-  /** When a hub was last asked to stop. */
+  /** When a fault last began, and when a hub was last asked to stop. */
+  #faultAtMs = 0;
   #stoppedAtMs = 0;
   /** The last end of a fault. */
   faultEndedAtMs = 0;
@@ -48,6 +49,7 @@ export class OwnershipOracle {
 
   /** Nothing of this counts before it is over. */
   fault(forMs: number): void {
+    this.#faultAtMs = this.#cluster.nowMs;
     this.faultEndedAtMs = Math.max(this.faultEndedAtMs, this.#cluster.nowMs + forMs + NOTICED_MS);
   }
 
@@ -120,14 +122,14 @@ export class OwnershipOracle {
   /** A hub that starts on the machine of an earlier one has its lanes soon. */
   starts(machine: Machine, process: HubProcess): void {
     const { queue, nowMs, trace, database } = this.#cluster;
-    if (database.timeline !== database.settledTimeline || nowMs < this.faultEndedAtMs) return;
+    if (database.timeline !== database.settledTimeline || machine.answersLateMs > 0) return;
     const lanes = [...database.lanes.values()].filter(({ adapter, owner }) => {
       return (
         owner !== undefined && database.hubs.get(owner)?.name === machine.plan.name && machine.plan.canRun.has(adapter)
       );
     });
     queue.after(MOVE_MS / SLOWEST, () => {
-      if (Math.max(this.faultEndedAtMs, this.#stoppedAtMs) > nowMs || machine.process !== process) return;
+      if (Math.max(this.#faultAtMs, this.#stoppedAtMs) >= nowMs || machine.process !== process) return;
       for (const { adapter, epoch } of lanes) {
         trace.meet('taken back');
         trace.must(this.#hasMoved(adapter, epoch), `${process.id} takes ${adapter} back from its earlier process`);
