@@ -137,7 +137,7 @@ export class OwnershipOracle {
     });
   }
 
-  /** What an operator is told at any time: when a lane has an owner again. */
+  /** What an operator sees at any time: when a lane has an owner again. */
   checkOwnerships(): void {
     const { machines, nowMs, queue, trace } = this.#cluster;
     if (nowMs < this.faultEndedAtMs + 1_000) return;
@@ -152,7 +152,7 @@ export class OwnershipOracle {
           trace.meet('and had one in time');
           trace.must(
             this.#hasMoved(lane.adapter, lane.epoch),
-            `${lane.adapter} had an owner by the time that was told`,
+            `${lane.adapter} had an owner by the time that was reported`,
           );
         });
       }
