@@ -1,7 +1,10 @@
 import type { OwnershipRequest } from '../../src/core/ownership-messages.ts';
 import { laneOwnerships } from '../../src/core/ownership-state.ts';
-import type { Cluster } from './cluster.ts';
+import type { Trace } from '../trace.ts';
+import type { ClusterPlan } from './cluster-plan.ts';
+import type { EventQueue } from './event-queue.ts';
 import type { HubProcess, Machine } from './machine.ts';
+import type { SharedDatabase } from './shared-database.ts';
 
 type ClaimRequest = Extract<OwnershipRequest, { kind: 'claim' }>;
 
@@ -24,9 +27,19 @@ export function waitsMs(attemptTimeoutMs: number): number {
   return Math.max(attemptTimeoutMs + 8_000, (attemptTimeoutMs + 6_000) * 1.125);
 }
 
+/** What is true of a cluster, which no hub knows. */
+interface ClusterFacts {
+  readonly plan: ClusterPlan;
+  readonly trace: Trace;
+  readonly queue: EventQueue;
+  readonly database: SharedDatabase;
+  readonly machines: readonly Machine[];
+  readonly nowMs: number;
+}
+
 /** Knows the true time and checks what hubs do against it. */
 export class OwnershipOracle {
-  readonly #cluster: Cluster;
+  readonly #cluster: ClusterFacts;
   /** By adapter and process: until when its attempts run at the most. */
   readonly #busyUntilMs = new Map<string, Map<string, number>>();
   readonly #opened = new Set<string>();
@@ -43,7 +56,7 @@ export class OwnershipOracle {
   /** Lanes that moved without need. */
   moves = 0;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: ClusterFacts) {
     this.#cluster = cluster;
   }
 
