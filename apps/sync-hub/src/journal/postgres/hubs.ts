@@ -240,7 +240,6 @@ export class PostgresHubs implements Hubs, Rows {
   }
 }
 
-
 const NOTHING_BUT_MORE = { ready: [], heads: [], isMore: true, nextDueAtMs: Number.POSITIVE_INFINITY, lostEpoch: 0 };
 
 interface PulseRow extends Omit<PulseAnswer, 'hubs' | 'lanes'> {

@@ -5,7 +5,13 @@ import { JournalClient, type Transport } from '../client.ts';
 import type { BackupResult } from '../journal.ts';
 import { CorruptionError, JournalError } from '../journal-error.ts';
 import type { SharedJournal } from '../shared-journal.ts';
-import { connectOnceReachable, endConnection, isUnknownCommit, type Report, readParameterLogging } from './connection.ts';
+import {
+  connectOnceReachable,
+  endConnection,
+  isUnknownCommit,
+  type Report,
+  readParameterLogging,
+} from './connection.ts';
 import { readAddress } from './database-address.ts';
 import { PostgresHubs } from './hubs.ts';
 import { migrate } from './migrations.ts';
