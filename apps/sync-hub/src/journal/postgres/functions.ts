@@ -264,7 +264,7 @@ const LANES = `
         AND beat_at > clock_timestamp() - interval '1 minute'));
   END $$;
 
-  -- What a lane reads next comes after all that it is told of before: a retry may be due at this very time.
+  -- What a lane reads next comes after all that is reported to it before: a retry may be due at this very time.
   CREATE FUNCTION reach(n int, now_ms float8) RETURNS void LANGUAGE plpgsql AS $$
   DECLARE
     l lane;

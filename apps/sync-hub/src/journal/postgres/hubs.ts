@@ -7,10 +7,10 @@ import { connect, dropConnection, endConnection, isUnknownCommit } from './conne
 import type { DatabaseAddress } from './database-address.ts';
 import type { KnownLane, Rows, Store } from './store.ts';
 
-/** At most this often others are told that there is something new. */
+/** At most this often others are notified of something new. */
 const NOTIFY_EVERY_MS = 10;
 
-/** Without being told, a hub looks this often. */
+/** Without a notification, a hub looks this often. */
 const LOOK_EVERY_MS = 250;
 
 /**
