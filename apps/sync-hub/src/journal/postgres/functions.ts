@@ -620,7 +620,7 @@ const HUBS = `
     newest_beat bigint;
   BEGIN
     PERFORM lock_journal();
-    IF timeline() <> seen_timeline THEN RETURN false; END IF;
+    IF timeline() <> seen_timeline OR NOT EXISTS (SELECT 1 FROM hub WHERE id = me) THEN RETURN false; END IF;
     IF seen_owner <> me THEN
       -- Waits for a beat that is under way.
       SELECT beat INTO newest_beat FROM hub WHERE id = seen_owner FOR UPDATE;

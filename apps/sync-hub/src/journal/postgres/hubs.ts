@@ -69,6 +69,8 @@ export class PostgresHubs implements Hubs, Rows {
       beat || isStopping,
       names,
     ]);
+    // Whoever watches beats must not take what another connection answered for an unbroken watch.
+    if (session !== this.#session) throw new Error('another connection answered');
     if (found === null) return { session, answer: 'hub_unknown' };
     const nowMs = Date.now();
     this.#known = found.hubs.map(({ beatAgeMs, ...hub }) => ({ ...hub, beatAtMs: nowMs - beatAgeMs }));
