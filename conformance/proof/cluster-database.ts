@@ -94,13 +94,15 @@ export class ClusterDatabase {
     await this.#server.start();
   }
 
-  /** Changes the text of a function of the journal. */
-  async change(name: string, from: string, to: string): Promise<void> {
-    const [found] = await this.query<{ text: string }>(
-      `SELECT pg_get_functiondef('${SCHEMA}.${name}'::regproc) AS text`,
-    );
-    if (!found?.text.includes(from)) throw new Error(`the function ${name} has no "${from}"`);
-    await this.query(`SET search_path = ${SCHEMA}; ${found.text.replace(from, to)}; RESET search_path`);
+  /** Changes the text of a function of the journal. @param edits what is found there, and what it becomes */
+  async change(name: string, edits: readonly (readonly [found: string, becomes: string])[]): Promise<void> {
+    const [row] = await this.query<{ text: string }>(`SELECT pg_get_functiondef('${SCHEMA}.${name}'::regproc) AS text`);
+    let text = row?.text ?? '';
+    for (const [found, becomes] of edits) {
+      if (!text.includes(found)) throw new Error(`the function ${name} has no "${found}"`);
+      text = text.replaceAll(found, becomes);
+    }
+    await this.query(`SET search_path = ${SCHEMA}; ${text}; RESET search_path`);
   }
 
   async close(): Promise<void> {

@@ -133,7 +133,7 @@ export class ClusterHub {
         this.#onReady = Promise.withResolvers();
         this.#hub = undefined;
         this.#noteDisturbance();
-        this.#onEnded(by ?? (code === 0 ? 'stopped' : lastLine(stderr)));
+        this.#onEnded(by ?? (code === 0 ? 'stopped' : `${code} ${lastLine(stderr)}`));
       } catch (error) {
         if (!(error instanceof EndedEarly)) throw error;
         this.#onEnded(`before it was ready: ${lastLine(error.ending.stderr)}`);

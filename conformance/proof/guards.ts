@@ -18,7 +18,13 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
   fence: {
     what: 'outcomes of a hub that does not own the lane are refused',
     env: {},
-    takeOut: (database) => database.change('record_outcomes', 'l.owner = me AND l.epoch = epochs[i]', 'true'),
+    takeOut: (database) =>
+      database.change('record_outcomes', [
+        ['WHERE owner = me AND number', 'WHERE number'],
+        [' AND o.owner = me AND o.epoch = t.epoch', ''],
+        [' AND o.epoch = t.epoch', ''],
+        [' AND owner = me AND epoch = epochs[i]', ''],
+      ]),
   },
 };
 
