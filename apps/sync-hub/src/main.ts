@@ -189,7 +189,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     onGateChange: (adapter) => acks.gateChanged(adapter),
     onChange: () => changes.emit('change'),
     ...(hubs !== undefined && {
-      own: (adapter: string, runtime: Runtime) => sharedLanes?.own(adapter, runtime) ?? runtime,
+      own: (adapter: AdapterToRun, runtime: Runtime) => sharedLanes?.own(adapter, runtime) ?? runtime,
       onLost: (adapter: string, epoch: number) => sharedLanes?.membership.lost(adapter, epoch),
     }),
   });

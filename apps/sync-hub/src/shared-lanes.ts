@@ -61,12 +61,13 @@ export class SharedLanes {
   }
 
   /** The runtime that a lane gets. */
-  own(adapter: string, runtime: Runtime): Runtime {
+  own({ id, settings }: AdapterToRun, runtime: Runtime): Runtime {
     const owned = new OwnedRuntime(runtime, {
-      mayBegin: () => this.membership.mayBegin(adapter),
-      expectAttempts: (timeoutMs) => this.membership.expectAttempts(adapter, timeoutMs),
+      attemptTimeoutMs: settings.delivery.timeoutMs,
+      mayBegin: () => this.membership.mayBegin(id),
+      expectAttempts: (timeoutMs) => this.membership.expectAttempts(id, timeoutMs),
     });
-    this.#running.add(adapter, owned);
+    this.#running.add(id, owned);
     return owned;
   }
 
