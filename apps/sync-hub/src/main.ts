@@ -157,7 +157,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
       // A journal that ended reports that to the hub. Where hubs share it, a lane here or there makes no difference.
       if (hubs === undefined) journal.setReceivers(receivers).catch(() => undefined);
     },
-    (adapter) => sharedLanes?.runsElsewhere(adapter) ?? false,
+    (adapter) => (clusterHealth === undefined ? 'not_ready' : clusterHealth.heldBy(adapter)),
   );
   const acks = new Acks({ journal, gates: lanes, wallMs });
   const operations = new Operations({
@@ -231,6 +231,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
       onLeft: exitBecause,
       onChange: () => changes.emit('change'),
     });
+  const clusterHealth = sharedLanes && new ClusterHealth(sharedLanes, (adapter) => acks.gateChanged(adapter));
   if (sharedLanes === undefined) for (const adapter of toRunFirst) lanes.add(await adapterLanes.createLane(adapter));
   else {
     await sharedLanes.membership.join();
@@ -261,7 +262,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     journal,
     lanes,
     versions: (id) => lifecycle.status(id),
-    cluster: sharedLanes && new ClusterHealth(sharedLanes),
+    cluster: clusterHealth,
     notAcceptingReason,
     moreWarnings: () => [...(tls?.warnings ?? []), ...audit.warnings, ...reload.warnings],
     onWarning: (warning) => log.warn(warning),
@@ -280,6 +281,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     operations,
     backups,
     lifecycle,
+    cluster: sharedLanes,
     onChange,
   };
   const stop = new HubStop();

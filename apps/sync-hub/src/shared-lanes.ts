@@ -75,10 +75,6 @@ export class SharedLanes {
   get ownerships(): readonly LaneOwnership[] {
     return this.membership.lanes;
   }
-
-  runsElsewhere(adapter: string): boolean {
-    return this.ownerships.some((lane) => lane.adapter === adapter && lane.kind === 'owned');
-  }
 }
 
 /** Why a hub cannot run an adapter; undefined when it can. */

@@ -75,6 +75,8 @@ export const REQUEST_ERRORS = {
   JOURNAL_FAILED: { code: 'unavailable', httpStatus: 503 },
   /** The audit log could not be written, so the change was not made. */
   AUDIT_FAILED: { code: 'unavailable', httpStatus: 503 },
+  /** The hub that has the adapter, of those that share the journal, did not answer. */
+  OWNER_UNAVAILABLE: { code: 'unavailable', httpStatus: 503 },
   /** The hub is stopping. */
   HUB_STOPPING: { code: 'unavailable', httpStatus: 503 },
   /** A fault of the hub's own; whether the request took effect is unknown. */

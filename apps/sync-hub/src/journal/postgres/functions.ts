@@ -15,6 +15,9 @@ const NEWS = `
   );
 `;
 
+/** A command that no hub begins within this time is never begun. */
+export const BEGUN_WITHIN_S = 10;
+
 export const STALE =
   'A newer event of its key was delivered meanwhile, or may have been. Replay it again with include_stale if it is to follow that one.';
 
@@ -641,12 +644,20 @@ const HUBS = `
     UPDATE journal SET settled_timeline = now_settled WHERE timeline() = now_settled
   $$;
 
+  -- Those that this hub is to carry out, also those that it has begun. An old one is not begun: nobody waits for it.
+  CREATE FUNCTION take_commands(me text, names text[]) RETURNS SETOF command LANGUAGE sql AS $$
+    UPDATE command SET taken_by = me
+    WHERE taken_by IS NULL AND created_at > clock_timestamp() - interval '${BEGUN_WITHIN_S} seconds'
+      AND command.adapter IN (SELECT adapter FROM lane WHERE owner = me AND adapter = ANY (names));
+    SELECT * FROM command WHERE taken_by = me AND answer IS NULL AND error IS NULL ORDER BY created_at;
+  $$;
+
   -- How far events and lanes are, for whoever watches.
-  CREATE FUNCTION newest(OUT seq bigint, OUT numbers int[], OUT owners text[], OUT positions bigint[], OUT places float8[])
-  LANGUAGE sql AS $$
+  CREATE FUNCTION newest(OUT seq bigint, OUT numbers int[], OUT owners text[], OUT positions bigint[], OUT places float8[],
+    OUT has_commands boolean) LANGUAGE sql AS $$
     SELECT coalesce((SELECT max(seq) FROM event), 0), array_agg(number), array_agg(coalesce(owner, '')),
       array_agg((SELECT coalesce(max(position), 0) FROM record WHERE adapter = number)),
-      array_agg(last_place_ms(lane))
+      array_agg(last_place_ms(lane)), EXISTS (SELECT 1 FROM command WHERE answer IS NULL AND error IS NULL)
     FROM lane
   $$;
 `;

@@ -2,7 +2,16 @@ import { Buffer } from 'node:buffer';
 import type { Client } from 'pg';
 import type { PulseAnswer } from '../../core/ownership-messages.ts';
 import type { JournalClient } from '../client.ts';
-import type { Hubs, KnownHub, RequestOf, SavedHealth } from '../shared-journal.ts';
+import type {
+  Command,
+  CommandOutcome,
+  CommandServer,
+  Hubs,
+  KnownHub,
+  RequestOf,
+  SavedHealth,
+} from '../shared-journal.ts';
+import { Commands } from './commands.ts';
 import { connect, dropConnection, endConnection, isUnknownCommit } from './connection.ts';
 import type { DatabaseAddress } from './database-address.ts';
 import type { KnownLane, Rows, Store } from './store.ts';
@@ -22,6 +31,7 @@ export class PostgresHubs implements Hubs, Rows {
   readonly id: string;
   readonly #address: DatabaseAddress;
   readonly #store: Store;
+  readonly #commands: Commands;
   #journal: JournalClient | undefined;
   #client: Promise<Client> | undefined;
   /** Of which an answer is not to be believed. */
@@ -39,6 +49,7 @@ export class PostgresHubs implements Hubs, Rows {
     this.id = id;
     this.#address = address;
     this.#store = store;
+    this.#commands = new Commands({ hub: id, rows: this, changed: () => this.changed() });
   }
 
   reportTo(journal: JournalClient): void {
@@ -132,6 +143,14 @@ export class PostgresHubs implements Hubs, Rows {
     return rows.map(([adapter, health]) => ({ adapter, health }));
   }
 
+  ask(command: Command, signal: AbortSignal): Promise<CommandOutcome> {
+    return this.#commands.ask(command, signal);
+  }
+
+  serve(server: CommandServer): void {
+    this.#commands.serve(server);
+  }
+
   /** This hub is gone. */
   async leave(): Promise<void> {
     await this.rows('leave', 'DELETE FROM hub WHERE id = $1', [this.id]);
@@ -164,6 +183,7 @@ export class PostgresHubs implements Hubs, Rows {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#commands.close();
     clearTimeout(this.#notifyTimer);
     clearTimeout(this.#lookTimer);
     const client = await this.#client?.catch(() => undefined);
@@ -213,13 +233,15 @@ export class PostgresHubs implements Hubs, Rows {
 
   /** Reports what other hubs wrote. True when there is more. */
   async #lookOnce(): Promise<boolean> {
-    const [row] = await this.rows<[number, number[] | null, string[], number[], number[]]>(
+    const [row] = await this.rows<[number, number[] | null, string[], number[], number[], boolean]>(
       'newest',
-      'SELECT seq, numbers, owners, positions, places FROM newest()',
+      'SELECT seq, numbers, owners, positions, places, has_commands FROM newest()',
       [],
     );
     if (row === undefined) return false;
-    const [seq, numbers, owners, positions, places] = row;
+    const [seq, numbers, owners, positions, places, hasCommands] = row;
+    // Not waited for: records come first.
+    this.#commands.look(hasCommands).catch(() => undefined);
     const behind: KnownLane[] = [];
     const own: string[] = [];
     const before = this.#places;
