@@ -34,6 +34,7 @@ import type { OperatorChange } from './edges/rpc/admin-deps.ts';
 import { ClusterHealth } from './edges/rpc/cluster-health.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
+import { hubName } from './files/hub-name.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
 import { FlagError, HELP, parseFlags } from './flags.ts';
 import { reloadByHangUp } from './hang-up.ts';
@@ -123,6 +124,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
   const tokens = await Tokens.open(tokenStore ?? new TokenFile(config.dataDir), wallMs);
   const audit = await AuditLog.open({
     dataDir: config.dataDir,
+    hub: hubName(config.dataDir),
     keepDays: config.auditKeepDays,
     wallMs,
     onCheckpoint: (checkpoint) => log.info({ checkpoint }, 'audit checkpoint'),

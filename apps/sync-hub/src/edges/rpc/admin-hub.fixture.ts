@@ -99,6 +99,7 @@ export async function openAdminTestHub({
   const access = { tokens, reload, onChange: admin.onChange };
   const audit = await AuditLog.open({
     dataDir: folder,
+    hub: 'hub-1',
     keepDays: 1,
     wallMs: hub.wallMs,
     onCheckpoint: () => undefined,
