@@ -7,6 +7,7 @@ import { ClientCertificates } from './access/client-certificate.ts';
 import { CountPerMinute } from './access/count-per-minute.ts';
 import { FileTokens } from './access/file-tokens.ts';
 import { JwtVerifier } from './access/jwt.ts';
+import { TokenFile } from './access/token-file.ts';
 import { Tokens } from './access/tokens.ts';
 import { Acks } from './acks/acks.ts';
 import { AdapterLanes, type AdapterToRun } from './adapter-lanes.ts';
@@ -33,6 +34,7 @@ import type { OperatorChange } from './edges/rpc/admin-deps.ts';
 import { ClusterHealth } from './edges/rpc/cluster-health.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
+import { hubName } from './files/hub-name.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
 import { FlagError, HELP, parseFlags } from './flags.ts';
 import { reloadByHangUp } from './hang-up.ts';
@@ -115,13 +117,14 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
       : undefined;
   await requireFree(config.listen);
 
-  const { journal, hubs } = await openJournal(config, { log, newJournal });
+  const { journal, hubs, tokenStore } = await openJournal(config, { log, newJournal });
   const clock = systemClock;
   const { wallMs } = clock;
   // After the journal, which locks the folder.
-  const tokens = new Tokens(config.dataDir, wallMs);
+  const tokens = await Tokens.open(tokenStore ?? new TokenFile(config.dataDir), wallMs);
   const audit = await AuditLog.open({
     dataDir: config.dataDir,
+    hub: hubName(config.dataDir),
     keepDays: config.auditKeepDays,
     wallMs,
     onCheckpoint: (checkpoint) => log.info({ checkpoint }, 'audit checkpoint'),

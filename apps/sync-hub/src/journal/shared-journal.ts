@@ -1,3 +1,4 @@
+import type { TokenStore } from '../access/token-store.ts';
 import type { OwnershipRequest, PulseAnswer } from '../core/ownership-messages.ts';
 import type { Journal } from './journal.ts';
 
@@ -6,6 +7,8 @@ export type RequestOf<Kind extends OwnershipRequest['kind']> = Extract<Ownership
 /** A journal that several hubs have open. */
 export interface SharedJournal extends Journal {
   readonly hubs: Hubs;
+  /** Theirs together. */
+  readonly tokenStore: TokenStore;
 }
 
 /** A hub as its row says. */

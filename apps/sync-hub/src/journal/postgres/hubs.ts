@@ -61,6 +61,11 @@ export class PostgresHubs implements Hubs, Rows {
     return this.#known;
   }
 
+  /** Of the connection: another one may lead to a database that was restored, or lost its last moments in a failover. */
+  get session(): number {
+    return this.#session;
+  }
+
   /** This process is a hub from now on. @param name the same for each process of a data folder */
   async join({ name, version }: Pick<KnownHub, 'name' | 'version'>): Promise<void> {
     await this.rows('join_hub', 'SELECT join_hub($1, $2, $3)', [this.id, name, version]);

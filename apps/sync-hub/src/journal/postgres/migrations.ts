@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import { JournalError } from '../journal-error.ts';
 import { FUNCTIONS } from './functions.ts';
+import { TOKENS } from './postgres-tokens.ts';
 import { TABLES } from './schema.ts';
 
 /** Each takes a journal from the version before to its place in this list, counted from 1. Never changed once released. */
-const MIGRATIONS: readonly string[] = [TABLES + FUNCTIONS];
+const MIGRATIONS: readonly string[] = [TABLES + FUNCTIONS + TOKENS];
 
 /** Held by whoever changes the tables: hubs that start at the same time wait for each other. */
 const MIGRATION_LOCK = 0x48_4d_53_53;
