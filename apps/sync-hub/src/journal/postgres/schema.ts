@@ -6,6 +6,8 @@
  * - delivery holds only what is open or a dead letter. What is settled says its newest record, and event.adapters which
  *   deliveries there were. So event and record are only ever appended to, and delivery stays as small as the work left.
  * - lane.places is a sequence: the last place that was given in the lane, in microseconds since 1970 by its owner's clock.
+ * - journal.positions_after and unique_ids_to_seq: of a journal that was copied from SQLite, see ../sqlite/schema.ts.
+ *   journal.is_copying: the copy is not finished, and no hub opens it.
  * - lane.owner and lane.epoch: only the hub that it names writes outcomes, see core/ownership.ts.
  * - Numbers of states and outcomes are those of ../codes.ts.
  */
@@ -13,7 +15,10 @@ export const TABLES = `
   CREATE TABLE journal (
     id text NOT NULL,
     version int NOT NULL,
-    settled_timeline int NOT NULL
+    settled_timeline int NOT NULL,
+    positions_after bigint NOT NULL DEFAULT 0,
+    unique_ids_to_seq bigint NOT NULL DEFAULT 0,
+    is_copying boolean NOT NULL DEFAULT false
   );
 
   CREATE SEQUENCE event_seq;
