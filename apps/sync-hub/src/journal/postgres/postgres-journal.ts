@@ -38,8 +38,9 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
     await client.end();
     throw new JournalError(
       'UNREADABLE',
-      `The journal ${address.location} is an unfinished copy of another one. Run \`hms-sync journal copy\` again, which ` +
-        `continues it, or remove it: DROP SCHEMA ${address.schema} CASCADE.`,
+      `The journal ${address.location} is an unfinished copy of another one. ` +
+        'Run `hms-sync journal copy` again, which continues it, or remove it: ' +
+        `DROP SCHEMA ${address.schema} CASCADE.`,
     );
   }
   const hub = randomBytes(8).toString('hex');

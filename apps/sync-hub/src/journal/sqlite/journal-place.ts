@@ -33,7 +33,8 @@ export function makePlace(path: string, newJournal: boolean): void {
   if (existsSync(copy)) {
     throw new JournalError(
       'UNREADABLE',
-      `${copy} is an unfinished copy of another journal. Run \`hms-sync journal copy\` again, which continues it, or remove it.`,
+      `${copy} is an unfinished copy of another journal. ` +
+        'Run `hms-sync journal copy` again, which continues it, or remove it.',
     );
   }
   const isThere = existsSync(path);
