@@ -25,6 +25,7 @@ const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
   'dev',
   'completion',
   'adapter check',
+  'journal copy',
   'journal verify',
   'context list',
 ]);

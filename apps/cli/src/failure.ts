@@ -25,7 +25,7 @@ export const EXIT_CODES: readonly (readonly [code: ExitCode, meaning: string])[]
   [ExitCode.ok, 'done'],
   [
     ExitCode.failed,
-    'failed; not healthy (health --check), not delivered (event publish), corrupted (journal verify, audit verify)',
+    'failed; not healthy (health --check), not delivered (event publish), corrupted (journal verify, audit verify), not the same (journal copy)',
   ],
   [ExitCode.usage, 'wrong usage or configuration, request rejected by the hub, or unknown adapter, event or job'],
   [ExitCode.cannotListen, 'the hub cannot listen: its port is in use'],

@@ -42,7 +42,7 @@ describe('the grammar', () => {
         ...['add', 'upgrade', 'rollback', 'remove', 'check'],
       ],
       job: ['show', 'watch', 'cancel'],
-      journal: ['verify', 'backup'],
+      journal: ['verify', 'backup', 'copy'],
       token: ['create', 'list', 'rotate', 'revoke'],
       audit: ['list', 'export', 'verify'],
       context: ['list'],

@@ -21,6 +21,11 @@ export function verifyProgram(): string {
   return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/verify'));
 }
 
+/** The file URL of the program that copies a journal. */
+export function copyProgram(): string {
+  return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/copy'));
+}
+
 /** The file URL of the program that reports what a hub would load. */
 export function checkAdaptersProgram(): string {
   return installed('@hms-sync/sync-hub', () => import.meta.resolve('@hms-sync/sync-hub/check-adapters'));

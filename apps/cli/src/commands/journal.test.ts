@@ -25,6 +25,15 @@ describe('hms-sync journal', () => {
     expect(requests).toEqual(['2026-01-31', './x']);
   });
 
+  test.each([
+    [['--to', 'postgres://hub@db/hms'], '--from is missing'],
+    [['--from', 'data'], '--to is missing'],
+  ])('copy requires both journals: %j', async (options, message) => {
+    const run = await runInProcess('journal', 'copy', ...options);
+    expect(run.exitCode).toBe(ExitCode.usage);
+    expect(run.stderr()).toContain(message);
+  });
+
   test('verify requires --data-dir', async () => {
     const run = await runInProcess('journal', 'verify');
     expect(run.exitCode).toBe(ExitCode.usage);

@@ -55,7 +55,8 @@ const PLACES = `
     IF FOUND THEN RETURN l; END IF;
     SELECT coalesce(max(number), 0) + 1 INTO n FROM lane;
     EXECUTE format('CREATE SEQUENCE place_%s', n);
-    INSERT INTO lane (number, adapter, places) VALUES (n, name, ('place_' || n)::regclass) RETURNING * INTO l;
+    INSERT INTO lane (number, adapter, places, pruned_to)
+      SELECT n, name, ('place_' || n)::regclass, positions_after FROM journal RETURNING * INTO l;
     RETURN l;
   END $$;
 

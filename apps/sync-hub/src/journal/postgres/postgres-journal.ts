@@ -40,7 +40,16 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   for (const warning of [address.warning, await readParameterLogging(client)]) {
     if (warning !== '') report('warn', warning);
   }
-  const id = await migrate(client, address.schema);
+  const { id, isCopying } = await migrate(client, address.schema);
+  if (isCopying) {
+    await client.end();
+    throw new JournalError(
+      'UNREADABLE',
+      `The journal ${address.location} is an unfinished copy of another one. ` +
+        'Run `hms-sync journal copy` again, which continues it, or remove it: ' +
+        `DROP SCHEMA ${address.schema} CASCADE.`,
+    );
+  }
   const hub = randomBytes(8).toString('hex');
   const store = new Store(client, { hub, bytesMax });
   await store.open();

@@ -10,6 +10,8 @@ export interface KnownLanes {
   id(number: number): string;
   /** In alphabetical order. */
   ids(numbers: readonly number[]): readonly string[];
+  /** Up to this seq an id is unique over all sources. */
+  readonly uniqueIdsToSeq: number;
 }
 
 /** To be selected from event e, in the order of {@link eventFromValues}. */
@@ -41,6 +43,7 @@ export function eventFromValues(values: EventValues, lanes: KnownLanes): Accepte
     acceptedAtMs,
     publishedBy,
     adapters: lanes.ids(adapters),
+    ...(seq <= lanes.uniqueIdsToSeq && { hasUniqueId: true }),
   };
 }
 

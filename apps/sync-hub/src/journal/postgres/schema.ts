@@ -8,6 +8,8 @@
  * - lane.places is a sequence: the last place that was given in the lane, in microseconds since 1970 by its owner's clock.
  * - adapter_health.health: what the owner of a lane last reported of it, for the other hubs; a message of theirs.
  * - command: what one hub asks of the one that has the lane, see commands.ts. Rows go with their answers.
+ * - journal.positions_after and unique_ids_to_seq: of a journal that was copied from SQLite, see ../sqlite/schema.ts.
+ *   journal.is_copying: the copy is not finished, and no hub opens it.
  * - lane.owner and lane.epoch: only the hub that it names writes outcomes, see core/ownership.ts.
  * - Numbers of states and outcomes are those of ../codes.ts.
  */
@@ -15,7 +17,10 @@ export const TABLES = `
   CREATE TABLE journal (
     id text NOT NULL,
     version int NOT NULL,
-    settled_timeline int NOT NULL
+    settled_timeline int NOT NULL,
+    positions_after bigint NOT NULL DEFAULT 0,
+    unique_ids_to_seq bigint NOT NULL DEFAULT 0,
+    is_copying boolean NOT NULL DEFAULT false
   );
 
   CREATE SEQUENCE event_seq;

@@ -107,6 +107,8 @@ export class Store {
   /** No new events are taken by the group that runs. */
   #full: FullDisk | undefined;
   #readyHeads: { lane: KnownLane; seq: number; dueAtMs: number; call: number }[] = [];
+  /** See KnownLanes. */
+  uniqueIdsToSeq = 0;
   /** Where new events go, as far as whoever asks knows by the calls before. */
   receivers: readonly string[] = [];
 
@@ -118,6 +120,8 @@ export class Store {
   }
 
   async open(): Promise<void> {
+    const [[uniqueIdsToSeq] = [0]] = await this.rows<[number]>('journal', 'SELECT unique_ids_to_seq FROM journal', []);
+    this.uniqueIdsToSeq = uniqueIdsToSeq;
     await this.#readLanes();
     const [[last] = [0]] = await this.rows<[number]>(
       'newest_event',

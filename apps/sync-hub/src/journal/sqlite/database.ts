@@ -24,10 +24,11 @@ export interface OpenedDatabase {
  * Opens the journal in a folder, making both when they are not there, with settings under which a commit that
  * returned is on disk. The opener is its one user: the file stays locked until the database is closed.
  *
- * @param options newJournal: an empty one, also where one was lost
+ * @param options newJournal: an empty one, also where one was lost; isCopying: a copy that is not finished, whose rows do
+ *   not belong together yet
  * @throws JournalError UNWRITABLE, IN_USE, UNREADABLE, UNSAFE
  */
-export function openDatabase(folderName: string, { newJournal = false } = {}): OpenedDatabase {
+export function openDatabase(folderName: string, { newJournal = false, isCopying = false } = {}): OpenedDatabase {
   const folder = resolve(folderName);
   const path = join(folder, FILE_NAME);
   let database: DatabaseSync | undefined;
@@ -43,7 +44,7 @@ export function openDatabase(folderName: string, { newJournal = false } = {}): O
     requireCommits(database, path, version);
     applySettings(database);
     migrate(database, version);
-    requireIntactStart(database);
+    if (!isCopying) requireIntactStart(database);
     markPlace(path);
     return { database, path };
   } catch (error) {

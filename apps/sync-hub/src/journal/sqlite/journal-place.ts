@@ -6,6 +6,8 @@ import { JournalError } from '../journal-error.ts';
 
 /** What goes behind the name of a journal for its files. */
 const SUFFIXES = ['', '-wal', '-shm', '-journal', '-end', '-wal.kept'];
+/** In it a journal is copied to a data folder: see ../copy/. */
+export const COPY_FOLDER = 'journal-copy';
 /** Says that the folder has a journal, also when every file of that is gone. */
 const FOLDER_MARK = 'data-folder.txt';
 const FOLDER_MARK_TEXT =
@@ -27,6 +29,14 @@ export function makePlace(path: string, newJournal: boolean): void {
     folder,
     SUFFIXES.map((suffix) => basename(path) + suffix),
   );
+  const copy = join(folder, COPY_FOLDER);
+  if (existsSync(copy)) {
+    throw new JournalError(
+      'UNREADABLE',
+      `${copy} is an unfinished copy of another journal. ` +
+        'Run `hms-sync journal copy` again, which continues it, or remove it.',
+    );
+  }
   const isThere = existsSync(path);
   if (isThere && statSync(path).size > 0) {
     if (newJournal) throw new JournalError('UNREADABLE', `${path} is there. Start the hub without --new-journal.`);
