@@ -84,7 +84,7 @@ const projects: Record<string, string[]> = {
   'apps/sandbox': ['packages/adapter-sdk'],
   // Its tests alone: what ships imports nothing of testing.
   'apps/sync-hub': ['proto', 'packages/adapter-sdk', 'testing'],
-  bench: ['proto', 'packages/adapter-sdk'],
+  bench: ['proto', 'packages/adapter-sdk', 'testing'],
   // Its fixtures are adapters.
   'conformance(?!/fixtures/)': ['proto', 'apps/sandbox', 'testing'],
   'conformance/fixtures/packages/[^/]+': ['packages/adapter-sdk'],

@@ -10,6 +10,8 @@ export interface CpuMicrosPerEvent {
   readonly garbageCollection: number;
   /** Whatever else the hub runs: file system threads, and the process that outlives it to clean up. */
   readonly hubOther: number;
+  /** All processes of the database that holds the journal; 0 without one. */
+  readonly database: number;
   /** All threads of all adapters. */
   readonly adapters: number;
   readonly eachAdapter: Readonly<Record<string, number>>;
@@ -20,7 +22,7 @@ export interface CpuMicrosPerEvent {
 /** One process that is measured. */
 interface Measured {
   readonly pid: number;
-  readonly kind: 'hub' | 'adapter' | 'guard' | 'client';
+  readonly kind: 'hub' | 'adapter' | 'guard' | 'client' | 'database';
   readonly adapterId: string;
   readonly before: ReadonlyMap<string, ThreadCpu>;
 }
@@ -39,7 +41,7 @@ export class CpuMeter {
   readonly #processes: readonly Measured[];
 
   /** @throws Error when the system does not say */
-  constructor(hubPid: number) {
+  constructor(hubPid: number, databasePids: readonly number[] = []) {
     const children = readChildren(hubPid).map(({ pid, args }) => {
       const place = args.indexOf('--id');
       const adapterId = place < 0 ? '' : (args[place + 1] ?? '');
@@ -48,18 +50,20 @@ export class CpuMeter {
     const own = [
       { pid: hubPid, kind: 'hub' as const, adapterId: '' },
       { pid: process.pid, kind: 'client' as const, adapterId: '' },
+      ...databasePids.map((pid) => ({ pid, kind: 'database' as const, adapterId: '' })),
     ];
     this.#processes = [...own, ...children].map((one) => ({ ...one, before: readThreadCpu(one.pid) }));
   }
 
   /** The CPU time used since, per event. */
   read(events: number): CpuMicrosPerEvent {
-    const sums = { hubMain: 0, journal: 0, garbageCollection: 0, hubOther: 0, adapters: 0, client: 0 };
+    const sums = { hubMain: 0, journal: 0, garbageCollection: 0, hubOther: 0, database: 0, adapters: 0, client: 0 };
     const eachAdapter: Record<string, number> = {};
     for (const { pid, kind, adapterId, before } of this.#processes) {
       for (const [thread, { name, micros }] of readThreadCpu(pid)) {
         const used = (micros - (before.get(thread)?.micros ?? 0)) / events;
         if (kind === 'client') sums.client += used;
+        else if (kind === 'database') sums.database += used;
         else if (kind === 'hub') sums[HUB_THREADS[name] ?? 'hubOther'] += used;
         else if (kind === 'guard') sums.hubOther += used;
         else {

@@ -26,6 +26,8 @@ export interface HubOptions {
   readonly traceFolder?: string;
   /** The hub serves callers with a token alone. */
   readonly withTokens?: boolean;
+  /** A PostgreSQL that holds the journal; absent: the embedded one. */
+  readonly journalUrl?: string | undefined;
 }
 
 export async function startHub(options: HubOptions): Promise<HubProcess> {
@@ -40,7 +42,7 @@ export async function startHub(options: HubOptions): Promise<HubProcess> {
 
 async function startIn(
   folder: string,
-  { adapters: ids, traceFolder, withTokens = false }: HubOptions,
+  { adapters: ids, traceFolder, withTokens = false, journalUrl: journal }: HubOptions,
 ): Promise<HubProcess> {
   const scope = join(folder, 'node_modules', '@hms-sync');
   await mkdir(scope, { recursive: true });
@@ -50,7 +52,7 @@ async function startIn(
   const file = join(folder, 'hms-sync.yaml');
   // JSON is YAML.
   const auth = withTokens ? {} : 'none';
-  await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', auth, logLevel: 'warn', adapters }));
+  await writeFile(file, JSON.stringify({ listen: '127.0.0.1:0', auth, logLevel: 'warn', adapters, journal }));
   const authFlags = withTokens ? [] : ['--i-accept-no-authentication'];
   const rootFlags = process.getuid?.() === 0 ? ['--allow-root'] : [];
   const main = fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/main'));

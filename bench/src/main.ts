@@ -1,5 +1,7 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { PostgresServer } from '@hms-sync/testing/postgres-server';
+import { Client } from 'pg';
 import { CpuMeter, type CpuMicrosPerEvent } from './cpu-meter.ts';
 import { startHub } from './hub-process.ts';
 import { journalLoad } from './journal-process.ts';
@@ -11,6 +13,7 @@ import { printTrace } from './trace.ts';
  * `npm run bench`: events a second that three adapters acknowledged, through one PublishStream, and what one event costs of
  * the processor, by process and thread; beside it what the journal alone does in the same run. On a machine whose speed
  * drifts or that others use, the cost of an event and the share of the journal say more than events a second.
+ * `-- --journal postgres` measures each load twice, on the embedded journal and on a PostgreSQL that is started for it.
  * `-- --tokens` measures each load twice, at a hub without authentication and at one that serves callers with a token.
  * `-- --in-flight 64,1024 --hub-only` measures these alone, `-- --json` prints a line of JSON for each, `-- --trace` prints the
  * way of an event instead.
@@ -22,6 +25,7 @@ const PAYLOAD_BYTES = 300;
 interface Row extends PublishFigures {
   readonly inFlight: number;
   readonly withTokens: boolean;
+  readonly isOnPostgres: boolean;
   /** Undefined where the system does not say. */
   readonly cpuMicrosPerEvent: CpuMicrosPerEvent | undefined;
   /** Undefined when it was not measured. */
@@ -39,6 +43,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     tokens: { type: 'boolean', default: false },
+    journal: { type: 'string', default: 'embedded' },
   },
 });
 const seconds = Number(values.seconds);
@@ -60,22 +65,35 @@ if (values.trace) {
   process.exit();
 }
 
+if (!['embedded', 'postgres'].includes(values.journal)) {
+  throw new Error(`--journal ${values.journal} is neither embedded nor postgres`);
+}
+const database = values.journal === 'postgres' ? await PostgresServer.create() : undefined;
 const rows: Row[] = [];
 for (const inFlight of loads) {
   const journal = values['hub-only'] ? undefined : await journalLoad({ inFlight, seconds });
   for (const withTokens of values.tokens ? [false, true] : [false]) {
-    const hub = await measureHub(inFlight, withTokens);
-    rows.push({ inFlight, withTokens, ...hub, journalEventsPerSecond: journal?.eventsPerSecond });
+    for (const isOnPostgres of database === undefined ? [false] : [false, true]) {
+      const hub = await measureHub({ inFlight, withTokens, isOnPostgres });
+      const alone = isOnPostgres ? undefined : journal?.eventsPerSecond;
+      rows.push({ inFlight, withTokens, isOnPostgres, ...hub, journalEventsPerSecond: alone });
+    }
   }
 }
+await database?.close();
 if (values.json) for (const row of rows) console.log(JSON.stringify(row));
 else {
   printTable();
   printCpu();
 }
 
-async function measureHub(inFlight: number, withTokens: boolean) {
-  const hub = await startHub({ adapters: ADAPTERS, withTokens });
+async function measureHub({
+  inFlight,
+  withTokens,
+  isOnPostgres,
+}: Pick<Row, 'inFlight' | 'withTokens' | 'isOnPostgres'>) {
+  const journalUrl = isOnPostgres ? database?.url() : undefined;
+  const hub = await startHub({ adapters: ADAPTERS, withTokens, journalUrl });
   try {
     const load = {
       address: hub.address,
@@ -85,7 +103,8 @@ async function measureHub(inFlight: number, withTokens: boolean) {
       payloadBytes: PAYLOAD_BYTES,
     };
     await publishLoad({ ...load, seconds: WARM_UP_SECONDS });
-    const meter = isThreadCpuKnown() ? new CpuMeter(hub.pid) : undefined;
+    const pids = journalUrl === undefined ? [] : await readProcesses(journalUrl);
+    const meter = isThreadCpuKnown() ? new CpuMeter(hub.pid, pids) : undefined;
     const figures = await publishLoad({ ...load, seconds });
     return { ...figures, cpuMicrosPerEvent: meter?.read(figures.events) };
   } finally {
@@ -93,12 +112,29 @@ async function measureHub(inFlight: number, withTokens: boolean) {
   }
 }
 
+/** All that the server runs now: of what begins later, such as autovacuum, nothing is counted. */
+async function readProcesses(url: string): Promise<readonly number[]> {
+  const client = new Client(url);
+  await client.connect();
+  const { rows: found } = await client.query<{ pid: number }>(
+    'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
+  );
+  await client.end();
+  return found.map(({ pid }) => pid);
+}
+
+/** How a row differs from one without options. */
+function noteOf({ withTokens, isOnPostgres }: Row): string {
+  return `${withTokens ? '   with a token' : ''}${isOnPostgres ? '   on PostgreSQL' : ''}`;
+}
+
 function printTable(): void {
   console.log(
     `${ADAPTERS.length} adapters that do nothing, ${PAYLOAD_BYTES} bytes, ${seconds} s each, ${cpus().length} cores\n`,
   );
   console.log('in flight   events/s   p50 ms   p99 ms   journal alone   share');
-  for (const { inFlight, withTokens, eventsPerSecond, latencyMs, journalEventsPerSecond: alone } of rows) {
+  for (const row of rows) {
+    const { inFlight, eventsPerSecond, latencyMs, journalEventsPerSecond: alone } = row;
     const cells = [
       String(inFlight).padStart(9),
       eventsPerSecond.toFixed(0).padStart(8),
@@ -107,16 +143,17 @@ function printTable(): void {
       (alone?.toFixed(0) ?? '-').padStart(13),
       (alone === undefined ? '-' : `${((100 * eventsPerSecond) / alone).toFixed(0)} %`).padStart(5),
     ];
-    console.log(`${cells.join('   ')}${withTokens ? '   with a token' : ''}`);
+    console.log(`${cells.join('   ')}${noteOf(row)}`);
   }
 }
 
 function printCpu(): void {
   console.log('\nmicroseconds of processor time for one event (gc: V8 helper threads of the hub)');
   console.log(
-    `in flight   total   hub main   journal    gc   other   ${ADAPTERS.map((id) => id.padStart(6)).join('   ')}   client`,
+    `in flight   total   hub main   journal   database    gc   other   ${ADAPTERS.map((id) => id.padStart(6)).join('   ')}   client`,
   );
-  for (const { inFlight, withTokens, cpuMicrosPerEvent: cpu } of rows) {
+  for (const row of rows) {
+    const { inFlight, cpuMicrosPerEvent: cpu } = row;
     if (cpu === undefined) {
       console.log(`${String(inFlight).padStart(9)}   not measured: only Linux says what a thread used`);
       continue;
@@ -126,11 +163,12 @@ function printCpu(): void {
       cpu.total.toFixed(0).padStart(5),
       cpu.hubMain.toFixed(0).padStart(8),
       cpu.journal.toFixed(0).padStart(7),
+      cpu.database.toFixed(0).padStart(8),
       cpu.garbageCollection.toFixed(0).padStart(3),
       cpu.hubOther.toFixed(0).padStart(5),
       ...ADAPTERS.map((id) => (cpu.eachAdapter[id] ?? 0).toFixed(0).padStart(6)),
       cpu.client.toFixed(0).padStart(6),
     ];
-    console.log(`${cells.join('   ')}${withTokens ? '   with a token' : ''}`);
+    console.log(`${cells.join('   ')}${noteOf(row)}`);
   }
 }
