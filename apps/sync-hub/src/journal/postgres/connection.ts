@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Client, type ClientConfig, types } from 'pg';
 import { JournalError } from '../journal-error.ts';
 import { stored } from './rows.ts';
@@ -52,6 +53,8 @@ const REQUIRED: Readonly<Record<string, string>> = { fsync: 'on', full_page_writ
 const VERSION_MIN = 150_000;
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A connection on which nothing goes on is asked after this whether its other end is still there. */
+const KEEP_ALIVE_MS = 10_000;
 
 /**
  * Connects, and reads back what the session was promised.
@@ -64,6 +67,7 @@ export async function connect({ url, schema, name }: PostgresPlace): Promise<Cli
     application_name: name,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     pipeline: true,
     types: readers,
   } as ClientConfig);
@@ -81,6 +85,11 @@ export async function connect({ url, schema, name }: PostgresPlace): Promise<Cli
     await client.end().catch(() => undefined);
     throw connectError(placeOf(url), error);
   }
+}
+
+/** Ends a connection on which nothing may come through any more: its end is not waited for. */
+export function drop(client: Client): void {
+  (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream.destroy();
 }
 
 async function requireSettings(client: Client, schema: string): Promise<void> {

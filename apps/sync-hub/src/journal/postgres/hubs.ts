@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import type { PulseAnswer } from '../../core/ownership-messages.ts';
 import type { JournalClient } from '../client.ts';
 import type { Hubs, KnownHub, RequestOf } from '../shared-journal.ts';
-import { connect, type PostgresPlace } from './connection.ts';
+import { connect, drop, type PostgresPlace } from './connection.ts';
 import type { KnownLane, Rows, Store } from './store.ts';
 
 /** At most this often others are told that there is something new. */
@@ -118,10 +118,7 @@ export class PostgresHubs implements Hubs, Rows {
   reconnect(): void {
     const client = this.#client;
     this.#client = undefined;
-    // Its end is not waited for: it may be a connection on which nothing comes through.
-    client
-      ?.then((open) => (open as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy())
-      .catch(() => undefined);
+    client?.then(drop, () => undefined);
   }
 
   /** Something was written that others wait for. */

@@ -5,7 +5,7 @@ import { JournalClient, type Transport } from '../client.ts';
 import type { BackupResult } from '../journal.ts';
 import { CorruptionError, JournalError } from '../journal-error.ts';
 import type { SharedJournal } from '../shared-journal.ts';
-import { connect, type PostgresPlace, placeOf } from './connection.ts';
+import { connect, drop, type PostgresPlace, placeOf } from './connection.ts';
 import { PostgresHubs } from './hubs.ts';
 import { migrate } from './migrations.ts';
 import { Store } from './store.ts';
@@ -18,7 +18,15 @@ export interface PostgresJournalOptions {
   readonly url: string;
   /** New events are refused once the journal is as large as this; default: when the server says that its disk is full. */
   readonly bytesMax?: number;
+  /** Default 30 s: see {@link ANSWER_TIMEOUT_MS}. */
+  readonly answerTimeoutMs?: number;
 }
+
+/**
+ * Calls without an answer for this long are on a connection that leads nowhere: a server that lost its power, or a network
+ * that forgot the connection, resets nothing, and TCP alone gives up after a quarter of an hour.
+ */
+const ANSWER_TIMEOUT_MS = 30_000;
 
 /**
  * Opens the journal that hubs share on a PostgreSQL. When its session ends by an error, the process is to end too:
@@ -27,7 +35,7 @@ export interface PostgresJournalOptions {
  * @throws {JournalError} UNWRITABLE, UNSAFE, or UNREADABLE when a newer hub has changed it
  */
 export async function openPostgresJournal(options: PostgresJournalOptions): Promise<SharedJournal> {
-  const { url, bytesMax = Number.POSITIVE_INFINITY } = options;
+  const { url, bytesMax = Number.POSITIVE_INFINITY, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
   const schema = new URL(url).searchParams.get('schema') ?? DEFAULT_SCHEMA;
   if (!SCHEMA.test(schema)) {
     throw new JournalError(
@@ -43,11 +51,18 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   await store.open();
   const hubs = new PostgresHubs(hub, place, store);
   const info = { id, location: placeOf(url), positions: store.positions };
-  const connection = new Connection(client, { store, hubs, location: info.location });
+  const connection = new Connection(client, { store, hubs, location: info.location, answerTimeoutMs });
   const journal = new JournalClient({ info, receivers: store.receivers, transport: connection });
   connection.reportTo(journal);
   hubs.reportTo(journal);
   return { ...journal.journal, hubs };
+}
+
+interface ConnectionOptions {
+  readonly store: Store;
+  readonly hubs: PostgresHubs;
+  readonly location: string;
+  readonly answerTimeoutMs: number;
 }
 
 /** Calls go to the server in groups, one after the other: while one is there, the next gathers. */
@@ -56,19 +71,18 @@ class Connection implements Transport {
   readonly #store: Store;
   readonly #hubs: PostgresHubs;
   readonly #location: string;
+  readonly #answerTimeoutMs: number;
   #journal: JournalClient | undefined;
   #gathered: Call[] = [];
   #running: Promise<void> | undefined;
   #isClosing = false;
 
-  constructor(
-    client: Client,
-    { store, hubs, location }: { readonly store: Store; readonly hubs: PostgresHubs; readonly location: string },
-  ) {
+  constructor(client: Client, { store, hubs, location, answerTimeoutMs }: ConnectionOptions) {
     this.#client = client;
     this.#store = store;
     this.#hubs = hubs;
     this.#location = location;
+    this.#answerTimeoutMs = answerTimeoutMs;
     client.on('error', (error) => this.#fail(error));
     client.on('end', () => this.#fail(new Error('the connection ended')));
   }
@@ -98,6 +112,7 @@ class Connection implements Transport {
     while (this.#gathered.length > 0) {
       const calls = this.#gathered;
       this.#gathered = [];
+      const timer = setTimeout(() => this.#giveUp(), this.#answerTimeoutMs);
       try {
         const report = await this.#store.run(calls);
         this.#journal?.setReceivers(this.#store.receivers);
@@ -106,9 +121,16 @@ class Connection implements Transport {
       } catch (error) {
         this.#fail(error);
         return;
+      } finally {
+        clearTimeout(timer);
       }
     }
     this.#running = undefined;
+  }
+
+  #giveUp(): void {
+    this.#fail(new Error(`no answer within ${this.#answerTimeoutMs / 1_000} s`));
+    drop(this.#client);
   }
 
   #fail(error: unknown): void {
