@@ -143,6 +143,12 @@ export class RefusalTally {
     this.#waiting.delete(refusal);
   }
 
+  /** Each with how often, the most frequent one first. */
+  get summary(): string {
+    const counts = [...this.#counts].toSorted(([, left], [, right]) => right - left);
+    return counts.map(([refusal, count]) => `${count} x ${refusal}`).join(', ');
+  }
+
   /** Resolves at the next one of this kind. */
   async next(refusal: string): Promise<void> {
     const waiting = this.#waiting.get(refusal) ?? Promise.withResolvers<void>();

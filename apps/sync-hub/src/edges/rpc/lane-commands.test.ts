@@ -78,7 +78,13 @@ it('knows the adapters of all hubs', async () => {
 it('asks nobody for a caller who may not do it', async () => {
   const { a, commands } = await openCluster();
   const grants = { adapters: ['billing'] };
-  const { text } = await a.tokens.create({ name: 'ann', role: 'operator', grants, createdBy: 'test', lifetimeMs: 60_000 });
+  const { text } = await a.tokens.create({
+    name: 'ann',
+    role: 'operator',
+    grants,
+    createdBy: 'test',
+    lifetimeMs: 60_000,
+  });
   const headers = { authorization: `Bearer ${text}` };
   const call = a.admin.pauseAdapter({ adapter: 'lab', reason: 'maintenance' }, { headers });
   expect(await rejectionOf(call)).toMatchObject({ reason: 'PERMISSION_DENIED' });

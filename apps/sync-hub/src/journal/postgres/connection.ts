@@ -56,6 +56,8 @@ const REQUIRED: Readonly<Record<string, string>> = { fsync: 'on', full_page_writ
 const VERSION_MIN = 150_000;
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A connection on which nothing goes on is asked after this whether its other end is still there. */
+const KEEP_ALIVE_MS = 10_000;
 const TRY_AGAIN_MS = 1_000;
 const REPORT_AGAIN_MS = 30_000;
 
@@ -73,6 +75,7 @@ export async function connect({ url, schema, location }: DatabaseAddress, name: 
       application_name: name,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       pipeline: true,
       types: readers,
     } as ClientConfig);

@@ -23,6 +23,8 @@ export interface PostgresJournalOptions {
   readonly url: string;
   /** New events are refused once the journal is as large as this; default: when the server says that its disk is full. */
   readonly bytesMax?: number;
+  /** Default 30 s: see {@link ANSWER_TIMEOUT_MS}. */
+  readonly answerTimeoutMs?: number;
   /** Called while the database cannot be reached, and with what is not safe about it. */
   readonly report?: Report;
 }
@@ -35,6 +37,7 @@ export interface PostgresJournalOptions {
  */
 export async function openPostgresJournal(options: PostgresJournalOptions): Promise<SharedJournal> {
   const { url, bytesMax = Number.POSITIVE_INFINITY, report = () => undefined } = options;
+  const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
   const address = readAddress(url);
   const client = await connectOnceReachable(address, 'hms_sync_calls', report);
   for (const warning of [address.warning, await readParameterLogging(client)]) {
@@ -55,15 +58,25 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   await store.open();
   const hubs = new PostgresHubs(hub, address, store);
   const info = { id, location: address.location, positions: store.positions };
-  const connection = new Connection(client, { store, hubs, location: info.location });
+  const connection = new Connection(client, { store, hubs, location: info.location, answerTimeoutMs });
   const journal = new JournalClient({ info, receivers: store.receivers, transport: connection });
   connection.reportTo(journal);
   hubs.reportTo(journal);
   return { ...journal.journal, hubs, tokenStore: new PostgresTokens(hubs) };
 }
 
-/** Longer than any group of calls takes, also behind those of other hubs. */
-const ANSWER_MS = 60_000;
+/**
+ * Calls without an answer for this long are on a connection that leads nowhere: a server that lost its power, or a network
+ * that forgot the connection, resets nothing, and TCP alone gives up after a quarter of an hour.
+ */
+const ANSWER_TIMEOUT_MS = 30_000;
+
+interface ConnectionOptions {
+  readonly store: Store;
+  readonly hubs: PostgresHubs;
+  readonly location: string;
+  readonly answerTimeoutMs: number;
+}
 
 /** Calls go to the server in groups, one after the other: while one is there, the next gathers. */
 class Connection implements Transport {
@@ -71,15 +84,14 @@ class Connection implements Transport {
   readonly #store: Store;
   readonly #hubs: PostgresHubs;
   readonly #location: string;
+  readonly #answerTimeoutMs: number;
   #journal: JournalClient | undefined;
   #gathered: Call[] = [];
   #running: Promise<void> | undefined;
   #isClosing = false;
 
-  constructor(
-    client: Client,
-    { store, hubs, location }: { readonly store: Store; readonly hubs: PostgresHubs; readonly location: string },
-  ) {
+  constructor(client: Client, { store, hubs, location, answerTimeoutMs }: ConnectionOptions) {
+    this.#answerTimeoutMs = answerTimeoutMs;
     this.#client = client;
     this.#store = store;
     this.#hubs = hubs;
@@ -131,7 +143,8 @@ class Connection implements Transport {
   /** A connection on which nothing comes through is not noticed otherwise. */
   async #answered<Answer>(answer: Promise<Answer>): Promise<Answer> {
     const { promise: silence, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error(`no answer for ${ANSWER_MS / 1_000} s`)), ANSWER_MS);
+    const timeoutMs = this.#answerTimeoutMs;
+    const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1_000} s`)), timeoutMs);
     try {
       return await Promise.race([answer, silence]);
     } finally {
