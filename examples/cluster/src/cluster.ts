@@ -1,9 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AdapterOwner } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { type Sandbox, SYSTEM_NAMES, startSandbox } from '@hms-sync/sandbox';
+import { PostgresServer } from '@hms-sync/testing/postgres-server';
 import { TcpProxy } from '@hms-sync/testing/tcp-proxy';
-import { Database } from './database.ts';
 import { Hub } from './hub.ts';
 
 const HUB_NAMES = ['hub-1', 'hub-2', 'hub-3'];
@@ -13,8 +15,8 @@ export interface ClusterListener {
   onStarted(what: string): void;
   /** A hub ended by itself; its supervisor starts it again. */
   onExit(hub: string, reason: string): void;
-  /** @param owner the hub that runs the adapter from now on; undefined: none does */
-  onOwner(adapter: string, owner: string | undefined): void;
+  /** Another hub runs the adapter. */
+  onOwner(adapter: string, owner: string): void;
 }
 
 /** One of the hubs, and its own way to the database. */
@@ -25,18 +27,19 @@ export interface Member {
 
 /** Three hubs with the same three adapters on one PostgreSQL, and the simulated systems that they deliver to. */
 export class Cluster {
-  readonly database: Database;
+  readonly database: PostgresServer;
   readonly systems: Sandbox;
   readonly members: Member[] = [];
   readonly #folder: string;
   readonly #listener: ClusterListener;
-  /** The hubs' names in the database, each with ours. */
+  /** Each hub has a name of its own, made of its machine and its data folder; with ours. */
   readonly #names = new Map<string, string>();
-  /** Our name of the hub that runs each adapter. */
-  #owners: ReadonlyMap<string, string | undefined> = new Map();
-  #look: NodeJS.Timeout | undefined;
+  /** Our name of the hub that runs each adapter, or ran it last. */
+  readonly #owners = new Map<string, string>();
+  #looking = Promise.resolve();
+  #isClosing = false;
 
-  private constructor(database: Database, systems: Sandbox, folder: string, listener: ClusterListener) {
+  private constructor(database: PostgresServer, systems: Sandbox, folder: string, listener: ClusterListener) {
     this.database = database;
     this.systems = systems;
     this.#folder = folder;
@@ -45,17 +48,16 @@ export class Cluster {
 
   static async start(listener: ClusterListener): Promise<Cluster> {
     const [database, systems, folder] = await Promise.all([
-      Database.start(),
+      PostgresServer.create(),
       startSandbox(),
       mkdtemp(join(tmpdir(), 'hms-sync-cluster-')),
     ]);
     listener.onStarted('PostgreSQL, and the simulated scheduling, records and billing');
     const cluster = new Cluster(database, systems, folder, listener);
     try {
-      // One after the other: so it is known which name in the database is whose.
-      for (const name of HUB_NAMES) await cluster.#addHub(name);
-      await cluster.#readOwners();
-      cluster.#look = setInterval(() => void cluster.#readOwners(), LOOK_EVERY_MS);
+      await Promise.all(HUB_NAMES.map((name) => cluster.#addHub(name)));
+      cluster.members.sort((a, b) => (a.hub.name < b.hub.name ? -1 : 1));
+      cluster.#looking = cluster.#look();
       return cluster;
     } catch (error) {
       await cluster.close();
@@ -77,14 +79,12 @@ export class Cluster {
 
   /** Resolves once other hubs run all adapters. */
   async runsWithout({ hub }: Member): Promise<void> {
-    const isSo = () =>
-      this.#owners.size === SYSTEM_NAMES.length &&
-      [...this.#owners.values()].every((owner) => owner !== undefined && owner !== hub.name);
-    while (!isSo()) await new Promise<void>((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    while ([...this.#owners.values()].includes(hub.name)) await sleep(LOOK_EVERY_MS);
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#look);
+    this.#isClosing = true;
+    await this.#looking;
     await Promise.all(this.members.map(({ hub }) => hub.stop()));
     await Promise.all(this.members.map(({ way }) => way.close()));
     await this.systems.close();
@@ -93,29 +93,43 @@ export class Cluster {
   }
 
   async #addHub(name: string): Promise<void> {
-    const way = await TcpProxy.start(this.database.url);
+    const way = await TcpProxy.start(this.database.url());
     const configFile = join(this.#folder, `${name}.yaml`);
     const adapters = SYSTEM_NAMES.map((system) => ({
       package: `@hms-sync/adapter-${system}`,
       config: { baseUrl: this.systems.urls[system] },
     }));
     // JSON is YAML too.
-    await writeFile(configFile, JSON.stringify({ journal: way.through(this.database.url), adapters }, null, 2));
+    await writeFile(configFile, JSON.stringify({ journal: way.through(this.database.url()), adapters }, null, 2));
     const onExit = (reason: string) => this.#listener.onExit(name, reason);
     const hub = new Hub({ name, configFile, dataDir: join(this.#folder, name), onExit });
     this.members.push({ hub, way });
     await hub.start();
-    for (const each of await this.database.hubNames()) if (!this.#names.has(each)) this.#names.set(each, name);
     this.#listener.onStarted(`${name} ${hub.url}`);
   }
 
+  async #look(): Promise<void> {
+    while (!this.#isClosing) {
+      await this.#readOwners();
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  /** A hub that is cut off from the database knows an old owner; each new one has a greater epoch. */
   async #readOwners(): Promise<void> {
-    const rows = await this.database.owners().catch(() => undefined);
-    if (rows === undefined) return;
-    const before = this.#owners;
-    this.#owners = new Map([...rows].map(([adapter, name]) => [adapter, name && this.#names.get(name)]));
-    for (const [adapter, owner] of this.#owners) {
-      if (owner !== before.get(adapter)) this.#listener.onOwner(adapter, owner);
+    const newest = new Map<string, AdapterOwner>();
+    for (const { hub } of this.members) {
+      const { hub: self, adapters = [] } = (await hub.health()) ?? {};
+      if (self !== undefined) this.#names.set(self.name, hub.name);
+      for (const { id, owner } of adapters) {
+        if (owner !== undefined && owner.epoch > (newest.get(id)?.epoch ?? 0n)) newest.set(id, owner);
+      }
+    }
+    for (const [adapter, owner] of newest) {
+      const name = this.#names.get(owner.hub);
+      if (name === undefined || name === this.#owners.get(adapter)) continue;
+      this.#owners.set(adapter, name);
+      this.#listener.onOwner(adapter, name);
     }
   }
 }

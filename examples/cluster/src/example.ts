@@ -32,8 +32,7 @@ export async function runExample({ scenes, everyMs, calmMs, signal, ...output }:
   const cluster = await Cluster.start({
     onStarted: (what) => screen.note(what),
     onExit: (hub, reason) => screen.note(`${hub} exits, and its supervisor starts it again: ${reason}`),
-    onOwner: (adapter, owner) =>
-      screen.note(owner === undefined ? `no hub runs ${adapter}` : `${owner} runs ${adapter}`),
+    onOwner: (adapter, owner) => screen.note(`${owner} runs ${adapter}`),
   });
   try {
     const addresses = cluster.members.map(({ hub: { name, url } }) => ({ name, url }));

@@ -1,15 +1,22 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { type Health, HealthService } from '@hms-sync/proto/hms/sync/v1/health_service';
 
 const PROGRAM = fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/main'));
 const NODE_FLAGS: readonly string[] = JSON.parse(
   readFileSync(fileURLToPath(import.meta.resolve('@hms-sync/sync-hub/node-flags')), 'utf8'),
 );
 
+/** A hub that waits for the database answers later. */
+const HEALTH_WITHIN_MS = 1_000;
 /** As systemd's RestartSec. */
 const RESTART_MS = 500;
 
@@ -52,6 +59,22 @@ export class Hub {
     this.#isWanted = true;
     this.#run();
     await this.ready;
+  }
+
+  /** What an administrator may see, by the socket in its data folder. Undefined when it does not answer. */
+  async health(): Promise<Health | undefined> {
+    if (this.#process === undefined) return undefined;
+    const socket = join(this.#options.dataDir, 'hub.sock');
+    const baseUrl = 'http://localhost';
+    const sessionManager = new Http2SessionManager(baseUrl, {}, { createConnection: () => connect(socket) });
+    const client = createClient(HealthService, createGrpcTransport({ baseUrl, sessionManager }));
+    try {
+      return (await client.getHealth({}, { timeoutMs: HEALTH_WITHIN_MS })).health;
+    } catch {
+      return undefined;
+    } finally {
+      sessionManager.abort();
+    }
   }
 
   /** kill -9. */

@@ -75,7 +75,7 @@ const DATABASE_RESTART: Scene = {
     await cluster.database.stop();
     screen.note('PostgreSQL is down');
     await sleep(DATABASE_DOWN_MS);
-    await cluster.database.startAgain();
+    await cluster.database.start();
     screen.note('PostgreSQL is up');
     await Promise.all(cluster.members.map(({ hub }) => hub.ready));
   },
