@@ -122,6 +122,7 @@ const wrongImports: readonly WrongImport[] = [
     "import '@hms-sync/proto';",
   ),
   wrong('examples-*-sees', 'examples/hms-api/src/a.ts', "import '@hms-sync/adapter-sdk';"),
+  wrong('examples-cluster-sees', 'examples/cluster/src/a.ts', "import '@hms-sync/adapter-sdk';"),
   wrong('examples-adapter-*-sees', 'examples/adapter-python/a.ts', "import '@hms-sync/sandbox';"),
   wrong('packages-adapter-*-sees', 'packages/adapter-billing/src/a.ts', "import '@hms-sync/proto';"),
   wrong(

@@ -88,7 +88,9 @@ const projects: Record<string, string[]> = {
   // Its fixtures are adapters.
   'conformance(?!/fixtures/)': ['proto', 'apps/sandbox', 'testing'],
   'conformance/fixtures/packages/[^/]+': ['packages/adapter-sdk'],
-  'examples/(?!adapter-)[^/]+': ['proto'],
+  'examples/(?!adapter-|cluster/)[^/]+': ['proto'],
+  // It runs what it shows: hubs as processes, a PostgreSQL of npm, and networks that fail.
+  'examples/cluster': ['proto', 'apps/sandbox', 'testing'],
   // In other languages: their tests have the kit.
   'examples/adapter-[^/]+': ['packages/adapter-sdk'],
   'packages/adapter-(?!sdk/)[^/]+': ['packages/adapter-sdk'],
