@@ -192,7 +192,7 @@ const rules: Rule[] = [
   {
     name: 'sources-without-tests',
     comment: 'what ships imports no test, no fake of a test, no test tool',
-    from: { path: '/src/', pathNot: proof },
+    from: { path: '/src/', pathNot: [proof, '^(bench|examples)/'] },
     to: { path: [proof, testTools] },
   },
   {

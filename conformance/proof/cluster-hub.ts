@@ -110,7 +110,7 @@ export class ClusterHub {
     }
   }
 
-  /** Ends it for good. Returns its last log. */
+  /** Ends it permanently. Returns its last log. */
   async close(): Promise<string> {
     this.#isOver = true;
     this.#noteDisturbance();

@@ -178,7 +178,7 @@ async function requireSettings(client: Client, settings: readonly (readonly [str
 }
 
 /**
- * Behind a pooler, which shows by the number of the process that the client was told, another client must get another
+ * Behind a pooler, which shows by the number of the process that the client received, another client must get another
  * session while this one has none to do: else what a session keeps is now here, now there.
  *
  * @throws {JournalError} UNSAFE
