@@ -136,7 +136,7 @@ function ownerUnavailable(cluster: Cluster, adapter: string, { kind }: CommandOu
     return new RequestError('OWNER_UNAVAILABLE', message, { retryAfterMs: RETRY_AFTER_MS });
   }
   const { takenOverByMs } = ownership;
-  const message = `${adapter} has ${whyNoOwner(ownership)}; nothing was changed: repeat it once hms-sync health shows a hub for it`;
+  const message = `${adapter} has ${whyNoOwner(ownership)}; nothing was changed: repeat it once a hub has it, which is shown by hms-sync health`;
   const retryAfterMs = takenOverByMs === undefined ? undefined : Math.max(RETRY_AFTER_MS, takenOverByMs - Date.now());
   return new RequestError('OWNER_UNAVAILABLE', message, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
