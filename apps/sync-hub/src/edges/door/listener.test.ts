@@ -202,7 +202,7 @@ describe('a client who does not say in time what it wants', () => {
         response.write('x');
         void ended.promise.then(() => response.end('y'));
       },
-      { headersTimeoutMs: 50 },
+      { headersTimeoutMs: 500 },
     );
     const session = connectHttp2(`http://127.0.0.1:${port}`);
     onTestFinished(() => session.destroy());
