@@ -45,6 +45,8 @@ export class Membership {
   readonly #stopped = Promise.withResolvers<void>();
   /** Of each adapter what is done about it, one after the other. */
   readonly #work = new Map<string, Promise<void>>();
+  /** Of each adapter, while the hub owns it with this epoch, how long attempts may take. */
+  readonly #longest = new Map<string, { readonly epoch: number; timeoutMs: number }>();
   #timer: () => void = () => undefined;
   #isOver = false;
 
@@ -78,9 +80,14 @@ export class Membership {
   async expectAttempts(adapter: string, timeoutMs: number): Promise<void> {
     const { hubs, clock } = this.#options;
     const epoch = this.#state.own.get(adapter)?.epoch ?? 0;
+    const before = this.#longest.get(adapter);
+    // Another version of the adapter may run beside it, with attempts that take longer.
+    const longest = before?.epoch === epoch ? before : { epoch, timeoutMs };
+    longest.timeoutMs = Math.max(longest.timeoutMs, timeoutMs);
+    this.#longest.set(adapter, longest);
     while (!this.#isOver) {
       try {
-        return await hubs.setPatience(adapter, epoch, patienceMs(timeoutMs));
+        return await hubs.setPatience(adapter, epoch, patienceMs(longest.timeoutMs));
       } catch {
         // The database is away, so no attempt begins anyhow.
         await new Promise<void>((resolve) => clock.startTimer(1_000, resolve));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NOT_SENT, type RuntimeStart } from '../runtimes/runtime.ts';
+import { NOT_SENT, type ReadyRuntime, type Runtime, type RuntimeStart } from '../runtimes/runtime.ts';
 import { attemptOf } from '../runtimes/suite/lab-adapter.fixture.ts';
 import { ScriptedRuntime } from '../runtimes/suite/scripted-runtime.fixture.ts';
 import { OwnedRuntime } from './owned-runtime.ts';
@@ -47,3 +47,58 @@ function own({ attemptTimeoutMs }: { readonly attemptTimeoutMs?: number | undefi
   });
   return { runtime, scripted, expected, hub };
 }
+
+const READY: ReadyRuntime = { kind: 'ready', accepts: 'all', concurrency: 1, attemptTimeoutMs: 10_000 };
+const ENDED: RuntimeStart = { kind: 'starting', reason: 'it ended' };
+
+/** The runtime of an adapter that is started again with other timeouts; what it reported and what the other hubs were to wait for. */
+async function startOwned() {
+  let change: (start: RuntimeStart) => void = () => undefined;
+  const inner = {
+    kind: 'process',
+    start: async (onChange) => {
+      if (onChange !== undefined) change = onChange;
+      return READY;
+    },
+  } as Runtime;
+  const expected: number[] = [];
+  const granted = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+  granted[0].resolve();
+  const owned = new OwnedRuntime(inner, {
+    attemptTimeoutMs: undefined,
+    mayBegin: () => true,
+    expectAttempts: (ms) => (granted[expected.push(ms) - 1] as PromiseWithResolvers<void>).promise,
+  });
+  const reported: RuntimeStart[] = [];
+  await owned.start((later) => void reported.push(later));
+  return {
+    owned,
+    reported,
+    expected,
+    grant: () => granted[1].resolve(),
+    change: (to: RuntimeStart) => change(to),
+  };
+}
+
+test('is not ready before other hubs wait long enough, also when it is set free meanwhile', async () => {
+  const { owned, reported, expected, grant, change } = await startOwned();
+  change(ENDED);
+  const slower = { ...READY, attemptTimeoutMs: 60_000 };
+  change(slower);
+  owned.setHeld(true);
+  owned.setHeld(false);
+  expect(expected).toEqual([10_000, 60_000]);
+  expect(reported).toEqual([ENDED]);
+  grant();
+  await expect.poll(() => reported).toEqual([ENDED, slower]);
+});
+
+test('reports at once that it ended, while what it asked for before is on its way', async () => {
+  const { reported, grant, change } = await startOwned();
+  change({ ...READY, attemptTimeoutMs: 60_000 });
+  change(ENDED);
+  expect(reported).toEqual([ENDED]);
+  grant();
+  await new Promise(setImmediate);
+  expect(reported).toEqual([ENDED]);
+});

@@ -27,7 +27,10 @@ export class OwnedRuntime implements Runtime {
   readonly #runtime: Runtime;
   readonly #ownership: Ownership;
   #isHeld = false;
+  /** As it was last reported. */
   #start: RuntimeStart | undefined;
+  /** It is reported once other hubs wait long enough for its attempts. */
+  #newest: RuntimeStart | undefined;
   #expectedMs = 0;
   #onChange: (start: RuntimeStart) => void = () => undefined;
 
@@ -43,7 +46,7 @@ export class OwnedRuntime implements Runtime {
   async start(onChange: (start: RuntimeStart) => void = () => undefined): Promise<RuntimeStart> {
     this.#onChange = onChange;
     const start = await this.#runtime.start((later) => void this.#change(later));
-    if (start.kind === 'ready') await this.#expect(this.#timeoutMs(start));
+    if (start.kind === 'ready') await this.#expect(start);
     this.#start ??= start;
     return this.#asSeen(this.#start);
   }
@@ -68,15 +71,16 @@ export class OwnedRuntime implements Runtime {
   }
 
   async #change(start: RuntimeStart): Promise<void> {
-    this.#start = start;
+    this.#newest = start;
     // That it ended is reported before what its attempts came to.
-    if (start.kind !== 'ready' || this.#timeoutMs(start) <= this.#expectedMs)
-      return this.#onChange(this.#asSeen(start));
-    await this.#expect(this.#timeoutMs(start));
-    if (this.#start === start) this.#onChange(this.#asSeen(start));
+    if (start.kind === 'ready' && this.#timeoutMs(start) > this.#expectedMs) await this.#expect(start);
+    if (this.#newest !== start) return;
+    this.#start = start;
+    this.#onChange(this.#asSeen(start));
   }
 
-  async #expect(timeoutMs: number): Promise<void> {
+  async #expect(start: ReadyRuntime): Promise<void> {
+    const timeoutMs = this.#timeoutMs(start);
     await this.#ownership.expectAttempts(timeoutMs);
     this.#expectedMs = Math.max(this.#expectedMs, timeoutMs);
   }
