@@ -115,6 +115,13 @@ export class JournalClient {
     /** By the index of the call that accepted them. */
     const accepted: AcceptedEvent[] = [];
     let further = 0;
+    const addFurther = (index: number) => {
+      for (let next = report.records[further]; next?.call === index; next = report.records[further]) {
+        records.push(next.record);
+        further++;
+      }
+    };
+    addFurther(-1);
     for (let index = 0; index < calls.length; index++) {
       const call = calls[index] as PendingCall;
       const answer = answers[index] as StoreAnswer<CallName>;
@@ -135,10 +142,7 @@ export class JournalClient {
         call.answer = answer;
         if (call.name === 'setReceivers') this.#receivers = [...new Set(call.request as readonly string[])].sort();
       }
-      for (let next = report.records[further]; next?.call === index; next = report.records[further]) {
-        records.push(next.record);
-        further++;
-      }
+      addFurther(index);
     }
     // Those of other hubs came along with no call.
     for (const { record } of report.records.slice(further)) records.push(record);

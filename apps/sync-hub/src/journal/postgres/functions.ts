@@ -10,8 +10,7 @@
 /** What a function reports beside its answer: `kind`, and the lane with what the kind needs. See CommitNews. */
 const NEWS = `
   CREATE TYPE news AS (
-    kind text, adapter int, seq bigint, due_at_ms float8,
-    item int, position bigint, cycle int, attempts int, spent int, crashes int, at_ms float8, message text
+    kind text, adapter int, seq bigint, due_at_ms float8, position bigint
   );
 `;
 
@@ -26,8 +25,28 @@ const PLACES = `
     SELECT pg_advisory_xact_lock('journal'::regclass::oid::int, 0)
   $$;
 
+  -- Every head that became ready for another hub than the one that has its lane used up a seq: those of new events theirs.
+  CREATE FUNCTION newest_seq() RETURNS bigint LANGUAGE sql AS $$
+    SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_seq
+  $$;
+
+  CREATE FUNCTION newest_news() RETURNS news LANGUAGE sql AS $$
+    SELECT ('newest', 0, newest_seq(), 0, 0)::news
+  $$;
+
+  CREATE FUNCTION use_seq() RETURNS void LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM setval('event_seq', newest_seq() + 1);
+    UPDATE journal SET used_seq = newest_seq();
+  END $$;
+
   CREATE FUNCTION last_place_ms(l lane) RETURNS float8 LANGUAGE sql AS $$
     SELECT coalesce(pg_sequence_last_value(l.places) / 1000.0::float8, '-Infinity')
+  $$;
+
+  -- As a lane's owner has it: what another hub makes ready comes behind all that is.
+  CREATE FUNCTION owner_ms(l lane, me text, now_ms float8) RETURNS float8 LANGUAGE sql AS $$
+    SELECT CASE WHEN l.owner = me THEN now_ms ELSE greatest(last_place_ms(l), 0) END
   $$;
 
   CREATE FUNCTION give_place(l lane, place_ms float8) RETURNS void LANGUAGE plpgsql AS $$
@@ -117,8 +136,7 @@ const KEYS = `
     ELSE
       DELETE FROM delivery WHERE adapter = d.adapter AND seq = d.seq;
     END IF;
-    RETURN (CASE new_state WHEN 4 THEN 'dead_lettered' ELSE 'discarded' END,
-      l.number, d.seq, 0, 0, place, d.cycle, d.attempts, d.spent, d.crashes, at, why)::news;
+    RETURN ('settled_unattempted', l.number, d.seq, 0, place)::news;
   END $$;
 `;
 
@@ -131,14 +149,15 @@ const HEADS = `
   BEGIN
     d.is_head := true;
     IF d.state = 0 THEN d.due_at_ms := 0; END IF;
-    d.due_at_ms := least(d.due_at_ms, now_ms + l.longest_wait_ms);
+    -- Not by another hub than the owner, which does not know its time.
+    IF now_ms > greatest(last_ms, 0) THEN d.due_at_ms := least(d.due_at_ms, now_ms + l.longest_wait_ms); END IF;
     is_ready := d.due_at_ms <= now_ms;
     IF is_ready THEN d.due_at_ms := next_place(l, now_ms);
     ELSIF d.due_at_ms <= last_ms THEN d.due_at_ms := (round(last_ms * 1000) + 1) / 1000;
+    ELSE d.due_at_ms := round(d.due_at_ms * 1000) / 1000;
     END IF;
     PERFORM save_delivery(d);
-    RETURN (CASE WHEN is_ready THEN 'ready' ELSE 'due' END, l.number, d.seq, d.due_at_ms,
-      0, 0, 0, 0, 0, 0, 0, '')::news;
+    RETURN (CASE WHEN is_ready THEN 'ready' ELSE 'due' END, l.number, d.seq, d.due_at_ms, 0)::news;
   END $$;
 
   -- Chooses the head of a key that has none.
@@ -166,7 +185,8 @@ const HEADS = `
     l := lane_named(name);
     SELECT * INTO d FROM delivery WHERE adapter = l.number AND seq = which AND is_head;
     IF NOT FOUND THEN RETURN; END IF;
-    RETURN NEXT ('withdrawn', l.number, d.seq, 0, 0, 0, 0, 0, 0, 0, 0, '')::news;
+    RETURN NEXT newest_news();
+    RETURN NEXT ('withdrawn', l.number, d.seq, 0, 0)::news;
     d.may_have_run := d.may_have_run OR is_recovered(l, d);
     -- What may have taken effect keeps its place: an older one would follow it.
     IF d.key = '' OR d.may_have_run OR stays_head(l, d) THEN
@@ -228,13 +248,13 @@ const LANES = `
     claimed_epoch bigint) RETURNS SETOF news LANGUAGE plpgsql AS $$
   DECLARE
     l lane;
-    latest_ms float8 := now_ms + longest_ms;
+    latest_ms float8 := round((now_ms + longest_ms) * 1000) / 1000;
     last delivery;
   BEGIN
     PERFORM lock_journal();
     l := lane_named(name);
     IF claimed_epoch IS NOT NULL AND (l.epoch <> claimed_epoch OR l.owner IS DISTINCT FROM me) THEN RETURN; END IF;
-    UPDATE delivery SET due_at_ms = CASE state WHEN 0 THEN now_ms ELSE least(due_at_ms, latest_ms) END,
+    UPDATE delivery SET due_at_ms = CASE state WHEN 0 THEN floor(now_ms * 1000) / 1000 ELSE least(due_at_ms, latest_ms) END,
       not_before_ms = least(not_before_ms, latest_ms)
     WHERE adapter = l.number AND is_head AND due_at_ms > now_ms
       AND (state = 0 OR due_at_ms > latest_ms OR not_before_ms > latest_ms);
@@ -249,7 +269,7 @@ const LANES = `
       recovered_due_ms = coalesce(last.due_at_ms, '-Infinity'), recovered_seq = coalesce(last.seq, 0)
     WHERE number = l.number RETURNING * INTO l;
     PERFORM setval(l.places, greatest(1, round(coalesce(last.due_at_ms, 0) * 1000))::bigint, last.seq IS NOT NULL);
-    RETURN NEXT ('opened', l.number, l.epoch, 0, 0, 0, 0, 0, 0, 0, 0, '')::news;
+    RETURN NEXT ('opened', l.number, l.epoch, 0, 0)::news;
     IF l.holds <> does_hold THEN
       UPDATE lane SET holds = does_hold WHERE number = l.number RETURNING * INTO l;
       RETURN QUERY SELECT * FROM hold_keys(l, now_ms);
@@ -299,7 +319,7 @@ const EVENTS = `
     last_ms float8;
   BEGIN
     PERFORM lock_journal();
-    SELECT CASE WHEN is_called THEN last_value ELSE 0 END INTO seq_before FROM event_seq;
+    seq_before := newest_seq();
     first_seq := seq_before + 1;
     lanes := '{}';
     places := '{}';
@@ -412,11 +432,11 @@ const RECORDS = `
       RAISE EXCEPTION 'A record names a delivery that does not exist.' USING ERRCODE = 'HS001';
     END IF;
     IF owned < cardinality(names) THEN
-      RETURN QUERY SELECT DISTINCT 'lost', t.n, t.epoch, 0::float8, 0, 0::bigint, 0, 0, 0, 0, 0::float8, ''
+      RETURN QUERY SELECT DISTINCT 'lost', t.n, t.epoch, 0::float8, 0::bigint
         FROM unnest(names, epochs) AS t (n, epoch) JOIN lane o ON o.number = t.n
         WHERE o.owner IS DISTINCT FROM me OR o.epoch <> t.epoch;
     END IF;
-    RETURN QUERY SELECT 'recorded', p.key::int, 0::bigint, 0::float8, 0, p.value::bigint, 0, 0, 0, 0, 0::float8, ''
+    RETURN QUERY SELECT 'recorded', p.key::int, 0::bigint, 0::float8, p.value::bigint
       FROM json_each_text(first_positions) AS p;
     IF EXISTS (SELECT 1 FROM watched_key) THEN
       UPDATE watched_key w SET newest_delivered_seq = t.seq
@@ -425,6 +445,7 @@ const RECORDS = `
       JOIN event e ON e.seq = t.seq
       WHERE t.state = 2 AND w.adapter = t.n AND w.key = e.key AND w.newest_delivered_seq < t.seq;
     END IF;
+    RETURN NEXT newest_news();
     -- Behind 0: it was no head.
     FOREACH i IN ARRAY coalesce(followed, '{}') LOOP
       SELECT * INTO l FROM lane WHERE number = names[abs(i)];
@@ -472,35 +493,42 @@ const RECORDS = `
     SELECT * INTO l FROM lane WHERE adapter = name;
     -- An attempt of it may run there.
     IF EXISTS (SELECT 1 FROM hub WHERE id = l.owner AND id <> me AND beat_at > clock_timestamp() - interval '1 minute') THEN
-      RETURN NEXT ('elsewhere', l.number, which, 0, 0, 0, 0, 0, 0, 0, 0, '')::news;
+      RETURN NEXT ('elsewhere', l.number, which, 0, 0)::news;
       RETURN;
     END IF;
     SELECT * INTO d FROM delivery WHERE adapter = l.number AND seq = which;
     IF NOT FOUND THEN
       SELECT state INTO settled FROM record WHERE seq = which AND adapter = l.number ORDER BY position DESC LIMIT 1;
-      RETURN NEXT ('settled', coalesce(settled::int, -1), which, 0, 0, 0, 0, 0, 0, 0, 0, '')::news;
+      RETURN NEXT ('settled', coalesce(settled::int, -1), which, 0, 0)::news;
       RETURN;
     END IF;
+    IF l.owner <> me THEN PERFORM use_seq(); END IF;
+    now_ms := owner_ms(l, me, now_ms);
+    RETURN NEXT newest_news();
     RETURN NEXT record_unattempted(l, d, 5, at, why);
-    RETURN NEXT ('withdrawn', l.number, d.seq, 0, 0, 0, 0, 0, 0, 0, 0, '')::news;
+    RETURN NEXT ('withdrawn', l.number, d.seq, 0, 0)::news;
     IF d.key <> '' AND (d.is_head OR head_seq(l, d.key) IS NULL) THEN
       RETURN QUERY SELECT * FROM choose(l, d.key, at, now_ms);
     END IF;
   END $$;
 
   -- Begins a new cycle of dead letters, in this order, and keeps the job that asks for it. They are as they were listed.
-  CREATE FUNCTION reopen(names int[], seqs bigint[], cycle_counts int[], do_follow boolean, at float8, now_ms float8,
+  CREATE FUNCTION reopen(me text, names int[], seqs bigint[], cycle_counts int[], do_follow boolean, at float8, my_ms float8,
     job_id text, job_at float8, runs boolean, job text) RETURNS SETOF news LANGUAGE plpgsql AS $$
   DECLARE
     l lane;
     d delivery;
     head bigint;
+    now_ms float8;
   BEGIN
     PERFORM lock_journal();
+    IF EXISTS (SELECT 1 FROM lane WHERE number = ANY (names) AND owner <> me) THEN PERFORM use_seq(); END IF;
+    RETURN NEXT newest_news();
     FOR i IN 1 .. cardinality(seqs) LOOP
       SELECT * INTO l FROM lane WHERE number = names[i];
       SELECT * INTO d FROM delivery WHERE adapter = names[i] AND seq = seqs[i] AND state = 4 AND cycle = cycle_counts[i];
       IF NOT FOUND THEN RAISE EXCEPTION 'A dead letter is not as it was listed.' USING ERRCODE = 'HS002'; END IF;
+      now_ms := owner_ms(l, me, my_ms);
       d.state := 0;
       d.cycle := d.cycle + 1;
       d.attempts := 0;
@@ -510,7 +538,7 @@ const RECORDS = `
       d.may_have_run := false;
       d.due_at_ms := 0;
       d.not_before_ms := 0;
-      d.since_ms := now_ms;
+      d.since_ms := my_ms;
       d.reopened_at_ms := at;
       head := NULL;
       IF d.key = '' THEN
@@ -521,7 +549,7 @@ const RECORDS = `
         head := head_seq(l, d.key);
         IF head IS NULL THEN RETURN QUERY SELECT * FROM choose(l, d.key, at, now_ms); END IF;
       END IF;
-      RETURN NEXT ('reopened', l.number, d.seq, CASE WHEN head > d.seq THEN head END, 0, 0, 0, 0, 0, 0, 0, '')::news;
+      RETURN NEXT ('reopened', l.number, d.seq, CASE WHEN head > d.seq THEN head END, 0)::news;
     END LOOP;
     PERFORM save_job(job_id, job_at, runs, job);
   END $$;
@@ -653,12 +681,12 @@ const HUBS = `
     SELECT * FROM command WHERE taken_by = me AND answer IS NULL AND error IS NULL ORDER BY created_at;
   $$;
 
-  -- How far events and lanes are, for whoever watches.
-  CREATE FUNCTION newest(OUT seq bigint, OUT numbers int[], OUT owners text[], OUT positions bigint[], OUT places float8[],
-    OUT has_commands boolean) LANGUAGE sql AS $$
-    SELECT coalesce((SELECT max(seq) FROM event), 0), array_agg(number), array_agg(coalesce(owner, '')),
+  -- How far events and lanes are, for whoever watches. What is being written is not seen, as newest_seq() would.
+  CREATE FUNCTION newest(OUT seq bigint, OUT numbers int[], OUT positions bigint[], OUT has_commands boolean)
+  LANGUAGE sql AS $$
+    SELECT greatest((SELECT max(seq) FROM event), (SELECT used_seq FROM journal)), array_agg(number),
       array_agg((SELECT coalesce(max(position), 0) FROM record WHERE adapter = number)),
-      array_agg(last_place_ms(lane)), EXISTS (SELECT 1 FROM command WHERE answer IS NULL AND error IS NULL)
+      EXISTS (SELECT 1 FROM command WHERE answer IS NULL AND error IS NULL)
     FROM lane
   $$;
 `;

@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Client } from 'pg';
 import type { PulseAnswer } from '../../core/ownership-messages.ts';
-import type { JournalClient } from '../client.ts';
 import type {
   Command,
   CommandOutcome,
@@ -14,13 +13,10 @@ import type {
 import { Commands } from './commands.ts';
 import { connect, dropConnection, endConnection, isUnknownCommit } from './connection.ts';
 import type { DatabaseAddress } from './database-address.ts';
-import type { KnownLane, Rows, Store } from './store.ts';
+import type { Rows } from './store.ts';
 
 /** At most this often others are notified of something new. */
 const NOTIFY_EVERY_MS = 10;
-
-/** Without a notification, a hub looks this often. */
-const LOOK_EVERY_MS = 250;
 
 /**
  * What hubs that share a journal see of each other: rows, and an empty notification that something in them changed. On a
@@ -30,30 +26,26 @@ export class PostgresHubs implements Hubs, Rows {
   /** Of this process. */
   readonly id: string;
   readonly #address: DatabaseAddress;
-  readonly #store: Store;
+  /** Others may have written something. */
+  #onNews: () => void = () => undefined;
   readonly #commands: Commands;
-  #journal: JournalClient | undefined;
   #client: Promise<Client> | undefined;
   /** Of which an answer is not to be believed. */
   readonly #unknown = new WeakSet<Client>();
   #session = 0;
   #known: readonly KnownHub[] = [];
   #notifyTimer: NodeJS.Timeout | undefined;
-  #lookTimer: NodeJS.Timeout | undefined;
-  #isLooking = false;
-  #looksAgain = false;
-  #places: ReadonlyMap<number, number> = new Map();
   #isClosed = false;
 
-  constructor(id: string, address: DatabaseAddress, store: Store) {
+  constructor(id: string, address: DatabaseAddress) {
     this.id = id;
     this.#address = address;
-    this.#store = store;
     this.#commands = new Commands({ hub: id, rows: this, changed: () => this.changed() });
   }
 
-  reportTo(journal: JournalClient): void {
-    this.#journal = journal;
+  /** @param look called when others may have written something, from when this process is a hub */
+  reportTo(look: () => void): void {
+    this.#onNews = look;
   }
 
   /** All, this one too, as they were seen last. */
@@ -69,7 +61,7 @@ export class PostgresHubs implements Hubs, Rows {
   /** This process is a hub from now on. @param name the same for each process of a data folder */
   async join({ name, version }: Pick<KnownHub, 'name' | 'version'>): Promise<void> {
     await this.rows('join_hub', 'SELECT join_hub($1, $2, $3)', [this.id, name, version]);
-    this.#look();
+    this.#onNews();
   }
 
   /** Every row of hubs and lanes, after a beat if so. @param canRun the adapters that this hub can run */
@@ -190,7 +182,6 @@ export class PostgresHubs implements Hubs, Rows {
     this.#isClosed = true;
     this.#commands.close();
     clearTimeout(this.#notifyTimer);
-    clearTimeout(this.#lookTimer);
     const client = await this.#client?.catch(() => undefined);
     if (client !== undefined) await endConnection(client);
   }
@@ -209,7 +200,7 @@ export class PostgresHubs implements Hubs, Rows {
   async #connect(): Promise<Client> {
     const client = await connect(this.#address, 'hms_sync_hubs');
     this.#session += 1;
-    client.on('notification', () => this.#look());
+    client.on('notification', () => this.#onNews());
     // What it answers then counts as not answered.
     client.on('notice', (notice) => {
       if (!isUnknownCommit(notice)) return;
@@ -220,56 +211,11 @@ export class PostgresHubs implements Hubs, Rows {
     return client;
   }
 
-  /** One look at a time; what changes meanwhile is looked at again. */
-  #look(): void {
-    if (this.#isClosed) return;
-    this.#looksAgain = this.#isLooking;
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    clearTimeout(this.#lookTimer);
-    void this.#lookOnce()
-      .catch(() => false)
-      .then((isMore) => {
-        this.#isLooking = false;
-        if (isMore || this.#looksAgain) this.#look();
-        else this.#lookTimer = setTimeout(() => this.#look(), LOOK_EVERY_MS);
-      });
-  }
-
-  /** Reports what other hubs wrote. True when there is more. */
-  async #lookOnce(): Promise<boolean> {
-    const [row] = await this.rows<[number, number[] | null, string[], number[], number[], boolean]>(
-      'newest',
-      'SELECT seq, numbers, owners, positions, places, has_commands FROM newest()',
-      [],
-    );
-    if (row === undefined) return false;
-    const [seq, numbers, owners, positions, places, hasCommands] = row;
-    // Not waited for: records come first.
+  /** @param hasCommands some are not answered */
+  look(hasCommands: boolean): void {
     this.#commands.look(hasCommands).catch(() => undefined);
-    const behind: KnownLane[] = [];
-    const own: string[] = [];
-    const before = this.#places;
-    this.#places = new Map((numbers ?? []).map((number, place) => [number, places[place] as number]));
-    const isNew = this.#store.isUnknown(seq);
-    for (const [place, number] of (numbers ?? []).entries()) {
-      const lane = await this.#store.laneNumbered(number);
-      if (owners[place] !== this.id) {
-        if ((positions[place] as number) > lane.position) behind.push(lane);
-      } else if (isNew || before.get(number) !== places[place]) own.push(lane.id);
-    }
-    const records = await this.#store.recordsSince(behind, this);
-    this.#journal?.committed({
-      answers: [],
-      records: records.map((record) => ({ call: 0, record })),
-      reopened: [],
-      lanes: own.map((adapter) => ({ adapter, ...NOTHING_BUT_MORE })),
-    });
-    return behind.some((lane) => (positions[numbers?.indexOf(lane.number) ?? -1] as number) > lane.position);
   }
 }
-
-const NOTHING_BUT_MORE = { ready: [], heads: [], isMore: true, nextDueAtMs: Number.POSITIVE_INFINITY, lostEpoch: 0 };
 
 interface PulseRow extends Omit<PulseAnswer, 'hubs' | 'lanes'> {
   readonly hubs: readonly (Omit<KnownHub, 'beatAtMs'> & { readonly beat: number; readonly beatAgeMs: number })[];

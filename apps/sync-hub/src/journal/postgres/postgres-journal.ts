@@ -56,12 +56,12 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   const hub = randomBytes(8).toString('hex');
   const store = new Store(client, { hub, bytesMax });
   await store.open();
-  const hubs = new PostgresHubs(hub, address, store);
+  const hubs = new PostgresHubs(hub, address);
   const info = { id, location: address.location, positions: store.positions };
   const connection = new Connection(client, { store, hubs, location: info.location, answerTimeoutMs });
   const journal = new JournalClient({ info, receivers: store.receivers, transport: connection });
   connection.reportTo(journal);
-  hubs.reportTo(journal);
+  hubs.reportTo(() => connection.look());
   return { ...journal.journal, hubs, tokenStore: new PostgresTokens(hubs) };
 }
 
@@ -78,7 +78,13 @@ interface ConnectionOptions {
   readonly answerTimeoutMs: number;
 }
 
-/** Calls go to the server in groups, one after the other: while one is there, the next gathers. */
+/** Without a notification, a hub that others know looks this often for what they wrote. */
+const LOOK_EVERY_MS = 250;
+
+/**
+ * Calls go to the server in groups, one after the other: while one is there, the next gathers. What other hubs wrote is
+ * looked for between them, so that all is reported in one order.
+ */
 class Connection implements Transport {
   readonly #client: Client;
   readonly #store: Store;
@@ -87,6 +93,8 @@ class Connection implements Transport {
   readonly #answerTimeoutMs: number;
   #journal: JournalClient | undefined;
   #gathered: Call[] = [];
+  #isLookDue = false;
+  #lookTimer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isClosing = false;
 
@@ -112,6 +120,13 @@ class Connection implements Transport {
     this.#running ??= this.#run();
   }
 
+  /** For what other hubs wrote: now, and again and again from now on. */
+  look(): void {
+    if (this.#isClosing) return;
+    this.#isLookDue = true;
+    this.#running ??= this.#run();
+  }
+
   async backup(): Promise<BackupResult> {
     return { kind: 'rejected', reason: 'The journal is a database of its own: back it up as PostgreSQL is backed up.' };
   }
@@ -119,25 +134,41 @@ class Connection implements Transport {
   async close(): Promise<void> {
     await this.#running;
     this.#isClosing = true;
+    clearTimeout(this.#lookTimer);
     await Promise.all([endConnection(this.#client), this.#hubs.close()]);
   }
 
   async #run(): Promise<void> {
     // What is submitted in one turn of the event loop goes together.
     await new Promise(setImmediate);
-    while (this.#gathered.length > 0) {
-      const calls = this.#gathered;
-      this.#gathered = [];
-      try {
-        const report = await this.#answered(this.#store.run(calls));
-        this.#journal?.committed(report);
-        if (calls.some(({ name }) => CALLS[name] !== 'reads')) this.#hubs.changed();
-      } catch (error) {
-        this.#fail(error);
-        return;
+    try {
+      while (this.#gathered.length > 0 || this.#isLookDue) {
+        if (this.#gathered.length > 0) await this.#runGathered();
+        if (this.#isLookDue) await this.#lookOnce();
       }
+    } catch (error) {
+      this.#fail(error);
+      return;
     }
     this.#running = undefined;
+  }
+
+  async #runGathered(): Promise<void> {
+    const calls = this.#gathered;
+    this.#gathered = [];
+    const report = await this.#answered(this.#store.run(calls));
+    this.#journal?.committed(report);
+    if (calls.some(({ name }) => CALLS[name] !== 'reads')) this.#hubs.changed();
+  }
+
+  async #lookOnce(): Promise<void> {
+    clearTimeout(this.#lookTimer);
+    this.#isLookDue = false;
+    const { report, isMore, hasCommands } = await this.#answered(this.#store.look());
+    this.#journal?.committed(report);
+    this.#hubs.look(hasCommands);
+    if (isMore) this.#isLookDue = true;
+    else this.#lookTimer = setTimeout(() => this.look(), LOOK_EVERY_MS);
   }
 
   /** A connection on which nothing comes through is not noticed otherwise. */
@@ -155,6 +186,7 @@ class Connection implements Transport {
   #fail(error: unknown): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    clearTimeout(this.#lookTimer);
     this.#journal?.failed(failure(this.#location, error));
     void endConnection(this.#client);
   }

@@ -18,6 +18,7 @@ export const TABLES = `
     id text NOT NULL,
     version int NOT NULL,
     settled_timeline int NOT NULL,
+    used_seq bigint NOT NULL DEFAULT 0,
     positions_after bigint NOT NULL DEFAULT 0,
     unique_ids_to_seq bigint NOT NULL DEFAULT 0,
     is_copying boolean NOT NULL DEFAULT false

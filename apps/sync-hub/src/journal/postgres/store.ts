@@ -31,7 +31,6 @@ import {
 } from '../journal.ts';
 import { CorruptionError } from '../journal-error.ts';
 import { type ReplayJob, type ReplayStepRequest, type ReplayStepResult, runReplayStep } from '../replay-job.ts';
-import { STALE } from './functions.ts';
 import { Lists } from './lists.ts';
 import {
   EVENT_VALUES,
@@ -84,10 +83,7 @@ interface Asked<Name extends CallName> {
 }
 
 /** What a function reported, see the type news of functions.ts. */
-type News = readonly [
-  ...[kind: string, adapter: number, seq: number, dueAtMs: number | null, item: number, position: number],
-  ...[cycle: number, attempts: number, spent: number, crashes: number, atMs: number, message: string],
-];
+type News = readonly [kind: string, adapter: number, seq: number, dueAtMs: number | null, position: number];
 
 /** The calls of the port on a PostgreSQL: a group of them is a few statements, each a transaction of its own. */
 export class Store {
@@ -122,12 +118,8 @@ export class Store {
   async open(): Promise<void> {
     const [[uniqueIdsToSeq] = [0]] = await this.rows<[number]>('journal', 'SELECT unique_ids_to_seq FROM journal', []);
     this.uniqueIdsToSeq = uniqueIdsToSeq;
-    await this.#readLanes();
-    const [[last] = [0]] = await this.rows<[number]>(
-      'newest_event',
-      'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_seq',
-      [],
-    );
+    await this.#readLanes(true);
+    const [[last] = [0]] = await this.rows<[number]>('newest_event', 'SELECT newest_seq()', []);
     this.#knownSeq = last;
     await this.#readReceivers();
   }
@@ -151,7 +143,7 @@ export class Store {
 
   lane(number: number): KnownLane {
     const lane = this.#byNumber.get(number);
-    if (lane === undefined) throw new CorruptionError(`a row names the unknown adapter number ${number}`);
+    if (lane === undefined) throw new UnknownLaneError(`a row names the unknown adapter number ${number}`);
     return lane;
   }
 
@@ -208,43 +200,50 @@ export class Store {
     return this.#news.report(this.#answers);
   }
 
-  /** True when others accepted events up to this one that no lane of this hub was notified of. From now on it counts as such. */
-  isUnknown(newestSeq: number): boolean {
-    if (newestSeq <= this.#knownSeq) return false;
-    this.#knownSeq = newestSeq;
-    return true;
-  }
-
-  /**
-   * The records of lanes that were not reported here yet: those of other hubs. They count as reported now.
-   *
-   * @param rows of another connection, or of this one
-   */
-  async recordsSince(lanes: readonly KnownLane[], from: Rows = this): Promise<readonly RecordedDelivery[]> {
-    const known = lanes.filter((lane) => lane !== undefined);
-    if (known.length === 0) return [];
-    const rows = await from.rows<RecordValues>(
-      'records_since',
-      `SELECT ${RECORD_VALUES} FROM unnest($1::int[], $2::bigint[]) AS t (adapter, position) CROSS JOIN LATERAL (
-          SELECT * FROM record WHERE record.adapter = t.adapter AND record.position > t.position
-          ORDER BY record.position LIMIT ${RECORDS_MAX}) AS r JOIN event e ON e.seq = r.seq ORDER BY r.adapter, r.position`,
-      [known.map(({ number }) => number), known.map((lane) => lane.position)],
+  /** Reports what other hubs wrote; `isMore`: not yet all of it. Not to be called while {@link run} is under way. */
+  async look(): Promise<{ readonly report: CommitReport; readonly isMore: boolean; readonly hasCommands: boolean }> {
+    const [row = [0, null, [], false]] = await this.rows<[number, number[] | null, number[], boolean]>(
+      'newest',
+      'SELECT seq, numbers, positions, has_commands FROM newest()',
+      [],
     );
-    return rows.map((row) => recordFromValues(row, this)).filter((record) => this.#isFresh(record));
+    const [seq, numbers, positions, hasCommands] = row;
+    let isMore = false;
+    this.#see(seq);
+    for (const [place, number] of (numbers ?? []).entries()) {
+      const lane = await this.#knowing(() => this.lane(number));
+      if ((positions[place] as number) > lane.position) isMore = (await this.#reportRecords(lane)) || isMore;
+    }
+    return { report: this.#news.report([]), isMore, hasCommands };
   }
 
-  /** The lane of a number, also of one that another hub made. */
-  async laneNumbered(number: number): Promise<KnownLane> {
-    if (!this.#byNumber.has(number)) await this.#readLanes();
-    return this.lane(number);
+  /** Other hubs made something ready up to this seq, so every lane is told that there is more. */
+  #see(newestSeq: number): void {
+    if (newestSeq <= this.#knownSeq) return;
+    this.#knownSeq = newestSeq;
+    for (const lane of this.#byNumber.values()) this.#news.more(lane);
   }
 
-  /** False when it was reported before. */
-  #isFresh({ adapter, position }: Pick<RecordedDelivery, 'adapter' | 'position'>): boolean {
-    const lane = this.#byId.get(adapter);
-    if (lane === undefined || position <= lane.position) return false;
-    lane.position = position;
-    return true;
+  /** Reports some of a lane's records that were not reported here yet. True when there are others. */
+  async #reportRecords(lane: KnownLane, before = Number.MAX_SAFE_INTEGER): Promise<boolean> {
+    const rows = await this.rows<RecordValues>(
+      'records_since',
+      `SELECT ${RECORD_VALUES} FROM record r JOIN event e ON e.seq = r.seq
+        WHERE r.adapter = $1 AND r.position > $2 AND r.position < $3 ORDER BY r.position LIMIT ${RECORDS_MAX}`,
+      [lane.number, lane.position, before],
+    );
+    for (const row of rows) {
+      const record = recordFromValues(row, this);
+      this.#news.record(record);
+      lane.position = record.position;
+    }
+    return rows.length === RECORDS_MAX;
+  }
+
+  /** Reports all of them before a position. */
+  async #catchUp(lane: KnownLane, before: number): Promise<void> {
+    while (lane.position < before - 1 && (await this.#reportRecords(lane, before)));
+    lane.position = Math.max(lane.position, before - 1);
   }
 
   /** Sends what was gathered. */
@@ -286,15 +285,15 @@ export class Store {
 
   async #accepted(asked: readonly Asked<'accept'>[], row: AcceptRow): Promise<void> {
     const [firstSeq, seqBefore, fresh, laneNumbers, places, waiting] = row;
-    if (laneNumbers.some((number) => !this.#byNumber.has(number))) await this.#readLanes();
-    const lanes = laneNumbers.map((number) => this.lane(number));
+    const lanes = await this.#knowing(() => laneNumbers.map((number) => this.lane(number)));
     const held = new Map<number, string[]>();
     const behind = new Set<string>();
     for (const [item, number, isHeld] of waiting ?? []) {
       behind.add(`${item} ${number}`);
       if (isHeld === 1) held.set(item, [...(held.get(item) ?? []), this.id(number)]);
     }
-    const isNext = seqBefore <= this.#knownSeq;
+    // Others may have made something ready before it, at any lane.
+    this.#see(seqBefore);
     const adapters = this.ids(laneNumbers);
     const isAsKnown = adapters.join() === this.receivers.join();
     for (const item of fresh ?? []) {
@@ -305,14 +304,10 @@ export class Store {
       this.#answers[index] = isPlain ? seq : { kind: 'held', seq, heldByKey, ...(!isAsKnown && { adapters }) };
       this.#news.call = index;
       for (const [place, lane] of lanes.entries()) {
-        if (isNext && !behind.has(`${item} ${lane.number}`)) {
-          this.#news.accepted(lane, seq, places[place] as number);
-        }
+        if (!behind.has(`${item} ${lane.number}`)) this.#news.accepted(lane, seq, places[place] as number);
       }
       this.#knownSeq = Math.max(this.#knownSeq, seq);
     }
-    // Others accepted something before, at any lane, and only this shows it.
-    if (!isNext) for (const lane of this.lanes) this.#news.more(lane);
     const isFresh = new Set(fresh);
     await this.#answerKnown(
       asked.filter((_, place) => !isFresh.has(place + 1)),
@@ -365,9 +360,10 @@ export class Store {
       [asked.map(({ request }) => request.event.id), asked.map(({ request }) => request.event.source)],
     );
     const known = new Map(rows.map((row) => [row[0], row]));
-    for (const [place, { index, request }] of asked.entries()) {
-      this.#answers[index] = this.#knownAnswer(known.get(place + 1), request, full);
-    }
+    const answers = await this.#knowing(() =>
+      asked.map(({ request }, place) => this.#knownAnswer(known.get(place + 1), request, full)),
+    );
+    for (const [place, answer] of answers.entries()) this.#answers[(asked[place] as Asked<'accept'>).index] = answer;
   }
 
   #knownAnswer(row: KnownRow | undefined, { contentHash }: AcceptRequest, full: FullDisk | undefined): StoreAccept {
@@ -427,13 +423,13 @@ export class Store {
     return () => this.#recorded(asked, { numbers, news });
   }
 
-  #recorded(
+  async #recorded(
     asked: readonly Asked<'record'>[],
     { numbers, news }: { readonly numbers: readonly number[]; readonly news: readonly News[] },
-  ): void {
+  ): Promise<void> {
     const first = new Map<number, number>();
     const lost = new Map<number, Set<number>>();
-    for (const [kind, adapter, seq, , , position] of news) {
+    for (const [kind, adapter, seq, , position] of news) {
       if (kind === 'recorded') first.set(adapter, position);
       else if (kind === 'lost') lost.set(adapter, (lost.get(adapter) ?? new Set()).add(seq));
     }
@@ -444,16 +440,23 @@ export class Store {
       else {
         this.#answers[index] = position;
         first.set(number, position + 1);
+        // Other hubs recorded something before it: what they discarded, and what the owner before did.
+        this.#news.call = index - 1;
+        await this.#catchUp(this.lane(number), position);
         this.lane(number).position = position;
       }
     }
-    this.#report(news, asked.at(-1)?.index ?? 0);
+    await this.#report(news, asked.at(-1)?.index ?? 0);
   }
 
   /** What a function reported, in its order. */
-  #report(news: readonly News[], call: number): void {
+  async #report(news: readonly News[], call: number): Promise<void> {
     this.#news.call = call;
-    for (const [kind, number, seq, dueAtMs, , position, cycle, attempts, spent, crashes, atMs, message] of news) {
+    for (const [kind, number, seq, dueAtMs, position] of news) {
+      if (kind === 'newest') {
+        this.#see(seq);
+        continue;
+      }
       const lane = this.lane(number);
       switch (kind) {
         case 'ready':
@@ -472,49 +475,26 @@ export class Store {
         case 'reopened':
           this.#news.reopened({ adapter: lane.id, seq, behindSeq: dueAtMs ?? undefined });
           break;
-        case 'discarded':
-        case 'dead_lettered':
-          lane.position = Math.max(lane.position, position);
-          this.#unattempted.push({
-            call,
-            record: {
-              ...{ adapter: lane.id, seq, adapterVersion: '', state: kind, cycle, attempts, spent, crashes, atMs },
-              ...{ nextAttemptAtMs: 0, reason: kind === 'dead_lettered' ? STALE : message, position },
-            },
-          });
+        case 'settled_unattempted':
+          await this.#catchUp(lane, position + 1);
           break;
       }
     }
   }
 
-  /** Records without an attempt, whose events are not read yet. */
-  #unattempted: { call: number; record: Omit<RecordedDelivery, 'eventId' | 'source' | 'key'> }[] = [];
-
-  /** Reads what the functions only named: the heads that became ready, and the events of records without an attempt. */
+  /** Reads the heads that became ready, which functions only name. */
   async #reportReady(): Promise<void> {
     const heads = this.#readyHeads.splice(0);
-    const records = this.#unattempted.splice(0);
-    const [ready, events] = await Promise.all([
-      heads.length === 0 ? [] : this.#heads(heads),
-      records.length === 0
-        ? []
-        : this.rows<[number, string, string, string]>(
-            'identities',
-            'SELECT seq, id, source, key FROM event WHERE seq = ANY ($1)',
-            [records.map(({ record }) => record.seq)],
-          ),
-    ]);
-    const bySeq = new Map(events.map(([seq, id, source, key]) => [seq, { eventId: id, source, key }]));
-    for (const { call, record } of records) {
-      this.#news.call = call;
-      this.#news.record({ ...record, ...(bySeq.get(record.seq) as { eventId: string; source: string; key: string }) });
-    }
-    for (const row of ready) {
-      const [number, isTooMuch, ...values] = row as [number, boolean, ...unknown[]];
-      const lane = this.lane(number);
-      if (isTooMuch) this.#news.more(lane);
+    if (heads.length === 0) return;
+    const rows = await this.#heads(heads);
+    const found = await this.#knowing(() =>
+      rows.map(([number, isTooMuch, ...values]) => {
+        return [this.lane(number as number), isTooMuch ? undefined : readyFromValues(values, this)] as const;
+      }),
+    );
+    for (const [lane, delivery] of found) {
+      if (delivery === undefined) this.#news.more(lane);
       else {
-        const delivery = readyFromValues(values, this);
         const event = this.#news.event(delivery.event.seq, () => delivery.event);
         this.#news.ready(lane, () => ({ ...delivery, event }));
       }
@@ -546,7 +526,7 @@ export class Store {
   }
 
   async #read(index: number, name: CallName, request: never): Promise<Apply> {
-    const answer = (await this.#reads[name]?.(request)) as StoreAnswer<CallName>;
+    const answer = (await this.#knowing(() => this.#reads[name]?.(request))) as StoreAnswer<CallName>;
     return () => {
       this.#answers[index] = answer;
     };
@@ -572,8 +552,8 @@ export class Store {
         seq,
         nowMs,
       ]);
-      return () => {
-        this.#report(news, index);
+      return async () => {
+        await this.#report(news, index);
         return undefined;
       };
     },
@@ -641,9 +621,7 @@ export class Store {
     // Another hub has it by now: the first record will say so.
     const [opened = ['lost', 0, epoch ?? 0] as const, ...rest] = news;
     if (!this.#byId.has(adapter)) await this.#readLanes();
-    // What its owner before recorded comes first.
-    for (const record of await this.recordsSince([this.#byId.get(adapter) as KnownLane])) this.#news.record(record);
-    this.#report(rest, index);
+    await this.#report(rest, index);
     const rows = await this.rows<[string | null, number, string | null, number, string]>(
       'lane_state',
       `SELECT pause_reason, pause_since_ms, breaker_state, breaker_since_ms, breaker_cause FROM lane WHERE adapter = $1`,
@@ -657,7 +635,11 @@ export class Store {
     };
   }
 
-  async #discard({ adapter, seq, atMs, nowMs, reason }: DiscardRequest, index: number): Promise<() => DiscardResult> {
+  async #discard(
+    { adapter, seq, atMs, nowMs, reason }: DiscardRequest,
+    index: number,
+  ): Promise<() => DiscardResult | Promise<DiscardResult>> {
+    if (!this.#byId.has(adapter)) await this.#readLanes();
     if (!this.#byId.has(adapter)) return () => ({ kind: 'unknown' });
     const news = await this.rows<News>('discard', 'SELECT (n).* FROM discard($1, $2, $3, $4, $5, $6) AS n', [
       this.#hub,
@@ -670,21 +652,24 @@ export class Store {
     return () => this.#discarded(news, index);
   }
 
-  #discarded(news: readonly News[], index: number): DiscardResult {
+  async #discarded(news: readonly News[], index: number): Promise<DiscardResult> {
     const [first] = news;
     if (first?.[0] === 'elsewhere') return { kind: 'elsewhere' };
     if (first?.[0] === 'settled') {
       const state = first[1];
       return state < 0 ? { kind: 'unknown' } : { kind: 'settled', state: deliveryState(state) };
     }
-    this.#report(news, index);
+    await this.#report(news, index);
     return { kind: 'discarded' };
   }
 
-  async #stepReplay(request: ReplayStepRequest, index: number): Promise<() => ReplayStepResult> {
+  async #stepReplay(
+    request: ReplayStepRequest,
+    index: number,
+  ): Promise<() => ReplayStepResult | Promise<ReplayStepResult>> {
     const { job, bounds, atMs, nowMs } = request;
     for (;;) {
-      const deadLetters = await this.#lists.deadLettersAfter(job.filter, job.position);
+      const deadLetters = await this.#knowing(() => this.#lists.deadLettersAfter(job.filter, job.position));
       const reopened: (typeof deadLetters)[number][] = [];
       const newest = new Map(deadLetters.map((dead) => [`${dead.adapter} ${dead.key}`, dead.newestDeliveredSeq]));
       const result = runReplayStep(request, {
@@ -700,8 +685,9 @@ export class Store {
       try {
         const news = await this.rows<News>(
           'reopen',
-          'SELECT (n).* FROM reopen($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS n',
+          'SELECT (n).* FROM reopen($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS n',
           [
+            this.#hub,
             reopened.map(({ adapter }) => this.#byId.get(adapter)?.number),
             reopened.map(({ seq }) => seq),
             reopened.map(({ cycle }) => cycle),
@@ -711,8 +697,8 @@ export class Store {
             ...jobValues(result.job),
           ],
         );
-        return () => {
-          this.#report(news, index);
+        return async () => {
+          await this.#report(news, index);
           return result;
         };
       } catch (error) {
@@ -881,17 +867,32 @@ export class Store {
     return { records, isEnd: true };
   }
 
-  async #readLanes(): Promise<void> {
+  /** Of a lane that was made since this journal was opened, every record is new. */
+  async #readLanes(isOpening = false): Promise<void> {
     const rows = await this.rows<[number, string, number]>(
       'lanes',
       'SELECT number, adapter, newest_position(lane) FROM lane',
       [],
     );
-    for (const [number, id, position] of rows) {
+    for (const [number, id, newest] of rows) {
       if (this.#byNumber.has(number)) continue;
-      const lane = { number, id, position };
+      const lane = { number, id, position: isOpening ? newest : 0 };
       this.#byNumber.set(number, lane);
       this.#byId.set(id, lane);
+    }
+  }
+
+  /** What is made of rows, which may name lanes that another hub made just now. */
+  async #knowing<Result>(make: () => Result): Promise<Awaited<Result>> {
+    for (;;) {
+      const known = this.#byNumber.size;
+      try {
+        return await make();
+      } catch (error) {
+        if (!(error instanceof UnknownLaneError)) throw error;
+        await this.#readLanes();
+        if (this.#byNumber.size === known) throw error;
+      }
     }
   }
 
@@ -900,6 +901,9 @@ export class Store {
     this.receivers = rows.map(([id]) => id).sort();
   }
 }
+
+/** Another hub may have made the lane just now. */
+class UnknownLaneError extends CorruptionError {}
 
 /** Calls that go to the server as two statements: new events, then outcomes. */
 class Batch {
