@@ -152,6 +152,12 @@ describe('is refused at once, with what to do:', () => {
     expect(await shown(await open(perSession.url), 'synchronous_commit')).toBe('on');
   });
 
+  it('a database that cannot hold every text', async () => {
+    await set(`CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`, 'DROP DATABASE latin');
+    const error = await refusal(urlOf().replace('/postgres', '/latin'));
+    expect(error).toMatchObject({ code: 'UNSAFE', message: expect.stringMatching(/LATIN1.*--encoding=UTF8/) });
+  });
+
   it('a read replica', async () => {
     const standby = await server.createStandby();
     onTestFinished(() => standby.close());

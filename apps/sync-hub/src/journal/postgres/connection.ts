@@ -140,10 +140,10 @@ function columns(rows: readonly (readonly [string, string])[]): [string[], strin
 async function requireServer(client: Client): Promise<void> {
   const { rows } = await client.query({
     text: `SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_setting('fsync'),
-      current_setting('full_page_writes')`,
+      current_setting('full_page_writes'), current_setting('server_encoding')`,
     rowMode: 'array',
   });
-  const [version, isReplica, fsync, pages] = rows[0] as [number, boolean, string, string];
+  const [version, isReplica, fsync, pages, encoding] = rows[0] as [number, boolean, string, string, string];
   if (version < VERSION_MIN) {
     throw new JournalError('UNSAFE', `PostgreSQL is too old (${version}): use version 15 or newer.`);
   }
@@ -151,6 +151,13 @@ async function requireServer(client: Client): Promise<void> {
     throw new JournalError(
       'UNWRITABLE',
       'The server is a read replica: name the primary, or a name that always leads to it.',
+    );
+  }
+  // A publisher's text that it cannot hold would end the session.
+  if (encoding !== 'UTF8') {
+    throw new JournalError(
+      'UNSAFE',
+      `The database has the encoding ${encoding}: create one with createdb --encoding=UTF8 --template=template0.`,
     );
   }
   for (const [setting, value] of Object.entries({ fsync, full_page_writes: pages })) {

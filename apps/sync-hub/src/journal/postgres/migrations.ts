@@ -23,7 +23,7 @@ export interface FoundJournal {
 
 /** Undefined when the schema has none. */
 export async function findJournal(client: Client, schema: string): Promise<FoundJournal | undefined> {
-  const { rows: found } = await client.query(`SELECT to_regclass('${schema}.journal') IS NOT NULL AS is_there`);
+  const { rows: found } = await client.query(`SELECT to_regclass('"${schema}".journal') IS NOT NULL AS is_there`);
   if (!found[0].is_there) return undefined;
   const { rows } = await client.query('SELECT id, version, is_copying AS "isCopying" FROM journal');
   return rows[0];
@@ -38,7 +38,7 @@ export async function migrate(client: Client, schema: string): Promise<FoundJour
   await client.query('BEGIN');
   try {
     await client.query(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
-    await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+    await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
     const found = await findJournal(client, schema);
     const { id, version, isCopying } = found ?? { id: randomBytes(4).toString('hex'), version: 0, isCopying: false };
     if (version > VERSION) {

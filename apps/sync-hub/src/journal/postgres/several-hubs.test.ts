@@ -243,3 +243,10 @@ it('names to each event of one group the adapters that received it', async () =>
   expect(answers[0]).toMatchObject({ event: { adapters: ['billing'] } });
   expect(answers[2]).toMatchObject({ event: { adapters: ['billing', 'records'] } });
 });
+
+it('lives in a schema whose name is a word of SQL, too', async () => {
+  const url = `${await useDatabase()}?schema=user`;
+  const hub = await Hub.open(url, 'a');
+  await hub.acceptNew(unkeyed('a'), { to: ['billing'] });
+  expect(hub.ended).toEqual([]);
+});
