@@ -1,4 +1,5 @@
 import { useDatabase } from '@hms-sync/testing/postgres';
+import { Client } from 'pg';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ReadyDelivery, ReadyPlace } from '../../core/delivery.ts';
 import type { LaneNews } from '../journal.ts';
@@ -249,4 +250,23 @@ it('lives in a schema whose name is a word of SQL, too', async () => {
   const hub = await Hub.open(url, 'a');
   await hub.acceptNew(unkeyed('a'), { to: ['billing'] });
   expect(hub.ended).toEqual([]);
+});
+
+it('accepts an event as new that another hub deleted just when it was found to be known', async () => {
+  const { owner, other } = await twoHubs();
+  const old = await acceptAt(owner, 'old');
+  await acceptAt(owner, 'newest');
+  await owner.record(sampleRecord(old, { key: '' }));
+  const query = Client.prototype.query as (this: Client, config: { name?: string }) => Promise<unknown>;
+  const prune = { settledBeforeMs: Number.MAX_SAFE_INTEGER, maxEvents: 10, maxRecords: 10 };
+  const spy = vi.spyOn(Client.prototype, 'query').mockImplementation(async function (this: Client, config: never) {
+    if ((config as { name?: string }).name === 'known_events') {
+      spy.mockRestore();
+      await other.journal.prune(prune);
+    }
+    return query.call(this, config);
+  } as never);
+  expect(await owner.accept(unkeyed('old'), { to: ['billing'] })).toMatchObject({ kind: 'accepted' });
+  expect(owner.ended).toEqual([]);
+  await vi.waitFor(async () => expect(await owner.read()).toContain('old'));
 });
