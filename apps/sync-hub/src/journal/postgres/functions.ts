@@ -25,7 +25,7 @@ const PLACES = `
     SELECT pg_advisory_xact_lock('journal'::regclass::oid::int, 0)
   $$;
 
-  -- Every head that became ready for another hub than the one that has its lane used up a seq: those of new events theirs.
+  -- Whatever a hub makes ready in a lane of another one uses up a seq: a new event its own, the rest one without an event.
   CREATE FUNCTION newest_seq() RETURNS bigint LANGUAGE sql AS $$
     SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_seq
   $$;

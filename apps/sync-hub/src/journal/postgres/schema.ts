@@ -10,6 +10,8 @@
  * - command: what one hub asks of the one that has the lane, see commands.ts. Rows go with their answers.
  * - journal.positions_after and unique_ids_to_seq: of a journal that was copied from SQLite, see ../sqlite/schema.ts.
  *   journal.is_copying: the copy is not finished, and no hub opens it.
+ * - journal.used_seq: the last seq that no event has. A hub uses one up when it makes something ready in a lane of another
+ *   hub by a replay or a discard, so that the owner reads, as after a new event.
  * - lane.owner and lane.epoch: only the hub that it names writes outcomes, see core/ownership.ts.
  * - Numbers of states and outcomes are those of ../codes.ts.
  */

@@ -38,7 +38,7 @@ class Hub extends Session {
     return hub;
   }
 
-  /** What the lane of billing got by now: reads when it was told that there is more. */
+  /** What the lane of billing got by now: reads when more was reported. */
   async read(): Promise<readonly string[]> {
     if (this.#nextDueAtMs <= this.nowMs) this.#isMore = true;
     while (this.#isMore) {

@@ -217,7 +217,7 @@ export class Store {
     return { report: this.#news.report([]), isMore, hasCommands };
   }
 
-  /** Other hubs made something ready up to this seq, so every lane is told that there is more. */
+  /** Other hubs made something ready up to this seq, so every lane is to read. */
   #see(newestSeq: number): void {
     if (newestSeq <= this.#knownSeq) return;
     this.#knownSeq = newestSeq;
