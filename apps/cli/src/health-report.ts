@@ -4,6 +4,7 @@ import {
   AdapterState,
   type Breaker,
   BreakerState,
+  type ClusterHub,
   type Health,
   type HubHealth,
   type RecentAttempts,
@@ -14,17 +15,10 @@ import { countDeliveries, durationMs, enumName, formatDuration, formatMs, isoTim
 import { tableLines, wrappedLines } from './table.ts';
 import { type Printer, printable, type Tone } from './terminal.ts';
 
-const HEALTH_COLUMNS = [
-  'ADAPTER',
-  'VERSION',
-  'STATE',
-  'WAITING',
-  'RUNNING',
-  'OLDEST',
-  'DEAD LETTERS',
-  'FAILED',
-  'BREAKER',
-];
+const MEASURES = ['WAITING', 'RUNNING', 'OLDEST', 'DEAD LETTERS', 'FAILED', 'BREAKER'];
+const HEALTH_COLUMNS = ['ADAPTER', 'VERSION', 'STATE', ...MEASURES];
+/** Where hubs share the journal. */
+const SHARED_COLUMNS = ['ADAPTER', 'VERSION', 'STATE', 'HUB', ...MEASURES];
 const ADAPTER_COLUMNS = ['ADAPTER', 'PACKAGE', 'VERSION', 'RUNTIME', 'STATE', 'PREVIOUS'];
 
 const NOT_ISOLATED =
@@ -39,7 +33,7 @@ export interface HealthContext {
 }
 
 /** The health of a hub: a line about the hub, a table of its adapters, and a line for each that needs an operator. */
-export function healthLines(printer: Printer, { hub, adapters }: Health, context: HealthContext): string[] {
+export function healthLines(printer: Printer, { hub, adapters, hubs }: Health, context: HealthContext): string[] {
   return [
     ...wrappedLines(hubLine(printer, hub, context.nowMs), printer.columns),
     ...(hub?.adapterIsolation === 'none' ? wrappedLines(printer.paint('quiet', NOT_ISOLATED), printer.columns) : []),
@@ -50,8 +44,8 @@ export function healthLines(printer: Printer, { hub, adapters }: Health, context
     ...(adapters.length === 0
       ? ['No adapters are configured.']
       : tableLines(
-          HEALTH_COLUMNS,
-          adapters.map((adapter) => healthRow(printer, adapter, context.nowMs)),
+          hubs.length === 0 ? HEALTH_COLUMNS : SHARED_COLUMNS,
+          adapters.map((adapter) => healthRow(printer, adapter, { ...context, isShared: hubs.length > 0 })),
           printer.columns,
         )),
     ...noteLines(
@@ -72,9 +66,10 @@ export function adapterLines(printer: Printer, adapters: readonly AdapterHealth[
 
 /** One adapter: a line for each fact, and for each problem that needs an operator. */
 export function adapterFacts(printer: Printer, adapter: AdapterHealth, context: HealthContext): string[] {
+  const isShared = adapter.owner !== undefined;
   const facts = new Map([
     ...zip(ADAPTER_COLUMNS, adapterRow(printer, adapter)),
-    ...zip(HEALTH_COLUMNS, healthRow(printer, adapter, context.nowMs)),
+    ...zip(isShared ? SHARED_COLUMNS : HEALTH_COLUMNS, healthRow(printer, adapter, { ...context, isShared })),
   ]);
   const [first, ...others] = facts;
   const lines = first === undefined ? [] : tableLines(first, others, printer.columns);
@@ -85,11 +80,16 @@ function zip(names: readonly string[], values: readonly string[]): [string, stri
   return names.map((name, index) => [name, values[index] ?? '']);
 }
 
-function healthRow(printer: Printer, adapter: AdapterHealth, nowMs: number): string[] {
+function healthRow(
+  printer: Printer,
+  adapter: AdapterHealth,
+  { nowMs, isShared }: { readonly nowMs: number; readonly isShared: boolean },
+): string[] {
   return [
     printable(adapter.id),
     printable(adapter.version) || '-',
     printer.paint(adapterTone(adapter.state), enumName(AdapterState, adapter.state)),
+    ...(isShared ? [printable(adapter.owner?.hub ?? '') || '-'] : []),
     String(adapter.waiting),
     String(adapter.inFlight),
     formatDuration(adapter.oldestUnsettledAge),
@@ -125,7 +125,8 @@ function hubLine(printer: Printer, hub: HubHealth | undefined, nowMs: number): s
         hub.journal.commitLatency ? `, ${formatCommit(durationMs(hub.journal.commitLatency))} a commit` : ''
       }`
     : '';
-  return `Hub ${printable(hub.version)}${upFor}, ${accepting}${journal}`;
+  const name = hub.name === '' ? '' : `${printable(hub.name)}, `;
+  return `Hub ${name}${printable(hub.version)}${upFor}, ${accepting}${journal}`;
 }
 
 /** The failed attempts of the last minute. */
@@ -257,9 +258,10 @@ function heldNote(held: bigint, address: string | undefined): string {
 }
 
 /** The health of a hub as one JSON object. Ages and latencies are in milliseconds. */
-export function healthJson({ hub, adapters }: Health): Record<string, unknown> {
+export function healthJson({ hub, adapters, hubs }: Health): Record<string, unknown> {
   return {
     hub: hub && {
+      name: hub.name || undefined,
       version: hub.version,
       start_time: isoTime(hub.startTime),
       accepting: hub.accepting,
@@ -273,7 +275,13 @@ export function healthJson({ hub, adapters }: Health): Record<string, unknown> {
       },
     },
     adapters: adapters.map(adapterJson),
+    hubs: hubs.length === 0 ? undefined : hubs.map(hubJson),
   };
+}
+
+/** One of the hubs that share the journal. */
+export function hubJson({ name, version, lastBeatTime, adapters }: ClusterHub): Record<string, unknown> {
+  return { name, version, last_beat_time: isoTime(lastBeatTime), adapters };
 }
 
 /** One adapter of it. */
@@ -286,6 +294,11 @@ export function adapterJson(adapter: AdapterHealth): Record<string, unknown> {
     runtime: adapter.runtime,
     state: enumName(AdapterState, adapter.state),
     reason: adapter.reason || undefined,
+    owner: adapter.owner && {
+      hub: adapter.owner.hub,
+      epoch: Number(adapter.owner.epoch),
+      since: isoTime(adapter.owner.since),
+    },
     notice: adapter.notice || undefined,
     canary: adapter.canary && {
       version: adapter.canary.version,

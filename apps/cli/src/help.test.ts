@@ -46,6 +46,7 @@ describe('the grammar', () => {
       token: ['create', 'list', 'rotate', 'revoke'],
       audit: ['list', 'export', 'verify'],
       context: ['list'],
+      hub: ['list'],
     });
     expect(program.commands.filter((command) => !groups.includes(command)).map((command) => command.name())).toEqual([
       'health',

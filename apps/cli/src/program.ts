@@ -8,6 +8,7 @@ import { addDeliveryCommand } from './commands/delivery.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addEventCommand } from './commands/event.ts';
 import { addHealthCommand } from './commands/health.ts';
+import { addHubCommand } from './commands/hub.ts';
 import { addJobCommand } from './commands/job.ts';
 import { addJournalCommand } from './commands/journal.ts';
 import { addReloadCommand } from './commands/reload.ts';
@@ -81,6 +82,7 @@ export function createProgram(terminal: Terminal): Command {
   addJobCommand(program, terminal);
   addJournalCommand(program, terminal);
   addHealthCommand(program, terminal);
+  addHubCommand(program, terminal);
   addTokenCommand(program, terminal);
   addAuditCommand(program, terminal);
   addWhoAmICommand(program, terminal);

@@ -30,6 +30,7 @@ import { Intake } from './edges/publishing/intake.ts';
 import { Publishing } from './edges/publishing/publishing.ts';
 import { createRouter } from './edges/router.ts';
 import type { OperatorChange } from './edges/rpc/admin-deps.ts';
+import { ClusterHealth } from './edges/rpc/cluster-health.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
@@ -231,7 +232,10 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
       onChange: () => changes.emit('change'),
     });
   if (sharedLanes === undefined) for (const adapter of toRunFirst) lanes.add(await adapterLanes.createLane(adapter));
-  else await journal.setReceivers(toRunFirst.map(({ id }) => id));
+  else {
+    await sharedLanes.membership.join();
+    await journal.setReceivers(toRunFirst.map(({ id }) => id));
+  }
 
   const { publishLog } = operations;
 
@@ -257,6 +261,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     journal,
     lanes,
     versions: (id) => lifecycle.status(id),
+    cluster: sharedLanes && new ClusterHealth(sharedLanes),
     notAcceptingReason,
     moreWarnings: () => [...(tls?.warnings ?? []), ...audit.warnings, ...reload.warnings],
     onWarning: (warning) => log.warn(warning),
@@ -344,7 +349,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
   // Adapters start behind the open port: one that hangs must not keep the hub from accepting for the others. Not before
   // the hub can be asked to stop: until then it just ends.
   if (sharedLanes === undefined) void lanes.start();
-  else await sharedLanes.membership.start();
+  else sharedLanes.membership.start();
 
   const { host } = config.listen;
   const address = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;

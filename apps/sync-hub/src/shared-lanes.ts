@@ -5,6 +5,8 @@ import type { AdapterLanes, AdapterToRun } from './adapter-lanes.ts';
 import { Membership } from './cluster/membership.ts';
 import { OwnedRuntime } from './cluster/owned-runtime.ts';
 import { RunningLanes } from './cluster/running-lanes.ts';
+import type { LaneOwnership } from './core/ownership-state.ts';
+import type { ConfiguredAdapter } from './edges/rpc/cluster-health.ts';
 import type { JournalError } from './journal/journal-error.ts';
 import type { Hubs } from './journal/shared-journal.ts';
 import { systemClock } from './lanes/clock.ts';
@@ -27,10 +29,20 @@ export interface SharedLanesOptions {
 /** Part of the composition: the lanes of a hub that shares its journal with others, which come and go. */
 export class SharedLanes {
   readonly membership: Membership;
+  readonly hubs: Hubs;
+  /** The same for each process of the data folder. */
+  readonly name: string;
+  readonly configured: readonly ConfiguredAdapter[];
   readonly #running: RunningLanes;
 
   constructor(options: SharedLanesOptions) {
     const { hubs, lanes, adapterLanes, adapters, dataDir, version, drainMs, onLeft, onChange } = options;
+    this.hubs = hubs;
+    this.name = hubName(dataDir);
+    this.configured = adapters.map((adapter) => {
+      const { package: packageName, runtime } = adapter.settings;
+      return { id: adapter.id, package: packageName, runtime, fault: whyNotRunnable(adapter) };
+    });
     const byId = new Map(adapters.map((adapter) => [adapter.id, adapter]));
     this.#running = new RunningLanes({
       lanes,
@@ -40,8 +52,8 @@ export class SharedLanes {
     this.membership = new Membership({
       hubs,
       clock: systemClock,
-      hub: { name: hubName(dataDir), version },
-      canRun: adapters.filter(canRun).map(({ id }) => id),
+      hub: { name: this.name, version },
+      canRun: this.configured.flatMap(({ id, fault }) => (fault === undefined ? [id] : [])),
       lanes: this.#running,
       onLeft,
       onChange,
@@ -58,13 +70,20 @@ export class SharedLanes {
     return owned;
   }
 
+  /** Who owns each lane, as far as this hub knows. */
+  get ownerships(): readonly LaneOwnership[] {
+    return this.membership.lanes;
+  }
+
   runsElsewhere(adapter: string): boolean {
-    return this.membership.lanes.some((lane) => lane.adapter === adapter && lane.kind === 'owned');
+    return this.ownerships.some((lane) => lane.adapter === adapter && lane.kind === 'owned');
   }
 }
 
-function canRun({ manifest, settings }: AdapterToRun): boolean {
-  return !(manifest instanceof ManifestError) && settings.missing.length === 0;
+/** Why a hub cannot run an adapter; undefined when it can. */
+function whyNotRunnable({ manifest, settings }: AdapterToRun): string | undefined {
+  if (manifest instanceof ManifestError) return manifest.message;
+  return settings.missing.length === 0 ? undefined : settings.missing.join('; ');
 }
 
 /** The same for each process of a data folder, and for no other folder: whoever copies one has another. */

@@ -99,6 +99,6 @@ function planFaults(rng: Rng): ClusterPlan {
     late: rng.pick([0, 0, 0.1, 0.3]),
     lateClaims: rng.pick([0, 0, 0.3]),
     durations: DURATIONS,
-    isBalanced: rng.chance(0.1),
+    isBalanced: rng.chance(0.06),
   };
 }

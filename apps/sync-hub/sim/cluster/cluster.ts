@@ -316,7 +316,7 @@ export class Cluster {
       if (machine.isCut && rng.chance(0.3)) this.#arriveLate(machine, process, request);
       return;
     }
-    const lockedMs = request.kind === 'claim' && rng.chance(this.#lateClaims) ? rng.between(0, 1_900) : 0;
+    const lockedMs = request.kind === 'claim' ? this.#lockedMs() : 0;
     this.queue.after(this.#latencyMs() + this.#lateMs() + lockedMs, () => {
       if (rng.chance(this.#lostRequests)) {
         fail();
@@ -393,16 +393,20 @@ export class Cluster {
     return lateMs;
   }
 
+  /** A claim waits for somebody else's lock. */
+  #lockedMs(): number {
+    if (!this.rng.chance(this.isHealed ? 0 : this.plan.lateClaims)) return 0;
+    const lockedMs = this.rng.between(0, 1_900);
+    this.oracle.fault(lockedMs);
+    return lockedMs;
+  }
+
   #latencyMs(): number {
     return this.rng.between(1, this.rng.chance(0.05) ? 60 : 10);
   }
 
   get #lostAnswers(): number {
     return this.isHealed ? 0 : this.plan.lostAnswers;
-  }
-
-  get #lateClaims(): number {
-    return this.isHealed ? 0 : this.plan.lateClaims;
   }
 
   get #lostRequests(): number {

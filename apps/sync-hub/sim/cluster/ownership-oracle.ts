@@ -1,7 +1,10 @@
 import type { OwnershipRequest } from '../../src/core/ownership-messages.ts';
 import { laneOwnerships } from '../../src/core/ownership-state.ts';
-import type { Cluster } from './cluster.ts';
+import type { Trace } from '../trace.ts';
+import type { ClusterPlan } from './cluster-plan.ts';
+import type { EventQueue } from './event-queue.ts';
 import type { HubProcess, Machine } from './machine.ts';
+import type { SharedDatabase } from './shared-database.ts';
 
 type ClaimRequest = Extract<OwnershipRequest, { kind: 'claim' }>;
 
@@ -24,9 +27,19 @@ export function waitsMs(attemptTimeoutMs: number): number {
   return Math.max(attemptTimeoutMs + 8_000, (attemptTimeoutMs + 6_000) * 1.125);
 }
 
+/** What is true of a cluster, which no hub knows. */
+interface ClusterFacts {
+  readonly plan: ClusterPlan;
+  readonly trace: Trace;
+  readonly queue: EventQueue;
+  readonly database: SharedDatabase;
+  readonly machines: readonly Machine[];
+  readonly nowMs: number;
+}
+
 /** Knows the true time and checks what hubs do against it. */
 export class OwnershipOracle {
-  readonly #cluster: Cluster;
+  readonly #cluster: ClusterFacts;
   /** By adapter and process: until when its attempts run at the most. */
   readonly #busyUntilMs = new Map<string, Map<string, number>>();
   readonly #opened = new Set<string>();
@@ -35,19 +48,21 @@ export class OwnershipOracle {
   /** By process: when its beat last changed. */
   readonly #beatAtMs = new Map<string, number>();
   readonly #gaveBackAtMs = new Map<string, number>();
-  /** When a hub was last asked to stop. */
+  /** When a fault last began, and when a hub was last asked to stop. */
+  #faultAtMs = 0;
   #stoppedAtMs = 0;
   /** The last end of a fault. */
   faultEndedAtMs = 0;
   /** Lanes that moved without need. */
   moves = 0;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: ClusterFacts) {
     this.#cluster = cluster;
   }
 
   /** Nothing of this counts before it is over. */
   fault(forMs: number): void {
+    this.#faultAtMs = this.#cluster.nowMs;
     this.faultEndedAtMs = Math.max(this.faultEndedAtMs, this.#cluster.nowMs + forMs + NOTICED_MS);
   }
 
@@ -120,14 +135,14 @@ export class OwnershipOracle {
   /** A hub that starts on the machine of an earlier one has its lanes soon. */
   starts(machine: Machine, process: HubProcess): void {
     const { queue, nowMs, trace, database } = this.#cluster;
-    if (database.timeline !== database.settledTimeline || nowMs < this.faultEndedAtMs) return;
+    if (database.timeline !== database.settledTimeline || machine.answersLateMs > 0) return;
     const lanes = [...database.lanes.values()].filter(({ adapter, owner }) => {
       return (
         owner !== undefined && database.hubs.get(owner)?.name === machine.plan.name && machine.plan.canRun.has(adapter)
       );
     });
     queue.after(MOVE_MS / SLOWEST, () => {
-      if (Math.max(this.faultEndedAtMs, this.#stoppedAtMs) > nowMs || machine.process !== process) return;
+      if (Math.max(this.#faultAtMs, this.#stoppedAtMs) >= nowMs || machine.process !== process) return;
       for (const { adapter, epoch } of lanes) {
         trace.meet('taken back');
         trace.must(this.#hasMoved(adapter, epoch), `${process.id} takes ${adapter} back from its earlier process`);
@@ -135,7 +150,7 @@ export class OwnershipOracle {
     });
   }
 
-  /** What an operator is told at any time: when a lane has an owner again. */
+  /** What an operator sees at any time: when a lane has an owner again. */
   checkOwnerships(): void {
     const { machines, nowMs, queue, trace } = this.#cluster;
     if (nowMs < this.faultEndedAtMs + 1_000) return;
@@ -150,7 +165,7 @@ export class OwnershipOracle {
           trace.meet('and had one in time');
           trace.must(
             this.#hasMoved(lane.adapter, lane.epoch),
-            `${lane.adapter} had an owner by the time that was told`,
+            `${lane.adapter} had an owner by the time that was reported`,
           );
         });
       }

@@ -54,9 +54,14 @@ export class Membership {
     this.#state = createOwnership({ hub: hubs.id, name: hub.name, previousIsDead: true }, this.#now());
   }
 
-  async start(): Promise<void> {
+  /** The others know this hub from now on. */
+  async join(): Promise<void> {
     const { hubs, hub } = this.#options;
     await hubs.join(hub);
+  }
+
+  /** Claims lanes from now on. */
+  start(): void {
     this.#handle({ kind: 'time_passed', at: this.#now() });
   }
 

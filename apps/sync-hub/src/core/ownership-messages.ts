@@ -54,7 +54,10 @@ export type OwnershipInput = { readonly at: Moment } & (
   | { readonly kind: 'stop' }
 );
 
-/** One transaction on the connection of the hub. Its answer is reported with its number. */
+/**
+ * One transaction, on the one connection that the hub has for this. Its answer is reported with its number. The claim of
+ * a hub without a row fails.
+ */
 export type OwnershipRequest =
   /** Read all rows, after adding 1 to this hub's beat and writing that it can run nothing, if so. */
   | { readonly kind: 'pulse'; readonly number: number; readonly beat: boolean; readonly isStopping: boolean }
@@ -91,7 +94,7 @@ export type OwnershipEffect =
   | { readonly kind: 'drain'; readonly adapter: string; readonly epoch: number }
   /** End the adapter's process and forget the lane: another hub may own it. */
   | { readonly kind: 'close'; readonly adapter: string; readonly epoch: number }
-  /** Once all lanes are closed: join with a new id, and begin with a new state. */
+  /** Once all lanes are closed: join with a new id and begin with a new state, or end if it was to stop. */
   | { readonly kind: 'rejoin' }
   /** No lane is this hub's any more: delete its row, and end. */
   | { readonly kind: 'stopped' };

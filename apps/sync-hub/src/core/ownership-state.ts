@@ -135,7 +135,7 @@ export function createOwnership(
  */
 export function isClaimable(state: OwnershipState, row: LaneRow): boolean {
   if (!isSettled(state, row)) return false;
-  if (row.owner === undefined || isOwnOnPaper(state, row)) return true;
+  if (row.owner === undefined || isOwnerByRow(state, row)) return true;
   const owner = state.hubs.get(row.owner);
   return owner !== undefined && lengthMs(owner) >= row.patienceMs;
 }
@@ -145,8 +145,8 @@ export function isSettled({ unsettled }: OwnershipState, { patienceMs }: LaneRow
   return unsettled === undefined || lengthMs(unsettled) >= patienceMs;
 }
 
-/** The lane's owner is this hub, or an earlier process of it that has ended. */
-export function isOwnOnPaper(state: OwnershipState, { owner }: LaneRow): boolean {
+/** The lane's row names this hub as its owner, or an earlier process of it that has ended. */
+export function isOwnerByRow(state: OwnershipState, { owner }: LaneRow): boolean {
   return owner !== undefined && (owner === state.hub || isPrevious(state, state.hubs.get(owner)?.row));
 }
 
@@ -212,7 +212,7 @@ export function laneOwnerships(state: OwnershipState, at: Moment): readonly Lane
     }
     const canRun = canRunHere(state, adapter);
     const silentMs = owner === undefined ? 0 : at.monotonicMs - owner.sinceMs;
-    const isFree = row.owner === undefined || isOwn || (canRun && isOwnOnPaper(state, row));
+    const isFree = row.owner === undefined || isOwn || (canRun && isOwnerByRow(state, row));
     // Another hub may have begun to watch just now.
     const waitMs = (sinceMs: number) => row.patienceMs - (canRun ? at.monotonicMs - sinceMs : 0);
     const takeoverMs = isFree || owner === undefined ? 0 : waitMs(owner.sinceMs);

@@ -385,7 +385,7 @@ describe('how long others wait', () => {
   });
 });
 
-describe('operators are told', () => {
+describe('an operator sees', () => {
   it('who owns a lane, and since when this hub knows it', () => {
     const hub = owner();
     hub.pass(1_000);

@@ -9,7 +9,7 @@ import {
   GRACE_MS,
   hubLoads,
   isClaimable,
-  isOwnOnPaper,
+  isOwnerByRow,
   isSettled,
   type ObservedHub,
   type ObservedLane,
@@ -29,8 +29,8 @@ interface Context {
 /**
  * How hubs that share one database decide who owns which lane. An owner begins attempts while its beat was answered a
  * short time ago; another hub takes its lanes when it saw the beat stand still for longer than that and than an attempt
- * takes. No clock is compared with another. The state is changed in place; the same state and input always give the
- * same result.
+ * takes. No clock is compared with another; what holds is safe while clocks run within 5 % of the right speed. The state
+ * is changed in place; the same state and input always give the same result.
  */
 export function step(state: OwnershipState, input: OwnershipInput): readonly OwnershipEffect[] {
   if (state.isOver) return [];
@@ -177,6 +177,7 @@ function extendTrust({ state, effects }: Context, sent: SentRequest): void {
   effects.push({ kind: 'resume' });
 }
 
+/** How long each beat stands still by now, and which lanes have another owner or epoch than before. */
 function observe(state: OwnershipState, { hubs, lanes }: PulseAnswer, sent: SentRequest): void {
   const rows = new Map<string, ObservedHub['row']>(hubs.map((row) => [row.id, row]));
   for (const { owner: id } of lanes) {
@@ -219,6 +220,7 @@ function settle(context: Context, { lanes, timeline, settledTimeline }: PulseAns
   send(context, { kind: 'settle', number: state.nextNumber, timeline });
 }
 
+/** Its own lanes again at once; of the others those that are assigned to it, or that nobody claimed in time. */
 function claimLanes(context: Context): void {
   const { state } = context;
   const { hub, at } = state;
@@ -226,12 +228,12 @@ function claimLanes(context: Context): void {
   for (const [adapter, lane] of state.lanes) {
     if (state.own.has(adapter)) continue;
     const canRun = canRunHere(state, adapter);
-    // On paper alone: it gave the lane up, or did not learn that its claim succeeded.
+    // By the row alone: it closed the lane, or did not learn that its claim succeeded.
     if (lane.row.owner === hub && !canRun) {
       send(context, { kind: 'release', number: state.nextNumber, adapter, epoch: lane.row.epoch });
     } else if (!canRun || !isClaimable(state, lane.row)) {
       lane.claimableSinceMs = undefined;
-    } else if (isOwnOnPaper(state, lane.row)) {
+    } else if (isOwnerByRow(state, lane.row)) {
       claim(context, lane);
     } else {
       lane.claimableSinceMs ??= at.monotonicMs;
@@ -269,7 +271,7 @@ function endClaim(context: Context, { number, isTaken }: Extract<OwnershipInput,
   if (request?.kind !== 'claim') return;
   state.requests.delete(number);
   const row = state.lanes.get(request.adapter)?.row;
-  // Without trust the lane is its own on paper alone: the next pulse with trust claims it again.
+  // Without trust it is the owner by the row alone: the next pulse with trust claims the lane again.
   if (!isTaken || row === undefined || state.isHolding) return;
   const { adapter, epoch } = request;
   const phase = state.isStopping ? 'drained' : 'open';

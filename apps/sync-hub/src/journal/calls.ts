@@ -56,7 +56,13 @@ export type StoreAnswer<Name extends CallName> = Name extends 'accept'
 /** A new event: its seq; with the adapters that hold it by its key, when there are such. */
 export type StoreAccept =
   | number
-  | { readonly kind: 'held'; readonly seq: number; readonly heldByKey: readonly string[] }
+  | {
+      readonly kind: 'held';
+      readonly seq: number;
+      readonly heldByKey: readonly string[];
+      /** Where it goes, when that is not what the asking side knows: another hub changed it. */
+      readonly adapters?: readonly string[];
+    }
   | Exclude<AcceptResult, { readonly kind: 'accepted' }>;
 
 /** What a record is answered with when its lane belongs to somebody else; else with its position, which is above 0. */

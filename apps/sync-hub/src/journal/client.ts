@@ -77,11 +77,6 @@ export class JournalClient {
     };
   }
 
-  /** Where new events go from now on, in alphabetical order, when another hub may have changed it. */
-  setReceivers(receivers: readonly string[]): void {
-    this.#receivers = receivers;
-  }
-
   /** One commit returned: the results of the oldest calls, in their order. */
   committed(report: CommitReport): void {
     if (this.#failure !== undefined) return;
@@ -158,11 +153,16 @@ export class JournalClient {
       return { kind: 'accepted', event: this.#acceptedEvent(request, answer), heldByKey: NONE };
     }
     if (answer.kind !== 'held') return answer;
-    return { kind: 'accepted', event: this.#acceptedEvent(request, answer.seq), heldByKey: answer.heldByKey };
+    const { seq, heldByKey, adapters } = answer;
+    return { kind: 'accepted', event: this.#acceptedEvent(request, seq, adapters), heldByKey };
   }
 
   /** The event as it is in the journal: what the publisher said and what accepting it added. */
-  #acceptedEvent({ event, publishedBy, acceptedAtMs }: AcceptRequest, seq: number): AcceptedEvent {
+  #acceptedEvent(
+    { event, publishedBy, acceptedAtMs }: AcceptRequest,
+    seq: number,
+    adapters = this.#receivers,
+  ): AcceptedEvent {
     // Written out, so that all accepted events have one shape and nothing of the caller's object comes along.
     return {
       id: event.id,
@@ -176,7 +176,7 @@ export class JournalClient {
       seq,
       acceptedAtMs,
       publishedBy,
-      adapters: this.#receivers,
+      adapters,
     };
   }
 

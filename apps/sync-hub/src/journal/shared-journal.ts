@@ -14,6 +14,16 @@ export interface KnownHub {
   /** The same for each process of a data folder. */
   readonly name: string;
   readonly version: string;
+  /** The adapters that it can run. */
+  readonly canRun: readonly string[];
+  /** When it last beat, by the clock of the hub that reads it. */
+  readonly beatAtMs: number;
+}
+
+/** The health of an adapter, in the form that only those who write and read it know. */
+export interface SavedHealth {
+  readonly adapter: string;
+  readonly health: Uint8Array;
 }
 
 /**
@@ -23,10 +33,10 @@ export interface KnownHub {
 export interface Hubs {
   /** Of this process. */
   readonly id: string;
-  /** The others, as they were seen last. */
-  readonly others: readonly KnownHub[];
+  /** All, this one too, as they were seen last. */
+  readonly known: readonly KnownHub[];
   /** This process is a hub from now on. */
-  join(hub: Omit<KnownHub, 'id'>): Promise<void>;
+  join(hub: Pick<KnownHub, 'name' | 'version'>): Promise<void>;
   /** @param canRun the adapters that this hub can run */
   pulse(
     request: RequestOf<'pulse'>,
@@ -38,6 +48,10 @@ export interface Hubs {
   settle(request: RequestOf<'settle'>): Promise<void>;
   /** How long the beat of this hub must stand still before another may take the lane. */
   setPatience(adapter: string, epoch: number, patienceMs: number): Promise<void>;
+  /** For the other hubs. What is of a lane that this hub does not own is left out. */
+  saveHealth(healths: readonly SavedHealth[]): Promise<void>;
+  /** What the owner of each lane saved last, or the one before. */
+  readHealth(): Promise<readonly SavedHealth[]>;
   /** This hub is gone. */
   leave(): Promise<void>;
   /** The connection is dropped; the next request opens another. */

@@ -1,10 +1,12 @@
 import { create, equals } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
+  type AdapterHealth,
   AdapterHealthSchema,
   AdapterState,
   BreakerSchema,
   BreakerState,
+  ClusterHubSchema,
   type Health,
   HealthSchema,
   RecentAttemptsSchema,
@@ -19,6 +21,7 @@ import { BoundedQueue, QueueOverflow } from '../../queues/bounded-queue.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { deliveryError } from '../publishing/ack-message.ts';
 import { RequestError, tooManyAtOnce } from '../request-error.ts';
+import type { ClusterHealth } from './cluster-health.ts';
 
 export interface HealthFeedOptions {
   readonly version: string;
@@ -27,6 +30,8 @@ export interface HealthFeedOptions {
   readonly lanes: LaneSet;
   /** What there is of an adapter beside the version that runs; absent: nothing is reported of it. */
   readonly versions?: (id: string) => VersionsStatus;
+  /** Where hubs share the journal. */
+  readonly cluster?: ClusterHealth | undefined;
   /** Why events are not accepted; empty when they are. */
   readonly notAcceptingReason: () => string;
   /** What else is not well, of which its owner has the log. */
@@ -89,15 +94,16 @@ export class HealthFeed {
 
   /** The status now, with counts that are read from the journal first. */
   async read(): Promise<Health> {
-    await this.#readStatistics();
+    await this.#read();
     return this.now();
   }
 
   /** The status now; its counts were read at most about a second ago. */
   now(): Health {
-    const { version, startedAtMs, journal, lanes, versions, notAcceptingReason } = this.#options;
+    const { version, startedAtMs, journal, cluster, notAcceptingReason } = this.#options;
     const { moreWarnings = () => [] } = this.#options;
-    const { sizeBytes, commitLatencyMs, lanes: counts } = this.#statistics;
+    const { sizeBytes, commitLatencyMs } = this.#statistics;
+    const adapters = this.#adapters();
     const reason = notAcceptingReason();
     return create(HealthSchema, {
       hub: {
@@ -106,25 +112,23 @@ export class HealthFeed {
         accepting: reason === '',
         notAcceptingReason: reason,
         adapterIsolation: 'none',
-        warnings: [...hubWarnings(idsOf(lanes), counts), ...moreWarnings()],
+        name: cluster?.name ?? '',
+        warnings: [...this.#hubWarnings(adapters), ...moreWarnings()],
         journal: {
           location: journal.info.location,
           sizeBytes: BigInt(sizeBytes),
           ...(commitLatencyMs !== undefined && { commitLatency: durationFromMicroseconds(commitLatencyMs) }),
         },
       },
-      adapters: [...lanes].map((lane) =>
-        toAdapterHealth(lane, {
-          versions: versions?.(lane.adapter.id),
-          counts: counts.find(({ adapter }) => adapter === lane.adapter.id),
-        }),
-      ),
+      adapters: [...adapters],
+      hubs: [...(cluster?.hubs() ?? [])],
     });
   }
 
   /** A state or a breaker changed: each such change goes to every watcher, however soon the next follows. Its counts are
    * corrected within a second. */
   changed(): void {
+    this.#save();
     if (this.#watchers.size > 0) this.#send(this.now());
   }
 
@@ -158,7 +162,8 @@ export class HealthFeed {
   }
 
   async #look(): Promise<void> {
-    await this.#readStatistics();
+    await this.#read();
+    this.#save();
     this.#warn();
     if (this.#watchers.size === 0) return;
     const health = this.now();
@@ -166,21 +171,63 @@ export class HealthFeed {
     if (isOverdue || this.#lastSent === undefined || !isSameStatus(health, this.#lastSent)) this.#send(health);
   }
 
+  /** For the other hubs, which count for themselves what waits. */
+  #save(): void {
+    this.#options.cluster?.save(
+      this.#own().map(({ oldestUnsettledAge: _, ...rest }) =>
+        create(AdapterHealthSchema, { ...rest, waiting: 0n, deadLetters: 0n }),
+      ),
+    );
+  }
+
+  /** Of those that run here. */
+  #own(): readonly AdapterHealth[] {
+    return [...this.#options.lanes].map((lane) =>
+      toAdapterHealth(lane, {
+        versions: this.#options.versions?.(lane.adapter.id),
+        counts: this.#countsOf(lane.adapter.id),
+      }),
+    );
+  }
+
+  #adapters(): readonly AdapterHealth[] {
+    const own = this.#own();
+    const { cluster } = this.#options;
+    if (cluster === undefined) return own;
+    return cluster
+      .adapters(own)
+      .map((health) => create(AdapterHealthSchema, { ...health, ...waitingOf(this.#countsOf(health.id)) }));
+  }
+
+  #countsOf(id: string): LaneStatistics | undefined {
+    return this.#statistics.lanes.find(({ adapter }) => adapter === id);
+  }
+
+  #hubWarnings(adapters: readonly AdapterHealth[]): readonly string[] {
+    // Of all that have a lane, one that is being removed too.
+    return hubWarnings(
+      adapters.map(({ id }) => id),
+      this.#statistics.lanes,
+    );
+  }
+
   /** One read at a time, however many ask: those who ask while one runs share the next. */
-  #readStatistics(): Promise<void> {
+  #read(): Promise<void> {
+    const { journal, cluster } = this.#options;
     this.#nextRead ??= this.#lastRead.then(async () => {
       this.#nextRead = undefined;
-      this.#statistics = await this.#options.journal.readStatistics().catch(() => this.#statistics);
+      const [statistics] = await Promise.all([journal.readStatistics().catch(() => this.#statistics), cluster?.read()]);
+      this.#statistics = statistics;
     });
     this.#lastRead = this.#nextRead;
     return this.#nextRead;
   }
 
   #warn(): void {
-    const { lanes, onWarning } = this.#options;
+    const { onWarning } = this.#options;
     // The same one with another count is no other one.
     const warnings = new Map(
-      hubWarnings(idsOf(lanes), this.#statistics.lanes).map((text) => [text.replace(/^\d+ \w+ waits? /, ''), text]),
+      this.#hubWarnings(this.#adapters()).map((text) => [text.replace(/^\d+ \w+ waits? /, ''), text]),
     );
     for (const [what, text] of warnings) if (!this.#warned.has(what)) onWarning?.(text);
     this.#warned = new Set(warnings.keys());
@@ -208,12 +255,8 @@ function withoutMeasures(health: Health): Health {
     return create(AdapterHealthSchema, rest);
   });
   const { journal: _journal, ...hub } = health.hub ?? {};
-  return create(HealthSchema, { hub, adapters });
-}
-
-/** Of all that have a lane, one that is being removed too. */
-function idsOf(lanes: LaneSet): readonly string[] {
-  return [...lanes].map(({ adapter }) => adapter.id);
+  const hubs = health.hubs.map(({ lastBeatTime: _beat, ...rest }) => create(ClusterHubSchema, rest));
+  return create(HealthSchema, { hub, adapters, hubs });
 }
 
 interface KnownOfAdapter {
@@ -233,12 +276,8 @@ function toAdapterHealth(lane: Lane, { versions, counts }: KnownOfAdapter) {
     reason: health.reason,
     breaker: toBreaker(health.breaker),
     recent: toRecent(health.breaker.recent),
-    waiting: BigInt(counts?.unsettled ?? 0),
+    ...waitingOf(counts),
     inFlight: health.inFlight,
-    ...(counts?.oldestAcceptedAtMs !== undefined && {
-      oldestUnsettledAge: durationFromMs(Math.max(0, Math.round(Date.now() - counts.oldestAcceptedAtMs))),
-    }),
-    deadLetters: BigInt(counts?.deadLetters ?? 0),
     waitingBehindDeadLetters: BigInt(health.holdsKeys ? (counts?.behindDeadLetters ?? 0) : 0),
     previousVersion: versions?.previous ?? '',
     notice: versions?.notice ?? '',
@@ -247,6 +286,17 @@ function toAdapterHealth(lane: Lane, { versions, counts }: KnownOfAdapter) {
       canary: { ...canary, attempts: BigInt(canary.attempts), failures: BigInt(canary.failures) },
     }),
   });
+}
+
+/** What waits in the journal, whichever hub runs the adapter. */
+function waitingOf(counts: LaneStatistics | undefined) {
+  return {
+    waiting: BigInt(counts?.unsettled ?? 0),
+    ...(counts?.oldestAcceptedAtMs !== undefined && {
+      oldestUnsettledAge: durationFromMs(Math.max(0, Math.round(Date.now() - counts.oldestAcceptedAtMs))),
+    }),
+    deadLetters: BigInt(counts?.deadLetters ?? 0),
+  };
 }
 
 function toBreaker(breaker: BreakerReport) {

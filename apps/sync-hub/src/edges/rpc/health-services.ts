@@ -29,10 +29,14 @@ export function createHealthService(feed: HealthFeed): ServiceImpl<typeof Health
 }
 
 /** What a caller may see: without the permission for more, whether the hub accepts events and its adapters run. */
-function shownTo(caller: Principal, { hub, adapters }: Health): MessageInitShape<typeof HealthSchema> {
+function shownTo(caller: Principal, { hub, adapters, hubs }: Health): MessageInitShape<typeof HealthSchema> {
   const isSeen = ({ id }: AdapterHealth) => seesAdapter(caller, id);
   if (permits(caller, 'health.details'))
-    return { ...(hub !== undefined && { hub }), adapters: adapters.filter(isSeen) };
+    return {
+      ...(hub !== undefined && { hub }),
+      adapters: adapters.filter(isSeen),
+      hubs: hubs.map((one) => ({ ...one, adapters: one.adapters.filter((id) => seesAdapter(caller, id)) })),
+    };
   return {
     ...(hub !== undefined && { hub: { version: hub.version, accepting: hub.accepting } }),
     adapters: adapters.filter(isSeen).map(({ id, state, breaker }) => ({

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { Client, type ClientConfig, types } from 'pg';
 import { JournalError } from '../journal-error.ts';
@@ -84,7 +85,7 @@ export async function connect({ url, schema, location }: DatabaseAddress, name: 
     await requireSettings(client, settings);
     return client;
   } catch (error) {
-    await client?.end().catch(() => undefined);
+    if (client !== undefined) await endConnection(client);
     throw connectError(location, error);
   }
 }
@@ -109,6 +110,23 @@ export async function connectOnceReachable(address: DatabaseAddress, name: strin
       await elapse(TRY_AGAIN_MS);
     }
   }
+}
+
+/** What is on its way is not waited for longer than this. */
+const END_MS = 2_000;
+
+/** Ends a connection, also one on which nothing comes through. */
+export async function endConnection(client: Client): Promise<void> {
+  const { promise: timeIsUp, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, END_MS);
+  await Promise.race([client.end().catch(() => undefined), timeIsUp]);
+  clearTimeout(timer);
+  dropConnection(client);
+}
+
+/** At once, whatever is on its way. */
+export function dropConnection(client: Client): void {
+  (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream.destroy();
 }
 
 function columns(rows: readonly (readonly [string, string])[]): [string[], string[]] {

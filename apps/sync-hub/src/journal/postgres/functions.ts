@@ -253,11 +253,16 @@ const LANES = `
     END IF;
   END $$;
 
-  CREATE FUNCTION set_receivers(names text[]) RETURNS void LANGUAGE plpgsql AS $$
+  -- New events go to the adapters of this hub, and to those of every other that lives: hubs are started one after the
+  -- other with another configuration.
+  CREATE FUNCTION set_receivers(me text, names text[]) RETURNS void LANGUAGE plpgsql AS $$
   BEGIN
     PERFORM lock_journal();
     PERFORM lane_named(name) FROM unnest(names) AS name;
-    UPDATE lane SET receives = NOT receives WHERE receives <> (adapter = ANY (names));
+    UPDATE hub SET receives = names WHERE id = me;
+    UPDATE lane SET receives = NOT receives WHERE receives <> (adapter = ANY (names) OR EXISTS (
+      SELECT 1 FROM hub WHERE id <> me AND adapter = ANY (hub.receives)
+        AND beat_at > clock_timestamp() - interval '1 minute'));
   END $$;
 
   -- What a lane reads next comes after all that it is told of before: a retry may be due at this very time.
@@ -604,7 +609,7 @@ const HUBS = `
     IF NOT EXISTS (SELECT 1 FROM hub WHERE id = me) THEN RETURN NULL; END IF;
     RETURN json_build_object(
       'hubs', (SELECT json_agg(json_build_object('id', id, 'name', name, 'version', version, 'beat', beat,
-        'canRun', to_json(can))) FROM hub),
+        'canRun', to_json(can), 'beatAgeMs', extract(epoch FROM clock_timestamp() - beat_at) * 1000)) FROM hub),
       'lanes', (SELECT json_agg(json_build_object('adapter', adapter, 'owner', owner, 'epoch', epoch,
         'patienceMs', patience_ms)) FROM lane),
       'timeline', timeline(), 'settledTimeline', (SELECT settled_timeline FROM journal));

@@ -1,8 +1,9 @@
+import { Buffer } from 'node:buffer';
 import type { Client } from 'pg';
 import type { PulseAnswer } from '../../core/ownership-messages.ts';
 import type { JournalClient } from '../client.ts';
-import type { Hubs, KnownHub, RequestOf } from '../shared-journal.ts';
-import { connect, isUnknownCommit } from './connection.ts';
+import type { Hubs, KnownHub, RequestOf, SavedHealth } from '../shared-journal.ts';
+import { connect, dropConnection, endConnection, isUnknownCommit } from './connection.ts';
 import type { DatabaseAddress } from './database-address.ts';
 import type { KnownLane, Rows, Store } from './store.ts';
 
@@ -26,7 +27,7 @@ export class PostgresHubs implements Hubs, Rows {
   /** Of which an answer is not to be believed. */
   readonly #unknown = new WeakSet<Client>();
   #session = 0;
-  #others: readonly KnownHub[] = [];
+  #known: readonly KnownHub[] = [];
   #notifyTimer: NodeJS.Timeout | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
   #isLooking = false;
@@ -44,13 +45,13 @@ export class PostgresHubs implements Hubs, Rows {
     this.#journal = journal;
   }
 
-  /** The others, as they were seen last. */
-  get others(): readonly KnownHub[] {
-    return this.#others;
+  /** All, this one too, as they were seen last. */
+  get known(): readonly KnownHub[] {
+    return this.#known;
   }
 
   /** This process is a hub from now on. @param name the same for each process of a data folder */
-  async join({ name, version }: Omit<KnownHub, 'id'>): Promise<void> {
+  async join({ name, version }: Pick<KnownHub, 'name' | 'version'>): Promise<void> {
     await this.rows('join_hub', 'SELECT join_hub($1, $2, $3)', [this.id, name, version]);
     this.#look();
   }
@@ -69,7 +70,8 @@ export class PostgresHubs implements Hubs, Rows {
       names,
     ]);
     if (found === null) return { session, answer: 'hub_unknown' };
-    this.#others = found.hubs.filter(({ id }) => id !== this.id);
+    const nowMs = Date.now();
+    this.#known = found.hubs.map(({ beatAgeMs, ...hub }) => ({ ...hub, beatAtMs: nowMs - beatAgeMs }));
     return {
       session,
       answer: {
@@ -112,6 +114,22 @@ export class PostgresHubs implements Hubs, Rows {
     );
   }
 
+  async saveHealth(healths: readonly SavedHealth[]): Promise<void> {
+    await this.rows(
+      'save_health',
+      `INSERT INTO adapter_health (adapter, health)
+        SELECT lane.adapter, saved.health FROM unnest($2::text[], $3::bytea[]) AS saved (adapter, health)
+        JOIN lane ON lane.adapter = saved.adapter AND lane.owner = $1
+        ON CONFLICT (adapter) DO UPDATE SET health = excluded.health`,
+      [this.id, healths.map(({ adapter }) => adapter), healths.map(({ health }) => Buffer.from(health))],
+    );
+  }
+
+  async readHealth(): Promise<readonly SavedHealth[]> {
+    const rows = await this.rows<[string, Buffer]>('health', 'SELECT adapter, health FROM adapter_health', []);
+    return rows.map(([adapter, health]) => ({ adapter, health }));
+  }
+
   /** This hub is gone. */
   async leave(): Promise<void> {
     await this.rows('leave', 'DELETE FROM hub WHERE id = $1', [this.id]);
@@ -122,12 +140,12 @@ export class PostgresHubs implements Hubs, Rows {
     const client = this.#client;
     this.#client = undefined;
     // Its end is not waited for: it may be a connection on which nothing comes through.
-    client?.then(destroy, () => undefined);
+    client?.then(dropConnection).catch(() => undefined);
   }
 
   /** Something was written that others wait for. */
   changed(): void {
-    if (this.#others.length === 0 || this.#isClosed) return;
+    if (this.#known.length <= 1 || this.#isClosed) return;
     this.#notifyTimer ??= setTimeout(() => {
       this.#notifyTimer = undefined;
       this.rows('notify', `SELECT pg_notify(current_schema() || '_changed', '')`, []).catch(() => undefined);
@@ -147,7 +165,7 @@ export class PostgresHubs implements Hubs, Rows {
     clearTimeout(this.#notifyTimer);
     clearTimeout(this.#lookTimer);
     const client = await this.#client?.catch(() => undefined);
-    await client?.end().catch(() => undefined);
+    if (client !== undefined) await endConnection(client);
   }
 
   #connection(): Promise<Client> {
@@ -162,14 +180,14 @@ export class PostgresHubs implements Hubs, Rows {
   }
 
   async #connect(): Promise<Client> {
-    const client = await connect(this.#address, 'hms-sync hubs');
+    const client = await connect(this.#address, 'hms_sync_hubs');
     this.#session += 1;
     client.on('notification', () => this.#look());
     // What it answers then counts as not answered.
     client.on('notice', (notice) => {
       if (!isUnknownCommit(notice)) return;
       this.#unknown.add(client);
-      destroy(client);
+      dropConnection(client);
     });
     await client.query(`LISTEN ${this.#address.schema}_changed`);
     return client;
@@ -222,14 +240,10 @@ export class PostgresHubs implements Hubs, Rows {
   }
 }
 
-function destroy(client: Client): void {
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
-}
-
 const NOTHING_BUT_MORE = { ready: [], heads: [], isMore: true, nextDueAtMs: Number.POSITIVE_INFINITY, lostEpoch: 0 };
 
 interface PulseRow extends Omit<PulseAnswer, 'hubs' | 'lanes'> {
-  readonly hubs: readonly (KnownHub & { readonly beat: number; readonly canRun: readonly string[] })[];
+  readonly hubs: readonly (Omit<KnownHub, 'beatAtMs'> & { readonly beat: number; readonly beatAgeMs: number })[];
   readonly lanes:
     | readonly {
         readonly adapter: string;

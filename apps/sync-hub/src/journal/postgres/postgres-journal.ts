@@ -5,7 +5,13 @@ import { JournalClient, type Transport } from '../client.ts';
 import type { BackupResult } from '../journal.ts';
 import { CorruptionError, JournalError } from '../journal-error.ts';
 import type { SharedJournal } from '../shared-journal.ts';
-import { connectOnceReachable, isUnknownCommit, type Report, readParameterLogging } from './connection.ts';
+import {
+  connectOnceReachable,
+  endConnection,
+  isUnknownCommit,
+  type Report,
+  readParameterLogging,
+} from './connection.ts';
 import { readAddress } from './database-address.ts';
 import { PostgresHubs } from './hubs.ts';
 import { migrate } from './migrations.ts';
@@ -29,7 +35,7 @@ export interface PostgresJournalOptions {
 export async function openPostgresJournal(options: PostgresJournalOptions): Promise<SharedJournal> {
   const { url, bytesMax = Number.POSITIVE_INFINITY, report = () => undefined } = options;
   const address = readAddress(url);
-  const client = await connectOnceReachable(address, 'hms-sync calls', report);
+  const client = await connectOnceReachable(address, 'hms_sync_calls', report);
   for (const warning of [address.warning, await readParameterLogging(client)]) {
     if (warning !== '') report('warn', warning);
   }
@@ -54,6 +60,9 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   hubs.reportTo(journal);
   return { ...journal.journal, hubs };
 }
+
+/** Longer than any group of calls takes, also behind those of other hubs. */
+const ANSWER_MS = 60_000;
 
 /** Calls go to the server in groups, one after the other: while one is there, the next gathers. */
 class Connection implements Transport {
@@ -97,7 +106,7 @@ class Connection implements Transport {
   async close(): Promise<void> {
     await this.#running;
     this.#isClosing = true;
-    await Promise.all([this.#client.end(), this.#hubs.close()]);
+    await Promise.all([endConnection(this.#client), this.#hubs.close()]);
   }
 
   async #run(): Promise<void> {
@@ -107,8 +116,7 @@ class Connection implements Transport {
       const calls = this.#gathered;
       this.#gathered = [];
       try {
-        const report = await this.#store.run(calls);
-        this.#journal?.setReceivers(this.#store.receivers);
+        const report = await this.#answered(this.#store.run(calls));
         this.#journal?.committed(report);
         if (calls.some(({ name }) => CALLS[name] !== 'reads')) this.#hubs.changed();
       } catch (error) {
@@ -119,11 +127,22 @@ class Connection implements Transport {
     this.#running = undefined;
   }
 
+  /** A connection on which nothing comes through is not noticed otherwise. */
+  async #answered<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    const { promise: silence, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error(`no answer for ${ANSWER_MS / 1_000} s`)), ANSWER_MS);
+    try {
+      return await Promise.race([answer, silence]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   #fail(error: unknown): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#journal?.failed(failure(this.#location, error));
-    void this.#client.end().catch(() => undefined);
+    void endConnection(this.#client);
   }
 }
 

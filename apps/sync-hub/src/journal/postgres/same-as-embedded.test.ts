@@ -7,8 +7,8 @@ import { Session } from '../suite/place.fixture.ts';
 import { NOW_MS } from '../suite/samples.fixture.ts';
 import { openPostgresJournal } from './postgres-journal.ts';
 
-const HISTORIES = Number(process.env.HISTORIES ?? 4);
-const STEPS = 120;
+const HISTORIES = 2;
+const STEPS = 80;
 
 it.each(Array.from({ length: HISTORIES }, (_, index) => 1_000 + index))(
   'both journals answer and report the same, whatever is asked of them (history %d)',

@@ -8,6 +8,7 @@
  * - lane.places is a sequence: the last place that was given in the lane, in microseconds since 1970 by its owner's clock.
  * - journal.positions_after and unique_ids_to_seq: of a journal that was copied from SQLite, see ../sqlite/schema.ts.
  *   journal.is_copying: the copy is not finished, and no hub opens it.
+ * - adapter_health.health: what the owner of a lane last reported of it, for the other hubs; a message of theirs.
  * - lane.owner and lane.epoch: only the hub that it names writes outcomes, see core/ownership.ts.
  * - Numbers of states and outcomes are those of ../codes.ts.
  */
@@ -29,7 +30,13 @@ export const TABLES = `
     version text NOT NULL,
     beat bigint NOT NULL DEFAULT 0,
     can text[] NOT NULL DEFAULT '{}',
+    receives text[] NOT NULL DEFAULT '{}',
     beat_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  ) WITH (fillfactor = 50);
+
+  CREATE TABLE adapter_health (
+    adapter text PRIMARY KEY,
+    health bytea NOT NULL
   ) WITH (fillfactor = 50);
 
   CREATE TABLE lane (

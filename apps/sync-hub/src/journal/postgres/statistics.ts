@@ -6,6 +6,9 @@ const LATENCY_SAMPLES = 128;
 /** To count what waits takes at most this much of the time. */
 const SHARE_OF_TIME = 0.02;
 
+/** What takes no longer than this is counted each time that it is asked for. */
+const CHEAP_MS = 200;
+
 /** How long a size is believed. */
 const SIZE_MS = 1_000;
 
@@ -91,6 +94,6 @@ export class Statistics {
     const endedMs = performance.now();
     // What is counted in a moment is counted each time.
     const tookMs = endedMs - startedMs;
-    this.#countAgainAtMs = tookMs < 20 ? Number.NEGATIVE_INFINITY : endedMs + tookMs / SHARE_OF_TIME;
+    this.#countAgainAtMs = tookMs < CHEAP_MS ? Number.NEGATIVE_INFINITY : endedMs + tookMs / SHARE_OF_TIME;
   }
 }

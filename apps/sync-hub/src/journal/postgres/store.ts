@@ -62,6 +62,9 @@ export interface Rows {
 /** Of each lane, records of other hubs that are read at a time. */
 const RECORDS_MAX = 1_024;
 
+/** Payloads that go to the server with one statement, but for the last. */
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+
 /** At most 16 of the sources that have an id are named. */
 const SOURCES_MAX = 16;
 
@@ -106,7 +109,7 @@ export class Store {
   #readyHeads: { lane: KnownLane; seq: number; dueAtMs: number; call: number }[] = [];
   /** See KnownLanes. */
   uniqueIdsToSeq = 0;
-  /** Told with every accept. */
+  /** Where new events go, as far as whoever asks knows by the calls before. */
   receivers: readonly string[] = [];
 
   constructor(client: Client, { hub, bytesMax }: { readonly hub: string; readonly bytesMax: number }) {
@@ -181,8 +184,8 @@ export class Store {
     for (const [index, { name, request }] of calls.entries()) {
       if (CALLS[name] === 'reads') continue;
       if (name === 'accept') {
-        if (batch.settles(request.event.key)) await this.#flush(batch);
-        batch.accepts.push({ index, request });
+        if (batch.settles(request.event.key) || batch.bytes > BATCH_BYTES_MAX) await this.#flush(batch);
+        batch.accept(index, request);
       } else if (name === 'record') {
         if (batch.records.length > 0 && !batch.fits(request)) await this.#flush(batch);
         batch.record(index, request);
@@ -245,7 +248,9 @@ export class Store {
   }
 
   /** Sends what was gathered. */
-  #send({ accepts, records }: Batch): void {
+  #send(batch: Batch): void {
+    const { accepts, records } = batch;
+    batch.bytes = 0;
     if (accepts.length > 0) this.#start(this.#accept(accepts.splice(0)));
     if (records.length > 0) this.#start(this.#record(records.splice(0)));
   }
@@ -283,7 +288,6 @@ export class Store {
     const [firstSeq, seqBefore, fresh, laneNumbers, places, waiting] = row;
     if (laneNumbers.some((number) => !this.#byNumber.has(number))) await this.#readLanes();
     const lanes = laneNumbers.map((number) => this.lane(number));
-    this.receivers = this.ids(laneNumbers);
     const held = new Map<number, string[]>();
     const behind = new Set<string>();
     for (const [item, number, isHeld] of waiting ?? []) {
@@ -291,19 +295,24 @@ export class Store {
       if (isHeld === 1) held.set(item, [...(held.get(item) ?? []), this.id(number)]);
     }
     const isNext = seqBefore <= this.#knownSeq;
+    const adapters = this.ids(laneNumbers);
+    const isAsKnown = adapters.join() === this.receivers.join();
     for (const item of fresh ?? []) {
       const { index } = asked[item - 1] as Asked<'accept'>;
       const seq = firstSeq + item - 1;
-      const heldByKey = held.get(item)?.sort();
-      this.#answers[index] = heldByKey === undefined ? seq : { kind: 'held', seq, heldByKey };
+      const heldByKey = held.get(item)?.sort() ?? [];
+      const isPlain = heldByKey.length === 0 && isAsKnown;
+      this.#answers[index] = isPlain ? seq : { kind: 'held', seq, heldByKey, ...(!isAsKnown && { adapters }) };
       this.#news.call = index;
       for (const [place, lane] of lanes.entries()) {
-        if (behind.has(`${item} ${lane.number}`)) continue;
-        if (isNext) this.#news.accepted(lane, seq, places[place] as number);
-        else this.#news.more(lane);
+        if (isNext && !behind.has(`${item} ${lane.number}`)) {
+          this.#news.accepted(lane, seq, places[place] as number);
+        }
       }
       this.#knownSeq = Math.max(this.#knownSeq, seq);
     }
+    // Others accepted something before, at any lane, and only this shows it.
+    if (!isNext) for (const lane of this.lanes) this.#news.more(lane);
     const isFresh = new Set(fresh);
     await this.#answerKnown(
       asked.filter((_, place) => !isFresh.has(place + 1)),
@@ -550,10 +559,10 @@ export class Store {
     ) => Promise<() => StoreAnswer<Name> | Promise<StoreAnswer<Name>>>;
   } = {
     setReceivers: async (adapters: readonly string[]) => {
-      await this.rows('set_receivers', 'SELECT set_receivers($1)', [[...adapters]]);
+      await this.rows('set_receivers', 'SELECT set_receivers($1, $2)', [this.#hub, [...adapters]]);
       return async () => {
         await this.#readLanes();
-        await this.#readReceivers();
+        this.receivers = [...new Set(adapters)].sort();
       };
     },
     openLane: (request: OpenLaneRequest, index) => this.#openLane(request, index),
@@ -729,19 +738,28 @@ export class Store {
     await this.rows('reach', 'SELECT reach($1, $2)', [lane.number, nowMs]);
     const rows = await this.rows<readonly unknown[]>(
       'read_ready',
-      `SELECT * FROM (
-        SELECT sum(octet_length(e.data)) OVER (ORDER BY d.due_at_ms, d.seq) AS bytes, ${READY_VALUES}
+      // One more than fits says whether there are others, without its payload.
+      `SELECT place <= $5 AND (place = 1 OR bytes <= $6) AS fits, page.* FROM (
+        SELECT row_number() OVER places AS place, sum(octet_length(e.data)) OVER places AS bytes, octet_length(e.data) AS size,
+          ${READY_VALUES}
         FROM lane l CROSS JOIN LATERAL (
           SELECT * FROM delivery d WHERE d.adapter = l.number AND d.is_head AND (d.due_at_ms, d.seq) > ($2, $3)
-            AND d.due_at_ms <= greatest($4, last_place_ms(l)) ORDER BY d.due_at_ms, d.seq LIMIT $5
-        ) AS d JOIN event e ON e.seq = d.seq WHERE l.number = $1) AS page`,
-      [lane.number, after?.dueAtMs ?? Number.NEGATIVE_INFINITY, after?.seq ?? 0, nowMs, limit + 1],
+            AND d.due_at_ms <= greatest($4, last_place_ms(l)) ORDER BY d.due_at_ms, d.seq LIMIT $5 + 1
+        ) AS d JOIN event e ON e.seq = d.seq WHERE l.number = $1
+        WINDOW places AS (ORDER BY d.due_at_ms, d.seq)) AS page
+      WHERE place <= 2 OR bytes - size <= $6 ORDER BY place`,
+      [
+        lane.number,
+        after?.dueAtMs ?? Number.NEGATIVE_INFINITY,
+        after?.seq ?? 0,
+        nowMs,
+        limit,
+        Math.min(limitBytes, 2 ** 40),
+      ],
     );
-    const fits = rows.findIndex(([bytes], place) => place === limit || (place > 0 && Number(bytes) > limitBytes));
-    const deliveries = rows
-      .slice(0, fits < 0 ? rows.length : fits)
-      .map(([, ...values]) => readyFromValues(values, this));
-    if (fits >= 0) return { deliveries, isEnd: false, nextDueAtMs: Number.POSITIVE_INFINITY };
+    const fitting = rows.filter(([fits]) => fits);
+    const deliveries = fitting.map(([, , , , ...values]) => readyFromValues(values, this));
+    if (fitting.length < rows.length) return { deliveries, isEnd: false, nextDueAtMs: Number.POSITIVE_INFINITY };
     const next = await this.rows<[number]>(
       'next_due',
       `SELECT d.due_at_ms FROM lane l CROSS JOIN LATERAL (
@@ -887,6 +905,13 @@ export class Store {
 class Batch {
   readonly accepts: Asked<'accept'>[] = [];
   readonly records: Asked<'record'>[] = [];
+  /** Of the payloads. */
+  bytes = 0;
+
+  accept(index: number, request: AcceptRequest): void {
+    this.accepts.push({ index, request });
+    this.bytes += request.event.data.byteLength;
+  }
 
   /** True when an outcome of this key goes along: what comes after it may depend on it. */
   settles(key: string): boolean {

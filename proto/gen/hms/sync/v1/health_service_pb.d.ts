@@ -94,11 +94,18 @@ export declare type Health = Message<"hms.sync.v1.Health"> & {
   hub?: HubHealth | undefined;
 
   /**
-   * Each configured adapter, in alphabetical order.
+   * Each configured adapter, in alphabetical order. Where hubs share the journal also those that only other hubs have.
    *
    * @generated from field: repeated hms.sync.v1.AdapterHealth adapters = 2;
    */
   adapters: AdapterHealth[];
+
+  /**
+   * The hubs that share the journal, in alphabetical order. Empty when it is not shared, or the caller may not see them.
+   *
+   * @generated from field: repeated hms.sync.v1.ClusterHub hubs = 3;
+   */
+  hubs: ClusterHub[];
 };
 
 /**
@@ -106,6 +113,47 @@ export declare type Health = Message<"hms.sync.v1.Health"> & {
  * Use `create(HealthSchema)` to create a new message.
  */
 export declare const HealthSchema: GenMessage<Health>;
+
+/**
+ * One of the hubs that share a journal.
+ *
+ * @generated from message hms.sync.v1.ClusterHub
+ */
+export declare type ClusterHub = Message<"hms.sync.v1.ClusterHub"> & {
+  /**
+   * Its name, which is that of its data folder.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Its version.
+   *
+   * @generated from field: string version = 2;
+   */
+  version: string;
+
+  /**
+   * When it last reported that it lives, which it does every 2 s; by the clock of the hub that answers.
+   *
+   * @generated from field: google.protobuf.Timestamp last_beat_time = 3;
+   */
+  lastBeatTime?: Timestamp | undefined;
+
+  /**
+   * The ids of the adapters that it runs, in alphabetical order.
+   *
+   * @generated from field: repeated string adapters = 4;
+   */
+  adapters: string[];
+};
+
+/**
+ * Describes the message hms.sync.v1.ClusterHub.
+ * Use `create(ClusterHubSchema)` to create a new message.
+ */
+export declare const ClusterHubSchema: GenMessage<ClusterHub>;
 
 /**
  * The hub itself, independent of its adapters.
@@ -163,6 +211,13 @@ export declare type HubHealth = Message<"hms.sync.v1.HubHealth"> & {
    * @generated from field: string adapter_isolation = 7;
    */
   adapterIsolation: string;
+
+  /**
+   * Its name among the hubs that share the journal; empty when it is not shared, or not known to the caller.
+   *
+   * @generated from field: string name = 8;
+   */
+  name: string;
 };
 
 /**
@@ -247,7 +302,8 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
   state: AdapterState;
 
   /**
-   * Why it is PAUSED, FAILED or INCOMPATIBLE, and what to do; empty otherwise.
+   * Why it is PAUSED, FAILED or INCOMPATIBLE, and what to do; where hubs share the journal also why no hub runs it now, since
+   * when, and by when another takes it over. Empty otherwise.
    *
    * @generated from field: string reason = 6;
    */
@@ -330,6 +386,13 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
    * @generated from field: uint64 waiting_behind_dead_letters = 17;
    */
   waitingBehindDeadLetters: bigint;
+
+  /**
+   * The hub that runs it; absent when none does now, and when the journal is not shared.
+   *
+   * @generated from field: hms.sync.v1.AdapterOwner owner = 18;
+   */
+  owner?: AdapterOwner | undefined;
 };
 
 /**
@@ -337,6 +400,40 @@ export declare type AdapterHealth = Message<"hms.sync.v1.AdapterHealth"> & {
  * Use `create(AdapterHealthSchema)` to create a new message.
  */
 export declare const AdapterHealthSchema: GenMessage<AdapterHealth>;
+
+/**
+ * The hub that runs an adapter, where hubs share the journal.
+ *
+ * @generated from message hms.sync.v1.AdapterOwner
+ */
+export declare type AdapterOwner = Message<"hms.sync.v1.AdapterOwner"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string hub = 1;
+   */
+  hub: string;
+
+  /**
+   * Greater with each owner of the adapter.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * Since when, by its clock.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 3;
+   */
+  since?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message hms.sync.v1.AdapterOwner.
+ * Use `create(AdapterOwnerSchema)` to create a new message.
+ */
+export declare const AdapterOwnerSchema: GenMessage<AdapterOwner>;
 
 /**
  * The attempts of an adapter in the last minute.
@@ -600,7 +697,8 @@ export declare const HealthService: GenService<{
     output: typeof GetHealthResponseSchema;
   },
   /**
-   * Returns the current health, then again within one second of a change and at least every 10 s. The stream does not end.
+   * Returns the current health, then again within one second of a change (two of an adapter that another hub runs) and at
+   * least every 10 s. The stream does not end.
    *
    * @generated from rpc hms.sync.v1.HealthService.WatchHealth
    */
