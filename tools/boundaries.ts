@@ -47,7 +47,7 @@ export const rooms: Record<string, string[]> = {
   files: [],
   access: [room('files')],
   queues: [],
-  journal: [room('core'), room('files')],
+  journal: [room('core'), room('files'), `${room('access')}(token-store|access-error)\\.ts$`],
   runtimes: [room('core')],
   acks: [room('core'), room('queues'), journalPort],
   lanes: [room('core'), `${room('journal')}journal(-error)?\\.ts$`, `${room('runtimes')}runtime\\.ts$`],

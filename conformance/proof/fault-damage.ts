@@ -3,6 +3,7 @@ import { answerToDamage, type DamageAnswer } from './damaged-journal.ts';
 import type { FaultAnswer, FaultOptions } from './fault-answer.ts';
 import { LedgerStack } from './ledger-stack.ts';
 import { makeSampleJournal } from './sample-journal.ts';
+import { seededRandom } from './seeded-random.ts';
 
 const SEED = 7;
 /** A short form does so much of each kind, but each kind at least once. */
@@ -46,15 +47,4 @@ function isWrong({ kind }: DamageAnswer): boolean {
 
 function summaries(answers: readonly DamageAnswer[]): readonly string[] {
   return [...Map.groupBy(answers, ({ kind }) => kind)].map(([kind, { length }]) => `${length} ${kind}`).toSorted();
-}
-
-/** Random whole numbers from 0 to below `limit`, the same ones for the same seed: mulberry32. */
-export function seededRandom(seed: number): (limit: number) => number {
-  let state = seed >>> 0;
-  return (limit) => {
-    state = (state + 0x6d_2b_79_f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return Math.floor((((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32) * limit);
-  };
 }

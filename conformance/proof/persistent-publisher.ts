@@ -6,15 +6,17 @@ import { grpcJs } from '../src/transports/grpc-js.ts';
 import type { OrderBook } from './order-book.ts';
 
 export interface PublisherOptions {
-  /** Where the hub is now; undefined while it is down. */
+  /** Where a hub is now, asked before each try; undefined while it is down. */
   readonly address: () => string | undefined;
   readonly book: OrderBook;
   readonly keys: number;
   readonly payloadBytes: number;
   /** The maximum rate of all keys together; absent: unlimited. */
   readonly perSecond?: number;
+  /** An answer that takes longer counts as lost; absent: it is waited for until the connection breaks. */
+  readonly answerWithinMs?: number;
   readonly signal: AbortSignal;
-  /** Called with every publish that was not acknowledged. */
+  /** Called with every publish that was not acknowledged, for another reason than that it took too long. */
   readonly onFailed: (error: CallError) => void;
 }
 
@@ -31,6 +33,7 @@ const RETRY_MS = 20;
  */
 export async function publishPersistently(options: PublisherOptions): Promise<void> {
   const { address, book, keys, payloadBytes, perSecond = Number.POSITIVE_INFINITY, signal, onFailed } = options;
+  const { answerWithinMs } = options;
   const startedMs = performance.now();
   const payload = {
     case: 'data',
@@ -67,8 +70,10 @@ export async function publishPersistently(options: PublisherOptions): Promise<vo
     clients.set(hub, client);
     const event = { id, key, type: 'ProcessUpdated', source: 'proof', payload };
     try {
-      await collect(client.publish({ event, until: PublishUntil.ACCEPTED }));
-      return true;
+      const accepted = collect(client.publish({ event, until: PublishUntil.ACCEPTED })).then(() => true);
+      if (answerWithinMs === undefined) return await accepted;
+      accepted.catch(() => undefined);
+      return await Promise.race([accepted, elapse(answerWithinMs, false, { ref: false })]);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       onFailed(error);

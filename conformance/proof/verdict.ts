@@ -22,10 +22,13 @@ export function breachesIn({ lost, overtaken, undeclaredDuplicates }: Verdict): 
   ];
 }
 
+/** What a ledger has of a call. */
+export type LedgerCall = Pick<RecordedCall, 'system' | 'key' | 'eventId' | 'effect' | 'sequence' | 'body'>;
+
 /** Compares the ledger with the book: every call, in the order in which it arrived, at the systems that were to get it. */
 export function judge(
   book: OrderBook,
-  calls: readonly RecordedCall[],
+  calls: readonly LedgerCall[],
   systems: readonly SystemName[] = SYSTEM_NAMES,
 ): Verdict {
   const effects = new Set(calls.filter(({ effect }) => effect).map(({ system, eventId }) => `${system} ${eventId}`));
@@ -55,6 +58,6 @@ export function judge(
   return { lost, overtaken, undeclaredDuplicates, declaredDuplicates };
 }
 
-function isDeclared({ body }: RecordedCall): boolean {
+function isDeclared({ body }: LedgerCall): boolean {
   return typeof body === 'object' && body !== null && 'redelivered' in body && body.redelivered === true;
 }

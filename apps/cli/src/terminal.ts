@@ -72,7 +72,7 @@ export interface Terminal {
   readonly confirm?: ((question: string) => Promise<boolean>) | undefined;
 }
 
-/** @param stdin what a person types into; absent: nobody can answer */
+/** @param stdin what a user types into; absent: nobody can answer */
 export function createTerminal(
   stdout: Output,
   stderr: Output,

@@ -35,7 +35,7 @@ export interface AdapterLanesOptions {
   readonly onGateChange: (adapter: string) => void;
   readonly onChange: () => void;
   /** Makes of a runtime the one that the lane gets, where a lane may become another hub's. */
-  readonly own?: (adapter: string, runtime: Runtime) => Runtime;
+  readonly own?: (adapter: AdapterToRun, runtime: Runtime) => Runtime;
   /** The lane was lost to another hub. */
   readonly onLost?: (adapter: string, epoch: number) => void;
 }
@@ -89,7 +89,7 @@ export class AdapterLanes {
   /** However it came here, a package that asks for more than it is granted does not start. */
   createRuntime(adapter: AdapterToRun): Runtime {
     const runtime = this.#createRuntime(adapter);
-    return this.#options.own?.(adapter.id, runtime) ?? runtime;
+    return this.#options.own?.(adapter, runtime) ?? runtime;
   }
 
   #createRuntime({ id, settings, manifest, fault }: AdapterToRun): Runtime {

@@ -7,6 +7,7 @@ import { ClientCertificates } from './access/client-certificate.ts';
 import { CountPerMinute } from './access/count-per-minute.ts';
 import { FileTokens } from './access/file-tokens.ts';
 import { JwtVerifier } from './access/jwt.ts';
+import { TokenFile } from './access/token-file.ts';
 import { Tokens } from './access/tokens.ts';
 import { Acks } from './acks/acks.ts';
 import { AdapterLanes, type AdapterToRun } from './adapter-lanes.ts';
@@ -33,6 +34,7 @@ import type { OperatorChange } from './edges/rpc/admin-deps.ts';
 import { ClusterHealth } from './edges/rpc/cluster-health.ts';
 import { HealthFeed } from './edges/rpc/health-feed.ts';
 import { exitBecause, onStopRequest } from './exit.ts';
+import { hubName } from './files/hub-name.ts';
 import { requirePrivate, requireSafeParents } from './files/private-folder.ts';
 import { FlagError, HELP, parseFlags } from './flags.ts';
 import { reloadByHangUp } from './hang-up.ts';
@@ -115,13 +117,14 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
       : undefined;
   await requireFree(config.listen);
 
-  const { journal, hubs } = await openJournal(config, { log, newJournal });
+  const { journal, hubs, tokenStore } = await openJournal(config, { log, newJournal });
   const clock = systemClock;
   const { wallMs } = clock;
   // After the journal, which locks the folder.
-  const tokens = new Tokens(config.dataDir, wallMs);
+  const tokens = await Tokens.open(tokenStore ?? new TokenFile(config.dataDir), wallMs);
   const audit = await AuditLog.open({
     dataDir: config.dataDir,
+    hub: hubName(config.dataDir),
     keepDays: config.auditKeepDays,
     wallMs,
     onCheckpoint: (checkpoint) => log.info({ checkpoint }, 'audit checkpoint'),
@@ -157,7 +160,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
       // A journal that ended reports that to the hub. Where hubs share it, a lane here or there makes no difference.
       if (hubs === undefined) journal.setReceivers(receivers).catch(() => undefined);
     },
-    (adapter) => sharedLanes?.runsElsewhere(adapter) ?? false,
+    (adapter) => (clusterHealth === undefined ? 'not_ready' : clusterHealth.heldBy(adapter)),
   );
   const acks = new Acks({ journal, gates: lanes, wallMs });
   const operations = new Operations({
@@ -189,7 +192,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     onGateChange: (adapter) => acks.gateChanged(adapter),
     onChange: () => changes.emit('change'),
     ...(hubs !== undefined && {
-      own: (adapter: string, runtime: Runtime) => sharedLanes?.own(adapter, runtime) ?? runtime,
+      own: (adapter: AdapterToRun, runtime: Runtime) => sharedLanes?.own(adapter, runtime) ?? runtime,
       onLost: (adapter: string, epoch: number) => sharedLanes?.membership.lost(adapter, epoch),
     }),
   });
@@ -231,6 +234,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
       onLeft: exitBecause,
       onChange: () => changes.emit('change'),
     });
+  const clusterHealth = sharedLanes && new ClusterHealth(sharedLanes, (adapter) => acks.gateChanged(adapter));
   if (sharedLanes === undefined) for (const adapter of toRunFirst) lanes.add(await adapterLanes.createLane(adapter));
   else {
     await sharedLanes.membership.join();
@@ -261,7 +265,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     journal,
     lanes,
     versions: (id) => lifecycle.status(id),
-    cluster: sharedLanes && new ClusterHealth(sharedLanes),
+    cluster: clusterHealth,
     notAcceptingReason,
     moreWarnings: () => [...(tls?.warnings ?? []), ...audit.warnings, ...reload.warnings],
     onWarning: (warning) => log.warn(warning),
@@ -280,6 +284,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     operations,
     backups,
     lifecycle,
+    cluster: sharedLanes,
     onChange,
   };
   const stop = new HubStop();

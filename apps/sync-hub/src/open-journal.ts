@@ -1,3 +1,4 @@
+import type { TokenStore } from './access/token-store.ts';
 import type { Config } from './config/config.ts';
 import { lockFolder } from './files/folder-lock.ts';
 import type { Journal } from './journal/journal.ts';
@@ -6,10 +7,11 @@ import type { Hubs } from './journal/shared-journal.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import type { Log } from './telemetry/log.ts';
 
-/** A journal, and the other hubs when it is shared. */
+/** A journal; and what hubs that share it have in common. */
 export interface OpenJournal {
   readonly journal: Journal;
   readonly hubs: Hubs | undefined;
+  readonly tokenStore: TokenStore | undefined;
 }
 
 /** Part of the composition: the journal that the configuration names. It locks the data folder. */
@@ -20,15 +22,15 @@ export async function openJournal(
   const { dataDir, journalUrl, diskReserveBytes } = config;
   if (journalUrl === undefined) {
     const journal = await openSqliteJournal({ folder: dataDir, reserveBytes: diskReserveBytes, newJournal });
-    return { journal, hubs: undefined };
+    return { journal, hubs: undefined, tokenStore: undefined };
   }
   const unlock = lockFolder(dataDir);
   try {
-    const { hubs, ...journal } = await openPostgresJournal({
+    const { hubs, tokenStore, ...journal } = await openPostgresJournal({
       url: journalUrl,
       report: (level, text) => log[level](text),
     });
-    return { journal: { ...journal, close: () => journal.close().finally(unlock) }, hubs };
+    return { journal: { ...journal, close: () => journal.close().finally(unlock) }, hubs, tokenStore };
   } catch (error) {
     unlock();
     throw error;

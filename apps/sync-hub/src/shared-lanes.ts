@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto';
-import { readFileSync, realpathSync, statSync } from 'node:fs';
-import { hostname } from 'node:os';
 import type { AdapterLanes, AdapterToRun } from './adapter-lanes.ts';
 import { Membership } from './cluster/membership.ts';
 import { OwnedRuntime } from './cluster/owned-runtime.ts';
 import { RunningLanes } from './cluster/running-lanes.ts';
 import type { LaneOwnership } from './core/ownership-state.ts';
 import type { ConfiguredAdapter } from './edges/rpc/cluster-health.ts';
+import { hubName } from './files/hub-name.ts';
 import type { JournalError } from './journal/journal-error.ts';
 import type { Hubs } from './journal/shared-journal.ts';
 import { systemClock } from './lanes/clock.ts';
@@ -61,12 +59,13 @@ export class SharedLanes {
   }
 
   /** The runtime that a lane gets. */
-  own(adapter: string, runtime: Runtime): Runtime {
+  own({ id, settings }: AdapterToRun, runtime: Runtime): Runtime {
     const owned = new OwnedRuntime(runtime, {
-      mayBegin: () => this.membership.mayBegin(adapter),
-      expectAttempts: (timeoutMs) => this.membership.expectAttempts(adapter, timeoutMs),
+      attemptTimeoutMs: settings.delivery.timeoutMs,
+      mayBegin: () => this.membership.mayBegin(id),
+      expectAttempts: (timeoutMs) => this.membership.expectAttempts(id, timeoutMs),
     });
-    this.#running.add(adapter, owned);
+    this.#running.add(id, owned);
     return owned;
   }
 
@@ -74,32 +73,10 @@ export class SharedLanes {
   get ownerships(): readonly LaneOwnership[] {
     return this.membership.lanes;
   }
-
-  runsElsewhere(adapter: string): boolean {
-    return this.ownerships.some((lane) => lane.adapter === adapter && lane.kind === 'owned');
-  }
 }
 
 /** Why a hub cannot run an adapter; undefined when it can. */
 function whyNotRunnable({ manifest, settings }: AdapterToRun): string | undefined {
   if (manifest instanceof ManifestError) return manifest.message;
   return settings.missing.length === 0 ? undefined : settings.missing.join('; ');
-}
-
-/** The same for each process of a data folder, and for no other folder: whoever copies one has another. */
-function hubName(dataDir: string): string {
-  const path = realpathSync(dataDir);
-  const { ino, dev } = statSync(path);
-  const folder = createHash('sha256')
-    .update(JSON.stringify([machineId(), path, ino, dev]))
-    .digest('hex');
-  return `${hostname()}-${folder.slice(0, 8)}`;
-}
-
-function machineId(): string {
-  try {
-    return readFileSync('/etc/machine-id', 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -1,11 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { useDatabase } from '@hms-sync/testing/postgres';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 const program = fileURLToPath(new URL('start.ts', import.meta.url));
@@ -108,9 +109,43 @@ describe('a hub that starts', () => {
   });
 });
 
-describe('a hub that runs', () => {
-  const ready = async (hub: ChildProcess) => JSON.parse(String((await once(hub.stdout as never, 'data'))[0]));
+const ready = async (hub: ChildProcess) => JSON.parse(String((await once(hub.stdout as never, 'data'))[0]));
 
+describe('a hub of a cluster', () => {
+  /** How it ended, and all that it wrote. */
+  async function ended(hub: ChildProcess) {
+    let said = '';
+    for (const output of [hub.stdout, hub.stderr]) output?.on('data', (chunk) => (said += chunk));
+    const [code] = await once(hub, 'close');
+    return { code, said };
+  }
+
+  async function journal(url: string): Promise<void> {
+    await mkdir(join(folder, 'secrets'));
+    await writeFile(join(folder, 'secrets', 'DATABASE_PASSWORD'), 'pass/word\n');
+    const withPassword = url.replace('@', `:\${DATABASE_PASSWORD}@`);
+    await appendFile(config, `secretsDir: secrets\njournal: ${withPassword}\n`);
+  }
+
+  it('is refused the data folder of another one', async () => {
+    await journal(await useDatabase());
+    await ready(start(process.execPath, hubArgs(), ['ignore', 'pipe', 'ignore']));
+    const { code, said } = await ended(start(process.execPath, hubArgs(), ['ignore', 'pipe', 'pipe']));
+    expect([code, said]).toEqual([4, expect.stringMatching(/^hms-sync: The data folder .* in use by another hub/m)]);
+  });
+
+  it('ends when its database is not there, and shows no password', async () => {
+    await journal(`${await useDatabase()}_elsewhere`);
+    const { code, said } = await ended(start(process.execPath, hubArgs(), ['ignore', 'pipe', 'pipe']));
+    expect([code, said]).toEqual([
+      4,
+      expect.stringMatching(/_elsewhere" does not exist\)\. Create the database first/),
+    ]);
+    expect(said).not.toMatch(/pass(\/|%2F)word/);
+  });
+});
+
+describe('a hub that runs', () => {
   it('goes on after SIGHUP, and says so in its log', async () => {
     const hub = start(process.execPath, hubArgs(), ['ignore', 'pipe', 'pipe']);
     const { address } = await ready(hub);

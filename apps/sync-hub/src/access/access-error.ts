@@ -7,6 +7,8 @@ export type AccessErrorCode =
   | 'CREDENTIAL_EXPIRED'
   /** The keys of the issuer of a JWT cannot be read; whether it is valid is unknown. */
   | 'ISSUER_UNAVAILABLE'
+  /** The database of the tokens cannot be reached; whether a token is valid, or was changed, is unknown. */
+  | 'TOKENS_UNAVAILABLE'
   /** The principal's role or grants do not include it. */
   | 'PERMISSION_DENIED'
   /** What is asked of the tokens is not possible. */
@@ -21,8 +23,8 @@ export class AccessError extends Error {
   /** The field of the request that is wrong; empty for the request as a whole. */
   readonly field: string;
 
-  constructor(code: AccessErrorCode, message: string, field = '') {
-    super(message);
+  constructor(code: AccessErrorCode, message: string, field = '', options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
     this.field = field;
   }

@@ -33,9 +33,13 @@ export interface ChainedLine {
 }
 
 /** The line of an entry that follows the end of a log, without its line feed. */
-export function seal(entry: AuditEntry, timeMs: number, { end, keys }: { end: ChainEnd; keys: AuditKeys }): string {
+export function seal(
+  entry: AuditEntry,
+  timeMs: number,
+  { hub, end, keys }: { readonly hub: string; readonly end: ChainEnd; readonly keys: AuditKeys },
+): string {
   const seq = end.seq + 1;
-  const record = { seq, time: new Date(timeMs).toISOString(), ...entry, prev: end.hash };
+  const record = { seq, time: new Date(timeMs).toISOString(), hub, ...entry, prev: end.hash };
   const text = visibleJson(JSON.stringify(record)).slice(0, -1);
   return `${text},"mac":"${macOf(keys, text)}"}`;
 }

@@ -26,7 +26,7 @@ it('has a record on disk, for its own user alone, before the call returns', asyn
   expect(await log.record(request('billing'))).toBe(1);
   expect(place.records()).toEqual([
     {
-      ...{ seq: 1, time: '2026-11-28T12:00:00.000Z' },
+      ...{ seq: 1, time: '2026-11-28T12:00:00.000Z', hub: 'hub-1' },
       ...request('billing'),
       ...{ prev: '0'.repeat(64), mac: expect.stringMatching(/^[0-9a-f]{64}$/) },
     },

@@ -33,6 +33,8 @@ export type AuditFile = Pick<FileHandle, 'appendFile' | 'datasync' | 'truncate' 
 export interface AuditLogOptions {
   /** The data folder, which exists, is private, and is locked by this hub. */
   readonly dataDir: string;
+  /** Named in each record. */
+  readonly hub: string;
   /** Days of records older than this are deleted. */
   readonly keepDays: number;
   readonly wallMs: () => number;
@@ -211,7 +213,10 @@ export class AuditLog {
     const isNewDay = day !== lastDay;
     if (isNewDay) await this.#beginDay(day);
     const file = await this.#openFile(day);
-    const lines = new SealedLines(this.#end, this.#keys, this.#sinceCheckpoint);
+    const lines = new SealedLines(this.#options.hub, this.#keys, {
+      end: this.#end,
+      sinceCheckpoint: this.#sinceCheckpoint,
+    });
     const seqs = group.map(({ entry, timeMs }) => lines.add(entry, timeMs));
     const bytes = Buffer.from(lines.text);
     this.#isTorn = true;
@@ -311,11 +316,17 @@ class SealedLines {
   readonly checkpoints: string[] = [];
   #end: ChainEnd;
   #sinceCheckpoint: number;
+  readonly #hub: string;
   readonly #keys: AuditKeys;
 
-  constructor(end: ChainEnd, keys: AuditKeys, sinceCheckpoint: number) {
-    this.#end = end;
+  constructor(
+    hub: string,
+    keys: AuditKeys,
+    { end, sinceCheckpoint }: { readonly end: ChainEnd; readonly sinceCheckpoint: number },
+  ) {
+    this.#hub = hub;
     this.#keys = keys;
+    this.#end = end;
     this.#sinceCheckpoint = sinceCheckpoint;
   }
 
@@ -332,7 +343,8 @@ class SealedLines {
     const before = this.#end;
     const isCheckpoint = entry.event === 'checkpoint';
     const signature = isCheckpoint ? signEnd(this.#keys, before) : '';
-    const line = seal(isCheckpoint ? { ...entry, signature } : entry, timeMs, { end: before, keys: this.#keys });
+    const sealed = isCheckpoint ? { ...entry, signature } : entry;
+    const line = seal(sealed, timeMs, { hub: this.#hub, end: before, keys: this.#keys });
     const seq = before.seq + 1;
     this.#end = endOf(seq, line);
     this.text += `${line}\n`;

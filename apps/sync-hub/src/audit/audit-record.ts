@@ -5,7 +5,7 @@ export class AuditError extends Error {
   override readonly name = 'AuditError';
 }
 
-/** What one record of the audit log says; the log adds `seq`, `time`, `prev` and `mac`. docs/audit.md has each field. */
+/** What one record of the audit log says; the log adds `seq`, `time`, `hub`, `prev` and `mac`. docs/audit.md has each field. */
 export type AuditEntry =
   | RequestEntry
   | OutcomeEntry

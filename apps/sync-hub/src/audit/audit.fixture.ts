@@ -27,6 +27,7 @@ export class AuditPlace {
   /** A log that is closed with the test. */
   async open(options: Partial<AuditLogOptions> = {}): Promise<AuditLog> {
     const log = await AuditLog.open({
+      hub: 'hub-1',
       dataDir: this.dataDir,
       keepDays: 2_190,
       wallMs: () => this.nowMs,

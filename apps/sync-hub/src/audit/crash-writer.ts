@@ -11,6 +11,7 @@ const [dataDir = '', name = ''] = process.argv.slice(2);
 const OUTSTANDING = 20;
 
 const log = await AuditLog.open({
+  hub: 'hub-1',
   dataDir,
   keepDays: 1,
   wallMs: Date.now,

@@ -98,12 +98,12 @@ it('finds and places a line that somebody else added, with and without the key',
   const keys = readAuditKeys(place.folder);
   const signature = Buffer.alloc(64).toString('base64');
   const end = endOf(RECORDS * 3 + 1, lines.at(-1) ?? '');
-  place.write([...lines, seal({ event: 'checkpoint', signature }, days[2] ?? 0, { end, keys })], days[2]);
+  place.write([...lines, seal({ event: 'checkpoint', signature }, days[2] ?? 0, { hub: 'hub-1', end, keys })], days[2]);
   const unsigned = { file: names[2], line: RECORDS + 2, message: 'has a wrong signature' };
   expect((await place.verify()).fault).toEqual(unsigned);
   // Who has the key can write a record in place of another; the next one does not follow it.
   const before = endOf(RECORDS * 2 + 2, lines[1] ?? '');
-  const other = seal(request('other'), days[2] ?? 0, { end: before, keys });
+  const other = seal(request('other'), days[2] ?? 0, { hub: 'hub-1', end: before, keys });
   place.write(lines.with(2, other), days[2]);
   const follows = expect.stringContaining(`does not follow record ${RECORDS * 2 + 3}`);
   expect((await place.verify()).fault).toEqual({ file: names[2], line: 4, message: follows });

@@ -165,6 +165,7 @@ export class Membership {
         break;
       case 'rejoin':
         this.#end();
+        this.#stopped.resolve();
         onLeft(
           new JournalError(
             'FAILED',

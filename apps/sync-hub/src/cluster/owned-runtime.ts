@@ -3,11 +3,14 @@ import {
   type CheckResult,
   type DeliveryAttempt,
   NOT_SENT,
+  type ReadyRuntime,
   type Runtime,
   type RuntimeStart,
 } from '../runtimes/runtime.ts';
 
 export interface Ownership {
+  /** The operator's, which takes precedence over what the adapter asks for. */
+  readonly attemptTimeoutMs: number | undefined;
   /** Asked before each attempt. */
   mayBegin(): boolean;
   /** Resolves once other hubs wait long enough for attempts that take this long. */
@@ -40,7 +43,7 @@ export class OwnedRuntime implements Runtime {
   async start(onChange: (start: RuntimeStart) => void = () => undefined): Promise<RuntimeStart> {
     this.#onChange = onChange;
     const start = await this.#runtime.start((later) => void this.#change(later));
-    if (start.kind === 'ready') await this.#expect(start.attemptTimeoutMs);
+    if (start.kind === 'ready') await this.#expect(this.#timeoutMs(start));
     this.#start ??= start;
     return this.#asSeen(this.#start);
   }
@@ -67,15 +70,19 @@ export class OwnedRuntime implements Runtime {
   async #change(start: RuntimeStart): Promise<void> {
     this.#start = start;
     // That it ended is reported before what its attempts came to.
-    if (start.kind !== 'ready' || start.attemptTimeoutMs <= this.#expectedMs)
+    if (start.kind !== 'ready' || this.#timeoutMs(start) <= this.#expectedMs)
       return this.#onChange(this.#asSeen(start));
-    await this.#expect(start.attemptTimeoutMs);
+    await this.#expect(this.#timeoutMs(start));
     if (this.#start === start) this.#onChange(this.#asSeen(start));
   }
 
   async #expect(timeoutMs: number): Promise<void> {
     await this.#ownership.expectAttempts(timeoutMs);
     this.#expectedMs = Math.max(this.#expectedMs, timeoutMs);
+  }
+
+  #timeoutMs({ attemptTimeoutMs }: ReadyRuntime): number {
+    return this.#ownership.attemptTimeoutMs ?? attemptTimeoutMs;
   }
 
   #asSeen(start: RuntimeStart): RuntimeStart {

@@ -18,6 +18,8 @@ export const REQUEST_ERRORS = {
   CREDENTIAL_EXPIRED: { code: 'unauthenticated', httpStatus: 401 },
   /** The keys of the issuer of a JWT cannot be read; whether it is valid is unknown. */
   ISSUER_UNAVAILABLE: { code: 'unavailable', httpStatus: 503 },
+  /** The database of the tokens cannot be reached; whether a token is valid, or was changed, is unknown. */
+  TOKENS_UNAVAILABLE: { code: 'unavailable', httpStatus: 503 },
   /** The caller is known, and may not do it. */
   PERMISSION_DENIED: { code: 'permission_denied', httpStatus: 403 },
   /** What is asked of the tokens is not possible. */
@@ -75,6 +77,8 @@ export const REQUEST_ERRORS = {
   JOURNAL_FAILED: { code: 'unavailable', httpStatus: 503 },
   /** The audit log could not be written, so the change was not made. */
   AUDIT_FAILED: { code: 'unavailable', httpStatus: 503 },
+  /** The hub that has the adapter, of those that share the journal, did not answer. */
+  OWNER_UNAVAILABLE: { code: 'unavailable', httpStatus: 503 },
   /** The hub is stopping. */
   HUB_STOPPING: { code: 'unavailable', httpStatus: 503 },
   /** A fault of the hub's own; whether the request took effect is unknown. */

@@ -59,7 +59,7 @@ export function createRouter(options: RouterOptions): (callers: Callers) => Http
       router.service(SyncService, createSyncService(publishing, onFault));
       router.service(HealthService, createHealthService(health));
       router.service(Health, createGrpcHealth(health));
-      router.service(AdminService, createAdminService(admin));
+      router.service(AdminService, createAdminService(admin, onFault));
       router.service(AccessService, createAccessService(access));
       router.service(AuditService, createAuditService(audit));
       registerReflection(router);

@@ -1,3 +1,4 @@
+import type { TokenStore } from '../access/token-store.ts';
 import type { OwnershipRequest, PulseAnswer } from '../core/ownership-messages.ts';
 import type { Journal } from './journal.ts';
 
@@ -6,6 +7,8 @@ export type RequestOf<Kind extends OwnershipRequest['kind']> = Extract<Ownership
 /** A journal that several hubs have open. */
 export interface SharedJournal extends Journal {
   readonly hubs: Hubs;
+  /** Theirs together. */
+  readonly tokenStore: TokenStore;
 }
 
 /** A hub as its row says. */
@@ -24,6 +27,35 @@ export interface KnownHub {
 export interface SavedHealth {
   readonly adapter: string;
   readonly health: Uint8Array;
+}
+
+/** What a hub was asked that the one which has the lane is to do. */
+export interface Command {
+  readonly adapter: string;
+  /** The rpc and its request, in the form that those who ask and serve agree on. */
+  readonly rpc: string;
+  readonly request: Uint8Array;
+  /** The name of whoever asked, who may do it. */
+  readonly principal: string;
+}
+
+export type CommandResult =
+  | { readonly kind: 'answered'; readonly answer: Uint8Array }
+  | { readonly kind: 'rejected'; readonly error: string };
+
+export type CommandOutcome =
+  | CommandResult
+  /** No hub began within 10 s, and none will. */
+  | { readonly kind: 'not_begun' }
+  /** The hub that began it died, or the caller left. */
+  | { readonly kind: 'unknown' };
+
+/** What a hub does for the others. */
+export interface CommandServer {
+  /** The adapters whose lanes run here. */
+  lanes(): readonly string[];
+  /** @param signal aborts when nobody waits for the result any more */
+  run(command: Command, signal: AbortSignal): Promise<CommandResult>;
 }
 
 /**
@@ -52,6 +84,10 @@ export interface Hubs {
   saveHealth(healths: readonly SavedHealth[]): Promise<void>;
   /** What the owner of each lane saved last, or the one before. */
   readHealth(): Promise<readonly SavedHealth[]>;
+  /** Has the hub that has the lane carry it out. @param signal of the caller */
+  ask(command: Command, signal: AbortSignal): Promise<CommandOutcome>;
+  /** Carries out the commands for lanes that this hub owns, from now on. */
+  serve(server: CommandServer): void;
   /** This hub is gone. */
   leave(): Promise<void>;
   /** The connection is dropped; the next request opens another. */

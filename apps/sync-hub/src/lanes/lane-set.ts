@@ -9,19 +9,20 @@ export class LaneSet {
   readonly #notReceiving = new Set<string>();
 
   readonly #onReceivers: (adapters: readonly string[]) => void;
-  readonly #runsElsewhere: (adapter: string) => boolean;
+  readonly #heldElsewhere: (adapter: string) => HeldBy | undefined;
 
   /**
    * @param onReceivers called with the adapters that receive events from now on, whenever that changes
-   * @param runsElsewhere true for an adapter whose lane another hub has
+   * @param heldElsewhere what holds the deliveries of an adapter that has no lane here
    */
   constructor(
     lanes: readonly Lane[],
     onReceivers: (adapters: readonly string[]) => void = () => undefined,
-    runsElsewhere: (adapter: string) => boolean = () => false,
+    // Nobody will attempt them: their adapter was taken out of the configuration.
+    heldElsewhere: (adapter: string) => HeldBy | undefined = () => 'not_ready',
   ) {
     this.#onReceivers = onReceivers;
-    this.#runsElsewhere = runsElsewhere;
+    this.#heldElsewhere = heldElsewhere;
     this.#replace(lanes);
   }
 
@@ -83,10 +84,8 @@ export class LaneSet {
 
   /** What keeps the delivery of an event that is not settled from being attempted; undefined when nothing does. */
   heldBy(adapter: string, event: { readonly seq: number; readonly key: string }): HeldBy | undefined {
-    // Without a lane nobody will attempt it: its adapter was taken out of the configuration.
     const lane = this.#lanes.get(adapter);
-    if (lane !== undefined) return lane.heldBy(event);
-    return this.#runsElsewhere(adapter) ? undefined : 'not_ready';
+    return lane === undefined ? this.#heldElsewhere(adapter) : lane.heldBy(event);
   }
 
   /** Whether a dead letter of the adapter holds the later deliveries of its key. */

@@ -68,13 +68,16 @@ describe('a manifest', () => {
       'required',
       'adapter-lab@1.2.3 does not declare what it may reach (hmsSync.permissions of its package.json), and adapterPolicy.permissions of hms-sync.yaml is required; install a version that declares it, or write permissions: optional there and restart the hub',
     ],
-  ] as const)('that asks for %s may run or is told why not', async (_what, memoryMb, declared, permissions, why) => {
-    const packages = await useAdapterPackages();
-    const hmsSync = { manifest: 1, id: 'lab', protocols: [1], limits: { memoryMb }, permissions: declared };
-    await packages.add('adapter-lab', { packageJson: { hmsSync } });
-    const manifest = await readManifest('adapter-lab', packages.folder);
-    expect(whyNotGranted(manifest, { maxMemoryMb: 1_024, permissions })).toBe(why);
-  });
+  ] as const)(
+    'that asks for %s may run, or is refused with the reason',
+    async (_what, memoryMb, declared, permissions, why) => {
+      const packages = await useAdapterPackages();
+      const hmsSync = { manifest: 1, id: 'lab', protocols: [1], limits: { memoryMb }, permissions: declared };
+      await packages.add('adapter-lab', { packageJson: { hmsSync } });
+      const manifest = await readManifest('adapter-lab', packages.folder);
+      expect(whyNotGranted(manifest, { maxMemoryMb: 1_024, permissions })).toBe(why);
+    },
+  );
 
   it('may name a subpath as its entry, and more than this hub knows', async () => {
     const packages = await useAdapterPackages();

@@ -13,7 +13,8 @@ import { wrongGrant } from '../../access/grant-rules.ts';
 import type { Grants } from '../../access/grants.ts';
 import type { Role } from '../../access/permissions.ts';
 import { permissionsOfPrincipal } from '../../access/principal.ts';
-import { LIFETIME_MS, OVERLAP_MS, type Token, type Tokens } from '../../access/tokens.ts';
+import type { Token } from '../../access/token-store.ts';
+import { LIFETIME_MS, OVERLAP_MS, type Tokens } from '../../access/tokens.ts';
 import { invalidField, RequestError } from '../request-error.ts';
 import type { OperatorChange } from './admin-deps.ts';
 import { toReason } from './admin-reason.ts';
@@ -58,7 +59,7 @@ export function createAccessService({ tokens, reload, onChange }: AccessDeps): S
       };
     },
 
-    createToken(request, { values }) {
+    async createToken(request, { values }) {
       const caller = callerOf(values);
       const { name, neverExpires } = request;
       const role = toRole(request.role);
@@ -71,23 +72,23 @@ export function createAccessService({ tokens, reload, onChange }: AccessDeps): S
         );
       }
       const lifetimeMs = neverExpires ? undefined : toMs(request.lifetime, LIFETIME_MS.usual);
-      const { token, text } = tokens.create({ name, role, grants, createdBy: caller.name, lifetimeMs });
+      const { token, text } = await tokens.create({ name, role, grants, createdBy: caller.name, lifetimeMs });
       onChange({ change: 'create token', token: name, by: caller.name });
       return { token: toTokenMessage(token), text };
     },
 
     listTokens: () => ({ tokens: tokens.list().map(toTokenMessage) }),
 
-    rotateToken({ name, overlap, lifetime }, { values }) {
+    async rotateToken({ name, overlap, lifetime }, { values }) {
       const overlapMs = toMs(overlap, OVERLAP_MS.usual);
-      const { token, text } = tokens.rotate(name, { overlapMs, lifetimeMs: toMs(lifetime, LIFETIME_MS.usual) });
+      const { token, text } = await tokens.rotate(name, { overlapMs, lifetimeMs: toMs(lifetime, LIFETIME_MS.usual) });
       onChange({ change: 'rotate token', token: name, by: callerOf(values).name });
       return { token: toTokenMessage(token), text };
     },
 
-    revokeToken(request, { values }) {
+    async revokeToken(request, { values }) {
       const reason = toReason(request);
-      const token = tokens.revoke(request.name);
+      const token = await tokens.revoke(request.name);
       onChange({ change: 'revoke token', token: request.name, reason, by: callerOf(values).name });
       return { token: toTokenMessage(token) };
     },

@@ -54,16 +54,16 @@ function callerWith(hub: AdminTestHub, token: string | undefined): Caller {
   };
 }
 
-function as(hub: AdminTestHub, name: string, role: RoleName, grants: Grants = {}): Caller {
-  const { text } = hub.tokens.create({ name, role, grants, createdBy: 'test', lifetimeMs: 3_600_000 });
+async function as(hub: AdminTestHub, name: string, role: RoleName, grants: Grants = {}): Promise<Caller> {
+  const { text } = await hub.tokens.create({ name, role, grants, createdBy: 'test', lifetimeMs: 3_600_000 });
   return callerWith(hub, text);
 }
 
 describe('two publishers', () => {
   it('may use the same ids, and see nothing of each other', async () => {
     const hub = await open();
-    const one = as(hub, 'one', 'publisher', { sources: ['one'] });
-    const other = as(hub, 'other', 'publisher', { sources: ['other'] });
+    const one = await as(hub, 'one', 'publisher', { sources: ['one'] });
+    const other = await as(hub, 'other', 'publisher', { sources: ['other'] });
     for (const { sync } of [one, other]) {
       const { accepted } = await sync.publishAndWait({ event: published({ id: 'same' }) });
       expect(accepted).toMatchObject({ duplicate: false, source: sync === one.sync ? 'one' : 'other' });
@@ -79,7 +79,7 @@ describe('two publishers', () => {
   it('may not publish as each other, nor what is not granted', async () => {
     const hub = await open();
     const grants = { sources: ['one', 'one/*'], types: ['Process*'], keys: ['p-*'] };
-    const { sync } = as(hub, 'one', 'publisher', grants);
+    const { sync } = await as(hub, 'one', 'publisher', grants);
     const right = { source: 'one/a', type: 'ProcessUpdated', key: 'p-1' };
     expect((await sync.publishAndWait({ event: right })).accepted?.source).toBe('one/a');
     for (const wrong of [{ source: 'other' }, { type: 'PolicyUpdated' }, { key: 'q-1' }, { key: '' }]) {
@@ -96,8 +96,8 @@ describe('two publishers', () => {
 
   it('watch all acks, and each gets its own', async () => {
     const hub = await open();
-    const one = as(hub, 'one', 'publisher', { sources: ['one'] });
-    const other = as(hub, 'other', 'publisher', { sources: ['other'] });
+    const one = await as(hub, 'one', 'publisher', { sources: ['one'] });
+    const other = await as(hub, 'other', 'publisher', { sources: ['other'] });
     const watching = one.sync.watchAcks({})[Symbol.asyncIterator]();
     await watching.next();
     await other.sync.publishAndWait({ event: published({ id: 'theirs' }) });
@@ -111,8 +111,8 @@ describe('two publishers', () => {
 
   it('do not read what external systems answered, unless it is granted', async () => {
     const hub = await open({ adapters: { billing: () => rejected, records: () => delivered } });
-    const plain = as(hub, 'plain', 'publisher', { sources: ['plain'] });
-    const detailed = as(hub, 'detailed', 'publisher', { sources: ['detailed'], ackDetails: true });
+    const plain = await as(hub, 'plain', 'publisher', { sources: ['plain'] });
+    const detailed = await as(hub, 'detailed', 'publisher', { sources: ['detailed'], ackDetails: true });
     const { acks } = await plain.sync.publishAndWait({ event: published({ id: 'a' }) });
     expect(acks).toMatchObject([
       { error: { code: 'HTTP_400', message: '' } },
@@ -137,8 +137,8 @@ async function results(sync: Caller['sync'], event: { source: string; type: stri
 describe('a payload', () => {
   it('is read by its publisher, by an administrator who says why, and by nobody else', async () => {
     const hub = await open();
-    const own = as(hub, 'own', 'publisher', { sources: ['own'] });
-    const root = callerWith(hub, adminToken(hub));
+    const own = await as(hub, 'own', 'publisher', { sources: ['own'] });
+    const root = callerWith(hub, await adminToken(hub));
     const value = new TextEncoder().encode('{"a":1}');
     await own.sync.publishAndWait({ event: published({ id: 'a', payload: { case: 'data', value } }) });
     const unasked = await own.sync.getEvent({ id: 'a' });
@@ -151,7 +151,7 @@ describe('a payload', () => {
     const asked = await root.sync.getEvent({ id: 'a', includePayload: true, reason: 'a complaint' });
     expect(asked.event?.payload).toEqual({ case: 'data', value });
     for (const role of ['viewer', 'operator'] as const) {
-      const { sync } = as(hub, role, role);
+      const { sync } = await as(hub, role, role);
       expect((await sync.getEvent({ id: 'a' })).event).toMatchObject({ id: 'a', payload: { case: undefined } });
       expect(await reasonOf(sync.getEvent({ id: 'a', includePayload: true, reason: 'x' }))).toBe('PERMISSION_DENIED');
     }
@@ -161,8 +161,8 @@ describe('a payload', () => {
 describe('what is granted', () => {
   it('bounds the acks that a watch of everything has, by key too', async () => {
     const hub = await open();
-    const one = as(hub, 'one', 'publisher', { sources: ['s'], keys: ['a*'] });
-    const other = as(hub, 'other', 'publisher', { sources: ['s'] });
+    const one = await as(hub, 'one', 'publisher', { sources: ['s'], keys: ['a*'] });
+    const other = await as(hub, 'other', 'publisher', { sources: ['s'] });
     const watching = one.sync.watchAcks({})[Symbol.asyncIterator]();
     await watching.next();
     await other.sync.publishAndWait({ event: published({ id: 'theirs', key: 'b-1' }) });
@@ -175,9 +175,9 @@ describe('what is granted', () => {
 
   it('bounds the events that are read: their types, and the adapters that they go to', async () => {
     const hub = await open({ adapters: { billing: () => delivered } });
-    const all = as(hub, 'all', 'publisher', { sources: ['s'] });
-    const some = as(hub, 'some', 'publisher', { sources: ['s'], types: ['Process*'] });
-    const lab = as(hub, 'lab', 'viewer', { adapters: ['lab'] });
+    const all = await as(hub, 'all', 'publisher', { sources: ['s'] });
+    const some = await as(hub, 'some', 'publisher', { sources: ['s'], types: ['Process*'] });
+    const lab = await as(hub, 'lab', 'viewer', { adapters: ['lab'] });
     await all.sync.publishAndWait({ event: published({ id: 'policy', type: 'PolicyUpdated' }) });
     expect(await reasonOf(some.sync.getEvent({ id: 'policy' }))).toBe('EVENT_NOT_FOUND');
     expect(await reasonOf(lab.sync.getEvent({ id: 'policy' }))).toBe('EVENT_NOT_FOUND');
@@ -186,7 +186,7 @@ describe('what is granted', () => {
 
   it('does not show the names of other adapters in errors', async () => {
     const hub = await open({ adapters: { billing: () => delivered, lab: () => delivered } });
-    const { admin } = as(hub, 'lab-team', 'viewer', { adapters: ['lab'] });
+    const { admin } = await as(hub, 'lab-team', 'viewer', { adapters: ['lab'] });
     const error = await admin.listDeliveries({ filter: { adapters: ['x'] } }).catch(ConnectError.from);
     expect(String(error)).not.toContain('billing');
   });
@@ -201,7 +201,7 @@ describe('what is granted', () => {
     };
     const deps = () => ({ allowedPackages: ['@clinic/*'], lifecycle: lifecycle as never });
     const hub = await open({ deps });
-    const { admin } = as(hub, 'lab-team', 'adapter-operator', { adapters: ['lab'] });
+    const { admin } = await as(hub, 'lab-team', 'adapter-operator', { adapters: ['lab'] });
     expect(await reasonOf(admin.addAdapter({ package: '@attacker/x', id: 'lab' }))).toBe('PERMISSION_DENIED');
     expect(await reasonOf(admin.addAdapter({ package: '/tmp/x', id: 'lab' }))).toBe('PERMISSION_DENIED');
     expect(await reasonOf(admin.addAdapter({ package: '@clinic/adapter-x', id: 'billing' }))).toBe('PERMISSION_DENIED');
@@ -214,7 +214,7 @@ describe('a reload', () => {
   it('reports what is in force and what needs a restart, and is in the audit log', async () => {
     const inForce = { changed: ['auth.tokens'], needsRestart: ['listen'], warnings: ['keys'] };
     const hub = await open({ reload: async () => ({ kind: 'reloaded', ...inForce }) });
-    const { access } = callerWith(hub, adminToken(hub));
+    const { access } = callerWith(hub, await adminToken(hub));
     expect(await access.reload({})).toMatchObject(inForce);
     const rpc = 'hms.sync.v1.AccessService/Reload';
     expect(await hub.audited()).toMatchObject([
@@ -227,7 +227,7 @@ describe('a reload', () => {
   it('of a file that is wrong names what is wrong in it', async () => {
     const reason = 'hms-sync.yaml: listen must be host:port';
     const hub = await open({ reload: async () => ({ kind: 'rejected', reason }) });
-    const { access } = callerWith(hub, adminToken(hub));
+    const { access } = callerWith(hub, await adminToken(hub));
     const error = await access.reload({}).catch(ConnectError.from);
     expect(error).toMatchObject({ code: Code.FailedPrecondition, rawMessage: expect.stringContaining(reason) });
     expect(await hub.audited()).toMatchObject([{ event: 'request' }, { event: 'outcome', code: 'CONFIG_INVALID' }]);
@@ -235,7 +235,7 @@ describe('a reload', () => {
 
   it('is for administrators', async () => {
     const hub = await open();
-    expect(await reasonOf(as(hub, 'ops', 'operator').access.reload({}))).toBe('PERMISSION_DENIED');
+    expect(await reasonOf((await as(hub, 'ops', 'operator')).access.reload({}))).toBe('PERMISSION_DENIED');
     expect(await hub.audited()).toMatchObject([{ decision: 'refused', why: 'PERMISSION_DENIED' }]);
   });
 });
@@ -243,7 +243,7 @@ describe('a reload', () => {
 describe('an operator of one adapter', () => {
   it('sees and changes that one alone', async () => {
     const hub = await open({ adapters: { billing: () => rejected, records: () => rejected } });
-    const { admin, sync, health } = as(hub, 'billing-team', 'operator', { adapters: ['billing'] });
+    const { admin, sync, health } = await as(hub, 'billing-team', 'operator', { adapters: ['billing'] });
     await hub.intake.accept(published({ id: 'a' }));
     await settled(hub, 'a');
     const { deliveries } = await admin.listDeliveries({});
@@ -258,7 +258,7 @@ describe('an operator of one adapter', () => {
     expect(await reasonOf(admin.replayDeliveries({ filter, reason }))).toBe('PERMISSION_DENIED');
     expect(await reasonOf(admin.pauseAdapter({ adapter: 'records', reason }))).toBe('PERMISSION_DENIED');
     expect((await admin.discardDeliveries({ filter: { eventIds: ['a'] }, reason })).discarded).toBe(1n);
-    const { deliveries: left } = await callerWith(hub, adminToken(hub)).admin.listDeliveries({
+    const { deliveries: left } = await callerWith(hub, await adminToken(hub)).admin.listDeliveries({
       filter: { states: [DeliveryState.DEAD_LETTERED] },
     });
     expect(left.map(({ latest }) => latest?.adapter)).toEqual(['records']);
@@ -266,8 +266,8 @@ describe('an operator of one adapter', () => {
 
   it('does not find a job over other adapters', async () => {
     const hub = await open({ adapters: { billing: () => rejected, records: () => rejected } });
-    const everything = callerWith(hub, adminToken(hub));
-    const { admin } = as(hub, 'billing-team', 'operator', { adapters: ['billing'] });
+    const everything = callerWith(hub, await adminToken(hub));
+    const { admin } = await as(hub, 'billing-team', 'operator', { adapters: ['billing'] });
     await hub.intake.accept(published({ id: 'a' }));
     await settled(hub, 'a');
     const { job } = await everything.admin.replayDeliveries({ filter: { eventIds: ['a'] }, reason: 'test' });
@@ -278,8 +278,10 @@ describe('an operator of one adapter', () => {
   });
 });
 
-function adminToken(hub: AdminTestHub): string {
-  return hub.tokens.create({ name: 'root', role: 'admin', grants: {}, createdBy: 'test', lifetimeMs: 3_600_000 }).text;
+async function adminToken(hub: AdminTestHub): Promise<string> {
+  return (
+    await hub.tokens.create({ name: 'root', role: 'admin', grants: {}, createdBy: 'test', lifetimeMs: 3_600_000 })
+  ).text;
 }
 
 async function settled(hub: AdminTestHub, id: string): Promise<void> {
@@ -295,18 +297,18 @@ async function settled(hub: AdminTestHub, id: string): Promise<void> {
 describe('a credential', () => {
   it('that is revoked ends its streams and refuses the next call', async () => {
     const hub = await open();
-    const { sync } = as(hub, 'api', 'publisher', { sources: ['api'] });
+    const { sync } = await as(hub, 'api', 'publisher', { sources: ['api'] });
     const watches = Array.from({ length: 20 }, () => sync.watchAcks({})[Symbol.asyncIterator]());
     for (const watch of watches) await watch.next();
     const ends = watches.map((watch) => reasonOf(watch.next()));
-    hub.tokens.revoke('api');
+    await hub.tokens.revoke('api');
     expect(new Set(await Promise.all(ends))).toEqual(new Set(['CREDENTIAL_EXPIRED']));
     expect(await reasonOf(sync.publishAndWait({ event: published() }))).toBe('CREDENTIAL_REFUSED');
   });
 
   it('that is revoked while the body comes changes nothing: what counts is when it is done', async () => {
     const hub = await open();
-    const { text } = hub.tokens.create({
+    const { text } = await hub.tokens.create({
       name: 'root',
       role: 'admin',
       grants: {},
@@ -331,7 +333,7 @@ describe('a credential', () => {
     // The hub has the headers of all of them once it has answered a call that began after them.
     const probe = callerWith(hub, text);
     await expect.poll(() => probe.access.whoAmI({}).then(({ name }) => name)).toBe('root');
-    hub.tokens.revoke('root');
+    await hub.tokens.revoke('root');
     for (const { call, rest } of calls) call.end(rest);
     for (const { answered } of calls) {
       const [response] = (await answered) as [IncomingMessage];
@@ -349,7 +351,7 @@ describe('a credential', () => {
     expect(await reasonOf(callerWith(hub, 'hms_x').sync.publishAndWait({ event: published() }))).toBe(
       'CREDENTIAL_REFUSED',
     );
-    const viewer = as(hub, 'viewer', 'viewer');
+    const viewer = await as(hub, 'viewer', 'viewer');
     expect(await reasonOf(viewer.sync.publishAndWait({ event: published() }))).toBe('PERMISSION_DENIED');
     expect(await reasonOf(viewer.access.createToken({ name: 'x', role: Role.ADMIN }))).toBe('PERMISSION_DENIED');
     expect(hub.events).toEqual([]);
@@ -363,15 +365,15 @@ describe('a credential', () => {
     for (let call = 0; call < 22; call += 1) reasons.push(await reasonOf(sync.getEvent({ id: 'a' })));
     expect(reasons.slice(0, 20)).toEqual(Array.from({ length: 20 }, () => 'CREDENTIAL_REFUSED'));
     expect(reasons.slice(20)).toEqual(['CALLER_THROTTLED', 'CALLER_THROTTLED']);
-    expect(await reasonOf(as(hub, 'viewer', 'viewer').sync.getEvent({ id: 'a' }))).toBe('EVENT_NOT_FOUND');
+    expect(await reasonOf((await as(hub, 'viewer', 'viewer')).sync.getEvent({ id: 'a' }))).toBe('EVENT_NOT_FOUND');
   });
 });
 
 describe('a caller at its limit', () => {
   it('opens no further tail until one has ended, and another caller is not at it', async () => {
     const hub = await open();
-    const one = as(hub, 'one', 'viewer');
-    const other = as(hub, 'other', 'viewer');
+    const one = await as(hub, 'one', 'viewer');
+    const other = await as(hub, 'other', 'viewer');
     const stops = [new AbortController(), new AbortController()];
     for (const { signal } of stops) await one.admin.tailEvents({}, { signal })[Symbol.asyncIterator]().next();
     const third = () => one.admin.tailEvents({})[Symbol.asyncIterator]().next();
@@ -392,7 +394,7 @@ describe('a caller at its limit', () => {
 describe('replay jobs of a caller', () => {
   it('are at most two that run, and another begins when one has ended', async () => {
     const hub = await open({ adapters: { billing: () => rejected } });
-    const { admin } = as(hub, 'night', 'operator');
+    const { admin } = await as(hub, 'night', 'operator');
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await hub.intake.accept(published({ id }));
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await settled(hub, id);
     const begin = (ids: string[]) =>
@@ -408,7 +410,7 @@ describe('replay jobs of a caller', () => {
 describe('who has no permission for details', () => {
   it('learns from health whether the hub accepts events and its adapters run, and no more', async () => {
     const hub = await open();
-    const { health } = as(hub, 'api', 'publisher', { sources: ['api'] });
+    const { health } = await as(hub, 'api', 'publisher', { sources: ['api'] });
     const { health: seen } = await health.getHealth({});
     expect(seen?.hub).toMatchObject({ accepting: true, warnings: [] });
     expect(seen?.hub?.journal).toBeUndefined();
@@ -422,7 +424,7 @@ describe('who has no permission for details', () => {
 describe('whoever asks', () => {
   it('learns who it is and what it may do', async () => {
     const hub = await open();
-    const { access } = as(hub, 'api', 'publisher', { sources: ['api'], types: ['Process*'] });
+    const { access } = await as(hub, 'api', 'publisher', { sources: ['api'], types: ['Process*'] });
     expect(await access.whoAmI({})).toMatchObject({
       ...{ name: 'api', kind: 'token', role: Role.PUBLISHER },
       grants: { sources: ['api'], types: ['Process*'] },

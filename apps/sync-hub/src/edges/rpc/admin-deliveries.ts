@@ -61,10 +61,7 @@ export async function discardDeliveries(
   request: DiscardDeliveriesRequest,
   signal: AbortSignal,
 ): Promise<DiscardDeliveriesResponse> {
-  requireNamed(request.filter);
-  const reason = toReason(request);
-  const query = toDiscard(await toQuery(request.filter, deps));
-  await requireEvents(request.filter, deps.journal);
+  const { query, reason } = await toDiscardQuery(deps, request);
   const { discards, finder } = deps.operations;
   if (request.dryRun) {
     // Attempts that run are among them.
@@ -73,6 +70,18 @@ export async function discardDeliveries(
   const discarded = await discards.run(query, reason, signal);
   deps.onChange({ change: 'discard', reason, deliveries: discarded });
   return create(DiscardDeliveriesResponseSchema, { discarded: BigInt(discarded) });
+}
+
+/** What is to be discarded, and why. @throws {RequestError} when it cannot be, or nothing is named */
+export async function toDiscardQuery(
+  deps: AdminCall,
+  request: DiscardDeliveriesRequest,
+): Promise<{ readonly query: DeliveryQuery; readonly reason: string }> {
+  requireNamed(request.filter);
+  const reason = toReason(request);
+  const query = toDiscard(await toQuery(request.filter, deps));
+  await requireEvents(request.filter, deps.journal);
+  return { query, reason };
 }
 
 function toDiscard({ filter, states }: DeliveryQuery): DeliveryQuery {

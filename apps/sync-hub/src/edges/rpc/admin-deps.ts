@@ -1,8 +1,10 @@
 import type { CallerLimits } from '../../access/caller-limits.ts';
 import { type Principal, seesAdapter } from '../../access/principal.ts';
 import type { Acks } from '../../acks/acks.ts';
+import type { LaneOwnership } from '../../core/ownership-state.ts';
 import type { AdapterLifecycle } from '../../installs/adapter-lifecycle.ts';
 import type { Journal } from '../../journal/journal.ts';
+import type { Hubs } from '../../journal/shared-journal.ts';
 import type { LaneSet } from '../../lanes/lane-set.ts';
 import type { Backups } from '../../operations/backups.ts';
 import type { Operations } from '../../operations/operations.ts';
@@ -24,9 +26,18 @@ export interface AdminDeps {
   readonly limits: CallerLimits;
   /** Patterns of the packages that others than an administrator may install. */
   readonly allowedPackages: readonly string[];
+  /** Where hubs share the journal. */
+  readonly cluster?: Cluster | undefined;
   readonly wallMs: () => number;
   /** Called with each change that an operator made, for the log. */
   readonly onChange: (change: OperatorChange) => void;
+}
+
+/** The hubs that share the journal. */
+export interface Cluster {
+  readonly hubs: Pick<Hubs, 'ask' | 'serve'>;
+  /** Who owns each lane, as far as this hub knows. */
+  readonly ownerships: readonly LaneOwnership[];
 }
 
 /** The same for one call. */

@@ -11,6 +11,7 @@ import { expect, onTestFinished } from 'vitest';
 import { Authenticator, type AuthenticatorOptions } from '../../access/authenticator.ts';
 import { CountPerMinute } from '../../access/count-per-minute.ts';
 import { JwtVerifier } from '../../access/jwt.ts';
+import { TokenFile } from '../../access/token-file.ts';
 import { Tokens } from '../../access/tokens.ts';
 import { AuditLog, type AuditLogOptions } from '../../audit/audit-log.ts';
 import { RefusedCredentials } from '../../audit/refused-credentials.ts';
@@ -94,10 +95,11 @@ export async function openAdminTestHub({
   const stop = new HubStop();
   const routes = [createSyncRoute({ ...hub, stop })];
   const folder = mkdtempSync(join(tmpdir(), 'hms-sync-access-'));
-  const tokens = new Tokens(folder, hub.wallMs);
+  const tokens = await Tokens.open(new TokenFile(folder), hub.wallMs);
   const access = { tokens, reload, onChange: admin.onChange };
   const audit = await AuditLog.open({
     dataDir: folder,
+    hub: 'hub-1',
     keepDays: 1,
     wallMs: hub.wallMs,
     onCheckpoint: () => undefined,

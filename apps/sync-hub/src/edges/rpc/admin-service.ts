@@ -9,9 +9,20 @@ import { cancelJob, getJob, replayDeliveries, watchJob } from './admin-jobs.ts';
 import { tailEvents } from './admin-tail.ts';
 import { addAdapter, removeAdapter, restartAdapter, rollbackAdapter, upgradeAdapter } from './admin-versions.ts';
 import { callerOf } from './caller.ts';
+import { createClusterService } from './lane-commands.ts';
 
-/** AdminService: what operators decide, with the hub's parts. */
-export function createAdminService(deps: AdminDeps): ServiceImpl<typeof AdminService> {
+/** AdminService: what operators decide, with the hub's parts. @param onFault called with faults of the hub's own */
+export function createAdminService(
+  deps: AdminDeps,
+  onFault: (error: unknown) => void,
+): ServiceImpl<typeof AdminService> {
+  const own = createOwnService(deps);
+  const { cluster } = deps;
+  return cluster === undefined ? own : createClusterService(own, { deps, cluster, onFault });
+}
+
+/** For the lanes that run here. */
+function createOwnService(deps: AdminDeps): ServiceImpl<typeof AdminService> {
   const of = ({ values }: HandlerContext) => callOf(deps, callerOf(values));
   return {
     listDeliveries: (request, context) => listDeliveries(of(context), request),

@@ -119,7 +119,7 @@ describe('a change', () => {
   it("has the caller's request id and trace, in the forms that these have", async () => {
     const hub = await openAdminTestHub();
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-    const { text } = tokenOf(hub, 'ops', 'admin');
+    const { text } = await tokenOf(hub, 'ops', 'admin');
     const calls = [
       { 'x-request-id': 'req-7', traceparent },
       { 'x-request-id': 'not an id', traceparent: 'none' },
@@ -171,7 +171,7 @@ describe('a disk without room', () => {
     const hub = await openAdminTestHub({ openAuditFile: disk.openFile });
     disk.isFull = true;
     for (const { service, method } of audited) {
-      const client = createClient(service, callerWith(hub, tokenOf(hub, method.name, 'admin').text));
+      const client = createClient(service, callerWith(hub, (await tokenOf(hub, method.name, 'admin')).text));
       const call = client[method.localName as keyof typeof client] as (message: unknown) => Promise<unknown>;
       expect([method.name, await rejectionOf(call({}))]).toEqual([
         method.name,
@@ -208,7 +208,7 @@ describe('a disk without room', () => {
 describe('who is not let in', () => {
   it('is recorded for want of permission, with what was asked for', async () => {
     const hub = await openAdminTestHub({ withoutCredential: 'nobody' });
-    const { token, text } = tokenOf(hub, 'eyes', 'viewer');
+    const { token, text } = await tokenOf(hub, 'eyes', 'viewer');
     const viewer = callerWith(hub, text);
     await createClient(AdminService, viewer).listDeliveries({});
     await rejectionOf(createClient(AdminService, viewer).pauseAdapter({ adapter: 'billing', reason: REASON }));
@@ -258,7 +258,7 @@ describe('a record', () => {
         },
       }),
     } satisfies AdminTestHubOptions);
-    const { text } = tokenOf(hub, 'ops', 'admin');
+    const { text } = await tokenOf(hub, 'ops', 'admin');
     for (const { service, method } of audited) {
       const client = createClient(service, callerWith(hub, text));
       const message = fromJson(method.input, filled(method.input));
@@ -281,7 +281,7 @@ describe('a record', () => {
 
   it('has nothing of a secret that was pasted where a name or a reason belongs', async () => {
     const hub = await openAdminTestHub();
-    const { text } = tokenOf(hub, 'ops', 'viewer');
+    const { text } = await tokenOf(hub, 'ops', 'viewer');
     const reason = `${text} was in a log, as was eyJhbGciOiJub25lIn0.eyJzdWIiOiJtYXJrIn0.c2ln`;
     await rejectionOf(hub.access.revokeToken({ name: text, reason }));
     await rejectionOf(hub.admin.addAdapter({ package: 'https://user:s3cret@registry.example/a.tgz' }));

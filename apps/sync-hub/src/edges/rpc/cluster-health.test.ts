@@ -1,5 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import { AdapterHealthSchema, AdapterState } from '@hms-sync/proto/hms/sync/v1/health_service';
+import {
+  type AdapterHealth,
+  AdapterHealthSchema,
+  AdapterState,
+  BreakerSchema,
+  BreakerState,
+} from '@hms-sync/proto/hms/sync/v1/health_service';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import type { LaneOwnership } from '../../core/ownership-state.ts';
 import type { KnownHub, SavedHealth } from '../../journal/shared-journal.ts';
@@ -25,15 +31,16 @@ function openCluster() {
     ownerships: [] as LaneOwnership[],
     isAway: false,
   };
-  const open = (name: string, fault?: string) =>
-    new ClusterHealth({
+  const gates: string[] = [];
+  const open = (name: string, fault?: string) => {
+    const options = {
       name,
       hubs: {
         id: name,
         get known() {
           return shared.known;
         },
-        saveHealth: async (healths) => {
+        saveHealth: async (healths: readonly SavedHealth[]) => {
           if (shared.isAway) throw new Error('the database is away');
           saves.push(...healths);
           for (const { adapter, health } of healths) rows.set(adapter, health);
@@ -47,8 +54,10 @@ function openCluster() {
         return shared.ownerships;
       },
       configured: [{ id: 'billing', package: 'adapter-billing', runtime: 'process', fault }],
-    });
-  return { shared, saves, open };
+    };
+    return new ClusterHealth(options, (adapter) => gates.push(adapter));
+  };
+  return { shared, saves, gates, open };
 }
 
 const ready = create(AdapterHealthSchema, { id: 'billing', package: 'adapter-billing', state: AdapterState.READY });
@@ -132,4 +141,25 @@ it('lists each hub once, with its newest process and what it runs', () => {
     { name: 'here', version: '1.0.0', adapters: [] },
     { name: 'there', version: '1.0.0', adapters: ['billing'], lastBeatTime: { seconds: BigInt(MS / 1_000) } },
   ]);
+});
+
+it('knows what holds the deliveries of an adapter that another hub runs, and when that changes', async () => {
+  const { shared, gates, open } = openCluster();
+  const [here, there] = [open('here'), open('there')];
+  const held = async (health: AdapterHealth) => {
+    there.save([health]);
+    await here.read();
+    return here.heldBy('billing');
+  };
+  expect(here.heldBy('billing')).toBe('not_ready');
+  shared.ownerships = [owned('there')];
+  expect(await held(ready)).toBeUndefined();
+  expect(await held({ ...ready, state: AdapterState.PAUSED })).toBe('paused');
+  expect(await held({ ...ready, breaker: create(BreakerSchema, { state: BreakerState.OPEN }) })).toBe('breaker');
+  expect(gates).toEqual(['billing', 'billing']);
+  shared.ownerships = [{ kind: 'no_owner', adapter: 'billing', epoch: 1, sinceMs: MS, takenOverByMs: MS }];
+  await here.read();
+  expect(here.heldBy('billing')).toBe('not_ready');
+  expect(gates).toHaveLength(3);
+  expect(here.heldBy('removed')).toBe('not_ready');
 });

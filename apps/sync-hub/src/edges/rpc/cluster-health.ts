@@ -1,13 +1,15 @@
 import { create, equals, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import {
   type AdapterHealth,
   AdapterHealthSchema,
   AdapterOwnerSchema,
   AdapterState,
+  BreakerState,
   type ClusterHub,
   ClusterHubSchema,
 } from '@hms-sync/proto/hms/sync/v1/health_service';
+import type { HeldBy } from '../../core/lane-messages.ts';
 import type { LaneOwnership } from '../../core/ownership-state.ts';
 import type { Hubs } from '../../journal/shared-journal.ts';
 
@@ -35,14 +37,18 @@ const SAVE_EVERY_MS = 5_000;
 /** The health of adapters that other hubs run: each hub saves that of its own in the journal, and reads the others'. */
 export class ClusterHealth {
   readonly #options: ClusterHealthOptions;
+  readonly #onGateChange: (adapter: string) => void;
   #saved: ReadonlyMap<string, AdapterHealth> = new Map();
+  #held: ReadonlyMap<string, HeldBy | undefined> = new Map();
   #own: readonly AdapterHealth[] = [];
   #ownSaved: readonly AdapterHealth[] = [];
   #savedAtMs = Number.NEGATIVE_INFINITY;
   #isSaving = false;
 
-  constructor(options: ClusterHealthOptions) {
+  /** @param onGateChange called when what holds the deliveries of an adapter that another hub runs may have changed */
+  constructor(options: ClusterHealthOptions, onGateChange: (adapter: string) => void = () => undefined) {
     this.#options = options;
+    this.#onGateChange = onGateChange;
   }
 
   get name(): string {
@@ -52,8 +58,17 @@ export class ClusterHealth {
   /** Reads what the other hubs saved. When the database does not answer, what was read before stays. */
   async read(): Promise<void> {
     const saved = await this.#options.hubs.readHealth().catch(() => undefined);
-    if (saved === undefined) return;
-    this.#saved = new Map(saved.map(({ adapter, health }) => [adapter, fromBinary(AdapterHealthSchema, health)]));
+    const healths = saved?.map(({ adapter, health }) => [adapter, fromBinary(AdapterHealthSchema, health)] as const);
+    this.#saved = healths === undefined ? this.#saved : new Map(healths);
+    const before = this.#held;
+    this.#held = new Map(this.#ids(this.#ownershipById()).map((id) => [id, this.heldBy(id)]));
+    for (const [id, held] of this.#held) if (held !== before.get(id)) this.#onGateChange(id);
+  }
+
+  /** What holds the deliveries of an adapter that does not run here, as its hub last reported; undefined when nothing does. */
+  heldBy(adapter: string): HeldBy | undefined {
+    const ownership = this.#options.ownerships.find((lane) => lane.adapter === adapter);
+    return heldBy(this.#elsewhere(adapter, ownership));
   }
 
   /** Saves the health of the adapters that run here, if it changed or was saved long ago. One call at a time. */
@@ -158,6 +173,13 @@ function isSame(a: readonly AdapterHealth[], b: readonly AdapterHealth[]): boole
   return a.length === b.length && a.every((one, index) => equals(AdapterHealthSchema, one, b[index] ?? one));
 }
 
+function heldBy({ state, breaker, throttledUntilTime }: AdapterHealth): HeldBy | undefined {
+  if (state === AdapterState.PAUSED) return 'paused';
+  if (state !== AdapterState.READY) return 'not_ready';
+  if (breaker !== undefined && breaker.state !== BreakerState.CLOSED) return 'breaker';
+  return throttledUntilTime !== undefined && timestampMs(throttledUntilTime) > Date.now() ? 'throttled' : undefined;
+}
+
 function ownerOf({ owner, epoch, sinceMs }: Extract<LaneOwnership, { kind: 'owned' }>) {
   return create(AdapterOwnerSchema, { hub: owner, epoch: BigInt(epoch), since: timestampFromMs(Math.round(sinceMs)) });
 }
@@ -166,11 +188,15 @@ function ownerOf({ owner, epoch, sinceMs }: Extract<LaneOwnership, { kind: 'owne
 function whyNotSeen(ownership: LaneOwnership | undefined, fault: string | undefined): string {
   if (ownership === undefined) return 'this hub has not yet read which hub runs it';
   if (ownership.kind === 'owned') return `${ownership.owner} took it over just now, and has not yet reported its state`;
-  const { sinceMs, takenOverByMs } = ownership;
+  const isHopeless = ownership.takenOverByMs === undefined && fault !== undefined;
+  return `${whyNoOwner(ownership)}${isHopeless ? `, this one because: ${fault}` : ''}`;
+}
+
+/** Since when a lane has no owner, and until when. */
+export function whyNoOwner({ sinceMs, takenOverByMs }: Extract<LaneOwnership, { kind: 'no_owner' }>): string {
   const since = `no owner since ${timeOfDay(sinceMs)}`;
-  if (takenOverByMs !== undefined) return `${since}, taken over by ${timeOfDay(takenOverByMs)} at the latest`;
-  const here = fault === undefined ? '' : `, this one because: ${fault}`;
-  return `${since}: no hub that lives can run it${here}`;
+  if (takenOverByMs === undefined) return `${since}: no hub that lives can run it`;
+  return `${since}, taken over by ${timeOfDay(takenOverByMs)} at the latest`;
 }
 
 function timeOfDay(ms: number): string {

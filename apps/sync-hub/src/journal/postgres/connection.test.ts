@@ -12,6 +12,7 @@ import type { JournalError } from '../journal-error.ts';
 import { sampleAccept, sampleEvent } from '../suite/samples.fixture.ts';
 import { connect, connectOnceReachable, readParameterLogging } from './connection.ts';
 import { readAddress } from './database-address.ts';
+import { Pooler } from './pooler.fixture.ts';
 import { openPostgresJournal } from './postgres-journal.ts';
 
 const PASSWORD = 'p@ss/w?rd#1';
@@ -135,6 +136,20 @@ describe('is refused at once, with what to do:', () => {
       code: 'UNSAFE',
       message: expect.stringMatching(/fsync = off/),
     });
+  });
+
+  it('a pooler that gives each transaction another session; not one that gives each client its own', async () => {
+    const [perTransaction, perSession] = [
+      await Pooler.start(server.url(), 'transaction'),
+      await Pooler.start(server.url(), 'session'),
+    ];
+    onTestFinished(() => perTransaction.close());
+    onTestFinished(() => perSession.close());
+    expect(await refusal(perTransaction.url)).toMatchObject({
+      code: 'UNSAFE',
+      message: expect.stringMatching(/pooler.*session mode/),
+    });
+    expect(await shown(await open(perSession.url), 'synchronous_commit')).toBe('on');
   });
 
   it('a read replica', async () => {

@@ -83,6 +83,7 @@ export async function connect({ url, schema, location }: DatabaseAddress, name: 
     await client.query(`SELECT set_config(name, value, false) FROM ${KNOWN_SETTINGS}`, columns(settings));
     await requireServer(client);
     await requireSettings(client, settings);
+    await requireOwnSession(client, url);
     return client;
   } catch (error) {
     if (client !== undefined) await endConnection(client);
@@ -171,6 +172,35 @@ async function requireSettings(client: Client, settings: readonly (readonly [str
     `The server does not keep the settings of a session (${found}). ` +
       'Connect to it directly, or through a pooler in session mode.',
   );
+}
+
+/**
+ * Behind a pooler, which shows by the number of the process that the client was told, another client must get another
+ * session while this one has none to do: else what a session keeps is now here, now there.
+ *
+ * @throws {JournalError} UNSAFE
+ */
+async function requireOwnSession(client: Client, url: string): Promise<void> {
+  const process = await readProcess(client);
+  if (process === (client as unknown as { readonly processID: number }).processID) return;
+  const other = new Client({ connectionString: url, query_timeout: CONNECT_TIMEOUT_MS });
+  other.on('error', () => undefined);
+  try {
+    await other.connect();
+    await other.query('BEGIN');
+    if ((await readProcess(other)) !== process && (await readProcess(client)) === process) return;
+  } finally {
+    await endConnection(other);
+  }
+  throw new JournalError(
+    'UNSAFE',
+    'A pooler gives each transaction another session. Connect to the server directly, or through a pooler in session mode.',
+  );
+}
+
+async function readProcess(client: Client): Promise<number> {
+  const { rows } = await client.query<{ process: number }>('SELECT pg_backend_pid() AS process');
+  return rows[0]?.process ?? 0;
 }
 
 /** Where the server may write payloads to its own log, for the log of the hub; empty: nowhere. */

@@ -15,6 +15,9 @@ const NEWS = `
   );
 `;
 
+/** A command that no hub begins within this time is never begun. */
+export const BEGUN_WITHIN_S = 10;
+
 export const STALE =
   'A newer event of its key was delivered meanwhile, or may have been. Replay it again with include_stale if it is to follow that one.';
 
@@ -265,7 +268,7 @@ const LANES = `
         AND beat_at > clock_timestamp() - interval '1 minute'));
   END $$;
 
-  -- What a lane reads next comes after all that it is told of before: a retry may be due at this very time.
+  -- What a lane reads next comes after all that is reported to it before: a retry may be due at this very time.
   CREATE FUNCTION reach(n int, now_ms float8) RETURNS void LANGUAGE plpgsql AS $$
   DECLARE
     l lane;
@@ -621,7 +624,7 @@ const HUBS = `
     newest_beat bigint;
   BEGIN
     PERFORM lock_journal();
-    IF timeline() <> seen_timeline THEN RETURN false; END IF;
+    IF timeline() <> seen_timeline OR NOT EXISTS (SELECT 1 FROM hub WHERE id = me) THEN RETURN false; END IF;
     IF seen_owner <> me THEN
       -- Waits for a beat that is under way.
       SELECT beat INTO newest_beat FROM hub WHERE id = seen_owner FOR UPDATE;
@@ -642,12 +645,20 @@ const HUBS = `
     UPDATE journal SET settled_timeline = now_settled WHERE timeline() = now_settled
   $$;
 
+  -- Those that this hub is to carry out, also those that it has begun. An old one is not begun: nobody waits for it.
+  CREATE FUNCTION take_commands(me text, names text[]) RETURNS SETOF command LANGUAGE sql AS $$
+    UPDATE command SET taken_by = me
+    WHERE taken_by IS NULL AND created_at > clock_timestamp() - interval '${BEGUN_WITHIN_S} seconds'
+      AND command.adapter IN (SELECT adapter FROM lane WHERE owner = me AND adapter = ANY (names));
+    SELECT * FROM command WHERE taken_by = me AND answer IS NULL AND error IS NULL ORDER BY created_at;
+  $$;
+
   -- How far events and lanes are, for whoever watches.
-  CREATE FUNCTION newest(OUT seq bigint, OUT numbers int[], OUT owners text[], OUT positions bigint[], OUT places float8[])
-  LANGUAGE sql AS $$
+  CREATE FUNCTION newest(OUT seq bigint, OUT numbers int[], OUT owners text[], OUT positions bigint[], OUT places float8[],
+    OUT has_commands boolean) LANGUAGE sql AS $$
     SELECT coalesce((SELECT max(seq) FROM event), 0), array_agg(number), array_agg(coalesce(owner, '')),
       array_agg((SELECT coalesce(max(position), 0) FROM record WHERE adapter = number)),
-      array_agg(last_place_ms(lane))
+      array_agg(last_place_ms(lane)), EXISTS (SELECT 1 FROM command WHERE answer IS NULL AND error IS NULL)
     FROM lane
   $$;
 `;

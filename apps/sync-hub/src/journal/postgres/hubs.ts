@@ -2,15 +2,24 @@ import { Buffer } from 'node:buffer';
 import type { Client } from 'pg';
 import type { PulseAnswer } from '../../core/ownership-messages.ts';
 import type { JournalClient } from '../client.ts';
-import type { Hubs, KnownHub, RequestOf, SavedHealth } from '../shared-journal.ts';
+import type {
+  Command,
+  CommandOutcome,
+  CommandServer,
+  Hubs,
+  KnownHub,
+  RequestOf,
+  SavedHealth,
+} from '../shared-journal.ts';
+import { Commands } from './commands.ts';
 import { connect, dropConnection, endConnection, isUnknownCommit } from './connection.ts';
 import type { DatabaseAddress } from './database-address.ts';
 import type { KnownLane, Rows, Store } from './store.ts';
 
-/** At most this often others are told that there is something new. */
+/** At most this often others are notified of something new. */
 const NOTIFY_EVERY_MS = 10;
 
-/** Without being told, a hub looks this often. */
+/** Without a notification, a hub looks this often. */
 const LOOK_EVERY_MS = 250;
 
 /**
@@ -22,6 +31,7 @@ export class PostgresHubs implements Hubs, Rows {
   readonly id: string;
   readonly #address: DatabaseAddress;
   readonly #store: Store;
+  readonly #commands: Commands;
   #journal: JournalClient | undefined;
   #client: Promise<Client> | undefined;
   /** Of which an answer is not to be believed. */
@@ -39,6 +49,7 @@ export class PostgresHubs implements Hubs, Rows {
     this.id = id;
     this.#address = address;
     this.#store = store;
+    this.#commands = new Commands({ hub: id, rows: this, changed: () => this.changed() });
   }
 
   reportTo(journal: JournalClient): void {
@@ -48,6 +59,11 @@ export class PostgresHubs implements Hubs, Rows {
   /** All, this one too, as they were seen last. */
   get known(): readonly KnownHub[] {
     return this.#known;
+  }
+
+  /** Of the connection: another one may lead to a database that was restored, or lost its last moments in a failover. */
+  get session(): number {
+    return this.#session;
   }
 
   /** This process is a hub from now on. @param name the same for each process of a data folder */
@@ -69,6 +85,8 @@ export class PostgresHubs implements Hubs, Rows {
       beat || isStopping,
       names,
     ]);
+    // Whoever watches beats must not take what another connection answered for an unbroken watch.
+    if (session !== this.#session) throw new Error('another connection answered');
     if (found === null) return { session, answer: 'hub_unknown' };
     const nowMs = Date.now();
     this.#known = found.hubs.map(({ beatAgeMs, ...hub }) => ({ ...hub, beatAtMs: nowMs - beatAgeMs }));
@@ -130,6 +148,14 @@ export class PostgresHubs implements Hubs, Rows {
     return rows.map(([adapter, health]) => ({ adapter, health }));
   }
 
+  ask(command: Command, signal: AbortSignal): Promise<CommandOutcome> {
+    return this.#commands.ask(command, signal);
+  }
+
+  serve(server: CommandServer): void {
+    this.#commands.serve(server);
+  }
+
   /** This hub is gone. */
   async leave(): Promise<void> {
     await this.rows('leave', 'DELETE FROM hub WHERE id = $1', [this.id]);
@@ -162,6 +188,7 @@ export class PostgresHubs implements Hubs, Rows {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#commands.close();
     clearTimeout(this.#notifyTimer);
     clearTimeout(this.#lookTimer);
     const client = await this.#client?.catch(() => undefined);
@@ -211,13 +238,15 @@ export class PostgresHubs implements Hubs, Rows {
 
   /** Reports what other hubs wrote. True when there is more. */
   async #lookOnce(): Promise<boolean> {
-    const [row] = await this.rows<[number, number[] | null, string[], number[], number[]]>(
+    const [row] = await this.rows<[number, number[] | null, string[], number[], number[], boolean]>(
       'newest',
-      'SELECT seq, numbers, owners, positions, places FROM newest()',
+      'SELECT seq, numbers, owners, positions, places, has_commands FROM newest()',
       [],
     );
     if (row === undefined) return false;
-    const [seq, numbers, owners, positions, places] = row;
+    const [seq, numbers, owners, positions, places, hasCommands] = row;
+    // Not waited for: records come first.
+    this.#commands.look(hasCommands).catch(() => undefined);
     const behind: KnownLane[] = [];
     const own: string[] = [];
     const before = this.#places;

@@ -15,6 +15,7 @@ import {
 import { readAddress } from './database-address.ts';
 import { PostgresHubs } from './hubs.ts';
 import { migrate } from './migrations.ts';
+import { PostgresTokens } from './postgres-tokens.ts';
 import { Store } from './store.ts';
 
 export interface PostgresJournalOptions {
@@ -58,7 +59,7 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
   const journal = new JournalClient({ info, receivers: store.receivers, transport: connection });
   connection.reportTo(journal);
   hubs.reportTo(journal);
-  return { ...journal.journal, hubs };
+  return { ...journal.journal, hubs, tokenStore: new PostgresTokens(hubs) };
 }
 
 /** Longer than any group of calls takes, also behind those of other hubs. */

@@ -6,9 +6,10 @@
  * - delivery holds only what is open or a dead letter. What is settled says its newest record, and event.adapters which
  *   deliveries there were. So event and record are only ever appended to, and delivery stays as small as the work left.
  * - lane.places is a sequence: the last place that was given in the lane, in microseconds since 1970 by its owner's clock.
+ * - adapter_health.health: what the owner of a lane last reported of it, for the other hubs; a message of theirs.
+ * - command: what one hub asks of the one that has the lane, see commands.ts. Rows go with their answers.
  * - journal.positions_after and unique_ids_to_seq: of a journal that was copied from SQLite, see ../sqlite/schema.ts.
  *   journal.is_copying: the copy is not finished, and no hub opens it.
- * - adapter_health.health: what the owner of a lane last reported of it, for the other hubs; a message of theirs.
  * - lane.owner and lane.epoch: only the hub that it names writes outcomes, see core/ownership.ts.
  * - Numbers of states and outcomes are those of ../codes.ts.
  */
@@ -38,6 +39,18 @@ export const TABLES = `
     adapter text PRIMARY KEY,
     health bytea NOT NULL
   ) WITH (fillfactor = 50);
+
+  CREATE TABLE command (
+    id text PRIMARY KEY,
+    adapter text NOT NULL,
+    rpc text NOT NULL,
+    request bytea NOT NULL,
+    principal text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    taken_by text,
+    answer bytea,
+    error text
+  );
 
   CREATE TABLE lane (
     number int PRIMARY KEY,

@@ -20,7 +20,7 @@ type LaneRow = readonly [
   ...[adapter: string, unsettled: number, deadLetters: number, oldestAcceptedAtMs: number | null, behind: number],
 ];
 
-/** What the health RPC asks for, counted anew whenever that is cheap: no counter is kept in a row. */
+/** What the health RPC asks for, counted again whenever that is cheap: no counter is kept in a row. */
 export class Statistics {
   readonly #store: Rows;
   readonly #bytesMax: number;

@@ -98,7 +98,7 @@ export class Store {
   readonly #byNumber = new Map<number, KnownLane>();
   readonly #byId = new Map<string, KnownLane>();
   readonly #idLists = new Map<string, readonly string[]>();
-  /** Every event up to here was reported to this hub's lanes, or they were told that there is more. */
+  /** Every event up to here was reported to this hub's lanes, or that there is more. */
   #knownSeq = 0;
   #news = new CommitNews();
   #answers: StoreAnswer<CallName>[] = [];
@@ -208,7 +208,7 @@ export class Store {
     return this.#news.report(this.#answers);
   }
 
-  /** True when others accepted events up to this one that no lane of this hub was told of. It counts as told now. */
+  /** True when others accepted events up to this one that no lane of this hub was notified of. From now on it counts as such. */
   isUnknown(newestSeq: number): boolean {
     if (newestSeq <= this.#knownSeq) return false;
     this.#knownSeq = newestSeq;
