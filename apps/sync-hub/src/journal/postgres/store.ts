@@ -122,7 +122,7 @@ export class Store {
   async open(): Promise<void> {
     const [[uniqueIdsToSeq] = [0]] = await this.rows<[number]>('journal', 'SELECT unique_ids_to_seq FROM journal', []);
     this.uniqueIdsToSeq = uniqueIdsToSeq;
-    await this.#readLanes();
+    await this.#readLanes(true);
     const [[last] = [0]] = await this.rows<[number]>(
       'newest_event',
       'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_seq',
@@ -881,15 +881,16 @@ export class Store {
     return { records, isEnd: true };
   }
 
-  async #readLanes(): Promise<void> {
-    const rows = await this.rows<[number, string, number]>(
+  /** @param areReported the records of new lanes count as reported: they were there before this hub */
+  async #readLanes(areReported = false): Promise<void> {
+    const rows = await this.rows<[number, string, number, number]>(
       'lanes',
-      'SELECT number, adapter, newest_position(lane) FROM lane',
+      'SELECT number, adapter, newest_position(lane), pruned_to FROM lane',
       [],
     );
-    for (const [number, id, position] of rows) {
+    for (const [number, id, newest, prunedTo] of rows) {
       if (this.#byNumber.has(number)) continue;
-      const lane = { number, id, position };
+      const lane = { number, id, position: areReported ? newest : prunedTo };
       this.#byNumber.set(number, lane);
       this.#byId.set(id, lane);
     }
