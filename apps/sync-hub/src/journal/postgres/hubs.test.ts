@@ -1,6 +1,9 @@
 import { useDatabase } from '@hms-sync/testing/postgres';
 import { expect, it, onTestFinished } from 'vitest';
+import type { RecordedDelivery } from '../../core/delivery.ts';
 import type { SharedJournal } from '../shared-journal.ts';
+import { Session } from '../suite/place.fixture.ts';
+import { retrying, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { openPostgresJournal } from './postgres-journal.ts';
 
 async function openHubs(count: number): Promise<SharedJournal[]> {
@@ -40,4 +43,41 @@ it('takes the health of a lane from its owner alone', async () => {
   const [saved, ...others] = await second.hubs.readHealth();
   expect(new TextDecoder().decode(saved?.health)).toBe('of the owner');
   expect(others).toEqual([]);
+});
+
+it('reports to each hub what another recorded, once and in its order, and a place of one is a place of the other', async () => {
+  const [first, second] = (await openHubs(2)) as [SharedJournal, SharedJournal];
+  const session = new Session(first);
+  await session.openLanes();
+  const seen: RecordedDelivery[] = [];
+  const isComplete = Promise.withResolvers<void>();
+  second.subscribe({
+    committed: ({ records }) => {
+      seen.push(...records);
+      if (seen.length >= 6) isComplete.resolve();
+    },
+    ended: isComplete.reject,
+  });
+  for (const id of ['a', 'b', 'c']) {
+    const event = await session.acceptNew(sampleEvent(id, { key: id }));
+    await session.record(retrying(event));
+    await session.record(sampleRecord(event, { attempts: 2, spent: 2 }));
+  }
+  await isComplete.promise;
+  expect(seen).toEqual(session.records);
+  for (let position = 0; position <= seen.length; position += 1) {
+    const after = new Map([['billing', position]]);
+    const { records } = await second.readRecords({ after, limit: 10 });
+    expect(records).toEqual(seen.slice(position));
+  }
+  expect(seen).toHaveLength(6);
+});
+
+it('knows at each hub what another accepted', async () => {
+  const [first, second] = (await openHubs(2)) as [SharedJournal, SharedJournal];
+  await first.setReceivers(['billing']);
+  const accept = sampleAccept(sampleEvent('a'));
+  expect(await first.accept(accept)).toMatchObject({ kind: 'accepted', event: { seq: 1 } });
+  expect(await second.accept(accept)).toMatchObject({ kind: 'duplicate', event: { seq: 1, adapters: ['billing'] } });
+  expect(await second.accept(sampleAccept(accept.event, { content: 'other' }))).toEqual({ kind: 'conflict' });
 });

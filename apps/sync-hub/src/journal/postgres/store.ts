@@ -877,16 +877,16 @@ export class Store {
     return { records, isEnd: true };
   }
 
-  /** Of a lane that was made since this journal was opened, every record is new. */
+  /** Of a lane that was made since this journal was opened, every record that is kept is new. */
   async #readLanes(isOpening = false): Promise<void> {
-    const rows = await this.rows<[number, string, number]>(
+    const rows = await this.rows<[number, string, number, number]>(
       'lanes',
-      'SELECT number, adapter, newest_position(lane) FROM lane',
+      'SELECT number, adapter, newest_position(lane), pruned_to FROM lane',
       [],
     );
-    for (const [number, id, newest] of rows) {
+    for (const [number, id, newest, prunedTo] of rows) {
       if (this.#byNumber.has(number)) continue;
-      const lane = { number, id, position: isOpening ? newest : 0 };
+      const lane = { number, id, position: isOpening ? newest : prunedTo };
       this.#byNumber.set(number, lane);
       this.#byId.set(id, lane);
     }
