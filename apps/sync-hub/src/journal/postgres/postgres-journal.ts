@@ -112,7 +112,7 @@ class Connection implements Transport {
     while (this.#gathered.length > 0) {
       const calls = this.#gathered;
       this.#gathered = [];
-      const timer = setTimeout(() => this.#giveUp(), this.#answerTimeoutMs);
+      const stopWatching = this.#watch();
       try {
         const report = await this.#store.run(calls);
         this.#journal?.setReceivers(this.#store.receivers);
@@ -122,15 +122,22 @@ class Connection implements Transport {
         this.#fail(error);
         return;
       } finally {
-        clearTimeout(timer);
+        stopWatching();
       }
     }
     this.#running = undefined;
   }
 
-  #giveUp(): void {
-    this.#fail(new Error(`no answer within ${this.#answerTimeoutMs / 1_000} s`));
-    drop(this.#client);
+  /** Gives up when there is no answer. In two halves: after a process stood still, what arrived meanwhile is read first. */
+  #watch(): () => void {
+    const halfMs = this.#answerTimeoutMs / 2;
+    let timer = setTimeout(() => {
+      timer = setTimeout(() => {
+        this.#fail(new Error(`no answer within ${this.#answerTimeoutMs / 1_000} s`));
+        drop(this.#client);
+      }, halfMs);
+    }, halfMs);
+    return () => clearTimeout(timer);
   }
 
   #fail(error: unknown): void {
