@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { Child } from '../src/child.ts';
 import { ClusterDatabase } from './cluster-database.ts';
-import { type ClusterFault, drawFault } from './cluster-faults.ts';
+import { type ClusterFault, faultsCalled } from './cluster-faults.ts';
 import { ClusterHub } from './cluster-hub.ts';
 import { asCalls, longestQuiet, overlapsIn } from './cluster-verdict.ts';
 import { GUARDS } from './guards.ts';
@@ -15,7 +15,7 @@ import { seededRandom } from './seeded-random.ts';
 import { breachesIn, judge } from './verdict.ts';
 
 /**
- * `npm run cluster -- --faults N [--seed S] [--without <guard>]`: three real hubs share one PostgreSQL, each with a way
+ * `npm run cluster -- --faults N [--seed S] [--without <guard>] [--only <part of a fault's name>]`: three real hubs share one PostgreSQL, each with a way
  * of its own to it. While faults of every kind come to hubs, their adapters, their ways and the database, publishers
  * write down every ACCEPTED, and a ledger outside every attempt. In the end the two are compared.
  */
@@ -30,6 +30,10 @@ const ATTEMPTS_AT_ONCE = 2;
 const ANSWER_WITHIN_MS = 1_500;
 /** So many hubs at a time have a fault of their own, or recover from one: one more observes what happens. */
 const FAULTS_AT_ONCE = 2;
+/** So that a hub has deliveries ready when the first fault comes. */
+const BEFORE_FIRST_MS = 5_000;
+/** All but one of so many come to a hub that owns a lane. */
+const OWNER_OF = 4;
 /** Between two faults: at random up to this. */
 const PAUSE_MS = 3_000;
 /** What was accepted is delivered long before; later is lost. */
@@ -42,6 +46,7 @@ const { values } = parseArgs({
     faults: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     without: { type: 'string' },
+    only: { type: 'string', default: '' },
   },
 });
 const faults = Number(values.faults);
@@ -53,12 +58,17 @@ if (values.without !== undefined && guard === undefined) {
   throw new Error(`--without ${values.without} is none of ${Object.keys(GUARDS).join(', ')}`);
 }
 
+const drawn = faultsCalled(values.only);
+if (drawn.length === 0) throw new Error(`--only ${values.only} is part of no fault's name`);
+
 const startedMs = Date.now();
 const random = seededRandom(seed);
 const ledger = new Child({ main: import.meta.resolve('./ledger-process.ts'), args: [] });
 const ledgerUrl = await ledger.firstLine();
 const database = await ClusterDatabase.start();
 const hubs: ClusterHub[] = [];
+/** By the name of its data folder. */
+const byName = new Map<string, ClusterHub>();
 const stop = new AbortController();
 const book = new OrderBook();
 const refusals = new RefusalTally();
@@ -74,16 +84,16 @@ try {
     delivery: { concurrency: ATTEMPTS_AT_ONCE },
   }));
   for (const name of HUB_NAMES) {
-    hubs.push(
-      await ClusterHub.start({
-        name,
-        database: database.url,
-        config: { adapters, logLevel: 'error' },
-        packages: ['adapter-ledger'],
-        env: guard?.env ?? {},
-        onEnded: (how) => say(`${name} ended: ${how}`),
-      }),
-    );
+    const hub = await ClusterHub.start({
+      name,
+      database: database.url,
+      config: { adapters, logLevel: 'error' },
+      packages: ['adapter-ledger'],
+      env: guard?.env ?? {},
+      onEnded: (how) => say(`${name} ended: ${how}`),
+    });
+    hubs.push(hub);
+    byName.set(await database.nameOfNew([...byName.keys()]), hub);
   }
   await database.watchOwners();
   await guard?.takeOut?.(database);
@@ -100,11 +110,13 @@ try {
     signal: stop.signal,
     onFailed: (error) => refusals.add(error),
   });
+  await elapse(BEFORE_FIRST_MS);
   await inflictAll();
   await Promise.all(hubs.map((hub) => hub.ready()));
   stop.abort();
   await publishing;
   const wasCaught = await isCaught();
+  if (wasCaught) say('caught');
   if (!wasCaught) say('all faults are over; what was accepted is waited for');
   const { open, dead } = wasCaught ? { open: 0, dead: 0 } : await settle();
   const attempts = await readLedger();
@@ -149,11 +161,13 @@ process.exit();
 async function inflictAll(): Promise<void> {
   const running = new Map<ClusterHub | 'all', Promise<void>>();
   for (let number = 1; number <= faults && !(await isCaught()); number += 1) {
-    const fault = drawFault(random);
+    const fault = drawn[random(drawn.length)] as ClusterFault;
     const pause = random(PAUSE_MS);
     const first = random(hubs.length);
-    while (running.size >= FAULTS_AT_ONCE) await Promise.race(running.values());
-    const order = hubs.map((_, index) => hubs[(first + index) % hubs.length] as ClusterHub);
+    const toOwner = random(OWNER_OF) > 0;
+    while (running.size >= (guard === undefined ? FAULTS_AT_ONCE : 1)) await Promise.race(running.values());
+    const owners = toOwner ? (await database.owners()).flatMap((name) => byName.get(name) ?? []) : [];
+    const order = [...owners, ...hubs.slice(first), ...hubs];
     const target = fault.to === 'all' ? 'all' : (order.find((hub) => !running.has(hub)) as ClusterHub);
     say(`${number}: ${fault.what}${target === 'all' ? '' : `, ${target.name}`}`);
     const over = inflict(fault, target).finally(() => running.delete(target));
@@ -165,7 +179,7 @@ async function inflictAll(): Promise<void> {
 }
 
 async function inflict(fault: ClusterFault, target: ClusterHub | 'all'): Promise<void> {
-  const scene = { database };
+  const scene = { database, random };
   if (fault.to === 'one' && target !== 'all') {
     await target.disturb(() => fault.run(target, scene));
   } else if (fault.to === 'all') {

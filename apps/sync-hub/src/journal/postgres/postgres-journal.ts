@@ -171,11 +171,17 @@ class Connection implements Transport {
     else this.#lookTimer = setTimeout(() => this.look(), LOOK_EVERY_MS);
   }
 
-  /** A connection on which nothing comes through is not noticed otherwise. */
+  /**
+   * A connection on which nothing comes through is not noticed otherwise. In two halves: after a process stood still, what
+   * arrived meanwhile is read first.
+   */
   async #answered<Answer>(answer: Promise<Answer>): Promise<Answer> {
     const { promise: silence, reject } = Promise.withResolvers<never>();
     const timeoutMs = this.#answerTimeoutMs;
-    const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1_000} s`)), timeoutMs);
+    const giveUp = () => reject(new Error(`no answer within ${timeoutMs / 1_000} s`));
+    let timer = setTimeout(() => {
+      timer = setTimeout(giveUp, timeoutMs / 2);
+    }, timeoutMs / 2);
     try {
       return await Promise.race([answer, silence]);
     } finally {
