@@ -60,6 +60,22 @@ export class ClusterDatabase {
     return this.query<OwnerChange>(`SELECT adapter, before, after FROM ${SCHEMA}.owner_change ORDER BY number`);
   }
 
+  /** The name of a hub's data folder, in the journal. @param known the names of all others */
+  async nameOfNew(known: readonly string[]): Promise<string> {
+    const [row] = await this.query<{ name: string }>(
+      `SELECT name FROM ${SCHEMA}.hub WHERE NOT name = ANY ('{${known.join()}}') LIMIT 1`,
+    );
+    return row?.name ?? '';
+  }
+
+  /** The names of the hubs that own a lane. */
+  async owners(): Promise<readonly string[]> {
+    const rows = await this.query<{ name: string }>(
+      `SELECT DISTINCT h.name FROM ${SCHEMA}.lane l JOIN ${SCHEMA}.hub h ON h.id = l.owner ORDER BY 1`,
+    );
+    return rows.map(({ name }) => name);
+  }
+
   /** Resolves once another hub owns a lane, or the time is over. */
   async ownerChanged(withinMs: number): Promise<void> {
     const untilMs = performance.now() + withinMs;

@@ -30,6 +30,8 @@ const ATTEMPTS_AT_ONCE = 2;
 const ANSWER_WITHIN_MS = 1_500;
 /** So many hubs at a time have a fault of their own, or recover from one: one more observes what happens. */
 const FAULTS_AT_ONCE = 2;
+/** All but one of so many come to a hub that owns a lane. */
+const OWNER_OF = 4;
 /** Between two faults: at random up to this. */
 const PAUSE_MS = 3_000;
 /** What was accepted is delivered long before; later is lost. */
@@ -59,6 +61,8 @@ const ledger = new Child({ main: import.meta.resolve('./ledger-process.ts'), arg
 const ledgerUrl = await ledger.firstLine();
 const database = await ClusterDatabase.start();
 const hubs: ClusterHub[] = [];
+/** By the name of its data folder. */
+const byName = new Map<string, ClusterHub>();
 const stop = new AbortController();
 const book = new OrderBook();
 const refusals = new RefusalTally();
@@ -74,16 +78,16 @@ try {
     delivery: { concurrency: ATTEMPTS_AT_ONCE },
   }));
   for (const name of HUB_NAMES) {
-    hubs.push(
-      await ClusterHub.start({
-        name,
-        database: database.url,
-        config: { adapters, logLevel: 'error' },
-        packages: ['adapter-ledger'],
-        env: guard?.env ?? {},
-        onEnded: (how) => say(`${name} ended: ${how}`),
-      }),
-    );
+    const hub = await ClusterHub.start({
+      name,
+      database: database.url,
+      config: { adapters, logLevel: 'error' },
+      packages: ['adapter-ledger'],
+      env: guard?.env ?? {},
+      onEnded: (how) => say(`${name} ended: ${how}`),
+    });
+    hubs.push(hub);
+    byName.set(await database.nameOfNew([...byName.keys()]), hub);
   }
   await database.watchOwners();
   await guard?.takeOut?.(database);
@@ -152,8 +156,10 @@ async function inflictAll(): Promise<void> {
     const fault = drawFault(random);
     const pause = random(PAUSE_MS);
     const first = random(hubs.length);
+    const toOwner = random(OWNER_OF) > 0;
     while (running.size >= FAULTS_AT_ONCE) await Promise.race(running.values());
-    const order = hubs.map((_, index) => hubs[(first + index) % hubs.length] as ClusterHub);
+    const owners = toOwner ? (await database.owners()).flatMap((name) => byName.get(name) ?? []) : [];
+    const order = [...owners, ...hubs.slice(first), ...hubs];
     const target = fault.to === 'all' ? 'all' : (order.find((hub) => !running.has(hub)) as ClusterHub);
     say(`${number}: ${fault.what}${target === 'all' ? '' : `, ${target.name}`}`);
     const over = inflict(fault, target).finally(() => running.delete(target));
