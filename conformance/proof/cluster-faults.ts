@@ -18,7 +18,7 @@ const SHORT_MS = 2_000;
 const LONG_MS = 25_000;
 
 /** Everything that hubs and their database may meet, with how often. */
-export const CLUSTER_FAULTS: readonly ClusterFault[] = [
+const CLUSTER_FAULTS: readonly ClusterFault[] = [
   one('kill -9', 3, (hub) => hub.kill()),
   one('planned stop', 2, (hub) => hub.stop()),
   one('freeze, short', 2, (hub) => hub.freeze(false, elapse(SHORT_MS))),
@@ -42,10 +42,11 @@ export const CLUSTER_FAULTS: readonly ClusterFault[] = [
   }),
 ];
 
-/** Draws one of them. @param random a whole number from 0 to below the limit */
-export function drawFault(random: (limit: number) => number): ClusterFault {
-  const each = CLUSTER_FAULTS.flatMap((fault) => Array.from({ length: fault.share }, () => fault));
-  return each[random(each.length)] as ClusterFault;
+/** @param part of what they are called; all when it is empty */
+export function faultsCalled(part: string): readonly ClusterFault[] {
+  return CLUSTER_FAULTS.filter(({ what }) => what.includes(part)).flatMap((fault) =>
+    Array.from({ length: fault.share }, () => fault),
+  );
 }
 
 function one(what: string, share: number, run: (hub: ClusterHub, scene: FaultScene) => Promise<void>): ClusterFault {

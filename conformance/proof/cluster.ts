@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { SYSTEM_NAMES } from '@hms-sync/sandbox';
 import { Child } from '../src/child.ts';
 import { ClusterDatabase } from './cluster-database.ts';
-import { type ClusterFault, drawFault } from './cluster-faults.ts';
+import { type ClusterFault, faultsCalled } from './cluster-faults.ts';
 import { ClusterHub } from './cluster-hub.ts';
 import { asCalls, longestQuiet, overlapsIn } from './cluster-verdict.ts';
 import { GUARDS } from './guards.ts';
@@ -15,7 +15,7 @@ import { seededRandom } from './seeded-random.ts';
 import { breachesIn, judge } from './verdict.ts';
 
 /**
- * `npm run cluster -- --faults N [--seed S] [--without <guard>]`: three real hubs share one PostgreSQL, each with a way
+ * `npm run cluster -- --faults N [--seed S] [--without <guard>] [--only <part of a fault's name>]`: three real hubs share one PostgreSQL, each with a way
  * of its own to it. While faults of every kind come to hubs, their adapters, their ways and the database, publishers
  * write down every ACCEPTED, and a ledger outside every attempt. In the end the two are compared.
  */
@@ -44,6 +44,7 @@ const { values } = parseArgs({
     faults: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     without: { type: 'string' },
+    only: { type: 'string', default: '' },
   },
 });
 const faults = Number(values.faults);
@@ -54,6 +55,9 @@ const guard = values.without === undefined ? undefined : GUARDS[values.without];
 if (values.without !== undefined && guard === undefined) {
   throw new Error(`--without ${values.without} is none of ${Object.keys(GUARDS).join(', ')}`);
 }
+
+const drawn = faultsCalled(values.only);
+if (drawn.length === 0) throw new Error(`--only ${values.only} is part of no fault's name`);
 
 const startedMs = Date.now();
 const random = seededRandom(seed);
@@ -153,7 +157,7 @@ process.exit();
 async function inflictAll(): Promise<void> {
   const running = new Map<ClusterHub | 'all', Promise<void>>();
   for (let number = 1; number <= faults && !(await isCaught()); number += 1) {
-    const fault = drawFault(random);
+    const fault = drawn[random(drawn.length)] as ClusterFault;
     const pause = random(PAUSE_MS);
     const first = random(hubs.length);
     const toOwner = random(OWNER_OF) > 0;
