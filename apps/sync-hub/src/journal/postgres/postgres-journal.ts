@@ -144,7 +144,11 @@ class Connection implements Transport {
   async #answered<Answer>(answer: Promise<Answer>): Promise<Answer> {
     const { promise: silence, reject } = Promise.withResolvers<never>();
     const timeoutMs = this.#answerTimeoutMs;
-    const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1_000} s`)), timeoutMs);
+    const giveUp = () => reject(new Error(`no answer within ${timeoutMs / 1_000} s`));
+    // In two halves: after this process stood still, what arrived meanwhile is read first.
+    let timer = setTimeout(() => {
+      timer = setTimeout(giveUp, timeoutMs / 2);
+    }, timeoutMs / 2);
     try {
       return await Promise.race([answer, silence]);
     } finally {
