@@ -10,12 +10,16 @@ export type ClusterFault = { readonly what: string; readonly share: number } & (
 
 export interface FaultScene {
   readonly database: ClusterDatabase;
+  /** A whole number from 0 to below the limit. */
+  readonly random: (limit: number) => number;
 }
 
 /** Shorter than the time after which a hub stops by itself. */
 const SHORT_MS = 2_000;
 /** Longer than it takes until another hub has its lanes. */
 const LONG_MS = 25_000;
+/** A new owner begins within this, or did so a moment ago. */
+const BEGINNING_MS = 4_000;
 
 /** Everything that hubs and their database may meet, with how often. */
 const CLUSTER_FAULTS: readonly ClusterFault[] = [
@@ -23,9 +27,7 @@ const CLUSTER_FAULTS: readonly ClusterFault[] = [
   one('planned stop', 2, (hub) => hub.stop()),
   one('freeze, short', 2, (hub) => hub.freeze(false, elapse(SHORT_MS))),
   one('freeze, long', 2, (hub) => hub.freeze(false, elapse(LONG_MS))),
-  one('freeze until another hub takes over', 3, (hub, { database }) =>
-    hub.freeze(false, database.ownerChanged(LONG_MS)),
-  ),
+  one('freeze until another hub takes over', 4, (hub, scene) => hub.freeze(false, takenOver(scene))),
   one('freeze with adapters, short', 2, (hub) => hub.freeze(true, elapse(SHORT_MS))),
   one('freeze with adapters, long', 2, (hub) => hub.freeze(true, elapse(LONG_MS))),
   one('cut off by a black hole, short', 2, (hub) => cutOff(hub, SHORT_MS)),
@@ -59,6 +61,11 @@ function all(
   run: (hubs: readonly ClusterHub[], scene: FaultScene) => Promise<void>,
 ): ClusterFault {
   return { what, share, to: 'all', run };
+}
+
+async function takenOver({ database, random }: FaultScene): Promise<void> {
+  await database.ownerChanged(LONG_MS);
+  await elapse(random(BEGINNING_MS));
 }
 
 async function cutOff({ way }: ClusterHub, forMs: number): Promise<void> {

@@ -113,6 +113,7 @@ try {
   stop.abort();
   await publishing;
   const wasCaught = await isCaught();
+  if (wasCaught) say('caught');
   if (!wasCaught) say('all faults are over; what was accepted is waited for');
   const { open, dead } = wasCaught ? { open: 0, dead: 0 } : await settle();
   const attempts = await readLedger();
@@ -175,7 +176,7 @@ async function inflictAll(): Promise<void> {
 }
 
 async function inflict(fault: ClusterFault, target: ClusterHub | 'all'): Promise<void> {
-  const scene = { database };
+  const scene = { database, random };
   if (fault.to === 'one' && target !== 'all') {
     await target.disturb(() => fault.run(target, scene));
   } else if (fault.to === 'all') {
