@@ -30,6 +30,8 @@ const ATTEMPTS_AT_ONCE = 2;
 const ANSWER_WITHIN_MS = 1_500;
 /** So many hubs at a time have a fault of their own, or recover from one: one more observes what happens. */
 const FAULTS_AT_ONCE = 2;
+/** So that a hub has deliveries ready when the first fault comes. */
+const BEFORE_FIRST_MS = 5_000;
 /** All but one of so many come to a hub that owns a lane. */
 const OWNER_OF = 4;
 /** Between two faults: at random up to this. */
@@ -108,6 +110,7 @@ try {
     signal: stop.signal,
     onFailed: (error) => refusals.add(error),
   });
+  await elapse(BEFORE_FIRST_MS);
   await inflictAll();
   await Promise.all(hubs.map((hub) => hub.ready()));
   stop.abort();
@@ -162,7 +165,7 @@ async function inflictAll(): Promise<void> {
     const pause = random(PAUSE_MS);
     const first = random(hubs.length);
     const toOwner = random(OWNER_OF) > 0;
-    while (running.size >= FAULTS_AT_ONCE) await Promise.race(running.values());
+    while (running.size >= (guard === undefined ? FAULTS_AT_ONCE : 1)) await Promise.race(running.values());
     const owners = toOwner ? (await database.owners()).flatMap((name) => byName.get(name) ?? []) : [];
     const order = [...owners, ...hubs.slice(first), ...hubs];
     const target = fault.to === 'all' ? 'all' : (order.find((hub) => !running.has(hub)) as ClusterHub);

@@ -21,7 +21,7 @@ export interface LedgerAttempt {
 }
 
 /** So long a call is under way: a random time up to this, of some calls up to the longer one. */
-const HELD_MS = { most: 60, some: 400 };
+const HELD_MS = { most: 150, some: 600 };
 const SOME = 0.02;
 
 const attempts: LedgerAttempt[] = [];
