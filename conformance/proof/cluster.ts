@@ -15,9 +15,10 @@ import { seededRandom } from './seeded-random.ts';
 import { breachesIn, judge } from './verdict.ts';
 
 /**
- * `npm run cluster -- --faults N [--seed S] [--without <guard>] [--only <part of a fault's name>]`: three real hubs share one PostgreSQL, each with a way
- * of its own to it. While faults of every kind come to hubs, their adapters, their ways and the database, publishers
- * write down every ACCEPTED, and a ledger outside every attempt. In the end the two are compared.
+ * `npm run cluster -- --faults N [--seed S] [--without <guard>] [--only <part of a fault's name>]`: three real hubs share
+ * one PostgreSQL, each with a way of its own to it. While faults of every kind come to hubs, their adapters, their ways
+ * and the database, publishers write down every ACCEPTED, and a ledger outside every attempt. In the end the two are
+ * compared.
  */
 
 const HUB_NAMES = ['hub-1', 'hub-2', 'hub-3'];
