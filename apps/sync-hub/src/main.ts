@@ -169,6 +169,7 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     clock,
     place: () => acks.place,
     settledMs: config.settledMs,
+    hub: hubs && hubName(config.dataDir),
     write: ({ level, facts, text }) => log[level](facts, text),
   });
   journal.subscribe({

@@ -5,6 +5,8 @@ import type { DeliveryPosition } from './delivery-page.ts';
 /** Dead letters that an operator asked to send again, and how far the hub is with it. */
 export interface ReplayJob {
   readonly id: string;
+  /** The name of the hub that runs it, where several share the journal. */
+  readonly hub?: string;
   readonly state: 'running' | 'done' | 'cancelled';
   readonly filter: DeliveryFilter;
   readonly ratePerSecond: number;

@@ -18,6 +18,8 @@ export interface OperationsOptions {
   readonly place: () => Positions;
   /** For this long after its last delivery was settled, an event is kept. */
   readonly settledMs: number;
+  /** The name of this hub, where several share the journal. */
+  readonly hub?: string | undefined;
   /** What the hub did by itself, for the log. */
   readonly write: (line: LogLine) => void;
 }
@@ -33,7 +35,7 @@ export class Operations {
   readonly #deliveryLog: DeliveryLog;
   readonly #retention: Retention;
 
-  constructor({ journal, lanes, clock, place, settledMs, write }: OperationsOptions) {
+  constructor({ journal, lanes, clock, place, settledMs, hub, write }: OperationsOptions) {
     const onReport = (facts: LogLine['facts'], text: string) => write({ level: 'info', facts, text });
     this.publishLog = new PublishLog({ clock, write });
     this.#deliveryLog = new DeliveryLog({ clock, write });
@@ -43,6 +45,7 @@ export class Operations {
       journal,
       clock,
       place,
+      hub,
       onEnd: ({ id: job, state, sent }) => onReport({ job, state, sent }, 'a replay job ended'),
     });
     this.tail = new EventTail({ journal, clock });

@@ -7,7 +7,10 @@ import { openRecordingJournal } from './recording-journal.fixture.ts';
 import { ReplayJobs, type ReplayOrder, RUNNING_JOBS_MAX } from './replay-runner.ts';
 
 /** Jobs on a journal in this thread, on a clock of their own. */
-function open(database?: InlineJournal['database'], clock = new ManualClock()) {
+function open(
+  database?: InlineJournal['database'],
+  { clock = new ManualClock(), hub }: { clock?: ManualClock; hub?: string } = {},
+) {
   const { journal, accept, record } = openRecordingJournal({ adapters: ['billing'], ...(database && { database }) });
   const sent: number[] = [];
   const place = new Map(journal.info.positions);
@@ -19,7 +22,7 @@ function open(database?: InlineJournal['database'], clock = new ManualClock()) {
     ended: () => undefined,
   });
   const ended: ReplayJob[] = [];
-  const jobs = new ReplayJobs({ journal, clock, place: () => new Map(place), onEnd: (job) => ended.push(job) });
+  const jobs = new ReplayJobs({ journal, clock, hub, place: () => new Map(place), onEnd: (job) => ended.push(job) });
   // Dead letters are accepted in the order of their numbers, nothing before them.
   const sentIds = (key = '') => sent.map((seq) => `${key}${seq - 1}`);
   return { journal, accept, record, jobs, clock, ended, sentIds };
@@ -163,6 +166,25 @@ describe('a replay job', () => {
     await after.clock.pass(5_000);
     expect([...sentBefore, ...after.sentIds()]).toEqual(ids);
     expect(await after.jobs.find(id)).toMatchObject({ state: 'done', matched: 20, sent: 20 });
+  });
+
+  it('is continued by its own hub alone, where several share the journal', async () => {
+    const before = open(undefined, { hub: 'hub-1' });
+    await acceptDead(before, 20);
+    await begin(before);
+    await before.clock.pass(300);
+    await before.jobs.stop();
+    await before.journal.close();
+    const sent = before.sentIds().length;
+    const lives = [];
+    for (const hub of ['hub-2', 'hub-1']) {
+      const after = open(before.journal.database, { hub });
+      await after.jobs.resume();
+      await after.clock.pass(5_000);
+      lives.push(after.sentIds().length);
+      await after.journal.close();
+    }
+    expect(lives).toEqual([0, 20 - sent]);
   });
 
   it('stays cancelled when the hub stops in the same moment', async () => {

@@ -21,6 +21,8 @@ export interface ReplayJobsOptions {
   readonly clock: Clock;
   /** The place after the newest record. */
   readonly place: () => Positions;
+  /** The name of this hub, where several share the journal: each runs its own jobs. */
+  readonly hub?: string | undefined;
   /** Called with each job that ended while this hub ran, for the log. */
   readonly onEnd?: (job: ReplayJob) => void;
 }
@@ -40,10 +42,11 @@ export class ReplayJobs {
     this.#options = options;
   }
 
-  /** Continues what an earlier hub process did not finish. Called once, before the others. */
+  /** Continues what an earlier process of this hub did not finish. Called once, before the others. */
   async resume(): Promise<void> {
-    for (const job of await this.#options.journal.readJobs()) {
-      if (job.state === 'running') this.#run(job);
+    const { journal, hub } = this.#options;
+    for (const job of await journal.readJobs()) {
+      if (job.state === 'running' && (job.hub ?? hub) === hub) this.#run(job);
     }
   }
 
@@ -65,7 +68,8 @@ export class ReplayJobs {
     try {
       const draft = this.#draft(order);
       const { matched } = await this.count(order);
-      const job: ReplayJob = { ...draft, id: randomUUID(), matched };
+      const { hub } = this.#options;
+      const job: ReplayJob = { ...draft, id: randomUUID(), matched, ...(hub !== undefined && { hub }) };
       await this.#options.journal.saveJob(job);
       this.#run(job);
       return job;

@@ -580,16 +580,16 @@ export class Store {
     saveBreaker: async ({ adapter, state, sinceMs, cause }: StoredBreaker) => {
       await this.rows(
         'save_breaker',
-        'UPDATE lane SET breaker_state = $2, breaker_since_ms = $3, breaker_cause = $4 WHERE number = (lane_named($1)).number',
-        [adapter, state, sinceMs, cause],
+        'UPDATE lane SET breaker_state = $2, breaker_since_ms = $3, breaker_cause = $4 WHERE adapter = $1 AND coalesce(owner, $5) = $5',
+        [adapter, state, sinceMs, cause, this.#hub],
       );
       return DONE;
     },
     saveLanePause: async ({ adapter, pause }: StoredPause) => {
       await this.rows(
         'save_pause',
-        'UPDATE lane SET pause_reason = $2, pause_since_ms = $3 WHERE number = (lane_named($1)).number',
-        [adapter, pause === undefined ? null : pause.reason, pause?.sinceMs ?? null],
+        'UPDATE lane SET pause_reason = $2, pause_since_ms = $3 WHERE adapter = $1 AND coalesce(owner, $4) = $4',
+        [adapter, pause === undefined ? null : pause.reason, pause?.sinceMs ?? null, this.#hub],
       );
       return DONE;
     },
