@@ -24,6 +24,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // About half of its time a test waits: for a hub to start, for a timer. A project does not take it from the root.
-    maxWorkers: availableParallelism() + 2,
+    maxWorkers: availableParallelism() + 1,
   },
 });

@@ -13,7 +13,7 @@ describe('a command that does not exist is rejected, with the nearest one', () =
     [['backup', '2026-01-31'], 'Did you mean `hms-sync journal backup 2026-01-31`?'],
     [
       ['list'],
-      'Did you mean `hms-sync delivery list` or `hms-sync adapter list` or `hms-sync token list` or `hms-sync audit list` or `hms-sync context list`?',
+      'Did you mean `hms-sync delivery list` or `hms-sync adapter list` or `hms-sync hub list` or `hms-sync token list` or `hms-sync audit list` or `hms-sync context list`?',
     ],
     // A noun by another name.
     [['deliveries'], 'Did you mean `hms-sync delivery list`?'],

@@ -50,7 +50,7 @@ import { Backups } from './operations/backups.ts';
 import { Operations } from './operations/operations.ts';
 import { socketsHome } from './runtimes/process/orphan-guard.ts';
 import type { Runtime } from './runtimes/runtime.ts';
-import { SharedLanes } from './shared-lanes.ts';
+import type { SharedLanes } from './shared-lanes.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { RejectedConnections } from './telemetry/rejected-connections.ts';
 import { TlsFiles } from './tls/tls-files.ts';
@@ -228,9 +228,10 @@ async function startHub(config: Config, { load, log, newJournal }: StartOptions)
     return { ...(stored === undefined ? { id, manifest } : lifecycle.versionToRun(stored)), settings };
   });
   const { dataDir } = config;
-  const sharedLanes =
+  // Loaded where it is used, see openJournal.
+  const sharedLanes: SharedLanes | undefined =
     hubs &&
-    new SharedLanes({
+    new (await import('./shared-lanes.ts')).SharedLanes({
       ...{ hubs, lanes, adapterLanes: () => adapterLanes, adapters: toRunFirst, dataDir, version, drainMs: DRAIN_MS },
       onLeft: exitBecause,
       onChange: () => changes.emit('change'),

@@ -2,7 +2,6 @@ import type { TokenStore } from './access/token-store.ts';
 import type { Config } from './config/config.ts';
 import { lockFolder } from './files/folder-lock.ts';
 import type { Journal } from './journal/journal.ts';
-import { openPostgresJournal } from './journal/postgres/postgres-journal.ts';
 import type { Hubs } from './journal/shared-journal.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import type { Log } from './telemetry/log.ts';
@@ -26,6 +25,8 @@ export async function openJournal(
   }
   const unlock = lockFolder(dataDir);
   try {
+    // Loaded where it is used: each start of a hub with the embedded journal would pay for it.
+    const { openPostgresJournal } = await import('./journal/postgres/postgres-journal.ts');
     const { hubs, tokenStore, ...journal } = await openPostgresJournal({
       url: journalUrl,
       report: (level, text) => log[level](text),
