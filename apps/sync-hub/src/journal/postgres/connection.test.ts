@@ -37,12 +37,27 @@ afterAll(async () => {
 });
 
 async function administrate(...statements: readonly string[]): Promise<void> {
+  const client = await administrator();
+  for (const statement of statements) await client.query(statement);
+  await client.end();
+}
+
+async function administrator(): Promise<Client> {
   const client = new Client({
     connectionString: server.url(),
     options: '-c synchronous_commit=local -c default_transaction_read_only=off -c statement_timeout=0',
   });
   await client.connect();
-  for (const statement of statements) await client.query(statement);
+  return client;
+}
+
+/** The server has its sessions read its settings again, and answers before they have: resolves once one has. */
+async function reload(setting: string, value: string): Promise<void> {
+  const client = await administrator();
+  await client.query('SELECT pg_reload_conf()');
+  for (let found = ''; found !== value; ) {
+    found = (await client.query('SELECT current_setting($1) AS value', [setting])).rows[0].value;
+  }
   await client.end();
 }
 
@@ -289,7 +304,7 @@ describe('a wait for a synchronous standby that an administrator ends', () => {
     onTestFinished(() => administrate('SELECT pg_reload_conf()'));
     onTestFinished(() => journal.close());
     await set(`ALTER SYSTEM SET synchronous_standby_names = 'away'`, 'ALTER SYSTEM RESET synchronous_standby_names');
-    await administrate('SELECT pg_reload_conf()');
+    await reload('synchronous_standby_names', 'away');
     return journal;
   };
 
