@@ -47,6 +47,9 @@ const rightTree: Record<string, string> = {
   'packages/adapter-sdk/src/index.ts': "import '@hms-sync/proto';\nexport interface Adapter { id: string }",
   'packages/adapter-billing/package.json': manifest('@hms-sync/adapter-billing', './src/adapter.ts'),
   'packages/adapter-billing/src/adapter.ts': "import '@hms-sync/adapter-sdk';",
+  'testing/package.json': manifest('@hms-sync/testing', './src/server.ts'),
+  'testing/src/server.ts': 'export {};',
+  'apps/sync-hub/src/journal/journal.test.ts': "import '@hms-sync/testing';",
   'proto/package.json': manifest('@hms-sync/proto', './src/ack.ts'),
   'proto/src/ack.ts': 'export {};',
   'node_modules/opossum/package.json': '{ "name": "opossum", "version": "1.0.0", "main": "index.js" }',
@@ -136,6 +139,7 @@ const wrongImports: readonly WrongImport[] = [
   wrong('no-way-round-exports', 'apps/cli/src/b.ts', "import '../../../proto/src/ack.ts';"),
   wrong('sources-without-tests', 'packages/adapter-sdk/src/b.ts', "import 'vitest';"),
   wrong('sources-without-tests', 'apps/sync-hub/src/lanes/e.ts', "import './lane.test.ts';"),
+  wrong('ships-without-testing', 'apps/sync-hub/src/lanes/h.ts', "import '@hms-sync/testing';"),
   wrong('no-circles', 'apps/sandbox/src/b.ts', "import './c.ts';"),
   wrong('no-circles', 'apps/sandbox/src/d.ts', "import type { E } from './e.ts';"),
   wrong('found', 'apps/cli/src/c.ts', "import './gone.ts';"),
@@ -155,7 +159,9 @@ beforeAll(async () => {
   tree = await mkdtemp(join(tmpdir(), 'hms-sync-tree-'));
   await write(Object.entries(rightTree));
   await write(wrongImports.map(({ file, text }): [string, string] => [file, text]));
-  for (const file of Object.keys(rightTree).filter((path) => /^(apps|packages|proto).*package\.json$/.test(path))) {
+  for (const file of Object.keys(rightTree).filter((path) =>
+    /^(apps|packages|proto|testing).*package\.json$/.test(path),
+  )) {
     await link(dirname(file));
   }
   refused = await cruise();

@@ -38,7 +38,7 @@ const composition = `${hub}src/(open-journal|adapter-lanes|shared-lanes)\\.ts$`;
 const exit = `${hub}src/exit(\\.test)?\\.ts$`;
 
 /** The journal's port, and the data that goes through it. */
-const journalPort = `${room('journal')}(journal|journal-error|shared-journal|delivery-filter|delivery-page|positions|replay-job)\\.ts$`;
+const journalPort = `${room('journal')}(journal|journal-error|cluster-journal|delivery-filter|delivery-page|positions|replay-job)\\.ts$`;
 
 /** Every room of the hub (boundaries.test.ts), and what its sources see of the others. What is not named is refused. */
 export const rooms: Record<string, string[]> = {
@@ -192,8 +192,14 @@ const rules: Rule[] = [
   {
     name: 'sources-without-tests',
     comment: 'what ships imports no test, no fake of a test, no test tool',
-    from: { path: '/src/', pathNot: [proof, '^(bench|examples)/'] },
-    to: { path: [proof, testTools] },
+    from: { path: '/src/', pathNot: proof },
+    to: { path: [proof, testTools], pathNot: '^testing/' },
+  },
+  {
+    name: 'ships-without-testing',
+    comment: 'what ships has no PostgreSQL of npm and no disturbed network: these are for tests, benches and examples',
+    from: { path: '^(apps|packages|proto)/', pathNot: proof },
+    to: { path: '^testing/' },
   },
   {
     name: 'no-circles',

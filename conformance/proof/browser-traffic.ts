@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 
 /** The parameter by which a request is known as one of a try. */
 const PARAMETER = '__try';
-/** A request that is still open after that is given up. */
+/** A request that is still open after that is not waited for. */
 const SETTLES_WITHIN_MS = 5_000;
 
 /** The requests of a page, its frames, workers and windows, by the number of their try. */

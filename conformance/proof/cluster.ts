@@ -131,7 +131,7 @@ try {
     ...(dead > 0 ? [`${dead} dead letters, though every system answered`] : []),
   ];
   for (const breach of breaches.slice(0, 20)) console.error(breach);
-  // A lane without an owner was given up before, by a planned stop or for balance.
+  // A lane without an owner was released before, by a planned stop or for balance.
   const takeovers = changes.filter(({ before, after }) => before !== null && after !== null && before !== after);
   const quiet = longestQuiet(attempts, hubs);
   console.error(`not accepted at first: ${refusals.summary || 'none'}`);
@@ -155,7 +155,7 @@ try {
   await database.close();
   await ledger.signal('SIGTERM');
 }
-// Calls to a hub that was frozen were given up, and are still open.
+// Calls to a hub that was frozen are not waited for, and still open.
 process.exit();
 
 /** Inflicts one fault after the other, several at a time. */

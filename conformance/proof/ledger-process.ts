@@ -3,7 +3,7 @@ import { json } from 'node:stream/consumers';
 import { setTimeout as elapse } from 'node:timers/promises';
 
 /**
- * A program: what stands in for every system, `/<adapter>/...` for each, and writes down when each attempt begins and
+ * A program: the simulation of every system, `/<adapter>/...` for each, and writes down when each attempt begins and
  * ends. `GET /attempts` returns them as they began. It is a process of its own, so that nothing that is done to hubs
  * delays what it sees.
  */

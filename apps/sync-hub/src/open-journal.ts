@@ -1,8 +1,8 @@
 import type { TokenStore } from './access/token-store.ts';
 import type { Config } from './config/config.ts';
 import { lockFolder } from './files/folder-lock.ts';
+import type { Hubs } from './journal/cluster-journal.ts';
 import type { Journal } from './journal/journal.ts';
-import type { Hubs } from './journal/shared-journal.ts';
 import { openSqliteJournal } from './journal/sqlite/sqlite-journal.ts';
 import type { Log } from './telemetry/log.ts';
 

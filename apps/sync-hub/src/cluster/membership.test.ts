@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { patienceMs } from '../core/ownership-state.ts';
-import type { Hubs } from '../journal/shared-journal.ts';
+import type { Hubs } from '../journal/cluster-journal.ts';
 import { systemClock } from '../lanes/clock.ts';
 import { Membership } from './membership.ts';
 

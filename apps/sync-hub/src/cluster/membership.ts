@@ -7,8 +7,8 @@ import {
   type OwnershipState,
   patienceMs,
 } from '../core/ownership-state.ts';
+import type { Hubs } from '../journal/cluster-journal.ts';
 import { JournalError } from '../journal/journal-error.ts';
-import type { Hubs } from '../journal/shared-journal.ts';
 import type { Clock } from '../lanes/clock.ts';
 
 /** The lanes of this hub, as its ownership of them comes and goes. One call for an adapter at a time. */

@@ -46,7 +46,7 @@ export type OwnershipInput = { readonly at: Moment } & (
   | { readonly kind: 'claim_answered'; readonly number: number; readonly isTaken: boolean }
   /** A release or settle was answered, or any request failed; what it did is seen in the next pulse. */
   | { readonly kind: 'request_ended'; readonly number: number }
-  /** No attempt of the lane runs, and all outcomes are on disk or given up. */
+  /** No attempt of the lane runs, and all outcomes are on disk or discarded. */
   | { readonly kind: 'drained'; readonly adapter: string; readonly epoch: number }
   /** The database refused a write: somebody else owns the lane. */
   | { readonly kind: 'lane_lost'; readonly adapter: string; readonly epoch: number }

@@ -8,7 +8,7 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/health_service';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import type { LaneOwnership } from '../../core/ownership-state.ts';
-import type { KnownHub, SavedHealth } from '../../journal/shared-journal.ts';
+import type { KnownHub, SavedHealth } from '../../journal/cluster-journal.ts';
 import { ClusterHealth } from './cluster-health.ts';
 
 const MS = Date.UTC(2026, 0, 2, 21, 32, 10);

@@ -11,7 +11,7 @@ import {
 } from '@hms-sync/proto/hms/sync/v1/health_service';
 import type { HeldBy } from '../../core/lane-messages.ts';
 import type { LaneOwnership } from '../../core/ownership-state.ts';
-import type { Hubs } from '../../journal/shared-journal.ts';
+import type { Hubs } from '../../journal/cluster-journal.ts';
 
 export interface ClusterHealthOptions {
   readonly hubs: Pick<Hubs, 'id' | 'known' | 'saveHealth' | 'readHealth'>;

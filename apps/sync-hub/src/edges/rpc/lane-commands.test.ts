@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { LaneOwnership } from '../../core/ownership-state.ts';
-import type { Command, CommandOutcome, CommandServer } from '../../journal/shared-journal.ts';
+import type { Command, CommandOutcome, CommandServer } from '../../journal/cluster-journal.ts';
 import { delivered, unwell } from '../publishing/hub.fixture.ts';
 import { type AdminTestHub, openAdminTestHub, publishAll, rejectionOf } from './admin-hub.fixture.ts';
 

@@ -9,7 +9,7 @@ import {
   type DiscardDeliveriesResponse,
 } from '@hms-sync/proto/hms/sync/v1/admin_service';
 import { OPEN_PRINCIPAL } from '../../access/principal.ts';
-import type { Command, CommandOutcome, CommandResult } from '../../journal/shared-journal.ts';
+import type { Command, CommandOutcome, CommandResult } from '../../journal/cluster-journal.ts';
 import { throwIfStopping } from '../hub-stop.ts';
 import { REQUEST_ERRORS, RequestError } from '../request-error.ts';
 import { toDiscardQuery } from './admin-deliveries.ts';

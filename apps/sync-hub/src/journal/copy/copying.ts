@@ -27,7 +27,7 @@ export interface CopyReport {
 }
 
 /**
- * Copies a journal, or goes on with it behind the last row that is there, and compares both sides row by row. What is not
+ * Copies a journal, or continues behind the last row that is there, and compares both sides row by row. What is not
  * the same in the end stays an unfinished copy.
  *
  * @param report called about once a second, with how far it is

@@ -1,7 +1,7 @@
 import { useDatabase } from '@hms-sync/testing/postgres';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import type { Command, CommandResult, SharedJournal } from '../shared-journal.ts';
-import { BEGUN_WITHIN_S } from './functions.ts';
+import type { Command, CommandResult, SharedJournal } from '../cluster-journal.ts';
+import { BEGUN_WITHIN_S } from './hub-functions.ts';
 import { openPostgresJournal } from './postgres-journal.ts';
 
 const command = { adapter: 'billing', rpc: 'pauseAdapter', request: new Uint8Array([1, 2]), principal: 'ann' };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Command, CommandOutcome, CommandResult, CommandServer } from '../shared-journal.ts';
-import { BEGUN_WITHIN_S } from './functions.ts';
-import type { Rows } from './store.ts';
+import type { Command, CommandOutcome, CommandResult, CommandServer } from '../cluster-journal.ts';
+import { BEGUN_WITHIN_S } from './hub-functions.ts';
+import type { Rows } from './rows.ts';
 
 /** A result that the database did not take is written again after this time. */
 const AGAIN_MS = 1_000;

@@ -1,7 +1,7 @@
 import { useDatabase } from '@hms-sync/testing/postgres';
 import { expect, it, onTestFinished } from 'vitest';
 import type { RecordedDelivery } from '../../core/delivery.ts';
-import type { SharedJournal } from '../shared-journal.ts';
+import type { SharedJournal } from '../cluster-journal.ts';
 import { Session } from '../suite/place.fixture.ts';
 import { retrying, sampleAccept, sampleEvent, sampleRecord } from '../suite/samples.fixture.ts';
 import { openPostgresJournal } from './postgres-journal.ts';

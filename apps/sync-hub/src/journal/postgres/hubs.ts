@@ -9,11 +9,11 @@ import type {
   KnownHub,
   RequestOf,
   SavedHealth,
-} from '../shared-journal.ts';
+} from '../cluster-journal.ts';
 import { Commands } from './commands.ts';
 import { connect, dropConnection, endConnection, isUnknownCommit } from './connection.ts';
 import type { DatabaseAddress } from './database-address.ts';
-import type { Rows } from './store.ts';
+import type { Rows } from './rows.ts';
 
 /** At most this often others are notified of something new. */
 const NOTIFY_EVERY_MS = 10;

@@ -10,7 +10,7 @@ import {
   type ListedDelivery,
 } from '../delivery-page.ts';
 import type { DeadLetter } from '../replay-job.ts';
-import { type KnownLanes, RECORD_VALUES, type RecordValues, recordFromValues } from './rows.ts';
+import { type KnownLanes, RECORD_VALUES, type RecordValues, type Rows, recordFromValues } from './rows.ts';
 
 /** A request looks at this many deliveries at most. */
 const SCAN_DELIVERIES = 2_048;
@@ -18,9 +18,7 @@ const SCAN_DELIVERIES = 2_048;
 /** Of history, where no index helps, this many events are looked at. */
 const HISTORY_EVENTS = 256;
 
-interface Rows extends KnownLanes {
-  rows<Row>(name: string, text: string, values: readonly unknown[]): Promise<Row[]>;
-}
+type KnownStore = KnownLanes & Rows;
 
 type CandidateValues = readonly [
   ...[adapter: number, seq: number, eventId: string, source: string, type: string, key: string, acceptedAtMs: number],
@@ -51,9 +49,9 @@ const NEWEST_RECORD = `LEFT JOIN LATERAL (
 
 /** Finds deliveries by a filter, newest first. */
 export class Lists {
-  readonly #store: Rows;
+  readonly #store: KnownStore;
 
-  constructor(store: Rows) {
+  constructor(store: KnownStore) {
     this.#store = store;
   }
 

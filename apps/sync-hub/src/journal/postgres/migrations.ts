@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import { JournalError } from '../journal-error.ts';
 import { FUNCTIONS } from './functions.ts';
+import { HUB_FUNCTIONS } from './hub-functions.ts';
 import { TOKENS } from './postgres-tokens.ts';
 import { TABLES } from './schema.ts';
 
 /** Each takes a journal from the version before to its place in this list, counted from 1. Never changed once released. */
-const MIGRATIONS: readonly string[] = [TABLES + FUNCTIONS + TOKENS];
+const MIGRATIONS: readonly string[] = [TABLES + FUNCTIONS + HUB_FUNCTIONS + TOKENS];
 
 /** Of the tables that this hub knows. */
 export const VERSION = MIGRATIONS.length;

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import { CALLS, type Call } from '../calls.ts';
 import { JournalClient, type Transport } from '../client.ts';
+import type { SharedJournal } from '../cluster-journal.ts';
 import type { BackupResult } from '../journal.ts';
 import { CorruptionError, JournalError } from '../journal-error.ts';
-import type { SharedJournal } from '../shared-journal.ts';
 import {
   connectOnceReachable,
   endConnection,
@@ -67,7 +67,7 @@ export async function openPostgresJournal(options: PostgresJournalOptions): Prom
 
 /**
  * Calls without an answer for this long are on a connection that leads nowhere: a server that lost its power, or a network
- * that forgot the connection, resets nothing, and TCP alone gives up after a quarter of an hour.
+ * that forgot the connection, resets nothing, and TCP alone ends it after a quarter of an hour.
  */
 const ANSWER_TIMEOUT_MS = 30_000;
 

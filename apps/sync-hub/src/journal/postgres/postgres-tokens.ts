@@ -1,6 +1,6 @@
 import { AccessError } from '../../access/access-error.ts';
 import type { StoredToken, TokenStore, TokensRead } from '../../access/token-store.ts';
-import type { Rows } from './store.ts';
+import type { Rows } from './rows.ts';
 
 /** A change at one hub is in force at all others within a second. */
 const READ_EVERY_MS = 250;

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import type { EndedAttempt, ReadyDelivery, RecordedDelivery } from '../../core/delivery.ts';
+import type { ReadyDelivery, RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent } from '../../core/event.ts';
-import { outcomeKind, recordedState } from '../codes.ts';
 import { CorruptionError } from '../journal-error.ts';
+import { type RecordColumns, recordFromColumns } from '../record-columns.ts';
 
 /** What rows say only by numbers. */
 export interface KnownLanes {
@@ -12,6 +12,19 @@ export interface KnownLanes {
   ids(numbers: readonly number[]): readonly string[];
   /** Up to this seq an id is unique over all sources. */
   readonly uniqueIdsToSeq: number;
+}
+
+/** A lane, as this hub knows it. */
+export interface KnownLane {
+  readonly number: number;
+  readonly id: string;
+  /** Of the newest record that was reported here. */
+  position: number;
+}
+
+/** Where statements are run. */
+export interface Rows {
+  rows<Row>(name: string, text: string, values: readonly unknown[]): Promise<Row[]>;
 }
 
 /** To be selected from event e, in the order of {@link eventFromValues}. */
@@ -64,47 +77,11 @@ export const RECORD_VALUES = `r.adapter, r.position, r.seq, r.version, r.state, 
   r.at_ms, r.next_attempt_at_ms, r.outcome, r.started_at_ms, r.duration_ms, r.receipt, r.code, r.message,
   e.id, e.source, e.key`;
 
-export type RecordValues = readonly [
-  ...[adapter: number, position: number, seq: number, version: string, state: number],
-  ...[cycle: number, attempts: number, spent: number, crashes: number, atMs: number, nextAttemptAtMs: number],
-  ...[outcome: number | null, startedAtMs: number | null, durationMs: number | null, receipt: string | null],
-  ...[code: string | null, message: string | null, id: string, source: string, key: string],
-];
+export type RecordValues = readonly [...RecordColumns, id: string, source: string, key: string];
 
 export function recordFromValues(values: RecordValues, lanes: KnownLanes): RecordedDelivery {
-  const [adapter, position, seq, adapterVersion, state, cycle, attempts, spent, crashes, atMs, nextAttemptAtMs] =
-    values;
-  const [outcome, message] = [values[11], values[16]];
-  const attempt = outcome === null ? undefined : attemptFromValues(values, outcome);
-  return {
-    adapter: lanes.id(adapter),
-    seq,
-    eventId: values[17],
-    source: values[18],
-    key: values[19],
-    adapterVersion,
-    state: recordedState(state),
-    cycle,
-    attempts,
-    spent,
-    crashes,
-    atMs,
-    nextAttemptAtMs,
-    ...(attempt !== undefined && { attempt }),
-    ...(attempt === undefined && message !== null && { reason: message }),
-    position,
-  };
-}
-
-function attemptFromValues(values: RecordValues, outcome: number): EndedAttempt {
-  const [, , , , , , , , , , , , startedAtMs, durationMs, receipt, code, message] = values;
-  const attempt = {
-    startedAtMs: startedAtMs as number,
-    durationMs: durationMs as number,
-    outcome: outcomeKind(outcome),
-    receipt: receipt ?? '',
-  };
-  return code === null ? attempt : { ...attempt, failure: { code, message: message ?? '' } };
+  const [id, source, key] = values.slice(17) as [string, string, string];
+  return recordFromColumns(values, lanes.id(values[0]), { id, source, key });
 }
 
 /** Marks what stands for a character that texts of PostgreSQL cannot hold, which is NUL, or for itself. */

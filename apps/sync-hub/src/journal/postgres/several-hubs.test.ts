@@ -2,8 +2,8 @@ import { useDatabase } from '@hms-sync/testing/postgres';
 import { Client } from 'pg';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ReadyDelivery, ReadyPlace } from '../../core/delivery.ts';
+import type { SharedJournal } from '../cluster-journal.ts';
 import type { LaneNews } from '../journal.ts';
-import type { SharedJournal } from '../shared-journal.ts';
 import { Session } from '../suite/place.fixture.ts';
 import {
   deadLettered,

@@ -1,4 +1,5 @@
 import type { FullDisk, JournalStatistics } from '../journal.ts';
+import type { Rows } from './rows.ts';
 
 /** How many of the last commits are looked at: some seconds' worth under load. */
 const LATENCY_SAMPLES = 128;
@@ -11,10 +12,6 @@ const CHEAP_MS = 200;
 
 /** How long a size is believed. */
 const SIZE_MS = 1_000;
-
-interface Rows {
-  rows<Row>(name: string, text: string, values: readonly unknown[]): Promise<Row[]>;
-}
 
 type LaneRow = readonly [
   ...[adapter: string, unsettled: number, deadLetters: number, oldestAcceptedAtMs: number | null, behind: number],

@@ -1,41 +1,37 @@
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import type { Client, QueryArrayResult } from 'pg';
-import type { RecordedDelivery } from '../../core/delivery.ts';
 import { CALLS, type Call, type CommitReport, LANE_LOST, type StoreAccept, type StoreAnswer } from '../calls.ts';
-import { deliveryState, isOpenCode, outcomeCodes, recordedState, stateCodes } from '../codes.ts';
+import { deliveryState, outcomeCodes, stateCodes } from '../codes.ts';
 import { CommitNews, PAYLOAD_BYTES_MAX } from '../commit-news.ts';
-import {
-  type AcceptRequest,
-  type CallName,
-  type DiscardRequest,
-  type DiscardResult,
-  type EventReference,
-  type FoundEvent,
-  type FullDisk,
-  type JournalStatistics,
-  type OpenedLane,
-  type OpenLaneRequest,
-  type PruneRequest,
-  type PruneResult,
-  type ReadHeadRequest,
-  type ReadReadyRequest,
-  type ReadRecordsRequest,
-  type ReadRecordsResult,
-  type ReadyPage,
-  type RecordRequest,
-  readRecordsShare,
-  type StoredBreaker,
-  type StoredDelivery,
-  type StoredPause,
+import type {
+  AcceptRequest,
+  CallName,
+  DiscardRequest,
+  DiscardResult,
+  EventReference,
+  FullDisk,
+  JournalStatistics,
+  OpenedLane,
+  OpenLaneRequest,
+  PruneRequest,
+  PruneResult,
+  ReadHeadRequest,
+  ReadReadyRequest,
+  ReadRecordsRequest,
+  RecordRequest,
+  StoredBreaker,
+  StoredPause,
 } from '../journal.ts';
 import { CorruptionError } from '../journal-error.ts';
 import { type ReplayJob, type ReplayStepRequest, type ReplayStepResult, runReplayStep } from '../replay-job.ts';
 import { Lists } from './lists.ts';
+import { Queries } from './queries.ts';
 import {
   EVENT_VALUES,
   type EventValues,
   eventFromValues,
+  type KnownLane,
   READY_VALUES,
   RECORD_VALUES,
   type RecordValues,
@@ -45,27 +41,11 @@ import {
 } from './rows.ts';
 import { Statistics } from './statistics.ts';
 
-/** A lane, as this hub knows it. */
-export interface KnownLane {
-  readonly number: number;
-  readonly id: string;
-  /** Of the newest record that was reported here. */
-  position: number;
-}
-
-/** Where statements are run. */
-export interface Rows {
-  rows<Row>(name: string, text: string, values: readonly unknown[]): Promise<Row[]>;
-}
-
 /** Of each lane, records of other hubs that are read at a time. */
 const RECORDS_MAX = 1_024;
 
-/** Payloads that go to the server with one statement, but for the last. */
+/** Once a statement carries so many bytes of payloads, the next event goes with another. */
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
-
-/** At most 16 of the sources that have an id are named. */
-const SOURCES_MAX = 16;
 
 /** One that another hub changed meanwhile. */
 const NOT_AS_LISTED = 'HS002';
@@ -90,6 +70,7 @@ export class Store {
   readonly #client: Client;
   readonly #hub: string;
   readonly #lists: Lists;
+  readonly #queries: Queries;
   readonly #statistics: Statistics;
   readonly #byNumber = new Map<number, KnownLane>();
   readonly #byId = new Map<string, KnownLane>();
@@ -112,6 +93,7 @@ export class Store {
     this.#client = client;
     this.#hub = hub;
     this.#lists = new Lists(this);
+    this.#queries = new Queries(this);
     this.#statistics = new Statistics(this, bytesMax);
   }
 
@@ -248,10 +230,9 @@ export class Store {
 
   /** Sends what was gathered. */
   #send(batch: Batch): void {
-    const { accepts, records } = batch;
-    batch.bytes = 0;
-    if (accepts.length > 0) this.#start(this.#accept(accepts.splice(0)));
-    if (records.length > 0) this.#start(this.#record(records.splice(0)));
+    const { accepts, records } = batch.take();
+    if (accepts.length > 0) this.#start(this.#accept(accepts));
+    if (records.length > 0) this.#start(this.#record(records));
   }
 
   /** Sends what was gathered, and reports what all that was sent made true. */
@@ -601,10 +582,10 @@ export class Store {
   };
 
   readonly #reads: { readonly [Name in CallName]?: (request: never) => Promise<StoreAnswer<Name>> } = {
-    readReady: (request: ReadReadyRequest) => this.#readReady(request),
-    readHead: (request: ReadHeadRequest) => this.#readHead(request),
-    readEvent: (reference: EventReference) => this.#readEvent(reference),
-    readRecords: (request: ReadRecordsRequest) => this.#readRecords(request),
+    readReady: (request: ReadReadyRequest) => this.#queries.readReady(request),
+    readHead: (request: ReadHeadRequest) => this.#queries.readHead(request),
+    readEvent: (reference: EventReference) => this.#queries.readEvent(reference),
+    readRecords: (request: ReadRecordsRequest) => this.#queries.readRecords(request),
     listDeliveries: (request) => this.#lists.page(request),
     countSome: (request) => this.#lists.count(request),
     readJobs: async () => {
@@ -728,155 +709,6 @@ export class Store {
     return () => ({ events, records, next: next ?? undefined });
   }
 
-  async #readReady({ adapter, after, nowMs, limit, limitBytes }: ReadReadyRequest): Promise<ReadyPage> {
-    const lane = this.#byId.get(adapter);
-    if (lane === undefined) return { deliveries: [], isEnd: true, nextDueAtMs: Number.POSITIVE_INFINITY };
-    await this.rows('reach', 'SELECT reach($1, $2)', [lane.number, nowMs]);
-    const rows = await this.rows<readonly unknown[]>(
-      'read_ready',
-      // One more than fits says whether there are others, without its payload.
-      `SELECT place <= $5 AND (place = 1 OR bytes <= $6) AS fits, page.* FROM (
-        SELECT row_number() OVER places AS place, sum(octet_length(e.data)) OVER places AS bytes, octet_length(e.data) AS size,
-          ${READY_VALUES}
-        FROM lane l CROSS JOIN LATERAL (
-          SELECT * FROM delivery d WHERE d.adapter = l.number AND d.is_head AND (d.due_at_ms, d.seq) > ($2, $3)
-            AND d.due_at_ms <= greatest($4, last_place_ms(l)) ORDER BY d.due_at_ms, d.seq LIMIT $5 + 1
-        ) AS d JOIN event e ON e.seq = d.seq WHERE l.number = $1
-        WINDOW places AS (ORDER BY d.due_at_ms, d.seq)) AS page
-      WHERE place <= 2 OR bytes - size <= $6 ORDER BY place`,
-      [
-        lane.number,
-        after?.dueAtMs ?? Number.NEGATIVE_INFINITY,
-        after?.seq ?? 0,
-        nowMs,
-        limit,
-        Math.min(limitBytes, 2 ** 40),
-      ],
-    );
-    const fitting = rows.filter(([fits]) => fits);
-    const deliveries = fitting.map(([, , , , ...values]) => readyFromValues(values, this));
-    if (fitting.length < rows.length) return { deliveries, isEnd: false, nextDueAtMs: Number.POSITIVE_INFINITY };
-    const next = await this.rows<[number]>(
-      'next_due',
-      `SELECT d.due_at_ms FROM lane l CROSS JOIN LATERAL (
-        SELECT due_at_ms FROM delivery WHERE adapter = l.number AND is_head AND due_at_ms > greatest($2, last_place_ms(l))
-        ORDER BY due_at_ms LIMIT 1) AS d WHERE l.number = $1`,
-      [lane.number, nowMs],
-    );
-    return { deliveries, isEnd: true, nextDueAtMs: next[0]?.[0] ?? Number.POSITIVE_INFINITY };
-  }
-
-  async #readHead(request: ReadHeadRequest) {
-    const lane = this.#byId.get(request.adapter);
-    if (lane === undefined) return undefined;
-    const rows =
-      'seq' in request
-        ? await this.rows<readonly unknown[]>(
-            'head_of',
-            `SELECT ${READY_VALUES} FROM lane l JOIN delivery d ON d.adapter = l.number JOIN event e ON e.seq = d.seq
-              WHERE l.number = $1 AND d.seq = $2 AND d.is_head`,
-            [lane.number, request.seq],
-          )
-        : await this.rows<readonly unknown[]>(
-            'first_head',
-            `SELECT ${READY_VALUES} FROM lane l CROSS JOIN LATERAL (
-                SELECT * FROM delivery d WHERE d.adapter = l.number AND d.is_head AND (d.due_at_ms, d.seq) > ($2, $3)
-                  AND d.not_before_ms <= $4 AND (d.key = '' OR d.key <> $5) AND d.seq <> $6
-                ORDER BY d.due_at_ms, d.seq LIMIT 1
-              ) AS d JOIN event e ON e.seq = d.seq WHERE l.number = $1`,
-            [
-              lane.number,
-              request.after?.dueAtMs ?? Number.NEGATIVE_INFINITY,
-              request.after?.seq ?? 0,
-              request.ignoreNotBefore ? Number.POSITIVE_INFINITY : request.nowMs,
-              request.except?.key ?? '',
-              request.except?.seq ?? 0,
-            ],
-          );
-    return rows[0] && readyFromValues(rows[0], this);
-  }
-
-  async #readEvent({ id, source }: EventReference): Promise<FoundEvent> {
-    const sources =
-      source === undefined
-        ? await this.rows<[string]>(
-            'sources',
-            `SELECT source FROM event WHERE id = $1 ORDER BY source COLLATE "C" LIMIT ${SOURCES_MAX + 1}`,
-            [id],
-          )
-        : [[source] as [string]];
-    if (sources.length > 1) return { kind: 'ambiguous', sources: sources.slice(0, SOURCES_MAX).map(([name]) => name) };
-    const [rows, deliveries] = await Promise.all([
-      this.rows<EventValues>('event', `SELECT ${EVENT_VALUES} FROM event e WHERE e.id = $1 AND e.source = $2`, [
-        id,
-        sources[0]?.[0] ?? '',
-      ]),
-      this.rows<StateRow>(
-        'deliveries',
-        `SELECT n.number, coalesce(d.state, r.state, 0), coalesce(d.cycle, r.cycle, 1), coalesce(d.attempts, r.attempts, 0),
-          coalesce(d.spent, r.spent, 0), coalesce(d.crashes, r.crashes, 0),
-          coalesce(d.state < 2 AND is_held(n.number, e.key, e.seq), false)
-        FROM event e CROSS JOIN unnest(e.adapters) AS n (number)
-        LEFT JOIN delivery d ON d.adapter = n.number AND d.seq = e.seq
-        LEFT JOIN LATERAL (SELECT * FROM record WHERE record.seq = e.seq AND record.adapter = n.number
-          ORDER BY position DESC LIMIT 1) AS r ON true
-        WHERE e.id = $1 AND e.source = $2`,
-        [id, sources[0]?.[0] ?? ''],
-      ),
-    ]);
-    const [values] = rows;
-    if (values === undefined) return { kind: 'unknown' };
-    const event = eventFromValues(values, this);
-    const limit = readRecordsShare(deliveries.length);
-    const stored = await Promise.all(deliveries.map((row) => this.#storedDelivery(row, event.seq, limit)));
-    return {
-      kind: 'found',
-      event,
-      deliveries: stored.sort((left, right) => (left.adapter < right.adapter ? -1 : 1)),
-    };
-  }
-
-  async #storedDelivery(row: StateRow, seq: number, limit: number): Promise<StoredDelivery> {
-    const [number, state, cycle, attempts, spent, crashes, isHeldByKey] = row;
-    // One more than fits says whether there are older ones.
-    const records = await this.rows<RecordValues>(
-      'records_of',
-      `SELECT ${RECORD_VALUES} FROM record r JOIN event e ON e.seq = r.seq WHERE r.seq = $1 AND r.adapter = $2
-        ORDER BY r.position DESC LIMIT $3`,
-      [seq, number, limit + 1],
-    );
-    const newest = records.slice(0, limit).map((values) => recordFromValues(values, this));
-    return {
-      adapter: this.id(number),
-      state: isOpenCode(state) ? deliveryState(state) : recordedState(state),
-      cycle,
-      attempts,
-      spent,
-      crashes,
-      isHeldByKey,
-      records: newest.reverse(),
-      hasOlderRecords: records.length > limit,
-    };
-  }
-
-  async #readRecords({ after, limit }: ReadRecordsRequest): Promise<ReadRecordsResult> {
-    const records: RecordedDelivery[] = [];
-    for (const lane of this.lanes) {
-      // One more than fits says whether there are others.
-      const rows = await this.rows<RecordValues>(
-        'records_after',
-        `SELECT ${RECORD_VALUES} FROM record r JOIN event e ON e.seq = r.seq WHERE r.adapter = $1 AND r.position > $2
-          ORDER BY r.position LIMIT $3`,
-        [lane.number, after.get(lane.id) ?? 0, limit + 1 - records.length],
-      );
-      for (const values of rows) {
-        if (records.length === limit) return { records, isEnd: false };
-        records.push(recordFromValues(values, this));
-      }
-    }
-    return { records, isEnd: true };
-  }
-
   /** Of a lane that was made since this journal was opened, every record that is kept is new. */
   async #readLanes(isOpening = false): Promise<void> {
     const rows = await this.rows<[number, string, number, number]>(
@@ -927,22 +759,35 @@ class Batch {
     this.bytes += request.event.data.byteLength;
   }
 
-  /** True when an outcome of this key goes along: what comes after it may depend on it. */
-  settles(key: string): boolean {
-    return key !== '' && this.records.some(({ request }) => request.record.key === key);
-  }
-
-  /** False when another outcome of the same key, or of the same delivery, goes along. */
-  fits({ record: { adapter, seq, key } }: RecordRequest): boolean {
-    return !this.records.some(
-      ({ request: { record } }) =>
-        record.adapter === adapter && (record.seq === seq || (key !== '' && record.key === key)),
-    );
-  }
+  /** Keys, and deliveries and keys of each adapter, of which an outcome goes along. */
+  readonly #settled = new Set<string>();
 
   record(index: number, request: RecordRequest): void {
     this.records.push({ index, request });
+    for (const name of namesOf(request)) this.#settled.add(name);
+    this.#settled.add(`key ${request.record.key}`);
   }
+
+  /** True when an outcome of this key goes along: what comes after it may depend on it. */
+  settles(key: string): boolean {
+    return key !== '' && this.#settled.has(`key ${key}`);
+  }
+
+  /** False when another outcome of the same key, or of the same delivery, goes along. */
+  fits(request: RecordRequest): boolean {
+    return !namesOf(request).some((name) => this.#settled.has(name));
+  }
+
+  /** All of it; the batch is empty then. */
+  take(): Pick<Batch, 'accepts' | 'records'> {
+    this.bytes = 0;
+    this.#settled.clear();
+    return { accepts: this.accepts.splice(0), records: this.records.splice(0) };
+  }
+}
+
+function namesOf({ record: { adapter, seq, key } }: RecordRequest): readonly string[] {
+  return key === '' ? [`seq ${seq} ${adapter}`] : [`seq ${seq} ${adapter}`, `of ${adapter} ${key}`];
 }
 
 type AcceptRow = readonly [
@@ -953,11 +798,6 @@ type AcceptRow = readonly [
 type KnownRow = readonly [
   ...[item: number, hash: Uint8Array, positions: { adapter: number; position: number }[] | null],
   ...EventValues,
-];
-
-type StateRow = readonly [
-  ...[adapter: number, state: number, cycle: number, attempts: number, spent: number, crashes: number],
-  isHeldByKey: boolean,
 ];
 
 function jobValues(job: ReplayJob): readonly [string, number, boolean, string] {

@@ -1,9 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import type { EndedAttempt, RecordedDelivery } from '../../core/delivery.ts';
+import type { RecordedDelivery } from '../../core/delivery.ts';
 import type { AcceptedEvent, SyncEvent } from '../../core/event.ts';
-import { outcomeKind, recordedState } from '../codes.ts';
 import { requireChecksum, rowChecksum } from '../integrity/row-checksum.ts';
+import { type RecordColumns, recordFromColumns } from '../record-columns.ts';
 
 /** What rows say only by numbers. */
 interface KnownLanes {
@@ -62,13 +62,7 @@ export type DeliveryValues = readonly [
   ...[reopenedAtMs: number | null, checksum: number],
 ];
 
-export type RecordValues = readonly [
-  ...[adapter: number, position: number, seq: number, version: string, state: number],
-  ...[cycle: number, attempts: number, spent: number, crashes: number, atMs: number, nextAttemptAtMs: number],
-  // Null, like what comes after it, when no attempt led here; the message is then why none was made, or null.
-  ...[outcome: number | null, startedAtMs: number | null, durationMs: number | null, receipt: string | null],
-  ...[code: string | null, message: string | null, checksum: number],
-];
+export type RecordValues = readonly [...RecordColumns, checksum: number];
 
 /** How many values the checksum of a row is made of: those of all columns before it. */
 export const SUMMED = { event: 12, delivery: 15, record: 17 } as const;
@@ -194,37 +188,8 @@ export type RecordedEvent = Pick<SyncEvent, 'id' | 'source' | 'key'>;
 
 /** @throws {CorruptionError} when the row is not as it was written */
 export function recordFromValues(values: RecordValues, event: RecordedEvent, lanes: KnownLanes): RecordedDelivery {
-  const [number, position, seq, version, state, cycle, attempts, spent, crashes, atMs, nextAttemptAtMs] = values;
-  const adapter = lanes.of(number).id;
+  const adapter = lanes.of(values[0]).id;
   const computed = rowChecksum(values, SUMMED.record, event.id, event.source);
-  requireChecksum(values[17], computed, () => `record ${position} of ${adapter}`);
-  const attempt = attemptFromValues(values);
-  return {
-    adapter,
-    seq,
-    eventId: event.id,
-    source: event.source,
-    key: event.key,
-    adapterVersion: version,
-    state: recordedState(state),
-    cycle,
-    attempts,
-    spent,
-    crashes,
-    atMs,
-    nextAttemptAtMs,
-    ...(attempt === undefined ? {} : { attempt }),
-    ...(values[11] === null && values[16] !== null ? { reason: values[16] } : {}),
-    position,
-  };
-}
-
-function attemptFromValues(values: RecordValues): EndedAttempt | undefined {
-  const [outcome, startedAtMs, durationMs, receipt, code, message] = values.slice(11) as unknown as [
-    ...[outcome: number | null, startedAtMs: number, durationMs: number, receipt: string | null],
-    ...[code: string | null, message: string | null],
-  ];
-  if (outcome === null) return undefined;
-  const attempt = { startedAtMs, durationMs, outcome: outcomeKind(outcome), receipt: receipt ?? '' };
-  return code === null ? attempt : { ...attempt, failure: { code, message: message ?? '' } };
+  requireChecksum(values[17], computed, () => `record ${values[1]} of ${adapter}`);
+  return recordFromColumns(values, adapter, event);
 }
